@@ -1,0 +1,163 @@
+"""``goldrun image``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from goldrun.architecture import parse_architecture
+from goldrun.cli import output
+from goldrun.clock import SystemClock
+from goldrun.ecs.client import EcsClient, connect
+from goldrun.errors import UsageError
+from goldrun.images.find import find_image
+from goldrun.images.lookup import Found
+from goldrun.images.naming import parse_reference
+
+REGION = click.option("--region", metavar="REGION", help="Region to look in. [env: ALIYUN_REGION_ID]")
+ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+NAME = click.argument("name")
+ALL_REGIONS = click.option("--all-regions", is_flag=True, help="If it is not in the region, look in all others too.")
+
+
+@click.group()
+def image() -> None:
+    """Find and inspect images.
+
+    NAME is an image id (m-…), an exact image name, or FAMILY[:CHANNEL-OR-VERSION]; the channel is
+    "latest" where none is said.
+    """
+
+
+@image.command("id")
+@NAME
+@ARCH
+@REGION
+@ALL_REGIONS
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print the id alone.")
+def image_id(name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool, quiet: bool) -> None:
+    """Print the id of the image that NAME means, as IMAGE_ID=….
+
+    \b
+    Examples:
+      goldrun image id github-runner-ubuntu24-amd64-latest
+      goldrun image id github-runner-ubuntu24 --arch arm64 --quiet
+      goldrun image id github-runner-ubuntu24:20261120093000 --arch amd64
+    """
+    _silence(quiet)
+    found = _find(name, arch, region, all_regions)
+    if as_json:
+        from goldrun.images import listing
+
+        output.result_json(listing.as_json(found.image))
+    else:
+        output.result(found.image.image_id if quiet else f"IMAGE_ID={found.image.image_id}")
+
+
+@image.command("ls")
+@click.argument("text", required=False, default="")
+@ARCH
+@REGION
+@click.option("-a", "--all", "every_status", is_flag=True, help="Show images of every status, not only Available.")
+@click.option(
+    "--owner",
+    type=click.Choice(["self", "others", "system", "marketplace"]),
+    default="self",
+    show_default=True,
+    help="Whose images.",
+)
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
+def image_ls(
+    text: str,
+    arch: str | None,
+    region: str | None,
+    every_status: bool,
+    owner: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """List images whose names contain TEXT, newest first.
+
+    \b
+    Examples:
+      goldrun image ls
+      goldrun image ls github-runner-ubuntu24 --all
+      goldrun image ls --owner system --arch arm64
+    """
+    from goldrun.images import listing
+    from goldrun.images.query import ALL_STATUSES, describe_images
+
+    _silence(quiet)
+    client = _connect(region)
+    images = describe_images(
+        client,
+        name=text,
+        architecture=parse_architecture(arch) if arch else None,
+        status=ALL_STATUSES if every_status else "Available",
+        owner=owner,
+    )
+    if as_json:
+        output.result_json([listing.as_json(one) for one in images])
+    elif quiet:
+        for one in images:
+            output.result(one.image_id)
+    elif images:
+        output.table(listing.COLUMNS, [listing.row(one, client.clock.now()) for one in images])
+    else:
+        output.note(f"no images in {client.region}.")
+
+
+@image.command("inspect")
+@NAME
+@ARCH
+@REGION
+@ALL_REGIONS
+@JSON
+def image_inspect(name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool) -> None:
+    """Show all that is known of the image that NAME means.
+
+    \b
+    Examples:
+      goldrun image inspect github-runner-ubuntu24 --arch amd64
+      goldrun image inspect m-bp1g7004ksh0oeuco3bd --json
+    """
+    from goldrun.images import listing
+
+    known = listing.as_json(_find(name, arch, region, all_regions).image)
+    if as_json:
+        output.result_json(known)
+        return
+    tags = known.pop("tags")
+    rows = [(key, _plain(value)) for key, value in known.items() if value not in ("", [], None)]
+    rows += [(f"tag {key}", value) for key, value in tags.items()]
+    output.table(("FIELD", "VALUE"), rows)
+
+
+def _find(name: str, arch: str | None, region: str | None, all_regions: bool) -> Found:
+    reference = parse_reference(name, arch)
+    client = _connect(region)
+    found = find_image(client, reference, all_regions=all_regions)
+    if found.notice:
+        output.note(found.notice)
+    return found
+
+
+def _connect(region: str | None) -> EcsClient:
+    if region == "":
+        raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
+    return connect(os.environ, SystemClock(), region=region, notice=output.note)
+
+
+def _silence(quiet: bool) -> None:
+    if quiet:
+        click.get_current_context().find_root().obj["quiet"] = True
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

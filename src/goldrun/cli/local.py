@@ -1,0 +1,233 @@
+"""``goldrun local``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from goldrun import config
+from goldrun.cli import output
+from goldrun.clock import SystemClock
+from goldrun.errors import UsageError
+from goldrun.local import daemon
+from goldrun.local.control_client import ask
+from goldrun.local.faults import KINDS, FaultRule
+from goldrun.local.server import LocalCloud, listen
+
+
+def _data_file(_: click.Context, __: click.Parameter, value: Path | None) -> Path:
+    named = value or (Path(text) if (text := config.LOCAL_DATA.read(os.environ)) else None)
+    return (named or daemon.default_data()).absolute()
+
+
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_data_file,
+    help="The data file. [env: GOLDRUN_LOCAL_DATA; default: in the user's cache directory]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def local() -> None:
+    """Run the local cloud: ECS on this machine, its data in one file.
+
+    The official SDKs talk to it as they do to the real one.
+    """
+
+
+@local.command()
+@DATA
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=daemon.DEFAULT_PORT,
+    show_default=True,
+    help="0: a free one.",
+)
+@click.option("--detach", "-d", is_flag=True, help="Run in the background, and return when it answers.")
+@click.option("--speed", type=click.FloatRange(0, 1e6), help="How fast its time runs: 60 makes a minute a second.")
+@click.option("--seed", is_flag=True, help="Add the realistic account (as `goldrun local seed`).")
+def up(data: Path, port: int, detach: bool, speed: float | None, seed: bool) -> None:
+    """Start the local cloud.
+
+    \b
+    Examples:
+      goldrun local up --detach --seed && eval "$(goldrun local env)"
+      goldrun local up --port 0 --speed 60
+    """
+    daemon.make_room(data)
+    if found := daemon.find(data):
+        output.note(f"the local cloud is up already: {found[0].url} (goldrun local down stops it).")
+        if not detach:
+            raise UsageError("The data file is in use.", fix=["name another: --data FILE"])
+        return
+    if detach:
+        arguments = ["--port", str(port)]
+        arguments += ["--speed", str(speed)] if speed is not None else []
+        arguments += ["--seed"] if seed else []
+        running = daemon.start(data, arguments, SystemClock())
+        output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env)"')
+        return
+    _serve(data, port, speed, seed)
+
+
+def _serve(data: Path, port: int, speed: float | None, seed: bool) -> None:
+    from goldrun.local.seed import populate
+
+    try:
+        listening = listen(port)
+    except OSError as error:
+        raise UsageError(
+            f"Port {port} cannot be used.",
+            why=[f"{error.strerror}."],
+            fix=["name another: --port N (0: a free one)"],
+        ) from error
+    cloud = LocalCloud(data)
+    if speed is not None:
+        cloud.clock.set_speed(speed)
+        cloud.store.save_anchor(cloud.clock.anchor)
+    if seed:
+        populate(cloud.store, cloud.clock.now())
+    chosen = listening.getsockname()[1]
+    daemon.write_note(data, chosen)
+    output.note(f"the local cloud answers on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
+    try:
+        cloud.serve(listening)
+    finally:
+        daemon.note_of(data).unlink(missing_ok=True)
+
+
+@local.command()
+@DATA
+def down(data: Path) -> None:
+    """Stop the local cloud; its data stays."""
+    stopped = daemon.stop(data, SystemClock())
+    output.note("the local cloud is down." if stopped else "the local cloud was not running.")
+
+
+@local.command()
+@DATA
+@JSON
+def status(data: Path, as_json: bool) -> None:
+    """Say whether the local cloud runs, and what is in it."""
+    running, told = daemon.require(data)
+    if as_json:
+        output.result_json({"url": running.url, **told})
+        return
+    calls = ", ".join(f"{name} {count}" for name, count in told.pop("calls").items())
+    rows = [("url", running.url), *((key, _plain(value)) for key, value in told.items()), ("calls", calls)]
+    output.table(("FIELD", "VALUE"), rows)
+
+
+@local.command()
+@DATA
+def env(data: Path) -> None:
+    """Print what to export so that goldrun uses the local cloud: eval "$(goldrun local env)"."""
+    running, _ = daemon.require(data)
+    for name, value in daemon.variables(running.url).items():
+        output.result(f"export {name}={shlex.quote(value)}")
+
+
+@local.command()
+@DATA
+@click.option("--seed", is_flag=True, help="Then add the realistic account.")
+def reset(data: Path, seed: bool) -> None:
+    """Empty the local cloud; faults and denials go too."""
+    _tell(data, "POST", "reset", {"seed": seed})
+    output.note("the local cloud is empty." if not seed else "the local cloud has the realistic account.")
+
+
+@local.command()
+@DATA
+def seed(data: Path) -> None:
+    """Add a realistic account: both images of the guide, older ones, near ones, shared ones."""
+    _tell(data, "POST", "seed")
+    output.note("the realistic account is there: goldrun image ls --all")
+
+
+@local.command()
+@DATA
+@click.argument("actions", nargs=-1, required=True)
+def deny(data: Path, actions: tuple[str, ...]) -> None:
+    """Deny ACTIONS, e.g. ecs:DescribeImages or 'ecs:*', as a RAM policy would."""
+    _tell(data, "POST", "deny", {"actions": [_action(one) for one in actions]})
+
+
+@local.command()
+@DATA
+@click.argument("actions", nargs=-1, required=True)
+def allow(data: Path, actions: tuple[str, ...]) -> None:
+    """Allow ACTIONS again that were denied."""
+    _tell(data, "POST", "allow", {"actions": [_action(one) for one in actions]})
+
+
+@local.command()
+@DATA
+@click.option("--kind", type=click.Choice(KINDS), help="What happens.")
+@click.option("--action", default="*", show_default=True, help="To which actions (a pattern).")
+@click.option("--times", type=click.IntRange(1), help="How many times; for ever where not said.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="How many calls pass before.")
+@click.option("--probability", type=click.FloatRange(0, 1), default=1.0, help="How likely, each time.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0),
+    default=5.0,
+    help="How long a timeout holds; how old stale reads are.",
+)
+@click.option("--clear", is_flag=True, help="Lift every fault.")
+@JSON
+def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: object) -> None:
+    """Make calls fail as they do on a bad day; without --kind or --clear show what is set.
+
+    \b
+    Examples:
+      goldrun local fault --kind throttle --action 'Describe*' --times 3
+      goldrun local fault --kind error-after --action CreateImage --times 1
+      goldrun local fault --clear
+    """
+    told = _tell(data, "DELETE", "faults") if clear else _tell(data, "GET", "status")
+    if kind:
+        wanted = msgspec.convert({"kind": kind, **rule}, FaultRule)
+        told = _tell(data, "POST", "faults", msgspec.structs.asdict(wanted))
+    if as_json:
+        output.result_json(told["faults"])
+    elif told["faults"]:
+        columns = ("kind", "action", "times", "skip", "probability", "seconds")
+        rows = [[str(one[column]) for column in columns] for one in told["faults"]]
+        output.table([column.upper() for column in columns], rows)
+    else:
+        output.note("no faults are set.")
+
+
+@local.command()
+@DATA
+@click.option("--speed", type=click.FloatRange(0, 1e6), help="How fast time runs from now on.")
+@click.option("--advance", type=click.FloatRange(0), default=0.0, help="Seconds to leap forward.")
+def clock(data: Path, speed: float | None, advance: float) -> None:
+    """Show the local cloud's time, change its speed, or leap forward."""
+    told = _tell(data, "POST", "clock", {"speed": speed, "advance": advance})
+    output.result(f"{told['time']} speed {told['speed']:g}")
+
+
+def _tell(data: Path, method: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    running, _ = daemon.require(data)
+    return ask(running.port, method, name, body)
+
+
+def _action(text: str) -> str:
+    if ":" not in text:
+        raise UsageError(f"{text!r} is not an action of RAM.", fix=[f"write ecs:{text}"])
+    return text
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

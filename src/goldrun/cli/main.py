@@ -1,0 +1,81 @@
+"""The ``goldrun`` command."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from goldrun import __version__
+from goldrun.cli import output
+from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
+
+# Loaded when they are called, so that a look-up does not pay for the local cloud's server.
+_NOUNS = {
+    "image": "Find and inspect images.",
+    "local": "Run the local cloud: ECS on this machine.",
+}
+
+
+class _Nouns(click.Group):
+    """Commands by noun, each in a module of its own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in _NOUNS:
+            return None
+        command = getattr(importlib.import_module(f"goldrun.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_NOUNS.items()))
+
+
+@click.group(
+    cls=_Nouns,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: "
+    + "; ".join(f"{code} {meaning.split(':')[0].split(' (')[0]}" for code, meaning in EXIT_CODES.items())
+    + ".",
+)
+@click.version_option(__version__, prog_name="goldrun")
+@click.option("-q", "--quiet", is_flag=True, help="Print results only: no notes.")
+@click.pass_context
+def goldrun(context: click.Context, quiet: bool) -> None:
+    """Golden images and spot runners for GitHub Actions on Alibaba Cloud ECS."""
+    context.obj = {"quiet": quiet}
+
+
+def run() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return goldrun.main(standalone_mode=False) or 0
+    except GoldrunError as problem:
+        output.error(problem)
+        return problem.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as problem:
+        problem.show()
+        return EXIT_USAGE
+    except BrokenPipeError:
+        # The reader has gone (`| head`): nobody is left to tell, and Python must not try once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    run()

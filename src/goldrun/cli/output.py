@@ -1,0 +1,76 @@
+"""How goldrun speaks: results on stdout, everything else on stderr; tables for terminals, lines for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from goldrun import workflow
+from goldrun.errors import GoldrunError
+
+
+def result(text: str) -> None:
+    """A line of the result."""
+    click.echo(text)
+
+
+def result_json(value: Any) -> None:
+    """The whole result as JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def note(words: str) -> None:
+    """Tell the person something beside the result, unless ``--quiet``."""
+    if not _quiet():
+        click.echo(f"note: {words}", err=True)
+
+
+def error(problem: GoldrunError) -> None:
+    """Tell what went wrong, the first words in red on a terminal."""
+    text = workflow.describe_error(os.environ, problem)
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and text.startswith("error: "):
+        text = click.style("error:", fg="red", bold=True) + text.removeprefix("error:")
+    click.echo(text, err=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table: drawn on a terminal, tab-separated lines otherwise."""
+    if not sys.stdout.isatty():
+        for row in [columns, *rows]:
+            click.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
+    for row in rows:
+        drawn.add_row(*(_coloured(cell) for cell in row))
+    Console().print(drawn)
+
+
+_COLOURS = {
+    "Available": "green",
+    "Creating": "yellow",
+    "Waiting": "yellow",
+    "Deprecated": "dim",
+    "CreateFailed": "red",
+}
+
+
+def _coloured(cell: str) -> str:
+    from rich.markup import escape
+
+    colour = _COLOURS.get(cell.split(" ", maxsplit=1)[0])
+    return f"[{colour}]{escape(cell)}[/]" if colour else escape(cell)
+
+
+def _quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().obj and context.find_root().obj.get("quiet"))

@@ -1,0 +1,138 @@
+"""Every environment variable that goldrun reads, declared once: names, meaning, default.
+
+Where several names are given the first one that is set to something wins. A variable that is set to the
+empty string counts as not set: GitHub Actions passes unset ``vars.X`` as "".
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from goldrun.errors import UsageError
+
+Environment = Mapping[str, str]
+
+
+class Variable(NamedTuple):
+    """One setting: the names it goes by, what it means, and what holds when it is not set."""
+
+    names: tuple[str, ...]
+    meaning: str
+    default: str = ""
+    secret: bool = False
+
+    def read(self, env: Environment) -> str:
+        """The value, without surrounding white space; the default if no name is set."""
+        for name in self.names:
+            value = env.get(name, "").strip()
+            if value:
+                return value
+        return self.default
+
+    def require(self, env: Environment) -> str:
+        """The value.
+
+        Raises:
+            UsageError: if no name is set to something; it says whether the variable is missing or empty.
+        """
+        value = self.read(env)
+        if value:
+            return value
+        name = self.names[0]
+        state = "is set but empty" if name in env else "is not set"
+        raise UsageError(f"{name} {state}.", why=[f"{name}: {self.meaning}."], fix=[f"export {name}=…"])
+
+
+REGION = Variable(
+    ("ALIYUN_REGION_ID", "ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"),
+    "the region to work in, e.g. cn-hangzhou",
+)
+IMAGE_NAME = Variable(("IMAGE_NAME",), "the image to find, e.g. github-runner-ubuntu24-amd64-latest")
+ARCH = Variable(("ARCH",), "the architecture, amd64 or arm64; not set: whichever the name has")
+ACCESS_KEY_ID = Variable(
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY"),
+    "AccessKey id",
+)
+ACCESS_KEY_SECRET = Variable(
+    (
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        "ALIYUN_ACCESS_KEY_SECRET",
+        "ALICLOUD_ACCESS_KEY_SECRET",
+        "ALICLOUD_SECRET_KEY",
+    ),
+    "AccessKey secret",
+    secret=True,
+)
+SECURITY_TOKEN = Variable(
+    ("ALIBABA_CLOUD_SECURITY_TOKEN", "ALIYUN_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN"),
+    "STS token that belongs to the AccessKey, where it is a temporary one",
+    secret=True,
+)
+PROFILE = Variable(("ALIBABA_CLOUD_PROFILE",), "profile of ~/.aliyun/config.json; not set: the current one")
+ENDPOINT = Variable(
+    ("GOLDRUN_ENDPOINT",),
+    "where the API answers, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's own endpoint",
+)
+TIMEOUT = Variable(("GOLDRUN_TIMEOUT",), "seconds that one API call may take, retries included", default="60")
+LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
+
+VARIABLES: tuple[Variable, ...] = (
+    REGION,
+    IMAGE_NAME,
+    ARCH,
+    ACCESS_KEY_ID,
+    ACCESS_KEY_SECRET,
+    SECURITY_TOKEN,
+    PROFILE,
+    ENDPOINT,
+    TIMEOUT,
+    LOCAL_DATA,
+)
+
+_REGION_ID = re.compile(r"[a-z]{2,10}(-[a-z0-9]+){1,4}")
+
+
+def check_region(region: str) -> str:
+    """Return ``region`` if it has the form of a region id.
+
+    Raises:
+        UsageError: if it has not; the cloud was not asked.
+    """
+    if _REGION_ID.fullmatch(region):
+        return region
+    fix = ["use an id such as cn-hangzhou or ap-southeast-1 (`aliyun ecs DescribeRegions` lists them)."]
+    zone = re.fullmatch(r"((?:cn|ap|us|eu|me)-[a-z0-9-]+?)-[a-z]", region.lower())
+    if zone and _REGION_ID.fullmatch(zone[1]):
+        fix.insert(0, f"did you mean {zone[1]}?")
+    elif _REGION_ID.fullmatch(region.lower()):
+        fix.insert(0, f"did you mean {region.lower()}?")
+    raise UsageError(f"{region!r} is not a region id.", fix=fix)
+
+
+def read_region(env: Environment, given: str | None = None) -> str:
+    """The region: the one given on the command line, else the environment's.
+
+    Raises:
+        UsageError: if there is none, or it cannot be a region id.
+    """
+    return check_region(given if given is not None else REGION.require(env))
+
+
+def read_timeout(env: Environment) -> float:
+    """Seconds that one API call may take.
+
+    Raises:
+        UsageError: if the variable is not a number from 1 to 3600.
+    """
+    text = TIMEOUT.read(env)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 1 <= seconds <= 3600:
+        return seconds
+    raise UsageError(f"GOLDRUN_TIMEOUT={text!r} is not a number of seconds from 1 to 3600.")

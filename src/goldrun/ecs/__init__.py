@@ -1,0 +1,1 @@
+"""The cloud as we see it: client, signature, credentials, models, errors."""

@@ -1,0 +1,242 @@
+"""Every call to the ECS API goes through ``EcsClient.call``: signed, timed, retried, its errors explained.
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from goldrun import __version__, config
+from goldrun.clock import Clock
+from goldrun.ecs import signature
+from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials
+from goldrun.ecs.endpoints import Endpoint, parse_endpoint, region_endpoint
+from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
+from goldrun.ecs.transport import Answer, HttpTransport, Transport
+from goldrun.errors import UnavailableError, UsageError
+
+ECS_VERSION = "2014-05-26"
+EMPTY_SHA256 = signature.sha256_hex(b"")
+MAX_ATTEMPTS = 6
+MAX_TARGET_BYTES = 60_000
+
+# A parameter as Python has it: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
+Scalar = str | int | bool
+Parameter = Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None
+
+Backoff = Callable[[int], float]
+
+
+def jittered_backoff(attempt: int) -> float:
+    """Seconds to wait after failed attempt ``attempt`` (from 0): 0.3, 0.6, … up to 8, each ± 50 % at random.
+
+    Jitter, so that jobs that were throttled together do not come back together.
+    """
+    spread = int.from_bytes(os.urandom(2), "big") / 0xFFFF
+    return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
+
+
+class EcsClient:
+    """The ECS API of one account, from one home region.
+
+    Attributes:
+        region: where calls go unless they say otherwise.
+        clock: the clock that retries wait on, for callers that wait themselves.
+        calls: how many requests were sent, retries included.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        credentials: CredentialProvider,
+        transport: Transport,
+        clock: Clock,
+        endpoint: Endpoint | None = None,
+        timeout: float = 60.0,
+        backoff: Backoff = jittered_backoff,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            region: the home region.
+            credentials: asked before every request.
+            transport: the door to the network.
+            clock: the door to the time.
+            endpoint: answers for every region; None: each region's own endpoint.
+            timeout: seconds that one call may take, retries included.
+            backoff: seconds to wait after the n-th failed attempt.
+            notice: told, in words, of every retry.
+        """
+        self.region = region
+        self.clock = clock
+        self.calls = 0
+        self._credentials = credentials
+        self._transport = transport
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._backoff = backoff
+        self._notice = notice or (lambda _: None)
+
+    def call(
+        self, action: str, params: Mapping[str, Parameter] | None = None, *, region: str | None = None
+    ) -> dict[str, Any]:
+        """Call ``action`` and return its answer.
+
+        A call that fails for a passing reason is repeated: a creating call must therefore carry a ``ClientToken``.
+
+        Args:
+            action: e.g. ``DescribeImages``.
+            params: the action's own parameters; ``RegionId`` is added.
+            region: another region than the client's.
+
+        Raises:
+            ApiError: the API refused (its subclasses say in what way).
+            UnreachableError: no answer; the call may have happened.
+            UnavailableError: an answer that is not the API's.
+        """
+        region = region or self.region
+        flat = {"RegionId": region, **flatten(params or {})}
+        deadline = self.clock.now() + self._timeout
+        attempt = 0
+        while True:
+            try:
+                return self._attempt(action, flat, region, deadline)
+            except (ApiError, UnreachableError) as error:
+                wait = self._backoff(attempt)
+                attempt += 1
+                if not error.retryable:
+                    raise
+                if attempt >= MAX_ATTEMPTS or self.clock.now() + wait >= deadline:
+                    error.why = (*error.why, f"tried {attempt} time{'s' if attempt > 1 else ''}.")
+                    raise
+                self._notice(f"{error.what} Trying again in {wait:.1f} s.")
+                self.clock.sleep(wait)
+
+    def _attempt(self, action: str, params: Mapping[str, str], region: str, deadline: float) -> dict[str, Any]:
+        endpoint = self._endpoint or region_endpoint(region)
+        query = signature.canonical_query(params)
+        if len(query) > MAX_TARGET_BYTES:
+            raise UsageError(f"The parameters of {action} are too long ({len(query)} bytes).")
+        headers = sign(action, query, endpoint, self._credentials(), self.clock.now())
+        self.calls += 1
+        answer = self._transport.send(endpoint, "POST", f"/?{query}", headers, deadline)
+        return read_answer(action, endpoint, answer)
+
+
+def connect(
+    env: config.Environment,
+    clock: Clock,
+    *,
+    region: str | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> EcsClient:
+    """The client that this environment describes.
+
+    Raises:
+        UsageError: a variable is missing or wrong.
+        CredentialsError: there are no credentials.
+    """
+    endpoint = config.ENDPOINT.read(env)
+    return EcsClient(
+        region=config.read_region(env, region),
+        endpoint=parse_endpoint(endpoint) if endpoint else None,
+        timeout=config.read_timeout(env),
+        credentials=find_credentials(env),
+        transport=HttpTransport(env, clock),
+        clock=clock,
+        notice=notice,
+    )
+
+
+def flatten(params: Mapping[str, Parameter]) -> dict[str, str]:
+    """Parameters as the RPC API takes them: ``Tag.1.Key`` for lists, ``true``/``false``, text."""
+    flat: dict[str, str] = {}
+    for name, value in params.items():
+        if value is None:
+            continue
+        if isinstance(value, str | int):
+            flat[name] = _text(value)
+            continue
+        for number, item in enumerate(value, 1):
+            if isinstance(item, str | int):
+                flat[f"{name}.{number}"] = _text(item)
+            else:
+                flat.update({f"{name}.{number}.{key}": _text(part) for key, part in item.items()})
+    return flat
+
+
+def _text(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def sign(action: str, query: str, endpoint: Endpoint, credentials: Credentials, now: float) -> dict[str, str]:
+    """The headers of a signed request (signature version 3), ``Authorization`` included."""
+    headers = {
+        "accept": "application/json",
+        "host": endpoint.netloc,
+        "user-agent": f"goldrun/{__version__}",
+        "x-acs-action": action,
+        "x-acs-content-sha256": EMPTY_SHA256,
+        "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "x-acs-signature-nonce": os.urandom(16).hex(),
+        "x-acs-version": ECS_VERSION,
+    }
+    if credentials.security_token:
+        headers["x-acs-security-token"] = credentials.security_token
+    headers["authorization"] = signature.authorization_v3(
+        "POST",
+        "/",
+        query,
+        headers,
+        EMPTY_SHA256,
+        access_key_id=credentials.access_key_id,
+        access_key_secret=credentials.access_key_secret,
+    )
+    return headers
+
+
+def read_answer(action: str, endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
+    """The answer's JSON object.
+
+    Raises:
+        ApiError: it is an error of the API.
+        ServiceError: a gateway on the way failed (HTTP 5xx without the API's body).
+        UnavailableError: it is not from the API at all.
+    """
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        if 200 <= answer.status < 300 and "Code" not in body:
+            return body
+        if "Code" in body:
+            raise api_error(action, answer.status, body)
+    shown = " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]
+    if answer.status >= 500:
+        raise ServiceError(
+            f"{endpoint} failed with HTTP {answer.status}.",
+            code=f"HTTP{answer.status}",
+            http_status=answer.status,
+            action=action,
+            why=(f"a gateway answered instead of the API: {shown}" if shown else "the answer is empty.",),
+            fix=("try again in a few minutes.",),
+        )
+    if answer.status == 407:
+        raise UnavailableError(
+            "The proxy asks for a user name and a password.",
+            fix=["write them into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"],
+        )
+    found = "HTML" if "html" in answer.content_type or shown.startswith("<") else "something that is not JSON"
+    raise UnavailableError(
+        f"{endpoint} answered with {found}, not as the ECS API does (HTTP {answer.status}).",
+        why=[f"it says: {shown}" if shown else "the answer is empty."],
+        fix=["a proxy or a login page may be in between: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
+    )

@@ -1,0 +1,61 @@
+"""What the API's answers hold, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from goldrun.architecture import from_ecs
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An ECS image (``DescribeImages``).
+
+    Attributes:
+        architecture: ``amd64`` or ``arm64``, as people write it.
+        status: Creating, Waiting, Available, UnAvailable, CreateFailed or Deprecated.
+        progress: of its creation, e.g. ``45%``.
+        creation_time: ISO 8601 in UTC, ``2026-11-23T08:00:00Z``.
+        size_gib: what its system disk needs.
+        snapshots: the snapshots it rests on.
+        owner: system, self, others or marketplace.
+    """
+
+    image_id: str
+    name: str
+    architecture: str
+    status: str
+    progress: str
+    creation_time: str
+    family: str
+    description: str
+    size_gib: int
+    os_name: str
+    owner: str
+    in_use: bool
+    snapshots: tuple[str, ...]
+    tags: Mapping[str, str]
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Image:
+        """The image that an element of ``Images.Image`` describes; what the API leaves out is empty."""
+        tags = data.get("Tags", {}).get("Tag", [])
+        disks = data.get("DiskDeviceMappings", {}).get("DiskDeviceMapping", [])
+        return cls(
+            image_id=data.get("ImageId", ""),
+            name=data.get("ImageName", ""),
+            architecture=from_ecs(data.get("Architecture", "")),
+            status=data.get("Status", ""),
+            progress=data.get("Progress", ""),
+            creation_time=data.get("CreationTime", ""),
+            family=data.get("ImageFamily", ""),
+            description=data.get("Description", ""),
+            size_gib=int(data.get("Size") or 0),
+            os_name=data.get("OSNameEn") or data.get("OSName", ""),
+            owner=data.get("ImageOwnerAlias", ""),
+            in_use=data.get("Usage") == "instance",
+            snapshots=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
+            tags={tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags},
+        )

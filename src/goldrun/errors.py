@@ -1,0 +1,91 @@
+"""The one family of errors: what happened, why, what to do next, and the exit code a script can rely on.
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+EXIT_OK = 0
+EXIT_NOT_FOUND = 1
+EXIT_USAGE = 2
+EXIT_CREDENTIALS = 3
+EXIT_PERMISSION = 4
+EXIT_REFUSED = 5
+EXIT_UNAVAILABLE = 6
+EXIT_INTERRUPTED = 130
+
+EXIT_CODES: dict[int, str] = {
+    EXIT_OK: "success",
+    EXIT_NOT_FOUND: 'what was asked for does not exist (and the cloud said so: an error is never "not found")',
+    EXIT_USAGE: "wrong input: a missing or bad variable, option, name or file",
+    EXIT_CREDENTIALS: "no credentials, or credentials that the cloud does not accept",
+    EXIT_PERMISSION: "the credentials are good but RAM does not allow the action",
+    EXIT_REFUSED: "the cloud understood the request and refused it: a person must act",
+    EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us or failed, also after retries: try again later",
+    EXIT_INTERRUPTED: "interrupted (Ctrl-C)",
+}
+
+
+class GoldrunError(Exception):
+    """An error meant for a person.
+
+    Attributes:
+        what: one sentence: what happened.
+        why: the reasons that are known, a sentence each.
+        fix: what to do next, a sentence or a line to paste each.
+        request_id: the cloud's id of the failed call, for a support ticket; empty if no call failed.
+        exit_code: one of ``EXIT_CODES``.
+    """
+
+    exit_code: int = EXIT_USAGE
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: Iterable[str] = (),
+        fix: Iterable[str] = (),
+        request_id: str = "",
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = tuple(why)
+        self.fix = tuple(fix)
+        self.request_id = request_id
+
+    def details(self) -> list[str]:
+        """The lines below the first one."""
+        lines = [f"  why: {reason}" for reason in self.why]
+        lines += [f"  fix: {step}" for step in self.fix]
+        if self.request_id:
+            lines.append(f"  request id: {self.request_id}")
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join([self.what, *self.details()])
+
+
+class UsageError(GoldrunError):
+    """The person's input is wrong; nothing was sent."""
+
+    exit_code = EXIT_USAGE
+
+
+class NotFoundError(GoldrunError):
+    """The cloud answered, and what was asked for is not there."""
+
+    exit_code = EXIT_NOT_FOUND
+
+
+class CredentialsError(GoldrunError):
+    """There are no usable credentials."""
+
+    exit_code = EXIT_CREDENTIALS
+
+
+class UnavailableError(GoldrunError):
+    """The other side cannot be reached, or fails."""
+
+    exit_code = EXIT_UNAVAILABLE

@@ -1,0 +1,163 @@
+"""Why an image was not found: a name that differs by case, another architecture, not finished, deprecated, elsewhere.
+
+Looked for only after the cloud has answered that it is not there, and every call that fails here is told as such:
+it never turns into a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.models import Image
+from goldrun.errors import GoldrunError, NotFoundError
+from goldrun.images.naming import PublishedName, Reference
+from goldrun.images.query import ALL_STATUSES, describe_images
+
+NEAR_NAMES = 3
+ELSEWHERE = "look in other regions: goldrun image id NAME --all-regions"
+PARALLEL_REGIONS = 8  # well below the API's rate
+_STATES = {
+    "Creating": "is still being created ({progress}): wait until it is Available.",
+    "Waiting": "waits in the queue of images to be created.",
+    "UnAvailable": "is UnAvailable: the cloud cannot use it.",
+    "CreateFailed": "could not be created (CreateFailed): build it again.",
+    "Deprecated": "is Deprecated: it was rolled back. Its id can still be used.",
+}
+
+
+class ImageNotFoundError(NotFoundError):
+    """There is no such image; ``why`` says what there is instead."""
+
+    def __init__(self, reference: Reference, region: str, why: Iterable[str], fix: Iterable[str]) -> None:
+        super().__init__(f"Image not found: {reference} in {region}.", why=why, fix=fix)
+        self.reference = reference
+        self.region = region
+
+    def with_more(self, why: Iterable[str], fix: Iterable[str] = ()) -> ImageNotFoundError:
+        """The same error after a look into other regions: more reasons, and what to do instead if there is."""
+        kept = [step for step in self.fix if step != ELSEWHERE]
+        return ImageNotFoundError(self.reference, self.region, [*self.why, *why], [*fix] or kept)
+
+
+def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
+    """The error for ``reference``, with every reason that the account shows."""
+    if reference.image_id:
+        why = _look(lambda: _other_architecture(client, reference))
+        return ImageNotFoundError(reference, client.region, why, [] if why else _NOT_YOURS)
+    names = wanted_names(reference)
+    images: list[Image] = []
+
+    def own_images() -> list[str]:
+        # One walk over all own images: names that differ by case are found whatever the fuzzy search ignores.
+        images.extend(describe_images(client, status=ALL_STATUSES))
+        return _own_reasons(images, names, reference)
+
+    why = _look(own_images)
+    if not why:
+        why = _look(lambda: _shared_reasons(client, names))
+    fix = [] if why else [f"did you mean {near}?" for near in _near(images, names)]
+    if not why and not fix:
+        fix = [f"list what there is: goldrun image ls --region {client.region}"]
+        if not images:
+            why = [f"this account has no images of its own in {client.region}."]
+    return ImageNotFoundError(reference, client.region, why, [*fix, ELSEWHERE])
+
+
+def not_found_anywhere(client: EcsClient, reference: Reference) -> ImageNotFoundError:
+    """As ``not_found``, and which other regions have it: an id works in its own region alone."""
+    error = not_found(client, reference)
+    try:
+        regions = client.call("DescribeRegions")["Regions"]["Region"]
+    except GoldrunError as problem:
+        return error.with_more([f"the regions could not be listed: {problem.what}"])
+    others = sorted(region["RegionId"] for region in regions if region["RegionId"] != client.region)
+    found, why = _in_regions(client, reference, others)
+    if not why:
+        why = [f"none of the other {len(others)} regions has it either."]
+    return error.with_more(why, [f"use --region {region}, or copy the image to {client.region}." for region in found])
+
+
+def _in_regions(client: EcsClient, reference: Reference, regions: list[str]) -> tuple[list[str], list[str]]:
+    """Which regions have the image, and what was learnt: which image it is there, or that a region did not answer."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    found, why = [], []
+    names = wanted_names(reference)
+
+    def search(region: str) -> list[Image] | GoldrunError:
+        try:
+            images = describe_images(
+                client,
+                name=names[0] if len(names) == 1 else reference.family,
+                image_id=reference.image_id,
+                region=region,
+            )
+        except GoldrunError as error:
+            return error
+        return [image for image in images if image.image_id == reference.image_id or image.name in names]
+
+    with ThreadPoolExecutor(max_workers=PARALLEL_REGIONS) as pool:
+        for region, images in zip(regions, pool.map(search, regions), strict=True):
+            if isinstance(images, GoldrunError):
+                why.append(f"{region} could not be asked: {images.what}")
+            elif matching := [one for one in images if reference.architecture in (None, one.architecture)]:
+                found.append(region)
+                why += [f"{region} has it: {one.name} ({one.image_id})." for one in matching]
+    return found, why
+
+
+_NOT_YOURS = ["check the id and the region; an image of another account must be shared with this one."]
+
+
+def wanted_names(reference: Reference) -> list[str]:
+    """Every image name that would have answered ``reference``."""
+    names = [reference.name] if reference.name else []
+    if reference.family:
+        architectures = [reference.architecture] if reference.architecture else ["amd64", "arm64"]
+        names += [str(PublishedName(reference.family, arch, reference.suffix)) for arch in architectures]
+    return names
+
+
+def _look(search: Callable[[], list[str]]) -> list[str]:
+    try:
+        return search()
+    except GoldrunError as error:
+        return [f"the reason could not be looked for: {error.what}"]
+
+
+def _other_architecture(client: EcsClient, reference: Reference) -> list[str]:
+    images = describe_images(client, image_id=reference.image_id, status=ALL_STATUSES, owner="")
+    return [f"{image.image_id} is {image.architecture}, not {reference.architecture}." for image in images]
+
+
+def _own_reasons(images: list[Image], names: list[str], reference: Reference) -> list[str]:
+    why = []
+    for image in images:
+        if image.name in names:
+            if reference.architecture and image.architecture != reference.architecture:
+                why.append(f"{image.name} is {image.architecture}, not {reference.architecture}.")
+            elif image.status in _STATES:
+                state = _STATES[image.status].format(progress=image.progress or "0%")
+                why.append(f"{image.name} ({image.image_id}) {state}")
+        elif any(image.name.casefold() == name.casefold() for name in names):
+            why.append(f"{image.name} differs by upper and lower case: names are compared exactly.")
+    return why
+
+
+def _shared_reasons(client: EcsClient, names: list[str]) -> list[str]:
+    return [
+        f"{image.name} ({image.image_id}) is shared with you by another account: use its id."
+        for name in names
+        for image in describe_images(client, name=name, owner="others")
+        if image.name == name
+    ]
+
+
+def _near(images: Iterable[Image], names: list[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    known = {image.name for image in images if image.status == "Available"}
+    return list(
+        dict.fromkeys(near for name in names for near in get_close_matches(name, known, NEAR_NAMES, cutoff=0.75))
+    )[:NEAR_NAMES]

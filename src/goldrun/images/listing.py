@@ -1,0 +1,65 @@
+"""How images are shown: as rows for people, as objects for machines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from goldrun.ecs.models import Image
+from goldrun.images.naming import LATEST, parse_published
+
+COLUMNS = ("NAME", "ARCH", "CHANNEL", "STATUS", "AGE", "SIZE", "ID")
+
+
+def row(image: Image, now: float) -> tuple[str, ...]:
+    """The image as a row under ``COLUMNS``."""
+    status = f"{image.status} {image.progress}" if image.status == "Creating" else image.status
+    size = f"{image.size_gib} GiB"
+    return (
+        image.name,
+        image.architecture,
+        channel(image),
+        status,
+        age(image.creation_time, now),
+        size,
+        image.image_id,
+    )
+
+
+def channel(image: Image) -> str:
+    """What shows the image: the channel of its alias, or of the tag that stands in for one."""
+    published = parse_published(image.name)
+    if published and not published.is_version and image.status == "Available":
+        return published.suffix
+    return LATEST if image.tags.get("Latest") == "true" else ""
+
+
+def age(creation_time: str, now: float) -> str:
+    """How long ago, in the largest whole unit: ``3d``, ``5h``, ``12m``, ``40s``."""
+    created = datetime.strptime(creation_time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    seconds = max(0, int(now - created))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def as_json(image: Image) -> dict[str, Any]:
+    """The image as an object whose keys are kept from release to release."""
+    return {
+        "image_id": image.image_id,
+        "image_name": image.name,
+        "architecture": image.architecture,
+        "status": image.status,
+        "progress": image.progress,
+        "channel": channel(image),
+        "creation_time": image.creation_time,
+        "image_family": image.family,
+        "description": image.description,
+        "size_gib": image.size_gib,
+        "os_name": image.os_name,
+        "owner": image.owner,
+        "in_use": image.in_use,
+        "snapshots": list(image.snapshots),
+        "tags": dict(image.tags),
+    }

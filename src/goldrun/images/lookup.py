@@ -1,0 +1,151 @@
+"""Find one image: by id, by exact name, or by family and channel.
+
+ECS searches names fuzzily and shows 10 a page, so every page is read and the names are compared here. If an
+alias is absent, a publish may be between its two renames, or may have died there: then the newest image that is
+tagged as the channel's answers. One API call when all is well.
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from goldrun.architecture import ARCHITECTURES
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.models import Image
+from goldrun.errors import UsageError
+from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
+from goldrun.images.query import ALL_STATUSES, PAGE_SIZE, describe_images
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An image, and what a person should know of how it was found (empty: nothing special)."""
+
+    image: Image
+    notice: str = ""
+
+
+def look_up(client: EcsClient, reference: Reference, *, page_size: int = PAGE_SIZE) -> Found | None:
+    """The image that ``reference`` means; None if the cloud answered and there is none.
+
+    Raises:
+        UsageError: a family has images of both architectures and none was asked for.
+        ApiError: the API refused.
+        UnavailableError: it could not be asked.
+    """
+    if reference.image_id:
+        return _by_id(client, reference)
+    if reference.name and reference.family:
+        return _by_word(client, reference, page_size)
+    if reference.family:
+        return _by_family(client, reference, page_size)
+    return _by_name(client, reference, page_size)
+
+
+def _by_id(client: EcsClient, reference: Reference) -> Found | None:
+    images = describe_images(client, image_id=reference.image_id, status=ALL_STATUSES, owner="")
+    matching = [image for image in images if reference.architecture in (None, image.architecture)]
+    if not matching:
+        return None
+    image = matching[0]
+    return Found(image, "" if image.status == "Available" else f"{image.image_id} is {image.status}.")
+
+
+def _by_name(client: EcsClient, reference: Reference, page_size: int) -> Found | None:
+    images = describe_images(client, name=reference.name, architecture=reference.architecture, page_size=page_size)
+    if image := _newest(_named(images, reference.name)):
+        return Found(image)
+    published = parse_published(reference.name)
+    if published is None or published.is_version or reference.architecture not in (None, published.architecture):
+        return None
+    return _tagged(client, published, page_size)
+
+
+def _by_family(client: EcsClient, reference: Reference, page_size: int) -> Found | None:
+    """``family:suffix``: the lineages of it that have such an image; the architecture decides between two."""
+    architectures = [reference.architecture] if reference.architecture else list(ARCHITECTURES)
+    names = [PublishedName(reference.family, architecture, reference.suffix) for architecture in architectures]
+    found = [
+        image
+        for name in names
+        if (image := _by_name(client, Reference(str(name), name.architecture, name=str(name)), page_size))
+    ]
+    return _only(found, reference)
+
+
+def _by_word(client: EcsClient, reference: Reference, page_size: int) -> Found | None:
+    """A bare word: one fuzzy search shows the image of just that name, the aliases and the versions alike."""
+    images = describe_images(client, name=reference.name, architecture=reference.architecture, page_size=page_size)
+    if image := _newest(_named(images, reference.name)):
+        return Found(image)
+    found = []
+    for architecture in ARCHITECTURES:
+        alias = PublishedName(reference.family, architecture, LATEST)
+        if image := _newest(_named(images, str(alias))):
+            found.append(Found(image))
+        elif image := _newest(_marked(images, alias)):
+            found.append(_fallback(image, alias))
+    return _only(found, reference)
+
+
+def _only(found: list[Found], reference: Reference) -> Found | None:
+    if len(found) > 1:
+        raise UsageError(
+            f"{reference.text} exists for {' and '.join(one.image.architecture for one in found)}.",
+            fix=["say which one: --arch amd64 or --arch arm64 (in scripts: ARCH=amd64)."],
+        )
+    return found[0] if found else None
+
+
+def _tagged(client: EcsClient, alias: PublishedName, page_size: int) -> Found | None:
+    """What the channel shows by its tag, while no image has its alias."""
+    key, value = channel_tag(alias.suffix)
+    images = describe_images(
+        client,
+        name=f"{alias.lineage}-",
+        architecture=alias.architecture,
+        tags={key: value},
+        page_size=page_size,
+    )
+    image = _newest(_marked(images, alias))
+    return _fallback(image, alias) if image else None
+
+
+def _fallback(image: Image, alias: PublishedName) -> Found:
+    key, value = channel_tag(alias.suffix)
+    return Found(
+        image,
+        f"no image is named {alias} just now; {image.name} is tagged {key}={value} and answers. "
+        "A publish is under way, or was cut short: the next one completes it.",
+    )
+
+
+def channel_tag(channel: str) -> tuple[str, str]:
+    """The tag on the image that ``channel`` shows."""
+    return ("Latest", "true") if channel == LATEST else ("Channel", channel)
+
+
+def _marked(images: Iterable[Image], alias: PublishedName) -> list[Image]:
+    """The versions of the alias's lineage that carry its channel's tag."""
+    key, value = channel_tag(alias.suffix)
+    return [
+        image
+        for image in images
+        if image.tags.get(key) == value
+        and image.architecture == alias.architecture
+        and (name := parse_published(image.name))
+        and name.lineage == alias.lineage
+        and name.is_version
+    ]
+
+
+def _named(images: Iterable[Image], name: str) -> list[Image]:
+    return [image for image in images if image.name == name]
+
+
+def _newest(images: Iterable[Image]) -> Image | None:
+    # ISO 8601 in UTC sorts as text; the id decides between two of one second, so that every reader agrees.
+    return max(images, key=lambda image: (image.creation_time, image.image_id), default=None)

@@ -1,0 +1,147 @@
+"""How images are named: families, channels, versions, and the ways a person refers to one.
+
+A family and an architecture make a lineage. A channel shows one image of it under an alias,
+``<family>-<arch>-<channel>``; every image of it has a version name, ``<family>-<arch>-<YYYYMMDDHHMMSS>``.
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from goldrun.architecture import parse_architecture
+from goldrun.errors import UsageError
+
+LATEST = "latest"
+
+_IMAGE_ID = re.compile(r"m-[a-z0-9]{8,}")
+_PUBLISHED = re.compile(r"(?P<family>.+)-(?P<arch>amd64|arm64)-(?P<suffix>[^-]+)")
+_STAMP = re.compile(r"\d{14}")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedName:
+    """A name that our scheme makes: an alias or a version name.
+
+    Attributes:
+        suffix: the channel, or the version's time stamp.
+    """
+
+    family: str
+    architecture: str
+    suffix: str
+
+    @property
+    def is_version(self) -> bool:
+        """Whether it names one build for ever, not what a channel shows today."""
+        return bool(_STAMP.fullmatch(self.suffix))
+
+    @property
+    def lineage(self) -> str:
+        """``<family>-<arch>``: also the ``ImageFamily`` of what is published."""
+        return f"{self.family}-{self.architecture}"
+
+    def __str__(self) -> str:
+        return f"{self.lineage}-{self.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a person asked for. Exactly one reading, or a family without an architecture.
+
+    Attributes:
+        text: as it was written.
+        image_id: set if it is an id.
+        name: set if it is a full image name.
+        family: set if it is ``family`` or ``family:channel``; ``suffix`` is then the channel or version.
+        architecture: what was asked for beside it, or None.
+    """
+
+    text: str
+    architecture: str | None
+    image_id: str = ""
+    name: str = ""
+    family: str = ""
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.architecture})" if self.architecture else self.text
+
+
+def parse_published(name: str) -> PublishedName | None:
+    """The parts of an alias or version name; None if ``name`` is not of our scheme."""
+    match = _PUBLISHED.fullmatch(name)
+    return PublishedName(match["family"], match["arch"], match["suffix"]) if match else None
+
+
+def parse_reference(text: str, architecture: str | None) -> Reference:
+    """Read an image id, an image name, or ``family[:channel-or-version]``.
+
+    Args:
+        text: what the person wrote.
+        architecture: what the person wants, in any spelling; None or empty: not said.
+
+    Raises:
+        UsageError: if it can be none of them, or no architecture.
+    """
+    arch = _wanted(architecture)
+    if _IMAGE_ID.fullmatch(text):
+        return Reference(text, arch, image_id=text)
+    family, colon, suffix = text.partition(":")
+    check_name(text)
+    if colon:
+        if not family or not suffix or ":" in suffix:
+            raise UsageError(
+                f"{text!r} is not family:channel.",
+                fix=["write e.g. github-runner-ubuntu24:latest, with --arch."],
+            )
+        return Reference(text, arch, family=check_name(family), suffix=suffix)
+    if parse_published(text):
+        return Reference(text, arch, name=text)
+    # A bare word is a family (its channel: latest) unless an image has just that name.
+    return Reference(text, arch, name=text, family=text, suffix=LATEST)
+
+
+def name_reference(name: str, architecture: str | None) -> Reference:
+    """Read ``name`` as an exact image name and nothing else: the contract of ``get-image-id-by-name.py``.
+
+    Raises:
+        UsageError: if no image can have that name, or the architecture is none.
+    """
+    return Reference(name, _wanted(architecture), name=check_name(name))
+
+
+def _wanted(architecture: str | None) -> str | None:
+    return parse_architecture(architecture) if architecture and architecture.strip() else None
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if ECS allows it for an image or a family (source: CreateImage, ImageName).
+
+    Raises:
+        UsageError: if it does not, with the rule that is broken.
+    """
+    if not 2 <= len(name) <= 128:
+        rule = f"a name has 2 to 128 characters, this has {len(name)}."
+    elif not (name[0].isascii() and name[0].isalpha()) and not _is_chinese(name[0]):
+        rule = "a name starts with a letter."
+    elif name.startswith(("aliyun", "acs:")):
+        rule = "names that start with aliyun or acs: are Alibaba Cloud's own."
+    elif "http://" in name or "https://" in name:
+        rule = "a name holds no URL."
+    elif bad := next((char for char in name if not _allowed(char)), None):
+        rule = f"a name has letters, digits and . : _ - only, not {bad!r}."
+    else:
+        return name
+    shown = name if len(name) <= 60 else f"{name[:60]}…"
+    raise UsageError(f"{shown!r} cannot be an image's name.", why=[rule])
+
+
+def _allowed(char: str) -> bool:
+    return (char.isascii() and (char.isalnum() or char in ".:_-")) or _is_chinese(char)
+
+
+def _is_chinese(char: str) -> bool:
+    return "\u4e00" <= char <= "\u9fff"

@@ -1,0 +1,175 @@
+"""The local cloud's own door, beside the API: what it is doing, and how it shall behave. Under ``/_goldrun/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from goldrun.local import seed
+from goldrun.local.clock import iso
+from goldrun.local.errors import ApiFault
+from goldrun.local.faults import FaultRule
+from goldrun.local.gateway import Gateway, Reply
+from goldrun.local.records import Denial, Image, Instance, Settings, Snapshot
+
+PREFIX = "/_goldrun/"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
+    """A change of the clock: another speed, or a leap forward."""
+
+    speed: float | None = None
+    advance: float = 0.0
+
+
+class Patterns(msgspec.Struct, forbid_unknown_fields=True):
+    """Actions to deny or allow again, e.g. ``ecs:DescribeImages``."""
+
+    actions: list[str]
+
+
+class Population(msgspec.Struct, forbid_unknown_fields=True):
+    """What to fill an empty cloud with."""
+
+    seed: bool = False
+
+
+class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Settings to change."""
+
+    image_seconds: float | None = None
+    copy_seconds: float | None = None
+    image_quota: int | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the local cloud says of itself."""
+
+    pid: int
+    data: str
+    time: str
+    speed: float
+    images: int
+    snapshots: int
+    instances: int
+    denied: list[str]
+    faults: list[FaultRule]
+    calls: dict[str, int]
+
+
+@dataclass
+class Control:
+    """Answers the control door. ``stop`` ends the server."""
+
+    gateway: Gateway
+    pid: int
+    data: str
+    stop: Callable[[], None]
+
+    def handle(self, method: str, path: str, host: str, body: bytes) -> Reply:
+        """Answer a request under ``PREFIX``.
+
+        The ``Host`` must be this machine's own: a page of the web that resolves its name to 127.0.0.1 gets nothing.
+        """
+        if host.rsplit(":", 1)[0] not in LOOPBACK:
+            return _json(403, {"error": "this door serves 127.0.0.1 alone"})
+        serve = self._routes().get((method, path.removeprefix(PREFIX)))
+        if serve is None:
+            return _json(404, {"error": f"no {method} {path}"})
+        try:
+            return serve(body)
+        except (msgspec.DecodeError, ApiFault) as error:
+            return _json(400, {"error": str(error)})
+
+    def _routes(self) -> dict[tuple[str, str], Callable[[bytes], Reply]]:
+        return {
+            ("GET", "status"): self._status,
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "deny"): self._deny,
+            ("POST", "allow"): self._allow,
+            ("POST", "clock"): self._change_clock,
+            ("PATCH", "settings"): self._change_settings,
+            ("POST", "reset"): self._reset,
+            ("POST", "seed"): self._seed,
+            ("POST", "shutdown"): self._shutdown,
+        }
+
+    def _status(self, _: bytes = b"") -> Reply:
+        store, clock = self.gateway.store, self.gateway.clock
+        status = Status(
+            pid=self.pid,
+            data=self.data,
+            time=iso(clock.now()),
+            speed=clock.anchor.speed,
+            images=sum(1 for image in store.all(Image) if image.owner == seed.ACCOUNT),
+            snapshots=sum(1 for _ in store.all(Snapshot)),
+            instances=sum(1 for _ in store.all(Instance)),
+            denied=[denial.id for denial in store.all(Denial)],
+            faults=self.gateway.faults.rules(),
+            calls=self.gateway.calls,
+        )
+        return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(status))
+
+    def _add_fault(self, body: bytes) -> Reply:
+        self.gateway.faults.add(msgspec.json.decode(body, type=FaultRule))
+        return self._status()
+
+    def _clear_faults(self, _: bytes) -> Reply:
+        self.gateway.faults.clear()
+        return self._status()
+
+    def _deny(self, body: bytes) -> Reply:
+        patterns = msgspec.json.decode(body, type=Patterns).actions
+        self.gateway.store.put(*(Denial(id=pattern) for pattern in patterns))
+        return self._status()
+
+    def _allow(self, body: bytes) -> Reply:
+        patterns = msgspec.json.decode(body, type=Patterns).actions
+        store = self.gateway.store
+        store.remove(*(denial for denial in store.all(Denial) if denial.id in patterns))
+        return self._status()
+
+    def _change_clock(self, body: bytes) -> Reply:
+        change = msgspec.json.decode(body, type=SpeedChange)
+        clock = self.gateway.clock
+        if change.advance < 0 or (change.speed is not None and not 0 <= change.speed <= 1e6):
+            raise ApiFault(400, "InvalidClock", "time goes forward, at 0 to 1,000,000 times the usual speed")
+        clock.advance(change.advance)
+        if change.speed is not None:
+            clock.set_speed(change.speed)
+        self.gateway.store.save_anchor(clock.anchor)
+        return self._status()
+
+    def _change_settings(self, body: bytes) -> Reply:
+        change = msgspec.json.decode(body, type=SettingsChange)
+        given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+        settings: Settings = replace(self.gateway.store.settings(), **given)
+        self.gateway.store.put(settings)
+        return self._status()
+
+    def _reset(self, body: bytes) -> Reply:
+        population = msgspec.json.decode(body or b"{}", type=Population)
+        self.gateway.store.clear()
+        self.gateway.faults.clear()
+        self.gateway.calls.clear()
+        seed.found(self.gateway.store)
+        if population.seed:
+            seed.populate(self.gateway.store, self.gateway.clock.now())
+        return self._status()
+
+    def _seed(self, _: bytes) -> Reply:
+        seed.populate(self.gateway.store, self.gateway.clock.now())
+        return self._status()
+
+    def _shutdown(self, _: bytes) -> Reply:
+        self.stop()
+        return _json(200, {"stopping": True})
+
+
+def _json(status: int, content: object) -> Reply:
+    return Reply(status, {"content-type": "application/json"}, msgspec.json.encode(content))

@@ -1,0 +1,167 @@
+"""Start the local cloud in the background, find it again, stop it and see that it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+
+from goldrun.clock import Clock
+from goldrun.errors import UnavailableError, UsageError
+from goldrun.local import seed
+from goldrun.local.control_client import NotRunningError, ask
+from goldrun.local.server import HOST
+
+DEFAULT_PORT = 4679
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.05
+
+
+class Running(NamedTuple):
+    """A local cloud that was started: its process and its port."""
+
+    pid: int
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{HOST}:{self.port}"
+
+
+def default_data() -> Path:
+    """The data file where none is named: in the user's cache directory."""
+    return Path(platformdirs.user_cache_dir("goldrun")) / "local-cloud.db"
+
+
+def note_of(data: Path) -> Path:
+    """The file beside the data that says which process serves it."""
+    return data.with_name(f"{data.name}.run.json")
+
+
+def write_note(data: Path, port: int) -> None:
+    """Say that this process serves ``data`` on ``port``."""
+    note_of(data).write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
+
+
+def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
+    """The local cloud that serves ``data``, and its status; None if none answers."""
+    try:
+        note = json.loads(note_of(data).read_text(encoding="utf-8"))
+        running = Running(int(note["pid"]), int(note["port"]))
+        status = ask(running.port, "GET", "status")
+    except (OSError, ValueError, KeyError, NotRunningError):
+        return None
+    # Another cloud may have the port by now.
+    return (running, status) if status["pid"] == running.pid else None
+
+
+def require(data: Path) -> tuple[Running, dict[str, Any]]:
+    """As ``find``.
+
+    Raises:
+        UnavailableError: none answers.
+    """
+    found = find(data)
+    if found is None:
+        raise UnavailableError("The local cloud is not running.", fix=["start it: goldrun local up --detach"])
+    return found
+
+
+def start(data: Path, arguments: list[str], clock: Clock) -> Running:
+    """Start a server for ``data`` in the background and wait until it answers.
+
+    Args:
+        data: the data file.
+        arguments: further words for ``goldrun local up``.
+        clock: to wait on.
+
+    Raises:
+        UnavailableError: it ended, or did not answer in time; with its last words.
+    """
+    log = data.with_name(f"{data.name}.log")
+    command = [sys.executable, "-m", "goldrun.cli.main", "local", "up", "--data", str(data), *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = clock.now() + START_SECONDS
+    while clock.now() < deadline:
+        found = find(data)
+        if found and found[0].pid == process.pid:
+            return found[0]
+        if process.poll() is not None:
+            break
+        clock.sleep(POLL_SECONDS)
+    process.kill()
+    process.wait()
+    words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    raise UnavailableError("The local cloud did not start.", why=words, fix=[f"its log: {log}"])
+
+
+def stop(data: Path, clock: Clock) -> bool:
+    """Stop the server of ``data`` and see that its process is gone; False if none was running.
+
+    Raises:
+        UnavailableError: it would not go.
+    """
+    found = find(data)
+    if found is None:
+        note_of(data).unlink(missing_ok=True)
+        return False
+    running = found[0]
+    ask(running.port, "POST", "shutdown")
+    deadline = clock.now() + STOP_SECONDS
+    while _alive(running.pid):
+        if clock.now() >= deadline:
+            os.kill(running.pid, signal.SIGKILL)
+            raise UnavailableError(f"The local cloud (process {running.pid}) would not stop; it was killed.")
+        clock.sleep(POLL_SECONDS)
+    note_of(data).unlink(missing_ok=True)
+    return True
+
+
+def variables(url: str) -> dict[str, str]:
+    """What a shell must export so that goldrun and its scripts use the local cloud."""
+    return {
+        "GOLDRUN_ENDPOINT": url,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
+        "ALIYUN_REGION_ID": seed.REGION,
+    }
+
+
+def make_room(data: Path) -> None:
+    """Make the folder of the data file.
+
+    Raises:
+        UsageError: it cannot be made, or the file is no data file.
+    """
+    try:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        with data.open("ab"):
+            pass
+        with data.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise UsageError(f"{data} cannot be used as the data file.", why=[f"{error.strerror}."]) from error
+    if head and not head.startswith(b"SQLite format 3"):
+        raise UsageError(f"{data} is not a data file of the local cloud.", fix=["name another: --data FILE"])
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,46 @@
+"""The API's own errors, with the codes, texts and HTTP statuses of the API reference."""
+
+from __future__ import annotations
+
+
+class ApiFault(Exception):  # noqa: N818 - not a failure of this program: an answer
+    """An error answer.
+
+    Attributes:
+        code: the API's error code.
+        message: its text.
+        status: its HTTP status.
+        detail: further members of the answer's body.
+    """
+
+    def __init__(self, status: int, code: str, message: str, detail: dict[str, object] | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.detail = detail or {}
+
+
+def missing(name: str) -> ApiFault:
+    """A mandatory parameter is absent."""
+    return ApiFault(400, f"Missing{name}", f"{name} is mandatory for this action.")
+
+
+def invalid(name: str) -> ApiFault:
+    """A parameter has a value outside what it may have."""
+    return ApiFault(400, f"Invalid{name}", f"Specified parameter {name} is not valid.")
+
+
+def no_such_image() -> ApiFault:
+    """The image does not exist, or is not the caller's."""
+    return ApiFault(404, "InvalidImageId.NotFound", "The specified ImageId does not exist.")
+
+
+def wrong_image_status() -> ApiFault:
+    """The image is in a state that the action cannot work on."""
+    return ApiFault(403, "IncorrectImageStatus", "The current status of the image does not support this operation.")
+
+
+def dry_run() -> ApiFault:
+    """What a dry run that would have succeeded is answered with."""
+    return ApiFault(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")

@@ -1,0 +1,139 @@
+"""What is in the local cloud from the start, and the realistic account that ``goldrun local seed`` adds.
+
+The account has what a team has after some weeks: both images of the guide, older versions, a build under way, a
+version that was rolled back, look-alike names, an image that instances run from, and images of other accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from goldrun.local.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
+from goldrun.local.clock import iso
+from goldrun.local.records import DEPRECATED, READY, AccessKey, Image, Instance, Resource, Snapshot
+from goldrun.local.store import Store
+
+ACCOUNT = "1000000000000001"
+OTHER_ACCOUNT = "1000000000000002"
+# Not of the form of real keys, so that no scanner takes them for any.
+KEY = AccessKey(id="goldrun-local", secret="goldrun-local-secret", account=ACCOUNT, user="platform")  # noqa: S106
+OTHER_KEY = AccessKey(id="goldrun-other", secret="goldrun-other-secret", account=OTHER_ACCOUNT)  # noqa: S106
+REGION = "cn-hangzhou"
+
+DAY = 86400.0
+FAMILY = "github-runner-ubuntu24"
+ARCHITECTURES = (("amd64", "x86_64"), ("arm64", "arm64"))
+
+
+def found(store: Store) -> None:
+    """Put in what every cloud has: keys and the public images."""
+    store.put(KEY, OTHER_KEY, *_public_images())
+
+
+def populate(store: Store, now: float) -> None:
+    """Put in the realistic account; doing so again changes nothing but what is of the same ids."""
+    with store.transaction():
+        store.put(*_account(now))
+
+
+def _public_images() -> Iterator[Image]:
+    for arch, ecs_arch in ARCHITECTURES:
+        kind = "x64" if arch == "amd64" else "arm64"
+        yield Image(
+            id=f"ubuntu_24_04_{kind}_20G_alibase_20261020.vhd",
+            region=EVERYWHERE,
+            owner=SYSTEM_ACCOUNT,
+            name=f"ubuntu_24_04_{kind}_20G_alibase_20261020.vhd",
+            created=1792454400.0,
+            ready=1792454400.0,
+            architecture=ecs_arch,
+            family=f"acs:ubuntu_24_04_{kind}",
+            description="Ubuntu 24.04 LTS",
+            size=20,
+        )
+
+
+def _account(now: float) -> Iterator[Resource]:
+    for number, (arch, ecs_arch) in enumerate(ARCHITECTURES):
+        lineage = f"{FAMILY}-{arch}"
+        yield from _built(now - 9 * DAY - number * 60, lineage, ecs_arch, word=f"old{arch}")
+        yield from _built(now - 5 * DAY - number * 60, lineage, ecs_arch, word=f"bad{arch}", state=DEPRECATED)
+        yield from _built(now - 2 * DAY - number * 60, lineage, ecs_arch, word=f"new{arch}", alias=f"{lineage}-latest")
+    yield from _built(now - 30.0, f"{FAMILY}-amd64", "x86_64", word="buildamd64", ready=now + 90.0)
+    # Near the wanted names, and none of them.
+    for name in (
+        f"{FAMILY}-amd64-latest-backup",
+        f"my-{FAMILY}-amd64-latest",
+        "GitHub-Runner-Ubuntu24-amd64-latest",
+    ):
+        yield from _plain(now - 3 * DAY, name, word=f"near{len(name)}")
+    yield from _plain(now - 40 * DAY, "build-cache-2026", word="cache")
+    yield from _plain(now - DAY, f"{FAMILY}-amd64-latest", word="others", owner=OTHER_ACCOUNT, shared=True)
+    yield Instance(
+        id="i-localrunner000001",
+        region=REGION,
+        owner=ACCOUNT,
+        name="ci-runner-1",
+        created=now - 3600.0,
+        image="m-localnewamd64",
+        disk="d-localrunner000001",
+        tags={"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"},
+    )
+
+
+def _built(
+    created: float,
+    lineage: str,
+    architecture: str,
+    *,
+    word: str,
+    alias: str = "",
+    state: str = READY,
+    ready: float = 0.0,
+) -> Iterator[Resource]:
+    """A version as goldrun builds it, and its snapshot."""
+    stamp = "".join(char for char in iso(created) if char.isdigit())
+    family, _, arch = lineage.rpartition("-")
+    tags = {
+        "ManagedBy": "goldrun",
+        "Family": family,
+        "Architecture": arch,
+        "BuildTimestamp": stamp,
+        "VersionHash": f"{word:0<12}"[:12],
+    }
+    if alias:
+        tags |= {"Latest": "true", "Channel": "latest"}
+    yield Snapshot(
+        id=f"s-local{word}",
+        region=REGION,
+        owner=ACCOUNT,
+        name=f"Created_from_m-local{word}",
+        created=created,
+        ready=ready or created,
+    )
+    yield Image(
+        id=f"m-local{word}",
+        region=REGION,
+        owner=ACCOUNT,
+        name=alias or f"{lineage}-{stamp}",
+        created=created,
+        ready=ready or created,
+        state=state,
+        architecture=architecture,
+        family=lineage if alias else "",
+        description=f"GitHub Actions runner, built {iso(created)}",
+        snapshot=f"s-local{word}",
+        tags=tags,
+    )
+
+
+def _plain(created: float, name: str, *, word: str, owner: str = ACCOUNT, shared: bool = False) -> Iterator[Resource]:
+    yield Image(
+        id=f"m-local{word}",
+        region=REGION,
+        owner=owner,
+        name=name,
+        created=created,
+        ready=created,
+        shared_with={ACCOUNT: created} if shared else {},
+    )

@@ -1,0 +1,117 @@
+"""The gateway and the control door behind HTTP, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from goldrun.local import seed
+from goldrun.local.clock import LocalClock
+from goldrun.local.control import PREFIX, Control
+from goldrun.local.faults import Faults
+from goldrun.local.gateway import Gateway, Reply
+from goldrun.local.records import AccessKey
+from goldrun.local.store import Store
+
+HOST = "127.0.0.1"
+
+
+class LocalCloud:
+    """A local cloud: its data file open, ready to serve."""
+
+    def __init__(self, data: Path | None, *, clock: LocalClock | None = None) -> None:
+        """Open the cloud.
+
+        Args:
+            data: its file; None: it lives in memory.
+            clock: its time; None: the machine's, or where the file's last clock has got to.
+        """
+        self.data = data
+        self.clock = clock or LocalClock()
+        self.store = Store(data, self.clock.now)
+        if clock is None and (anchor := self.store.load_anchor()):
+            self.clock.anchor = anchor
+        self.store.save_anchor(self.clock.anchor)
+        if not any(self.store.all(AccessKey)):
+            seed.found(self.store)
+        self.gateway = Gateway(self.store, self.clock, Faults())
+        self._control = Control(self.gateway, os.getpid(), str(data or ":memory:"), self.stop)
+        self._server: uvicorn.Server | None = None
+
+    def serve(self, listening: socket.socket) -> None:
+        """Serve until stopped."""
+        config = uvicorn.Config(
+            self, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._server.run(sockets=[listening])
+        self.store.close()
+
+    def stop(self) -> None:
+        """End ``serve``."""
+        if self._server:
+            self._server.should_exit = True
+
+    @property
+    def started(self) -> bool:
+        """Whether ``serve`` accepts requests."""
+        return self._server is not None and self._server.started
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        body = await request.body()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = request.url.path
+        if path.startswith(PREFIX):
+            reply = self._control.handle(request.method, path, headers.get("host", ""), body)
+        else:
+            reply = self.gateway.handle(request.method, path, request.url.query, headers, body)
+        if reply.hold is not None:
+            await _hold(reply.hold, receive)
+            reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": [
+                    *((name.encode(), value.encode()) for name, value in reply.headers.items()),
+                    (b"content-length", str(len(reply.body)).encode()),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _hold(seconds: float, receive: Receive) -> None:
+    """Say nothing until the client has gone, or for ``seconds``."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on ``port`` of this machine alone (0: a free one).
+
+    Raises:
+        OSError: the port is taken.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(1024)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,53 @@
+"""What a GitHub Actions job understands: step outputs and annotations.
+
+Source: "Workflow commands for GitHub Actions" in GitHub's documentation. Standard library alone: the seed's
+scripts run inside other people's jobs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from goldrun.config import Environment, Variable
+from goldrun.errors import GoldrunError, UsageError
+
+GITHUB_ACTIONS = Variable(("GITHUB_ACTIONS",), "true inside a GitHub Actions job")
+GITHUB_OUTPUT = Variable(("GITHUB_OUTPUT",), "the file that a step's outputs are written to")
+
+
+def in_workflow(env: Environment) -> bool:
+    """Whether this process runs inside a GitHub Actions job."""
+    return GITHUB_ACTIONS.read(env) == "true"
+
+
+def write_output(env: Environment, name: str, value: str) -> None:
+    """Set the step's output ``name``; nothing happens outside a job.
+
+    The value is written between delimiters that nobody can guess, so no value can set another output.
+
+    Raises:
+        UsageError: if the file cannot be written: the next step would go on with an empty value.
+    """
+    path = GITHUB_OUTPUT.read(env)
+    if not in_workflow(env) or not path:
+        return
+    delimiter = f"goldrun_{os.urandom(16).hex()}"
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+    except OSError as error:
+        raise UsageError(
+            f"The step's output {name} could not be written.", why=[f"GITHUB_OUTPUT: {error.strerror}."]
+        ) from error
+
+
+def describe_error(env: Environment, error: GoldrunError) -> str:
+    """The error as it should stand on stderr: in a job the first line becomes an annotation."""
+    if not in_workflow(env):
+        return f"error: {error}"
+    return "\n".join([f"::error title=goldrun::{_escape(error.what)}", *error.details()])
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
