@@ -149,7 +149,9 @@ def _find(name: str, arch: str | None, region: str | None, all_regions: bool) ->
 def _connect(region: str | None) -> EcsClient:
     if region == "":
         raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
-    return connect(os.environ, SystemClock(), region=region, notice=output.note)
+    client = connect(os.environ, SystemClock(), region=region, notice=output.note)
+    click.get_current_context().call_on_close(client.close)
+    return client
 
 
 def _silence(quiet: bool) -> None:

@@ -119,6 +119,10 @@ class EcsClient:
                 self._notice(f"{error.what} Trying again in {wait:.1f} s.")
                 self.clock.sleep(wait)
 
+    def close(self) -> None:
+        """Close what is kept open between calls."""
+        self._transport.close()
+
     def _attempt(self, action: str, params: Mapping[str, str], region: str, deadline: float) -> dict[str, Any]:
         endpoint = self._endpoint or region_endpoint(region)
         query = signature.canonical_query(params)

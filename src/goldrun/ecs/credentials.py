@@ -7,7 +7,9 @@ is imported only when no plain variable is set: it costs half a second and eight
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from goldrun import config
@@ -75,6 +77,10 @@ def _official_chain() -> CredentialProvider:
     tried = [
         f"no plain variables ({config.ACCESS_KEY_ID.names[0]}, {config.ACCESS_KEY_SECRET.names[0]}) are set.",
     ]
+    shared_file = Path.home() / ".alibabacloud" / "credentials"
+    if shared_file.is_file():
+        # The library looks for credentials.ini there, and reads this variable once, when it is imported.
+        os.environ.setdefault("ALIBABA_CLOUD_CREDENTIALS_FILE", str(shared_file))
     try:
         from alibabacloud_credentials.provider import DefaultCredentialsProvider
     except ImportError:

@@ -127,16 +127,20 @@ def api_error(action: str, http_status: int, body: dict[str, Any]) -> ApiError:
 
 
 def _classify(action: str, code: str, http_status: int) -> tuple[type[ApiError], tuple[str, ...]]:
-    if code.startswith("Throttling"):
-        return ThrottledError, ("run fewer jobs at once, or ask for a higher API quota.",)
-    if code in ("ServiceUnavailable", "InternalError") or http_status >= 500:
-        return ServiceError, ("try again in a few minutes.",)
-    if code.startswith(("Forbidden.RAM", "NoPermission")) or code == "Forbidden":
-        return AccessDeniedError, (f"add this statement to the RAM policy: {ram_statement(action)}",)
+    """The class of the error, and what to do about it."""
+    for prefixes, kind, fix in _CLASSES:
+        if code.startswith(prefixes):
+            return kind, (fix.format(statement=ram_statement(action)),)
     if code in _CREDENTIAL_CODES:
         return BadCredentialsError, (_CREDENTIAL_CODES[code],)
-    if code.startswith(("InvalidAccessKeyId", "InvalidSecurityToken")):
-        return BadCredentialsError, ("get new credentials.",)
-    if code.startswith("QuotaExceed"):
-        return ApiError, ("delete what is not needed, or ask for a higher quota.",)
+    if http_status >= 500:
+        return ServiceError, ("try again in a few minutes.",)
     return ApiError, (_FIXES[code],) if code in _FIXES else ()
+
+
+_CLASSES: tuple[tuple[tuple[str, ...], type[ApiError], str], ...] = (
+    (("Throttling",), ThrottledError, "run fewer jobs at once, or ask for a higher API quota."),
+    (("ServiceUnavailable", "InternalError"), ServiceError, "try again in a few minutes."),
+    (("Forbidden.RAM", "NoPermission"), AccessDeniedError, "add this statement to the RAM policy: {statement}"),
+    (("QuotaExceed",), ApiError, "delete what is not needed, or ask for a higher quota."),
+)

@@ -48,6 +48,9 @@ class Transport(Protocol):
             UnreachableError: if there was no answer by then. The request may have had its effect.
         """
 
+    def close(self) -> None:
+        """Close what is kept open between requests."""
+
 
 class Proxy(NamedTuple):
     """An HTTP proxy; ``authorization`` is its header's value, or empty."""
@@ -123,7 +126,7 @@ class HttpTransport:
         return answer
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """See ``Transport.close``."""
         for connections in self._idle.values():
             while connections:
                 connections.pop().close()
@@ -174,6 +177,7 @@ class HttpTransport:
                 raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
             if connection.sock is not None:
                 connection.sock.settimeout(self._left(deadline))
+        response.close()  # read1 does not do it at the end of a body of known length, and the next request needs it
         return Answer(response.status, response.headers.get_content_type(), b"".join(chunks))
 
     def _left(self, deadline: float) -> float:

@@ -18,8 +18,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """When to fail, and how.
 
     Attributes:
-        kind: ``throttle``: refused for too many calls. ``error``: HTTP 5xx before the effect; ``error-after``: after it.
-            ``timeout``: no answer and no effect; ``timeout-after``: no answer, but the effect happened.
+        kind: ``throttle``: refused for too many calls. ``error``: HTTP 5xx before the effect; ``error-after``: after
+            it. ``timeout``: no answer and no effect; ``timeout-after``: no answer, but the effect happened.
             ``stale``: reads show the cloud as it was ``seconds`` ago.
         action: which actions, as a pattern: ``DescribeImages``, ``Describe*``, ``*``.
         times: how many times it strikes; None: for ever.

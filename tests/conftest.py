@@ -1,0 +1,173 @@
+"""A local cloud over real HTTP, and clients for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.credentials import Credentials
+from goldrun.ecs.endpoints import Endpoint, parse_endpoint
+from goldrun.ecs.transport import HttpTransport
+from goldrun.local import seed
+from goldrun.local.clock import LocalClock
+from goldrun.local.faults import FaultRule, Kind
+from goldrun.local.records import Image, Snapshot
+from goldrun.local.server import LocalCloud, listen
+
+settings.register_profile("goldrun", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("goldrun")
+
+REGION = seed.REGION
+NOW = 1_795_000_000.0  # 2026-11-18
+
+
+class Wall:
+    """A machine's clock that a test moves."""
+
+    def __init__(self, now: float) -> None:
+        self.value = now
+
+    def __call__(self) -> float:
+        return self.value
+
+
+class FakeClock:
+    """The client's clock in virtual time: sleeping takes no time, and is written down."""
+
+    def __init__(self, wall: Wall) -> None:
+        self.wall = wall
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.wall.value
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.wall.value += seconds
+
+
+@dataclass
+class Running:
+    """A local cloud that serves, and a hand inside it."""
+
+    cloud: LocalCloud
+    port: int
+    wall: Wall
+    transports: list[HttpTransport] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return parse_endpoint(self.url)
+
+    def fault(self, kind: Kind, action: str = "*", times: int | None = 1, **more: Any) -> None:
+        self.cloud.gateway.faults.add(FaultRule(kind=kind, action=action, times=times, **more))
+
+    def image(self, name: str, **fields: Any) -> str:
+        """Put an image into the account, and return its id."""
+        number = sum(1 for _ in self.cloud.store.all(Image))
+        made: dict[str, Any] = {
+            "id": f"m-test{number:08d}",
+            "region": REGION,
+            "owner": seed.ACCOUNT,
+            "name": name,
+            "created": self.wall.value - 3600 - number,
+            "ready": 0.0,
+            **fields,
+        }
+        image = Image(**made)
+        self.cloud.store.put(image)
+        return image.id
+
+    def snapshot(self, snapshot_id: str = "s-test0001", **fields: Any) -> str:
+        made: dict[str, Any] = {
+            "id": snapshot_id,
+            "region": REGION,
+            "owner": seed.ACCOUNT,
+            "created": NOW - 100,
+            "ready": 0.0,
+            **fields,
+        }
+        self.cloud.store.put(Snapshot(**made))
+        return snapshot_id
+
+    def client(self, **options: Any) -> EcsClient:
+        """A client in virtual time."""
+        clock = FakeClock(self.wall)
+        self.transports.append(HttpTransport({}, clock))
+        made: dict[str, Any] = {
+            "region": REGION,
+            "credentials": lambda: Credentials(seed.KEY.id, seed.KEY.secret),
+            "transport": self.transports[-1],
+            "clock": clock,
+            "endpoint": self.endpoint,
+            **options,
+        }
+        return EcsClient(**made)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a script of the seed needs, and nothing else."""
+        return {
+            "PATH": os.environ["PATH"],
+            "GOLDRUN_ENDPOINT": self.url,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
+            "ALIYUN_REGION_ID": REGION,
+            **more,
+        }
+
+
+def _serve(clock: LocalClock, wall: Wall) -> Iterator[Running]:
+    cloud = LocalCloud(None, clock=clock)
+    listening = listen(0)
+    thread = threading.Thread(target=cloud.serve, args=(listening,), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not cloud.started:
+        assert time.monotonic() < deadline, "the local cloud did not start"
+        time.sleep(0.005)
+    running = Running(cloud, listening.getsockname()[1], wall)
+    yield running
+    for transport in running.transports:
+        transport.close()
+    cloud.stop()
+    thread.join(10)
+    listening.close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def frozen() -> Iterator[Running]:
+    """An empty local cloud whose time a test moves; only clients on the same clock can talk to it."""
+    wall = Wall(NOW)
+    yield from _serve(LocalClock(wall=wall), wall)
+
+
+@pytest.fixture
+def live() -> Iterator[Running]:
+    """An empty local cloud on the machine's time, for SDKs, scripts and commands."""
+    wall = Wall(time.time())
+    yield from _serve(LocalClock(), wall)
+
+
+@pytest.fixture
+def populated(live: Running) -> Running:
+    """``live`` with the realistic account in it."""
+    seed.populate(live.cloud.store, live.cloud.clock.now())
+    return live
+
+
+@pytest.fixture
+def fake_clock() -> Callable[[], FakeClock]:
+    return lambda: FakeClock(Wall(NOW))

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from goldrun.ecs.credentials import Credentials, find_credentials, from_variables
+from goldrun.errors import CredentialsError
+from tests.conftest import Running
+
+WANTED = Credentials("the-id", "the-secret", "the-token")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+        ("ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET", "ALIYUN_SECURITY_TOKEN"),
+        ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY", "ALICLOUD_SECURITY_TOKEN"),
+        ("ALICLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_SECRET", "ALICLOUD_SECURITY_TOKEN"),
+    ],
+)
+def test_plain_variables(names: tuple[str, str, str]) -> None:
+    assert find_credentials(dict(zip(names, WANTED, strict=True)))() == WANTED
+
+
+@pytest.mark.parametrize("half", ["ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET"])
+def test_half_an_access_key_is_an_error_not_a_fallback(half: str) -> None:
+    with pytest.raises(CredentialsError, match="Half an AccessKey") as caught:
+        from_variables({half: "planted-value"})
+    assert "planted-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["has blank", "line\nbreak", "中文"])
+def test_a_damaged_key_id_is_told_before_anything_is_sent(bad: str) -> None:
+    with pytest.raises(CredentialsError, match="characters"):
+        from_variables({"ALIYUN_ACCESS_KEY_ID": bad, "ALIYUN_ACCESS_KEY_SECRET": "x"})
+
+
+def test_the_secret_is_not_in_the_repr() -> None:
+    assert "the-secret" not in repr(WANTED)
+    assert "the-token" not in repr(WANTED)
+
+
+def _look_up(live: Running, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A look-up in a process of its own: the official library reads the home directory when it is imported."""
+    live.image("fam-amd64-latest")
+    plain = {name: value for name, value in live.environment(HOME=str(home), **env).items() if "ACCESS_KEY" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "goldrun.cli.main", "image", "id", "fam-amd64-latest", "-q"],
+        env=plain,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:
+    profile = {
+        "name": "ci",
+        "mode": "AK",
+        "access_key_id": "goldrun-local",
+        "access_key_secret": "goldrun-local-secret",
+    }
+    other = {"name": "default", "mode": "AK", "access_key_id": "nobody", "access_key_secret": "x"}
+    (tmp_path / ".aliyun").mkdir()
+    (tmp_path / ".aliyun/config.json").write_text(json.dumps({"current": "default", "profiles": [other, profile]}))
+    assert _look_up(live, tmp_path, ALIBABA_CLOUD_PROFILE="ci").stdout.startswith("m-")
+    current = _look_up(live, tmp_path)
+    assert current.returncode == 3
+    assert "InvalidAccessKeyId.NotFound" in current.stderr
+
+
+def test_an_sts_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:
+    from goldrun.local.records import AccessKey
+
+    live.cloud.store.put(
+        AccessKey(
+            id="STS.local1", secret="sec", account="1000000000000001", role="r", user="u", token="tok", expires=9e9
+        )
+    )
+    profile = {
+        "name": "p",
+        "mode": "StsToken",
+        "access_key_id": "STS.local1",
+        "access_key_secret": "sec",
+        "sts_token": "tok",
+    }
+    (tmp_path / ".aliyun").mkdir()
+    (tmp_path / ".aliyun/config.json").write_text(json.dumps({"current": "p", "profiles": [profile]}))
+    assert _look_up(live, tmp_path).stdout.startswith("m-")
+
+
+def test_the_shared_credentials_file(live: Running, tmp_path: Path) -> None:
+    (tmp_path / ".alibabacloud").mkdir()
+    (tmp_path / ".alibabacloud/credentials").write_text(
+        "[default]\ntype = access_key\naccess_key_id = goldrun-local\naccess_key_secret = goldrun-local-secret\n"
+    )
+    assert _look_up(live, tmp_path, ALIBABA_CLOUD_ECS_METADATA_DISABLED="true").stdout.startswith("m-")
+
+
+def test_a_credentials_service(live: Running, tmp_path: Path) -> None:
+    """The chain's last link, over real HTTP."""
+    answer = {"Code": "Success", "AccessKeyId": "STS.local2", "AccessKeySecret": "sec", "SecurityToken": "tok",
+              "Expiration": "2099-01-01T00:00:00Z"}  # fmt: skip
+    from goldrun.local.records import AccessKey
+
+    live.cloud.store.put(
+        AccessKey(
+            id="STS.local2", secret="sec", account="1000000000000001", role="r", user="u", token="tok", expires=9e9
+        )
+    )
+
+    class Service(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_address[1]}/keys"
+        found = _look_up(live, tmp_path, ALIBABA_CLOUD_CREDENTIALS_URI=uri, ALIBABA_CLOUD_ECS_METADATA_DISABLED="true")
+        server.shutdown()
+    assert found.stdout.startswith("m-"), found.stderr
+
+
+def test_nothing_anywhere_says_where_was_looked(live: Running, tmp_path: Path) -> None:
+    found = _look_up(live, tmp_path, ALIBABA_CLOUD_ECS_METADATA_DISABLED="true")
+    assert found.returncode == 3
+    assert "No credentials" in found.stderr
+    assert "CLIProfile" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:
+    blocked = tmp_path / "alibabacloud_credentials.py"
+    blocked.write_text("raise ImportError('not installed')")
+    code = "from goldrun.ecs.credentials import find_credentials; find_credentials({})"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "pip install 'goldrun[credentials]'" in run.stderr
