@@ -159,7 +159,8 @@ class HttpTransport:
         connection.timeout = min(CONNECT_SECONDS, self._left(deadline))
         if connection.sock is None:
             connection.connect()
-        connection.sock.settimeout(self._left(deadline))
+        wire = connection.sock  # an answer that ends the connection takes it away from there
+        wire.settimeout(self._left(deadline))
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -175,8 +176,9 @@ class HttpTransport:
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
                 raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-            if connection.sock is not None:
-                connection.sock.settimeout(self._left(deadline))
+            wire.settimeout(self._left(deadline))
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
         response.close()  # read1 does not do it at the end of a body of known length, and the next request needs it
         return Answer(response.status, response.headers.get_content_type(), b"".join(chunks))
 

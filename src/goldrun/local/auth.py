@@ -73,8 +73,8 @@ class NonceBook:
 
 
 def is_v3(wire: Wire) -> bool:
-    """Whether the request is signed by version 3 (action and signature in headers)."""
-    return "x-acs-action" in wire.headers or wire.headers.get("authorization", "").startswith("ACS3-")
+    """Whether the request is signed by version 3 (the legacy SDK sends ``x-acs-action`` too, beside its parameters)."""
+    return "Signature" not in wire.params and ("x-acs-action" in wire.headers or "authorization" in wire.headers)
 
 
 def authenticate(wire: Wire, store: Store, nonces: NonceBook, now: float) -> AccessKey:

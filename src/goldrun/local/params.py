@@ -47,7 +47,7 @@ class Params:
         """
         for name, kind in types.items():
             value = self.values.get(name, "")
-            if kind.endswith("!") and not value and not (kind == "RepeatList!" and self.items(name)):
+            if kind.endswith("!") and not value and not (kind == "RepeatList!" and self._has_items(name)):
                 raise missing(name)
             if not value:
                 continue
@@ -56,6 +56,9 @@ class Params:
                 raise invalid(name)
             if plain == "Boolean" and value.lower() not in ("true", "false"):
                 raise invalid(name)
+
+    def _has_items(self, name: str) -> bool:
+        return any(given.startswith(f"{name}.1") for given in self.values)
 
     def text(self, name: str, default: str = "") -> str:
         """A text; empty counts as not given."""

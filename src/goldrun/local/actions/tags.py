@@ -19,8 +19,6 @@ PAGE = 50
 @action("TagResources")
 def tag_resources(call: Call) -> Answer:
     """Put tags on resources: on all of them or, when one of them is refused, on none."""
-    if not call.params.pairs("Tag"):
-        raise missing("Tag")
     tags = check_tags(call.params.pairs("Tag"))
     resources = _named(call, call.store)
     call.store.put(*(replace(resource, tags=merge_tags(resource.tags, tags)) for resource in resources))

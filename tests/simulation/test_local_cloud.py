@@ -1,0 +1,169 @@
+"""The local cloud as a process: it is killed, restarted, told to fail, and its time runs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
+
+
+class Shell:
+    """A person's shell: one data file, the environment of `goldrun local env`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db"),
+        }
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [*GOLDRUN, *arguments], env=self.env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        self.said = done.stderr
+        return done.stdout
+
+    def use(self) -> None:
+        self.env |= dict(re.findall(r"^export (\w+)=(.*)$", self.run("local", "env"), re.MULTILINE))
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.run("local", "status", "--json"))
+        return told
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path)
+    yield made
+    made.run("local", "down")
+
+
+def test_up_use_down(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0", "--seed")
+    shell.use()
+    assert shell.run("image", "id", "github-runner-ubuntu24", "--arch", "amd64") == "IMAGE_ID=m-localnewamd64\n"
+    assert "is up already" in (shell.run("local", "up", "--detach"), shell.said)[1]
+    pid = shell.status()["pid"]
+    shell.run("local", "down")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    shell.run("local", "status", code=6)
+    assert "was not running" in (shell.run("local", "down"), shell.said)[1]
+
+
+def test_killed_in_the_middle_of_writing_it_loses_nothing_that_it_answered(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0", "--seed")
+    status = shell.status()
+    port = int(status["url"].rsplit(":", 1)[1])
+    answered = 0
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    for number in range(60):
+        connection.request("POST", "/_goldrun/deny", json.dumps({"actions": [f"ecs:Action{number}"]}))
+        connection.getresponse().read()
+        answered += 1
+        if number == 40:
+            os.kill(status["pid"], signal.SIGKILL)
+            break
+    connection.close()
+    shell.run("local", "up", "--detach", "--port", "0")
+    again = shell.status()
+    assert len(again["denied"]) == answered
+    assert (again["images"], again["snapshots"], again["instances"]) == (11, 7, 1)
+
+
+def test_its_time_runs_fast_and_is_kept_over_restarts(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0", "--speed", "3600")
+    first = shell.run("local", "clock", "--advance", "86400").split()[0]
+    shell.run("local", "down")
+    shell.run("local", "up", "--detach", "--port", "0", "--speed", "1")
+    second = shell.run("local", "clock").split()[0]
+    assert second >= first
+    assert second[:10] > time.strftime("%Y-%m-%d", time.gmtime(time.time() + 3600))
+
+
+def test_faults_and_denials_are_set_from_the_command_line(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0", "--seed")
+    shell.use()
+    shell.run("local", "fault", "--kind", "throttle", "--action", "Describe*", "--times", "2")
+    shell.run("image", "ls")
+    assert "Trying again" in shell.said
+    assert json.loads(shell.run("local", "fault", "--json")) == []
+    shell.run("local", "fault", "--kind", "error", "--probability", "0.5")
+    assert json.loads(shell.run("local", "fault", "--json"))[0]["probability"] == 0.5
+    shell.run("local", "fault", "--clear")
+    shell.run("local", "deny", "ecs:DescribeImages")
+    shell.run("image", "ls", code=4)
+    assert '"Action": "ecs:DescribeImages"' in shell.said
+    shell.run("local", "allow", "ecs:DescribeImages")
+    shell.run("image", "ls")
+
+
+def test_reset_empties_it(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0", "--seed")
+    shell.use()
+    shell.run("local", "reset")
+    assert json.loads(shell.run("image", "ls", "--all", "--json")) == []
+    shell.run("local", "seed")
+    assert len(json.loads(shell.run("image", "ls", "--all", "--json"))) == 11
+    shell.run("local", "reset", "--seed")
+    assert len(shell.run("image", "ls", "-q").split()) == 8
+
+
+def test_ctrl_c_ends_it_cleanly(shell: Shell, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*GOLDRUN, "local", "up", "--port", "0"], env=shell.env, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "answers on" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=20)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in words
+
+
+def test_ctrl_c_ends_a_look_up_cleanly(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    shell.use()
+    shell.run("local", "fault", "--kind", "timeout", "--seconds", "60")
+    process = subprocess.Popen(
+        [*GOLDRUN, "image", "ls"], env=shell.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, words = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in words
+    shell.run("local", "fault", "--clear")
+
+
+def test_the_control_door_is_closed_to_web_pages(shell: Shell) -> None:
+    """A page whose name resolves to 127.0.0.1 sends its own name in Host."""
+    shell.run("local", "up", "--detach", "--port", "0")
+    port = int(shell.status()["url"].rsplit(":", 1)[1])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST", "/_goldrun/reset", headers={"Host": f"evil.example:{port}"})
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+def test_nothing_is_served_to_the_network(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    port = int(shell.status()["url"].rsplit(":", 1)[1])
+    listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    assert f"0100007F:{port:04X}" in listening
+    assert f"00000000:{port:04X}" not in listening

@@ -1,0 +1,139 @@
+"""The user's own document, pasted: every line of it that concerns finding an image."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import Running
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs/image-usage-guide.zh-CN.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
+IDS = {"amd64": "m-localnewamd64", "arm64": "m-localnewarm64"}
+
+
+def block(language: str, words: str) -> str:
+    return next(text for kind, text in BLOCKS if kind == language and words in text)
+
+
+def bash(script: str, env: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", *flags, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def bare(populated: Running, tmp_path: Path) -> dict[str, str]:
+    """An environment whose `python3` is a bare one: no site-packages at all."""
+    python = tmp_path / "bin/python3"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    python.chmod(0o755)
+    env = populated.environment(PATH=f"{python.parent}:/usr/bin:/bin")
+    del env["ALIYUN_REGION_ID"]
+    return env
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_the_helper_script(bare: dict[str, str], arch: str) -> None:
+    script = block("bash", "export IMAGE_NAME").replace("amd64", arch)
+    run = bash(script, bare, "-e")
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"IMAGE_ID={IDS[arch]}\n", "")
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+@pytest.mark.parametrize("in_actions", [False, True])
+@pytest.mark.parametrize("title", ["Get Image ID by Name", "Get Custom Image ID"])
+def test_the_workflow_steps(bare: dict[str, str], tmp_path: Path, title: str, in_actions: bool, arch: str) -> None:
+    """The step as GitHub runs it: its environment expanded, its script by `bash -e`."""
+    step: dict[str, Any] = yaml.safe_load(block("yaml", title))[0]
+    output = tmp_path / "output"
+    output.touch()
+    env = {name: str(value).replace("amd64", arch) for name, value in step["env"].items()}
+    env["ALIYUN_REGION_ID"] = "cn-hangzhou"
+    env |= {"GITHUB_OUTPUT": str(output), "GITHUB_ACTIONS": "true" if in_actions else ""}
+    run = bash(step["run"], bare | env, "-e")
+    assert run.returncode == 0, run.stderr
+    assert read_outputs(output.read_text()) == {"IMAGE_ID": IDS[arch]}
+    assert len(output.read_text().splitlines()) == (4 if in_actions else 1)
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_the_local_script(bare: dict[str, str], tmp_path: Path, arch: str) -> None:
+    """Its last command is the official CLI's, which is not here: a stand-in writes down its arguments."""
+    cli = tmp_path / "bin/aliyun"
+    cli.write_text('#!/bin/sh\nprintf "%s " "$@" > "$CALLED"\n')
+    cli.chmod(0o755)
+    called = tmp_path / "called"
+    script = block("bash", "aliyun ecs RunInstances").replace("amd64", arch)
+    run = bash(script, bare | {"CALLED": str(called)})
+    assert run.stdout == f"Using image: {IDS[arch]}\n", run.stderr
+    assert f"--RegionId cn-hangzhou --ImageId {IDS[arch]} --InstanceType ecs.g6.large" in called.read_text()
+
+
+def test_the_local_script_when_there_is_no_image(bare: dict[str, str]) -> None:
+    script = block("bash", "aliyun ecs RunInstances").replace("github-runner-ubuntu24-amd64-latest", "nothing-here")
+    run = bash(script, bare)
+    assert (run.returncode, run.stdout) == (1, "Error: Failed to get image ID\n")
+    assert "Image not found" in run.stderr
+
+
+def test_the_names_are_matched_exactly(bare: dict[str, str]) -> None:
+    """注意事项 2: the fuzzy neighbours of the account never answer, nor does a family's name."""
+    for name in ("github-runner-ubuntu24-AMD64-latest", "github-runner-ubuntu24", "github-runner-ubuntu24-amd64-lates"):
+        run = bash(
+            "python3 .github/scripts/get-image-id-by-name.py",
+            bare | {"ALIYUN_REGION_ID": "cn-hangzhou", "IMAGE_NAME": name},
+        )
+        assert (run.returncode, run.stdout) == (1, ""), name
+        assert "Image not found" in run.stderr
+
+
+def test_the_single_file_scripts_do_the_same(bare: dict[str, str], tmp_path: Path) -> None:
+    """`make scripts`: one file, taken to another repository, on bare Python."""
+    built = tmp_path / "dist"
+    subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", built], check=True, capture_output=True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(built / "get-image-id-by-name.py", elsewhere)
+    env = bare | {"ALIYUN_REGION_ID": "cn-hangzhou", "IMAGE_NAME": "github-runner-ubuntu24-arm64-latest"}
+    run = subprocess.run(
+        ["python3", "get-image-id-by-name.py"], cwd=elsewhere, env=env, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "IMAGE_ID=m-localnewarm64\n", "")
+    run = subprocess.run(
+        ["python3", "get-image-id-by-name.py"], cwd=elsewhere, env=env | {"ARCH": "amd64"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "is arm64, not amd64" in run.stderr
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """What GitHub reads from a step's output file: `name=value` lines and `name<<delimiter` blocks."""
+    outputs = {}
+    lines = iter(text.splitlines())
+    for line in lines:
+        if "<<" in line and "=" not in line:
+            name, delimiter = line.split("<<")
+            outputs[name] = "\n".join(iter(lambda: next(lines), delimiter))
+        else:
+            name, _, value = line.partition("=")
+            outputs[name] = value
+    return outputs
+
+
+def test_the_copy_of_the_guide_is_whole() -> None:
+    """Every file that the guide names is here or announced."""
+    assert (ROOT / ".github/scripts/get-image-id-by-name.py").is_file()
+    assert "python3 .github/scripts/get-image-id-by-name.py" in GUIDE
+    assert os.access(ROOT / ".github/scripts/get-image-id-by-name.py", os.X_OK)

@@ -1,0 +1,296 @@
+"""What people get wrong: a clear message, the documented exit code, no traceback, nothing on stdout, no secret."""
+
+from __future__ import annotations
+
+import http.server
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from goldrun.errors import EXIT_CODES
+from goldrun.local.records import AccessKey, Denial
+from tests.conftest import Running
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
+NAME = "github-runner-ubuntu24-amd64-latest"
+SECRET = "planted-5ecret-value"
+TOKEN = "planted-7oken-value"
+
+
+def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def expect(done: subprocess.CompletedProcess[str], code: int, words: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert code in EXIT_CODES
+    assert re.search(words, done.stderr), done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stderr
+    assert TOKEN not in done.stderr
+
+
+# The environment's change (None: not set), the exit code, words of the message.
+VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
+    "no region": ({"ALIYUN_REGION_ID": None}, 2, "ALIYUN_REGION_ID is not set"),
+    "empty region": ({"ALIYUN_REGION_ID": ""}, 2, "ALIYUN_REGION_ID is set but empty"),
+    "blank region": ({"ALIYUN_REGION_ID": "  "}, 2, "ALIYUN_REGION_ID is set but empty"),
+    "region in capitals": ({"ALIYUN_REGION_ID": "CN-HANGZHOU"}, 2, "did you mean cn-hangzhou"),
+    "a zone for a region": ({"ALIYUN_REGION_ID": "cn-hangzhou-h"}, 5, "InvalidRegionId.NotFound"),
+    "region with a slash": ({"ALIYUN_REGION_ID": "cn-hangzhou/../x"}, 2, "is not a region id"),
+    "region is a host": ({"ALIYUN_REGION_ID": "evil.example#"}, 2, "is not a region id"),
+    "region is not one": ({"ALIYUN_REGION_ID": "cn-atlantis"}, 5, "use a region id that DescribeRegions lists"),
+    "no name": ({"IMAGE_NAME": None}, 2, "IMAGE_NAME is not set"),
+    "empty name": ({"IMAGE_NAME": ""}, 2, "IMAGE_NAME is set but empty"),
+    "short name": ({"IMAGE_NAME": "a"}, 2, "2 to 128 characters"),
+    "long name": ({"IMAGE_NAME": "a" * 300}, 2, "this has 300"),
+    "name with a blank": ({"IMAGE_NAME": "my image"}, 2, "letters, digits"),
+    "name with a line break": ({"IMAGE_NAME": "a-b\nIMAGE_ID=m-evil"}, 2, "letters, digits"),
+    "name with quotes": ({"IMAGE_NAME": "'fam-amd64-latest'"}, 2, "starts with a letter"),
+    "name that is an option": ({"IMAGE_NAME": "--help"}, 2, "starts with a letter"),
+    "name that is a URL": ({"IMAGE_NAME": "xhttp://host"}, 2, "no URL"),
+    "name of Alibaba Cloud": ({"IMAGE_NAME": "aliyun_3_x64"}, 2, "Alibaba Cloud's own"),
+    "name with an emoji": ({"IMAGE_NAME": "runner-🚀"}, 2, "letters, digits"),
+    "name that is not there": ({"IMAGE_NAME": "windows-amd64-latest"}, 1, "Image not found: windows-amd64-latest"),
+    "name of other case": ({"IMAGE_NAME": NAME.upper()}, 1, "differs by upper and lower case"),
+    "name of a rolled back version": ({"IMAGE_NAME": "DEPRECATED"}, 1, "Deprecated: it was rolled back"),
+    "an architecture that is none": ({"ARCH": "sparc"}, 2, "'sparc' is not an architecture"),
+    "an architecture that we do not build": ({"ARCH": "i386"}, 2, "is not an architecture"),
+    "the other architecture": ({"ARCH": "arm64"}, 1, f"{NAME} is amd64, not arm64"),
+    "no credentials": (
+        {"ALIBABA_CLOUD_ACCESS_KEY_ID": None, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None},
+        3,
+        "No credentials",
+    ),
+    "no secret": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}, 3, "Half an AccessKey"),
+    "no key id": ({"ALIBABA_CLOUD_ACCESS_KEY_ID": None}, 3, "Half an AccessKey"),
+    "wrong secret": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}, 3, "secret does not belong to the id"),
+    "secret with a line break": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "goldrun-local-\nsecret"}, 3, "line break"),
+    "unknown key": ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "nobody"}, 3, "AccessKey id is unknown"),
+    "key with a blank": ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "goldrun local"}, 3, "bad copy and paste"),
+    "stray token": ({"ALIBABA_CLOUD_SECURITY_TOKEN": TOKEN}, 3, "belongs to another AccessKey"),
+    "expired token": (
+        {
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.old",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": TOKEN,
+        },
+        3,
+        "STS token has expired",
+    ),
+    "temporary key without its token": (
+        {"ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.old", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET},
+        3,
+        "needs its token",
+    ),
+    "endpoint that is no URL": ({"GOLDRUN_ENDPOINT": "ftp://x"}, 2, "is not an endpoint"),
+    "endpoint with a path": ({"GOLDRUN_ENDPOINT": "https://host/path"}, 2, "is not an endpoint"),
+    "endpoint with a bad port": ({"GOLDRUN_ENDPOINT": "http://127.0.0.1:port"}, 2, "is not an endpoint"),
+    "endpoint with a password": ({"GOLDRUN_ENDPOINT": f"https://me:{SECRET}@host"}, 2, "no user name"),
+    "plain http over a network": ({"GOLDRUN_ENDPOINT": "http://ecs.example.com"}, 2, "clear text"),
+    "a name that does not resolve": (
+        {"GOLDRUN_ENDPOINT": "https://ecs.invalid", "GOLDRUN_TIMEOUT": "1"},
+        6,
+        "could not be found",
+    ),
+    "a port where nothing listens": (
+        {"GOLDRUN_ENDPOINT": "http://127.0.0.1:9", "GOLDRUN_TIMEOUT": "1"},
+        6,
+        "refused the connection",
+    ),
+    "timeout that is no number": ({"GOLDRUN_TIMEOUT": "soon"}, 2, "GOLDRUN_TIMEOUT"),
+    "timeout of zero": ({"GOLDRUN_TIMEOUT": "0"}, 2, "from 1 to 3600"),
+    "proxy that is no URL": (
+        {"GOLDRUN_ENDPOINT": "https://ecs.invalid", "HTTPS_PROXY": f"socks5://u:{SECRET}@h:1"},
+        2,
+        "HTTPS_PROXY is not the URL of an HTTP proxy",
+    ),
+    "proxy where nothing listens": (
+        {"GOLDRUN_ENDPOINT": "https://ecs.invalid", "HTTPS_PROXY": "http://127.0.0.1:9", "GOLDRUN_TIMEOUT": "1"},
+        6,
+        "through the proxy 127.0.0.1:9 refused",
+    ),
+    "output file that cannot be written": (
+        {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "/nonexistent/output"},
+        2,
+        "output IMAGE_ID could not be written",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", VARIABLES)
+def test_wrong_variables(populated: Running, tmp_path: Path, case: str) -> None:
+    change, code, words = VARIABLES[case]
+    populated.cloud.store.put(
+        AccessKey(id="STS.old", secret=SECRET, account="1000000000000001", role="r", user="u", token=TOKEN, expires=1.0)
+    )
+    env: dict[str, str | None] = {**populated.environment(IMAGE_NAME=NAME, HOME=str(tmp_path)), **change}
+    if env["IMAGE_NAME"] == "DEPRECATED":
+        bad = next(
+            one for one in populated.client().call("DescribeImages", {"Status": "Deprecated"})["Images"]["Image"]
+        )
+        env["IMAGE_NAME"] = bad["ImageName"]
+    expect(run(SCRIPT, {name: value for name, value in env.items() if value is not None}), code, words)
+
+
+COMMANDS: dict[str, tuple[list[str], int, str]] = {
+    "no such noun": (["picture"], 2, "No such command"),
+    "no such verb": (["image", "find"], 2, "No such command"),
+    "no name": (["image", "id"], 2, "Missing argument"),
+    "empty name": (["image", "id", ""], 2, "2 to 128 characters"),
+    "unknown option": (["image", "ls", "--nope"], 2, "No such option"),
+    "bad architecture": (["image", "ls", "--arch", "mips"], 2, "is not an architecture"),
+    "empty region": (["image", "ls", "--region", ""], 2, "--region is empty"),
+    "bad region": (["image", "ls", "--region", "mars"], 2, "is not a region id"),
+    "bad owner": (["image", "ls", "--owner", "me"], 2, "Invalid value"),
+    "half a reference": (["image", "id", "fam:"], 2, "is not family:channel"),
+    "two colons": (["image", "id", "a:b:c"], 2, "is not family:channel"),
+    "ambiguous family": (["image", "id", "github-runner-ubuntu24"], 2, "exists for amd64 and arm64"),
+    "unknown id": (["image", "inspect", "m-doesnotexist1"], 1, "Image not found"),
+    "unknown everywhere": (["image", "id", "nix-amd64-latest", "--all-regions"], 1, "none of the other 19 regions"),
+    "local not running": (["local", "status"], 6, "is not running"),
+    "local env not running": (["local", "env"], 6, "goldrun local up --detach"),
+    "bad port": (["local", "up", "--port", "99999"], 2, "99999"),
+    "port in use": (["local", "up", "--port", "PORT"], 2, "cannot be used"),
+    "data is a folder": (["local", "up", "--data", "/tmp"], 2, "directory"),
+    "data is no database": (["local", "up", "--data", "README.md"], 2, "not a data file"),
+    "data where nothing can be written": (["local", "up", "--data", "/proc/x/y.db"], 2, "cannot be used"),
+    "bad speed": (["local", "up", "--speed", "fast"], 2, "not a valid float"),
+    "bad fault": (["local", "fault", "--kind", "meteor"], 2, "Invalid value"),
+    "deny without product": (["local", "deny", "DescribeImages"], 2, "write ecs:DescribeImages"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", COMMANDS)
+def test_wrong_commands(populated: Running, tmp_path: Path, case: str) -> None:
+    arguments, code, words = COMMANDS[case]
+    arguments = [str(populated.port) if argument == "PORT" else argument for argument in arguments]
+    env = populated.environment(HOME=str(tmp_path), GOLDRUN_LOCAL_DATA=str(tmp_path / "local.db"))
+    done = subprocess.run(
+        GOLDRUN + arguments, env=env, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
+    expect(done, code, words)
+
+
+def test_denied_permission_through_the_script(populated: Running) -> None:
+    populated.cloud.store.put(Denial(id="ecs:DescribeImages"))
+    done = run(SCRIPT, populated.environment(IMAGE_NAME=NAME))
+    expect(done, 4, "add this statement to the RAM policy")
+    assert "request id: " in done.stderr
+
+
+def test_errors_are_annotations_inside_github_actions(populated: Running) -> None:
+    done = run(SCRIPT, populated.environment(IMAGE_NAME="nothing-here", GITHUB_ACTIONS="true"))
+    expect(done, 1, r"^::error title=goldrun::Image not found: nothing-here in cn-hangzhou\.\n  fix: ")
+
+
+Respond = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+def _say(status: int, kind: str, body: bytes) -> Respond:
+    def respond(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return respond
+
+
+def _cut(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"Ima')
+
+
+def _hang_up(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _drip(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000000")
+    handler.end_headers()
+    for _ in range(200):
+        try:
+            handler.wfile.write(b" ")
+        except OSError:
+            return
+        threading.Event().wait(0.05)
+
+
+ANSWERS: dict[str, tuple[Respond, int, str]] = {
+    "garbage": (_say(200, "application/json", b"{garbage"), 6, "something that is not JSON"),
+    "a list": (_say(200, "application/json", b"[1]"), 6, "not as the ECS API does"),
+    "nothing": (_say(200, "application/json", b""), 6, "the answer is empty"),
+    "a login page": (
+        _say(200, "text/html", b"<html><h1>Please log in</h1>"),
+        6,
+        "answered with HTML.*\n.*Please log in",
+    ),
+    "a moved page": (_say(302, "text/html", b"<html>Moved"), 6, "HTTP 302"),
+    "a proxy's refusal": (_say(407, "text/html", b"<html>"), 6, "proxy asks for a user name"),
+    "a gateway's failure": (_say(502, "text/html", b"<html>Bad Gateway"), 6, "failed with HTTP 502.*\n.*Bad Gateway"),
+    "binary": (_say(200, "application/octet-stream", bytes(range(256))), 6, "not as the ECS API does"),
+    "half an answer": (_cut, 6, "connection to .* broke|did not answer in time"),
+    "a hung up line": (_hang_up, 6, "broke"),
+    "an answer that drips": (_drip, 6, "did not answer in time"),
+    "an error without a text": (
+        _say(400, "application/json", b'{"Code": "Odd.Thing"}'),
+        5,
+        "Odd.Thing.*\n.*no message",
+    ),
+}
+
+
+@pytest.fixture
+def strange_server() -> Iterator[Callable[[Respond], str]]:
+    servers = []
+
+    def start(respond: Respond) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                respond(self)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_strange_answers(strange_server: Callable[[Respond], str], case: str) -> None:
+    respond, code, words = ANSWERS[case]
+    env = {
+        "GOLDRUN_ENDPOINT": strange_server(respond),
+        "GOLDRUN_TIMEOUT": "2",
+        "ALIYUN_ACCESS_KEY_ID": "id",
+        "ALIYUN_ACCESS_KEY_SECRET": SECRET,
+        "ALIYUN_REGION_ID": "cn-hangzhou",
+        "IMAGE_NAME": NAME,
+    }
+    expect(run(SCRIPT, env), code, words)
+
+
+def test_there_are_more_than_forty() -> None:
+    assert len(VARIABLES) + len(COMMANDS) + len(ANSWERS) >= 40

@@ -1,0 +1,96 @@
+"""Build each script of `.github/scripts` as one self-contained file, for repositories that do not hold this checkout.
+
+The result is plain text: the script at the end, before it the sources of the modules that it needs, as they stand
+here. It can be read, reviewed and compared, which a zip archive cannot.
+
+Usage: python tools/build_scripts.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
+
+LOADER = '''\
+import importlib.abc
+import importlib.util
+import sys
+
+
+class _Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports from the texts below."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in SOURCES:
+            return None
+        package = any(other.startswith(name + ".") for other in SOURCES)
+        return importlib.util.spec_from_loader(name, self, is_package=package)
+
+    def get_source(self, name):
+        return SOURCES[name]
+
+
+sys.meta_path.insert(0, _Sources())
+'''
+
+
+def needed_modules(source: str, known: dict[str, str]) -> dict[str, str]:
+    """The modules of ours that ``source`` imports, and those that they import, with their sources."""
+    found: dict[str, str] = {}
+    waiting = [source]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for name in names:
+                parts = name.split(".")
+                for stem in (".".join(parts[:length]) for length in range(1, len(parts) + 1)):
+                    path = SOURCE / Path(*stem.split("."))
+                    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+                    if stem.startswith("goldrun") and stem not in found and file.is_file():
+                        found[stem] = known.setdefault(stem, file.read_text(encoding="utf-8"))
+                        waiting.append(found[stem])
+    return found
+
+
+def build(script: Path) -> str:
+    """The script as one file."""
+    source = script.read_text(encoding="utf-8")
+    modules = needed_modules(source, {})
+    version = next(line for line in modules["goldrun"].splitlines() if line.startswith("__version__"))
+    parts = [
+        "#!/usr/bin/env python3\n",
+        f"# Built from goldrun ({version}) by `make scripts`; Apache-2.0. Change it there, not here.\n",
+        "# The modules come first, as text; the script itself is at the end.\n\n",
+        "SOURCES = {}\n",
+    ]
+    for name, text in sorted(modules.items()):
+        if "'''" in text or text.endswith("\\"):
+            raise SystemExit(f"{name} cannot be quoted: it has three single quotes")
+        parts.append(f"\nSOURCES[{name!r}] = r'''{text}'''\n")
+    tree = ast.parse(source)
+    doc = ast.get_docstring(tree)
+    body = source.split('"""', 2)[2] if doc else source
+    return "".join([*parts, "\n", LOADER, "\n# " + "-" * 117, body])
+
+
+def main() -> None:
+    """Build every script into a folder (default: dist/scripts)."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist/scripts"
+    target.mkdir(parents=True, exist_ok=True)
+    for script in sorted((ROOT / ".github/scripts").glob("*.py")):
+        file = target / script.name
+        file.write_text(build(script), encoding="utf-8")
+        file.chmod(0o755)
+        print(f"{file.relative_to(ROOT) if file.is_relative_to(ROOT) else file}: {file.stat().st_size // 1024} KiB")
+
+
+if __name__ == "__main__":
+    main()
