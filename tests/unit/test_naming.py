@@ -10,7 +10,7 @@ from goldrun.images.naming import PublishedName, check_name, name_reference, par
 
 FAMILIES = st.from_regex(r"[a-z][a-z0-9]{1,12}(-[a-z0-9]{1,8}){0,3}", fullmatch=True)
 ARCHITECTURES = st.sampled_from(["amd64", "arm64"])
-SUFFIXES = st.one_of(st.from_regex(r"[a-z]{2,10}", fullmatch=True), st.from_regex(r"20\d{12}", fullmatch=True))
+SUFFIXES = st.one_of(st.from_regex(r"[a-z]{2,10}", fullmatch=True), st.from_regex(r"20[0-9]{12}", fullmatch=True))
 
 
 @given(FAMILIES, ARCHITECTURES, SUFFIXES)

@@ -17,7 +17,8 @@ from goldrun.ecs import signature
 from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials
 from goldrun.ecs.endpoints import Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
-from goldrun.ecs.transport import Answer, HttpTransport, Transport
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.transport import HttpTransport, Transport
 from goldrun.errors import UnavailableError, UsageError
 
 ECS_VERSION = "2014-05-26"

@@ -5,11 +5,8 @@ credentials file, OIDC, instance roles, a credentials URI) is served by ``alibab
 is imported only when no plain variable is set: it costs half a second and eight packages.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from goldrun import config
@@ -77,6 +74,8 @@ def _official_chain() -> CredentialProvider:
     tried = [
         f"no plain variables ({config.ACCESS_KEY_ID.names[0]}, {config.ACCESS_KEY_SECRET.names[0]}) are set.",
     ]
+    from pathlib import Path
+
     shared_file = Path.home() / ".alibabacloud" / "credentials"
     if shared_file.is_file():
         # The library looks for credentials.ini there, and reads this variable once, when it is imported.

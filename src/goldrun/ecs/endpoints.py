@@ -1,7 +1,5 @@
 """Where the ECS API of a region answers."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 from urllib.parse import urlsplit
 

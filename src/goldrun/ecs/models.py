@@ -1,16 +1,12 @@
 """What the API's answers hold, as values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from goldrun.architecture import from_ecs
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """An ECS image (``DescribeImages``).
 
     Attributes:
@@ -39,7 +35,7 @@ class Image:
     tags: Mapping[str, str]
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> Image:
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
         """The image that an element of ``Images.Image`` describes; what the API leaves out is empty."""
         tags = data.get("Tags", {}).get("Tag", [])
         disks = data.get("DiskDeviceMappings", {}).get("DiskDeviceMapping", [])

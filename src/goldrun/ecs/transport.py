@@ -1,13 +1,5 @@
-"""The first of the two doors: one HTTP request out, one answer in, over connections that are kept alive.
+"""The first of the two doors: one HTTP request out, one answer in, over connections that are kept alive."""
 
-``http.client`` alone, because the look-up must start fast and install nothing (docs/decisions.md).
-"""
-
-from __future__ import annotations
-
-import base64
-import http.client
-import select
 import socket
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -17,18 +9,10 @@ from goldrun.clock import Clock
 from goldrun.config import Environment
 from goldrun.ecs.endpoints import LOOPBACK_HOSTS, Endpoint
 from goldrun.ecs.errors import UnreachableError
+from goldrun.ecs.http1 import Answer, Connection, TimeLeft
 from goldrun.errors import UsageError
 
 CONNECT_SECONDS = 10.0
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-
-
-class Answer(NamedTuple):
-    """An HTTP answer."""
-
-    status: int
-    content_type: str
-    body: bytes
 
 
 class Transport(Protocol):
@@ -59,6 +43,10 @@ class Proxy(NamedTuple):
     port: int
     authorization: str
 
+    def headers(self) -> dict[str, str]:
+        """What a request to the proxy carries."""
+        return {"proxy-authorization": self.authorization} if self.authorization else {}
+
 
 def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
     """The proxy for ``endpoint``: ``HTTPS_PROXY``/``HTTP_PROXY`` (either case) unless ``NO_PROXY`` exempts it.
@@ -84,6 +72,8 @@ def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
         raise UsageError(f"{name.upper()} is not the URL of an HTTP proxy.", fix=["write http://HOST:PORT"])
     authorization = ""
     if url.username is not None:
+        import base64
+
         pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
         authorization = "Basic " + base64.b64encode(pair.encode()).decode()
     return Proxy(url.hostname, port or 80, authorization)
@@ -98,31 +88,42 @@ def _exempt(host: str, no_proxy: str) -> bool:
 
 
 class HttpTransport:
-    """Requests over ``http.client``, connections kept for the next request. Safe to share between threads."""
+    """Requests over connections that are kept for the next request. Safe to share between threads."""
 
     def __init__(self, env: Environment, clock: Clock) -> None:
         self._env = env
         self._clock = clock
-        self._idle: dict[Endpoint, list[http.client.HTTPConnection]] = {}
+        self._idle: dict[Endpoint, list[Connection]] = {}
 
     def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
         """See ``Transport.send``."""
         proxy = find_proxy(self._env, endpoint)
-        through = f" through the proxy {proxy.host}:{proxy.port}" if proxy else ""
-        connection = self._take(endpoint, proxy)
+
+        def left() -> float:
+            seconds = deadline - self._clock.now()
+            if seconds <= 0:
+                raise TimeoutError("time limit reached")
+            return seconds
+
+        try:
+            connection = self._take_idle(endpoint) or _connect(endpoint, proxy, left)
+        except OSError as error:
+            raise _unreachable(endpoint, proxy, error) from error
         all_headers = dict(headers)
         if proxy and endpoint.scheme == "http":
             target = f"{endpoint}{target}"
-            if proxy.authorization:
-                all_headers["proxy-authorization"] = proxy.authorization
+            all_headers |= proxy.headers()
         try:
-            answer = self._exchange(connection, method, target, all_headers, deadline)
+            answer = connection.exchange(method, target, all_headers, left)
         except BaseException as error:
             connection.close()
-            if isinstance(error, OSError | http.client.HTTPException):
-                raise _unreachable(endpoint, through, error) from error
+            if isinstance(error, OSError):
+                raise _unreachable(endpoint, proxy, error) from error
             raise
-        self._idle.setdefault(endpoint, []).append(connection)
+        if connection.reusable:
+            self._idle.setdefault(endpoint, []).append(connection)
+        else:
+            connection.close()
         return answer
 
     def close(self) -> None:
@@ -131,66 +132,38 @@ class HttpTransport:
             while connections:
                 connections.pop().close()
 
-    def _take(self, endpoint: Endpoint, proxy: Proxy | None) -> http.client.HTTPConnection:
+    def _take_idle(self, endpoint: Endpoint) -> Connection | None:
         idle = self._idle.get(endpoint, [])
         while idle:
             connection = idle.pop()
-            # Readable before a request was sent: the other side has hung up.
-            if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
+            if not connection.closed_by_peer():
                 return connection
             connection.close()
-        connect_to = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
-        if endpoint.scheme == "http":
-            return http.client.HTTPConnection(*connect_to, timeout=CONNECT_SECONDS)
-        connection = http.client.HTTPSConnection(*connect_to, timeout=CONNECT_SECONDS)
-        if proxy:
-            proxy_headers = {"proxy-authorization": proxy.authorization} if proxy.authorization else {}
-            connection.set_tunnel(endpoint.host, endpoint.port, proxy_headers)
-        return connection
-
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        deadline: float,
-    ) -> Answer:
-        connection.timeout = min(CONNECT_SECONDS, self._left(deadline))
-        if connection.sock is None:
-            connection.connect()
-        wire = connection.sock  # an answer that ends the connection takes it away from there
-        wire.settimeout(self._left(deadline))
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        if method == "POST":
-            connection.putheader("content-length", "0")
-        connection.endheaders()
-        response = connection.getresponse()
-        chunks = []
-        size = 0
-        # In pieces, so that an answer that drips cannot outlive the deadline: each piece's wait is what is left.
-        while chunk := response.read1(65536):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-            wire.settimeout(self._left(deadline))
-        if response.length:
-            raise http.client.IncompleteRead(b"", response.length)
-        response.close()  # read1 does not do it at the end of a body of known length, and the next request needs it
-        return Answer(response.status, response.headers.get_content_type(), b"".join(chunks))
-
-    def _left(self, deadline: float) -> float:
-        left = deadline - self._clock.now()
-        if left <= 0:
-            raise TimeoutError("time limit reached")
-        return left
+        return None
 
 
-def _unreachable(endpoint: Endpoint, through: str, error: OSError | http.client.HTTPException) -> UnreachableError:
-    where = f"{endpoint}{through}"
+def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> Connection:
+    """A new connection, through the proxy if there is one, with TLS if the scheme says so."""
+    address = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
+    sock = socket.create_connection(address, timeout=min(CONNECT_SECONDS, left()))
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if endpoint.scheme == "https":
+            # The local cloud speaks plain HTTP: a look-up there does not load TLS.
+            import ssl
+
+            if proxy:
+                Connection(sock).tunnel(f"{endpoint.host}:{endpoint.port}", proxy.headers(), left)
+            sock.settimeout(min(CONNECT_SECONDS, left()))
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=endpoint.host)
+    except BaseException:
+        sock.close()
+        raise
+    return Connection(sock)
+
+
+def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> UnreachableError:
+    where = f"{endpoint} through the proxy {proxy.host}:{proxy.port}" if proxy else str(endpoint)
     if isinstance(error, socket.gaierror):
         return UnreachableError(
             f"{where} could not be found.",

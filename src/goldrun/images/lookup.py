@@ -7,10 +7,8 @@ tagged as the channel's answers. One API call when all is well.
 Standard library alone: this module is on the look-up path.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from goldrun.architecture import ARCHITECTURES
 from goldrun.ecs.client import EcsClient
@@ -20,8 +18,7 @@ from goldrun.images.naming import LATEST, PublishedName, Reference, parse_publis
 from goldrun.images.query import ALL_STATUSES, PAGE_SIZE, describe_images
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An image, and what a person should know of how it was found (empty: nothing special)."""
 
     image: Image

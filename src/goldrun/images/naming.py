@@ -6,23 +6,17 @@ A family and an architecture make a lineage. A channel shows one image of it und
 Standard library alone: this module is on the look-up path.
 """
 
-from __future__ import annotations
+from typing import NamedTuple
 
-import re
-from dataclasses import dataclass
-
-from goldrun.architecture import parse_architecture
+from goldrun.architecture import ARCHITECTURES, parse_architecture
 from goldrun.errors import UsageError
 
 LATEST = "latest"
-
-_IMAGE_ID = re.compile(r"m-[a-z0-9]{8,}")
-_PUBLISHED = re.compile(r"(?P<family>.+)-(?P<arch>amd64|arm64)-(?P<suffix>[^-]+)")
-_STAMP = re.compile(r"\d{14}")
+STAMP_DIGITS = 14
+MIN_ID_LENGTH = 10
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedName:
+class PublishedName(NamedTuple):
     """A name that our scheme makes: an alias or a version name.
 
     Attributes:
@@ -36,7 +30,7 @@ class PublishedName:
     @property
     def is_version(self) -> bool:
         """Whether it names one build for ever, not what a channel shows today."""
-        return bool(_STAMP.fullmatch(self.suffix))
+        return len(self.suffix) == STAMP_DIGITS and self.suffix.isascii() and self.suffix.isdigit()
 
     @property
     def lineage(self) -> str:
@@ -47,8 +41,7 @@ class PublishedName:
         return f"{self.lineage}-{self.suffix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """What a person asked for. Exactly one reading, or a family without an architecture.
 
     Attributes:
@@ -72,8 +65,17 @@ class Reference:
 
 def parse_published(name: str) -> PublishedName | None:
     """The parts of an alias or version name; None if ``name`` is not of our scheme."""
-    match = _PUBLISHED.fullmatch(name)
-    return PublishedName(match["family"], match["arch"], match["suffix"]) if match else None
+    lineage, _, suffix = name.rpartition("-")
+    family, _, architecture = lineage.rpartition("-")
+    if not family or not suffix or architecture not in ARCHITECTURES:
+        return None
+    return PublishedName(family, architecture, suffix)
+
+
+def is_image_id(text: str) -> bool:
+    """Whether ``text`` has the form of a custom image's id, ``m-bp67acfmxazb4p****``."""
+    word = text.removeprefix("m-")
+    return len(text) >= MIN_ID_LENGTH and word != text and word.isascii() and word.isalnum() and word == word.lower()
 
 
 def parse_reference(text: str, architecture: str | None) -> Reference:
@@ -87,7 +89,7 @@ def parse_reference(text: str, architecture: str | None) -> Reference:
         UsageError: if it can be none of them, or no architecture.
     """
     arch = _wanted(architecture)
-    if _IMAGE_ID.fullmatch(text):
+    if is_image_id(text):
         return Reference(text, arch, image_id=text)
     family, colon, suffix = text.partition(":")
     check_name(text)

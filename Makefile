@@ -1,0 +1,62 @@
+# Every habit of the project. A newcomer needs two: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ACTIONLINT_VERSION := v1.7.7
+ACTIONLINT := $(shell command -v actionlint || echo go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
+UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --extra credentials
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-node check docs bench scripts lock clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: $(VENV)/.run  ## Find both images of the guide on the local cloud, from start to end
+	@bash examples/demo.sh "$(abspath $(BIN))"
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/pytest -n auto
+
+test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or newer)
+	npm ci --prefix tests/conformance/node --no-audit --no-fund
+	GOLDRUN_TEST_NODE=1 $(BIN)/pytest tests/conformance/test_node_sdk.py
+
+check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the code does
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
+	$(BIN)/shellcheck .ci/run examples/*.sh
+	$(BIN)/zizmor --offline --quiet .github
+	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)"
+
+docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
+	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
+
+bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python
+	$(BIN)/python benchmarks/lookup.py
+
+scripts:  ## Build each script as one self-contained file in dist/scripts
+	$(PYTHON) tools/build_scripts.py
+
+lock:  ## Resolve the dependencies anew (needs uv)
+	$(UV_COMPILE) --upgrade --group build pyproject.toml -o requirements/run.lock
+	$(UV_COMPILE) --upgrade --group dev pyproject.toml -o requirements/dev.lock
+
+clean:  ## Remove what was built and installed
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules
+
+# The environment: as small as the work needs, every package pinned by hash.
+$(VENV)/.run: requirements/run.lock pyproject.toml
+	$(PYTHON) tools/check_python.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@

@@ -1,0 +1,181 @@
+"""HTTP/1.1 as a client of one JSON API needs it: a request without a body, an answer with one, over a kept connection.
+
+``http.client`` would do, but it imports the e-mail package to read headers, which doubles the time in which a look-up
+starts (docs/decisions.md has the figures). Source: RFC 9112.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
+RECEIVE_BYTES = 64 * 1024
+
+# Seconds that are left for what is being done; raises TimeoutError when there are none.
+TimeLeft = Callable[[], float]
+
+
+class ProtocolError(OSError):
+    """What came is not HTTP/1.1, or is cut short, or is too large."""
+
+
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Connection:
+    """A connected socket that requests are sent over, one after the other."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._received = b""
+        self.reusable = True
+
+    def exchange(self, method: str, target: str, headers: Mapping[str, str], left: TimeLeft) -> Answer:
+        """Send a request without a body, and return the answer.
+
+        Raises:
+            OSError: the connection broke, or the time was up (TimeoutError), or it is not HTTP (ProtocolError).
+        """
+        self._send(method, target, {**headers, "content-length": "0"}, left)
+        status, fields = self._read_head(left)
+        while 100 <= status < 200:
+            status, fields = self._read_head(left)
+        body = self._read_body(status, fields, left)
+        self.reusable = self.reusable and "close" not in fields.get("connection", "").lower() and not self._received
+        return Answer(status, fields.get("content-type", "").split(";")[0].strip().lower(), body)
+
+    def tunnel(self, authority: str, headers: Mapping[str, str], left: TimeLeft) -> None:
+        """Ask a proxy to connect this connection to ``authority``.
+
+        Raises:
+            OSError: as ``exchange``; or the proxy refused.
+        """
+        self._send("CONNECT", authority, {"host": authority, **headers}, left)
+        status, _ = self._read_head(left)
+        if not 200 <= status < 300:
+            hint = ": it asks for a user name and a password" if status == 407 else ""
+            raise ProtocolError(f"the proxy refused to connect to {authority} (HTTP {status}){hint}")
+
+    def closed_by_peer(self) -> bool:
+        """Whether the other side has hung up since the last answer."""
+        try:
+            self._socket.setblocking(False)
+            # Nothing may be there before the next request: neither the end nor a byte.
+            self._socket.recv(1)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            # Over TLS an idle connection says "want read" where a plain one would block.
+            return type(error).__name__ != "SSLWantReadError"
+        return True
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def _send(self, method: str, target: str, headers: Mapping[str, str], left: TimeLeft) -> None:
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(lines) - 1:
+            raise ProtocolError("a header has a line break in it")
+        self._socket.settimeout(left())
+        self._socket.sendall(text.encode("latin-1", "strict"))
+
+    def _receive(self, left: TimeLeft) -> bytes:
+        self._socket.settimeout(left())
+        return self._socket.recv(RECEIVE_BYTES)
+
+    def _read_head(self, left: TimeLeft) -> tuple[int, dict[str, str]]:
+        """The status, and the headers with their names in lower case."""
+        while b"\r\n\r\n" not in self._received:
+            piece = self._receive(left)
+            if not piece:
+                raise ProtocolError("the other side hung up before it answered")
+            self._received += piece
+            if len(self._received) > MAX_HEAD_BYTES:
+                raise ProtocolError("the answer's headers have no end")
+        block, _, self._received = self._received.partition(b"\r\n\r\n")
+        status_line, *lines = block.decode("latin-1").split("\r\n")
+        version, _, rest = status_line.partition(" ")
+        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+            raise ProtocolError(f"not an HTTP answer: {status_line[:60]!r}")
+        if version == "HTTP/1.0":
+            self.reusable = False
+        pairs = (line.partition(":") for line in lines)
+        return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+    def _read_body(self, status: int, headers: Mapping[str, str], left: TimeLeft) -> bytes:
+        if status in (204, 304):
+            return b""
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            return self._read_chunks(left)
+        length = headers.get("content-length")
+        if length is None:
+            return self._read_to_end(left)
+        if not length.isdigit():
+            raise ProtocolError("the answer's length is no number")
+        return self._take(int(length), left)
+
+    def _read_to_end(self, left: TimeLeft) -> bytes:
+        self.reusable = False
+        pieces = [self._received]
+        self._received = b""
+        while piece := self._receive(left):
+            pieces.append(piece)
+            _check_size(sum(map(len, pieces)))
+        return b"".join(pieces)
+
+    def _read_chunks(self, left: TimeLeft) -> bytes:
+        body = b""
+        while True:
+            size_line = self._take_line(left).split(b";")[0].strip()
+            try:
+                size = int(size_line, 16)
+            except ValueError:
+                raise ProtocolError("a chunk's length is no number") from None
+            _check_size(len(body) + size)
+            if size == 0:
+                while self._take_line(left):
+                    pass  # trailers, then an empty line
+                return body
+            body += self._take(size, left)
+            self._take_line(left)
+
+    def _take_line(self, left: TimeLeft) -> bytes:
+        while b"\r\n" not in self._received:
+            self._more(left)
+        line, _, self._received = self._received.partition(b"\r\n")
+        return line
+
+    def _take(self, size: int, left: TimeLeft) -> bytes:
+        _check_size(size)
+        pieces = [self._received]
+        missing = size - len(self._received)
+        while missing > 0:
+            piece = self._receive(left)
+            if not piece:
+                raise ProtocolError(f"the answer was cut short: {missing} of {size} bytes are missing")
+            pieces.append(piece)
+            missing -= len(piece)
+        received = b"".join(pieces)
+        self._received = received[size:]
+        return received[:size]
+
+    def _more(self, left: TimeLeft) -> None:
+        piece = self._receive(left)
+        if not piece:
+            raise ProtocolError("the answer was cut short")
+        self._received += piece
+        if len(self._received) > MAX_BODY_BYTES:
+            raise ProtocolError("the answer is too large")
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        raise ProtocolError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
