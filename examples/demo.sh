@@ -14,6 +14,7 @@ say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 
 say 'goldrun local up --detach --port 0 --seed'
 goldrun local up --detach --port 0 --seed
+# shellcheck disable=SC2016 # shown, not run
 say 'eval "$(goldrun local env)"'
 eval "$(goldrun local env)"
 

@@ -17,7 +17,7 @@ from tests.conftest import Running
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs/image-usage-guide.zh-CN.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
+BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
 IDS = {"amd64": "m-localnewamd64", "arm64": "m-localnewarm64"}
 
 

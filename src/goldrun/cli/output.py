@@ -47,7 +47,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    # Rich drops colours for NO_COLOR but keeps bold; whoever asks for none wants plain text.
+    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
     for column in columns:
         drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
     for row in rows:
@@ -67,7 +68,7 @@ _COLOURS = {
 def _coloured(cell: str) -> str:
     from rich.markup import escape
 
-    colour = _COLOURS.get(cell.split(" ", maxsplit=1)[0])
+    colour = "" if os.environ.get("NO_COLOR") else _COLOURS.get(cell.split(" ", maxsplit=1)[0])
     return f"[{colour}]{escape(cell)}[/]" if colour else escape(cell)
 
 

@@ -56,7 +56,12 @@ def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
     why = _look(own_images)
     if not why:
         why = _look(lambda: _shared_reasons(client, names))
-    fix = [] if why else [f"did you mean {near}?" for near in _near(images, names)]
+    if any(image.name in names and image.architecture != reference.architecture for image in images):
+        fix = (
+            ["ask for the architecture that the name has, or for none (unset ARCH)."] if reference.architecture else []
+        )
+    else:
+        fix = [] if why else [f"did you mean {near}?" for near in _near(images, names)]
     if not why and not fix:
         fix = [f"list what there is: goldrun image ls --region {client.region}"]
         if not images:

@@ -1,0 +1,54 @@
+"""The docs say what the code does: generated parts are fresh, links lead somewhere, both languages match."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAIRS = [("README.md", "README.zh-CN.md"), ("docs/images.md", "docs/images.zh-CN.md")]
+PAIRS += [("docs/local-cloud.md", "docs/local-cloud.zh-CN.md")]
+
+
+def test_the_generated_parts_are_fresh() -> None:
+    pages = [str(page) for page in PAGES if "[[[cog" in page.read_text(encoding="utf-8")]
+    run = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", "-P", *pages], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, f"run `make docs`: {run.stdout}{run.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS)
+def test_both_languages_have_the_same_parts(english: str, chinese: str) -> None:
+    """As many headings of each level, and the same commands."""
+
+    def shape(name: str) -> tuple[list[str], list[str]]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        blocks = [
+            re.sub(r"\s*#.*", "", block) for block in re.findall(r"```(?:bash|console|yaml)\n(.*?)```", text, re.DOTALL)
+        ]
+        return re.findall(r"^(#+) ", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE), blocks
+
+    assert shape(english) == shape(chinese)
+
+
+def test_the_shell_lines_of_the_readme_are_real_commands() -> None:
+    """Every `goldrun …` and `make …` of the READMEs exists."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    reference = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    for noun, verb in re.findall(r"^(?:\$ )?goldrun (\w+) (\w+)", text, re.MULTILINE):
+        assert f"`goldrun {noun} {verb}`" in reference

@@ -1,0 +1,106 @@
+"""The rules of the house, kept by reading the code: which way imports run, and where effects are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src/goldrun"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part(file: Path) -> str:
+    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+ALLOWED = {
+    "cli": {"images", "ecs", "local", "config", "errors", "clock", "workflow", "architecture", "cli", "__version__"},
+    "images": {"images", "ecs", "errors", "architecture"},
+    "ecs": {"ecs", "config", "errors", "clock", "architecture", "__version__"},
+    # Its commands speak to people (errors) and wait (clock); the cloud itself knows the signature alone.
+    "local": {"local", "errors", "clock"},
+    "config": {"errors"},
+    "workflow": {"config", "errors"},
+    "architecture": {"errors"},
+    "errors": set(),
+    "clock": set(),
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_imports_run_one_way(file: Path) -> None:
+    if part(file) == "__init__":
+        return
+    for name in imports(file):
+        if name.startswith("goldrun."):
+            target = name.split(".")[1]
+            if part(file) == "local" and name.startswith("goldrun.ecs"):
+                assert name.startswith("goldrun.ecs.signature"), name
+            else:
+                assert target in ALLOWED[part(file)], f"{file.name} imports {name}"
+
+
+def calls(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            yield ast.unparse(node)
+
+
+CLOCKS = {"clock.py", "local/clock.py"}
+NETWORK = {"ecs/http1.py", "ecs/transport.py", "local/server.py", "local/control_client.py"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_effects_go_through_the_two_doors(file: Path) -> None:
+    where = str(file.relative_to(SOURCE))
+    used = set(calls(file))
+    if where not in CLOCKS:
+        assert not used & {"time.time", "time.sleep", "time.monotonic", "datetime.now", "asyncio.sleep"}
+    if where not in NETWORK:
+        loaded = set(imports(file))
+        assert not loaded & {"socket", "http.client", "ssl", "requests", "urllib.request", "httpx"}
+
+
+def test_the_look_up_path_needs_the_standard_library_alone() -> None:
+    code = (
+        "import sys; before = set(sys.modules);"
+        "import goldrun.images.find, goldrun.images.diagnosis, goldrun.workflow, goldrun.clock;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(SOURCE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["goldrun"]
+
+
+@pytest.mark.parametrize(
+    "heavy", ["dataclasses", "inspect", "email", "http", "ssl", "pathlib", "asyncio", "urllib.request"]
+)
+def test_the_look_up_path_leaves_heavy_modules_alone(heavy: str) -> None:
+    """A benchmark says how fast it is; this says what would make it slow."""
+    code = f"import sys, goldrun.images.find, goldrun.workflow; print({heavy!r} in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(SOURCE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == "False"

@@ -1,0 +1,1 @@
+"""What builds the project: its docs and its single-file scripts."""

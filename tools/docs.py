@@ -1,0 +1,122 @@
+"""The generated parts of the docs: `cog` runs these functions inside README.md and docs/*.md (`make docs`).
+
+What a command prints is what it printed, on a local cloud with the realistic account in it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import click
+
+from goldrun import config
+from goldrun.cli.main import goldrun
+from goldrun.errors import EXIT_CODES
+from goldrun.local import daemon, seed
+from goldrun.local.clock import Anchor, LocalClock
+from goldrun.local.server import LocalCloud, listen
+
+ROOT = Path(__file__).resolve().parents[1]
+SHOWN_NOW = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
+WIDTH = 110
+
+
+def example(*commands: str) -> None:
+    """Print commands and what they say, as a person sees it on a terminal."""
+    print("```console")
+    for command in commands:
+        print(f"$ {command}")
+        print(_run(command), end="")
+    print("```")
+
+
+def cli_reference() -> None:
+    """Print the ``--help`` of every command."""
+    for path, command in _commands(goldrun, "goldrun"):
+        level = "#" * (2 + path.count(" "))
+        context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+        print(f"{level} `{path}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+
+
+def variables() -> None:
+    """Print a table of the environment variables."""
+    print("| variable | meaning | default |\n|---|---|---|")
+    for variable in config.VARIABLES:
+        names = "<br>".join(f"`{name}`" for name in variable.names)
+        print(f"| {names} | {variable.meaning}{' (secret)' * variable.secret} | {variable.default or '–'} |")
+
+
+def exit_codes() -> None:
+    """Print a table of the exit codes."""
+    print("| code | meaning |\n|---|---|")
+    for code, meaning in EXIT_CODES.items():
+        print(f"| {code} | {meaning} |")
+
+
+def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from _commands(child, f"{path} {name}")
+
+
+@cache
+def _cloud() -> tuple[str, float]:
+    """A local cloud whose time stands still, and the moment at which it was filled."""
+    now = time.time()
+    cloud = LocalCloud(None, clock=LocalClock(anchor=Anchor(now, now, 0.0)))
+    seed.populate(cloud.store, now)
+    listening = listen(0)
+    thread = threading.Thread(target=cloud.serve, args=(listening,), daemon=True)
+    thread.start()
+    atexit.register(cloud.stop)
+    return f"http://127.0.0.1:{listening.getsockname()[1]}", now
+
+
+def _run(command: str) -> str:
+    url, now = _cloud()
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": os.environ.get("HOME", "/"),
+        "NO_COLOR": "1",
+        "TERM": "xterm",
+        "COLUMNS": str(WIDTH),
+        **daemon.variables(url),
+    }
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(["bash", "-c", command], cwd=ROOT, env=env, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    said = b""
+    while True:
+        try:
+            piece = os.read(controller, 65536)
+        except OSError:  # the way a terminal says that its other side is closed
+            break
+        if not piece:
+            break
+        said += piece
+    os.close(controller)
+    process.wait()
+    text = said.decode().replace("\r\n", "\n")
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    return re.sub(r"\b20\d{12}\b", lambda found: _shift(found[0], now), text)
+
+
+def _shift(stamp: str, now: float) -> str:
+    """A version's time stamp, moved so that the docs do not change with the day on which they are made."""
+    moment = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
+    return datetime.fromtimestamp(SHOWN_NOW.timestamp() + moment - int(now), UTC).strftime("%Y%m%d%H%M%S")
