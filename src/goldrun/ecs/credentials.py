@@ -74,6 +74,7 @@ def _official_chain() -> CredentialProvider:
     tried = [
         f"no plain variables ({config.ACCESS_KEY_ID.names[0]}, {config.ACCESS_KEY_SECRET.names[0]}) are set.",
     ]
+    import logging
     from pathlib import Path
 
     shared_file = Path.home() / ".alibabacloud" / "credentials"
@@ -91,6 +92,8 @@ def _official_chain() -> CredentialProvider:
                 "or: pip install 'goldrun[credentials]'",
             ],
         ) from None
+    # It logs failures with the request in them, identity token and all; what a person needs is in our error.
+    logging.getLogger("credentials").disabled = True
     chain = DefaultCredentialsProvider()
 
     def provide() -> Credentials:
@@ -116,9 +119,15 @@ def _official_chain() -> CredentialProvider:
 
 
 def _chain_reasons(error: Exception) -> list[str]:
-    """The official chain's message is one line with a list in it; a reason a line reads better."""
-    _, _, listed = str(error).partition("chain: [")
+    """The official chain's message is one line with a list in it; a reason a line reads better.
+
+    Messages of failed requests quote the URL, and the URL holds the identity token: its query is cut out.
+    """
+    import re
+
+    text = re.sub(r"\?[^\s)]*=[^\s)]*", "?…", str(error))
+    _, _, listed = text.partition("chain: [")
     if not listed:
-        return [str(error)]
-    reasons = listed.rstrip("]").strip("'\"").split("', '")
+        return [text]
+    reasons = re.split(r"""['"], ['"]""", listed.rstrip("]").strip("'\""))
     return [reason.replace("CredentialsProvider", "") for reason in reasons]

@@ -93,14 +93,7 @@ class Connection:
 
     def _read_head(self, left: TimeLeft) -> tuple[int, dict[str, str]]:
         """The status, and the headers with their names in lower case."""
-        while b"\r\n\r\n" not in self._received:
-            piece = self._receive(left)
-            if not piece:
-                raise ProtocolError("the other side hung up before it answered")
-            self._received += piece
-            if len(self._received) > MAX_HEAD_BYTES:
-                raise ProtocolError("the answer's headers have no end")
-        block, _, self._received = self._received.partition(b"\r\n\r\n")
+        block = self._take_before(b"\r\n\r\n", left)
         status_line, *lines = block.decode("latin-1").split("\r\n")
         version, _, rest = status_line.partition(" ")
         if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
@@ -134,24 +127,30 @@ class Connection:
     def _read_chunks(self, left: TimeLeft) -> bytes:
         body = b""
         while True:
-            size_line = self._take_line(left).split(b";")[0].strip()
+            size_line = self._take_before(b"\r\n", left).split(b";")[0].strip()
             try:
                 size = int(size_line, 16)
             except ValueError:
                 raise ProtocolError("a chunk's length is no number") from None
             _check_size(len(body) + size)
             if size == 0:
-                while self._take_line(left):
+                while self._take_before(b"\r\n", left):
                     pass  # trailers, then an empty line
                 return body
             body += self._take(size, left)
-            self._take_line(left)
+            self._take_before(b"\r\n", left)
 
-    def _take_line(self, left: TimeLeft) -> bytes:
-        while b"\r\n" not in self._received:
-            self._more(left)
-        line, _, self._received = self._received.partition(b"\r\n")
-        return line
+    def _take_before(self, mark: bytes, left: TimeLeft) -> bytes:
+        """What comes before ``mark``; both are taken away."""
+        while mark not in self._received:
+            if len(self._received) > MAX_HEAD_BYTES:
+                raise ProtocolError("a line or the headers have no end")
+            piece = self._receive(left)
+            if not piece:
+                raise ProtocolError("the other side hung up in the middle of an answer")
+            self._received += piece
+        taken, _, self._received = self._received.partition(mark)
+        return taken
 
     def _take(self, size: int, left: TimeLeft) -> bytes:
         _check_size(size)
@@ -166,14 +165,6 @@ class Connection:
         received = b"".join(pieces)
         self._received = received[size:]
         return received[:size]
-
-    def _more(self, left: TimeLeft) -> None:
-        piece = self._receive(left)
-        if not piece:
-            raise ProtocolError("the answer was cut short")
-        self._received += piece
-        if len(self._received) > MAX_BODY_BYTES:
-            raise ProtocolError("the answer is too large")
 
 
 def _check_size(size: int) -> None:

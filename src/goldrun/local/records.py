@@ -24,18 +24,32 @@ class Resource(Record, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
-class Image(Resource, frozen=True, kw_only=True):
-    """An image.
+class Made(Resource, frozen=True, kw_only=True):
+    """A resource whose creation takes time.
 
     Attributes:
         ready: when its creation ends.
+    """
+
+    ready: float
+
+    def progress(self, now: float) -> str:
+        """The progress of its creation at a moment."""
+        if now >= self.ready:
+            return "100%"
+        return f"{int(100 * (now - self.created) / (self.ready - self.created))}%"
+
+
+class Image(Made, frozen=True, kw_only=True):
+    """An image.
+
+    Attributes:
         state: its status from then on.
         shared_with: accounts that may use it.
         public: a community image.
         copying: it is the copy of an image; its copying can be cancelled until it is ready.
     """
 
-    ready: float
     state: str = READY
     architecture: str = "x86_64"
     family: str = ""
@@ -57,27 +71,14 @@ class Image(Resource, frozen=True, kw_only=True):
         """The status at a moment."""
         return self.state if now >= self.ready else "Creating"
 
-    def progress(self, now: float) -> str:
-        """The progress of its creation at a moment."""
-        if now >= self.ready:
-            return "100%"
-        return f"{int(100 * (now - self.created) / (self.ready - self.created))}%"
 
-
-class Snapshot(Resource, frozen=True, kw_only=True):
+class Snapshot(Made, frozen=True, kw_only=True):
     """A snapshot of a disk."""
 
-    ready: float
     size: int = 40
     disk: str = ""
     disk_type: str = "system"
     description: str = ""
-
-    def progress(self, now: float) -> str:
-        """The progress of its creation at a moment."""
-        if now >= self.ready:
-            return "100%"
-        return f"{int(100 * (now - self.created) / (self.ready - self.created))}%"
 
 
 class Instance(Resource, frozen=True, kw_only=True):

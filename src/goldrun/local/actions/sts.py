@@ -10,6 +10,7 @@ from goldrun.local.errors import ApiFault, invalid
 from goldrun.local.records import AccessKey
 
 _ROLE_ARN = re.compile(r"acs:ram::(?P<account>\d+):role/(?P<role>[\w.-]{1,64})")
+_PROVIDER_ARN = re.compile(r"acs:ram::(?P<account>\d+):oidc-provider/[\w.-]{1,128}")
 _SESSION = re.compile(r"[\w.@-]{2,64}")
 
 
@@ -45,13 +46,42 @@ def get_caller_identity(call: Call) -> Answer:
 @action("AssumeRole", product="sts")
 def assume_role(call: Call) -> Answer:
     """A temporary key for a role of the caller's account. Every role exists and trusts its account here."""
-    match = _ROLE_ARN.fullmatch(call.params.require("RoleArn"))
-    if match is None:
-        raise invalid("RoleArn")
-    if match["account"] != call.account:
+    account, role = _role(call)
+    if account != call.account:
         raise ApiFault(
             403, "NoPermission", "You are not authorized to do this action. You should be authorized by RAM."
         )
+    return _session(call, account, role)
+
+
+@action("AssumeRoleWithOIDC", product="sts")
+def assume_role_with_oidc(call: Call) -> Answer:
+    """A temporary key for a role in exchange for an identity provider's token.
+
+    The call is not signed: the token is the proof. Here every role trusts every provider of its account, and a token
+    that has the three parts of a JWT is taken as genuine.
+    """
+    account, role = _role(call)
+    provider = _PROVIDER_ARN.fullmatch(call.params.require("OIDCProviderArn"))
+    if provider is None:
+        raise invalid("OIDCProviderArn")
+    if provider["account"] != account:
+        raise ApiFault(400, "AuthenticationFail.OIDCToken.Untrusted", "The OIDC provider is not trusted by the role.")
+    if call.params.require("OIDCToken").count(".") != 2:
+        raise ApiFault(400, "AuthenticationFail.OIDCToken.Invalid", "This JSON Web Token is invalid.")
+    return _session(call, account, role)
+
+
+def _role(call: Call) -> tuple[str, str]:
+    """The account and the name of the role that is asked for."""
+    match = _ROLE_ARN.fullmatch(call.params.require("RoleArn"))
+    if match is None:
+        raise invalid("RoleArn")
+    return match["account"], match["role"]
+
+
+def _session(call: Call, account: str, role: str) -> Answer:
+    """A temporary key for the role."""
     session = call.params.require("RoleSessionName")
     if not _SESSION.fullmatch(session):
         raise invalid("RoleSessionName")
@@ -59,17 +89,17 @@ def assume_role(call: Call) -> Answer:
     key = AccessKey(
         id=f"STS.local{random_word(18)}",
         secret=random_word(40),
-        account=call.account,
+        account=account,
         user=session,
-        role=match["role"],
+        role=role,
         token=random_word(160),
         expires=call.wall + seconds,
     )
     call.store.put(key)
     return {
         "AssumedRoleUser": {
-            "Arn": f"acs:ram::{call.account}:assumed-role/{key.role}/{session}",
-            "AssumedRoleId": f"{_number(key.role)}:{session}",
+            "Arn": f"acs:ram::{account}:assumed-role/{role}/{session}",
+            "AssumedRoleId": f"{_number(role)}:{session}",
         },
         "Credentials": {
             "AccessKeyId": key.id,

@@ -1,0 +1,221 @@
+"""Over real TLS: our own https, and the official credential chain's, through a proxy that leads to the local cloud."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import ipaddress
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from goldrun.local import seed
+from goldrun.local.records import AccessKey
+from tests.conftest import Running
+
+HOSTS = ["sts.aliyuncs.com", "ecs.cn-hangzhou.aliyuncs.com"]
+ROLE = "ci-role"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for the cloud's hosts, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "goldrun tests")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([*map(x509.DNSName, HOSTS), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    file.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return file
+
+
+@pytest.fixture
+def trusting(certificate: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment in which the SDK's own bundle of CAs is our certificate; it reads no variable for that."""
+    folder = tmp_path / "trust"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import certifi\ncertifi.where = lambda: {str(certificate)!r}\n")
+    return {"PYTHONPATH": str(folder)}
+
+
+class Proxy:
+    """An HTTP proxy: CONNECT leads, over TLS of its own, to the local cloud; plain requests to a metadata service."""
+
+    def __init__(self, certificate: Path, target: int, metadata: dict[str, str]) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate)
+        self.target = target
+        self.metadata = metadata
+        self.asked: list[str] = []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            method, target = head.decode().split(" ")[:2]
+            self.asked.append(f"{method} {target}")
+            if method == "CONNECT":
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                with self.context.wrap_socket(client, server_side=True) as secured:
+                    self.relay(secured)
+            else:
+                body = self.metadata.get(target.removeprefix("http://100.100.100.200"), "").encode()
+                status = b"200 OK" if body else b"404 Not Found"
+                client.sendall(b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(body)))
+                client.sendall(body)
+
+    def relay(self, secured: ssl.SSLSocket) -> None:
+        with socket.create_connection(("127.0.0.1", self.target)) as cloud:
+
+            def back() -> None:
+                with contextlib.suppress(OSError):
+                    while piece := cloud.recv(65536):
+                        secured.sendall(piece)
+
+            threading.Thread(target=back, daemon=True).start()
+            with contextlib.suppress(OSError):
+                while piece := secured.recv(65536):
+                    cloud.sendall(piece)
+
+
+@pytest.fixture
+def proxy(live: Running, certificate: Path) -> Iterator[Proxy]:
+    keys = {"Code": "Success", "AccessKeyId": "STS.role", "AccessKeySecret": "sec", "SecurityToken": "tok",
+            "Expiration": "2099-01-01T00:00:00Z", "LastUpdated": "2026-01-01T00:00:00Z"}  # fmt: skip
+    live.cloud.store.put(
+        AccessKey(id="STS.role", secret="sec", account=seed.ACCOUNT, role=ROLE, user="i-1", token="tok", expires=9e9)
+    )
+    folder = "/latest/meta-data/ram/security-credentials/"
+    metadata = {"/latest/api/token": "t", folder: ROLE, folder + ROLE: json.dumps(keys)}
+    made = Proxy(certificate, live.port, metadata)
+    yield made
+    made.listening.close()
+
+
+def look_up(live: Running, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    plain = {name: value for name, value in live.environment(HOME=str(home)).items() if "ACCESS_KEY" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "goldrun.cli.main", "image", "id", "fam-amd64-latest", "-q"],
+        env=plain | env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+KEYS = {"ALIYUN_ACCESS_KEY_ID": seed.KEY.id, "ALIYUN_ACCESS_KEY_SECRET": seed.KEY.secret}
+
+
+def test_the_real_endpoint_over_tls_through_a_proxy(
+    live: Running, proxy: Proxy, certificate: Path, tmp_path: Path
+) -> None:
+    wanted = live.image("fam-amd64-latest")
+    found = look_up(live, tmp_path, GOLDRUN_ENDPOINT="", HTTPS_PROXY=proxy.url, SSL_CERT_FILE=str(certificate), **KEYS)
+    assert (found.stdout, found.stderr) == (f"{wanted}\n", "")
+    assert proxy.asked == ["CONNECT ecs.cn-hangzhou.aliyuncs.com:443"]
+
+
+def test_a_certificate_that_is_not_trusted_ends_it(live: Running, proxy: Proxy, tmp_path: Path) -> None:
+    found = look_up(live, tmp_path, GOLDRUN_ENDPOINT="", HTTPS_PROXY=proxy.url, **KEYS)
+    assert found.returncode == 6
+    assert "certificate that this machine does not trust" in found.stderr
+    assert len(proxy.asked) == 1, "trying again would not help"
+
+
+def test_an_oidc_role(live: Running, proxy: Proxy, trusting: dict[str, str], tmp_path: Path) -> None:
+    wanted = live.image("fam-amd64-latest")
+    (tmp_path / "token").write_text("header.claims.signature")
+    found = look_up(
+        live,
+        tmp_path,
+        HTTPS_PROXY=proxy.url,
+        **trusting,
+        ALIBABA_CLOUD_ROLE_ARN=f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
+        ALIBABA_CLOUD_OIDC_PROVIDER_ARN=f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
+        ALIBABA_CLOUD_OIDC_TOKEN_FILE=str(tmp_path / "token"),
+    )
+    assert found.stdout == f"{wanted}\n", found.stderr
+    assert proxy.asked == ["CONNECT sts.aliyuncs.com:443"]
+
+
+def test_an_oidc_role_of_a_bad_token(live: Running, proxy: Proxy, trusting: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("planted-7oken")
+    found = look_up(
+        live,
+        tmp_path,
+        HTTPS_PROXY=proxy.url,
+        **trusting,
+        ALIBABA_CLOUD_ROLE_ARN=f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
+        ALIBABA_CLOUD_OIDC_PROVIDER_ARN=f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
+        ALIBABA_CLOUD_OIDC_TOKEN_FILE=str(tmp_path / "token"),
+        ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
+    )
+    assert found.returncode == 3
+    assert "AuthenticationFail.OIDCToken.Invalid" in found.stderr
+    assert "planted-7oken" not in found.stderr
+
+
+def test_the_role_of_the_instance(live: Running, proxy: Proxy, tmp_path: Path) -> None:
+    wanted = live.image("fam-amd64-latest")
+    found = look_up(live, tmp_path, HTTP_PROXY=proxy.url)
+    assert found.stdout == f"{wanted}\n", found.stderr
+    assert any(f"security-credentials/{ROLE}" in one for one in proxy.asked)
+
+
+def test_lesson_a_token_is_not_told_when_sts_cannot_be_reached(live: Running, proxy: Proxy, tmp_path: Path) -> None:
+    """The official library's message quotes the whole request, the identity token in it, and logs it to stderr."""
+    (tmp_path / "token").write_text("planted-7oken.a.b")
+    found = look_up(
+        live,
+        tmp_path,
+        HTTPS_PROXY=proxy.url,
+        ALIBABA_CLOUD_ROLE_ARN=f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
+        ALIBABA_CLOUD_OIDC_PROVIDER_ARN=f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
+        ALIBABA_CLOUD_OIDC_TOKEN_FILE=str(tmp_path / "token"),
+        ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
+    )
+    assert found.returncode == 3
+    assert "planted-7oken" not in found.stderr
+    assert "sts.aliyuncs.com" in found.stderr
+    assert found.stderr.startswith("error: No credentials.")
