@@ -102,9 +102,12 @@ def test_the_single_file_scripts_do_the_same(bare: dict[str, str], tmp_path: Pat
     """`make scripts`: one file, taken to another repository, on bare Python."""
     built = tmp_path / "dist"
     subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", built], check=True, capture_output=True)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+    elsewhere = tmp_path / "elsewhere/.github/scripts"
+    elsewhere.mkdir(parents=True)
     shutil.copy(built / "get-image-id-by-name.py", elsewhere)
+    trap = tmp_path / "elsewhere/src/goldrun"
+    trap.mkdir(parents=True)
+    (trap / "__init__.py").write_text("raise SystemExit('a module of the other repository was run')")
     env = bare | {"ALIYUN_REGION_ID": "cn-hangzhou", "IMAGE_NAME": "github-runner-ubuntu24-arm64-latest"}
     run = subprocess.run(
         ["python3", "get-image-id-by-name.py"], cwd=elsewhere, env=env, capture_output=True, text=True, check=False

@@ -78,6 +78,8 @@ def build(script: Path) -> str:
     tree = ast.parse(source)
     doc = ast.get_docstring(tree)
     body = source.split('"""', 2)[2] if doc else source
+    # The single file brings its modules along, and must not take any from the repository that it is put into.
+    body = "".join(line for line in body.splitlines(keepends=True) if not line.startswith("sys.path.insert("))
     return "".join([*parts, "\n", LOADER, "\n# " + "-" * 117, body])
 
 

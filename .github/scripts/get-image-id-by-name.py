@@ -13,9 +13,8 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("error: this script needs Python 3.11 or newer (actions/setup-python installs one).")
 
-# Without pathlib: its import would take longer than the rest of this file.
-SOURCE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "src")
-sys.path.insert(0, SOURCE)
+# The modules of this checkout. Without pathlib: its import would take longer than the rest of this file.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "src"))
 
 from goldrun import config, workflow
 from goldrun.clock import SystemClock
