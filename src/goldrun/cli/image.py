@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import click
 
@@ -10,21 +11,23 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.clock import SystemClock
 from goldrun.ecs.client import EcsClient, connect
+from goldrun.ecs.models import Image
 from goldrun.errors import UsageError
 from goldrun.images.find import find_image
 from goldrun.images.lookup import Found
-from goldrun.images.naming import parse_reference
+from goldrun.images.naming import LATEST, PublishedName, check_name, parse_reference
 
 REGION = click.option("--region", metavar="REGION", help="Region to look in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 NAME = click.argument("name")
 ALL_REGIONS = click.option("--all-regions", is_flag=True, help="If it is not in the region, look in all others too.")
 
 
 @click.group()
 def image() -> None:
-    """Find and inspect images.
+    """Find, inspect and publish images.
 
     NAME is an image id (m-…), an exact image name, or FAMILY[:CHANNEL-OR-VERSION]; the channel is
     "latest" where none is said.
@@ -135,6 +138,86 @@ def image_inspect(name: str, arch: str | None, region: str | None, all_regions: 
     rows = [(key, _plain(value)) for key, value in known.items() if value not in ("", [], None)]
     rows += [(f"tag {key}", value) for key, value in tags.items()]
     output.table(("FIELD", "VALUE"), rows)
+
+
+@image.command("publish")
+@click.argument("version")
+@REGION
+@click.option("--channel", default=LATEST, show_default=True, help="The channel that shall show it.")
+@click.option("--force", is_flag=True, help="Publish it although it is older than what is shown.")
+@DRY_RUN
+@JSON
+def image_publish(version: str, region: str | None, channel: str, force: bool, dry_run: bool, as_json: bool) -> None:
+    """Let a channel show VERSION, an image id or a version name.
+
+    The name answers at every moment. A run that was cut short is completed by the next one.
+
+    \b
+    Examples:
+      goldrun image publish github-runner-ubuntu24-amd64-20261123080000 --dry-run
+      goldrun image publish m-bp1g7004ksh0oeuco3bd --channel canary
+    """
+    from goldrun.images import publish as publishing
+
+    shown = publishing.publish(
+        _connect(region), version, channel=_channel(channel), force=force, dry_run=dry_run, tell=_tell_plan(dry_run)
+    )
+    _print_image(shown, as_json)
+
+
+@image.command("rollback")
+@click.argument("family")
+@ARCH
+@REGION
+@click.option("--to", default="", metavar="VERSION", help="The version to go back to; the one before where not said.")
+@click.option("--channel", default=LATEST, show_default=True, help="The channel that shall go back.")
+@DRY_RUN
+@JSON
+def image_rollback(
+    family: str, arch: str | None, region: str | None, to: str, channel: str, dry_run: bool, as_json: bool
+) -> None:
+    """Let FAMILY show the version before; the bad one becomes Deprecated and stays out.
+
+    Done again it changes nothing: to go back further, say --to.
+
+    \b
+    Examples:
+      goldrun image rollback github-runner-ubuntu24 --arch amd64
+      goldrun image rollback github-runner-ubuntu24 --arch amd64 --to 20261114080000
+    """
+    from goldrun.images import publish as publishing
+
+    if not arch:
+        raise UsageError("A roll-back needs an architecture.", fix=["say --arch amd64 or --arch arm64"])
+    alias = PublishedName(check_name(family), parse_architecture(arch), _channel(channel))
+    shown = publishing.roll_back(_connect(region), alias, to=to, dry_run=dry_run, tell=_tell_plan(dry_run))
+    _print_image(shown, as_json)
+
+
+def _channel(text: str) -> str:
+    if text.isascii() and text.isalpha() and text == text.lower():
+        return text
+    raise UsageError(f"{text!r} is not a channel.", fix=["use lower-case letters, e.g. latest or canary."])
+
+
+def _tell_plan(dry_run: bool) -> Callable[[list[str]], None]:
+    def tell(words: list[str]) -> None:
+        if not words:
+            output.note("nothing to do: it is as it shall be.")
+        for number, step in enumerate(words, 1):
+            output.note(f"{'would do' if dry_run else 'step'} {number}: {step}")
+
+    return tell
+
+
+def _print_image(shown: Image, as_json: bool) -> None:
+    if as_json:
+        from goldrun.images import listing
+
+        output.result_json(listing.as_json(shown))
+    else:
+        output.result(f"IMAGE_ID={shown.image_id}")
+        output.result(f"IMAGE_NAME={shown.name}")
 
 
 def _find(name: str, arch: str | None, region: str | None, all_regions: bool) -> Found:

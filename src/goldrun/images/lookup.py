@@ -108,7 +108,9 @@ def _tagged(client: EcsClient, alias: PublishedName, page_size: int) -> Found | 
         page_size=page_size,
     )
     image = _newest(_marked(images, alias))
-    return _fallback(image, alias) if image else None
+    if image is None:
+        return None
+    return Found(image) if image.name == str(alias) else _fallback(image, alias)
 
 
 def _fallback(image: Image, alias: PublishedName) -> Found:
@@ -126,7 +128,10 @@ def channel_tag(channel: str) -> tuple[str, str]:
 
 
 def _marked(images: Iterable[Image], alias: PublishedName) -> list[Image]:
-    """The versions of the alias's lineage that carry its channel's tag."""
+    """The images of the alias's lineage that carry its channel's tag.
+
+    The alias itself counts too: between a first question that found no alias and this answer a publish may have ended.
+    """
     key, value = channel_tag(alias.suffix)
     return [
         image
@@ -135,7 +140,7 @@ def _marked(images: Iterable[Image], alias: PublishedName) -> list[Image]:
         and image.architecture == alias.architecture
         and (name := parse_published(image.name))
         and name.lineage == alias.lineage
-        and name.is_version
+        and (name.is_version or name == alias)
     ]
 
 

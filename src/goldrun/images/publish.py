@@ -1,0 +1,298 @@
+"""Move a channel to another version, so that its name answers at every moment: publish and roll back.
+
+ECS refuses two images of one name, so the alias cannot be swapped in one call. The order (docs/decisions.md says why):
+
+1. tag the goal as the channel's: from here on a look-up has an answer whatever happens;
+2. if the goal is older than what is shown (roll back, ``--force``): deprecate the bad version, take the tag off newer
+   ones;
+3. rename the image that has the alias to its version name;
+4. give the goal the alias and the ``ImageFamily``, in one call;
+5. take the tag off the others, and newer ones out of the family.
+
+There is no plan that is carried out: the cloud is read, the first step that is missing is done, and the cloud is read
+again, until nothing is missing. So a run that died is completed by the next one, wherever it runs, and two publishers
+at once end with the newer build: whoever acts last has read after it acted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from goldrun.ecs.client import EcsClient, Parameter
+from goldrun.ecs.errors import ApiError
+from goldrun.ecs.models import Image
+from goldrun.errors import EXIT_REFUSED, GoldrunError, NotFoundError
+from goldrun.images.lineage import (
+    AVAILABLE,
+    DEPRECATED,
+    Lineage,
+    age_key,
+    alias_of,
+    find_own,
+    newest_first,
+    read_lineage,
+    stamp,
+)
+from goldrun.images.lookup import channel_tag
+from goldrun.images.naming import LATEST, PublishedName, parse_published
+
+MAX_STEPS = 60
+# Somebody else has moved the state between our look and our step: look again.
+_MOVED = frozenset({"InvalidImageName.Duplicated", "InvalidImageId.NotFound", "InvalidResourceId.NotFound"})
+
+
+class RefusedError(GoldrunError):
+    """What was asked for would be wrong; nothing was changed."""
+
+    exit_code = EXIT_REFUSED
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a channel shall show.
+
+    Attributes:
+        goal: the image's id.
+        bad: the id of the version that is rolled back, or empty.
+        force: show the goal although images that were marked when this began are newer.
+        known: the ids of those images.
+    """
+
+    goal: str
+    bad: str = ""
+    force: bool = False
+    known: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call, what it does in words, and what it makes of the image (to plan without doing)."""
+
+    image: Image
+    words: str
+    action: str
+    params: dict[str, Parameter]
+    change: dict[str, Any]
+
+
+def publish(
+    client: EcsClient,
+    text: str,
+    *,
+    channel: str = LATEST,
+    force: bool = False,
+    dry_run: bool = False,
+    tell: Callable[[list[str]], None] = lambda _: None,
+) -> Image:
+    """Let ``channel`` show the image that ``text`` names (an id or a version name).
+
+    Returns:
+        The image that the channel shows at the end: a newer one, if somebody published that meanwhile.
+
+    Raises:
+        NotFoundError: there is no such image.
+        RefusedError: it is not Available, or older than what is published.
+        UsageError: it is of no lineage, or not of the architecture that its name says.
+    """
+    candidate = find_own(client, text)
+    alias = alias_of(candidate, channel)
+    lineage = read_lineage(client, alias)
+    _check_candidate(lineage, candidate, force)
+    return _run(client, lineage, Intent(candidate.image_id, force=force, known=_marked_ids(lineage)), dry_run, tell)
+
+
+def roll_back(
+    client: EcsClient,
+    alias: PublishedName,
+    *,
+    to: str = "",
+    dry_run: bool = False,
+    tell: Callable[[list[str]], None] = lambda _: None,
+) -> Image:
+    """Let the channel show the version before, and deprecate the one that it shows.
+
+    Args:
+        client: the cloud.
+        alias: the channel.
+        to: the version (an id, a version name or its time stamp); empty: the newest that is older than the current one.
+        dry_run: only tell.
+        tell: told the plan, a line a step.
+
+    Raises:
+        NotFoundError: the channel shows nothing, or there is nothing to go back to.
+        RefusedError: the version cannot be shown, or the bad one cannot be deprecated.
+    """
+    lineage = read_lineage(client, alias)
+    current = lineage.current()
+    if current is None:
+        raise NotFoundError(f"{alias} shows nothing: there is nothing to roll back.")
+    goal = _target(lineage, current, to)
+    bad = lineage.shown() or current
+    intent = Intent(goal.image_id, bad="" if bad is goal else bad.image_id, force=True, known=_marked_ids(lineage))
+    return _run(client, lineage, intent, dry_run, tell)
+
+
+def _marked_ids(lineage: Lineage) -> frozenset[str]:
+    return frozenset(image.image_id for image in lineage.marked())
+
+
+def _target(lineage: Lineage, current: Image, to: str) -> Image:
+    """The version to go back to."""
+    if to:
+        for image in lineage.versions():
+            if to in (image.image_id, image.name, stamp(image), lineage.version_name(image)):
+                if image.status != AVAILABLE:
+                    raise RefusedError(f"{to} is {image.status}: it cannot be shown.")
+                return image
+        raise NotFoundError(
+            f"{to} is no version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
+        )
+    if any(image.status == DEPRECATED and age_key(image) > age_key(current) for image in lineage.versions()):
+        # It was rolled back already, or half: the same command again must not go back further. --to does.
+        return current
+    older = [
+        image
+        for image in lineage.versions()
+        if image.status == AVAILABLE and age_key(image) < age_key(current) and _has_version_name(image)
+    ]
+    if not older:
+        raise NotFoundError(
+            f"{lineage.alias} has no older version to go back to.",
+            why=[f"it shows {lineage.version_name(current)}, and no older version is Available."],
+        )
+    return older[0]
+
+
+def _has_version_name(image: Image) -> bool:
+    """Whether no channel shows the image under an alias."""
+    name = parse_published(image.name)
+    return bool(name and name.is_version)
+
+
+def _check_candidate(lineage: Lineage, candidate: Image, force: bool) -> None:
+    if candidate.status != AVAILABLE:
+        state = f"{candidate.status} ({candidate.progress})" if candidate.status == "Creating" else candidate.status
+        raise RefusedError(
+            f"{candidate.name} ({candidate.image_id}) is {state}: only Available images are published.",
+            fix=["build a new version."] if candidate.status == DEPRECATED else ["wait until it is Available."],
+        )
+    current = lineage.current()
+    if current and age_key(current) > age_key(candidate) and not force:
+        raise RefusedError(
+            f"{candidate.name} is older than what {lineage.alias} shows ({lineage.version_name(current)}).",
+            fix=["to go back to it: goldrun image rollback; to publish it all the same: --force"],
+        )
+
+
+def _run(
+    client: EcsClient, lineage: Lineage, intent: Intent, dry_run: bool, tell: Callable[[list[str]], None]
+) -> Image:
+    tell([step.words for step in plan(lineage, intent)])
+    if dry_run:
+        return lineage.images[intent.goal]
+    for _ in range(MAX_STEPS):
+        lineage = read_lineage(client, lineage.alias)
+        if intent.goal not in lineage.images:
+            raise NotFoundError(f"{intent.goal} is gone: somebody deleted it meanwhile.")
+        step = next_step(lineage, intent)
+        if step is None:
+            return lineage.images[_goal(lineage, intent)]
+        try:
+            client.call(step.action, step.params)
+        except ApiError as error:
+            if error.code not in _MOVED:
+                raise
+    raise RefusedError(
+        f"{lineage.alias} did not come to rest in {MAX_STEPS} steps.",
+        why=["others keep changing it."],
+        fix=["stop the other publishers (a `concurrency` group in the workflow), then run this again."],
+    )
+
+
+def plan(lineage: Lineage, intent: Intent) -> list[Step]:
+    """The steps that would be done if nobody else did anything."""
+    steps: list[Step] = []
+    while len(steps) < MAX_STEPS and (step := next_step(lineage, intent)):
+        steps.append(step)
+        changed = step.image._replace(**step.change)
+        lineage = replace(lineage, images={**lineage.images, changed.image_id: changed})
+    return steps
+
+
+def next_step(lineage: Lineage, intent: Intent) -> Step | None:
+    """The first step that is missing until the channel shows what it shall; None: nothing is missing."""
+    return next(_missing_steps(lineage, lineage.images[_goal(lineage, intent)], intent), None)
+
+
+def _goal(lineage: Lineage, intent: Intent) -> str:
+    """What shall be shown: what was asked for, or a newer image that somebody else is publishing.
+
+    When forced, an image counts as that only if it was marked after this began.
+    """
+    known = intent.known if intent.force else frozenset()
+    rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]
+    return newest_first([lineage.images[intent.goal], *rivals])[0].image_id
+
+
+def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
+    others = [image for image in lineage.versions() if image.image_id != goal.image_id]
+    marked = {image.image_id for image in lineage.marked()}
+    if goal.image_id not in marked:
+        yield _mark(lineage, goal)
+    for image in others:
+        if image.image_id == intent.bad and image.status != DEPRECATED:
+            yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
+        if image.image_id in marked and age_key(image) > age_key(goal):
+            yield _unmark(lineage, image)
+    shown = lineage.shown()
+    if shown and shown.image_id != goal.image_id:
+        name = lineage.version_name(shown)
+        yield _modify(shown, f"rename {shown.image_id} from {shown.name} to {name}", name=name)
+    if goal.name != str(lineage.alias) or goal.family != lineage.image_family:
+        words = f"show {goal.image_id} as {lineage.alias}"
+        yield _modify(goal, words, name=str(lineage.alias), family=lineage.image_family)
+    for image in others:
+        if image.image_id in marked:
+            yield _unmark(lineage, image)
+        if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
+            # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
+            words = f"take {image.image_id} out of the family: it is newer than what is shown"
+            yield _modify(image, words, family=f"{lineage.image_family}-superseded")
+
+
+def _mark(lineage: Lineage, image: Image) -> Step:
+    tags = {"Channel": lineage.channel, **dict([channel_tag(lineage.channel)])}
+    return Step(
+        image,
+        f"tag {image.image_id} as {lineage.channel}",
+        "TagResources",
+        {
+            "ResourceType": "image",
+            "ResourceId": [image.image_id],
+            "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+        },
+        {"tags": {**image.tags, **tags}},
+    )
+
+
+def _unmark(lineage: Lineage, image: Image) -> Step:
+    key, value = channel_tag(lineage.channel)
+    wanted = {"Channel": lineage.channel, key: value}
+    keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
+    return Step(
+        image,
+        f"take the tag {lineage.channel} off {image.image_id}",
+        "UntagResources",
+        {"ResourceType": "image", "ResourceId": [image.image_id], "TagKey": keys},
+        {"tags": {key: value for key, value in image.tags.items() if key not in keys}},
+    )
+
+
+_ATTRIBUTES = {"name": "ImageName", "family": "ImageFamily", "status": "Status"}
+
+
+def _modify(image: Image, words: str, **change: str) -> Step:
+    params: dict[str, Parameter] = {_ATTRIBUTES[field]: value for field, value in change.items()}
+    return Step(image, words, "ModifyImageAttribute", {"ImageId": image.image_id, **params}, dict(change))

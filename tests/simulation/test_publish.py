@@ -1,0 +1,418 @@
+"""Publish and roll back: every crash, every interleaving, and a name that answers at every moment."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.endpoints import Endpoint
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.models import Image
+from goldrun.ecs.transport import Transport
+from goldrun.errors import NotFoundError, UsageError
+from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
+from goldrun.images.lookup import look_up
+from goldrun.images.naming import PublishedName, name_reference
+from goldrun.images.publish import Intent, RefusedError, next_step, plan, publish, roll_back
+from goldrun.local import seed
+from tests.conftest import NOW, Running
+
+ALIAS = PublishedName("fam", "amd64", "latest")
+STAMPS = ["20260101000000", "20260201000000", "20260301000000", "20260401000000"]
+V1, V2, V3, V4 = (f"m-version00{number}" for number in (1, 2, 3, 4))
+
+
+def version(frozen: Running, number: int, *, shown: bool = False, **fields: Any) -> str:
+    """Put version ``number`` (from 1) into the account."""
+    stamp = STAMPS[number - 1]
+    tags = {"ManagedBy": "goldrun", "Family": "fam", "Architecture": "amd64", "BuildTimestamp": stamp}
+    if shown:
+        tags |= {"Latest": "true", "Channel": "latest"}
+    made = {
+        "id": f"m-version00{number}",
+        "created": NOW - 1000 + number,
+        "tags": tags,
+        "family": "fam-amd64" if shown else "",
+        **fields,
+    }
+    return frozen.image(str(ALIAS) if shown else f"fam-amd64-{stamp}", **made)
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+class DyingTransport:
+    """Dies before or after the n-th request that changes something or asks."""
+
+    def __init__(self, inner: Transport, at: int, *, after: bool) -> None:
+        self.inner, self.at, self.after, self.sent = inner, at, after, 0
+
+    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+        self.sent += 1
+        if self.sent == self.at and not self.after:
+            raise Crash
+        answer = self.inner.send(endpoint, method, target, headers, deadline)
+        if self.sent == self.at:
+            raise Crash
+        return answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def answer(frozen: Running) -> str:
+    """What a reader gets for the alias."""
+    found = look_up(frozen.client(), name_reference(str(ALIAS), "amd64"))
+    assert found is not None, "the name resolves to nothing"
+    assert found.image.status == AVAILABLE
+    return found.image.image_id
+
+
+def state(frozen: Running) -> dict[str, tuple[str, str, str, bool]]:
+    lineage = read_lineage(frozen.client(), ALIAS)
+    marked = {image.image_id for image in lineage.marked()}
+    return {
+        image.image_id: (image.name, image.status, image.family, image.image_id in marked)
+        for image in lineage.images.values()
+    }
+
+
+SHOWN = (str(ALIAS), AVAILABLE, "fam-amd64", True)
+
+
+def old(number: int, status: str = AVAILABLE, family: str = "fam-amd64") -> tuple[str, str, str, bool]:
+    return (f"fam-amd64-{STAMPS[number - 1]}", status, family, False)
+
+
+def test_the_first_version_of_a_lineage(frozen: Running) -> None:
+    version(frozen, 1)
+    assert publish(frozen.client(), V1).image_id == V1
+    assert state(frozen) == {V1: SHOWN}
+
+
+def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    told: list[str] = []
+    publish(frozen.client(), f"fam-amd64-{STAMPS[1]}", tell=told.extend)
+    assert state(frozen) == {V1: old(1), V2: SHOWN}
+    assert [words.split()[0] for words in told] == ["tag", "rename", "show", "take"]
+    assert frozen.cloud.gateway.calls["ModifyImageAttribute"] == 2
+    assert frozen.cloud.gateway.calls["TagResources"] == 1
+    assert frozen.cloud.gateway.calls["UntagResources"] == 1
+
+
+def test_publishing_again_changes_nothing(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    told: list[str] = []
+    publish(frozen.client(), V1, tell=told.extend)
+    assert told == []
+    assert "ModifyImageAttribute" not in frozen.cloud.gateway.calls
+
+
+def test_dry_run_tells_the_same_and_does_nothing(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    before, planned, done = state(frozen), list[str](), list[str]()
+    publish(frozen.client(), V2, dry_run=True, tell=planned.extend)
+    assert state(frozen) == before
+    publish(frozen.client(), V2, tell=done.extend)
+    assert planned == done
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": DEPRECATED}, "is Deprecated"),
+        ({"ready": NOW + 100}, r"is Creating \(\d+%\)"),
+        ({"state": "CreateFailed"}, "is CreateFailed"),
+    ],
+)
+def test_only_available_images_are_published(frozen: Running, fields: dict[str, Any], words: str) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2, **fields)
+    before = state(frozen)
+    with pytest.raises(RefusedError, match=words):
+        publish(frozen.client(), V2)
+    assert state(frozen) == before
+
+
+def test_other_refusals(frozen: Running) -> None:
+    version(frozen, 2, shown=True)
+    version(frozen, 1)
+    version(frozen, 3, architecture="arm64")
+    frozen.image("no-scheme", id="m-noscheme01")
+    with pytest.raises(RefusedError, match="is older than what fam-amd64-latest shows"):
+        publish(frozen.client(), V1)
+    with pytest.raises(UsageError) as caught:
+        publish(frozen.client(), V3)
+    assert "it is arm64, but its name says amd64" in str(caught.value)
+    with pytest.raises(UsageError, match="cannot be published"):
+        publish(frozen.client(), "m-noscheme01")
+    with pytest.raises(NotFoundError, match="Image not found"):
+        publish(frozen.client(), "m-nothing0001")
+
+
+def test_force_publishes_an_older_one_and_the_family_follows(frozen: Running) -> None:
+    version(frozen, 2, shown=True)
+    version(frozen, 1)
+    publish(frozen.client(), V1, force=True)
+    assert state(frozen) == {V1: SHOWN, V2: old(2, family="fam-amd64-superseded")}
+    family = frozen.client().call("DescribeImageFromFamily", {"ImageFamily": "fam-amd64"})
+    assert family["Image"]["ImageId"] == V1
+
+
+def test_channels_stand_beside_each_other(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    publish(frozen.client(), V2, channel="canary")
+    canary = look_up(frozen.client(), name_reference("fam-amd64-canary", None))
+    assert canary is not None
+    assert (canary.image.image_id, canary.image.family) == (V2, "fam-amd64-canary")
+    assert answer(frozen) == V1
+    version(frozen, 3)
+    publish(frozen.client(), V3)
+    assert answer(frozen) == V3
+    canary = look_up(frozen.client(), name_reference("fam-amd64-canary", None))
+    assert canary is not None
+    assert canary.image.image_id == V2
+
+
+def test_roll_back_deprecates_the_bad_version(frozen: Running) -> None:
+    version(frozen, 1)
+    version(frozen, 2)
+    version(frozen, 3, shown=True)
+    assert roll_back(frozen.client(), ALIAS).image_id == V2
+    assert state(frozen) == {V1: old(1, family=""), V2: SHOWN, V3: old(3, DEPRECATED)}
+    with pytest.raises(RefusedError, match="is Deprecated"):
+        publish(frozen.client(), V3)
+
+
+def test_roll_back_twice_goes_back_once_and_further_only_when_told(frozen: Running) -> None:
+    """The second press of the button, or the run after one that died at its last call, loses no other version."""
+    version(frozen, 1)
+    version(frozen, 2)
+    version(frozen, 3, shown=True)
+    roll_back(frozen.client(), ALIAS)
+    once = state(frozen)
+    assert roll_back(frozen.client(), ALIAS).image_id == V2
+    assert state(frozen) == once
+    assert roll_back(frozen.client(), ALIAS, to=STAMPS[0]).image_id == V1
+    assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED), V3: old(3, DEPRECATED)}
+
+
+def test_after_a_roll_back_the_next_build_is_published_as_ever(frozen: Running) -> None:
+    version(frozen, 1)
+    version(frozen, 2, shown=True)
+    roll_back(frozen.client(), ALIAS)
+    version(frozen, 3)
+    publish(frozen.client(), V3)
+    assert state(frozen) == {V1: old(1), V2: old(2, DEPRECATED), V3: SHOWN}
+    assert roll_back(frozen.client(), ALIAS).image_id == V1
+
+
+def test_roll_back_refusals(frozen: Running) -> None:
+    with pytest.raises(NotFoundError, match="shows nothing"):
+        roll_back(frozen.client(), ALIAS)
+    version(frozen, 2, shown=True)
+    with pytest.raises(NotFoundError, match="no older version"):
+        roll_back(frozen.client(), ALIAS)
+    version(frozen, 1, state=DEPRECATED)
+    with pytest.raises(RefusedError, match="cannot be shown"):
+        roll_back(frozen.client(), ALIAS, to=V1)
+    with pytest.raises(NotFoundError, match="is no version of"):
+        roll_back(frozen.client(), ALIAS, to="20300101000000")
+
+
+Action = Callable[[EcsClient], object]
+STORIES: dict[str, tuple[Action, set[str], dict[str, Any]]] = {
+    "publish": (
+        lambda client: publish(client, V3),
+        {V2, V3},
+        {V1: old(1, family=""), V2: old(2), V3: SHOWN},
+    ),
+    "roll back": (
+        lambda client: roll_back(client, ALIAS),
+        {V1, V2},
+        {V1: SHOWN, V2: old(2, DEPRECATED), V3: old(3, family="")},
+    ),
+    "force": (
+        lambda client: publish(client, V1, force=True),
+        {V1, V2},
+        {V1: SHOWN, V2: old(2, family="fam-amd64-superseded"), V3: old(3, family="")},
+    ),
+}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("story", STORIES)
+def test_lesson_a_crash_anywhere_leaves_a_name_that_answers_and_the_next_run_completes_it(
+    frozen: Running, story: str, after: bool
+) -> None:
+    """Field: the alias was renamed away first and for good. All placements, before and after every call."""
+    run, good, end = STORIES[story]
+    placements = 0
+    for at in range(1, 200):
+        frozen.cloud.store.clear()
+        seed.found(frozen.cloud.store)
+        version(frozen, 1)
+        version(frozen, 2, shown=True)
+        version(frozen, 3)
+        client = frozen.client()
+        client._transport = dying = DyingTransport(client._transport, at, after=after)
+        try:
+            run(client)
+        except Crash:
+            placements += 1
+        assert answer(frozen) in good, at
+        run(frozen.client())
+        assert answer(frozen) in good
+        assert state(frozen) == end, at
+        if dying.sent < at:
+            break
+    assert placements > 10
+
+
+@pytest.mark.parametrize("kind", ["error", "error-after", "throttle"])
+def test_passing_failures_do_not_matter(frozen: Running, kind: Any) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    frozen.fault(kind, times=None, probability=0.4)
+    publish(frozen.client(timeout=600.0), V2)
+    frozen.cloud.gateway.faults.clear()
+    assert state(frozen) == {V1: old(1), V2: SHOWN}
+
+
+# Every interleaving, on the pure model: an actor reads the whole lineage, then does one step, then reads again.
+World = tuple[tuple[Image, ...], tuple[tuple[Image, ...] | None, ...]]
+
+
+def picture(images: Iterable[Image]) -> tuple[Image, ...]:
+    return tuple(sorted(images, key=lambda image: image.image_id))
+
+
+def model(number: int, *, shown: bool = False) -> Image:
+    stamp = STAMPS[number - 1]
+    marks = {"Latest": "true", "Channel": "latest"} if shown else {}
+    return Image(
+        f"m-version00{number}", str(ALIAS) if shown else f"fam-amd64-{stamp}", "amd64", AVAILABLE, "100%", "",
+        "fam-amd64" if shown else "", "", 40, "", "self", False, (), Frozen({"BuildTimestamp": stamp, **marks}),
+    )  # fmt: skip
+
+
+class Frozen(dict[str, str]):
+    """Tags that can be part of a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def as_lineage(images: tuple[Image, ...]) -> Lineage:
+    return Lineage(ALIAS, {image.image_id: image for image in images})
+
+
+def read_answer(images: tuple[Image, ...]) -> str | None:
+    current = as_lineage(images).current()
+    return current.image_id if current else None
+
+
+def explore(images: tuple[Image, ...], intents: list[Intent]) -> tuple[set[str | None], set[tuple[Image, ...]], int]:
+    """Walk through every state that the actors can reach: what readers see, how it ends, how many states there are.
+
+    From every one of them an end can be reached: nobody hinders the others for ever.
+    """
+    start: World = (images, (None,) * len(intents))
+    seen, waiting = {start}, deque([start])
+    answers: set[str | None] = set()
+    ends: set[tuple[Image, ...]] = set()
+    final: list[World] = []
+    before: dict[World, list[World]] = {}
+    while waiting:
+        world = cloud, views = waiting.popleft()
+        answers.add(read_answer(cloud))
+        if all(next_step(as_lineage(cloud), intent) is None for intent in intents) and all(v is None for v in views):
+            ends.add(cloud)
+            final.append(world)
+            continue
+        for actor, intent in enumerate(intents):
+            view = views[actor]
+            if view is None:
+                if next_step(as_lineage(cloud), intent) is None:
+                    continue
+                following: World = (cloud, (*views[:actor], cloud, *views[actor + 1 :]))
+            else:
+                step = next_step(as_lineage(view), intent)
+                assert step is not None
+                changed = cloud
+                name = step.change.get("name")
+                taken = any(one.name == name and one.image_id != step.image.image_id for one in cloud)
+                if not (name and taken):
+                    changed = picture(apply(one, step.image.image_id, view, step.change) for one in cloud)
+                following = (changed, (*views[:actor], None, *views[actor + 1 :]))
+            before.setdefault(following, []).append(world)
+            if following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    leading = set(final)
+    while final:
+        for world in before.get(final.pop(), []):
+            if world not in leading:
+                leading.add(world)
+                final.append(world)
+    assert leading == seen, "a state from which there is no way to an end"
+    return answers, ends, len(seen)
+
+
+def apply(image: Image, target: str, view: tuple[Image, ...], change: dict[str, Any]) -> Image:
+    """A call changes what it names and nothing else: tags are added and taken off one by one."""
+    if image.image_id != target:
+        return image
+    if "tags" in change:
+        before = next(one for one in view if one.image_id == target).tags
+        added = {key: value for key, value in change["tags"].items() if before.get(key) != value}
+        removed = set(before) - set(change["tags"])
+        kept = {key: value for key, value in image.tags.items() if key not in removed}
+        change = {**change, "tags": Frozen({**kept, **added})}
+    return image._replace(**change)
+
+
+@pytest.mark.parametrize("publishers", [(2, 3), (3, 2), (2, 3, 4), (4, 3, 2)])
+def test_publishers_at_once_converge_on_the_newest_in_every_interleaving(publishers: tuple[int, ...]) -> None:
+    images = picture([model(1, shown=True), *(model(number) for number in publishers)])
+    answers, ends, states = explore(images, [Intent(f"m-version00{number}") for number in publishers])
+    assert None not in answers, "a moment at which the name resolves to nothing"
+    assert states > 50
+    newest = max(publishers)
+    assert {read_answer(end) for end in ends} == {f"m-version00{newest}"}
+    for end in ends:
+        lineage = as_lineage(end)
+        shown = lineage.shown()
+        assert shown is not None
+        assert shown.image_id == f"m-version00{newest}"
+        assert [image.image_id for image in lineage.marked()] == [f"m-version00{newest}"]
+
+
+def test_a_roll_back_and_a_publisher_at_once() -> None:
+    """The newer build wins, whoever is first; the bad version never comes back."""
+    images = picture([model(1), model(2, shown=True), model(3)])
+    known = frozenset({V2})
+    rolling = Intent(V1, bad=V2, force=True, known=known)
+    answers, ends, _ = explore(images, [rolling, Intent(V3)])
+    assert None not in answers
+    assert {read_answer(end) for end in ends} == {V3}
+    assert all(image.status == DEPRECATED for end in ends for image in end if image.image_id == V2)
+
+
+def test_the_plan_is_what_is_done() -> None:
+    lineage = as_lineage(picture([model(1, shown=True), model(2)]))
+    assert [step.action for step in plan(lineage, Intent(V2))] == [
+        "TagResources",
+        "ModifyImageAttribute",
+        "ModifyImageAttribute",
+        "UntagResources",
+    ]
