@@ -75,6 +75,9 @@ ENDPOINT = Variable(
     "where the API answers, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's own endpoint",
 )
 TIMEOUT = Variable(("GOLDRUN_TIMEOUT",), "seconds that one API call may take, retries included", default="60")
+KEEP_IMAGE_COUNT = Variable(
+    ("KEEP_IMAGE_COUNT",), "how many versions of an image stay, the published one counted", default="1"
+)
 LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
 
 MAX_REGION_WORDS = 5  # cn-shanghai-finance-1 has four
@@ -89,6 +92,7 @@ VARIABLES: tuple[Variable, ...] = (
     PROFILE,
     ENDPOINT,
     TIMEOUT,
+    KEEP_IMAGE_COUNT,
     LOCAL_DATA,
 )
 
@@ -137,3 +141,17 @@ def read_timeout(env: Environment) -> float:
     if 1 <= seconds <= 3600:
         return seconds
     raise UsageError(f"GOLDRUN_TIMEOUT={text!r} is not a number of seconds from 1 to 3600.")
+
+
+def read_keep(env: Environment, given: int | None = None) -> int:
+    """How many versions stay: the number given on the command line, else the environment's.
+
+    Raises:
+        UsageError: if it is not a whole number from 1 on.
+    """
+    if given is not None:
+        return given
+    text = KEEP_IMAGE_COUNT.read(env)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
+        return int(text)
+    raise UsageError(f"KEEP_IMAGE_COUNT={text!r} is not a whole number from 1 to 1000.")

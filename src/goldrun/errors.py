@@ -22,7 +22,7 @@ EXIT_CODES: dict[int, str] = {
     EXIT_USAGE: "wrong input: a missing or bad variable, option, name or file",
     EXIT_CREDENTIALS: "no credentials, or credentials that the cloud does not accept",
     EXIT_PERMISSION: "the credentials are good but RAM does not allow the action",
-    EXIT_REFUSED: "the cloud understood the request and refused it: a person must act",
+    EXIT_REFUSED: "refused, by the cloud or by goldrun's own protections: a person must act",
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us or failed, also after retries: try again later",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C)",
 }
@@ -83,6 +83,12 @@ class CredentialsError(GoldrunError):
     """There are no usable credentials."""
 
     exit_code = EXIT_CREDENTIALS
+
+
+class RefusedError(GoldrunError):
+    """What was asked for would be wrong; nothing was changed."""
+
+    exit_code = EXIT_REFUSED
 
 
 class UnavailableError(GoldrunError):

@@ -13,11 +13,11 @@ from goldrun.ecs.endpoints import Endpoint
 from goldrun.ecs.http1 import Answer
 from goldrun.ecs.models import Image
 from goldrun.ecs.transport import Transport
-from goldrun.errors import NotFoundError, UsageError
+from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
-from goldrun.images.publish import Intent, RefusedError, next_step, plan, publish, roll_back
+from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
 from goldrun.local import seed
 from tests.conftest import NOW, Running
 
@@ -301,7 +301,7 @@ def model(number: int, *, shown: bool = False) -> Image:
     marks = {"Latest": "true", "Channel": "latest"} if shown else {}
     return Image(
         f"m-version00{number}", str(ALIAS) if shown else f"fam-amd64-{stamp}", "amd64", AVAILABLE, "100%", "",
-        "fam-amd64" if shown else "", "", 40, "", "self", False, (), Frozen({"BuildTimestamp": stamp, **marks}),
+        "fam-amd64" if shown else "", "", 40, "", "self", False, False, (), Frozen({"BuildTimestamp": stamp, **marks}),
     )  # fmt: skip
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 import click
 
-from goldrun.architecture import parse_architecture
+from goldrun import config
+from goldrun.architecture import ARCHITECTURES, parse_architecture
 from goldrun.cli import output
 from goldrun.clock import SystemClock
+from goldrun.durations import parse_duration
 from goldrun.ecs.client import EcsClient, connect
 from goldrun.ecs.models import Image
 from goldrun.errors import UsageError
@@ -20,6 +23,9 @@ from goldrun.images.naming import LATEST, PublishedName, check_name, parse_refer
 REGION = click.option("--region", metavar="REGION", help="Region to look in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+KEEP = click.option(
+    "--keep", type=click.IntRange(1), help="Versions that stay, the published one counted. [env: KEEP_IMAGE_COUNT]"
+)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 NAME = click.argument("name")
 ALL_REGIONS = click.option("--all-regions", is_flag=True, help="If it is not in the region, look in all others too.")
@@ -192,6 +198,148 @@ def image_rollback(
     alias = PublishedName(check_name(family), parse_architecture(arch), _channel(channel))
     shown = publishing.roll_back(_connect(region), alias, to=to, dry_run=dry_run, tell=_tell_plan(dry_run))
     _print_image(shown, as_json)
+
+
+@image.command("history")
+@click.argument("family")
+@ARCH
+@REGION
+@KEEP
+@JSON
+def image_history(family: str, arch: str | None, region: str | None, keep: int | None, as_json: bool) -> None:
+    """Show FAMILY's versions, newest first, and which of them a prune would keep, and why.
+
+    \b
+    Examples:
+      goldrun image history github-runner-ubuntu24
+      goldrun image history github-runner-ubuntu24 --arch arm64 --keep 3 --json
+    """
+    from goldrun.images import listing
+    from goldrun.images.lineage import read_lineage
+    from goldrun.images.retention import judge
+
+    client = _connect(region)
+    count = config.read_keep(os.environ, keep)
+    told = []
+    for alias in _aliases(family, arch):
+        lineage = read_lineage(client, alias)
+        told += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
+    if as_json:
+        output.result_json([listing.history_json(lineage, verdict) for lineage, verdict in told])
+    elif told:
+        rows = [listing.history_row(lineage, verdict, client.clock.now()) for lineage, verdict in told]
+        output.table(listing.HISTORY_COLUMNS, rows)
+    else:
+        output.note(f"{family} has no versions in {client.region}.")
+
+
+@image.command("prune")
+@click.argument("family", required=False)
+@ARCH
+@REGION
+@KEEP
+@click.option("--older-than", default="0s", metavar="AGE", help="Only versions older than this, e.g. 7d.")
+@click.option("--orphans", is_flag=True, help="Also snapshots of any family whose image is gone.")
+@DRY_RUN
+@JSON
+def image_prune(
+    family: str | None,
+    arch: str | None,
+    region: str | None,
+    keep: int | None,
+    older_than: str,
+    orphans: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Delete FAMILY's old versions and their snapshots; say what stays, and why.
+
+    \b
+    Examples:
+      goldrun image prune github-runner-ubuntu24 --keep 3 --dry-run
+      goldrun image prune --orphans
+    """
+    from goldrun.images import listing, removal, retention
+
+    if not family and not orphans:
+        raise UsageError("Name a family, or say --orphans.")
+    seconds, count = parse_duration(older_than), config.read_keep(os.environ, keep)
+    client = _connect(region)
+    verdicts: list[retention.Verdict] = []
+    snapshots: list[str] = []
+    for alias in _aliases(family, arch) if family else []:
+        done = retention.prune(client, alias, keep=count, older_than=seconds, dry_run=dry_run)
+        verdicts += done.verdicts
+        snapshots += [snapshot.snapshot_id for snapshot in done.orphans]
+    if orphans:
+        for snapshot in removal.find_orphans(client):
+            snapshots.append(snapshot.snapshot_id)
+            if not dry_run:
+                removal.delete_snapshot(client, snapshot.snapshot_id)
+    snapshots = list(dict.fromkeys(snapshots))
+    if as_json:
+        told = [{**listing.as_json(one.image), "keep": one.keep, "reason": one.reason} for one in verdicts]
+        output.result_json({"dry_run": dry_run, "images": told, "orphan_snapshots": snapshots})
+        return
+    rows = [(one.image.name, one.image.image_id, listing.verdict_words(one)) for one in verdicts]
+    rows += [("", snapshot_id, "delete: its image is gone") for snapshot_id in snapshots]
+    if rows:
+        output.table(("NAME", "ID", "PRUNE"), rows)
+    if dry_run:
+        output.note("nothing was deleted: this was a dry run.")
+
+
+@image.command("protect")
+@click.argument("version")
+@REGION
+def image_protect(version: str, region: str | None) -> None:
+    """Let no command delete VERSION, an image id or name."""
+    _protect(version, region, on=True)
+
+
+@image.command("unprotect")
+@click.argument("version")
+@REGION
+def image_unprotect(version: str, region: str | None) -> None:
+    """Lift the protection of VERSION, an image id or name."""
+    _protect(version, region, on=False)
+
+
+@image.command("rm")
+@click.argument("version")
+@REGION
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def image_rm(version: str, region: str | None, yes: bool) -> None:
+    """Delete VERSION, an image id or name, and its snapshots.
+
+    What a channel shows, what instances run from, and what is shared or protected is refused.
+    """
+    from goldrun.images.lineage import find_own
+    from goldrun.images.removal import remove
+
+    client = _connect(region)
+    doomed = find_own(client, version)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"{doomed.name} was not deleted: nobody could be asked.", fix=["say --yes"])
+        click.confirm(f"Delete {doomed.name} ({doomed.image_id}) and its snapshots?", abort=True, err=True)
+    remove(client, doomed)
+    output.note(f"{doomed.name} ({doomed.image_id}) is gone, and its snapshots.")
+
+
+def _protect(version: str, region: str | None, *, on: bool) -> None:
+    from goldrun.images.lineage import find_own
+    from goldrun.images.removal import protect
+
+    client = _connect(region)
+    found = find_own(client, version)
+    protect(client, found, on)
+    output.note(f"{found.name} ({found.image_id}) is {'protected' if on else 'no longer protected'}.")
+
+
+def _aliases(family: str, arch: str | None) -> list[PublishedName]:
+    architectures = [parse_architecture(arch)] if arch else list(ARCHITECTURES)
+    return [PublishedName(check_name(family), architecture, LATEST) for architecture in architectures]
 
 
 def _channel(text: str) -> str:

@@ -17,6 +17,8 @@ class Image(NamedTuple):
         size_gib: what its system disk needs.
         snapshots: the snapshots it rests on.
         owner: system, self, others or marketplace.
+        in_use: instances run from it.
+        shared: other accounts may use it, or everybody.
     """
 
     image_id: str
@@ -31,13 +33,13 @@ class Image(NamedTuple):
     os_name: str
     owner: str
     in_use: bool
+    shared: bool
     snapshots: tuple[str, ...]
     tags: Mapping[str, str]
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
         """The image that an element of ``Images.Image`` describes; what the API leaves out is empty."""
-        tags = data.get("Tags", {}).get("Tag", [])
         disks = data.get("DiskDeviceMappings", {}).get("DiskDeviceMapping", [])
         return cls(
             image_id=data.get("ImageId", ""),
@@ -52,6 +54,40 @@ class Image(NamedTuple):
             os_name=data.get("OSNameEn") or data.get("OSName", ""),
             owner=data.get("ImageOwnerAlias", ""),
             in_use=data.get("Usage") == "instance",
+            shared=str(data.get("IsSelfShared")).lower() == "true" or bool(data.get("IsPublic")),
             snapshots=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
-            tags={tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags},
+            tags=_tags(data),
         )
+
+
+class Snapshot(NamedTuple):
+    """A snapshot of a disk (``DescribeSnapshots``).
+
+    Attributes:
+        usage: image, disk, image_disk or none: what has been made from it and is still there.
+    """
+
+    snapshot_id: str
+    name: str
+    usage: str
+    size_gib: int
+    creation_time: str
+    tags: Mapping[str, str]
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        """The snapshot that an element of ``Snapshots.Snapshot`` describes."""
+        return cls(
+            snapshot_id=data.get("SnapshotId", ""),
+            name=data.get("SnapshotName", ""),
+            usage=data.get("Usage", ""),
+            size_gib=int(data.get("SourceDiskSize") or 0),
+            creation_time=data.get("CreationTime", ""),
+            tags=_tags(data),
+        )
+
+
+def _tags(data: Mapping[str, Any]) -> dict[str, str]:
+    """A resource's tags; some actions call the members ``Key`` and ``Value``."""
+    tags = data.get("Tags", {}).get("Tag", [])
+    return {tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags}

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from goldrun.ecs.models import Image
+from goldrun.images.lineage import Lineage
 from goldrun.images.naming import LATEST, parse_published
+from goldrun.images.retention import Verdict
 
 COLUMNS = ("NAME", "ARCH", "CHANNEL", "STATUS", "AGE", "SIZE", "ID")
 
@@ -24,6 +26,40 @@ def row(image: Image, now: float) -> tuple[str, ...]:
         size,
         image.image_id,
     )
+
+
+HISTORY_COLUMNS = ("VERSION", "CHANNEL", "STATUS", "AGE", "SIZE", "HASH", "SOURCE", "IN USE", "PRUNE")
+
+
+def history_row(lineage: Lineage, verdict: Verdict, now: float) -> tuple[str, ...]:
+    """A version as a row under ``HISTORY_COLUMNS``."""
+    image = verdict.image
+    return (
+        lineage.version_name(image),
+        channel(image),
+        image.status,
+        age(image.creation_time, now),
+        f"{image.size_gib} GiB",
+        image.tags.get("VersionHash", "")[:12],
+        image.tags.get("Source", ""),
+        "yes" if image.in_use else "",
+        verdict_words(verdict),
+    )
+
+
+def history_json(lineage: Lineage, verdict: Verdict) -> dict[str, Any]:
+    """A version as an object."""
+    return {
+        "version": lineage.version_name(verdict.image),
+        **as_json(verdict.image),
+        "keep": verdict.keep,
+        "reason": verdict.reason,
+    }
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """What a prune would do, and why."""
+    return f"{'keep' if verdict.keep else 'delete'}: {verdict.reason}"
 
 
 def channel(image: Image) -> str:
@@ -60,6 +96,7 @@ def as_json(image: Image) -> dict[str, Any]:
         "os_name": image.os_name,
         "owner": image.owner,
         "in_use": image.in_use,
+        "shared": image.shared,
         "snapshots": list(image.snapshots),
         "tags": dict(image.tags),
     }

@@ -23,7 +23,7 @@ from typing import Any
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image
-from goldrun.errors import EXIT_REFUSED, GoldrunError, NotFoundError
+from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
     AVAILABLE,
     DEPRECATED,
@@ -41,12 +41,6 @@ from goldrun.images.naming import LATEST, PublishedName, parse_published
 MAX_STEPS = 60
 # Somebody else has moved the state between our look and our step: look again.
 _MOVED = frozenset({"InvalidImageName.Duplicated", "InvalidImageId.NotFound", "InvalidResourceId.NotFound"})
-
-
-class RefusedError(GoldrunError):
-    """What was asked for would be wrong; nothing was changed."""
-
-    exit_code = EXIT_REFUSED
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""Spans of time as people write them: ``90s``, ``30m``, ``12h``, ``7d``."""
+
+from __future__ import annotations
+
+from goldrun.errors import UsageError
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> float:
+    """The seconds of ``text``.
+
+    Raises:
+        UsageError: if it is no such span.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit in _SECONDS and number.isascii() and number.isdigit():
+        return float(int(number) * _SECONDS[unit])
+    raise UsageError(f"{text!r} is not a span of time.", fix=["write e.g. 90s, 30m, 12h or 7d."])

@@ -1,0 +1,155 @@
+"""Delete an image and its snapshots, and see that they are gone.
+
+An image's snapshots stay when it is deleted, and cost money. So they are tagged with the image's id first: a run that
+dies in between leaves snapshots that say whose they were, and the next one finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from goldrun.ecs.client import EcsClient, Parameter
+from goldrun.ecs.models import Image, Snapshot
+from goldrun.errors import RefusedError, UnavailableError
+from goldrun.images.naming import parse_published
+from goldrun.images.query import ALL_STATUSES, describe_images
+
+PROTECTED = "Protected"
+MANAGED_BY = {"ManagedBy": "goldrun"}
+CONFIRM_SECONDS = 60.0
+POLL_SECONDS = 2.0
+PAGE = 100
+
+
+def protection(image: Image) -> str:
+    """Why the image must not be deleted, by whatever command; empty if it may."""
+    name = parse_published(image.name)
+    protections = (
+        (name is not None and not name.is_version, "shown by a channel"),
+        (image.tags.get("Latest") == "true" or "Channel" in image.tags, "tagged as a channel's"),
+        (image.in_use, "in use by instances"),
+        (image.tags.get(PROTECTED) == "true", "protected"),
+        (image.shared, "shared with other accounts"),
+        (image.status in ("Creating", "Waiting"), "still being created"),
+    )
+    return next((reason for holds, reason in protections if holds), "")
+
+
+def protect(client: EcsClient, image: Image, on: bool) -> None:
+    """Let no command delete the image, or lift that."""
+    resource: dict[str, Parameter] = {"ResourceType": "image", "ResourceId": [image.image_id]}
+    if on:
+        client.call("TagResources", {**resource, "Tag": [{"Key": PROTECTED, "Value": "true"}]})
+    else:
+        client.call("UntagResources", {**resource, "TagKey": [PROTECTED]})
+
+
+def remove(client: EcsClient, image: Image) -> None:
+    """Delete an image that a person has named.
+
+    Raises:
+        RefusedError: something protects it.
+    """
+    if reason := protection(image):
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) is not deleted: it is {reason}.", fix=_RELEASES.get(reason, [])
+        )
+    delete_image(client, image)
+
+
+_RELEASES = {
+    "shown by a channel": ["publish another version first, or roll back."],
+    "tagged as a channel's": ["publish another version first, or roll back."],
+    "in use by instances": ["end the instances first: deleting it would break the reset of their disks."],
+    "protected": ["goldrun image unprotect lifts that."],
+    "shared with other accounts": ["take the sharing back first."],
+    "still being created": ["wait until it is Available."],
+}
+
+
+def describe_snapshots(client: EcsClient, tags: Mapping[str, str]) -> list[Snapshot]:
+    """All own snapshots that have the tags."""
+    found: list[Snapshot] = []
+    token = ""
+    while True:
+        params: dict[str, Parameter] = {
+            "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+            "MaxResults": PAGE,
+            "NextToken": token or None,
+        }
+        answer = client.call("DescribeSnapshots", params)
+        found += [Snapshot.from_api(element) for element in answer["Snapshots"]["Snapshot"]]
+        token = answer.get("NextToken") or ""
+        if not token:
+            return found
+
+
+def delete_image(client: EcsClient, image: Image) -> None:
+    """Delete ``image``, then its snapshots; each is asked for again until it is gone.
+
+    Never by force: ECS refuses while instances run from the image (their disks could not be reset any more) or while
+    it is shared.
+
+    Raises:
+        ApiError: ECS refuses.
+        UnavailableError: it is still there after a minute.
+    """
+    if image.snapshots:
+        tags = {**MANAGED_BY, "ImageId": image.image_id}
+        tags |= {key: image.tags[key] for key in ("Family", "Architecture") if key in image.tags}
+        client.call(
+            "TagResources",
+            {
+                "ResourceType": "snapshot",
+                "ResourceId": list(image.snapshots),
+                "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+            },
+        )
+    client.call("DeleteImage", {"ImageId": image.image_id})
+    _wait_until_gone(
+        client, image.image_id, lambda: bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
+    )
+    for snapshot_id in image.snapshots:
+        delete_snapshot(client, snapshot_id)
+
+
+def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
+    """Delete a snapshot, and see that it is gone.
+
+    Raises:
+        ApiError: ECS refuses.
+        UnavailableError: it is still there after a minute.
+    """
+    client.call("DeleteSnapshot", {"SnapshotId": snapshot_id})
+
+    def there() -> bool:
+        answer = client.call("DescribeSnapshots", {"SnapshotIds": f'["{snapshot_id}"]'})
+        return bool(answer["Snapshots"]["Snapshot"])
+
+    _wait_until_gone(client, snapshot_id, there)
+
+
+def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None) -> list[Snapshot]:
+    """Snapshots that goldrun has marked as an image's, whose image is gone, and from which nothing else was made."""
+    marked = [
+        snapshot
+        for snapshot in describe_snapshots(client, {**MANAGED_BY, **(tags or {})})
+        if "ImageId" in snapshot.tags and snapshot.usage == "none"
+    ]
+    # Usage says that no image rests on it; the image is asked for all the same: a wrong deletion cannot be undone.
+    return [
+        snapshot
+        for snapshot in marked
+        if not describe_images(client, image_id=snapshot.tags["ImageId"], status=ALL_STATUSES)
+    ]
+
+
+def _wait_until_gone(client: EcsClient, what: str, there: Callable[[], bool]) -> None:
+    deadline = client.clock.now() + CONFIRM_SECONDS
+    while there():
+        if client.clock.now() >= deadline:
+            raise UnavailableError(
+                f"{what} was deleted but is still there after {CONFIRM_SECONDS:.0f} s.",
+                fix=["run the same command again."],
+            )
+        client.clock.sleep(POLL_SECONDS)

@@ -1,0 +1,123 @@
+"""Which versions stay, and why; and the deletion of the rest.
+
+The newest N versions of a lineage stay, the published one counted. Whatever else somebody may need stays too, and
+every image is told with its reason, so that the plan can be read before it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.errors import ApiError
+from goldrun.ecs.models import Image, Snapshot
+from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, read_lineage
+from goldrun.images.naming import PublishedName, parse_published
+from goldrun.images.removal import MANAGED_BY, delete_image, delete_snapshot, find_orphans, protection
+
+# ECS knows better than our look at it: kept, with its reason.
+_REFUSALS = {
+    "ImageUsingByInstance": "in use by instances",
+    "ImageUseShared": "shared with other accounts",
+    "IncorrectImageStatus": "still being created",
+    "OperationDenied.ImageCopying": "still being copied",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An image, whether it stays, and why."""
+
+    image: Image
+    keep: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What a prune did or, in a dry run, would do."""
+
+    verdicts: tuple[Verdict, ...]
+    orphans: tuple[Snapshot, ...]
+
+
+def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -> list[Verdict]:
+    """Every image of the lineage with its verdict, newest first.
+
+    Args:
+        lineage: the images.
+        keep: how many versions stay, the published one counted; at least 1.
+        now: seconds since 1970.
+        older_than: seconds; younger images stay in any case.
+    """
+    current = lineage.current()
+    left = keep - (1 if current else 0)
+    verdicts = []
+    for image in lineage.versions():
+        reason = protection(image) or _foreign(image)
+        counts = image.status == AVAILABLE and current != image
+        if not reason and current and age_key(image) > age_key(current) and image.status != DEPRECATED:
+            reason = "newer than what is published"
+            counts = False
+        if counts and (not current or age_key(image) < age_key(current)) and left > 0:
+            left -= 1
+            reason = reason or f"one of the newest {keep}"
+        if not reason and now - _created(image) < older_than:
+            reason = "not old enough"
+        gone = "rolled back" if image.status == DEPRECATED else f"beyond the newest {keep}"
+        verdicts.append(Verdict(image, bool(reason), reason or gone))
+    return verdicts
+
+
+def prune(
+    client: EcsClient,
+    alias: PublishedName,
+    *,
+    keep: int,
+    older_than: float = 0.0,
+    dry_run: bool = False,
+    tell: Callable[[Pruned], None] = lambda _: None,
+) -> Pruned:
+    """Delete the versions that need not stay, their snapshots too, and snapshots that a dead run left.
+
+    Returns:
+        What was done: an image that ECS would not let go is told as kept.
+
+    Raises:
+        ApiError: the API refused something else.
+    """
+    lineage = read_lineage(client, alias)
+    verdicts = judge(lineage, keep=keep, now=client.clock.now(), older_than=older_than)
+    orphans = find_orphans(client, {"Family": alias.family, "Architecture": alias.architecture})
+    planned = Pruned(tuple(verdicts), tuple(orphans))
+    tell(planned)
+    if dry_run:
+        return planned
+    done = [verdict if verdict.keep else _delete(client, verdict) for verdict in verdicts]
+    for snapshot in orphans:
+        delete_snapshot(client, snapshot.snapshot_id)
+    return Pruned(tuple(done), tuple(orphans))
+
+
+def _delete(client: EcsClient, verdict: Verdict) -> Verdict:
+    try:
+        delete_image(client, verdict.image)
+    except ApiError as error:
+        if error.code not in _REFUSALS:
+            raise
+        return Verdict(verdict.image, keep=True, reason=_REFUSALS[error.code])
+    return verdict
+
+
+def _foreign(image: Image) -> str:
+    """Why the image is not a prune's business; empty if it is: made by goldrun, and of an exact version name."""
+    name = parse_published(image.name)
+    if name is None or not name.is_version:
+        return "not a version"
+    return "" if image.tags.get("ManagedBy") == MANAGED_BY["ManagedBy"] else "not made by goldrun"
+
+
+def _created(image: Image) -> float:
+    return datetime.strptime(image.creation_time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()

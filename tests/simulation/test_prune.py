@@ -1,0 +1,285 @@
+"""Retention: what stays and why, on random accounts, and after a crash at every call."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goldrun.images.lineage import DEPRECATED, read_lineage
+from goldrun.images.lookup import look_up
+from goldrun.images.naming import PublishedName, name_reference
+from goldrun.images.removal import find_orphans
+from goldrun.images.retention import Pruned, judge, prune
+from goldrun.local import seed
+from goldrun.local.records import Image, Instance, Snapshot
+from tests.conftest import NOW, REGION, Running
+from tests.simulation.test_publish import Crash, DyingTransport
+
+ALIAS = PublishedName("fam", "amd64", "latest")
+
+
+def built(frozen: Running, number: int, *, shown: bool = False, **fields: Any) -> str:
+    """Version ``number`` (1 is the oldest) with its snapshot."""
+    stamp = f"202601{number:02d}000000"
+    tags = {"ManagedBy": "goldrun", "Family": "fam", "Architecture": "amd64", "BuildTimestamp": stamp}
+    if shown:
+        tags |= {"Latest": "true", "Channel": "latest"}
+    image_id = f"m-version{number:03d}"
+    frozen.snapshot(f"s-version{number:03d}")
+    made = {
+        "id": image_id,
+        "created": NOW - 86400 * (30 - number),
+        "snapshot": f"s-version{number:03d}",
+        **fields,
+        "tags": {**tags, **fields.get("tags", {})},
+    }
+    frozen.image(str(ALIAS) if shown else f"fam-amd64-{stamp}", **made)
+    return image_id
+
+
+def numbers(frozen: Running) -> list[int]:
+    """The versions that are left."""
+    own = [one for one in frozen.cloud.store.all(Image) if one.owner == seed.ACCOUNT]
+    return sorted(int(image.id[-3:]) for image in own)
+
+
+def snapshots(frozen: Running) -> list[int]:
+    return sorted(int(snapshot.id[-3:]) for snapshot in frozen.cloud.store.all(Snapshot))
+
+
+@pytest.mark.parametrize(("keep", "left"), [(1, [5]), (2, [4, 5]), (3, [3, 4, 5]), (9, [1, 2, 3, 4, 5])])
+def test_lesson_the_published_version_is_counted_and_snapshots_go_too(
+    frozen: Running, keep: int, left: list[int]
+) -> None:
+    """Field: KEEP_IMAGE_COUNT=1 kept two, and snapshots were never deleted."""
+    for number in range(1, 5):
+        built(frozen, number)
+    built(frozen, 5, shown=True)
+    prune(frozen.client(), ALIAS, keep=keep)
+    assert numbers(frozen) == left
+    assert snapshots(frozen) == left
+
+
+def test_lesson_images_in_use_stay(frozen: Running) -> None:
+    """Field: images that instances ran from were deleted."""
+    used = built(frozen, 1)
+    built(frozen, 2)
+    built(frozen, 3, shown=True)
+    frozen.cloud.store.put(Instance(id="i-1", region=REGION, owner=seed.ACCOUNT, created=NOW, image=used))
+    done = prune(frozen.client(), ALIAS, keep=1)
+    assert numbers(frozen) == [1, 3]
+    assert [(v.image.image_id, v.reason) for v in done.verdicts if v.keep] == [
+        ("m-version003", "shown by a channel"),
+        ("m-version001", "in use by instances"),
+    ]
+
+
+def test_an_instance_that_starts_after_the_look_is_safe_too(frozen: Running) -> None:
+    used = built(frozen, 1)
+    built(frozen, 2, shown=True)
+
+    def start(_: Pruned) -> None:
+        frozen.cloud.store.put(Instance(id="i-1", region=REGION, owner=seed.ACCOUNT, created=NOW, image=used))
+
+    done = prune(frozen.client(), ALIAS, keep=1, tell=start)
+    assert numbers(frozen) == [1, 2]
+    assert done.verdicts[1].reason == "in use by instances"
+    assert snapshots(frozen) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"tags": {"Protected": "true"}}, "protected"),
+        ({"tags": {"ManagedBy": "somebody"}}, "not made by goldrun"),
+        ({"shared_with": {seed.OTHER_ACCOUNT: 0.0}}, "shared with other accounts"),
+        ({"public": True}, "shared with other accounts"),
+        ({"tags": {"Latest": "true"}}, "tagged as a channel's"),
+        ({"tags": {"Channel": "canary"}}, "tagged as a channel's"),
+        ({"ready": NOW + 50}, "still being created"),
+    ],
+)
+def test_what_stays_and_why(frozen: Running, fields: dict[str, Any], reason: str) -> None:
+    built(frozen, 1, **fields)
+    built(frozen, 2, shown=True)
+    done = prune(frozen.client(), ALIAS, keep=1)
+    assert numbers(frozen) == [1, 2]
+    assert done.verdicts[1].reason == reason
+
+
+def test_a_build_under_way_and_an_unpublished_candidate_stay(frozen: Running) -> None:
+    built(frozen, 1)
+    built(frozen, 2, shown=True)
+    built(frozen, 3)
+    built(frozen, 4, ready=NOW + 99)
+    prune(frozen.client(), ALIAS, keep=1)
+    assert numbers(frozen) == [2, 3, 4]
+
+
+def test_a_rolled_back_version_does_not_count_and_goes(frozen: Running) -> None:
+    built(frozen, 1)
+    built(frozen, 2)
+    built(frozen, 3, shown=True)
+    built(frozen, 4, state=DEPRECATED)
+    done = prune(frozen.client(), ALIAS, keep=2)
+    assert numbers(frozen) == [2, 3]
+    assert done.verdicts[0].reason == "rolled back"
+
+
+def test_older_than_spares_the_young(frozen: Running) -> None:
+    for number in (5, 20):
+        built(frozen, number)
+    built(frozen, 29, shown=True)
+    prune(frozen.client(), ALIAS, keep=1, older_than=15 * 86400.0)
+    assert numbers(frozen) == [20, 29]
+
+
+def test_dry_run_is_the_same_plan_and_deletes_nothing(frozen: Running) -> None:
+    for number in (1, 2):
+        built(frozen, number)
+    built(frozen, 3, shown=True)
+    planned = prune(frozen.client(), ALIAS, keep=1, dry_run=True)
+    assert numbers(frozen) == [1, 2, 3]
+    assert prune(frozen.client(), ALIAS, keep=1) == planned
+
+
+def test_when_nothing_is_published_the_newest_stay(frozen: Running) -> None:
+    for number in (1, 2, 3):
+        built(frozen, number)
+    prune(frozen.client(), ALIAS, keep=2)
+    assert numbers(frozen) == [2, 3]
+
+
+def test_an_error_is_never_an_empty_account(frozen: Running) -> None:
+    from goldrun.ecs.errors import ServiceError
+
+    built(frozen, 1)
+    built(frozen, 2, shown=True)
+    frozen.fault("error", "DescribeImages", times=None)
+    with pytest.raises(ServiceError):
+        prune(frozen.client(), ALIAS, keep=1)
+    assert numbers(frozen) == [1, 2]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool) -> None:
+    """Field: deleted images left their snapshots behind, and the bill. All placements."""
+    for at in range(1, 200):
+        frozen.cloud.store.clear()
+        seed.found(frozen.cloud.store)
+        for number in (1, 2, 3):
+            built(frozen, number)
+        built(frozen, 4, shown=True)
+        client = frozen.client()
+        client._transport = dying = DyingTransport(client._transport, at, after=after)
+        with contextlib.suppress(Crash):
+            prune(client, ALIAS, keep=2)
+        found = look_up(frozen.client(), name_reference(str(ALIAS), "amd64"))
+        assert found is not None
+        assert set(numbers(frozen)) >= {3, 4}
+        assert set(snapshots(frozen)) >= set(numbers(frozen)), "no snapshot goes before its image"
+        prune(frozen.client(), ALIAS, keep=2)
+        assert (numbers(frozen), snapshots(frozen)) == ([3, 4], [3, 4]), at
+        if dying.sent < at:
+            assert at > 10
+            return
+    pytest.fail("it never ended")
+
+
+def test_stale_reads_after_a_deletion_are_waited_out(frozen: Running) -> None:
+    built(frozen, 1)
+    built(frozen, 2, shown=True)
+    frozen.wall.value += 100
+    frozen.fault("stale", "DescribeImages", times=3, skip=1, seconds=5.0)
+    client = frozen.client()
+    prune(client, ALIAS, keep=1)
+    assert numbers(frozen) == [2]
+    assert client.clock.slept  # type: ignore[attr-defined]
+
+
+def test_remove_refuses_what_is_protected_and_deletes_the_rest(frozen: Running) -> None:
+    from goldrun.errors import RefusedError
+    from goldrun.images.lineage import find_own
+    from goldrun.images.removal import protect, remove
+
+    victim = built(frozen, 1)
+    shown = built(frozen, 2, shown=True)
+    client = frozen.client()
+    with pytest.raises(RefusedError, match="shown by a channel"):
+        remove(client, find_own(client, shown))
+    protect(client, find_own(client, victim), on=True)
+    with pytest.raises(RefusedError, match="protected") as caught:
+        remove(client, find_own(client, victim))
+    assert "unprotect" in str(caught.value)
+    protect(client, find_own(client, victim), on=False)
+    remove(client, find_own(client, victim))
+    assert (numbers(frozen), snapshots(frozen)) == ([2], [2])
+
+
+def test_orphans_of_others_are_not_touched(frozen: Running) -> None:
+    frozen.snapshot("s-foreign1")
+    frozen.snapshot("s-foreign2", tags={"ManagedBy": "goldrun"})
+    frozen.snapshot("s-orphan01", tags={"ManagedBy": "goldrun", "ImageId": "m-gone000000"})
+    kept = frozen.image("still-there", snapshot="s-inuse001")
+    frozen.snapshot("s-inuse001", tags={"ManagedBy": "goldrun", "ImageId": kept})
+    frozen.snapshot("s-inuse002", tags={"ManagedBy": "goldrun", "ImageId": kept})
+    assert [snapshot.snapshot_id for snapshot in find_orphans(frozen.client())] == ["s-orphan01"]
+
+
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.integers(1, 4))
+def test_whatever_the_account_holds_prune_never_touches_what_it_must_not(
+    frozen: Running, chance: random.Random, keep: int
+) -> None:
+    """Random accounts: look-alike names, other people's images, shared ones, images in use, missing tags."""
+    frozen.cloud.store.clear()
+    seed.found(frozen.cloud.store)
+    shown = chance.randint(0, 12)
+    for number in range(1, 13):
+        tags: dict[str, str] = chance.choice([{}, {}, {}, {"ManagedBy": "x"}, {"Protected": "true"}, {"Channel": "c"}])
+        fields: dict[str, Any] = {
+            "tags": tags,
+            "state": chance.choice(["Available", "Available", "Available", DEPRECATED, "CreateFailed"]),
+            "shared_with": chance.choice([{}, {}, {seed.OTHER_ACCOUNT: 0.0}]),
+            "owner": chance.choice([seed.ACCOUNT] * 5 + [seed.OTHER_ACCOUNT]),
+        }
+        image_id = built(frozen, number, **(fields if number != shown else {}), shown=number == shown)
+        if chance.random() < 0.2:
+            frozen.cloud.store.put(
+                Instance(id=f"i-{number}", region=REGION, owner=seed.ACCOUNT, created=NOW, image=image_id)
+            )
+    for number, name in enumerate(
+        [
+            "fam-amd64-nightly",
+            "xfam-amd64-20260101000000",
+            "fam-arm64-20260101000000",
+            "fam-amd64-2026",
+            "FAM-amd64-20260101000000",
+        ]
+    ):
+        frozen.image(name, id=f"m-other{number:03d}", tags={"ManagedBy": "goldrun"}, architecture="arm64")
+    before = {image.id: image for image in frozen.cloud.store.all(Image)}
+    used = {instance.image for instance in frozen.cloud.store.all(Instance)}
+    verdicts = judge(read_lineage(frozen.client(), ALIAS), keep=keep, now=NOW)
+    prune(frozen.client(), ALIAS, keep=keep)
+    gone = [image for image_id, image in before.items() if frozen.cloud.store.get(Image, image_id) is None]
+    assert {image.id for image in gone} == {verdict.image.image_id for verdict in verdicts if not verdict.keep}
+    for image in gone:
+        assert image.owner == seed.ACCOUNT
+        assert image.id not in used
+        assert not image.shared_with
+        assert image.tags["ManagedBy"] == "goldrun"
+        assert not image.tags.keys() & {"Protected", "Latest", "Channel"}
+        assert image.name.startswith("fam-amd64-2026")
+        assert image.architecture == "x86_64"
+    left = [
+        one for one in frozen.cloud.store.all(Image) if one.id.startswith("m-version") and one.owner == seed.ACCOUNT
+    ]
+    available = [one for one in before.values() if one.id.startswith("m-version") and one.owner == seed.ACCOUNT]
+    wanted = min(keep, sum(one.state == "Available" for one in available))
+    assert sum(one.state == "Available" for one in left) >= wanted
