@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --extra credentials
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node check docs bench scripts lock clean
+.PHONY: help demo test test-node check docs bench bench-publish scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -38,6 +38,9 @@ docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
 
 bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python
 	$(BIN)/python benchmarks/lookup.py
+
+bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, roll-backs and prunes run
+	$(BIN)/python benchmarks/publish.py
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

@@ -23,6 +23,9 @@ from goldrun.images.naming import LATEST, PublishedName, check_name, parse_refer
 REGION = click.option("--region", metavar="REGION", help="Region to look in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+ACCOUNTS = click.option(
+    "--account", "accounts", multiple=True, required=True, metavar="ID", help="An account's number; can be repeated."
+)
 KEEP = click.option(
     "--keep", type=click.IntRange(1), help="Versions that stay, the published one counted. [env: KEEP_IMAGE_COUNT]"
 )
@@ -325,6 +328,68 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
         click.confirm(f"Delete {doomed.name} ({doomed.image_id}) and its snapshots?", abort=True, err=True)
     remove(client, doomed)
     output.note(f"{doomed.name} ({doomed.image_id}) is gone, and its snapshots.")
+
+
+@image.command("copy")
+@click.argument("version")
+@click.option(
+    "--to-region", "regions", multiple=True, required=True, metavar="REGION", help="Where to; can be repeated."
+)
+@REGION
+@click.option("--publish", is_flag=True, help="Let latest show the copy there.")
+@JSON
+def image_copy(version: str, regions: tuple[str, ...], region: str | None, publish: bool, as_json: bool) -> None:
+    """Copy VERSION, an image id or name, to other regions at once, its tags with it.
+
+    Done again, it goes on with the copies that are there.
+
+    \b
+    Examples:
+      goldrun image copy github-runner-ubuntu24-amd64-latest --to-region cn-beijing --to-region cn-shanghai --publish
+    """
+    from goldrun.cli.progress import Bars
+    from goldrun.images import listing
+    from goldrun.images.lineage import find_own
+    from goldrun.images.replicate import copy_everywhere
+
+    wanted = [config.check_region(one) for one in dict.fromkeys(regions)]
+    client = _connect(region)
+    source = find_own(client, version)
+    with Bars(wanted) as bars:
+        copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.tell)
+    if as_json:
+        output.result_json({name: listing.as_json(copy) for name, copy in copies.items()})
+    else:
+        output.table(("REGION", "ID", "NAME"), [(name, copy.image_id, copy.name) for name, copy in copies.items()])
+
+
+@image.command("share")
+@click.argument("version")
+@ACCOUNTS
+@REGION
+def image_share(version: str, accounts: tuple[str, ...], region: str | None) -> None:
+    """Let other accounts use VERSION, an image id or name."""
+    _share(version, accounts, region, on=True)
+
+
+@image.command("unshare")
+@click.argument("version")
+@ACCOUNTS
+@REGION
+def image_unshare(version: str, accounts: tuple[str, ...], region: str | None) -> None:
+    """End the sharing of VERSION, an image id or name, with accounts."""
+    _share(version, accounts, region, on=False)
+
+
+def _share(version: str, accounts: tuple[str, ...], region: str | None, *, on: bool) -> None:
+    from goldrun.images.lineage import find_own
+    from goldrun.images.replicate import share_image, shared_with
+
+    client = _connect(region)
+    found = find_own(client, version)
+    share_image(client, found, accounts, on=on)
+    left = ", ".join(shared_with(client, found)) or "nobody"
+    output.note(f"{found.name} ({found.image_id}) is shared with {left}.")
 
 
 def _protect(version: str, region: str | None, *, on: bool) -> None:

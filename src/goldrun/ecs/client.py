@@ -120,6 +120,12 @@ class EcsClient:
                 self._notice(f"{error.what} Trying again in {wait:.1f} s.")
                 self.clock.sleep(wait)
 
+    def in_region(self, region: str) -> EcsClient:
+        """The same client with another home region; connections are shared."""
+        other = EcsClient.__new__(EcsClient)
+        other.__dict__.update(self.__dict__, region=region, calls=0)
+        return other
+
     def close(self) -> None:
         """Close what is kept open between calls."""
         self._transport.close()

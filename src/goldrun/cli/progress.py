@@ -1,0 +1,49 @@
+"""Progress of several waits at once: bars on a terminal, nothing elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+from goldrun.images.waiting import Progress as Waited
+
+
+class Bars:
+    """A bar for each name; percent, time that has passed, estimate of what is left."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Make the bars; they show while this is entered."""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[times]}"),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        self._tasks: dict[str, TaskID] = {name: self._progress.add_task(name, total=100, times="") for name in names}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def tell(self, name: str, waited: Waited) -> None:
+        """Move a bar."""
+        left = "" if waited.left is None or waited.percent == 100 else f", about {clock_time(waited.left)} left"
+        self._progress.update(self._tasks[name], completed=waited.percent, times=f"{clock_time(waited.elapsed)}{left}")
+
+
+def clock_time(seconds: float) -> str:
+    """``1:05`` for 65 seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,160 @@
+"""Copies of a version in other regions, and sharing it with other accounts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.errors import ApiError
+from goldrun.ecs.models import Image
+from goldrun.errors import GoldrunError, RefusedError, UsageError
+from goldrun.images.lineage import AVAILABLE, alias_of, read_lineage
+from goldrun.images.naming import LATEST
+from goldrun.images.publish import publish as publish_image
+from goldrun.images.query import ALL_STATUSES, describe_images
+from goldrun.images.waiting import Progress, wait_until_available
+
+# What says which image a channel shows belongs to a region, not to the image.
+_CHANNEL_TAGS = frozenset({"Latest", "Channel", "Protected"})
+SHARES_A_CALL = 10
+
+
+def copy_image(
+    client: EcsClient,
+    image: Image,
+    region: str,
+    *,
+    publish: bool = False,
+    tell: Callable[[Progress], None] = lambda _: None,
+) -> Image:
+    """Copy ``image`` to ``region`` under its version name, its tags with it, and wait until it is Available.
+
+    Done again it makes no second copy: it goes on with the one that is there, whoever began it.
+
+    Args:
+        client: the cloud, at home in the image's region.
+        image: an Available version.
+        region: where to.
+        publish: let the copy be shown by ``latest`` there.
+        tell: told the progress.
+
+    Raises:
+        RefusedError: it is not Available, another image has its name there, or the copy failed.
+        UsageError: it is no version of a family, or the region is its own.
+    """
+    if region == client.region:
+        raise UsageError(f"{image.name} is in {region} already.")
+    if image.status != AVAILABLE:
+        raise RefusedError(f"{image.name} ({image.image_id}) is {image.status}: only Available images are copied.")
+    alias = alias_of(image, LATEST)
+    name = read_lineage(client, alias).version_name(image)
+    there = client.in_region(region)
+    copied = _find_copy(there, image, name) or _begin(client, there, image, region, name)
+    ready = wait_until_available(there, copied, tell)
+    return publish_image(there, copied) if publish else ready
+
+
+def copy_everywhere(
+    client: EcsClient,
+    image: Image,
+    regions: Sequence[str],
+    *,
+    publish: bool = False,
+    tell: Callable[[str, Progress], None] = lambda _, __: None,
+) -> dict[str, Image]:
+    """Copy ``image`` to several regions at once; one that fails does not end the others.
+
+    Returns:
+        The copies by region.
+
+    Raises:
+        GoldrunError: the first failure, when all have ended, with the others among its reasons.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one(region: str) -> Image | GoldrunError:
+        try:
+            return copy_image(client, image, region, publish=publish, tell=lambda progress: tell(region, progress))
+        except GoldrunError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=len(regions)) as pool:
+        ended = dict(zip(regions, pool.map(one, regions), strict=True))
+    failures = {region: error for region, error in ended.items() if isinstance(error, GoldrunError)}
+    if failures:
+        region, error = next(iter(failures.items()))
+        others = [f"{other} failed too: {problem.what}" for other, problem in failures.items() if other != region]
+        error.why = (f"this was the copy to {region}.", *error.why, *others)
+        raise error
+    return {region: copy for region, copy in ended.items() if isinstance(copy, Image)}
+
+
+def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on: bool) -> None:
+    """Let other accounts use the image, or end that.
+
+    Raises:
+        UsageError: an account's id is no number.
+    """
+    for account in accounts:
+        if not (account.isascii() and account.isdigit()):
+            raise UsageError(f"{account!r} is not an account id.", fix=["write its number, e.g. 1234567890123456"])
+    for start in range(0, len(accounts), SHARES_A_CALL):
+        key = "AddAccount" if on else "RemoveAccount"
+        some = accounts[start : start + SHARES_A_CALL]
+        client.call("ModifyImageSharePermission", {"ImageId": image.image_id, key: list(some)})
+
+
+def shared_with(client: EcsClient, image: Image) -> list[str]:
+    """The accounts that may use the image, every page of them."""
+    accounts: list[str] = []
+    page = 0
+    while True:
+        page += 1
+        answer = client.call(
+            "DescribeImageSharePermission", {"ImageId": image.image_id, "PageNumber": page, "PageSize": 100}
+        )
+        found = [str(account["AliyunId"]) for account in answer["Accounts"]["Account"]]
+        accounts += found
+        if not found or len(accounts) >= int(answer["TotalCount"]):
+            return accounts
+
+
+def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
+    """The id of the copy that is there already, under its version name or shown by a channel."""
+    found = describe_images(there, tags={"CopiedFrom": image.image_id}, status=ALL_STATUSES)
+    living = [one for one in found if one.status in ("Creating", "Waiting", AVAILABLE)]
+    if living:
+        return living[0].image_id
+    for one in describe_images(there, name=name, status=ALL_STATUSES):
+        if one.name == name:
+            raise RefusedError(
+                f"Another image is named {name} in {there.region}: {one.image_id} ({one.status}).",
+                why=["it is not a copy of this one, or a copy that failed."],
+                fix=[f"delete it: goldrun image rm {one.image_id} --region {there.region}"],
+            )
+    return None
+
+
+def _begin(client: EcsClient, there: EcsClient, image: Image, region: str, name: str) -> str:
+    tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
+    tags["CopiedFrom"] = image.image_id
+    token = hashlib.sha256(f"copy {image.image_id} {region}".encode()).hexdigest()
+    try:
+        answer = client.call(
+            "CopyImage",
+            {
+                "ImageId": image.image_id,
+                "DestinationRegionId": region,
+                "DestinationImageName": name,
+                "DestinationDescription": image.description or None,
+                "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+                "ClientToken": token,
+            },
+        )
+    except ApiError as error:
+        # Somebody else has begun the same copy since we looked.
+        if error.code == "InvalidImageName.Duplicated" and (copied := _find_copy(there, image, name)):
+            return copied
+        raise
+    return str(answer["ImageId"])

@@ -1,0 +1,79 @@
+"""Wait until an image is Available, and tell how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.models import Image
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.images.query import ALL_STATUSES, describe_images
+
+FIRST_POLL_SECONDS = 2.0
+SLOWEST_POLL_SECONDS = 15.0
+LIMIT_SECONDS = 2 * 3600.0
+# For so long a new image may be missing in what DescribeImages shows: its reads lag behind.
+UNSEEN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the creation of an image is.
+
+    Attributes:
+        percent: 0 to 100.
+        elapsed: seconds since the waiting began.
+        left: estimate of the seconds that remain, or None while there is nothing to estimate from.
+    """
+
+    percent: int
+    elapsed: float
+    left: float | None
+
+
+def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progress], None] = lambda _: None) -> Image:
+    """Ask for the image, less and less often, until it is Available.
+
+    Raises:
+        RefusedError: its creation failed.
+        UnavailableError: it is gone, or not ready after two hours.
+    """
+    start = client.clock.now()
+    first_percent: int | None = None
+    pause = FIRST_POLL_SECONDS
+    while True:
+        elapsed = client.clock.now() - start
+        images = describe_images(client, image_id=image_id, status=ALL_STATUSES)
+        if images:
+            image = images[0]
+            percent = _percent(image)
+            first_percent = percent if first_percent is None else first_percent
+            tell(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
+            if image.status == "Available":
+                return image
+            if image.status not in ("Creating", "Waiting"):
+                raise RefusedError(f"{image.name} ({image_id}) became {image.status}.", fix=["build or copy it again."])
+        elif elapsed > UNSEEN_SECONDS:
+            raise UnavailableError(f"{image_id} is not there: somebody deleted it.")
+        if elapsed > LIMIT_SECONDS:
+            raise _too_long(image_id)
+        client.clock.sleep(pause)
+        pause = min(SLOWEST_POLL_SECONDS, pause * 1.5)
+
+
+def _too_long(image_id: str) -> GoldrunError:
+    return UnavailableError(
+        f"{image_id} is not Available after {LIMIT_SECONDS / 3600:.0f} hours.",
+        fix=["run the same command again: it goes on waiting."],
+    )
+
+
+def _percent(image: Image) -> int:
+    digits = image.progress.rstrip("%")
+    return 100 if image.status == "Available" else int(digits) if digits.isdigit() else 0
+
+
+def _left(first: int, now: int, elapsed: float) -> float | None:
+    """By the speed so far; None before there was any."""
+    return elapsed * (100 - now) / (now - first) if now > first else None

@@ -1,0 +1,131 @@
+"""Copies: one and no more, whatever dies; progress; publishing there; sharing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from goldrun.errors import GoldrunError, RefusedError, UsageError
+from goldrun.images.lineage import find_own
+from goldrun.images.lookup import look_up
+from goldrun.images.naming import name_reference
+from goldrun.images.replicate import copy_everywhere, copy_image, share_image, shared_with
+from goldrun.images.waiting import Progress, wait_until_available
+from goldrun.local import seed
+from goldrun.local.records import DEPRECATED, Image
+from tests.conftest import NOW, Running
+from tests.simulation.test_publish import STAMPS, V2, Crash, DyingTransport, version
+
+BEIJING = "cn-beijing"
+
+
+def copies(frozen: Running) -> list[Image]:
+    return [image for image in frozen.cloud.store.all(Image) if image.region == BEIJING]
+
+
+def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running) -> None:
+    version(
+        frozen,
+        2,
+        shown=True,
+        tags={"BuildTimestamp": STAMPS[1], "VersionHash": "abc", "Latest": "true", "Channel": "latest"},
+    )
+    client = frozen.client()
+    told: list[Progress] = []
+    made = copy_image(client, find_own(client, V2), BEIJING, tell=told.append)
+    assert made.name == f"fam-amd64-{STAMPS[1]}"
+    assert made.tags == {"BuildTimestamp": STAMPS[1], "VersionHash": "abc", "CopiedFrom": V2}
+    percents = [progress.percent for progress in told]
+    assert percents == sorted(percents)
+    assert (percents[0], percents[-1]) == (0, 100)
+    assert told[-2].left is not None
+    assert 5 < told[-2].left < 200
+    assert len(told) < 40, "it polls less and less often"
+
+
+def test_done_again_it_copies_nothing(frozen: Running) -> None:
+    version(frozen, 2, shown=True)
+    client = frozen.client()
+    first = copy_image(client, find_own(client, V2), BEIJING)
+    frozen.wall.value += 3 * 86400  # the ClientToken is forgotten by then
+    again = copy_image(client, find_own(client, V2), BEIJING, publish=True)
+    assert again.image_id == first.image_id
+    assert len(copies(frozen)) == 1
+    found = look_up(client.in_region(BEIJING), name_reference("fam-amd64-latest", None))
+    assert found is not None
+    assert found.image.image_id == first.image_id
+    assert found.image.family == "fam-amd64"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_anywhere_ends_with_one_copy_that_is_shown(frozen: Running, after: bool) -> None:
+    """All placements of copy and publish there."""
+    for at in range(1, 300):
+        frozen.cloud.store.clear()
+        seed.found(frozen.cloud.store)
+        version(frozen, 2, shown=True)
+        client = frozen.client()
+        client._transport = dying = DyingTransport(client._transport, at, after=after)
+        with contextlib.suppress(Crash):
+            copy_image(client, find_own(client, V2), BEIJING, publish=True)
+        client = frozen.client()
+        copy_image(client, find_own(client, V2), BEIJING, publish=True)
+        assert [(image.name, image.family) for image in copies(frozen)] == [("fam-amd64-latest", "fam-amd64")], at
+        if dying.sent < at:
+            assert at > 15
+            return
+    pytest.fail("it never ended")
+
+
+def test_a_lost_answer_makes_no_second_copy(frozen: Running) -> None:
+    version(frozen, 2, shown=True)
+    frozen.fault("error-after", "CopyImage", times=2)
+    client = frozen.client()
+    copy_image(client, find_own(client, V2), BEIJING)
+    assert len(copies(frozen)) == 1
+
+
+def test_refusals(frozen: Running) -> None:
+    version(frozen, 1, state=DEPRECATED)
+    version(frozen, 2, shown=True)
+    client = frozen.client()
+    with pytest.raises(UsageError, match="already"):
+        copy_image(client, find_own(client, V2), "cn-hangzhou")
+    with pytest.raises(RefusedError, match="is Deprecated"):
+        copy_image(client, find_own(client, "m-version001"), BEIJING)
+    frozen.image(f"fam-amd64-{STAMPS[1]}", region=BEIJING, id="m-foreign001")
+    with pytest.raises(RefusedError, match="Another image is named") as caught:
+        copy_image(client, find_own(client, V2), BEIJING)
+    assert "m-foreign001" in str(caught.value)
+
+
+def test_waiting_tells_a_failure(frozen: Running) -> None:
+    failed = frozen.image("failed", state="CreateFailed", ready=NOW + 30)
+    with pytest.raises(RefusedError, match="became CreateFailed"):
+        wait_until_available(frozen.client(), failed)
+
+
+def test_sharing_with_more_accounts_than_a_call_takes(frozen: Running) -> None:
+    version(frozen, 2)
+    client = frozen.client()
+    image = find_own(client, V2)
+    accounts = [f"20000000000000{number:02d}" for number in range(23)]
+    share_image(client, image, accounts, on=True)
+    assert shared_with(client, image) == accounts
+    share_image(client, image, accounts[:22], on=False)
+    assert shared_with(client, image) == accounts[22:]
+    with pytest.raises(UsageError, match="not an account id"):
+        share_image(client, image, ["me@example.com"], on=True)
+
+
+def test_several_regions_at_once_and_one_failure_does_not_end_the_others(frozen: Running) -> None:
+    version(frozen, 2, shown=True)
+    client = frozen.client(timeout=600.0)
+    image = find_own(client, V2)
+    made = copy_everywhere(client, image, [BEIJING, "cn-shanghai"], publish=True)
+    assert {region: copy.name for region, copy in made.items()} == dict.fromkeys(made, "fam-amd64-latest")
+    with pytest.raises(GoldrunError) as caught:
+        copy_everywhere(client, image, ["cn-nowhere", "cn-shenzhen"])
+    assert "copy to cn-nowhere" in str(caught.value)
+    assert sum(one.region == "cn-shenzhen" for one in frozen.cloud.store.all(Image)) == 1
