@@ -1,8 +1,8 @@
 """A reader looks the alias up without pause while publishes, roll-backs and prunes run: how often does the name fail?
 
 Beside it, in the same run, the field's usual order: rename the old image away, create the new one, wait, go on. Its gap
-is printed for comparison. Both go over HTTP against a local cloud whose time runs fast; look-ups that fail or answer with
-a bad image are counted, and any of ours ends the run with an error.
+is printed for comparison. Both go over HTTP against a local cloud whose time runs fast; look-ups that fail or answer
+with a bad image are counted, and any of ours ends the run with an error.
 
 Usage: python benchmarks/publish.py [--lookups N] [--readers N]
 """

@@ -191,6 +191,18 @@ def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool)
     pytest.fail("it never ended")
 
 
+def test_a_snapshot_that_two_images_rest_on_goes_with_the_last_one(frozen: Running) -> None:
+    for number in (1, 2, 3):
+        built(frozen, number, snapshot="s-version001")
+    built(frozen, 4, shown=True, snapshot="s-version004")
+    prune(frozen.client(), ALIAS, keep=2)
+    assert numbers(frozen) == [3, 4]
+    assert 1 in snapshots(frozen)
+    prune(frozen.client(), ALIAS, keep=1)
+    assert numbers(frozen) == [4]
+    assert 1 not in snapshots(frozen)
+
+
 def test_stale_reads_after_a_deletion_are_waited_out(frozen: Running) -> None:
     built(frozen, 1)
     built(frozen, 2, shown=True)

@@ -363,6 +363,44 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
         output.table(("REGION", "ID", "NAME"), [(name, copy.image_id, copy.name) for name, copy in copies.items()])
 
 
+@image.command("diff")
+@click.argument("first")
+@click.argument("second")
+@REGION
+@JSON
+def image_diff(first: str, second: str, region: str | None, as_json: bool) -> None:
+    """Show which tools SECOND has that FIRST has not, lacks, or has in another version.
+
+    Both are image ids or names; what is inside them is read from their tags.
+
+    \b
+    Examples:
+      goldrun image diff github-runner-ubuntu24-amd64-20261114080000 github-runner-ubuntu24-amd64-latest
+    """
+    from goldrun.images.lineage import find_own
+    from goldrun.images.manifest import compare, from_tags
+
+    client = _connect(region)
+    manifests = []
+    for text in (first, second):
+        found = find_own(client, text)
+        manifests.append(from_tags(found.tags))
+        if not manifests[-1]:
+            output.note(f"{found.name} ({found.image_id}) has no manifest.")
+    difference = compare(*manifests)
+    if as_json:
+        changed = {name: {"from": before, "to": after} for name, (before, after) in difference.changed.items()}
+        output.result_json({"added": difference.added, "removed": difference.removed, "changed": changed})
+        return
+    rows = [(name, "", version) for name, version in difference.added.items()]
+    rows += [(name, version, "") for name, version in difference.removed.items()]
+    rows += [(name, before, after) for name, (before, after) in difference.changed.items()]
+    if rows:
+        output.table(("TOOL", "FIRST", "SECOND"), sorted(rows))
+    else:
+        output.note("their manifests are the same.")
+
+
 @image.command("share")
 @click.argument("version")
 @ACCOUNTS

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from goldrun.ecs.client import EcsClient, Parameter
+from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image, Snapshot
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
@@ -110,7 +111,12 @@ def delete_image(client: EcsClient, image: Image) -> None:
         client, image.image_id, lambda: bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
     )
     for snapshot_id in image.snapshots:
-        delete_snapshot(client, snapshot_id)
+        try:
+            delete_snapshot(client, snapshot_id)
+        except ApiError as error:
+            # Another image rests on it too: it goes with the last one.
+            if error.code != "SnapshotCreatedImage":
+                raise
 
 
 def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:

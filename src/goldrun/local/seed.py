@@ -22,6 +22,8 @@ REGION = "cn-hangzhou"
 
 DAY = 86400.0
 FAMILY = "github-runner-ubuntu24"
+_TOOLS_THEN = "actions-runner=2.320.0;docker=27.3.0;git=2.43.0;jq=1.7.1;svn=1.14.3"
+_TOOLS_NOW = "actions-runner=2.321.0;aliyun-cli=3.0.230;docker=27.3.1;git=2.43.0;jq=1.7.1"
 ARCHITECTURES = (("amd64", "x86_64"), ("arm64", "arm64"))
 
 
@@ -100,6 +102,7 @@ def _built(
         "Architecture": arch,
         "BuildTimestamp": stamp,
         "VersionHash": f"{word:0<12}"[:12],
+        "Manifest.1": _TOOLS_THEN if word.startswith("old") else _TOOLS_NOW,
     }
     if alias:
         tags |= {"Latest": "true", "Channel": "latest"}

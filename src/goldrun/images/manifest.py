@@ -1,0 +1,97 @@
+"""What is inside an image: tools and their versions. It travels in the image's own tags.
+
+So any machine reads it with the ``DescribeImages`` that finds the image, without booting it, in every region that it
+was copied to, and it goes when the image goes. A tag holds 128 characters and an image 20 tags, of which goldrun leaves
+eight to the manifest: as plain ``name=version`` pairs, which a person can read in the console, or packed where they are
+too long.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldrun.errors import UsageError
+
+TAG = "Manifest"
+MAX_TAGS = 8
+TAG_LENGTH = 128
+PACKED = "z:"
+
+Manifest = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between two manifests.
+
+    Attributes:
+        added: tools of the second alone, with their versions.
+        removed: tools of the first alone.
+        changed: tools of both, with both versions.
+    """
+
+    added: dict[str, str]
+    removed: dict[str, str]
+    changed: dict[str, tuple[str, str]]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def to_tags(manifest: Manifest) -> dict[str, str]:
+    """The tags that carry ``manifest``, ``Manifest.1`` and so on.
+
+    Raises:
+        UsageError: it is too long even when packed, or a name or version has a character that separates them.
+    """
+    for name, version in manifest.items():
+        if not name or any(char in f"{name}{version}" for char in "=;\n"):
+            raise UsageError(f"{name}={version} cannot stand in a manifest.", why=["= ; and line breaks separate."])
+    text = ";".join(f"{name}={manifest[name]}" for name in sorted(manifest))
+    room = MAX_TAGS * TAG_LENGTH
+    if len(text) > room or text.startswith(PACKED) or "http://" in text or "https://" in text:
+        text = PACKED + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    if len(text) > room:
+        raise UsageError(
+            f"The manifest is too long: {len(manifest)} tools, {len(text)} characters packed, {room} fit.",
+            fix=["list fewer tools."],
+        )
+    pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
+    return {f"{TAG}.{number}": piece for number, piece in enumerate(pieces, 1)}
+
+
+def from_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The manifest that an image's tags carry; empty if they carry none.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    pieces: list[str] = []
+    while (piece := tags.get(f"{TAG}.{len(pieces) + 1}")) is not None:
+        pieces.append(piece)
+    text = "".join(pieces)
+    if text.startswith(PACKED):
+        try:
+            text = zlib.decompress(base64.b64decode(text.removeprefix(PACKED), validate=True)).decode()
+        except (ValueError, zlib.error) as error:
+            raise UsageError(
+                "The image's manifest is damaged.", why=[f"its tags {TAG}.N do not belong together."]
+            ) from error
+    pairs = (pair.partition("=") for pair in text.split(";") if pair)
+    return {name: version for name, _, version in pairs}
+
+
+def compare(first: Manifest, second: Manifest) -> Difference:
+    """What changed from ``first`` to ``second``."""
+    return Difference(
+        added={name: second[name] for name in sorted(second.keys() - first.keys())},
+        removed={name: first[name] for name in sorted(first.keys() - second.keys())},
+        changed={
+            name: (first[name], second[name])
+            for name in sorted(first.keys() & second.keys())
+            if first[name] != second[name]
+        },
+    )
