@@ -113,6 +113,27 @@ def test_faults_and_denials_are_set_from_the_command_line(shell: Shell) -> None:
     shell.run("image", "ls")
 
 
+def test_a_policy_of_goldrun_is_enforced_when_it_is_attached(shell: Shell, tmp_path: Path) -> None:
+    shell.run("local", "up", "--detach", "--port", "0", "--seed")
+    shell.use()
+    file = tmp_path / "policy.json"
+    file.write_text(shell.run("policy", "--for", "lookup"))
+    shell.run("local", "policy", str(file))
+    shell.run("image", "ls")
+    shell.run("image", "rm", "m-localoldamd64", "--yes", code=4)
+    assert '"Action": "ecs:TagResources"' in shell.said
+    file.write_text(shell.run("policy", "--for", "lookup", "--for", "publish"))
+    shell.run("local", "policy", str(file))
+    shell.run("image", "rm", "m-localoldamd64", "--yes")
+    shell.run("local", "policy", "--clear")
+    file.write_text('{"Version": "1", "Statement": [{"Effect": "Perhaps"}]}')
+    shell.run("local", "policy", str(file), code=2)
+    assert "The local cloud refused" in shell.said
+    file.write_text("{")
+    shell.run("local", "policy", str(file), code=2)
+    assert "not JSON" in shell.said
+
+
 def test_reset_empties_it(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0", "--seed")
     shell.use()

@@ -28,6 +28,7 @@ def part(file: Path) -> str:
 
 ALLOWED = {
     "cli": {
+        "cli",
         "images",
         "ecs",
         "local",
@@ -37,7 +38,7 @@ ALLOWED = {
         "workflow",
         "architecture",
         "durations",
-        "cli",
+        "policies",
         "__version__",
     },
     "images": {"images", "ecs", "errors", "architecture"},
@@ -48,6 +49,7 @@ ALLOWED = {
     "workflow": {"config", "errors"},
     "architecture": {"errors"},
     "durations": {"errors"},
+    "policies": {"errors"},
     "errors": set(),
     "clock": set(),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import msgspec
@@ -166,6 +167,28 @@ def deny(data: Path, actions: tuple[str, ...]) -> None:
 def allow(data: Path, actions: tuple[str, ...]) -> None:
     """Allow ACTIONS again that were denied."""
     _tell(data, "POST", "allow", {"actions": [_action(one) for one in actions]})
+
+
+@local.command()
+@DATA
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--key", default="goldrun-local", show_default=True, help="The AccessKey that it is for.")
+@click.option("--clear", is_flag=True, help="Take the policy away: the key may do everything again.")
+def policy(data: Path, file: BinaryIO | None, key: str, clear: bool) -> None:
+    """Attach the RAM policy of FILE (- for standard input) to an AccessKey; from then on it is enforced.
+
+    \b
+    Examples:
+      goldrun policy --for lookup | goldrun local policy -
+      goldrun local policy --clear
+    """
+    if bool(file) == clear:
+        raise UsageError("Name a file, or say --clear.")
+    try:
+        document = json.load(file) if file else None
+    except ValueError as error:
+        raise UsageError("The policy is not JSON.", why=[f"{error}."]) from error
+    _tell(data, "POST", "policy", {"key": key, "document": document})
 
 
 @local.command()

@@ -15,6 +15,7 @@ from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunErro
 # Loaded when they are called, so that a look-up does not pay for the local cloud's server.
 _NOUNS = {
     "image": "Find, inspect and publish images.",
+    "policy": "Print the RAM policy that a job needs.",
     "local": "Run the local cloud: ECS on this machine.",
 }
 

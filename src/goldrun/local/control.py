@@ -13,7 +13,8 @@ from goldrun.local.clock import iso
 from goldrun.local.errors import ApiFault
 from goldrun.local.faults import FaultRule
 from goldrun.local.gateway import Gateway, Reply
-from goldrun.local.records import Denial, Image, Instance, Settings, Snapshot
+from goldrun.local.ram import Document
+from goldrun.local.records import AccessKey, Denial, Image, Instance, Policy, Settings, Snapshot
 
 PREFIX = "/_goldrun/"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -30,6 +31,13 @@ class Patterns(msgspec.Struct, forbid_unknown_fields=True):
     """Actions to deny or allow again, e.g. ``ecs:DescribeImages``."""
 
     actions: list[str]
+
+
+class Attachment(msgspec.Struct, forbid_unknown_fields=True):
+    """A RAM policy for an AccessKey; None takes it away."""
+
+    key: str
+    document: Document | None = None
 
 
 class Population(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,6 +100,7 @@ class Control:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "deny"): self._deny,
             ("POST", "allow"): self._allow,
+            ("POST", "policy"): self._attach,
             ("POST", "clock"): self._change_clock,
             ("PATCH", "settings"): self._change_settings,
             ("POST", "reset"): self._reset,
@@ -132,6 +141,17 @@ class Control:
         patterns = msgspec.json.decode(body, type=Patterns).actions
         store = self.gateway.store
         store.remove(*(denial for denial in store.all(Denial) if denial.id in patterns))
+        return self._status()
+
+    def _attach(self, body: bytes) -> Reply:
+        attachment = msgspec.json.decode(body, type=Attachment)
+        store = self.gateway.store
+        if store.get(AccessKey, attachment.key) is None:
+            raise ApiFault(404, "InvalidAccessKeyId.NotFound", f"there is no AccessKey {attachment.key}")
+        if attachment.document:
+            store.put(Policy(id=attachment.key, document=msgspec.to_builtins(attachment.document)))
+        elif old := store.get(Policy, attachment.key):
+            store.remove(old)
         return self._status()
 
     def _change_clock(self, body: bytes) -> Reply:

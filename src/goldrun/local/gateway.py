@@ -112,7 +112,7 @@ class Gateway:
             caller = NOBODY
         else:
             caller = authenticate(wire, self.store, self.nonces, self.clock.wall())
-            ram.authorize(self.store, caller, f"{product}:{action}")
+            ram.authorize(self.store, caller, f"{product}:{action}", Params(wire.params))
         perform = ACTIONS.get((product, action))
         if perform is None:
             raise ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not perform {action} yet.")

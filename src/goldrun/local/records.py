@@ -114,6 +114,12 @@ class Denial(Record, frozen=True, kw_only=True):
     """A RAM statement that denies; ``id`` is the pattern of actions, e.g. ``ecs:DescribeImages`` or ``ecs:*``."""
 
 
+class Policy(Record, frozen=True, kw_only=True):
+    """A RAM policy that is attached to an AccessKey; ``id`` is the key's."""
+
+    document: dict[str, object]
+
+
 class Receipt(Record, frozen=True, kw_only=True):
     """The answer to a creating call, kept under its ``ClientToken``."""
 

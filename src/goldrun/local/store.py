@@ -30,6 +30,7 @@ _KINDS: dict[str, type[Record]] = {
         records.Instance,
         records.AccessKey,
         records.Denial,
+        records.Policy,
         records.Receipt,
         records.Settings,
     )

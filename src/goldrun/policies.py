@@ -1,0 +1,64 @@
+"""The least RAM policies for goldrun's jobs, ready to paste.
+
+Every right to change or delete is bound to what goldrun made: the resource has the tag ``ManagedBy=goldrun``, or the
+call puts it there. Source: "Custom policies" and "Tag-based authorization" in the ECS documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goldrun.errors import UsageError
+
+OWN = {"StringEquals": {"acs:ResourceTag/ManagedBy": "goldrun"}}
+MADE_OWN = {"StringEquals": {"acs:RequestTag/ManagedBy": "goldrun"}}
+
+Statement = dict[str, Any]
+
+
+def _allow(actions: list[str], condition: dict[str, Any] | None = None) -> Statement:
+    statement: Statement = {
+        "Effect": "Allow",
+        "Action": [f"ecs:{action}" for action in actions],
+        "Resource": "*",
+    }
+    return {**statement, "Condition": condition} if condition else statement
+
+
+JOBS: dict[str, list[Statement]] = {
+    # Find an image by its name.
+    "lookup": [_allow(["DescribeImages"])],
+    # Publish, roll back, prune, protect, remove, copy and share versions.
+    "publish": [
+        _allow(["DescribeImages", "DescribeSnapshots"]),
+        _allow(
+            [
+                "TagResources",
+                "UntagResources",
+                "ModifyImageAttribute",
+                "DeleteImage",
+                "DeleteSnapshot",
+                "CopyImage",
+                "ModifyImageSharePermission",
+                "DescribeImageSharePermission",
+            ],
+            OWN,
+        ),
+        # A snapshot gets its mark just before its image is deleted; a copy is born with it.
+        _allow(["TagResources"], MADE_OWN),
+    ],
+}
+
+
+def policy_for(jobs: list[str]) -> dict[str, Any]:
+    """The policy document that the jobs need together.
+
+    Raises:
+        UsageError: there is no such job.
+    """
+    statements: list[Statement] = []
+    for job in jobs:
+        if job not in JOBS:
+            raise UsageError(f"{job!r} is no job.", fix=[f"use one of: {', '.join(JOBS)}"])
+        statements += [statement for statement in JOBS[job] if statement not in statements]
+    return {"Version": "1", "Statement": statements}
