@@ -36,8 +36,9 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
 
-bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python
+bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python; calls in a large account
 	$(BIN)/python benchmarks/lookup.py
+	$(BIN)/python benchmarks/large_account.py
 
 bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, roll-backs and prunes run
 	$(BIN)/python benchmarks/publish.py

@@ -30,7 +30,7 @@ JOBS: dict[str, list[Statement]] = {
     "lookup": [_allow(["DescribeImages"])],
     # Publish, roll back, prune, protect, remove, copy and share versions.
     "publish": [
-        _allow(["DescribeImages", "DescribeSnapshots"]),
+        _allow(["DescribeImages", "DescribeInstances", "DescribeSnapshots"]),
         _allow(
             [
                 "TagResources",

@@ -436,6 +436,30 @@ def test_ram_denial(live: Running) -> None:
     assert (caught.value.status_code, caught.value.code) == (403, "Forbidden.RAM")
 
 
+def test_describe_instances_pages_both_ways(live: Running) -> None:
+    for number in range(12):
+        live.cloud.store.put(
+            Instance(
+                id=f"i-{number}", region=REGION, owner=seed.ACCOUNT, created=1.0 + number, image=f"m-{number % 2}",
+                tags={"n": str(number)},
+            )
+        )  # fmt: skip
+    client = ecs(live)
+
+    def described(**filters: Any) -> Any:
+        return client.describe_instances(models.DescribeInstancesRequest(region_id=REGION, **filters)).body
+
+    assert [len(described(page_number=page).instances.instance) for page in (1, 2)] == [10, 2]
+    first = described(max_results=7)
+    rest = described(max_results=7, next_token=first.next_token)
+    assert (len(first.instances.instance), len(rest.instances.instance), rest.next_token) == (7, 5, "")
+    assert described(image_id="m-1").total_count == 6
+    assert described(instance_ids='["i-3"]').instances.instance[0].image_id == "m-1"
+    assert described(tag=[models.DescribeInstancesRequestTag(key="n", value="4")]).total_count == 1
+    assert described(status="Stopped").total_count == 0
+    assert refused(lambda: described(instance_ids="nonsense")) == (400, "InvalidInstanceIds")
+
+
 def test_an_instance_is_taggable(live: Running) -> None:
     live.cloud.store.put(Instance(id="i-1", region=REGION, owner=seed.ACCOUNT, created=1.0, image="m-1"))
     ecs(live).tag_resources(

@@ -17,6 +17,7 @@ from goldrun.images.publish import publish, roll_back
 from goldrun.images.removal import find_orphans, protect, remove
 from goldrun.images.replicate import copy_image, share_image, shared_with
 from goldrun.images.retention import prune
+from goldrun.images.usage import count_instances
 from goldrun.local import seed
 from goldrun.local.records import Policy
 from goldrun.policies import JOBS, policy_for
@@ -43,6 +44,7 @@ def whole_life(client: EcsClient) -> None:
     remove(client, find_own(client, "m-version001"))
     prune(client, ALIAS, keep=1)
     find_orphans(client)
+    count_instances(client)
 
 
 RUNS: dict[str, Callable[[EcsClient], None]] = {"lookup": look, "publish": whole_life}

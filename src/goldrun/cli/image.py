@@ -220,6 +220,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
     from goldrun.images import listing
     from goldrun.images.lineage import read_lineage
     from goldrun.images.retention import judge
+    from goldrun.images.usage import count_instances
 
     client = _connect(region)
     count = config.read_keep(os.environ, keep)
@@ -227,10 +228,12 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
     for alias in _aliases(family, arch):
         lineage = read_lineage(client, alias)
         told += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
+    used = count_instances(client)
     if as_json:
-        output.result_json([listing.history_json(lineage, verdict) for lineage, verdict in told])
+        output.result_json([listing.history_json(lineage, one, used[one.image.image_id]) for lineage, one in told])
     elif told:
-        rows = [listing.history_row(lineage, verdict, client.clock.now()) for lineage, verdict in told]
+        now = client.clock.now()
+        rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in told]
         output.table(listing.HISTORY_COLUMNS, rows)
     else:
         output.note(f"{family} has no versions in {client.region}.")

@@ -31,8 +31,8 @@ def row(image: Image, now: float) -> tuple[str, ...]:
 HISTORY_COLUMNS = ("VERSION", "CHANNEL", "STATUS", "AGE", "SIZE", "HASH", "SOURCE", "IN USE", "PRUNE")
 
 
-def history_row(lineage: Lineage, verdict: Verdict, now: float) -> tuple[str, ...]:
-    """A version as a row under ``HISTORY_COLUMNS``."""
+def history_row(lineage: Lineage, verdict: Verdict, instances: int, now: float) -> tuple[str, ...]:
+    """A version as a row under ``HISTORY_COLUMNS``; ``instances`` run from it."""
     image = verdict.image
     return (
         lineage.version_name(image),
@@ -42,16 +42,17 @@ def history_row(lineage: Lineage, verdict: Verdict, now: float) -> tuple[str, ..
         f"{image.size_gib} GiB",
         image.tags.get("VersionHash", "")[:12],
         image.tags.get("Source", ""),
-        "yes" if image.in_use else "",
+        str(instances or ""),
         verdict_words(verdict),
     )
 
 
-def history_json(lineage: Lineage, verdict: Verdict) -> dict[str, Any]:
+def history_json(lineage: Lineage, verdict: Verdict, instances: int) -> dict[str, Any]:
     """A version as an object."""
     return {
         "version": lineage.version_name(verdict.image),
         **as_json(verdict.image),
+        "instances": instances,
         "keep": verdict.keep,
         "reason": verdict.reason,
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from goldrun.local.errors import invalid
 from goldrun.local.params import Params
@@ -20,6 +21,30 @@ def page_by_number(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dic
     size = params.number("PageSize", DEFAULT_PAGE, 1, MAX_PAGE)
     start = (number - 1) * size
     return items[start : start + size], {"PageNumber": number, "PageSize": size, "TotalCount": len(items)}
+
+
+def page(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dict[str, Any]]:
+    """By token if the request names ``MaxResults`` or ``NextToken``, else by number."""
+    if "MaxResults" not in params.values and "NextToken" not in params.values:
+        shown, numbers = page_by_number(params, items)
+        return shown, {**numbers, "NextToken": ""}
+    size = params.number("MaxResults", DEFAULT_PAGE, 1, MAX_PAGE)
+    shown, token = page_by_token(items, params.text("NextToken"), size)
+    return shown, {"NextToken": token, "TotalCount": len(items), "PageSize": size, "PageNumber": 0}
+
+
+def listed_ids(params: Params, name: str) -> set[str] | None:
+    """The ids of a JSON list of at most 100; None if there is no such parameter."""
+    text = params.text(name)
+    if not text:
+        return None
+    try:
+        ids = json.loads(text)
+    except ValueError:
+        raise invalid(name) from None
+    if not isinstance(ids, list) or len(ids) > MAX_PAGE:
+        raise invalid(name)
+    return {str(one) for one in ids}
 
 
 def page_by_token(items: Sequence[T], token: str, size: int) -> tuple[Sequence[T], str]:

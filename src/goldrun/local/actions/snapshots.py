@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
-from goldrun.local.actions.paging import DEFAULT_PAGE, MAX_PAGE, page_by_number, page_by_token
+from goldrun.local.actions.paging import listed_ids, page
 from goldrun.local.actions.registry import Answer, Call, action
 from goldrun.local.actions.rules import has_tags
 from goldrun.local.clock import iso
-from goldrun.local.errors import ApiFault, dry_run, invalid
+from goldrun.local.errors import ApiFault, dry_run
 from goldrun.local.records import Image, Snapshot
 
 
@@ -18,7 +16,7 @@ def describe_snapshots(call: Call) -> Answer:
     params = call.params
     if params.flag("DryRun"):
         raise dry_run()
-    ids = _ids(params.text("SnapshotIds"))
+    ids = listed_ids(params, "SnapshotIds")
     usage = params.choice("Usage", ("image", "disk", "image_disk", "none"))
     status = params.choice("Status", ("progressing", "accomplished", "failed", "all"), "all")
     tags = params.pairs("Tag")
@@ -37,14 +35,8 @@ def describe_snapshots(call: Call) -> Answer:
         and (not tags or has_tags(snapshot.tags, tags))
     ]
     found.sort(key=lambda snapshot: (snapshot.created, snapshot.id), reverse=True)
-    if "MaxResults" in params.values or "NextToken" in params.values:
-        size = params.number("MaxResults", DEFAULT_PAGE, 1, MAX_PAGE)
-        page, token = page_by_token(found, params.text("NextToken"), size)
-        paging: Answer = {"NextToken": token, "TotalCount": len(found), "PageSize": size, "PageNumber": 0}
-    else:
-        page, numbers = page_by_number(params, found)
-        paging = {**numbers, "NextToken": ""}
-    return {**paging, "Snapshots": {"Snapshot": [_describe(snapshot, call, imaged) for snapshot in page]}}
+    shown, paging = page(params, found)
+    return {**paging, "Snapshots": {"Snapshot": [_describe(snapshot, call, imaged) for snapshot in shown]}}
 
 
 @action("DeleteSnapshot")
@@ -63,18 +55,6 @@ def delete_snapshot(call: Call) -> Answer:
         )
     call.store.remove(snapshot)
     return {}
-
-
-def _ids(text: str) -> set[str] | None:
-    if not text:
-        return None
-    try:
-        ids = json.loads(text)
-    except ValueError:
-        raise invalid("SnapshotIds") from None
-    if not isinstance(ids, list) or len(ids) > 100:
-        raise invalid("SnapshotIds")
-    return {str(one) for one in ids}
 
 
 def _status(snapshot: Snapshot, now: float) -> str:
