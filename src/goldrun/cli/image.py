@@ -328,7 +328,9 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(f"{doomed.name} was not deleted: nobody could be asked.", fix=["say --yes"])
-        click.confirm(f"Delete {doomed.name} ({doomed.image_id}) and its snapshots?", abort=True, err=True)
+        if not click.confirm(f"Delete {doomed.name} ({doomed.image_id}) and its snapshots?", err=True):
+            output.note("nothing was deleted.")
+            return
     remove(client, doomed)
     output.note(f"{doomed.name} ({doomed.image_id}) is gone, and its snapshots.")
 
