@@ -19,7 +19,7 @@ from goldrun.images.replicate import copy_image, share_image, shared_with
 from goldrun.images.retention import prune
 from goldrun.images.usage import count_instances
 from goldrun.local import seed
-from goldrun.local.records import Policy
+from goldrun.local.records import Policy, Snapshot
 from goldrun.policies import JOBS, policy_for
 from tests.conftest import Running
 from tests.simulation.test_prune import built
@@ -93,6 +93,14 @@ def test_foreign_images_are_out_of_reach(frozen: Running) -> None:
     ):
         with pytest.raises(AccessDeniedError):
             client.call(action, params)
+
+
+def test_a_deletion_whose_answer_was_lost_is_not_taken_for_a_denial(frozen: Running) -> None:
+    client = prepare(frozen, policy_for(["publish"]))
+    frozen.fault("error-after", "DeleteImage")
+    frozen.fault("error-after", "DeleteSnapshot")
+    remove(client, find_own(client, "m-version001"))
+    assert frozen.cloud.store.get(Snapshot, "s-version001") is None
 
 
 def test_a_denial_wins_over_an_allowance(frozen: Running) -> None:

@@ -216,6 +216,26 @@ def test_after_a_roll_back_the_next_build_is_published_as_ever(frozen: Running) 
     assert roll_back(frozen.client(), ALIAS).image_id == V1
 
 
+def test_a_shared_version_is_not_rolled_back_half_way(frozen: Running) -> None:
+    version(frozen, 1)
+    version(frozen, 2, shown=True, shared_with={seed.OTHER_ACCOUNT: 0.0})
+    before = state(frozen)
+    with pytest.raises(RefusedError, match="is shared with other accounts") as caught:
+        roll_back(frozen.client(), ALIAS)
+    assert "unshare" in str(caught.value)
+    assert state(frozen) == before
+
+
+def test_an_image_that_leaves_a_channel_is_told(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    publish(frozen.client(), V2, channel="canary")
+    told: list[str] = []
+    publish(frozen.client(), V2, tell=told.extend)
+    assert told[-1].startswith("from then on fam-amd64-canary shows nothing")
+    assert answer(frozen) == V2
+
+
 def test_roll_back_refusals(frozen: Running) -> None:
     with pytest.raises(NotFoundError, match="shows nothing"):
         roll_back(frozen.client(), ALIAS)

@@ -124,6 +124,11 @@ def roll_back(
         raise NotFoundError(f"{alias} shows nothing: there is nothing to roll back.")
     goal = _target(lineage, current, to)
     bad = lineage.shown() or current
+    if bad is not goal and bad.shared:
+        raise RefusedError(
+            f"{bad.name} ({bad.image_id}) is shared with other accounts, and ECS deprecates no shared image.",
+            fix=[f"goldrun image unshare {bad.image_id} --account ID, then roll back."],
+        )
     intent = Intent(goal.image_id, bad="" if bad is goal else bad.image_id, force=True, known=_marked_ids(lineage))
     return _run(client, lineage, intent, dry_run, tell)
 
@@ -183,7 +188,7 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool) -> None:
 def _run(
     client: EcsClient, lineage: Lineage, intent: Intent, dry_run: bool, tell: Callable[[list[str]], None]
 ) -> Image:
-    tell([step.words for step in plan(lineage, intent)])
+    tell([*(step.words for step in plan(lineage, intent)), *_side_effects(lineage, intent)])
     if dry_run:
         return lineage.images[intent.goal]
     for _ in range(MAX_STEPS):
@@ -203,6 +208,14 @@ def _run(
         why=["others keep changing it."],
         fix=["stop the other publishers (a `concurrency` group in the workflow), then run this again."],
     )
+
+
+def _side_effects(lineage: Lineage, intent: Intent) -> list[str]:
+    """What follows from the plan without a step of its own."""
+    name = parse_published(lineage.images[intent.goal].name)
+    if name is None or name.is_version or name == lineage.alias:
+        return []
+    return [f"from then on {name} shows nothing: an image has one name, and {intent.goal} leaves that channel"]
 
 
 def plan(lineage: Lineage, intent: Intent) -> list[Step]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from goldrun.ecs.client import EcsClient, Parameter
-from goldrun.ecs.errors import ApiError
+from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.models import Image, Snapshot
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
@@ -106,10 +106,12 @@ def delete_image(client: EcsClient, image: Image) -> None:
                 "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
             },
         )
-    client.call("DeleteImage", {"ImageId": image.image_id})
-    _wait_until_gone(
-        client, image.image_id, lambda: bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
-    )
+
+    def there() -> bool:
+        return bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
+
+    _delete(client, "DeleteImage", {"ImageId": image.image_id}, there)
+    _wait_until_gone(client, image.image_id, there)
     for snapshot_id in image.snapshots:
         try:
             delete_snapshot(client, snapshot_id)
@@ -126,12 +128,12 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
         ApiError: ECS refuses.
         UnavailableError: it is still there after a minute.
     """
-    client.call("DeleteSnapshot", {"SnapshotId": snapshot_id})
 
     def there() -> bool:
         answer = client.call("DescribeSnapshots", {"SnapshotIds": f'["{snapshot_id}"]'})
         return bool(answer["Snapshots"]["Snapshot"])
 
+    _delete(client, "DeleteSnapshot", {"SnapshotId": snapshot_id}, there)
     _wait_until_gone(client, snapshot_id, there)
 
 
@@ -148,6 +150,19 @@ def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None) -> li
         for snapshot in marked
         if not describe_images(client, image_id=snapshot.tags["ImageId"], status=ALL_STATUSES)
     ]
+
+
+def _delete(client: EcsClient, action: str, params: Mapping[str, Parameter], there: Callable[[], bool]) -> None:
+    """Call ``action``.
+
+    When its answer is lost and it is repeated, what it deletes is gone, and with it the tag that a policy asks for:
+    then it is denied, and only a look can tell.
+    """
+    try:
+        client.call(action, params)
+    except AccessDeniedError:
+        if there():
+            raise
 
 
 def _wait_until_gone(client: EcsClient, what: str, there: Callable[[], bool]) -> None:
