@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ACTIONLINT_VERSION := v1.7.7
 ACTIONLINT := $(shell command -v actionlint || echo go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate --extra credentials
+	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-node check docs bench bench-publish scripts lock clean
@@ -47,8 +47,8 @@ scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py
 
 lock:  ## Resolve the dependencies anew (needs uv)
-	$(UV_COMPILE) --upgrade --group build pyproject.toml -o requirements/run.lock
-	$(UV_COMPILE) --upgrade --group dev pyproject.toml -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --extra credentials --group dev pyproject.toml -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
 
 clean:  ## Remove what was built and installed
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules
