@@ -156,6 +156,14 @@ def test_the_real_endpoint_over_tls_through_a_proxy(
     assert proxy.asked == ["CONNECT ecs.cn-hangzhou.aliyuncs.com:443"]
 
 
+def test_a_tls_connection_is_kept_between_calls(live: Running, proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
+    wanted = live.image("fam-amd64-20260101000000", tags={"Latest": "true"})
+    found = look_up(live, tmp_path, GOLDRUN_ENDPOINT="", HTTPS_PROXY=proxy.url, SSL_CERT_FILE=str(certificate), **KEYS)
+    assert found.stdout == f"{wanted}\n", found.stderr
+    assert live.cloud.gateway.calls["DescribeImages"] == 2
+    assert len(proxy.asked) == 1
+
+
 def test_a_certificate_that_is_not_trusted_ends_it(live: Running, proxy: Proxy, tmp_path: Path) -> None:
     found = look_up(live, tmp_path, GOLDRUN_ENDPOINT="", HTTPS_PROXY=proxy.url, **KEYS)
     assert found.returncode == 6
