@@ -89,33 +89,27 @@ def test_effects_go_through_the_two_doors(file: Path) -> None:
         assert not loaded & {"socket", "http.client", "ssl", "requests", "urllib.request", "httpx"}
 
 
+def bare_python(code: str) -> list[str]:
+    """The words that ``code`` prints, run with the sources and the standard library alone."""
+    env = {"PYTHONPATH": str(SOURCE.parent)}
+    run = subprocess.run([sys.executable, "-S", "-c", code], env=env, capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
 def test_the_look_up_path_needs_the_standard_library_alone() -> None:
     code = (
         "import sys; before = set(sys.modules);"
         "import goldrun.images.find, goldrun.images.diagnosis, goldrun.workflow, goldrun.clock;"
         "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
     )
-    run = subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        env={"PYTHONPATH": str(SOURCE.parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.split() == ["goldrun"]
+    assert bare_python(code) == ["goldrun"]
 
 
-@pytest.mark.parametrize(
-    "heavy", ["dataclasses", "inspect", "email", "http", "ssl", "pathlib", "asyncio", "urllib.request"]
-)
+HEAVY = ["dataclasses", "inspect", "email", "http", "ssl", "pathlib", "asyncio", "urllib.request"]
+
+
+@pytest.mark.parametrize("heavy", HEAVY)
 def test_the_look_up_path_leaves_heavy_modules_alone(heavy: str) -> None:
     """A benchmark says how fast it is; this says what would make it slow."""
     code = f"import sys, goldrun.images.find, goldrun.workflow; print({heavy!r} in sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        env={"PYTHONPATH": str(SOURCE.parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == "False"
+    assert bare_python(code) == ["False"]

@@ -144,6 +144,15 @@ def look_up(live: Running, home: Path, **env: str) -> subprocess.CompletedProces
     )
 
 
+def oidc(token: Path) -> dict[str, str]:
+    """What an OIDC role needs, as GitHub Actions would set it."""
+    return {
+        "ALIBABA_CLOUD_ROLE_ARN": f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": str(token),
+    }
+
+
 KEYS = {"ALIYUN_ACCESS_KEY_ID": seed.KEY.id, "ALIYUN_ACCESS_KEY_SECRET": seed.KEY.secret}
 
 
@@ -179,9 +188,7 @@ def test_an_oidc_role(live: Running, proxy: Proxy, trusting: dict[str, str], tmp
         tmp_path,
         HTTPS_PROXY=proxy.url,
         **trusting,
-        ALIBABA_CLOUD_ROLE_ARN=f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
-        ALIBABA_CLOUD_OIDC_PROVIDER_ARN=f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
-        ALIBABA_CLOUD_OIDC_TOKEN_FILE=str(tmp_path / "token"),
+        **oidc(tmp_path / "token"),
     )
     assert found.stdout == f"{wanted}\n", found.stderr
     assert proxy.asked == ["CONNECT sts.aliyuncs.com:443"]
@@ -194,9 +201,7 @@ def test_an_oidc_role_of_a_bad_token(live: Running, proxy: Proxy, trusting: dict
         tmp_path,
         HTTPS_PROXY=proxy.url,
         **trusting,
-        ALIBABA_CLOUD_ROLE_ARN=f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
-        ALIBABA_CLOUD_OIDC_PROVIDER_ARN=f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
-        ALIBABA_CLOUD_OIDC_TOKEN_FILE=str(tmp_path / "token"),
+        **oidc(tmp_path / "token"),
         ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
     )
     assert found.returncode == 3
@@ -218,9 +223,7 @@ def test_lesson_a_token_is_not_told_when_sts_cannot_be_reached(live: Running, pr
         live,
         tmp_path,
         HTTPS_PROXY=proxy.url,
-        ALIBABA_CLOUD_ROLE_ARN=f"acs:ram::{seed.ACCOUNT}:role/{ROLE}",
-        ALIBABA_CLOUD_OIDC_PROVIDER_ARN=f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
-        ALIBABA_CLOUD_OIDC_TOKEN_FILE=str(tmp_path / "token"),
+        **oidc(tmp_path / "token"),
         ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
     )
     assert found.returncode == 3
