@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
-from goldrun.images.naming import LATEST, STAMP_DIGITS, PublishedName, is_image_id, parse_published
+from goldrun.images.naming import LATEST, STAMP_DIGITS, PublishedName, is_image_id, is_stamp, parse_published
 from goldrun.images.query import ALL_STATUSES, describe_images
 
 AVAILABLE = "Available"
@@ -77,12 +78,17 @@ class Lineage:
 def stamp(image: Image) -> str:
     """When the image was built, ``YYYYMMDDHHMMSS``: by its tag, its version name, or else its creation."""
     tagged = image.tags.get("BuildTimestamp", "")
-    if len(tagged) == STAMP_DIGITS and tagged.isascii() and tagged.isdigit():
+    if is_stamp(tagged):
         return tagged
     name = parse_published(image.name)
     if name and name.is_version:
         return name.suffix
     return "".join(char for char in image.creation_time if char.isdigit())[:STAMP_DIGITS].ljust(STAMP_DIGITS, "0")
+
+
+def parse_moment(text: str) -> float:
+    """Seconds since 1970 of a moment as the API writes it, ``2026-11-23T08:00:00Z``."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def age_key(image: Image) -> tuple[str, str]:

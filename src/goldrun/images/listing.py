@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from goldrun.ecs.models import Image
-from goldrun.images.lineage import Lineage
+from goldrun.images.lineage import Lineage, parse_moment
 from goldrun.images.naming import LATEST, parse_published
 from goldrun.images.retention import Verdict
 
@@ -73,8 +72,7 @@ def channel(image: Image) -> str:
 
 def age(creation_time: str, now: float) -> str:
     """How long ago, in the largest whole unit: ``3d``, ``5h``, ``12m``, ``40s``."""
-    created = datetime.strptime(creation_time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-    seconds = max(0, int(now - created))
+    seconds = max(0, int(now - parse_moment(creation_time)))
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{seconds // length}{unit}"

@@ -30,7 +30,7 @@ class PublishedName(NamedTuple):
     @property
     def is_version(self) -> bool:
         """Whether it names one build for ever, not what a channel shows today."""
-        return len(self.suffix) == STAMP_DIGITS and self.suffix.isascii() and self.suffix.isdigit()
+        return is_stamp(self.suffix)
 
     @property
     def lineage(self) -> str:
@@ -70,6 +70,11 @@ def parse_published(name: str) -> PublishedName | None:
     if not family or not suffix or architecture not in ARCHITECTURES:
         return None
     return PublishedName(family, architecture, suffix)
+
+
+def is_stamp(text: str) -> bool:
+    """Whether ``text`` has the form of a version's time stamp, ``YYYYMMDDHHMMSS``."""
+    return len(text) == STAMP_DIGITS and text.isascii() and text.isdigit()
 
 
 def is_image_id(text: str) -> bool:

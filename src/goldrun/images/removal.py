@@ -13,13 +13,12 @@ from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.models import Image, Snapshot
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
-from goldrun.images.query import ALL_STATUSES, describe_images
+from goldrun.images.query import ALL_STATUSES, describe_images, pages_by_token
 
 PROTECTED = "Protected"
 MANAGED_BY = {"ManagedBy": "goldrun"}
 CONFIRM_SECONDS = 60.0
 POLL_SECONDS = 2.0
-PAGE = 100
 
 
 def protection(image: Image) -> str:
@@ -70,19 +69,12 @@ _RELEASES = {
 
 def describe_snapshots(client: EcsClient, tags: Mapping[str, str]) -> list[Snapshot]:
     """All own snapshots that have the tags."""
-    found: list[Snapshot] = []
-    token = ""
-    while True:
-        params: dict[str, Parameter] = {
-            "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
-            "MaxResults": PAGE,
-            "NextToken": token or None,
-        }
-        answer = client.call("DescribeSnapshots", params)
-        found += [Snapshot.from_api(element) for element in answer["Snapshots"]["Snapshot"]]
-        token = answer.get("NextToken") or ""
-        if not token:
-            return found
+    wanted = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return [
+        Snapshot.from_api(element)
+        for answer in pages_by_token(client, "DescribeSnapshots", {"Tag": wanted})
+        for element in answer["Snapshots"]["Snapshot"]
+    ]
 
 
 def delete_image(client: EcsClient, image: Image) -> None:

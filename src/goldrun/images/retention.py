@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image, Snapshot
-from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, read_lineage
+from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, parse_moment, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
 from goldrun.images.removal import MANAGED_BY, delete_image, delete_snapshot, find_orphans, protection
 
@@ -64,7 +63,7 @@ def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -
         if counts and (not current or age_key(image) < age_key(current)) and left > 0:
             left -= 1
             reason = reason or f"one of the newest {keep}"
-        if not reason and now - _created(image) < older_than:
+        if not reason and now - parse_moment(image.creation_time) < older_than:
             reason = "not old enough"
         gone = "rolled back" if image.status == DEPRECATED else f"beyond the newest {keep}"
         verdicts.append(Verdict(image, bool(reason), reason or gone))
@@ -117,7 +116,3 @@ def _foreign(image: Image) -> str:
     if name is None or not name.is_version:
         return "not a version"
     return "" if image.tags.get("ManagedBy") == MANAGED_BY["ManagedBy"] else "not made by goldrun"
-
-
-def _created(image: Image) -> float:
-    return datetime.strptime(image.creation_time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()

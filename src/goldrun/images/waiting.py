@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
-from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.query import ALL_STATUSES, describe_images
 
 FIRST_POLL_SECONDS = 2.0
@@ -57,16 +57,12 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
         elif elapsed > UNSEEN_SECONDS:
             raise UnavailableError(f"{image_id} is not there: somebody deleted it.")
         if elapsed > LIMIT_SECONDS:
-            raise _too_long(image_id)
+            raise UnavailableError(
+                f"{image_id} is not Available after {LIMIT_SECONDS / 3600:.0f} hours.",
+                fix=["run the same command again: it goes on waiting."],
+            )
         client.clock.sleep(pause)
         pause = min(SLOWEST_POLL_SECONDS, pause * 1.5)
-
-
-def _too_long(image_id: str) -> GoldrunError:
-    return UnavailableError(
-        f"{image_id} is not Available after {LIMIT_SECONDS / 3600:.0f} hours.",
-        fix=["run the same command again: it goes on waiting."],
-    )
 
 
 def _percent(image: Image) -> int:
