@@ -123,7 +123,7 @@ class Gateway:
             raise ApiFault(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
         self.calls[action] = self.calls.get(action, 0) + 1
         now = self.clock.now()
-        stale = rule is not None and rule.kind == "stale"
+        stale = rule if rule and rule.kind == "stale" else None
         with self.store.transaction():
             return perform(
                 Call(
@@ -134,7 +134,7 @@ class Gateway:
                     region=region,
                     now=now,
                     wall=self.clock.wall(),
-                    view=self.store.as_of(now - rule.seconds) if rule and stale else self.store,
+                    view=self.store.as_of(now - stale.seconds) if stale else self.store,
                     store=self.store,
                 )
             )
