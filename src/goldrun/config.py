@@ -78,6 +78,35 @@ TIMEOUT = Variable(("GOLDRUN_TIMEOUT",), "seconds that one API call may take, re
 KEEP_IMAGE_COUNT = Variable(
     ("KEEP_IMAGE_COUNT",), "how many versions of an image stay, the published one counted", default="1"
 )
+IMAGE_ID = Variable(("ALIYUN_IMAGE_ID",), "the image to start instances from, m-…")
+IMAGE_FAMILY = Variable(("ALIYUN_IMAGE_FAMILY",), "the image family whose newest image instances are started from")
+SECURITY_GROUP = Variable(("ALIYUN_SECURITY_GROUP_ID",), "the security group of new instances, sg-…")
+VSWITCH = Variable(
+    ("ALIYUN_VSWITCH_ID",), "the vSwitch of new instances, vsw-…; several by comma; not set: those of the account"
+)
+VSWITCH_OF_ZONE = Variable(
+    tuple(f"ALIYUN_VSWITCH_ID_{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    "the vSwitch of the zone whose name ends with that letter",
+)
+VPC = Variable(("ALIYUN_VPC_ID",), "the VPC whose vSwitches are used, where none is named; not set: any")
+KEY_PAIR = Variable(("ALIYUN_KEY_PAIR_NAME",), "the SSH key pair of new instances; not set: none")
+ROLE = Variable(
+    ("ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME",), "the RAM role of new instances, with which they can delete themselves"
+)
+INSTANCE_TYPE = Variable(("INSTANCE_TYPE",), "instance types to choose from, by comma; not set: any of the size")
+INSTANCE_NAME = Variable(("INSTANCE_NAME",), "the name of new instances", default="github-runner")
+MIN_CPU = Variable(("MIN_CPU",), "vCPUs: 8 (at least), 8..64, ..64; not set, and no type named: 8")
+MIN_MEMORY = Variable(("MIN_MEM",), "GiB of memory: 16 (at least), 16..64, ..64; not set: any")
+PRICE_LIMIT = Variable(("SPOT_PRICE_LIMIT",), "the most that an hour of an instance may cost; not set: 120 % of now")
+CANDIDATES_FILE = Variable(
+    ("CANDIDATES_FILE",),
+    "a file with the offers to try, lines of TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS; asks nothing else",
+)
+USER_DATA = Variable(("USER_DATA",), "what new instances run when they boot first: a script or cloud-config")
+USER_DATA_FILE = Variable(("USER_DATA_FILE",), "the same from a file")
+LIFE_MINUTES = Variable(
+    ("INSTANCE_TTL_MINUTES",), "minutes after which an instance is released by itself, from 30 on", default="240"
+)
 LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
 
 MAX_REGION_WORDS = 5  # cn-shanghai-finance-1 has four
@@ -93,6 +122,23 @@ VARIABLES: tuple[Variable, ...] = (
     ENDPOINT,
     TIMEOUT,
     KEEP_IMAGE_COUNT,
+    IMAGE_ID,
+    IMAGE_FAMILY,
+    SECURITY_GROUP,
+    VSWITCH,
+    VSWITCH_OF_ZONE,
+    VPC,
+    KEY_PAIR,
+    ROLE,
+    INSTANCE_TYPE,
+    INSTANCE_NAME,
+    MIN_CPU,
+    MIN_MEMORY,
+    PRICE_LIMIT,
+    CANDIDATES_FILE,
+    USER_DATA,
+    USER_DATA_FILE,
+    LIFE_MINUTES,
     LOCAL_DATA,
 )
 

@@ -17,3 +17,12 @@ def parse_duration(text: str) -> float:
     if unit in _SECONDS and number.isascii() and number.isdigit():
         return float(int(number) * _SECONDS[unit])
     raise UsageError(f"{text!r} is not a span of time.", fix=["write e.g. 90s, 30m, 12h or 7d."])
+
+
+def format_duration(seconds: float) -> str:
+    """A span in its largest whole unit: ``3d``, ``5h``, ``12m``, ``40s``."""
+    whole = max(0, int(seconds))
+    for unit in ("d", "h", "m"):
+        if whole >= _SECONDS[unit]:
+            return f"{whole // _SECONDS[unit]}{unit}"
+    return f"{whole}s"

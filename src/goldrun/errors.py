@@ -14,6 +14,7 @@ EXIT_CREDENTIALS = 3
 EXIT_PERMISSION = 4
 EXIT_REFUSED = 5
 EXIT_UNAVAILABLE = 6
+EXIT_LEFTOVERS = 7
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES: dict[int, str] = {
@@ -24,7 +25,8 @@ EXIT_CODES: dict[int, str] = {
     EXIT_PERMISSION: "the credentials are good but RAM does not allow the action",
     EXIT_REFUSED: "refused, by the cloud or by goldrun's own protections: a person must act",
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us or failed, also after retries: try again later",
-    EXIT_INTERRUPTED: "interrupted (Ctrl-C)",
+    EXIT_LEFTOVERS: "`goldrun sweep` found something that should not be alive (and, without --dry-run, deleted it)",
+    EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from goldrun.ecs.client import jittered_backoff
-from goldrun.ecs.endpoints import Endpoint, parse_endpoint, region_endpoint
+from goldrun.ecs.endpoints import ECS, Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
 from goldrun.ecs.transport import HttpTransport, find_proxy
 from goldrun.errors import UsageError
@@ -104,7 +104,7 @@ def test_backoff_grows_and_is_spread() -> None:
 
 
 def test_endpoints() -> None:
-    assert str(region_endpoint("cn-hangzhou")) == "https://ecs.cn-hangzhou.aliyuncs.com"
+    assert str(region_endpoint(ECS, "cn-hangzhou")) == "https://ecs.cn-hangzhou.aliyuncs.com"
     assert parse_endpoint("ecs.example.com") == Endpoint("https", "ecs.example.com", 443)
     assert parse_endpoint("http://localhost:8080/").netloc == "localhost:8080"
     assert parse_endpoint("http://[::1]:9").netloc == "[::1]:9"
@@ -180,6 +180,6 @@ def test_requests_go_through_the_proxy(proxy: tuple[str, list[tuple[str, str, st
 
 def test_an_error_message_leaves_out_what_was_signed() -> None:
     long = "Specified signature is not matched with our calculation. server string to sign is:POST&%2F&AccessKeyId%3Dx"
-    error = api_error("DescribeImages", 400, {"Code": "SignatureDoesNotMatch", "Message": long, "RequestId": "R"})
+    error = api_error("ecs:DescribeImages", 400, {"Code": "SignatureDoesNotMatch", "Message": long, "RequestId": "R"})
     assert "AccessKeyId%3D" not in str(error)
     assert "request id: R" in str(error)

@@ -11,7 +11,7 @@ from darabonba.request import DaraRequest
 from goldrun.ecs import signature
 from goldrun.ecs.client import EMPTY_SHA256, flatten, sign
 from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import Endpoint
+from goldrun.ecs.endpoints import ECS, Endpoint
 
 REQUESTS = 1000
 ALPHABET = string.ascii_letters + string.digits + " -_.~*/+=&?%:;,'\"!()[]{}<>@#$^|\\\t\n镜像名称é🚀"
@@ -42,7 +42,7 @@ def test_version_3_equals_the_official_sdk_on_1000_requests() -> None:
         )
         endpoint = Endpoint("http", "127.0.0.1", chance.randint(1, 65535))
         query = signature.canonical_query(params)
-        ours = sign("DescribeImages", query, endpoint, credentials, 1.6e9 + number * 86400.5)
+        ours = sign(ECS, "DescribeImages", query, endpoint, credentials, 1.6e9 + number * 86400.5)
         theirs = DaraRequest()
         theirs.method, theirs.pathname, theirs.query = "POST", "/", params
         theirs.headers = {name: value for name, value in ours.items() if name != "authorization"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 
 import click
@@ -11,25 +10,20 @@ import click
 from goldrun import config
 from goldrun.architecture import ARCHITECTURES, parse_architecture
 from goldrun.cli import output
-from goldrun.clock import SystemClock
+from goldrun.cli.common import ARCH, DRY_RUN, JSON, REGION, YES, confirm, open_client, silence
 from goldrun.durations import parse_duration
-from goldrun.ecs.client import EcsClient, connect
 from goldrun.ecs.models import Image
 from goldrun.errors import UsageError
 from goldrun.images.find import find_image
 from goldrun.images.lookup import Found
 from goldrun.images.naming import LATEST, PublishedName, check_name, parse_reference
 
-REGION = click.option("--region", metavar="REGION", help="Region to look in. [env: ALIYUN_REGION_ID]")
-ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 ACCOUNTS = click.option(
     "--account", "accounts", multiple=True, required=True, metavar="ID", help="An account's number; can be repeated."
 )
 KEEP = click.option(
     "--keep", type=click.IntRange(1), help="Versions that stay, the published one counted. [env: KEEP_IMAGE_COUNT]"
 )
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 NAME = click.argument("name")
 ALL_REGIONS = click.option("--all-regions", is_flag=True, help="If it is not in the region, look in all others too.")
 
@@ -59,7 +53,7 @@ def image_id(name: str, arch: str | None, region: str | None, all_regions: bool,
       goldrun image id github-runner-ubuntu24 --arch arm64 --quiet
       goldrun image id github-runner-ubuntu24:20261120093000 --arch amd64
     """
-    _silence(quiet)
+    silence(quiet)
     found = _find(name, arch, region, all_regions)
     if as_json:
         from goldrun.images import listing
@@ -103,8 +97,8 @@ def image_ls(
     from goldrun.images import listing
     from goldrun.images.query import ALL_STATUSES, describe_images
 
-    _silence(quiet)
-    client = _connect(region)
+    silence(quiet)
+    client = open_client(region)
     images = describe_images(
         client,
         name=text,
@@ -169,7 +163,7 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
     from goldrun.images import publish as publishing
 
     shown = publishing.publish(
-        _connect(region), version, channel=_channel(channel), force=force, dry_run=dry_run, tell=_tell_plan(dry_run)
+        open_client(region), version, channel=_channel(channel), force=force, dry_run=dry_run, tell=_tell_plan(dry_run)
     )
     _print_image(shown, as_json)
 
@@ -199,7 +193,7 @@ def image_rollback(
     if not arch:
         raise UsageError("A roll-back needs an architecture.", fix=["say --arch amd64 or --arch arm64"])
     alias = PublishedName(check_name(family), parse_architecture(arch), _channel(channel))
-    shown = publishing.roll_back(_connect(region), alias, to=to, dry_run=dry_run, tell=_tell_plan(dry_run))
+    shown = publishing.roll_back(open_client(region), alias, to=to, dry_run=dry_run, tell=_tell_plan(dry_run))
     _print_image(shown, as_json)
 
 
@@ -222,7 +216,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
     from goldrun.images.retention import judge
     from goldrun.images.usage import count_instances
 
-    client = _connect(region)
+    client = open_client(region)
     count = config.read_keep(os.environ, keep)
     told = []
     for alias in _aliases(family, arch):
@@ -270,7 +264,7 @@ def image_prune(
     if not family and not orphans:
         raise UsageError("Name a family, or say --orphans.")
     seconds, count = parse_duration(older_than), config.read_keep(os.environ, keep)
-    client = _connect(region)
+    client = open_client(region)
     verdicts: list[retention.Verdict] = []
     snapshots: list[str] = []
     for alias in _aliases(family, arch) if family else []:
@@ -314,7 +308,7 @@ def image_unprotect(version: str, region: str | None) -> None:
 @image.command("rm")
 @click.argument("version")
 @REGION
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@YES
 def image_rm(version: str, region: str | None, yes: bool) -> None:
     """Delete VERSION, an image id or name, and its snapshots.
 
@@ -323,14 +317,10 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
     from goldrun.images.lineage import find_own
     from goldrun.images.removal import remove
 
-    client = _connect(region)
+    client = open_client(region)
     doomed = find_own(client, version)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError(f"{doomed.name} was not deleted: nobody could be asked.", fix=["say --yes"])
-        if not click.confirm(f"Delete {doomed.name} ({doomed.image_id}) and its snapshots?", err=True):
-            output.note("nothing was deleted.")
-            return
+    if not confirm(f"{doomed.name} ({doomed.image_id}), with its snapshots,", yes=yes):
+        return
     remove(client, doomed)
     output.note(f"{doomed.name} ({doomed.image_id}) is gone, and its snapshots.")
 
@@ -358,7 +348,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     from goldrun.images.replicate import copy_everywhere
 
     wanted = [config.check_region(one) for one in dict.fromkeys(regions)]
-    client = _connect(region)
+    client = open_client(region)
     source = find_own(client, version)
     with Bars(wanted) as bars:
         copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.tell)
@@ -385,7 +375,7 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
     from goldrun.images.lineage import find_own
     from goldrun.images.manifest import compare, from_tags
 
-    client = _connect(region)
+    client = open_client(region)
     manifests = []
     for text in (first, second):
         found = find_own(client, text)
@@ -428,7 +418,7 @@ def _share(version: str, accounts: tuple[str, ...], region: str | None, *, on: b
     from goldrun.images.lineage import find_own
     from goldrun.images.replicate import share_image, shared_with
 
-    client = _connect(region)
+    client = open_client(region)
     found = find_own(client, version)
     share_image(client, found, accounts, on=on)
     left = ", ".join(shared_with(client, found)) or "nobody"
@@ -439,7 +429,7 @@ def _protect(version: str, region: str | None, *, on: bool) -> None:
     from goldrun.images.lineage import find_own
     from goldrun.images.removal import protect
 
-    client = _connect(region)
+    client = open_client(region)
     found = find_own(client, version)
     protect(client, found, on)
     output.note(f"{found.name} ({found.image_id}) is {'protected' if on else 'no longer protected'}.")
@@ -478,24 +468,11 @@ def _print_image(shown: Image, as_json: bool) -> None:
 
 def _find(name: str, arch: str | None, region: str | None, all_regions: bool) -> Found:
     reference = parse_reference(name, arch)
-    client = _connect(region)
+    client = open_client(region)
     found = find_image(client, reference, all_regions=all_regions)
     if found.notice:
         output.note(found.notice)
     return found
-
-
-def _connect(region: str | None) -> EcsClient:
-    if region == "":
-        raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
-    client = connect(os.environ, SystemClock(), region=region, notice=output.note)
-    click.get_current_context().call_on_close(client.close)
-    return client
-
-
-def _silence(quiet: bool) -> None:
-    if quiet:
-        click.get_current_context().find_root().obj["quiet"] = True
 
 
 def _plain(value: object) -> str:

@@ -8,16 +8,21 @@ import sys
 
 import click
 
-from goldrun import __version__
+from goldrun import __version__, interrupts
 from goldrun.cli import output
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
 
 # Loaded when they are called, so that a look-up does not pay for the local cloud's server.
 _NOUNS = {
     "image": "Find, inspect and publish images.",
+    "spot": "Look at the spot market.",
+    "instance": "Create, watch and release instances.",
+    "sweep": "Find and delete what should not be alive.",
+    "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",
     "local": "Run the local cloud: ECS on this machine.",
 }
+_MODULES = {"sweep": "upkeep", "cost": "upkeep"}  # where it is not the command's own name
 
 
 class _Nouns(click.Group):
@@ -29,7 +34,8 @@ class _Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _NOUNS:
             return None
-        command = getattr(importlib.import_module(f"goldrun.cli.{cmd_name}"), cmd_name)
+        module = _MODULES.get(cmd_name, cmd_name)
+        command = getattr(importlib.import_module(f"goldrun.cli.{module}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -55,6 +61,7 @@ def goldrun(context: click.Context, quiet: bool) -> None:
 
 def run() -> None:
     """Run the command line and leave with its exit code."""
+    interrupts.end_once()
     sys.exit(_run())
 
 

@@ -38,6 +38,11 @@ def error(problem: GoldrunError) -> None:
     click.echo(text, err=True)
 
 
+def colours() -> bool:
+    """Whether stdout shows colours."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table: drawn on a terminal, tab-separated lines otherwise."""
     if not sys.stdout.isatty():

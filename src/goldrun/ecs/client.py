@@ -1,4 +1,4 @@
-"""Every call to the ECS API goes through ``EcsClient.call``: signed, timed, retried, its errors explained.
+"""Every call to the cloud's APIs goes through ``EcsClient.call``: signed, timed, retried, its errors explained.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -15,13 +15,12 @@ from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.ecs import signature
 from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials
-from goldrun.ecs.endpoints import Endpoint, parse_endpoint, region_endpoint
+from goldrun.ecs.endpoints import ECS, Api, Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
 from goldrun.ecs.http1 import Answer
 from goldrun.ecs.transport import HttpTransport, Transport
 from goldrun.errors import UnavailableError, UsageError
 
-ECS_VERSION = "2014-05-26"
 EMPTY_SHA256 = signature.sha256_hex(b"")
 MAX_ATTEMPTS = 6
 MAX_TARGET_BYTES = 60_000
@@ -86,7 +85,12 @@ class EcsClient:
         self._notice = notice or (lambda _: None)
 
     def call(
-        self, action: str, params: Mapping[str, Parameter] | None = None, *, region: str | None = None
+        self,
+        action: str,
+        params: Mapping[str, Parameter] | None = None,
+        *,
+        region: str | None = None,
+        api: Api = ECS,
     ) -> dict[str, Any]:
         """Call ``action`` and return its answer.
 
@@ -96,6 +100,7 @@ class EcsClient:
             action: e.g. ``DescribeImages``.
             params: the action's own parameters; ``RegionId`` is added.
             region: another region than the client's.
+            api: whose action it is.
 
         Raises:
             ApiError: the API refused (its subclasses say in what way).
@@ -108,7 +113,7 @@ class EcsClient:
         attempt = 0
         while True:
             try:
-                return self._attempt(action, flat, region, deadline)
+                return self._attempt(api, action, flat, region, deadline)
             except (ApiError, UnreachableError) as error:
                 wait = self._backoff(attempt)
                 attempt += 1
@@ -130,15 +135,17 @@ class EcsClient:
         """Close what is kept open between calls."""
         self._transport.close()
 
-    def _attempt(self, action: str, params: Mapping[str, str], region: str, deadline: float) -> dict[str, Any]:
-        endpoint = self._endpoint or region_endpoint(region)
+    def _attempt(
+        self, api: Api, action: str, params: Mapping[str, str], region: str, deadline: float
+    ) -> dict[str, Any]:
+        endpoint = self._endpoint or region_endpoint(api, region)
         query = signature.canonical_query(params)
         if len(query) > MAX_TARGET_BYTES:
             raise UsageError(f"The parameters of {action} are too long ({len(query)} bytes).")
-        headers = sign(action, query, endpoint, self._credentials(), self.clock.now())
+        headers = sign(api, action, query, endpoint, self._credentials(), self.clock.now())
         self.calls += 1
         answer = self._transport.send(endpoint, "POST", f"/?{query}", headers, deadline)
-        return read_answer(action, endpoint, answer)
+        return read_answer(f"{api.name}:{action}", endpoint, answer)
 
 
 def connect(
@@ -187,7 +194,7 @@ def _text(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def sign(action: str, query: str, endpoint: Endpoint, credentials: Credentials, now: float) -> dict[str, str]:
+def sign(api: Api, action: str, query: str, endpoint: Endpoint, credentials: Credentials, now: float) -> dict[str, str]:
     """The headers of a signed request (signature version 3), ``Authorization`` included."""
     headers = {
         "accept": "application/json",
@@ -197,7 +204,7 @@ def sign(action: str, query: str, endpoint: Endpoint, credentials: Credentials, 
         "x-acs-content-sha256": EMPTY_SHA256,
         "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
         "x-acs-signature-nonce": os.urandom(16).hex(),
-        "x-acs-version": ECS_VERSION,
+        "x-acs-version": api.version,
     }
     if credentials.security_token:
         headers["x-acs-security-token"] = credentials.security_token
@@ -213,8 +220,13 @@ def sign(action: str, query: str, endpoint: Endpoint, credentials: Credentials, 
     return headers
 
 
-def read_answer(action: str, endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
+def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
     """The answer's JSON object.
+
+    Args:
+        permission: what was called, as RAM writes it: ``ecs:DescribeImages``.
+        endpoint: who answered.
+        answer: what came.
 
     Raises:
         ApiError: it is an error of the API.
@@ -226,17 +238,18 @@ def read_answer(action: str, endpoint: Endpoint, answer: Answer) -> dict[str, An
     except ValueError:
         body = None
     if isinstance(body, dict):
-        if 200 <= answer.status < 300 and "Code" not in body:
+        # The billing API says "Success" where the others say nothing.
+        if 200 <= answer.status < 300 and body.get("Code", "Success") == "Success":
             return body
         if "Code" in body:
-            raise api_error(action, answer.status, body)
+            raise api_error(permission, answer.status, body)
     shown = " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]
     if answer.status >= 500:
         raise ServiceError(
             f"{endpoint} failed with HTTP {answer.status}.",
             code=f"HTTP{answer.status}",
             http_status=answer.status,
-            action=action,
+            action=permission.split(":")[1],
             why=(f"a gateway answered instead of the API: {shown}" if shown else "the answer is empty.",),
             fix=("try again in a few minutes.",),
         )

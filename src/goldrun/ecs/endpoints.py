@@ -1,4 +1,4 @@
-"""Where the ECS API of a region answers."""
+"""Where the APIs of a region answer."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -28,9 +28,27 @@ class Endpoint(NamedTuple):
 _PORTS = {"http": 80, "https": 443}
 
 
-def region_endpoint(region: str) -> Endpoint:
-    """The public endpoint of ECS in ``region`` (source: "Endpoints" in the ECS API reference)."""
-    return Endpoint("https", f"ecs.{region}.aliyuncs.com", 443)
+class Api(NamedTuple):
+    """An API: its name in RAM policies and in endpoints, and its version."""
+
+    name: str
+    version: str
+
+
+ECS = Api("ecs", "2014-05-26")
+VPC = Api("vpc", "2016-04-28")
+BILLING = Api("bssapi", "2017-12-14")
+
+
+def region_endpoint(api: Api, region: str) -> Endpoint:
+    """The public endpoint of an API in ``region`` (source: "Endpoints" in each API's reference)."""
+    if api == BILLING:
+        host = "business.aliyuncs.com" if region.startswith("cn-") else "business.ap-southeast-1.aliyuncs.com"
+    elif api == VPC and region == "cn-hangzhou":
+        host = "vpc.aliyuncs.com"
+    else:
+        host = f"{api.name}.{region}.aliyuncs.com"
+    return Endpoint("https", host, 443)
 
 
 def parse_endpoint(text: str) -> Endpoint:

@@ -99,22 +99,36 @@ _CREDENTIAL_CODES = {
 _FIXES = {
     "InvalidRegionId.NotFound": "use a region id that DescribeRegions lists, e.g. cn-hangzhou.",
     "InvalidAccountStatus.NotEnoughBalance": "top up the account; pay-as-you-go resources need a balance.",
+    "InvalidVSwitchId.NotFound": "check ALIYUN_VSWITCH_ID (or --vswitch); vSwitch and group must share a VPC.",
+    "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region.",
+    "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
+    "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
     "InvalidImageName.Duplicated": "choose another name: names are unique per account and region.",
 }
 
 
-def ram_statement(action: str) -> str:
-    """The RAM policy statement that allows ``action``, ready to paste."""
-    return json.dumps({"Effect": "Allow", "Action": f"ecs:{action}", "Resource": "*"})
+def ram_statement(permission: str) -> str:
+    """The RAM policy statement that allows ``permission``, ready to paste."""
+    return json.dumps({"Effect": "Allow", "Action": permission, "Resource": "*"})
 
 
-def api_error(action: str, http_status: int, body: dict[str, Any]) -> ApiError:
-    """The error that an error answer stands for."""
+def api_error(permission: str, http_status: int, body: dict[str, Any]) -> ApiError:
+    """The error that an error answer stands for.
+
+    Args:
+        permission: what was called, as RAM writes it: ``ecs:DescribeImages``.
+        http_status: the answer's.
+        body: the answer's.
+    """
+    action = permission.split(":")[1]
     code = str(body.get("Code") or f"HTTP{http_status}")
     message = " ".join(str(body.get("Message") or "no message").split())
     # The signature error quotes what was signed, parameters and all: long, and nobody reads it.
     message = message.split(" server string to sign is")[0].split(" server StringToSign is")[0]
-    kind, fix = _classify(action, code, http_status)
+    # A call can need more than its own permission: RunInstances with a role needs ram:PassRole.
+    detail = body.get("AccessDeniedDetail")
+    denied = str(detail.get("AuthAction") or "") if isinstance(detail, dict) else ""
+    kind, fix = _classify(denied or permission, code, http_status)
     return kind(
         f"{action} was answered with {code}.",
         why=(message,),
@@ -126,11 +140,11 @@ def api_error(action: str, http_status: int, body: dict[str, Any]) -> ApiError:
     )
 
 
-def _classify(action: str, code: str, http_status: int) -> tuple[type[ApiError], tuple[str, ...]]:
+def _classify(permission: str, code: str, http_status: int) -> tuple[type[ApiError], tuple[str, ...]]:
     """The class of the error, and what to do about it."""
     for prefixes, kind, fix in _CLASSES:
         if code.startswith(prefixes):
-            return kind, (fix.format(statement=ram_statement(action)),)
+            return kind, (fix.format(statement=ram_statement(permission)),)
     if code in _CREDENTIAL_CODES:
         return BadCredentialsError, (_CREDENTIAL_CODES[code],)
     if http_status >= 500:

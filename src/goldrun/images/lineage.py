@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
@@ -84,11 +83,6 @@ def stamp(image: Image) -> str:
     if name and name.is_version:
         return name.suffix
     return "".join(char for char in image.creation_time if char.isdigit())[:STAMP_DIGITS].ljust(STAMP_DIGITS, "0")
-
-
-def parse_moment(text: str) -> float:
-    """Seconds since 1970 of a moment as the API writes it, ``2026-11-23T08:00:00Z``."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def age_key(image: Image) -> tuple[str, str]:

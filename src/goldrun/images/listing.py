@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from goldrun.durations import format_duration
 from goldrun.ecs.models import Image
-from goldrun.images.lineage import Lineage, parse_moment
+from goldrun.ecs.moments import parse_moment
+from goldrun.images.lineage import Lineage
 from goldrun.images.naming import LATEST, parse_published
 from goldrun.images.retention import Verdict
 
@@ -71,12 +73,8 @@ def channel(image: Image) -> str:
 
 
 def age(creation_time: str, now: float) -> str:
-    """How long ago, in the largest whole unit: ``3d``, ``5h``, ``12m``, ``40s``."""
-    seconds = max(0, int(now - parse_moment(creation_time)))
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+    """How long ago, in the largest whole unit."""
+    return format_duration(now - parse_moment(creation_time))
 
 
 def as_json(image: Image) -> dict[str, Any]:

@@ -5,8 +5,7 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from goldrun.architecture import to_ecs
 from goldrun.ecs.client import EcsClient, Parameter
@@ -64,17 +63,6 @@ def describe_images(
         if steady:
             break
     return list(images.values())
-
-
-def pages_by_token(client: EcsClient, action: str, params: Mapping[str, Parameter]) -> Iterator[dict[str, Any]]:
-    """The answers of an action that pages by ``NextToken``, one call each."""
-    token = ""
-    while True:
-        answer = client.call(action, {**params, "MaxResults": PAGE_SIZE, "NextToken": token or None})
-        yield answer
-        token = answer.get("NextToken") or ""
-        if not token:
-            return
 
 
 def _walk(

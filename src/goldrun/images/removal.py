@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.models import Image, Snapshot
+from goldrun.ecs.paging import pages_by_token
+from goldrun.ecs.tags import MANAGED_BY, PROTECTED
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
-from goldrun.images.query import ALL_STATUSES, describe_images, pages_by_token
+from goldrun.images.query import ALL_STATUSES, describe_images
 
-PROTECTED = "Protected"
-MANAGED_BY = {"ManagedBy": "goldrun"}
 CONFIRM_SECONDS = 60.0
 POLL_SECONDS = 2.0
 

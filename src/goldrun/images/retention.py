@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image, Snapshot
-from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, parse_moment, read_lineage
+from goldrun.ecs.moments import parse_moment
+from goldrun.ecs.tags import MANAGED_BY
+from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
-from goldrun.images.removal import MANAGED_BY, delete_image, delete_snapshot, find_orphans, protection
+from goldrun.images.removal import delete_image, delete_snapshot, find_orphans, protection
 
 # ECS knows better than our look at it: kept, with its reason.
 _REFUSALS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from goldrun.ecs.client import EcsClient
-from goldrun.images.query import pages_by_token
+from goldrun.ecs.paging import pages_by_token
 
 
 def count_instances(client: EcsClient) -> Counter[str]:

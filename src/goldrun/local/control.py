@@ -13,6 +13,8 @@ from goldrun.local.clock import iso
 from goldrun.local.errors import ApiFault
 from goldrun.local.faults import FaultRule
 from goldrun.local.gateway import Gateway, Reply
+from goldrun.local.lifecycle import change_market, settle
+from goldrun.local.market import Market, Scenario
 from goldrun.local.ram import Document
 from goldrun.local.records import AccessKey, Denial, Image, Instance, Policy, Settings, Snapshot
 
@@ -52,6 +54,22 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
     image_seconds: float | None = None
     copy_seconds: float | None = None
     image_quota: int | None = None
+    boot_seconds: float | None = None
+    stop_seconds: float | None = None
+    release_seconds: float | None = None
+    cpu_quota: int | None = None
+    balance: bool | None = None
+    calls_per_second: float | None = None
+
+
+class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What the market shall be from now on; what is not said stays."""
+
+    seed: int | None = None
+    scarcity: float | None = None
+    phantoms: float | None = None
+    scenario: Scenario | None = None
+    zones: tuple[str, ...] | None = None
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +84,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     instances: int
     denied: list[str]
     faults: list[FaultRule]
+    market: Market
     calls: dict[str, int]
 
 
@@ -103,6 +122,7 @@ class Control:
             ("POST", "policy"): self._attach,
             ("POST", "clock"): self._change_clock,
             ("PATCH", "settings"): self._change_settings,
+            ("PATCH", "market"): self._change_market,
             ("POST", "reset"): self._reset,
             ("POST", "seed"): self._seed,
             ("POST", "shutdown"): self._shutdown,
@@ -110,6 +130,7 @@ class Control:
 
     def _status(self, _: bytes = b"") -> Reply:
         store, clock = self.gateway.store, self.gateway.clock
+        settle(store, clock.now())
         status = Status(
             pid=self.pid,
             data=self.data,
@@ -120,6 +141,7 @@ class Control:
             instances=sum(1 for _ in store.all(Instance)),
             denied=[denial.id for denial in store.all(Denial)],
             faults=self.gateway.faults.rules(),
+            market=store.settings().market,
             calls=self.gateway.calls,
         )
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(status))
@@ -170,6 +192,18 @@ class Control:
         given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
         settings: Settings = replace(self.gateway.store.settings(), **given)
         self.gateway.store.put(settings)
+        return self._status()
+
+    def _change_market(self, body: bytes) -> Reply:
+        change = msgspec.json.decode(body, type=MarketChange)
+        given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+        for name in ("scarcity", "phantoms"):
+            if not 0 <= given.get(name, 0.0) <= 1:
+                raise ApiFault(400, "InvalidMarket", f"{name} is a share: from 0 to 1")
+        now = self.gateway.clock.now()
+        if "scenario" in given:
+            given["since"] = now
+        change_market(self.gateway.store, replace(self.gateway.store.settings().market, **given), now)
         return self._status()
 
     def _reset(self, body: bytes) -> Reply:

@@ -136,6 +136,7 @@ def variables(url: str) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
         "ALIYUN_REGION_ID": seed.REGION,
+        "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
     }
 
 

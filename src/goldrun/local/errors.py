@@ -44,3 +44,15 @@ def wrong_image_status() -> ApiFault:
 def dry_run() -> ApiFault:
     """What a dry run that would have succeeded is answered with."""
     return ApiFault(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
+
+
+def no_such_instance() -> ApiFault:
+    """The instance does not exist, or is not the caller's."""
+    return ApiFault(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
+
+
+def wrong_instance_status() -> ApiFault:
+    """The instance is in a state that the action cannot work on."""
+    return ApiFault(
+        403, "IncorrectInstanceStatus", "The current status of the resource does not support this operation."
+    )

@@ -21,12 +21,18 @@ from goldrun.local.catalogue import REGIONS
 from goldrun.local.clock import LocalClock
 from goldrun.local.errors import ApiFault, missing
 from goldrun.local.faults import FaultRule, Faults
+from goldrun.local.lifecycle import settle
+from goldrun.local.limits import Limits
 from goldrun.local.params import Params, products
 from goldrun.local.records import AccessKey
 from goldrun.local.store import Store
 
 # Actions that work in no region; the others name theirs, or find it by an id.
-REGIONLESS = frozenset({"DescribeRegions", "DeleteSnapshot", "GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"})
+REGIONLESS = frozenset(
+    {"DescribeRegions", "DescribeInstanceTypes", "DescribeInstanceBill"}
+    | {"DeleteSnapshot", "DeleteDisk", "DeleteInstance", "StartInstance", "StopInstance"}
+    | {"GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"}
+)
 # Actions that bring their own proof, and are not signed.
 UNSIGNED = frozenset({"AssumeRoleWithOIDC"})
 NOBODY = AccessKey(id="", secret="", account="")
@@ -55,6 +61,7 @@ class Gateway:
     clock: LocalClock
     faults: Faults
     nonces: NonceBook = field(default_factory=NonceBook)
+    limits: Limits = field(default_factory=Limits)
     calls: dict[str, int] = field(default_factory=dict)
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -121,8 +128,10 @@ class Gateway:
         region = params.text("RegionId", DEFAULT_REGION)
         if region not in REGIONS and action not in REGIONLESS:
             raise ApiFault(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
-        self.calls[action] = self.calls.get(action, 0) + 1
         now = self.clock.now()
+        self.limits.admit(caller.account, action, self.store.settings().calls_per_second, now)
+        self.calls[action] = self.calls.get(action, 0) + 1
+        settle(self.store, now)
         stale = rule if rule and rule.kind == "stale" else None
         with self.store.transaction():
             return perform(

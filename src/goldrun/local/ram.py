@@ -14,7 +14,7 @@ import msgspec
 
 from goldrun.local.errors import ApiFault
 from goldrun.local.params import Params
-from goldrun.local.records import AccessKey, Denial, Image, Instance, Policy, Resource, Snapshot
+from goldrun.local.records import AccessKey, Denial, Disk, Image, Instance, Policy, Resource, Snapshot
 from goldrun.local.store import View
 
 RESOURCE_TAG = "acs:ResourceTag/"
@@ -83,9 +83,9 @@ def _holds(name: str, values: list[str], view: View, params: Params) -> bool:
 
 def _resources(view: View, params: Params) -> Iterable[Resource | None]:
     """What the call names by id; None for an id that nothing has."""
-    named = [params.text(name) for name in ("ImageId", "SnapshotId", "InstanceId")]
-    for record_id in [*filter(None, named), *params.items("ResourceId")]:
-        kinds: tuple[type[Resource], ...] = (Image, Snapshot, Instance)
+    named = [params.text(name) for name in ("ImageId", "SnapshotId", "InstanceId", "DiskId")]
+    for record_id in [*filter(None, named), *params.items("ResourceId"), *params.items("InstanceId")]:
+        kinds: tuple[type[Resource], ...] = (Image, Snapshot, Instance, Disk)
         yield next((found for kind in kinds if (found := view.get(kind, record_id))), None)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from goldrun.local.market import NEVER, Market
+
+PENDING_SECONDS = 2.0
 READY = "Available"
 DEPRECATED = "Deprecated"
 
@@ -82,13 +85,122 @@ class Snapshot(Made, frozen=True, kw_only=True):
 
 
 class Instance(Resource, frozen=True, kw_only=True):
-    """An instance, as far as images need to know of it."""
+    """An instance.
+
+    Attributes:
+        state: what it is, or becomes by ``ready``: ``Running`` or ``Stopped``.
+        type: its instance type.
+        strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
+        limit: the most that an hour may cost.
+        protected: it cannot be taken back within its first hour.
+        behavior: what is done when it is taken back: ``Terminate`` or ``Stop``.
+        auto_release: when it is released.
+        reclaimed: when the market takes it back.
+        gone: when its deletion ends.
+        user_data: in base64, as it came.
+    """
 
     image: str
     state: str = "Running"
+    ready: float = 0.0
     architecture: str = "x86_64"
     disk: str = ""
     disk_size: int = 40
+    type: str = "ecs.c7.large"
+    zone: str = ""
+    vswitch: str = ""
+    vpc: str = ""
+    security_groups: tuple[str, ...] = ()
+    ip: str = ""
+    public_ip: str = ""
+    key_pair: str = ""
+    role: str = ""
+    user_data: str = ""
+    http_tokens: str = "optional"
+    strategy: str = "NoSpot"
+    limit: float = 0.0
+    protected: bool = True
+    behavior: str = "Terminate"
+    price: float = 0.0
+    auto_release: float = NEVER
+    reclaimed: float = NEVER
+    gone: float = NEVER
+
+    def status(self, now: float) -> str:
+        """The status at a moment."""
+        if self.gone != NEVER:
+            return "Stopping"
+        if now >= self.ready:
+            return self.state
+        if self.state == "Stopped":
+            return "Stopping"
+        return "Pending" if now < self.created + PENDING_SECONDS else "Starting"
+
+    def ends(self) -> float:
+        """When it is no more, as things are."""
+        return min(self.auto_release, self.reclaimed, self.gone)
+
+
+class Disk(Resource, frozen=True, kw_only=True):
+    """A disk.
+
+    Attributes:
+        instance: what it is attached to; empty if nothing.
+        with_instance: it is deleted with the instance.
+    """
+
+    zone: str
+    category: str
+    size: int
+    kind: str = "system"
+    instance: str = ""
+    with_instance: bool = True
+    encrypted: bool = False
+
+
+class Network(Resource, frozen=True, kw_only=True):
+    """A VPC."""
+
+    cidr: str = "172.16.0.0/12"
+
+
+class VSwitch(Resource, frozen=True, kw_only=True):
+    """A vSwitch: a network in one zone."""
+
+    vpc: str
+    zone: str
+    cidr: str
+
+
+class SecurityGroup(Resource, frozen=True, kw_only=True):
+    """A security group."""
+
+    vpc: str
+
+
+class KeyPair(Resource, frozen=True, kw_only=True):
+    """An SSH key pair; ``id`` is its name with the region."""
+
+    fingerprint: str = ""
+
+
+class Interruption(Resource, frozen=True, kw_only=True):
+    """A spot instance was taken back at ``created``; ``id`` is the event's."""
+
+    instance: str
+
+
+class Usage(Resource, frozen=True, kw_only=True):
+    """What an instance that is no more has cost; ``id`` is the instance's.
+
+    Attributes:
+        amounts: CNY by day of the bill.
+    """
+
+    type: str
+    zone: str
+    spot: bool
+    amounts: dict[str, float]
 
 
 class AccessKey(Record, frozen=True, kw_only=True):
@@ -135,8 +247,22 @@ class Settings(Record, frozen=True, kw_only=True):
         image_seconds: virtual seconds that the creation of an image takes.
         copy_seconds: virtual seconds that a copy to another region takes.
         image_quota: images an account may have in a region.
+        boot_seconds: virtual seconds from the call to ``Running``.
+        stop_seconds: virtual seconds that stopping takes.
+        release_seconds: virtual seconds that a deletion takes.
+        cpu_quota: vCPUs an account may have running in a region.
+        balance: whether the account can pay.
+        calls_per_second: of each action, before calls are throttled; 0: any number.
+        market: what the spot market is made of.
     """
 
     image_seconds: float = 120.0
     copy_seconds: float = 300.0
     image_quota: int = 1000
+    boot_seconds: float = 25.0
+    stop_seconds: float = 8.0
+    release_seconds: float = 4.0
+    cpu_quota: int = 20_000
+    balance: bool = True
+    calls_per_second: float = 0.0
+    market: Market = Market()

@@ -7,10 +7,24 @@ version that was rolled back, look-alike names, an image that instances run from
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from goldrun.local.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
+from goldrun.local.catalogue import EVERYWHERE, REGIONS, SYSTEM_ACCOUNT
 from goldrun.local.clock import iso
-from goldrun.local.records import DEPRECATED, READY, AccessKey, Image, Instance, Resource, Snapshot
+from goldrun.local.records import (
+    DEPRECATED,
+    READY,
+    AccessKey,
+    Disk,
+    Image,
+    Instance,
+    KeyPair,
+    Network,
+    Resource,
+    SecurityGroup,
+    Snapshot,
+    VSwitch,
+)
 from goldrun.local.store import Store
 
 ACCOUNT = "1000000000000001"
@@ -21,15 +35,18 @@ OTHER_KEY = AccessKey(id="goldrun-other", secret="goldrun-other-secret", account
 REGION = "cn-hangzhou"
 
 DAY = 86400.0
+FOUNDED = 1792454400.0
+FINGERPRINT = "89f0ba62ac4a8c25bbcd4c6f5d1a0e25"
 FAMILY = "github-runner-ubuntu24"
 _TOOLS_THEN = "actions-runner=2.320.0;docker=27.3.0;git=2.43.0;jq=1.7.1;svn=1.14.3"
 _TOOLS_NOW = "actions-runner=2.321.0;aliyun-cli=3.0.230;docker=27.3.1;git=2.43.0;jq=1.7.1"
+RUNNER_TAGS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
 ARCHITECTURES = (("amd64", "x86_64"), ("arm64", "arm64"))
 
 
 def found(store: Store) -> None:
     """Put in what every cloud has: keys and the public images."""
-    store.put(KEY, OTHER_KEY, *_public_images())
+    store.put(KEY, OTHER_KEY, *_public_images(), *_networks())
 
 
 def populate(store: Store, now: float) -> None:
@@ -46,13 +63,26 @@ def _public_images() -> Iterator[Image]:
             region=EVERYWHERE,
             owner=SYSTEM_ACCOUNT,
             name=f"ubuntu_24_04_{kind}_20G_alibase_20261020.vhd",
-            created=1792454400.0,
-            ready=1792454400.0,
+            created=FOUNDED,
+            ready=FOUNDED,
             architecture=ecs_arch,
             family=f"acs:ubuntu_24_04_{kind}",
             description="Ubuntu 24.04 LTS",
             size=20,
         )
+
+
+def _networks() -> Iterator[Resource]:
+    """Where instances can be put: in every region a VPC with a vSwitch in every zone, a security group, a key pair."""
+    for region in REGIONS.values():
+        vpc = f"vpc-local-{region.id}"
+        where: dict[str, Any] = {"region": region.id, "owner": ACCOUNT}
+        yield Network(id=vpc, name="ci", created=FOUNDED, **where)
+        yield SecurityGroup(id=f"sg-local-{region.id}", name="ci", vpc=vpc, created=FOUNDED, **where)
+        yield KeyPair(id=f"ci {region.id}", name="ci", created=FOUNDED, fingerprint=FINGERPRINT, **where)
+        for number, zone in enumerate(region.zones):
+            cidr = f"172.16.{16 * number}.0/20"
+            yield VSwitch(id=f"vsw-local-{zone}", name=zone, vpc=vpc, zone=zone, cidr=cidr, created=FOUNDED, **where)
 
 
 def _account(now: float) -> Iterator[Resource]:
@@ -78,8 +108,29 @@ def _account(now: float) -> Iterator[Resource]:
         name="ci-runner-1",
         created=now - 3600.0,
         image="m-localnewamd64",
+        type="ecs.c7.2xlarge",
+        zone="cn-hangzhou-k",
+        vpc=f"vpc-local-{REGION}",
+        vswitch="vsw-local-cn-hangzhou-k",
+        security_groups=(f"sg-local-{REGION}",),
+        ip="172.16.80.9",
+        strategy="SpotWithPriceLimit",
+        limit=1.0,
+        auto_release=now - now % 60 + 3 * 3600.0,
+        http_tokens="required",
         disk="d-localrunner000001",
-        tags={"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"},
+        tags=RUNNER_TAGS,
+    )
+    yield Disk(
+        id="d-localrunner000001",
+        region=REGION,
+        owner=ACCOUNT,
+        created=now - 3600.0,
+        zone="cn-hangzhou-k",
+        category="cloud_essd",
+        size=40,
+        instance="i-localrunner000001",
+        tags=RUNNER_TAGS,
     )
 
 

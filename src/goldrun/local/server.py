@@ -17,10 +17,14 @@ from goldrun.local.clock import LocalClock
 from goldrun.local.control import PREFIX, Control
 from goldrun.local.faults import Faults
 from goldrun.local.gateway import Gateway, Reply
-from goldrun.local.records import AccessKey
+from goldrun.local.lifecycle import settle
+from goldrun.local.metadata import Metadata
+from goldrun.local.records import Network
 from goldrun.local.store import Store
 
 HOST = "127.0.0.1"
+# Before an instance's id and the path that it asks for: a machine reaches 100.100.100.200 by way of this.
+METADATA_PREFIX = "/_metadata/"
 
 
 class LocalCloud:
@@ -39,9 +43,10 @@ class LocalCloud:
         if clock is None and (anchor := self.store.load_anchor()):
             self.clock.anchor = anchor
         self.store.save_anchor(self.clock.anchor)
-        if not any(self.store.all(AccessKey)):
+        if not any(self.store.all(Network)):
             seed.found(self.store)
         self.gateway = Gateway(self.store, self.clock, Faults())
+        self._instances = Metadata(self.store)
         self._control = Control(self.gateway, os.getpid(), str(data or ":memory:"), self.stop)
         self._server: uvicorn.Server | None = None
 
@@ -64,6 +69,13 @@ class LocalCloud:
         """Whether ``serve`` accepts requests."""
         return self._server is not None and self._server.started
 
+    def _metadata(self, method: str, path: str, headers: dict[str, str]) -> Reply:
+        now = self.clock.now()
+        settle(self.store, now)
+        instance_id, _, rest = path.partition("/")
+        answer = self._instances.handle(instance_id, method, rest, headers, now)
+        return Reply(answer.status, {"content-type": "text/plain;charset=utf-8"}, answer.text.encode())
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
         if scope["type"] != "http":
@@ -74,6 +86,8 @@ class LocalCloud:
         path = request.url.path
         if path.startswith(PREFIX):
             reply = self._control.handle(request.method, path, headers.get("host", ""), body)
+        elif path.startswith(METADATA_PREFIX):
+            reply = self._metadata(request.method, path.removeprefix(METADATA_PREFIX), headers)
         else:
             reply = self.gateway.handle(request.method, path, request.url.query, headers, body)
         if reply.hold is not None:

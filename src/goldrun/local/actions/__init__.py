@@ -3,6 +3,34 @@
 Every module fills the table of ``registry``; importing this package fills it whole.
 """
 
-from goldrun.local.actions import image_copies, image_sharing, images, instances, regions, snapshots, sts, tags
+from goldrun.local.actions import (
+    billing,
+    disks,
+    image_copies,
+    image_sharing,
+    images,
+    instances,
+    market,
+    network,
+    regions,
+    run_instances,
+    snapshots,
+    sts,
+    tags,
+)
 
-__all__ = ["image_copies", "image_sharing", "images", "instances", "regions", "snapshots", "sts", "tags"]
+__all__ = [
+    "billing",
+    "disks",
+    "image_copies",
+    "image_sharing",
+    "images",
+    "instances",
+    "market",
+    "network",
+    "regions",
+    "run_instances",
+    "snapshots",
+    "sts",
+    "tags",
+]

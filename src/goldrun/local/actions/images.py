@@ -8,10 +8,19 @@ from msgspec.structs import replace
 
 from goldrun.local.actions.paging import page_by_number
 from goldrun.local.actions.registry import Answer, Call, action, idempotent
-from goldrun.local.actions.rules import check_description, check_name, check_tags, has_tags
+from goldrun.local.actions.rules import check_description, check_name, check_tags, has_tags, tag_rows
 from goldrun.local.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from goldrun.local.clock import iso, parse_iso
-from goldrun.local.errors import ApiFault, dry_run, invalid, missing, no_such_image, wrong_image_status
+from goldrun.local.errors import (
+    ApiFault,
+    dry_run,
+    invalid,
+    missing,
+    no_such_image,
+    no_such_instance,
+    wrong_image_status,
+    wrong_instance_status,
+)
 from goldrun.local.records import DEPRECATED, READY, Image, Instance, Snapshot
 from goldrun.local.store import View
 
@@ -108,13 +117,9 @@ def create_image(call: Call) -> Answer:
     if instance_id:
         instance = call.store.get(Instance, instance_id)
         if instance is None or instance.owner != call.account or instance.region != call.region:
-            raise ApiFault(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
-        if instance.state not in ("Running", "Stopped"):
-            raise ApiFault(
-                403,
-                "IncorrectInstanceStatus",
-                "The current status of the resource does not support this operation.",
-            )
+            raise no_such_instance()
+        if instance.status(call.now) not in ("Running", "Stopped"):
+            raise wrong_instance_status()
         architecture = instance.architecture
         new_snapshot = Snapshot(
             id=call.new_id("s-"),
@@ -313,9 +318,7 @@ def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
                 }
             ]
         },
-        "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in image.tags.items()]}
-        if alias == "self"
-        else {"Tag": []},
+        "Tags": tag_rows(image.tags) if alias == "self" else {"Tag": []},
     }
 
 

@@ -15,10 +15,10 @@ MAX_PAGE = 100
 T = TypeVar("T")
 
 
-def page_by_number(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dict[str, int]]:
+def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> tuple[Sequence[T], dict[str, int]]:
     """The page that ``PageNumber`` and ``PageSize`` name, and the members of the answer that tell of it."""
     number = params.number("PageNumber", 1, 1, 10**9)
-    size = params.number("PageSize", DEFAULT_PAGE, 1, MAX_PAGE)
+    size = params.number("PageSize", DEFAULT_PAGE, 1, most)
     start = (number - 1) * size
     return items[start : start + size], {"PageNumber": number, "PageSize": size, "TotalCount": len(items)}
 

@@ -69,6 +69,11 @@ def has_tags(tags: dict[str, str], wanted: Iterable[tuple[str, str | None]]) -> 
     return all(key in tags and value in (None, "", tags[key]) for key, value in wanted)
 
 
+def tag_rows(tags: dict[str, str], key: str = "TagKey", value: str = "TagValue") -> dict[str, list[dict[str, str]]]:
+    """Tags as an answer shows them."""
+    return {"Tag": [{key: name, value: content} for name, content in tags.items()]}
+
+
 def _is_chinese(char: str) -> bool:
     return "\u4e00" <= char <= "\u9fff"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goldrun.local.actions.paging import listed_ids, page
 from goldrun.local.actions.registry import Answer, Call, action
-from goldrun.local.actions.rules import has_tags
+from goldrun.local.actions.rules import has_tags, tag_rows
 from goldrun.local.clock import iso
 from goldrun.local.errors import ApiFault, dry_run
 from goldrun.local.records import Image, Snapshot
@@ -84,5 +84,5 @@ def _describe(snapshot: Snapshot, call: Call, imaged: set[str]) -> Answer:
         "SourceDiskType": snapshot.disk_type,
         "Usage": _usage(snapshot, imaged),
         "Encrypted": False,
-        "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in snapshot.tags.items()]},
+        "Tags": tag_rows(snapshot.tags),
     }

@@ -8,10 +8,10 @@ from goldrun.local.actions.paging import page_by_token
 from goldrun.local.actions.registry import Answer, Call, action
 from goldrun.local.actions.rules import check_tags, has_tags, merge_tags
 from goldrun.local.errors import ApiFault, invalid, missing
-from goldrun.local.records import Image, Instance, Resource, Snapshot
+from goldrun.local.records import Disk, Image, Instance, Resource, Snapshot
 from goldrun.local.store import View
 
-KINDS: dict[str, type[Resource]] = {"image": Image, "snapshot": Snapshot, "instance": Instance}
+KINDS: dict[str, type[Resource]] = {"image": Image, "snapshot": Snapshot, "instance": Instance, "disk": Disk}
 MAX_RESOURCES_A_CALL = 50
 PAGE = 50
 

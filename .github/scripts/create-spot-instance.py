@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Create a spot instance where it is best to be had.
+
+In:  ALIYUN_REGION_ID, ALIYUN_SECURITY_GROUP_ID, the image (ALIYUN_IMAGE_ID, ALIYUN_IMAGE_FAMILY or IMAGE_NAME), and
+     what docs/configuration.md lists of vSwitches, types, sizes, prices, names, user data and credentials.
+Out: INSTANCE_ID=i-… alone on stdout; what was chosen and what it costs on stderr; exit codes as `goldrun`.
+
+Needs Python 3.11 and this checkout, nothing installed.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("error: this script needs Python 3.11 or newer (actions/setup-python installs one).")
+
+# The modules of this checkout. Without pathlib, as its neighbour.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "src"))
+
+from goldrun import interrupts, workflow
+from goldrun.clock import SystemClock
+from goldrun.ecs.client import connect
+from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
+from goldrun.images.order import with_image
+from goldrun.spot.order import describe_launch, fill, read_order
+
+
+def main() -> int:
+    """Run the script; return its exit code."""
+    env = os.environ
+    interrupts.end_once()
+    try:
+        client = connect(env, SystemClock(), notice=tell)
+        order = with_image(client, read_order(env, client.region), env, tell=tell)
+        (launched,) = fill(client, order, tell=tell)
+        workflow.write_output(env, "INSTANCE_ID", launched.ids[0])
+    except GoldrunError as error:
+        print(workflow.describe_error(env, error), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    tell(describe_launch(launched))
+    print(f"INSTANCE_ID={launched.ids[0]}")
+    return EXIT_OK
+
+
+def tell(words: str) -> None:
+    """Say something to the person."""
+    print(f"note: {words}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

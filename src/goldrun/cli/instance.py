@@ -1,0 +1,253 @@
+"""``goldrun instance``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import click
+
+from goldrun.cli import output
+from goldrun.cli.cache import FileCache
+from goldrun.cli.common import ARCH, JSON, REGION, YES, confirm, open_client, silence
+from goldrun.cli.spot import CPU, MEMORY, POLICY, PRICE, TYPES, ZONES, read_wish
+from goldrun.durations import format_duration, parse_duration
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.tags import MANAGED_BY
+from goldrun.errors import NotFoundError, UsageError
+from goldrun.images.order import with_image
+from goldrun.spot import instances
+from goldrun.spot.instances import Instance
+from goldrun.spot.launch import Launched
+from goldrun.spot.order import describe_launch, fill, read_order
+
+COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
+IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
+WAIT_SECONDS = "10m"
+
+
+@click.group()
+def instance() -> None:
+    """Create, watch and release instances."""
+
+
+@instance.command("create")
+@click.option("--image", metavar="NAME", help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]")
+@CPU
+@MEMORY
+@ARCH
+@ZONES
+@TYPES
+@PRICE
+@POLICY
+@click.option("--amount", type=click.IntRange(1, 5000), default=1, show_default=True, help="How many, all or none.")
+@click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer.")
+@click.option("--name", help="The instances' name. [env: INSTANCE_NAME]")
+@click.option("--life", metavar="TIME", help="Release it by itself after that, 30m at least. [default: 4h]")
+@click.option("--user-data", type=click.Path(exists=True, dir_okay=False), help="A file it runs when it boots first.")
+@click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk.")
+@click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
+@click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
+@click.option("--key", help="What it is for: the same key again gets the same instances, not new ones.")
+@click.option("--wait", is_flag=True, help="Return when they are Running.")
+@REGION
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
+def instance_create(
+    *,
+    image: str | None,
+    policy: str,
+    amount: int,
+    on_demand_fallback: bool,
+    name: str | None,
+    life: str | None,
+    user_data: str | None,
+    disk_size: int | None,
+    encrypted: bool,
+    public_ip: bool,
+    key: str | None,
+    wait: bool,
+    region: str | None,
+    as_json: bool,
+    quiet: bool,
+    cpu: str | None,
+    memory: str | None,
+    arch: str | None,
+    zones: tuple[str, ...],
+    types: tuple[str, ...],
+    max_price: float | None,
+) -> None:
+    """Create spot instances where they are best to be had, and print INSTANCE_ID=….
+
+    vSwitches, security group, key pair and role come from the environment (docs/configuration.md). Every
+    instance has a release time, IMDSv2 alone and no public address unless asked for.
+
+    \b
+    Examples:
+      goldrun instance create --image github-runner-ubuntu24 --arch amd64 --cpu 8..
+      goldrun instance create --image m-bp1g7004ksh0oeuco3bd --type ecs.c7.2xlarge --amount 20 --wait
+    """
+    silence(quiet)
+    client = open_client(region)
+    wish = read_wish(cpu, memory, arch, zones, types, max_price)
+    env = {**os.environ, "ARCH": arch or ""}
+    order = read_order(env, client.region)
+    given = {
+        "name": name,
+        "life": None if life is None else _life(life),
+        "disk_size": disk_size,
+        "user_data": None if user_data is None else _read_file(user_data),
+        "key": key,
+    }
+    request = replace(
+        order.request,
+        amount=amount,
+        encrypted=encrypted,
+        public_ip=public_ip,
+        **{field: value for field, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )
+    order = replace(
+        order,
+        request=request,
+        wish=replace(
+            order.wish,
+            cpus=wish.cpus if cpu is not None or types else order.wish.cpus,
+            memory=wish.memory if memory is not None else order.wish.memory,
+            types=types or order.wish.types,
+            zones=zones,
+            max_price=max_price if max_price is not None else order.wish.max_price,
+        ),
+        policy=policy,
+        on_demand_fallback=on_demand_fallback,
+        resume=key is not None,
+    )
+    order = with_image(client, order, env, name=image, tell=output.note)
+    got = fill(client, order, cache=FileCache(os.environ, client.clock), tell=output.note)
+    ids = [one for some in got for one in some.ids]
+    if wait:
+        _wait(client, ids, parse_duration(WAIT_SECONDS))
+    _print(got, ids, as_json, quiet)
+
+
+@instance.command("ls")
+@click.option("-a", "--all", "everybodys", is_flag=True, help="Also instances that goldrun did not make.")
+@REGION
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
+def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool) -> None:
+    """List goldrun's instances, newest first."""
+    silence(quiet)
+    client = open_client(region)
+    found = instances.describe_instances(client, tags=None if everybodys else MANAGED_BY)
+    if as_json:
+        output.result_json([asdict(one) for one in found])
+    elif quiet:
+        for one in found:
+            output.result(one.id)
+    elif found:
+        output.table(COLUMNS, [_row(one, client.clock.now()) for one in found])
+    else:
+        output.note(f"no instances in {client.region}.")
+
+
+@instance.command("wait")
+@IDS
+@click.option("--timeout", default=WAIT_SECONDS, show_default=True, help="How long at most.")
+@REGION
+def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> None:
+    """Return when the instances are Running; an error when one is taken back, or the time is up."""
+    seconds = parse_duration(timeout)
+    _wait(open_client(region), ids, seconds)
+
+
+@instance.command("console")
+@click.argument("instance_id", metavar="ID")
+@REGION
+def instance_console(instance_id: str, region: str | None) -> None:
+    """Print what the instance has written to its serial console."""
+    client = open_client(region)
+    text = instances.console_output(client, instances.find_instance(client, instance_id).id)
+    if text:
+        output.result(text.rstrip("\n"))
+    else:
+        output.note(f"{instance_id} has written nothing yet.")
+
+
+@instance.command("rm")
+@IDS
+@YES
+@click.option("--missing-ok", is_flag=True, help="One that is not there is no error: it may have deleted itself.")
+@REGION
+def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str | None) -> None:
+    """Delete instances, and ask again until they are gone."""
+    client = open_client(region)
+    if not confirm(", ".join(ids), yes=yes):
+        return
+    missing = instances.release(client, ids)
+    if gone := [one for one in ids if one not in missing]:
+        output.note(f"{', '.join(gone)}: gone.")
+    if missing and not missing_ok:
+        raise NotFoundError(
+            f"Instance not found: {', '.join(missing)} in {client.region}.",
+            why=["it is gone already, or it is in another region, or the id is wrong."],
+            fix=["say --missing-ok where instances delete themselves", "another region: --region"],
+        )
+
+
+@instance.command("extend")
+@click.argument("instance_id", metavar="ID")
+@click.argument("life", metavar="TIME")
+@REGION
+def instance_extend(instance_id: str, life: str, region: str | None) -> None:
+    """Let an instance live for TIME from now on, e.g. 2h; 30m at least."""
+    seconds = _life(life)
+    client = open_client(region)
+    found = instances.find_instance(client, instance_id)
+    output.result(f"RELEASE_TIME={instances.prolong(client, found.id, seconds)}")
+
+
+def _print(got: Sequence[Launched], ids: Sequence[str], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        output.result_json(
+            [
+                {"instance_ids": one.ids, "offer": asdict(one.offer) if one.offer else None, "price_limit": one.limit}
+                for one in got
+            ]
+        )
+        return
+    for one in got:
+        output.note(describe_launch(one))
+    for one_id in ids:
+        output.result(one_id if quiet else f"INSTANCE_ID={one_id}")
+
+
+def _wait(client: EcsClient, ids: Sequence[str], seconds: float) -> None:
+    for one in instances.wait_until_running(client, ids, seconds):
+        output.note(f"{one.id} is Running: {one.private_ip}{f', {one.public_ip}' if one.public_ip else ''}.")
+
+
+def _row(one: Instance, now: float) -> tuple[str, ...]:
+    return (
+        one.id,
+        one.name,
+        f"{one.status} (reclaimed)" if one.reclaimed else one.status,
+        one.type,
+        one.zone,
+        "spot" if one.spot else "on demand",
+        format_duration(now - one.created),
+        "never" if one.released is None else format_duration(one.released - now),
+        one.public_ip or one.private_ip,
+    )
+
+
+def _life(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds < instances.MIN_LIFE_SECONDS:
+        raise UsageError(f"{text} is too short a life: ECS takes 30m at least.")
+    return seconds
+
+
+def _read_file(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123 - a plain read
+        return file.read()

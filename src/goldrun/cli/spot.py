@@ -1,0 +1,174 @@
+"""``goldrun spot``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from goldrun.architecture import parse_architecture
+from goldrun.cli import output
+from goldrun.cli.cache import FileCache
+from goldrun.cli.common import ARCH, JSON, REGION, open_client
+from goldrun.durations import parse_duration
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.moments import format_moment
+from goldrun.errors import NotFoundError
+from goldrun.spot.choice import survey
+from goldrun.spot.market import Market
+from goldrun.spot.offers import DEFAULT_POLICY, POLICIES, Offer, Span, Wish, parse_span
+
+COLUMNS = ("TYPE", "ZONE", "ARCH", "CPU", "GIB", "PRICE", "PER CPU", "SAVING", "RECLAIM", "STOCK", "DISKS", "TREND")
+CPU = click.option("--cpu", metavar="RANGE", help="vCPUs: 8, 8.., ..64 or 8..64.")
+MEMORY = click.option("--memory", metavar="RANGE", help="GiB, as --cpu.")
+TYPES = click.option("--type", "types", multiple=True, metavar="TYPE", help="This instance type; can be repeated.")
+ZONES = click.option("--zone", "zones", multiple=True, metavar="ZONE", help="This zone; can be repeated.")
+POLICY = click.option(
+    "--policy", type=click.Choice(list(POLICIES)), default=DEFAULT_POLICY, show_default=True, help="What is best."
+)
+PRICE = click.option(
+    "--max-price", type=click.FloatRange(0, min_open=True), metavar="PRICE", help="The most that an hour may cost."
+)
+LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many are shown.")
+FRESH = click.option("--fresh", is_flag=True, help="Do not use what was read in the last five minutes.")
+BARS = "▁▂▃▄▅▆▇█"
+
+
+@click.group()
+def spot() -> None:
+    """Look at the spot market.
+
+    \b
+    Policies:
+      cheapest   the lowest price of an hour; then the lower reclaim rate
+      balanced   the lowest price of a vCPU and hour, divided by (1 - reclaim rate)
+      steadiest  the lowest reclaim rate; then the better stock, then the lower price
+    """
+
+
+@spot.command("ls")
+@CPU
+@MEMORY
+@ARCH
+@ZONES
+@TYPES
+@PRICE
+@POLICY
+@LIMIT
+@FRESH
+@REGION
+@JSON
+def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: bool, **wish: Any) -> None:
+    """List offers, the best first.
+
+    \b
+    Examples:
+      goldrun spot ls --cpu 8..16 --arch arm64
+      goldrun spot ls --type ecs.c7.2xlarge --policy steadiest --json
+    """
+    client = open_client(region)
+    offers = _survey(client, read_wish(**wish), policy, fresh)[:limit]
+    if as_json:
+        told = [{**asdict(one), "price_per_cpu": one.price_per_cpu, "saving": one.saving} for one in offers]
+        output.result_json(told)
+    elif offers:
+        output.table(COLUMNS, [_row(one) for one in offers])
+    else:
+        output.note(f"nothing that is as wished is in stock in {client.region}.")
+
+
+@spot.command("plot")
+@CPU
+@MEMORY
+@ARCH
+@ZONES
+@TYPES
+@PRICE
+@POLICY
+@click.option("--limit", type=click.IntRange(1, 8), default=4, show_default=True, help="How many offers are drawn.")
+@click.option("--days", "span", default="7d", show_default=True, help="How far back, up to 30d.")
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="A .png or .svg file.")
+@FRESH
+@REGION
+def spot_plot(
+    policy: str, limit: int, span: str, file: Path | None, fresh: bool, region: str | None, **wish: Any
+) -> None:
+    """Draw the price history of the best offers: in the terminal, and with -o as a picture.
+
+    \b
+    Examples:
+      goldrun spot plot --cpu 8 --arch amd64
+      goldrun spot plot --type ecs.c7.2xlarge --days 30d -o prices.svg
+    """
+    from goldrun.spot import plot
+
+    client = open_client(region)
+    seconds = plot.check_span(parse_duration(span))
+    if file:
+        plot.check_file(file)
+    offers = _survey(client, read_wish(**wish), policy, fresh)[:limit]
+    if not offers:
+        raise NotFoundError(f"Nothing that is as wished is in stock in {client.region}.")
+    now = client.clock.now()
+    prices = Market(client).prices((one.type for one in offers), since=format_moment(now - seconds))
+    lines = plot.lines_of(offers, prices, now)
+    output.result(plot.in_terminal(lines, colour=output.colours()))
+    if file:
+        plot.as_picture(lines, file)
+        output.note(f"{file} is written.")
+
+
+def read_wish(
+    cpu: str | None,
+    memory: str | None,
+    arch: str | None,
+    zones: tuple[str, ...],
+    types: tuple[str, ...],
+    max_price: float | None,
+) -> Wish:
+    """The wish that the options make.
+
+    Raises:
+        UsageError: one of them is wrong.
+    """
+    return Wish(
+        architecture=parse_architecture(arch) if arch else "",
+        cpus=parse_span(cpu, "vCPUs") if cpu is not None else Span(),
+        memory=parse_span(memory, "GiB") if memory is not None else Span(),
+        types=types,
+        zones=zones,
+        max_price=max_price,
+    )
+
+
+def _survey(client: EcsClient, wish: Wish, policy: str, fresh: bool) -> list[Offer]:
+    cache = None if fresh else FileCache(os.environ, client.clock)
+    return survey(Market(client, cache), wish, policy)
+
+
+def _row(offer: Offer) -> tuple[str, ...]:
+    return (
+        offer.type,
+        offer.zone,
+        offer.architecture,
+        str(offer.cpus),
+        f"{offer.memory:g}",
+        f"{offer.price:.3f} {offer.currency}",
+        f"{offer.price_per_cpu:.4f}",
+        f"{offer.saving:.0%}",
+        "?" if offer.rate is None else f"{offer.rate:.0%}",
+        {"WithStock": "plenty", "ClosedWithStock": "little"}.get(offer.stock, offer.stock),
+        ",".join(disk.removeprefix("cloud_") for disk in offer.disks),
+        sparkline(offer.trend),
+    )
+
+
+def sparkline(prices: tuple[float, ...]) -> str:
+    """The prices as bars of eight heights."""
+    low, high = min(prices, default=0.0), max(prices, default=0.0)
+    if high == low:
+        return BARS[3] * len(prices)
+    return "".join(BARS[int((price - low) / (high - low) * (len(BARS) - 1))] for price in prices)

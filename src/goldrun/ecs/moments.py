@@ -1,0 +1,17 @@
+"""Moments as the API writes them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def parse_moment(text: str) -> float:
+    """Seconds since 1970 of ``2026-11-23T08:00:00Z`` or, as instances have it, ``2026-11-23T08:00Z``."""
+    form = "%Y-%m-%dT%H:%MZ" if text.count(":") == 1 else "%Y-%m-%dT%H:%M:%SZ"
+    return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
+
+
+def format_moment(moment: float) -> str:
+    """``2026-11-23T08:00:00Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

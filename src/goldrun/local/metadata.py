@@ -1,0 +1,150 @@
+"""What an instance can ask about itself: the metadata service of 100.100.100.200, with IMDSv2.
+
+Paths and headers as in "Instance metadata" in the ECS documentation; the version before the path (``latest`` or a date)
+is any.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from goldrun.local.clock import iso
+from goldrun.local.instance_types import INSTANCE_TYPES
+from goldrun.local.lifecycle import noticed
+from goldrun.local.records import Instance
+from goldrun.local.store import Store
+
+TOKEN_HEADER = "x-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name
+TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
+MAX_TTL = 21600
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: its HTTP status and text."""
+
+    status: int
+    text: str = ""
+
+
+@dataclass
+class Metadata:
+    """The service for all instances; the tokens are in memory alone, as they are short-lived."""
+
+    store: Store
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def handle(self, instance_id: str, method: str, path: str, headers: Mapping[str, str], now: float) -> Answer:
+        """Answer a request that comes from an instance.
+
+        Args:
+            instance_id: the instance.
+            method: GET or PUT.
+            path: e.g. ``/latest/meta-data/instance-id``.
+            headers: names in lower case.
+            now: the cloud's time.
+        """
+        instance = self.store.get(Instance, instance_id)
+        if instance is None:
+            return Answer(404, "no such instance")
+        _, _, rest = path.strip("/").partition("/")
+        if rest == "api/token":
+            return self._issue(instance, headers, now) if method == "PUT" else Answer(405)
+        if method not in ("GET", "HEAD"):
+            return Answer(405)
+        token = headers.get(TOKEN_HEADER)
+        if token is None and instance.http_tokens == "required":
+            return Answer(403, "Forbidden: a token is required (IMDSv2)")
+        if token is not None and not self._valid(instance, token, now):
+            return Answer(401, "Unauthorized: the token is not valid")
+        return _read(instance, rest.rstrip("/"), now)
+
+    def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Answer:
+        ttl = headers.get(TTL_HEADER, "")
+        if not ttl.isdecimal() or not 1 <= int(ttl) <= MAX_TTL:
+            return Answer(400, f"Bad Request: {TTL_HEADER} must be from 1 to {MAX_TTL}")
+        token = secrets.token_urlsafe(32)
+        self._tokens[token] = (instance.id, now + int(ttl))
+        return Answer(200, token)
+
+    def _valid(self, instance: Instance, token: str, now: float) -> bool:
+        owner, expires = self._tokens.get(token, ("", 0.0))
+        return owner == instance.id and now < expires
+
+
+def _read(instance: Instance, path: str, now: float) -> Answer:
+    if path == "user-data":
+        return (
+            Answer(200, base64.b64decode(instance.user_data).decode("utf-8", "replace"))
+            if instance.user_data
+            else _NONE
+        )
+    if path == "dynamic/instance-identity/document":
+        return Answer(200, json.dumps(_identity(instance)))
+    if path == "meta-data" or path.startswith("meta-data/"):
+        return _walk(_tree(instance, now), [step for step in path.split("/")[1:] if step])
+    return _NONE
+
+
+_NONE = Answer(404, "Not Found")
+Tree = dict[str, "str | Tree"]
+
+
+def _walk(tree: Tree, steps: list[str]) -> Answer:
+    node: str | Tree = tree
+    for step in steps:
+        if not isinstance(node, dict) or step not in node:
+            return _NONE
+        node = node[step]
+    if isinstance(node, str):
+        return Answer(200, node)
+    return Answer(200, "\n".join(name if isinstance(value, str) else f"{name}/" for name, value in node.items()))
+
+
+def _tree(instance: Instance, now: float) -> Tree:
+    spot: Tree = {"termination-time": iso(instance.reclaimed)} if noticed(instance, now) else {}
+    tree: Tree = {
+        "instance-id": instance.id,
+        "instance": {
+            "instance-name": instance.name,
+            "instance-type": instance.type,
+            "max-netbw-egress": "5120000",
+            **({"spot": spot} if spot else {}),
+        },
+        "image-id": instance.image,
+        "region-id": instance.region,
+        "zone-id": instance.zone,
+        "hostname": instance.id.replace("-", "Z", 1),
+        "private-ipv4": instance.ip,
+        "owner-account-id": instance.owner,
+        "vpc-id": instance.vpc,
+        "vswitch-id": instance.vswitch,
+        "mac": "00:16:3e:00:00:01",
+        "network-type": "vpc",
+        "dns-conf": {"nameservers": "100.100.2.136\n100.100.2.138"},
+        "ntp-conf": {"ntp-servers": "ntp.cloud.aliyuncs.com"},
+        "tags": {"instance": dict(instance.tags)},
+    }
+    if instance.role:
+        tree["ram"] = {
+            "security-credentials": {instance.role: json.dumps({"Code": "Success", "Expiration": iso(now + 3600)})}
+        }
+    return tree
+
+
+def _identity(instance: Instance) -> dict[str, object]:
+    kind = INSTANCE_TYPES.get(instance.type)
+    return {
+        "instance-id": instance.id,
+        "image-id": instance.image,
+        "instance-type": instance.type,
+        "owner-account-id": instance.owner,
+        "private-ipv4": instance.ip,
+        "region-id": instance.region,
+        "zone-id": instance.zone,
+        "cpus": kind.cpus if kind else 0,
+    }

@@ -1,0 +1,67 @@
+"""Disks that instances leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.errors import AccessDeniedError, ApiError
+from goldrun.ecs.moments import parse_moment
+from goldrun.ecs.paging import pages_by_token
+from goldrun.ecs.tags import MANAGED_BY
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk.
+
+    Attributes:
+        id: ``d-…``.
+        size: GiB.
+        instance: what it is attached to; empty: nothing.
+        goes_along: it is deleted with the instance.
+        created: seconds since 1970.
+    """
+
+    id: str
+    size: int
+    instance: str
+    goes_along: bool
+    created: float
+
+    @classmethod
+    def from_api(cls, element: Mapping[str, Any]) -> Disk:
+        """From an element of ``Disks.Disk`` of DescribeDisks."""
+        return cls(
+            id=element["DiskId"],
+            size=int(element.get("Size") or 0),
+            instance=str(element.get("InstanceId") or ""),
+            goes_along=bool(element.get("DeleteWithInstance", True)),
+            created=parse_moment(element["CreationTime"]),
+        )
+
+
+def describe_disks(client: EcsClient) -> list[Disk]:
+    """The disks that goldrun's instances were given. Source: DescribeDisks."""
+    tags = [{"Key": key, "Value": value} for key, value in MANAGED_BY.items()]
+    return [
+        Disk.from_api(element)
+        for answer in pages_by_token(client, "DescribeDisks", {"Tag": tags})
+        for element in answer["Disks"]["Disk"]
+    ]
+
+
+def delete_disk(client: EcsClient, disk_id: str) -> None:
+    """Delete a disk; one that is gone already is none the worse.
+
+    Raises:
+        ApiError: ECS refuses.
+    """
+    try:
+        client.call("DeleteDisk", {"DiskId": disk_id})
+    except ApiError as error:
+        gone = error.code == "InvalidDiskId.NotFound" or isinstance(error, AccessDeniedError)
+        if not gone or disk_id in {disk.id for disk in describe_disks(client)}:
+            raise

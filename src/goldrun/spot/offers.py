@@ -1,0 +1,159 @@
+"""Offers: an instance type in a zone at a price, and the order in which they are tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from goldrun.errors import UsageError
+
+
+class Span(NamedTuple):
+    """A range of numbers, both ends included."""
+
+    low: float = 0.0
+    high: float = math.inf
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int | float) and self.low <= number <= self.high
+
+
+ANY = Span()
+DISKS = ("cloud_essd", "cloud_auto", "cloud_ssd", "cloud_efficiency")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What kind of machine is wanted.
+
+    Attributes:
+        architecture: ``amd64`` or ``arm64``; empty: any.
+        cpus: vCPUs.
+        memory: GiB.
+        types: these instance types alone; empty: any.
+        zones: these zones alone; empty: any.
+        max_price: the most that an hour may cost; None: any price.
+        disks: system disk categories, the best first; the next one is looked at when the one before has no offers.
+        spot: False: instances at the list price.
+    """
+
+    architecture: str = ""
+    cpus: Span = ANY
+    memory: Span = ANY
+    types: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    max_price: float | None = None
+    disks: tuple[str, ...] = DISKS
+    spot: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An instance type in a zone.
+
+    Attributes:
+        type: the instance type.
+        zone: the zone.
+        price: an hour of it, now.
+        list_price: the same without the spot discount.
+        currency: of both, e.g. ``CNY``.
+        cpus: vCPUs; 0: not known.
+        memory: GiB; 0: not known.
+        architecture: ``amd64`` or ``arm64``; empty: not known.
+        rate: the share of instances of it that are reclaimed; None: not known.
+        stock: as DescribeAvailableResource says: ``WithStock``, or ``ClosedWithStock`` when there is little.
+        disks: system disk categories that it can have, as far as they were asked for.
+        trend: its prices of the last hours, oldest first.
+        spot: False: at the list price.
+        vswitch: where it would be put; empty: not known yet.
+        limit: the most to pay for an hour of it, where that is given from outside.
+    """
+
+    type: str
+    zone: str
+    price: float
+    list_price: float = 0.0
+    currency: str = "CNY"
+    cpus: int = 0
+    memory: float = 0.0
+    architecture: str = ""
+    rate: float | None = None
+    stock: str = "WithStock"
+    disks: tuple[str, ...] = ()
+    trend: tuple[float, ...] = ()
+    spot: bool = True
+    vswitch: str = ""
+    limit: float | None = None
+
+    @property
+    def price_per_cpu(self) -> float:
+        """An hour of one vCPU."""
+        return self.price / self.cpus if self.cpus else 0.0
+
+    @property
+    def saving(self) -> float:
+        """How much less it costs than the list price says, from 0 to 1."""
+        return 1 - self.price / self.list_price if self.list_price else 0.0
+
+
+Key = Callable[[Offer], tuple[float | str, ...]]
+
+
+def _rate(offer: Offer) -> float:
+    return 0.0 if offer.rate is None else offer.rate
+
+
+def _cheapest(offer: Offer) -> tuple[float | str, ...]:
+    return offer.price, _rate(offer), offer.stock != "WithStock", offer.type, offer.zone
+
+
+def _steadiest(offer: Offer) -> tuple[float | str, ...]:
+    return _rate(offer), offer.stock != "WithStock", offer.price, offer.type, offer.zone
+
+
+def _balanced(offer: Offer) -> tuple[float | str, ...]:
+    # A reclaimed job runs again: what it costs is paid, on the average, 1 / (1 - rate) times.
+    paid = (offer.price_per_cpu or offer.price) / max(0.05, 1 - _rate(offer))
+    return paid, offer.stock != "WithStock", offer.price, offer.type, offer.zone
+
+
+POLICIES: dict[str, Key] = {"cheapest": _cheapest, "balanced": _balanced, "steadiest": _steadiest}
+POLICY_MEANINGS = {
+    "cheapest": "the lowest price of an hour; then the lower reclaim rate, then the better stock",
+    "balanced": "the lowest price of a vCPU and hour, divided by (1 - reclaim rate): a reclaimed job is paid for again",
+    "steadiest": "the lowest reclaim rate; then the better stock, then the lower price",
+}
+DEFAULT_POLICY = "cheapest"
+
+
+def rank(offers: Iterable[Offer], policy: str = DEFAULT_POLICY) -> list[Offer]:
+    """The offers, the best first.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+    if policy not in POLICIES:
+        raise UsageError(f"{policy!r} is no policy.", fix=[f"use one of: {', '.join(POLICIES)}"])
+    return sorted(offers, key=POLICIES[policy])
+
+
+def parse_span(text: str, what: str) -> Span:
+    """``8`` (exactly), ``8..`` (at least), ``..64`` (at most) or ``8..64``.
+
+    Args:
+        text: as a person wrote it.
+        what: what it is a range of, for the message.
+
+    Raises:
+        UsageError: it is no range, or an empty one.
+    """
+    low, dots, high = text.strip().partition("..")
+    try:
+        span = Span(float(low or 0), float(high or math.inf) if dots else float(low))
+    except ValueError:
+        span = Span(1, 0)
+    if not text.strip() or not 0 <= span.low <= span.high or span.high <= 0 or math.isnan(span.low):
+        raise UsageError(f"{text!r} is not a range of {what}.", fix=["write e.g. 8, 8.., ..64 or 8..64."])
+    return span
