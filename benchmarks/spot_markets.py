@@ -69,13 +69,14 @@ class Bench:
     cloud: LocalCloud
     clock: StandingClock
     url: str
+    transport: HttpTransport
 
     def client(self) -> EcsClient:
         """A client that counts its calls."""
         return EcsClient(
             region=seed.REGION,
             credentials=lambda: Credentials(seed.KEY.id, seed.KEY.secret),
-            transport=HttpTransport({}, self.clock),
+            transport=self.transport,
             clock=self.clock,
             endpoint=parse_endpoint(self.url),
         )
@@ -124,9 +125,11 @@ def bench() -> Iterator[Bench]:
     image = {"region": seed.REGION, "owner": seed.ACCOUNT, "created": 0.0, "ready": 0.0}
     for name, architecture in (("m-amd64", "x86_64"), ("m-arm64", "arm64")):
         cloud.store.put(Image(id=name, name=name, architecture=architecture, **image))  # type: ignore[arg-type]
+    transport = HttpTransport({}, clock)
     try:
-        yield Bench(cloud, clock, f"http://127.0.0.1:{listening.getsockname()[1]}")
+        yield Bench(cloud, clock, f"http://127.0.0.1:{listening.getsockname()[1]}", transport)
     finally:
+        transport.close()
         cloud.stop()
         thread.join(10)
         listening.close()

@@ -1,0 +1,1 @@
+"""Ratios, measured side by side against what a user would use instead."""

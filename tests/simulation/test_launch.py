@@ -1,0 +1,469 @@
+"""Launching: it succeeds where it can, pays little, asks little, and never gets two for one or leaves one behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from benchmarks.spot_markets import Outcome, bench, play
+from msgspec.structs import replace as replaced
+
+from goldrun import sweep
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.endpoints import Endpoint
+from goldrun.ecs.errors import AccessDeniedError, ApiError, ServiceError, UnreachableError
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.transport import Transport
+from goldrun.errors import RefusedError, UsageError
+from goldrun.local.instance_types import INSTANCE_TYPES
+from goldrun.local.lifecycle import settle
+from goldrun.local.market import Market as LocalMarket
+from goldrun.local.market import disks_in, sold_in
+from goldrun.local.records import Denial, Disk, Instance, VSwitch
+from goldrun.spot.choice import choose
+from goldrun.spot.instances import describe_instances, release, wait_until_running
+from goldrun.spot.launch import Launched, Request, launch
+from goldrun.spot.market import Market
+from goldrun.spot.offers import Offer, Span, Wish
+from goldrun.spot.order import Order, fill
+from tests.conftest import REGION, Running
+
+GROUP = f"sg-local-{REGION}"
+K = {"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"}
+TYPES = ("ecs.c7.2xlarge", "ecs.c7a.2xlarge", "ecs.g7.2xlarge")
+
+
+def order(frozen: Running, **more: Any) -> Order:
+    request = {"key": "the-launch", "security_group": GROUP, "image_id": image(frozen), **more.pop("request", {})}
+    return Order(request=Request(**request), wish=Wish(types=TYPES), **more)
+
+
+def image(frozen: Running) -> str:
+    return frozen.image("fam", id="m-launch")
+
+
+def set_market(frozen: Running, **fields: Any) -> None:
+    store = frozen.cloud.store
+    store.put(
+        replaced(store.settings(), market=LocalMarket(**{"seed": 11, "phantoms": 0.0, "scarcity": 0.0, **fields}))
+    )
+
+
+def alive(frozen: Running) -> list[Instance]:
+    settle(frozen.cloud.store, frozen.cloud.clock.now())
+    return list(frozen.cloud.store.all(Instance))
+
+
+def ids(got: list[Launched]) -> list[str]:
+    return [one for some in got for one in some.ids]
+
+
+def test_random_markets() -> None:
+    """As `make bench-spot`, on fewer markets."""
+    outcomes: list[Outcome] = []
+    with bench() as stage:
+        number = 0
+        while len(outcomes) < 120:
+            number += 1
+            if (outcome := play(stage, number)).best:
+                outcomes.append(outcome)
+    assert all(one.paid for one in outcomes)
+    assert max(one.paid / one.best for one in outcomes) <= 1.05
+    assert median(one.calls for one in outcomes) <= 5
+    assert median(one.warm for one in outcomes) == 1
+
+
+def test_what_is_launched_is_defended(frozen: Running) -> None:
+    set_market(frozen)
+    (got,) = fill(frozen.client(), order(frozen, request={"user_data": b"#!/bin/sh\n", "role": "destroyer"}))
+    (made,) = alive(frozen)
+    assert made.http_tokens == "required"
+    assert made.public_ip == ""
+    assert made.auto_release - frozen.wall.value <= 240 * 60 + 60
+    assert made.auto_release - frozen.wall.value >= 240 * 60
+    assert made.tags["ManagedBy"] == "goldrun"
+    assert made.tags["GITHUB_RUNNER_TYPE"] == "aliyun-ecs-spot"
+    assert made.role == "destroyer"
+    assert got.offer is not None
+    assert made.limit == got.limit == round(min(got.offer.price * 1.2, got.offer.list_price), 3)
+    (disk,) = frozen.cloud.store.all(Disk)
+    assert disk.tags == made.tags
+
+
+def test_a_lost_answer_never_makes_two(frozen: Running) -> None:
+    """LESSONS: assume that a timed-out call may have happened."""
+    set_market(frozen)
+    for kind in ("error-after", "timeout-after"):
+        frozen.fault(kind, "RunInstances", times=2, seconds=0.05)
+        got = fill(frozen.client(timeout=600.0), order(frozen, request={"key": kind}))
+        assert [one.id for one in alive(frozen)] == ids(got)
+        release(frozen.client(), ids(got))
+
+
+def test_an_unknown_outcome_tries_no_other_offer(frozen: Running) -> None:
+    set_market(frozen)
+    frozen.fault("timeout-after", "RunInstances", times=None, seconds=0.01)
+    with pytest.raises((UnreachableError, ServiceError)):
+        fill(frozen.client(), order(frozen))
+    assert frozen.cloud.gateway.calls["RunInstances"] > 1
+    assert alive(frozen) == [], "what it made was found by its tag, and deleted"
+
+
+def test_the_next_offer_is_taken_when_one_is_sold_out(frozen: Running) -> None:
+    set_market(frozen)
+    said: list[str] = []
+    frozen.fault("error", "RunInstances", times=2, code="OperationDenied.NoStock", status=403)
+    got = fill(frozen.client(), order(frozen), tell=said.append)
+    assert len(ids(got)) == 1
+    assert len(said) == 2
+    assert "OperationDenied.NoStock" in said[0]
+
+
+STOPS = ("QuotaExceed.ElasticQuota", "InvalidAccountStatus.NotEnoughBalance", "InvalidSecurityGroupId.NotFound")
+
+
+@pytest.mark.parametrize("code", STOPS)
+def test_what_a_person_must_mend_stops_at_once(frozen: Running, code: str) -> None:
+    set_market(frozen)
+    frozen.fault("error", "RunInstances", times=None, code=code, status=403)
+    with pytest.raises(ApiError) as caught:
+        fill(frozen.client(), order(frozen))
+    assert caught.value.code == code
+    assert caught.value.fix
+    assert frozen.cloud.gateway.calls.get("RunInstances", 0) == 0, "faults answer before the call is counted"
+    assert len(frozen.cloud.gateway.faults.rules()) == 1
+
+
+def test_a_denial_stops_and_names_the_statement(frozen: Running) -> None:
+    set_market(frozen)
+    frozen.cloud.store.put(Denial(id="ecs:RunInstances"))
+    with pytest.raises(AccessDeniedError, match="ecs:RunInstances"):
+        fill(frozen.client(), order(frozen))
+
+
+def test_nothing_in_stock_is_said_with_reasons(frozen: Running) -> None:
+    set_market(frozen, scarcity=1.0)
+    with pytest.raises(RefusedError, match="No offer gives an instance") as caught:
+        fill(frozen.client(), order(frozen))
+    assert "in stock" in str(caught.value)
+    assert "--on-demand-fallback" in str(caught.value)
+
+
+def test_on_demand_when_allowed(frozen: Running) -> None:
+    set_market(frozen, scarcity=1.0)
+    (got,) = fill(frozen.client(), order(frozen, on_demand_fallback=True))
+    assert got.offer is not None
+    assert not got.offer.spot
+    assert got.offer.price == min(INSTANCE_TYPES[name].price for name in TYPES)
+    assert [one.strategy for one in alive(frozen)] == ["NoSpot"]
+
+
+def test_a_price_limit_holds(frozen: Running) -> None:
+    set_market(frozen)
+    cheapest = fill(frozen.client(), order(frozen))[0].offer
+    assert cheapest is not None
+    dear = order(frozen, request={"key": "dear"})
+    limited = replace(dear, wish=replace(dear.wish, max_price=cheapest.price - 0.001))
+    with pytest.raises(RefusedError):
+        fill(frozen.client(), limited)
+
+
+def test_phantoms_are_walked_past(frozen: Running) -> None:
+    set_market(frozen, phantoms=0.6, scarcity=0.0)
+    said: list[str] = []
+    fill(frozen.client(), order(frozen), tell=said.append)
+    assert len(alive(frozen)) == 1
+
+
+def test_a_vswitch_without_addresses_is_passed_over(frozen: Running) -> None:
+    set_market(frozen)
+    first = fill(frozen.client(), order(frozen))[0].offer
+    assert first is not None
+    full = frozen.cloud.store.get(VSwitch, f"vsw-local-{first.zone}")
+    assert full is not None
+    frozen.cloud.store.put(replaced(full, cidr="172.16.250.0/30"))
+    zones = {one.zone: one.id for one in frozen.cloud.store.all(VSwitch) if one.region == REGION}
+    said: list[str] = []
+    (got,) = fill(frozen.client(), order(frozen, request={"key": "other"}, zones=zones), tell=said.append)
+    assert got.offer is not None
+    assert got.offer.zone != first.zone
+    assert "InvalidVSwitchId.IpNotEnough" in said[0]
+
+
+def test_the_same_key_gets_the_same_instances(frozen: Running) -> None:
+    set_market(frozen)
+    first = fill(frozen.client(), order(frozen, resume=True))
+    set_market(frozen, seed=99)  # another offer is the best now
+    again = fill(frozen.client(), order(frozen, resume=True))
+    assert ids(first) == ids(again)
+    more = fill(frozen.client(), order(frozen, resume=True, request={"amount": 3}))
+    assert len(ids(more)) == 3
+    assert len(alive(frozen)) == 3
+
+
+def test_a_failed_repetition_spares_what_was_there(frozen: Running) -> None:
+    set_market(frozen)
+    first = fill(frozen.client(), order(frozen, resume=True))
+    set_market(frozen, scarcity=1.0)
+    with pytest.raises(RefusedError):
+        fill(frozen.client(), order(frozen, resume=True, request={"amount": 2}))
+    assert [one.id for one in alive(frozen)] == ids(first)
+
+
+def test_all_or_none(frozen: Running) -> None:
+    set_market(frozen)
+    with pytest.raises(RefusedError, match="more"):
+        fill(frozen.client(), order(frozen, zones=K, request={"amount": 4000}))
+    assert alive(frozen) == []
+
+
+def test_a_thousand_at_once(frozen: Running) -> None:
+    """Throttled as the real API throttles, spread over zones and types."""
+    set_market(frozen)
+    frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), calls_per_second=1.0))
+    client = frozen.client(timeout=600.0)
+    many = order(frozen, request={"amount": 1000})
+    start = frozen.wall.value
+    got = fill(client, replace(many, wish=Wish(architecture="amd64", cpus=Span(4, 8))))
+    assert len(ids(got)) == len(set(ids(got))) == 1000
+    assert len(alive(frozen)) == 1000
+    assert len({one.zone for one in alive(frozen)}) > 1
+    assert client.calls < 300
+    assert frozen.wall.value - start < 1200
+    assert len(wait_until_running(client, ids(got), 600)) == 1000
+
+
+class DeadTransport:
+    """Dies before or after the n-th request, and stays dead: nothing cleans up after it."""
+
+    def __init__(self, inner: Transport, at: int, *, after: bool, error: type[BaseException], lasting: bool) -> None:
+        self.inner, self.at, self.after, self.error, self.lasting, self.sent = inner, at, after, error, lasting, 0
+        self.lock = threading.Lock()
+
+    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+        with self.lock:
+            self.sent += 1
+            number = self.sent
+        if (number > self.at and self.lasting) or (number == self.at and not self.after):
+            raise self.error
+        answer = self.inner.send(endpoint, method, target, headers, deadline)
+        if number == self.at:
+            raise self.error
+        return answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+def dying(client: EcsClient, at: int, *, after: bool, error: type[BaseException], lasting: bool) -> DeadTransport:
+    client._transport = transport = DeadTransport(client._transport, at, after=after, error=error, lasting=lasting)
+    return transport
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_every_call_leaks_no_instance_hours(frozen: Running, after: bool) -> None:
+    """Nothing outlives its release time by a minute; one sweep leaves nothing at all."""
+    set_market(frozen)
+    deaths = 0
+    for at in range(1, 100):
+        client = frozen.client()
+        transport = dying(client, at, after=after, error=Crash, lasting=True)
+        request = {"key": f"{at}", "amount": 2, "life": 1800.0}
+        try:
+            fill(client, order(frozen, request=request))
+        except Crash:
+            deaths += 1
+        left = alive(frozen)
+        assert all(one.auto_release <= frozen.wall.value + 1800 + 60 for one in left)
+        frozen.wall.value += 1860
+        assert alive(frozen) == []
+        assert sweep.find(frozen.client()) == []
+        if transport.sent < at:
+            break
+    assert deaths >= 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_cancellation_at_every_call_leaves_nothing(frozen: Running, after: bool) -> None:
+    set_market(frozen)
+    cancelled = 0
+    for at in range(1, 100):
+        client = frozen.client()
+        transport = dying(client, at, after=after, error=KeyboardInterrupt, lasting=False)
+        try:
+            got = fill(client, order(frozen, request={"key": f"{at}", "amount": 2}))
+        except KeyboardInterrupt:
+            cancelled += 1
+            assert alive(frozen) == [], at
+        else:
+            release(frozen.client(), ids(got))
+        if transport.sent < at:
+            break
+    assert cancelled >= 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_after_a_crash_one_sweep_leaves_nothing_even_if_the_cloud_forgets_to_release(
+    frozen: Running, after: bool
+) -> None:
+    """The release time is the cloud's promise; the sweep does not take it on trust."""
+    set_market(frozen)
+    for at in range(1, 100):
+        client = frozen.client()
+        transport = dying(client, at, after=after, error=Crash, lasting=True)
+        with contextlib.suppress(Crash):
+            fill(client, order(frozen, request={"key": f"{at}"}))
+        for one in alive(frozen):
+            frozen.cloud.store.put(replaced(one, auto_release=9e15))
+        frozen.wall.value += 5 * 3600
+        found = sweep.find(frozen.client())
+        sweep.remove(frozen.client(), found)
+        assert alive(frozen) == []
+        assert list(frozen.cloud.store.all(Disk)) == []
+        if transport.sent < at:
+            break
+
+
+def test_a_crash_in_a_release_is_mended_by_the_next(frozen: Running) -> None:
+    set_market(frozen)
+    for after in (False, True):
+        for at in range(1, 20):
+            made = ids(fill(frozen.client(), order(frozen, request={"key": f"{after} {at}", "amount": 3})))
+            client = frozen.client()
+            transport = dying(client, at, after=after, error=Crash, lasting=True)
+            with contextlib.suppress(Crash):
+                release(client, made)
+            release(frozen.client(), made)
+            assert alive(frozen) == []
+            if transport.sent < at:
+                break
+
+
+def test_stopped_is_not_taken_for_deleted(frozen: Running) -> None:
+    """LESSONS: `Stopped` was taken for deleted."""
+    set_market(frozen)
+    (made,) = ids(fill(frozen.client(), order(frozen)))
+    client = frozen.client()
+    wait_until_running(client, [made], 300)
+    client.call("StopInstance", {"InstanceId": made})
+    frozen.wall.value += 60
+    assert [one.status for one in describe_instances(client)] == ["Stopped"]
+    release(client, [made])
+    assert alive(frozen) == []
+
+
+def test_an_error_is_not_taken_for_deleted(frozen: Running) -> None:
+    """LESSONS: the clean-up step turned every error into "already deleted", exit 0."""
+    set_market(frozen)
+    for number, action in enumerate(("DeleteInstances", "DescribeInstances")):
+        made = ids(fill(frozen.client(), order(frozen, request={"key": f"fault {number}"})))
+        frozen.fault("error", action, times=None)
+        with pytest.raises(ApiError):
+            release(frozen.client(), made)
+        frozen.cloud.gateway.faults.clear()
+        made = ids(fill(frozen.client(), order(frozen, request={"key": f"denial {number}"})))
+        frozen.cloud.store.put(Denial(id=f"ecs:{action}"))
+        with pytest.raises(AccessDeniedError):
+            release(frozen.client(), made)
+        frozen.cloud.store.remove(*frozen.cloud.store.all(Denial))
+
+
+def test_one_that_is_just_starting_is_deleted_all_the_same(frozen: Running) -> None:
+    set_market(frozen)
+    made = ids(fill(frozen.client(), order(frozen)))
+    frozen.fault("error", "DeleteInstances", times=2, code="IncorrectInstanceStatus.Initializing", status=403)
+    assert release(frozen.client(), made) == []
+    assert alive(frozen) == []
+
+
+def test_a_reclaimed_instance_is_not_waited_for(frozen: Running) -> None:
+    set_market(frozen)
+    (made,) = ids(fill(frozen.client(), order(frozen)))
+    client = frozen.client()
+    (instance,) = alive(frozen)
+    frozen.cloud.store.put(replaced(instance, ready=frozen.wall.value + 900, reclaimed=frozen.wall.value + 20))
+    with pytest.raises(RefusedError, match="took it back"):
+        wait_until_running(client, [made], 600)
+
+
+def test_prices_are_asked_for_by_need(frozen: Running) -> None:
+    """Of many types few are priced, and the cheapest is among them."""
+    set_market(frozen)
+    client = frozen.client()
+    wish = Wish(architecture="amd64", cpus=Span(8))
+    best = next(iter(choose(Market(client), wish, [f"cn-hangzhou-{zone}" for zone in "bghijk"])))
+    priced = frozen.cloud.gateway.calls["DescribeSpotPriceHistory"]
+    everything = [one for one in INSTANCE_TYPES.values() if one.architecture == "x86_64" and one.cpus >= 8]
+    assert priced < len(everything) / 2
+    truth = min(
+        (price.prices[-1], name, zone)
+        for name, priced_type in Market(client).prices(one.id for one in everything).items()
+        for zone, price in priced_type.zones.items()
+        if sold_in(frozen.cloud.store.settings().market, INSTANCE_TYPES[name], zone)
+        and "cloud_essd" in disks_in(frozen.cloud.store.settings().market, INSTANCE_TYPES[name], zone)
+    )
+    assert best.price == truth[0]
+
+
+def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
+    from goldrun.cli.cache import FileCache
+
+    set_market(frozen)
+    client = frozen.client()
+    cache = FileCache({}, client.clock, tmp_path)
+    fill(client, order(frozen, zones=K), cache=cache)
+    cold = client.calls
+    warm = frozen.client()
+    fill(warm, order(frozen, zones=K, request={"key": "2"}), cache=cache)
+    assert (cold > 1, warm.calls) == (True, 1)
+    frozen.wall.value += 400
+    late = frozen.client()
+    fill(
+        late,
+        order(frozen, zones=K, request={"key": "3"}),
+        cache=FileCache({}, late.clock, tmp_path),
+    )
+    assert late.calls == cold
+    assert all(json.loads(file.read_text())["answer"] for file in tmp_path.glob("*.json"))
+
+
+def test_what_was_kept_and_has_gone_stale_is_read_anew(frozen: Running, tmp_path: Path) -> None:
+    from goldrun.cli.cache import FileCache
+
+    set_market(frozen)
+    client = frozen.client()
+    cache = FileCache({}, client.clock, tmp_path)
+    wish = Wish(types=("ecs.c7.2xlarge",))
+    first = next(iter(choose(Market(client, cache), wish, ["cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g"])))
+    set_market(frozen, scenario="price-spike", since=0.0)
+    frozen.wall.value += 10
+    request = Request(key="late", security_group=GROUP, image_id=image(frozen))
+    zones = {zone: f"vsw-local-{zone}" for zone in ("cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g")}
+    (got,) = fill(client, Order(request, wish, zones=zones), cache=cache)
+    assert got.offer is not None
+    assert got.offer.price > first.price
+
+
+def test_bad_requests_are_refused_before_anything_is_sent(frozen: Running) -> None:
+    client = frozen.client()
+    good = Request(key="k", security_group=GROUP, image_id="m-1")
+    for bad in (
+        replace(good, image_id=""),
+        replace(good, image_family="fam"),
+        replace(good, user_data=bytes(33_000)),
+        replace(good, amount=0),
+    ):
+        with pytest.raises(UsageError):
+            launch(client, bad, [Offer("ecs.c7.large", "cn-hangzhou-k", 0.1)])
+    assert client.calls == 0

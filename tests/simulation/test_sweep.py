@@ -1,0 +1,218 @@
+"""The sweep finds what should not be alive, spares what may live, and takes nothing on trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from goldrun import sweep
+from goldrun.ecs.errors import AccessDeniedError, ApiError
+from goldrun.local import seed
+from goldrun.local.lifecycle import settle
+from goldrun.local.records import Denial, Disk, Instance, Snapshot
+from goldrun.spot.cost import billed_days, running_costs
+from goldrun.spot.instances import describe_instances
+from tests.conftest import NOW, REGION, Running
+
+OURS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
+HOUR = 3600.0
+
+
+def put(frozen: Running, instance_id: str, **fields: Any) -> str:
+    given: dict[str, Any] = {
+        "region": REGION,
+        "owner": seed.ACCOUNT,
+        "image": "m-1",
+        "created": NOW - HOUR,
+        "zone": "cn-hangzhou-k",
+        "tags": OURS,
+        "auto_release": NOW + HOUR,
+        **fields,
+    }
+    frozen.cloud.store.put(Instance(id=instance_id, **given))
+    return instance_id
+
+
+def disk(frozen: Running, disk_id: str, **fields: Any) -> str:
+    given: dict[str, Any] = {
+        "region": REGION,
+        "owner": seed.ACCOUNT,
+        "created": NOW - HOUR,
+        "zone": "cn-hangzhou-k",
+        "category": "cloud_essd",
+        "size": 40,
+        "tags": OURS,
+        **fields,
+    }
+    frozen.cloud.store.put(Disk(id=disk_id, **given))
+    return disk_id
+
+
+def found(frozen: Running, **options: Any) -> dict[str, str]:
+    return {one.id: one.reason for one in sweep.find(frozen.client(), **options)}
+
+
+def everything(frozen: Running) -> set[str]:
+    settle(frozen.cloud.store, frozen.wall.value)
+    kinds = (Instance, Disk, Snapshot)
+    return {record.id for kind in kinds for record in frozen.cloud.store.all(kind)}
+
+
+def leftovers(frozen: Running) -> set[str]:
+    """One of everything that should not be alive, and one of everything that may."""
+    frozen.image("fam-amd64-20250101000000", id="m-1", created=NOW - HOUR)
+    put(frozen, "i-running")
+    put(frozen, "i-foreign", tags={}, auto_release=9e15, created=NOW - 90 * HOUR)
+    put(frozen, "i-protected", state="Stopped", tags={**OURS, "Protected": "true"})
+    put(frozen, "i-just-stopped", state="Stopped", created=NOW - 60)
+    put(frozen, "i-building", tags={**OURS, "Role": "builder", "VersionHash": "new"})
+    disk(frozen, "d-attached", instance="i-running")
+    disk(frozen, "d-foreign", tags={})
+    bad = {
+        put(frozen, "i-stopped", state="Stopped"),
+        put(frozen, "i-endless", auto_release=9e15, created=NOW - 5 * HOUR),
+        put(frozen, "i-built", tags={**OURS, "Role": "builder", "VersionHash": "done"}),
+        disk(frozen, "d-loose"),
+        disk(frozen, "d-staying", instance="i-stopped", with_instance=False),
+        frozen.snapshot("s-orphan", tags={**OURS, "ImageId": "m-gone"}),
+        frozen.image("fam-amd64-20250101000001", state="CreateFailed", tags=OURS, created=NOW - HOUR),
+    }
+    frozen.image(
+        "fam-amd64-20250101000002", created=NOW - HOUR, tags={**OURS, "VersionHash": "done", "ImageFor": "i-built"}
+    )
+    return bad
+
+
+def test_everything_that_should_not_be_alive_and_nothing_else(frozen: Running) -> None:
+    bad = leftovers(frozen)
+    assert set(found(frozen)) == bad
+
+
+def test_one_sweep_removes_it_all(frozen: Running) -> None:
+    bad = leftovers(frozen)
+    before = everything(frozen)
+    client = frozen.client()
+    swept = sweep.remove(client, sweep.find(client))
+    assert {one.id for one in swept.removed} == bad
+    assert swept.kept == ()
+    assert everything(frozen) == before - bad
+    assert found(frozen) == {}
+
+
+def test_reasons_are_told(frozen: Running) -> None:
+    leftovers(frozen)
+    reasons = found(frozen)
+    assert reasons["i-endless"] == "it has no release time"
+    assert reasons["i-stopped"] == "it is stopped"
+    assert reasons["i-built"] == "its build has ended"
+    assert reasons["d-loose"] == "nothing is attached to it"
+
+
+def test_past_the_release_time(frozen: Running) -> None:
+    """The cloud should have released it; here it has not (yet)."""
+    put(frozen, "i-late", auto_release=NOW + 60)
+    client = frozen.client()
+    instance = frozen.cloud.store.get(Instance, "i-late")
+    assert instance is not None
+    shown = describe_instances(client)[0]
+    late = sweep._why_not(shown, NOW + 3 * HOUR, None)
+    assert late == "it is past its release time"
+    assert sweep._why_not(shown, NOW, None) == ""
+
+
+def test_older_than(frozen: Running) -> None:
+    put(frozen, "i-old", created=NOW - 3 * HOUR)
+    put(frozen, "i-new", created=NOW - HOUR)
+    assert found(frozen, older_than=2 * HOUR) == {"i-old": "it is older than asked"}
+
+
+def test_an_error_is_never_an_empty_account(frozen: Running) -> None:
+    """LESSONS: a throttled call looks like an empty account."""
+    leftovers(frozen)
+    for action in ("DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"):
+        frozen.fault("throttle", action, times=None)
+        with pytest.raises(ApiError):
+            sweep.find(frozen.client())
+        frozen.cloud.gateway.faults.clear()
+
+
+def test_what_cannot_be_deleted_keeps_nothing_else_alive(frozen: Running) -> None:
+    bad = leftovers(frozen)
+    frozen.cloud.store.put(Denial(id="ecs:DeleteDisk"))
+    client = frozen.client()
+    swept = sweep.remove(client, sweep.find(client))
+    assert {one.id for one, _ in swept.kept} == {"d-loose", "d-staying"}
+    assert all(isinstance(error, AccessDeniedError) for _, error in swept.kept)
+    assert {one.id for one in swept.removed} == bad - {"d-loose", "d-staying"}
+
+
+def test_a_thousand_leftovers_are_read_page_by_page(frozen: Running) -> None:
+    """LESSONS: read without paging (10 results)."""
+    for number in range(250):
+        put(frozen, f"i-{number:04d}", state="Stopped")
+    client = frozen.client()
+    findings = sweep.find(client)
+    assert len(findings) == 250
+    sweep.remove(client, findings)
+    assert everything(frozen) == set()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([OURS, {}, {"ManagedBy": "terraform"}, {**OURS, "Protected": "true"}]),
+            st.sampled_from(["Running", "Stopped"]),
+            st.floats(0, 20),
+            st.booleans(),
+        ),
+        max_size=12,
+    )
+)
+def test_random_accounts(frozen: Running, drawn: list[tuple[dict[str, str], str, float, bool]]) -> None:
+    """What is not goldrun's is never touched, nor what lives within its time."""
+    store = frozen.cloud.store
+    store.remove(*store.all(Instance))
+    for number, (tags, state, hours, endless) in enumerate(drawn):
+        released = 9e15 if endless else NOW + HOUR
+        put(frozen, f"i-{number}", tags=tags, state=state, created=NOW - hours * HOUR, auto_release=released)
+    client = frozen.client()
+    sweep.remove(client, sweep.find(client))
+    settle(store, frozen.wall.value)
+    left = {one.id for one in store.all(Instance)}
+    for number, (tags, state, hours, endless) in enumerate(drawn):
+        minutes = (NOW - hours * HOUR) // 60 * 60
+        age = NOW - minutes
+        doomed = tags == OURS and ((state == "Stopped" and age > 600) or (endless and age > 4 * HOUR))
+        assert (f"i-{number}" not in left) == doomed
+
+
+def test_costs(frozen: Running) -> None:
+    put(frozen, "i-spot", type="ecs.c7.2xlarge", strategy="SpotAsPriceGo", created=NOW - 2 * HOUR)
+    put(frozen, "i-list", type="ecs.c7.2xlarge", created=NOW - 2 * HOUR)
+    put(frozen, "i-foreign", type="ecs.c7.2xlarge", tags={})
+    client = frozen.client()
+    running = {one.instance.id: one for one in running_costs(client)}
+    assert set(running) == {"i-spot", "i-list"}
+    listed, spot = running["i-list"], running["i-spot"]
+    assert listed.price == 1.64
+    assert listed.so_far == pytest.approx(3.28, abs=0.03)
+    assert spot.price is None or spot.price < 1.64
+    days = billed_days(client, 2)
+    assert len(days) == 2
+    assert sum(day.amount for day in days) > 3.28
+    assert max(day.instances for day in days) == 2
+
+
+def test_costs_of_what_is_gone_are_on_the_bill(frozen: Running) -> None:
+    put(frozen, "i-gone", type="ecs.c7.2xlarge", created=NOW - 2 * HOUR)
+    store = frozen.cloud.store
+    instance = store.get(Instance, "i-gone")
+    assert instance is not None
+    store.put(replace(instance, gone=NOW))
+    client = frozen.client()
+    assert running_costs(client) == []
+    assert sum(day.amount for day in billed_days(client, 2)) == pytest.approx(3.28, abs=0.01)
