@@ -18,6 +18,10 @@ from tests.conftest import Running
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs/image-usage-guide.zh-CN.md").read_text(encoding="utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
+STEPS = [
+    ("Get Image ID by Name", "Create Instance"),
+    ("Get Custom Image ID", "Create Instance with Custom Image"),
+]
 IDS = {"amd64": "m-localnewamd64", "arm64": "m-localnewarm64"}
 
 
@@ -65,6 +69,23 @@ def test_the_workflow_steps(bare: dict[str, str], tmp_path: Path, title: str, in
     assert run.returncode == 0, run.stderr
     assert read_outputs(output.read_text()) == {"IMAGE_ID": IDS[arch]}
     assert len(output.read_text().splitlines()) == (4 if in_actions else 1)
+
+
+@pytest.mark.parametrize(("first", "second"), STEPS)
+def test_the_step_that_creates_an_instance(bare: dict[str, str], tmp_path: Path, first: str, second: str) -> None:
+    """The step after it, with what it says and `... 其他环境变量`: a security group is all that must be there."""
+    steps = [*yaml.safe_load(block("yaml", first))]
+    create: dict[str, Any] = next(step for step in steps if step["name"] == second)
+    output = tmp_path / "output"
+    output.touch()
+    env = {"ALIYUN_IMAGE_ID": IDS["arm64"], "ALIYUN_REGION_ID": "cn-hangzhou", "GITHUB_ACTIONS": "true"}
+    env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou", "GITHUB_OUTPUT": str(output)}
+    assert set(create["env"]) == {"ALIYUN_IMAGE_ID"}
+    run = bash(create["run"], bare | env, "-e")
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"INSTANCE_ID=i-\w+\n", run.stdout)
+    assert re.search(r"note: ecs\.\w+.* an hour, at most", run.stderr)
+    assert read_outputs(output.read_text()) == {"INSTANCE_ID": run.stdout.strip().partition("=")[2]}
 
 
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
@@ -119,6 +140,13 @@ def test_the_single_file_scripts_do_the_same(bare: dict[str, str], tmp_path: Pat
     )  # fmt: skip
     assert run.returncode == 1
     assert "is arm64, not amd64" in run.stderr
+    shutil.copy(built / "create-spot-instance.py", elsewhere)
+    env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou"}
+    run = subprocess.run(
+        ["python3", "create-spot-instance.py"], cwd=elsewhere, env=env, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("INSTANCE_ID=i-")
 
 
 def read_outputs(text: str) -> dict[str, str]:

@@ -16,10 +16,15 @@ MADE_OWN = {"StringEquals": {"acs:RequestTag/ManagedBy": "goldrun"}}
 Statement = dict[str, Any]
 
 
+RUNNER = {"StringEquals": {"acs:ResourceTag/GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}}
+MADE_RUNNER = {"StringEquals": {"acs:RequestTag/GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}}
+TO_ECS = {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
+
+
 def _allow(actions: list[str], condition: dict[str, Any] | None = None) -> Statement:
     statement: Statement = {
         "Effect": "Allow",
-        "Action": [f"ecs:{action}" for action in actions],
+        "Action": [action if ":" in action else f"ecs:{action}" for action in actions],
         "Resource": "*",
     }
     return {**statement, "Condition": condition} if condition else statement
@@ -47,6 +52,33 @@ JOBS: dict[str, list[Statement]] = {
         # A snapshot gets its mark just before its image is deleted; a copy is born with it.
         _allow(["TagResources"], MADE_OWN),
     ],
+    # Choose offers; create, watch, prolong and release instances.
+    "run": [
+        _allow(
+            [
+                "DescribeImages",
+                "vpc:DescribeVSwitches",
+                "DescribeSecurityGroups",
+                "DescribeAvailableResource",
+                "DescribeInstanceTypes",
+                "DescribeSpotAdvice",
+                "DescribeSpotPriceHistory",
+                "DescribeInstances",
+            ]
+        ),
+        _allow(["RunInstances"], MADE_RUNNER),
+        _allow(["DeleteInstances", "ModifyInstanceAutoReleaseTime", "GetInstanceConsoleOutput"], RUNNER),
+        # Only for instances that are given a role.
+        _allow(["ram:PassRole"], TO_ECS),
+    ],
+    # Find and delete what should not be alive.
+    "sweep": [
+        _allow(["DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"]),
+        _allow(["DeleteInstances", "DeleteDisk", "DeleteSnapshot", "DeleteImage"], OWN),
+        _allow(["TagResources"], MADE_OWN),
+    ],
+    # Tell what instances cost.
+    "cost": [_allow(["DescribeInstances", "DescribeSpotPriceHistory", "bssapi:DescribeInstanceBill"])],
 }
 
 

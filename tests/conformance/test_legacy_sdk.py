@@ -12,17 +12,37 @@ from aliyunsdkecs.request.v20140526 import (
     CancelCopyImageRequest,
     CopyImageRequest,
     CreateImageRequest,
+    DeleteDiskRequest,
     DeleteImageRequest,
+    DeleteInstanceRequest,
+    DeleteInstancesRequest,
     DeleteSnapshotRequest,
+    DescribeAvailableResourceRequest,
+    DescribeDisksRequest,
     DescribeImageFromFamilyRequest,
     DescribeImageSharePermissionRequest,
     DescribeImagesRequest,
+    DescribeInstanceHistoryEventsRequest,
+    DescribeInstancesRequest,
+    DescribeInstanceStatusRequest,
+    DescribeInstanceTypesRequest,
+    DescribeKeyPairsRequest,
+    DescribePriceRequest,
     DescribeRegionsRequest,
+    DescribeSecurityGroupsRequest,
     DescribeSnapshotsRequest,
+    DescribeSpotAdviceRequest,
+    DescribeSpotPriceHistoryRequest,
     DescribeZonesRequest,
+    GetInstanceConsoleOutputRequest,
     ListTagResourcesRequest,
     ModifyImageAttributeRequest,
     ModifyImageSharePermissionRequest,
+    ModifyInstanceAutoReleaseTimeRequest,
+    RunInstancesRequest,
+    StartInstanceRequest,
+    StopInstanceRequest,
+    StopInstancesRequest,
     TagResourcesRequest,
     UntagResourcesRequest,
 )
@@ -120,3 +140,56 @@ def test_a_replayed_request_is_refused(live: Running, monkeypatch: pytest.Monkey
     with pytest.raises(ServerException) as caught:
         sdk.call(DescribeRegionsRequest.DescribeRegionsRequest())
     assert caught.value.get_error_code() == "SignatureNonceUsed"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_action_of_instances(populated: Running, method: str) -> None:
+    sdk = Legacy(populated)
+
+    def call(module: Any, **fields: Any) -> Any:
+        return sdk.call(getattr(module, module.__name__.rpartition(".")[2])(), method, **fields)
+
+    kind = "ecs.c7.2xlarge"
+    types = call(DescribeInstanceTypesRequest, InstanceTypess=[kind])["InstanceTypes"]["InstanceType"]
+    assert [one["CpuCoreCount"] for one in types] == [8]
+    stock = call(DescribeAvailableResourceRequest, DestinationResource="SystemDisk", InstanceType=kind)
+    zone = next(
+        one for one in stock["AvailableZones"]["AvailableZone"] if one["AvailableResources"]["AvailableResource"]
+    )
+    disk = zone["AvailableResources"]["AvailableResource"][0]["SupportedResources"]["SupportedResource"][0]["Value"]
+    prices = call(DescribeSpotPriceHistoryRequest, InstanceType=kind, NetworkType="vpc")["SpotPrices"]["SpotPriceType"]
+    assert prices
+    assert call(DescribeSpotAdviceRequest, InstanceTypess=[kind])["AvailableSpotZones"]["AvailableSpotZone"]
+    assert call(DescribePriceRequest, InstanceType=kind)["PriceInfo"]["Price"]["TradePrice"] == 1.64
+    assert call(DescribeSecurityGroupsRequest)["SecurityGroups"]["SecurityGroup"]
+    assert call(DescribeKeyPairsRequest)["KeyPairs"]["KeyPair"]
+
+    (made,) = call(
+        RunInstancesRequest,
+        ImageId="m-localnewamd64",
+        InstanceType=kind,
+        VSwitchId=f"vsw-local-{zone['ZoneId']}",
+        SecurityGroupId=f"sg-local-{REGION}",
+        SystemDiskCategory=disk,
+        Tags=[{"Key": "by", "Value": "legacy"}],
+    )["InstanceIdSets"]["InstanceIdSet"]
+    populated.cloud.clock.advance(60)
+    (shown,) = call(DescribeInstancesRequest, Tags=[{"Key": "by", "Value": "legacy"}])["Instances"]["Instance"]
+    assert (shown["InstanceId"], shown["Status"]) == (made, "Running")
+    assert call(DescribeInstanceStatusRequest, InstanceIds=[made])["TotalCount"] == 1
+    assert call(GetInstanceConsoleOutputRequest, InstanceId=made)["ConsoleOutput"]
+    assert call(DescribeInstanceHistoryEventsRequest, InstanceId=made)["TotalCount"] == 0
+    assert call(DescribeDisksRequest, InstanceId=made)["Disks"]["Disk"][0]["Category"] == disk
+    call(ModifyInstanceAutoReleaseTimeRequest, InstanceId=made, AutoReleaseTime="2099-01-01T00:00:00Z")
+    call(StopInstanceRequest, InstanceId=made)
+    populated.cloud.clock.advance(60)
+    call(StartInstanceRequest, InstanceId=made)
+    populated.cloud.clock.advance(60)
+    call(StopInstancesRequest, InstanceIds=[made])
+    populated.cloud.clock.advance(60)
+    call(DeleteInstanceRequest, InstanceId=made)
+    populated.cloud.clock.advance(60)
+    with pytest.raises(ServerException, match=r"InvalidInstanceId\.NotFound"):
+        call(DeleteInstancesRequest, InstanceIds=[made], Force=True)
+    with pytest.raises(ServerException, match=r"InvalidDiskId\.NotFound"):
+        call(DeleteDiskRequest, DiskId="d-none")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from goldrun.errors import EXIT_CODES
-from goldrun.local.records import AccessKey, Denial
+from goldrun.local.records import AccessKey, Denial, Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +183,43 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "data is no database": (["local", "up", "--data", "README.md"], 2, "not a data file"),
     "data where nothing can be written": (["local", "up", "--data", "/proc/x/y.db"], 2, "cannot be used"),
     "bad speed": (["local", "up", "--speed", "fast"], 2, "not a valid float"),
+    "a range that is none": (["spot", "ls", "--cpu", "8-64"], 2, "not a range of vCPUs"),
+    "no policy of that name": (["spot", "ls", "--policy", "dearest"], 2, "Invalid value"),
+    "a price of nothing": (["spot", "ls", "--max-price", "0"], 2, "Invalid value"),
+    "prices of long ago": (["spot", "plot", "--days", "90d"], 2, "last 30 days"),
+    "a picture of another kind": (["spot", "plot", "-o", "prices.gif"], 2, "neither .png nor .svg"),
+    "a picture into nowhere": (["spot", "plot", "-o", "/nonexistent/x.png"], 2, "There is no folder"),
+    "nothing to plot": (["spot", "plot", "--type", "ecs.nothing.large"], 5, "goldrun spot ls shows"),
+    "no security group": (["instance", "create", "--image", NAME], 2, "ALIYUN_SECURITY_GROUP_ID is not set"),
+    "no image": (["GROUP", "instance", "create"], 2, "No image is named"),
+    "no such image": (["GROUP", "instance", "create", "--image", "nix", "--arch", "amd64"], 1, "Image not found"),
+    "too short a life": (["GROUP", "instance", "create", "--image", NAME, "--life", "5m"], 2, "30m at least"),
+    "a life in words": (["GROUP", "instance", "create", "--image", NAME, "--life", "long"], 2, "not a span of time"),
+    "none at all": (["GROUP", "instance", "create", "--image", NAME, "--amount", "0"], 2, "Invalid value"),
+    "a type that is none": (
+        ["GROUP", "instance", "create", "--image", NAME, "--type", "ecs.g99.huge"], 5, "goldrun spot ls shows",
+    ),
+    "a price nobody sells at": (
+        ["GROUP", "instance", "create", "--image", NAME, "--max-price", "0.001"], 5, "No offer gives an instance",
+    ),
+    "another region's vSwitch": (
+        ["VSWITCH", "instance", "create", "--image", NAME], 1, "vSwitch not found: vsw-elsewhere",
+    ),
+    "another architecture's type": (
+        ["GROUP", "instance", "create", "--image", NAME, "--type", "ecs.c8y.2xlarge"], 5, "the image's architecture",
+    ),
+    "a missing file of user data": (["instance", "create", "--user-data", "/nonexistent"], 2, "does not exist"),
+    "console of nothing": (["instance", "console", "i-none"], 1, "Instance not found"),
+    "wait for nothing": (["instance", "wait", "i-none", "--timeout", "1s"], 6, "did not run within 1 s"),
+    "wait for ever": (["instance", "wait", "i-none", "--timeout", "ever"], 2, "not a span of time"),
+    "extend nothing": (["instance", "extend", "i-none", "2h"], 1, "Instance not found"),
+    "extend too little": (["instance", "extend", "i-localrunner000001", "10m"], 2, "30m at least"),
+    "delete unasked": (["instance", "rm", "i-localrunner000001"], 2, "nobody could be asked"),
+    "delete an instance that is not there": (["instance", "rm", "i-none", "--yes"], 1, "Instance not found: i-none"),
+    "sweep by a bad age": (["sweep", "--older-than", "old"], 2, "not a span of time"),
+    "cost of a century": (["cost", "--days", "36500"], 2, "Invalid value"),
+    "a scenario of another film": (["local", "market", "--scenario", "alien"], 2, "Invalid value"),
+    "a zone without a scenario": (["local", "market", "--zone", "cn-hangzhou-k"], 2, "say --scenario too"),
     "bad fault": (["local", "fault", "--kind", "meteor"], 2, "Invalid value"),
     "deny without product": (["local", "deny", "DescribeImages"], 2, "write ecs:DescribeImages"),
 }  # fmt: skip
@@ -191,12 +228,17 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
 @pytest.mark.parametrize("case", COMMANDS)
 def test_wrong_commands(populated: Running, tmp_path: Path, case: str) -> None:
     arguments, code, words = COMMANDS[case]
+    before = len(list(populated.cloud.store.all(Instance)))
     arguments = [str(populated.port) if argument == "PORT" else argument for argument in arguments]
     env = populated.environment(HOME=str(tmp_path), GOLDRUN_LOCAL_DATA=str(tmp_path / "local.db"))
+    if arguments[0] in ("GROUP", "VSWITCH"):
+        env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou"}
+        env |= {"ALIYUN_VSWITCH_ID": "vsw-elsewhere"} if arguments.pop(0) == "VSWITCH" else {}
     done = subprocess.run(
         GOLDRUN + arguments, env=env, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
     )
     expect(done, code, words)
+    assert len(list(populated.cloud.store.all(Instance))) == before, "bad input makes nothing and loses nothing"
 
 
 def test_denied_permission_through_the_script(populated: Running) -> None:

@@ -18,6 +18,7 @@ from goldrun.errors import UsageError
 from goldrun.local import daemon
 from goldrun.local.control_client import ask
 from goldrun.local.faults import KINDS, FaultRule
+from goldrun.local.market import SCENARIOS
 from goldrun.local.server import LocalCloud, listen
 
 
@@ -237,6 +238,43 @@ def clock(data: Path, speed: float | None, advance: float) -> None:
     """Show the local cloud's time, change its speed, or leap forward."""
     told = _tell(data, "POST", "clock", {"speed": speed, "advance": advance})
     output.result(f"{told['time']} speed {told['speed']:g}")
+
+
+@local.command()
+@DATA
+@click.option("--scenario", type=click.Choice(SCENARIOS), help="What happens from now on.")
+@click.option(
+    "--zone", "zones", multiple=True, metavar="ZONE", help="Where; can be repeated. Everywhere where not said."
+)
+@click.option("--seed", type=int, help="Another market: other prices, stock and reclaim rates.")
+@click.option("--scarcity", type=click.FloatRange(0, 1), help="The share of offers that are sold out at any time.")
+@click.option("--phantoms", type=click.FloatRange(0, 1), help="The share that is said to be in stock and is not.")
+@JSON
+def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bool, **fields: object) -> None:
+    """Show or change the spot market.
+
+    \b
+    Scenarios:
+      calm          prices go up and down by the day
+      stock-out     nearly everything is sold out
+      price-spike   prices rise to a multiple
+      reclaim-wave  spot instances are taken back within minutes, after their protected hour
+
+    \b
+    Examples:
+      goldrun local market --scenario reclaim-wave --zone cn-hangzhou-k
+      goldrun local market --scenario calm
+    """
+    change = {name: value for name, value in fields.items() if value is not None}
+    if scenario:
+        change |= {"scenario": scenario, "zones": list(zones)}
+    elif zones:
+        raise UsageError("--zone says where a scenario is: say --scenario too.")
+    told = (_tell(data, "PATCH", "market", change) if change else _tell(data, "GET", "status"))["market"]
+    if as_json:
+        output.result_json(told)
+    else:
+        output.table(("FIELD", "VALUE"), [(name, _plain(value)) for name, value in told.items()])
 
 
 def _tell(data: Path, method: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

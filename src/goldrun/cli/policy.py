@@ -24,10 +24,13 @@ def policy(jobs: tuple[str, ...]) -> None:
     \b
     lookup   find images by name
     publish  publish, roll back, prune, protect, remove, copy and share versions
+    run      choose offers; create, watch, prolong and release instances
+    sweep    find and delete what should not be alive
+    cost     tell what instances cost
 
     \b
     Examples:
       goldrun policy
-      goldrun policy --for publish > policy.json
+      goldrun policy --for run --for sweep > policy.json
     """
     output.result_json(policy_for(list(jobs)))

@@ -101,6 +101,7 @@ _FIXES = {
     "InvalidAccountStatus.NotEnoughBalance": "top up the account; pay-as-you-go resources need a balance.",
     "InvalidVSwitchId.NotFound": "check ALIYUN_VSWITCH_ID (or --vswitch); vSwitch and group must share a VPC.",
     "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region.",
+    "InvalidInstanceType.ValueNotSupported": "check --type (INSTANCE_TYPE): goldrun spot ls shows what there is.",
     "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
     "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
     "InvalidImageName.Duplicated": "choose another name: names are unique per account and region.",

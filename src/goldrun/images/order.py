@@ -7,16 +7,20 @@ from dataclasses import replace
 
 from goldrun import config
 from goldrun.ecs.client import EcsClient
-from goldrun.errors import UsageError
+from goldrun.ecs.models import Image
+from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.naming import is_image_id, parse_reference
+from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.spot.order import Order
 
 
 def with_image(
     client: EcsClient, order: Order, env: config.Environment, *, name: str | None = None, tell: Callable[[str], None]
 ) -> Order:
-    """The order with its image: an id goes as it is, a name is looked up, and says what architecture is wanted.
+    """The order with its image: an id goes as it is, a name is looked up.
+
+    Where no architecture is said, it is the image's.
 
     Args:
         client: the cloud.
@@ -29,18 +33,42 @@ def with_image(
         UsageError: no image is named.
         NotFoundError: there is no such image.
     """
-    if name is None and (order.request.image_id or order.request.image_family):
+    if name is None and not (order.request.image_id or order.request.image_family):
+        name = config.IMAGE_NAME.read(env)
+        if not name:
+            raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
+    if name is not None and not is_image_id(name):
+        found = find_image(client, parse_reference(name, order.wish.architecture or None))
+        if found.notice:
+            tell(found.notice)
+        return _take(order, found.image.image_id, found.image.architecture)
+    if name is not None:
+        order = _take(order, name, "")
+    if order.wish.architecture or order.wish.types or order.candidates:
         return order
-    name = name if name is not None else config.IMAGE_NAME.read(env)
-    if not name:
-        raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
-    if is_image_id(name):
-        return replace(order, request=replace(order.request, image_id=name, image_family=""))
-    found = find_image(client, parse_reference(name, order.wish.architecture or None))
-    if found.notice:
-        tell(found.notice)
+    return _take(order, order.request.image_id, _architecture(client, order))
+
+
+def _take(order: Order, image_id: str, architecture: str) -> Order:
+    family = order.request.image_family if not image_id else ""
     return replace(
         order,
-        request=replace(order.request, image_id=found.image.image_id, image_family=""),
-        wish=replace(order.wish, architecture=order.wish.architecture or found.image.architecture),
+        request=replace(order.request, image_id=image_id, image_family=family),
+        wish=replace(order.wish, architecture=order.wish.architecture or architecture),
+    )
+
+
+def _architecture(client: EcsClient, order: Order) -> str:
+    """The architecture of an image that nothing else says: types of the other one would be refused."""
+    image_id, family = order.request.image_id, order.request.image_family
+    if image_id:
+        images = describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES)
+        if images:
+            return images[0].architecture
+    else:
+        element = client.call("DescribeImageFromFamily", {"ImageFamily": family}).get("Image")
+        if element:
+            return Image.from_api(element).architecture
+    raise NotFoundError(
+        f"Image not found: {image_id or family} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
     )

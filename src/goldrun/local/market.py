@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from goldrun.local.instance_types import InstanceType
 
 Scenario = Literal["calm", "stock-out", "price-spike", "reclaim-wave"]
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 PRICE_SECONDS = 3600.0  # prices change by the hour
 STOCK_SECONDS = 1800.0
 FLOOR = 0.1  # spot prices go down to a tenth of the list price
@@ -141,6 +142,6 @@ def reclaim_moment(
         NEVER,
     )
     by_wave = NEVER
-    if market.scenario == "reclaim-wave" and (not market.zones or zone in market.zones) and created < market.since:
+    if market.scenario == "reclaim-wave" and (not market.zones or zone in market.zones) and created <= market.since:
         by_wave = max(earliest, market.since) + NOTICE_SECONDS + 600.0 * market.chance("wave", instance_id)
     return min(by_chance, by_price, by_wave)

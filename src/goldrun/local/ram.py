@@ -78,7 +78,8 @@ def _holds(name: str, values: list[str], view: View, params: Params) -> bool:
         tag = name.removeprefix(RESOURCE_TAG)
         resources = list(_resources(view, params))
         return bool(resources) and all(one is not None and one.tags.get(tag) in values for one in resources)
-    return False
+    # Roles are passed to ECS alone here.
+    return name == "acs:Service" and "ecs.aliyuncs.com" in values
 
 
 def _resources(view: View, params: Params) -> Iterable[Resource | None]:

@@ -1,0 +1,124 @@
+"""What the environment says about the instances that are wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldrun.errors import UsageError
+from goldrun.spot.offers import DISKS, Span
+from goldrun.spot.order import read_order
+
+MINIMAL = {"ALIYUN_SECURITY_GROUP_ID": "sg-1", "ALIYUN_IMAGE_ID": "m-1"}
+REGION = "cn-hangzhou"
+
+
+def test_the_least_that_must_be_said() -> None:
+    order = read_order(MINIMAL, REGION)
+    assert (order.request.image_id, order.request.security_group) == ("m-1", "sg-1")
+    assert order.wish.cpus == Span(8)
+    assert order.request.life == 240 * 60
+    assert order.zones == {}
+    assert read_order(MINIMAL, REGION).request.key != order.request.key
+
+
+def test_everything(tmp_path: Path) -> None:
+    script = tmp_path / "boot.sh"
+    script.write_text("#!/bin/sh\ntrue\n")
+    order = read_order(
+        {
+            **MINIMAL,
+            "ALIYUN_IMAGE_FAMILY": "loses-to-the-id",
+            "ALIYUN_VSWITCH_ID_K": "vsw-k",
+            "ALIYUN_VSWITCH_ID_B": "vsw-b",
+            "ALIYUN_VSWITCH_ID": "vsw-1, vsw-2",
+            "ALIYUN_VPC_ID": "vpc-1",
+            "ALIYUN_KEY_PAIR_NAME": "ci",
+            "ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "role",
+            "INSTANCE_TYPE": "ecs.c7.2xlarge, ecs.g7.2xlarge",
+            "INSTANCE_NAME": "runner-1",
+            "ARCH": "x86_64",
+            "MIN_CPU": "16",
+            "MIN_MEM": "32..64",
+            "SPOT_PRICE_LIMIT": "0.5",
+            "USER_DATA_FILE": str(script),
+            "INSTANCE_TTL_MINUTES": "45",
+            "GITHUB_REPOSITORY": "o/r",
+            "GITHUB_RUN_ID": "7",
+        },
+        REGION,
+    )
+    assert order.zones == {"cn-hangzhou-k": "vsw-k", "cn-hangzhou-b": "vsw-b"}
+    assert order.vswitches == ("vsw-1", "vsw-2")
+    assert (order.vpc, order.request.key_pair, order.request.role) == ("vpc-1", "ci", "role")
+    assert order.wish.types == ("ecs.c7.2xlarge", "ecs.g7.2xlarge")
+    assert (order.wish.architecture, order.wish.cpus, order.wish.memory) == ("amd64", Span(16), Span(32, 64))
+    assert (order.wish.max_price, order.request.name, order.request.life) == (0.5, "runner-1", 2700)
+    assert order.request.user_data == b"#!/bin/sh\ntrue\n"
+    assert order.request.image_family == ""
+    assert order.request.tags == {"Repository": "o/r", "Run": "7/1"}
+
+
+def test_a_named_type_needs_no_size() -> None:
+    assert read_order({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).wish.cpus == Span()
+
+
+def test_candidates_of_the_field(tmp_path: Path) -> None:
+    """The file that published scripts write: TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS."""
+    file = tmp_path / "candidates.txt"
+    file.write_text("ecs.c7.2xlarge|cn-hangzhou-k|vsw-k|0.4921|8\n\necs.g7.2xlarge|cn-hangzhou-b|vsw-b||8\n")
+    order = read_order({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
+    assert len(order.candidates) == 2 * len(DISKS)
+    first, last = order.candidates[0], order.candidates[-1]
+    assert (first.type, first.zone, first.vswitch, first.limit) == ("ecs.c7.2xlarge", "cn-hangzhou-k", "vsw-k", 0.493)
+    assert (last.type, last.limit) == ("ecs.g7.2xlarge", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("#!/bin/sh\ntrue", b"#!/bin/sh\ntrue"),
+        ("#cloud-config\n{}", b"#cloud-config\n{}"),
+        ("echo hello", b"#!/bin/bash\necho hello"),
+        ("  ", b""),
+    ],
+)
+def test_user_data(text: str, sent: bytes) -> None:
+    assert read_order({**MINIMAL, "USER_DATA": text}, REGION).request.user_data == sent
+
+
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "no security group": ({"ALIYUN_SECURITY_GROUP_ID": ""}, "ALIYUN_SECURITY_GROUP_ID is set but empty"),
+    "an architecture that is none": ({"ARCH": "sparc"}, "not an architecture"),
+    "a type that is none": ({"INSTANCE_TYPE": "c7.large"}, "ecs.c7.2xlarge"),
+    "vCPUs in words": ({"MIN_CPU": "many"}, "range of vCPUs"),
+    "no vCPUs": ({"MIN_CPU": "..0"}, "range of vCPUs"),
+    "memory backwards": ({"MIN_MEM": "64..8"}, "range of GiB"),
+    "a price in words": ({"SPOT_PRICE_LIMIT": "cheap"}, "no price"),
+    "a price of nothing": ({"SPOT_PRICE_LIMIT": "0"}, "no price"),
+    "a price below nothing": ({"SPOT_PRICE_LIMIT": "-1"}, "no price"),
+    "a life of a minute": ({"INSTANCE_TTL_MINUTES": "1"}, "from 30"),
+    "a life without end": ({"INSTANCE_TTL_MINUTES": "inf"}, "from 30"),
+    "a name that is none": ({"INSTANCE_NAME": "1"}, "no name for an instance"),
+    "user data twice": ({"USER_DATA": "#!a", "USER_DATA_FILE": "/etc/hostname"}, "both set"),
+    "user data that is not there": ({"USER_DATA_FILE": "/nonexistent"}, "No such file"),
+    "too much user data": ({"USER_DATA": "#" * 33_000}, "33,000 bytes"),
+    "candidates that are not there": ({"CANDIDATES_FILE": "/nonexistent"}, "No such file"),
+    "candidates that are none": ({"CANDIDATES_FILE": __file__}, "line 1 is no candidate"),
+    "candidates that are a folder": ({"CANDIDATES_FILE": "/"}, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_variables(case: str) -> None:
+    change, words = WRONG[case]
+    with pytest.raises(UsageError, match=words):
+        read_order({**MINIMAL, **change}, REGION)
+
+
+def test_an_empty_file_of_candidates(tmp_path: Path) -> None:
+    file = tmp_path / "empty"
+    file.touch()
+    with pytest.raises(UsageError, match="no candidates in it"):
+        read_order({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)

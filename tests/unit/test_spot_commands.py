@@ -1,0 +1,147 @@
+"""`goldrun spot`, `instance`, `sweep` and `cost` as people and machines use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.local.records import Disk, Instance
+from tests.conftest import Running
+
+NAME = "github-runner-ubuntu24-amd64-latest"
+
+
+@pytest.fixture
+def shell(populated: Running, tmp_path: Path) -> Any:
+    def goldrun(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "goldrun.cli.main", *words],
+            env=populated.environment(
+                HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", MPLCONFIGDIR=str(tmp_path), **env
+            ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return done
+
+    return goldrun
+
+
+def test_offers_for_people_and_machines(shell: Any) -> None:
+    lines = shell("spot", "ls", "--cpu", "8..16", "--arch", "arm64", "--limit", "5").stdout.splitlines()
+    assert lines[0].split("\t")[:6] == ["TYPE", "ZONE", "ARCH", "CPU", "GIB", "PRICE"]
+    assert len(lines) == 6
+    assert all("\tarm64\t" in line for line in lines[1:])
+    offers = json.loads(shell("spot", "ls", "--cpu", "8", "--json", "--policy", "steadiest").stdout)
+    assert offers[0]["rate"] == min(one["rate"] for one in offers)
+    assert {"type", "zone", "price", "price_per_cpu", "saving", "stock", "disks", "trend"} <= set(offers[0])
+    cheap = json.loads(shell("spot", "ls", "--json", "--max-price", "0.2", "--limit", "100").stdout)
+    assert cheap
+    assert all(one["price"] <= 0.2 for one in cheap)
+
+
+def test_the_second_look_asks_nothing(shell: Any, populated: Running) -> None:
+    first = shell("spot", "ls", "--cpu", "8", "--json").stdout
+    asked = sum(populated.cloud.gateway.calls.values())
+    assert shell("spot", "ls", "--cpu", "8", "--json").stdout == first
+    assert sum(populated.cloud.gateway.calls.values()) == asked
+    shell("spot", "ls", "--cpu", "8", "--json", "--fresh")
+    assert sum(populated.cloud.gateway.calls.values()) > asked
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_plots(shell: Any, tmp_path: Path, suffix: str, magic: bytes) -> None:
+    file = tmp_path / f"prices{suffix}"
+    done = shell("spot", "plot", "--type", "ecs.c7.2xlarge", "--days", "2d", "-o", str(file))
+    assert "ecs.c7.2xlarge cn-hangzhou-" in done.stdout
+    assert "CNY/h" in done.stdout
+    assert "\x1b[" not in done.stdout
+    assert file.read_bytes().startswith(magic)
+
+
+def test_an_instance_from_the_command_line(shell: Any, populated: Running) -> None:
+    done = shell(
+        "instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge", "--name", "runner-7", "--life", "45m"
+    )
+    made = done.stdout.strip().removeprefix("INSTANCE_ID=")
+    instance = populated.cloud.store.get(Instance, made)
+    assert instance is not None
+    assert (instance.name, instance.image, instance.type) == ("runner-7", "m-localnewamd64", "ecs.c7.2xlarge")
+    assert "an hour, at most" in done.stderr
+    assert made in shell("instance", "ls", "-q").stdout.split()
+    assert next(one for one in json.loads(shell("instance", "ls", "--json").stdout) if one["id"] == made)["spot"]
+    populated.cloud.clock.advance(60)
+    assert "is Running" in shell("instance", "wait", made).stderr
+    assert made in shell("instance", "console", made).stdout
+    assert shell("instance", "extend", made, "3h").stdout.startswith("RELEASE_TIME=20")
+    populated.cloud.clock.set_speed(100)
+    assert "gone" in shell("instance", "rm", "--yes", made).stderr
+    assert populated.cloud.store.get(Instance, made) is None
+    shell("instance", "rm", "--yes", "--missing-ok", made)
+
+
+def test_several_with_a_key(shell: Any, populated: Running) -> None:
+    words = ("instance", "create", "--image", NAME, "--amount", "3", "--key", "nightly-7", "-q")
+    first = shell(*words).stdout.split()
+    assert len(first) == 3
+    assert sorted(shell(*words).stdout.split()) == sorted(first)
+    told = json.loads(shell(*words, "--json").stdout)
+    assert sorted(one for some in told for one in some["instance_ids"]) == sorted(first)
+
+
+def test_a_sweep(shell: Any, populated: Running) -> None:
+    assert "nothing to sweep" in shell("sweep").stderr
+    store = populated.cloud.store
+    instance = store.get(Instance, "i-localrunner000001")
+    disk = store.get(Disk, "d-localrunner000001")
+    assert instance is not None
+    assert disk is not None
+    store.put(replace(instance, state="Stopped"), replace(disk, instance="", id="d-loose"))
+    populated.cloud.clock.set_speed(100)
+    dry = shell("sweep", "--dry-run", code=7)
+    assert "would be deleted" in dry.stdout
+    assert store.get(Instance, instance.id)
+    told = json.loads(shell("sweep", "--json", code=7).stdout)
+    assert {one["id"] for one in told["findings"]} == {"i-localrunner000001", "d-loose"}
+    assert all(one["removed"] for one in told["findings"])
+    shell("sweep")
+    assert store.get(Disk, "d-loose") is None
+
+
+def test_costs(shell: Any) -> None:
+    done = shell("cost", "--days", "2")
+    assert "i-localrunner000001" in done.stdout
+    assert "an hour" in done.stderr
+    told = json.loads(shell("cost", "--days", "2", "--json").stdout)
+    assert told["hourly"] == pytest.approx(sum(one["price"] for one in told["running"]))
+    assert len(told["days"]) == 2
+
+
+def test_costs_without_the_right_to_read_the_bill(shell: Any, populated: Running) -> None:
+    from goldrun.local.records import Denial
+
+    populated.cloud.store.put(Denial(id="bssapi:*"))
+    done = shell("cost", "--days", "2")
+    assert "i-localrunner000001" in done.stdout
+    assert "bssapi:DescribeInstanceBill" in done.stderr
+
+
+def test_the_market_of_the_local_cloud(shell: Any, tmp_path: Path) -> None:
+    data = str(tmp_path / "own.db")
+    shell("local", "up", "--detach", "--port", "0", "--data", data)
+    try:
+        spike = ("--scenario", "price-spike", "--zone", "cn-hangzhou-k", "--json", "--data", data)
+        told = json.loads(shell("local", "market", *spike).stdout)
+        assert (told["scenario"], told["zones"]) == ("price-spike", ["cn-hangzhou-k"])
+        assert "price-spike" in shell("local", "market", "--data", data).stdout
+    finally:
+        shell("local", "down", "--data", data)
