@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node check docs bench bench-publish scripts lock clean
+.PHONY: help demo test test-node check docs bench bench-publish bench-spot scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -42,6 +42,10 @@ bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Pyt
 
 bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, roll-backs and prunes run
 	$(BIN)/python benchmarks/publish.py
+
+bench-spot: $(VENV)/.dev  ## Launch in 10,000 random markets, the usual way beside it; and 1,000 instances at once
+	$(BIN)/python benchmarks/spot_markets.py
+	$(BIN)/python benchmarks/thousand.py
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job from start to end on the local cloud: up, look both images up as the guide does, list, down.
+# The main job from start to end on the local cloud: up, look both images up as the guide does, list, get a spot
+# instance and see it gone again, down.
 # Usage: demo.sh FOLDER-OF-THE-GOLDRUN-COMMAND
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,4 +32,18 @@ say 'goldrun image ls --all'
 goldrun image ls --all
 say 'goldrun image id github-runner-ubuntu24-arm64-latest --arch amd64    # and why not'
 goldrun image id github-runner-ubuntu24-arm64-latest --arch amd64 || echo "(exit code $?)"
+
+say 'goldrun spot ls --cpu 8 --arch amd64 --limit 3'
+goldrun spot ls --cpu 8 --arch amd64 --limit 3
+ALIYUN_IMAGE_ID=$(goldrun image id github-runner-ubuntu24 --arch amd64 --quiet)
+export ALIYUN_IMAGE_ID
+say "ALIYUN_IMAGE_ID=$ALIYUN_IMAGE_ID python3 .github/scripts/create-spot-instance.py"
+INSTANCE=$(python3 .github/scripts/create-spot-instance.py)
+echo "$INSTANCE"
+say 'goldrun instance ls'
+goldrun instance ls
+say "goldrun instance rm --yes ${INSTANCE#INSTANCE_ID=}"
+goldrun instance rm --yes "${INSTANCE#INSTANCE_ID=}"
+say 'goldrun sweep'
+goldrun sweep
 say 'goldrun local down'

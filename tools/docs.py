@@ -53,8 +53,11 @@ def variables() -> None:
     """Print a table of the environment variables."""
     print("| variable | meaning | default |\n|---|---|---|")
     for variable in config.VARIABLES:
-        names = "<br>".join(f"`{name}`" for name in variable.names)
-        print(f"| {names} | {variable.meaning}{' (secret)' * variable.secret} | {variable.default or '–'} |")
+        first, last = variable.names[0], variable.names[-1]
+        many = len(variable.names) > 9
+        names = f"`{first}` … `{last}`" if many else "<br>".join(f"`{name}`" for name in variable.names)
+        meaning = variable.meaning.replace("|", "\\|")
+        print(f"| {names} | {meaning}{' (secret)' * variable.secret} | {variable.default or '–'} |")
 
 
 def exit_codes() -> None:

@@ -17,38 +17,22 @@ if sys.version_info < (3, 11):
 # The modules of this checkout. Without pathlib, as its neighbour.
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "src"))
 
-from goldrun import interrupts, workflow
+from goldrun import script
 from goldrun.clock import SystemClock
+from goldrun.config import Environment
 from goldrun.ecs.client import connect
-from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
 from goldrun.images.order import with_image
 from goldrun.spot.order import describe_launch, fill, read_order
 
 
-def main() -> int:
-    """Run the script; return its exit code."""
-    env = os.environ
-    interrupts.end_once()
-    try:
-        client = connect(env, SystemClock(), notice=tell)
-        order = with_image(client, read_order(env, client.region), env, tell=tell)
-        (launched,) = fill(client, order, tell=tell)
-        workflow.write_output(env, "INSTANCE_ID", launched.ids[0])
-    except GoldrunError as error:
-        print(workflow.describe_error(env, error), file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    tell(describe_launch(launched))
-    print(f"INSTANCE_ID={launched.ids[0]}")
-    return EXIT_OK
-
-
-def tell(words: str) -> None:
-    """Say something to the person."""
-    print(f"note: {words}", file=sys.stderr)
+def create(env: Environment) -> str:
+    """The id of the instance that the environment describes."""
+    client = connect(env, SystemClock(), notice=script.tell)
+    order = with_image(client, read_order(env, client.region), env, tell=script.tell)
+    (launched,) = fill(client, order, tell=script.tell)
+    script.tell(describe_launch(launched))
+    return launched.ids[0]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script.run("INSTANCE_ID", create))

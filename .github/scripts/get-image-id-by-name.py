@@ -16,38 +16,22 @@ if sys.version_info < (3, 11):
 # The modules of this checkout. Without pathlib: its import would take longer than the rest of this file.
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "src"))
 
-from goldrun import config, workflow
+from goldrun import config, script
 from goldrun.clock import SystemClock
+from goldrun.config import Environment
 from goldrun.ecs.client import connect
-from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
 from goldrun.images.find import find_image
 from goldrun.images.naming import name_reference
 
 
-def main() -> int:
-    """Run the script; return its exit code."""
-    env = os.environ
-    try:
-        reference = name_reference(config.IMAGE_NAME.require(env), config.ARCH.read(env))
-        client = connect(env, SystemClock(), notice=tell)
-        found = find_image(client, reference)
-        workflow.write_output(env, "IMAGE_ID", found.image.image_id)
-    except GoldrunError as error:
-        print(workflow.describe_error(env, error), file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+def find(env: Environment) -> str:
+    """The id of the image that the environment names."""
+    reference = name_reference(config.IMAGE_NAME.require(env), config.ARCH.read(env))
+    found = find_image(connect(env, SystemClock(), notice=script.tell), reference)
     if found.notice:
-        tell(found.notice)
-    print(f"IMAGE_ID={found.image.image_id}")
-    return EXIT_OK
-
-
-def tell(words: str) -> None:
-    """Say something to the person."""
-    print(f"note: {words}", file=sys.stderr)
+        script.tell(found.notice)
+    return found.image.image_id
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script.run("IMAGE_ID", find))

@@ -55,6 +55,7 @@ ALLOWED = {
     "architecture": {"errors"},
     "durations": {"errors"},
     "interrupts": set(),
+    "script": {"interrupts", "workflow", "config", "errors"},
     "policies": {"errors"},
     "errors": set(),
     "clock": set(),
@@ -105,7 +106,16 @@ def bare_python(code: str) -> list[str]:
 def test_the_look_up_path_needs_the_standard_library_alone() -> None:
     code = (
         "import sys; before = set(sys.modules);"
-        "import goldrun.images.find, goldrun.images.diagnosis, goldrun.workflow, goldrun.clock;"
+        "import goldrun.images.find, goldrun.images.diagnosis, goldrun.script, goldrun.clock;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    )
+    assert bare_python(code) == ["goldrun"]
+
+
+def test_launching_needs_the_standard_library_alone() -> None:
+    code = (
+        "import sys; before = set(sys.modules);"
+        "import goldrun.images.order, goldrun.spot.order, goldrun.script, goldrun.clock;"
         "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
     )
     assert bare_python(code) == ["goldrun"]
@@ -117,5 +127,5 @@ HEAVY = ["dataclasses", "inspect", "email", "http", "ssl", "pathlib", "asyncio",
 @pytest.mark.parametrize("heavy", HEAVY)
 def test_the_look_up_path_leaves_heavy_modules_alone(heavy: str) -> None:
     """A benchmark says how fast it is; this says what would make it slow."""
-    code = f"import sys, goldrun.images.find, goldrun.workflow; print({heavy!r} in sys.modules)"
+    code = f"import sys, goldrun.images.find, goldrun.script; print({heavy!r} in sys.modules)"
     assert bare_python(code) == ["False"]

@@ -10,8 +10,8 @@ import click
 
 from goldrun.cli import output
 from goldrun.cli.cache import FileCache
-from goldrun.cli.common import ARCH, JSON, REGION, YES, confirm, open_client, silence
-from goldrun.cli.spot import CPU, MEMORY, POLICY, PRICE, TYPES, ZONES, read_wish
+from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, silence
+from goldrun.cli.spot import POLICY, read_wish, wish_options
 from goldrun.durations import format_duration, parse_duration
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.tags import MANAGED_BY
@@ -34,12 +34,7 @@ def instance() -> None:
 
 @instance.command("create")
 @click.option("--image", metavar="NAME", help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]")
-@CPU
-@MEMORY
-@ARCH
-@ZONES
-@TYPES
-@PRICE
+@wish_options
 @POLICY
 @click.option("--amount", type=click.IntRange(1, 5000), default=1, show_default=True, help="How many, all or none.")
 @click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -35,6 +36,14 @@ PRICE = click.option(
 LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many are shown.")
 FRESH = click.option("--fresh", is_flag=True, help="Do not use what was read in the last five minutes.")
 BARS = "▁▂▃▄▅▆▇█"
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def wish_options(command: Command) -> Command:
+    """The options that say what kind of machine is wanted; ``read_wish`` takes them."""
+    for option in (PRICE, TYPES, ZONES, ARCH, MEMORY, CPU):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -50,12 +59,7 @@ def spot() -> None:
 
 
 @spot.command("ls")
-@CPU
-@MEMORY
-@ARCH
-@ZONES
-@TYPES
-@PRICE
+@wish_options
 @POLICY
 @LIMIT
 @FRESH
@@ -81,12 +85,7 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
 
 
 @spot.command("plot")
-@CPU
-@MEMORY
-@ARCH
-@ZONES
-@TYPES
-@PRICE
+@wish_options
 @POLICY
 @click.option("--limit", type=click.IntRange(1, 8), default=4, show_default=True, help="How many offers are drawn.")
 @click.option("--days", "span", default="7d", show_default=True, help="How far back, up to 30d.")

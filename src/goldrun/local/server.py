@@ -23,6 +23,8 @@ from goldrun.local.records import Network
 from goldrun.local.store import Store
 
 HOST = "127.0.0.1"
+# The SDKs put everything into the request line, 32 KB of user data in base64 included.
+MAX_HEAD_BYTES = 256 * 1024
 # Before an instance's id and the path that it asks for: a machine reaches 100.100.100.200 by way of this.
 METADATA_PREFIX = "/_metadata/"
 
@@ -53,7 +55,12 @@ class LocalCloud:
     def serve(self, listening: socket.socket) -> None:
         """Serve until stopped."""
         config = uvicorn.Config(
-            self, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=1
+            self,
+            log_level="warning",
+            lifespan="off",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
         self._server = uvicorn.Server(config)
         self._server.run(sockets=[listening])

@@ -28,12 +28,14 @@ WORTH_A_CALL = 1.05  # an offer that can be cheaper by less is not asked for
 def choose(market: Market, wish: Wish, zones: Iterable[str], policy: str = DEFAULT_POLICY) -> Iterator[Offer]:
     """What can be had in these zones, the best first.
 
-    Offers with the first disk category come first; the market is asked for the next one only when those are used up.
+    Whoever asks for the next offer could not have the one before: what was not worth pricing beside that one may be so
+    beside the next. Offers with the first disk category come first; the market is asked for the next category only when
+    those are used up.
     """
     wish = replace(wish, zones=tuple(sorted(set(zones) & set(wish.zones) if wish.zones else set(zones))))
     for disk in wish.disks:
-        stock = market.stock(wish, disk)
-        yield from rank((replace(offer, disks=(disk,)) for offer in _offers(market, wish, stock, policy)), policy)
+        for offer in _offers(market, wish, market.stock(wish, disk), policy):
+            yield replace(offer, disks=(disk,))
 
 
 def survey(market: Market, wish: Wish, policy: str = DEFAULT_POLICY) -> list[Offer]:
@@ -54,22 +56,22 @@ def survey(market: Market, wish: Wish, policy: str = DEFAULT_POLICY) -> list[Off
     return rank((replace(offer, disks=disks[offer.type, offer.zone]) for offer in offers), policy)
 
 
-def _offers(market: Market, wish: Wish, stock: dict[Place, str], policy: str) -> Iterable[Offer]:
+def _offers(market: Market, wish: Wish, stock: dict[Place, str], policy: str) -> Iterator[Offer]:
     sizes = market.sizes(wish) if stock and _goes_by_size(wish, policy) else None
     if sizes is not None:
         stock = {place: state for place, state in stock.items() if place[0] in sizes}
     names = {name for name, _ in stock}
     if not names:
-        return ()
+        return
     if policy == "cheapest" and len(names) <= (PRICED_AT_ONCE if sizes else SIMPLY_PRICED):
-        return _build(stock, sizes or {}, market.prices(names), {}, wish)
+        yield from rank(_build(stock, sizes or {}, market.prices(names), {}, wish), policy)
+        return
     sizes = sizes if sizes is not None else market.sizes(replace(wish, types=tuple(sorted(names))))
     advice = market.advice(sizes[name] for name in names if name in sizes) if wish.spot else {}
     if policy == "cheapest" or not wish.spot:
-        prices = _prices_by_need(market, wish, stock, sizes, advice)
+        yield from _by_need(market, wish, stock, sizes, advice)
     else:
-        prices = market.prices(names)
-    return _build(stock, sizes, prices, advice, wish)
+        yield from rank(_build(stock, sizes, market.prices(names), advice, wish), policy)
 
 
 def _goes_by_size(wish: Wish, policy: str) -> bool:
@@ -77,30 +79,34 @@ def _goes_by_size(wish: Wish, policy: str) -> bool:
     return (wish.cpus, wish.memory) != (ANY, ANY) or not wish.types or policy != "cheapest"
 
 
-def _prices_by_need(
+def _by_need(
     market: Market, wish: Wish, stock: Mapping[Place, str], sizes: Mapping[str, Size], advice: Mapping[Place, Advice]
-) -> dict[str, Priced]:
-    """Prices of the types that may hold the cheapest offer."""
+) -> Iterator[Offer]:
+    """The offers from the cheapest on, each as soon as no type that is not priced yet can hold a cheaper one."""
     shares: dict[str, float] = {}
     for name, zone in stock:
         known = advice.get((name, zone))
         share = max(LOWEST_DISCOUNT, LEAST_OF_AVERAGE * known.discount) if known else LOWEST_DISCOUNT
         shares[name] = min(share, shares.get(name, share)) if wish.spot else 1.0
-    waiting = sorted(shares, key=lambda name: (shares[name] * _size(sizes, name).units, name))
-    prices: dict[str, Priced] = {}
+    unpriced = sorted(shares, key=lambda name: (shares[name] * _size(sizes, name).units, name))
     lists = _ListPrices()
-    best = math.inf
-    while waiting := [
-        name for name in waiting if WORTH_A_CALL * shares[name] * lists.least(name, _size(sizes, name)) < best
-    ]:
-        batch, waiting = waiting[:PRICED_AT_ONCE], waiting[PRICED_AT_ONCE:]
-        prices |= market.prices(batch)
+    waiting: list[Offer] = []
+    while unpriced or waiting:
+        best = waiting[0].price if waiting else math.inf
+        worth = [
+            name for name in unpriced if WORTH_A_CALL * shares[name] * lists.least(name, _size(sizes, name)) < best
+        ]
+        if not worth:
+            yield waiting.pop(0)
+            continue
+        batch = worth[:PRICED_AT_ONCE]
+        unpriced = [name for name in unpriced if name not in batch]
+        prices = market.prices(batch)
         for name in batch:
-            for zone, series in prices[name].zones.items():
+            for series in prices[name].zones.values():
                 lists.learn(name, _size(sizes, name), series.list_price)
-                if (name, zone) in stock:
-                    best = min(best, series.prices[-1] if wish.spot else series.list_price)
-    return prices
+        there = {place: state for place, state in stock.items() if place[0] in batch}
+        waiting = rank([*waiting, *_build(there, sizes, prices, advice, wish)], "cheapest")
 
 
 class _ListPrices:

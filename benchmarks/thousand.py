@@ -1,0 +1,74 @@
+"""A thousand instances at once across zones, on a local cloud that throttles: how many calls, how many seconds.
+
+Usage: python benchmarks/thousand.py [--amount N] [--rate CALLS_PER_SECOND]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from goldrun.clock import SystemClock
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.credentials import Credentials
+from goldrun.ecs.endpoints import parse_endpoint
+from goldrun.ecs.transport import HttpTransport
+from goldrun.local import daemon, seed
+from goldrun.local.control_client import ask
+from goldrun.spot.instances import describe_instances, release, wait_until_running
+from goldrun.spot.launch import Request
+from goldrun.spot.offers import Span, Wish
+from goldrun.spot.order import Order, fill
+
+
+def main() -> int:
+    """Launch, wait, release; print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--amount", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=5.0, help="calls a second of each action before throttling")
+    options = parser.parse_args()
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "cloud.db"
+        running = daemon.start(data, ["--port", "0", "--seed"], clock)
+        try:
+            ask(running.port, "PATCH", "settings", {"calls_per_second": options.rate})
+            throttled: list[str] = []
+            client = EcsClient(
+                region=seed.REGION,
+                credentials=lambda: Credentials(seed.KEY.id, seed.KEY.secret),
+                transport=HttpTransport({}, clock),
+                clock=clock,
+                endpoint=parse_endpoint(running.url),
+                timeout=600.0,
+                notice=throttled.append,
+            )
+            request = Request(
+                key="thousand",
+                security_group=f"sg-local-{seed.REGION}",
+                image_id="m-localnewamd64",
+                amount=options.amount,
+            )
+            start = time.perf_counter()
+            got = fill(client, Order(request=request, wish=Wish(architecture="amd64", cpus=Span(4))))
+            launched, calls, repeated = time.perf_counter() - start, client.calls, len(throttled)
+            ids = [one for some in got for one in some.ids]
+            wait_until_running(client, ids, 600)
+            ready = time.perf_counter() - start
+            zones = Counter(one.offer.zone for one in got if one.offer for _ in one.ids)
+            release(client, ids)
+            left = len([one for one in describe_instances(client) if one.id in ids])
+        finally:
+            daemon.stop(data, clock)
+    print(f"{len(ids)} instances of {len({one.offer for one in got})} offers in {len(zones)} zones")
+    print(f"launched in {launched:.1f} s with {calls} calls at {options.rate:g} a second and action", end="")
+    print(f" ({repeated} of them throttled, and repeated); all Running after {ready:.0f} s; {left} left after release")
+    return int(len(ids) != options.amount or left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
