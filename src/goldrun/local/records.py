@@ -190,6 +190,68 @@ class Interruption(Resource, frozen=True, kw_only=True):
     instance: str
 
 
+class Invocation(Resource, frozen=True, kw_only=True):
+    """A command (or a file) on its way to one instance.
+
+    Attributes:
+        invocation: its invocation's id.
+        command: its command's id.
+        instance: where it runs.
+        timeout: seconds that it may take.
+        seconds: seconds that it takes.
+        output: all that it prints.
+        answered: the assistant was there to take it.
+        stopped: when somebody stopped it.
+        lost: when its instance ends.
+        file: the file's path, if it is one.
+    """
+
+    invocation: str
+    command: str
+    instance: str
+    timeout: float
+    seconds: float
+    exit_code: int = 0
+    output: str = ""
+    answered: bool = True
+    stopped: float = NEVER
+    lost: float = NEVER
+    file: str = ""
+
+    def end(self) -> float:
+        """When it is over, however it ends."""
+        return min(self.created + min(self.seconds, self.timeout), self.stopped, self.lost)
+
+    def status(self, now: float) -> str:
+        """The status at a moment."""
+        if not self.answered:
+            return "Failed"
+        if now < self.end():
+            return "Running"
+        if self.end() == self.stopped:
+            return "Stopped"
+        if self.end() == self.lost:
+            return "Failed"
+        if self.seconds > self.timeout:
+            return "Timeout"
+        return "Success" if self.exit_code == 0 else "Failed"
+
+    def printed(self, now: float) -> str:
+        """What it has printed by a moment, line by line over its time."""
+        lines = self.output.splitlines(keepends=True)
+        share = (min(now, self.end()) - self.created) / self.seconds if self.seconds else 1.0
+        return "".join(lines[: int(len(lines) * min(1.0, share))])
+
+    def error(self, now: float) -> str:
+        """Why it failed, as the API says it; empty if it did not."""
+        if not self.answered:
+            return "ClientNotRunning"
+        status = self.status(now)
+        if status == "Failed":
+            return "InstanceReleased" if self.end() == self.lost else "ExitCodeNonzero"
+        return "ExecutionTimeout" if status == "Timeout" else ""
+
+
 class Usage(Resource, frozen=True, kw_only=True):
     """What an instance that is no more has cost; ``id`` is the instance's.
 

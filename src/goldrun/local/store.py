@@ -35,6 +35,7 @@ _KINDS: dict[str, type[Record]] = {
         records.KeyPair,
         records.Interruption,
         records.Usage,
+        records.Invocation,
         records.AccessKey,
         records.Denial,
         records.Policy,

@@ -4,6 +4,7 @@ Every module fills the table of ``registry``; importing this package fills it wh
 """
 
 from goldrun.local.actions import (
+    assistant,
     billing,
     disks,
     image_copies,
@@ -20,6 +21,7 @@ from goldrun.local.actions import (
 )
 
 __all__ = [
+    "assistant",
     "billing",
     "disks",
     "image_copies",
