@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node check docs bench bench-publish bench-spot scripts lock clean
+.PHONY: help demo test test-node vm-test check docs bench bench-publish bench-spot bench-build scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,12 +24,15 @@ test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or n
 	npm ci --prefix tests/conformance/node --no-audit --no-fund
 	GOLDRUN_TEST_NODE=1 $(BIN)/pytest tests/conformance/test_node_sdk.py
 
+vm-test: $(VENV)/.dev  ## Build an image in real virtual machines (root; QEMU, mmdebstrap, e2fsprogs)
+	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v tests/vm
+
 check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the code does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
-	$(BIN)/shellcheck .ci/run examples/*.sh
+	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/build/*.sh recipes/*/scripts/*.sh
 	$(BIN)/zizmor --offline --quiet .github
 	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)"
 
@@ -46,6 +49,9 @@ bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, ro
 bench-spot: $(VENV)/.dev  ## Launch in 10,000 random markets, the usual way beside it; and 1,000 instances at once
 	$(BIN)/python benchmarks/spot_markets.py
 	$(BIN)/python benchmarks/thousand.py
+
+bench-build: $(VENV)/.dev  ## Build in virtual time: what it takes beyond the cloud's own times, the usual way beside it
+	$(BIN)/python -m benchmarks.build
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

@@ -14,6 +14,7 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md",
 PAIRS = [("README.md", "README.zh-CN.md"), ("docs/images.md", "docs/images.zh-CN.md")]
 PAIRS += [("docs/publishing.md", "docs/publishing.zh-CN.md")]
 PAIRS += [("docs/local-cloud.md", "docs/local-cloud.zh-CN.md"), ("docs/spot.md", "docs/spot.zh-CN.md")]
+PAIRS += [("docs/building.md", "docs/building.zh-CN.md")]
 
 
 def test_the_generated_parts_are_fresh() -> None:

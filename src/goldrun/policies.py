@@ -71,6 +71,32 @@ JOBS: dict[str, list[Statement]] = {
         # Only for instances that are given a role.
         _allow(["ram:PassRole"], TO_ECS),
     ],
+    # Build, boot-test and publish images.
+    "build": [
+        _allow(
+            [
+                "DescribeImageFromFamily",
+                "DescribeImages",
+                "DescribeSnapshots",
+                "DescribeInstances",
+                "DescribeAvailableResource",
+                "DescribeInstanceTypes",
+                "DescribeSpotAdvice",
+                "DescribeSpotPriceHistory",
+                "vpc:DescribeVSwitches",
+                "DescribeSecurityGroups",
+                "DescribeCloudAssistantStatus",
+                "DescribeInvocationResults",
+                "DescribeSendFileResults",
+            ]
+        ),
+        _allow(["RunInstances"], MADE_RUNNER),
+        _allow(["RunCommand", "SendFile", "StopInstance", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
+        # Only for builders that are given a role.
+        _allow(["ram:PassRole"], TO_ECS),
+        _allow(["CreateImage", "TagResources"], MADE_OWN),
+        _allow(["TagResources", "UntagResources", "ModifyImageAttribute", "DeleteImage", "DeleteSnapshot"], OWN),
+    ],
     # Find and delete what should not be alive.
     "sweep": [
         _allow(["DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"]),

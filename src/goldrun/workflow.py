@@ -6,12 +6,14 @@ scripts run inside other people's jobs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from goldrun.config import Environment, Variable
 from goldrun.errors import GoldrunError, UsageError
 
 GITHUB_ACTIONS = Variable(("GITHUB_ACTIONS",), "true inside a GitHub Actions job")
+GITHUB_STEP_SUMMARY = Variable(("GITHUB_STEP_SUMMARY",), "the file that a step's summary is written to")
 GITHUB_OUTPUT = Variable(("GITHUB_OUTPUT",), "the file that a step's outputs are written to")
 
 
@@ -39,6 +41,14 @@ def write_output(env: Environment, name: str, value: str) -> None:
         raise UsageError(
             f"The step's output {name} could not be written.", why=[f"GITHUB_OUTPUT: {error.strerror}."]
         ) from error
+
+
+def write_summary(env: Environment, markdown: str) -> None:
+    """Add to the step's summary; nothing happens outside a job, and one that cannot be written is no error."""
+    path = GITHUB_STEP_SUMMARY.read(env)
+    if in_workflow(env) and path:
+        with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - as above
+            file.write(f"{markdown}\n")
 
 
 def describe_error(env: Environment, error: GoldrunError) -> str:

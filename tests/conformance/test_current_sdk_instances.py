@@ -355,3 +355,81 @@ def test_another_account_sees_none_of_it(stocked: Running) -> None:
     assert instances(other) == []
     delete = models.DeleteInstancesRequest(region_id=REGION, instance_id=[made], force=True)
     assert refused(lambda: other.delete_instances(delete))[1] == "InvalidInstanceId.NotFound"
+
+
+def test_cloud_assistant(stocked: Running) -> None:
+    sdk = ecs(stocked)
+    (made,) = run(sdk, stocked.image("fam"))
+
+    def status() -> str:
+        request = models.DescribeCloudAssistantStatusRequest(region_id=REGION, instance_id=[made])
+        answer = sdk.describe_cloud_assistant_status(request).body
+        return str(answer.instance_cloud_assistant_status_set.instance_cloud_assistant_status[0].cloud_assistant_status)
+
+    content = "#!/bin/sh\n# simulate: seconds=20 exit=4 output=first\n# simulate: seconds=20 output=second\n"
+    command = models.RunCommandRequest(
+        region_id=REGION,
+        type="RunShellScript",
+        instance_id=[made],
+        command_content=base64.b64encode(content.encode()).decode(),
+        content_encoding="Base64",
+        timeout=100,
+        client_token="once",
+    )
+    assert refused(lambda: sdk.run_command(command))[1] == "IncorrectInstanceStatus"
+    advance(stocked, 26)
+    assert status() == "false"
+    advance(stocked, 10)
+    assert status() == "true"
+
+    invocation = sdk.run_command(command).body.invoke_id
+    assert sdk.run_command(command).body.invoke_id == invocation
+
+    def result() -> Any:
+        request = models.DescribeInvocationResultsRequest(region_id=REGION, invoke_id=invocation)
+        return sdk.describe_invocation_results(request).body.invocation.invocation_results.invocation_result[0]
+
+    advance(stocked, 21)
+    assert (result().invocation_status, base64.b64decode(result().output)) == ("Running", b"first\n")
+    advance(stocked, 21)
+    assert (result().invocation_status, result().exit_code, result().error_code) == ("Failed", 4, "ExitCodeNonzero")
+    assert base64.b64decode(result().output) == b"first\nsecond\n"
+    listed = sdk.describe_invocations(models.DescribeInvocationsRequest(region_id=REGION, invoke_id=invocation)).body
+    assert listed.invocations.invocation[0].invoke_instances.invoke_instance[0].exit_code == 4
+
+    send = models.SendFileRequest(
+        region_id=REGION, instance_id=[made], name="motd", target_dir="/etc", content="hello", file_mode="0600"
+    )
+    sent = sdk.send_file(send).body.invoke_id
+    advance(stocked, 1)
+    files = sdk.describe_send_file_results(models.DescribeSendFileResultsRequest(region_id=REGION, invoke_id=sent)).body
+    assert files.invocations.invocation[0].invocation_status == "Success"
+
+    long = models.RunCommandRequest(
+        region_id=REGION,
+        type="RunShellScript",
+        instance_id=[made],
+        command_content="#!/bin/sh\n# simulate: seconds=500\n",
+    )
+    hanging = sdk.run_command(long).body.invoke_id
+    sdk.stop_invocation(models.StopInvocationRequest(region_id=REGION, invoke_id=hanging, instance_id=[made]))
+    invocation = hanging
+    assert result().invocation_status == "Stopped"
+    invocation = sdk.run_command(long).body.invoke_id
+    advance(stocked, 61)
+    assert (result().invocation_status, result().error_code) == ("Timeout", "ExecutionTimeout")
+
+
+def test_the_limits_of_cloud_assistant(stocked: Running) -> None:
+    sdk = ecs(stocked)
+    (made,) = run(sdk, stocked.image("fam"))
+    advance(stocked, 60)
+    command = {"region_id": REGION, "type": "RunShellScript", "instance_id": [made]}
+    too_long = models.RunCommandRequest(**command, command_content="#" * 19_000)
+    assert refused(lambda: sdk.run_command(too_long))[1] == "CmdContent.ExceedLimit"
+    too_big = models.SendFileRequest(
+        region_id=REGION, instance_id=[made], name="x", target_dir="/tmp", content="#" * 25_000
+    )
+    assert refused(lambda: sdk.send_file(too_big))[1] == "FileContent.ExceedLimit"
+    nobody = models.RunCommandRequest(**{**command, "instance_id": ["i-none"]}, command_content="true")
+    assert refused(lambda: sdk.run_command(nobody))[1] == "InvalidInstanceId.NotFound"

@@ -18,6 +18,7 @@ from aliyunsdkecs.request.v20140526 import (
     DeleteInstancesRequest,
     DeleteSnapshotRequest,
     DescribeAvailableResourceRequest,
+    DescribeCloudAssistantStatusRequest,
     DescribeDisksRequest,
     DescribeImageFromFamilyRequest,
     DescribeImageSharePermissionRequest,
@@ -26,6 +27,8 @@ from aliyunsdkecs.request.v20140526 import (
     DescribeInstancesRequest,
     DescribeInstanceStatusRequest,
     DescribeInstanceTypesRequest,
+    DescribeInvocationResultsRequest,
+    DescribeInvocationsRequest,
     DescribeKeyPairsRequest,
     DescribePriceRequest,
     DescribeRegionsRequest,
@@ -39,7 +42,9 @@ from aliyunsdkecs.request.v20140526 import (
     ModifyImageAttributeRequest,
     ModifyImageSharePermissionRequest,
     ModifyInstanceAutoReleaseTimeRequest,
+    RunCommandRequest,
     RunInstancesRequest,
+    SendFileRequest,
     StartInstanceRequest,
     StopInstanceRequest,
     StopInstancesRequest,
@@ -180,6 +185,21 @@ def test_every_action_of_instances(populated: Running, method: str) -> None:
     assert call(GetInstanceConsoleOutputRequest, InstanceId=made)["ConsoleOutput"]
     assert call(DescribeInstanceHistoryEventsRequest, InstanceId=made)["TotalCount"] == 0
     assert call(DescribeDisksRequest, InstanceId=made)["Disks"]["Disk"][0]["Category"] == disk
+    populated.cloud.clock.advance(60)
+    assert call(DescribeCloudAssistantStatusRequest, InstanceIds=[made])["InstanceCloudAssistantStatusSet"]
+    invocation = call(
+        RunCommandRequest,
+        Type="RunShellScript",
+        InstanceIds=[made],
+        CommandContent="# simulate: seconds=5 output=hello",
+    )["InvokeId"]
+    populated.cloud.clock.advance(10)
+    (result,) = call(DescribeInvocationResultsRequest, InvokeId=invocation)["Invocation"]["InvocationResults"][
+        "InvocationResult"
+    ]
+    assert (result["InvocationStatus"], result["ExitCode"], result["Output"]) == ("Success", 0, "aGVsbG8K")
+    assert call(DescribeInvocationsRequest, InvokeId=invocation)["TotalCount"] == 1
+    call(SendFileRequest, InstanceIds=[made], Name="motd", TargetDir="/etc", Content="hello")
     call(ModifyInstanceAutoReleaseTimeRequest, InstanceId=made, AutoReleaseTime="2099-01-01T00:00:00Z")
     call(StopInstanceRequest, InstanceId=made)
     populated.cloud.clock.advance(60)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from goldrun import sweep
+from goldrun.build.recipe import load
+from goldrun.build.report import Silence
+from goldrun.build.run import Options, build
+from goldrun.build.template import TEMPLATE
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError
+from goldrun.errors import RefusedError
 from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
 from goldrun.images.naming import PublishedName, parse_reference
@@ -76,6 +83,28 @@ def clean(client: EcsClient) -> None:
     assert {one.kind for one in swept.removed} == {"instance", "disk", "snapshot", "image"}
 
 
+def build_twice(client: EcsClient) -> None:
+    """A build, one that replaces it, one that breaks, and one that finds a rolled back version to step over."""
+    order = Order(request=Request(key="", security_group=f"sg-local-{REGION}", role="builder"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in TEMPLATE.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text.replace("FAMILY", "tools"))
+        build(client, load(folder), "amd64", order, Options(), Silence())
+        (folder / "files/motd").write_text("new\n")
+        recipe = (folder / "recipe.toml").read_text()
+        (folder / "recipe.toml").write_text(recipe.replace("keep = 2", "keep = 1"))
+        build(client, load(folder), "amd64", order, Options(), Silence())
+        (folder / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=1 exit=1\n")
+        with pytest.raises(RefusedError) as caught:
+            build(client, load(folder), "amd64", order, Options(), Silence())
+        # A console that may not be read does not hide why the build failed; the policy allows it all the same.
+        if "GetInstanceConsoleOutput was answered with Forbidden.RAM" in str(caught.value):
+            told = '"ecs:GetInstanceConsoleOutput"'
+            raise AccessDeniedError(told, code="Forbidden.RAM", http_status=403, action="GetInstanceConsoleOutput")
+
+
 def tell_costs(client: EcsClient) -> None:
     running_costs(client)
     billed_days(client, 1)
@@ -84,6 +113,7 @@ def tell_costs(client: EcsClient) -> None:
 RUNS: dict[str, Callable[[EcsClient], None]] = {
     "lookup": look,
     "publish": whole_life,
+    "build": build_twice,
     "run": run,
     "sweep": clean,
     "cost": tell_costs,

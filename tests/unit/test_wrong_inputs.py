@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
 GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 NAME = "github-runner-ubuntu24-amd64-latest"
+RECIPE = "recipes/github-runner-ubuntu24"
 SECRET = "planted-5ecret-value"
 TOKEN = "planted-7oken-value"
 
@@ -220,6 +221,19 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "cost of a century": (["cost", "--days", "36500"], 2, "Invalid value"),
     "a scenario of another film": (["local", "market", "--scenario", "alien"], 2, "Invalid value"),
     "a zone without a scenario": (["local", "market", "--zone", "cn-hangzhou-k"], 2, "say --scenario too"),
+    "a recipe that is not there": (["image", "build", "/nonexistent"], 2, "cannot be read"),
+    "a recipe that is none": (["recipe", "check", "docs"], 2, "goldrun recipe init writes a new one"),
+    "a recipe into a full folder": (["recipe", "init", "docs", "--family", "x-y"], 2, "is not empty"),
+    "a recipe of a bad name": (["recipe", "init", "/tmp/none", "--family", "a b"], 2, "cannot be an image's name"),
+    "a build of an architecture that is none": (
+        ["GROUP", "image", "build", "recipes/github-runner-ubuntu24", "--arch", "sparc"], 2, "not an architecture",
+    ),
+    "a build without a security group": (
+        ["image", "build", "recipes/github-runner-ubuntu24"], 2, "ALIYUN_SECURITY_GROUP_ID is not set",
+    ),
+    "a test of an image that is not there": (
+        ["GROUP", "image", "test", "nix-amd64-latest", "--recipe", RECIPE], 1, "Image not found",
+    ),
     "bad fault": (["local", "fault", "--kind", "meteor"], 2, "Invalid value"),
     "deny without product": (["local", "deny", "DescribeImages"], 2, "write ecs:DescribeImages"),
 }  # fmt: skip

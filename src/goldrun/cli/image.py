@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 
@@ -28,7 +29,24 @@ NAME = click.argument("name")
 ALL_REGIONS = click.option("--all-regions", is_flag=True, help="If it is not in the region, look in all others too.")
 
 
-@click.group()
+class _Lazy(click.Group):
+    """Loads the commands that build only when they are called: a look-up must not pay for them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *_BUILDING]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _BUILDING:
+            return super().get_command(ctx, cmd_name)
+        command = getattr(importlib.import_module("goldrun.cli.image_build"), _BUILDING[cmd_name])
+        assert isinstance(command, click.Command)
+        return command
+
+
+_BUILDING = {"build": "image_build", "test": "image_test"}
+
+
+@click.group(cls=_Lazy)
 def image() -> None:
     """Find, inspect and publish images.
 

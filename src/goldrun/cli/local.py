@@ -18,6 +18,7 @@ from goldrun.errors import UsageError
 from goldrun.local import daemon
 from goldrun.local.control_client import ask
 from goldrun.local.faults import KINDS, FaultRule
+from goldrun.local.machines import base_image
 from goldrun.local.market import SCENARIOS
 from goldrun.local.server import LocalCloud, listen
 
@@ -56,7 +57,14 @@ def local() -> None:
 @click.option("--detach", "-d", is_flag=True, help="Run in the background, and return when it answers.")
 @click.option("--speed", type=click.FloatRange(0, 1e6), help="How fast its time runs: 60 makes a minute a second.")
 @click.option("--seed", is_flag=True, help="Add the realistic account (as `goldrun local seed`).")
-def up(data: Path, port: int, detach: bool, speed: float | None, seed: bool) -> None:
+@click.option(
+    "--machines",
+    type=click.Choice(["simulated", "qemu"]),
+    default="simulated",
+    show_default=True,
+    help="What instances are: nothing is run in simulated ones, qemu boots real virtual machines.",
+)
+def up(data: Path, port: int, detach: bool, speed: float | None, seed: bool, machines: str) -> None:
     """Start the local cloud.
 
     \b
@@ -74,13 +82,14 @@ def up(data: Path, port: int, detach: bool, speed: float | None, seed: bool) -> 
         arguments = ["--port", str(port)]
         arguments += ["--speed", str(speed)] if speed is not None else []
         arguments += ["--seed"] if seed else []
+        arguments += ["--machines", machines]
         running = daemon.start(data, arguments, SystemClock())
         output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env)"')
         return
-    _serve(data, port, speed, seed)
+    _serve(data, port, speed, seed, machines)
 
 
-def _serve(data: Path, port: int, speed: float | None, seed: bool) -> None:
+def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str) -> None:
     from goldrun.local.seed import populate
 
     try:
@@ -91,7 +100,7 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool) -> None:
             why=[f"{error.strerror}."],
             fix=["name another: --port N (0: a free one)"],
         ) from error
-    cloud = LocalCloud(data)
+    cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None)
     if speed is not None:
         cloud.clock.set_speed(speed)
         cloud.store.save_anchor(cloud.clock.anchor)
@@ -104,6 +113,38 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool) -> None:
         cloud.serve(listening)
     finally:
         daemon.note_of(data).unlink(missing_ok=True)
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@local.command("base-image")
+@DATA
+@click.option("--mirror", default=base_image.MIRROR, show_default=True, help="Where Debian's packages come from.")
+@click.option("--import", "disk", type=FILE, help="A disk file instead: a cloud image, say.")
+@click.option("--kernel", type=FILE, help="Its kernel.")
+@click.option("--initrd", type=FILE, help="Its initial RAM disk.")
+@click.option("--root", default="/dev/vda1", show_default=True, help="Where the root file system of --import is.")
+def base_image_command(
+    data: Path, mirror: str, disk: Path | None, kernel: Path | None, initrd: Path | None, root: str
+) -> None:
+    """Make the disk that machines boot from (`goldrun local up --machines qemu`): the family acs:debian_13_x64.
+
+    From Debian's packages, which takes about a minute, as root; or from a cloud image's disk (qcow2 or raw, with
+    cloud-init and the guest agent on it), its kernel and its initial RAM disk.
+    """
+    folder = _machines(data) / "images"
+    if disk:
+        if not kernel or not initrd:
+            raise UsageError("A disk needs --kernel and --initrd: machines boot without a boot loader.")
+        base_image.take(folder, disk, kernel, initrd, root)
+    else:
+        base_image.make(folder, output.note, mirror=mirror)
+    output.note(f"{base_image.FAMILY} is ready: goldrun local up --machines qemu")
+
+
+def _machines(data: Path) -> Path:
+    return data.with_name(f"{data.name}.machines")
 
 
 @local.command()

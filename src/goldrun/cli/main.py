@@ -15,6 +15,7 @@ from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunErro
 # Loaded when they are called, so that a look-up does not pay for the local cloud's server.
 _NOUNS = {
     "image": "Find, inspect and publish images.",
+    "recipe": "Write and check recipes.",
     "spot": "Look at the spot market.",
     "instance": "Create, watch and release instances.",
     "sweep": "Find and delete what should not be alive.",

@@ -26,7 +26,7 @@ def result_json(value: Any) -> None:
 
 def note(words: str) -> None:
     """Tell the person something beside the result, unless ``--quiet``."""
-    if not _quiet():
+    if not is_quiet():
         click.echo(f"note: {words}", err=True)
 
 
@@ -77,6 +77,7 @@ def _coloured(cell: str) -> str:
     return f"[{colour}]{escape(cell)}[/]" if colour else escape(cell)
 
 
-def _quiet() -> bool:
+def is_quiet() -> bool:
+    """Whether notes are dropped."""
     context = click.get_current_context(silent=True)
     return bool(context and context.find_root().obj and context.find_root().obj.get("quiet"))

@@ -24,6 +24,7 @@ def policy(jobs: tuple[str, ...]) -> None:
     \b
     lookup   find images by name
     publish  publish, roll back, prune, protect, remove, copy and share versions
+    build    build, boot-test and publish images
     run      choose offers; create, watch, prolong and release instances
     sweep    find and delete what should not be alive
     cost     tell what instances cost

@@ -131,6 +131,12 @@ class EcsClient:
         other.__dict__.update(self.__dict__, region=region, calls=0)
         return other
 
+    def on_clock(self, clock: Clock) -> EcsClient:
+        """The same client that waits on another clock; connections are shared."""
+        other = self.in_region(self.region)
+        other.clock = clock
+        return other
+
     def close(self) -> None:
         """Close what is kept open between calls."""
         self._transport.close()

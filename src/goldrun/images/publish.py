@@ -39,6 +39,9 @@ from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import LATEST, PublishedName, parse_published
 
 MAX_STEPS = 60
+# Set by a build: what has not passed its boot test is not shown to anybody.
+BOOT_TEST = "BootTest"
+PENDING, PASSED, FAILED = "pending", "passed", "failed"
 # Somebody else has moved the state between our look and our step: look again.
 _MOVED = frozenset({"InvalidImageName.Duplicated", "InvalidImageId.NotFound", "InvalidResourceId.NotFound"})
 
@@ -176,6 +179,11 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool) -> None:
         raise RefusedError(
             f"{candidate.name} ({candidate.image_id}) is {state}: only Available images are published.",
             fix=["build a new version."] if candidate.status == DEPRECATED else ["wait until it is Available."],
+        )
+    if candidate.tags.get(BOOT_TEST, PASSED) != PASSED and not force:
+        raise RefusedError(
+            f"{candidate.name} ({candidate.image_id}) has not passed its boot test: it is {candidate.tags[BOOT_TEST]}.",
+            fix=["test it: goldrun image test, or build it again."],
         )
     current = lineage.current()
     if current and age_key(current) > age_key(candidate) and not force:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
+from goldrun.ecs.polling import pause
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.query import ALL_STATUSES, describe_images
 
-FIRST_POLL_SECONDS = 2.0
-SLOWEST_POLL_SECONDS = 15.0
 LIMIT_SECONDS = 2 * 3600.0
 # For so long a new image may be missing in what DescribeImages shows: its reads lag behind.
 UNSEEN_SECONDS = 60.0
@@ -41,7 +40,6 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
     """
     start = client.clock.now()
     first_percent: int | None = None
-    pause = FIRST_POLL_SECONDS
     while True:
         elapsed = client.clock.now() - start
         images = describe_images(client, image_id=image_id, status=ALL_STATUSES)
@@ -61,8 +59,7 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
                 f"{image_id} is not Available after {LIMIT_SECONDS / 3600:.0f} hours.",
                 fix=["run the same command again: it goes on waiting."],
             )
-        client.clock.sleep(pause)
-        pause = min(SLOWEST_POLL_SECONDS, pause * 1.5)
+        client.clock.sleep(pause(elapsed))
 
 
 def _percent(image: Image) -> int:

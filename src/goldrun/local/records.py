@@ -51,6 +51,7 @@ class Image(Made, frozen=True, kw_only=True):
         shared_with: accounts that may use it.
         public: a community image.
         copying: it is the copy of an image; its copying can be cancelled until it is ready.
+        source_instance: the instance whose disk becomes the image's, where machines are real.
     """
 
     state: str = READY
@@ -69,6 +70,7 @@ class Image(Made, frozen=True, kw_only=True):
     shared_with: dict[str, float] = {}
     public: bool = False
     copying: bool = False
+    source_instance: str = ""
 
     def status(self, now: float) -> str:
         """The status at a moment."""
@@ -98,6 +100,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         reclaimed: when the market takes it back.
         gone: when its deletion ends.
         user_data: in base64, as it came.
+        agent: the guest's agent has answered, where machines are real.
     """
 
     image: str
@@ -125,6 +128,7 @@ class Instance(Resource, frozen=True, kw_only=True):
     auto_release: float = NEVER
     reclaimed: float = NEVER
     gone: float = NEVER
+    agent: bool = False
 
     def status(self, now: float) -> str:
         """The status at a moment."""
@@ -204,6 +208,10 @@ class Invocation(Resource, frozen=True, kw_only=True):
         stopped: when somebody stopped it.
         lost: when its instance ends.
         file: the file's path, if it is one.
+        live: ``waiting``, ``running`` or ``done`` in a real machine; empty in a simulated one.
+        content: what is run or written there.
+        mode: the file's mode.
+        user: the file's owner.
     """
 
     invocation: str
@@ -217,9 +225,15 @@ class Invocation(Resource, frozen=True, kw_only=True):
     stopped: float = NEVER
     lost: float = NEVER
     file: str = ""
+    live: str = ""
+    content: bytes = b""
+    mode: str = "0644"
+    user: str = "root"
 
     def end(self) -> float:
         """When it is over, however it ends."""
+        if self.live in ("waiting", "running"):
+            return min(self.stopped, self.lost)
         return min(self.created + min(self.seconds, self.timeout), self.stopped, self.lost)
 
     def status(self, now: float) -> str:
@@ -238,6 +252,8 @@ class Invocation(Resource, frozen=True, kw_only=True):
 
     def printed(self, now: float) -> str:
         """What it has printed by a moment, line by line over its time."""
+        if self.live:
+            return self.output
         lines = self.output.splitlines(keepends=True)
         share = (min(now, self.end()) - self.created) / self.seconds if self.seconds else 1.0
         return "".join(lines[: int(len(lines) * min(1.0, share))])
@@ -316,6 +332,7 @@ class Settings(Record, frozen=True, kw_only=True):
         balance: whether the account can pay.
         calls_per_second: of each action, before calls are throttled; 0: any number.
         market: what the spot market is made of.
+        machines: the folder of the real machines; empty: they are simulated.
     """
 
     image_seconds: float = 120.0
@@ -328,3 +345,4 @@ class Settings(Record, frozen=True, kw_only=True):
     balance: bool = True
     calls_per_second: float = 0.0
     market: Market = Market()
+    machines: str = ""

@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 from pathlib import Path
 
 import uvicorn
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from goldrun.local import seed
+from goldrun.local.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from goldrun.local.clock import LocalClock
 from goldrun.local.control import PREFIX, Control
 from goldrun.local.faults import Faults
 from goldrun.local.gateway import Gateway, Reply
 from goldrun.local.lifecycle import settle
+from goldrun.local.machines.qemu import Machines, base_record
 from goldrun.local.metadata import Metadata
 from goldrun.local.records import Network
 from goldrun.local.store import Store
@@ -32,12 +36,16 @@ METADATA_PREFIX = "/_metadata/"
 class LocalCloud:
     """A local cloud: its data file open, ready to serve."""
 
-    def __init__(self, data: Path | None, *, clock: LocalClock | None = None) -> None:
+    def __init__(self, data: Path | None, *, clock: LocalClock | None = None, machines: Path | None = None) -> None:
         """Open the cloud.
 
         Args:
             data: its file; None: it lives in memory.
             clock: its time; None: the machine's, or where the file's last clock has got to.
+            machines: the folder of real machines; None: they are simulated.
+
+        Raises:
+            UsageError: real machines cannot be had here.
         """
         self.data = data
         self.clock = clock or LocalClock()
@@ -47,6 +55,11 @@ class LocalCloud:
         self.store.save_anchor(self.clock.anchor)
         if not any(self.store.all(Network)):
             seed.found(self.store)
+        self.store.put(replace(self.store.settings(), machines=str(machines or "")))
+        self._lock = threading.Lock()
+        self._machines = Machines(machines, self.store, self.clock.now, self._lock) if machines else None
+        if machines and (base := base_record(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE)):
+            self.store.put(base)
         self.gateway = Gateway(self.store, self.clock, Faults())
         self._instances = Metadata(self.store)
         self._control = Control(self.gateway, os.getpid(), str(data or ":memory:"), self.stop)
@@ -63,7 +76,13 @@ class LocalCloud:
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
         self._server = uvicorn.Server(config)
-        self._server.run(sockets=[listening])
+        if self._machines:
+            self._machines.start(listening.getsockname()[1])
+        try:
+            self._server.run(sockets=[listening])
+        finally:
+            if self._machines:
+                self._machines.stop()
         self.store.close()
 
     def stop(self) -> None:
@@ -91,12 +110,8 @@ class LocalCloud:
         body = await request.body()
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = request.url.path
-        if path.startswith(PREFIX):
-            reply = self._control.handle(request.method, path, headers.get("host", ""), body)
-        elif path.startswith(METADATA_PREFIX):
-            reply = self._metadata(request.method, path.removeprefix(METADATA_PREFIX), headers)
-        else:
-            reply = self.gateway.handle(request.method, path, request.url.query, headers, body)
+        with self._lock:
+            reply = self._answer(request, path, headers, body)
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
@@ -111,6 +126,14 @@ class LocalCloud:
             }
         )
         await send({"type": "http.response.body", "body": reply.body})
+
+    def _answer(self, request: Request, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
+        if path.startswith(PREFIX):
+            return self._control.handle(request.method, path, headers.get("host", ""), body)
+        if path.startswith(METADATA_PREFIX):
+            return self._metadata(request.method, path.removeprefix(METADATA_PREFIX), headers)
+        return self.gateway.handle(request.method, path, request.url.query, headers, body)
 
 
 async def _hold(seconds: float, receive: Receive) -> None:

@@ -95,6 +95,16 @@ def read_order(env: Environment, region: str) -> Order:
     )
 
 
+def read_network(env: Environment, region: str) -> Order:
+    """The order as far as the environment says where machines are put; what they are is the caller's to add.
+
+    Raises:
+        UsageError: a variable is missing or wrong.
+    """
+    only = {name: value for name, value in env.items() if name.startswith(("ALIYUN_", "GITHUB_"))}
+    return read_order({**only, config.IMAGE_ID.names[0]: ""}, region)
+
+
 def fill(client: EcsClient, order: Order, *, cache: Cache | None = None, tell: Tell = lambda _: None) -> list[Launched]:
     """Launch what was ordered.
 

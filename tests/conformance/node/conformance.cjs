@@ -16,6 +16,64 @@ async function refused(promise, code) {
   });
 }
 
+// Instances and the market, from the market's advice to the end of an instance.
+async function instances(ecs) {
+  const instanceType = 'ecs.c7.2xlarge';
+  const leap = () => fetch(`http://${endpoint}/_goldrun/clock`, { method: 'POST', body: JSON.stringify({ advance: 60 }) });
+  const types = (await ecs.describeInstanceTypes(new sdk.DescribeInstanceTypesRequest({ instanceTypes: [instanceType] }))).body;
+  assert.strictEqual(types.instanceTypes.instanceType[0].cpuCoreCount, 8);
+  const stock = (await ecs.describeAvailableResource(new sdk.DescribeAvailableResourceRequest({
+    regionId, destinationResource: 'SystemDisk', instanceType }))).body.availableZones.availableZone;
+  const zone = stock.find((one) => one.availableResources.availableResource.length > 0);
+  const category = zone.availableResources.availableResource[0].supportedResources.supportedResource[0].value;
+  const prices = (await ecs.describeSpotPriceHistory(new sdk.DescribeSpotPriceHistoryRequest({ regionId, instanceType, networkType: 'vpc' }))).body;
+  assert.ok(prices.spotPrices.spotPriceType.length > 0);
+  const advice = (await ecs.describeSpotAdvice(new sdk.DescribeSpotAdviceRequest({ regionId, instanceTypes: [instanceType] }))).body;
+  assert.ok(advice.availableSpotZones.availableSpotZone.length > 0);
+  assert.strictEqual((await ecs.describePrice(new sdk.DescribePriceRequest({ regionId, instanceType }))).body.priceInfo.price.tradePrice, 1.64);
+  assert.strictEqual((await ecs.describeKeyPairs(new sdk.DescribeKeyPairsRequest({ regionId }))).body.keyPairs.keyPair[0].keyPairName, 'ci');
+  const group = (await ecs.describeSecurityGroups(new sdk.DescribeSecurityGroupsRequest({ regionId }))).body.securityGroups.securityGroup[0];
+
+  const made = (await ecs.runInstances(new sdk.RunInstancesRequest({
+    regionId, instanceType, imageId: 'm-localnewamd64', vSwitchId: `vsw-local-${zone.zoneId}`,
+    securityGroupId: group.securityGroupId, clientToken: 'node-run', httpTokens: 'required',
+    systemDisk: new sdk.RunInstancesRequestSystemDisk({ category }),
+    tag: [new sdk.RunInstancesRequestTag({ key: 'by', value: 'node' })],
+  }))).body.instanceIdSets.instanceIdSet[0];
+  await leap();
+  const described = async () => (await ecs.describeInstances(new sdk.DescribeInstancesRequest({
+    regionId, maxResults: 10, tag: [new sdk.DescribeInstancesRequestTag({ key: 'by', value: 'node' })] }))).body.instances.instance;
+  assert.deepStrictEqual((await described()).map((one) => [one.instanceId, one.status]), [[made, 'Running']]);
+  const status = (await ecs.describeInstanceStatus(new sdk.DescribeInstanceStatusRequest({ regionId, instanceId: [made] }))).body;
+  assert.strictEqual(status.instanceStatuses.instanceStatus[0].status, 'Running');
+  assert.ok((await ecs.getInstanceConsoleOutput(new sdk.GetInstanceConsoleOutputRequest({ regionId, instanceId: made }))).body.consoleOutput);
+  assert.strictEqual((await ecs.describeInstanceHistoryEvents(new sdk.DescribeInstanceHistoryEventsRequest({ regionId, instanceId: made }))).body.totalCount, 0);
+  assert.strictEqual((await ecs.describeDisks(new sdk.DescribeDisksRequest({ regionId, instanceId: made }))).body.disks.disk[0].category, category);
+
+  const invokeId = (await ecs.runCommand(new sdk.RunCommandRequest({
+    regionId, type: 'RunShellScript', instanceId: [made], commandContent: '# simulate: seconds=5 exit=3 output=hello' }))).body.invokeId;
+  await leap();
+  const results = (await ecs.describeInvocationResults(new sdk.DescribeInvocationResultsRequest({ regionId, invokeId }))).body;
+  const result = results.invocation.invocationResults.invocationResult[0];
+  assert.deepStrictEqual([result.invocationStatus, result.exitCode, result.output], ['Failed', 3, 'aGVsbG8K']);
+  await ecs.sendFile(new sdk.SendFileRequest({ regionId, instanceId: [made], name: 'motd', targetDir: '/etc', content: 'hello' }));
+  const assistant = (await ecs.describeCloudAssistantStatus(new sdk.DescribeCloudAssistantStatusRequest({ regionId, instanceId: [made] }))).body;
+  assert.strictEqual(assistant.instanceCloudAssistantStatusSet.instanceCloudAssistantStatus[0].cloudAssistantStatus, 'true');
+
+  await ecs.modifyInstanceAutoReleaseTime(new sdk.ModifyInstanceAutoReleaseTimeRequest({ regionId, instanceId: made, autoReleaseTime: '2099-01-01T00:00:00Z' }));
+  await ecs.stopInstance(new sdk.StopInstanceRequest({ instanceId: made }));
+  await leap();
+  await ecs.startInstance(new sdk.StartInstanceRequest({ instanceId: made }));
+  await leap();
+  await ecs.stopInstances(new sdk.StopInstancesRequest({ regionId, instanceId: [made] }));
+  await leap();
+  await ecs.deleteInstances(new sdk.DeleteInstancesRequest({ regionId, instanceId: [made], force: true }));
+  await leap();
+  assert.deepStrictEqual(await described(), []);
+  await refused(ecs.deleteInstance(new sdk.DeleteInstanceRequest({ instanceId: made })), 'InvalidInstanceId.NotFound');
+  await refused(ecs.deleteDisk(new sdk.DeleteDiskRequest({ diskId: 'd-none' })), 'InvalidDiskId.NotFound');
+}
+
 async function main() {
   const ecs = client();
   const image = async (imageId, more = {}) =>
@@ -62,6 +120,8 @@ async function main() {
   await refused(ecs.deleteSnapshot(new sdk.DeleteSnapshotRequest({ snapshotId: 's-localnewamd64' })), 'SnapshotCreatedImage');
   assert.ok((await ecs.describeRegions(new sdk.DescribeRegionsRequest({}))).body.regions.region.length >= 20);
   assert.ok((await ecs.describeZones(new sdk.DescribeZonesRequest({ regionId }))).body.zones.zone.length >= 6);
+
+  await instances(ecs);
 
   await refused(client('goldrun-local', 'wrong').describeRegions(new sdk.DescribeRegionsRequest({})), 'SignatureDoesNotMatch');
   await refused(client('nobody').describeRegions(new sdk.DescribeRegionsRequest({})), 'InvalidAccessKeyId.NotFound');

@@ -52,15 +52,24 @@ def run_command(call: Call) -> Answer:
 def send_file(call: Call) -> Answer:
     """Put a file on instances."""
     params = call.params
-    _content(call, "Content", "ContentType", MAX_FILE, "FileContent.ExceedLimit")
+    content = _content(call, "Content", "ContentType", MAX_FILE, "FileContent.ExceedLimit")
     if not params.require("TargetDir").startswith("/"):
         raise invalid("TargetDir")
     params.require("Name")
     instances = _named(call)
     invoke_id = call.new_id("f-")
     for number, instance in enumerate(instances):
-        made = _invocation(call, f"{invoke_id} {number}", invoke_id, "", instance, "", DEFAULT_TIMEOUT)
-        call.store.put(replace(made, seconds=0.3, output="", file=f"{params.text('TargetDir')}/{params.text('Name')}"))
+        made = _invocation(call, f"{invoke_id} {number}", invoke_id, "", instance, content, DEFAULT_TIMEOUT)
+        call.store.put(
+            replace(
+                made,
+                seconds=0.3,
+                output="",
+                file=f"{params.text('TargetDir').rstrip('/')}/{params.text('Name')}",
+                mode=params.text("FileMode", "0644"),
+                user=params.text("FileOwner", "root"),
+            )
+        )
     return {"InvokeId": invoke_id}
 
 
@@ -198,6 +207,8 @@ def describe_cloud_assistant_status(call: Call) -> Answer:
 
 
 def _answers(call: Call, instance: Instance) -> bool:
+    if call.settings.machines:
+        return instance.agent and instance.status(call.now) == "Running"
     return instance.status(call.now) == "Running" and call.now >= instance.ready + ASSISTANT_SECONDS
 
 
@@ -215,7 +226,7 @@ def _named(call: Call) -> list[Instance]:
     return found
 
 
-def _content(call: Call, name: str, encoding: str, most: int, code: str) -> str:
+def _content(call: Call, name: str, encoding: str, most: int, code: str) -> bytes:
     text = call.params.require(name)
     if call.params.text(encoding).lower() == "base64":
         try:
@@ -226,13 +237,14 @@ def _content(call: Call, name: str, encoding: str, most: int, code: str) -> str:
         raw = text.encode()
     if len(base64.b64encode(raw)) > most:
         raise ApiFault(403, code, f"The length of {name} exceeds the limit.")
-    return raw.decode("utf-8", "replace")
+    return raw
 
 
 def _invocation(
-    call: Call, record_id: str, invoke_id: str, command_id: str, instance: Instance, content: str, timeout: int
+    call: Call, record_id: str, invoke_id: str, command_id: str, instance: Instance, content: bytes, timeout: int
 ) -> Invocation:
-    found = list(DIRECTIVE.finditer(content))
+    real = bool(call.settings.machines)
+    found = list(DIRECTIVE.finditer(content.decode("utf-8", "replace")))
     seconds = sum(float(one["seconds"] or 0) for one in found) if found else 1.0
     printed = [one["output"] for one in found if one["output"]]
     return Invocation(
@@ -247,7 +259,9 @@ def _invocation(
         timeout=float(timeout),
         seconds=seconds,
         exit_code=next((int(one["exit"]) for one in found if one["exit"]), 0),
-        output="".join(f"{line}\n" for line in printed) or "(simulated: not run)\n",
+        output="" if real else "".join(f"{line}\n" for line in printed) or "(simulated: not run)\n",
+        live="waiting" if real and _answers(call, instance) else "",
+        content=content if real else b"",
         answered=_answers(call, instance),
         lost=instance.ends(),
     )

@@ -21,6 +21,7 @@ from goldrun.local.errors import (
     wrong_image_status,
     wrong_instance_status,
 )
+from goldrun.local.market import NEVER
 from goldrun.local.records import DEPRECATED, READY, Image, Instance, Snapshot
 from goldrun.local.store import View
 
@@ -105,9 +106,11 @@ def create_image(call: Call) -> Answer:
         check_name(family, "ImageFamily")
     description = check_description(params.text("Description"))
     tags = check_tags(params.pairs("Tag"))
-    ready = call.now + call.settings.image_seconds
-    snapshot_id = params.text("SnapshotId") or params.text("DiskDeviceMapping.1.SnapshotId")
     instance_id = params.text("InstanceId")
+    real = bool(instance_id and call.settings.machines)
+    # A real machine's disk takes as long to keep as it takes.
+    ready = NEVER if real else call.now + call.settings.image_seconds
+    snapshot_id = params.text("SnapshotId") or params.text("DiskDeviceMapping.1.SnapshotId")
     if bool(snapshot_id) == bool(instance_id):
         if snapshot_id:
             raise ApiFault(400, "InvalidParamter.Conflict", "The specified image source is conflict.")
@@ -127,7 +130,7 @@ def create_image(call: Call) -> Answer:
             owner=call.account,
             name=f"Created_from_{image_id}",
             created=call.now,
-            ready=ready,
+            ready=call.now if real else ready,
             size=instance.disk_size,
             disk=instance.disk,
         )
@@ -154,6 +157,7 @@ def create_image(call: Call) -> Answer:
         snapshot=snapshot_id,
         boot_mode=params.text("BootMode", "UEFI-Preferred"),
         imds_support=params.text("Features.ImdsSupport"),
+        source_instance=instance_id if real else "",
     )
     call.store.put(image, *([new_snapshot] if new_snapshot else []))
     return {"ImageId": image.id}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from goldrun.local.clock import iso
 from goldrun.local.errors import dry_run, missing, no_such_instance, wrong_instance_status
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import noticed
+from goldrun.local.machines.qemu import console
 from goldrun.local.market import NEVER, NOTICE_SECONDS
 from goldrun.local.records import Image, Instance, Interruption
 
@@ -135,7 +137,10 @@ def modify_instance_auto_release_time(call: Call) -> Answer:
 def get_instance_console_output(call: Call) -> Answer:
     """What the instance has written to its serial console."""
     instance = own_instance(call, call.params.require("InstanceId"))
-    text = "".join(f"{line}\r\n" for line in _boot_log(call, instance))
+    if call.settings.machines:
+        text = console(Path(call.settings.machines), instance.id)
+    else:
+        text = "".join(f"{line}\r\n" for line in _boot_log(call, instance))
     return {
         "InstanceId": instance.id,
         "ConsoleOutput": base64.b64encode(text.encode()).decode(),

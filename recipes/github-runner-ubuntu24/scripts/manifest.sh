@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# What is in the image, as name=version lines.
+set -euo pipefail
+
+package() { printf '%s=%s\n' "$1" "$(dpkg-query -W -f '${Version}' "$2" | sed 's/^[0-9]*://; s/[-+~].*//')"; }
+
+# shellcheck source=/dev/null
+. /etc/os-release
+echo "ubuntu=${VERSION_ID}"
+echo "actions-runner=${RUNNER_VERSION}"
+echo "aliyun-cli=${ALIYUN_CLI_VERSION}"
+package docker docker-ce
+package buildx docker-buildx-plugin
+package compose docker-compose-plugin
+package git git
+package git-lfs git-lfs
+package jq jq
+package curl curl
+package python python3

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# GitHub's runner under /home/runner/actions-runner, for a user of its own: pinned, its checksum verified.
+set -euo pipefail
+: "${RUNNER_VERSION:?}" "${RUNNER_MIRROR:=https://github.com/actions/runner/releases/download}" "${ARCH:?}"
+
+id runner > /dev/null 2>&1 || useradd --create-home --shell /bin/bash runner
+usermod -aG docker runner
+visudo --check --quiet --file /etc/sudoers.d/90-runner
+
+kind=x64
+[[ "${ARCH}" == arm64 ]] && kind=arm64
+file="actions-runner-linux-${kind}-${RUNNER_VERSION}.tar.gz"
+folder=$(mktemp -d)
+trap 'rm -rf "${folder}"' EXIT
+curl -fsSL --retry 5 "${RUNNER_MIRROR}/v${RUNNER_VERSION}/${file}" -o "${folder}/${file}"
+
+# The checksum is the recipe's, or the one that GitHub publishes with the release: never the mirror's own.
+expected=$(awk -v file="${file}" '$2 == file { print $1 }' /opt/goldrun/checksums)
+if [[ -z "${expected}" ]]; then
+  expected=$(curl -fsSL --retry 5 "https://api.github.com/repos/actions/runner/releases/tags/v${RUNNER_VERSION}" \
+    | jq -er --arg file "${file}" '.assets[] | select(.name == $file) | .digest' | sed 's/^sha256://')
+fi
+echo "${expected}  ${folder}/${file}" | sha256sum --check --quiet
+
+install -d -o runner -g runner /home/runner/actions-runner
+tar -xzf "${folder}/${file}" -C /home/runner/actions-runner
+/home/runner/actions-runner/bin/installdependencies.sh
+chown -R runner:runner /home/runner

@@ -1,0 +1,48 @@
+"""What a build tells while it goes on. Where it is shown, and how, is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from goldrun.clock import Clock
+
+
+class Report(Protocol):
+    """Hears of one architecture's build."""
+
+    def begin(self, step: str) -> None:
+        """A step begins."""
+
+    def line(self, text: str) -> None:
+        """A line that the step printed, or a word about it."""
+
+    def end(self, step: str, seconds: float, failed: bool) -> None:
+        """A step has ended."""
+
+
+class Silence:
+    """Hears and says nothing."""
+
+    def begin(self, step: str) -> None:
+        """See ``Report.begin``."""
+
+    def line(self, text: str) -> None:
+        """See ``Report.line``."""
+
+    def end(self, step: str, seconds: float, failed: bool) -> None:
+        """See ``Report.end``."""
+
+
+@contextmanager
+def step(report: Report, clock: Clock, name: str) -> Iterator[None]:
+    """Tell of a step while it goes on."""
+    start = clock.now()
+    report.begin(name)
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        report.end(name, clock.now() - start, failed)

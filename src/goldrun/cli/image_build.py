@@ -1,0 +1,172 @@
+"""``goldrun image build`` and ``goldrun image test``."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import click
+
+from goldrun import config, workflow
+from goldrun.architecture import parse_architecture
+from goldrun.build.recipe import Loaded, load
+from goldrun.build.run import Built, Options, boot_test, build
+from goldrun.cli import output
+from goldrun.cli.common import JSON, REGION, open_client, silence
+from goldrun.cli.reports import view
+from goldrun.clock import StoppableClock
+from goldrun.errors import GoldrunError, UsageError
+from goldrun.images import listing
+from goldrun.images.find import find_image
+from goldrun.images.naming import parse_reference
+from goldrun.spot.order import read_network
+
+RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.command("build")
+@RECIPE
+@click.option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both; all that the recipe has, where not said.")
+@click.option("--force", is_flag=True, help="Build although an image of the same content is there.")
+@click.option("--no-publish", is_flag=True, help="Make and test the image, and let nothing show it yet.")
+@click.option("--keep-builder-on-failure", is_flag=True, help="Leave the builder alive until its release time.")
+@REGION
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print results only.")
+def image_build(
+    recipe: Path,
+    arch: str | None,
+    force: bool,
+    no_publish: bool,
+    keep_builder_on_failure: bool,
+    region: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Build RECIPE's image, boot-test it, publish it, prune old ones.
+
+    Nothing is done if an image of the same content is there. A build that died is gone on with, or cleared up, by the
+    next one. Prints IMAGE_ID=, IMAGE_NAME=, VERSION_HASH= and SKIP_BUILD=; for two architectures each with _AMD64 or
+    _ARM64 at its name's end.
+
+    \b
+    Examples:
+      goldrun image build recipes/github-runner-ubuntu24
+      goldrun image build recipes/tools --arch amd64 --force --no-publish
+    """
+    silence(quiet)
+    loaded = load(recipe)
+    architectures = _architectures(loaded, arch)
+    options = Options(
+        force=force,
+        publish=not no_publish,
+        keep=config.read_keep(os.environ),
+        keep_builder=keep_builder_on_failure,
+        source=_source(),
+    )
+    client = open_client(region)
+    order = read_network(os.environ, client.region)
+    done: dict[str, Built] = {}
+    failed: dict[str, GoldrunError] = {}
+    clocks = {name: StoppableClock() for name in architectures}
+
+    def work(name: str) -> Built:
+        return build(client.on_clock(clocks[name]), loaded, name, order, options, shown.of(name))
+
+    with view(architectures, quiet=output.is_quiet()) as shown, ThreadPoolExecutor(len(architectures)) as pool:
+        running = {name: pool.submit(work, name) for name in architectures}
+        try:
+            for name, future in running.items():
+                _gather(name, future, done, failed)
+        except KeyboardInterrupt:
+            # The builds clean up in their threads; leaving the pool waits for that.
+            for clock in clocks.values():
+                clock.stop()
+            raise
+    _print(done, architectures, as_json)
+    _summarize(loaded, done, failed)
+    for name, error in failed.items():
+        if error is not next(iter(failed.values())):
+            output.error(error)
+        elif len(architectures) > 1:
+            output.note(f"{name} failed.")
+    if failed:
+        raise next(iter(failed.values()))
+
+
+@click.command("test")
+@click.argument("image")
+@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Whose smoke tests.")
+@click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
+@REGION
+def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -> None:
+    """Boot a machine from IMAGE and let it pass the recipe's smoke tests; nothing else is done.
+
+    \b
+    Example:
+      goldrun image test github-runner-ubuntu24 --arch amd64 --recipe recipes/github-runner-ubuntu24
+    """
+    loaded = load(recipe)
+    client = open_client(region)
+    found = find_image(client, parse_reference(image, arch)).image
+    order = read_network(os.environ, client.region)
+    with view((found.architecture,), quiet=output.is_quiet()) as shown:
+        boot_test(client, loaded, found, order, shown.of(found.architecture))
+    output.note(f"{found.name} ({found.image_id}) passes.")
+
+
+def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
+    try:
+        done[name] = future.result()
+    except GoldrunError as error:
+        failed[name] = error
+
+
+def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return loaded.architectures
+    wanted = tuple(dict.fromkeys(parse_architecture(one) for one in text.split(",")))
+    for name in wanted:
+        if name not in loaded.architectures:
+            raise UsageError(
+                f"The recipe has no base image for {name}.", fix=[f"it has: {', '.join(loaded.architectures)}"]
+            )
+    return wanted
+
+
+def _source() -> str:
+    """Which commit of which repository is built, where GitHub says it."""
+    repository, commit = os.environ.get("GITHUB_REPOSITORY", ""), os.environ.get("GITHUB_SHA", "")
+    return f"{repository}@{commit}" if repository and commit else ""
+
+
+def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        told = {
+            name: {**listing.as_json(one.image), "version_hash": one.version_hash, "skipped": one.skipped}
+            for name, one in done.items()
+        }
+        output.result_json(told)
+        return
+    for name, one in done.items():
+        suffix = f"_{name.upper()}" if len(architectures) > 1 else ""
+        for key, value in (
+            ("IMAGE_ID", one.image.image_id),
+            ("IMAGE_NAME", one.image.name),
+            ("VERSION_HASH", one.version_hash),
+            ("SKIP_BUILD", str(one.skipped).lower()),
+        ):
+            workflow.write_output(os.environ, key + suffix, value)
+            output.result(f"{key}{suffix}={value}")
+
+
+def _summarize(loaded: Loaded, done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
+    """A step summary in GitHub Actions."""
+    rows = [
+        f"| {name} | `{one.image.name}` | `{one.image.image_id}` | {'as it was' if one.skipped else 'built'} |"
+        for name, one in done.items()
+    ]
+    rows += [f"| {name} | – | – | failed: {error.what} |" for name, error in failed.items()]
+    table = ["| architecture | image | id | |", "|---|---|---|---|", *rows]
+    workflow.write_summary(os.environ, "\n".join([f"### {loaded.recipe.family}", "", *table, ""]))

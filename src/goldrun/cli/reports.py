@@ -1,0 +1,177 @@
+"""How a build is shown: live on a terminal, in groups in GitHub Actions, line by line elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from goldrun import workflow
+from goldrun.build.report import Report
+from goldrun.cli.progress import clock_time
+
+TAIL_LINES = 6
+
+
+class View(Protocol):
+    """Shows the builds of several architectures."""
+
+    def of(self, architecture: str) -> Report:
+        """The report of one of them."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def view(architectures: tuple[str, ...], *, quiet: bool) -> View:
+    """The view that suits where stderr goes."""
+    if quiet:
+        return Lines(architectures, quiet=True)
+    if workflow.in_workflow(os.environ):
+        return Groups(architectures)
+    return Screen(architectures) if sys.stderr.isatty() else Lines(architectures)
+
+
+@dataclass
+class _Plain:
+    """Line by line, each with its architecture."""
+
+    prefix: str
+    quiet: bool = False
+
+    def begin(self, step: str) -> None:
+        self._say(f"==> {step}")
+
+    def line(self, text: str) -> None:
+        self._say(f"    {text}")
+
+    def end(self, step: str, seconds: float, failed: bool) -> None:
+        self._say(f"{'FAILED' if failed else 'ok'}: {step} ({clock_time(seconds)})")
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(f"[{self.prefix}] {text}", err=True)
+
+
+class Lines:
+    """Plain lines."""
+
+    def __init__(self, architectures: tuple[str, ...], *, quiet: bool = False) -> None:
+        self._reports = {name: _Plain(name, quiet) for name in architectures}
+
+    def of(self, architecture: str) -> Report:
+        """See ``View.of``."""
+        return self._reports[architecture]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+@dataclass
+class _Grouped:
+    """A step's lines are kept until it ends: two architectures at once would tear their groups apart."""
+
+    prefix: str
+    lock: threading.Lock
+    kept: list[str] = field(default_factory=list)
+
+    def begin(self, step: str) -> None:  # noqa: ARG002 - the end says it
+        self.kept.clear()
+
+    def line(self, text: str) -> None:
+        # A line of the guest's must not be taken for a command to the runner.
+        self.kept.append(text.replace("::", ": :") if text.lstrip().startswith("::") else text)
+
+    def end(self, step: str, seconds: float, failed: bool) -> None:
+        title = f"{self.prefix}: {step} ({clock_time(seconds)}){' FAILED' if failed else ''}"
+        with self.lock:
+            click.echo("\n".join([f"::group::{title}", *self.kept, "::endgroup::"]), err=True)
+
+
+class Groups(Lines):
+    """``::group::`` for each step."""
+
+    def __init__(self, architectures: tuple[str, ...]) -> None:
+        lock = threading.Lock()
+        self._grouped = {name: _Grouped(name, lock) for name in architectures}
+
+    def of(self, architecture: str) -> Report:
+        """See ``View.of``."""
+        return self._grouped[architecture]
+
+
+@dataclass
+class _Shown:
+    """One architecture's column of the live view."""
+
+    name: str
+    done: list[tuple[str, float, bool]] = field(default_factory=list)
+    step: str = ""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+    def begin(self, step: str) -> None:
+        self.step = step
+        self.tail.clear()
+
+    def line(self, text: str) -> None:
+        self.tail.append(text)
+
+    def end(self, step: str, seconds: float, failed: bool) -> None:
+        self.done.append((step, seconds, failed))
+        self.step = ""
+
+    def __rich__(self) -> Table:
+        drawn = Table(box=None, pad_edge=False, title=self.name, title_justify="left")
+        drawn.add_column("step", ratio=1)
+        drawn.add_column("time", justify="right")
+        for step, seconds, failed in self.done:
+            drawn.add_row(
+                Text(f"{'✗' if failed else '✓'} {step}", style="red" if failed else "green"), clock_time(seconds)
+            )
+        if self.step:
+            drawn.add_row(Text(f"… {self.step}", style="yellow"), "")
+            for line in self.tail:
+                drawn.add_row(Text(f"    {line}", style="dim", no_wrap=True), "")
+        return drawn
+
+
+class Screen:
+    """Steps, times and the last lines of each architecture, drawn anew as they change."""
+
+    def __init__(self, architectures: tuple[str, ...]) -> None:
+        self._shown = {name: _Shown(name) for name in architectures}
+        plain = bool(os.environ.get("NO_COLOR"))
+        self._live = Live(
+            Group(*self._shown.values()), console=Console(stderr=True, no_color=plain), refresh_per_second=4
+        )
+
+    def of(self, architecture: str) -> Report:
+        """See ``View.of``."""
+        return self._shown[architecture]
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()

@@ -1,0 +1,33 @@
+"""Carries one request of a guest to 100.100.100.200 on to the local cloud's metadata service.
+
+QEMU starts this for every connection, with the guest's bytes on stdin and stdout: a plain file that needs nothing else.
+
+Usage: python3 -I -S forward.py PORT INSTANCE
+"""
+
+import os
+import socket
+import sys
+
+
+def main() -> None:
+    """Read the request's head, put the instance's prefix before the path, pass the answer back."""
+    port, instance = int(sys.argv[1]), sys.argv[2]
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < 65536:
+        piece = os.read(0, 4096)
+        if not piece:
+            return
+        head += piece
+    first, _, rest = head.partition(b"\r\n")
+    method, _, target = first.partition(b" ")
+    lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"connection:")]
+    request = method + b" /_metadata/" + instance.encode() + target + b"\r\nConnection: close\r\n" + b"\r\n".join(lines)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as there:
+        there.sendall(request)
+        while piece := there.recv(65536):
+            os.write(1, piece)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,413 @@
+"""Builds on the local cloud, in virtual time: skip-check, failures, reclaims, crashes at every call, overhead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as replaced
+
+from goldrun import sweep
+from goldrun.build.recipe import Loaded, load
+from goldrun.build.run import Built, Options, boot_test, build
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.endpoints import Endpoint
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.transport import Transport
+from goldrun.errors import GoldrunError, RefusedError
+from goldrun.images.lineage import find_own
+from goldrun.images.lookup import look_up
+from goldrun.images.manifest import from_tags
+from goldrun.images.naming import PublishedName, name_reference
+from goldrun.images.publish import publish, roll_back
+from goldrun.local.lifecycle import settle
+from goldrun.local.market import Market
+from goldrun.local.records import Disk, Image, Instance, Invocation, Receipt, Snapshot, Usage
+from goldrun.spot.launch import Request
+from goldrun.spot.offers import Wish
+from goldrun.spot.order import Order
+from tests.conftest import REGION, Running
+
+RECIPE = """
+family = "tools"
+[base]
+amd64 = "acs:ubuntu_24_04_x64"
+arm64 = "acs:ubuntu_24_04_arm64"
+[versions]
+jq = "1.7.1"
+[[files]]
+source = "motd"
+target = "/etc/motd"
+[[steps]]
+name = "install jq"
+script = "install.sh"
+[[tests]]
+name = "jq works"
+command = '''
+# simulate: seconds=2
+jq --version'''
+[[smoke]]
+name = "jq is there"
+command = '''
+# simulate: seconds=2
+jq --version'''
+"""
+INSTALL = (
+    "#!/usr/bin/env bash\n# simulate: seconds=60 output=installing jq\n# simulate: output=done\napt-get install jq\n"
+)
+ALIAS = PublishedName("tools", "amd64", "latest")
+
+
+@dataclass
+class Heard:
+    """A report that writes everything down."""
+
+    steps: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, step: str) -> None:
+        self.steps.append(step)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def end(self, step: str, seconds: float, failed: bool) -> None:
+        self.seconds[step] = seconds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "install.sh").write_text(INSTALL)
+    (tmp_path / "motd").write_text("welcome\n")
+    return tmp_path
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = Market(seed=11, scarcity=0.0, phantoms=0.0)
+    frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), market=market))
+    return frozen
+
+
+def order() -> Order:
+    types = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c8y.xlarge", "ecs.g8y.xlarge")
+    return Order(request=Request(key="", security_group=f"sg-local-{REGION}"), wish=Wish(types=types))
+
+
+def run(cloud: Running, loaded: Loaded, arch: str = "amd64", heard: Heard | None = None, **options: Any) -> Built:
+    client = cloud.client(timeout=600.0)
+    return build(client, loaded, arch, order(), Options(**options), heard or Heard())
+
+
+def alive(cloud: Running) -> list[Instance]:
+    settle(cloud.cloud.store, cloud.wall.value)
+    return list(cloud.cloud.store.all(Instance))
+
+
+def images(cloud: Running) -> list[Image]:
+    return [one for one in cloud.cloud.store.all(Image) if one.name.startswith("tools-")]
+
+
+def answer(cloud: Running, arch: str = "amd64") -> str:
+    found = look_up(cloud.client(), name_reference(f"tools-{arch}-latest", arch))
+    return found.image.image_id if found else ""
+
+
+def test_a_recipe_becomes_a_published_tested_image(cloud: Running, folder: Path) -> None:
+    heard = Heard()
+    built = run(cloud, load(folder), heard=heard, source="o/r@abc")
+    assert not built.skipped
+    assert answer(cloud) == built.image.image_id
+    image = find_own(cloud.client(), built.image.image_id)
+    assert image.name == "tools-amd64-latest"
+    assert image.tags["VersionHash"] == built.version_hash
+    assert image.tags["BootTest"] == "passed"
+    assert image.tags["Source"] == "o/r@abc"
+    assert image.tags["BaseImageId"].startswith("ubuntu_24_04_x64")
+    assert len(image.tags["BuildTimestamp"]) == 14
+    assert from_tags(image.tags) == {"jq": "1.7.1"}
+    assert alive(cloud) == []
+    assert list(cloud.cloud.store.all(Disk)) == []
+    assert "install jq" in heard.steps
+    assert "installing jq" in heard.lines
+    assert heard.steps[-2:] == ["publish", "prune"]
+
+
+def test_the_second_build_is_skipped_and_a_changed_byte_rebuilds(cloud: Running, folder: Path) -> None:
+    first = run(cloud, load(folder))
+    before = cloud.cloud.gateway.calls["RunInstances"]
+    again = run(cloud, load(folder))
+    assert (again.skipped, again.image.image_id) == (True, first.image.image_id)
+    assert cloud.cloud.gateway.calls["RunInstances"] == before
+    (folder / "motd").write_text("welcome!\n")
+    third = run(cloud, load(folder))
+    assert not third.skipped
+    assert answer(cloud) == third.image.image_id
+    assert [one.id for one in images(cloud)] == [third.image.image_id], "the old one is pruned"
+    assert len(list(cloud.cloud.store.all(Snapshot))) == 1
+
+
+def test_both_architectures_have_hashes_of_their_own(cloud: Running, folder: Path) -> None:
+    """LESSONS: the arm64 build can be skipped because amd64 has that hash."""
+    amd, arm = run(cloud, load(folder)), run(cloud, load(folder), "arm64")
+    assert amd.version_hash != arm.version_hash
+    assert not arm.skipped
+    assert (answer(cloud), answer(cloud, "arm64")) == (amd.image.image_id, arm.image.image_id)
+    assert {one.architecture for one in images(cloud)} == {"x86_64", "arm64"}
+
+
+def test_a_new_base_image_rebuilds(cloud: Running, folder: Path) -> None:
+    """LESSONS: a changed tool list never rebuilds."""
+    run(cloud, load(folder))
+    base = next(one for one in cloud.cloud.store.all(Image) if one.family == "acs:ubuntu_24_04_x64")
+    cloud.cloud.store.put(replaced(base, id="ubuntu_24_04_x64_20G_alibase_20991231.vhd", created=base.created + 1))
+    assert not run(cloud, load(folder)).skipped
+
+
+def test_force_builds_again(cloud: Running, folder: Path) -> None:
+    first = run(cloud, load(folder))
+    assert run(cloud, load(folder), force=True).image.image_id != first.image.image_id
+
+
+def test_a_candidate_is_not_published_when_nobody_wants_it(cloud: Running, folder: Path) -> None:
+    built = run(cloud, load(folder), publish=False)
+    assert answer(cloud) == ""
+    assert built.image.tags["BootTest"] == "passed"
+    again = run(cloud, load(folder))
+    assert (again.skipped, answer(cloud)) == (True, built.image.image_id)
+
+
+def test_a_rolled_back_version_is_not_picked_again(cloud: Running, folder: Path) -> None:
+    first = run(cloud, load(folder), keep=3)
+    (folder / "motd").write_text("bad\n")
+    bad = run(cloud, load(folder), keep=3)
+    roll_back(cloud.client(), ALIAS)
+    assert answer(cloud) == first.image.image_id
+    again = run(cloud, load(folder), keep=3)
+    assert not again.skipped
+    assert again.image.image_id != bad.image.image_id
+
+
+FAILURES: dict[str, tuple[str, str, str]] = {
+    "a step": ("install.sh", INSTALL.replace("seconds=60", "seconds=60 exit=3"), "exit code 3"),
+    "a step that hangs": ("install.sh", INSTALL.replace("seconds=60", "seconds=9000"), "took longer than 600 s"),
+    "a test": ("recipe.toml", RECIPE.replace("# simulate: seconds=2", "# simulate: seconds=2 exit=1", 1), "jq works"),
+    "the boot test": (
+        "recipe.toml",
+        RECIPE[::-1].replace("seconds=2"[::-1], "seconds=2 exit=1"[::-1], 1)[::-1],
+        "jq is there",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_what_breaks_is_not_published_and_leaves_nothing(cloud: Running, folder: Path, case: str) -> None:
+    """LESSONS: it never learns whether provisioning succeeded; a broken image is published."""
+    good = run(cloud, load(folder))
+    name, text, words = FAILURES[case]
+    (folder / name).write_text(text)
+    (folder / "motd").write_text("another\n")
+    with pytest.raises(RefusedError, match=words) as caught:
+        run(cloud, load(folder))
+    assert answer(cloud) == good.image.image_id
+    assert [one.id for one in images(cloud)] == [good.image.image_id]
+    assert alive(cloud) == []
+    assert len(list(cloud.cloud.store.all(Snapshot))) == 1
+    assert "the console's last lines" in str(caught.value)
+
+
+def test_the_last_lines_of_what_failed_are_told(cloud: Running, folder: Path) -> None:
+    (folder / "install.sh").write_text("#!/bin/bash\n# simulate: seconds=20 exit=100 output=E: no such package\n")
+    with pytest.raises(RefusedError, match="ended with exit code 100") as caught:
+        run(cloud, load(folder))
+    assert "E: no such package" in str(caught.value)
+
+
+def test_the_builder_is_kept_for_whoever_looks_into_it(cloud: Running, folder: Path) -> None:
+    (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=6 exit=3"))
+    with pytest.raises(RefusedError) as caught:
+        run(cloud, load(folder), keep_builder=True)
+    (kept,) = alive(cloud)
+    assert kept.id in str(caught.value.__notes__)
+    assert sweep.find(cloud.client()) == []
+    (folder / "install.sh").write_text(INSTALL)
+    run(cloud, load(folder))
+    assert [one.id for one in alive(cloud)] == [kept.id], "the next build leaves it alone"
+    cloud.wall.value = kept.auto_release
+    assert alive(cloud) == []
+
+
+def test_an_untested_image_is_not_published_by_hand(cloud: Running, folder: Path) -> None:
+    cloud.image("tools-amd64-20260101000000", tags={"BootTest": "failed"})
+    with pytest.raises(RefusedError, match="has not passed its boot test"):
+        publish(cloud.client(), "tools-amd64-20260101000000")
+
+
+def test_the_boot_test_alone(cloud: Running, folder: Path) -> None:
+    built = run(cloud, load(folder))
+    boot_test(cloud.client(), load(folder), built.image, order(), Heard())
+    assert alive(cloud) == []
+
+
+def test_a_reclaim_in_mid_build_starts_again_on_another_offer(cloud: Running, folder: Path) -> None:
+    heard = Heard()
+    store = cloud.cloud.store
+
+    class Reclaimer(Heard):
+        def line(self, text: str) -> None:
+            super().line(text)
+            if text == "installing jq" and not heard.lines:
+                heard.lines.append("reclaimed")
+                (builder,) = alive(cloud)
+                store.put(replaced(builder, reclaimed=cloud.wall.value + 1))
+                for one in store.all(Invocation):
+                    store.put(replaced(one, lost=cloud.wall.value + 1))
+
+    report = Reclaimer()
+    built = run(cloud, load(folder), heard=report)
+    assert answer(cloud) == built.image.image_id
+    assert any("Starting again on another offer" in line for line in report.lines)
+    assert alive(cloud) == []
+
+
+def test_a_live_build_is_waited_for(cloud: Running, folder: Path) -> None:
+    """Two builds of one recipe: the second waits while the first one's heart beats, then finds it done."""
+    now = cloud.wall.value
+    other = Instance(
+        id="i-other",
+        region=REGION,
+        owner="1000000000000001",
+        image="m-1",
+        created=now,
+        gone=now + 400,
+        tags={
+            "ManagedBy": "goldrun",
+            "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot",
+            "Role": "builder",
+            "Family": "tools",
+            "Architecture": "amd64",
+            "Heartbeat": "2099-01-01T00:00:00Z",
+        },
+    )
+    cloud.cloud.store.put(other)
+    heard = Heard()
+    run(cloud, load(folder), heard=heard)
+    assert cloud.wall.value > now + 400
+    assert any("another build of it is under way" in line for line in heard.lines)
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+class DeadTransport:
+    """Dies before or after the n-th request, and stays dead."""
+
+    def __init__(self, inner: Transport, at: int, *, after: bool) -> None:
+        self.inner, self.at, self.after, self.sent = inner, at, after, 0
+
+    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+        self.sent += 1
+        if self.sent > self.at or (self.sent == self.at and not self.after):
+            raise Crash
+        answer = self.inner.send(endpoint, method, target, headers, deadline)
+        if self.sent == self.at:
+            raise Crash
+        return answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def dying(client: EcsClient, at: int, *, after: bool) -> DeadTransport:
+    client._transport = transport = DeadTransport(client._transport, at, after=after)
+    return transport
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_every_call(cloud: Running, folder: Path, after: bool) -> None:
+    """The alias always resolves to a tested image; after the next run, or a sweep, nothing of the dead one is left."""
+    short = RECIPE.replace("seconds=2", "seconds=1")
+    (folder / "recipe.toml").write_text(short)
+    (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=3"))
+    # Short waits: every call is a placement, and looks that only wait are all alike.
+    quick = {"boot_seconds": 2.0, "image_seconds": 3.0, "stop_seconds": 1.0, "release_seconds": 1.0}
+    cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **quick))
+    good = run(cloud, load(folder)).image.image_id
+    deaths = 0
+    for at in range(1, 400):
+        (folder / "motd").write_text(f"{after} {at}\n")
+        loaded = load(folder)
+        client = cloud.client(timeout=600.0)
+        transport = dying(client, at, after=after)
+        try:
+            build(client, loaded, "amd64", order(), Options(), Heard())
+        except Crash:
+            deaths += 1
+        shown = find_own(cloud.client(), answer(cloud))
+        assert shown.tags["BootTest"] == "passed", at
+        assert shown.image_id in {good, *(one.id for one in images(cloud))}
+        if at % 3 == 0:  # nobody builds again: the release time and a sweep clear up, the image stays usable
+            cloud.wall.value += 3 * 3600
+            client = cloud.client()
+            sweep.remove(client, sweep.find(client))
+            assert alive(cloud) == [], at
+            assert sweep.find(cloud.client()) == []
+        built = run(cloud, loaded)
+        good = built.image.image_id
+        assert answer(cloud) == good
+        assert alive(cloud) == [], at
+        assert list(cloud.cloud.store.all(Disk)) == [], at
+        assert [one.id for one in images(cloud)] == [good], at
+        assert len(list(cloud.cloud.store.all(Snapshot))) == 1, at
+        if transport.sent < at:
+            break
+        store = cloud.cloud.store
+        store.remove(*store.all(Invocation), *store.all(Usage), *store.all(Receipt))
+    assert deaths > 40
+
+
+@pytest.mark.parametrize("kind", ["error", "error-after", "throttle"])
+def test_passing_failures_do_not_matter(cloud: Running, folder: Path, kind: Any) -> None:
+    cloud.fault(kind, times=None, probability=0.2)
+    built = run(cloud, load(folder))
+    cloud.cloud.gateway.faults.clear()
+    assert answer(cloud) == built.image.image_id
+    assert alive(cloud) == []
+
+
+def test_a_cancelled_build_leaves_nothing(cloud: Running, folder: Path) -> None:
+    class Cancelled(Heard):
+        def line(self, text: str) -> None:
+            if text == "installing jq":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(cloud, load(folder), heard=Cancelled())
+    assert alive(cloud) == []
+    assert images(cloud) == []
+
+
+def test_the_overhead_is_small(cloud: Running, folder: Path) -> None:
+    """Beyond what the cloud takes for boots, commands and the image: 3 % at most, in virtual time."""
+    (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=240"))
+    settings = cloud.cloud.store.settings()
+    start = cloud.wall.value
+    run(cloud, load(folder))
+    took = cloud.wall.value - start
+    commands = sum(one.seconds for one in cloud.cloud.store.all(Invocation))
+    boots = 2 * (settings.boot_seconds + 5.0)
+    unavoidable = commands + boots + settings.stop_seconds + settings.image_seconds + 2 * settings.release_seconds
+    assert took / unavoidable <= 1.03
+
+
+def test_no_stock_at_all_is_said(cloud: Running, folder: Path) -> None:
+    (folder / "recipe.toml").write_text(RECIPE + "\n[builder]\non_demand_fallback = false\n")
+    cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), market=Market(scarcity=1.0)))
+    with pytest.raises(GoldrunError, match="No offer gives"):
+        run(cloud, load(folder))

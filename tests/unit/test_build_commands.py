@@ -1,0 +1,137 @@
+"""`goldrun recipe` and `goldrun image build` as people, scripts and GitHub Actions see them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldrun.local.records import Instance
+from tests.conftest import Running
+from tests.test_seed_guide import read_outputs
+
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
+
+
+@pytest.fixture
+def env(populated: Running, tmp_path: Path) -> dict[str, str]:
+    populated.cloud.clock.set_speed(100)
+    return populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, env: dict[str, str]) -> str:
+    folder = str(tmp_path / "tools")
+    run(env, "recipe", "init", folder)
+    return folder
+
+
+def run(env: dict[str, str], *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(GOLDRUN + list(words), env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def keys(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_a_fresh_user_has_an_image_published(env: dict[str, str], recipe: str) -> None:
+    """The guide's lines: init, check, build, again, find."""
+    assert "is right: tools for amd64, arm64" in run(env, "recipe", "check", recipe).stderr
+    built = keys(run(env, "image", "build", recipe, "--arch", "amd64").stdout)
+    assert built["SKIP_BUILD"] == "false"
+    assert built["IMAGE_NAME"] == "tools-amd64-latest"
+    assert len(built["VERSION_HASH"]) == 32
+    again = keys(run(env, "image", "build", recipe, "--arch", "x86_64").stdout)
+    assert again == {**built, "SKIP_BUILD": "true"}
+    found = run(env, "image", "id", "tools", "--arch", "amd64").stdout.strip()
+    assert found == f"IMAGE_ID={built['IMAGE_ID']}"
+
+
+def test_both_architectures_in_github_actions(env: dict[str, str], recipe: str, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    for file in files.values():
+        file.touch()
+    env |= {name: str(file) for name, file in files.items()} | {"GITHUB_ACTIONS": "true"}
+    env |= {"GITHUB_REPOSITORY": "o/r", "GITHUB_SHA": "abc"}
+    done = run(env, "image", "build", recipe)
+    assert {f"IMAGE_ID_{arch}" for arch in ("AMD64", "ARM64")} <= set(keys(done.stdout))
+    assert read_outputs(files["GITHUB_OUTPUT"].read_text()) == keys(done.stdout)
+    assert done.stderr.count("::group::") == done.stderr.count("::endgroup::") > 10
+    assert "| amd64 | `tools-amd64-latest` |" in files["GITHUB_STEP_SUMMARY"].read_text()
+    told = json.loads(run(env, "image", "ls", "tools-", "--json").stdout)
+    assert {one["tags"]["Source"] for one in told} == {"o/r@abc"}
+
+
+def test_json_and_quiet(env: dict[str, str], recipe: str) -> None:
+    done = run(env, "image", "build", recipe, "--json", "--quiet")
+    assert done.stderr == ""
+    assert {name: one["skipped"] for name, one in json.loads(done.stdout).items()} == {"amd64": False, "arm64": False}
+
+
+def test_one_that_fails_does_not_stop_the_other(env: dict[str, str], recipe: str) -> None:
+    script = Path(recipe) / "scripts/install.sh"
+    script.write_text('#!/bin/bash\n[[ "$ARCH" == arm64 ]]\n')
+    broken = Path(recipe) / "recipe.toml"
+    broken.write_text(broken.read_text().replace("acs:ubuntu_24_04_arm64", "acs:nothing"))
+    done = run(env, "image", "build", recipe, code=1)
+    assert set(keys(done.stdout)) >= {"IMAGE_ID_AMD64"}
+    assert "acs:nothing has no image" in done.stderr
+
+
+def test_the_live_view_on_a_terminal(env: dict[str, str], recipe: str) -> None:
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*GOLDRUN, "image", "build", recipe],
+        env={**env, "TERM": "xterm", "COLUMNS": "100"},
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    said = b""
+    while True:
+        try:
+            piece = os.read(controller, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        said += piece
+    os.close(controller)
+    assert process.wait() == 0
+    text = said.decode()
+    assert "✓ Install jq" in text
+    assert "amd64" in text
+    assert "IMAGE_ID_ARM64=" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cleans_up(env: dict[str, str], recipe: str, populated: Running, number: Any) -> None:
+    (Path(recipe) / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=500\n")
+    process = subprocess.Popen(
+        [*GOLDRUN, "image", "build", recipe], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    def builders() -> list[Instance]:
+        populated.cloud.gateway.handle("GET", "/", "", {}, b"")
+        return [one for one in populated.cloud.store.all(Instance) if one.tags.get("Role") == "builder"]
+
+    deadline = time.monotonic() + 30
+    while len(builders()) < 2:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    assert run(env, "instance", "ls", "-q").stdout.split() == ["i-localrunner000001"]

@@ -1,0 +1,197 @@
+"""Recipes: what is right, what is not and on which line, and what the hash depends on."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from goldrun.build.assistant import command
+from goldrun.build.recipe import load, schema
+from goldrun.build.template import TEMPLATE
+from goldrun.build.toml_lines import line_of
+from goldrun.errors import GoldrunError, UsageError
+
+NOISE = b"#!/bin/bash\n" + random.Random(1).randbytes(30_000).hex().encode()[:59_000]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path, text in TEMPLATE.items():
+        file = tmp_path / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text.replace("FAMILY", "tools"))
+    return tmp_path
+
+
+def change(folder: Path, old: str, new: str) -> int:
+    """Change the recipe; returns the line of the change."""
+    file = folder / "recipe.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_the_template_is_right(folder: Path) -> None:
+    loaded = load(folder)
+    assert loaded.recipe.family == "tools"
+    assert loaded.architectures == ("amd64", "arm64")
+    assert loaded.variables("amd64") == {"JQ_VERSION": "1.7", "ARCH": "amd64", "FAMILY": "tools"}
+
+
+def test_every_recipe_of_this_repository_is_right() -> None:
+    for file in (ROOT / "recipes").glob("*/recipe.toml"):
+        assert load(file.parent).recipe.family == file.parent.name
+
+
+WRONG: dict[str, tuple[str, str, str]] = {
+    "an unknown key": ('timeout = "10m"', 'timeuot = "10m"', "unknown field `timeuot`"),
+    "an unknown table": ("[retention]", "[retain]", "unknown field `retain`"),
+    "a number for a text": ('description = "Ubuntu 24.04 with jq"', "description = 7", "Expected `str`, got `int`"),
+    "a text for a number": ("disk = 40", 'disk = "big"', "Expected `int`, got `str`"),
+    "a version that is a number": ('jq = "1.7"', "jq = 1.7", "Expected `str`, got `float`"),
+    "no TOML": ('amd64 = "acs:ubuntu_24_04_x64"', "amd64 = acs", "Invalid value"),
+    "a script that is not there": ('script = "scripts/install.sh"', 'script = "none.sh"', "No such file"),
+    "a script of elsewhere": ('script = "scripts/install.sh"', 'script = "../../etc/passwd"', "outside of the recipe"),
+    "a time that is none": ('timeout = "10m"', 'timeout = "soon"', "not a span of time"),
+    "a mode that is none": ('mode = "0644"', 'mode = "rw-r--r--"', "no mode"),
+    "a target that is no path": ('target = "/etc/motd"', 'target = "motd"', "no absolute path"),
+    "a range that is none": ('cpu = "2.."', 'cpu = "two"', "not a range of vCPUs"),
+    "a disk too small": ("disk = 40", "disk = 4", "20 to 2048 GiB"),
+    "a family with blanks": ('family = "tools"', 'family = "my tools"', "cannot be an image's name"),
+    "a family with an architecture": ('family = "tools"', 'family = "tools-amd64"', "not part of a family"),
+    "a variable with a blank": ('jq = "1.7"', '"j q" = "1.7"', "cannot be the name of a variable"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes_are_told_with_their_line(folder: Path, case: str) -> None:
+    old, new, words = WRONG[case]
+    line = change(folder, old, new)
+    with pytest.raises(UsageError) as caught:
+        load(folder)
+    assert re.match(rf".*recipe\.toml:{line}: ", caught.value.what), caught.value.what
+    assert words in caught.value.what
+
+
+def test_all_mistakes_are_told_at_once(folder: Path) -> None:
+    first = change(folder, 'script = "scripts/install.sh"', 'script = "none.sh"')
+    second = change(folder, "disk = 40", "disk = 4")
+    with pytest.raises(UsageError) as caught:
+        load(folder)
+    told = str(caught.value)
+    assert f"recipe.toml:{first}: " in told
+    assert f"recipe.toml:{second}: " in told
+
+
+MISSING: dict[str, tuple[str, str]] = {
+    "no family": (r'family = "tools"\n', "missing required field `family`"),
+    "no base": (r'\[base\].*?\n\n', "missing required field `base`"),
+    "no architecture": (r'amd64 = .*?\narm64 = .*?\n', "name a base image family"),
+    "no steps": (r"\[\[steps\]\].*?\n\n", "at least one step"),
+    "no smoke test": (r"\[\[smoke\]\].*?\n\n", "at least one smoke test"),
+    "no name of a step": (r'name = "Install jq"\n', "missing required field `name`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_what_is_missing_is_said(folder: Path, case: str) -> None:
+    pattern, words = MISSING[case]
+    file = folder / "recipe.toml"
+    text, count = re.subn(pattern, "", file.read_text(), count=1, flags=re.DOTALL)
+    assert count == 1
+    file.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(words)):
+        load(folder)
+
+
+def test_a_script_without_its_first_line(folder: Path) -> None:
+    (folder / "scripts/install.sh").write_text("apt-get install jq\n")
+    with pytest.raises(UsageError, match="has no first line"):
+        load(folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(tmp_path / "none")
+
+
+SAME: dict[str, Callable[[Path], object]] = {
+    "a comment": lambda folder: change(folder, "# bash, as root", "# really bash, as root"),
+    "a time limit": lambda folder: change(folder, 'timeout = "10m"', 'timeout = "20m"'),
+    "a step's name": lambda folder: change(folder, 'name = "Install jq"', 'name = "jq"'),
+    "the builder's size": lambda folder: change(folder, 'cpu = "2.."', 'cpu = "8.."'),
+    "the retention": lambda folder: change(folder, "keep = 2", "keep = 5"),
+    "the description": lambda folder: change(folder, "Ubuntu 24.04 with jq", "jq"),
+    "a file that nothing names": lambda folder: (folder / "README.md").write_text("hello"),
+    "the other architecture's base": lambda folder: change(folder, "acs:ubuntu_24_04_arm64", "acs:another"),
+}
+OTHER: dict[str, Callable[[Path], object]] = {
+    "a byte of a script": lambda folder: (folder / "scripts/install.sh").write_text(
+        TEMPLATE["scripts/install.sh"] + "\n"
+    ),
+    "a byte of a file": lambda folder: (folder / "files/motd").write_text("x"),
+    "a version": lambda folder: change(folder, 'jq = "1.7"', 'jq = "1.8"'),
+    "a mode": lambda folder: change(folder, 'mode = "0644"', 'mode = "0600"'),
+    "a target": lambda folder: change(folder, "/etc/motd", "/etc/motd2"),
+    "a test": lambda folder: change(folder, "jq --version", "jq -V"),
+    "the disk": lambda folder: change(folder, "disk = 40", "disk = 60"),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_what_does_not_change_the_content_does_not_rebuild(folder: Path, case: str) -> None:
+    before = load(folder).version_hash("amd64", "m-base")
+    SAME[case](folder)
+    assert load(folder).version_hash("amd64", "m-base") == before
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_what_changes_the_content_rebuilds(folder: Path, case: str) -> None:
+    before = load(folder).version_hash("amd64", "m-base")
+    OTHER[case](folder)
+    assert load(folder).version_hash("amd64", "m-base") != before
+
+
+def test_architecture_and_base_are_in_the_hash(folder: Path) -> None:
+    loaded = load(folder)
+    hashes = {loaded.version_hash(arch, base) for arch in ("amd64", "arm64") for base in ("m-1", "m-2")}
+    assert len(hashes) == 4
+
+
+def test_the_published_schema_is_the_code_s() -> None:
+    published = json.loads((ROOT / "schemas/recipe.schema.json").read_text(encoding="utf-8"))
+    assert published == json.loads(json.dumps(schema())), "run: goldrun recipe schema > schemas/recipe.schema.json"
+
+
+def test_lines() -> None:
+    text = 'a = 1\n[t]\nb = 2\n[[x]]\nc = 3\n[[x]]\n"d e" = 4\nf.g = 5\n'
+    assert line_of(text, ("a",)) == 1
+    assert line_of(text, ("t", "b")) == 3
+    assert line_of(text, ("x", 0, "c")) == 5
+    assert line_of(text, ("x", 1, "d e")) == 7
+    assert line_of(text, ("x", 1, "f", "g")) == 8
+    assert line_of(text, ("x", 1, "missing")) == 6
+    assert line_of(text, ("nothing",)) == 1
+
+
+def test_long_scripts_are_packed_and_longer_ones_refused() -> None:
+    short = command(b"#!/bin/bash\ntrue\n", {"A": "it's"})
+    assert short.startswith(b"#!/bin/bash\nexport A='it'\"'\"'s'\n")
+    long = command(b"#!/bin/bash\n" + b"echo a line that repeats\n" * 2000, {})
+    assert len(long) < 24 * 1024 * 3 // 4
+    assert b"gzip -d" in long
+    with pytest.raises(GoldrunError, match="split it"):
+        command(NOISE, {})
+
+
+def test_a_script_that_cannot_be_sent_is_found_by_the_check(folder: Path) -> None:
+    (folder / "scripts/install.sh").write_bytes(NOISE)
+    with pytest.raises(UsageError, match="split it"):
+        load(folder)
