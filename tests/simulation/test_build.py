@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,6 @@ from msgspec.structs import replace as replaced
 from goldrun import sweep
 from goldrun.build.recipe import Loaded, load
 from goldrun.build.run import Built, Options, boot_test, build
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.endpoints import Endpoint
-from goldrun.ecs.http1 import Answer
-from goldrun.ecs.transport import Transport
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
@@ -30,6 +25,7 @@ from goldrun.spot.launch import Request
 from goldrun.spot.offers import Wish
 from goldrun.spot.order import Order
 from tests.conftest import REGION, Running
+from tests.simulation.dying import Crash, dying
 
 RECIPE = """
 family = "tools"
@@ -299,34 +295,6 @@ def test_a_live_build_is_waited_for(cloud: Running, folder: Path) -> None:
     run(cloud, load(folder), heard=heard)
     assert cloud.wall.value > now + 400
     assert any("another build of it is under way" in line for line in heard.lines)
-
-
-class Crash(BaseException):
-    """The process dies."""
-
-
-class DeadTransport:
-    """Dies before or after the n-th request, and stays dead."""
-
-    def __init__(self, inner: Transport, at: int, *, after: bool) -> None:
-        self.inner, self.at, self.after, self.sent = inner, at, after, 0
-
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
-        self.sent += 1
-        if self.sent > self.at or (self.sent == self.at and not self.after):
-            raise Crash
-        answer = self.inner.send(endpoint, method, target, headers, deadline)
-        if self.sent == self.at:
-            raise Crash
-        return answer
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-def dying(client: EcsClient, at: int, *, after: bool) -> DeadTransport:
-    client._transport = transport = DeadTransport(client._transport, at, after=after)
-    return transport
 
 
 @pytest.mark.parametrize("after", [False, True])

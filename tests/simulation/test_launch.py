@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -16,11 +14,7 @@ from benchmarks.spot_markets import Outcome, bench, play
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.endpoints import Endpoint
 from goldrun.ecs.errors import AccessDeniedError, ApiError, ServiceError, UnreachableError
-from goldrun.ecs.http1 import Answer
-from goldrun.ecs.transport import Transport
 from goldrun.errors import RefusedError, UsageError
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import settle
@@ -34,6 +28,7 @@ from goldrun.spot.market import Market
 from goldrun.spot.offers import Offer, Span, Wish
 from goldrun.spot.order import Order, fill
 from tests.conftest import REGION, Running
+from tests.simulation.dying import Crash, dying
 
 GROUP = f"sg-local-{REGION}"
 K = {"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"}
@@ -240,37 +235,6 @@ def test_a_thousand_at_once(frozen: Running) -> None:
     assert len(wait_until_running(client, ids(got), 600)) == 1000
 
 
-class DeadTransport:
-    """Dies before or after the n-th request, and stays dead: nothing cleans up after it."""
-
-    def __init__(self, inner: Transport, at: int, *, after: bool, error: type[BaseException], lasting: bool) -> None:
-        self.inner, self.at, self.after, self.error, self.lasting, self.sent = inner, at, after, error, lasting, 0
-        self.lock = threading.Lock()
-
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
-        with self.lock:
-            self.sent += 1
-            number = self.sent
-        if (number > self.at and self.lasting) or (number == self.at and not self.after):
-            raise self.error
-        answer = self.inner.send(endpoint, method, target, headers, deadline)
-        if number == self.at:
-            raise self.error
-        return answer
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-class Crash(BaseException):
-    """The process dies."""
-
-
-def dying(client: EcsClient, at: int, *, after: bool, error: type[BaseException], lasting: bool) -> DeadTransport:
-    client._transport = transport = DeadTransport(client._transport, at, after=after, error=error, lasting=lasting)
-    return transport
-
-
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_every_call_leaks_no_instance_hours(frozen: Running, after: bool) -> None:
     """Nothing outlives its release time by a minute; one sweep leaves nothing at all."""
@@ -278,7 +242,7 @@ def test_a_crash_at_every_call_leaks_no_instance_hours(frozen: Running, after: b
     deaths = 0
     for at in range(1, 100):
         client = frozen.client()
-        transport = dying(client, at, after=after, error=Crash, lasting=True)
+        transport = dying(client, at, after=after)
         request = {"key": f"{at}", "amount": 2, "life": 1800.0}
         try:
             fill(client, order(frozen, request=request))
@@ -321,7 +285,7 @@ def test_after_a_crash_one_sweep_leaves_nothing_even_if_the_cloud_forgets_to_rel
     set_market(frozen)
     for at in range(1, 100):
         client = frozen.client()
-        transport = dying(client, at, after=after, error=Crash, lasting=True)
+        transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):
             fill(client, order(frozen, request={"key": f"{at}"}))
         for one in alive(frozen):
@@ -341,7 +305,7 @@ def test_a_crash_in_a_release_is_mended_by_the_next(frozen: Running) -> None:
         for at in range(1, 20):
             made = ids(fill(frozen.client(), order(frozen, request={"key": f"{after} {at}", "amount": 3})))
             client = frozen.client()
-            transport = dying(client, at, after=after, error=Crash, lasting=True)
+            transport = dying(client, at, after=after)
             with contextlib.suppress(Crash):
                 release(client, made)
             release(frozen.client(), made)

@@ -18,7 +18,7 @@ from goldrun.images.retention import Pruned, judge, prune
 from goldrun.local import seed
 from goldrun.local.records import Image, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
-from tests.simulation.test_publish import Crash, DyingTransport
+from tests.simulation.dying import Crash, dying
 
 ALIAS = PublishedName("fam", "amd64", "latest")
 
@@ -176,7 +176,7 @@ def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool)
             built(frozen, number)
         built(frozen, 4, shown=True)
         client = frozen.client()
-        client._transport = dying = DyingTransport(client._transport, at, after=after)
+        transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):
             prune(client, ALIAS, keep=2)
         found = look_up(frozen.client(), name_reference(str(ALIAS), "amd64"))
@@ -185,7 +185,7 @@ def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool)
         assert set(snapshots(frozen)) >= set(numbers(frozen)), "no snapshot goes before its image"
         prune(frozen.client(), ALIAS, keep=2)
         assert (numbers(frozen), snapshots(frozen)) == ([3, 4], [3, 4]), at
-        if dying.sent < at:
+        if transport.sent < at:
             assert at > 10
             return
     pytest.fail("it never ended")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from goldrun.ecs.client import EcsClient
-from goldrun.ecs.endpoints import Endpoint
-from goldrun.ecs.http1 import Answer
 from goldrun.ecs.models import Image
-from goldrun.ecs.transport import Transport
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
 from goldrun.images.lookup import look_up
@@ -20,6 +17,7 @@ from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
 from goldrun.local import seed
 from tests.conftest import NOW, Running
+from tests.simulation.dying import Crash, dying
 
 ALIAS = PublishedName("fam", "amd64", "latest")
 STAMPS = ["20260101000000", "20260201000000", "20260301000000", "20260401000000"]
@@ -40,29 +38,6 @@ def version(frozen: Running, number: int, *, shown: bool = False, **fields: Any)
         **fields,
     }
     return frozen.image(str(ALIAS) if shown else f"fam-amd64-{stamp}", **made)
-
-
-class Crash(BaseException):
-    """The process dies."""
-
-
-class DyingTransport:
-    """Dies before or after the n-th request that changes something or asks."""
-
-    def __init__(self, inner: Transport, at: int, *, after: bool) -> None:
-        self.inner, self.at, self.after, self.sent = inner, at, after, 0
-
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
-        self.sent += 1
-        if self.sent == self.at and not self.after:
-            raise Crash
-        answer = self.inner.send(endpoint, method, target, headers, deadline)
-        if self.sent == self.at:
-            raise Crash
-        return answer
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 def answer(frozen: Running) -> str:
@@ -284,7 +259,7 @@ def test_lesson_a_crash_anywhere_leaves_a_name_that_answers_and_the_next_run_com
         version(frozen, 2, shown=True)
         version(frozen, 3)
         client = frozen.client()
-        client._transport = dying = DyingTransport(client._transport, at, after=after)
+        transport = dying(client, at, after=after)
         try:
             run(client)
         except Crash:
@@ -293,7 +268,7 @@ def test_lesson_a_crash_anywhere_leaves_a_name_that_answers_and_the_next_run_com
         run(frozen.client())
         assert answer(frozen) in good
         assert state(frozen) == end, at
-        if dying.sent < at:
+        if transport.sent < at:
             break
     assert placements > 10
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.lineage import find_own
@@ -15,7 +16,8 @@ from goldrun.images.waiting import Progress, wait_until_available
 from goldrun.local import seed
 from goldrun.local.records import DEPRECATED, Image
 from tests.conftest import NOW, Running
-from tests.simulation.test_publish import STAMPS, V2, Crash, DyingTransport, version
+from tests.simulation.dying import Crash, dying
+from tests.simulation.test_publish import STAMPS, V2, version
 
 BEIJING = "cn-beijing"
 
@@ -40,8 +42,8 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
     assert percents == sorted(percents)
     assert (percents[0], percents[-1]) == (0, 100)
     assert told[-2].left is not None
-    assert 5 < told[-2].left < 200
-    assert len(told) < 40, "it polls less and less often"
+    assert 0 < told[-2].left < 20
+    assert len(told) < 200, "it polls less and less often"
 
 
 def test_done_again_it_copies_nothing(frozen: Running) -> None:
@@ -64,15 +66,16 @@ def test_a_crash_anywhere_ends_with_one_copy_that_is_shown(frozen: Running, afte
     for at in range(1, 300):
         frozen.cloud.store.clear()
         seed.found(frozen.cloud.store)
+        frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=20.0))
         version(frozen, 2, shown=True)
         client = frozen.client()
-        client._transport = dying = DyingTransport(client._transport, at, after=after)
+        transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):
             copy_image(client, find_own(client, V2), BEIJING, publish=True)
         client = frozen.client()
         copy_image(client, find_own(client, V2), BEIJING, publish=True)
         assert [(image.name, image.family) for image in copies(frozen)] == [("fam-amd64-latest", "fam-amd64")], at
-        if dying.sent < at:
+        if transport.sent < at:
             assert at > 15
             return
     pytest.fail("it never ended")
