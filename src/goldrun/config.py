@@ -107,6 +107,29 @@ USER_DATA_FILE = Variable(("USER_DATA_FILE",), "the same from a file")
 LIFE_MINUTES = Variable(
     ("INSTANCE_TTL_MINUTES",), "minutes after which an instance is released by itself, from 30 on", default="240"
 )
+GITHUB_TOKEN = Variable(
+    ("GOLDRUN_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
+    "the token that registers and removes runners: a GitHub App's or a fine-grained one",
+    secret=True,
+)
+GITHUB_API_URL = Variable(("GITHUB_API_URL",), "where GitHub's REST API answers", default="https://api.github.com")
+GITHUB_SERVER_URL = Variable(
+    ("GITHUB_SERVER_URL",), "where GitHub itself is, for runners to find it", default="https://github.com"
+)
+GITHUB_REPOSITORY = Variable(("GITHUB_REPOSITORY",), "the repository whose runners are meant, OWNER/NAME")
+RUNNER_PROXY = Variable(
+    ("GOLDRUN_RUNNER_PROXY",), "the HTTP proxy that runners use; its password travels with their configuration alone"
+)
+RUNNER_NO_PROXY = Variable(("GOLDRUN_RUNNER_NO_PROXY",), "what runners reach without it, by comma")
+RUNNER_MIRROR = Variable(
+    ("GOLDRUN_RUNNER_MIRROR",),
+    "where runners download actions/runner from, on images without it",
+    default="https://github.com/actions/runner/releases/download",
+)
+INSTANCE_ENDPOINT = Variable(
+    ("GOLDRUN_INSTANCE_ENDPOINT",),
+    "where the API answers an instance; not set: the region's own endpoints, the VPC's first",
+)
 LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
 
 MAX_REGION_WORDS = 5  # cn-shanghai-finance-1 has four
@@ -139,6 +162,14 @@ VARIABLES: tuple[Variable, ...] = (
     USER_DATA,
     USER_DATA_FILE,
     LIFE_MINUTES,
+    GITHUB_TOKEN,
+    GITHUB_API_URL,
+    GITHUB_SERVER_URL,
+    GITHUB_REPOSITORY,
+    RUNNER_PROXY,
+    RUNNER_NO_PROXY,
+    RUNNER_MIRROR,
+    INSTANCE_ENDPOINT,
     LOCAL_DATA,
 )
 

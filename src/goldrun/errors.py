@@ -61,6 +61,7 @@ class GoldrunError(Exception):
         """The lines below the first one."""
         lines = [f"  why: {reason}" for reason in self.why]
         lines += [f"  fix: {step}" for step in self.fix]
+        lines += [f"  note: {note}" for note in getattr(self, "__notes__", ())]
         if self.request_id:
             lines.append(f"  request id: {self.request_id}")
         return lines

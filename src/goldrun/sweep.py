@@ -15,6 +15,10 @@ from goldrun.ecs.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
 from goldrun.errors import GoldrunError
 from goldrun.images.query import describe_images
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
+from goldrun.runners.ghosts import Ghost, find_ghosts
+from goldrun.runners.github import GitHub
+from goldrun.runners.registrations import remove as remove_registrations
+from goldrun.runners.scope import Scope
 from goldrun.spot.disks import Disk, delete_disk, describe_disks
 from goldrun.spot.instances import Instance, describe_instances, release
 
@@ -27,11 +31,12 @@ class Finding:
     """Something that should not be alive.
 
     Attributes:
-        kind: ``instance``, ``disk``, ``snapshot`` or ``image``.
+        kind: ``instance``, ``runner`` (GitHub's side), ``disk``, ``snapshot`` or ``image``.
         id: its id.
         name: its name, or empty.
         age: seconds.
         reason: why it should not be there.
+        scope: whose runner it is.
     """
 
     kind: str
@@ -39,6 +44,7 @@ class Finding:
     name: str
     age: float
     reason: str
+    scope: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,20 @@ class Swept:
     kept: tuple[tuple[Finding, GoldrunError], ...]
 
 
-def find(client: EcsClient, *, older_than: float | None = None) -> list[Finding]:
+def find(
+    client: EcsClient,
+    *,
+    older_than: float | None = None,
+    github: GitHub | None = None,
+    scopes: Sequence[Scope] = (),
+) -> list[Finding]:
     """Everything that goldrun made and that should not be alive.
 
     Args:
         client: the cloud, at home in the region.
         older_than: seconds; instances that are older should not be alive either.
+        github: GitHub's side, where there are scopes.
+        scopes: whose runners are compared with the instances.
     """
     now = client.clock.now()
     instances = [one for one in describe_instances(client, tags=MANAGED_BY) if one.tags.get(PROTECTED) != "true"]
@@ -69,6 +83,10 @@ def find(client: EcsClient, *, older_than: float | None = None) -> list[Finding]
         for one in instances
         if (reason := _why_not(one, now, older_than) or ended.get(one.id, ""))
     ]
+    if github:
+        ghosts = [ghost for scope in scopes for ghost in _ghosts(client, github, scope)]
+        known = {one.id for one in found}
+        found += [one for one in ghosts if one.id not in known]
     doomed = {one.id for one in found}
     found += [
         Finding("disk", disk.id, "", now - disk.created, reason)
@@ -86,16 +104,29 @@ def find(client: EcsClient, *, older_than: float | None = None) -> list[Finding]
     return found
 
 
-def remove(client: EcsClient, findings: Sequence[Finding]) -> Swept:
+def remove(client: EcsClient, findings: Sequence[Finding], github: GitHub | None = None) -> Swept:
     """Delete them; one that cannot be deleted does not keep the others alive."""
     kept: list[tuple[Finding, GoldrunError]] = []
     for group in _in_order(findings):
         try:
-            _remove(client, group)
+            _remove(client, group, github)
         except GoldrunError as error:
             kept += [(one, error) for one in group]
     failed = {one.id for one, _ in kept}
     return Swept(tuple(one for one in findings if one.id not in failed), tuple(kept))
+
+
+def _ghosts(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Finding]:
+    for ghost in find_ghosts(client, github, scope):
+        yield from _of_ghost(ghost, scope)
+
+
+def _of_ghost(ghost: Ghost, scope: Scope) -> Iterator[Finding]:
+    row = ghost.row
+    if ghost.instance and row.instance:
+        yield Finding("instance", row.instance.id, row.name, row.age, ghost.reason)
+    if ghost.registration:
+        yield Finding("runner", row.name, str(scope), row.age, ghost.reason, scope=str(scope))
 
 
 def _why_not(instance: Instance, now: float, older_than: float | None) -> str:
@@ -143,10 +174,13 @@ def _in_order(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     yield from ([one] for one in findings if one.kind != "instance")
 
 
-def _remove(client: EcsClient, group: list[Finding]) -> None:
+def _remove(client: EcsClient, group: list[Finding], github: GitHub | None) -> None:
     first = group[0]
     if first.kind == "instance":
         release(client, [one.id for one in group])
+    elif first.kind == "runner":
+        assert github is not None
+        remove_registrations(github, Scope(first.scope), [first.id])
     elif first.kind == "disk":
         delete_disk(client, first.id)
     elif first.kind == "snapshot":

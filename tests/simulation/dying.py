@@ -26,13 +26,21 @@ class DyingTransport:
         self.inner, self.at, self.after, self.error, self.lasting, self.sent = inner, at, after, error, lasting, 0
         self._lock = threading.Lock()
 
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
         with self._lock:
             self.sent += 1
             number = self.sent
         if (number > self.at and self.lasting) or (number == self.at and not self.after):
             raise self.error
-        answer = self.inner.send(endpoint, method, target, headers, deadline)
+        answer = self.inner.send(endpoint, method, target, headers, deadline, content)
         if number == self.at:
             raise self.error
         return answer

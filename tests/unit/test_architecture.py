@@ -32,6 +32,7 @@ ALLOWED = {
         "images",
         "build",
         "spot",
+        "runners",
         "sweep",
         "ecs",
         "local",
@@ -46,7 +47,8 @@ ALLOWED = {
         "__version__",
     },
     "build": {"build", "images", "spot", "ecs", "config", "errors", "clock", "architecture", "durations"},
-    "sweep": {"images", "spot", "ecs", "errors"},
+    "sweep": {"images", "spot", "runners", "ecs", "errors"},
+    "runners": {"runners", "spot", "ecs", "config", "errors", "clock", "__version__"},
     "spot": {"spot", "ecs", "config", "errors", "architecture"},
     "images": {"images", "spot", "ecs", "config", "errors", "architecture", "durations"},
     "ecs": {"ecs", "config", "errors", "clock", "architecture", "__version__"},
@@ -85,7 +87,10 @@ def calls(file: Path) -> Iterator[str]:
 
 CLOCKS = {"clock.py", "local/clock.py"}
 NETWORK = {"ecs/http1.py", "ecs/transport.py", "local/server.py", "local/control_client.py"}
-NETWORK |= {"local/machines/guest_agent.py", "local/machines/forward.py"}
+NETWORK |= {"local/machines/guest_agent.py", "local/machines/forward.py", "local/github/webhooks.py"}
+# What runs on an instance has that machine alone.
+NETWORK.add("runners/machine/self_destruct.py")
+CLOCKS.add("runners/machine/self_destruct.py")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))

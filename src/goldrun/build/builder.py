@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from goldrun.build.assistant import Machine
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.moments import format_moment, parse_moment
 from goldrun.ecs.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
 from goldrun.errors import GoldrunError
+from goldrun.spot.assistant import Machine
 from goldrun.spot.instances import Instance, describe_instances, release
 from goldrun.spot.order import Order, fill
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from goldrun.build.assistant import command
 from goldrun.build.toml_lines import line_of
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.images.naming import check_name
+from goldrun.spot.assistant import command
 from goldrun.spot.offers import parse_span
 
 FILE = "recipe.toml"

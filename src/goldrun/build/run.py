@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from goldrun.architecture import to_ecs
-from goldrun.build.assistant import LostError, Machine, Result
 from goldrun.build.builder import TESTER, Heart, machine, wait_for_others
 from goldrun.build.recipe import Loaded, Test
 from goldrun.build.report import Report, step
@@ -31,6 +30,7 @@ from goldrun.images.publish import BOOT_TEST, FAILED, PASSED, PENDING, publish
 from goldrun.images.removal import delete_image
 from goldrun.images.retention import prune
 from goldrun.images.waiting import wait_until_available
+from goldrun.spot.assistant import LostError, Machine, Result
 from goldrun.spot.instances import console_output, describe_instances
 from goldrun.spot.offers import parse_span
 from goldrun.spot.order import Order

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from typing import Any
 
 import click
 
 from goldrun.cli import output
 from goldrun.cli.cache import FileCache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, silence
-from goldrun.cli.spot import POLICY, read_wish, wish_options
+from goldrun.cli.ordering import read_command, read_life
+from goldrun.cli.spot import POLICY, wish_options
 from goldrun.durations import format_duration, parse_duration
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.tags import MANAGED_BY
-from goldrun.errors import NotFoundError, UsageError
-from goldrun.images.order import with_image
+from goldrun.errors import NotFoundError
 from goldrun.spot import instances
 from goldrun.spot.instances import Instance
 from goldrun.spot.launch import Launched
-from goldrun.spot.order import describe_launch, fill, read_order
+from goldrun.spot.order import describe_launch, fill
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
 IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
@@ -66,12 +67,7 @@ def instance_create(
     region: str | None,
     as_json: bool,
     quiet: bool,
-    cpu: str | None,
-    memory: str | None,
-    arch: str | None,
-    zones: tuple[str, ...],
-    types: tuple[str, ...],
-    max_price: float | None,
+    **wish: Any,
 ) -> None:
     """Create spot instances where they are best to be had, and print INSTANCE_ID=….
 
@@ -85,39 +81,23 @@ def instance_create(
     """
     silence(quiet)
     client = open_client(region)
-    wish = read_wish(cpu, memory, arch, zones, types, max_price)
-    env = {**os.environ, "ARCH": arch or ""}
-    order = read_order(env, client.region)
-    given = {
-        "name": name,
-        "life": None if life is None else _life(life),
-        "disk_size": disk_size,
-        "user_data": None if user_data is None else _read_file(user_data),
-        "key": key,
-    }
-    request = replace(
-        order.request,
-        amount=amount,
-        encrypted=encrypted,
-        public_ip=public_ip,
-        **{field: value for field, value in given.items() if value is not None},  # type: ignore[arg-type]
-    )
-    order = replace(
-        order,
-        request=request,
-        wish=replace(
-            order.wish,
-            cpus=wish.cpus if cpu is not None or types else order.wish.cpus,
-            memory=wish.memory if memory is not None else order.wish.memory,
-            types=types or order.wish.types,
-            zones=zones,
-            max_price=max_price if max_price is not None else order.wish.max_price,
-        ),
+    order = read_command(
+        client,
+        image=image,
         policy=policy,
         on_demand_fallback=on_demand_fallback,
-        resume=key is not None,
+        request={
+            "name": name,
+            "life": read_life(life),
+            "disk_size": disk_size,
+            "user_data": None if user_data is None else _read_file(user_data),
+            "key": key,
+            "amount": amount,
+            "encrypted": encrypted,
+            "public_ip": public_ip,
+        },
+        wish=wish,
     )
-    order = with_image(client, order, env, name=image, tell=output.note)
     got = fill(client, order, cache=FileCache(os.environ, client.clock), tell=output.note)
     ids = [one for some in got for one in some.ids]
     if wait:
@@ -196,7 +176,8 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 @REGION
 def instance_extend(instance_id: str, life: str, region: str | None) -> None:
     """Let an instance live for TIME from now on, e.g. 2h; 30m at least."""
-    seconds = _life(life)
+    seconds = read_life(life)
+    assert seconds is not None
     client = open_client(region)
     found = instances.find_instance(client, instance_id)
     output.result(f"RELEASE_TIME={instances.prolong(client, found.id, seconds)}")
@@ -234,13 +215,6 @@ def _row(one: Instance, now: float) -> tuple[str, ...]:
         "never" if one.released is None else format_duration(one.released - now),
         one.public_ip or one.private_ip,
     )
-
-
-def _life(text: str) -> float:
-    seconds = parse_duration(text)
-    if seconds < instances.MIN_LIFE_SECONDS:
-        raise UsageError(f"{text} is too short a life: ECS takes 30m at least.")
-    return seconds
 
 
 def _read_file(path: str) -> bytes:

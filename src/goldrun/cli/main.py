@@ -18,6 +18,7 @@ _NOUNS = {
     "recipe": "Write and check recipes.",
     "spot": "Look at the spot market.",
     "instance": "Create, watch and release instances.",
+    "runner": "Start, list and stop runners for GitHub Actions jobs.",
     "sweep": "Find and delete what should not be alive.",
     "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",

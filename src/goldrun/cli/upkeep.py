@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
 import click
@@ -9,9 +10,12 @@ import click
 from goldrun import sweep as sweeping
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, REGION, open_client
+from goldrun.clock import SystemClock
 from goldrun.durations import format_duration, parse_duration
 from goldrun.ecs.errors import AccessDeniedError
 from goldrun.errors import EXIT_LEFTOVERS
+from goldrun.runners.github import connect
+from goldrun.runners.scope import organization_scope, repository_scope
 from goldrun.spot import cost as costs
 
 MAX_DAYS = 90
@@ -19,24 +23,37 @@ MAX_DAYS = 90
 
 @click.command()
 @click.option("--older-than", metavar="AGE", help="Also every instance that is older, e.g. 6h.")
+@click.option("--repo", "repos", multiple=True, metavar="OWNER/NAME", help="Also this repository's runners.")
+@click.option("--org", "orgs", multiple=True, metavar="NAME", help="Also this organization's runners.")
 @DRY_RUN
 @REGION
 @JSON
-def sweep(older_than: str | None, dry_run: bool, region: str | None, as_json: bool) -> None:
+def sweep(
+    older_than: str | None,
+    repos: tuple[str, ...],
+    orgs: tuple[str, ...],
+    dry_run: bool,
+    region: str | None,
+    as_json: bool,
+) -> None:
     """Find and delete what goldrun made and what should not be alive.
 
     Instances past their release time, stopped or without a release time, builders whose build has ended, disks that
-    nothing is attached to, snapshots whose image is gone. The exit code is 7 if anything was found.
+    nothing is attached to, snapshots whose image is gone. With --repo or --org also ghosts: runners that GitHub has and
+    the cloud has not, and the other way round. The exit code is 7 if anything was found.
 
     \b
     Examples:
       goldrun sweep --dry-run
       goldrun sweep --older-than 6h --json
+      goldrun sweep --repo octo-org/octo-repo --org octo-org
     """
     seconds = parse_duration(older_than) if older_than is not None else None
+    scopes = [*map(repository_scope, repos), *map(organization_scope, orgs)]
+    github = connect(os.environ, SystemClock(), notice=output.note) if scopes else None
     client = open_client(region)
-    found = sweeping.find(client, older_than=seconds)
-    swept = sweeping.remove(client, [] if dry_run else found)
+    found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes)
+    swept = sweeping.remove(client, [] if dry_run else found, github)
     failures = {one.id: error for one, error in swept.kept}
     if as_json:
         told = [

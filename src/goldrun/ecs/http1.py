@@ -21,11 +21,12 @@ class ProtocolError(OSError):
 
 
 class Answer(NamedTuple):
-    """An HTTP answer."""
+    """An HTTP answer; the headers' names are in lower case."""
 
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = {}
 
 
 class Connection:
@@ -36,19 +37,21 @@ class Connection:
         self._received = b""
         self.reusable = True
 
-    def exchange(self, method: str, target: str, headers: Mapping[str, str], left: TimeLeft) -> Answer:
-        """Send a request without a body, and return the answer.
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], left: TimeLeft, content: bytes = b""
+    ) -> Answer:
+        """Send a request, and return the answer.
 
         Raises:
             OSError: the connection broke, or the time was up (TimeoutError), or it is not HTTP (ProtocolError).
         """
-        self._send(method, target, {**headers, "content-length": "0"}, left)
+        self._send(method, target, {**headers, "content-length": str(len(content))}, left, content)
         status, fields = self._read_head(left)
         while 100 <= status < 200:
             status, fields = self._read_head(left)
         body = self._read_body(status, fields, left)
         self.reusable = self.reusable and "close" not in fields.get("connection", "").lower() and not self._received
-        return Answer(status, fields.get("content-type", "").split(";")[0].strip().lower(), body)
+        return Answer(status, fields.get("content-type", "").split(";")[0].strip().lower(), body, fields)
 
     def tunnel(self, authority: str, headers: Mapping[str, str], left: TimeLeft) -> None:
         """Ask a proxy to connect this connection to ``authority``.
@@ -79,13 +82,13 @@ class Connection:
         """Close the socket."""
         self._socket.close()
 
-    def _send(self, method: str, target: str, headers: Mapping[str, str], left: TimeLeft) -> None:
+    def _send(self, method: str, target: str, headers: Mapping[str, str], left: TimeLeft, content: bytes = b"") -> None:
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         text = "\r\n".join(lines)
         if text.count("\n") != len(lines) - 1:
             raise ProtocolError("a header has a line break in it")
         self._socket.settimeout(left())
-        self._socket.sendall(text.encode("latin-1", "strict"))
+        self._socket.sendall(text.encode("latin-1", "strict") + content)
 
     def _receive(self, left: TimeLeft) -> bytes:
         self._socket.settimeout(left())

@@ -18,7 +18,15 @@ CONNECT_SECONDS = 10.0
 class Transport(Protocol):
     """Sends one request."""
 
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
         """Send, and return the answer whatever its status.
 
         Args:
@@ -27,6 +35,7 @@ class Transport(Protocol):
             target: path and query.
             headers: ``host`` included.
             deadline: when to give up, on the clock.
+            content: the request's body.
 
         Raises:
             UnreachableError: if there was no answer by then. The request may have had its effect.
@@ -95,7 +104,15 @@ class HttpTransport:
         self._clock = clock
         self._idle: dict[Endpoint, list[Connection]] = {}
 
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
         """See ``Transport.send``."""
         proxy = find_proxy(self._env, endpoint)
 
@@ -114,7 +131,7 @@ class HttpTransport:
             target = f"{endpoint}{target}"
             all_headers |= proxy.headers()
         try:
-            answer = connection.exchange(method, target, all_headers, left)
+            answer = connection.exchange(method, target, all_headers, left, content)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError):

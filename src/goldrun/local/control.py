@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -13,10 +14,22 @@ from goldrun.local.clock import iso
 from goldrun.local.errors import ApiFault
 from goldrun.local.faults import FaultRule
 from goldrun.local.gateway import Gateway, Reply
+from goldrun.local.github.jobs import Jobs
 from goldrun.local.lifecycle import change_market, settle
 from goldrun.local.market import Market, Scenario
 from goldrun.local.ram import Document
-from goldrun.local.records import AccessKey, Denial, Image, Instance, Policy, Settings, Snapshot
+from goldrun.local.records import (
+    AccessKey,
+    Denial,
+    GitHubJob,
+    GitHubRun,
+    GitHubRunner,
+    Image,
+    Instance,
+    Policy,
+    Settings,
+    Snapshot,
+)
 
 PREFIX = "/_goldrun/"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -36,9 +49,10 @@ class Patterns(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Attachment(msgspec.Struct, forbid_unknown_fields=True):
-    """A RAM policy for an AccessKey; None takes it away."""
+    """A RAM policy for an AccessKey, or for an instance role of that name; None takes it away."""
 
     key: str
+    role: bool = False
     document: Document | None = None
 
 
@@ -72,6 +86,31 @@ class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
     zones: tuple[str, ...] | None = None
 
 
+class NewJob(msgspec.Struct, forbid_unknown_fields=True):
+    """A job for GitHub's queue: of a new run, or of one that is there.
+
+    Attributes:
+        hosted: it runs on GitHub's own machines; whoever queues it says how it goes.
+    """
+
+    repository: str
+    name: str
+    labels: tuple[str, ...]
+    script: str = ""
+    workflow: str = "local.yml"
+    run: str = ""
+    needs: tuple[str, ...] = ()
+    hosted: bool = False
+
+
+class JobState(msgspec.Struct, forbid_unknown_fields=True):
+    """How a hosted job goes."""
+
+    job: str
+    status: Literal["in_progress", "completed"]
+    conclusion: Literal["", "success", "failure", "cancelled"] = ""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What the local cloud says of itself."""
 
@@ -93,6 +132,7 @@ class Control:
     """Answers the control door. ``stop`` ends the server."""
 
     gateway: Gateway
+    jobs: Jobs
     pid: int
     data: str
     stop: Callable[[], None]
@@ -123,6 +163,9 @@ class Control:
             ("POST", "clock"): self._change_clock,
             ("PATCH", "settings"): self._change_settings,
             ("PATCH", "market"): self._change_market,
+            ("GET", "jobs"): self._list_jobs,
+            ("POST", "jobs"): self._add_job,
+            ("PATCH", "jobs"): self._change_job,
             ("POST", "reset"): self._reset,
             ("POST", "seed"): self._seed,
             ("POST", "shutdown"): self._shutdown,
@@ -168,7 +211,7 @@ class Control:
     def _attach(self, body: bytes) -> Reply:
         attachment = msgspec.json.decode(body, type=Attachment)
         store = self.gateway.store
-        if store.get(AccessKey, attachment.key) is None:
+        if store.get(AccessKey, attachment.key) is None and not attachment.role:
             raise ApiFault(404, "InvalidAccessKeyId.NotFound", f"there is no AccessKey {attachment.key}")
         if attachment.document:
             store.put(Policy(id=attachment.key, document=msgspec.to_builtins(attachment.document)))
@@ -205,6 +248,38 @@ class Control:
             given["since"] = now
         change_market(self.gateway.store, replace(self.gateway.store.settings().market, **given), now)
         return self._status()
+
+    def _list_jobs(self, _: bytes = b"") -> Reply:
+        self.jobs.settle()
+        store = self.gateway.store
+        told = {
+            "runs": list(store.all(GitHubRun)),
+            "jobs": list(store.all(GitHubJob)),
+            # What a runner proves itself with is nobody else's.
+            "runners": [replace(one, credential="") for one in store.all(GitHubRunner)],
+        }
+        return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(told))
+
+    def _add_job(self, body: bytes) -> Reply:
+        new = msgspec.json.decode(body, type=NewJob)
+        if new.repository.count("/") != 1:
+            raise ApiFault(400, "InvalidRepository", "a repository is OWNER/NAME")
+        found = self.gateway.store.get(GitHubRun, new.run) if new.run else None
+        if new.run and found is None:
+            raise ApiFault(404, "InvalidRun", f"there is no run {new.run}")
+        run = found or self.jobs.begin_run(new.repository, new.workflow)
+        job = self.jobs.add_job(
+            run, name=new.name, labels=new.labels, script=new.script, needs=new.needs, hosted=new.hosted
+        )
+        return _json(200, {"run": run.id, "job": job.id})
+
+    def _change_job(self, body: bytes) -> Reply:
+        state = msgspec.json.decode(body, type=JobState)
+        job = self.gateway.store.get(GitHubJob, state.job)
+        if job is None or not job.hosted:
+            raise ApiFault(404, "InvalidJob", f"there is no hosted job {state.job}")
+        self.jobs.say(job, state.status, state.conclusion)
+        return _json(200, {"job": job.id})
 
     def _reset(self, body: bytes) -> Reply:
         population = msgspec.json.decode(body or b"{}", type=Population)

@@ -17,6 +17,8 @@ from goldrun.clock import Clock
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.local import seed
 from goldrun.local.control_client import NotRunningError, ask
+from goldrun.local.github import door
+from goldrun.local.github.api import API, TOKEN
 from goldrun.local.server import HOST
 
 DEFAULT_PORT = 4679
@@ -137,6 +139,9 @@ def variables(url: str) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
         "ALIYUN_REGION_ID": seed.REGION,
         "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
+        "GITHUB_API_URL": f"{url}{door.PREFIX}{API}",
+        "GITHUB_SERVER_URL": f"{url}{door.PREFIX}",
+        "GOLDRUN_GITHUB_TOKEN": TOKEN,
     }
 
 

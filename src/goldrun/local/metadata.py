@@ -9,18 +9,19 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from goldrun.local.clock import iso
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import noticed
-from goldrun.local.records import Instance
+from goldrun.local.records import AccessKey, Instance, Policy
 from goldrun.local.store import Store
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
 MAX_TTL = 21600
+KEY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Metadata:
     """The service for all instances; the tokens are in memory alone, as they are short-lived."""
 
     store: Store
+    wall: Callable[[], float]
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def handle(self, instance_id: str, method: str, path: str, headers: Mapping[str, str], now: float) -> Answer:
@@ -61,7 +63,8 @@ class Metadata:
             return Answer(403, "Forbidden: a token is required (IMDSv2)")
         if token is not None and not self._valid(instance, token, now):
             return Answer(401, "Unauthorized: the token is not valid")
-        return _read(instance, rest.rstrip("/"), now)
+        key = self._key(instance, now) if "security-credentials/" in rest else ""
+        return _read(instance, rest.rstrip("/"), key, now)
 
     def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Answer:
         ttl = headers.get(TTL_HEADER, "")
@@ -71,12 +74,38 @@ class Metadata:
         self._tokens[token] = (instance.id, now + int(ttl))
         return Answer(200, token)
 
+    def _key(self, instance: Instance, now: float) -> str:
+        """The temporary key of the instance's role; RAM policies of the role's name hold for it."""
+        if not instance.role:
+            return ""
+        made = AccessKey(
+            id=f"STS.local{secrets.token_hex(9)}",
+            secret=secrets.token_hex(20),
+            account=instance.owner,
+            user=instance.id,
+            role=instance.role,
+            token=secrets.token_urlsafe(64),
+            expires=self.wall() + KEY_SECONDS,
+        )
+        self.store.put(made)
+        if policy := self.store.get(Policy, instance.role):
+            self.store.put(Policy(id=made.id, document=policy.document))
+        told = {
+            "AccessKeyId": made.id,
+            "AccessKeySecret": made.secret,
+            "SecurityToken": made.token,
+            "Expiration": iso(now + KEY_SECONDS),
+            "LastUpdated": iso(now),
+            "Code": "Success",
+        }
+        return json.dumps(told)
+
     def _valid(self, instance: Instance, token: str, now: float) -> bool:
         owner, expires = self._tokens.get(token, ("", 0.0))
         return owner == instance.id and now < expires
 
 
-def _read(instance: Instance, path: str, now: float) -> Answer:
+def _read(instance: Instance, path: str, key: str, now: float) -> Answer:
     if path == "user-data":
         return (
             Answer(200, base64.b64decode(instance.user_data).decode("utf-8", "replace"))
@@ -86,7 +115,7 @@ def _read(instance: Instance, path: str, now: float) -> Answer:
     if path == "dynamic/instance-identity/document":
         return Answer(200, json.dumps(_identity(instance)))
     if path == "meta-data" or path.startswith("meta-data/"):
-        return _walk(_tree(instance, now), [step for step in path.split("/")[1:] if step])
+        return _walk(_tree(instance, key, now), [step for step in path.split("/")[1:] if step])
     return _NONE
 
 
@@ -105,7 +134,7 @@ def _walk(tree: Tree, steps: list[str]) -> Answer:
     return Answer(200, "\n".join(name if isinstance(value, str) else f"{name}/" for name, value in node.items()))
 
 
-def _tree(instance: Instance, now: float) -> Tree:
+def _tree(instance: Instance, key: str, now: float) -> Tree:
     spot: Tree = {"termination-time": iso(instance.reclaimed)} if noticed(instance, now) else {}
     tree: Tree = {
         "instance-id": instance.id,
@@ -130,9 +159,7 @@ def _tree(instance: Instance, now: float) -> Tree:
         "tags": {"instance": dict(instance.tags)},
     }
     if instance.role:
-        tree["ram"] = {
-            "security-credentials": {instance.role: json.dumps({"Code": "Success", "Expiration": iso(now + 3600)})}
-        }
+        tree["ram"] = {"security-credentials": {instance.role: key}}
     return tree
 
 

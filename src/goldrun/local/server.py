@@ -20,8 +20,11 @@ from goldrun.local.clock import LocalClock
 from goldrun.local.control import PREFIX, Control
 from goldrun.local.faults import Faults
 from goldrun.local.gateway import Gateway, Reply
+from goldrun.local.github import door
+from goldrun.local.github.jobs import Jobs
 from goldrun.local.lifecycle import settle
-from goldrun.local.machines.qemu import Machines, base_record
+from goldrun.local.machines.qemu import HOST_ADDRESS, Machines, base_record
+from goldrun.local.machines.simulated import SimulatedRunners
 from goldrun.local.metadata import Metadata
 from goldrun.local.records import Network
 from goldrun.local.store import Store
@@ -61,8 +64,11 @@ class LocalCloud:
         if machines and (base := base_record(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE)):
             self.store.put(base)
         self.gateway = Gateway(self.store, self.clock, Faults())
-        self._instances = Metadata(self.store)
-        self._control = Control(self.gateway, os.getpid(), str(data or ":memory:"), self.stop)
+        self._instances = Metadata(self.store, self.clock.wall)
+        self.jobs = Jobs(self.store, self.clock)
+        self._github: door.Door | None = None
+        self._runners = None if machines else SimulatedRunners(self.store)
+        self._control = Control(self.gateway, self.jobs, os.getpid(), str(data or ":memory:"), self.stop)
         self._server: uvicorn.Server | None = None
 
     def serve(self, listening: socket.socket) -> None:
@@ -76,13 +82,19 @@ class LocalCloud:
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
         self._server = uvicorn.Server(config)
+        port = listening.getsockname()[1]
+        # Where runners find GitHub: a guest has this machine under an address of its own.
+        here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{door.PREFIX}"
+        self._github = door.Door(self.jobs, self.gateway.faults, here)
         if self._machines:
-            self._machines.start(listening.getsockname()[1])
+            self._machines.start(port)
         try:
             self._server.run(sockets=[listening])
         finally:
             if self._machines:
                 self._machines.stop()
+            if self._runners:
+                self._runners.stop()
         self.store.close()
 
     def stop(self) -> None:
@@ -131,6 +143,10 @@ class LocalCloud:
         """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
         if path.startswith(PREFIX):
             return self._control.handle(request.method, path, headers.get("host", ""), body)
+        if self._runners:
+            self._runners.tend(self.clock.now())
+        if self._github and path.startswith(f"{door.PREFIX}/"):
+            return self._github.handle(request.method, path.removeprefix(door.PREFIX), request.url.query, headers, body)
         if path.startswith(METADATA_PREFIX):
             return self._metadata(request.method, path.removeprefix(METADATA_PREFIX), headers)
         return self.gateway.handle(request.method, path, request.url.query, headers, body)

@@ -210,6 +210,22 @@ def console_output(client: EcsClient, instance_id: str) -> str:
     return base64.b64decode(answer.get("ConsoleOutput") or "").decode("utf-8", "replace").replace("\r\n", "\n")
 
 
+def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
+    """Whether the spot market took the instance back.
+
+    Source: DescribeInstanceHistoryEvents; it tells of instances that are gone, too.
+    """
+    answer = client.call(
+        "DescribeInstanceHistoryEvents",
+        {
+            "ResourceType": "instance",
+            "ResourceId": [instance_id],
+            "InstanceEventType": ["Instance:PreemptibleInstanceInterruption"],
+        },
+    )
+    return bool(answer["InstanceSystemEventSet"]["InstanceSystemEventType"])
+
+
 def _delete(client: EcsClient, ids: Sequence[str]) -> list[str]:
     """Ask for the deletion; what another try can mend is left to the next look. Returns those that are not there."""
     missing: list[str] = []

@@ -261,7 +261,7 @@ def _invocation(
         exit_code=next((int(one["exit"]) for one in found if one["exit"]), 0),
         output="" if real else "".join(f"{line}\n" for line in printed) or "(simulated: not run)\n",
         live="waiting" if real and _answers(call, instance) else "",
-        content=content if real else b"",
+        content=content if real or call.action == "SendFile" else b"",
         answered=_answers(call, instance),
         lost=instance.ends(),
     )

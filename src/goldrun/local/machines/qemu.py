@@ -30,6 +30,7 @@ from goldrun.local.records import Image, Instance, Invocation
 from goldrun.local.store import Store
 
 TICK_SECONDS = 0.3
+HOST_ADDRESS = "100.100.100.2"  # this machine, as a guest sees it
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
 PROGRAM = "qemu-system-x86_64"

@@ -1,0 +1,75 @@
+"""GitHub behind HTTP: under ``/_github``, as an Enterprise Server is; its faults and its errors on the wire."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from goldrun.local.faults import FaultRule, Faults
+from goldrun.local.gateway import Reply
+from goldrun.local.github import archive
+from goldrun.local.github.api import API, Api
+from goldrun.local.github.errors import GitHubFault, not_found
+from goldrun.local.github.jobs import Jobs
+from goldrun.local.github.runner_service import RunnerService
+from goldrun.local.github.webhooks import Webhooks
+
+PREFIX = "/_github"
+RUNNER = "/_runner"
+
+
+class Door:
+    """Answers requests under ``PREFIX``.
+
+    Faults strike ``github:generate-jitconfig`` and so on, and ``github:runner`` what the runner's program asks.
+    """
+
+    def __init__(self, jobs: Jobs, faults: Faults, url: str) -> None:
+        """Answer; runners reach it under ``url``."""
+        self.jobs = jobs
+        self._faults = faults
+        self._api = Api(jobs, url)
+        self._runners = RunnerService(jobs, url)
+        jobs.changed = Webhooks(jobs.store, url + API).tell
+
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer a request; the path is without ``PREFIX``."""
+        if path == archive.PATH:
+            return Reply(200, {"content-type": "application/octet-stream"}, archive.content())
+        runner = path.startswith(RUNNER)
+        operation = "runner" if runner else self._api.operation(method, path.removeprefix(API))
+        rule = self._faults.strike(f"github:{operation}")
+        try:
+            if rule and not rule.kind.endswith("-after"):
+                return _fail(rule)
+            status, content = self._perform(runner, method, path, query, headers, body)
+            return _fail(rule) if rule else _json(status, content)
+        except GitHubFault as fault:
+            told = {"message": fault.message, "documentation_url": "https://docs.github.com/rest"}
+            return _json(fault.status, {**told, "status": str(fault.status)}, fault.headers)
+
+    def _perform(
+        self, runner: bool, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Any]:
+        if runner:
+            return self._runners.handle(method, path.removeprefix(RUNNER), headers, body)
+        if path.startswith(API):
+            return self._api.handle(method, path.removeprefix(API), query, headers, body)
+        raise not_found()
+
+
+def _fail(rule: FaultRule) -> Reply:
+    if rule.kind.startswith("timeout"):
+        return Reply(0, hold=rule.seconds)
+    if rule.kind == "throttle":
+        raise GitHubFault(403, "You have exceeded a secondary rate limit.", {"retry-after": "1"})
+    raise GitHubFault(rule.status or 502, rule.code or "Server Error")
+
+
+def _json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    body = b"" if status == 204 else json.dumps(content).encode()
+    common = {"x-github-request-id": uuid.uuid4().hex[:20].upper(), "x-github-media-type": "github.v3; format=json"}
+    kind = {"content-type": "application/json; charset=utf-8"} if body else {}
+    return Reply(status, {**kind, **common, **(headers or {})}, body)

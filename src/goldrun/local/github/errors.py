@@ -1,0 +1,21 @@
+"""GitHub's own errors."""
+
+from __future__ import annotations
+
+
+class GitHubFault(Exception):  # noqa: N818 - not a failure of this program: an answer
+    """An error answer: its HTTP status and message."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers or {}
+
+
+def not_found() -> GitHubFault:
+    """There is none, or the token may not know of it."""
+    return GitHubFault(404, "Not Found")
+
+
+def invalid(message: str) -> GitHubFault:
+    """The input is wrong."""
+    return GitHubFault(422, message)

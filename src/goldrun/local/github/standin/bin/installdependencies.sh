@@ -1,0 +1,3 @@
+#!/bin/bash
+# The stand-in needs Python 3 alone.
+command -v python3

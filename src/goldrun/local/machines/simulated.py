@@ -1,0 +1,159 @@
+"""Runners on simulated machines: nothing boots, but a job runs, by the stand-in for GitHub's runner, on this machine.
+
+What the runner's bootstrap does on a real instance is played: it waits for its configuration and for a job, hears the
+spot market's notice, and deletes its instance in the end. There is no background task: whatever was due is done before
+the next request is looked at, and the stand-in itself asks every second.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from goldrun.local import lifecycle
+from goldrun.local.github import archive
+from goldrun.local.records import Instance, Invocation
+from goldrun.local.store import Store
+
+MARK = "/opt/goldrun/guardian.sh"
+INBOX = "/run/goldrun/config"
+SETTING = re.compile(r"^(CONFIG_SECONDS|JOB_SECONDS|NOTICE_SECONDS)=(\d+)$", re.MULTILINE)
+
+
+@dataclass
+class _Guest:
+    """A stand-in that runs."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+    since: float
+    noticed: float | None = None
+
+
+@dataclass
+class SimulatedRunners:
+    """The stand-ins of a local cloud."""
+
+    store: Store
+    _guests: dict[str, _Guest] = field(default_factory=dict)
+    _limits: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def tend(self, now: float) -> None:
+        """Do what is due."""
+        instances = {one.id: one for one in self.store.all(Instance)} if self._may_have_any() else {}
+        for instance_id in list(self._guests):
+            if instance_id not in instances:
+                self._kill(instance_id)
+        for instance in instances.values():
+            if not instance.user_data or instance.status(now) != "Running":
+                continue
+            if instance.id not in self._limits:
+                self._limits[instance.id] = _limits(instance)
+            if limits := self._limits[instance.id]:
+                self._tend(instance, limits, now)
+
+    def stop(self) -> None:
+        """End every stand-in."""
+        for instance_id in list(self._guests):
+            self._kill(instance_id)
+
+    def _may_have_any(self) -> bool:
+        return bool(self._guests) or any(one.user_data for one in self.store.all(Instance))
+
+    def _tend(self, instance: Instance, limits: dict[str, float], now: float) -> None:
+        guest = self._guests.get(instance.id)
+        if guest is None:
+            if settings := self._configuration(instance, now):
+                self._start(instance, settings, now)
+            elif now > instance.ready + limits["CONFIG_SECONDS"]:
+                self._delete(instance, now)
+            return
+        if guest.process.poll() is not None:
+            self._delete(instance, now)
+        elif lifecycle.noticed(instance, now):
+            if guest.noticed is None:
+                guest.noticed = now
+                (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
+            if now >= guest.noticed + limits["NOTICE_SECONDS"]:
+                guest.process.send_signal(signal.SIGINT)
+        elif not (guest.home / "job").exists() and now > guest.since + limits["JOB_SECONDS"]:
+            self._delete(instance, now)
+
+    def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
+        for one in self.store.all(Invocation):
+            if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
+                return dict(line.partition("=")[::2] for line in one.content.decode().splitlines())
+        return {}
+
+    def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:
+        home = Path(tempfile.mkdtemp(prefix="goldrun-runner-"))
+        with tarfile.open(fileobj=BytesIO(archive.content())) as packed:
+            packed.extractall(home, filter="data")
+        hook = home / "job-started.sh"
+        hook.write_text(': > "$(dirname "${GOLDRUN_SPOT_NOTICE}")/job"\n', encoding="utf-8")
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(home),
+            "GOLDRUN_SPOT_NOTICE": str(home / "spot-notice"),
+            "ACTIONS_RUNNER_HOOK_JOB_STARTED": str(hook),
+        }
+        command = "exec ./run.sh"
+        if jit_config := settings.get("JITCONFIG"):
+            environment["ACTIONS_RUNNER_INPUT_JITCONFIG"] = jit_config
+        else:
+            wanted = ("TOKEN", "URL", "NAME", "LABELS")
+            environment |= {f"ACTIONS_RUNNER_INPUT_{name}": settings.get(name, "") for name in wanted}
+            command = "./config.sh && exec ./run.sh"
+        with (home / "log").open("wb") as log:
+            process = subprocess.Popen(
+                ["bash", "-c", command], cwd=home, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._guests[instance.id] = _Guest(process, home, now)
+
+    def _delete(self, instance: Instance, now: float) -> None:
+        """As the bootstrap does in the end."""
+        self._kill(instance.id)
+        lifecycle.release(self.store, self.store.settings().market, instance, now)
+
+    def _kill(self, instance_id: str) -> None:
+        """A machine that is gone says no good-bye."""
+        guest = self._guests.pop(instance_id, None)
+        if guest is None:
+            return
+        for process_id in _family(guest.process.pid):
+            try:
+                os.kill(process_id, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        guest.process.wait()
+        shutil.rmtree(guest.home, ignore_errors=True)
+
+
+def _family(process_id: int) -> list[int]:
+    """A process and all that it has started, by what the kernel says; the process alone where it does not."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [process_id]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def _limits(instance: Instance) -> dict[str, float]:
+    """How long the bootstrap waits; empty if the instance is no runner."""
+    text = base64.b64decode(instance.user_data).decode("utf-8", "replace")
+    return {name: float(value) for name, value in SETTING.findall(text)} if MARK in text else {}

@@ -1,0 +1,1 @@
+"""GitHub's side: runners that live for one job."""

@@ -1,0 +1,116 @@
+"""The user data of a runner: what makes an instance run one job and then delete itself.
+
+Nothing in it is secret. The runner's configuration comes later, by Cloud Assistant, into memory.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from goldrun.errors import UsageError
+from goldrun.spot.launch import MAX_USER_DATA
+
+FOLDER = "/opt/goldrun"
+INBOX = "/run/goldrun/config"
+FAILED = "goldrun: failed: "  # on the console, before a machine that cannot run its job ends
+_END = "GOLDRUN_END"
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How a machine runs its job.
+
+    Attributes:
+        life: seconds after which it deletes itself, whatever it does.
+        runner_url: where the runner is downloaded from, on images without it.
+        runner_sha256: the download's checksum.
+        endpoint: where the ECS API answers it; empty: the region's own endpoints.
+        config_seconds: how long it waits for the runner's configuration.
+        job_seconds: how long it waits for a job.
+        notice_seconds: how long a job may go on after the spot market's notice, of five minutes.
+        examine_seconds: how long a machine that failed stays for whoever looks into it.
+        setup: a script that root runs before the runner starts.
+        engine: a part of the guardian that gets its configuration in another way.
+    """
+
+    life: float
+    runner_url: str = ""
+    runner_sha256: str = ""
+    endpoint: str = ""
+    config_seconds: float = 300.0
+    job_seconds: float = 900.0
+    notice_seconds: float = 120.0
+    examine_seconds: float = 60.0
+    setup: str = ""
+    engine: str = ""
+
+
+def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> bytes:
+    """The script that an instance runs when it boots first.
+
+    Args:
+        bootstrap: how.
+        more: settings of the engine's part.
+
+    Raises:
+        UsageError: it is longer than ECS takes; the setup script is the one part that can be long.
+    """
+    here = files("goldrun.runners").joinpath("machine")
+    settings = {
+        "LIFE_SECONDS": f"{bootstrap.life:.0f}",
+        "CONFIG_SECONDS": f"{bootstrap.config_seconds:.0f}",
+        "JOB_SECONDS": f"{bootstrap.job_seconds:.0f}",
+        "NOTICE_SECONDS": f"{bootstrap.notice_seconds:.0f}",
+        "EXAMINE_SECONDS": f"{bootstrap.examine_seconds:.0f}",
+        "ENDPOINT": bootstrap.endpoint,
+        "RUNNER_URL": bootstrap.runner_url,
+        "RUNNER_SHA256": bootstrap.runner_sha256,
+        **(more or {}),
+    }
+    parts = {
+        # What deletes the machine is written first.
+        "signature.py": files("goldrun.ecs").joinpath("signature.py").read_text(encoding="utf-8"),
+        "self_destruct.py": here.joinpath("self_destruct.py")
+        .read_text(encoding="utf-8")
+        .replace("from goldrun.ecs import signature", "import signature"),
+        "guardian.sh": here.joinpath("guardian.sh").read_text(encoding="utf-8"),
+        "job-started.sh": here.joinpath("job-started.sh").read_text(encoding="utf-8"),
+        "engine.sh": bootstrap.engine,
+        "setup": bootstrap.setup,
+    }
+    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+    text = f"#!/bin/bash\n# A runner for one job, by goldrun.\ninstall -d -m 0755 {FOLDER}\n"
+    text += _write("settings", assignments)
+    for name, content in parts.items():
+        if content:
+            text += _write(name, content)
+    text += f"chmod 0755 {FOLDER}/job-started.sh\n"
+    text += here.joinpath("bootstrap.sh").read_text(encoding="utf-8")
+    data = text.encode()
+    if len(data) > MAX_USER_DATA:
+        raise UsageError(
+            f"The user data would be {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.",
+            fix=["make the setup script shorter: let it fetch the rest, or put it into the image."],
+        )
+    return data
+
+
+def configuration(settings: Mapping[str, str]) -> bytes:
+    """The runner's configuration as the machine reads it.
+
+    Raises:
+        UsageError: a value has a line break in it.
+    """
+    for name, value in settings.items():
+        if "\n" in value or "\r" in value:
+            raise UsageError(f"The runner's {name} has a line break in it.")
+    return "".join(f"{name}={value}\n" for name, value in {**settings, "END": "1"}.items()).encode()
+
+
+def _write(name: str, content: str) -> str:
+    if f"\n{_END}\n" in f"\n{content}\n":
+        raise UsageError(f"A line of the {name} script is {_END!r}: write another word.")
+    return f"cat > {FOLDER}/{name} <<'{_END}'\n{content.rstrip()}\n{_END}\n"

@@ -1,0 +1,260 @@
+"""Every call to GitHub's REST API goes through ``GitHub.call``: authorized, timed, retried, its errors explained.
+
+Sources: "REST API endpoints for self-hosted runners", "Rate limits for the REST API" in GitHub's documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from goldrun import __version__, config
+from goldrun.clock import Clock
+from goldrun.ecs.client import Backoff, jittered_backoff
+from goldrun.ecs.endpoints import Endpoint, parse_endpoint
+from goldrun.ecs.errors import UnreachableError
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.transport import HttpTransport, Transport
+from goldrun.errors import (
+    EXIT_CREDENTIALS,
+    EXIT_PERMISSION,
+    EXIT_REFUSED,
+    EXIT_UNAVAILABLE,
+    CredentialsError,
+    GoldrunError,
+    UsageError,
+)
+
+API_VERSION = "2022-11-28"
+MAX_ATTEMPTS = 6
+MAX_REDIRECTS = 3
+PAGE_SIZE = 100
+_REDIRECTS = (301, 302, 307, 308)
+
+
+class GitHubError(GoldrunError):
+    """GitHub answered with an error.
+
+    Attributes:
+        status: the answer's HTTP status.
+        message: GitHub's own words.
+        retryable: whether the same call may succeed a little later.
+        wait: seconds that GitHub asks to wait before that; 0: it does not say.
+    """
+
+    def __init__(self, what: str, *, status: int, message: str, wait: float = 0.0, **more: Any) -> None:
+        super().__init__(what, **more)
+        self.status, self.message, self.wait = status, message, wait
+        limited = status == 429 or (status == 403 and wait > 0)
+        self.retryable = limited or status >= 500
+        self.exit_code = EXIT_UNAVAILABLE if self.retryable else _EXIT_CODES.get(status, EXIT_REFUSED)
+
+
+_EXIT_CODES = {401: EXIT_CREDENTIALS, 403: EXIT_PERMISSION, 404: EXIT_PERMISSION}
+_RIGHTS = (
+    "the token needs, for a repository, Administration: write; for an organization, Self-hosted runners: write.",
+    "a classic token needs repo, or admin:org.",
+    "GITHUB_TOKEN of a job can never register runners: use a GitHub App's token or a fine-grained one.",
+)
+_FIXES = {
+    401: ("the token is wrong, expired or revoked: set GOLDRUN_GITHUB_TOKEN anew.",),
+    403: _RIGHTS,
+    404: ("check --repo or --org: GitHub says this also of what the token may not see.", *_RIGHTS),
+}
+
+
+class GitHub:
+    """GitHub's REST API, as one token sees it.
+
+    Attributes:
+        clock: the clock that retries wait on, for callers that wait themselves.
+        calls: how many requests were sent, retries included.
+        server: where people and runners find GitHub, e.g. ``https://github.com``.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        server: str,
+        token: str,
+        transport: Transport,
+        clock: Clock,
+        timeout: float = 60.0,
+        backoff: Backoff = jittered_backoff,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            url: the API's, e.g. ``https://api.github.com`` or ``https://github.example.com/api/v3``.
+            server: see ``server``.
+            token: a GitHub App's installation token or a personal one.
+            transport: the door to the network.
+            clock: the door to the time.
+            timeout: seconds that one call may take, retries included.
+            backoff: seconds to wait after the n-th failed attempt.
+            notice: told, in words, of every retry.
+
+        Raises:
+            UsageError: the URL is none.
+        """
+        self._endpoint, self._prefix = _split(url)
+        self.server = server
+        self.clock = clock
+        self.calls = 0
+        self._token, self._transport = token, transport
+        self._timeout, self._backoff = timeout, backoff
+        self._notice = notice or (lambda _: None)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        """Call the API and return its answer; None where it has no content.
+
+        A call that fails for a passing reason is repeated: it may then have happened twice.
+
+        Raises:
+            GitHubError: GitHub refused, or fails.
+            UnreachableError: no answer; the call may have happened.
+        """
+        target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
+        deadline = self.clock.now() + self._timeout
+        attempt = 0
+        while True:
+            try:
+                return self._attempt(method, target, body, deadline)
+            except (GitHubError, UnreachableError) as error:
+                asked = error.wait if isinstance(error, GitHubError) else 0.0
+                wait = max(self._backoff(attempt), asked)
+                attempt += 1
+                if not error.retryable:
+                    raise
+                if attempt >= MAX_ATTEMPTS or self.clock.now() + wait >= deadline:
+                    error.why = (*error.why, f"tried {attempt} time{'s' if attempt > 1 else ''}.")
+                    raise
+                self._notice(f"{error.what} Trying again in {wait:.1f} s.")
+                self.clock.sleep(wait)
+
+    def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> Iterator[Any]:
+        """All elements of a list that GitHub gives in pages, under ``name``.
+
+        Raises:
+            GitHubError: see ``call``.
+        """
+        page = seen = 0
+        while True:
+            page += 1
+            answer = self.call("GET", path, query={**(query or {}), "per_page": PAGE_SIZE, "page": page})
+            elements = answer[name]
+            yield from elements
+            seen += len(elements)
+            if len(elements) < PAGE_SIZE or seen >= answer["total_count"]:
+                return
+
+    def close(self) -> None:
+        """Close what is kept open between calls."""
+        self._transport.close()
+
+    def _attempt(self, method: str, target: str, body: Mapping[str, Any] | None, deadline: float) -> Any:
+        content = json.dumps(body).encode() if body is not None else b""
+        headers = {
+            "accept": "application/vnd.github+json",
+            "authorization": f"Bearer {self._token}",
+            "host": self._endpoint.netloc,
+            "user-agent": f"goldrun/{__version__}",
+            "x-github-api-version": API_VERSION,
+        }
+        if content:
+            headers["content-type"] = "application/json"
+        for _ in range(MAX_REDIRECTS):
+            self.calls += 1
+            answer = self._transport.send(self._endpoint, method, target, headers, deadline, content)
+            moved = answer.headers.get("location", "")
+            # A repository that was renamed; the token goes nowhere else.
+            if answer.status not in _REDIRECTS or not moved.startswith(f"{self._endpoint}/"):
+                break
+            target = moved.removeprefix(str(self._endpoint))
+        return self._read(method, target, answer)
+
+    def _read(self, method: str, target: str, answer: Answer) -> Any:
+        if answer.status == 204:
+            return None
+        try:
+            body = json.loads(answer.body)
+        except ValueError:
+            body = None
+        if 200 <= answer.status < 300 and body is not None:
+            return body
+        message = str(body.get("message", "")) if isinstance(body, dict) else ""
+        shown = message or f"{len(answer.body)} bytes that are not GitHub's"
+        path = target.partition("?")[0].removeprefix(self._prefix)
+        raise GitHubError(
+            f"GitHub answered {method} {path} with {answer.status}.",
+            status=answer.status,
+            message=message,
+            wait=self._wait(answer),
+            why=[f"{shown}."] if not shown.endswith(".") else [shown],
+            fix=_FIXES.get(answer.status, ("try again in a few minutes.",) if answer.status >= 500 else ()),
+            request_id=answer.headers.get("x-github-request-id", ""),
+        )
+
+    def _wait(self, answer: Answer) -> float:
+        """Seconds that GitHub asks to wait; 0 if this is about something else."""
+        after = answer.headers.get("retry-after", "")
+        if after.isdecimal():
+            return float(after) or 1.0
+        if answer.status in (403, 429) and answer.headers.get("x-ratelimit-remaining") == "0":
+            reset = answer.headers.get("x-ratelimit-reset", "")
+            return max(1.0, float(reset) - self.clock.now()) if reset.isdecimal() else 60.0
+        return 0.0
+
+
+def connect(env: config.Environment, clock: Clock, *, notice: Callable[[str], None] | None = None) -> GitHub:
+    """The client that this environment describes.
+
+    Raises:
+        UsageError: a variable is wrong.
+        CredentialsError: there is no token.
+    """
+    token = config.GITHUB_TOKEN.read(env)
+    if not token:
+        raise CredentialsError(
+            "No GitHub token.",
+            why=[f"{' and '.join(config.GITHUB_TOKEN.names)} are not set."],
+            fix=["export GOLDRUN_GITHUB_TOKEN=…, a GitHub App's token or a fine-grained one", *_RIGHTS],
+        )
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise CredentialsError(
+            "The GitHub token has characters that no token has.",
+            why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
+            fix=["set GOLDRUN_GITHUB_TOKEN again."],
+        )
+    return GitHub(
+        url=config.GITHUB_API_URL.read(env),
+        server=config.GITHUB_SERVER_URL.read(env).rstrip("/"),
+        token=token,
+        transport=HttpTransport(env, clock),
+        clock=clock,
+        timeout=config.read_timeout(env),
+        notice=notice,
+    )
+
+
+def segment(text: str | int) -> str:
+    """A part of a path, so that it cannot become another path."""
+    return quote(str(text), safe="")
+
+
+def _split(url: str) -> tuple[Endpoint, str]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(f"GITHUB_API_URL={url!r} is no URL.", fix=["write e.g. https://api.github.com"])
+    return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")

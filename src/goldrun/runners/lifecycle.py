@@ -1,0 +1,208 @@
+"""The life of a runner: registered, launched, configured, online; and gone, on both sides.
+
+A runner's name is its identity on both sides, and says when it was made: GitHub does not. The order is chosen so that
+whatever dies leaves what a sweep recognises: a registration without an instance, or an instance without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.polling import pause
+from goldrun.ecs.tags import ROLE
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.runners import registrations
+from goldrun.runners.bootstrap import INBOX, Bootstrap, configuration, user_data
+from goldrun.runners.forensics import explain, failure
+from goldrun.runners.github import GitHub, GitHubError
+from goldrun.runners.listing import NAME, RUNNER, SCOPE, find_instances
+from goldrun.runners.naming import new_name
+from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
+from goldrun.runners.scope import Scope
+from goldrun.spot.assistant import LostError, Machine
+from goldrun.spot.instances import describe_instances, release, was_reclaimed
+from goldrun.spot.launch import Launched
+from goldrun.spot.market import Cache
+from goldrun.spot.order import Order, fill
+
+DEFAULT_ONLINE_SECONDS = 600.0
+LOOKS_A_CONSOLE = 3
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A runner that is online.
+
+    Attributes:
+        name: its name, on both sides.
+        instance_id: its instance.
+        label: a label that no other runner has.
+        registration: GitHub's side of it.
+        launched: what was taken on the market.
+        seconds: how long it took from the first call to being online.
+    """
+
+    name: str
+    instance_id: str
+    label: str
+    registration: Registration
+    launched: Launched
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runner that is wanted.
+
+    Attributes:
+        scope: whose it is.
+        order: the instance.
+        labels: beside the unique one.
+        group: the number of its runner group.
+        bootstrap: how the machine runs its job.
+        settings: of the machine's proxy; a secret may be in them.
+        mirror: where the runner is downloaded from.
+        online_seconds: how long it may take.
+    """
+
+    scope: Scope
+    order: Order
+    labels: tuple[str, ...] = ()
+    group: int = registrations.DEFAULT_GROUP
+    bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(life=0.0))
+    settings: Mapping[str, str] = field(default_factory=dict)
+    mirror: str = ""
+    online_seconds: float = DEFAULT_ONLINE_SECONDS
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What ``bring_down`` found.
+
+    Attributes:
+        instances: those that were deleted.
+        registered: whether GitHub still had the runner.
+        reclaimed: the market took the instance back, or had said that it would.
+    """
+
+    instances: tuple[str, ...]
+    registered: bool
+    reclaimed: bool
+
+
+def bring_up(client: EcsClient, github: GitHub, plan: Plan, *, cache: Cache | None = None, tell: Tell) -> Runner:
+    """Get a runner that is online and waits for one job.
+
+    Whatever fails, nothing is left on either side.
+
+    Args:
+        client: the cloud.
+        github: the other side.
+        plan: what is wanted.
+        cache: of the market.
+        tell: told, in words, how it goes.
+
+    Raises:
+        GoldrunError: there is no runner; with what its machine said, where it is one that never came online.
+    """
+    start = client.clock.now()
+    name = new_name(client.region, start)
+    tell(f"registering {name} with {plan.scope}.")
+    download = registrations.find_download(github, plan.scope, plan.order.wish.architecture, plan.mirror)
+    instance_id = ""
+    try:
+        # The registration comes first: a wrong token costs no instance.
+        one_use = registrations.register(github, plan.scope, Wanted(name, (name, *plan.labels), plan.group))
+        order = _order(plan, name, download)
+        (launched,) = fill(client, order, cache=cache, tell=tell)
+        instance_id = launched.ids[0]
+        tell(f"{instance_id} is there; waiting until it answers.")
+        machine = Machine(client, instance_id, name)
+        _hand_over(machine, one_use, plan, tell)
+        registration = _wait_until_online(machine, github, plan, start)
+    except BaseException as error:
+        _undo(client, github, plan.scope, name, instance_id, error)
+        raise
+    return Runner(name, instance_id, name, registration, launched, client.clock.now() - start)
+
+
+def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_id: str = "") -> Gone:
+    """Delete a runner on both sides, and see that it is gone there.
+
+    Args:
+        client: the cloud.
+        github: the other side.
+        scope: whose runner.
+        name: the runner's.
+        instance_id: its instance, where it is known: one that was taken back is then told from one that ended.
+
+    Raises:
+        GoldrunError: it may still be there.
+    """
+    found = find_instances(client, scope, name)
+    reclaimed = any(one.reclaimed for one in found)
+    # The instance first: it costs money, and GitHub lets go of a busy runner only when its machine is silent.
+    release(client, [one.id for one in found])
+    missing = registrations.remove(github, scope, [name])
+    known = instance_id or next((one.id for one in found), "")
+    if known and not reclaimed:
+        reclaimed = was_reclaimed(client, known)
+    return Gone(tuple(one.id for one in found), not missing, reclaimed)
+
+
+def _order(plan: Plan, name: str, download: Download) -> Order:
+    request = plan.order.request
+    tags = {**request.tags, ROLE: RUNNER, NAME: name, SCOPE: str(plan.scope)}
+    script = user_data(
+        replace(plan.bootstrap, life=request.life, runner_url=download.url, runner_sha256=download.sha256)
+    )
+    return replace(plan.order, request=replace(request, key=name, name=name, tags=tags, user_data=script))
+
+
+def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, tell: Tell) -> None:
+    """Give the machine its configuration, by Cloud Assistant, into memory."""
+    machine.wait_until_ready(plan.online_seconds)
+    machine.send(configuration({**plan.settings, **one_use.settings}), INBOX, mode="0600", owner="root")
+    tell("it has its configuration; waiting until GitHub sees it.")
+
+
+def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: float) -> Registration:
+    clock = machine.client.clock
+    look = 0
+    while True:
+        for one in registrations.find(github, plan.scope, machine.key):
+            if one.online:
+                return one
+        elapsed = clock.now() - start
+        if look % LOOKS_A_CONSOLE == 0:
+            if words := failure(machine):
+                raise RefusedError(f"{machine.id} cannot run its job: {words}.", **explain(machine, github.server))
+            if not describe_instances(machine.client, ids=[machine.id]):
+                taken = was_reclaimed(machine.client, machine.id)
+                why = "the market took it back." if taken else "it deleted itself, or somebody did."
+                raise LostError(f"{machine.id} is gone before its runner came online.", why=[why])
+        if elapsed > plan.online_seconds:
+            raise UnavailableError(
+                f"{machine.key} is not online after {elapsed:.0f} s.", **explain(machine, github.server)
+            )
+        look += 1
+        clock.sleep(max(2.0, pause(elapsed)))
+
+
+def _undo(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_id: str, error: BaseException) -> None:
+    """Leave nothing of a runner that does not come up; what cannot be removed now is a sweep's."""
+    if instance_id:
+        try:
+            release(client, [instance_id])
+        except GoldrunError as second:
+            error.add_note(f"{instance_id} could not be deleted ({second.what}): it deletes itself, or a sweep does.")
+    if isinstance(error, GitHubError) and error.status in (401, 403, 404):
+        return  # GitHub does not let us in: there is no registration
+    try:
+        registrations.remove(github, scope, [name])
+    except GoldrunError as second:
+        error.add_note(f"{name} could not be removed from GitHub ({second.what}): a sweep will.")

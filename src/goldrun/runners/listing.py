@@ -1,0 +1,109 @@
+"""goldrun's runners as both sides see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.tags import MANAGED_BY, ROLE
+from goldrun.errors import NotFoundError, RefusedError
+from goldrun.runners import registrations
+from goldrun.runners.github import GitHub
+from goldrun.runners.naming import read_name
+from goldrun.runners.registrations import Registration
+from goldrun.runners.scope import Scope
+from goldrun.spot.instances import Instance, describe_instances
+
+RUNNER = "runner"  # the tags of a runner's instance
+NAME = "Runner"
+SCOPE = "GitHub"
+
+
+def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
+    """The instances of a scope's runners, or of the one with that name."""
+    tags = {**MANAGED_BY, ROLE: RUNNER, SCOPE: str(scope)}
+    return describe_instances(client, tags={**tags, NAME: name} if name else tags)
+
+
+def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
+    """The name of the runner that is meant by its name or its instance's id.
+
+    Raises:
+        NotFoundError: neither side has one.
+    """
+    if read_name(text):
+        return text
+    for one in find_instances(client, scope):
+        if text in (one.id, one.tags.get(NAME)):
+            return one.tags[NAME]
+    if registrations.find(github, scope, text):
+        raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
+    raise NotFoundError(f"Runner not found: {text}, in {client.region} and with {scope}.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A runner as both sides see it.
+
+    Attributes:
+        name: its name.
+        instance: the cloud's side; None: none.
+        registration: GitHub's side; None: none.
+        age: seconds.
+    """
+
+    name: str
+    instance: Instance | None
+    registration: Registration | None
+    age: float
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if self.registration is None:
+            return "starting or ending"
+        if self.instance is None:
+            return "no instance"
+        if not self.registration.online:
+            return "offline"
+        return "busy" if self.registration.busy else "idle"
+
+
+def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
+    """Goldrun's runners of the scope, newest first: those that either side has."""
+    instances = {one.tags.get(NAME, ""): one for one in find_instances(client, scope)}
+    registered = {one.name: one for one in registrations.list_all(github, scope) if _is_here(client, one.name)}
+    now = client.clock.now()
+    names: Iterable[str] = {*instances, *registered} - {""}
+    rows = [Row(name, instances.get(name), registered.get(name), now - _made_at(name, now)) for name in names]
+    return sorted(rows, key=lambda row: row.age)
+
+
+def rows_as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """The rows, for machines."""
+    return [
+        {
+            "name": row.name,
+            "state": row.state,
+            "age": round(row.age),
+            "instance_id": row.instance.id if row.instance else None,
+            "instance_status": row.instance.status if row.instance else None,
+            "runner_id": row.registration.id if row.registration else None,
+            "online": bool(row.registration and row.registration.online),
+            "busy": bool(row.registration and row.registration.busy),
+            "labels": list(row.registration.labels) if row.registration else [],
+        }
+        for row in rows
+    ]
+
+
+def _is_here(client: EcsClient, name: str) -> bool:
+    """Whether it is a runner of goldrun's in the client's region: of others the cloud's side is not seen."""
+    made = read_name(name)
+    return made is not None and made.region == client.region
+
+
+def _made_at(name: str, now: float) -> float:
+    made = read_name(name)
+    return made.at if made else now

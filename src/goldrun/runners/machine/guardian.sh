@@ -1,0 +1,164 @@
+#!/bin/bash
+# Runs one job: waits for the runner's configuration, installs the runner where the image has none, starts it, and
+# watches the clock and the spot market until it ends. When this script ends, the machine is deleted.
+set -uo pipefail
+set -m # a process group for the runner: it must not ignore SIGINT
+
+# shellcheck source=/dev/null
+source /opt/goldrun/settings
+
+readonly home=/home/runner root=/home/runner/actions-runner
+readonly inbox=/run/goldrun/config       # what comes by Cloud Assistant; in memory, root's alone
+readonly state=/run/goldrun-runner       # in memory too; the runner's
+readonly metadata=http://100.100.100.200/latest
+declare -A given=()
+
+say() { echo "goldrun: $*"; }
+
+# Whoever waits for the runner reads this on the console, and has some time to look at the machine.
+fail() {
+  say "failed: $*"
+  report failed "$*"
+  sleep "${EXAMINE_SECONDS}"
+  exit 1
+}
+
+# Tells an engine how it goes; without one nothing.
+report() { :; }
+
+take_configuration() {
+  local limit=$((SECONDS + CONFIG_SECONDS)) name value
+  until grep -qs '^END=' "${inbox}"; do
+    ((SECONDS < limit)) || fail "no configuration came within ${CONFIG_SECONDS} s"
+    sleep 1
+  done
+  while IFS='=' read -r name value; do given["${name}"]=${value}; done < "${inbox}"
+  rm -f "${inbox}"
+}
+
+use_proxy() {
+  [[ -n ${given[PROXY]:-} ]] || return 0
+  export HTTP_PROXY=${given[PROXY]} HTTPS_PROXY=${given[PROXY]} http_proxy=${given[PROXY]} https_proxy=${given[PROXY]}
+  # The metadata service is never asked through a proxy.
+  export NO_PROXY="localhost,127.0.0.1,100.100.100.200${given[NO_PROXY]:+,${given[NO_PROXY]}}"
+  export no_proxy=${NO_PROXY}
+}
+
+install_runner() {
+  id runner > /dev/null 2>&1 || useradd --create-home --shell /bin/bash runner || fail 'the user cannot be made'
+  [[ -x ${root}/run.sh ]] && return 0
+  say "the image has no runner: downloading ${RUNNER_URL}"
+  local folder
+  folder=$(mktemp -d)
+  curl -fsSL --retry 5 --retry-connrefused --max-time 600 "${RUNNER_URL}" -o "${folder}/runner.tar.gz" \
+    || fail "the runner cannot be downloaded from ${RUNNER_URL}"
+  echo "${RUNNER_SHA256}  ${folder}/runner.tar.gz" | sha256sum --check --quiet \
+    || fail 'what was downloaded is not the runner: its checksum differs'
+  install -d -o runner -g runner "${root}"
+  tar -xzf "${folder}/runner.tar.gz" -C "${root}" || fail 'the runner cannot be unpacked'
+  rm -rf "${folder}"
+  "${root}/bin/installdependencies.sh" > /dev/null 2>&1 || say 'some of its dependencies could not be installed'
+  chown -R runner:runner "${root}"
+}
+
+as_runner() { exec setpriv --reuid=runner --regid=runner --init-groups --inh-caps=-all "$@"; }
+
+# What the runner writes of its identity stays in memory.
+keep_in_memory() {
+  local file
+  install -d -m 0700 -o runner -g runner "${state}"
+  for file in .runner .credentials .credentials_rsaparams; do
+    rm -f "${root:?}/${file}"
+    ln -s "${state}/${file}" "${root}/${file}"
+  done
+}
+
+configure() {
+  [[ -z ${given[JITCONFIG]:-} && -n ${given[TOKEN]:-} ]] || return 0
+  (
+    cd "${root}" || exit 1
+    # By environment: the arguments of a process can be read by everybody.
+    export ACTIONS_RUNNER_INPUT_TOKEN=${given[TOKEN]}
+    as_runner env HOME="${home}" ./config.sh --unattended --ephemeral --replace --url "${given[URL]}" --name "${given[NAME]}" \
+      --labels "${given[LABELS]}" ${given[GROUP]:+--runnergroup "${given[GROUP]}"}
+  ) || fail 'GitHub does not take the runner (config.sh)'
+  unset 'given[TOKEN]'
+}
+
+start_runner() {
+  (
+    cd "${root}" || exit 1
+    [[ -z ${given[JITCONFIG]:-} ]] || export ACTIONS_RUNNER_INPUT_JITCONFIG=${given[JITCONFIG]}
+    as_runner env HOME="${home}" USER=runner LOGNAME=runner RUNNER_MANUALLY_TRAP_SIG=1 \
+      GOLDRUN_SPOT_NOTICE="${state}/spot-notice" ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/goldrun/job-started.sh ./run.sh
+  ) &
+  runner=$!
+  given=()
+  say "the runner runs (process ${runner})"
+}
+
+alive() { kill -0 "${runner}" 2> /dev/null; }
+
+termination_time() {
+  local token
+  token=$(curl -fsS --noproxy '*' --max-time 3 -X PUT -H 'X-aliyun-ecs-metadata-token-ttl-seconds: 60' \
+    "${metadata}/api/token") || return 1
+  curl -fsS --noproxy '*' --max-time 3 -H "X-aliyun-ecs-metadata-token: ${token}" \
+    "${metadata}/meta-data/instance/spot/termination-time" 2> /dev/null
+}
+
+# The job may save what it has; then the runner ends it as GitHub does when a runner is shut down.
+give_notice() {
+  local limit=$((SECONDS + NOTICE_SECONDS))
+  say "spot notice: the market takes this instance back at $1"
+  echo "$1" > "${state}/spot-notice"
+  wall "goldrun: the spot market takes this instance back at $1" 2> /dev/null
+  while alive && ((SECONDS < limit)); do sleep 1; done
+  stop_runner
+}
+
+stop_runner() {
+  local limit=$((SECONDS + 90))
+  kill -INT "${runner}" 2> /dev/null
+  while alive && ((SECONDS < limit)); do sleep 1; done
+}
+
+watch() {
+  local limit=$((SECONDS + JOB_SECONDS)) look=0 when
+  while alive; do
+    if [[ -z ${had_job:-} && -e ${state}/job ]]; then
+      had_job=1
+      say 'the job has begun'
+    fi
+    if [[ -z ${had_job:-} ]] && ((SECONDS >= limit)); then
+      say "failed: no job came within ${JOB_SECONDS} s"
+      stop_runner
+      return
+    fi
+    if ((SECONDS >= look)); then
+      look=$((SECONDS + 5))
+      if when=$(termination_time) && [[ -n ${when} ]]; then
+        give_notice "${when}"
+        return
+      fi
+    fi
+    sleep 1
+  done
+}
+
+# shellcheck source=/dev/null
+[[ ! -e /opt/goldrun/engine.sh ]] || source /opt/goldrun/engine.sh
+
+take_configuration
+use_proxy
+install_runner
+if [[ -e /opt/goldrun/setup ]]; then
+  bash /opt/goldrun/setup || fail "the setup script ended with exit code $?"
+fi
+keep_in_memory
+configure
+start_runner
+report idle 'the runner runs'
+watch
+rm -rf "${state}"
+say 'the runner has ended'

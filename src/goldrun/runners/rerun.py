@@ -1,0 +1,80 @@
+"""Runs a job again whose runner the spot market took back.
+
+GitHub runs nothing again while the run goes on. So whoever notices the reclaim (the job that stops the runner) starts
+another workflow, and that one waits for the end and then runs again the job that had made the runner, and with it all
+that came after. Source: "Re-run a job from a workflow run", "Create a workflow dispatch event".
+"""
+
+from __future__ import annotations
+
+from goldrun.config import Environment
+from goldrun.ecs.polling import pause
+from goldrun.errors import RefusedError, UnavailableError, UsageError
+from goldrun.runners.github import GitHub, segment
+from goldrun.runners.scope import Scope
+
+MAX_ATTEMPTS = 3
+
+
+def find_this_job(github: GitHub, scope: Scope, env: Environment) -> int:
+    """The number of the job that this process is a part of.
+
+    Raises:
+        UsageError: it is part of none.
+        RefusedError: GitHub does not list it.
+    """
+    run, runner = env.get("GITHUB_RUN_ID", ""), env.get("RUNNER_NAME", "")
+    if not run or not runner:
+        raise UsageError("A job can be run again only if a GitHub Actions job starts its runner.")
+    for job in github.pages(f"{scope.path}/actions/runs/{segment(run)}/jobs", "jobs"):
+        if job["runner_name"] == runner and job["status"] == "in_progress":
+            return int(job["id"])
+    raise RefusedError(f"GitHub lists no job of run {run} on {runner}.")
+
+
+def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, ref: str, run: str, job: str) -> None:
+    """Start the workflow that will run it again.
+
+    Raises:
+        GitHubError: there is no such workflow, or the token may not start it (Actions: write).
+    """
+    body = {"ref": ref, "inputs": {"run-id": run, "job-id": job}}
+    github.call("POST", f"{scope.path}/actions/workflows/{segment(workflow)}/dispatches", body)
+
+
+def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, most: int = MAX_ATTEMPTS) -> int:
+    """Wait until the run has ended, and run the job and what follows it again.
+
+    Args:
+        github: the API.
+        scope: the repository.
+        run: the run's number.
+        job: the job's.
+        seconds: how long the run may still go on.
+        most: attempts, the first one counted.
+
+    Returns:
+        Which attempt it is now.
+
+    Raises:
+        RefusedError: it has been tried often enough.
+        UnavailableError: the run does not end.
+    """
+    start = github.clock.now()
+    while True:
+        told = github.call("GET", f"{scope.path}/actions/runs/{segment(run)}")
+        if told["status"] == "completed":
+            break
+        elapsed = github.clock.now() - start
+        if elapsed > seconds:
+            raise UnavailableError(f"Run {run} has not ended after {elapsed:.0f} s.", fix=["run this again later."])
+        github.clock.sleep(max(5.0, pause(elapsed)))
+    attempt = int(told["run_attempt"])
+    if attempt >= most:
+        raise RefusedError(
+            f"Run {run} has been tried {attempt} times.",
+            why=["the spot market took its machine back every time."],
+            fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
+        )
+    github.call("POST", f"{scope.path}/actions/jobs/{segment(job)}/rerun")
+    return attempt + 1

@@ -1,0 +1,118 @@
+"""Takes what this project uses of GitHub's API out of the descriptions that Octokit publishes.
+
+Usage: npm install @octokit/openapi @octokit/webhooks-examples @octokit/webhooks-schemas (in some folder);
+python3 tools/github_description.py FOLDER/node_modules
+
+Writes tests/github/openapi.json and tests/github/webhooks.json (what the tests validate against), and
+src/goldrun/local/github/examples.json (what the local GitHub fills its answers' many other members with).
+Octokit publishes them under the MIT licence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PATHS = {
+    "/repos/{owner}/{repo}/actions/runners": ["get"],
+    "/repos/{owner}/{repo}/actions/runners/downloads": ["get"],
+    "/repos/{owner}/{repo}/actions/runners/generate-jitconfig": ["post"],
+    "/repos/{owner}/{repo}/actions/runners/registration-token": ["post"],
+    "/repos/{owner}/{repo}/actions/runners/{runner_id}": ["get", "delete"],
+    "/orgs/{org}/actions/runners": ["get"],
+    "/orgs/{org}/actions/runners/downloads": ["get"],
+    "/orgs/{org}/actions/runners/generate-jitconfig": ["post"],
+    "/orgs/{org}/actions/runners/registration-token": ["post"],
+    "/orgs/{org}/actions/runners/{runner_id}": ["get", "delete"],
+    "/repos/{owner}/{repo}/actions/runs/{run_id}": ["get"],
+    "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs": ["get"],
+    "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel": ["post"],
+    "/repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": ["post"],
+    "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
+    "/repos/{owner}/{repo}/hooks": ["post"],
+}
+EXAMPLES = {
+    "run": "workflow-run",
+    "job": "job-paginated",
+    "downloads": "runner-application-items",
+    "hook": "hook",
+}
+
+
+def main(modules: Path) -> None:
+    """Write the three files."""
+    octokit = modules / "@octokit"
+    whole = json.loads((octokit / "openapi/generated/api.github.com.json").read_text())
+    version = json.loads((octokit / "openapi/package.json").read_text())["version"]
+    paths = {path: {method: _operation(whole["paths"][path][method]) for method in PATHS[path]} for path in PATHS}
+    parts: dict[str, Any] = {}
+    _collect(whole, paths, parts)
+    description = {"openapi": "3.0.3", "info": {"title": f"@octokit/openapi {version}, in part"}, "paths": paths}
+    _write("tests/github/openapi.json", {**description, "components": parts})
+    examples = {name: whole["components"]["examples"][path]["value"] for name, path in EXAMPLES.items()}
+    events = json.loads((octokit / "webhooks-examples/api.github.com/index.json").read_text())
+    told = next(event for event in events if event["name"] == "workflow_job")["examples"]
+    by_action = {one["action"]: one for one in told}
+    _write(
+        "src/goldrun/local/github/examples.json",
+        {**examples, "workflow_job": {name: by_action[name] for name in ("queued", "in_progress", "completed")}},
+    )
+    schema = json.loads((octokit / "webhooks-schemas/schema.json").read_text())
+    definitions: dict[str, Any] = {}
+    jobs = {name: {"$ref": f"#/definitions/{name}"} for name in schema["definitions"] if _is_job(name)}
+    _collect(schema, jobs, definitions)
+    _write("tests/github/webhooks.json", definitions)
+
+
+def _is_job(name: str) -> bool:
+    return name.startswith("workflow_job$") or name == "workflow_job_event"
+
+
+def _operation(operation: dict[str, Any]) -> dict[str, Any]:
+    kept = ("operationId", "parameters", "requestBody", "responses")
+    bare: dict[str, Any] = _bare({name: operation[name] for name in kept if name in operation})
+    return bare
+
+
+def _bare(value: Any) -> Any:
+    """Without prose and examples."""
+    if isinstance(value, dict):
+        dropped = {"description", "example", "examples", "x-github", "title"}
+        # A property may be called like one of them.
+        kept = {k: v for k, v in value.items() if k not in dropped or (isinstance(v, dict) and "type" in v)}
+        return {name: _bare(member) for name, member in kept.items()}
+    return [_bare(one) for one in value] if isinstance(value, list) else value
+
+
+def _collect(whole: dict[str, Any], value: Any, parts: dict[str, Any]) -> None:
+    """Everything that ``value`` refers to, and what that refers to."""
+    if isinstance(value, dict):
+        if isinstance(reference := value.get("$ref"), str):
+            keys = reference.removeprefix("#/").split("/")
+            place, source = parts, whole
+            for key in keys[:-1]:
+                source = source[key]
+                if key != "components":
+                    place = place.setdefault(key, {})
+            if keys[-1] not in place:
+                place[keys[-1]] = _bare(source[keys[-1]])
+                _collect(whole, place[keys[-1]], parts)
+        for one in value.values():
+            _collect(whole, one, parts)
+    elif isinstance(value, list):
+        for one in value:
+            _collect(whole, one, parts)
+
+
+def _write(name: str, content: Any) -> None:
+    path = ROOT / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"{name}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
