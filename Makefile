@@ -32,8 +32,9 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
-	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/build/*.sh recipes/*/scripts/*.sh
-	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/build/*.sh recipes/*/scripts/*.sh actions/*.sh \
+		src/goldrun/runners/machine/*.sh src/goldrun/local/github/standin/*.sh src/goldrun/local/github/standin/bin/*.sh
+	$(BIN)/zizmor --offline --quiet .github actions examples
 	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)"
 
 docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
@@ -59,6 +60,7 @@ scripts:  ## Build each script as one self-contained file in dist/scripts
 lock:  ## Resolve the dependencies anew (needs uv)
 	$(UV_COMPILE) --upgrade --extra credentials --group dev pyproject.toml -o requirements/dev.lock
 	$(UV_COMPILE) --upgrade --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
+	$(UV_COMPILE) --upgrade --constraint requirements/run.lock requirements/action.in -o requirements/action.lock
 
 clean:  ## Remove what was built and installed
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules

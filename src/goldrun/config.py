@@ -69,6 +69,23 @@ SECURITY_TOKEN = Variable(
     "STS token that belongs to the AccessKey, where it is a temporary one",
     secret=True,
 )
+ROLE_ARN = Variable(
+    ("ALIBABA_CLOUD_ROLE_ARN",), "the RAM role that a GitHub Actions job assumes by its identity, acs:ram::…:role/…"
+)
+OIDC_PROVIDER_ARN = Variable(
+    ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN",), "RAM's identity provider for GitHub, acs:ram::…:oidc-provider/…"
+)
+OIDC_TOKEN_FILE = Variable(
+    ("ALIBABA_CLOUD_OIDC_TOKEN_FILE",), "an identity token in a file, for the official library; not set: GitHub's own"
+)
+OIDC_AUDIENCE = Variable(
+    ("GOLDRUN_OIDC_AUDIENCE",), "the audience that RAM's identity provider asks for", default="sts.aliyuncs.com"
+)
+ID_TOKEN_URL = Variable(
+    ("ACTIONS_ID_TOKEN_REQUEST_URL",),
+    "where GitHub gives a job its identity token (permissions: id-token: write)",
+)
+ID_TOKEN_TOKEN = Variable(("ACTIONS_ID_TOKEN_REQUEST_TOKEN",), "what the job proves itself with there", secret=True)
 PROFILE = Variable(("ALIBABA_CLOUD_PROFILE",), "profile of ~/.aliyun/config.json; not set: the current one")
 ENDPOINT = Variable(
     ("GOLDRUN_ENDPOINT",),
@@ -141,6 +158,12 @@ VARIABLES: tuple[Variable, ...] = (
     ACCESS_KEY_ID,
     ACCESS_KEY_SECRET,
     SECURITY_TOKEN,
+    ROLE_ARN,
+    OIDC_PROVIDER_ARN,
+    OIDC_TOKEN_FILE,
+    OIDC_AUDIENCE,
+    ID_TOKEN_URL,
+    ID_TOKEN_TOKEN,
     PROFILE,
     ENDPOINT,
     TIMEOUT,

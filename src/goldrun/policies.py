@@ -97,6 +97,31 @@ JOBS: dict[str, list[Statement]] = {
         _allow(["CreateImage", "TagResources"], MADE_OWN),
         _allow(["TagResources", "UntagResources", "ModifyImageAttribute", "DeleteImage", "DeleteSnapshot"], OWN),
     ],
+    # Start and stop runners;.
+    "runner": [
+        _allow(
+            [
+                "DescribeImages",
+                "vpc:DescribeVSwitches",
+                "DescribeSecurityGroups",
+                "DescribeAvailableResource",
+                "DescribeInstanceTypes",
+                "DescribeSpotAdvice",
+                "DescribeSpotPriceHistory",
+                "DescribeInstances",
+                "DescribeInstanceHistoryEvents",
+                "DescribeCloudAssistantStatus",
+                "DescribeSendFileResults",
+                "DescribeInvocationResults",
+            ]
+        ),
+        _allow(["RunInstances"], MADE_RUNNER),
+        _allow(["SendFile", "RunCommand", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
+        # Only for instances that are given a role: those that delete themselves.
+        _allow(["ram:PassRole"], TO_ECS),
+    ],
+    # For the role of runners' instances: delete oneself. RAM cannot say "itself"; the tag is the nearest.
+    "self-destruct": [_allow(["DeleteInstance"], RUNNER)],
     # Find and delete what should not be alive.
     "sweep": [
         _allow(["DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"]),

@@ -17,6 +17,7 @@ from goldrun.build.run import Options, build
 from goldrun.build.template import TEMPLATE
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError
+from goldrun.ecs.tags import RUNNER_TYPE
 from goldrun.errors import RefusedError
 from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
@@ -30,12 +31,17 @@ from goldrun.images.usage import count_instances
 from goldrun.local import seed
 from goldrun.local.records import Disk, Instance, Policy, Snapshot, VSwitch
 from goldrun.policies import JOBS, policy_for
+from goldrun.runners.forensics import explain, failure
+from goldrun.runners.lifecycle import Plan, bring_down, bring_up
+from goldrun.runners.scope import repository_scope
+from goldrun.spot.assistant import Machine
 from goldrun.spot.cost import billed_days, running_costs
 from goldrun.spot.instances import console_output, prolong, release, wait_until_running
 from goldrun.spot.launch import Request
 from goldrun.spot.offers import Span, Wish
 from goldrun.spot.order import Order, fill
 from tests.conftest import NOW, REGION, Running
+from tests.simulation.played import open_github, play
 from tests.simulation.test_prune import built
 
 ALIAS = PublishedName("fam", "amd64", "latest")
@@ -110,11 +116,37 @@ def tell_costs(client: EcsClient) -> None:
     billed_days(client, 1)
 
 
+def run_runner(client: EcsClient) -> None:
+    """A runner that comes online, one that does not, and one that is taken for a ghost no more."""
+    order = Order(
+        request=Request(key="", security_group=f"sg-local-{REGION}", role="self-destruct"),
+        wish=Wish(cpus=Span(8)),
+        policy="balanced",
+    )
+    order = with_image(client, order, {}, name="fam", tell=lambda _: None)
+    github = open_github(f"{client._endpoint}", client)
+    scope = repository_scope("octo-org/octo-repo")
+    made = bring_up(client, github, Plan(scope=scope, order=order), tell=lambda _: None)
+    machine = Machine(client, made.instance_id, "policy")
+    failure(machine)
+    words = "\n".join(explain(machine, "https://github.com")["why"])
+    for action in ("RunCommand", "DescribeInvocationResults", "GetInstanceConsoleOutput"):
+        if f"{action} was answered with Forbidden.RAM" in words:
+            raise AccessDeniedError(f'"ecs:{action}"', code="Forbidden.RAM", http_status=403, action=action)
+    bring_down(client, github, scope, made.name, made.instance_id)
+
+
+def destroy(client: EcsClient) -> None:
+    client.call("DeleteInstance", {"InstanceId": "i-runner", "Force": True})
+
+
 RUNS: dict[str, Callable[[EcsClient], None]] = {
     "lookup": look,
     "publish": whole_life,
     "build": build_twice,
     "run": run,
+    "runner": run_runner,
+    "self-destruct": destroy,
     "sweep": clean,
     "cost": tell_costs,
 }
@@ -127,6 +159,7 @@ def prepare(frozen: Running, document: dict[str, Any]) -> EcsClient:
     built(frozen, 2, shown=True)
     built(frozen, 3)
     leave_things_behind(frozen)
+    play(frozen)
     frozen.cloud.store.put(Policy(id=seed.KEY.id, document=document))
     return frozen.client()
 
@@ -137,6 +170,7 @@ def leave_things_behind(frozen: Running) -> None:
     where: dict[str, Any] = {"region": REGION, "owner": seed.ACCOUNT, "created": NOW - 86400.0}
     frozen.cloud.store.put(
         Instance(id="i-left", image="m-elsewhere", state="Stopped", tags=ours, **where),
+        Instance(id="i-runner", image="m-elsewhere", tags={**ours, **RUNNER_TYPE}, **{**where, "created": NOW}),
         Disk(id="d-left", zone="cn-hangzhou-k", category="cloud_essd", size=40, tags=ours, **where),
         VSwitch(id="vsw-2", vpc="vpc-2", zone="cn-hangzhou-k", cidr="10.0.0.0/24", **where),
     )

@@ -6,17 +6,14 @@ Run by `make vm-test` (GOLDRUN_TEST_VM=1); needs root, QEMU and Debian's package
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.vm.conftest import Shell
+
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
 
-GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 RECIPE = """
 family = "vm-tools"
 manifest = "manifest.sh"
@@ -51,44 +48,6 @@ FILES = {
     "install.sh": "#!/bin/bash\necho installing greet $GREET_VERSION on $(uname -m)\n: > /var/lib/goldrun-installed\n",
     "manifest.sh": "#!/bin/bash\n. /etc/os-release\necho debian=$VERSION_ID\n",
 }
-
-
-class Shell:
-    """The command line, on a local cloud of its own with real machines."""
-
-    def __init__(self, folder: Path) -> None:
-        self.env = {
-            **os.environ,
-            "HOME": str(folder),
-            "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db"),
-            "ALIYUN_REGION_ID": "cn-hangzhou",
-        }
-
-    def __call__(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            GOLDRUN + list(words), env=self.env, capture_output=True, text=True, timeout=1500, check=False
-        )
-        print(done.stdout, done.stderr)  # noqa: T201 - what a build says is wanted when it fails
-        assert done.returncode == code, done.stderr
-        return done
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    folder = tmp_path_factory.mktemp("vm")
-    shell = Shell(folder)
-    made = os.environ.get("GOLDRUN_TEST_BASE", "")  # a folder where an earlier run has made the base disk
-    if made and Path(made).is_dir():
-        shutil.copytree(made, folder / "cloud.db.machines/images")
-    else:
-        shell("local", "base-image")
-    shell("local", "up", "--detach", "--port", "0", "--machines", "qemu")
-    for line in shell("local", "env").stdout.splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        shell.env[name] = value
-    shell("local", "market", "--scarcity", "0", "--phantoms", "0")
-    yield shell
-    shell("local", "down")
 
 
 @pytest.fixture(scope="module")

@@ -173,8 +173,8 @@ def status(data: Path, as_json: bool) -> None:
 @DATA
 def env(data: Path) -> None:
     """Print what to export so that goldrun uses the local cloud: eval "$(goldrun local env)"."""
-    running, _ = daemon.require(data)
-    for name, value in daemon.variables(running.url).items():
+    running, told = daemon.require(data)
+    for name, value in daemon.variables(running.url, told["machines"]).items():
         output.result(f"export {name}={shlex.quote(value)}")
 
 
@@ -215,8 +215,9 @@ def allow(data: Path, actions: tuple[str, ...]) -> None:
 @DATA
 @click.argument("file", type=click.File("rb"), required=False)
 @click.option("--key", default="goldrun-local", show_default=True, help="The AccessKey that it is for.")
+@click.option("--role", help="Instead: the role of instances that it is for.")
 @click.option("--clear", is_flag=True, help="Take the policy away: the key may do everything again.")
-def policy(data: Path, file: BinaryIO | None, key: str, clear: bool) -> None:
+def policy(data: Path, file: BinaryIO | None, key: str, role: str | None, clear: bool) -> None:
     """Attach the RAM policy of FILE (- for standard input) to an AccessKey; from then on it is enforced.
 
     \b
@@ -230,7 +231,7 @@ def policy(data: Path, file: BinaryIO | None, key: str, clear: bool) -> None:
         document = json.load(file) if file else None
     except ValueError as error:
         raise UsageError("The policy is not JSON.", why=[f"{error}."]) from error
-    _tell(data, "POST", "policy", {"key": key, "document": document})
+    _tell(data, "POST", "policy", {"key": role or key, "role": role is not None, "document": document})
 
 
 @local.command()
@@ -279,6 +280,33 @@ def clock(data: Path, speed: float | None, advance: float) -> None:
     """Show the local cloud's time, change its speed, or leap forward."""
     told = _tell(data, "POST", "clock", {"speed": speed, "advance": advance})
     output.result(f"{told['time']} speed {told['speed']:g}")
+
+
+@local.command()
+@DATA
+@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--repo", required=True, metavar="OWNER/NAME", help="The repository.")
+@click.option("--label", "labels", multiple=True, required=True, metavar="LABEL", help="What its runner must have.")
+@click.option("--name", default="job", show_default=True, help="The job's name.")
+@click.option("--wait", is_flag=True, help="Return when it has ended; the exit code is 1 if it failed.")
+def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str, wait: bool) -> None:
+    """Queue a job of one step, SCRIPT, with the local GitHub; print its log when it has ended.
+
+    \b
+    Example:
+      goldrun local job test.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
+    """
+    body = {"repository": repo, "name": name, "labels": list(labels), "script": script.read_text(encoding="utf-8")}
+    number = _tell(data, "POST", "jobs", body)["job"]
+    output.result(f"JOB_ID={number}")
+    clock = SystemClock()
+    while wait:
+        told = next(one for one in _tell(data, "GET", "jobs")["jobs"] if one["id"] == number)
+        if told["status"] == "completed":
+            output.note(f"{told['conclusion']} on {told['runner_name'] or 'no runner'}. {told['note']}".rstrip())
+            output.result(told["log"].rstrip("\n"))
+            click.get_current_context().exit(0 if told["conclusion"] == "success" else 1)
+        clock.sleep(0.5)
 
 
 @local.command()

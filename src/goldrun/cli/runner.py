@@ -23,8 +23,8 @@ from goldrun.runners import github as githubs
 from goldrun.runners import rerun as reruns
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.github import GitHub
-from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
-from goldrun.runners.listing import list_runners, resolve, rows_as_json
+from goldrun.runners.lifecycle import Gone, Plan, Runner, bring_down, bring_up
+from goldrun.runners.listing import list_runners, names_of_run, resolve, rows_as_json, run_label
 from goldrun.runners.scope import Scope, organization_scope, repository_scope
 from goldrun.spot.order import describe_launch
 
@@ -143,6 +143,7 @@ def runner_up(
         scope=scope,
         order=order,
         labels=labels,
+        run=run_label(os.environ),
         group=group,
         bootstrap=bootstrap,
         settings=_proxy(),
@@ -159,7 +160,8 @@ def runner_up(
 
 
 @runner.command("down")
-@click.argument("name", metavar="NAME|ID")
+@click.argument("name", metavar="[NAME|ID]", required=False)
+@click.option("--this-run", is_flag=True, help="Every runner that this workflow run has started, also half.")
 @scope_options
 @click.option("--instance", "instance_id", metavar="ID", help="Its instance, to know whether the market took it back.")
 @click.option("--rerun-job", metavar="JOB", help="If it did: have that job run again, as `runner up` has printed it.")
@@ -167,7 +169,8 @@ def runner_up(
 @click.option("--missing-ok", is_flag=True, help="One that neither side has is no error: its job may be done.")
 @REGION
 def runner_down(
-    name: str,
+    name: str | None,
+    this_run: bool,
     repo: str | None,
     org: str | None,
     instance_id: str | None,
@@ -177,27 +180,30 @@ def runner_down(
     region: str | None,
 ) -> None:
     """Delete a runner: its instance and its registration, and see that both are gone. Prints RECLAIMED=true|false."""
+    if (name is None) != this_run:
+        raise UsageError("Name a runner, or say --this-run.")
     scope = _scope(repo, org)
+    label = run_label(os.environ)
+    if this_run and not label:
+        raise UsageError("--this-run means a workflow run, and this is none (GITHUB_RUN_ID is not set).")
     run = config.Variable(("GITHUB_RUN_ID",), "the workflow run").require(os.environ) if rerun_job else ""
     github = _open_github()
     client = open_client(region)
-    name = resolve(client, github, scope, name)
-    gone = bring_down(client, github, scope, name, instance_id or "")
-    if not gone.instances and not gone.registered:
-        if not missing_ok and not gone.reclaimed:
-            raise NotFoundError(
-                f"Runner not found: {name}, in {client.region} and with {scope}.",
-                why=["it is gone already, or it is in another region, or it is another scope's."],
-                fix=["say --missing-ok where runners end by themselves", "another region: --region"],
-            )
-        output.note(f"{name} was gone already, on both sides.")
+    if name is None:
+        names = names_of_run(client, github, scope, label)
+        if not names:
+            output.note(f"this run has no runners, in {client.region} and with {scope}.")
     else:
-        output.note(f"{name} is gone: {', '.join(gone.instances) or 'no instance'}, and GitHub lists it no more.")
-    output.result(f"RECLAIMED={str(gone.reclaimed).lower()}")
-    workflow.write_output(os.environ, "RECLAIMED", str(gone.reclaimed).lower())
-    if gone.reclaimed and rerun_job:
-        repository = _repository(scope)
-        reruns.ask_for_rerun(github, repository, rerun_workflow, _ref(), run, rerun_job)
+        names = [resolve(client, github, scope, name)]
+    reclaimed = False
+    for one in names:
+        gone = bring_down(client, github, scope, one, instance_id or "")
+        _tell_gone(one, gone, client.region, scope, missing_ok=missing_ok)
+        reclaimed = reclaimed or gone.reclaimed
+    output.result(f"RECLAIMED={str(reclaimed).lower()}")
+    workflow.write_output(os.environ, "RECLAIMED", str(reclaimed).lower())
+    if reclaimed and rerun_job:
+        reruns.ask_for_rerun(github, _repository(scope), rerun_workflow, _ref(), run, rerun_job)
         output.note(f"the spot market took it back: {rerun_workflow} runs the job again when this run has ended.")
 
 
@@ -250,6 +256,19 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
     scope = _scope(repo, None)
     attempt = reruns.rerun(_open_github(), scope, run, job, seconds=seconds, most=attempts)
     output.result(f"RUN_ATTEMPT={attempt}")
+
+
+def _tell_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
+    if gone.instances or gone.registered:
+        output.note(f"{name} is gone: {', '.join(gone.instances) or 'no instance'}, and GitHub lists it no more.")
+        return
+    if not missing_ok and not gone.reclaimed:
+        raise NotFoundError(
+            f"Runner not found: {name}, in {region} and with {scope}.",
+            why=["it is gone already, or it is in another region, or it is another scope's."],
+            fix=["say --missing-ok where runners end by themselves", "another region: --region"],
+        )
+    output.note(f"{name} was gone already, on both sides.")
 
 
 def _scope(repo: str | None, org: str | None) -> Scope:

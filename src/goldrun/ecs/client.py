@@ -14,7 +14,7 @@ from typing import Any
 from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.ecs import signature
-from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials
+from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials, from_variables
 from goldrun.ecs.endpoints import ECS, Api, Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
 from goldrun.ecs.http1 import Answer
@@ -168,15 +168,26 @@ def connect(
         CredentialsError: there are no credentials.
     """
     endpoint = config.ENDPOINT.read(env)
+    transport = HttpTransport(env, clock)
     return EcsClient(
         region=config.read_region(env, region),
         endpoint=parse_endpoint(endpoint) if endpoint else None,
         timeout=config.read_timeout(env),
-        credentials=find_credentials(env),
-        transport=HttpTransport(env, clock),
+        credentials=_find_credentials(env, transport, clock),
+        transport=transport,
         clock=clock,
         notice=notice,
     )
+
+
+def _find_credentials(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider:
+    """Plain variables first; then the identity of a GitHub Actions job; then the official library's long chain."""
+    if not from_variables(env) and config.ROLE_ARN.read(env):
+        from goldrun.ecs.oidc import find_oidc
+
+        if provider := find_oidc(env, transport, clock):
+            return provider
+    return find_credentials(env)
 
 
 def flatten(params: Mapping[str, Parameter]) -> dict[str, str]:

@@ -37,6 +37,7 @@ class Api(NamedTuple):
 
 ECS = Api("ecs", "2014-05-26")
 VPC = Api("vpc", "2016-04-28")
+STS = Api("sts", "2015-04-01")
 BILLING = Api("bssapi", "2017-12-14")
 
 

@@ -124,6 +124,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     denied: list[str]
     faults: list[FaultRule]
     market: Market
+    machines: str
     calls: dict[str, int]
 
 
@@ -185,6 +186,7 @@ class Control:
             denied=[denial.id for denial in store.all(Denial)],
             faults=self.gateway.faults.rules(),
             market=store.settings().market,
+            machines="qemu" if store.settings().machines else "simulated",
             calls=self.gateway.calls,
         )
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(status))

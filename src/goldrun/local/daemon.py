@@ -19,6 +19,7 @@ from goldrun.local import seed
 from goldrun.local.control_client import NotRunningError, ask
 from goldrun.local.github import door
 from goldrun.local.github.api import API, TOKEN
+from goldrun.local.machines.qemu import HOST_ADDRESS
 from goldrun.local.server import HOST
 
 DEFAULT_PORT = 4679
@@ -131,9 +132,13 @@ def stop(data: Path, clock: Clock) -> bool:
     return True
 
 
-def variables(url: str) -> dict[str, str]:
+def variables(url: str, machines: str = "simulated") -> dict[str, str]:
     """What a shell must export so that goldrun and its scripts use the local cloud."""
+    # Real machines have this one under another address.
+    there = url.replace(HOST, HOST_ADDRESS)
+    guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
     return {
+        **guests,
         "GOLDRUN_ENDPOINT": url,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,

@@ -17,7 +17,7 @@ from goldrun.runners import registrations
 from goldrun.runners.bootstrap import INBOX, Bootstrap, configuration, user_data
 from goldrun.runners.forensics import explain, failure
 from goldrun.runners.github import GitHub, GitHubError
-from goldrun.runners.listing import NAME, RUNNER, SCOPE, find_instances
+from goldrun.runners.listing import NAME, RUN, RUNNER, SCOPE, find_instances
 from goldrun.runners.naming import new_name
 from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
 from goldrun.runners.scope import Scope
@@ -62,6 +62,7 @@ class Plan:
         scope: whose it is.
         order: the instance.
         labels: beside the unique one.
+        run: of ``run_label``: marks the runners of a workflow run; empty: none.
         group: the number of its runner group.
         bootstrap: how the machine runs its job.
         settings: of the machine's proxy; a secret may be in them.
@@ -72,6 +73,7 @@ class Plan:
     scope: Scope
     order: Order
     labels: tuple[str, ...] = ()
+    run: str = ""
     group: int = registrations.DEFAULT_GROUP
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(life=0.0))
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +118,7 @@ def bring_up(client: EcsClient, github: GitHub, plan: Plan, *, cache: Cache | No
     instance_id = ""
     try:
         # The registration comes first: a wrong token costs no instance.
-        one_use = registrations.register(github, plan.scope, Wanted(name, (name, *plan.labels), plan.group))
+        one_use = registrations.register(github, plan.scope, _wanted(name, plan))
         order = _order(plan, name, download)
         (launched,) = fill(client, order, cache=cache, tell=tell)
         instance_id = launched.ids[0]
@@ -154,9 +156,16 @@ def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, insta
     return Gone(tuple(one.id for one in found), not missing, reclaimed)
 
 
+def _wanted(name: str, plan: Plan) -> Wanted:
+    marks = (plan.run,) if plan.run else ()
+    return Wanted(name, (name, *plan.labels, *marks), plan.group)
+
+
 def _order(plan: Plan, name: str, download: Download) -> Order:
     request = plan.order.request
     tags = {**request.tags, ROLE: RUNNER, NAME: name, SCOPE: str(plan.scope)}
+    if plan.run:
+        tags[RUN] = plan.run
     script = user_data(
         replace(plan.bootstrap, life=request.life, runner_url=download.url, runner_sha256=download.sha256)
     )

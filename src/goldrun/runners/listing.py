@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from goldrun.config import Environment
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.tags import MANAGED_BY, ROLE
 from goldrun.errors import NotFoundError, RefusedError
@@ -18,6 +19,7 @@ from goldrun.spot.instances import Instance, describe_instances
 RUNNER = "runner"  # the tags of a runner's instance
 NAME = "Runner"
 SCOPE = "GitHub"
+RUN = "RunLabel"
 
 
 def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
@@ -40,6 +42,29 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
     if registrations.find(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
     raise NotFoundError(f"Runner not found: {text}, in {client.region} and with {scope}.")
+
+
+def names_of_run(client: EcsClient, github: GitHub, scope: Scope, run: str) -> list[str]:
+    """The runners that a workflow run has started, whether they came up or not, as either side has them.
+
+    Args:
+        client: the cloud.
+        github: the other side.
+        scope: whose runners.
+        run: its label, of ``run_label``.
+    """
+    rows = list_runners(client, github, scope)
+    return [
+        row.name
+        for row in rows
+        if (row.instance and row.instance.tags.get(RUN) == run) or (row.registration and run in row.registration.labels)
+    ]
+
+
+def run_label(env: Environment) -> str:
+    """What marks the runners of this workflow run, on both sides; empty outside one."""
+    run, repository = env.get("GITHUB_RUN_ID", ""), env.get("GITHUB_REPOSITORY", "")
+    return f"run-{run}-{env.get('GITHUB_RUN_ATTEMPT', '1')}" if run and repository else ""
 
 
 @dataclass(frozen=True)

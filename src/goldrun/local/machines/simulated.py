@@ -49,7 +49,10 @@ class SimulatedRunners:
 
     def tend(self, now: float) -> None:
         """Do what is due."""
-        instances = {one.id: one for one in self.store.all(Instance)} if self._may_have_any() else {}
+        if not self._guests and not any(one.user_data for one in self.store.all(Instance)):
+            return
+        lifecycle.settle(self.store, now)
+        instances = {one.id: one for one in self.store.all(Instance)}
         for instance_id in list(self._guests):
             if instance_id not in instances:
                 self._kill(instance_id)
@@ -65,9 +68,6 @@ class SimulatedRunners:
         """End every stand-in."""
         for instance_id in list(self._guests):
             self._kill(instance_id)
-
-    def _may_have_any(self) -> bool:
-        return bool(self._guests) or any(one.user_data for one in self.store.all(Instance))
 
     def _tend(self, instance: Instance, limits: dict[str, float], now: float) -> None:
         guest = self._guests.get(instance.id)

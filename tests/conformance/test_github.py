@@ -1,0 +1,215 @@
+"""The local GitHub's answers, and what we send it, against the OpenAPI description that Octokit publishes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS30Validator, OAS31Validator
+
+from goldrun.clock import SystemClock
+from goldrun.ecs.transport import HttpTransport
+from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.door import PREFIX
+from goldrun.runners import registrations
+from goldrun.runners.github import GitHub, GitHubError
+from goldrun.runners.registrations import Wanted
+from goldrun.runners.rerun import ask_for_rerun, rerun
+from goldrun.runners.scope import Scope
+from tests.conftest import Running
+
+HERE = Path(__file__).parents[1] / "github"
+
+
+def read(name: str) -> Any:
+    return json.loads((HERE / name).read_text(), object_hook=allow_null)
+
+
+def allow_null(part: dict[str, Any]) -> dict[str, Any]:
+    """GitHub means that what is nullable may be null, also where it lists the values that it may have."""
+    if part.get("nullable") and "enum" in part:
+        part["enum"] = [*part["enum"], None]
+    return part
+
+
+DESCRIPTION = read("openapi.json")
+WEBHOOKS = read("webhooks.json")
+REPO, ORG = Scope("octo-org/octo-repo"), Scope("octo-org")
+
+
+def operation(method: str, path: str) -> tuple[str, dict[str, Any]]:
+    """The description of a request, most literal path first."""
+    for template in sorted(DESCRIPTION["paths"], key=lambda one: one.count("{")):
+        form = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(form, path) and method.lower() in DESCRIPTION["paths"][template]:
+            return template, DESCRIPTION["paths"][template][method.lower()]
+    raise AssertionError(f"GitHub has no {method} {path}")
+
+
+def check(schema: Any, value: Any, what: str) -> None:
+    whole = {**schema, "components": DESCRIPTION["components"]}
+    problems = [f"{list(one.path)}: {one.message}" for one in OAS30Validator(whole).iter_errors(value)]
+    assert not problems, (what, problems[:5])
+
+
+def resolve(part: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in part:
+        found: Any = DESCRIPTION
+        for key in part["$ref"].removeprefix("#/").split("/"):
+            found = found[key]
+        return dict(found)
+    return part
+
+
+class Checked(HttpTransport):
+    """Lets nothing pass, to or fro, that GitHub's description does not have."""
+
+    def __init__(self) -> None:
+        super().__init__({}, SystemClock())
+        self.seen: set[str] = set()
+
+    def send(self, endpoint: Any, method: str, target: str, headers: Any, deadline: float, content: bytes = b"") -> Any:
+        path, _, query = target.removeprefix(PREFIX + API).partition("?")
+        template, described = operation(method, path)
+        if content:
+            check(described["requestBody"]["content"]["application/json"]["schema"], json.loads(content), template)
+        else:
+            assert not described.get("requestBody", {}).get("required"), template
+        known = {resolve(one)["name"] for one in described["parameters"] if resolve(one)["in"] == "query"}
+        assert {pair.partition("=")[0] for pair in query.split("&") if pair} <= known, template
+        answer = super().send(endpoint, method, target, headers, deadline, content)
+        if answer.status < 400 or str(answer.status) in described["responses"]:
+            response = resolve(described["responses"][str(answer.status)])
+            if schema := response.get("content", {}).get("application/json", {}).get("schema"):
+                check(schema, json.loads(answer.body), f"{method} {template} {answer.status}")
+            else:
+                assert answer.body in (b"", b"{}"), template
+        self.seen.add(f"{method} {template}")
+        return answer
+
+
+@pytest.fixture
+def github(live: Running) -> Iterator[GitHub]:
+    transport = Checked()
+    url = f"{live.url}{PREFIX}"
+    yield GitHub(url=url + API, server=url, token=TOKEN, transport=transport, clock=SystemClock())
+    transport.close()
+
+
+def seen(github: GitHub) -> set[str]:
+    transport = github._transport
+    assert isinstance(transport, Checked)
+    return transport.seen
+
+
+@pytest.mark.parametrize("scope", [REPO, ORG], ids=str)
+def test_runners(github: GitHub, scope: Scope) -> None:
+    made = registrations.register(github, scope, Wanted("one", ("one", "big")))
+    assert made.registration is not None
+    assert registrations.find(github, scope, "one") == [made.registration]
+    told = github.call("GET", f"{scope.runners}/{made.registration.id}")
+    assert told["status"] == "offline"
+    for number in range(120):
+        registrations.register(github, scope, Wanted(f"many-{number}", ("x",)))
+    assert len(registrations.list_all(github, scope)) == 121
+    assert registrations.remove(github, scope, ["one", "nobody"]) == ["nobody"]
+    assert registrations.find(github, scope, "one") == []
+    download = registrations.find_download(github, scope, "arm64")
+    assert len(download.sha256) == 64
+    token = github.call("POST", f"{scope.runners}/registration-token")
+    assert token["token"]
+    for method, path, body, status in (
+        ("POST", "generate-jitconfig", {"name": "many-1", "runner_group_id": 1, "labels": ["x"]}, 409),
+        ("GET", "99999", None, 404),
+    ):
+        with pytest.raises(GitHubError) as caught:
+            github.call(method, f"{scope.runners}/{path}", body)
+        assert caught.value.status == status
+    prefix = "/repos/{owner}/{repo}" if "/" in scope.name else "/orgs/{org}"
+    assert {one for one in DESCRIPTION["paths"] if one.startswith(f"{prefix}/actions/runners")} == {
+        one.partition(" ")[2] for one in seen(github)
+    }
+
+
+def test_a_mirror_keeps_githubs_checksum(github: GitHub) -> None:
+    plain = registrations.find_download(github, REPO, "amd64")
+    mirrored = registrations.find_download(github, REPO, "amd64", mirror="https://mirror.example/runner/")
+    assert mirrored.sha256 == plain.sha256
+    assert mirrored.url.startswith("https://mirror.example/runner/v2.")
+
+
+def test_runs_and_jobs(github: GitHub, live: Running) -> None:
+    jobs = live.cloud.jobs
+    run = jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    start = jobs.add_job(run, name="start", labels=("ubuntu-24.04",), hosted=True)
+    jobs.add_job(run, name="test", labels=("one",), needs=("start",))
+    jobs.add_job(run, name="apart", labels=("ubuntu-24.04",), hosted=True)
+    for status in ("queued", "in_progress"):
+        assert github.call("GET", f"{REPO.path}/actions/runs/{run.id}")["status"] == status
+        assert len(list(github.pages(f"{REPO.path}/actions/runs/{run.id}/jobs", "jobs"))) == 3
+        jobs.say(start, "in_progress", "")
+    with pytest.raises(GitHubError, match="answered POST") as caught:
+        github.call("POST", f"{REPO.path}/actions/jobs/{start.id}/rerun")
+    assert (caught.value.status, "already running" in str(caught.value)) == (403, True)
+    github.call("POST", f"{REPO.path}/actions/runs/{run.id}/cancel")
+    for job in jobs.of_run(run):
+        if job.status != "completed":
+            jobs.end(job, "failure")
+    told = github.call("GET", f"{REPO.path}/actions/runs/{run.id}")
+    assert (told["status"], told["conclusion"], told["run_attempt"]) == ("completed", "failure", 1)
+    assert rerun(github, REPO, run.id, start.id, seconds=1) == 2
+    again = {job["name"]: job["status"] for job in github.pages(f"{REPO.path}/actions/runs/{run.id}/jobs", "jobs")}
+    assert again == {"start": "queued", "test": "queued", "apart": "completed"}
+    ask_for_rerun(github, REPO, "goldrun-rerun.yml", "main", run.id, start.id)
+    github.call("POST", f"{REPO.path}/hooks", {"config": {"url": "http://127.0.0.1:9/"}, "events": ["workflow_job"]})
+    assert len(seen(github)) == 6
+
+
+def test_webhooks(github: GitHub, live: Running) -> None:
+    """``workflow_job`` in its three states: the published schema, the published examples' members, signed."""
+    got: list[tuple[dict[str, str], bytes]] = []
+    here = threading.Event()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            got.append((dict(self.headers.items()), body))
+            self.send_response(204)
+            self.end_headers()
+            if len(got) == 3:
+                here.set()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    config = {"url": f"http://127.0.0.1:{server.server_port}/", "secret": "planted", "content_type": "json"}
+    github.call("POST", f"{REPO.path}/hooks", {"config": config, "events": ["workflow_job"]})
+    run = live.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    job = live.cloud.jobs.add_job(run, name="start", labels=("ubuntu-24.04",), hosted=True)
+    live.cloud.jobs.say(job, "in_progress", "")
+    live.cloud.jobs.say(job, "completed", "success")
+    assert here.wait(10)
+    server.shutdown()
+    server.server_close()
+    for (headers, body), action in zip(got, ("queued", "in_progress", "completed"), strict=True):
+        payload = json.loads(body)
+        assert payload["action"] == action
+        assert payload["workflow_job"]["id"] == int(job.id)
+        assert payload["repository"]["full_name"] == "octo-org/octo-repo"
+        sign = "sha256=" + hmac.new(b"planted", body, hashlib.sha256).hexdigest()
+        lower = {name.lower(): value for name, value in headers.items()}
+        assert lower["x-hub-signature-256"] == sign
+        assert lower["x-github-event"] == "workflow_job"
+        schema = {"$ref": f"#/definitions/workflow_job${action}", **WEBHOOKS}
+        problems = [f"{list(one.path)}: {one.message}" for one in OAS31Validator(schema).iter_errors(payload)]
+        assert not problems, problems[:5]

@@ -1,0 +1,97 @@
+"""Runners that are played in virtual time: online as soon as their machine has its configuration, one job, gone."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from goldrun.ecs.client import EcsClient
+from goldrun.local import lifecycle
+from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.door import PREFIX
+from goldrun.local.records import GitHubJob, GitHubRunner, Instance, Invocation
+from goldrun.runners.bootstrap import INBOX
+from goldrun.runners.github import GitHub
+from tests.conftest import Running
+
+JOB_SECONDS = 30.0
+CONFIG_SECONDS = 600.0
+
+
+@dataclass
+class Played:
+    """Stands where the local cloud starts stand-ins for GitHub's runner.
+
+    Attributes:
+        silent: no runner comes online.
+        idle: seconds that one waits for a job.
+    """
+
+    running: Running
+    silent: bool = False
+    idle: float = 900.0
+    began: dict[str, float] = field(default_factory=dict)
+
+    def tend(self, now: float) -> None:
+        store = self.running.cloud.store
+        for instance in list(store.all(Instance)):
+            if instance.status(now) != "Running" or not instance.user_data:
+                continue
+            runner = self._registration(instance, now)
+            since = self.began.setdefault(instance.id, now) if runner else instance.ready
+            if runner is None or self.silent:
+                if now > since + CONFIG_SECONDS:
+                    self._delete(instance, now)
+                continue
+            runner = store.get(GitHubRunner, runner.id)
+            if runner is None:
+                if now > since + self.idle:
+                    self._delete(instance, now)
+                continue
+            store.put(replace(runner, seen=now))
+            job = store.get(GitHubJob, runner.job) if runner.job else self.running.cloud.jobs.take(runner)
+            if job and now >= job.started + JOB_SECONDS:
+                current = store.get(GitHubRunner, runner.id)
+                assert current is not None
+                store.remove(current)
+                self.running.cloud.jobs.end(job, "success")
+                self._delete(instance, now)
+            elif job is None and now > since + self.idle:
+                self._delete(instance, now)
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+    def _registration(self, instance: Instance, now: float) -> GitHubRunner | None:
+        store = self.running.cloud.store
+        for one in store.all(Invocation):
+            if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
+                settings = dict(line.partition("=")[::2] for line in one.content.decode().splitlines())
+                if "TOKEN" in settings:
+                    scope = settings["URL"].partition(f"{PREFIX}/")[2]
+                    known = [one for one in store.all(GitHubRunner) if one.name == settings["NAME"]]
+                    labels = settings["LABELS"].split(",")
+                    return known[0] if known else self.running.cloud.jobs.register(scope, settings["NAME"], labels, 1)
+                packed = json.loads(base64.b64decode(settings["JITCONFIG"]))
+                number = str(json.loads(base64.b64decode(packed[".runner"]))["agentId"])
+                return store.get(GitHubRunner, number) or GitHubRunner(id=number, scope="", name="gone", labels=())
+        return None
+
+    def _delete(self, instance: Instance, now: float) -> None:
+        store = self.running.cloud.store
+        lifecycle.release(store, store.settings().market, instance, now)
+
+
+def play(frozen: Running) -> Played:
+    """Let the cloud's runners be played."""
+    frozen.cloud._runners = played = Played(frozen)  # type: ignore[assignment]
+    return played
+
+
+def open_github(url: str, client: EcsClient, *, token: str = TOKEN) -> GitHub:
+    """A client of the local GitHub, in the same time and over the same connections as the cloud's."""
+    server = f"{url}{PREFIX}"
+    return GitHub(url=server + API, server=server, token=token, transport=client._transport, clock=client.clock)

@@ -1,0 +1,344 @@
+"""Runners on both sides: up, down, and what is left when anything dies. In virtual time, over real HTTP."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as replaced
+
+from goldrun import sweep
+from goldrun.ecs.client import EcsClient
+from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, GoldrunError, RefusedError, UnavailableError
+from goldrun.local.github.api import JOB_TOKEN
+from goldrun.local.lifecycle import settle
+from goldrun.local.market import Market as LocalMarket
+from goldrun.local.records import GitHubRunner, Instance, Invocation
+from goldrun.runners.bootstrap import Bootstrap
+from goldrun.runners.ghosts import GRACE_SECONDS
+from goldrun.runners.github import GitHub, GitHubError
+from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
+from goldrun.runners.listing import list_runners, resolve
+from goldrun.runners.naming import new_name, read_name
+from goldrun.runners.scope import organization_scope, repository_scope
+from goldrun.spot.launch import Request
+from goldrun.spot.offers import Wish
+from goldrun.spot.order import Order
+from tests.conftest import NOW, REGION, Running
+from tests.simulation.dying import Crash, dying
+from tests.simulation.played import open_github, play
+
+SCOPE = repository_scope("octo-org/octo-repo")
+PASSWORD = "proxy-password-to-hide"
+
+
+def plan(frozen: Running, **fields: Any) -> Plan:
+    if "m-runner" not in {image.id for image in frozen.cloud.store.all(_image())}:
+        frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    group = f"sg-local-{REGION}"
+    request = Request(key="", security_group=group, image_id="m-runner", role="self-destruct")
+    order = Order(
+        request=request,
+        wish=Wish(types=("ecs.c7.2xlarge",), architecture="amd64"),
+        zones={"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"},
+    )
+    made: dict[str, Any] = {
+        "scope": SCOPE,
+        "order": order,
+        "bootstrap": Bootstrap(life=0.0),
+        "settings": {"PROXY": f"http://user:{PASSWORD}@proxy:3128"},
+        **fields,
+    }
+    return Plan(**made)
+
+
+def _image() -> Any:
+    from goldrun.local.records import Image
+
+    return Image
+
+
+def both(frozen: Running, **options: Any) -> tuple[EcsClient, GitHub]:
+    """Both sides, over one connection: what dies, dies on both."""
+    client = frozen.client()
+    return client, open_github(frozen.url, client, **options)
+
+
+def up(client: EcsClient, github: GitHub, wanted: Plan) -> Runner:
+    return bring_up(client, github, wanted, tell=lambda _: None)
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    settings = replaced(frozen.cloud.store.settings(), market=market, boot_seconds=10.0)
+    frozen.cloud.store.put(settings)
+    play(frozen)
+    return frozen
+
+
+def registered(cloud: Running) -> list[str]:
+    return [one.name for one in cloud.cloud.store.all(GitHubRunner)]
+
+
+def alive(cloud: Running) -> list[str]:
+    settle(cloud.cloud.store, cloud.wall.value)
+    return [one.id for one in cloud.cloud.store.all(Instance)]
+
+
+def test_up_and_down(cloud: Running) -> None:
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud, labels=("big",)))
+    assert made.registration.online
+    assert set(made.registration.labels) >= {made.name, "big"}
+    assert made.label == made.name
+    assert alive(cloud) == [made.instance_id]
+    (row,) = list_runners(client, github, SCOPE)
+    assert (row.name, row.state, row.instance and row.instance.id) == (made.name, "idle", made.instance_id)
+    assert resolve(client, github, SCOPE, made.instance_id) == made.name
+    gone = bring_down(client, github, SCOPE, made.name)
+    assert (gone.instances, gone.registered, gone.reclaimed) == ((made.instance_id,), True, False)
+    assert (alive(cloud), registered(cloud)) == ([], [])
+    again = bring_down(client, github, SCOPE, made.name)
+    assert (again.instances, again.registered) == ((), False)
+
+
+def test_the_job_ends_the_runner(cloud: Running) -> None:
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud))
+    run = cloud.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    cloud.cloud.jobs.add_job(run, name="test", labels=(made.label,))
+    client.clock.sleep(5)
+    list_runners(client, github, SCOPE)
+    (row,) = list_runners(client, github, SCOPE)
+    assert row.state == "busy"
+    client.clock.sleep(40)
+    list_runners(client, github, SCOPE)
+    assert (alive(cloud), registered(cloud)) == ([], [])
+
+
+def test_nothing_secret_is_in_user_data_and_tags(cloud: Running) -> None:
+    client, github = both(cloud)
+    up(client, github, plan(cloud))
+    (instance,) = cloud.cloud.store.all(Instance)
+    (runner,) = cloud.cloud.store.all(GitHubRunner)
+    user_data = base64.b64decode(instance.user_data).decode()
+    shown = user_data + json.dumps(instance.tags) + instance.name
+    for secret in (PASSWORD, runner.credential, github._token):
+        assert secret not in shown
+    assert "goldrun-life" in user_data
+    # It came by one file, into memory, for root alone.
+    (file,) = [one for one in cloud.cloud.store.all(Invocation) if one.file]
+    assert (file.file, file.mode, file.user) == ("/run/goldrun/config", "0600", "root")
+    assert instance.tags["GitHub"] == "octo-org/octo-repo"
+    assert instance.http_tokens == "required"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_every_call_leaves_nothing_in_the_end(cloud: Running, after: bool) -> None:
+    """The machine's own defences and one sweep, from both sides, end whatever a dead start has left."""
+    wanted = plan(cloud)
+    for at in range(1, 200):
+        client, github = both(cloud)
+        github._transport = transport = dying(client, at, after=after)
+        crashed, began = False, cloud.wall.value
+        try:
+            up(client, github, wanted)
+        except Crash:
+            crashed = True
+        client, github = both(cloud)
+        while cloud.wall.value < began + GRACE_SECONDS + 60:
+            cloud.wall.value += 120
+            list_runners(client, github, SCOPE)
+        found = sweep.find(client, github=github, scopes=[SCOPE])
+        sweep.remove(client, found, github)
+        assert (alive(cloud), registered(cloud)) == ([], []), at
+        if not crashed:
+            assert transport.sent < at
+            assert at > 12
+            return
+    pytest.fail("it never ended")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_cancellation_at_every_call_leaves_nothing_at_once(cloud: Running, after: bool) -> None:
+    wanted = plan(cloud)
+    for at in range(1, 200):
+        client, github = both(cloud)
+        github._transport = transport = dying(client, at, after=after, error=KeyboardInterrupt, lasting=False)
+        try:
+            made = up(client, github, wanted)
+        except KeyboardInterrupt:
+            assert (alive(cloud), registered(cloud)) == ([], []), at
+            continue
+        assert transport.sent < at
+        bring_down(*both(cloud), SCOPE, made.name)
+        return
+    pytest.fail("it never ended")
+
+
+def test_a_crash_in_a_stop_is_mended_by_the_next(cloud: Running) -> None:
+    wanted = plan(cloud)
+    for at in range(1, 50):
+        made = up(*both(cloud), wanted)
+        client, github = both(cloud)
+        github._transport = transport = dying(client, at, after=at % 2 == 0)
+        try:
+            bring_down(client, github, SCOPE, made.name)
+        except Crash:
+            bring_down(*both(cloud), SCOPE, made.name)
+        assert (alive(cloud), registered(cloud)) == ([], []), at
+        if transport.sent < at:
+            return
+    pytest.fail("it never ended")
+
+
+def test_lesson_a_bad_token_is_an_error_and_costs_no_instance(cloud: Running) -> None:
+    """Elsewhere it gave "runner not found, skipped"."""
+    for token, code in (("nonsense", EXIT_CREDENTIALS), (JOB_TOKEN, EXIT_PERMISSION)):
+        client, github = both(cloud, token=token)
+        for work in (
+            lambda c=client, g=github: up(c, g, plan(cloud)),
+            lambda c=client, g=github: bring_down(c, g, SCOPE, new_name(REGION, NOW)),
+            lambda c=client, g=github: list_runners(c, g, SCOPE),
+            lambda c=client, g=github: sweep.find(c, github=g, scopes=[SCOPE]),
+        ):
+            with pytest.raises(GitHubError) as caught:
+                work()
+            assert caught.value.exit_code == code
+            assert token not in str(caught.value)
+            assert caught.value.request_id
+    assert alive(cloud) == []
+
+
+def test_lesson_a_runner_that_never_registers_leaves_no_instance(cloud: Running) -> None:
+    play(cloud).silent = True
+    with pytest.raises(UnavailableError) as caught:
+        up(*both(cloud), plan(cloud))
+    assert "is not online after" in caught.value.what
+    words = str(caught.value)
+    assert "its machine says" in words
+    assert "the console's last lines" in words
+    assert "NAT gateway" in words
+    assert (alive(cloud), registered(cloud)) == ([], [])
+
+
+def test_a_lost_answer_makes_one_registration(cloud: Running) -> None:
+    for kind in ("error-after", "timeout-after"):
+        cloud.fault(kind, "github:generate-jitconfig", seconds=0.05)
+        client, github = both(cloud)
+        made = up(client, github, plan(cloud))
+        assert registered(cloud) == [made.name]
+        bring_down(client, github, SCOPE, made.name)
+
+
+def test_github_that_throttles_or_fails_is_asked_again(cloud: Running) -> None:
+    cloud.fault("throttle", "github:*", times=3)
+    cloud.fault("error", "github:list-runners", times=2)
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud))
+    assert any(slept >= 1.0 for slept in github.clock.slept)  # type: ignore[attr-defined]
+    bring_down(client, github, SCOPE, made.name)
+    assert (alive(cloud), registered(cloud)) == ([], [])
+
+
+def test_without_just_in_time_configurations_a_token_does(cloud: Running) -> None:
+    """As old Enterprise Servers are."""
+    cloud.fault("error", "github:generate-jitconfig", times=None, status=404, code="Not Found")
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud, labels=("big",)))
+    assert registered(cloud) == [made.name]
+    assert set(made.registration.labels) >= {made.name, "big"}
+    bring_down(client, github, SCOPE, made.name)
+    assert (alive(cloud), registered(cloud)) == ([], [])
+
+
+def test_lesson_ghosts_are_found_from_both_sides(cloud: Running) -> None:
+    """Elsewhere clean-up looked only from the cloud's side: offline runners piled up at GitHub."""
+    client, github = both(cloud)
+    one, two, three = (up(client, github, plan(cloud)) for _ in range(3))
+    store = cloud.cloud.store
+    jobs = cloud.cloud.jobs
+    # The market took one's machine; two's registration is gone; three is well; four runs elsewhere; five is somebody's.
+    store.remove(*(i for i in store.all(Instance) if i.id == one.instance_id))
+    store.remove(*(r for r in store.all(GitHubRunner) if r.name == two.name))
+    jobs.register(str(SCOPE), new_name("cn-beijing", NOW), ["x"], 1)
+    jobs.register(str(SCOPE), "somebody-s", ["x"], 1)
+    assert sweep.find(client, github=github, scopes=[SCOPE]) == [], "none is a ghost so soon"
+    play(cloud).idle = 2 * GRACE_SECONDS  # or the machines would have ended by themselves
+    cloud.wall.value += GRACE_SECONDS + 1
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    told = {(finding.kind, finding.id if finding.kind == "runner" else finding.name) for finding in found}
+    wanted = {("runner", one.name), ("instance", two.name)}
+    assert told == wanted
+    swept = sweep.remove(client, found, github)
+    assert not swept.kept
+    assert one.name not in registered(cloud)
+    assert {"somebody-s", three.name} <= set(registered(cloud))
+    assert three.instance_id in alive(cloud)
+
+
+def test_a_side_that_cannot_be_asked_makes_no_ghosts(cloud: Running) -> None:
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud))
+    cloud.wall.value += GRACE_SECONDS / 2
+    cloud.fault("error", "github:list-runners", times=None)
+    with pytest.raises(GitHubError):
+        sweep.find(client, github=github, scopes=[SCOPE])
+    assert made.instance_id in alive(cloud)
+
+
+def test_a_busy_runner_is_removed_when_github_lets_go_of_it(cloud: Running) -> None:
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud))
+    run = cloud.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    job = cloud.cloud.jobs.add_job(run, name="test", labels=(made.label,))
+    list_runners(client, github, SCOPE)
+    gone = bring_down(client, github, SCOPE, made.name)
+    assert gone.registered
+    assert (alive(cloud), registered(cloud)) == ([], [])
+    ended = next(one for one in cloud.cloud.jobs.of_run(run) if one.id == job.id)
+    assert (ended.conclusion, "lost communication" in ended.note) == ("failure", True)
+
+
+def test_a_reclaim_is_told(cloud: Running) -> None:
+    client, github = both(cloud)
+    made = up(client, github, plan(cloud))
+    store = cloud.cloud.store
+    (instance,) = store.all(Instance)
+    store.put(replaced(instance, reclaimed=cloud.wall.value + 100))
+    assert bring_down(client, github, SCOPE, made.name).reclaimed, "it has notice"
+    made = up(client, github, plan(cloud))
+    (instance,) = store.all(Instance)
+    store.put(replaced(instance, reclaimed=cloud.wall.value + 100))
+    cloud.wall.value += 200
+    assert alive(cloud) == []
+    gone = bring_down(client, github, SCOPE, made.name, made.instance_id)
+    assert (gone.reclaimed, gone.instances) == (True, ())
+
+
+def test_no_offer_leaves_no_registration(cloud: Running) -> None:
+    wanted = plan(cloud)
+    wanted = replace(wanted, order=replace(wanted.order, wish=replace(wanted.order.wish, max_price=0.001)))
+    with pytest.raises(RefusedError, match="No offer"):
+        up(*both(cloud), wanted)
+    assert registered(cloud) == []
+
+
+def test_names_and_scopes() -> None:
+    name = new_name("cn-hangzhou-finance", NOW)
+    made = read_name(name)
+    assert made is not None
+    assert (made.region, made.at) == ("cn-hangzhou-finance", NOW)
+    assert len(name) <= 64
+    for other in ("", "goldrun-", "goldrun-x-99999999999999-00000000", "my-goldrun-cn-1-20260101000000-00000000"):
+        assert read_name(other) is None
+    for text in ("", "octo", "a/b/c", "-x/y", "a/..", "a b/c", "o/r?x", "o/r#"):
+        with pytest.raises(GoldrunError):
+            repository_scope(text)
+    for text in ("", "a/b", "a.b", "a b", "-a"):
+        with pytest.raises(GoldrunError):
+            organization_scope(text)

@@ -1,0 +1,65 @@
+"""A local cloud with real machines, one for all tests: its base disk takes a minute and a half to make."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
+
+
+class Shell:
+    """The command line, on a local cloud of its own with real machines."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {
+            **os.environ,
+            "HOME": str(folder),
+            "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db"),
+            "ALIYUN_REGION_ID": "cn-hangzhou",
+        }
+
+    def __call__(
+        self, *words: str, code: int = 0, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            GOLDRUN + list(words),
+            env={**self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=1500,
+            check=False,
+        )
+        print(done.stdout, done.stderr)  # noqa: T201 - what a machine says is wanted when it fails
+        assert done.returncode == code, done.stderr
+        return done
+
+    def console(self, instance_id: str) -> str:
+        """What a machine has written, also one that is about to be gone."""
+        log = self.folder / "cloud.db.machines" / instance_id / "console.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    folder = tmp_path_factory.mktemp("vm")
+    shell = Shell(folder)
+    made = os.environ.get("GOLDRUN_TEST_BASE", "")  # a folder where an earlier run has made the base disk
+    if made and Path(made).is_dir():
+        shutil.copytree(made, folder / "cloud.db.machines/images")
+    else:
+        shell("local", "base-image")
+    shell("local", "up", "--detach", "--port", "0", "--machines", "qemu")
+    for line in shell("local", "env").stdout.splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        shell.env[name] = value
+    shell("local", "market", "--scarcity", "0", "--phantoms", "0")
+    yield shell
+    shell("local", "down")

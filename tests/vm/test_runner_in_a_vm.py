@@ -1,0 +1,115 @@
+"""The runner's bootstrap in a real virtual machine: it runs a job and deletes its instance; without GitHub it does too.
+
+Run by `make vm-test`, as the builds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from goldrun.clock import SystemClock
+from goldrun.ecs.client import connect
+from goldrun.spot.assistant import Machine
+from tests.vm.conftest import GOLDRUN, Shell
+
+pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
+
+REPO = ["--repo", "octo-org/octo-repo"]
+ROLE = {"ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct", "ALIYUN_IMAGE_FAMILY": "acs:debian_13_x64"}
+UP = ["runner", "up", *REPO, "--cpu", "2", "--memory", "2..", "--timeout", "8m"]
+PASSWORD = "a-proxy-password"
+# What a job sees: it is nobody special, and the configuration that it came with is not on the disk.
+JOB = r"""
+set -x
+test "$(id -un)" = runner
+test ! -e /run/goldrun/config || exit 11
+sudo -n true 2>/dev/null && exit 12
+test "$(stat -f -c %T "$(readlink -f ../.credentials)")" = tmpfs
+test -e "$(dirname "$GOLDRUN_SPOT_NOTICE")/job"
+echo "the job ran as $(id -un)"
+"""
+# The credential that the configuration brought, looked for in every file that is on a disk.
+SEARCH = r"""
+token=$(python3 -c 'import json; print(json.load(open("/run/goldrun-runner/.credentials"))["data"]["token"])')
+test -n "$token" || exit 9
+umask 077
+printf '%s\n' "$token" > /run/wanted
+printf '%s' "$token" | base64 -w 0 | cut -c 4-24 >> /run/wanted
+echo a-proxy-password >> /run/wanted
+sync
+grep -rlsF -f /run/wanted /etc /var /opt /home /root /tmp /srv /usr/local && exit 10
+cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\0' ' ' | grep -F -f /run/wanted && exit 11
+echo nothing found
+"""
+
+
+def values(text: str) -> dict[str, str]:
+    return dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+
+
+def wait_until_gone(shell: Shell, instance_id: str, seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    while instance_id in shell("instance", "ls", "-q").stdout:
+        assert time.monotonic() < limit, shell.console(instance_id)[-3000:]
+        time.sleep(2)
+
+
+def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text(shell("policy", "--for", "self-destruct").stdout)
+    shell("local", "policy", str(policy), "--role", "self-destruct")
+    setup = tmp_path / "setup.sh"
+    setup.write_text("#!/bin/bash\ntouch /var/lib/set-up\n")
+    proxy = {"GOLDRUN_RUNNER_PROXY": f"http://user:{PASSWORD}@127.0.0.1:9", "GOLDRUN_RUNNER_NO_PROXY": "100.100.100.2"}
+    up = shell(*UP, "--setup", str(setup), "--json", env={**ROLE, **proxy})
+    made = values(up.stdout.replace('": "', "=").replace('"', "").replace(",", "").replace(" ", ""))
+    name, instance_id = made["runner_name"], made["instance_id"]
+    assert "idle" in shell("runner", "ls", *REPO).stdout
+    console = shell("instance", "console", instance_id).stdout
+    assert "the image has no runner: downloading" in console
+    assert PASSWORD not in console + up.stdout + up.stderr
+    client = connect(shell.env, SystemClock())
+    found = Machine(client, instance_id, "search").run("search", SEARCH.encode(), timeout=300, variables={})
+    client.close()
+    assert found.ok, found.output
+    job = tmp_path / "job.sh"
+    job.write_text(JOB)
+    done = shell("local", "job", str(job), *REPO, "--label", name, "--wait")
+    assert "the job ran as runner" in done.stdout
+    wait_until_gone(shell, instance_id, 120)
+    assert shell("runner", "ls", *REPO, "-q").stdout == ""
+    assert "RECLAIMED=false" in shell("runner", "down", name, *REPO, "--missing-ok").stdout
+
+
+def test_without_a_way_to_github_it_deletes_itself_too(shell: Shell) -> None:
+    """Whoever started it dies when the machine has its configuration: nobody but the machine itself is left."""
+    shell("local", "fault", "--kind", "timeout", "--seconds", "5", "--action", "github:runner")
+    command = [*GOLDRUN, *UP, "--job-timeout", "30s"]
+    process = subprocess.Popen(command, env={**shell.env, **ROLE}, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "it has its configuration" in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    instance_id = shell("instance", "ls", "-q").stdout.split()[0]
+    console = ""
+    limit = time.monotonic() + 180
+    while instance_id in shell("instance", "ls", "-q").stdout:
+        console = shell.console(instance_id) or console
+        assert time.monotonic() < limit, console[-3000:]
+        time.sleep(1)
+    assert "failed: no job came within 30 s" in console
+    assert "deleting this instance" in console
+    # What is left is a registration without an instance, and a name for it.
+    (name,) = shell("runner", "ls", *REPO, "-q").stdout.split()
+    shell("local", "fault", "--clear")
+    shell("runner", "down", name, *REPO)
+    assert shell("runner", "ls", *REPO, "-q").stdout == ""

@@ -1,0 +1,272 @@
+"""Executes a workflow: jobs in their order, steps in processes of their own, composite actions as GitHub does.
+
+Jobs on GitHub's machines run here; a job on any other label is queued with the local GitHub, where the runner that was
+started for it takes it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec.structs import replace
+
+from goldrun.local.records import GitHubJob, GitHubRun
+from tests.conftest import Running
+from tests.workflows.expressions import evaluate, interpolate
+
+ROOT = Path(__file__).parents[2]
+JOB_LIMIT = 120.0
+
+
+@dataclass
+class Engine:
+    """One run of a workflow.
+
+    Attributes:
+        cloud: the local cloud and GitHub.
+        workflow: the file.
+        folder: the runners' disk.
+        variables: ``vars``.
+        secrets: ``secrets``.
+        env: of every step: where the local cloud is.
+        inputs: of a dispatch.
+        during: called when a job has begun, with its name and this; may cancel the run.
+    """
+
+    cloud: Running
+    workflow: Path
+    folder: Path
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str]
+    env: Mapping[str, str]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    during: Callable[[str, Engine], None] = lambda *_: None
+    repository: str = "octo-org/octo-repo"
+    output: str = ""
+    arguments: str = ""
+    cancelled: bool = False
+    run: GitHubRun | None = None
+    _process: subprocess.Popen[bytes] | None = None
+
+    def execute(self) -> dict[str, str]:
+        """Run all jobs; returns their conclusions."""
+        described = yaml.safe_load(self.workflow.read_text())
+        jobs = self.cloud.cloud.jobs
+        if self.run is None:
+            self.run = jobs.begin_run(self.repository, self.workflow.name)
+            for name, job in described["jobs"].items():
+                hosted = str(job["runs-on"]).startswith("ubuntu-")
+                needs = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
+                # What asks for a runner is queued when its label is known.
+                jobs.add_job(self.run, name=name, labels=(str(job["runs-on"]),), needs=tuple(needs), hosted=hosted)
+        run = self.cloud.cloud.store.get(GitHubRun, self.run.id)
+        assert run is not None
+        self.run = run
+        done: dict[str, Any] = {}
+        for name, job in described["jobs"].items():
+            self._job(name, job, done)
+        return {name: one["result"] for name, one in done.items()}
+
+    def cancel(self) -> None:
+        """As somebody who presses the button: SIGINT, and SIGTERM 7.5 s later."""
+        self.cancelled = True
+        assert self.run is not None
+        for job in self.cloud.cloud.jobs.of_run(self.run):
+            if job.status == "in_progress" and not job.hosted:
+                self.cloud.cloud.jobs.cancel(self.run)
+        process = self._process
+        if process is not None:
+            os.killpg(process.pid, signal.SIGINT)
+            threading.Timer(7.5, _end, [process]).start()
+
+    def _record(self, name: str) -> GitHubJob:
+        assert self.run is not None
+        return next(job for job in self.cloud.cloud.jobs.of_run(self.run) if job.name == name)
+
+    def _job(self, name: str, job: dict[str, Any], done: dict[str, Any]) -> None:
+        jobs = self.cloud.cloud.jobs
+        needed = {one: done[one] for one in self._record(name).needs}
+        contexts: dict[str, Any] = {
+            "github": {"repository": self.repository, "ref": "refs/heads/main", "ref_name": "main"},
+            "vars": self.variables,
+            "secrets": self.secrets,
+            "inputs": self.inputs,
+            "needs": needed,
+            "matrix": {key: values[0] for key, values in self._matrix(job).items()},
+        }
+        condition = str(job.get("if", ""))
+        fine = all(one["result"] == "success" for one in needed.values()) and not self.cancelled
+        if not (evaluate(condition, contexts) and ("always()" in condition or fine) if condition else fine):
+            jobs.end(self._record(name), "cancelled" if self.cancelled else "skipped")
+            done[name] = {"result": "skipped", "outputs": {}}
+            return
+        where = interpolate(job["runs-on"], contexts)
+        if where.startswith("ubuntu-"):
+            jobs.say(self._record(name), "in_progress", "")
+            self._name_runner(name)
+            result, steps = self._steps(name, job, contexts)
+            jobs.say(self._record(name), "completed", result)
+            outputs = {
+                key: interpolate(text, {**contexts, "steps": steps}) for key, text in job.get("outputs", {}).items()
+            }
+        else:
+            result, outputs = self._elsewhere(name, where, "\n".join(step["run"] for step in job["steps"])), {}
+        done[name] = {"result": result, "outputs": outputs}
+
+    def _matrix(self, job: dict[str, Any]) -> dict[str, list[str]]:
+        matrix = job.get("strategy", {}).get("matrix", {})
+        contexts = {"inputs": self.inputs}
+        return {key: evaluate(text, contexts) if isinstance(text, str) else text for key, text in matrix.items()}
+
+    def _name_runner(self, name: str) -> None:
+        self.cloud.cloud.store.put(replace(self._record(name), runner="0", runner_name=f"hosted-{name}"))
+
+    def _elsewhere(self, name: str, label: str, script: str) -> str:
+        """Queue the job for the runner that has the label, and wait."""
+        self.cloud.cloud.store.put(replace(self._record(name), labels=(label,), script=script, hosted=False))
+        limit = time.monotonic() + JOB_LIMIT
+        told = False
+        while (job := self._record(name)).status != "completed":
+            if job.status == "in_progress" and not told:
+                told = True
+                self.during(name, self)
+            assert time.monotonic() < limit, f"{name} does not end: {job}"
+            time.sleep(0.2)
+        self.output += job.log + job.note
+        return job.conclusion
+
+    def _steps(self, job_name: str, job: dict[str, Any], contexts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        steps: dict[str, Any] = {}
+        workspace = self.folder / job_name
+        workspace.mkdir(parents=True, exist_ok=True)
+        (workspace / "temp").mkdir(exist_ok=True)
+        for step in job["steps"]:
+            now = {**contexts, "steps": steps}
+            env = _filled(step.get("env", {}), now)
+            uses = step.get("uses", "")
+            if uses.startswith("actions/checkout@"):
+                self._check_out(workspace, step.get("with", {}))
+                continue
+            if uses:
+                given = {
+                    key: interpolate(text, {**contexts, "steps": steps}) for key, text in step.get("with", {}).items()
+                }
+                code, outputs = self._composite(job_name, workspace, workspace / uses, given, env)
+            else:
+                script = interpolate(step["run"], now)
+                code, outputs = self._run(job_name, workspace, script, env)
+            if "id" in step:
+                steps[step["id"]] = {"outputs": outputs}
+            if code != 0:
+                return ("cancelled" if self.cancelled else "failure"), steps
+        return "success", steps
+
+    def _check_out(self, workspace: Path, given: Mapping[str, str]) -> None:
+        if path := given.get("path"):
+            (workspace / path).symlink_to(ROOT)
+        else:
+            for one in ("actions", "src", "tools", "requirements", ".github"):
+                (workspace / one).symlink_to(ROOT / one)
+
+    def _composite(
+        self, job_name: str, workspace: Path, folder: Path, given: Mapping[str, str], env: Mapping[str, str]
+    ) -> tuple[int, dict[str, str]]:
+        action = yaml.safe_load((folder / "action.yml").read_text())
+        inputs = {}
+        for key, described in action["inputs"].items():
+            assert not described.get("required") or given.get(key), f"{folder.name} needs {key}"
+            inputs[key] = given.get(key, described.get("default", ""))
+        assert set(given) <= set(action["inputs"]), folder
+        whole = {**self.env, **env}
+        contexts: dict[str, Any] = {"inputs": inputs, "env": whole, "steps": {}}
+        for step in action["runs"]["steps"]:
+            own = _filled(step.get("env", {}), contexts)
+            path = {"GITHUB_ACTION_PATH": str(folder)}
+            code, outputs = self._run(job_name, workspace, interpolate(step["run"], contexts), {**env, **own, **path})
+            contexts["steps"][step["id"]] = {"outputs": outputs}
+            if code != 0:
+                return code, {}
+        return 0, {key: interpolate(one["value"], contexts) for key, one in action["outputs"].items()}
+
+    def _run(self, job_name: str, workspace: Path, script: str, env: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+        assert self.run is not None
+        files = {name: workspace / "temp" / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        for file in files.values():
+            file.write_text("")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": self.repository,
+            "GITHUB_RUN_ID": self.run.id,
+            "GITHUB_RUN_ATTEMPT": str(self.run.attempt),
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_SHA": "0" * 40,
+            "RUNNER_NAME": f"hosted-{job_name}",
+            "RUNNER_TEMP": str(workspace / "temp"),
+            **{name: str(file) for name, file in files.items()},
+            **self.env,
+            **env,
+        }
+        with (workspace / "temp" / "log").open("wb") as log:
+            self._process = process = subprocess.Popen(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+                cwd=workspace,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            self.during(job_name, self)
+            while process.poll() is None:
+                self.arguments += _arguments()
+                time.sleep(0.1)
+        self._process = None
+        text = (workspace / "temp" / "log").read_text() + "".join(file.read_text() for file in files.values())
+        self.output += text
+        return process.returncode, _outputs(files["GITHUB_OUTPUT"].read_text())
+
+
+def _filled(described: Mapping[str, Any], contexts: Mapping[str, Any]) -> dict[str, str]:
+    return {key: interpolate(text, contexts) for key, text in described.items()}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _outputs(text: str) -> dict[str, str]:
+    """``NAME<<MARK`` … ``MARK``."""
+    found = {}
+    lines = iter(text.splitlines())
+    for line in lines:
+        name, _, mark = line.partition("<<")
+        value = []
+        for one in lines:
+            if one == mark:
+                break
+            value.append(one)
+        found[name] = "\n".join(value)
+    return found
+
+
+def _arguments() -> str:
+    """What everybody on this machine can read: the arguments of all processes."""
+    found = b""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += file.read_bytes()
+        except OSError:
+            continue
+    return found.decode(errors="replace")

@@ -1,0 +1,273 @@
+"""The example project, offline: success, failure, cancellation, a runner that never comes, a reclaim.
+
+Whatever happens, nothing is left alive on either side, and no secret is seen anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.local import seed
+from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.door import PREFIX
+from goldrun.local.lifecycle import settle
+from goldrun.local.market import Market
+from goldrun.local.records import AccessKey, GitHubJob, GitHubRun, GitHubRunner, Instance
+from tests.conftest import Running
+from tests.workflows.engine import ROOT, Engine
+
+PROJECT = ROOT / "examples/project/.github/workflows"
+PASSWORD = "planted-proxy-password"
+IDENTITY = "planted.identity.token"
+
+
+@pytest.fixture
+def cloud(populated: Running) -> Running:
+    store = populated.cloud.store
+    store.put(
+        replace(
+            store.settings(),
+            market=Market(seed=11, phantoms=0.0, scarcity=0.0),
+            boot_seconds=1.0,
+            image_seconds=1.0,
+            stop_seconds=0.5,
+            release_seconds=0.5,
+        )
+    )
+    store.remove(*store.all(Instance))
+    return populated
+
+
+def engine(cloud: Running, folder: Path, **fields: Any) -> Engine:
+    url = f"{cloud.url}{PREFIX}"
+    made: dict[str, Any] = {
+        "cloud": cloud,
+        "workflow": PROJECT / "ci.yml",
+        "folder": folder,
+        "variables": {
+            "GOLDRUN_REPOSITORY": "octo-org/goldrun",
+            "GOLDRUN_REF": "main",
+            "ALIYUN_REGION_ID": seed.REGION,
+            "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
+            "ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct",
+        },
+        "secrets": {"GOLDRUN_GITHUB_TOKEN": TOKEN},
+        "env": {
+            "GOLDRUN_ENDPOINT": cloud.url,
+            "GITHUB_API_URL": url + API,
+            "GITHUB_SERVER_URL": url,
+            "GOLDRUN_RUNNER_PROXY": f"http://user:{PASSWORD}@127.0.0.1:9",
+            "GOLDRUN_RUNNER_NO_PROXY": "127.0.0.1",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
+        },
+        **fields,
+    }
+    return Engine(**made)
+
+
+def require_nothing_left(cloud: Running) -> None:
+    store = cloud.cloud.store
+    settle(store, cloud.cloud.clock.now())
+    alive = [one.id for one in store.all(Instance) if one.status(cloud.cloud.clock.now()) != "Stopping"]
+    assert alive == []
+    assert [one.name for one in store.all(GitHubRunner)] == []
+
+
+def require_no_secret_seen(run: Engine, user_data: list[Instance]) -> None:
+    store = run.cloud.cloud.store
+    credentials = {one.secret for one in store.all(AccessKey)} | {one.token for one in store.all(AccessKey)} - {""}
+    credentials |= {one.credential for one in store.all(GitHubRunner)}
+    secrets = {PASSWORD, TOKEN, IDENTITY, *credentials} - {""}
+    shown = "".join(base64.b64decode(one.user_data).decode() + json.dumps(one.tags) + one.name for one in user_data)
+    for where, text in (("output", run.output), ("user data and tags", shown), ("process list", run.arguments)):
+        found = [secret[:6] for secret in secrets if secret in text]
+        assert not found, f"a secret is in the {where}"
+
+
+@pytest.fixture
+def seen(cloud: Running) -> Iterator[dict[str, Instance]]:
+    """Every instance that there was."""
+    found: dict[str, Instance] = {}
+    end = threading.Event()
+
+    def follow() -> None:
+        while not end.wait(0.2):
+            found.update({one.id: one for one in cloud.cloud.store.all(Instance)})
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    yield found
+    end.set()
+    thread.join()
+
+
+def test_success(cloud: Running, tmp_path: Path, seen: dict[str, Instance]) -> None:
+    run = engine(cloud, tmp_path)
+    assert run.execute() == {"start": "success", "test": "success", "stop": "success"}, run.output
+    assert "tested on" in run.output
+    assert "### Spot runner" in run.output
+    assert "below the list price" in run.output
+    require_nothing_left(cloud)
+    assert len(seen) == 1
+    require_no_secret_seen(run, list(seen.values()))
+
+
+def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict[str, Instance]) -> None:
+    """No AccessKey anywhere: GitHub's identity token becomes a RAM role's temporary key."""
+    asked: list[str] = []
+
+    class Identity(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.path} {self.headers['authorization']}")
+            body = json.dumps({"value": IDENTITY}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Identity)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    run = engine(cloud, tmp_path)
+    env = {name: value for name, value in run.env.items() if "ACCESS_KEY" not in name}
+    env |= {
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{server.server_port}/token?api=2",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "planted-request-token",
+    }
+    run.env = env
+    run.variables = {
+        **run.variables,
+        "ALIBABA_CLOUD_ROLE_ARN": f"acs:ram::{seed.ACCOUNT}:role/ci",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": f"acs:ram::{seed.ACCOUNT}:oidc-provider/github",
+    }
+    assert run.execute() == {"start": "success", "test": "success", "stop": "success"}, run.output
+    server.shutdown()
+    server.server_close()
+    assert asked[0] == "/token?api=2&audience=sts.aliyuncs.com Bearer planted-request-token"
+    assert "planted-request-token" not in run.output + run.arguments
+    require_nothing_left(cloud)
+    require_no_secret_seen(run, list(seen.values()))
+
+
+def test_a_job_that_fails(cloud: Running, tmp_path: Path) -> None:
+    workflow = tmp_path / "ci.yml"
+    workflow.write_text((PROJECT / "ci.yml").read_text().replace('echo "tested on', 'echo "broken"; exit 3; echo "'))
+    run = engine(cloud, tmp_path, workflow=workflow)
+    assert run.execute() == {"start": "success", "test": "failure", "stop": "success"}, run.output
+    require_nothing_left(cloud)
+
+
+def test_lesson_cancelled_while_the_runner_comes_up(cloud: Running, tmp_path: Path) -> None:
+    """Elsewhere `if: failure()` missed cancelled runs."""
+
+    def cancel(job: str, run: Engine) -> None:
+        if job == "start":
+
+            def later() -> None:
+                limit = time.monotonic() + 20
+                while not list(cloud.cloud.store.all(Instance)) and time.monotonic() < limit:
+                    time.sleep(0.05)
+                run.cancel()
+
+            threading.Thread(target=later, daemon=True).start()
+
+    run = engine(cloud, tmp_path, during=cancel)
+    assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
+    require_nothing_left(cloud)
+
+
+def test_killed_while_the_runner_comes_up(cloud: Running, tmp_path: Path) -> None:
+    """GitHub's patience ends before ours: the stop job finds what is left by the run alone."""
+
+    def kill(job: str, run: Engine) -> None:
+        if job == "start":
+
+            def later() -> None:
+                limit = time.monotonic() + 20
+                while not list(cloud.cloud.store.all(Instance)) and time.monotonic() < limit:
+                    time.sleep(0.05)
+                run.cancelled = True
+                process = run._process
+                assert process is not None
+                os.killpg(process.pid, signal.SIGKILL)
+
+            threading.Thread(target=later, daemon=True).start()
+
+    run = engine(cloud, tmp_path, during=kill)
+    assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
+    require_nothing_left(cloud)
+
+
+def test_cancelled_while_the_job_runs(cloud: Running, tmp_path: Path) -> None:
+    workflow = tmp_path / "ci.yml"
+    workflow.write_text((PROJECT / "ci.yml").read_text().replace('echo "tested on', 'sleep 300; echo "'))
+
+    def cancel(job: str, run: Engine) -> None:
+        if job == "test":
+            run.cancel()
+
+    run = engine(cloud, tmp_path, workflow=workflow, during=cancel)
+    assert run.execute() == {"start": "success", "test": "cancelled", "stop": "success"}, run.output
+    require_nothing_left(cloud)
+
+
+def test_a_runner_that_never_comes_online(cloud: Running, tmp_path: Path) -> None:
+    cloud.fault("error", "github:runner", times=None)
+    workflow = tmp_path / "ci.yml"
+    workflow.write_text((PROJECT / "ci.yml").read_text().replace("          cpu: 8..", "          timeout: 15s"))
+    run = engine(cloud, tmp_path, workflow=workflow)
+    assert run.execute() == {"start": "failure", "test": "skipped", "stop": "success"}, run.output
+    assert "::error title=goldrun::goldrun-cn-hangzhou-" in run.output
+    assert "is not online after" in run.output
+    require_nothing_left(cloud)
+
+
+def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path) -> None:
+    """The market takes the machine in mid-job; when the run has ended, the job runs again on another one."""
+    store = cloud.cloud.store
+    workflow = tmp_path / "ci.yml"
+    workflow.write_text(
+        (PROJECT / "ci.yml").read_text().replace('echo "tested on', 'sleep ${PAUSE:-0}; echo "tested on')
+    )
+    slow = tmp_path / "slow.yml"
+    slow.write_text(workflow.read_text().replace("${PAUSE:-0}", "300"))
+
+    def take_back(job: str, run: Engine) -> None:
+        if job == "test" and run.run and run.run.attempt == 1:
+            for one in store.all(Instance):
+                store.put(replace(one, reclaimed=cloud.cloud.clock.now() + 1))
+
+    run = engine(cloud, tmp_path / "one", workflow=slow, during=take_back)
+    assert run.execute() == {"start": "success", "test": "failure", "stop": "success"}, run.output
+    assert "lost communication" in run.output
+    assert "RECLAIMED=true" in run.output.replace("RECLAIMED<<", "")
+    require_nothing_left(cloud)
+    assert run.run is not None
+    dispatched = next(one for one in store.all(GitHubRun) if one.workflow == "goldrun-rerun.yml")
+    (job,) = cloud.cloud.jobs.of_run(dispatched)
+    inputs = dict(word.split("=") for word in job.name.split()[1:])
+    assert inputs["run-id"] == run.run.id
+    again = engine(cloud, tmp_path / "rerun", workflow=PROJECT / "goldrun-rerun.yml", inputs=inputs)
+    assert again.execute() == {"rerun": "success"}, again.output
+    assert "RUN_ATTEMPT=2" in again.output
+    second = engine(cloud, tmp_path / "two", workflow=workflow, run=run.run)
+    assert second.execute() == {"start": "success", "test": "success", "stop": "success"}, second.output
+    assert second.run is not None
+    assert second.run.attempt == 2
+    require_nothing_left(cloud)
+    assert {one.attempt for one in store.all(GitHubJob) if one.run == run.run.id} == {1, 2}
