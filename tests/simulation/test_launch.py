@@ -381,7 +381,7 @@ def test_prices_are_asked_for_by_need(frozen: Running) -> None:
 
 
 def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
-    from goldrun.cli.cache import FileCache
+    from goldrun.spot.cache import FileCache
 
     set_market(frozen)
     client = frozen.client()
@@ -403,7 +403,7 @@ def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
 
 
 def test_what_was_kept_and_has_gone_stale_is_read_anew(frozen: Running, tmp_path: Path) -> None:
-    from goldrun.cli.cache import FileCache
+    from goldrun.spot.cache import FileCache
 
     set_market(frozen)
     client = frozen.client()

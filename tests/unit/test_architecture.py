@@ -48,8 +48,12 @@ ALLOWED = {
     },
     "build": {"build", "images", "spot", "ecs", "config", "errors", "clock", "architecture", "durations"},
     "sweep": {"images", "spot", "runners", "ecs", "errors"},
+    "garm": {
+        *{"garm", "runners", "images", "spot", "ecs", "config", "errors", "clock", "durations", "interrupts"},
+        "__version__",
+    },
     "runners": {"runners", "spot", "ecs", "config", "errors", "clock", "__version__"},
-    "spot": {"spot", "ecs", "config", "errors", "architecture"},
+    "spot": {"spot", "ecs", "config", "errors", "clock", "architecture"},
     "images": {"images", "spot", "ecs", "config", "errors", "architecture", "durations"},
     "ecs": {"ecs", "config", "errors", "clock", "architecture", "__version__"},
     # Its commands speak to people (errors) and wait (clock); the cloud itself knows the signature alone.

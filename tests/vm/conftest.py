@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.vm.garm import Controller, create
+
 GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 
 
@@ -63,3 +65,12 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell("local", "market", "--scarcity", "0", "--phantoms", "0")
     yield shell
     shell("local", "down")
+
+
+@pytest.fixture(scope="session")
+def garm(shell: Shell) -> Iterator[tuple[Controller, str]]:
+    """An instance that GARM has asked for, booting, and the engine's side of it."""
+    controller, instance_id = create(shell.folder, shell.env)
+    yield controller, instance_id
+    controller.server.shutdown()
+    controller.server.server_close()

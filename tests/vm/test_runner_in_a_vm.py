@@ -17,6 +17,7 @@ from goldrun.clock import SystemClock
 from goldrun.ecs.client import connect
 from goldrun.spot.assistant import Machine
 from tests.vm.conftest import GOLDRUN, Shell
+from tests.vm.garm import SCOPE, TOKEN, Controller
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
 
@@ -60,6 +61,7 @@ def wait_until_gone(shell: Shell, instance_id: str, seconds: float) -> None:
         time.sleep(2)
 
 
+@pytest.mark.usefixtures("garm")  # its machine boots beside this one
 def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text(shell("policy", "--for", "self-destruct").stdout)
@@ -85,6 +87,38 @@ def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path
     wait_until_gone(shell, instance_id, 120)
     assert shell("runner", "ls", *REPO, "-q").stdout == ""
     assert "RECLAIMED=false" in shell("runner", "down", name, *REPO, "--missing-ok").stdout
+
+
+def test_garms_runner_registers_tells_runs_a_job_and_ends(
+    shell: Shell, garm: tuple[Controller, str], tmp_path: Path
+) -> None:
+    controller, instance_id = garm
+    limit = time.monotonic() + 300
+    while "idle" not in [one["status"] for one in controller.told]:
+        assert time.monotonic() < limit, (controller.told, shell.console(instance_id)[-3000:])
+        time.sleep(1)
+    assert {one["status"] for one in controller.told} == {"installing", "idle"}
+    assert controller.told[-1]["agent_id"] > 0
+    client = connect(shell.env, SystemClock())
+    search = f"""
+umask 077
+echo '{TOKEN[:20]}''{TOKEN[20:]}' > /run/wanted
+sync
+grep -rlsF -f /run/wanted /etc /var /opt /home /root /tmp && exit 10
+cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' ' ' | grep -F -f /run/wanted && exit 11
+echo nothing found
+"""
+    found = Machine(client, instance_id, "search").run("search", search.encode(), timeout=200, variables={})
+    client.close()
+    assert found.ok, found.output
+    job = tmp_path / "job.sh"
+    job.write_text("echo GARM has it run\n")
+    done = shell("local", "job", str(job), "--repo", str(SCOPE), "--label", "garm-vm", "--wait")
+    assert "GARM has it run" in done.stdout
+    limit = time.monotonic() + 120
+    while instance_id in shell("instance", "ls", "-q").stdout:
+        assert time.monotonic() < limit, shell.console(instance_id)[-3000:]
+        time.sleep(2)
 
 
 def test_without_a_way_to_github_it_deletes_itself_too(shell: Shell) -> None:

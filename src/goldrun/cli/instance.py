@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from goldrun.cli import output
-from goldrun.cli.cache import FileCache
+from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, silence
 from goldrun.cli.ordering import read_command, read_life
 from goldrun.cli.spot import POLICY, wish_options
@@ -98,7 +97,7 @@ def instance_create(
         },
         wish=wish,
     )
-    got = fill(client, order, cache=FileCache(os.environ, client.clock), tell=output.note)
+    got = fill(client, order, cache=market_cache(client.clock), tell=output.note)
     ids = [one for some in got for one in some.ids]
     if wait:
         _wait(client, ids, parse_duration(WAIT_SECONDS))

@@ -12,7 +12,7 @@ import click
 
 from goldrun import config, workflow
 from goldrun.cli import output
-from goldrun.cli.cache import FileCache
+from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, silence
 from goldrun.cli.ordering import read_command, read_life
 from goldrun.cli.spot import POLICY, wish_options
@@ -154,7 +154,7 @@ def runner_up(
         output.note(
             "without a RAM role it cannot delete itself: it is switched off after its job, for a sweep to delete."
         )
-    made = bring_up(client, github, plan, cache=FileCache(os.environ, client.clock), tell=output.note)
+    made = bring_up(client, github, plan, cache=market_cache(client.clock), tell=output.note)
     _print(made, job, as_json)
     _summarize(made, order.request.life)
 

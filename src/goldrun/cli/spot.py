@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output
-from goldrun.cli.cache import FileCache
+from goldrun.cli.cache import market_cache
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
 from goldrun.durations import parse_duration
 from goldrun.ecs.client import EcsClient
@@ -144,7 +143,7 @@ def read_wish(
 
 
 def _survey(client: EcsClient, wish: Wish, policy: str, fresh: bool) -> list[Offer]:
-    cache = None if fresh else FileCache(os.environ, client.clock)
+    cache = None if fresh else market_cache(client.clock)
     return survey(Market(client, cache), wish, policy)
 
 

@@ -14,6 +14,8 @@ from goldrun.images.naming import is_image_id, parse_reference
 from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.spot.order import Order
 
+PUBLIC_FAMILY = "acs:"
+
 
 def with_image(
     client: EcsClient, order: Order, env: config.Environment, *, name: str | None = None, tell: Callable[[str], None]
@@ -26,7 +28,8 @@ def with_image(
         client: the cloud.
         order: may have its image already, by id or by family.
         env: has the image's name, where none is given.
-        name: an image id, an image's name, or ``family[:channel]``; wins over what the order has.
+        name: an image id, an image's name, ``family[:channel]``, or one of Alibaba Cloud's own families
+            (``acs:ubuntu_24_04_x64``); wins over what the order has.
         tell: told what the look-up has to say.
 
     Raises:
@@ -37,6 +40,10 @@ def with_image(
         name = config.IMAGE_NAME.read(env)
         if not name:
             raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
+    if name is not None and name.startswith(PUBLIC_FAMILY):
+        # ECS knows these itself, and no look-up finds them among the account's own.
+        order = replace(order, request=replace(order.request, image_id="", image_family=name))
+        name = None
     if name is not None and not is_image_id(name):
         found = find_image(client, parse_reference(name, order.wish.architecture or None))
         if found.notice:

@@ -1,0 +1,220 @@
+"""What GARM says to a provider, and hears from it: environment, stdin, stdout, exit codes.
+
+Source: GARM's ``doc/external_provider.md`` and the library of its own providers (``execution/common/commands.go``).
+Standard library alone: GARM starts a process for every call.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from goldrun.errors import UsageError
+
+EXIT_NOT_FOUND = 30
+EXIT_DUPLICATE = 31
+VERSIONS = ("v0.1.0", "v0.1.1")
+
+CREATE = "CreateInstance"
+DELETE = "DeleteInstance"
+GET = "GetInstance"
+LIST = "ListInstances"
+START = "StartInstance"
+STOP = "StopInstance"
+REMOVE_ALL = "RemoveAllInstances"
+GET_VERSION = "GetVersion"
+# Of version 0.1.1.
+GET_VERSIONS = "GetSupportedInterfaceVersions"
+VALIDATE = "ValidatePoolInfo"
+CONFIG_SCHEMA = "GetConfigJSONSchema"
+SPECS_SCHEMA = "GetExtraSpecsJSONSchema"
+
+_ONE = (DELETE, GET, START, STOP)
+_WITHOUT_CLOUD = (GET_VERSION, GET_VERSIONS, CONFIG_SCHEMA, SPECS_SCHEMA)
+COMMANDS = (CREATE, *_ONE, LIST, REMOVE_ALL, VALIDATE, *_WITHOUT_CLOUD)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the engine.
+
+    Attributes:
+        command: one of ``COMMANDS``.
+        controller: the engine's id; nothing of another one's is ever touched.
+        pool: the pool's id.
+        instance: a provider id, or the name of an instance whose creation failed before it had one.
+        config_file: the provider's configuration.
+        specs: the pool's extra specs.
+    """
+
+    command: str
+    controller: str = ""
+    pool: str = ""
+    instance: str = ""
+    config_file: str = ""
+    specs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The instance that is to be created: the engine's bootstrap parameters, as far as they are needed.
+
+    Attributes:
+        name: its name, unique.
+        architecture: amd64 or arm64.
+        image: of the pool.
+        flavor: of the pool.
+        labels: the runner's.
+        pool: the pool's id.
+        repo_url: what the runner belongs to.
+        group: its runner group.
+        callback_url: where it says how it goes.
+        metadata_url: where it gets its registration.
+        token: what it proves itself with there.
+        jit: whether it gets a just-in-time configuration.
+        ca_bundle: certificates in PEM, or empty.
+        runner_url: where the runner is downloaded from, on images without it.
+        runner_sha256: the download's checksum.
+        proxy: an HTTP proxy, or empty.
+        no_proxy: what is reached without it.
+        specs: the pool's extra specs.
+    """
+
+    name: str
+    architecture: str
+    image: str
+    flavor: str
+    labels: tuple[str, ...]
+    pool: str
+    repo_url: str
+    group: str
+    callback_url: str
+    metadata_url: str
+    token: str
+    jit: bool
+    ca_bundle: str
+    runner_url: str
+    runner_sha256: str
+    proxy: str
+    no_proxy: str
+    specs: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Wanted({self.name!r}, ***)"
+
+
+def read_call(env: Mapping[str, str]) -> Call:
+    """What the engine asks for.
+
+    Raises:
+        UsageError: it is not as the contract says.
+    """
+    command = env.get("GARM_COMMAND", "")
+    if command not in COMMANDS:
+        raise UsageError(
+            f"GARM_COMMAND={command!r} is no command of the contract." if command else "GARM_COMMAND is not set.",
+            fix=["this program is called by GARM: see docs/scale-out.md."],
+        )
+    version = env.get("GARM_INTERFACE_VERSION", "")
+    if version and version not in VERSIONS:
+        raise UsageError(f"GARM_INTERFACE_VERSION={version!r} is not supported.", fix=[f"use {' or '.join(VERSIONS)}."])
+    call = Call(
+        command=command,
+        controller=env.get("GARM_CONTROLLER_ID", ""),
+        pool=env.get("GARM_POOL_ID", ""),
+        instance=env.get("GARM_INSTANCE_ID", ""),
+        config_file=env.get("GARM_PROVIDER_CONFIG_FILE", ""),
+        specs=read_specs(env.get("GARM_POOL_EXTRASPECS", "")),
+    )
+    needed = {"GARM_PROVIDER_CONFIG_FILE": call.config_file, "GARM_CONTROLLER_ID": call.controller}
+    if command in (CREATE, LIST):
+        needed["GARM_POOL_ID"] = call.pool
+    if command in _ONE:
+        needed["GARM_INSTANCE_ID"] = call.instance
+    if command not in _WITHOUT_CLOUD and command != VALIDATE:
+        for name, value in needed.items():
+            if not value:
+                raise UsageError(f"{name} is not set, and {command} needs it.")
+    return call
+
+
+def read_specs(text: str) -> Mapping[str, Any]:
+    """Extra specs: JSON, in base64 as newer engines send it; ``null`` and nothing are none.
+
+    Raises:
+        UsageError: it is no JSON object.
+    """
+    if not text.strip():
+        return {}
+    try:
+        plain = text if text.lstrip()[:1] in ("{", "n") else base64.b64decode(text, validate=True).decode()
+        specs = json.loads(plain)
+    except (ValueError, binascii.Error) as error:
+        raise UsageError("GARM_POOL_EXTRASPECS is no JSON object, nor one in base64.") from error
+    if specs is not None and not isinstance(specs, dict):
+        raise UsageError("The extra specs are no JSON object.")
+    return specs or {}
+
+
+def read_wanted(text: str, call: Call) -> Wanted:
+    """The bootstrap parameters, from stdin.
+
+    Raises:
+        UsageError: they are not as the contract says.
+    """
+    try:
+        told = json.loads(text)
+    except ValueError:
+        raise UsageError("CreateInstance needs the bootstrap parameters, as JSON on stdin.") from None
+    if not isinstance(told, dict):
+        raise UsageError("The bootstrap parameters are no JSON object.")
+    for name in ("name", "image", "flavor", "metadata-url", "instance-token"):
+        if not isinstance(told.get(name), str) or not told[name]:
+            raise UsageError(f"The bootstrap parameters have no {name}.")
+    if told.get("os_type", "linux") != "linux":
+        raise UsageError(f"os_type {told['os_type']!r} is not supported.", fix=["use linux."])
+    architecture = str(told.get("arch", "amd64"))
+    if architecture not in ("amd64", "arm64"):
+        raise UsageError(f"arch {architecture!r} is not supported.", fix=["use amd64 or arm64."])
+    url, sha256 = _download(told.get("tools") or [], architecture)
+    proxy = told.get("proxy_config") or {}
+    return Wanted(
+        name=told["name"],
+        architecture=architecture,
+        image=told["image"],
+        flavor=told["flavor"],
+        labels=tuple(str(one) for one in told.get("labels") or []),
+        pool=str(told.get("pool_id") or call.pool),
+        repo_url=str(told.get("repo_url") or ""),
+        group=str(told.get("github-runner-group") or ""),
+        callback_url=str(told.get("callback-url") or ""),
+        metadata_url=told["metadata-url"],
+        token=told["instance-token"],
+        jit=bool(told.get("jit_config_enabled")),
+        ca_bundle=_pem(told.get("ca-cert-bundle")),
+        runner_url=url,
+        runner_sha256=sha256,
+        proxy=str(proxy.get("https_proxy") or proxy.get("http_proxy") or ""),
+        no_proxy=str(proxy.get("no_proxy") or ""),
+        specs=told.get("extra_specs") or call.specs,
+    )
+
+
+def _download(tools: list[Any], architecture: str) -> tuple[str, str]:
+    kind = "arm64" if architecture == "arm64" else "x64"
+    for one in tools:
+        if isinstance(one, dict) and (one.get("os"), one.get("architecture")) == ("linux", kind):
+            return str(one.get("download_url") or ""), str(one.get("sha256_checksum") or "")
+    return "", ""
+
+
+def _pem(encoded: Any) -> str:
+    """Go writes bytes as base64."""
+    try:
+        return base64.b64decode(encoded or "", validate=True).decode("ascii")
+    except (ValueError, TypeError, binascii.Error):
+        raise UsageError("ca-cert-bundle is no certificate in base64.") from None

@@ -1,0 +1,61 @@
+# The guardian's part for GARM: the configuration comes from the engine, and the engine is told how it goes.
+# It is sourced by the guardian; what it defines here replaces what the guardian has.
+
+readonly engine=/run/goldrun/engine # the token, for curl alone: never among a process's arguments
+
+ask() { # ask PATH [more words for curl]: what the engine's metadata service says
+  local path=$1
+  shift
+  curl -fsS --retry 5 --retry-delay 3 --retry-connrefused --max-time 60 --config "${engine}" \
+    -H 'Accept: application/json' "$@" "${METADATA_URL%/}/${path}"
+}
+
+json_text() { python3 -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
+
+report() { # report STATUS WORDS [AGENT_ID]
+  [[ -n ${CALLBACK_URL} ]] || return 0
+  local url=${CALLBACK_URL%/} message
+  [[ ${url} == */status ]] || url+=/status
+  message=$(json_text "$2")
+  curl -fsS --retry 3 --retry-delay 3 --retry-connrefused --max-time 30 --config "${engine}" -X POST \
+    -H 'Content-Type: application/json' -d "{\"status\": \"$1\", \"message\": ${message}, \"agent_id\": ${agent_id:-null}}" \
+    -o /dev/null "${url}" || say 'the engine cannot be told'
+}
+
+take_configuration() {
+  printf 'header = "Authorization: Bearer %s"\n' "${INSTANCE_TOKEN}" > "${engine}"
+  if [[ -n ${CA_BUNDLE:-} ]]; then
+    printf '%s\n' "${CA_BUNDLE}" > /usr/local/share/ca-certificates/garm.crt
+    update-ca-certificates > /dev/null 2>&1 || say 'the engine'"'"'s certificate could not be installed'
+  fi
+  given[PROXY]=${PROXY:-}
+  given[NO_PROXY]=${NO_PROXY_FOR:-}
+  # The token came with the user data: no copy of it stays on the disk.
+  sed -i '/^INSTANCE_TOKEN=/d' /opt/goldrun/settings
+  rm -f /var/lib/cloud/instances/*/user-data.txt* /var/lib/cloud/instances/*/scripts/part-* \
+    /var/lib/cloud/instances/*/obj.pkl /var/lib/cloud/instances/*/cloud-config.txt
+  unset INSTANCE_TOKEN
+  report installing 'the machine is up'
+}
+
+configure() {
+  report installing 'configuring the runner'
+  if [[ ${JIT} == true ]]; then
+    local part
+    for part in runner credentials credentials_rsaparams; do
+      ask "credentials/${part}" -o "${state}/.${part}" || fail "the engine gives no ${part}"
+      chown runner:runner "${state}/.${part}"
+      chmod 0600 "${state}/.${part}"
+    done
+  else
+    given[TOKEN]=$(ask runner-registration-token/) || fail 'the engine gives no registration token'
+    (
+      cd "${root}" || exit 1
+      export ACTIONS_RUNNER_INPUT_TOKEN=${given[TOKEN]}
+      as_runner env HOME="${home}" ./config.sh --unattended --ephemeral --replace --no-default-labels \
+        --url "${REPO_URL}" --name "${RUNNER_NAME}" --labels "${LABELS}" ${GROUP:+--runnergroup "${GROUP}"}
+    ) || fail 'GitHub does not take the runner (config.sh)'
+    unset 'given[TOKEN]'
+  fi
+  agent_id=$(tr -d '\n ' < "${root}/.runner" | sed -n 's/.*"agentId":\([0-9]*\).*/\1/p')
+}

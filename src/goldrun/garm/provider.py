@@ -1,0 +1,303 @@
+"""The commands of the contract, on goldrun's own launch, look-up and release."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from goldrun import __version__, config
+from goldrun.clock import Clock
+from goldrun.durations import parse_duration
+from goldrun.ecs.client import EcsClient, connect
+from goldrun.ecs.tags import MANAGED_BY, ROLE
+from goldrun.errors import GoldrunError, UsageError
+from goldrun.garm import contract, settings
+from goldrun.garm.contract import Call, Wanted
+from goldrun.images.order import with_image
+from goldrun.runners.bootstrap import Bootstrap, user_data
+from goldrun.spot.cache import FileCache
+from goldrun.spot.instances import Instance, describe_instances, release
+from goldrun.spot.offers import Span, parse_span
+from goldrun.spot.order import Order, fill, read_order
+
+ENGINE_RUNNER = "garm-runner"
+CONTROLLER = "GarmController"
+POOL = "GarmPool"
+FLAVOR = re.compile(r"(?P<cpu>\d+)(?:c(?P<memory>\d+)g)?", re.IGNORECASE)
+STATUS = {
+    "Running": "running",
+    "Pending": "running",
+    "Starting": "running",
+    "Stopping": "stopped",
+    "Stopped": "stopped",
+}
+
+
+class DuplicateError(GoldrunError):
+    """There is another instance of that name."""
+
+    exit_code = contract.EXIT_DUPLICATE
+
+
+class NoSuchInstanceError(GoldrunError):
+    """There is no such instance of this controller's."""
+
+    exit_code = contract.EXIT_NOT_FOUND
+
+
+class Provider:
+    """Answers one call."""
+
+    def __init__(self, call: Call, env: Mapping[str, str], clock: Clock) -> None:
+        """Open the cloud that the configuration names.
+
+        Raises:
+            UsageError: the configuration is wrong.
+        """
+        told = settings.read_config(call.config_file)
+        self.call = call
+        self.env = {**env, **told}
+        self.client: EcsClient = connect(self.env, clock, notice=_tell)
+        folder = told.get("cache_folder") or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
+        self.cache = FileCache(self.env, clock, Path(folder))
+
+    def create(self, wanted: Wanted) -> dict[str, Any]:
+        """Create the instance, or find that an earlier call has.
+
+        Raises:
+            GoldrunError: there is none; nothing of it is left.
+        """
+        for one in self._all({"Name": wanted.name}):
+            if one.tags.get(POOL) != wanted.pool:
+                raise DuplicateError(f"{wanted.name} is there already ({one.id}), in another pool.")
+            return self._told(one.id, wanted.name, "running", wanted, one)
+        order = self._order(wanted)
+        (launched,) = fill(self.client, order, cache=self.cache, tell=_tell)
+        return self._told(launched.ids[0], wanted.name, "running", wanted)
+
+    def delete(self) -> None:
+        """Delete the instance, and see that it is gone; one that is not there is no error.
+
+        Raises:
+            GoldrunError: it may still be there.
+        """
+        release(self.client, [one.id for one in self._named()])
+
+    def get(self) -> dict[str, Any]:
+        """The instance.
+
+        Raises:
+            NoSuchInstanceError: there is none.
+        """
+        return self._describe(self._one())
+
+    def list_pool(self) -> list[dict[str, Any]]:
+        """The pool's instances."""
+        return [self._describe(one) for one in self._all({POOL: self.call.pool})]
+
+    def start(self) -> None:
+        """Start the instance.
+
+        Raises:
+            NoSuchInstanceError: there is none.
+        """
+        self.client.call("StartInstance", {"InstanceId": self._one().id})
+
+    def stop(self) -> None:
+        """Stop the instance. A sweep takes stopped ones for left behind: GARM itself never stops any.
+
+        Raises:
+            NoSuchInstanceError: there is none.
+        """
+        self.client.call("StopInstance", {"InstanceId": self._one().id, "ForceStop": True})
+
+    def remove_all(self) -> None:
+        """Delete every instance of this controller's."""
+        release(self.client, [one.id for one in self._all({})])
+
+    def _one(self) -> Instance:
+        found = self._named()
+        if not found:
+            raise NoSuchInstanceError(f"There is no instance {self.call.instance} of this controller's.")
+        return found[0]
+
+    def _named(self) -> list[Instance]:
+        """By provider id, or by the name that it was to have; of this controller's alone."""
+        wanted = self.call.instance
+        if wanted.startswith("i-"):
+            found = describe_instances(self.client, ids=[wanted])
+            return [one for one in found if one.tags.get(CONTROLLER) == self.call.controller]
+        return self._all({"Name": wanted})
+
+    def _all(self, more: Mapping[str, str]) -> list[Instance]:
+        tags = {**MANAGED_BY, ROLE: ENGINE_RUNNER, CONTROLLER: self.call.controller, **more}
+        return describe_instances(self.client, tags=tags)
+
+    def _order(self, wanted: Wanted) -> Order:
+        specs = wanted.specs
+        settings.check(specs, settings.SPECS, "extra specs")
+        types, cpus, memory = read_flavor(wanted.flavor)
+        base = {name: value for name, value in self.env.items() if name.startswith("ALIYUN_")}
+        order = read_order({**base, "ARCH": wanted.architecture, "INSTANCE_TYPE": ",".join(types)}, self.client.region)
+        life = parse_duration(specs.get("life", settings.DEFAULT_LIFE))
+        request = replace(
+            order.request,
+            key=f"garm {self.call.controller} {wanted.pool} {wanted.name}",
+            name=wanted.name,
+            life=life,
+            disk_size=specs.get("disk_size"),
+            encrypted=specs.get("encrypted", False),
+            public_ip=specs.get("public_ip", False),
+            tags={ROLE: ENGINE_RUNNER, CONTROLLER: self.call.controller, POOL: wanted.pool, "Name": wanted.name},
+            user_data=self._user_data(wanted, life),
+        )
+        wish = replace(
+            order.wish,
+            cpus=parse_span(specs["cpu"], "vCPUs") if "cpu" in specs else cpus,
+            memory=parse_span(specs["memory"], "GiB") if "memory" in specs else memory,
+            zones=tuple(specs.get("zones", ())),
+            max_price=specs.get("max_price"),
+        )
+        order = replace(
+            order,
+            request=request,
+            wish=wish,
+            policy=specs.get("policy", order.policy),
+            on_demand_fallback=specs.get("on_demand_fallback", False),
+            # An earlier call for the same instance may have been cut off.
+            resume=True,
+        )
+        return with_image(self.client, order, self.env, name=wanted.image, tell=_tell)
+
+    def _user_data(self, wanted: Wanted, life: float) -> bytes:
+        """The engine's token is in it: an instance of GARM's fetches its registration itself."""
+        if urlsplit(wanted.proxy).password:
+            raise UsageError(
+                "The pool's proxy has a password, and user data is no place for one.",
+                fix=["let the proxy know runners by their addresses instead."],
+            )
+        specs = wanted.specs
+        bootstrap = Bootstrap(
+            life=life,
+            runner_url=wanted.runner_url,
+            runner_sha256=wanted.runner_sha256,
+            endpoint=config.INSTANCE_ENDPOINT.read(self.env),
+            job_seconds=parse_duration(specs["job_timeout"]) if "job_timeout" in specs else life,
+            setup=specs.get("setup", ""),
+            engine=files("goldrun.garm").joinpath("engine.sh").read_text(encoding="utf-8"),
+        )
+        more = {
+            "CALLBACK_URL": wanted.callback_url,
+            "METADATA_URL": wanted.metadata_url,
+            "INSTANCE_TOKEN": wanted.token,
+            "JIT": str(wanted.jit).lower(),
+            "REPO_URL": wanted.repo_url,
+            "RUNNER_NAME": wanted.name,
+            "LABELS": ",".join(wanted.labels),
+            "GROUP": wanted.group,
+            "PROXY": wanted.proxy,
+            "NO_PROXY_FOR": wanted.no_proxy,
+            "CA_BUNDLE": wanted.ca_bundle,
+        }
+        return user_data(bootstrap, more)
+
+    def _describe(self, one: Instance) -> dict[str, Any]:
+        told = self._told(one.id, one.tags.get("Name", one.name), STATUS.get(one.status, "unknown"))
+        addresses = [(one.private_ip, "private"), (one.public_ip, "public")]
+        told["addresses"] = [{"address": address, "type": kind} for address, kind in addresses if address]
+        return told
+
+    def _told(
+        self, instance_id: str, name: str, status: str, wanted: Wanted | None = None, one: Instance | None = None
+    ) -> dict[str, Any]:
+        told: dict[str, Any] = {"provider_id": instance_id, "name": name, "os_type": "linux", "status": status}
+        if wanted:
+            told |= {"os_arch": wanted.architecture, "pool_id": wanted.pool}
+        if one:
+            told["status"] = STATUS.get(one.status, "unknown")
+        return told
+
+
+def read_flavor(flavor: str) -> tuple[list[str], Span, Span]:
+    """A pool's flavor: instance types by comma, or a size: ``8c16g`` or ``8`` vCPUs.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    types = [one.strip() for one in flavor.split(",") if one.strip()]
+    if types and all(one.startswith("ecs.") for one in types):
+        return types, Span(), Span()
+    match = FLAVOR.fullmatch(flavor.strip())
+    if match is None:
+        raise UsageError(
+            f"The flavor {flavor!r} is neither instance types nor a size.",
+            fix=["write e.g. ecs.c7.2xlarge,ecs.g7.2xlarge or 8c16g."],
+        )
+    memory = parse_span(f"{match['memory']}..", "GiB") if match["memory"] else Span()
+    return [], parse_span(match["cpu"], "vCPUs"), memory
+
+
+def answer(env: Mapping[str, str], stdin: str, clock: Clock) -> str:
+    """What is printed.
+
+    Raises:
+        GoldrunError: the call fails.
+    """
+    call = contract.read_call(env)
+    if call.command in _PLAIN:
+        return _PLAIN[call.command]()
+    if call.command == contract.VALIDATE:
+        settings.check(call.specs, settings.SPECS, "extra specs")
+        if call.config_file:
+            settings.read_config(call.config_file)
+        return ""
+    wanted = contract.read_wanted(stdin, call) if call.command == contract.CREATE else None
+    provider = Provider(call, env, clock)
+    try:
+        told = provider.create(wanted) if wanted else _WORK[call.command](provider)
+    finally:
+        provider.client.close()
+    return "" if told is None else json.dumps(told)
+
+
+# What needs no cloud.
+_PLAIN: dict[str, Callable[[], str]] = {
+    contract.GET_VERSION: lambda: f"v{__version__}",
+    contract.GET_VERSIONS: lambda: json.dumps(list(contract.VERSIONS)),
+    contract.CONFIG_SCHEMA: lambda: json.dumps(settings.config_schema()),
+    contract.SPECS_SCHEMA: lambda: json.dumps(settings.specs_schema()),
+}
+_WORK: dict[str, Callable[[Provider], Any]] = {
+    contract.GET: Provider.get,
+    contract.LIST: Provider.list_pool,
+    contract.DELETE: Provider.delete,
+    contract.START: Provider.start,
+    contract.STOP: Provider.stop,
+    contract.REMOVE_ALL: Provider.remove_all,
+}
+
+
+def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
+    """What is printed when a creation fails: the instance, with what is wrong with it."""
+    if env.get("GARM_COMMAND") != contract.CREATE:
+        return ""
+    try:
+        name = str(json.loads(stdin)["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    fault = base64.b64encode(str(error).encode()).decode()
+    return json.dumps({"provider_id": name, "name": name, "status": "error", "provider_fault": fault})
+
+
+def _tell(words: str) -> None:
+    print(f"note: {words}", file=sys.stderr)  # noqa: T201 - the engine logs it

@@ -1,0 +1,283 @@
+"""The GARM provider, driven as the engine drives it: a process for every command, in an environment of its own.
+
+How it is called is taken from the engine's ``runner/providers/v0.1.0`` and ``v0.1.1`` (``external.go``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from openapi_schema_validator import OAS31Validator
+
+from goldrun.garm import contract
+from goldrun.local import seed
+from goldrun.local.market import Market
+from goldrun.local.records import Instance
+from tests.conftest import Running
+
+PROVIDER = Path(sys.executable).with_name("goldrun-garm-provider")
+CONTROLLER = "f9286791-1589-4f39-a106-5b68c2a18af4"
+POOL = "9dcf590a-1192-4a9c-b3e4-e0902974c2c0"
+TOKEN = "planted-instance-token"
+VERSIONS = ["v0.1.0", "v0.1.1"]
+
+
+class Engine:
+    """Calls the provider."""
+
+    def __init__(self, cloud: Running, folder: Path, version: str, controller: str = CONTROLLER) -> None:
+        self.cloud, self.version, self.controller = cloud, version, controller
+        self.config = folder / "provider.toml"
+        self.config.write_text(
+            f'region = "{seed.REGION}"\nsecurity_group_id = "sg-local-{seed.REGION}"\n'
+            f'access_key_id = "{seed.KEY.id}"\naccess_key_secret = "{seed.KEY.secret}"\n'
+            f'endpoint = "{cloud.url}"\ncache_folder = "{folder / "cache"}"\nself_destruct_role = "self-destruct"\n'
+        )
+
+    def __call__(
+        self, command: str, stdin: Mapping[str, Any] | None = None, *, specs: Any = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        # The engine's environment, and nothing else: no PATH, no HOME.
+        environment = {
+            "GARM_COMMAND": command,
+            "GARM_CONTROLLER_ID": self.controller,
+            "GARM_PROVIDER_CONFIG_FILE": str(self.config),
+            "GARM_INTERFACE_VERSION": self.version,
+            **env,
+        }
+        if self.version == "v0.1.1":
+            environment["GARM_POOL_EXTRASPECS"] = base64.b64encode(json.dumps(specs).encode()).decode()
+            environment.setdefault("GARM_POOL_ID", POOL)
+        return subprocess.run(
+            [str(PROVIDER)],
+            input="" if stdin is None else json.dumps(stdin),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+def bootstrap(name: str, **more: Any) -> dict[str, Any]:
+    """As the engine writes it: every member of its BootstrapInstance."""
+    return {
+        "name": name,
+        "tools": [
+            {
+                "os": "linux",
+                "architecture": "x64",
+                "download_url": "https://github.com/actions/runner/releases/download/v2.330.0/x.tar.gz",
+                "filename": "x.tar.gz",
+                "sha256_checksum": "a" * 64,
+            }
+        ],
+        "repo_url": "https://github.com/octo-org/octo-repo",
+        "callback-url": "https://garm.example.com/api/v1/callbacks",
+        "metadata-url": "https://garm.example.com/api/v1/metadata",
+        "instance-token": TOKEN,
+        "ssh-keys": None,
+        "extra_specs": {"policy": "balanced", "on_demand_fallback": True},
+        "github-runner-group": "",
+        "ca-cert-bundle": None,
+        "arch": "amd64",
+        "os_type": "linux",
+        "flavor": "8c16g",
+        "image": "github-runner-ubuntu24-amd64-latest",
+        "labels": ["ubuntu", f"runner-controller-id:{CONTROLLER}", f"runner-pool-id:{POOL}"],
+        "pool_id": POOL,
+        "user_data_options": {"disable_updates_on_boot": False, "extra_packages": None, "enable_boot_debug": False},
+        "jit_config_enabled": True,
+        "proxy_config": {"http_proxy": "", "https_proxy": "", "no_proxy": ""},
+        **more,
+    }
+
+
+def valid(text: str) -> dict[str, Any]:
+    """What the engine accepts (``ValidateResult``)."""
+    told: dict[str, Any] = json.loads(text)
+    assert told["provider_id"]
+    assert told["name"]
+    assert told["status"] in ("running", "error", "stopped", "unknown")
+    base64.b64decode(told.get("provider_fault", ""), validate=True)
+    return told
+
+
+def ours(cloud: Running) -> list[Instance]:
+    return [one for one in cloud.cloud.store.all(Instance) if "GarmController" in one.tags and one.gone > 9e14]
+
+
+@pytest.fixture
+def cloud(populated: Running) -> Running:
+    store = populated.cloud.store
+    market = Market(seed=11, phantoms=0.0, scarcity=0.0)
+    store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5, stop_seconds=0.5))
+    return populated
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_instances_life(cloud: Running, tmp_path: Path, version: str) -> None:
+    engine = Engine(cloud, tmp_path, version)
+    made = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
+    assert made.returncode == 0, made.stderr
+    told = valid(made.stdout)
+    assert (told["name"], told["os_type"], told["os_arch"], told["pool_id"]) == ("garm-one", "linux", "amd64", POOL)
+    again = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
+    assert valid(again.stdout)["provider_id"] == told["provider_id"], "a repeated call makes no second one"
+    (instance,) = ours(cloud)
+    assert instance.tags["GarmController"] == CONTROLLER
+    assert instance.tags["GarmPool"] == POOL
+    user_data = base64.b64decode(instance.user_data).decode()
+    assert "runner-pool-id:" in user_data
+    assert seed.KEY.secret not in user_data + json.dumps(instance.tags) + made.stdout + made.stderr
+    for which in (told["provider_id"], "garm-one"):
+        got = engine("GetInstance", GARM_INSTANCE_ID=which)
+        assert valid(got.stdout)["provider_id"] == told["provider_id"], got.stderr
+        assert valid(got.stdout)["addresses"][0]["type"] == "private"
+    listed = engine("ListInstances", GARM_POOL_ID=POOL)
+    assert [valid(json.dumps(one))["name"] for one in json.loads(listed.stdout)] == ["garm-one"]
+    assert json.loads(engine("ListInstances", GARM_POOL_ID="another").stdout) == []
+    for command, status in (("StopInstance", "stopped"), ("StartInstance", "running")):
+        cloud.cloud.clock.advance(5)
+        done = engine(command, GARM_INSTANCE_ID=told["provider_id"])
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        cloud.cloud.clock.advance(5)
+        assert valid(engine("GetInstance", GARM_INSTANCE_ID=told["provider_id"]).stdout)["status"] == status
+    for _ in range(2):
+        gone = engine("DeleteInstance", GARM_INSTANCE_ID=told["provider_id"])
+        assert (gone.returncode, gone.stdout) == (0, ""), gone.stderr
+    assert ours(cloud) == []
+    for command in ("GetInstance", "StartInstance", "StopInstance"):
+        missing = engine(command, GARM_INSTANCE_ID=told["provider_id"])
+        assert missing.returncode == contract.EXIT_NOT_FOUND, missing.stderr
+        assert "error:" in missing.stderr
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str) -> None:
+    engine = Engine(cloud, tmp_path, version)
+    assert re.fullmatch(r"v\d+\.\d+\.\d+\S*\n", engine("GetVersion").stdout)
+    assert json.loads(engine("GetSupportedInterfaceVersions").stdout) == VERSIONS
+    config = json.loads(engine("GetConfigJSONSchema").stdout)
+    specs = json.loads(engine("GetExtraSpecsJSONSchema").stdout)
+    for schema in (config, specs):
+        OAS31Validator.check_schema(schema)
+    import tomllib
+
+    assert not list(OAS31Validator(config).iter_errors(tomllib.loads(engine.config.read_text())))
+    assert not list(OAS31Validator(specs).iter_errors(bootstrap("x")["extra_specs"]))
+    for good in (None, {}, {"cpu": "8..16", "zones": ["cn-hangzhou-k"], "life": "2h", "max_price": 1}):
+        assert engine("ValidatePoolInfo", specs=good).returncode == 0
+    if version == "v0.1.1":
+        for bad in ({"cpus": 8}, {"policy": "best"}, {"zones": "k"}, {"life": "soon"}, {"disk_size": True}, [1]):
+            refused = engine("ValidatePoolInfo", specs=bad)
+            assert refused.returncode == 1
+            assert "error:" in refused.stderr
+            assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ({"flavor": "huge"}, "neither instance types nor a size"),
+        ({"image": "no-such-image"}, "Image not found"),
+        ({"os_type": "windows"}, "os_type 'windows' is not supported"),
+        ({"arch": "riscv"}, "arch 'riscv' is not supported"),
+        ({"extra_specs": {"speed": 9}}, "knows no 'speed'"),
+        ({"instance-token": ""}, "no instance-token"),
+        ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "user data is no place"),
+        ({"extra_specs": {"max_price": 0.0001}}, "No offer gives"),
+        ({"ca-cert-bundle": "%%%"}, "no certificate"),
+    ],
+)
+def test_a_creation_that_fails_says_why_and_leaves_nothing(
+    cloud: Running, tmp_path: Path, case: dict[str, Any], words: str
+) -> None:
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    failed = engine("CreateInstance", bootstrap("garm-bad", **case))
+    assert failed.returncode == 1
+    told = valid(failed.stdout)
+    assert (told["name"], told["status"]) == ("garm-bad", "error")
+    assert words in base64.b64decode(told["provider_fault"]).decode()
+    assert words in failed.stderr
+    for secret in (TOKEN, "planted-password", seed.KEY.secret):
+        assert secret not in failed.stdout + failed.stderr + base64.b64decode(told["provider_fault"]).decode()
+    assert ours(cloud) == []
+    # Before it tries again the engine deletes, by the name.
+    assert engine("DeleteInstance", GARM_INSTANCE_ID="garm-bad").returncode == 0
+
+
+def test_wrong_calls(cloud: Running, tmp_path: Path) -> None:
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    for command, stdin, env in (
+        ("", None, {}),
+        ("Dance", None, {}),
+        ("CreateInstance", None, {}),
+        ("DeleteInstance", None, {}),
+        ("GetVersion", None, {"GARM_INTERFACE_VERSION": "v9"}),
+        ("ListInstances", None, {"GARM_POOL_ID": ""}),
+        ("ListInstances", None, {"GARM_PROVIDER_CONFIG_FILE": "/nowhere"}),
+        ("ListInstances", None, {"GARM_PROVIDER_CONFIG_FILE": __file__}),
+        ("RemoveAllInstances", None, {"GARM_CONTROLLER_ID": ""}),
+    ):
+        done = engine(command, stdin, **env)
+        assert done.returncode == 1, (command, env)
+        assert done.stderr.startswith("error: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_another_pool_has_the_name(cloud: Running, tmp_path: Path) -> None:
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    assert engine("CreateInstance", bootstrap("garm-one")).returncode == 0
+    duplicate = engine("CreateInstance", bootstrap("garm-one", pool_id="another"))
+    assert duplicate.returncode == contract.EXIT_DUPLICATE
+    other = Engine(cloud, tmp_path, "v0.1.1", controller="another-controller")
+    assert other("GetInstance", GARM_INSTANCE_ID=ours(cloud)[0].id).returncode == contract.EXIT_NOT_FOUND
+    assert other("DeleteInstance", GARM_INSTANCE_ID=ours(cloud)[0].id).returncode == 0
+    assert other("RemoveAllInstances").returncode == 0
+    assert len(ours(cloud)) == 1, "nothing of another controller's is touched"
+    assert engine("RemoveAllInstances").returncode == 0
+    assert ours(cloud) == []
+
+
+def test_two_hundred_at_once(cloud: Running, tmp_path: Path) -> None:
+    """Created and deleted in parallel, by processes that know nothing of each other."""
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    names = [f"garm-{number:03d}" for number in range(200)]
+    with ThreadPoolExecutor(200) as pool:
+        made = list(pool.map(lambda name: engine("CreateInstance", bootstrap(name)), names))
+    failed = [one.stderr for one in made if one.returncode != 0]
+    assert not failed, failed[:3]
+    ids = {valid(one.stdout)["provider_id"] for one in made}
+    assert len(ids) == 200
+    assert {one.id for one in ours(cloud)} == ids
+    assert len(json.loads(engine("ListInstances", GARM_POOL_ID=POOL).stdout)) == 200
+    with ThreadPoolExecutor(200) as pool:
+        gone = list(pool.map(lambda one: engine("DeleteInstance", GARM_INSTANCE_ID=one), sorted(ids)))
+    assert {one.returncode for one in gone} == {0}, [one.stderr for one in gone if one.returncode][:3]
+    assert ours(cloud) == []
+
+
+def test_it_starts_with_the_standard_library_alone() -> None:
+    """A process for every call: what it imports is what a call costs."""
+    code = (
+        "import sys; before = set(sys.modules); import goldrun.garm.main;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    )
+    source = Path(__file__).parents[2] / "src"
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code], env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["goldrun"]
+    assert os.access(PROVIDER, os.X_OK)
