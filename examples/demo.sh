@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job from start to end on the local cloud: up, look both images up as the guide does, list, get a spot
-# instance and see it gone again, down.
+# instance and see it gone again, run a GitHub Actions job on a runner that ends with it, down.
 # Usage: demo.sh FOLDER-OF-THE-GOLDRUN-COMMAND
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,6 +44,19 @@ say 'goldrun instance ls'
 goldrun instance ls
 say "goldrun instance rm --yes ${INSTANCE#INSTANCE_ID=}"
 goldrun instance rm --yes "${INSTANCE#INSTANCE_ID=}"
-say 'goldrun sweep'
-goldrun sweep
+
+echo 'echo "hello from the job"' > "$folder/job.sh"
+export ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME=self-destruct
+say 'goldrun local clock --speed 20    # machines boot in seconds'
+goldrun local clock --speed 20
+say 'goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64'
+RUNNER=$(goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64)
+echo "$RUNNER"
+NAME=$(sed -n 's/^RUNNER_NAME=//p' <<< "$RUNNER")
+say "goldrun local job job.sh --repo octo-org/octo-repo --label $NAME --wait"
+goldrun local job "$folder/job.sh" --repo octo-org/octo-repo --label "$NAME" --wait
+say "goldrun runner down $NAME --repo octo-org/octo-repo --missing-ok"
+goldrun runner down "$NAME" --repo octo-org/octo-repo --missing-ok
+say 'goldrun sweep --repo octo-org/octo-repo'
+goldrun sweep --repo octo-org/octo-repo
 say 'goldrun local down'

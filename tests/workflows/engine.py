@@ -19,11 +19,16 @@ from typing import Any
 import yaml
 from msgspec.structs import replace
 
+from goldrun.local import seed
+from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.door import PREFIX
 from goldrun.local.records import GitHubJob, GitHubRun
 from tests.conftest import Running
 from tests.workflows.expressions import evaluate, interpolate
 
 ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "examples/project/.github/workflows"
+PASSWORD = "planted-proxy-password"
 JOB_LIMIT = 120.0
 
 
@@ -270,3 +275,32 @@ def _arguments() -> str:
         except OSError:
             continue
     return found.decode(errors="replace")
+
+
+def offline(cloud: Running, folder: Path, **fields: Any) -> Engine:
+    """A run of the example project, or of another workflow, with everything that it may ask for."""
+    url = f"{cloud.url}{PREFIX}"
+    made: dict[str, Any] = {
+        "cloud": cloud,
+        "workflow": PROJECT / "ci.yml",
+        "folder": folder,
+        "variables": {
+            "GOLDRUN_REPOSITORY": "octo-org/goldrun",
+            "GOLDRUN_REF": "main",
+            "ALIYUN_REGION_ID": seed.REGION,
+            "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
+            "ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct",
+        },
+        "secrets": {"GOLDRUN_GITHUB_TOKEN": TOKEN},
+        "env": {
+            "GOLDRUN_ENDPOINT": cloud.url,
+            "GITHUB_API_URL": url + API,
+            "GITHUB_SERVER_URL": url,
+            "GOLDRUN_RUNNER_PROXY": f"http://user:{PASSWORD}@127.0.0.1:9",
+            "GOLDRUN_RUNNER_NO_PROXY": "127.0.0.1",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
+        },
+        **fields,
+    }
+    return Engine(**made)

@@ -11,71 +11,19 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from goldrun.local import seed
-from goldrun.local.github.api import API, TOKEN
-from goldrun.local.github.door import PREFIX
+from goldrun.local.github.api import TOKEN
 from goldrun.local.lifecycle import settle
-from goldrun.local.market import Market
 from goldrun.local.records import AccessKey, GitHubJob, GitHubRun, GitHubRunner, Instance
 from tests.conftest import Running
-from tests.workflows.engine import ROOT, Engine
+from tests.workflows.engine import PASSWORD, PROJECT, Engine, offline
 
-PROJECT = ROOT / "examples/project/.github/workflows"
-PASSWORD = "planted-proxy-password"
 IDENTITY = "planted.identity.token"
-
-
-@pytest.fixture
-def cloud(populated: Running) -> Running:
-    store = populated.cloud.store
-    store.put(
-        replace(
-            store.settings(),
-            market=Market(seed=11, phantoms=0.0, scarcity=0.0),
-            boot_seconds=1.0,
-            image_seconds=1.0,
-            stop_seconds=0.5,
-            release_seconds=0.5,
-        )
-    )
-    store.remove(*store.all(Instance))
-    return populated
-
-
-def engine(cloud: Running, folder: Path, **fields: Any) -> Engine:
-    url = f"{cloud.url}{PREFIX}"
-    made: dict[str, Any] = {
-        "cloud": cloud,
-        "workflow": PROJECT / "ci.yml",
-        "folder": folder,
-        "variables": {
-            "GOLDRUN_REPOSITORY": "octo-org/goldrun",
-            "GOLDRUN_REF": "main",
-            "ALIYUN_REGION_ID": seed.REGION,
-            "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
-            "ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct",
-        },
-        "secrets": {"GOLDRUN_GITHUB_TOKEN": TOKEN},
-        "env": {
-            "GOLDRUN_ENDPOINT": cloud.url,
-            "GITHUB_API_URL": url + API,
-            "GITHUB_SERVER_URL": url,
-            "GOLDRUN_RUNNER_PROXY": f"http://user:{PASSWORD}@127.0.0.1:9",
-            "GOLDRUN_RUNNER_NO_PROXY": "127.0.0.1",
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
-        },
-        **fields,
-    }
-    return Engine(**made)
 
 
 def require_nothing_left(cloud: Running) -> None:
@@ -97,25 +45,8 @@ def require_no_secret_seen(run: Engine, user_data: list[Instance]) -> None:
         assert not found, f"a secret is in the {where}"
 
 
-@pytest.fixture
-def seen(cloud: Running) -> Iterator[dict[str, Instance]]:
-    """Every instance that there was."""
-    found: dict[str, Instance] = {}
-    end = threading.Event()
-
-    def follow() -> None:
-        while not end.wait(0.2):
-            found.update({one.id: one for one in cloud.cloud.store.all(Instance)})
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    yield found
-    end.set()
-    thread.join()
-
-
 def test_success(cloud: Running, tmp_path: Path, seen: dict[str, Instance]) -> None:
-    run = engine(cloud, tmp_path)
+    run = offline(cloud, tmp_path)
     assert run.execute() == {"start": "success", "test": "success", "stop": "success"}, run.output
     assert "tested on" in run.output
     assert "### Spot runner" in run.output
@@ -143,7 +74,7 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
 
     server = HTTPServer(("127.0.0.1", 0), Identity)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    run = engine(cloud, tmp_path)
+    run = offline(cloud, tmp_path)
     env = {name: value for name, value in run.env.items() if "ACCESS_KEY" not in name}
     env |= {
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{server.server_port}/token?api=2",
@@ -167,7 +98,7 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
 def test_a_job_that_fails(cloud: Running, tmp_path: Path) -> None:
     workflow = tmp_path / "ci.yml"
     workflow.write_text((PROJECT / "ci.yml").read_text().replace('echo "tested on', 'echo "broken"; exit 3; echo "'))
-    run = engine(cloud, tmp_path, workflow=workflow)
+    run = offline(cloud, tmp_path, workflow=workflow)
     assert run.execute() == {"start": "success", "test": "failure", "stop": "success"}, run.output
     require_nothing_left(cloud)
 
@@ -186,7 +117,7 @@ def test_lesson_cancelled_while_the_runner_comes_up(cloud: Running, tmp_path: Pa
 
             threading.Thread(target=later, daemon=True).start()
 
-    run = engine(cloud, tmp_path, during=cancel)
+    run = offline(cloud, tmp_path, during=cancel)
     assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
     require_nothing_left(cloud)
 
@@ -208,7 +139,7 @@ def test_killed_while_the_runner_comes_up(cloud: Running, tmp_path: Path) -> Non
 
             threading.Thread(target=later, daemon=True).start()
 
-    run = engine(cloud, tmp_path, during=kill)
+    run = offline(cloud, tmp_path, during=kill)
     assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
     require_nothing_left(cloud)
 
@@ -221,7 +152,7 @@ def test_cancelled_while_the_job_runs(cloud: Running, tmp_path: Path) -> None:
         if job == "test":
             run.cancel()
 
-    run = engine(cloud, tmp_path, workflow=workflow, during=cancel)
+    run = offline(cloud, tmp_path, workflow=workflow, during=cancel)
     assert run.execute() == {"start": "success", "test": "cancelled", "stop": "success"}, run.output
     require_nothing_left(cloud)
 
@@ -230,7 +161,7 @@ def test_a_runner_that_never_comes_online(cloud: Running, tmp_path: Path) -> Non
     cloud.fault("error", "github:runner", times=None)
     workflow = tmp_path / "ci.yml"
     workflow.write_text((PROJECT / "ci.yml").read_text().replace("          cpu: 8..", "          timeout: 15s"))
-    run = engine(cloud, tmp_path, workflow=workflow)
+    run = offline(cloud, tmp_path, workflow=workflow)
     assert run.execute() == {"start": "failure", "test": "skipped", "stop": "success"}, run.output
     assert "::error title=goldrun::goldrun-cn-hangzhou-" in run.output
     assert "is not online after" in run.output
@@ -252,7 +183,7 @@ def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path) -> None:
             for one in store.all(Instance):
                 store.put(replace(one, reclaimed=cloud.cloud.clock.now() + 1))
 
-    run = engine(cloud, tmp_path / "one", workflow=slow, during=take_back)
+    run = offline(cloud, tmp_path / "one", workflow=slow, during=take_back)
     assert run.execute() == {"start": "success", "test": "failure", "stop": "success"}, run.output
     assert "lost communication" in run.output
     assert "RECLAIMED=true" in run.output.replace("RECLAIMED<<", "")
@@ -262,10 +193,10 @@ def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path) -> None:
     (job,) = cloud.cloud.jobs.of_run(dispatched)
     inputs = dict(word.split("=") for word in job.name.split()[1:])
     assert inputs["run-id"] == run.run.id
-    again = engine(cloud, tmp_path / "rerun", workflow=PROJECT / "goldrun-rerun.yml", inputs=inputs)
+    again = offline(cloud, tmp_path / "rerun", workflow=PROJECT / "goldrun-rerun.yml", inputs=inputs)
     assert again.execute() == {"rerun": "success"}, again.output
     assert "RUN_ATTEMPT=2" in again.output
-    second = engine(cloud, tmp_path / "two", workflow=workflow, run=run.run)
+    second = offline(cloud, tmp_path / "two", workflow=workflow, run=run.run)
     assert second.execute() == {"start": "success", "test": "success", "stop": "success"}, second.output
     assert second.run is not None
     assert second.run.attempt == 2

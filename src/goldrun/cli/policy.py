@@ -26,6 +26,8 @@ def policy(jobs: tuple[str, ...]) -> None:
     publish  publish, roll back, prune, protect, remove, copy and share versions
     build    build, boot-test and publish images
     run      choose offers; create, watch, prolong and release instances
+    runner   start and stop runners for GitHub Actions jobs
+    self-destruct  delete oneself: for the role of runners' instances
     sweep    find and delete what should not be alive
     cost     tell what instances cost
 

@@ -1,0 +1,187 @@
+"""`goldrun runner` as people and machines use it, over real HTTP; the runner is the stand-in, the machine simulated."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.local.github.api import API, JOB_TOKEN, TOKEN
+from goldrun.local.github.door import PREFIX
+from goldrun.local.market import Market
+from goldrun.local.records import GitHubRunner, Instance
+from tests.conftest import Running
+
+REPO = ["--repo", "octo-org/octo-repo"]
+IMAGE = ["--image", "github-runner-ubuntu24-amd64-latest"]
+
+
+@pytest.fixture
+def shell(populated: Running, tmp_path: Path) -> Any:
+    store = populated.cloud.store
+    market = Market(seed=11, phantoms=0.0, scarcity=0.0)
+    store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5))
+    store.remove(*store.all(Instance))
+
+    def goldrun(*words: str, code: int = 0, without: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        url = f"{populated.url}{PREFIX}"
+        whole = populated.environment(
+            HOME=str(tmp_path),
+            ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou",
+            GITHUB_API_URL=url + API,
+            GITHUB_SERVER_URL=url,
+            GOLDRUN_GITHUB_TOKEN=TOKEN,
+        )
+        whole |= env
+        whole.pop(without, None)
+        done = subprocess.run(
+            [sys.executable, "-m", "goldrun.cli.main", *words],
+            env=whole,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        return done
+
+    return goldrun
+
+
+def left(cloud: Running) -> tuple[int, int]:
+    return len(list(cloud.cloud.store.all(Instance))), len(list(cloud.cloud.store.all(GitHubRunner)))
+
+
+def test_up_ls_down(shell: Any, populated: Running) -> None:
+    role = {"ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct"}
+    up = shell("runner", "up", *REPO, *IMAGE, "--label", "big", "--type", "ecs.c7.2xlarge", **role)
+    values = dict(line.split("=") for line in up.stdout.splitlines())
+    assert list(values) == ["RUNNER_NAME", "RUNNER_LABEL", "INSTANCE_ID"]
+    assert "Online after" in up.stderr
+    assert "without a RAM role" not in up.stderr
+    listed = shell("runner", "ls", *REPO).stdout.splitlines()
+    assert listed[0].split("\t") == ["NAME", "STATE", "AGE", "INSTANCE", "TYPE", "LABELS"]
+    assert listed[1].split("\t")[1] == "idle"
+    assert "big" in listed[1]
+    (row,) = json.loads(shell("runner", "ls", *REPO, "--json").stdout)
+    assert (row["online"], row["busy"], row["instance_id"]) == (True, False, values["INSTANCE_ID"])
+    assert shell("runner", "ls", *REPO, "-q").stdout.split() == [values["RUNNER_NAME"]]
+    assert shell("runner", "ls", "--org", "octo-org", "-q").stdout == ""
+    down = shell("runner", "down", values["INSTANCE_ID"], *REPO)
+    assert down.stdout == "RECLAIMED=false\n"
+    assert f"{values['RUNNER_NAME']} is gone" in down.stderr
+    assert left(populated) == (0, 0)
+    again = shell("runner", "down", values["RUNNER_NAME"], *REPO, code=1)
+    assert "Runner not found" in again.stderr
+    assert shell("runner", "down", values["RUNNER_NAME"], *REPO, "--missing-ok").returncode == 0
+
+
+def test_json_and_quiet(shell: Any, populated: Running) -> None:
+    up = shell("runner", "up", "--org", "octo-org", *IMAGE, "--json", "-q")
+    told = json.loads(up.stdout)
+    assert told["offer"]["type"].startswith("ecs.")
+    assert up.stderr == ""
+    assert told["runner_label"] == told["runner_name"]
+    shell("runner", "down", told["runner_name"], "--org", "octo-org")
+    assert left(populated) == (0, 0)
+
+
+def test_what_this_run_has_started(shell: Any, populated: Running) -> None:
+    run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "octo-org/octo-repo"}
+    shell("runner", "up", *IMAGE, **run)
+    shell("runner", "up", *REPO, *IMAGE)
+    populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20261124000000-00000000", ["run-77-2"], 1)
+    down = shell("runner", "down", "--this-run", **run)
+    assert down.stderr.count("is gone") == 2, "one that came up, and one that has a registration alone"
+    assert left(populated) == (1, 1)
+    assert "this run has no runners" in shell("runner", "down", "--this-run", **run).stderr
+
+
+def test_a_job_from_the_command_line(shell: Any, populated: Running) -> None:
+    """The whole story on a laptop: image, runner, job, gone."""
+    up = shell("runner", "up", *REPO, *IMAGE)
+    name = dict(line.split("=") for line in up.stdout.splitlines())["RUNNER_NAME"]
+    run = populated.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    job = populated.cloud.jobs.add_job(run, name="test", labels=(name,), script="echo from the job; exit 3")
+    for _ in range(60):
+        found = next(one for one in populated.cloud.jobs.of_run(run) if one.id == job.id)
+        if found.status == "completed":
+            break
+        shell("runner", "ls", *REPO)
+    assert (found.conclusion, found.log) == ("failure", "from the job\n")
+    shell("runner", "ls", *REPO)
+    assert left(populated) == (0, 0)
+
+
+CASES: list[tuple[list[str], dict[str, str], int, str]] = [
+    (["up", "--repo", "octo-repo", *IMAGE], {}, 2, "'octo-repo' is no repository"),
+    (["up", "--repo", "a/b", "--org", "c", *IMAGE], {}, 2, "--repo and --org are both said"),
+    (["up", *IMAGE], {}, 2, "GITHUB_REPOSITORY is not set"),
+    (["up", "--org", "../x", *IMAGE], {}, 2, "is no organization"),
+    (["up", *REPO, "--image", "no-such-image"], {}, 1, "Image not found"),
+    (["up", *REPO], {}, 2, "No image is named"),
+    (["up", *REPO, *IMAGE, "--label", "a,b"], {}, 2, "is no label"),
+    (["up", *REPO, *IMAGE, "--life", "5m"], {}, 2, "too short a life"),
+    (["up", *REPO, *IMAGE, "--timeout", "soon"], {}, 2, "is not a span of time"),
+    (["up", *REPO, *IMAGE, "--setup", "nowhere.sh"], {}, 2, "nowhere.sh"),
+    (["up", *REPO, *IMAGE, "--setup", "binary"], {}, 2, "cannot be read as text"),
+    (["up", *REPO, *IMAGE, "--setup", "long"], {}, 2, "user data would be"),
+    (["up", *REPO, *IMAGE, "--rerun-on-reclaim"], {}, 2, "only if a GitHub Actions job starts"),
+    (["up", *REPO, *IMAGE, "--group", "0"], {}, 2, "--group"),
+    (["up", *REPO, *IMAGE, "--max-price", "0.0001"], {}, 5, "No offer gives"),
+    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "wrong"}, 3, "answered GET"),
+    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": JOB_TOKEN}, 4, "Administration: write"),
+    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "two words"}, 3, "characters that no token has"),
+    (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "github"}, 2, "is no URL"),
+    (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "http://github.example.com"}, 2, "in clear text"),
+    (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "http://127.0.0.1:1", "GOLDRUN_TIMEOUT": "1"}, 6, "refused"),
+    (["up", *REPO, *IMAGE], {"GOLDRUN_RUNNER_PROXY": "http://p:1\nX=1"}, 2, "line break"),
+    (["down", *REPO], {}, 2, "Name a runner"),
+    (["down", "one", "--this-run", *REPO], {}, 2, "Name a runner"),
+    (["down", "--this-run", *REPO], {}, 2, "this is none"),
+    (["down", "nobody", *REPO], {}, 1, "Runner not found: nobody"),
+    (["down", "somebody-s", *REPO], {}, 5, "not one of goldrun's"),
+    (["down", "x", "--rerun-job", "5", *REPO], {}, 2, "GITHUB_RUN_ID"),
+    (["rerun", *REPO, "--run", "x", "--job", "1"], {}, 2, "--run 'x' is no number"),
+    (["rerun", *REPO, "--run", "404", "--job", "1"], {}, 4, "answered GET"),
+    (["ls", "--repo", ""], {}, 2, "is no repository"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_wrong_inputs_make_nothing(shell: Any, populated: Running, tmp_path: Path, number: int) -> None:
+    words, env, code, said = CASES[number]
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "long").write_text("#" * 40_000)
+    populated.cloud.jobs.register("octo-org/octo-repo", "somebody-s", ["x"], 1)
+    before = left(populated)
+    done = shell("runner", *words, code=code, **env)
+    assert said in re.sub(r"\s+", " ", done.stderr), done.stderr
+    assert done.stdout == ""
+    assert left(populated) == before
+
+
+def test_without_a_token(shell: Any, populated: Running) -> None:
+    done = shell("runner", "up", *REPO, *IMAGE, code=3, without="GOLDRUN_GITHUB_TOKEN")
+    assert "No GitHub token" in done.stderr
+    assert left(populated) == (0, 0)
+
+
+def test_sweep_of_ghosts(shell: Any, populated: Running) -> None:
+    populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
+    dry = shell("sweep", *REPO, "--dry-run", "--json", code=7)
+    assert [(one["kind"], one["reason"]) for one in json.loads(dry.stdout)["findings"] if one["kind"] == "runner"] == [
+        ("runner", "it has no instance")
+    ]
+    shell("sweep", *REPO, code=7)
+    assert left(populated)[1] == 0
+    assert "is no repository" in shell("sweep", "--repo", "x", code=2).stderr

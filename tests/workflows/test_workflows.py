@@ -1,0 +1,133 @@
+"""This repository's own workflows, and those of the user's guide, executed offline."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from msgspec.structs import replace
+
+from goldrun.build.template import TEMPLATE
+from goldrun.local import seed
+from goldrun.local.records import Image, Instance
+from tests.conftest import Running
+from tests.workflows.engine import ROOT, Engine, offline
+from tests.workflows.expressions import evaluate, interpolate
+
+GUIDE = (ROOT / "docs/image-usage-guide.zh-CN.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    for path, text in TEMPLATE.items():
+        (tmp_path / "recipe" / path).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "recipe" / path).write_text(text.replace("FAMILY", "tools"))
+    return tmp_path / "recipe"
+
+
+def run_of(cloud: Running, folder: Path, name: str, **fields: Any) -> Engine:
+    run = offline(cloud, folder, workflow=ROOT / ".github/workflows" / name, **fields)
+    run.secrets = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
+        **run.secrets,
+    }
+    run.env = {name: value for name, value in run.env.items() if "ACCESS_KEY" not in name}
+    return run
+
+
+def test_build_images(cloud: Running, tmp_path: Path, recipe: Path) -> None:
+    """Built; skipped by the next night; forced."""
+    names = []
+    for number, (inputs, skipped) in enumerate((({}, "false"), ({}, "true"), ({"force_build": True}, "false"))):
+        run = run_of(
+            cloud,
+            tmp_path / str(number),
+            "build-images.yml",
+            inputs={"recipe": str(recipe), "architectures": '["amd64"]', **inputs},
+        )
+        run.variables = {**run.variables, "KEEP_IMAGE_COUNT": "2"}
+        assert run.execute() == {"build": "success"}, run.output
+        assert f"SKIP_BUILD={skipped}" in run.output
+        assert "### tools" in run.output
+        names = [image.name for image in cloud.cloud.store.all(Image) if image.name.startswith("tools-")]
+    assert len(names) == 2, "KEEP_IMAGE_COUNT is 2"
+    assert "tools-amd64-latest" in names
+
+
+def test_a_repository_that_is_not_set_up_builds_nothing(cloud: Running, tmp_path: Path) -> None:
+    for name, job in (("build-images.yml", "build"), ("sweep.yml", "sweep")):
+        run = run_of(cloud, tmp_path / name, name)
+        run.variables = {}
+        assert run.execute() == {job: "skipped"}
+
+
+def test_sweep(cloud: Running, tmp_path: Path) -> None:
+    store, now = cloud.cloud.store, cloud.cloud.clock.now()
+    left = Instance(
+        id="i-left",
+        region=seed.REGION,
+        owner=seed.ACCOUNT,
+        created=now - 86400,
+        image="m-x",
+        tags={"ManagedBy": "goldrun"},
+    )
+    store.put(left, replace(left, id="i-foreign", tags={}))
+    cloud.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
+    run = run_of(cloud, tmp_path, "sweep.yml", inputs={"dry_run": True})
+    assert run.execute() == {"sweep": "success"}, run.output
+    assert "::warning title=sweep::" in run.output
+    assert store.get(Instance, "i-left") is not None
+    run = run_of(cloud, tmp_path / "real", "sweep.yml")
+    assert run.execute() == {"sweep": "success"}, run.output
+    assert "it has no instance" in run.output
+    assert cloud.cloud.jobs.runners("octo-org/octo-repo") == []
+    cloud.cloud.clock.advance(60)
+    again = run_of(cloud, tmp_path / "again", "sweep.yml")
+    assert again.execute() == {"sweep": "success"}
+    assert "nothing to sweep" in again.output
+    assert [one.id for one in store.all(Instance)] == ["i-foreign"]
+
+
+def blocks() -> list[str]:
+    """The guide's workflow examples, as they stand there."""
+    return [block for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL) if "steps." in block]
+
+
+def test_the_guide_has_two_workflow_examples() -> None:
+    assert len(blocks()) == 2
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_guides_workflow_examples_work_as_pasted(cloud: Running, tmp_path: Path, number: int) -> None:
+    workflow = tmp_path / "guide.yml"
+    steps = yaml.safe_load(blocks()[number])
+    assert len(steps) == 2
+    check_out = {"uses": "actions/checkout@v4"}
+    job = {"runs-on": "ubuntu-24.04", "steps": [check_out, *steps]}
+    workflow.write_text(yaml.safe_dump({"jobs": {"create": job}}))
+    run = offline(cloud, tmp_path, workflow=workflow)
+    # What the guide leaves to the reader ("其他环境变量"): where instances are put.
+    run.env = {**run.env, "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}", "ALIYUN_REGION_ID": seed.REGION}
+    assert run.execute() == {"create": "success"}, run.output
+    (made,) = cloud.cloud.store.all(Instance)
+    image = next(one for one in cloud.cloud.store.all(Image) if one.id == made.image)
+    assert image.name == "github-runner-ubuntu24-amd64-latest"
+
+
+def test_expressions() -> None:
+    contexts = {"a": {"b": "x", "c": ""}, "n": None}
+    for text, value in (
+        ("a.b", "x"),
+        ("${{ a.c || a.b }}", "x"),
+        ("a.b == 'x' && a.c == ''", True),
+        ("a.missing.deeper != ''", False),
+        ("!(a.b == 'y')", True),
+        ("always()", True),
+        ("fromJSON('[1, 2]')", [1, 2]),
+    ):
+        assert evaluate(text, contexts) == value, text
+    assert interpolate("<${{ a.b }}-${{ a.none }}>", contexts) == "<x->"
