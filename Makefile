@@ -33,9 +33,9 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 	$(BIN)/mypy
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
 	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/build/*.sh recipes/*/scripts/*.sh actions/*.sh \
-		src/goldrun/runners/machine/*.sh src/goldrun/local/github/standin/*.sh src/goldrun/local/github/standin/bin/*.sh
+		src/goldrun/runners/machine/*.sh src/goldrun/garm/*.sh src/goldrun/local/github/standin/*.sh src/goldrun/local/github/standin/bin/*.sh
 	$(BIN)/zizmor --offline --quiet .github actions examples
-	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)"
+	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml examples/*/.github/workflows/*.yml
 
 docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md

@@ -15,6 +15,7 @@ PAIRS = [("README.md", "README.zh-CN.md"), ("docs/images.md", "docs/images.zh-CN
 PAIRS += [("docs/publishing.md", "docs/publishing.zh-CN.md")]
 PAIRS += [("docs/local-cloud.md", "docs/local-cloud.zh-CN.md"), ("docs/spot.md", "docs/spot.zh-CN.md")]
 PAIRS += [("docs/building.md", "docs/building.zh-CN.md")]
+PAIRS += [("docs/github-actions.md", "docs/github-actions.zh-CN.md"), ("docs/scale-out.md", "docs/scale-out.zh-CN.md")]
 
 
 def test_the_generated_parts_are_fresh() -> None:

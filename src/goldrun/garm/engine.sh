@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # it is a part of the guardian, and shares its variables
 # The guardian's part for GARM: the configuration comes from the engine, and the engine is told how it goes.
 # It is sourced by the guardian; what it defines here replaces what the guardian has.
 

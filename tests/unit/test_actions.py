@@ -1,0 +1,69 @@
+"""The composite actions and workflows as they are read: pinned, quoted, documented, no secret where others look."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ACTIONS = sorted((ROOT / "actions").glob("*/action.yml"))
+WORKFLOWS = sorted([*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "examples").rglob("*.yml")])
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if "runs" in told:
+        return list(told["runs"]["steps"])
+    return [step for job in told["jobs"].values() for step in job.get("steps", [job])]
+
+
+def test_there_are_the_four_actions() -> None:
+    assert [file.parent.name for file in ACTIONS] == ["build-image", "image-id", "start-runner", "stop-runner"]
+
+
+@pytest.mark.parametrize("file", [*ACTIONS, *WORKFLOWS], ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_is_run(file: Path) -> None:
+    for step in steps(file):
+        uses = step.get("uses", "")
+        if uses and not uses.startswith("./"):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", uses), uses
+        if "run" in step:
+            # Values come by environment: text that is pasted into a script becomes part of it.
+            assert "${{" not in step["run"], step["run"]
+            checked = subprocess.run(
+                [str(SHELLCHECK), "-s", "bash", "-"], input=step["run"], capture_output=True, text=True, check=False
+            )
+            assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("file", ACTIONS, ids=lambda file: file.parent.name)
+def test_an_action_is_documented(file: Path) -> None:
+    told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert told["name"]
+    assert told["description"]
+    for kind in ("inputs", "outputs"):
+        for name, one in told[kind].items():
+            assert one["description"], name
+            assert re.fullmatch(r"[a-z0-9-]+", name)
+    used = set(re.findall(r"inputs\.([a-z0-9-]+)", file.read_text(encoding="utf-8")))
+    assert used == set(told["inputs"]), "every input is used, and every one that is used is an input"
+    shown = " ".join(one["value"] for one in told["outputs"].values())
+    assert "token" not in shown
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_a_workflow_may_do_little(file: Path) -> None:
+    told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert told["permissions"] == {}
+    for job in told["jobs"].values():
+        assert set(job["permissions"].values()) <= {"read", "write"}
+        assert {name for name, right in job["permissions"].items() if right == "write"} <= {"id-token"}
+        assert "timeout-minutes" in job
