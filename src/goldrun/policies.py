@@ -21,6 +21,21 @@ MADE_RUNNER = {"StringEquals": {"acs:RequestTag/GITHUB_RUNNER_TYPE": "aliyun-ecs
 TO_ECS = {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
 
 
+# Choosing offers, and placing instances.
+CHOOSE = [
+    "DescribeImages",
+    "vpc:DescribeVSwitches",
+    "DescribeSecurityGroups",
+    "DescribeAvailableResource",
+    "DescribeInstanceTypes",
+    "DescribeSpotAdvice",
+    "DescribeSpotPriceHistory",
+    "DescribeInstances",
+]
+# Talking to instances by Cloud Assistant.
+ASSIST = ["DescribeCloudAssistantStatus", "DescribeInvocationResults", "DescribeSendFileResults"]
+
+
 def _allow(actions: list[str], condition: dict[str, Any] | None = None) -> Statement:
     statement: Statement = {
         "Effect": "Allow",
@@ -54,18 +69,7 @@ JOBS: dict[str, list[Statement]] = {
     ],
     # Choose offers; create, watch, prolong and release instances.
     "run": [
-        _allow(
-            [
-                "DescribeImages",
-                "vpc:DescribeVSwitches",
-                "DescribeSecurityGroups",
-                "DescribeAvailableResource",
-                "DescribeInstanceTypes",
-                "DescribeSpotAdvice",
-                "DescribeSpotPriceHistory",
-                "DescribeInstances",
-            ]
-        ),
+        _allow(CHOOSE),
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["DeleteInstances", "ModifyInstanceAutoReleaseTime", "GetInstanceConsoleOutput"], RUNNER),
         # Only for instances that are given a role.
@@ -73,23 +77,7 @@ JOBS: dict[str, list[Statement]] = {
     ],
     # Build, boot-test and publish images.
     "build": [
-        _allow(
-            [
-                "DescribeImageFromFamily",
-                "DescribeImages",
-                "DescribeSnapshots",
-                "DescribeInstances",
-                "DescribeAvailableResource",
-                "DescribeInstanceTypes",
-                "DescribeSpotAdvice",
-                "DescribeSpotPriceHistory",
-                "vpc:DescribeVSwitches",
-                "DescribeSecurityGroups",
-                "DescribeCloudAssistantStatus",
-                "DescribeInvocationResults",
-                "DescribeSendFileResults",
-            ]
-        ),
+        _allow([*CHOOSE, *ASSIST, "DescribeImageFromFamily", "DescribeSnapshots"]),
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["RunCommand", "SendFile", "StopInstance", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
         # Only for builders that are given a role.
@@ -99,22 +87,7 @@ JOBS: dict[str, list[Statement]] = {
     ],
     # Start and stop runners;.
     "runner": [
-        _allow(
-            [
-                "DescribeImages",
-                "vpc:DescribeVSwitches",
-                "DescribeSecurityGroups",
-                "DescribeAvailableResource",
-                "DescribeInstanceTypes",
-                "DescribeSpotAdvice",
-                "DescribeSpotPriceHistory",
-                "DescribeInstances",
-                "DescribeInstanceHistoryEvents",
-                "DescribeCloudAssistantStatus",
-                "DescribeSendFileResults",
-                "DescribeInvocationResults",
-            ]
-        ),
+        _allow([*CHOOSE, *ASSIST, "DescribeInstanceHistoryEvents"]),
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["SendFile", "RunCommand", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
         # Only for instances that are given a role: those that delete themselves.

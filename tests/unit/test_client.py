@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from goldrun.ecs.client import jittered_backoff
 from goldrun.ecs.endpoints import ECS, Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
+from goldrun.ecs.retrying import jittered_backoff
 from goldrun.ecs.transport import HttpTransport, find_proxy
 from goldrun.errors import UsageError
 from tests.conftest import FakeClock, Running

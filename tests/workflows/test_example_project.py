@@ -11,9 +11,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from goldrun.local import seed
@@ -103,43 +105,33 @@ def test_a_job_that_fails(cloud: Running, tmp_path: Path) -> None:
     require_nothing_left(cloud)
 
 
-def test_lesson_cancelled_while_the_runner_comes_up(cloud: Running, tmp_path: Path) -> None:
-    """Elsewhere `if: failure()` missed cancelled runs."""
+def when_an_instance_is_there(cloud: Running, work: Callable[[Engine], None]) -> Callable[[str, Engine], None]:
+    """Does something to the start job as soon as its instance has been launched."""
 
-    def cancel(job: str, run: Engine) -> None:
+    def follow(run: Engine) -> None:
+        limit = time.monotonic() + 20
+        while not list(cloud.cloud.store.all(Instance)) and time.monotonic() < limit:
+            time.sleep(0.05)
+        work(run)
+
+    def during(job: str, run: Engine) -> None:
         if job == "start":
+            threading.Thread(target=follow, args=(run,), daemon=True).start()
 
-            def later() -> None:
-                limit = time.monotonic() + 20
-                while not list(cloud.cloud.store.all(Instance)) and time.monotonic() < limit:
-                    time.sleep(0.05)
-                run.cancel()
-
-            threading.Thread(target=later, daemon=True).start()
-
-    run = offline(cloud, tmp_path, during=cancel)
-    assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
-    require_nothing_left(cloud)
+    return during
 
 
-def test_killed_while_the_runner_comes_up(cloud: Running, tmp_path: Path) -> None:
-    """GitHub's patience ends before ours: the stop job finds what is left by the run alone."""
+def kill(run: Engine) -> None:
+    run.cancelled = True
+    process = run._process
+    assert process is not None
+    os.killpg(process.pid, signal.SIGKILL)
 
-    def kill(job: str, run: Engine) -> None:
-        if job == "start":
 
-            def later() -> None:
-                limit = time.monotonic() + 20
-                while not list(cloud.cloud.store.all(Instance)) and time.monotonic() < limit:
-                    time.sleep(0.05)
-                run.cancelled = True
-                process = run._process
-                assert process is not None
-                os.killpg(process.pid, signal.SIGKILL)
-
-            threading.Thread(target=later, daemon=True).start()
-
-    run = offline(cloud, tmp_path, during=kill)
+@pytest.mark.parametrize("end", [Engine.cancel, kill], ids=["cancelled", "killed"])
+def test_lesson_a_start_that_is_cut_off(cloud: Running, tmp_path: Path, end: Callable[[Engine], None]) -> None:
+    """Elsewhere `if: failure()` missed cancelled runs. A killed start told nothing: its run is enough to find it."""
+    run = offline(cloud, tmp_path, during=when_an_instance_is_there(cloud, end))
     assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
     require_nothing_left(cloud)
 

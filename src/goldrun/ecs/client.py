@@ -16,29 +16,18 @@ from goldrun.clock import Clock
 from goldrun.ecs import signature
 from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials, from_variables
 from goldrun.ecs.endpoints import ECS, Api, Endpoint, parse_endpoint, region_endpoint
-from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
+from goldrun.ecs.errors import ServiceError, api_error
 from goldrun.ecs.http1 import Answer
+from goldrun.ecs.retrying import Backoff, jittered_backoff, retry
 from goldrun.ecs.transport import HttpTransport, Transport
 from goldrun.errors import UnavailableError, UsageError
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
-MAX_ATTEMPTS = 6
 MAX_TARGET_BYTES = 60_000
 
 # A parameter as Python has it: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
 Scalar = str | int | bool
 Parameter = Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None
-
-Backoff = Callable[[int], float]
-
-
-def jittered_backoff(attempt: int) -> float:
-    """Seconds to wait after failed attempt ``attempt`` (from 0): 0.3, 0.6, … up to 8, each ± 50 % at random.
-
-    Jitter, so that jobs that were throttled together do not come back together.
-    """
-    spread = int.from_bytes(os.urandom(2), "big") / 0xFFFF
-    return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
 
 
 class EcsClient:
@@ -110,20 +99,13 @@ class EcsClient:
         region = region or self.region
         flat = {"RegionId": region, **flatten(params or {})}
         deadline = self.clock.now() + self._timeout
-        attempt = 0
-        while True:
-            try:
-                return self._attempt(api, action, flat, region, deadline)
-            except (ApiError, UnreachableError) as error:
-                wait = self._backoff(attempt)
-                attempt += 1
-                if not error.retryable:
-                    raise
-                if attempt >= MAX_ATTEMPTS or self.clock.now() + wait >= deadline:
-                    error.why = (*error.why, f"tried {attempt} time{'s' if attempt > 1 else ''}.")
-                    raise
-                self._notice(f"{error.what} Trying again in {wait:.1f} s.")
-                self.clock.sleep(wait)
+        return retry(
+            lambda: self._attempt(api, action, flat, region, deadline),
+            self.clock,
+            deadline,
+            self._backoff,
+            self._notice,
+        )
 
     def in_region(self, region: str) -> EcsClient:
         """The same client with another home region; connections are shared."""

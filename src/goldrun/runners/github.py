@@ -12,10 +12,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
-from goldrun.ecs.client import Backoff, jittered_backoff
 from goldrun.ecs.endpoints import Endpoint, parse_endpoint
-from goldrun.ecs.errors import UnreachableError
 from goldrun.ecs.http1 import Answer
+from goldrun.ecs.retrying import Backoff, jittered_backoff, retry
 from goldrun.ecs.transport import HttpTransport, Transport
 from goldrun.errors import (
     EXIT_CREDENTIALS,
@@ -28,7 +27,6 @@ from goldrun.errors import (
 )
 
 API_VERSION = "2022-11-28"
-MAX_ATTEMPTS = 6
 MAX_REDIRECTS = 3
 PAGE_SIZE = 100
 _REDIRECTS = (301, 302, 307, 308)
@@ -127,21 +125,9 @@ class GitHub:
         """
         target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
         deadline = self.clock.now() + self._timeout
-        attempt = 0
-        while True:
-            try:
-                return self._attempt(method, target, body, deadline)
-            except (GitHubError, UnreachableError) as error:
-                asked = error.wait if isinstance(error, GitHubError) else 0.0
-                wait = max(self._backoff(attempt), asked)
-                attempt += 1
-                if not error.retryable:
-                    raise
-                if attempt >= MAX_ATTEMPTS or self.clock.now() + wait >= deadline:
-                    error.why = (*error.why, f"tried {attempt} time{'s' if attempt > 1 else ''}.")
-                    raise
-                self._notice(f"{error.what} Trying again in {wait:.1f} s.")
-                self.clock.sleep(wait)
+        return retry(
+            lambda: self._attempt(method, target, body, deadline), self.clock, deadline, self._backoff, self._notice
+        )
 
     def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> Iterator[Any]:
         """All elements of a list that GitHub gives in pages, under ``name``.

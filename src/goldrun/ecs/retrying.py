@@ -1,0 +1,52 @@
+"""Repeats a call that fails for a passing reason: one policy for every API.
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+from goldrun.clock import Clock
+from goldrun.errors import GoldrunError
+
+MAX_ATTEMPTS = 6
+Backoff = Callable[[int], float]
+T = TypeVar("T")
+
+
+def jittered_backoff(attempt: int) -> float:
+    """Seconds to wait after failed attempt ``attempt`` (from 0): 0.3, 0.6, … up to 8, each ± 50 % at random.
+
+    Jitter, so that jobs that were throttled together do not come back together.
+    """
+    spread = int.from_bytes(os.urandom(2), "big") / 0xFFFF
+    return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
+
+
+def retry(
+    attempt: Callable[[], T], clock: Clock, deadline: float, backoff: Backoff, notice: Callable[[str], None]
+) -> T:
+    """Try until it works, or fails for good, or six times, or until the deadline.
+
+    What is tried may say how long it asks to wait: an error's ``wait``, in seconds.
+
+    Raises:
+        GoldrunError: the last failure; it says how often it was tried.
+    """
+    number = 0
+    while True:
+        try:
+            return attempt()
+        except GoldrunError as error:
+            if not getattr(error, "retryable", False):
+                raise
+            wait = max(backoff(number), getattr(error, "wait", 0.0))
+            number += 1
+            if number >= MAX_ATTEMPTS or clock.now() + wait >= deadline:
+                error.why = (*error.why, f"tried {number} time{'s' if number > 1 else ''}.")
+                raise
+            notice(f"{error.what} Trying again in {wait:.1f} s.")
+            clock.sleep(wait)
