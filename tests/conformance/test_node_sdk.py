@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from goldrun.local.github.api import TOKEN
 from tests.conftest import Running
 
 NODE = Path(__file__).with_name("node")
-INSTALLED = shutil.which("node") is not None and (NODE / "node_modules/@alicloud/ecs20140526").is_dir()
-
-
-@pytest.mark.skipif(
-    not INSTALLED and not os.environ.get("GOLDRUN_TEST_NODE"), reason="the Node SDK is not installed: make test-node"
+needs_node = pytest.mark.skipif(
+    not os.environ.get("GOLDRUN_TEST_NODE")
+    and not (shutil.which("node") and (NODE / "node_modules/@alicloud/ecs20140526").is_dir()),
+    reason="the Node packages are not installed: make test-node",
 )
+
+
+@needs_node
 def test_every_action(populated: Running) -> None:
     run = subprocess.run(
         ["node", "conformance.cjs", str(populated.port)],
@@ -29,3 +32,17 @@ def test_every_action(populated: Running) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "conformance: ok" in run.stdout
+
+
+@needs_node
+def test_github_as_octokit_sees_it(live: Running) -> None:
+    run = subprocess.run(
+        ["node", "octokit.mjs", str(live.port), TOKEN],
+        cwd=NODE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "octokit: ok" in run.stdout
