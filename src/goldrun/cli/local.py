@@ -107,10 +107,13 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str
     if seed:
         populate(cloud.store, cloud.clock.now())
     chosen = listening.getsockname()[1]
-    daemon.write_note(data, chosen)
-    output.note(f"the local cloud answers on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
+
+    def ready() -> None:
+        daemon.write_note(data, chosen)
+        output.note(f"the local cloud answers on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
+
     try:
-        cloud.serve(listening)
+        cloud.serve(listening, ready)
     finally:
         daemon.note_of(data).unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -71,8 +72,8 @@ class LocalCloud:
         self._control = Control(self.gateway, self.jobs, os.getpid(), str(data or ":memory:"), self.stop)
         self._server: uvicorn.Server | None = None
 
-    def serve(self, listening: socket.socket) -> None:
-        """Serve until stopped."""
+    def serve(self, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it in order."""
         config = uvicorn.Config(
             self,
             log_level="warning",
@@ -81,7 +82,7 @@ class LocalCloud:
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config, ready)
         port = listening.getsockname()[1]
         # Where runners find GitHub: a guest has this machine under an address of its own.
         here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{door.PREFIX}"
@@ -95,7 +96,7 @@ class LocalCloud:
                 self._machines.stop()
             if self._runners:
                 self._runners.stop()
-        self.store.close()
+            self.store.close()
 
     def stop(self) -> None:
         """End ``serve``."""
@@ -150,6 +151,18 @@ class LocalCloud:
         if path.startswith(METADATA_PREFIX):
             return self._metadata(request.method, path.removeprefix(METADATA_PREFIX), headers)
         return self.gateway.handle(request.method, path, request.url.query, headers, body)
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started, its signal handlers in place."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
 
 
 async def _hold(seconds: float, receive: Receive) -> None:

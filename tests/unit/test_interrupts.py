@@ -1,0 +1,53 @@
+"""An interrupt ends the work wherever it arrives, and leaves the clean-up alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys, time, weakref
+from goldrun import interrupts
+
+class Thing:
+    def __del__(self):
+        {finalizer}
+
+def interrupt(_=None):
+    os.kill(os.getpid(), signal.{signal})
+    sum(range(1000))  # the handler runs between two instructions of this function
+
+interrupts.end_once()
+try:
+    {work}
+    time.sleep(20)
+    print("was not interrupted")
+except KeyboardInterrupt:
+    interrupt()
+    print("cleaned up")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("work", "finalizer"),
+    [
+        ("interrupt()", "pass"),
+        ("thing = Thing(); watch = weakref.ref(thing, interrupt); del thing", "pass"),
+        ("thing = Thing(); del thing", "interrupt()"),
+    ],
+    ids=["in plain code", "in a weak reference's callback", "in a finalizer"],
+)
+def test_it_ends_the_work_once(name: str, work: str, finalizer: str) -> None:
+    program = PROGRAM.format(signal=name, work=work, finalizer=finalizer)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("cleaned up\n", "")
+
+
+def test_other_lost_exceptions_are_still_told() -> None:
+    program = PROGRAM.format(signal="SIGINT", work="thing = Thing(); del thing; interrupt()", finalizer="1 / 0")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "cleaned up\n"
+    assert "ZeroDivisionError" in done.stderr
