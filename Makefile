@@ -25,7 +25,7 @@ test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or n
 	GOLDRUN_TEST_NODE=1 $(BIN)/pytest tests/conformance/test_node_sdk.py
 
 vm-test: $(VENV)/.dev  ## Build an image in real virtual machines (root; QEMU, mmdebstrap, e2fsprogs)
-	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v tests/vm
+	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm
 
 check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the code does
 	$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
-"""A local cloud with real machines, one for all tests: its base disk takes a minute and a half to make."""
+"""A local cloud with real machines for each worker; the base disk takes a minute and a half: one for all."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -50,14 +51,27 @@ class Shell:
 
 
 @pytest.fixture(scope="session")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def base_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the base disk; whichever worker comes first makes it."""
+    made = os.environ.get("GOLDRUN_TEST_BASE", "")  # a folder where an earlier run has made it
+    if made and Path(made).is_dir():
+        return Path(made)
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # the workers' folders are side by side
+    with (shared / "base.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        data = shared / "base.db"
+        if not (shared / "made").exists():
+            Shell(shared)("local", "base-image", "--data", str(data))
+            (shared / "made").touch()
+    return data.with_name(f"{data.name}.machines") / "images"
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory, base_disk: Path) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("vm")
     shell = Shell(folder)
-    made = os.environ.get("GOLDRUN_TEST_BASE", "")  # a folder where an earlier run has made the base disk
-    if made and Path(made).is_dir():
-        shutil.copytree(made, folder / "cloud.db.machines/images")
-    else:
-        shell("local", "base-image")
+    shutil.copytree(base_disk, folder / "cloud.db.machines/images")
     shell("local", "up", "--detach", "--port", "0", "--machines", "qemu")
     for line in shell("local", "env").stdout.splitlines():
         name, _, value = line.removeprefix("export ").partition("=")
