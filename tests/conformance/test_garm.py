@@ -28,6 +28,13 @@ from tests.conftest import Running
 
 PROVIDER = Path(sys.executable).with_name("goldrun-garm-provider")
 CONTROLLER = "f9286791-1589-4f39-a106-5b68c2a18af4"
+# What the engine adds to a pool's extra specs from 0.2.0 on, whether the pool says anything or not.
+ENGINE_SPECS = {
+    "runner_install_template": "IyEvYmluL2Jhc2gK",
+    "extra_context": {"GolangDownloadURL": "https://golang.org/dl/go.tar.gz"},
+    "pre_install_scripts": {"01-script": "IyEvYmluL2Jhc2gK"},
+    "enable_boot_debug": True,
+}
 POOL = "9dcf590a-1192-4a9c-b3e4-e0902974c2c0"
 TOKEN = "planted-instance-token"
 VERSIONS = ["v0.1.0", "v0.1.1"]
@@ -180,7 +187,7 @@ def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str)
     for good in (None, {}, {"cpu": "8..16", "zones": ["cn-hangzhou-k"], "life": "2h", "max_price": 1}):
         assert engine("ValidatePoolInfo", specs=good).returncode == 0
     if version == "v0.1.1":
-        for bad in ({"cpus": 8}, {"policy": "best"}, {"zones": "k"}, {"life": "soon"}, {"disk_size": True}, [1]):
+        for bad in ({"policy": "best"}, {"zones": "k"}, {"life": "soon"}, {"disk_size": True}, [1]):
             refused = engine("ValidatePoolInfo", specs=bad)
             assert refused.returncode == 1
             assert "error:" in refused.stderr
@@ -194,7 +201,8 @@ def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str)
         ({"image": "no-such-image"}, "Image not found"),
         ({"os_type": "windows"}, "os_type 'windows' is not supported"),
         ({"arch": "riscv"}, "arch 'riscv' is not supported"),
-        ({"extra_specs": {"speed": 9}}, "knows no 'speed'"),
+        ({"extra_specs": {**ENGINE_SPECS, "cpu": 8}}, "cpu in the extra specs is no string"),
+        ({"proxy_config": "http://p:1"}, "proxy_config"),
         ({"instance-token": ""}, "no instance-token"),
         ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "user data is no place"),
         ({"extra_specs": {"max_price": 0.0001}}, "No offer gives"),
@@ -216,6 +224,39 @@ def test_a_creation_that_fails_says_why_and_leaves_nothing(
     assert ours(cloud) == []
     # Before it tries again the engine deletes, by the name.
     assert engine("DeleteInstance", GARM_INSTANCE_ID="garm-bad").returncode == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_engines_own_extra_specs_are_warned_of_and_not_refused(
+    cloud: Running, tmp_path: Path, version: str
+) -> None:
+    """GARM 0.2.0 adds ``runner_install_template`` to every call: no pool got a runner any more."""
+    engine = Engine(cloud, tmp_path, version)
+    specs = {**ENGINE_SPECS, "policy": "balanced", "cpus": 8}
+    made = engine("CreateInstance", bootstrap("garm-new", extra_specs=specs), GARM_POOL_ID=POOL, specs=specs)
+    assert made.returncode == 0, made.stderr
+    assert valid(made.stdout)["status"] == "running"
+    (warning,) = [line for line in made.stderr.splitlines() if "extra specs" in line]
+    for name in (*ENGINE_SPECS, "cpus"):
+        assert name in warning.partition("It knows")[0]
+    assert "policy" not in warning.partition("It knows")[0]
+    checked = engine("ValidatePoolInfo", specs=specs)
+    assert (checked.returncode, checked.stdout) == (0, ""), checked.stderr
+    schema = json.loads(engine("GetExtraSpecsJSONSchema").stdout)
+    assert not list(OAS31Validator(schema).iter_errors(specs))
+    assert list(OAS31Validator(schema).iter_errors({**specs, "policy": "best"}))
+
+
+@pytest.mark.parametrize(
+    "proxy", [None, {}, {"https_proxy": "http://10.0.0.1:3128", "no_proxy": "internal", "more": 1}]
+)
+def test_the_engines_proxy_reaches_the_machine(cloud: Running, tmp_path: Path, proxy: dict[str, Any] | None) -> None:
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    made = engine("CreateInstance", bootstrap("garm-proxy", proxy_config=proxy))
+    assert made.returncode == 0, made.stderr
+    user_data = base64.b64decode(ours(cloud)[0].user_data).decode()
+    assert f"PROXY={(proxy or {}).get('https_proxy') or repr('')}\n" in user_data
+    assert f"NO_PROXY_FOR={(proxy or {}).get('no_proxy') or repr('')}\n" in user_data
 
 
 def test_wrong_calls(cloud: Running, tmp_path: Path) -> None:

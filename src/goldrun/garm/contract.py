@@ -182,6 +182,8 @@ def read_wanted(text: str, call: Call) -> Wanted:
         raise UsageError(f"arch {architecture!r} is not supported.", fix=["use amd64 or arm64."])
     url, sha256 = _download(told.get("tools") or [], architecture)
     proxy = told.get("proxy_config") or {}
+    if not isinstance(proxy, dict):
+        raise UsageError("proxy_config in the bootstrap parameters is no JSON object.")
     return Wanted(
         name=told["name"],
         architecture=architecture,

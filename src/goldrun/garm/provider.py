@@ -145,7 +145,7 @@ class Provider:
 
     def _order(self, wanted: Wanted) -> Order:
         specs = wanted.specs
-        settings.check(specs, settings.SPECS, "extra specs")
+        _check_specs(specs)
         types, cpus, memory = read_flavor(wanted.flavor)
         base = {name: value for name, value in self.env.items() if name.startswith("ALIYUN_")}
         order = read_order({**base, "ARCH": wanted.architecture, "INSTANCE_TYPE": ",".join(types)}, self.client.region)
@@ -257,7 +257,7 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock) -> str:
     if call.command in _PLAIN:
         return _PLAIN[call.command]()
     if call.command == contract.VALIDATE:
-        settings.check(call.specs, settings.SPECS, "extra specs")
+        _check_specs(call.specs)
         if call.config_file:
             settings.read_config(call.config_file)
         return ""
@@ -297,6 +297,11 @@ def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
         return ""
     fault = base64.b64encode(str(error).encode()).decode()
     return json.dumps({"provider_id": name, "name": name, "status": "error", "provider_fault": fault})
+
+
+def _check_specs(specs: Mapping[str, Any]) -> None:
+    if unknown := settings.check_specs(specs):
+        _tell(f"goldrun does not use these extra specs: {', '.join(unknown)}. It knows: {', '.join(settings.SPECS)}.")
 
 
 def _tell(words: str) -> None:

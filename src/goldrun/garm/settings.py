@@ -75,7 +75,7 @@ def read_config(path: str) -> dict[str, str]:
         raise UsageError(f"The configuration {path!r} cannot be read.", why=[f"{error.strerror}."]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"The configuration {path!r} is no TOML.", why=[f"{error}."]) from error
-    check(told, CONFIG, "configuration")
+    _check(told, CONFIG, "configuration")
     for name in _REQUIRED:
         if not told.get(name):
             raise UsageError(f"The configuration {path!r} does not say {name}.", why=[f"{CONFIG[name].meaning}."])
@@ -87,12 +87,27 @@ def read_config(path: str) -> dict[str, str]:
     return found
 
 
-def check(told: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
-    """See that what is said may be said.
+def check_specs(specs: Mapping[str, Any]) -> list[str]:
+    """See that the extra specs goldrun reads have values it can use.
+
+    Only values are refused. A pool's extra specs are not goldrun's alone: since 0.2.0 the engine adds keys of its own
+    (``runner_install_template``, ``extra_context``, ``pre_install_scripts``) to every call.
+
+    Returns:
+        The keys that goldrun does not read, for a warning.
 
     Raises:
-        UsageError: with the key that is wrong.
+        UsageError: with the value that is wrong.
     """
+    known = {name: value for name, value in specs.items() if name in SPECS}
+    _check(known, SPECS, "extra specs")
+    for name in ("life", "job_timeout"):
+        if name in known:
+            parse_duration(known[name])
+    return [name for name in specs if name not in SPECS]
+
+
+def _check(told: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
     for name, value in told.items():
         key = keys.get(name)
         if key is None:
@@ -102,13 +117,9 @@ def check(told: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
             raise UsageError(f"{name} in the {what} is no {key.type}.", why=[f"{name}: {key.meaning}."])
         if key.values and value not in key.values:
             raise UsageError(f"{name} in the {what} is {value!r}.", fix=[f"use one of: {', '.join(key.values)}."])
-    for name in ("life", "job_timeout"):
-        if name in told and keys is SPECS:
-            parse_duration(told[name])
 
 
-def schema(keys: Mapping[str, Key], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON schema of a table."""
+def _schema(keys: Mapping[str, Key], required: tuple[str, ...] = (), *, more: bool) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, key in keys.items():
         properties[name] = {"type": key.type, "description": key.meaning}
@@ -121,15 +132,15 @@ def schema(keys: Mapping[str, Key], required: tuple[str, ...] = ()) -> dict[str,
         "type": "object",
         "properties": properties,
         "required": list(required),
-        "additionalProperties": False,
+        "additionalProperties": more,
     }
 
 
 def config_schema() -> dict[str, Any]:
     """Of the configuration file."""
-    return schema(CONFIG, _REQUIRED)
+    return _schema(CONFIG, _REQUIRED, more=False)
 
 
 def specs_schema() -> dict[str, Any]:
-    """Of a pool's extra specs."""
-    return schema(SPECS)
+    """Of a pool's extra specs; the engine's own keys pass."""
+    return _schema(SPECS, more=True)
