@@ -36,7 +36,7 @@ def main() -> int:
         data = Path(folder) / "cloud.db"
         running = daemon.start(data, ["--port", "0", "--seed"], clock)
         try:
-            ask(running.port, "PATCH", "settings", {"calls_per_second": options.rate})
+            ask(running.port, running.token, "PATCH", "settings", {"calls_per_second": options.rate})
             throttled: list[str] = []
             client = EcsClient(
                 region=seed.REGION,

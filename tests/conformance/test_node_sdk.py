@@ -23,7 +23,7 @@ needs_node = pytest.mark.skipif(
 @needs_node
 def test_every_action(populated: Running) -> None:
     run = subprocess.run(
-        ["node", "conformance.cjs", str(populated.port)],
+        ["node", "conformance.cjs", str(populated.port), populated.cloud.token],
         cwd=NODE,
         capture_output=True,
         text=True,

@@ -45,6 +45,10 @@ class Shell:
         told: dict[str, Any] = json.loads(self.run("local", "status", "--json"))
         return told
 
+    def token(self) -> str:
+        note = json.loads(Path(f"{self.env['GOLDRUN_LOCAL_DATA']}.run.json").read_text())
+        return str(note["token"])
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
@@ -72,8 +76,9 @@ def test_killed_in_the_middle_of_writing_it_loses_nothing_that_it_answered(shell
     port = int(status["url"].rsplit(":", 1)[1])
     answered = 0
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Authorization": f"Bearer {shell.token()}", "Content-Type": "application/json"}
     for number in range(60):
-        connection.request("POST", "/_goldrun/deny", json.dumps({"actions": [f"ecs:Action{number}"]}))
+        connection.request("POST", "/_goldrun/deny", json.dumps({"actions": [f"ecs:Action{number}"]}), headers)
         connection.getresponse().read()
         answered += 1
         if number == 40:
@@ -172,14 +177,41 @@ def test_ctrl_c_ends_a_look_up_cleanly(shell: Shell) -> None:
     shell.run("local", "fault", "--clear")
 
 
-def test_the_control_door_is_closed_to_web_pages(shell: Shell) -> None:
-    """A page whose name resolves to 127.0.0.1 sends its own name in Host."""
+def test_what_it_writes_is_for_the_users_eyes(shell: Shell, tmp_path: Path) -> None:
+    """Whoever has the token of the control door may run scripts; keys and logs of jobs are in the data."""
+    old = os.umask(0)
+    try:
+        shell.env["GOLDRUN_LOCAL_DATA"] = str(tmp_path / "new/cloud.db")
+        shell.run("local", "up", "--detach", "--port", "0", "--seed")
+        shell.run("local", "deny", "ecs:Nothing")
+    finally:
+        os.umask(old)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()}
+    assert set(modes) >= {"cloud.db", "cloud.db.run.json", "cloud.db.log", "cloud.db-wal"}
+    assert set(modes.values()) == {0o600}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_every_start_has_a_token_of_its_own(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0")
-    port = int(shell.status()["url"].rsplit(":", 1)[1])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("POST", "/_goldrun/reset", headers={"Host": f"evil.example:{port}"})
-    assert connection.getresponse().status == 403
-    connection.close()
+    first = shell.token()
+    shell.run("local", "down")
+    shell.run("local", "up", "--detach", "--port", "0")
+    assert len({first, shell.token()}) == 2
+    assert len(shell.token()) >= 32
+
+
+def test_another_cloud_on_its_port_is_not_taken_for_it(shell: Shell, tmp_path: Path) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    status = shell.status()
+    os.kill(status["pid"], signal.SIGKILL)
+    other = Shell(tmp_path)
+    other.env["GOLDRUN_LOCAL_DATA"] = str(tmp_path / "other.db")
+    other.run("local", "up", "--detach", "--port", status["url"].rsplit(":", 1)[1], "--seed")
+    shell.run("local", "reset", code=6)
+    assert "is not running" in shell.said
+    assert other.status()["images"] == 11
+    other.run("local", "down")
 
 
 def test_nothing_is_served_to_the_network(shell: Shell) -> None:

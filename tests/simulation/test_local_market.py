@@ -126,7 +126,7 @@ def test_the_first_hour_is_protected(frozen: Running) -> None:
 
 def test_a_wave_takes_instances_back_with_notice(frozen: Running) -> None:
     instance = launch(frozen, SpotDuration=0)
-    told = ask(frozen.port, "PATCH", "market", {"scenario": "reclaim-wave"})
+    told = ask(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
     assert told["market"]["scenario"] == "reclaim-wave"
     frozen.wall.value += 1
     doomed = frozen.cloud.store.get(Instance, instance.id)

@@ -109,7 +109,7 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str
     chosen = listening.getsockname()[1]
 
     def ready() -> None:
-        daemon.write_note(data, chosen)
+        daemon.write_note(data, chosen, cloud.token)
         output.note(f"the local cloud answers on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
 
     try:
@@ -351,7 +351,7 @@ def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bo
 
 def _tell(data: Path, method: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     running, _ = daemon.require(data)
-    return ask(running.port, method, name, body)
+    return ask(running.port, running.token, method, name, body)
 
 
 def _action(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +33,6 @@ from goldrun.local.records import (
 )
 
 PREFIX = "/_goldrun/"
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -130,21 +130,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Control:
-    """Answers the control door. ``stop`` ends the server."""
+    """Answers the control door, to whoever has the ``token``. ``stop`` ends the server."""
 
     gateway: Gateway
     jobs: Jobs
     pid: int
     data: str
     stop: Callable[[], None]
+    token: str
 
-    def handle(self, method: str, path: str, host: str, body: bytes) -> Reply:
-        """Answer a request under ``PREFIX``.
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer a request under ``PREFIX``; the names of ``headers`` are in lower case.
 
-        The ``Host`` must be this machine's own: a page of the web that resolves its name to 127.0.0.1 gets nothing.
+        What changes anything must be JSON and say so: a page cannot send that to another origin unasked.
         """
-        if host.rsplit(":", 1)[0] not in LOOPBACK:
-            return _json(403, {"error": "this door serves 127.0.0.1 alone"})
+        if not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self.token}".encode()):
+            return _json(401, {"error": "this door asks for the token that its server has written beside its data"})
+        if method != "GET" and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return _json(415, {"error": "a body must be application/json"})
         serve = self._routes().get((method, path.removeprefix(PREFIX)))
         if serve is None:
             return _json(404, {"error": f"no {method} {path}"})

@@ -1,4 +1,4 @@
-"""Talks to a running local cloud's control door. Loopback only: no proxy, no credentials."""
+"""Talks to a running local cloud's control door. Loopback only, without a proxy."""
 
 from __future__ import annotations
 
@@ -12,24 +12,33 @@ from goldrun.local.server import HOST
 
 
 class NotRunningError(UnavailableError):
-    """No local cloud answers."""
+    """No local cloud answers, or not the one that is meant."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"No local cloud answers on port {port}.", fix=["start it: goldrun local up --detach"])
 
 
 def ask(
-    port: int, method: str, name: str, body: dict[str, Any] | None = None, *, timeout: float = 5.0
+    port: int, token: str, method: str, name: str, body: dict[str, Any] | None = None, *, timeout: float = 5.0
 ) -> dict[str, Any]:
     """Ask the control door, and return what it says.
 
+    Args:
+        port: where it listens.
+        token: what its server has written beside its data.
+        method: e.g. ``POST``.
+        name: what is asked for, e.g. ``reset``.
+        body: with what.
+        timeout: seconds to wait for an answer.
+
     Raises:
-        NotRunningError: nothing listens, or nothing answers in ``timeout`` seconds.
+        NotRunningError: nothing listens, nothing answers in time, or another server has the port by now.
         UsageError: what was asked for is not possible.
     """
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
     try:
-        connection.request(method, PREFIX + name, json.dumps(body or {}), {"content-type": "application/json"})
+        connection.request(method, PREFIX + name, json.dumps(body or {}), headers)
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
     except (OSError, http.client.HTTPException) as error:
@@ -40,6 +49,8 @@ def ask(
         ) from error
     finally:
         connection.close()
+    if response.status == 401:
+        raise NotRunningError(port)
     if response.status >= 400:
         raise UsageError(f"The local cloud refused: {answer.get('error', response.status)}.")
     return answer

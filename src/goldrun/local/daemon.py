@@ -29,10 +29,11 @@ POLL_SECONDS = 0.05
 
 
 class Running(NamedTuple):
-    """A local cloud that was started: its process and its port."""
+    """A local cloud that was started: its process, its port, and what its control door asks for."""
 
     pid: int
     port: int
+    token: str
 
     @property
     def url(self) -> str:
@@ -46,21 +47,28 @@ def default_data() -> Path:
 
 
 def note_of(data: Path) -> Path:
-    """The file beside the data that says which process serves it."""
+    """The file beside the data that says which process serves it, and how to control it; the user's alone."""
     return data.with_name(f"{data.name}.run.json")
 
 
-def write_note(data: Path, port: int) -> None:
-    """Say that this process serves ``data`` on ``port``."""
-    note_of(data).write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
+def write_note(data: Path, port: int, token: str) -> None:
+    """Say that this process serves ``data`` on ``port``, to who has ``token``.
+
+    The file is there whole or not at all, and never anybody else's to read.
+    """
+    made = note_of(data).with_suffix(f".{os.getpid()}")
+    made.unlink(missing_ok=True)
+    with open(made, "x", encoding="utf-8", opener=_privately) as file:
+        json.dump({"pid": os.getpid(), "port": port, "token": token}, file)
+    made.replace(note_of(data))
 
 
 def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
     """The local cloud that serves ``data``, and its status; None if none answers."""
     try:
         note = json.loads(note_of(data).read_text(encoding="utf-8"))
-        running = Running(int(note["pid"]), int(note["port"]))
-        status = ask(running.port, "GET", "status")
+        running = Running(int(note["pid"]), int(note["port"]), str(note["token"]))
+        status = ask(running.port, running.token, "GET", "status")
     except (OSError, ValueError, KeyError, NotRunningError):
         return None
     # Another cloud may have the port by now.
@@ -92,7 +100,8 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
     """
     log = data.with_name(f"{data.name}.log")
     command = [sys.executable, "-m", "goldrun.cli.main", "local", "up", "--data", str(data), *arguments]
-    with log.open("wb") as output:
+    log.unlink(missing_ok=True)
+    with open(log, "wb", opener=_privately) as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
@@ -121,7 +130,7 @@ def stop(data: Path, clock: Clock) -> bool:
         note_of(data).unlink(missing_ok=True)
         return False
     running = found[0]
-    ask(running.port, "POST", "shutdown")
+    ask(running.port, running.token, "POST", "shutdown")
     deadline = clock.now() + STOP_SECONDS
     while _alive(running.pid):
         if clock.now() >= deadline:
@@ -151,21 +160,29 @@ def variables(url: str, machines: str = "simulated") -> dict[str, str]:
 
 
 def make_room(data: Path) -> None:
-    """Make the folder of the data file.
+    """Make the folder of the data file, and the file; both for this user alone.
+
+    A folder that was there and is not the usual one stays as it is.
 
     Raises:
         UsageError: it cannot be made, or the file is no data file.
     """
     try:
-        data.parent.mkdir(parents=True, exist_ok=True)
-        with data.open("ab"):
-            pass
+        data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data.parent == default_data().parent:
+            data.parent.chmod(0o700)
+        data.touch(0o600)
+        data.chmod(0o600)  # what SQLite writes beside it gets the same
         with data.open("rb") as file:
             head = file.read(16)
     except OSError as error:
         raise UsageError(f"{data} cannot be used as the data file.", why=[f"{error.strerror}."]) from error
     if head and not head.startswith(b"SQLite format 3"):
         raise UsageError(f"{data} is not a data file of the local cloud.", fix=["name another: --data FILE"])
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _alive(pid: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from goldrun.local.faults import Faults
 from goldrun.local.gateway import Gateway, Reply
 from goldrun.local.github import door
 from goldrun.local.github.jobs import Jobs
+from goldrun.local.guard import Guard
 from goldrun.local.lifecycle import settle
 from goldrun.local.machines.qemu import HOST_ADDRESS, Machines, base_record
 from goldrun.local.machines.simulated import SimulatedRunners
@@ -35,10 +37,16 @@ HOST = "127.0.0.1"
 MAX_HEAD_BYTES = 256 * 1024
 # Before an instance's id and the path that it asks for: a machine reaches 100.100.100.200 by way of this.
 METADATA_PREFIX = "/_metadata/"
+# The same for every path: a web page does not learn from it what is there.
+REFUSED = Reply(403, {"content-type": "text/plain"}, b"Forbidden\n")
 
 
 class LocalCloud:
-    """A local cloud: its data file open, ready to serve."""
+    """A local cloud: its data file open, ready to serve.
+
+    Attributes:
+        token: what the control door asks for; another one at every start.
+    """
 
     def __init__(self, data: Path | None, *, clock: LocalClock | None = None, machines: Path | None = None) -> None:
         """Open the cloud.
@@ -69,7 +77,9 @@ class LocalCloud:
         self.jobs = Jobs(self.store, self.clock)
         self._github: door.Door | None = None
         self._runners = None if machines else SimulatedRunners(self.store)
-        self._control = Control(self.gateway, self.jobs, os.getpid(), str(data or ":memory:"), self.stop)
+        self.token = secrets.token_urlsafe(32)
+        self._control = Control(self.gateway, self.jobs, os.getpid(), str(data or ":memory:"), self.stop, self.token)
+        self._guard = Guard(HOST_ADDRESS) if machines else Guard()
         self._server: uvicorn.Server | None = None
 
     def serve(self, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
@@ -79,6 +89,8 @@ class LocalCloud:
             log_level="warning",
             lifespan="off",
             access_log=False,
+            server_header=False,
+            ws="none",
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
@@ -119,6 +131,9 @@ class LocalCloud:
         """Answer one request (ASGI)."""
         if scope["type"] != "http":
             return
+        if not self._guard.admits(scope["headers"]):
+            await _send(REFUSED, send)
+            return
         request = Request(scope, receive)
         body = await request.body()
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -128,22 +143,12 @@ class LocalCloud:
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [
-                    *((name.encode(), value.encode()) for name, value in reply.headers.items()),
-                    (b"content-length", str(len(reply.body)).encode()),
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": reply.body})
+        await _send(reply, send)
 
     def _answer(self, request: Request, path: str, headers: dict[str, str], body: bytes) -> Reply:
         """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
         if path.startswith(PREFIX):
-            return self._control.handle(request.method, path, headers.get("host", ""), body)
+            return self._control.handle(request.method, path, headers, body)
         if self._runners:
             self._runners.tend(self.clock.now())
         if self._github and path.startswith(f"{door.PREFIX}/"):
@@ -163,6 +168,20 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [
+                *((name.encode(), value.encode()) for name, value in reply.headers.items()),
+                (b"content-length", str(len(reply.body)).encode()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": reply.body})
 
 
 async def _hold(seconds: float, receive: Receive) -> None:

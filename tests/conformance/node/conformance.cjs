@@ -1,4 +1,4 @@
-// Every action of the local cloud as the official Node SDK speaks it. Usage: node conformance.cjs PORT
+// Every action of the local cloud as the official Node SDK speaks it. Usage: node conformance.cjs PORT CONTROL-TOKEN
 'use strict';
 const assert = require('node:assert');
 const sdk = require('@alicloud/ecs20140526');
@@ -6,6 +6,11 @@ const { $OpenApiUtil } = require('@alicloud/openapi-core');
 
 const endpoint = `127.0.0.1:${process.argv[2]}`;
 const regionId = 'cn-hangzhou';
+const leap = (seconds) => fetch(`http://${endpoint}/_goldrun/clock`, {
+  method: 'POST',
+  headers: { authorization: `Bearer ${process.argv[3]}`, 'content-type': 'application/json' },
+  body: JSON.stringify({ advance: seconds }),
+});
 const client = (accessKeyId = 'goldrun-local', accessKeySecret = 'goldrun-local-secret') =>
   new sdk.default(new $OpenApiUtil.Config({ accessKeyId, accessKeySecret, endpoint, protocol: 'http', regionId }));
 
@@ -19,7 +24,6 @@ async function refused(promise, code) {
 // Instances and the market, from the market's advice to the end of an instance.
 async function instances(ecs) {
   const instanceType = 'ecs.c7.2xlarge';
-  const leap = () => fetch(`http://${endpoint}/_goldrun/clock`, { method: 'POST', body: JSON.stringify({ advance: 60 }) });
   const types = (await ecs.describeInstanceTypes(new sdk.DescribeInstanceTypesRequest({ instanceTypes: [instanceType] }))).body;
   assert.strictEqual(types.instanceTypes.instanceType[0].cpuCoreCount, 8);
   const stock = (await ecs.describeAvailableResource(new sdk.DescribeAvailableResourceRequest({
@@ -40,7 +44,7 @@ async function instances(ecs) {
     systemDisk: new sdk.RunInstancesRequestSystemDisk({ category }),
     tag: [new sdk.RunInstancesRequestTag({ key: 'by', value: 'node' })],
   }))).body.instanceIdSets.instanceIdSet[0];
-  await leap();
+  await leap(60);
   const described = async () => (await ecs.describeInstances(new sdk.DescribeInstancesRequest({
     regionId, maxResults: 10, tag: [new sdk.DescribeInstancesRequestTag({ key: 'by', value: 'node' })] }))).body.instances.instance;
   assert.deepStrictEqual((await described()).map((one) => [one.instanceId, one.status]), [[made, 'Running']]);
@@ -52,7 +56,7 @@ async function instances(ecs) {
 
   const invokeId = (await ecs.runCommand(new sdk.RunCommandRequest({
     regionId, type: 'RunShellScript', instanceId: [made], commandContent: '# simulate: seconds=5 exit=3 output=hello' }))).body.invokeId;
-  await leap();
+  await leap(60);
   const results = (await ecs.describeInvocationResults(new sdk.DescribeInvocationResultsRequest({ regionId, invokeId }))).body;
   const result = results.invocation.invocationResults.invocationResult[0];
   assert.deepStrictEqual([result.invocationStatus, result.exitCode, result.output], ['Failed', 3, 'aGVsbG8K']);
@@ -62,13 +66,13 @@ async function instances(ecs) {
 
   await ecs.modifyInstanceAutoReleaseTime(new sdk.ModifyInstanceAutoReleaseTimeRequest({ regionId, instanceId: made, autoReleaseTime: '2099-01-01T00:00:00Z' }));
   await ecs.stopInstance(new sdk.StopInstanceRequest({ instanceId: made }));
-  await leap();
+  await leap(60);
   await ecs.startInstance(new sdk.StartInstanceRequest({ instanceId: made }));
-  await leap();
+  await leap(60);
   await ecs.stopInstances(new sdk.StopInstancesRequest({ regionId, instanceId: [made] }));
-  await leap();
+  await leap(60);
   await ecs.deleteInstances(new sdk.DeleteInstancesRequest({ regionId, instanceId: [made], force: true }));
-  await leap();
+  await leap(60);
   assert.deepStrictEqual(await described(), []);
   await refused(ecs.deleteInstance(new sdk.DeleteInstanceRequest({ instanceId: made })), 'InvalidInstanceId.NotFound');
   await refused(ecs.deleteDisk(new sdk.DeleteDiskRequest({ diskId: 'd-none' })), 'InvalidDiskId.NotFound');
@@ -92,7 +96,7 @@ async function main() {
     tag: [new sdk.CreateImageRequestTag({ key: 'by', value: 'node' })],
   }))).body.imageId;
   assert.strictEqual((await image(made)).status, 'Creating');
-  await fetch(`http://${endpoint}/_goldrun/clock`, { method: 'POST', body: JSON.stringify({ advance: 600 }) });
+  await leap(600);
   assert.strictEqual((await image(made)).status, 'Available');
 
   await ecs.modifyImageAttribute(new sdk.ModifyImageAttributeRequest({ regionId, imageId: made, imageName: 'node-2' }));

@@ -11,7 +11,10 @@ import sys
 
 
 def main() -> None:
-    """Read the request's head, put the instance's prefix before the path, pass the answer back."""
+    """Read the request's head, put the instance's prefix before the path, pass the answer back.
+
+    The guest asks a host of its own network; the local cloud answers to its own names alone.
+    """
     port, instance = int(sys.argv[1]), sys.argv[2]
     head = b""
     while b"\r\n\r\n" not in head and len(head) < 65536:
@@ -21,8 +24,9 @@ def main() -> None:
         head += piece
     first, _, rest = head.partition(b"\r\n")
     method, _, target = first.partition(b" ")
-    lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"connection:")]
-    request = method + b" /_metadata/" + instance.encode() + target + b"\r\nConnection: close\r\n" + b"\r\n".join(lines)
+    lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith((b"connection:", b"host:"))]
+    request = method + b" /_metadata/" + instance.encode() + target
+    request += b"\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + b"\r\n".join(lines)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as there:
         there.sendall(request)
         while piece := there.recv(65536):
