@@ -42,8 +42,9 @@ INSTANCE=$(python3 .github/scripts/create-spot-instance.py)
 echo "$INSTANCE"
 say 'goldrun instance ls'
 goldrun instance ls
-say "goldrun instance rm --yes ${INSTANCE#INSTANCE_ID=}"
-goldrun instance rm --yes "${INSTANCE#INSTANCE_ID=}"
+INSTANCE=$(tail -1 <<< "$INSTANCE")
+say "goldrun instance rm --yes $INSTANCE"
+goldrun instance rm --yes "$INSTANCE"
 
 echo 'echo "hello from the job"' > "$folder/job.sh"
 export ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME=self-destruct

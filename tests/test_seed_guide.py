@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from goldrun.local import seed
+from goldrun.local.records import AccessKey, Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[1]
@@ -83,9 +86,37 @@ def test_the_step_that_creates_an_instance(bare: dict[str, str], tmp_path: Path,
     assert set(create["env"]) == {"ALIYUN_IMAGE_ID"}
     run = bash(create["run"], bare | env, "-e")
     assert run.returncode == 0, run.stderr
-    assert re.fullmatch(r"INSTANCE_ID=i-\w+\n", run.stdout)
+    assert re.fullmatch(r"INSTANCE_ID=(i-\w+)\n\1\n", run.stdout)
     assert re.search(r"note: ecs\.\w+.* an hour, at most", run.stderr)
-    assert read_outputs(output.read_text()) == {"INSTANCE_ID": run.stdout.strip().partition("=")[2]}
+    assert read_outputs(output.read_text()) == {"INSTANCE_ID": run.stdout.split()[-1]}
+
+
+@pytest.mark.parametrize("single_file", [False, True])
+def test_lesson_the_last_line_of_the_guides_own_workflow_is_the_id(
+    bare: dict[str, str], populated: Running, tmp_path: Path, single_file: bool
+) -> None:
+    """It takes `2>&1 | tail -1` for the id: with anything else there, its clean-up deleted nothing, and was green."""
+    script = ".github/scripts/create-spot-instance.py"
+    if single_file:
+        subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", tmp_path], check=True, capture_output=True)
+        script = str(tmp_path / "create-spot-instance.py")
+    env = bare | {"ALIYUN_IMAGE_ID": IDS["amd64"], "ALIYUN_REGION_ID": "cn-hangzhou", "GITHUB_ACTIONS": "true"}
+    env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    run = bash(f'id=$(python3 {script} 2>&1 | tail -1); echo "instance_id=$id"', env, "-e")
+    before = {"i-localrunner000001"}
+    (made,) = {one.id for one in populated.cloud.store.all(Instance)} - before
+    assert run.stdout == f"instance_id={made}\n"
+
+
+def test_the_guides_loop_over_the_lines_takes_the_id_once(bare: dict[str, str], tmp_path: Path) -> None:
+    """Its loop over KEY=value lines, with the script that creates in the place of the one that finds."""
+    step: dict[str, Any] = yaml.safe_load(block("yaml", "Get Image ID by Name"))[0]
+    output = tmp_path / "output"
+    env = bare | {"ALIYUN_IMAGE_ID": IDS["amd64"], "ALIYUN_REGION_ID": "cn-hangzhou", "GITHUB_OUTPUT": str(output)}
+    env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou"}
+    run = bash(step["run"].replace("get-image-id-by-name", "create-spot-instance"), env, "-e")
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"INSTANCE_ID=i-\w+\n", output.read_text())
 
 
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
@@ -146,7 +177,39 @@ def test_the_single_file_scripts_do_the_same(bare: dict[str, str], tmp_path: Pat
         ["python3", "create-spot-instance.py"], cwd=elsewhere, env=env, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("INSTANCE_ID=i-")
+    assert re.fullmatch(r"INSTANCE_ID=(i-\w+)\n\1\n", run.stdout)
+
+
+PROFILES: list[dict[str, str]] = [
+    {"name": "default", "mode": "AK", "access_key_id": seed.KEY.id, "access_key_secret": seed.KEY.secret},
+    {
+        "name": "default",
+        "mode": "StsToken",
+        "access_key_id": "STS.guide",
+        "access_key_secret": "sec",
+        "sts_token": "tok",
+    },
+]
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=["AK", "StsToken"])
+def test_lesson_keys_and_region_from_where_the_guides_workflow_leaves_them(
+    bare: dict[str, str], populated: Running, tmp_path: Path, profile: dict[str, str]
+) -> None:
+    """Its action runs `aliyun configure set`; no variable holds a key. Elsewhere the look-up then failed, unnoticed."""
+    sts = AccessKey(id="STS.guide", secret="sec", account=seed.ACCOUNT, role="r", user="u", token="tok", expires=9e9)
+    populated.cloud.store.put(sts)
+    (tmp_path / ".aliyun").mkdir()
+    told = {"current": "default", "profiles": [profile | {"region_id": "cn-hangzhou"}], "meta_path": ""}
+    (tmp_path / ".aliyun/config.json").write_text(json.dumps(told))
+    env = {name: value for name, value in bare.items() if "ACCESS_KEY" not in name} | {"HOME": str(tmp_path)}
+    env |= {"IMAGE_NAME": "github-runner-ubuntu24-arm64-latest"}
+    run = bash("python3 .github/scripts/get-image-id-by-name.py", env)
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"IMAGE_ID={IDS['arm64']}\n", "")
+    run = bash(
+        "python3 .github/scripts/create-spot-instance.py", env | {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou"}
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def read_outputs(text: str) -> dict[str, str]:

@@ -24,14 +24,14 @@ from goldrun.images.find import find_image
 from goldrun.images.naming import name_reference
 
 
-def find(env: Environment) -> str:
-    """The id of the image that the environment names."""
+def find(env: Environment) -> None:
+    """Print the id of the image that the environment names."""
     reference = name_reference(config.IMAGE_NAME.require(env), config.ARCH.read(env))
     found = find_image(connect(env, SystemClock(), notice=script.tell), reference)
     if found.notice:
         script.tell(found.notice)
-    return found.image.image_id
+    script.result(env, "IMAGE_ID", found.image.image_id)
 
 
 if __name__ == "__main__":
-    sys.exit(script.run("IMAGE_ID", find))
+    sys.exit(script.run(find))

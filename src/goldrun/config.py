@@ -86,7 +86,13 @@ ID_TOKEN_URL = Variable(
     "where GitHub gives a job its identity token (permissions: id-token: write)",
 )
 ID_TOKEN_TOKEN = Variable(("ACTIONS_ID_TOKEN_REQUEST_TOKEN",), "what the job proves itself with there", secret=True)
-PROFILE = Variable(("ALIBABA_CLOUD_PROFILE",), "profile of ~/.aliyun/config.json; not set: the current one")
+PROFILE = Variable(
+    ("ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"),
+    "profile of the official CLI (~/.aliyun/config.json); not set: the current one",
+)
+PROFILE_DISABLED = Variable(
+    ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED",), "true: leave the official CLI's profiles alone", default="false"
+)
 ENDPOINT = Variable(
     ("GOLDRUN_ENDPOINT",),
     "where the API answers, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's own endpoint",
@@ -165,6 +171,7 @@ VARIABLES: tuple[Variable, ...] = (
     ID_TOKEN_URL,
     ID_TOKEN_TOKEN,
     PROFILE,
+    PROFILE_DISABLED,
     ENDPOINT,
     TIMEOUT,
     KEEP_IMAGE_COUNT,
@@ -219,11 +226,16 @@ def _is_region_id(text: str) -> bool:
 
 
 def read_region(env: Environment, given: str | None = None) -> str:
-    """The region: the one given on the command line, else the environment's.
+    """The region: the one given on the command line, else the environment's, else that of the official CLI's profile.
 
     Raises:
         UsageError: if there is none, or it cannot be a region id.
+        CredentialsError: the profile was needed, and its file cannot be read.
     """
+    if given is None and not REGION.read(env):
+        from goldrun.aliyun_profile import find_profile
+
+        given = ((profile := find_profile(env)) and profile.region) or None
     return check_region(given if given is not None else REGION.require(env))
 
 

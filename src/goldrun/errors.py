@@ -15,6 +15,7 @@ EXIT_PERMISSION = 4
 EXIT_REFUSED = 5
 EXIT_UNAVAILABLE = 6
 EXIT_LEFTOVERS = 7
+EXIT_UNTOLD = 8
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES: dict[int, str] = {
@@ -26,6 +27,7 @@ EXIT_CODES: dict[int, str] = {
     EXIT_REFUSED: "refused, by the cloud or by goldrun's own protections: a person must act",
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us or failed, also after retries: try again later",
     EXIT_LEFTOVERS: "`goldrun sweep` found something that should not be alive (and, without --dry-run, deleted it)",
+    EXIT_UNTOLD: "the result could not be written (stdout, GITHUB_OUTPUT); an instance made for it is deleted",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
 }
 
@@ -92,6 +94,12 @@ class RefusedError(GoldrunError):
     """What was asked for would be wrong; nothing was changed."""
 
     exit_code = EXIT_REFUSED
+
+
+class UntoldError(GoldrunError):
+    """The caller cannot be told the result."""
+
+    exit_code = EXIT_UNTOLD
 
 
 class UnavailableError(GoldrunError):

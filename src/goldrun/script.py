@@ -1,4 +1,4 @@
-"""What the scripts of `.github/scripts` have in common: errors for people, the step's output, one line on stdout.
+"""What the scripts of `.github/scripts` have in common: errors for people, the step's output, lines on stdout.
 
 Standard library alone: the scripts run inside other people's jobs.
 """
@@ -6,22 +6,15 @@ Standard library alone: the scripts run inside other people's jobs.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 
-from goldrun import interrupts, workflow
+from goldrun import interrupts, telling, workflow
 from goldrun.config import Environment
 from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
 
-Work = Callable[[Environment], str]
 
-
-def run(output: str, work: Work) -> int:
-    """Do the work, and print ``OUTPUT=value``.
-
-    Args:
-        output: the name of the value, also as a step's output.
-        work: makes the value.
+def run(work: Callable[[Environment], None]) -> int:
+    """Do the work, and explain what went wrong.
 
     Returns:
         The exit code.
@@ -29,18 +22,28 @@ def run(output: str, work: Work) -> int:
     env = os.environ
     interrupts.end_once()
     try:
-        value = work(env)
-        workflow.write_output(env, output, value)
+        work(env)
     except GoldrunError as error:
-        print(workflow.describe_error(env, error), file=sys.stderr)
+        telling.aside(workflow.describe_error(env, error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        telling.aside("interrupted")
         return EXIT_INTERRUPTED
-    print(f"{output}={value}")
     return EXIT_OK
+
+
+def result(env: Environment, name: str, value: str, *more: str) -> None:
+    """Tell the result: ``name=value`` on stdout and as a step's output, then ``more`` lines on stdout.
+
+    Raises:
+        UntoldError: it could not be written.
+    """
+    workflow.write_output(env, name, value)
+    with telling.required():
+        for line in (f"{name}={value}", *more):
+            print(line)
 
 
 def tell(words: str) -> None:
     """Say something to the person."""
-    print(f"note: {words}", file=sys.stderr)
+    telling.aside(f"note: {words}")

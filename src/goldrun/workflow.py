@@ -10,7 +10,7 @@ import contextlib
 import os
 
 from goldrun.config import Environment, Variable
-from goldrun.errors import GoldrunError, UsageError
+from goldrun.errors import GoldrunError, UntoldError
 
 GITHUB_ACTIONS = Variable(("GITHUB_ACTIONS",), "true inside a GitHub Actions job")
 GITHUB_STEP_SUMMARY = Variable(("GITHUB_STEP_SUMMARY",), "the file that a step's summary is written to")
@@ -28,19 +28,30 @@ def write_output(env: Environment, name: str, value: str) -> None:
     The value is written between delimiters that nobody can guess, so no value can set another output.
 
     Raises:
-        UsageError: if the file cannot be written: the next step would go on with an empty value.
+        UntoldError: if the file cannot be written: the next step would go on with an empty value.
     """
+    delimiter = f"goldrun_{os.urandom(16).hex()}"
+    _append(env, f"{name}<<{delimiter}\n{value}\n{delimiter}\n", f"The step's output {name} could not be written.")
+
+
+def require_outputs(env: Environment) -> None:
+    """See that outputs can be written, before something is made whose id belongs there; nothing happens outside a job.
+
+    Raises:
+        UntoldError: they cannot.
+    """
+    _append(env, "", "The step's outputs cannot be written.")
+
+
+def _append(env: Environment, text: str, failure: str) -> None:
     path = GITHUB_OUTPUT.read(env)
     if not in_workflow(env) or not path:
         return
-    delimiter = f"goldrun_{os.urandom(16).hex()}"
     try:
         with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
-            file.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+            file.write(text)
     except OSError as error:
-        raise UsageError(
-            f"The step's output {name} could not be written.", why=[f"GITHUB_OUTPUT: {error.strerror}."]
-        ) from error
+        raise UntoldError(failure, why=[f"GITHUB_OUTPUT: {error.strerror}."]) from error
 
 
 def write_summary(env: Environment, markdown: str) -> None:

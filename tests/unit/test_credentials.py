@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.ecs.credentials import Credentials, find_credentials, from_variables
-from goldrun.errors import CredentialsError
+from goldrun import config
+from goldrun.aliyun_profile import find_profile
+from goldrun.ecs.credentials import Credentials, find_credentials, from_profile, from_variables
+from goldrun.errors import CredentialsError, UsageError
 from tests.conftest import Running
 
 WANTED = Credentials("the-id", "the-secret", "the-token")
@@ -46,6 +48,88 @@ def test_a_damaged_key_id_is_told_before_anything_is_sent(bad: str) -> None:
 def test_the_secret_is_not_in_the_repr() -> None:
     assert "the-secret" not in repr(WANTED)
     assert "the-token" not in repr(WANTED)
+
+
+AK = {
+    "name": "ci",
+    "mode": "AK",
+    "access_key_id": "the-id",
+    "access_key_secret": "the-secret",
+    "region_id": "cn-beijing",
+}
+STS = {**AK, "name": "sts", "mode": "StsToken", "sts_token": "the-token"}
+OTHER = {"name": "role", "mode": "RamRoleArn", "access_key_id": "the-id", "access_key_secret": "the-secret"}
+EMPTY = {"name": "empty", "mode": "AK", "access_key_id": "", "access_key_secret": ""}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / ".aliyun").mkdir()
+    told = {"current": "ci", "profiles": [EMPTY, AK, STS, OTHER], "meta_path": ""}
+    (tmp_path / ".aliyun/config.json").write_text(json.dumps(told))
+    return {"HOME": str(tmp_path)}
+
+
+def test_the_current_profile_and_the_named_one(home: dict[str, str]) -> None:
+    assert find_credentials(home)() == Credentials("the-id", "the-secret")
+    for name in config.PROFILE.names:
+        assert find_credentials({**home, name: "sts"})() == WANTED
+
+
+def test_variables_win_over_a_profile(home: dict[str, str]) -> None:
+    plain = {"ALIYUN_ACCESS_KEY_ID": "mine", "ALIYUN_ACCESS_KEY_SECRET": "mine too"}
+    assert find_credentials({**home, **plain})() == Credentials("mine", "mine too")
+    with pytest.raises(CredentialsError, match="Half an AccessKey"):
+        find_credentials({**home, "ALIYUN_ACCESS_KEY_ID": "mine"})
+
+
+@pytest.mark.parametrize("name", ["empty", "role", "not-there"])
+def test_a_profile_without_a_key_is_left_to_the_official_library(home: dict[str, str], name: str) -> None:
+    assert from_profile({**home, "ALIBABA_CLOUD_PROFILE": name}) is None
+
+
+def test_profiles_can_be_left_alone(home: dict[str, str]) -> None:
+    assert find_profile({**home, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true"}) is None
+    assert find_profile({}) is None
+
+
+def test_the_region_of_the_profile_where_no_variable_says_one(home: dict[str, str]) -> None:
+    assert config.read_region(home) == "cn-beijing"
+    assert config.read_region({**home, "ALICLOUD_REGION": "cn-shanghai"}) == "cn-shanghai"
+    with pytest.raises(UsageError, match="ALIYUN_REGION_ID is not set"):
+        config.read_region({**home, "ALIBABA_CLOUD_PROFILE": "role"})
+
+
+BROKEN_PROFILES: dict[str, tuple[object, str]] = {
+    "half a key": ({"profiles": [{**AK, "access_key_secret": ""}], "current": "ci"}, "half a key"),
+    "a token without its name": ({"profiles": [{**STS, "sts_token": ""}], "current": "sts"}, "half a key"),
+    "a blank in the key": ({"profiles": [{**AK, "access_key_id": "the id"}], "current": "ci"}, "characters"),
+    "a list": ([AK], "has no list of profiles"),
+    "a text for the list": ({"profiles": "the-secret"}, "has no list of profiles"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_PROFILES)
+def test_a_broken_profile_is_told_and_quotes_no_secret(home: dict[str, str], case: str) -> None:
+    document, words = BROKEN_PROFILES[case]
+    Path(home["HOME"], ".aliyun/config.json").write_text(json.dumps(document))
+    with pytest.raises(CredentialsError, match=words) as caught:
+        find_credentials(home)
+    assert "the-" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b'{"access_key_secret": the-secret}', b"\xff\xfe", b"[" * 200_000])
+def test_a_file_of_profiles_that_is_not_json(home: dict[str, str], text: bytes) -> None:
+    Path(home["HOME"], ".aliyun/config.json").write_bytes(text)
+    with pytest.raises(CredentialsError, match=r"it is not JSON") as caught:
+        find_credentials(home)
+    assert "the-secret" not in str(caught.value)
+
+
+def test_the_secrets_are_not_in_the_repr_of_a_profile(home: dict[str, str]) -> None:
+    shown = repr(find_profile({**home, "ALIBABA_CLOUD_PROFILE": "sts"}))
+    assert "sts" in shown
+    assert "the-" not in shown
 
 
 def _look_up(live: Running, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -145,16 +229,23 @@ def test_nothing_anywhere_says_where_was_looked(live: Running, tmp_path: Path) -
     assert "Traceback" not in found.stderr
 
 
-def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["", "role", "not-there"])
+def test_without_the_extra_the_error_names_it(tmp_path: Path, home: dict[str, str], named: str) -> None:
     blocked = tmp_path / "alibabacloud_credentials.py"
     blocked.write_text("raise ImportError('not installed')")
-    code = "from goldrun.ecs.credentials import find_credentials; find_credentials({})"
+    code = "import os; from goldrun.ecs.credentials import find_credentials; find_credentials(os.environ)"
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(tmp_path),
+            **({**home, "ALIBABA_CLOUD_PROFILE": named} if named else {}),
+        },
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert "pip install 'goldrun[credentials]'" in run.stderr
+    if named:
+        assert {"role": "its mode: RamRoleArn", "not-there": "has no profile 'not-there'"}[named] in run.stderr

@@ -122,7 +122,7 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
     ),
     "output file that cannot be written": (
         {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "/nonexistent/output"},
-        2,
+        8,
         "output IMAGE_ID could not be written",
     ),
 }  # fmt: skip

@@ -1,8 +1,8 @@
-"""Where credentials come from: plain variables first, then the long chain of the official library.
+"""Where credentials come from: plain variables, the official CLI's profile, then the official library's long chain.
 
-Plain variables need the standard library alone. Everything else (profiles of the official CLI, the shared
-credentials file, OIDC, instance roles, a credentials URI) is served by ``alibabacloud-credentials``, which
-is imported only when no plain variable is set: it costs half a second and eight packages.
+Plain variables and profiles that hold a key need the standard library alone. Everything else (profiles that ask for
+keys, the shared credentials file, OIDC, instance roles, a credentials URI) is served by ``alibabacloud-credentials``,
+which is imported only then: it costs half a second and eight packages.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from goldrun import config
+from goldrun.aliyun_profile import SHOWN_PATH, find_profile
 from goldrun.errors import CredentialsError
 
 
@@ -35,9 +36,9 @@ def find_credentials(env: config.Environment) -> CredentialProvider:
         CredentialsError: if half of a plain AccessKey is set, or nothing is found anywhere.
     """
     plain = from_variables(env)
-    if plain is not None:
-        return lambda: plain
-    return _official_chain()
+    if plain is None and not _is_oidc(env):
+        plain = from_profile(env)
+    return _official_chain(env) if plain is None else lambda: plain
 
 
 def from_variables(env: config.Environment) -> Credentials | None:
@@ -61,18 +62,48 @@ def from_variables(env: config.Environment) -> Credentials | None:
         )
     token = config.SECURITY_TOKEN.read(env)
     for variable, value in ((config.ACCESS_KEY_ID, key_id), (config.SECURITY_TOKEN, token)):
-        if not value.isascii() or not value.isprintable() or " " in value:
-            raise CredentialsError(
-                f"The {variable.meaning.split(' that')[0]} has characters that no such value has.",
-                why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
-                fix=[f"set {variable.names[0]} again."],
-            )
+        _check(value, variable.meaning.split(" that")[0], f"set {variable.names[0]} again.")
     return Credentials(key_id, secret, token)
 
 
-def _official_chain() -> CredentialProvider:
+def from_profile(env: config.Environment) -> Credentials | None:
+    """The AccessKey in the official CLI's profile, or None when it holds none.
+
+    Raises:
+        CredentialsError: it holds half of one, or a value cannot be an AccessKey's.
+    """
+    profile = find_profile(env)
+    if profile is None or profile.mode.lower() not in ("ak", "ststoken"):
+        return None
+    token = profile.security_token if profile.mode.lower() == "ststoken" else ""
+    if not profile.access_key_id and not profile.access_key_secret:
+        return None
+    again = f"aliyun configure --profile {profile.name} --mode {profile.mode}"
+    if not profile.access_key_id or not profile.access_key_secret or (not token and profile.mode.lower() != "ak"):
+        raise CredentialsError(f"The profile {profile.name!r} of {SHOWN_PATH} holds half a key.", fix=[again])
+    for value in (profile.access_key_id, token):
+        _check(value, f"key in the profile {profile.name!r} of {SHOWN_PATH}", again)
+    return Credentials(profile.access_key_id, profile.access_key_secret, token)
+
+
+def _check(value: str, what: str, fix: str) -> None:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise CredentialsError(
+            f"The {what} has characters that no such value has.",
+            why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
+            fix=[fix],
+        )
+
+
+def _is_oidc(env: config.Environment) -> bool:
+    """Whether the official library would take an identity token before it looks at profiles."""
+    return all(one.read(env) for one in (config.ROLE_ARN, config.OIDC_PROVIDER_ARN, config.OIDC_TOKEN_FILE))
+
+
+def _official_chain(env: config.Environment) -> CredentialProvider:
     tried = [
         f"no plain variables ({config.ACCESS_KEY_ID.names[0]}, {config.ACCESS_KEY_SECRET.names[0]}) are set.",
+        _about_profile(env),
     ]
     import logging
     from pathlib import Path
@@ -86,10 +117,10 @@ def _official_chain() -> CredentialProvider:
     except ImportError:
         raise CredentialsError(
             "No credentials.",
-            why=[*tried, "profiles, OIDC and instance roles need a package that is not installed."],
+            why=[*tried, "such profiles, OIDC and instance roles need a package that is not installed."],
             fix=[
                 f"export {config.ACCESS_KEY_ID.names[0]}=… {config.ACCESS_KEY_SECRET.names[0]}=…",
-                "or: pip install 'goldrun[credentials]'",
+                "or `aliyun configure`, or: pip install 'goldrun[credentials]'",
             ],
         ) from None
     # It logs failures with the request in them, identity token and all; what a person needs is in our error.
@@ -116,6 +147,14 @@ def _official_chain() -> CredentialProvider:
         )
 
     return provide
+
+
+def _about_profile(env: config.Environment) -> str:
+    profile = find_profile(env)
+    if profile is None:
+        named = config.PROFILE.read(env)
+        return f"{SHOWN_PATH} has no profile {named!r}." if named else f"{SHOWN_PATH} has no current profile."
+    return f"the profile {profile.name!r} of {SHOWN_PATH} holds no key (its mode: {profile.mode or 'none'})."
 
 
 def _chain_reasons(error: Exception) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from goldrun.ecs.client import EcsClient, Parameter
@@ -97,6 +97,7 @@ class Launched:
 
 
 Tell = Callable[[str], None]
+Deliver = Callable[[Sequence[Launched]], None]
 
 
 def launch(
@@ -106,6 +107,7 @@ def launch(
     *,
     resume: bool = False,
     tell: Tell = lambda _: None,
+    deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
     """Get the instances that are wanted.
 
@@ -115,6 +117,7 @@ def launch(
         offers: where it is tried, in this order; read as far as needed.
         resume: look first for what an earlier run with the same key has got (one call more).
         tell: told, in words, why an offer was passed over.
+        deliver: gives the instances to whoever wants them; if it fails, they are deleted, as nobody would know of them.
 
     Raises:
         UsageError: the request cannot be sent as it is.
@@ -125,7 +128,9 @@ def launch(
     check(request)
     before = tuple(_made(client, request)) if resume else ()
     try:
-        return _walk(client, request, offers, before, tell)
+        got = _walk(client, request, offers, before, tell)
+        deliver(got)
+        return got
     except BaseException as error:
         _undo(client, request, before, error)
         raise
@@ -237,6 +242,7 @@ def _undo(client: EcsClient, request: Request, before: tuple[str, ...], error: B
     try:
         if ids := set(_made(client, request)) - set(before):
             release(client, sorted(ids))
+            error.add_note(f"{', '.join(sorted(ids))}: made, and deleted again.")
     except GoldrunError as second:
         error.add_note(f"what it made could not be deleted ({second.what}); it is released by itself, or by a sweep.")
 

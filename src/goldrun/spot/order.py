@@ -13,7 +13,7 @@ from goldrun.config import Environment
 from goldrun.ecs.client import EcsClient
 from goldrun.errors import UsageError
 from goldrun.spot.choice import choose
-from goldrun.spot.launch import MAX_USER_DATA, Launched, Request, Tell, launch
+from goldrun.spot.launch import MAX_USER_DATA, Deliver, Launched, Request, Tell, launch
 from goldrun.spot.market import Cache, Market
 from goldrun.spot.network import by_zone, find_vswitches, zone_of_letter
 from goldrun.spot.offers import DEFAULT_POLICY, DISKS, Offer, Span, Wish, parse_span
@@ -105,13 +105,21 @@ def read_network(env: Environment, region: str) -> Order:
     return read_order({**only, config.IMAGE_ID.names[0]: ""}, region)
 
 
-def fill(client: EcsClient, order: Order, *, cache: Cache | None = None, tell: Tell = lambda _: None) -> list[Launched]:
+def fill(
+    client: EcsClient,
+    order: Order,
+    *,
+    cache: Cache | None = None,
+    tell: Tell = lambda _: None,
+    deliver: Deliver = lambda _: None,
+) -> list[Launched]:
     """Launch what was ordered.
 
     Raises:
         GoldrunError: see ``launch``.
     """
-    return launch(client, order.request, find_offers(client, order, cache), resume=order.resume, tell=tell)
+    offers = find_offers(client, order, cache)
+    return launch(client, order.request, offers, resume=order.resume, tell=tell, deliver=deliver)
 
 
 def find_offers(client: EcsClient, order: Order, cache: Cache | None = None) -> Iterator[Offer]:

@@ -1,0 +1,89 @@
+"""The profile that the official CLI would use: `~/.aliyun/config.json`, as `aliyun configure` writes it.
+
+Workflows leave their keys there, and set none of the variables. Source: `config/` of github.com/aliyun/aliyun-cli.
+Standard library alone: this module is on the look-up path.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from goldrun import config
+from goldrun.errors import CredentialsError
+
+SHOWN_PATH = "~/.aliyun/config.json"
+
+
+class Profile(NamedTuple):
+    """A profile; what it does not say is empty.
+
+    Attributes:
+        name: its name.
+        mode: how it gets keys: ``AK`` and ``StsToken`` have them, the others ask for them.
+        access_key_id: with these two modes.
+        access_key_secret: likewise.
+        security_token: with ``StsToken``.
+        region: where it works.
+    """
+
+    name: str
+    mode: str
+    access_key_id: str
+    access_key_secret: str
+    security_token: str
+    region: str
+
+    def __repr__(self) -> str:
+        return f"Profile({self.name!r}, {self.mode!r}, {self.region!r}, ***)"
+
+
+def find_profile(env: config.Environment) -> Profile | None:
+    """The profile that the environment names, or the file's current one; None if there is no such profile.
+
+    Raises:
+        CredentialsError: there is a file, and it cannot be read.
+    """
+    home = env.get("HOME") or env.get("USERPROFILE")
+    if not home or config.PROFILE_DISABLED.read(env).lower() == "true":
+        return None
+    document = _read(os.path.join(home, ".aliyun", "config.json"))  # noqa: PTH118 - pathlib takes 5 ms to import
+    name = config.PROFILE.read(env) or str(document.get("current") or "default")
+    for told in document.get("profiles") or ():
+        if isinstance(told, dict) and told.get("name") == name:
+            return Profile(
+                name=name,
+                mode=_text(told, "mode"),
+                access_key_id=_text(told, "access_key_id"),
+                access_key_secret=_text(told, "access_key_secret"),
+                security_token=_text(told, "sts_token"),
+                region=_text(told, "region_id"),
+            )
+    return None
+
+
+def _read(path: str) -> Mapping[str, Any]:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            document = json.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise _unreadable(f"{error.strerror}.") from error
+    except (ValueError, RecursionError):
+        # Not with the parser's words: they may quote the file, and keys are in it.
+        raise _unreadable("it is not JSON.") from None
+    if not isinstance(document, dict) or not isinstance(document.get("profiles") or [], list):
+        raise _unreadable("it has no list of profiles.")
+    return document
+
+
+def _text(told: Mapping[str, Any], name: str) -> str:
+    value = told.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _unreadable(why: str) -> CredentialsError:
+    return CredentialsError(
+        f"{SHOWN_PATH} cannot be read.", why=[why], fix=["write it again: aliyun configure", "or set plain variables."]
+    )

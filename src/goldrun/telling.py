@@ -1,0 +1,83 @@
+"""How a result reaches the caller: on stdout and as a step's outputs. It arrives whole, or that is an error.
+
+An instance whose id was lost costs money, and nobody knows of it. Whoever makes one calls ``require_open`` before, and
+tells the id where a failure still undoes the work (``deliver`` of ``launch``).
+
+Standard library alone: the seed's scripts run inside other people's jobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from goldrun import workflow
+from goldrun.config import Environment
+from goldrun.errors import UntoldError
+
+
+def require_open(env: Environment) -> None:
+    """See that there is somebody to tell, before something is made.
+
+    Raises:
+        UntoldError: stdout is closed, or the step's outputs cannot be written.
+    """
+    _require_stdout()
+    workflow.require_outputs(env)
+
+
+@contextlib.contextmanager
+def whole() -> Iterator[None]:
+    """What is written to stdout inside arrives there.
+
+    Raises:
+        UntoldError: stdout is closed, or does not take it (a full disk).
+        BrokenPipeError: the reader has gone, which is how ``| head`` ends a listing.
+    """
+    _require_stdout()
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise UntoldError("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
+
+
+@contextlib.contextmanager
+def required() -> Iterator[None]:
+    """As ``whole``, where a reader that has gone is an error too: it was to be told what was made.
+
+    Raises:
+        UntoldError: stdout did not take it.
+    """
+    try:
+        with whole():
+            yield
+    except BrokenPipeError as error:
+        raise UntoldError("The result could not be written to stdout.", why=["the reader has gone."]) from error
+
+
+def aside(words: str) -> None:
+    """Say something to the person, on stderr; whether anybody listens makes no difference to the work."""
+    try:
+        print(words, file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
+
+
+def _require_stdout() -> None:
+    # Python has no stdout at all when it was started with a closed one, whatever its type says.
+    if getattr(sys, "stdout", None) is None:
+        raise UntoldError("The result cannot be written: stdout is closed.")
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let Python's own last attempt to write, at exit, succeed: it would change the exit code."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

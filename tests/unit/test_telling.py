@@ -1,0 +1,83 @@
+"""Where an id cannot be told, what was made is deleted, and it is an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from goldrun.local.records import Instance
+from tests.conftest import Running
+
+ROOT = Path(__file__).parents[2]
+CREATE = [sys.executable, "-S", str(ROOT / ".github/scripts/create-spot-instance.py")]
+LOOK_UP = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
+IMAGE = "github-runner-ubuntu24-amd64-latest"
+
+
+BROKEN = {
+    "stdout is closed": 'exec "$@" >&-',
+    "stdout is on a full disk": 'exec "$@" >/dev/full',
+    # The pipe's reader ends before the first line comes.
+    "nobody reads stdout": 'exec 3> >(exec true); wait $!; exec "$@" >&3',
+}
+OUTPUTS = {"no such folder": "/proc/none/output", "a full disk": "/dev/full"}
+
+
+def run(command: list[str], env: dict[str, str], how: str = 'exec "$@"') -> subprocess.CompletedProcess[str]:
+    shell = ["bash", "-c", how, "bash", *command]
+    return subprocess.run(shell, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def environment(cloud: Running, tmp_path: Path, **more: str) -> dict[str, str]:
+    return cloud.environment(
+        HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", IMAGE_NAME=IMAGE, **more
+    )
+
+
+def alive(cloud: Running) -> set[str]:
+    now = cloud.cloud.clock.now()
+    return {one.id for one in cloud.cloud.store.all(Instance) if one.status(now) != "Stopping"}
+
+
+def require_undone(cloud: Running, before: set[str], done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 8, done.stderr
+    assert "written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert alive(cloud) == before
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_lesson_an_id_that_cannot_be_printed(populated: Running, tmp_path: Path, broken: str) -> None:
+    before = alive(populated)
+    require_undone(populated, before, run(CREATE, environment(populated, tmp_path), broken))
+
+
+@pytest.mark.parametrize("path", OUTPUTS.values(), ids=OUTPUTS)
+def test_lesson_an_id_that_cannot_be_a_steps_output(populated: Running, tmp_path: Path, path: str) -> None:
+    before = alive(populated)
+    env = environment(populated, tmp_path, GITHUB_ACTIONS="true", GITHUB_OUTPUT=path)
+    require_undone(populated, before, run(CREATE, env))
+
+
+@pytest.mark.parametrize("closed", ["stdout", "output"])
+def test_what_is_seen_to_be_closed_costs_no_instance(populated: Running, tmp_path: Path, closed: str) -> None:
+    env = environment(populated, tmp_path, GITHUB_ACTIONS="true")
+    env["GITHUB_OUTPUT"] = str(tmp_path / "file" if closed == "stdout" else tmp_path)
+    done = run(CREATE, env, BROKEN["stdout is closed"] if closed == "stdout" else 'exec "$@"')
+    assert done.returncode == 8, done.stderr
+    assert "RunInstances" not in populated.cloud.gateway.calls
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_look_up_that_cannot_be_told_is_no_success(populated: Running, tmp_path: Path, broken: str) -> None:
+    require_undone(populated, alive(populated), run(LOOK_UP, environment(populated, tmp_path), broken))
+
+
+def test_notes_that_nobody_can_read_stop_nothing(populated: Running, tmp_path: Path) -> None:
+    done = run(CREATE, environment(populated, tmp_path), 'exec "$@" 2>/dev/full')
+    assert done.returncode == 0
+    assert done.stdout.split()[-1] in alive(populated)
