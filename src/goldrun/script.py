@@ -46,4 +46,4 @@ def result(env: Environment, name: str, value: str, *more: str) -> None:
 
 def tell(words: str) -> None:
     """Say something to the person."""
-    telling.aside(f"note: {words}")
+    telling.aside(workflow.shown(os.environ, f"note: {words}"))

@@ -1,7 +1,7 @@
-"""What a GitHub Actions job understands: step outputs and annotations.
+"""What a GitHub Actions job understands: step outputs and annotations; and what it must not take for a command.
 
-Source: "Workflow commands for GitHub Actions" in GitHub's documentation. Standard library alone: the seed's
-scripts run inside other people's jobs.
+Sources: "Workflow commands for GitHub Actions" in GitHub's documentation; ``ActionCommand.cs`` of actions/runner.
+Standard library alone: the seed's scripts run inside other people's jobs.
 """
 
 from __future__ import annotations
@@ -66,8 +66,31 @@ def describe_error(env: Environment, error: GoldrunError) -> str:
     """The error as it should stand on stderr: in a job the first line becomes an annotation."""
     if not in_workflow(env):
         return f"error: {error}"
-    return "\n".join([f"::error title=goldrun::{_escape(error.what)}", *error.details()])
+    details = [harmless(line) for line in error.details()]
+    return "\n".join([f"::error title=goldrun::{escape(error.what)}", *details])
 
 
-def _escape(text: str) -> str:
+def shown(env: Environment, text: str) -> str:
+    """``text`` as it may be printed: in a job, what others wrote must not become a command of ours."""
+    return harmless(text) if in_workflow(env) else text
+
+
+def harmless(text: str) -> str:
+    """The same to a reader, and nothing to GitHub's runner.
+
+    The runner takes two forms, in any case of letters: ``::command::`` where a line begins, blanks before it allowed,
+    and ``##[command]`` anywhere in a line. It compares by culture, which skips characters that cannot be seen. So
+    whatever is no plain character may stand between two of the signs, and a blank is put there.
+    """
+    if text.count(":") < 2 and text.count("#") < 2:
+        return text
+    import re  # takes a while to import, and the look-up has no use for it
+
+    unseen = r"[^\x21-\x7e]*"
+    command = re.compile(rf"^{unseen}:(?={unseen}:)|#{unseen}#(?={unseen}\[)")
+    return "\n".join(command.sub(lambda sign: f"{sign.group()} ", line) for line in text.splitlines())
+
+
+def escape(text: str) -> str:
+    """``text`` as the data of a command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -32,7 +32,8 @@ test "$(id -un)" = runner
 test ! -e /run/goldrun/config || exit 11
 sudo -n true 2>/dev/null && exit 12
 test "$(stat -f -c %T "$(readlink -f ../.credentials)")" = tmpfs
-test -e "$(dirname "$GOLDRUN_SPOT_NOTICE")/job"
+test -e /run/goldrun-runner/job
+touch "$(dirname "$GOLDRUN_SPOT_NOTICE")/spot-notice" && exit 13
 echo "the job ran as $(id -un)"
 """
 # The credential that the configuration brought, looked for in every file that is on a disk.

@@ -16,18 +16,23 @@ from goldrun.errors import GoldrunError
 
 def result(text: str) -> None:
     """A line of the result."""
-    click.echo(text)
+    click.echo(workflow.shown(os.environ, text))
 
 
 def result_json(value: Any) -> None:
     """The whole result as JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    job = workflow.in_workflow(os.environ)
+    text = json.dumps(value, ensure_ascii=job, indent=2)
+    if job:
+        # See ``workflow.harmless``. These stand in JSON's texts alone, where an escape means the same.
+        text = text.replace("\x7f", "\\u007f").replace("##[", "\\u0023#[")
+    click.echo(text)
 
 
 def note(words: str) -> None:
     """Tell the person something beside the result, unless ``--quiet``."""
     if not is_quiet():
-        click.echo(f"note: {words}", err=True)
+        click.echo(workflow.shown(os.environ, f"note: {words}"), err=True)
 
 
 def error(problem: GoldrunError) -> None:
@@ -47,7 +52,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table: drawn on a terminal, tab-separated lines otherwise."""
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
-            click.echo("\t".join(row))
+            click.echo(workflow.shown(os.environ, "\t".join(row)))
         return
     from rich.console import Console
     from rich.table import Table

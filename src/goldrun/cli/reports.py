@@ -97,13 +97,13 @@ class _Grouped:
         self.kept.clear()
 
     def line(self, text: str) -> None:
-        # A line of the guest's must not be taken for a command to the runner.
-        self.kept.append(text.replace("::", ": :") if text.lstrip().startswith("::") else text)
+        # The guest's words, and the recipe's.
+        self.kept.append(workflow.harmless(text))
 
     def end(self, step: str, seconds: float, failed: bool) -> None:
         title = f"{self.prefix}: {step} ({clock_time(seconds)}){' FAILED' if failed else ''}"
         with self.lock:
-            click.echo("\n".join([f"::group::{title}", *self.kept, "::endgroup::"]), err=True)
+            click.echo("\n".join([f"::group::{workflow.escape(title)}", *self.kept, "::endgroup::"]), err=True)
 
 
 class Groups(Lines):

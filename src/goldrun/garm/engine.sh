@@ -4,11 +4,9 @@
 
 readonly engine=/run/goldrun/engine # the token, for curl alone: never among a process's arguments
 
-ask() { # ask PATH [more words for curl]: what the engine's metadata service says
-  local path=$1
-  shift
+ask() { # ask PATH: what the engine's metadata service says
   curl -fsS --retry 5 --retry-delay 3 --retry-connrefused --max-time 60 --config "${engine}" \
-    -H 'Accept: application/json' "$@" "${METADATA_URL%/}/${path}"
+    -H 'Accept: application/json' "${METADATA_URL%/}/$1"
 }
 
 json_text() { python3 -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
@@ -44,9 +42,8 @@ configure() {
   if [[ ${JIT} == true ]]; then
     local part
     for part in runner credentials credentials_rsaparams; do
-      ask "credentials/${part}" -o "${state}/.${part}" || fail "the engine gives no ${part}"
-      chown runner:runner "${state}/.${part}"
-      chmod 0600 "${state}/.${part}"
+      ask "credentials/${part}" | (umask 077 && as_runner tee "${state}/.${part}" > /dev/null) \
+        || fail "the engine gives no ${part}"
     done
   else
     given[TOKEN]=$(ask runner-registration-token/) || fail 'the engine gives no registration token'
@@ -58,5 +55,5 @@ configure() {
     ) || fail 'GitHub does not take the runner (config.sh)'
     unset 'given[TOKEN]'
   fi
-  agent_id=$(tr -d '\n ' < "${root}/.runner" | sed -n 's/.*"agentId":\([0-9]*\).*/\1/p')
+  agent_id=$( (as_runner cat "${root}/.runner") | tr -d '\n ' | sed -n 's/.*"agentId":\([0-9]*\).*/\1/p')
 }

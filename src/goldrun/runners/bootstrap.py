@@ -82,7 +82,8 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         "setup": bootstrap.setup,
     }
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    text = f"#!/bin/bash\n# A runner for one job, by goldrun.\ninstall -d -m 0755 {FOLDER}\n"
+    # An engine's settings have a token in them until the guardian has taken it out.
+    text = f"#!/bin/bash\n# A runner for one job, by goldrun.\numask 077\ninstall -d -m 0755 {FOLDER}\n"
     text += _write("settings", assignments)
     for name, content in parts.items():
         if content:

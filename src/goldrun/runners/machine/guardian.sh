@@ -1,6 +1,9 @@
 #!/bin/bash
 # Runs one job: waits for the runner's configuration, installs the runner where the image has none, starts it, and
 # watches the clock and the spot market until it ends. When this script ends, the machine is deleted.
+#
+# It is root's, and the job is not trusted: root neither writes, reads nor runs anything in a folder of the runner's,
+# where a name may be a link to anywhere. What is to be done there is done as the runner.
 set -uo pipefail
 set -m # a process group for the runner: it must not ignore SIGINT
 
@@ -10,6 +13,7 @@ source /opt/goldrun/settings
 readonly home=/home/runner root=/home/runner/actions-runner
 readonly inbox=/run/goldrun/config       # what comes by Cloud Assistant; in memory, root's alone
 readonly state=/run/goldrun-runner       # in memory too; the runner's
+readonly notice=/run/goldrun-notice/spot-notice # root's; the job reads it
 readonly metadata=http://100.100.100.200/latest
 declare -A given=()
 
@@ -54,22 +58,24 @@ install_runner() {
     || fail "the runner cannot be downloaded from ${RUNNER_URL}"
   echo "${RUNNER_SHA256}  ${folder}/runner.tar.gz" | sha256sum --check --quiet \
     || fail 'what was downloaded is not the runner: its checksum differs'
-  install -d -o runner -g runner "${root}"
-  tar -xzf "${folder}/runner.tar.gz" -C "${root}" || fail 'the runner cannot be unpacked'
+  (as_runner mkdir -p "${root}")
+  (as_runner tar -xz -C "${root}" < "${folder}/runner.tar.gz") || fail 'the runner cannot be unpacked'
+  # Root runs a copy that nobody else can have changed.
+  tar -xzf "${folder}/runner.tar.gz" -C "${folder}" ./bin/installdependencies.sh
+  "${folder}/bin/installdependencies.sh" > /dev/null 2>&1 || say 'some of its dependencies could not be installed'
   rm -rf "${folder}"
-  "${root}/bin/installdependencies.sh" > /dev/null 2>&1 || say 'some of its dependencies could not be installed'
-  chown -R runner:runner "${root}"
 }
 
+# Becomes the runner: in a subshell, where there is more to do.
 as_runner() { exec setpriv --reuid=runner --regid=runner --init-groups --inh-caps=-all "$@"; }
 
 # What the runner writes of its identity stays in memory.
 keep_in_memory() {
   local file
+  install -d -m 0755 "${notice%/*}"
   install -d -m 0700 -o runner -g runner "${state}"
   for file in .runner .credentials .credentials_rsaparams; do
-    rm -f "${root:?}/${file}"
-    ln -s "${state}/${file}" "${root}/${file}"
+    (as_runner ln -sfn "${state}/${file}" "${root}/${file}") || fail "${root} is not the runner's"
   done
 }
 
@@ -90,7 +96,7 @@ start_runner() {
     cd "${root}" || exit 1
     [[ -z ${given[JITCONFIG]:-} ]] || export ACTIONS_RUNNER_INPUT_JITCONFIG=${given[JITCONFIG]}
     as_runner env HOME="${home}" USER=runner LOGNAME=runner RUNNER_MANUALLY_TRAP_SIG=1 \
-      GOLDRUN_SPOT_NOTICE="${state}/spot-notice" ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/goldrun/job-started.sh ./run.sh
+      GOLDRUN_SPOT_NOTICE="${notice}" GOLDRUN_JOB_MARK="${state}/job" ACTIONS_RUNNER_HOOK_JOB_STARTED=/opt/goldrun/job-started.sh ./run.sh
   ) &
   runner=$!
   given=()
@@ -111,7 +117,8 @@ termination_time() {
 give_notice() {
   local limit=$((SECONDS + NOTICE_SECONDS))
   say "spot notice: the market takes this instance back at $1"
-  echo "$1" > "${state}/spot-notice"
+  # Renamed into place, so that nobody reads half of it.
+  echo "$1" > "${notice}.new" && mv -T "${notice}.new" "${notice}"
   wall "goldrun: the spot market takes this instance back at $1" 2> /dev/null
   while alive && ((SECONDS < limit)); do sleep 1; done
   stop_runner

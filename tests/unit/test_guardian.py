@@ -1,0 +1,309 @@
+"""What root does on a machine, run here: the user data itself, in a folder, with stand-ins for the system."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldrun.garm import provider
+from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
+
+ROOT = os.geteuid() == 0
+TIME = "2026-11-18T18:02:00Z"
+TOKEN = "planted-instance-token"
+# The paths that root uses, and what stands for them in the folder.
+PLACES = ("/opt/goldrun", "/run/goldrun", "/home/runner", "/var/lib/cloud", "/usr/local/share/ca-certificates")
+STANDINS = {
+    # Runs the guardian as systemd would; everything else is written down.
+    "systemd-run": """#!/bin/bash
+printf '%s\\n' "$*" >> "$HERE/units"
+[[ "$*" != *"$(cat "$HERE/fails" 2>/dev/null || echo '/never/')"* ]] || exit 1
+[[ "$*" == *--unit=goldrun-runner* ]] || exit 0
+while [[ $1 == --* ]]; do shift; done
+"$@"
+exit 0
+""",
+    "systemctl": """#!/bin/bash
+echo "systemctl $*" >> "$HERE/units"
+""",
+    "python3": """#!/bin/bash
+[[ "$*" == *self_destruct.py* ]] || exec "$PYTHON" "$@"
+echo "self-destruct: $2" >> "$HERE/units"
+""",
+    "wall": "#!/bin/bash\n",
+    "update-ca-certificates": "#!/bin/bash\n",
+    "useradd": "#!/bin/bash\n",
+    "curl": """#!/bin/bash
+printf '%s\\n' "$*" >> "$HERE/curl"
+words="$*" out=/dev/stdout
+while (($#)); do [[ $1 != -o ]] || out=$2; shift; done
+case "${words}" in
+  */api/token*) echo a-token ;;
+  */spot/termination-time*) cat "$HERE/termination" 2> /dev/null || exit 22 ;;
+  *runner.tar.gz*) cat "$HERE/archive" > "${out}" ;;
+  */credentials/*) echo '{"agentId": 7}' > "${out}" ;;
+esac
+""",
+}
+# Where a test cannot become another user, root and the runner are the same one.
+SAME_USER = {
+    "setpriv": '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n',
+    "id": "#!/bin/bash\necho 1000\n",
+    "chown": "#!/bin/bash\n",
+    "install": """#!/bin/bash
+words=()
+while (($#)); do case $1 in -o | -g) shift ;; *) words+=("$1") ;; esac; shift; done
+exec /usr/bin/install "${words[@]}"
+""",
+}
+
+
+@dataclass
+class Guest:
+    """A machine in a folder."""
+
+    here: Path
+    settings: dict[str, str] = field(default_factory=lambda: {"JITCONFIG": "a-configuration"})
+
+    def path(self, place: str) -> Path:
+        return self.here / place.lstrip("/")
+
+    def write(self, place: str, text: str, mode: int = 0o644) -> Path:
+        path = self.path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def archive(self, run: str) -> str:
+        """GitHub's archive, with ``run`` as its run.sh; returns its checksum."""
+        packed = io.BytesIO()
+        parts = {"run.sh": run, "bin/installdependencies.sh": f"#!/bin/bash\necho $0 > {self.here}/dependencies\n"}
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            for name, text in parts.items():
+                entry = tarfile.TarInfo(f"./{name}")
+                entry.size, entry.mode = len(text.encode()), 0o755
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        (self.here / "archive").write_bytes(packed.getvalue())
+        return hashlib.sha256(packed.getvalue()).hexdigest()
+
+    def image_has(self, run: str) -> None:
+        """The image has the runner already."""
+        self.write("/home/runner/actions-runner/run.sh", run, 0o755)
+        self.belongs_to_the_runner("/home/runner")
+
+    def belongs_to_the_runner(self, place: str) -> None:
+        if ROOT:
+            for path in (self.path(place), *self.path(place).rglob("*")):
+                shutil.chown(path, "nobody", "nogroup")
+
+    def boot(self, bootstrap: Bootstrap, more: dict[str, str] | None = None) -> str:
+        """Run the user data; returns what the console shows."""
+        text = user_data(bootstrap, more).decode()
+        for place in PLACES:
+            text = text.replace(place, str(self.path(place)))
+        text = text.replace("/dev/console", str(self.here / "console"))
+        if ROOT:
+            text = text.replace("--reuid=runner --regid=runner", "--reuid=nobody --regid=nogroup")
+            text = text.replace("-o runner -g runner", "-o nobody -g nogroup").replace("id runner", "id nobody")
+            text = text.replace("runner:runner", "nobody:nogroup")
+        if self.settings:
+            self.write("/run/goldrun/config", configuration(self.settings).decode(), 0o600)
+        environment = {
+            "PATH": f"{self.here / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HERE": str(self.here),
+            "PYTHON": shutil.which("python3") or "",
+        }
+        done = subprocess.run(
+            ["bash", "-c", text], env=environment, capture_output=True, text=True, timeout=120, check=False, cwd="/"
+        )
+        return done.stdout + done.stderr
+
+    @property
+    def units(self) -> list[str]:
+        return (self.here / "units").read_text().splitlines()
+
+
+@pytest.fixture
+def guest() -> Iterator[Guest]:
+    # Not pytest's own folder: only this user may enter that one.
+    with tempfile.TemporaryDirectory(prefix="guest-") as folder:
+        here = Path(folder)
+        here.chmod(0o755)
+        (here / "bin").mkdir()
+        (here / "tmp").mkdir()
+        for place in ("/home/runner", "/opt", "/run"):
+            (here / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        for name, text in {**STANDINS, **({} if ROOT else SAME_USER)}.items():
+            (here / "bin" / name).write_text(text)
+            (here / "bin" / name).chmod(0o755)
+        guest = Guest(here)
+        guest.belongs_to_the_runner("/home/runner")
+        yield guest
+
+
+def quick(**more: Any) -> Bootstrap:
+    return Bootstrap(life=3600.0, config_seconds=5, job_seconds=60, notice_seconds=20, examine_seconds=0, **more)
+
+
+def engine() -> str:
+    return (Path(provider.__file__).parent / "engine.sh").read_text(encoding="utf-8")
+
+
+ENGINE = {
+    "CALLBACK_URL": "",
+    "METADATA_URL": "https://garm.example.com/metadata",
+    "INSTANCE_TOKEN": TOKEN,
+    "JIT": "true",
+    "REPO_URL": "https://github.com/o/r",
+    "RUNNER_NAME": "garm-one",
+    "LABELS": "a",
+    "GROUP": "",
+}
+needs_root = pytest.mark.skipif(not ROOT, reason="only root can become another user")
+
+
+def test_a_spot_notice_overwrites_nothing_through_a_link_of_the_jobs(guest: Guest) -> None:
+    """Root wrote it into a folder that the job owns, and followed the link that the job had put there."""
+    victim = guest.write("/etc/passwd", "root's own\n")
+    guest.image_has(f"""#!/bin/bash
+for folder in "$(dirname "$GOLDRUN_SPOT_NOTICE")" "$(dirname "$GOLDRUN_JOB_MARK")"; do
+  ln -sf {victim} "$folder/spot-notice" 2> /dev/null
+  ln -sf {victim} "$folder/.spot-notice" 2> /dev/null
+done
+echo {TIME} > {guest.here}/tmp/termination
+for ((try = 0; try < 100; try++)); do
+  grep -qs {TIME} "$GOLDRUN_SPOT_NOTICE" && cat "$GOLDRUN_SPOT_NOTICE" > {guest.path("/home/runner")}/seen && break
+  sleep 0.1
+done
+""")
+    if ROOT:
+        (guest.here / "tmp").chmod(0o777)
+    (guest.here / "termination").symlink_to("tmp/termination")
+    console = guest.boot(quick())
+    assert f"takes this instance back at {TIME}" in console
+    assert victim.read_text() == "root's own\n"
+    assert guest.path("/home/runner/seen").read_text() == f"{TIME}\n"
+
+
+@needs_root
+def test_the_job_may_read_the_notices_folder_and_not_change_it(guest: Guest) -> None:
+    guest.image_has(f"""#!/bin/bash
+folder=$(dirname "$GOLDRUN_SPOT_NOTICE")
+cd "$folder" || exit
+touch "$folder/mine" 2> /dev/null && exit
+: > "$GOLDRUN_JOB_MARK" && id -un > {guest.path("/home/runner")}/who
+""")
+    guest.boot(quick())
+    assert guest.path("/home/runner/who").read_text() == "nobody\n"
+
+
+@needs_root
+def test_links_in_the_runners_folders_lead_root_nowhere(guest: Guest) -> None:
+    """A process of the runner's user that is there before: a service of the image's, or what the setup has started."""
+    theirs = guest.write("/etc/theirs/run.sh", "#!/bin/bash\n", 0o755).parent
+    guest.path("/home/runner/actions-runner").symlink_to(theirs)
+    guest.boot(quick())
+    assert [path.name for path in theirs.iterdir()] == ["run.sh"]
+    assert {path.stat().st_uid for path in (theirs, *theirs.iterdir())} == {0}
+
+
+@needs_root
+def test_an_engines_credentials_are_not_written_through_links(guest: Guest) -> None:
+    victim = guest.write("/etc/passwd", "root's own\n", 0o600)
+    guest.image_has("#!/bin/bash\n")
+    # Between the folder's making and the first credential.
+    links = "".join(f"ln -s {victim} /run/goldrun-runner/.{one}; " for one in ("runner", "credentials"))
+    late = engine().replace("configure() {", f"configure() {{ {links}", 1)
+    guest.settings = {}
+    guest.boot(quick(engine=late), ENGINE)
+    assert victim.read_text() == "root's own\n"
+    assert (victim.stat().st_uid, victim.stat().st_mode & 0o777) == (0, 0o600)
+
+
+def test_root_runs_nothing_out_of_the_runners_folder(guest: Guest) -> None:
+    sha256 = guest.archive("#!/bin/bash\n")
+    guest.boot(quick(runner_url="https://example.com/runner.tar.gz", runner_sha256=sha256))
+    ran = (guest.here / "dependencies").read_text()
+    assert str(guest.path("/home")) not in ran
+    assert guest.path("/home/runner/actions-runner/run.sh").exists()
+
+
+def test_the_self_destruct_is_armed_before_the_guardian_starts(guest: Guest) -> None:
+    guest.image_has("#!/bin/bash\n")
+    guest.boot(quick())
+    life, runner = [unit for unit in guest.units if "--unit=" in unit]
+    assert "--unit=goldrun-life" in life
+    assert "--on-active=3600" in life
+    assert "self_destruct.py" in life
+    assert "--unit=goldrun-runner" in runner
+    assert "ExecStopPost=/usr/bin/env python3" in runner
+    assert "self_destruct.py" in runner
+
+
+@pytest.mark.parametrize("unit", ["goldrun-life", "goldrun-runner"])
+def test_what_cannot_be_armed_or_started_ends_the_machine(guest: Guest, unit: str) -> None:
+    (guest.here / "fails").write_text(f"--unit={unit}")
+    guest.boot(quick())
+    assert any(line.startswith("self-destruct:") for line in guest.units)
+    assert "systemctl poweroff --force" in guest.units
+    if unit == "goldrun-life":
+        first = next(n for n, line in enumerate(guest.units) if line.startswith("self-destruct:"))
+        assert not any("goldrun-runner" in line for line in guest.units[:first])
+
+
+def test_a_download_with_another_checksum_is_not_run(guest: Guest) -> None:
+    guest.archive(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/ran\n")
+    wrong = hashlib.sha256(b"something else").hexdigest()
+    console = guest.boot(quick(runner_url="https://example.com/runner.tar.gz", runner_sha256=wrong))
+    assert "goldrun: failed: what was downloaded is not the runner: its checksum differs" in console
+    assert not guest.path("/home/runner/ran").exists()
+    assert not (guest.here / "dependencies").exists()
+
+
+def test_the_configuration_is_read_once_and_deleted(guest: Guest) -> None:
+    home = guest.path("/home/runner")
+    inbox = guest.path("/run/goldrun/config")
+    guest.image_has(f"""#!/bin/bash
+[[ -e {inbox} ]] && touch {home}/still-there
+printf %s "$ACTIONS_RUNNER_INPUT_JITCONFIG" > {home}/given
+""")
+    guest.boot(quick())
+    assert (home / "given").read_text() == "a-configuration"
+    assert not (home / "still-there").exists()
+    assert not inbox.exists()
+
+
+def test_an_engines_token_is_left_nowhere(guest: Guest) -> None:
+    home = guest.path("/home/runner")
+    for name in ("user-data.txt", "user-data.txt.i", "scripts/part-001", "obj.pkl", "cloud-config.txt"):
+        guest.write(f"/var/lib/cloud/instances/i-1/{name}", TOKEN)
+    guest.image_has(f"""#!/bin/bash
+env > {home}/environment
+""")
+    guest.settings = {}
+    guest.boot(quick(engine=engine()), ENGINE)
+    kept = [path for place in ("opt", "var", "home") for path in (guest.here / place).rglob("*") if path.is_file()]
+    assert not [path for path in kept if TOKEN in path.read_text()]
+    assert TOKEN not in (home / "environment").read_text()
+    assert TOKEN not in (guest.here / "curl").read_text(), "nor among a process's arguments"
+
+
+def test_the_settings_are_roots_alone(guest: Guest) -> None:
+    """Until the token is taken out of them they hold it."""
+    guest.image_has("#!/bin/bash\n")
+    guest.boot(quick())
+    folder = guest.path("/opt/goldrun")
+    assert (folder / "settings").stat().st_mode & 0o077 == 0
+    assert (folder / "job-started.sh").stat().st_mode & 0o777 == 0o755
