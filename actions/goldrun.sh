@@ -1,14 +1,32 @@
 #!/usr/bin/env bash
 # Runs goldrun from the same checkout as the action; installs its dependencies the first time in a job, pinned by hash.
+#
+# Keys are in its environment, and the workspace it is called from may hold anybody's pull request. So nothing is taken
+# from there: no program (PATH), no module (python3 -I), no setting of pip's. Where packages are downloaded from
+# may be said; what they are is in the lock file.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+IFS=: read -ra folders <<< "${PATH}"
+outside=
+for folder in "${folders[@]}"; do
+  [[ "${folder}" != /* || "${folder}/" == "${GITHUB_WORKSPACE:-${PWD}}/"* ]] || outside+="${outside:+:}${folder}"
+done
+PATH=${outside}
+for name in "${!PIP_@}"; do
+  [[ "${name}" =~ ^PIP_(INDEX_URL|CERT|PROXY)$ ]] || unset "${name}"
+done
+
+root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 packages=${RUNNER_TEMP:?is set inside GitHub Actions}/goldrun-packages
 
-python3 "${root}/tools/check_python.py"
+python3 -I "${root}/tools/check_python.py"
 if [[ ! -e "${packages}/.complete" ]]; then
-  python3 -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: \
+  python3 -I -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: \
     --target "${packages}" -r "${root}/requirements/action.lock"
   touch "${packages}/.complete"
 fi
-PYTHONPATH="${packages}:${root}/src" exec python3 -m goldrun.cli.main "$@"
+exec python3 -I -c 'import sys
+sys.path[:0] = sys.argv[1:3]
+sys.argv[:3] = ["goldrun"]
+from goldrun.cli.main import run
+run()' "${packages}" "${root}/src" "$@"

@@ -16,9 +16,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 
 LOADER = '''\
+import os
+import sys
+
+# A module that stands beside this file is not ours: in the place of `json`, say, it would get the keys.
+here = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
+
 import importlib.abc
 import importlib.util
-import sys
 
 
 class _Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):

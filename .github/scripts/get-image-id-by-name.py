@@ -13,8 +13,12 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("error: this script needs Python 3.11 or newer (actions/setup-python installs one).")
 
-# The modules of this checkout. Without pathlib: its import would take longer than the rest of this file.
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "src"))
+# A module that stands beside this file is not ours: in the place of `json`, say, it would get the keys.
+# Without pathlib: its import would take longer than the rest of this file.
+here = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
+# The modules of this checkout.
+sys.path.insert(0, os.path.join(here, "..", "..", "src"))
 
 from goldrun import config, script
 from goldrun.clock import SystemClock

@@ -7,10 +7,12 @@ started for it takes it.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,13 @@ ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "examples/project/.github/workflows"
 PASSWORD = "planted-proxy-password"
 JOB_LIMIT = 120.0
+# Source: "jobs.<job_id>.steps[*].shell" in GitHub's workflow syntax, for Linux.
+SHELLS = {
+    "": "bash -e {0}",
+    "bash": "bash --noprofile --norc -eo pipefail {0}",
+    "sh": "sh -e {0}",
+    "python": "python {0}",
+}
 
 
 @dataclass
@@ -78,7 +87,7 @@ class Engine:
         self.run = run
         done: dict[str, Any] = {}
         for name, job in described["jobs"].items():
-            self._job(name, job, done)
+            self._job(name, {**job, "defaults": _run_defaults(described, job)}, done)
         return {name: one["result"] for name, one in done.items()}
 
     def cancel(self) -> None:
@@ -168,7 +177,7 @@ class Engine:
                 code, outputs = self._composite(job_name, workspace, workspace / uses, given, env)
             else:
                 script = interpolate(step["run"], now)
-                code, outputs = self._run(job_name, workspace, script, env)
+                code, outputs = self._run(job_name, workspace, script, env, {**job["defaults"], **step})
             if "id" in step:
                 steps[step["id"]] = {"outputs": outputs}
             if code != 0:
@@ -196,14 +205,20 @@ class Engine:
         for step in action["runs"]["steps"]:
             own = _filled(step.get("env", {}), contexts)
             path = {"GITHUB_ACTION_PATH": str(folder)}
-            code, outputs = self._run(job_name, workspace, interpolate(step["run"], contexts), {**env, **own, **path})
+            assert "shell" in step, f"{folder.name}: GitHub refuses composite actions whose steps name no shell"
+            script = interpolate(step["run"], contexts)
+            code, outputs = self._run(job_name, workspace, script, {**env, **own, **path}, step)
             contexts["steps"][step["id"]] = {"outputs": outputs}
             if code != 0:
                 return code, {}
         return 0, {key: interpolate(one["value"], contexts) for key, one in action["outputs"].items()}
 
-    def _run(self, job_name: str, workspace: Path, script: str, env: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+    def _run(
+        self, job_name: str, workspace: Path, script: str, env: Mapping[str, str], step: Mapping[str, Any]
+    ) -> tuple[int, dict[str, str]]:
         assert self.run is not None
+        written = workspace / "temp" / f"{uuid.uuid4()}.sh"
+        written.write_text(script)
         files = {name: workspace / "temp" / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         for file in files.values():
             file.write_text("")
@@ -217,6 +232,7 @@ class Engine:
             "GITHUB_REF_NAME": "main",
             "GITHUB_SHA": "0" * 40,
             "RUNNER_NAME": f"hosted-{job_name}",
+            "GITHUB_WORKSPACE": str(workspace),
             "RUNNER_TEMP": str(workspace / "temp"),
             **{name: str(file) for name, file in files.items()},
             **self.env,
@@ -224,8 +240,8 @@ class Engine:
         }
         with (workspace / "temp" / "log").open("wb") as log:
             self._process = process = subprocess.Popen(
-                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-                cwd=workspace,
+                shell_command(step.get("shell", ""), written),
+                cwd=workspace / step.get("working-directory", ""),
                 env=environment,
                 stdout=log,
                 stderr=log,
@@ -240,6 +256,21 @@ class Engine:
         text = (workspace / "temp" / "log").read_text() + "".join(file.read_text() for file in files.values())
         self.output += text
         return process.returncode, _outputs(files["GITHUB_OUTPUT"].read_text())
+
+
+def shell_command(shell: str, script: Path) -> list[str]:
+    """How GitHub runs a step's script: by a shell that it knows, or by what the step writes with ``{0}`` in it."""
+    template = SHELLS.get(shell, shell)
+    assert "{0}" in template, f"no shell of GitHub's: {shell}"
+    return [word.replace("{0}", str(script)) for word in shlex.split(template)]
+
+
+def _run_defaults(workflow: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, str]:
+    """``defaults.run``: the job's win over the workflow's."""
+    found: dict[str, str] = {}
+    for one in (workflow, job):
+        found |= one.get("defaults", {}).get("run", {})
+    return found
 
 
 def _filled(described: Mapping[str, Any], contexts: Mapping[str, Any]) -> dict[str, str]:

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from goldrun.build.template import TEMPLATE
 from goldrun.local import seed
-from goldrun.local.records import Image, Instance
+from goldrun.local.records import Denial, Image, Instance
 from tests.conftest import Running
-from tests.workflows.engine import ROOT, Engine, offline
+from tests.workflows.engine import ROOT, Engine, offline, shell_command
 from tests.workflows.expressions import evaluate, interpolate
 
 GUIDE = (ROOT / "docs/image-usage-guide.zh-CN.md").read_text(encoding="utf-8")
@@ -90,6 +90,64 @@ def test_sweep(cloud: Running, tmp_path: Path) -> None:
     assert again.execute() == {"sweep": "success"}
     assert "nothing to sweep" in again.output
     assert [one.id for one in store.all(Instance)] == ["i-foreign"]
+
+
+def test_lesson_a_sweep_that_fails_is_red(cloud: Running, tmp_path: Path) -> None:
+    """It was green for every failure: its pipe ended well, and GitHub's default shell has no pipefail."""
+    cloud.cloud.store.put(Denial(id="ecs:DescribeInstances"))
+    run = run_of(cloud, tmp_path, "sweep.yml")
+    assert run.execute() == {"sweep": "failure"}, run.output
+    assert "Forbidden.RAM" in run.output
+
+
+@pytest.mark.parametrize(
+    ("shell", "command"),
+    [
+        ("", "bash -e FILE"),
+        ("bash", "bash --noprofile --norc -eo pipefail FILE"),
+        ("sh", "sh -e FILE"),
+        ("python", "python FILE"),
+        ("bash -euo pipefail {0}", "bash -euo pipefail FILE"),
+    ],
+)
+def test_the_executor_starts_shells_as_github_does(shell: str, command: str) -> None:
+    assert " ".join(shell_command(shell, Path("FILE"))) == command
+
+
+PIPE = "jobs: {one: {runs-on: ubuntu-24.04, MORE steps: [{run: 'false | true'}, {run: 'exit 0', shell: sh}]}}"
+
+
+@pytest.mark.parametrize(
+    ("more", "top", "result"),
+    [
+        ("", "", "success"),
+        ("defaults: {run: {shell: bash}},", "", "failure"),
+        ("", "defaults: {run: {shell: bash}}", "failure"),
+        ("defaults: {run: {shell: sh}},", "defaults: {run: {shell: bash}}", "success"),
+    ],
+)
+def test_the_executors_default_shell_is_githubs(
+    cloud: Running, tmp_path: Path, more: str, top: str, result: str
+) -> None:
+    """Nothing said: no pipefail. The job's default wins over the workflow's."""
+    workflow = tmp_path / "pipe.yml"
+    workflow.write_text(f"{top}\n{PIPE.replace('MORE', more)}\n")
+    assert offline(cloud, tmp_path, workflow=workflow).execute() == {"one": result}
+
+
+STEPS = [
+    (file, step)
+    for file in [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("examples/*/.github/workflows/*.yml")]
+    for job in yaml.safe_load(file.read_text())["jobs"].values()
+    for step in job["steps"]
+    if "run" in step
+]
+
+
+def test_every_step_with_a_pipe_names_its_shell() -> None:
+    pipes = [(file.name, step) for file, step in STEPS if re.search(r"[^|]\|[^|]", step["run"])]
+    assert pipes, "the sweep has one"
+    assert [name for name, step in pipes if step.get("shell") != "bash"] == []
 
 
 def blocks() -> list[str]:

@@ -9,7 +9,7 @@ ask() { # ask PATH: what the engine's metadata service says
     -H 'Accept: application/json' "${METADATA_URL%/}/$1"
 }
 
-json_text() { python3 -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
+json_text() { python3 -I -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
 
 report() { # report STATUS WORDS [AGENT_ID]
   [[ -n ${CALLBACK_URL} ]] || return 0

@@ -99,7 +99,8 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         UnavailableError: it ended, or did not answer in time; with its last words.
     """
     log = data.with_name(f"{data.name}.log")
-    command = [sys.executable, "-m", "goldrun.cli.main", "local", "up", "--data", str(data), *arguments]
+    # -P: a module of the folder that it is called from is not goldrun's.
+    command = [sys.executable, "-P", "-m", "goldrun.cli.main", "local", "up", "--data", str(data), *arguments]
     log.unlink(missing_ok=True)
     with open(log, "wb", opener=_privately) as output:
         process = subprocess.Popen(

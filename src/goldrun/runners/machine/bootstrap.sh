@@ -7,20 +7,20 @@ umask 022
 source /opt/goldrun/settings
 
 destroy() {
-  python3 /opt/goldrun/self_destruct.py "$1" "${ENDPOINT}" > /dev/console 2>&1
+  python3 -I /opt/goldrun/self_destruct.py "$1" "${ENDPOINT}" > /dev/console 2>&1
   systemctl poweroff --force
 }
 
 # 1: whatever happens from here on, the machine ends with its life.
 systemd-run --quiet --unit=goldrun-life --on-active="${LIFE_SECONDS}" --timer-property=AccuracySec=1s \
   --property=StandardOutput=journal+console --property=StandardError=journal+console \
-  python3 /opt/goldrun/self_destruct.py 'its time is over' "${ENDPOINT}" \
+  python3 -I /opt/goldrun/self_destruct.py 'its time is over' "${ENDPOINT}" \
   || destroy 'the self-destruct could not be armed'
 
 # 2: the end of the guardian, whatever it is, ends the machine.
 install -d -m 0700 /run/goldrun
 systemd-run --quiet --unit=goldrun-runner --property=KillMode=mixed --property=TimeoutStopSec=infinity \
   --property=StandardOutput=journal+console --property=StandardError=journal+console \
-  --property="ExecStopPost=/usr/bin/env python3 /opt/goldrun/self_destruct.py 'the runner has ended' '${ENDPOINT}'" \
+  --property="ExecStopPost=/usr/bin/env python3 -I /opt/goldrun/self_destruct.py 'the runner has ended' '${ENDPOINT}'" \
   /bin/bash /opt/goldrun/guardian.sh \
   || destroy 'the guardian could not be started'
