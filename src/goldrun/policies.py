@@ -98,6 +98,8 @@ JOBS: dict[str, list[Statement]] = {
     # Find and delete what should not be alive.
     "sweep": [
         _allow(["DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"]),
+        # What a machine says of itself, where GitHub says nothing.
+        _allow(["GetInstanceConsoleOutput"], RUNNER),
         _allow(["DeleteInstances", "DeleteDisk", "DeleteSnapshot", "DeleteImage"], OWN),
         _allow(["TagResources"], MADE_OWN),
     ],

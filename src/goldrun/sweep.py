@@ -1,29 +1,33 @@
 """Finds and removes what should not be alive: the last of the defences against a leak.
 
-Nothing is taken on trust: what cannot be asked about raises, and what was deleted is asked for again.
+Nothing is taken on trust: what cannot be asked about raises; what is about to be deleted is asked for again by its id
+or name, on both sides; what was deleted is asked for once more. Whatever shows a sign of life is alive, whatever else
+is said of it: a fresh heartbeat, a job, an image in the making.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldrun.ecs.client import EcsClient
-from goldrun.ecs.models import Image
+from goldrun.ecs.models import Image, Snapshot
 from goldrun.ecs.moments import parse_moment
 from goldrun.ecs.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
-from goldrun.errors import GoldrunError
-from goldrun.images.query import describe_images
+from goldrun.errors import GoldrunError, UnavailableError
+from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
-from goldrun.runners.ghosts import Ghost, find_ghosts
+from goldrun.runners import registrations
+from goldrun.runners.ghosts import Ghost, ask_again, find_ghosts
 from goldrun.runners.github import GitHub
-from goldrun.runners.registrations import remove as remove_registrations
+from goldrun.runners.listing import NAME, SCOPE
 from goldrun.runners.scope import Scope
 from goldrun.spot.disks import Disk, delete_disk, describe_disks
-from goldrun.spot.instances import Instance, describe_instances, release
+from goldrun.spot.heart import has_heart, silence
+from goldrun.spot.instances import Instance, describe_instances, release_each
 
 MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
-GRACE_SECONDS = 10 * 60.0
+GRACE_SECONDS = 10 * 60.0  # also of a heart: twice as long as a live one can be silent
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Finding:
         name: its name, or empty.
         age: seconds.
         reason: why it should not be there.
-        scope: whose runner it is.
+        scope: whose runner it is, where GitHub's side says that it should go.
+        doubt: why it is kept all the same; empty: nothing speaks for it.
     """
 
     kind: str
@@ -45,6 +50,7 @@ class Finding:
     age: float
     reason: str
     scope: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,12 @@ class Swept:
     Attributes:
         removed: deleted, and seen to be gone.
         kept: what could not be deleted, with the reason.
+        spared: what turned out to be alive when it was asked for again.
     """
 
     removed: tuple[Finding, ...]
     kept: tuple[tuple[Finding, GoldrunError], ...]
+    spared: tuple[Finding, ...] = ()
 
 
 def find(
@@ -74,118 +82,228 @@ def find(
         older_than: seconds; instances that are older should not be alive either.
         github: GitHub's side, where there are scopes.
         scopes: whose runners are compared with the instances.
+
+    Raises:
+        GoldrunError: a side cannot be asked, or its list does not stand still.
     """
-    now = client.clock.now()
-    instances = [one for one in describe_instances(client, tags=MANAGED_BY) if one.tags.get(PROTECTED) != "true"]
-    ended = _ended_builds(client, instances, now)
-    found = [
-        Finding("instance", one.id, one.name, now - one.created, reason)
-        for one in instances
-        if (reason := _why_not(one, now, older_than) or ended.get(one.id, ""))
-    ]
-    if github:
-        ghosts = [ghost for scope in scopes for ghost in _ghosts(client, github, scope)]
-        known = {one.id for one in found}
-        found += [one for one in ghosts if one.id not in known]
-    doomed = {one.id for one in found}
-    found += [
-        Finding("disk", disk.id, "", now - disk.created, reason)
-        for disk in describe_disks(client)
-        if (reason := _why_no_disk(disk, doomed))
-    ]
-    found += [
-        Finding("snapshot", one.snapshot_id, one.name, now - parse_moment(one.creation_time), "its image is gone")
-        for one in find_orphans(client)
-    ]
-    found += [
-        Finding("image", one.image_id, one.name, now - parse_moment(one.creation_time), "its creation failed")
-        for one in describe_images(client, status="CreateFailed", tags=MANAGED_BY)
-    ]
-    return found
+    return _Sweep(client, older_than, github, scopes).find()
 
 
-def remove(client: EcsClient, findings: Sequence[Finding], github: GitHub | None = None) -> Swept:
-    """Delete them; one that cannot be deleted does not keep the others alive."""
-    kept: list[tuple[Finding, GoldrunError]] = []
-    for group in _in_order(findings):
+def remove(
+    client: EcsClient,
+    findings: Sequence[Finding],
+    github: GitHub | None = None,
+    *,
+    older_than: float | None = None,
+    scopes: Sequence[Scope] = (),
+) -> Swept:
+    """Ask for each of them again, and delete those that still should not be alive.
+
+    One that cannot be deleted does not keep the others alive.
+
+    Args:
+        client: see ``find``.
+        findings: what it has found.
+        github: see ``find``.
+        older_than: see ``find``.
+        scopes: see ``find``.
+    """
+    return _Sweep(client, older_than, github, scopes).remove(findings)
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    client: EcsClient
+    older_than: float | None
+    github: GitHub | None
+    scopes: Sequence[Scope]
+
+    def find(self) -> list[Finding]:
+        client, now = self.client, self.client.clock.now()
+        found = self._instances(describe_instances(client, tags=MANAGED_BY))
+        if self.github:
+            known = {one.id for one in found}
+            ghosts = [one for scope in self.scopes for one in self._ghosts(self.github, scope)]
+            found += [one for one in ghosts if one.id not in known]
+        doomed = {one.id for one in found}
+        disks = ((disk, _why_no_disk(disk, doomed, now)) for disk in describe_disks(client))
+        found += [Finding("disk", disk.id, "", now - disk.created, reason) for disk, reason in disks if reason]
+        found += [
+            Finding("snapshot", one.snapshot_id, one.name, now - parse_moment(one.creation_time), "its image is gone")
+            for one in self._orphans()
+        ]
+        found += [
+            Finding("image", one.image_id, one.name, now - parse_moment(one.creation_time), "its creation failed")
+            for one in self._failed_images()
+        ]
+        return found
+
+    def remove(self, findings: Sequence[Finding]) -> Swept:
+        kept: dict[Finding, GoldrunError] = {}
+        spared: list[Finding] = []
+        # Instances first and all at once, as they hold the disks; then one by one.
+        instances = [one for one in findings if one.kind == "instance"]
+        if instances:
+            self._remove_instances(instances, kept, spared)
+        for one in findings:
+            if one.kind != "instance":
+                try:
+                    if not self._remove(one):
+                        spared.append(one)
+                except GoldrunError as error:
+                    kept[one] = error
+        removed = (one for one in findings if one not in kept and one not in spared)
+        return Swept(tuple(removed), tuple(kept.items()), tuple(spared))
+
+    def _instances(self, instances: Sequence[Instance]) -> list[Finding]:
+        now = self.client.clock.now()
+        images = self._images_of_builds() if any(one.tags.get(ROLE) == BUILDER for one in instances) else {}
+        return [
+            Finding("instance", one.id, one.name, now - one.created, reason)
+            for one in instances
+            if (reason := self._why_not(one, images, now))
+        ]
+
+    def _why_not(self, instance: Instance, images: Mapping[Build, Image], now: float) -> str:
+        """Why an instance should not be alive; empty if it may."""
+        age = now - instance.created
+        image = images.get(_build(instance.tags)) if instance.tags.get(ROLE) == BUILDER else None
+        if _is_kept(instance.tags) or _shows_life(instance, image, now):
+            return ""
+        released = instance.released
+        made = (
+            image is not None
+            and image.status == "Available"
+            and now - parse_moment(image.creation_time) > GRACE_SECONDS
+        )
+        reasons = (
+            (released is not None and now > released + GRACE_SECONDS, "it is past its release time"),
+            (released is None and age > MAX_LIFE_SECONDS, "it has no release time"),
+            (instance.status == "Stopped" and age > GRACE_SECONDS, "it is stopped"),
+            (made, "its build has ended"),
+            (has_heart(instance), "its build has died"),
+            (self.older_than is not None and age > self.older_than, "it is older than asked"),
+        )
+        return next((reason for holds, reason in reasons if holds), "")
+
+    def _images_of_builds(self) -> dict[Build, Image]:
+        return {_build(one.tags): one for one in describe_images(self.client, status=ALL_STATUSES, tags=MANAGED_BY)}
+
+    def _ghosts(self, github: GitHub, scope: Scope) -> Iterator[Finding]:
+        for ghost in find_ghosts(self.client, github, scope):
+            row, instance = ghost.row, ghost.row.instance
+            more = (row.age, ghost.reason, str(scope), ghost.doubt)
+            if ghost.instance and instance and not self._lives(instance):
+                yield Finding("instance", instance.id, row.name, *more)
+            if ghost.registration:
+                yield Finding("runner", row.name, str(scope), *more)
+
+    def _orphans(self, snapshot_id: str = "") -> list[Snapshot]:
+        return [one for one in find_orphans(self.client, snapshot_id=snapshot_id) if not _is_kept(one.tags)]
+
+    def _failed_images(self, image_id: str = "") -> list[Image]:
+        found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=MANAGED_BY)
+        return [one for one in found if not _is_kept(one.tags)]
+
+    def _remove_instances(
+        self, findings: Sequence[Finding], kept: dict[Finding, GoldrunError], spared: list[Finding]
+    ) -> None:
+        doomed: dict[str, Finding] = {}
         try:
-            _remove(client, group, github)
+            there = {one.id: one for one in describe_instances(self.client, ids=[one.id for one in findings])}
+            judged = {one.id for one in self._instances(list(there.values()))}
         except GoldrunError as error:
-            kept += [(one, error) for one in group]
-    failed = {one.id for one, _ in kept}
-    return Swept(tuple(one for one in findings if one.id not in failed), tuple(kept))
+            kept |= dict.fromkeys(findings, error)
+            return
+        for one in findings:
+            try:
+                if one.id in there and not self._still_dead(one, there[one.id], judged):
+                    spared.append(one)
+                else:
+                    doomed[one.id] = one
+            except GoldrunError as error:
+                kept[one] = error
+        try:
+            kept |= {doomed[name]: error for name, error in release_each(self.client, doomed).kept.items()}
+        except GoldrunError as error:
+            kept |= dict.fromkeys(doomed.values(), error)
+
+    def _still_dead(self, finding: Finding, instance: Instance, judged: set[str]) -> bool:
+        """Whether what was said of an instance holds, now that both sides are asked for it alone.
+
+        Raises:
+            UnavailableError: nobody can say.
+        """
+        if self.github and finding.scope:
+            ghost = ask_again(self.client, self.github, Scope(finding.scope), finding.name, instance)
+            _settle(finding, ghost)
+            return ghost is not None and ghost.instance and not self._lives(instance)
+        return instance.id in judged and not self._has_job(instance)
+
+    def _lives(self, instance: Instance) -> bool:
+        return _is_kept(instance.tags) or _shows_life(instance, None, self.client.clock.now())
+
+    def _has_job(self, instance: Instance) -> bool:
+        scope, name = instance.tags.get(SCOPE, ""), instance.tags.get(NAME, "")
+        if not self.github or not name or scope not in {str(one) for one in self.scopes}:
+            return False
+        return any(one.busy for one in registrations.find(self.github, Scope(scope), name))
+
+    def _remove(self, finding: Finding) -> bool:
+        """Delete what is not an instance; False if it turns out to be alive."""
+        client, name = self.client, finding.id
+        if finding.kind == "runner":
+            assert self.github is not None
+            scope = Scope(finding.scope)
+            ghost = ask_again(client, self.github, scope, name, None)
+            if ghost is None:
+                return False
+            registrations.remove(self.github, scope, [name])
+        elif finding.kind == "disk":
+            for disk in describe_disks(client, name):
+                if disk.instance:
+                    return False
+                delete_disk(client, disk.id)
+        elif finding.kind == "snapshot":
+            for snapshot in self._orphans(name):
+                delete_snapshot(client, snapshot.snapshot_id)
+        else:
+            for image in self._failed_images(name):
+                delete_image(client, image)
+        return True
 
 
-def _ghosts(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Finding]:
-    for ghost in find_ghosts(client, github, scope):
-        yield from _of_ghost(ghost, scope)
+Build = tuple[str, ...]
 
 
-def _of_ghost(ghost: Ghost, scope: Scope) -> Iterator[Finding]:
-    row = ghost.row
-    if ghost.instance and row.instance:
-        yield Finding("instance", row.instance.id, row.name, row.age, ghost.reason)
-    if ghost.registration:
-        yield Finding("runner", row.name, str(scope), row.age, ghost.reason, scope=str(scope))
-
-
-def _why_not(instance: Instance, now: float, older_than: float | None) -> str:
-    """Why an instance should not be alive; empty if it may."""
-    age = now - instance.created
-    if instance.released is not None and now > instance.released + GRACE_SECONDS:
-        return "it is past its release time"
-    if instance.released is None and age > MAX_LIFE_SECONDS:
-        return "it has no release time"
-    if instance.status == "Stopped" and age > GRACE_SECONDS:
-        return "it is stopped"
-    if older_than is not None and age > older_than:
-        return "it is older than asked"
-    return ""
-
-
-def _ended_builds(client: EcsClient, instances: Iterable[Instance], now: float) -> dict[str, str]:
-    """Builders whose image has long been made."""
-    builders = [one for one in instances if one.tags.get(ROLE) == BUILDER]
-    if not builders:
-        return {}
-    built = {
-        _build(image.tags)
-        for image in describe_images(client, tags=MANAGED_BY)
-        if now - parse_moment(image.creation_time) > GRACE_SECONDS
-    }
-    return {one.id: "its build has ended" for one in builders if _build(one.tags) in built}
-
-
-def _build(tags: object) -> tuple[str, ...]:
-    assert isinstance(tags, dict)
+def _build(tags: Mapping[str, str]) -> Build:
+    """Which build a builder and its image are of: they carry the same tags."""
     return tuple(tags.get(name, "") for name in ("Family", "Architecture", "VersionHash", "BuildTimestamp"))
 
 
-def _why_no_disk(disk: Disk, doomed: set[str]) -> str:
+def _is_kept(tags: Mapping[str, str]) -> bool:
+    """Whether a person keeps it; and what does not say whose it is, is nobody's to delete."""
+    return tags.get(PROTECTED) == "true" or not MANAGED_BY.items() <= tags.items()
+
+
+def _shows_life(instance: Instance, image: Image | None, now: float) -> bool:
+    making = image is not None and image.status in ("Creating", "Waiting")
+    return making or (has_heart(instance) and silence(instance, now) <= GRACE_SECONDS)
+
+
+def _settle(finding: Finding, ghost: Ghost | None) -> None:
+    if ghost and ghost.doubt:
+        raise UnavailableError(
+            f"{finding.id} ({finding.name}) is kept, although {finding.reason}.",
+            why=[f"{ghost.doubt}."],
+            fix=[
+                "does the token still see the runners, and is the scope still named so? goldrun runner ls shows both.",
+                "it ends at its release time, or with goldrun instance rm.",
+            ],
+        )
+
+
+def _why_no_disk(disk: Disk, doomed: set[str], now: float) -> str:
     if not disk.instance:
-        return "nothing is attached to it"
+        return "nothing is attached to it" if now - disk.created > GRACE_SECONDS else ""
     return "its instance goes, and it would stay" if disk.instance in doomed and not disk.goes_along else ""
-
-
-def _in_order(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Instances first and all at once, as they hold the disks; then one by one."""
-    if instances := [one for one in findings if one.kind == "instance"]:
-        yield instances
-    yield from ([one] for one in findings if one.kind != "instance")
-
-
-def _remove(client: EcsClient, group: list[Finding], github: GitHub | None) -> None:
-    first = group[0]
-    if first.kind == "instance":
-        release(client, [one.id for one in group])
-    elif first.kind == "runner":
-        assert github is not None
-        remove_registrations(github, Scope(first.scope), [first.id])
-    elif first.kind == "disk":
-        delete_disk(client, first.id)
-    elif first.kind == "snapshot":
-        delete_snapshot(client, first.id)
-    else:
-        images: list[Image] = describe_images(client, image_id=first.id, status="CreateFailed")
-        for image in images:
-            delete_image(client, image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,21 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
+from goldrun.build.builder import _dead, find_machines
 from goldrun.build.recipe import Loaded, load
 from goldrun.build.run import Built, Options, boot_test, build
+from goldrun.clock import Clock
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
+from goldrun.local.clock import iso
 from goldrun.local.lifecycle import settle
 from goldrun.local.market import Market
 from goldrun.local.records import Disk, Image, Instance, Invocation, Receipt, Snapshot, Usage
+from goldrun.spot.heart import BEAT_SECONDS, DEAD_SECONDS, silence
 from goldrun.spot.launch import Request
 from goldrun.spot.offers import Wish
 from goldrun.spot.order import Order
@@ -55,6 +60,7 @@ INSTALL = (
     "#!/usr/bin/env bash\n# simulate: seconds=60 output=installing jq\n# simulate: output=done\napt-get install jq\n"
 )
 ALIAS = PublishedName("tools", "amd64", "latest")
+ALIAS_TAGS = {"Family": "tools", "Architecture": "amd64"}
 
 
 @dataclass
@@ -295,6 +301,93 @@ def test_a_live_build_is_waited_for(cloud: Running, folder: Path) -> None:
     run(cloud, load(folder), heard=heard)
     assert cloud.wall.value > now + 400
     assert any("another build of it is under way" in line for line in heard.lines)
+
+
+class Watched:
+    """A clock that has somebody look after every wait."""
+
+    def __init__(self, inner: Clock, look: Callable[[], None]) -> None:
+        self.inner, self.look = inner, look
+
+    def now(self) -> float:
+        return self.inner.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.inner.sleep(seconds)
+        self.look()
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        {"boot_seconds": 500.0},
+        {"stop_seconds": 280.0},
+        {"image_seconds": 1800.0},
+        {"release_seconds": 280.0},
+        "SendFile",
+        "DescribeSendFileResults",
+        "DescribeInvocationResults",
+        "CreateImage",
+    ],
+    ids=str,
+)
+def test_a_live_build_is_alive_to_everybody_however_long_it_waits(cloud: Running, folder: Path, slow: Any) -> None:
+    """A sweep deleted the builder while its image was made; another build took it for dead while it stopped."""
+    if isinstance(slow, dict):
+        cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **slow))
+    else:
+        cloud.fault("throttle", slow, times=4)
+    looks, silences = [], [0.0]
+    others = cloud.client()
+
+    def look() -> None:
+        looks.append(sweep.find(others))
+        silences.extend(silence(one, cloud.wall.value) for one in find_machines(others, ALIAS_TAGS))
+
+    client = cloud.client(timeout=3600.0, backoff=lambda _: 200.0)
+    client.clock = Watched(client.clock, look)
+    built = build(client, load(folder), "amd64", order(), Options(), Heard())
+    assert answer(cloud) == built.image.image_id
+    assert not any(looks)
+    assert max(silences) <= 1.5 * BEAT_SECONDS < DEAD_SECONDS
+    assert alive(cloud) == []
+
+
+def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, folder: Path) -> None:
+    slow = {"stop_seconds": 280.0, "image_seconds": 1800.0}
+    cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **slow))
+    others = cloud.client()
+    waited = []
+
+    def look() -> None:
+        machines = find_machines(others, ALIAS_TAGS)
+        if machines:
+            waited.append(_dead(others, machines))
+
+    client = cloud.client()
+    client.clock = Watched(client.clock, look)
+    build(client, load(folder), "amd64", order(), Options(), Heard())
+    assert len(waited) > 20
+    assert not any(waited)
+
+
+def test_a_heart_that_is_late_by_the_launch_is_no_dead_one(cloud: Running) -> None:
+    """The tag is written into the request; when that had to be repeated for minutes, it is old from the start."""
+    now = cloud.wall.value
+    tags = {**ALIAS_TAGS, "ManagedBy": "goldrun", "Role": "builder", "Heartbeat": iso(now - 3000)}
+    machine = Instance(
+        id="i-new",
+        region=REGION,
+        owner="1000000000000001",
+        image="m-1",
+        created=now,
+        auto_release=now + 7200,
+        tags=tags,
+    )
+    cloud.cloud.store.put(machine)
+    (found,) = find_machines(cloud.client(), ALIAS_TAGS)
+    assert silence(found, now) < 60
+    assert sweep.find(cloud.client()) == []
 
 
 @pytest.mark.parametrize("after", [False, True])

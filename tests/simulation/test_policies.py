@@ -31,7 +31,7 @@ from goldrun.images.usage import count_instances
 from goldrun.local import seed
 from goldrun.local.records import Disk, Instance, Policy, Snapshot, VSwitch
 from goldrun.policies import JOBS, policy_for
-from goldrun.runners.forensics import explain, failure
+from goldrun.runners.forensics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.runners.scope import repository_scope
 from goldrun.spot.assistant import Machine
@@ -83,6 +83,7 @@ def run(client: EcsClient) -> None:
 
 
 def clean(client: EcsClient) -> None:
+    assert not has_ended(client, "i-runner")
     swept = sweep.remove(client, sweep.find(client))
     for _, error in swept.kept:
         raise error

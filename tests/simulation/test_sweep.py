@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from goldrun import sweep
 from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.local import seed
+from goldrun.local.clock import iso
 from goldrun.local.lifecycle import settle
 from goldrun.local.records import Denial, Disk, Instance, Snapshot
 from goldrun.spot.cost import billed_days, running_costs
@@ -72,7 +73,21 @@ def leftovers(frozen: Running) -> set[str]:
     put(frozen, "i-building", tags={**OURS, "Role": "builder", "VersionHash": "new"})
     disk(frozen, "d-attached", instance="i-running")
     disk(frozen, "d-foreign", tags={})
+    disk(frozen, "d-fresh", created=NOW - 60)
+    put(frozen, "i-beating", state="Stopped", tags={**OURS, "Role": "builder", "Heartbeat": iso(NOW - 120)})
+    put(frozen, "i-imaging", state="Stopped", tags={**OURS, "Role": "builder", "VersionHash": "making"})
+    frozen.image(
+        "fam-amd64-20250101000003", created=NOW - 1700, ready=NOW + 100, tags={**OURS, "VersionHash": "making"}
+    )
+    frozen.snapshot("s-foreign", tags={"ImageId": "m-gone"})
+    frozen.snapshot("s-unmarked", tags=OURS)
+    frozen.snapshot("s-used", tags={**OURS, "ImageId": "m-gone"})
+    frozen.image("of-somebody", snapshot="s-used")
+    frozen.image("of-somebody-else", state="CreateFailed", created=NOW - HOUR)
+    frozen.image("fam-amd64-20250101000004", state="CreateFailed", tags={**OURS, "Protected": "true"})
     bad = {
+        put(frozen, "i-dead", tags={**OURS, "Role": "builder", "Heartbeat": iso(NOW - 900)}),
+        put(frozen, "i-dead-tester", tags={**OURS, "Role": "tester", "Heartbeat": iso(NOW - 900)}),
         put(frozen, "i-stopped", state="Stopped"),
         put(frozen, "i-endless", auto_release=9e15, created=NOW - 5 * HOUR),
         put(frozen, "i-built", tags={**OURS, "Role": "builder", "VersionHash": "done"}),
@@ -109,6 +124,7 @@ def test_reasons_are_told(frozen: Running) -> None:
     assert reasons["i-endless"] == "it has no release time"
     assert reasons["i-stopped"] == "it is stopped"
     assert reasons["i-built"] == "its build has ended"
+    assert reasons["i-dead"] == "its build has died"
     assert reasons["d-loose"] == "nothing is attached to it"
 
 
@@ -119,9 +135,9 @@ def test_past_the_release_time(frozen: Running) -> None:
     instance = frozen.cloud.store.get(Instance, "i-late")
     assert instance is not None
     shown = describe_instances(client)[0]
-    late = sweep._why_not(shown, NOW + 3 * HOUR, None)
-    assert late == "it is past its release time"
-    assert sweep._why_not(shown, NOW, None) == ""
+    judge = sweep._Sweep(client, None, None, ())
+    assert judge._why_not(shown, {}, NOW + 3 * HOUR) == "it is past its release time"
+    assert judge._why_not(shown, {}, NOW) == ""
 
 
 def test_older_than(frozen: Running) -> None:

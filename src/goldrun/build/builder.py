@@ -1,50 +1,27 @@
 """The machines of a build: got from the spot market, marked as whose they are, and let go again.
 
-A builder carries a heartbeat in its tags. While it beats the build is alive, wherever that runs; when it has stopped
-for some minutes the build is dead, and what it left is removed by whoever comes next.
+Each carries a heartbeat (``spot.heart``): a build whose heart has stopped for some minutes is dead, and what it left is
+removed by whoever comes next.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from goldrun.ecs.client import EcsClient
-from goldrun.ecs.errors import ApiError
-from goldrun.ecs.moments import format_moment, parse_moment
-from goldrun.ecs.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
+from goldrun.ecs.moments import format_moment
+from goldrun.ecs.tags import BUILDER, HEARTBEAT, MANAGED_BY, PROTECTED, ROLE, TESTER
+from goldrun.ecs.waiting import watch
 from goldrun.errors import GoldrunError
 from goldrun.spot.assistant import Machine
+from goldrun.spot.heart import DEAD_SECONDS, Heart, silence
 from goldrun.spot.instances import Instance, describe_instances, release
 from goldrun.spot.order import Order, fill
 
-TESTER = "tester"
-HEARTBEAT = "Heartbeat"
-BEAT_SECONDS = 60.0
-DEAD_SECONDS = 180.0
 LOOK_SECONDS = 15.0
-
-
-@dataclass
-class Heart:
-    """Beats in an instance's tags, at most once a minute."""
-
-    client: EcsClient
-    instance_id: str = ""
-    last: float = field(default=0.0)
-
-    def beat(self) -> None:
-        """Beat, if it is time."""
-        now = self.client.clock.now()
-        if not self.instance_id or now - self.last < BEAT_SECONDS:
-            return
-        self.last = now
-        tags = [{"Key": HEARTBEAT, "Value": format_moment(now)}]
-        with contextlib.suppress(ApiError):  # a missed beat is no reason to end; the next call tells what is wrong
-            self.client.call(
-                "TagResources", {"ResourceType": "instance", "ResourceId": [self.instance_id], "Tag": tags}
-            )
 
 
 @contextlib.contextmanager
@@ -62,12 +39,12 @@ def machine(
     """An instance for as long as it is needed; it is let go, and seen to be gone, whatever happens.
 
     Args:
-        client: the cloud.
+        client: the cloud, paced by the heart.
         order: what is wanted, but for its key and tags.
         role: ``builder`` or ``tester``.
         tags: which build it is of.
         key: what it is for.
-        heart: beats on it.
+        heart: beats on it until it is gone.
         tell: told what was taken, and why offers were passed over.
         keep: whether an error leaves the instance to whoever looks into it, until its release time.
 
@@ -78,9 +55,9 @@ def machine(
     request = replace(order.request, key=key, tags={**order.request.tags, **marked})
     (launched,) = fill(client, replace(order, request=request), tell=tell)
     instance_id = launched.ids[0]
-    before, heart.instance_id, heart.last = heart.instance_id, instance_id, client.clock.now()
+    heart.instance_id, heart.last = instance_id, client.clock.now()
     try:
-        yield Machine(client, instance_id, key, heart.beat)
+        yield Machine(client, instance_id, key)
     except BaseException as error:
         try:
             if keep(error):
@@ -91,9 +68,10 @@ def machine(
         except GoldrunError as second:
             error.add_note(f"{instance_id} could not be deleted ({second.what}): its release time or a sweep ends it.")
         raise
+    else:
+        release(client, [instance_id])
     finally:
-        heart.instance_id = before
-    release(client, [instance_id])
+        heart.instance_id = ""
 
 
 def _leave(client: EcsClient, instance_id: str) -> None:
@@ -114,14 +92,26 @@ def wait_for_others(client: EcsClient, lineage: dict[str, str], tell: Callable[[
     A dead build is known by a heart that does not beat any more: right after a crash that takes some minutes.
     """
     said = False
-    while machines := find_machines(client, lineage):
-        now = client.clock.now()
-        beats = [parse_moment(one.tags[HEARTBEAT]) if HEARTBEAT in one.tags else one.created for one in machines]
-        if now - max(beats) > DEAD_SECONDS:
+
+    def look() -> bool | None:
+        nonlocal said
+        machines = find_machines(client, lineage)
+        if not machines:
+            return True
+        # Asked by their ids, right before: a heart that beat since the list was read is alive.
+        if _dead(client, machines) and _dead(client, describe_instances(client, ids=[one.id for one in machines])):
             tell(f"removing what a dead build left: {', '.join(one.id for one in machines)}.")
             release(client, [one.id for one in machines])
-            return
+            return True
         if not said:
             tell(f"another build of it is under way ({machines[0].id}): waiting until it ends, or its heart stops.")
             said = True
-        client.clock.sleep(LOOK_SECONDS)
+        return None
+
+    # It ends: every machine has a release time.
+    watch(client.clock, look, seconds=math.inf, often=lambda _: LOOK_SECONDS)
+
+
+def _dead(client: EcsClient, machines: Sequence[Instance]) -> bool:
+    now = client.clock.now()
+    return all(silence(one, now) > DEAD_SECONDS for one in machines)

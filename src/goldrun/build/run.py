@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from goldrun.architecture import to_ecs
-from goldrun.build.builder import TESTER, Heart, machine, wait_for_others
+from goldrun.build.builder import machine, wait_for_others
 from goldrun.build.recipe import Loaded, Test
 from goldrun.build.report import Report, step
 from goldrun.durations import parse_duration
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image
-from goldrun.ecs.polling import pause
-from goldrun.ecs.tags import BUILDER, MANAGED_BY
+from goldrun.ecs.tags import BUILDER, MANAGED_BY, TESTER
+from goldrun.ecs.waiting import wait_for
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
 from goldrun.images import manifest as manifests
 from goldrun.images.lineage import AVAILABLE, Lineage, read_lineage
@@ -31,6 +31,7 @@ from goldrun.images.removal import delete_image
 from goldrun.images.retention import prune
 from goldrun.images.waiting import wait_until_available
 from goldrun.spot.assistant import LostError, Machine, Result
+from goldrun.spot.heart import Heart
 from goldrun.spot.instances import console_output, describe_instances
 from goldrun.spot.offers import parse_span
 from goldrun.spot.order import Order
@@ -110,12 +111,13 @@ class _Build:
     def __init__(
         self, client: EcsClient, loaded: Loaded, architecture: str, order: Order, options: Options, report: Report
     ) -> None:
-        self.client, self.loaded, self.architecture = client, loaded, architecture
+        self.heart = Heart(client)
+        # Whatever is waited for from here on, the heart beats.
+        self.client, self.loaded, self.architecture = self.heart.pace(client), loaded, architecture
         self.order, self.options, self.report = order, options, report
         self.recipe = loaded.recipe
         self.alias = PublishedName(self.recipe.family, architecture, LATEST)
         self.tags = {"Family": self.recipe.family, "Architecture": architecture}
-        self.heart = Heart(client)
 
     def run(self) -> Built:
         with self._step("resolve the base image"):
@@ -256,12 +258,12 @@ class _Build:
                 stops = self._status(builder.id) in ("Stopping", "Stopped")
                 if not error.code.startswith("IncorrectInstanceStatus") or not stops:
                     raise
-            start = self.client.clock.now()
-            while self._status(builder.id) != "Stopped":
-                elapsed = self.client.clock.now() - start
-                if elapsed > STOP_SECONDS:
-                    raise UnavailableError(f"{builder.id} did not stop within {STOP_SECONDS:.0f} s.")
-                self.client.clock.sleep(pause(elapsed))
+            wait_for(
+                self.client.clock,
+                lambda: self._status(builder.id) == "Stopped" or None,
+                seconds=STOP_SECONDS,
+                late=lambda elapsed: UnavailableError(f"{builder.id} did not stop within {elapsed:.0f} s."),
+            )
         with self._step("create the image"):
             more = {"BaseImageId": base.image_id, BOOT_TEST: PENDING, **MANAGED_BY}
             more |= {"Source": self.options.source[:128]} if self.options.source else {}
@@ -276,11 +278,7 @@ class _Build:
                     "ClientToken": f"image-{builder.id}",
                 },
             )["ImageId"]
-
-            def tell(_: object) -> None:
-                self.heart.beat()
-
-            return wait_until_available(self.client, made, tell)
+            return wait_until_available(self.client, made)
 
     def _prove(self, image: Image) -> Image:
         """Boot-test the candidate; one that fails is not kept."""

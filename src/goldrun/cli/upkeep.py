@@ -53,18 +53,22 @@ def sweep(
     github = connect(os.environ, SystemClock(), notice=output.note) if scopes else None
     client = open_client(region)
     found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes)
-    swept = sweeping.remove(client, [] if dry_run else found, github)
+    swept = sweeping.remove(client, [] if dry_run else found, github, older_than=seconds, scopes=scopes)
+    spared = {one.id for one in swept.spared}
     failures = {one.id: error for one, error in swept.kept}
     if as_json:
         told = [
-            {**asdict(one), "removed": not dry_run and one.id not in failures, "error": str(failures.get(one.id) or "")}
+            {
+                **asdict(one),
+                "removed": not dry_run and one.id not in failures and one.id not in spared,
+                "error": str(failures.get(one.id) or ""),
+            }
             for one in found
         ]
         output.result_json({"dry_run": dry_run, "findings": told})
     elif found:
-        state = "would be deleted" if dry_run else "gone"
         rows = [
-            (one.kind, one.id, one.name, format_duration(one.age), one.reason, "kept" if one.id in failures else state)
+            (one.kind, one.id, one.name, format_duration(one.age), one.reason, _now(one, swept, dry_run))
             for one in found
         ]
         output.table(("KIND", "ID", "NAME", "AGE", "WHY", "NOW"), rows)
@@ -74,6 +78,15 @@ def sweep(
         raise next(iter(failures.values()))
     if found:
         click.get_current_context().exit(EXIT_LEFTOVERS)
+
+
+def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:
+    """What has become of a finding, in a word."""
+    if one.doubt if dry_run else one in {finding for finding, _ in swept.kept}:
+        return "kept"
+    if one in swept.spared:
+        return "alive"
+    return "would be deleted" if dry_run else "gone"
 
 
 @click.command()

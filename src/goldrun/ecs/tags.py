@@ -5,4 +5,6 @@ MANAGED_BY = {"ManagedBy": "goldrun"}
 RUNNER_TYPE = {"GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
 ROLE = "Role"
 BUILDER = "builder"
+TESTER = "tester"
+HEARTBEAT = "Heartbeat"
 PROTECTED = "Protected"

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from goldrun.architecture import to_ecs
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.models import Image
+from goldrun.ecs.paging import read_steady
 
 PAGE_SIZE = 100  # the API's maximum; its default is 10
 ALL_STATUSES = "ALL"
-MAX_WALKS = 3
 
 
 def describe_images(
@@ -30,8 +30,7 @@ def describe_images(
 ) -> list[Image]:
     """All images that match, in the API's order (newest first).
 
-    One call per ``page_size`` images. If the number of images changes while the pages are read, one may have slipped
-    from a page not yet read to one already read: then they are read again.
+    One call per ``page_size`` images; they are read again if they do not fit together.
 
     Args:
         client: the cloud.
@@ -46,7 +45,7 @@ def describe_images(
 
     Raises:
         ApiError: the API refused.
-        UnavailableError: it could not be asked.
+        UnavailableError: it could not be asked, or the list does not stand still.
     """
     params: dict[str, Parameter] = {
         "ImageName": name or None,
@@ -57,18 +56,11 @@ def describe_images(
         "Tag": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         "PageSize": page_size,
     }
-    images: dict[str, Image] = {}
-    for _ in range(MAX_WALKS):
-        images, steady = _walk(client, params, region, page_size)
-        if steady:
-            break
-    return list(images.values())
+    return read_steady(client.clock, "images", lambda: _walk(client, params, region, page_size))
 
 
-def _walk(
-    client: EcsClient, params: Mapping[str, Parameter], region: str | None, page_size: int
-) -> tuple[dict[str, Image], bool]:
-    """The images of one pass over the pages, by id, and whether their number stood still meanwhile."""
+def _walk(client: EcsClient, params: Mapping[str, Parameter], region: str | None, page_size: int) -> list[Image] | None:
+    """The images of one pass over the pages; None if they are not as many as every page says there are."""
     images: dict[str, Image] = {}
     totals: set[int] = set()
     page = 0
@@ -79,4 +71,4 @@ def _walk(
         images.update((image.image_id, image) for image in found)
         totals.add(int(answer["TotalCount"]))
         if not found or page * page_size >= max(totals):
-            return images, len(totals) == 1
+            return list(images.values()) if totals == {len(images)} else None

@@ -6,6 +6,7 @@ dies in between leaves snapshots that say whose they were, and the next one find
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
 from goldrun.ecs.client import EcsClient, Parameter
@@ -13,6 +14,7 @@ from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.models import Image, Snapshot
 from goldrun.ecs.paging import pages_by_token
 from goldrun.ecs.tags import MANAGED_BY, PROTECTED
+from goldrun.ecs.waiting import at_least, wait_for
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
 from goldrun.images.query import ALL_STATUSES, describe_images
@@ -67,12 +69,13 @@ _RELEASES = {
 }
 
 
-def describe_snapshots(client: EcsClient, tags: Mapping[str, str]) -> list[Snapshot]:
-    """All own snapshots that have the tags."""
+def describe_snapshots(client: EcsClient, tags: Mapping[str, str], snapshot_id: str = "") -> list[Snapshot]:
+    """All own snapshots that have the tags, or the one with that id if it has them."""
     wanted = [{"Key": key, "Value": value} for key, value in tags.items()]
+    params: dict[str, Parameter] = {"Tag": wanted, "SnapshotIds": json.dumps([snapshot_id]) if snapshot_id else None}
     return [
         Snapshot.from_api(element)
-        for answer in pages_by_token(client, "DescribeSnapshots", {"Tag": wanted})
+        for answer in pages_by_token(client, "DescribeSnapshots", params)
         for element in answer["Snapshots"]["Snapshot"]
     ]
 
@@ -129,11 +132,17 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
     _wait_until_gone(client, snapshot_id, there)
 
 
-def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None) -> list[Snapshot]:
-    """Snapshots that goldrun has marked as an image's, whose image is gone, and from which nothing else was made."""
+def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None, *, snapshot_id: str = "") -> list[Snapshot]:
+    """Snapshots that goldrun has marked as an image's, whose image is gone, and from which nothing else was made.
+
+    Args:
+        client: the cloud.
+        tags: these alone that have the tags, too.
+        snapshot_id: this one alone.
+    """
     marked = [
         snapshot
-        for snapshot in describe_snapshots(client, {**MANAGED_BY, **(tags or {})})
+        for snapshot in describe_snapshots(client, {**MANAGED_BY, **(tags or {})}, snapshot_id)
         if "ImageId" in snapshot.tags and snapshot.usage == "none"
     ]
     # Usage says that no image rests on it; the image is asked for all the same: a wrong deletion cannot be undone.
@@ -158,11 +167,12 @@ def _delete(client: EcsClient, action: str, params: Mapping[str, Parameter], the
 
 
 def _wait_until_gone(client: EcsClient, what: str, there: Callable[[], bool]) -> None:
-    deadline = client.clock.now() + CONFIRM_SECONDS
-    while there():
-        if client.clock.now() >= deadline:
-            raise UnavailableError(
-                f"{what} was deleted but is still there after {CONFIRM_SECONDS:.0f} s.",
-                fix=["run the same command again."],
-            )
-        client.clock.sleep(POLL_SECONDS)
+    wait_for(
+        client.clock,
+        lambda: not there() or None,
+        seconds=CONFIRM_SECONDS,
+        late=lambda elapsed: UnavailableError(
+            f"{what} was deleted but is still there after {elapsed:.0f} s.", fix=["run the same command again."]
+        ),
+        often=at_least(POLL_SECONDS),
+    )

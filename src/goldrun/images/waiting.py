@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
-from goldrun.ecs.polling import pause
+from goldrun.ecs.waiting import LAG_SECONDS, wait_for
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.query import ALL_STATUSES, describe_images
 
 LIMIT_SECONDS = 2 * 3600.0
-# For so long a new image may be missing in what DescribeImages shows: its reads lag behind.
-UNSEEN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,32 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
     """
     start = client.clock.now()
     first_percent: int | None = None
-    while True:
+
+    def look() -> Image | None:
+        nonlocal first_percent
         elapsed = client.clock.now() - start
         images = describe_images(client, image_id=image_id, status=ALL_STATUSES)
-        if images:
-            image = images[0]
-            percent = _percent(image)
-            first_percent = percent if first_percent is None else first_percent
-            tell(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
-            if image.status == "Available":
-                return image
-            if image.status not in ("Creating", "Waiting"):
-                raise RefusedError(f"{image.name} ({image_id}) became {image.status}.", fix=["build or copy it again."])
-        elif elapsed > UNSEEN_SECONDS:
-            raise UnavailableError(f"{image_id} is not there: somebody deleted it.")
-        if elapsed > LIMIT_SECONDS:
-            raise UnavailableError(
-                f"{image_id} is not Available after {LIMIT_SECONDS / 3600:.0f} hours.",
-                fix=["run the same command again: it goes on waiting."],
-            )
-        client.clock.sleep(pause(elapsed))
+        if not images:
+            if elapsed > LAG_SECONDS:
+                raise UnavailableError(f"{image_id} is not there: somebody deleted it.")
+            return None
+        image = images[0]
+        percent = _percent(image)
+        first_percent = percent if first_percent is None else first_percent
+        tell(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
+        if image.status not in ("Creating", "Waiting", "Available"):
+            raise RefusedError(f"{image.name} ({image_id}) became {image.status}.", fix=["build or copy it again."])
+        return image if image.status == "Available" else None
+
+    return wait_for(
+        client.clock,
+        look,
+        seconds=LIMIT_SECONDS,
+        late=lambda elapsed: UnavailableError(
+            f"{image_id} is not Available after {elapsed / 3600:.0f} hours.",
+            fix=["run the same command again: it goes on waiting."],
+        ),
+    )
 
 
 def _percent(image: Image) -> int:

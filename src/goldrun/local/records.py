@@ -101,6 +101,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         gone: when its deletion ends.
         user_data: in base64, as it came.
         agent: the guest's agent has answered, where machines are real.
+        undeletable: no call deletes it (``DeletionProtection``).
     """
 
     image: str
@@ -129,6 +130,7 @@ class Instance(Resource, frozen=True, kw_only=True):
     reclaimed: float = NEVER
     gone: float = NEVER
     agent: bool = False
+    undeletable: bool = False
 
     def status(self, now: float) -> str:
         """The status at a moment."""

@@ -15,6 +15,7 @@ from goldrun.spot.launch import MAX_USER_DATA
 
 FOLDER = "/opt/goldrun"
 INBOX = "/run/goldrun/config"
+ENDED = "goldrun: the runner has ended"  # on the console, when there is nothing left to do but to go
 FAILED = "goldrun: failed: "  # on the console, before a machine that cannot run its job ends
 _END = "GOLDRUN_END"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.errors import AccessDeniedError
 from goldrun.errors import GoldrunError
-from goldrun.runners.bootstrap import FAILED
+from goldrun.runners.bootstrap import ENDED, FAILED
 from goldrun.spot.assistant import Machine
 from goldrun.spot.instances import console_output
 
@@ -36,6 +38,21 @@ def failure(machine: Machine) -> str:
     except GoldrunError:
         return ""  # no console yet; the wait goes on
     return next((line.partition(FAILED)[2].strip() for line in reversed(lines) if FAILED in line), "")
+
+
+def has_ended(client: EcsClient, instance_id: str) -> bool:
+    """Whether the machine itself says that it is done; a console that is not there says nothing.
+
+    Raises:
+        AccessDeniedError: the console may not be read.
+    """
+    try:
+        text = console_output(client, instance_id)
+    except AccessDeniedError:
+        raise
+    except GoldrunError:
+        return False
+    return ENDED in text or FAILED in text
 
 
 def explain(machine: Machine, server: str) -> Reasons:

@@ -6,7 +6,7 @@ Sources: "REST API endpoints for self-hosted runners", "Rate limits for the REST
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,6 +14,7 @@ from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.ecs.endpoints import Endpoint, parse_endpoint
 from goldrun.ecs.http1 import Answer
+from goldrun.ecs.paging import read_steady
 from goldrun.ecs.retrying import Backoff, jittered_backoff, retry
 from goldrun.ecs.transport import HttpTransport, Transport
 from goldrun.errors import (
@@ -129,21 +130,30 @@ class GitHub:
             lambda: self._attempt(method, target, body, deadline), self.clock, deadline, self._backoff, self._notice
         )
 
-    def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> Iterator[Any]:
-        """All elements of a list that GitHub gives in pages, under ``name``.
+    def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
+        """All elements of a list that GitHub gives in pages, under ``name``; each has an ``id``.
+
+        It is read again until it is steady and complete: every page names the same total, and so many different
+        elements were seen. That one came while another went may still go unnoticed: who deletes asks for it by name.
 
         Raises:
             GitHubError: see ``call``.
+            UnavailableError: the list does not stand still.
         """
-        page = seen = 0
+        return read_steady(self.clock, f"GitHub's {name}", lambda: self._walk(path, name, query or {}))
+
+    def _walk(self, path: str, name: str, query: Mapping[str, str | int]) -> list[Any] | None:
+        found: dict[Any, Any] = {}
+        totals: set[int] = set()
+        page = 0
         while True:
             page += 1
-            answer = self.call("GET", path, query={**(query or {}), "per_page": PAGE_SIZE, "page": page})
+            answer = self.call("GET", path, query={**query, "per_page": PAGE_SIZE, "page": page})
             elements = answer[name]
-            yield from elements
-            seen += len(elements)
-            if len(elements) < PAGE_SIZE or seen >= answer["total_count"]:
-                return
+            found.update((element["id"], element) for element in elements)
+            totals.add(answer["total_count"])
+            if len(elements) < PAGE_SIZE or page * PAGE_SIZE >= max(totals):
+                return list(found.values()) if totals == {len(found)} else None
 
     def close(self) -> None:
         """Close what is kept open between calls."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from goldrun.ecs.client import EcsClient
-from goldrun.ecs.polling import pause
 from goldrun.ecs.tags import ROLE
+from goldrun.ecs.waiting import at_least, wait_for
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.runners import registrations
 from goldrun.runners.bootstrap import INBOX, Bootstrap, configuration, user_data
 from goldrun.runners.forensics import explain, failure
 from goldrun.runners.github import GitHub, GitHubError
-from goldrun.runners.listing import NAME, RUN, RUNNER, SCOPE, find_instances
+from goldrun.runners.listing import NAME, ONLINE_WITHIN, RUN, RUNNER, SCOPE, find_instances
 from goldrun.runners.naming import new_name
 from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
 from goldrun.runners.scope import Scope
@@ -164,6 +165,7 @@ def _wanted(name: str, plan: Plan) -> Wanted:
 def _order(plan: Plan, name: str, download: Download) -> Order:
     request = plan.order.request
     tags = {**request.tags, ROLE: RUNNER, NAME: name, SCOPE: str(plan.scope)}
+    tags[ONLINE_WITHIN] = str(int(plan.online_seconds))
     if plan.run:
         tags[RUN] = plan.run
     script = user_data(
@@ -180,26 +182,31 @@ def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, tell: Tell) -> Non
 
 
 def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: float) -> Registration:
-    clock = machine.client.clock
-    look = 0
-    while True:
+    looks = count()
+
+    def look() -> Registration | None:
         for one in registrations.find(github, plan.scope, machine.key):
             if one.online:
                 return one
-        elapsed = clock.now() - start
-        if look % LOOKS_A_CONSOLE == 0:
+        if next(looks) % LOOKS_A_CONSOLE == 0:
             if words := failure(machine):
                 raise RefusedError(f"{machine.id} cannot run its job: {words}.", **explain(machine, github.server))
             if not describe_instances(machine.client, ids=[machine.id]):
                 taken = was_reclaimed(machine.client, machine.id)
                 why = "the market took it back." if taken else "it deleted itself, or somebody did."
                 raise LostError(f"{machine.id} is gone before its runner came online.", why=[why])
-        if elapsed > plan.online_seconds:
-            raise UnavailableError(
-                f"{machine.key} is not online after {elapsed:.0f} s.", **explain(machine, github.server)
-            )
-        look += 1
-        clock.sleep(max(2.0, pause(elapsed)))
+        return None
+
+    clock = machine.client.clock
+    return wait_for(
+        clock,
+        look,
+        seconds=start + plan.online_seconds - clock.now(),
+        late=lambda _: UnavailableError(
+            f"{machine.key} is not online after {clock.now() - start:.0f} s.", **explain(machine, github.server)
+        ),
+        often=at_least(2.0),
+    )
 
 
 def _undo(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_id: str, error: BaseException) -> None:

@@ -20,6 +20,7 @@ RUNNER = "runner"  # the tags of a runner's instance
 NAME = "Runner"
 SCOPE = "GitHub"
 RUN = "RunLabel"
+ONLINE_WITHIN = "OnlineWithin"  # seconds that it may take from its name's moment to being online
 
 
 def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
@@ -103,6 +104,22 @@ def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
     names: Iterable[str] = {*instances, *registered} - {""}
     rows = [Row(name, instances.get(name), registered.get(name), now - _made_at(name, now)) for name in names]
     return sorted(rows, key=lambda row: row.age)
+
+
+def look_at(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Row:
+    """One runner, asked for by its name on both sides.
+
+    Args:
+        client: the cloud.
+        github: the other side.
+        scope: whose runner.
+        name: the runner's.
+        instance: its instance, where that was just asked for.
+    """
+    instances = [instance] if instance else find_instances(client, scope, name)
+    registered = registrations.find(github, scope, name)
+    now = client.clock.now()
+    return Row(name, next(iter(instances), None), next(iter(registered), None), now - _made_at(name, now))
 
 
 def rows_as_json(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from goldrun.ecs.waiting import SHORTEST, wait_for
 from goldrun.errors import NotFoundError, UnavailableError
 from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.scope import Scope
@@ -138,28 +139,32 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
         GitHubError: GitHub refuses for another reason.
         UnavailableError: one is still there.
     """
-    deadline = github.clock.now() + seconds
-    missing: list[str] = []
     left = list(dict.fromkeys(names))
-    first = True
-    while True:
+    missing: list[str] | None = None
+    busy = False
+
+    def look() -> list[str] | None:
+        nonlocal left, missing, busy
         found = {name: find(github, scope, name) for name in left}
-        if first:
-            missing = [name for name, registrations in found.items() if not registrations]
-            first = False
         left = [name for name, registrations in found.items() if registrations]
-        if not left:
-            return missing
+        if missing is None:
+            missing = [name for name in found if name not in left]
         for registrations in found.values():
             _delete(github, scope, registrations)
-        if github.clock.now() > deadline:
-            raise UnavailableError(
-                f"GitHub still has {', '.join(left)} after {seconds:.0f} s.",
-                why=["a runner that runs a job cannot be removed until GitHub notices that it is gone."],
-                fix=[f"later: goldrun runner down {left[0]}, or goldrun sweep with --repo or --org"],
-            )
-        if any(one.busy for registrations in found.values() for one in registrations):
-            github.clock.sleep(LOOK_SECONDS)
+        busy = any(one.busy for registrations in found.values() for one in registrations)
+        return missing if not left else None
+
+    return wait_for(
+        github.clock,
+        look,
+        seconds=seconds,
+        late=lambda elapsed: UnavailableError(
+            f"GitHub still has {', '.join(left)} after {elapsed:.0f} s.",
+            why=["a runner that runs a job cannot be removed until GitHub notices that it is gone."],
+            fix=[f"later: goldrun runner down {left[0]}, or goldrun sweep with --repo or --org"],
+        ),
+        often=lambda _: LOOK_SECONDS if busy else SHORTEST,
+    )
 
 
 def find_download(github: GitHub, scope: Scope, architecture: str, mirror: str = "") -> Download:

@@ -8,7 +8,7 @@ that came after. Source: "Re-run a job from a workflow run", "Create a workflow 
 from __future__ import annotations
 
 from goldrun.config import Environment
-from goldrun.ecs.polling import pause
+from goldrun.ecs.waiting import at_least, wait_for
 from goldrun.errors import RefusedError, UnavailableError, UsageError
 from goldrun.runners.github import GitHub, segment
 from goldrun.runners.scope import Scope
@@ -60,16 +60,20 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
         RefusedError: it has been tried often enough.
         UnavailableError: the run does not end.
     """
-    start = github.clock.now()
-    while True:
+
+    def look() -> int | None:
         told = github.call("GET", f"{scope.path}/actions/runs/{segment(run)}")
-        if told["status"] == "completed":
-            break
-        elapsed = github.clock.now() - start
-        if elapsed > seconds:
-            raise UnavailableError(f"Run {run} has not ended after {elapsed:.0f} s.", fix=["run this again later."])
-        github.clock.sleep(max(5.0, pause(elapsed)))
-    attempt = int(told["run_attempt"])
+        return int(told["run_attempt"]) if told["status"] == "completed" else None
+
+    attempt = wait_for(
+        github.clock,
+        look,
+        seconds=seconds,
+        late=lambda elapsed: UnavailableError(
+            f"Run {run} has not ended after {elapsed:.0f} s.", fix=["run this again later."]
+        ),
+        often=at_least(5.0),
+    )
     if attempt >= most:
         raise RefusedError(
             f"Run {run} has been tried {attempt} times.",

@@ -15,7 +15,7 @@ from itertools import count
 
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import ApiError
-from goldrun.ecs.polling import pause
+from goldrun.ecs.waiting import pause, wait_for, watch
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.spot.instances import describe_instances
 
@@ -61,13 +61,11 @@ class Machine:
         client: the cloud.
         id: the instance.
         key: what the scripts are for; with their names it makes the ``ClientToken`` of each.
-        beat: called between looks.
     """
 
     client: EcsClient
     id: str
     key: str
-    beat: Callable[[], None] = lambda: None
 
     def wait_until_ready(self, seconds: float) -> None:
         """Wait until the assistant answers.
@@ -76,22 +74,26 @@ class Machine:
             LostError: the instance is gone.
             UnavailableError: it does not answer in time.
         """
-        start = self.client.clock.now()
-        for look in count():
+        looks = count()
+
+        def look() -> bool | None:
             answer = self.client.call("DescribeCloudAssistantStatus", {"InstanceId": [self.id]})
             rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
             if any(str(row["CloudAssistantStatus"]).lower() == "true" for row in rows):
-                return
-            elapsed = self.client.clock.now() - start
-            if not rows or look % LOOKS_A_CHECK == 0:
+                return True
+            if next(looks) % LOOKS_A_CHECK == 0 or not rows:
                 self._require_there()
-            if elapsed > seconds:
-                raise UnavailableError(
-                    f"{self.id} has booted, but its Cloud Assistant does not answer after {seconds:.0f} s.",
-                    fix=[f"see what it says: goldrun instance console {self.id}", "is the agent in the image?"],
-                )
-            self.beat()
-            self.client.clock.sleep(pause(elapsed))
+            return None
+
+        wait_for(
+            self.client.clock,
+            look,
+            seconds=seconds,
+            late=lambda elapsed: UnavailableError(
+                f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
+                fix=[f"see what it says: goldrun instance console {self.id}", "is the agent in the image?"],
+            ),
+        )
 
     def run(
         self,
@@ -166,49 +168,55 @@ class Machine:
             raise
 
     def _follow(self, invocation: str, timeout: float, tell: Callable[[str], None]) -> Result:
-        start = self.client.clock.now()
         told = 0
-        while True:
+
+        def look() -> Result | None:
+            nonlocal told
             answer = self.client.call(
                 "DescribeInvocationResults",
                 {"InvokeId": invocation, "InstanceId": self.id, "ContentEncoding": "Base64"},
             )
             rows = answer["Invocation"]["InvocationResults"]["InvocationResult"]
-            elapsed = self.client.clock.now() - start
-            if rows:
-                row = rows[0]
-                output = base64.b64decode(row.get("Output") or "").decode("utf-8", "replace")
-                finished = row["InvocationStatus"] not in _RUNNING
-                lines = output.splitlines() if finished or output.endswith("\n") else output.splitlines()[:-1]
-                for line in lines[told:]:
-                    tell(line)
-                told = max(told, len(lines))
-                if finished:
-                    error = str(row.get("ErrorCode") or "")
-                    if error.startswith(("Instance", "Client")):
-                        self._require_there()
-                    return Result(row["InvocationStatus"], int(row.get("ExitCode") or 0), output, error)
-            if elapsed > timeout + GRACE_SECONDS:
+            if not rows:
+                return None
+            row = rows[0]
+            output = base64.b64decode(row.get("Output") or "").decode("utf-8", "replace")
+            finished = row["InvocationStatus"] not in _RUNNING
+            lines = output.splitlines() if finished or output.endswith("\n") else output.splitlines()[:-1]
+            for line in lines[told:]:
+                tell(line)
+            told = max(told, len(lines))
+            if not finished:
+                return None
+            error = str(row.get("ErrorCode") or "")
+            if error.startswith(("Instance", "Client")):
                 self._require_there()
-                return Result("Timeout", -1, "", "no result came in time")
-            self.beat()
-            self.client.clock.sleep(pause(elapsed))
+            return Result(row["InvocationStatus"], int(row.get("ExitCode") or 0), output, error)
+
+        result = watch(self.client.clock, look, seconds=timeout + GRACE_SECONDS)
+        if result is None:
+            self._require_there()
+            return Result("Timeout", -1, "", "no result came in time")
+        return result
 
     def _follow_file(self, invocation: str, target: str) -> None:
-        start = self.client.clock.now()
-        while True:
+        def look() -> bool | None:
             answer = self.client.call("DescribeSendFileResults", {"InvokeId": invocation})
             for one in answer["Invocations"]["Invocation"]:
                 if one["InvocationStatus"] == "Success":
-                    return
+                    return True
                 if one["InvocationStatus"] not in _RUNNING:
                     self._require_there()
                     raise RefusedError(f"{target} could not be put on {self.id}: {one['InvocationStatus']}.")
-            elapsed = self.client.clock.now() - start
-            if elapsed > 2 * GRACE_SECONDS:
-                self._require_there()
-                raise UnavailableError(f"{target} was not on {self.id} after {elapsed:.0f} s.")
-            self.client.clock.sleep(pause(elapsed) / 2)
+            return None
+
+        def late(elapsed: float) -> GoldrunError:
+            self._require_there()
+            return UnavailableError(f"{target} was not on {self.id} after {elapsed:.0f} s.")
+
+        wait_for(
+            self.client.clock, look, seconds=2 * GRACE_SECONDS, late=late, often=lambda elapsed: pause(elapsed) / 2
+        )
 
     def _require_there(self) -> None:
         found = describe_instances(self.client, ids=[self.id])

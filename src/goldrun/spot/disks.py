@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from goldrun.ecs.client import EcsClient
+from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.moments import parse_moment
 from goldrun.ecs.paging import pages_by_token
@@ -43,12 +44,13 @@ class Disk:
         )
 
 
-def describe_disks(client: EcsClient) -> list[Disk]:
-    """The disks that goldrun's instances were given. Source: DescribeDisks."""
+def describe_disks(client: EcsClient, disk_id: str = "") -> list[Disk]:
+    """The disks that goldrun's instances were given, or the one with that id. Source: DescribeDisks."""
     tags = [{"Key": key, "Value": value} for key, value in MANAGED_BY.items()]
+    params: dict[str, Parameter] = {"Tag": tags, "DiskIds": json.dumps([disk_id]) if disk_id else None}
     return [
         Disk.from_api(element)
-        for answer in pages_by_token(client, "DescribeDisks", {"Tag": tags})
+        for answer in pages_by_token(client, "DescribeDisks", params)
         for element in answer["Disks"]["Disk"]
     ]
 
@@ -63,5 +65,5 @@ def delete_disk(client: EcsClient, disk_id: str) -> None:
         client.call("DeleteDisk", {"DiskId": disk_id})
     except ApiError as error:
         gone = error.code == "InvalidDiskId.NotFound" or isinstance(error, AccessDeniedError)
-        if not gone or disk_id in {disk.id for disk in describe_disks(client)}:
+        if not gone or describe_disks(client, disk_id):
             raise

@@ -12,11 +12,11 @@ from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.moments import format_moment, parse_moment
 from goldrun.ecs.paging import pages_by_token
-from goldrun.errors import NotFoundError, RefusedError, UnavailableError
+from goldrun.ecs.waiting import wait_for, watch
+from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError
 
 IDS_A_CALL = 100
 GONE_SECONDS = 300.0
-POLLS = (1.0, 2.0, 3.0, 5.0)  # seconds between looks; the last one from then on
 MIN_LIFE_SECONDS = 30 * 60.0
 
 
@@ -138,9 +138,10 @@ def wait_until_running(
         RefusedError: one was taken back, deleted or stopped.
         UnavailableError: they are not Running in time.
     """
-    deadline = client.clock.now() + seconds
     seen: set[str] = set()
-    for pause in _pauses():
+
+    def look() -> list[Instance] | None:
+        nonlocal seen
         found = describe_instances(client, ids=ids)
         tell(found)
         seen |= {one.id for one in found}
@@ -152,45 +153,87 @@ def wait_until_running(
             raise RefusedError(
                 f"{stopped[0].id} is {stopped[0].status}.", fix=[f"goldrun instance console {stopped[0].id}"]
             )
-        if len(found) == len(set(ids)) and all(one.status == "Running" for one in found):
-            return found
-        if client.clock.now() + pause > deadline:
-            break
-        client.clock.sleep(pause)
-    raise UnavailableError(
-        f"{', '.join(ids)} did not run within {seconds:.0f} s.",
-        fix=[f"see what it says: goldrun instance console {ids[0]}"],
+        return found if len(found) == len(set(ids)) and all(one.status == "Running" for one in found) else None
+
+    return wait_for(
+        client.clock,
+        look,
+        seconds=seconds,
+        late=lambda elapsed: UnavailableError(
+            f"{', '.join(ids)} did not run within {elapsed:.0f} s.",
+            fix=[f"see what it says: goldrun instance console {ids[0]}"],
+        ),
+        often=_often,
     )
 
 
-def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
+@dataclass(frozen=True)
+class Released:
+    """What became of instances that were to be deleted; all others of them are gone.
+
+    Attributes:
+        missing: those that were not there in the first place.
+        kept: those that are still there, each with its own reason.
+    """
+
+    missing: tuple[str, ...]
+    kept: Mapping[str, GoldrunError]
+
+
+def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
     """Delete instances, running or not, and ask again until the cloud does not know them any more.
 
-    The deletion comes before the first look: one that was made a moment ago may not be seen yet.
+    One that cannot be deleted keeps no other alive. The deletion comes before the first look: one that was made a
+    moment ago may not be seen yet.
+
+    Raises:
+        GoldrunError: the cloud cannot be asked what is still there.
+    """
+    left = list(dict.fromkeys(ids))
+    wanted = left  # not asked for yet, or refused for a reason that passes
+    missing: list[str] | None = None
+    refusals: dict[str, GoldrunError] = {}
+    kept: dict[str, GoldrunError] = {}
+
+    def look() -> bool | None:
+        nonlocal left, wanted, missing, refusals
+        refusals = {}
+        for start in range(0, len(wanted), IDS_A_CALL):
+            refusals |= _delete(client, wanted[start : start + IDS_A_CALL])
+        there = {one.id for one in describe_instances(client, ids=left)} if left else set()
+        if missing is None:
+            missing = [one for one, error in refusals.items() if one not in there and _means_missing(error)]
+        kept.update({one: error for one, error in refusals.items() if one in there and not _passes(error)})
+        left = [one for one in left if one in there and one not in kept]
+        wanted = [one for one in left if one in refusals]
+        return True if not left else None
+
+    if watch(client.clock, look, seconds=GONE_SECONDS, often=_often) is None:
+        late = UnavailableError(
+            f"{', '.join(left)} was deleted but is still there after {GONE_SECONDS:.0f} s.",
+            fix=["run the same command again."],
+        )
+        kept |= {one: refusals.get(one, late) for one in left}
+    return Released(tuple(missing or ()), kept)
+
+
+def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
+    """As ``release_each``, where all of them must go.
 
     Returns:
         Those that were not there in the first place.
 
     Raises:
-        ApiError: ECS refuses.
+        ApiError: ECS refuses to delete one; the others are gone.
         UnavailableError: one is still there after five minutes.
     """
-    left = list(dict.fromkeys(ids))
-    deadline = client.clock.now() + GONE_SECONDS
-    missing: list[str] | None = None
-    for pause in _pauses():
-        unknown = _delete(client, left)
-        missing = unknown if missing is None else missing
-        left = [one.id for one in describe_instances(client, ids=left)] if left else []
-        if not left:
-            return missing
-        if client.clock.now() + pause > deadline:
-            break
-        client.clock.sleep(pause)
-    raise UnavailableError(
-        f"{', '.join(left)} was deleted but is still there after {GONE_SECONDS:.0f} s.",
-        fix=["run the same command again."],
-    )
+    released = release_each(client, ids)
+    if released.kept:
+        error = next(iter(released.kept.values()))
+        if len(released.kept) > 1:
+            error.why = (*error.why, *(f"{one} is still there: {why.what}" for one, why in released.kept.items()))
+        raise error
+    return list(released.missing)
 
 
 def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
@@ -226,30 +269,34 @@ def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
     return bool(answer["InstanceSystemEventSet"]["InstanceSystemEventType"])
 
 
-def _delete(client: EcsClient, ids: Sequence[str]) -> list[str]:
-    """Ask for the deletion; what another try can mend is left to the next look. Returns those that are not there."""
-    missing: list[str] = []
-    for start in range(0, len(ids), IDS_A_CALL):
-        batch = list(ids[start : start + IDS_A_CALL])
-        try:
-            client.call("DeleteInstances", {"InstanceId": batch, "Force": True})
-        except ApiError as error:
-            if error.code.startswith("IncorrectInstanceStatus"):
-                continue  # one is just starting
-            # All or none are deleted: one that has gone meanwhile keeps the others. And with it went the tag that a
-            # policy asks for, so that the call may be denied instead.
-            if not error.code.startswith("InvalidInstanceId") and not isinstance(error, AccessDeniedError):
-                raise
-            if len(batch) > 1:
-                missing += [unknown for one in batch for unknown in _delete(client, [one])]
-            elif describe_instances(client, ids=batch):
-                raise
-            else:
-                missing += batch
-    return missing
+def _delete(client: EcsClient, batch: Sequence[str]) -> dict[str, GoldrunError]:
+    """Ask for the deletion; returns who was refused, and why.
+
+    ECS deletes all of a call's instances or none: a batch that is refused is halved until it is clear whom it is about.
+    """
+    try:
+        client.call("DeleteInstances", {"InstanceId": list(batch), "Force": True})
+    except (ApiError, UnavailableError) as error:
+        if len(batch) == 1 or error.exit_code == EXIT_UNAVAILABLE:  # this is about the cloud, and not about one of them
+            return dict.fromkeys(batch, error)
+        middle = len(batch) // 2
+        return _delete(client, batch[:middle]) | _delete(client, batch[middle:])
+    return {}
 
 
-def _pauses() -> Iterable[float]:
-    yield from POLLS
-    while True:
-        yield POLLS[-1]
+def _means_missing(error: GoldrunError) -> bool:
+    """With an instance that is gone went the tag that a policy asks for: then the call is denied."""
+    return isinstance(error, AccessDeniedError) or _code(error).startswith("InvalidInstanceId")
+
+
+def _passes(error: GoldrunError) -> bool:
+    """Whether it is just starting; or the deletion had its effect and the look lags behind."""
+    return _code(error).startswith(("IncorrectInstanceStatus", "InvalidInstanceId"))
+
+
+def _code(error: GoldrunError) -> str:
+    return error.code if isinstance(error, ApiError) else ""
+
+
+def _often(elapsed: float) -> float:
+    return min(5.0, 1.0 + elapsed / 2)

@@ -13,7 +13,7 @@ from goldrun.local.actions.registry import Answer, Call, action
 from goldrun.local.actions.rules import has_tags, tag_rows
 from goldrun.local.actions.run_instances import release_time
 from goldrun.local.clock import iso
-from goldrun.local.errors import dry_run, missing, no_such_instance, wrong_instance_status
+from goldrun.local.errors import ApiFault, dry_run, missing, no_such_instance, wrong_instance_status
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import noticed
 from goldrun.local.machines.qemu import console
@@ -208,6 +208,12 @@ def _stop(call: Call, instance: Instance) -> None:
 
 def _delete(call: Call, instances: list[Instance]) -> None:
     for instance in instances:
+        if instance.undeletable:
+            raise ApiFault(
+                403,
+                "InvalidOperation.DeletionProtection",
+                "The operation is not allowed due to deletion protection being enabled on the instance.",
+            )
         status = instance.status(call.now)
         if instance.gone == NEVER and status not in ("Running", "Stopped") and not call.params.flag("Force"):
             raise wrong_instance_status()
@@ -261,7 +267,7 @@ def _describe(instance: Instance, call: Call) -> Answer:
         "SpotDuration": int(instance.protected),
         "SpotInterruptionBehavior": instance.behavior,
         "StoppedMode": "Not-applicable" if instance.state == "Running" else "KeepCharging",
-        "DeletionProtection": False,
+        "DeletionProtection": instance.undeletable,
         "IoOptimized": True,
         "VpcAttributes": {
             "VpcId": instance.vpc,

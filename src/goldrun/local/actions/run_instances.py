@@ -127,6 +127,7 @@ def run_instances(call: Call) -> Answer:
             behavior=params.choice("SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"),
             price=bid.price,
             auto_release=released,
+            undeletable=params.flag("DeletionProtection"),
         )
         made.append(appoint_reclaim(call.settings.market, instance))
         for disk in (system._replace(id=disk_id), *(one._replace(id=call.new_id("d-")) for one in extra)):

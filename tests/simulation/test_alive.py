@@ -1,0 +1,368 @@
+"""Nothing alive is deleted, nothing dead is kept: whatever moves meanwhile, and whatever cannot be deleted."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun import sweep
+from goldrun.ecs.client import EcsClient
+from goldrun.ecs.endpoints import Endpoint
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.transport import Transport
+from goldrun.errors import UnavailableError
+from goldrun.images.query import describe_images
+from goldrun.local.clock import iso
+from goldrun.local.github.payloads import ONLINE_SECONDS
+from goldrun.local.records import GitHubRunner, Image, Instance
+from goldrun.runners import registrations
+from goldrun.runners.ghosts import GRACE_SECONDS, find_ghosts
+from goldrun.runners.github import GitHub
+from goldrun.runners.naming import new_name
+from goldrun.runners.scope import repository_scope
+from goldrun.spot.instances import describe_instances, release, release_each
+from tests.conftest import NOW, REGION, Running
+from tests.simulation.played import open_github
+from tests.simulation.test_sweep import OURS, put
+
+SCOPE = repository_scope("octo-org/octo-repo")
+OLD = NOW - 2 * GRACE_SECONDS
+
+
+class Meddled:
+    """A transport that lets something happen before the requests whose target has ``part`` in it."""
+
+    def __init__(self, inner: Transport, part: str, happen: Callable[[int], None]) -> None:
+        self.inner, self.part, self.happen, self.number = inner, part, happen, 0
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
+        if self.part in target:
+            self.number += 1
+            self.happen(self.number)
+        return self.inner.send(endpoint, method, target, headers, deadline, content)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def unsettled(frozen: Running) -> None:
+    """GitHub goes on counting a silent runner as busy, for some minutes."""
+    frozen.cloud.jobs.settle = lambda: None  # type: ignore[method-assign]
+
+
+def both(frozen: Running) -> tuple[EcsClient, GitHub]:
+    client = frozen.client()
+    return client, open_github(frozen.url, client)
+
+
+def register(frozen: Running, name: str = "", **fields: Any) -> GitHubRunner:
+    """A registration that is online, as far as nothing else is said."""
+    made = frozen.cloud.jobs.register(str(SCOPE), name or new_name(REGION, OLD), ["x"], 1)
+    made = replace(made, **{"seen": frozen.wall.value, **fields})
+    frozen.cloud.store.put(made)
+    return made
+
+
+def machine(frozen: Running, name: str, **fields: Any) -> str:
+    tags = {**OURS, "Role": "runner", "Runner": name, "GitHub": str(SCOPE)}
+    return put(frozen, f"i-{name[-8:]}", **{"tags": tags, "name": name, "created": OLD, **fields})
+
+
+def alive(frozen: Running) -> set[str]:
+    now = frozen.wall.value
+    return {one.id for one in frozen.cloud.store.all(Instance) if now < one.ends()}
+
+
+def swept(client: EcsClient, github: GitHub) -> sweep.Swept:
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    return sweep.remove(client, found, github, scopes=[SCOPE])
+
+
+def many(frozen: Running) -> tuple[list[GitHubRunner], str]:
+    """Two pages of runners that are somebody's, and a busy one of ours at the second one's start."""
+    others = [register(frozen, f"somebody-s-{number}") for number in range(100)]
+    busy = register(frozen, job="1")
+    for number in range(20):
+        register(frozen, f"further-{number}")
+    return others, machine(frozen, busy.name)
+
+
+def test_a_busy_runner_that_slips_between_two_pages_is_no_ghost(frozen: Running) -> None:
+    others, instance = many(frozen)
+    client, github = both(frozen)
+
+    def happen(number: int) -> None:
+        if number == 2:
+            frozen.cloud.store.remove(others[0])
+
+    github._transport = Meddled(github._transport, "/actions/runners", happen)
+    assert sweep.find(client, github=github, scopes=[SCOPE]) == []
+    assert instance in alive(frozen)
+
+
+def test_one_that_no_list_shows_is_asked_for_by_its_name(frozen: Running) -> None:
+    """One goes, another comes: the total stands still, the pages fit together, and none shows the busy runner."""
+    others, instance = many(frozen)
+    client, github = both(frozen)
+
+    def happen(number: int) -> None:
+        if number == 2:
+            frozen.cloud.store.remove(others[0])
+            register(frozen, "just-come")
+
+    github._transport = Meddled(github._transport, "/actions/runners", happen)
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    assert [one.id for one in found] == [instance], "the list alone would have it deleted"
+    told = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert (told.removed, told.kept, [one.id for one in told.spared]) == ((), (), [instance])
+    assert instance in alive(frozen)
+
+
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_a_list_that_never_stands_still_is_an_error(frozen: Running, shift: int) -> None:
+    others, instance = many(frozen)
+    client, github = both(frozen)
+
+    def happen(number: int) -> None:
+        if number % 2 == 0:
+            if shift < 0:
+                frozen.cloud.store.remove(others[number])
+            else:
+                register(frozen, f"come-{number}")
+
+    github._transport = Meddled(github._transport, "/actions/runners", happen)
+    with pytest.raises(UnavailableError, match="changed while it was read"):
+        sweep.find(client, github=github, scopes=[SCOPE])
+    assert instance in alive(frozen)
+
+
+ANSWERS: dict[str, list[dict[str, Any]]] = {
+    "a total of nothing": [{"total_count": 0, "runners": [{"id": 1}]}],
+    "a total of more": [{"total_count": 3, "runners": [{"id": 1}]}],
+    "the same twice": [{"total_count": 2, "runners": [{"id": 1}, {"id": 1}]}],
+    "an empty page": [
+        {"total_count": 101, "runners": [{"id": number} for number in range(100)]},
+        {"total_count": 101, "runners": []},
+    ],
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_contradictory_answers_are_no_list(frozen: Running, case: str) -> None:
+    _, github = both(frozen)
+    pages = ANSWERS[case]
+    github.call = lambda *_, query, **__: pages[query["page"] - 1]  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError, match="GitHub's runners"):
+        github.pages("/x", "runners")
+
+
+def test_an_empty_list_deletes_nothing_and_is_told(frozen: Running) -> None:
+    """A token that lost its right, or a repository that took the name: 200, and nobody there."""
+    instance = machine(frozen, new_name(REGION, OLD))
+    (finding,) = sweep.find(*both(frozen)[:1], github=both(frozen)[1], scopes=[SCOPE])
+    assert "shows no runner" in finding.doubt
+    told = swept(*both(frozen))
+    ((kept, error),) = told.kept
+    assert (kept.id, told.removed) == (instance, ())
+    assert isinstance(error, UnavailableError)
+    assert "GitHub shows no runner of octo-org/octo-repo at all" in str(error)
+    assert instance in alive(frozen)
+
+
+def test_a_list_that_shows_others_is_believed(frozen: Running) -> None:
+    instance = machine(frozen, new_name(REGION, OLD))
+    register(frozen, "somebody-s")
+    assert [one.id for one in swept(*both(frozen)).removed] == [instance]
+    assert instance not in alive(frozen)
+
+
+@pytest.mark.parametrize("line", ["goldrun: the runner has ended", "goldrun: failed: no job came within 900 s"])
+def test_a_machine_that_says_it_is_done_is_believed(frozen: Running, line: str) -> None:
+    instance = machine(frozen, new_name(REGION, OLD))
+    client, github = both(frozen)
+    call = client.call
+
+    def answer(action: str, *args: Any, **more: Any) -> dict[str, Any]:
+        if action == "GetInstanceConsoleOutput":
+            return {"ConsoleOutput": base64.b64encode(f"login:\r\n{line}\r\n".encode()).decode()}
+        return call(action, *args, **more)
+
+    client.call = answer  # type: ignore[method-assign]
+    assert [one.id for one in swept(client, github).removed] == [instance]
+
+
+def test_a_runner_that_is_busy_but_not_heard_of_is_alive(frozen: Running) -> None:
+    """Its network fails for a while: GitHub counts it as offline, and the job goes on."""
+    unsettled(frozen)
+    silent = frozen.wall.value - ONLINE_SECONDS - 1
+    cut_off, gone, idle = (register(frozen, seen=silent, job=job) for job in ("1", "2", ""))
+    machine(frozen, cut_off.name)
+    machine(frozen, idle.name)
+    client, github = both(frozen)
+    ghosts = {one.row.name: (one.instance, one.registration) for one in find_ghosts(client, github, SCOPE)}
+    assert ghosts == {gone.name: (False, True), idle.name: (True, True)}
+
+
+def test_a_runner_that_may_take_long_to_come_online_has_the_time(frozen: Running) -> None:
+    name = register(frozen, seen=0.0).name
+    tags = {**OURS, "Role": "runner", "Runner": name, "GitHub": str(SCOPE)}
+    instance = machine(frozen, name, tags={**tags, "OnlineWithin": "3600"})
+    assert swept(*both(frozen)).removed == ()
+    machine(frozen, name, tags={**tags, "OnlineWithin": "600"})
+    assert {one.id for one in swept(*both(frozen)).removed} == {instance, name}
+
+
+def came_online(frozen: Running, runner: GitHubRunner, instance: str) -> None:
+    frozen.cloud.store.put(replace(runner, seen=frozen.wall.value))
+
+
+def got_a_job(frozen: Running, runner: GitHubRunner, instance: str) -> None:
+    unsettled(frozen)
+    frozen.cloud.store.put(replace(runner, job="1"))
+
+
+def was_protected(frozen: Running, runner: GitHubRunner, instance: str) -> None:
+    retag(frozen, instance, Protected="true")
+
+
+def lost_its_tags(frozen: Running, runner: GitHubRunner, instance: str) -> None:
+    record = frozen.cloud.store.get(Instance, instance)
+    assert record is not None
+    frozen.cloud.store.put(replace(record, tags={}))
+
+
+def retag(frozen: Running, instance: str, **tags: str) -> None:
+    record = frozen.cloud.store.get(Instance, instance)
+    assert record is not None
+    frozen.cloud.store.put(replace(record, tags={**record.tags, **tags}))
+
+
+@pytest.mark.parametrize("change", [came_online, got_a_job, was_protected, lost_its_tags])
+def test_a_runner_that_changes_after_it_was_found_is_spared(frozen: Running, change: Callable[..., None]) -> None:
+    runner = register(frozen, seen=0.0)
+    instance = machine(frozen, runner.name)
+    client, github = both(frozen)
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    assert {one.kind for one in found} == {"instance", "runner"}
+    change(frozen, runner, instance)
+    told = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert "instance" not in {one.kind for one in told.removed}
+    assert told.kept == ()
+    assert instance in alive(frozen)
+
+
+def beat(frozen: Running, instance: str) -> None:
+    retag(frozen, instance, Heartbeat=iso(frozen.wall.value))
+
+
+def image_begun(frozen: Running, instance: str) -> None:
+    record = frozen.cloud.store.get(Instance, instance)
+    assert record is not None
+    frozen.image("fam-amd64-20260101000000", tags=record.tags, created=NOW, ready=NOW + 1800)
+
+
+def protected(frozen: Running, instance: str) -> None:
+    retag(frozen, instance, Protected="true")
+
+
+@pytest.mark.parametrize("change", [beat, image_begun, protected])
+def test_a_builder_that_shows_life_after_it_was_found_is_spared(frozen: Running, change: Callable[..., None]) -> None:
+    tags = {**OURS, "Role": "builder", "VersionHash": "new", "Heartbeat": iso(NOW - 3600)}
+    instance = put(frozen, "i-builder", tags=tags, state="Stopped")
+    client = frozen.client()
+    found = sweep.find(client)
+    assert [one.id for one in found] == [instance]
+    change(frozen, instance)
+    told = sweep.remove(client, found)
+    assert [one.id for one in told.spared] == [instance]
+    assert instance in alive(frozen)
+
+
+def test_a_stopped_instance_whose_runner_is_busy_is_spared(frozen: Running) -> None:
+    """The two sides contradict each other: the one that says it lives is believed."""
+    runner = register(frozen, job="1")
+    instance = machine(frozen, runner.name, state="Stopped")
+    told = swept(*both(frozen))
+    assert [one.id for one in told.spared] == [instance]
+    assert instance in alive(frozen)
+
+
+def test_an_error_while_asking_again_deletes_nothing(frozen: Running) -> None:
+    runner = register(frozen, seen=0.0)
+    instance = machine(frozen, runner.name)
+    register(frozen, "somebody-s")
+    client, github = both(frozen)
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    frozen.fault("error", "github:list-runners", times=None)
+    told = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert {one.id for one, _ in told.kept} == {instance, runner.name}
+    assert instance in alive(frozen)
+
+
+def test_images_that_never_stand_still_are_an_error(frozen: Running) -> None:
+    made = [frozen.image(f"fam-{number}") for number in range(70)]
+    client = frozen.client()
+
+    def happen(number: int) -> None:
+        if number % 2 == 0:
+            frozen.cloud.store.remove(*(one for one in frozen.cloud.store.all(Image) if one.id == made[number]))
+
+    client._transport = Meddled(client._transport, "PageNumber", happen)
+    with pytest.raises(UnavailableError, match="The list of images changed"):
+        describe_images(client, page_size=10)
+
+
+def test_pages_that_lead_in_a_circle_end(frozen: Running) -> None:
+    client = frozen.client()
+    answer = {"Instances": {"Instance": []}, "NextToken": "again"}
+    client.call = lambda *_, **__: answer  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError, match="lead in a circle"):
+        describe_instances(client)
+
+
+def test_one_that_cannot_be_deleted_keeps_no_other_alive(frozen: Running) -> None:
+    made = [put(frozen, f"i-{number:03d}", undeletable=number == 57) for number in range(100)]
+    client = frozen.client()
+    told = release_each(client, [*made, "i-never-was"])
+    assert told.missing == ("i-never-was",)
+    assert list(told.kept) == ["i-057"]
+    assert "DeletionProtection" in str(told.kept["i-057"])
+    assert alive(frozen) == {"i-057"}
+    assert frozen.cloud.gateway.calls["DeleteInstances"] < 25, "halved, and not asked for one by one"
+
+
+def test_each_that_cannot_be_deleted_is_told_with_its_reason(frozen: Running) -> None:
+    for number in range(8):
+        put(frozen, f"i-{number}", undeletable=number in (2, 5))
+    with pytest.raises(Exception, match=r"i-2 is still there(.|\n)*i-5 is still there"):
+        release(frozen.client(), [f"i-{number}" for number in range(8)])
+    assert alive(frozen) == {"i-2", "i-5"}
+
+
+def test_a_sweep_reports_each_instance_for_itself(frozen: Running) -> None:
+    for number in range(30):
+        put(frozen, f"i-{number:02d}", state="Stopped", undeletable=number == 3)
+    client = frozen.client()
+    told = sweep.remove(client, sweep.find(client))
+    assert [one.id for one, _ in told.kept] == ["i-03"]
+    assert len(told.removed) == 29
+    assert alive(frozen) == {"i-03"}
+
+
+def test_registrations_are_removed_and_those_that_never_were_are_told(frozen: Running) -> None:
+    runner = register(frozen)
+    _, github = both(frozen)
+    assert registrations.remove(github, SCOPE, [runner.name, "never-was"]) == ["never-was"]
+    assert list(frozen.cloud.store.all(GitHubRunner)) == []
