@@ -41,9 +41,11 @@ class GoldrunError(Exception):
         fix: what to do next, a sentence or a line to paste each.
         request_id: the cloud's id of the failed call, for a support ticket; empty if no call failed.
         exit_code: one of ``EXIT_CODES``.
+        unsure: whether what was asked for may have been done all the same: an earlier try's answer was lost.
     """
 
     exit_code: int = EXIT_USAGE
+    unsure: bool = False
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from goldrun.build.builder import _dead, find_machines
 from goldrun.build.recipe import Loaded, load
 from goldrun.build.run import Built, Options, boot_test, build
 from goldrun.clock import Clock
+from goldrun.ecs.errors import ApiError
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
@@ -388,6 +389,32 @@ def test_a_heart_that_is_late_by_the_launch_is_no_dead_one(cloud: Running) -> No
     (found,) = find_machines(cloud.client(), ALIAS_TAGS)
     assert silence(found, now) < 60
     assert sweep.find(cloud.client()) == []
+
+
+@pytest.mark.parametrize("lag", [0, 25])
+@pytest.mark.parametrize("refusal", ["InvalidImageName.Duplicated", "IncorrectInstanceStatus", "ServiceUnavailable"])
+def test_an_image_whose_id_was_never_told_is_found(cloud: Running, folder: Path, refusal: str, lag: int) -> None:
+    cloud.fault("error-after", "CreateImage")
+    cloud.fault("error", "CreateImage", times=5, code=refusal, status=503 if refusal.startswith("Service") else 400)
+    heard = Heard()
+
+    def begin(step: str) -> None:
+        if lag and step == "create the image":
+            cloud.fault("stale", "DescribeImages", times=5, seconds=lag)
+
+    heard.begin = begin  # type: ignore[method-assign]
+    built = run(cloud, load(folder), heard=heard)
+    assert [one.id for one in images(cloud)] == [built.image.image_id]
+    assert answer(cloud) == built.image.image_id
+    assert alive(cloud) == []
+
+
+def test_an_image_of_somebody_else_is_not_taken_for_it(cloud: Running, folder: Path) -> None:
+    cloud.fault("error", "CreateImage", times=2)
+    cloud.fault("error", "CreateImage", times=None, code="InvalidImageName.Duplicated", status=400)
+    with pytest.raises(ApiError, match="Duplicated"):
+        run(cloud, load(folder))
+    assert alive(cloud) == []
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -102,13 +102,75 @@ def test_a_lost_answer_never_makes_two(frozen: Running) -> None:
         release(frozen.client(), ids(got))
 
 
-def test_an_unknown_outcome_tries_no_other_offer(frozen: Running) -> None:
+def test_an_outcome_that_stays_unknown_is_looked_for(frozen: Running) -> None:
     set_market(frozen)
     frozen.fault("timeout-after", "RunInstances", times=None, seconds=0.01)
+    got = fill(frozen.client(), order(frozen))
+    assert frozen.cloud.gateway.calls["RunInstances"] > 1
+    assert [one.id for one in alive(frozen)] == ids(got)
+
+
+def test_an_outcome_that_stays_unknown_tries_no_other_offer(frozen: Running) -> None:
+    set_market(frozen)
+    frozen.fault("timeout", "RunInstances", times=None, seconds=0.01)
     with pytest.raises((UnreachableError, ServiceError)):
         fill(frozen.client(), order(frozen))
-    assert frozen.cloud.gateway.calls["RunInstances"] > 1
-    assert alive(frozen) == [], "what it made was found by its tag, and deleted"
+    assert len({one.code for one in frozen.cloud.gateway.faults.rules()}) == 1
+    assert alive(frozen) == []
+
+
+REFUSALS = ("OperationDenied.NoStock", "Zone.NotOnSale", "QuotaExceed.ElasticQuota", "IdempotentParameterMismatch")
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+@pytest.mark.parametrize("lag", [0, 25])
+@pytest.mark.parametrize("amount", [1, 3])
+def test_a_refused_repetition_after_a_lost_answer_makes_no_second_instance(
+    frozen: Running, code: str, lag: int, amount: int
+) -> None:
+    """It took effect, its answer was lost, the repetition was refused, and the next offer was taken."""
+    set_market(frozen)
+    frozen.fault("error-after", "RunInstances")
+    frozen.fault("error", "RunInstances", code=code, status=403)
+    if lag:
+        frozen.fault("stale", "DescribeInstances", times=8, seconds=lag)
+    got = fill(frozen.client(), order(frozen, request={"amount": amount}))
+    assert sorted(ids(got)) == sorted(one.id for one in alive(frozen))
+    assert len(ids(got)) == amount
+    assert frozen.cloud.gateway.calls["RunInstances"] == 1
+
+
+def test_after_a_lost_answer_without_effect_the_next_offer_is_taken(frozen: Running) -> None:
+    set_market(frozen)
+    frozen.fault("error", "RunInstances")
+    frozen.fault("error", "RunInstances", code="OperationDenied.NoStock", status=403)
+    said: list[str] = []
+    got = fill(frozen.client(), order(frozen), tell=said.append)
+    assert [one.id for one in alive(frozen)] == ids(got)
+    assert "trying the next offer" in said[0]
+
+
+def test_a_known_refusal_is_not_looked_into(frozen: Running) -> None:
+    """Throttled or sold out: nothing was made, and nobody waits for it to show."""
+    set_market(frozen)
+    frozen.fault("throttle", "RunInstances", times=2)
+    frozen.fault("error", "RunInstances", code="OperationDenied.NoStock", status=403)
+    client = frozen.client()
+    fill(client, order(frozen))
+    assert frozen.cloud.gateway.calls.get("DescribeInstances", 0) == 0
+
+
+def test_what_is_known_is_deleted_though_no_list_shows_it(frozen: Running) -> None:
+    set_market(frozen)
+    frozen.fault("stale", "DescribeInstances", times=4, seconds=60)
+
+    def deliver(_: object) -> None:
+        raise RefusedError("nobody takes it")
+
+    with pytest.raises(RefusedError):
+        fill(frozen.client(), order(frozen), deliver=deliver)
+    frozen.wall.value += 60
+    assert alive(frozen) == []
 
 
 def test_the_next_offer_is_taken_when_one_is_sold_out(frozen: Running) -> None:

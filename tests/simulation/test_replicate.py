@@ -46,6 +46,17 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
     assert len(told) < 200, "it polls less and less often"
 
 
+@pytest.mark.parametrize("code", ["InvalidImageName.Duplicated", "InvalidImage.Locked"])
+def test_a_copy_whose_id_was_never_told_is_found(frozen: Running, code: str) -> None:
+    version(frozen, 2, shown=True)
+    client = frozen.client()
+    image = find_own(client, V2)
+    frozen.fault("error-after", "CopyImage")
+    frozen.fault("error", "CopyImage", code=code, status=400)
+    made = copy_image(client, image, BEIJING)
+    assert [one.id for one in copies(frozen)] == [made.image_id]
+
+
 def test_done_again_it_copies_nothing(frozen: Running) -> None:
     version(frozen, 2, shown=True)
     client = frozen.client()

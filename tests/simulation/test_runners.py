@@ -23,6 +23,7 @@ from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, resolve
 from goldrun.runners.naming import new_name, read_name
+from goldrun.runners.rerun import rerun
 from goldrun.runners.scope import organization_scope, repository_scope
 from goldrun.spot.launch import Request
 from goldrun.spot.offers import Wish
@@ -233,6 +234,26 @@ def test_a_lost_answer_makes_one_registration(cloud: Running) -> None:
         made = up(client, github, plan(cloud))
         assert registered(cloud) == [made.name]
         bring_down(client, github, SCOPE, made.name)
+
+
+def test_a_registration_of_a_lost_answer_goes_though_the_repetition_was_denied(cloud: Running) -> None:
+    cloud.fault("error-after", "github:generate-jitconfig")
+    cloud.fault("error", "github:generate-jitconfig", status=403, code="Resource not accessible")
+    with pytest.raises(GitHubError):
+        up(*both(cloud), plan(cloud))
+    assert (alive(cloud), registered(cloud)) == ([], [])
+
+
+def test_a_rerun_whose_answer_was_lost_is_no_error(cloud: Running) -> None:
+    """The repetition finds that the run is going on already, and is refused."""
+    run = cloud.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    job = cloud.cloud.jobs.add_job(run, name="test", labels=("x",), hosted=True)
+    cloud.cloud.jobs.end(job, "failure")
+    _, github = both(cloud)
+    cloud.fault("error-after", "github:rerun-job")
+    assert rerun(github, SCOPE, run.id, job.id, seconds=60) == 2
+    with pytest.raises(UnavailableError, match="has not ended"):
+        rerun(github, SCOPE, run.id, job.id, seconds=60)
 
 
 def test_github_that_throttles_or_fails_is_asked_again(cloud: Running) -> None:

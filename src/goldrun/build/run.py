@@ -17,16 +17,18 @@ from goldrun.build.builder import machine, wait_for_others
 from goldrun.build.recipe import Loaded, Test
 from goldrun.build.report import Report, step
 from goldrun.durations import parse_duration
-from goldrun.ecs.client import EcsClient
+from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image
 from goldrun.ecs.tags import BUILDER, MANAGED_BY, TESTER
 from goldrun.ecs.waiting import wait_for
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
 from goldrun.images import manifest as manifests
+from goldrun.images.creation import create_image
 from goldrun.images.lineage import AVAILABLE, Lineage, read_lineage
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.images.publish import BOOT_TEST, FAILED, PASSED, PENDING, publish
+from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.images.removal import delete_image
 from goldrun.images.retention import prune
 from goldrun.images.waiting import wait_until_available
@@ -268,17 +270,20 @@ class _Build:
             more = {"BaseImageId": base.image_id, BOOT_TEST: PENDING, **MANAGED_BY}
             more |= {"Source": self.options.source[:128]} if self.options.source else {}
             name = f"{self.alias.lineage}-{tags['BuildTimestamp']}"
-            made = self.client.call(
-                "CreateImage",
-                {
-                    "InstanceId": builder.id,
-                    "ImageName": name,
-                    "Description": (self.recipe.description or f"{self.recipe.family}, built by goldrun")[:256],
-                    "Tag": [{"Key": key, "Value": value} for key, value in {**tags, **more}.items()],
-                    "ClientToken": f"image-{builder.id}",
-                },
-            )["ImageId"]
+            params: dict[str, Parameter] = {
+                "InstanceId": builder.id,
+                "ImageName": name,
+                "Description": (self.recipe.description or f"{self.recipe.family}, built by goldrun")[:256],
+                "Tag": [{"Key": key, "Value": value} for key, value in {**tags, **more}.items()],
+                "ClientToken": f"image-{builder.id}",
+            }
+            made = create_image(self.client, "CreateImage", params, lambda: self._made(name, tags))
             return wait_until_available(self.client, made)
+
+    def _made(self, name: str, tags: dict[str, str]) -> str | None:
+        """The image of this build, where the answer that told its id was lost."""
+        found = describe_images(self.client, name=name, status=ALL_STATUSES)
+        return next((one.image_id for one in found if one.name == name and tags.items() <= one.tags.items()), None)
 
     def _prove(self, image: Image) -> Image:
         """Boot-test the candidate; one that fails is not kept."""

@@ -61,6 +61,7 @@ class ServiceError(ApiError):
 
     exit_code = EXIT_UNAVAILABLE
     retryable = True
+    unsure = True
 
 
 class AccessDeniedError(ApiError):
@@ -77,6 +78,8 @@ class BadCredentialsError(ApiError):
 
 class UnreachableError(UnavailableError):
     """No answer: name not resolved, connection refused or dropped, time limit reached. The call may have happened."""
+
+    unsure = True
 
     def __init__(
         self, what: str, *, retryable: bool = True, why: tuple[str, ...] = (), fix: tuple[str, ...] = ()

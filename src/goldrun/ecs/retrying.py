@@ -34,13 +34,16 @@ def retry(
     What is tried may say how long it asks to wait: an error's ``wait``, in seconds.
 
     Raises:
-        GoldrunError: the last failure; it says how often it was tried.
+        GoldrunError: the last failure; it says how often it was tried, and whether one of the tries may have had its
+            effect (``unsure``): the last one can be a refusal that an earlier one has caused.
     """
     number = 0
+    unsure = False
     while True:
         try:
             return attempt()
         except GoldrunError as error:
+            error.unsure = unsure = unsure or error.unsure
             if not getattr(error, "retryable", False):
                 raise
             wait = max(backoff(number), getattr(error, "wait", 0.0))

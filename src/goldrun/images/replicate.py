@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.errors import ApiError
+from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.models import Image
 from goldrun.errors import GoldrunError, RefusedError, UsageError
+from goldrun.images.creation import create_image
 from goldrun.images.lineage import AVAILABLE, alias_of, read_lineage
 from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
@@ -140,21 +140,12 @@ def _begin(client: EcsClient, there: EcsClient, image: Image, region: str, name:
     tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
     tags["CopiedFrom"] = image.image_id
     token = hashlib.sha256(f"copy {image.image_id} {region}".encode()).hexdigest()
-    try:
-        answer = client.call(
-            "CopyImage",
-            {
-                "ImageId": image.image_id,
-                "DestinationRegionId": region,
-                "DestinationImageName": name,
-                "DestinationDescription": image.description or None,
-                "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
-                "ClientToken": token,
-            },
-        )
-    except ApiError as error:
-        # Somebody else has begun the same copy since we looked.
-        if error.code == "InvalidImageName.Duplicated" and (copied := _find_copy(there, image, name)):
-            return copied
-        raise
-    return str(answer["ImageId"])
+    params: dict[str, Parameter] = {
+        "ImageId": image.image_id,
+        "DestinationRegionId": region,
+        "DestinationImageName": name,
+        "DestinationDescription": image.description or None,
+        "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "ClientToken": token,
+    }
+    return create_image(client, "CopyImage", params, lambda: _find_copy(there, image, name))

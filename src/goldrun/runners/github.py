@@ -48,6 +48,7 @@ class GitHubError(GoldrunError):
         self.status, self.message, self.wait = status, message, wait
         limited = status == 429 or (status == 403 and wait > 0)
         self.retryable = limited or status >= 500
+        self.unsure = status >= 500
         self.exit_code = EXIT_UNAVAILABLE if self.retryable else _EXIT_CODES.get(status, EXIT_REFUSED)
 
 

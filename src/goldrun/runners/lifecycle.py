@@ -216,7 +216,7 @@ def _undo(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_i
             release(client, [instance_id])
         except GoldrunError as second:
             error.add_note(f"{instance_id} could not be deleted ({second.what}): it deletes itself, or a sweep does.")
-    if isinstance(error, GitHubError) and error.status in (401, 403, 404):
+    if isinstance(error, GitHubError) and error.status in (401, 403, 404) and not error.unsure:
         return  # GitHub does not let us in: there is no registration
     try:
         registrations.remove(github, scope, [name])

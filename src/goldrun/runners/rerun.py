@@ -8,8 +8,8 @@ that came after. Source: "Re-run a job from a workflow run", "Create a workflow 
 from __future__ import annotations
 
 from goldrun.config import Environment
-from goldrun.ecs.waiting import at_least, wait_for
-from goldrun.errors import RefusedError, UnavailableError, UsageError
+from goldrun.ecs.waiting import at_least, wait_for, watch
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.runners.github import GitHub, segment
 from goldrun.runners.scope import Scope
 
@@ -80,5 +80,14 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
             why=["the spot market took its machine back every time."],
             fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
         )
-    github.call("POST", f"{scope.path}/actions/jobs/{segment(job)}/rerun")
+    try:
+        github.call("POST", f"{scope.path}/actions/jobs/{segment(job)}/rerun")
+    except GoldrunError as error:
+        # GitHub refuses to run again what runs: also when that is what the first try, whose answer was lost, has done.
+        if not error.unsure or watch(github.clock, lambda: _attempt(github, scope, run) > attempt or None) is None:
+            raise
     return attempt + 1
+
+
+def _attempt(github: GitHub, scope: Scope, run: str) -> int:
+    return int(github.call("GET", f"{scope.path}/actions/runs/{segment(run)}")["run_attempt"])

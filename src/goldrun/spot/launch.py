@@ -1,8 +1,9 @@
 """Gets instances: walks the offers until one is given, and never gets two for one.
 
 Every call carries a ``ClientToken`` made from what the launch is for and the offer that is tried. A call whose outcome
-is not known is repeated with the same token; if it stays unknown, no other offer is tried, as there may be an instance
-already. Whatever a launch that fails or is interrupted has made is found by its tag and deleted.
+is not known is repeated with the same token. If it stays unknown, or the repetition is refused, what it made is looked
+for by its tag before anything else is tried or told. Whatever a launch that fails or is interrupted has made is found
+in the same way, and deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.tags import MANAGED_BY, RUNNER_TYPE
-from goldrun.errors import GoldrunError, RefusedError, UsageError
+from goldrun.ecs.waiting import LAG_SECONDS, watch
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.spot.instances import describe_instances, release, release_time
 from goldrun.spot.offers import Offer
 
@@ -25,6 +27,7 @@ MAX_USER_DATA = 32 * 1024
 DEFAULT_LIFE_SECONDS = 240 * 60.0
 LIMIT_FACTOR = 1.2  # the price cap over the current price
 SHOWN_REFUSALS = 5
+INTERRUPTED_SECONDS = 2.0
 
 # What ECS answers when this offer cannot be had and another may. Everything else that is not passing is a person's to
 # mend: permission, balance, quota, a wrong id. Source: the error table of RunInstances.
@@ -127,13 +130,14 @@ def launch(
     """
     check(request)
     before = tuple(_made(client, request)) if resume else ()
+    got = [Launched(before[: request.amount])] if before else []
     try:
-        got = _walk(client, request, offers, before, tell)
+        _walk(client, request, offers, got, tell)
         deliver(got)
-        return got
     except BaseException as error:
-        _undo(client, request, before, error)
+        _undo(client, request, before, got, error)
         raise
+    return got
 
 
 def check(request: Request) -> None:
@@ -163,12 +167,10 @@ def price_limit(offer: Offer) -> float | None:
     return round(max(offer.price, min(limit, offer.list_price or limit)), 3)
 
 
-def _walk(
-    client: EcsClient, request: Request, offers: Iterable[Offer], before: tuple[str, ...], tell: Tell
-) -> list[Launched]:
-    got = [Launched(before[: request.amount])] if before else []
-    if len(before) >= request.amount:
-        return got
+def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: list[Launched], tell: Tell) -> None:
+    """Add to what was got until it is enough."""
+    if len(_ids(got)) >= request.amount:
+        return
     # One moment for all calls: a repeated call must be the same to the last parameter.
     released = release_time(client.clock.now(), request.life)
     refusals: list[str] = []
@@ -176,12 +178,16 @@ def _walk(
     for offer in offers:
         if (offer.type, offer.zone, offer.spot) in sold_out:
             continue
-        while (missing := request.amount - sum(len(one.ids) for one in got)) > 0:
+        while (missing := request.amount - len(_ids(got))) > 0:
             wanted = min(missing, INSTANCES_A_CALL)
             try:
                 ids = _run(client, request, offer, wanted, len(got), released)
-            except ApiError as error:
-                if error.code not in NEXT_OFFER:
+            except (ApiError, UnavailableError) as error:
+                if error.unsure and (ids := _look_for(client, request, _ids(got))):
+                    tell(f"the answer was lost, but not what it told of: {', '.join(ids)}.")
+                    got.append(Launched(ids, offer, price_limit(offer)))
+                    break
+                if not isinstance(error, ApiError) or error.code not in NEXT_OFFER:
                     raise
                 refusals.append(f"{offer.type} in {offer.zone}: {error.code}")
                 tell(f"{refusals[-1]}; trying the next offer.")
@@ -191,11 +197,10 @@ def _walk(
             got.append(Launched(ids, offer, price_limit(offer)))
             if len(ids) < wanted:
                 break
-        if missing <= 0:
-            return got
+        if len(_ids(got)) >= request.amount:
+            return
     raise RefusedError(
-        f"No offer gives {_plural(request.amount - sum(len(one.ids) for one in got))}"
-        f"{' more' if got else ''} in {client.region}.",
+        f"No offer gives {_plural(request.amount - len(_ids(got)))}{' more' if got else ''} in {client.region}.",
         why=_shorten(refusals)
         or ["nothing that is as wished is in stock where there is a vSwitch (or the price limit is too low)."],
         fix=["widen the wish (--cpu, --type, --zone, --max-price), or allow --on-demand-fallback."],
@@ -237,14 +242,38 @@ def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number:
     return tuple(answer["InstanceIdSets"]["InstanceIdSet"])
 
 
-def _undo(client: EcsClient, request: Request, before: tuple[str, ...], error: BaseException) -> None:
+def _undo(
+    client: EcsClient, request: Request, before: tuple[str, ...], got: list[Launched], error: BaseException
+) -> None:
     """Delete what a launch that does not succeed has made; what cannot be deleted now is released by itself."""
+    known = set(_ids(got)) - set(before)
     try:
-        if ids := set(_made(client, request)) - set(before):
+        # An interrupt may have come between a call and its answer; and nobody waits long for one who is to end.
+        found = _look_for(client, request, before, 0.0 if isinstance(error, GoldrunError) else INTERRUPTED_SECONDS)
+        if ids := known | set(found):
             release(client, sorted(ids))
             error.add_note(f"{', '.join(sorted(ids))}: made, and deleted again.")
     except GoldrunError as second:
         error.add_note(f"what it made could not be deleted ({second.what}); it is released by itself, or by a sweep.")
+
+
+def _look_for(
+    client: EcsClient, request: Request, known: Sequence[str], seconds: float = LAG_SECONDS
+) -> tuple[str, ...]:
+    """What has the launch's tag beside what is known: two looks in a row must agree, as reads lag behind."""
+    seen: list[str] = []
+
+    def look() -> bool | None:
+        nonlocal seen
+        before, seen = seen, sorted(set(_made(client, request)) - set(known))
+        return True if seen and seen == before else None
+
+    watch(client.clock, look, seconds=seconds)
+    return tuple(seen)
+
+
+def _ids(got: Iterable[Launched]) -> list[str]:
+    return [one for some in got for one in some.ids]
 
 
 def _made(client: EcsClient, request: Request) -> list[str]:
