@@ -220,3 +220,34 @@ def test_nothing_is_served_to_the_network(shell: Shell) -> None:
     listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     assert f"0100007F:{port:04X}" in listening
     assert f"00000000:{port:04X}" not in listening
+
+
+def test_a_second_server_on_one_data_file_is_refused_by_name(shell: Shell, tmp_path: Path) -> None:
+    """The note beside the data may be lost, or not be written yet; the lock is what counts."""
+    shell.run("local", "up", "--detach", "--port", "0")
+    pid = shell.status()["pid"]
+    note = tmp_path / "cloud.db.run.json"
+    kept = note.read_text()
+    note.unlink()
+    shell.run("local", "up", "--port", "0", code=2)
+    assert f"process {pid} " in shell.said
+    assert "--data FILE" in shell.said
+    shell.run("local", "down", code=6)
+    assert f"kill -9 {pid}" in shell.said
+    note.write_text(kept)
+    assert shell.status()["pid"] == pid
+
+
+def test_two_that_start_at_once_are_one_server(shell: Shell) -> None:
+    command = [*GOLDRUN, "local", "up", "--detach", "--port", "0"]
+    both = [subprocess.Popen(command, env=shell.env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=60)[1] for one in both]
+    url = shell.status()["url"]
+    assert [one.returncode for one in both] == [0, 0], said
+    assert all(url in words for words in said)
+
+
+def test_a_data_file_that_is_none_is_said(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "cloud.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    shell.run("local", "up", "--port", "0", code=2)
+    assert "cannot be used" in shell.said

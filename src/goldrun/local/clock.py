@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+# At a million times the usual speed it is there in a year; beyond the year 9999 no moment could be written.
+LAST_MOMENT = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
 
 class Anchor(msgspec.Struct, frozen=True):
     """A pair of moments that belong together, and how fast virtual time has run since."""
@@ -30,7 +33,7 @@ class LocalClock:
 
     def now(self) -> float:
         """Virtual seconds since 1970-01-01 UTC."""
-        return self.anchor.virtual + (self.wall() - self.anchor.wall) * self.anchor.speed
+        return min(LAST_MOMENT, self.anchor.virtual + (self.wall() - self.anchor.wall) * self.anchor.speed)
 
     def set_speed(self, speed: float) -> None:
         """Let virtual time run ``speed`` times as fast as the machine's from now on."""

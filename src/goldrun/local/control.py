@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from goldrun.local import seed
@@ -16,6 +17,7 @@ from goldrun.local.errors import ApiFault
 from goldrun.local.faults import FaultRule
 from goldrun.local.gateway import Gateway, Reply
 from goldrun.local.github.jobs import Jobs
+from goldrun.local.json_input import decode
 from goldrun.local.lifecycle import change_market, settle
 from goldrun.local.market import Market, Scenario
 from goldrun.local.ram import Document
@@ -33,6 +35,11 @@ from goldrun.local.records import (
 )
 
 PREFIX = "/_goldrun/"
+MAX_LEAP = 366 * 86400.0  # what has run meanwhile is billed hour by hour
+
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Number = Annotated[int, Meta(ge=0, le=10**9)]
+Pattern = Annotated[str, Meta(max_length=128)]
 
 
 class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,7 +52,7 @@ class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
 class Patterns(msgspec.Struct, forbid_unknown_fields=True):
     """Actions to deny or allow again, e.g. ``ecs:DescribeImages``."""
 
-    actions: list[str]
+    actions: list[Pattern]
 
 
 class Attachment(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,21 +72,21 @@ class Population(msgspec.Struct, forbid_unknown_fields=True):
 class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
     """Settings to change."""
 
-    image_seconds: float | None = None
-    copy_seconds: float | None = None
-    image_quota: int | None = None
-    boot_seconds: float | None = None
-    stop_seconds: float | None = None
-    release_seconds: float | None = None
-    cpu_quota: int | None = None
+    image_seconds: Seconds | None = None
+    copy_seconds: Seconds | None = None
+    image_quota: Number | None = None
+    boot_seconds: Seconds | None = None
+    stop_seconds: Seconds | None = None
+    release_seconds: Seconds | None = None
+    cpu_quota: Number | None = None
     balance: bool | None = None
-    calls_per_second: float | None = None
+    calls_per_second: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
 class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
     """What the market shall be from now on; what is not said stays."""
 
-    seed: int | None = None
+    seed: Number | None = None
     scarcity: float | None = None
     phantoms: float | None = None
     scenario: Scenario | None = None
@@ -153,8 +160,14 @@ class Control:
             return _json(404, {"error": f"no {method} {path}"})
         try:
             return serve(body)
-        except (msgspec.DecodeError, ApiFault) as error:
+        except ApiFault as fault:
+            return self.refuse(fault)
+        except ValueError as error:
             return _json(400, {"error": str(error)})
+
+    def refuse(self, fault: ApiFault) -> Reply:
+        """An error answer."""
+        return _json(fault.status, {"error": str(fault)})
 
     def _routes(self) -> dict[tuple[str, str], Callable[[bytes], Reply]]:
         return {
@@ -195,7 +208,7 @@ class Control:
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(status))
 
     def _add_fault(self, body: bytes) -> Reply:
-        self.gateway.faults.add(msgspec.json.decode(body, type=FaultRule))
+        self.gateway.faults.add(decode(body, FaultRule))
         return self._status()
 
     def _clear_faults(self, _: bytes) -> Reply:
@@ -203,18 +216,18 @@ class Control:
         return self._status()
 
     def _deny(self, body: bytes) -> Reply:
-        patterns = msgspec.json.decode(body, type=Patterns).actions
+        patterns = decode(body, Patterns).actions
         self.gateway.store.put(*(Denial(id=pattern) for pattern in patterns))
         return self._status()
 
     def _allow(self, body: bytes) -> Reply:
-        patterns = msgspec.json.decode(body, type=Patterns).actions
+        patterns = decode(body, Patterns).actions
         store = self.gateway.store
         store.remove(*(denial for denial in store.all(Denial) if denial.id in patterns))
         return self._status()
 
     def _attach(self, body: bytes) -> Reply:
-        attachment = msgspec.json.decode(body, type=Attachment)
+        attachment = decode(body, Attachment)
         store = self.gateway.store
         if store.get(AccessKey, attachment.key) is None and not attachment.role:
             raise ApiFault(404, "InvalidAccessKeyId.NotFound", f"there is no AccessKey {attachment.key}")
@@ -225,10 +238,14 @@ class Control:
         return self._status()
 
     def _change_clock(self, body: bytes) -> Reply:
-        change = msgspec.json.decode(body, type=SpeedChange)
+        change = decode(body, SpeedChange)
         clock = self.gateway.clock
-        if change.advance < 0 or (change.speed is not None and not 0 <= change.speed <= 1e6):
-            raise ApiFault(400, "InvalidClock", "time goes forward, at 0 to 1,000,000 times the usual speed")
+        if not 0 <= change.advance <= MAX_LEAP or (change.speed is not None and not 0 <= change.speed <= 1e6):
+            raise ApiFault(
+                400,
+                "InvalidClock",
+                "time goes forward, a year at most in one leap, at 0 to 1,000,000 times the usual speed",
+            )
         clock.advance(change.advance)
         if change.speed is not None:
             clock.set_speed(change.speed)
@@ -236,14 +253,14 @@ class Control:
         return self._status()
 
     def _change_settings(self, body: bytes) -> Reply:
-        change = msgspec.json.decode(body, type=SettingsChange)
+        change = decode(body, SettingsChange)
         given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
         settings: Settings = replace(self.gateway.store.settings(), **given)
         self.gateway.store.put(settings)
         return self._status()
 
     def _change_market(self, body: bytes) -> Reply:
-        change = msgspec.json.decode(body, type=MarketChange)
+        change = decode(body, MarketChange)
         given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
         for name in ("scarcity", "phantoms"):
             if not 0 <= given.get(name, 0.0) <= 1:
@@ -266,7 +283,7 @@ class Control:
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(told))
 
     def _add_job(self, body: bytes) -> Reply:
-        new = msgspec.json.decode(body, type=NewJob)
+        new = decode(body, NewJob)
         if new.repository.count("/") != 1:
             raise ApiFault(400, "InvalidRepository", "a repository is OWNER/NAME")
         found = self.gateway.store.get(GitHubRun, new.run) if new.run else None
@@ -279,7 +296,7 @@ class Control:
         return _json(200, {"run": run.id, "job": job.id})
 
     def _change_job(self, body: bytes) -> Reply:
-        state = msgspec.json.decode(body, type=JobState)
+        state = decode(body, JobState)
         job = self.gateway.store.get(GitHubJob, state.job)
         if job is None or not job.hosted:
             raise ApiFault(404, "InvalidJob", f"there is no hosted job {state.job}")
@@ -287,7 +304,7 @@ class Control:
         return _json(200, {"job": job.id})
 
     def _reset(self, body: bytes) -> Reply:
-        population = msgspec.json.decode(body or b"{}", type=Population)
+        population = decode(body or b"{}", Population)
         self.gateway.store.clear()
         self.gateway.faults.clear()
         self.gateway.calls.clear()

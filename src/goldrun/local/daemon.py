@@ -19,6 +19,7 @@ from goldrun.local import seed
 from goldrun.local.control_client import NotRunningError, ask
 from goldrun.local.github import door
 from goldrun.local.github.api import API, TOKEN
+from goldrun.local.lock import InUseError, Lock
 from goldrun.local.machines.qemu import HOST_ADDRESS
 from goldrun.local.server import HOST
 
@@ -108,10 +109,11 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         )
     deadline = clock.now() + START_SECONDS
     while clock.now() < deadline:
-        found = find(data)
-        if found and found[0].pid == process.pid:
+        ended = process.poll() is not None
+        # Where two were started at once, the other one may have the data file.
+        if found := find(data):
             return found[0]
-        if process.poll() is not None:
+        if ended and not _in_use(data):
             break
         clock.sleep(POLL_SECONDS)
     process.kill()
@@ -128,7 +130,16 @@ def stop(data: Path, clock: Clock) -> bool:
     """
     found = find(data)
     if found is None:
+        if not data.exists():
+            return False
+        try:
+            lock = Lock(data)
+        except InUseError as error:
+            raise UnavailableError(
+                "The local cloud does not answer.", why=error.why, fix=[f"end it by force: kill -9 {error.pid}"]
+            ) from error
         note_of(data).unlink(missing_ok=True)
+        lock.release()
         return False
     running = found[0]
     ask(running.port, running.token, "POST", "shutdown")
@@ -180,6 +191,14 @@ def make_room(data: Path) -> None:
         raise UsageError(f"{data} cannot be used as the data file.", why=[f"{error.strerror}."]) from error
     if head and not head.startswith(b"SQLite format 3"):
         raise UsageError(f"{data} is not a data file of the local cloud.", fix=["name another: --data FILE"])
+
+
+def _in_use(data: Path) -> bool:
+    try:
+        Lock(data).release()
+    except InUseError:
+        return True
+    return False
 
 
 def _privately(path: str, flags: int) -> int:

@@ -31,6 +31,11 @@ def invalid(name: str) -> ApiFault:
     return ApiFault(400, f"Invalid{name}", f"Specified parameter {name} is not valid.")
 
 
+def internal_error() -> ApiFault:
+    """The server has failed, not the client."""
+    return ApiFault(500, "InternalError", "The request processing has failed due to some unknown error.")
+
+
 def no_such_image() -> ApiFault:
     """The image does not exist, or is not the caller's."""
     return ApiFault(404, "InvalidImageId.NotFound", "The specified ImageId does not exist.")

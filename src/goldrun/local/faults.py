@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from goldrun.local.errors import ApiFault
 
@@ -31,13 +32,17 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     kind: Kind
-    action: str = "*"
-    times: int | None = None
-    skip: int = 0
-    probability: float = 1.0
-    seconds: float = 5.0
-    code: str = ""
+    action: Annotated[str, Meta(max_length=128)] = "*"
+    times: Annotated[int, Meta(ge=1, le=10**9)] | None = None
+    skip: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    seconds: Annotated[float, Meta(ge=0, le=1e9)] = 5.0
+    code: Annotated[str, Meta(max_length=128)] = ""
     status: int = 0
+
+    def __post_init__(self) -> None:
+        if self.status and not 400 <= self.status <= 599:
+            raise ValueError("status is that of an error: from 400 to 599")
 
     def fault(self) -> ApiFault:
         """The error that this rule answers with."""

@@ -74,7 +74,7 @@ class Gateway:
             headers: names in lower case.
             body: as it came.
         """
-        request_id = str(uuid.uuid4()).upper()
+        request_id = new_request_id()
         wire = _read(method, path, query, headers, body)
         action = wire.headers.get("x-acs-action") or wire.params.get("Action", "")
         xml = not is_v3(wire) and wire.params.get("Format", "XML").upper() != "JSON"
@@ -91,15 +91,12 @@ class Gateway:
                 raise rule.fault()
             return _render(200, f"{action}Response", {**answer, "RequestId": request_id}, request_id, xml)
         except ApiFault as fault:
-            content = {
-                "RequestId": request_id,
-                "HostId": headers.get("host", ""),
-                "Code": fault.code,
-                "Message": fault.message,
-                "Recommend": f"https://api.aliyun.com/troubleshoot?q={fault.code}&product=Ecs&requestId={request_id}",
-                **fault.detail,
-            }
-            return _render(fault.status, "Error", content, request_id, xml)
+            return _render_fault(fault, headers, request_id, xml)
+
+    def refuse(self, query: str, headers: Mapping[str, str], fault: ApiFault, request_id: str) -> Reply:
+        """The error answer to a request that is not, or cannot be, read."""
+        json_wanted = "authorization" in headers or "format=json" in query.lower()
+        return _render_fault(fault, headers, request_id, not json_wanted)
 
     def _perform(self, wire: Wire, action: str, rule: FaultRule | None) -> dict[str, Any]:
         if not action:
@@ -149,12 +146,29 @@ class Gateway:
             )
 
 
+def new_request_id() -> str:
+    """An id for a request, as the answer and a support ticket carry it."""
+    return str(uuid.uuid4()).upper()
+
+
 def _read(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Wire:
     in_query = dict(parse_qsl(query, keep_blank_values=True))
     form = {}
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     return Wire(method, path, {**in_query, **form}, in_query, headers, body)
+
+
+def _render_fault(fault: ApiFault, headers: Mapping[str, str], request_id: str, xml: bool) -> Reply:
+    content = {
+        "RequestId": request_id,
+        "HostId": headers.get("host", ""),
+        "Code": fault.code,
+        "Message": fault.message,
+        "Recommend": f"https://api.aliyun.com/troubleshoot?q={fault.code}&product=Ecs&requestId={request_id}",
+        **fault.detail,
+    }
+    return _render(fault.status, "Error", content, request_id, xml)
 
 
 def _render(status: int, root: str, content: dict[str, Any], request_id: str, xml: bool) -> Reply:

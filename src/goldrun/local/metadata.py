@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from goldrun.local.store import Store
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
 MAX_TTL = 21600
+MAX_TOKENS = 10_000
 KEY_SECONDS = 3600.0
+_SECONDS = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,30 @@ class Metadata:
 
     def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Answer:
         ttl = headers.get(TTL_HEADER, "")
-        if not ttl.isdecimal() or not 1 <= int(ttl) <= MAX_TTL:
+        if not _SECONDS.fullmatch(ttl) or not 1 <= int(ttl) <= MAX_TTL:
             return Answer(400, f"Bad Request: {TTL_HEADER} must be from 1 to {MAX_TTL}")
+        self._tokens = {one: kept for one, kept in self._tokens.items() if now < kept[1]}
+        if len(self._tokens) >= MAX_TOKENS:
+            return Answer(429, "Too Many Requests: every token is still valid")
         token = secrets.token_urlsafe(32)
         self._tokens[token] = (instance.id, now + int(ttl))
         return Answer(200, token)
 
     def _key(self, instance: Instance, now: float) -> str:
-        """The temporary key of the instance's role; RAM policies of the role's name hold for it."""
+        """The temporary key of the instance's role; RAM policies of the role's name hold for it.
+
+        It is the same one until half its life is over, as instances may ask before every call.
+        """
         if not instance.role:
             return ""
+        wall = self.wall()
+        for old in self.store.all(AccessKey):
+            if old.user == instance.id and old.role == instance.role:
+                left = old.expires - wall
+                if left > KEY_SECONDS / 2:
+                    return _credentials(old, now, left)
+                if left <= 0:
+                    self.store.remove(old)
         made = AccessKey(
             id=f"STS.local{secrets.token_hex(9)}",
             secret=secrets.token_hex(20),
@@ -85,24 +102,28 @@ class Metadata:
             user=instance.id,
             role=instance.role,
             token=secrets.token_urlsafe(64),
-            expires=self.wall() + KEY_SECONDS,
+            expires=wall + KEY_SECONDS,
         )
         self.store.put(made)
         if policy := self.store.get(Policy, instance.role):
             self.store.put(Policy(id=made.id, document=policy.document))
-        told = {
-            "AccessKeyId": made.id,
-            "AccessKeySecret": made.secret,
-            "SecurityToken": made.token,
-            "Expiration": iso(now + KEY_SECONDS),
-            "LastUpdated": iso(now),
-            "Code": "Success",
-        }
-        return json.dumps(told)
+        return _credentials(made, now, KEY_SECONDS)
 
     def _valid(self, instance: Instance, token: str, now: float) -> bool:
         owner, expires = self._tokens.get(token, ("", 0.0))
         return owner == instance.id and now < expires
+
+
+def _credentials(key: AccessKey, now: float, left: float) -> str:
+    told = {
+        "AccessKeyId": key.id,
+        "AccessKeySecret": key.secret,
+        "SecurityToken": key.token,
+        "Expiration": iso(now + left),
+        "LastUpdated": iso(now + left - KEY_SECONDS),
+        "Code": "Success",
+    }
+    return json.dumps(told)
 
 
 def _read(instance: Instance, path: str, key: str, now: float) -> Answer:

@@ -79,6 +79,8 @@ class Params:
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """A whole number from ``low`` to ``high``."""
         value = self.text(name)
+        if value and not _INTEGER.fullmatch(value):
+            raise invalid(name)
         number = int(value) if value else default
         if not low <= number <= high:
             raise invalid(name)

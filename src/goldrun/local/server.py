@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -13,32 +14,33 @@ from pathlib import Path
 
 import uvicorn
 from msgspec.structs import replace
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from goldrun.local import seed
 from goldrun.local.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from goldrun.local.clock import LocalClock
 from goldrun.local.control import PREFIX, Control
+from goldrun.local.errors import ApiFault, internal_error
 from goldrun.local.faults import Faults
-from goldrun.local.gateway import Gateway, Reply
+from goldrun.local.gateway import Gateway, Reply, new_request_id
 from goldrun.local.github import door
 from goldrun.local.github.jobs import Jobs
 from goldrun.local.guard import Guard
+from goldrun.local.intake import MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
 from goldrun.local.lifecycle import settle
 from goldrun.local.machines.qemu import HOST_ADDRESS, Machines, base_record
 from goldrun.local.machines.simulated import SimulatedRunners
 from goldrun.local.metadata import Metadata
 from goldrun.local.records import Network
-from goldrun.local.store import Store
+from goldrun.local.store import Store, StoreError
 
 HOST = "127.0.0.1"
-# The SDKs put everything into the request line, 32 KB of user data in base64 included.
-MAX_HEAD_BYTES = 256 * 1024
 # Before an instance's id and the path that it asks for: a machine reaches 100.100.100.200 by way of this.
 METADATA_PREFIX = "/_metadata/"
 # The same for every path: a web page does not learn from it what is there.
 REFUSED = Reply(403, {"content-type": "text/plain"}, b"Forbidden\n")
+
+_log = logging.getLogger(__name__)
 
 
 class LocalCloud:
@@ -57,7 +59,7 @@ class LocalCloud:
             machines: the folder of real machines; None: they are simulated.
 
         Raises:
-            UsageError: real machines cannot be had here.
+            UsageError: the data file cannot be had, or real machines cannot be had here.
         """
         self.data = data
         self.clock = clock or LocalClock()
@@ -86,7 +88,8 @@ class LocalCloud:
         """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it in order."""
         config = uvicorn.Config(
             self,
-            log_level="warning",
+            http=PunctualProtocol,
+            log_level="error",  # a client's mistakes are told to the client
             lifespan="off",
             access_log=False,
             server_header=False,
@@ -134,28 +137,49 @@ class LocalCloud:
         if not self._guard.admits(scope["headers"]):
             await _send(REFUSED, send)
             return
-        request = Request(scope, receive)
-        body = await request.body()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        path = request.url.path
-        with self._lock:
-            reply = self._answer(request, path, headers, body)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        method, path, query = scope["method"], scope["path"], scope["query_string"].decode("latin-1")
+        try:
+            body = await read_body(query, headers, receive)
+            with self._lock:
+                reply = self._answer(method, path, query, headers, body)
+        except ClientGoneError:
+            return
+        except ApiFault as fault:
+            reply = self._refuse(path, query, headers, fault, new_request_id())
+        except StoreError as error:
+            unavailable = ApiFault(503, "ServiceUnavailable", f"{error.what} {error.why[0]}")
+            reply = self._refuse(path, query, headers, unavailable, new_request_id())
+        except Exception:  # noqa: BLE001 - whatever it is: a defect must be seen, and must not end the server
+            request_id = new_request_id()
+            _log.exception("a defect of the local cloud, answered as request %s", request_id)
+            reply = self._refuse(path, query, headers, internal_error(), request_id)
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
         await _send(reply, send)
 
-    def _answer(self, request: Request, path: str, headers: dict[str, str], body: bytes) -> Reply:
+    def _answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
         """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
         if path.startswith(PREFIX):
-            return self._control.handle(request.method, path, headers, body)
+            return self._control.handle(method, path, headers, body)
         if self._runners:
             self._runners.tend(self.clock.now())
         if self._github and path.startswith(f"{door.PREFIX}/"):
-            return self._github.handle(request.method, path.removeprefix(door.PREFIX), request.url.query, headers, body)
+            return self._github.handle(method, path.removeprefix(door.PREFIX), query, headers, body)
         if path.startswith(METADATA_PREFIX):
-            return self._metadata(request.method, path.removeprefix(METADATA_PREFIX), headers)
-        return self.gateway.handle(request.method, path, request.url.query, headers, body)
+            return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
+        return self.gateway.handle(method, path, query, headers, body)
+
+    def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:
+        """What is wrong, as the door says it at which the request has come."""
+        if path.startswith(PREFIX):
+            return self._control.refuse(fault)
+        if self._github and path.startswith(f"{door.PREFIX}/"):
+            return self._github.refuse(fault.status, fault.message, request_id)
+        if path.startswith(METADATA_PREFIX):
+            return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())
+        return self.gateway.refuse(query, headers, fault, request_id)
 
 
 class _Server(uvicorn.Server):

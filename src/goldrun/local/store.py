@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from goldrun.errors import UsageError
 from goldrun.local import records
 from goldrun.local.clock import Anchor
+from goldrun.local.lock import Lock
 from goldrun.local.records import Record
 
 KEPT_SECONDS = 3600.0
+FORGET_EVERY = 1000  # writes
 FOREVER = 9e15
 
 _KINDS: dict[str, type[Record]] = {
@@ -58,6 +61,17 @@ CREATE TABLE IF NOT EXISTS clock (only INTEGER PRIMARY KEY CHECK (only = 1), anc
 R = TypeVar("R", bound=Record)
 
 
+class StoreError(UsageError):
+    """The data file cannot be read or written: the disk is full, the file is read-only or broken."""
+
+    def __init__(self, path: Path | None, reason: object) -> None:
+        super().__init__(
+            f"The local cloud's data file {path or 'in memory'} cannot be used.",
+            why=[f"{reason}."],
+            fix=["make room, or make it writable", "or name another file: --data FILE"],
+        )
+
+
 class View(Protocol):
     """Something records can be read from."""
 
@@ -72,17 +86,45 @@ class Store:
     """The current records. One thread at a time."""
 
     def __init__(self, path: Path | None, now: Callable[[], float]) -> None:
-        """Open the file (None: keep everything in memory)."""
+        """Open the file, and keep every other process from it (None: keep everything in memory).
+
+        Raises:
+            InUseError: another process has it.
+            StoreError: it cannot be used.
+        """
         self.now = now
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._path = path
         self._current: dict[type[Record], dict[str, Record]] = {kind: {} for kind in _KINDS.values()}
-        for name, blob in self._db.execute("SELECT kind, record FROM version WHERE until = ?", (FOREVER,)):
-            record = msgspec.json.decode(blob, type=_KINDS[name])
-            self._current[type(record)][record.id] = record
         self._pending: dict[tuple[type[Record], str], Record | None] | None = None
+        self._writes = 0
+        try:
+            self._lock = Lock(path) if path else None
+        except OSError as error:
+            raise StoreError(path, error.strerror) from error
+        try:
+            self._db = self._open()
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        with self._telling():
+            db = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            with self._telling():
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.executescript(_SCHEMA)
+                for name, blob in db.execute("SELECT kind, record FROM version WHERE until = ?", (FOREVER,)):
+                    record = msgspec.json.decode(blob, type=_KINDS[name])
+                    self._current[type(record)][record.id] = record
+        except (KeyError, msgspec.DecodeError) as error:
+            db.close()
+            raise StoreError(self._path, f"It holds what this version of goldrun does not know: {error}") from error
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def get(self, kind: type[R], record_id: str) -> R | None:
         """The record as it is now, or None."""
@@ -121,23 +163,44 @@ class Store:
 
     def load_anchor(self) -> Anchor | None:
         """The clock's anchor as it was saved last."""
-        row = self._db.execute("SELECT anchor FROM clock").fetchone()
+        with self._telling():
+            row = self._db.execute("SELECT anchor FROM clock").fetchone()
         return msgspec.json.decode(row[0], type=Anchor) if row else None
 
     def save_anchor(self, anchor: Anchor) -> None:
         """Remember the clock's anchor."""
-        self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
+        with self._telling():
+            self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
 
     def clear(self) -> None:
         """Forget everything but the time."""
-        self._db.execute("DELETE FROM version")
+        with self._telling():
+            self._db.execute("DELETE FROM version")
         for kept in self._current.values():
             kept.clear()
 
     def close(self) -> None:
-        """Forget versions that are long gone, and close the file."""
-        self._db.execute("DELETE FROM version WHERE until < ?", (self.now() - KEPT_SECONDS,))
+        """Forget versions that are long gone, close the file, and let others have it."""
+        with suppress(StoreError):  # nothing is lost by keeping them
+            self._forget()
         self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock:
+            self._lock.release()
+
+    def _forget(self) -> None:
+        with self._telling():
+            self._db.execute("DELETE FROM version WHERE until < ?", (self.now() - KEPT_SECONDS,))
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say for people what SQLite says."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(self._path, error) from error
 
     def as_of(self, moment: float) -> View:
         """The records as they were at ``moment``, for about the last hour."""
@@ -159,19 +222,25 @@ class Store:
             for (kind, record_id), record in changes.items()
             if record is not None
         ]
-        self._db.execute("BEGIN")
-        try:
-            self._db.executemany("UPDATE version SET until = ? WHERE kind = ? AND id = ? AND until = ?", keys)
-            self._db.executemany("INSERT INTO version VALUES (?, ?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        with self._telling():
+            self._db.execute("BEGIN")
+            try:
+                self._db.executemany("UPDATE version SET until = ? WHERE kind = ? AND id = ? AND until = ?", keys)
+                self._db.executemany("INSERT INTO version VALUES (?, ?, ?, ?, ?)", rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # on a full disk SQLite may have rolled back by itself
+                    self._db.execute("ROLLBACK")
+                raise
         for (kind, record_id), record in changes.items():
             if record is None:
                 self._current[kind].pop(record_id, None)
             else:
                 self._current[kind][record_id] = record
+        self._writes += 1
+        if self._writes % FORGET_EVERY == 0:
+            with suppress(StoreError):  # the change itself is written
+                self._forget()
 
 
 class _Past:

@@ -27,7 +27,8 @@ DEFAULT_TIMEOUT = 60
 MAX_TIMEOUT = 86_400
 ASSISTANT_SECONDS = 5.0  # from Running to the first heartbeat
 DIRECTIVE = re.compile(
-    r"^\s*# simulate:(?: +seconds=(?P<seconds>[\d.]+))?(?: +exit=(?P<exit>\d+))?(?: +output=(?P<output>.*))?$",
+    r"^\s*# simulate:(?: +seconds=(?P<seconds>\d{1,9}(?:\.\d{1,9})?))?(?: +exit=(?P<exit>\d{1,3}))?"
+    r"(?: +output=(?P<output>.*))?$",
     re.MULTILINE,
 )
 

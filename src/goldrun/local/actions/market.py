@@ -298,6 +298,9 @@ def _decimal(call: Call, name: str, default: float) -> float:
 def _moment(call: Call, name: str, default: float) -> float:
     text = call.params.text(name)
     try:
-        return parse_iso(text) if text else default
+        moment = parse_iso(text) if text else default
     except ValueError:
         raise invalid(name) from None
+    if moment < 0:  # nothing was sold then, and what is subtracted from it may lie before all years
+        raise invalid(name)
+    return moment

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from goldrun.local.errors import invalid
+from goldrun.local.json_input import decode
 from goldrun.local.params import Params
 
 DEFAULT_PAGE = 10
 MAX_PAGE = 100
 
 T = TypeVar("T")
+_TOKEN = re.compile(r"\d{0,18}")
 
 
 def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> tuple[Sequence[T], dict[str, int]]:
@@ -39,17 +41,17 @@ def listed_ids(params: Params, name: str) -> set[str] | None:
     if not text:
         return None
     try:
-        ids = json.loads(text)
+        ids = decode(text, list[object])
     except ValueError:
         raise invalid(name) from None
-    if not isinstance(ids, list) or len(ids) > MAX_PAGE:
+    if len(ids) > MAX_PAGE:
         raise invalid(name)
     return {str(one) for one in ids}
 
 
 def page_by_token(items: Sequence[T], token: str, size: int) -> tuple[Sequence[T], str]:
     """The items from ``NextToken`` on, and the token that goes on from there (empty at the end)."""
-    if token and not token.isdecimal():
+    if not _TOKEN.fullmatch(token):
         raise invalid("NextToken")
     start = int(token or 0)
     end = start + size

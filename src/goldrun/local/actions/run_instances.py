@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from goldrun.local.actions.registry import Answer, Call, action, idempotent
 from goldrun.local.actions.rules import check_tags
 from goldrun.local.catalogue import EVERYWHERE
 from goldrun.local.clock import parse_iso
-from goldrun.local.errors import ApiFault, dry_run, invalid, missing, no_such_image
+from goldrun.local.errors import ApiFault, dry_run, missing, no_such_image
 from goldrun.local.instance_types import INSTANCE_TYPES, InstanceType
 from goldrun.local.lifecycle import appoint_reclaim
 from goldrun.local.market import NEVER, disks_in, on_demand_stock, sold_in, spot_price, spot_stock
@@ -24,6 +25,7 @@ from goldrun.local.records import DEPRECATED, READY, Disk, Image, Instance, KeyP
 MAX_USER_DATA = 32 * 1024
 MIN_RELEASE_SECONDS = 30 * 60
 MAX_DISKS = 16
+MAX_DISK_SIZE = 65_536  # GiB
 
 
 class Wanted(NamedTuple):
@@ -272,14 +274,13 @@ def _data_disks(call: Call) -> list[Wanted]:
     values = call.params.values
     found = []
     for number in range(1, MAX_DISKS + 1):
-        size = values.get(f"DataDisk.{number}.Size")
-        if size is None:
+        stem = f"DataDisk.{number}"
+        if f"{stem}.Size" not in values:
             break
-        if not size.isdecimal():
-            raise invalid(f"DataDisk.{number}.Size")
-        goes_along = values.get(f"DataDisk.{number}.DeleteWithInstance", "true").lower() == "true"
-        category = values.get(f"DataDisk.{number}.Category", "cloud_essd")
-        found.append(Wanted("data", category, int(size), with_instance=goes_along))
+        size = call.params.number(f"{stem}.Size", 0, 1, MAX_DISK_SIZE)
+        goes_along = values.get(f"{stem}.DeleteWithInstance", "true").lower() == "true"
+        category = values.get(f"{stem}.Category", "cloud_essd")
+        found.append(Wanted("data", category, size, with_instance=goes_along))
     return found
 
 
@@ -306,7 +307,7 @@ def _bid(call: Call, kind: InstanceType, zone: str) -> Bid:
         limit = float(text)
     except ValueError:
         limit = -1.0
-    if not limit > 0 or round(limit, 3) != limit:
+    if not 0 < limit < math.inf or round(limit, 3) != limit:
         raise ApiFault(400, "InvalidSpotPriceLimit", "The specified SpotPriceLimit is not valid.")
     if limit < price:
         raise ApiFault(

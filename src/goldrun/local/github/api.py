@@ -10,14 +10,18 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl, unquote
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+from msgspec import Meta
 
 from goldrun.local.clock import iso
 from goldrun.local.github import archive
 from goldrun.local.github.errors import GitHubFault, invalid, not_found
 from goldrun.local.github.jobs import Jobs
 from goldrun.local.github.payloads import example, job_json, run_json, runner_json
+from goldrun.local.json_input import decode
 from goldrun.local.records import GitHubHook, GitHubJob, GitHubRunner
 
 API = "/api/v3"
@@ -44,6 +48,14 @@ class Asked:
     found: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+
+
+class NewRunner(msgspec.Struct):
+    """What a just-in-time configuration is asked for with; further members are none of ours."""
+
+    name: str
+    runner_group_id: Annotated[int, Meta(ge=1, lt=2**53)]
+    labels: Annotated[list[str], Meta(max_length=100)]
 
 
 class Api:
@@ -89,14 +101,8 @@ class Api:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
             scope = found.get("repository") or found.get("organization") or ""
-            try:
-                parsed = json.loads(body) if body else {}
-            except ValueError:
-                raise GitHubFault(400, "Problems parsing JSON") from None
-            if not isinstance(parsed, dict):
-                raise GitHubFault(400, "Body should be a JSON object")
             del name
-            return function(Asked(scope, found, dict(parse_qsl(query)), parsed))
+            return function(Asked(scope, found, dict(parse_qsl(query)), read_object(body)))
         raise not_found()
 
     def _list(self, asked: Asked) -> Answer:
@@ -118,13 +124,11 @@ class Api:
         return 200, found
 
     def _generate(self, asked: Asked) -> Answer:
-        body = asked.body
-        labels = body.get("labels")
-        if not isinstance(body.get("name"), str) or not isinstance(body.get("runner_group_id"), int):
-            raise invalid("Invalid request.")
-        if not isinstance(labels, list) or not all(isinstance(one, str) for one in labels) or len(labels) > 100:
-            raise invalid("Invalid request.")
-        runner = self.jobs.register(asked.scope, body["name"], labels, body["runner_group_id"])
+        try:
+            wanted = msgspec.convert(asked.body, NewRunner)
+        except msgspec.ValidationError:
+            raise invalid("Invalid request.") from None
+        runner = self.jobs.register(asked.scope, wanted.name, wanted.labels, wanted.runner_group_id)
         told = runner_json(runner, self.jobs.clock.wall())
         return 201, {"runner": told, "encoded_jit_config": jit_config(runner, self.url)}
 
@@ -161,23 +165,39 @@ class Api:
         return 201, {}
 
     def _dispatch(self, asked: Asked) -> Answer:
-        if not isinstance(asked.body.get("ref"), str):
+        given = asked.body.get("inputs") or {}
+        if not isinstance(asked.body.get("ref"), str) or not isinstance(given, dict):
             raise invalid("Invalid request.")
         run = self.jobs.begin_run(asked.scope, asked.found["workflow"])
-        inputs = " ".join(f"{name}={value}" for name, value in asked.body.get("inputs", {}).items())
+        inputs = " ".join(f"{name}={value}" for name, value in given.items())
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
         return 204, None
 
     def _hook(self, asked: Asked) -> Answer:
-        config = asked.body.get("config")
-        if not isinstance(config, dict) or not str(config.get("url", "")).startswith(("http://", "https://")):
+        config, events = asked.body.get("config"), asked.body.get("events", ["push"])
+        if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
             raise invalid("Validation Failed")
-        events = tuple(str(one) for one in asked.body.get("events", ["push"]))
+        events = tuple(str(one) for one in events)
         number = str(1 + max((int(one.id) for one in self.jobs.store.all(GitHubHook)), default=0))
         secret = str(config.get("secret", ""))
         self.jobs.store.put(GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events))
         shown = {"url": config["url"], "content_type": "json", "insecure_ssl": "0"}
         return 201, {**example("hook"), "id": int(number), "events": list(events), "config": shown}
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The members of a body; none if it is empty.
+
+    Raises:
+        GitHubFault: it is no JSON object.
+    """
+    try:
+        parsed = decode(body or b"{}", object)
+    except ValueError:
+        raise GitHubFault(400, "Problems parsing JSON") from None
+    if not isinstance(parsed, dict):
+        raise GitHubFault(400, "Body should be a JSON object")
+    return parsed
 
 
 def jit_config(runner: GitHubRunner, url: str) -> str:
@@ -198,6 +218,20 @@ def jit_config(runner: GitHubRunner, url: str) -> str:
 
 
 def _page(asked: Asked, whole: list[Any]) -> list[Any]:
-    size = min(100, int(asked.query.get("per_page", "30")))
-    page = int(asked.query.get("page", "1"))
+    """What is no number from 1 on counts as not given, as at GitHub."""
+    size = min(100, _number(asked.query.get("per_page", "")) or 30)
+    page = _number(asked.query.get("page", "")) or 1
     return whole[(page - 1) * size : page * size]
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,9}", text) else 0
+
+
+def _is_url(value: object) -> bool:
+    """Whether a webhook can be sent there."""
+    try:
+        found = urlsplit(value if isinstance(value, str) else "")
+        return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:
+        return False

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldrun.local.faults import FaultRule, Faults
-from goldrun.local.gateway import Reply
+from goldrun.local.gateway import Reply, new_request_id
 from goldrun.local.github import archive
 from goldrun.local.github.api import API, Api
 from goldrun.local.github.errors import GitHubFault, not_found
@@ -47,8 +47,12 @@ class Door:
             status, content = self._perform(runner, method, path, query, headers, body)
             return _fail(rule) if rule else _json(status, content)
         except GitHubFault as fault:
-            told = {"message": fault.message, "documentation_url": "https://docs.github.com/rest"}
-            return _json(fault.status, {**told, "status": str(fault.status)}, fault.headers)
+            return self.refuse(fault.status, fault.message, new_request_id(), fault.headers)
+
+    def refuse(self, status: int, message: str, request_id: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """An error answer."""
+        told = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+        return _json(status, told, {"x-github-request-id": request_id, **(headers or {})})
 
     def _perform(
         self, runner: bool, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from goldrun.local.github.api import jit_config
-from goldrun.local.github.errors import GitHubFault, not_found
+from goldrun.local.github.api import jit_config, read_object
+from goldrun.local.github.errors import GitHubFault, invalid, not_found
 from goldrun.local.github.jobs import MAX_LOG, SHUT_DOWN, Jobs
 from goldrun.local.records import GitHubJob, GitHubRunner, GitHubToken
 
@@ -28,7 +27,7 @@ class RunnerService:
         Raises:
             GitHubFault: it is none, or asks for something else.
         """
-        told: dict[str, Any] = json.loads(body) if body else {}
+        told = read_object(body)
         if (method, path) == ("POST", "/register"):
             return self._register(told)
         runner = self._runner(headers)
@@ -52,10 +51,13 @@ class RunnerService:
         scope = str(told.get("scope", ""))
         if token is None or token.scope.lower() != scope.lower() or self.jobs.clock.wall() > token.expires:
             raise GitHubFault(404, "Not Found")
+        name, labels = str(told.get("name", "")), told.get("labels")
+        if not isinstance(labels, list):
+            raise invalid("Invalid request.")
         for old in self.jobs.runners(scope):
-            if old.name == told.get("name"):
+            if old.name == name:
                 self.jobs.store.remove(old)
-        runner = self.jobs.register(scope, str(told["name"]), [str(one) for one in told["labels"]], 1)
+        runner = self.jobs.register(scope, name, [str(one) for one in labels], 1)
         return 201, {"encoded_jit_config": jit_config(runner, self.url)}
 
     def _report(self, runner: GitHubRunner, told: Mapping[str, Any]) -> Answer:

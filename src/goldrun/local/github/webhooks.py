@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import json
 import queue
 import threading
@@ -54,10 +55,10 @@ class Webhooks:
     def _send(self) -> None:
         while True:
             delivery = self._queue.get()
-            request = urllib.request.Request(delivery.url, data=delivery.body, headers=delivery.headers)  # noqa: S310
             try:
+                request = urllib.request.Request(delivery.url, data=delivery.body, headers=delivery.headers)  # noqa: S310
                 urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310 - the receiver's choice
-            except OSError:
+            except (OSError, ValueError, http.client.HTTPException):
                 continue  # as with GitHub, a delivery that fails is not repeated
 
 

@@ -1,0 +1,139 @@
+"""The data file: one server has it, and what is wrong with it is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from goldrun.local.clock import Anchor
+from goldrun.local.lock import InUseError, Lock
+from goldrun.local.records import Denial, Image
+from goldrun.local.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
+
+
+def opened(file: Path | None, now: float = 0.0) -> Store:
+    return Store(file, lambda: now)
+
+
+def test_a_second_store_on_one_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    first = opened(file)
+    with pytest.raises(InUseError) as refused:
+        opened(file)
+    assert f"process {os.getpid()} " in str(refused.value)
+    assert "--data FILE" in str(refused.value)
+    first.put(Denial(id="ecs:*"))
+    first.close()
+    again = opened(file)
+    assert again.get(Denial, "ecs:*")
+    again.close()
+
+
+def test_the_lock_of_a_killed_process_is_gone_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    code = (
+        "import sys, pathlib, signal; from goldrun.local.lock import Lock;"
+        "held = Lock(pathlib.Path(sys.argv[1])); print('held', flush=True); signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(InUseError) as refused:
+            Lock(file)
+        assert refused.value.pid == str(process.pid)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    Lock(file).release()
+
+
+def test_a_program_that_a_server_has_started_does_not_hold_its_lock(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    held = Lock(file)
+    with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
+        held.release()
+        Lock(file).release()
+        child.kill()
+
+
+def test_a_full_disk_is_said_and_changes_nothing() -> None:
+    store = opened(None)
+    store.put(Denial(id="before"))
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError) as said, store.transaction():
+        store.put(*(Denial(id=f"{number} {'x' * 5000}") for number in range(10)))
+    assert "full" in str(said.value)
+    assert [one.id for one in store.all(Denial)] == ["before"]
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    store.put(Denial(id="after"))
+    assert [one.id for one in store.all(Denial)] == ["before", "after"]
+    store.close()
+
+
+def test_a_file_that_cannot_be_written_is_said_and_can_be_closed(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    store = opened(file)
+    store._db.execute("PRAGMA query_only = ON")
+    anchor = Anchor(0.0, 0.0, 1.0)
+    changes: list[Callable[[], None]] = [
+        lambda: store.put(Denial(id="x")),
+        lambda: store.save_anchor(anchor),
+        store.clear,
+    ]
+    for change in changes:
+        with pytest.raises(StoreError) as said:
+            change()
+        assert str(file) in str(said.value)
+        assert "readonly" in str(said.value)
+    store.close()
+    opened(file).close()
+
+
+@pytest.mark.parametrize(
+    "broken", [b"SQLite format 3\0" + b"\xff" * 4096, b"no database at all, but long enough" * 200]
+)
+def test_a_broken_file_is_said_and_not_kept_locked(tmp_path: Path, broken: bytes) -> None:
+    file = tmp_path / "cloud.db"
+    file.write_bytes(broken)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            opened(file)
+
+
+def test_records_of_a_version_to_come_are_said(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    opened(file).close()
+    for kind, record in (("Unicorn", b"{}"), ("Denial", b'{"id":5}')):
+        db = sqlite3.connect(file)
+        db.execute("DELETE FROM version")
+        db.execute("INSERT INTO version VALUES (?, '1', 0, 9e15, ?)", (kind, record))
+        db.commit()
+        db.close()
+        with pytest.raises(StoreError) as said:
+            opened(file)
+        assert "this version of goldrun" in str(said.value)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        opened(tmp_path / "nowhere" / "cloud.db")
+
+
+def test_what_is_long_gone_is_forgotten_while_it_runs() -> None:
+    moment = [0.0]
+    store = Store(None, lambda: moment[0])
+    for _ in range(2 * FORGET_EVERY):
+        moment[0] += KEPT_SECONDS / FORGET_EVERY
+        store.put(Denial(id="same"))
+    [kept] = store._db.execute("SELECT count(*) FROM version").fetchone()
+    assert kept <= FORGET_EVERY + 2
+    assert list(store.as_of(moment[0]).all(Image)) == []
+    assert store.as_of(moment[0] - KEPT_SECONDS / 2).get(Denial, "same")
+    store.close()
