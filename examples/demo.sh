@@ -13,8 +13,8 @@ trap 'goldrun --quiet local down; rm -rf "$folder"' EXIT
 say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 [[ -t 1 && -z "${NO_COLOR:-}" ]] || say() { printf '\n$ %s\n' "$*"; }
 
-say 'goldrun local up --detach --port 0 --seed'
-goldrun local up --detach --port 0 --seed
+say 'goldrun local up --detach --port 0 --seed --run-jobs-here'
+goldrun local up --detach --port 0 --seed --run-jobs-here
 # shellcheck disable=SC2016 # shown, not run
 say 'eval "$(goldrun local env)"'
 eval "$(goldrun local env)"

@@ -128,8 +128,8 @@ class Running:
         }
 
 
-def _serve(clock: LocalClock, wall: Wall) -> Iterator[Running]:
-    cloud = LocalCloud(None, clock=clock)
+def _serve(clock: LocalClock, wall: Wall, *, run_jobs_here: bool = False) -> Iterator[Running]:
+    cloud = LocalCloud(None, clock=clock, run_jobs_here=run_jobs_here)
     listening = listen(0)
     thread = threading.Thread(target=cloud.serve, args=(listening,), daemon=True)
     thread.start()
@@ -158,7 +158,7 @@ def frozen() -> Iterator[Running]:
 def live() -> Iterator[Running]:
     """An empty local cloud on the machine's time, for SDKs, scripts and commands."""
     wall = Wall(time.time())
-    yield from _serve(LocalClock(), wall)
+    yield from _serve(LocalClock(), wall, run_jobs_here=True)
 
 
 @pytest.fixture

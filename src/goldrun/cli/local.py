@@ -64,7 +64,14 @@ def local() -> None:
     show_default=True,
     help="What instances are: nothing is run in simulated ones, qemu boots real virtual machines.",
 )
-def up(data: Path, port: int, detach: bool, speed: float | None, seed: bool, machines: str) -> None:
+@click.option(
+    "--run-jobs-here",
+    is_flag=True,
+    help="Let jobs on simulated machines run, on this computer and as you; else they fail.",
+)
+def up(
+    data: Path, port: int, detach: bool, speed: float | None, seed: bool, machines: str, run_jobs_here: bool
+) -> None:
     """Start the local cloud.
 
     \b
@@ -77,19 +84,25 @@ def up(data: Path, port: int, detach: bool, speed: float | None, seed: bool, mac
         output.note(f"the local cloud is up already: {found[0].url} (goldrun local down stops it).")
         if not detach:
             raise UsageError("The data file is in use.", fix=["name another: --data FILE"])
+        if run_jobs_here and not found[1]["runs_jobs"]:
+            raise UsageError(
+                "The local cloud that is up runs no jobs here.",
+                fix=["goldrun local down", "then start it with --run-jobs-here"],
+            )
         return
     if detach:
         arguments = ["--port", str(port)]
         arguments += ["--speed", str(speed)] if speed is not None else []
         arguments += ["--seed"] if seed else []
         arguments += ["--machines", machines]
+        arguments += ["--run-jobs-here"] if run_jobs_here else []
         running = daemon.start(data, arguments, SystemClock())
         output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env)"')
         return
-    _serve(data, port, speed, seed, machines)
+    _serve(data, port, speed, seed, machines, run_jobs_here)
 
 
-def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str) -> None:
+def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str, run_jobs_here: bool) -> None:
     from goldrun.local.seed import populate
 
     try:
@@ -100,7 +113,7 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str
             why=[f"{error.strerror}."],
             fix=["name another: --port N (0: a free one)"],
         ) from error
-    cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None)
+    cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
     if speed is not None:
         cloud.clock.set_speed(speed)
         cloud.store.save_anchor(cloud.clock.anchor)

@@ -119,7 +119,11 @@ class JobState(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What the local cloud says of itself."""
+    """What the local cloud says of itself.
+
+    Attributes:
+        runs_jobs: whether its runners run their jobs.
+    """
 
     pid: int
     data: str
@@ -132,12 +136,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[FaultRule]
     market: Market
     machines: str
+    runs_jobs: bool
     calls: dict[str, int]
 
 
 @dataclass
 class Control:
-    """Answers the control door, to whoever has the ``token``. ``stop`` ends the server."""
+    """Answers the control door, to whoever has the ``token``; ``stop`` ends the server."""
 
     gateway: Gateway
     jobs: Jobs
@@ -145,6 +150,7 @@ class Control:
     data: str
     stop: Callable[[], None]
     token: str
+    runs_jobs: bool
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request under ``PREFIX``; the names of ``headers`` are in lower case.
@@ -203,6 +209,7 @@ class Control:
             faults=self.gateway.faults.rules(),
             market=store.settings().market,
             machines="qemu" if store.settings().machines else "simulated",
+            runs_jobs=self.runs_jobs,
             calls=self.gateway.calls,
         )
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(status))

@@ -29,7 +29,7 @@ from goldrun.local.guard import Guard
 from goldrun.local.intake import MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
 from goldrun.local.lifecycle import settle
 from goldrun.local.machines.qemu import HOST_ADDRESS, Machines, base_record
-from goldrun.local.machines.simulated import SimulatedRunners
+from goldrun.local.machines.simulated import REFUSAL, SimulatedRunners
 from goldrun.local.metadata import Metadata
 from goldrun.local.records import Network
 from goldrun.local.store import Store, StoreError
@@ -50,13 +50,21 @@ class LocalCloud:
         token: what the control door asks for; another one at every start.
     """
 
-    def __init__(self, data: Path | None, *, clock: LocalClock | None = None, machines: Path | None = None) -> None:
+    def __init__(
+        self,
+        data: Path | None,
+        *,
+        clock: LocalClock | None = None,
+        machines: Path | None = None,
+        run_jobs_here: bool = False,
+    ) -> None:
         """Open the cloud.
 
         Args:
             data: its file; None: it lives in memory.
             clock: its time; None: the machine's, or where the file's last clock has got to.
             machines: the folder of real machines; None: they are simulated.
+            run_jobs_here: whether jobs on simulated machines may run, as they do so on this very computer.
 
         Raises:
             UsageError: the data file cannot be had, or real machines cannot be had here.
@@ -78,9 +86,19 @@ class LocalCloud:
         self._instances = Metadata(self.store, self.clock.wall)
         self.jobs = Jobs(self.store, self.clock)
         self._github: door.Door | None = None
-        self._runners = None if machines else SimulatedRunners(self.store)
+        self._secret = secrets.token_hex(32)
+        self._refusal = "" if machines or run_jobs_here else REFUSAL
+        self._runners = None if machines else SimulatedRunners(self.store, self._secret)
         self.token = secrets.token_urlsafe(32)
-        self._control = Control(self.gateway, self.jobs, os.getpid(), str(data or ":memory:"), self.stop, self.token)
+        self._control = Control(
+            self.gateway,
+            self.jobs,
+            os.getpid(),
+            str(data or ":memory:"),
+            self.stop,
+            self.token,
+            runs_jobs=not self._refusal,
+        )
         self._guard = Guard(HOST_ADDRESS) if machines else Guard()
         self._server: uvicorn.Server | None = None
 
@@ -101,7 +119,7 @@ class LocalCloud:
         port = listening.getsockname()[1]
         # Where runners find GitHub: a guest has this machine under an address of its own.
         here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{door.PREFIX}"
-        self._github = door.Door(self.jobs, self.gateway.faults, here)
+        self._github = door.Door(self.jobs, self.gateway.faults, here, secret=self._secret, refusal=self._refusal)
         if self._machines:
             self._machines.start(port)
         try:

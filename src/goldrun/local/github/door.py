@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import uuid
 from collections.abc import Mapping
@@ -18,26 +20,41 @@ from goldrun.local.github.webhooks import Webhooks
 
 PREFIX = "/_github"
 RUNNER = "/_runner"
+PROOF = f"{RUNNER}/proof"
 
 
 class Door:
     """Answers requests under ``PREFIX``.
 
+    Stand-ins that this server has started let it prove itself before they ask anything else.
+
     Faults strike ``github:generate-jitconfig`` and so on, and ``github:runner`` what the runner's program asks.
     """
 
-    def __init__(self, jobs: Jobs, faults: Faults, url: str) -> None:
-        """Answer; runners reach it under ``url``."""
+    def __init__(self, jobs: Jobs, faults: Faults, url: str, *, secret: str, refusal: str = "") -> None:
+        """Answer; runners reach it under ``url``.
+
+        Args:
+            jobs: GitHub's books.
+            faults: how it shall fail.
+            url: where runners reach it.
+            secret: what the stand-ins that this server starts know it by.
+            refusal: if not empty, jobs fail with these words instead of being run.
+        """
         self.jobs = jobs
+        self._secret = secret.encode()
         self._faults = faults
         self._api = Api(jobs, url)
-        self._runners = RunnerService(jobs, url)
+        self._runners = RunnerService(jobs, url, refusal)
         jobs.changed = Webhooks(jobs.store, url + API).tell
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""
         if path == archive.PATH:
             return Reply(200, {"content-type": "application/octet-stream"}, archive.content())
+        if path == PROOF:
+            proof = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
+            return Reply(200, {"content-type": "text/plain"}, proof.encode())
         runner = path.startswith(RUNNER)
         operation = "runner" if runner else self._api.operation(method, path.removeprefix(API))
         rule = self._faults.strike(f"github:{operation}")

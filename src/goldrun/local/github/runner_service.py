@@ -16,10 +16,14 @@ Answer = tuple[int, Any]
 
 
 class RunnerService:
-    """Sessions of runners, and their jobs."""
+    """Sessions of runners, and their jobs.
 
-    def __init__(self, jobs: Jobs, url: str) -> None:
-        self.jobs, self.url = jobs, url
+    Attributes:
+        refusal: if not empty, jobs fail with these words instead of being given to their runners.
+    """
+
+    def __init__(self, jobs: Jobs, url: str, refusal: str) -> None:
+        self.jobs, self.url, self.refusal = jobs, url, refusal
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a runner.
@@ -41,6 +45,9 @@ class RunnerService:
         if (method, path) == ("GET", "/job"):
             self._see(runner)
             job = self.jobs.take(runner)
+            if job and self.refusal:
+                self._end(runner, job, "failure", self.refusal, self.refusal.strip())
+                return 204, None
             return (200, {"id": job.id, "name": job.name, "script": job.script}) if job else (204, None)
         if (method, path) == ("POST", f"/job/{runner.job}") and runner.job:
             return self._report(runner, told)
@@ -69,10 +76,13 @@ class RunnerService:
             self._see(runner)
             self.jobs.store.put(replace(job, log=log))
             return 200, {"cancelled": job.cancelled}
-        self.jobs.store.remove(runner)  # ephemeral: it had its job
         note = SHUT_DOWN if told.get("shut_down") else ""
-        self.jobs.end(job, "cancelled" if job.cancelled else conclusion, log=log, note=note)
+        self._end(runner, job, "cancelled" if job.cancelled else conclusion, log, note)
         return 200, {}
+
+    def _end(self, runner: GitHubRunner, job: GitHubJob, conclusion: str, log: str, note: str) -> None:
+        self.jobs.store.remove(runner)  # ephemeral: it had its job
+        self.jobs.end(job, conclusion, log=log, note=note)
 
     def _runner(self, headers: Mapping[str, str]) -> GitHubRunner:
         credential = headers.get("authorization", "").partition(" ")[2]

@@ -25,6 +25,7 @@ from goldrun.local.lifecycle import settle
 from goldrun.local.machines import base_image, forward
 from goldrun.local.machines.base_image import disk_file
 from goldrun.local.machines.guest_agent import AgentError, GuestAgent
+from goldrun.local.machines.kept import Kept
 from goldrun.local.market import NEVER
 from goldrun.local.records import Image, Instance, Invocation
 from goldrun.local.store import Store
@@ -41,7 +42,7 @@ ALIVE = b"Linux version"
 class _Guest:
     """A machine that runs."""
 
-    process: subprocess.Popen[bytes]
+    process: Kept
     agent: GuestAgent
     stopping: bool = False
     pids: dict[str, int] = field(default_factory=dict)
@@ -67,7 +68,8 @@ class Machines:
         if shutil.which(PROGRAM) is None or shutil.which("qemu-img") is None:
             raise UsageError("QEMU is not installed.", fix=["apt-get install qemu-system-x86 qemu-utils"])
         self.folder, self.images = folder, folder / "images"
-        self.images.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.images.mkdir(exist_ok=True)
         self._store, self._now, self._lock = store, now, lock
         self._guests: dict[str, _Guest] = {}
         self._accelerator = ""
@@ -109,7 +111,7 @@ class Machines:
     def _tend(self, instance: Instance) -> None:
         """Let a machine run, or not, as the instance shall."""
         guest = self._guests.get(instance.id)
-        if guest and guest.process.poll() is not None:
+        if guest and not guest.process.running:
             self._guests.pop(instance.id)
             guest = None
         if instance.gone != NEVER:
@@ -145,9 +147,7 @@ class Machines:
             *("-chardev", f"socket,path={socket_path},server=on,wait=off,id=agent"),
             *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
         ]
-        with (home / "qemu.log").open("wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._guests[instance.id] = _Guest(process, GuestAgent(socket_path))
+        self._guests[instance.id] = _Guest(Kept(command, home / "qemu.log"), GuestAgent(socket_path))
 
     def _kernel(self, image_id: str) -> list[str]:
         kernel, initrd = (str(disk_file(self.images, image_id, suffix)) for suffix in ("vmlinuz", "initrd"))
@@ -190,7 +190,7 @@ class Machines:
             self._change(image, state="CreateFailed", ready=self._now())
             return
         guest = self._guests.get(instance.id)
-        if guest and guest.process.poll() is None:
+        if guest and guest.process.running:
             if instance.state == "Running" and not guest.stopping:
                 # The image of a running instance is of what is on its disk at that moment.
                 with contextlib.suppress(AgentError):
@@ -252,8 +252,7 @@ class Machines:
     def _kill(self, instance_id: str) -> None:
         guest = self._guests.pop(instance_id, None)
         if guest:
-            guest.process.kill()
-            guest.process.wait()
+            guest.process.end()
 
 
 def console(folder: Path, instance_id: str, most: int = 64 * 1024) -> str:

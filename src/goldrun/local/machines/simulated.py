@@ -3,6 +3,9 @@
 What the runner's bootstrap does on a real instance is played: it waits for its configuration and for a job, hears the
 spot market's notice, and deletes its instance in the end. There is no background task: whatever was due is done before
 the next request is looked at, and the stand-in itself asks every second.
+
+A configuration comes from whoever may call SendFile. So the stand-in asks only the server that has started it, which
+proves itself with the secret of that start, and gets a job's script only if the user lets jobs run here (``REFUSAL``).
 """
 
 from __future__ import annotations
@@ -11,8 +14,6 @@ import base64
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tarfile
 import tempfile
 from dataclasses import dataclass, field
@@ -21,9 +22,14 @@ from pathlib import Path
 
 from goldrun.local import lifecycle
 from goldrun.local.github import archive
+from goldrun.local.machines.kept import Kept
 from goldrun.local.records import Instance, Invocation
 from goldrun.local.store import Store
 
+REFUSAL = (
+    "This job has not run: it would have run on this computer, in no sandbox, and nobody has allowed that. Start the"
+    " local cloud with: goldrun local up --run-jobs-here\n"
+)
 MARK = "/opt/goldrun/guardian.sh"
 INBOX = "/run/goldrun/config"
 SETTING = re.compile(r"^(CONFIG_SECONDS|JOB_SECONDS|NOTICE_SECONDS)=(\d+)$", re.MULTILINE)
@@ -33,7 +39,7 @@ SETTING = re.compile(r"^(CONFIG_SECONDS|JOB_SECONDS|NOTICE_SECONDS)=(\d+)$", re.
 class _Guest:
     """A stand-in that runs."""
 
-    process: subprocess.Popen[bytes]
+    process: Kept
     home: Path
     since: float
     noticed: float | None = None
@@ -41,9 +47,10 @@ class _Guest:
 
 @dataclass
 class SimulatedRunners:
-    """The stand-ins of a local cloud."""
+    """The stand-ins of a local cloud, which they know by its ``secret``."""
 
     store: Store
+    secret: str
     _guests: dict[str, _Guest] = field(default_factory=dict)
     _limits: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -77,21 +84,21 @@ class SimulatedRunners:
             elif now > instance.ready + limits["CONFIG_SECONDS"]:
                 self._delete(instance, now)
             return
-        if guest.process.poll() is not None:
+        if not guest.process.running:
             self._delete(instance, now)
         elif lifecycle.noticed(instance, now):
             if guest.noticed is None:
                 guest.noticed = now
                 (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
             if now >= guest.noticed + limits["NOTICE_SECONDS"]:
-                guest.process.send_signal(signal.SIGINT)
+                guest.process.interrupt()
         elif not (guest.home / "job").exists() and now > guest.since + limits["JOB_SECONDS"]:
             self._delete(instance, now)
 
     def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
         for one in self.store.all(Invocation):
             if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
-                return dict(line.partition("=")[::2] for line in one.content.decode().splitlines())
+                return dict(line.partition("=")[::2] for line in one.content.decode("utf-8", "replace").splitlines())
         return {}
 
     def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:
@@ -103,6 +110,7 @@ class SimulatedRunners:
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
+            "GOLDRUN_SERVER_SECRET": self.secret,
             "GOLDRUN_SPOT_NOTICE": str(home / "spot-notice"),
             "ACTIONS_RUNNER_HOOK_JOB_STARTED": str(hook),
         }
@@ -113,10 +121,7 @@ class SimulatedRunners:
             wanted = ("TOKEN", "URL", "NAME", "LABELS")
             environment |= {f"ACTIONS_RUNNER_INPUT_{name}": settings.get(name, "") for name in wanted}
             command = "./config.sh && exec ./run.sh"
-        with (home / "log").open("wb") as log:
-            process = subprocess.Popen(
-                ["bash", "-c", command], cwd=home, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+        process = Kept(["bash", "-c", command], home / "log", folder=home, env=environment)
         self._guests[instance.id] = _Guest(process, home, now)
 
     def _delete(self, instance: Instance, now: float) -> None:
@@ -127,30 +132,9 @@ class SimulatedRunners:
     def _kill(self, instance_id: str) -> None:
         """A machine that is gone says no good-bye."""
         guest = self._guests.pop(instance_id, None)
-        if guest is None:
-            return
-        for process_id in _family(guest.process.pid):
-            try:
-                os.kill(process_id, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        guest.process.wait()
-        shutil.rmtree(guest.home, ignore_errors=True)
-
-
-def _family(process_id: int) -> list[int]:
-    """A process and all that it has started, by what the kernel says; the process alone where it does not."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found = [process_id]
-    for one in found:
-        found += children.get(one, [])
-    return found
+        if guest is not None:
+            guest.process.end()
+            shutil.rmtree(guest.home, ignore_errors=True)
 
 
 def _limits(instance: Instance) -> dict[str, float]:

@@ -1,0 +1,77 @@
+"""Runs a command, and ends it with all that it has started once nobody holds the other end of its stdin.
+
+The kernel closes that end however its holder goes, ``kill -9`` included: so what runs here outlives no server. A plain
+file that needs nothing else. SIGINT is handed on to the command.
+
+Usage: python3 -I -S warden.py COMMAND [ARGUMENT]...
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+LOOK_SECONDS = 0.1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def main() -> int:
+    """Run until the command ends, or its end is wanted."""
+    if sys.platform == "linux":
+        # What has lost its parent becomes a child of this process, and is found.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+        signal.signal(signal.SIGINT, lambda number, _: command.send_signal(number))
+        while command.poll() is None:
+            if select.select([0], [], [], LOOK_SECONDS)[0] and not os.read(0, 1):
+                return 1
+        return command.returncode
+    finally:
+        end_all()
+
+
+def end_all() -> None:
+    """Kill every descendant; whoever is killed may just have started another, so look again until there is none."""
+    while found := descendants():
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def descendants() -> list[int]:
+    """Every process that comes from this one."""
+    children: dict[int, list[int]] = {}
+    for process, parent in listing():
+        children.setdefault(parent, []).append(process)
+    found = list(children.get(os.getpid(), []))
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def listing() -> list[tuple[int, int]]:
+    """Every process with its parent: from /proc on Linux, where ``ps`` may be missing, else from ``ps``."""
+    if sys.platform != "linux":
+        with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, text=True) as ps:
+            lines = [line.split() for line in ps.communicate()[0].splitlines()]
+        return [(int(process), int(parent)) for process, parent in lines if int(process) != ps.pid]
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            found.append((int(stat.parent.name), int(fields[1])))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

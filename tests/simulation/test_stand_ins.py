@@ -1,0 +1,309 @@
+"""Stand-ins for GitHub's runner run on this computer: only for who may have that, and no longer than their server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.local.github.api import jit_config
+from goldrun.local.github.door import PREFIX
+from goldrun.local.machines import warden
+from goldrun.local.machines.kept import Kept
+from goldrun.local.records import GitHubRunner, Instance, Invocation
+from tests.conftest import REGION, Running
+from tests.simulation.test_local_cloud import GOLDRUN, Shell, shell  # noqa: F401 - a fixture
+
+LISTENER = files("goldrun.local.github").joinpath("standin/bin/Runner.Listener").read_bytes()
+PATIENCE = 60.0
+
+
+def wait_for(what: Callable[[], object], why: str) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < limit, why
+        time.sleep(0.05)
+
+
+def runs(process: int) -> bool:
+    """Whether it does, and is not only waiting to be reaped by whoever inherits it."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+
+
+# What a job does that does not want to end: a session of its own, a grandchild without a parent.
+TENACIOUS = """
+setsid bash -c 'echo $$ >> {pids}; exec sleep 600' &
+(setsid bash -c 'trap "" INT TERM HUP; echo $$ >> {pids}; while :; do sleep 600; done' &)
+echo $$ >> {pids}
+wait
+"""
+
+
+def started(pids: Path, count: int = 3) -> list[int]:
+    wait_for(lambda: pids.exists() and len(pids.read_text().split()) >= count, "it did not start")
+    return [int(one) for one in pids.read_text().split()]
+
+
+def test_what_is_kept_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    kept = Kept(["bash", "-c", TENACIOUS.format(pids=pids)], tmp_path / "log")
+    found = started(pids)
+    assert kept.running
+    assert all(map(runs, found))
+    kept.end()
+    assert not any(map(runs, found))
+    assert not kept.running
+
+
+def test_what_is_kept_leaves_nothing_when_it_ends_by_itself(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    kept = Kept(["bash", "-c", TENACIOUS.format(pids=pids).replace("wait\n", "sleep 1\n")], tmp_path / "log")
+    found = started(pids)
+    wait_for(lambda: not kept.running, "it did not end")
+    assert not any(map(runs, found))
+    kept.end()
+
+
+def test_what_is_kept_outlives_no_killed_server(tmp_path: Path) -> None:
+    pids, log = tmp_path / "pids", tmp_path / "log"
+    code = (
+        "import sys, time; from pathlib import Path; from goldrun.local.machines.kept import Kept;"
+        "Kept(['bash', '-c', sys.argv[1]], Path(sys.argv[2])); time.sleep(600)"
+    )
+    server = subprocess.Popen([sys.executable, "-c", code, TENACIOUS.format(pids=pids), str(log)])
+    found = started(pids)
+    server.kill()
+    server.wait()
+    wait_for(lambda: not any(map(runs, found)), "it outlives its server")
+
+
+def test_an_interrupt_reaches_what_is_kept(tmp_path: Path) -> None:
+    script = "trap 'echo heard; exit 0' INT; echo ready; while :; do sleep 0.05; done"
+    kept = Kept(["bash", "-c", script], tmp_path / "log")
+    wait_for(lambda: "ready" in (tmp_path / "log").read_text(), "it did not start")
+    kept.interrupt()
+    wait_for(lambda: not kept.running, "it did not hear")
+    assert "heard" in (tmp_path / "log").read_text()
+    kept.end()
+
+
+def test_elsewhere_than_on_linux_ps_tells_who_comes_from_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = subprocess.Popen(["bash", "-c", "sleep 600 & wait"])
+    try:
+        wait_for(lambda: len(warden.descendants()) >= 2, "it has no child")
+        monkeypatch.setattr(sys, "platform", "darwin")
+        parents = dict(warden.listing())
+        assert parents[child.pid] == os.getpid()
+        assert child.pid in parents.values()
+    finally:
+        monkeypatch.undo()
+        for one in [*warden.descendants(), child.pid]:
+            os.kill(one, signal.SIGKILL)
+        child.wait()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The stand-in's program in a folder of its own, as it is started."""
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/Runner.Listener").write_bytes(LISTENER)
+
+    def run(config: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "bin/Runner.Listener", "run"],
+            cwd=home,
+            env={"PATH": os.environ["PATH"], "ACTIONS_RUNNER_INPUT_JITCONFIG": config, **env},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    return run
+
+
+def packed(contents: dict[str, bytes]) -> str:
+    told = {name: base64.b64encode(content).decode() for name, content in contents.items()}
+    return base64.b64encode(json.dumps(told).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "name", ["../../planted", "{folder}/planted", "bin/Runner.Listener", "run.sh", ".runner/../x", ""]
+)
+def test_a_configuration_names_no_other_files(tmp_path: Path, listener: Any, name: str) -> None:
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    done = listener(packed({".runner": b"{}", name.format(folder=tmp_path): b"planted"}))
+    assert done.returncode == 1
+    assert "files that no runner has" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+class Stranger:
+    """Whoever else answers on a port: it gives a job to everyone, and notes what it is asked."""
+
+    def __init__(self, script: str) -> None:
+        self.asked: list[str] = []
+        stranger = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                stranger.asked.append(f"{self.command} {self.path} {self.headers.get('authorization', '')}".strip())
+                body = json.dumps({"id": "1", "name": "theirs", "script": script}).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - their names are given
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{PREFIX}"
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[Stranger]:
+    made = Stranger(f"touch {tmp_path}/planted")
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_stand_in_asks_nobody_but_the_server_that_has_started_it(
+    tmp_path: Path, listener: Any, stranger: Stranger
+) -> None:
+    """A configuration that names another server, or a port that has another owner by now."""
+    runner = GitHubRunner(
+        id="1", scope="octo-org/octo-repo", name="one", labels=("x",), credential="planted-credential"
+    )
+    done = listener(jit_config(runner, stranger.url), GOLDRUN_SERVER_SECRET="of-another-server")
+    assert done.returncode == 1
+    assert "is not the local cloud that has started this runner" in done.stderr
+    (asked,) = stranger.asked
+    assert re.fullmatch(r"GET /_github/_runner/proof\?[0-9a-f]{32}", asked), "not even its credential is told"
+    assert not (tmp_path / "planted").exists()
+
+
+USER_DATA = base64.b64encode(
+    b"/opt/goldrun/guardian.sh\nCONFIG_SECONDS=300\nJOB_SECONDS=900\nNOTICE_SECONDS=120\n"
+).decode()
+
+
+def machine(running: Running, config: bytes) -> Instance:
+    """A simulated machine of a runner, to which a configuration has been sent."""
+    store = running.cloud.store
+    now = running.cloud.clock.now()
+    old = next(iter(store.all(Instance)))
+    made = replace(old, id="i-standin", user_data=USER_DATA, created=now - 60, ready=now - 50, state="Running")
+    sent = Invocation(
+        id="f-1 0",
+        region=REGION,
+        owner=old.owner,
+        created=now - 10,
+        invocation="f-1",
+        command="",
+        name="",
+        instance=made.id,
+        timeout=60.0,
+        seconds=0.3,
+        content=config,
+        file="/run/goldrun/config",
+        answered=True,
+        lost=made.ends(),
+    )
+    store.put(made, sent)
+    return made
+
+
+def is_there(running: Running, instance: Instance) -> bool:
+    running.client().call("DescribeInstances", {"InstanceIds": json.dumps([instance.id])})
+    return running.cloud.store.get(Instance, instance.id) is not None
+
+
+def test_a_configuration_that_names_another_server_runs_nothing(
+    populated: Running, tmp_path: Path, stranger: Stranger
+) -> None:
+    """Who may call SendFile, with the key that is in the docs, could have had any script run."""
+    runner = GitHubRunner(id="1", scope="octo-org/octo-repo", name="one", labels=("x",), credential="theirs")
+    made = machine(populated, f"JITCONFIG={jit_config(runner, stranger.url)}\n".encode())
+    wait_for(lambda: not is_there(populated, made), "the machine did not end")
+    assert all("/proof?" in one for one in stranger.asked)
+    assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.parametrize("config", [b"\xff\xfe=\x00", b"JITCONFIG=nonsense\n", b"TOKEN=x\nURL=y\nNAME=z\nLABELS=w\n"])
+def test_a_configuration_that_is_none_ends_its_machine(populated: Running, config: bytes) -> None:
+    made = machine(populated, config)
+    wait_for(lambda: not is_there(populated, made), "the machine did not end")
+
+
+def bring_up(shell: Shell, *words: str) -> tuple[str, str]:  # noqa: F811
+    """A local cloud and a runner on it: its name and its instance."""
+    shell.run("local", "up", "--detach", "--port", "0", "--seed", *words)
+    shell.use()
+    shell.run("local", "market", "--scarcity", "0", "--phantoms", "0")
+    shell.run("local", "clock", "--speed", "20")
+    image = ["--image", "github-runner-ubuntu24", "--arch", "amd64", "--type", "ecs.c7.2xlarge"]
+    told = shell.run("runner", "up", "--repo", "octo-org/octo-repo", *image)
+    values = dict(line.split("=") for line in told.splitlines())
+    return values["RUNNER_NAME"], values["INSTANCE_ID"]
+
+
+def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Path) -> None:  # noqa: F811
+    script = tmp_path / "job.sh"
+    script.write_text(f"touch {shlex.quote(str(tmp_path))}/ran && echo it ran\n")
+    name, instance_id = bring_up(shell)
+    words = ["local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name, "--wait"]
+    told = shell.run(*words, code=1)
+    assert "nobody has allowed that" in told
+    assert "goldrun local up --run-jobs-here" in told
+    assert f"failure on {name}. This job has not run" in shell.said
+    assert not (tmp_path / "ran").exists()
+    wait_for(lambda: instance_id not in shell.run("instance", "ls", "-q"), "the machine did not end")
+    assert shell.run("runner", "ls", "--repo", "octo-org/octo-repo", "-q") == ""
+    shell.run("local", "up", "--detach", "--run-jobs-here", code=2)
+    assert "runs no jobs here" in shell.said
+    shell.run("local", "down")
+    name, _ = bring_up(shell, "--run-jobs-here")
+    words[words.index("--label") + 1] = name
+    assert shell.run(*words) == "JOB_ID=2\nit ran\n"
+    assert (tmp_path / "ran").exists()
+
+
+def test_a_killed_server_leaves_no_stand_in_and_no_job(shell: Shell, tmp_path: Path) -> None:  # noqa: F811
+    """They went on asking its port for forty minutes, and ran whatever answered."""
+    pids, script = tmp_path / "pids", tmp_path / "job.sh"
+    script.write_text(TENACIOUS.format(pids=pids) + "\n")
+    name, _ = bring_up(shell, "--run-jobs-here")
+    shell.run("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name)
+    found = started(pids)
+    server = shell.status()["pid"]
+    stand_ins = [process for process, parent in warden.listing() if parent == server]
+    assert len(stand_ins) == 1
+    os.kill(server, signal.SIGKILL)
+    wait_for(lambda: not any(map(runs, [*found, *stand_ins])), "they outlive their server")
