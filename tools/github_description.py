@@ -22,6 +22,8 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/runners/generate-jitconfig": ["post"],
     "/repos/{owner}/{repo}/actions/runners/registration-token": ["post"],
     "/repos/{owner}/{repo}/actions/runners/{runner_id}": ["get", "delete"],
+    "/repos/{owner}/{repo}/releases/latest": ["get"],
+    "/repos/{owner}/{repo}": ["get"],
     "/orgs/{org}/actions/runners": ["get"],
     "/orgs/{org}/actions/runners/downloads": ["get"],
     "/orgs/{org}/actions/runners/generate-jitconfig": ["post"],
@@ -34,11 +36,41 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
     "/repos/{owner}/{repo}/hooks": ["post"],
 }
+# Not in Octokit's description yet: GitHub's changelog of 2026-09-03. Dates that are not fixed are left out in fact.
+_MOMENT = {"type": "string", "format": "date-time", "nullable": True}
+_DEPRECATIONS = {
+    "operationId": "actions/get-runner-version-deprecation",
+    "parameters": [],
+    "responses": {
+        "200": {
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["runner_version"],
+                        "properties": {
+                            "runner_version": {"type": "string"},
+                            "registration_deprecates_at": _MOMENT,
+                            "runtime_deprecates_at": _MOMENT,
+                        },
+                    }
+                }
+            }
+        },
+        "404": {"$ref": "#/components/responses/not_found"},
+    },
+}
+ADDED = {
+    f"{scope}/actions/runners/deprecations/{{version}}": {"get": _DEPRECATIONS}
+    for scope in ("/repos/{owner}/{repo}", "/orgs/{org}")
+}
 EXAMPLES = {
     "run": "workflow-run",
     "job": "job-paginated",
     "downloads": "runner-application-items",
     "hook": "hook",
+    "release": "release",
+    "repository": "full-repository",
 }
 
 
@@ -48,6 +80,7 @@ def main(modules: Path) -> None:
     whole = json.loads((octokit / "openapi/generated/api.github.com.json").read_text())
     version = json.loads((octokit / "openapi/package.json").read_text())["version"]
     paths = {path: {method: _operation(whole["paths"][path][method]) for method in PATHS[path]} for path in PATHS}
+    paths |= ADDED
     parts: dict[str, Any] = {}
     _collect(whole, paths, parts)
     description = {"openapi": "3.0.3", "info": {"title": f"@octokit/openapi {version}, in part"}, "paths": paths}

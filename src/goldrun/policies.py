@@ -85,9 +85,9 @@ JOBS: dict[str, list[Statement]] = {
         _allow(["CreateImage", "TagResources"], MADE_OWN),
         _allow(["TagResources", "UntagResources", "ModifyImageAttribute", "DeleteImage", "DeleteSnapshot"], OWN),
     ],
-    # Start and stop runners;.
+    # Start and stop runners.
     "runner": [
-        _allow([*CHOOSE, *ASSIST, "DescribeInstanceHistoryEvents"]),
+        _allow([*CHOOSE, *ASSIST, "DescribeImageFromFamily", "DescribeInstanceHistoryEvents"]),
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["SendFile", "RunCommand", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
         # Only for instances that are given a role: those that delete themselves.

@@ -20,8 +20,11 @@ import pytest
 from msgspec.structs import replace
 from openapi_schema_validator import OAS31Validator
 
-from goldrun.garm import contract
+from goldrun.garm import contract, provider
 from goldrun.local import seed
+from goldrun.local.github import releases
+from goldrun.local.github.api import TOKEN as GITHUB_TOKEN
+from goldrun.local.github.door import PREFIX
 from goldrun.local.market import Market
 from goldrun.local.records import Instance
 from tests.conftest import Running
@@ -257,6 +260,51 @@ def test_the_engines_proxy_reaches_the_machine(cloud: Running, tmp_path: Path, p
     user_data = base64.b64decode(ours(cloud)[0].user_data).decode()
     assert f"PROXY={(proxy or {}).get('https_proxy') or repr('')}\n" in user_data
     assert f"NO_PROXY_FOR={(proxy or {}).get('no_proxy') or repr('')}\n" in user_data
+
+
+def test_an_image_whose_runner_gets_no_jobs_is_refused(cloud: Running, tmp_path: Path) -> None:
+    number = int(releases.current(cloud.cloud.clock.now()).split(".")[1])
+    for back in (0, 2):
+        tags = {"Manifest.1": f"actions-runner=2.{number - back}.0"}
+        cloud.image(f"back{back}-amd64-latest", family=f"back{back}-amd64", tags=tags)
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    url = f"{cloud.url}{PREFIX}/octo-org/octo-repo"
+    old = bootstrap("garm-old", image="back2-amd64-latest", repo_url=url)
+    assert engine("CreateInstance", old).returncode == 0, "without a token nobody can ask"
+    assert engine("DeleteInstance", GARM_INSTANCE_ID="garm-old").returncode == 0
+    engine.config.write_text(engine.config.read_text() + f'github_token = "{GITHUB_TOKEN}"\n')
+    refused = engine("CreateInstance", old)
+    assert refused.returncode == 1
+    fault = base64.b64decode(valid(refused.stdout)["provider_fault"]).decode()
+    assert f"The image's runner, version 2.{number - 2}.0, is too old." in fault
+    assert "build the image anew" in fault
+    assert GITHUB_TOKEN not in fault + refused.stdout + refused.stderr
+    assert ours(cloud) == []
+    for number, wanted in enumerate(
+        (
+            {"image": "back0-amd64-latest", "repo_url": url},
+            {"image": "acs:ubuntu_24_04_x64", "repo_url": url, "flavor": "2"},
+            {"image": "back2-amd64-latest", "repo_url": f"{cloud.url}/enterprises/octo"},
+        )
+    ):
+        made = engine("CreateInstance", bootstrap(f"garm-{number}", **wanted))
+        assert made.returncode == 0, made.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "server", "scope", "api"),
+    [
+        ("https://github.com/o/r", "https://github.com", "o/r", "https://api.github.com"),
+        ("https://github.com/o/", "https://github.com", "o", "https://api.github.com"),
+        ("https://acme.ghe.com/o/r", "https://acme.ghe.com", "o/r", "https://api.acme.ghe.com"),
+        ("https://git.example.com/o/r", "https://git.example.com", "o/r", "https://git.example.com/api/v3"),
+        ("https://github.com.evil.com/o", "https://github.com.evil.com", "o", "https://github.com.evil.com/api/v3"),
+        ("https://github.com/enterprises/e", "https://github.com", "None", "https://api.github.com"),
+    ],
+)
+def test_where_a_pools_github_is(url: str, server: str, scope: str, api: str) -> None:
+    found, whose = provider.read_repository(url)
+    assert (found, str(whose), provider.api_url(found)) == (server, scope, api)
 
 
 def test_wrong_calls(cloud: Running, tmp_path: Path) -> None:

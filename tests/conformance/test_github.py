@@ -19,7 +19,7 @@ from goldrun.clock import SystemClock
 from goldrun.ecs.transport import HttpTransport
 from goldrun.local.github.api import API, TOKEN
 from goldrun.local.github.door import PREFIX
-from goldrun.runners import registrations
+from goldrun.runners import registrations, versions
 from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.registrations import Wanted
 from goldrun.runners.rerun import ask_for_rerun, rerun
@@ -124,6 +124,9 @@ def test_runners(github: GitHub, scope: Scope) -> None:
     assert registrations.find(github, scope, "one") == []
     download = registrations.find_download(github, scope, "arm64")
     assert len(download.sha256) == 64
+    assert versions.find_end(github, scope, "2.328.0")
+    assert versions.find_end(github, scope, versions.find_latest(github)) == versions.End(None, None)
+    assert versions.find_end(github, scope, "1.0.0") is None
     token = github.call("POST", f"{scope.runners}/registration-token")
     assert token["token"]
     for method, path, body, status in (
@@ -135,7 +138,7 @@ def test_runners(github: GitHub, scope: Scope) -> None:
         assert caught.value.status == status
     prefix = "/repos/{owner}/{repo}" if "/" in scope.name else "/orgs/{org}"
     assert {one for one in DESCRIPTION["paths"] if one.startswith(f"{prefix}/actions/runners")} == {
-        one.partition(" ")[2] for one in seen(github)
+        template for one in seen(github) if (template := one.partition(" ")[2]).startswith(prefix + "/actions")
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from goldrun.build.template import TEMPLATE
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError
 from goldrun.ecs.tags import RUNNER_TYPE
-from goldrun.errors import RefusedError
+from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
 from goldrun.images.naming import PublishedName, parse_reference
-from goldrun.images.order import with_image
+from goldrun.images.order import read_manifest, with_image
 from goldrun.images.publish import publish, roll_back
 from goldrun.images.removal import find_orphans, protect, remove
 from goldrun.images.replicate import copy_image, share_image, shared_with
@@ -135,6 +136,10 @@ def run_runner(client: EcsClient) -> None:
         if f"{action} was answered with Forbidden.RAM" in words:
             raise AccessDeniedError(f'"ecs:{action}"', code="Forbidden.RAM", http_status=403, action=action)
     bring_down(client, github, scope, made.name, made.instance_id)
+    # What the image has in it is read before a runner is started, however the image is named.
+    read_manifest(client, order)
+    with pytest.raises(NotFoundError):
+        read_manifest(client, replace(order, request=replace(order.request, image_id="", image_family="none")))
 
 
 def destroy(client: EcsClient) -> None:
@@ -249,3 +254,14 @@ def test_foreign_instances_are_out_of_reach(frozen: Running) -> None:
     for action, params in refused:
         with pytest.raises(AccessDeniedError):
             client.call(action, params)
+
+
+def test_a_machine_may_delete_runners_alone(frozen: Running) -> None:
+    """Every job on a machine can use its role."""
+    client = prepare(frozen, policy_for(["self-destruct"]))
+    where: dict[str, Any] = {"region": REGION, "owner": seed.ACCOUNT, "created": NOW}
+    frozen.cloud.store.put(Instance(id="i-foreign", image="m-1", **where))
+    for name in ("i-foreign", "i-left"):
+        with pytest.raises(AccessDeniedError):
+            client.call("DeleteInstance", {"InstanceId": name, "Force": True})
+        assert frozen.cloud.store.get(Instance, name) is not None

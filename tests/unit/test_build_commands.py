@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from goldrun.local.github import releases
+from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.door import PREFIX
 from goldrun.local.records import Instance
 from tests.conftest import Running
 from tests.test_seed_guide import read_outputs
@@ -135,3 +138,66 @@ def test_a_signal_cleans_up(env: dict[str, str], recipe: str, populated: Running
     assert process.returncode == 130, told
     assert "Traceback" not in told
     assert run(env, "instance", "ls", "-q").stdout.split() == ["i-localrunner000001"]
+
+
+@pytest.fixture
+def github(env: dict[str, str], populated: Running) -> dict[str, str]:
+    url = f"{populated.url}{PREFIX}"
+    env |= {"GITHUB_API_URL": url + API, "GITHUB_SERVER_URL": url, "GITHUB_REPOSITORY": "octo-org/octo-repo"}
+    return env
+
+
+def want_runner(recipe: str, version: str) -> None:
+    file = Path(recipe) / "recipe.toml"
+    file.write_text(file.read_text().replace('jq = "1.7"', f'jq = "1.7"\nrunner = "{version}"'))
+
+
+def current(populated: Running, back: int = 0) -> str:
+    number = int(releases.current(populated.cloud.clock.now()).split(".")[1])
+    return f"2.{number - back}.0"
+
+
+def test_the_latest_runner_is_asked_for_and_a_new_release_rebuilds(
+    github: dict[str, str], recipe: str, populated: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want_runner(recipe, "latest")
+    wanted = current(populated)
+    first = run(github, "image", "build", recipe, "--arch", "amd64")
+    assert f"the latest runner is {wanted}" in first.stderr
+    assert keys(run(github, "image", "build", recipe, "--arch", "amd64").stdout)["SKIP_BUILD"] == "true"
+    (image,) = json.loads(run(github, "image", "ls", "tools-", "--json").stdout)
+    assert f"runner={wanted}" in json.dumps(image)
+    tested = run(github, "image", "test", "tools", "--arch", "amd64", "--recipe", recipe)
+    assert "passes" in tested.stderr
+    monkeypatch.setattr(releases, "FIRST_RELEASED", releases.FIRST_RELEASED - releases.PACE)
+    again = keys(run(github, "image", "build", recipe, "--arch", "amd64").stdout)
+    assert again["SKIP_BUILD"] == "false"
+    assert again["VERSION_HASH"] != keys(first.stdout)["VERSION_HASH"]
+
+
+def test_without_github_the_latest_runner_is_not_guessed(
+    github: dict[str, str], recipe: str, populated: Running
+) -> None:
+    want_runner(recipe, "latest")
+    populated.fault("error", "github:latest-runner", times=None, status=404)
+    failed = run(github, "image", "build", recipe, "--arch", "amd64", code=4)
+    assert "or pin a version in the recipe" in failed.stderr
+    assert not [one for one in populated.cloud.store.all(Instance) if one.tags.get("Family") == "tools"]
+
+
+def test_a_runner_that_has_ended_does_not_pass_the_boot_test(
+    github: dict[str, str], recipe: str, populated: Running
+) -> None:
+    old = current(populated, 3)
+    want_runner(recipe, old)
+    failed = run({**github, "GOLDRUN_GITHUB_TOKEN": TOKEN}, "image", "build", recipe, "--arch", "amd64", code=5)
+    assert f"The image's runner, version {old}, is too old." in failed.stderr
+    assert json.loads(run(github, "image", "ls", "tools-", "--json").stdout) == []
+    # Whoever has no token that may ask builds all the same, and is told when a runner is started.
+    run(github, "image", "build", recipe, "--arch", "amd64")
+    asked = run(
+        {**github, "GOLDRUN_GITHUB_TOKEN": TOKEN},
+        *("image", "test", "tools", "--arch", "amd64", "--recipe", recipe),
+        code=5,
+    )
+    assert "is too old" in asked.stderr

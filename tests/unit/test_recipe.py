@@ -195,3 +195,23 @@ def test_a_script_that_cannot_be_sent_is_found_by_the_check(folder: Path) -> Non
     (folder / "scripts/install.sh").write_bytes(NOISE)
     with pytest.raises(UsageError, match="split it"):
         load(folder)
+
+
+def test_the_latest_runner_enters_the_hash_as_the_version_that_it_is(folder: Path) -> None:
+    change(folder, 'jq = "1.7"', 'jq = "1.7"\nrunner = "latest"')
+    loaded = load(folder)
+    assert loaded.wants_latest_runner
+    one, other = loaded.with_runner("2.337.0"), loaded.with_runner("2.338.0")
+    assert not one.wants_latest_runner
+    assert one.variables("amd64")["RUNNER_VERSION"] == "2.337.0"
+    assert one.variables("amd64")["JQ_VERSION"] == "1.7"
+    assert one.version_hash("amd64", "m-1") != other.version_hash("amd64", "m-1")
+    change(folder, 'runner = "latest"', 'runner = "2.337.0"')
+    pinned = load(folder)
+    assert not pinned.wants_latest_runner
+    assert pinned.version_hash("amd64", "m-1") == one.version_hash("amd64", "m-1")
+
+
+def test_the_recipe_of_the_guides_images_takes_the_latest_runner() -> None:
+    """A pinned one gets no jobs any more some weeks after the next release."""
+    assert load(ROOT / "recipes/github-runner-ubuntu24").wants_latest_runner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from goldrun.local.github import releases
 from goldrun.local.github.api import API, JOB_TOKEN, TOKEN
 from goldrun.local.github.door import PREFIX
 from goldrun.local.market import Market
@@ -185,3 +187,40 @@ def test_sweep_of_ghosts(shell: Any, populated: Running) -> None:
     shell("sweep", *REPO, code=7)
     assert left(populated)[1] == 0
     assert "is no repository" in shell("sweep", "--repo", "x", code=2).stderr
+
+
+def image_with(populated: Running, version: str) -> str:
+    tags = {"ManagedBy": "goldrun", "Manifest.1": f"actions-runner={version};docker=27.3.1"}
+    return populated.image("old-amd64-latest", family="old-amd64", tags=tags)
+
+
+def version(populated: Running, back: int) -> str:
+    return f"2.{int(releases.current(populated.cloud.clock.now()).split('.')[1]) - back}.0"
+
+
+@pytest.mark.parametrize("by", ["id", "name", "family"])
+def test_an_image_whose_runner_gets_no_jobs_is_refused_before_anything_is_made(
+    shell: Any, populated: Running, by: str
+) -> None:
+    """It registered, connected, left with exit code 0, and its job waited for good."""
+    old = version(populated, 2)
+    image = image_with(populated, old)
+    named = {"id": ["--image", image], "name": ["--image", "old-amd64-latest"], "family": ["--type", "ecs.c7.2xlarge"]}
+    env = {"ALIYUN_IMAGE_FAMILY": "old-amd64"} if by == "family" else {}
+    refused = shell("runner", "up", *REPO, *named[by], code=5, **env)
+    assert f"The image's runner, version {old}, is too old." in refused.stderr
+    assert "build the image anew" in refused.stderr
+    assert left(populated) == (0, 0)
+
+
+def test_an_image_that_does_not_say_which_runner_it_has(shell: Any, populated: Running) -> None:
+    populated.image("old-amd64-latest", family="old-amd64")
+    up = shell("runner", "up", *REPO, "--image", "old-amd64-latest")
+    assert "does not say which version of the runner it has" in up.stderr
+
+
+def test_an_image_of_alibaba_clouds_own_gets_the_current_runner(shell: Any, populated: Running) -> None:
+    up = shell("runner", "up", *REPO, "--image", "acs:ubuntu_24_04_x64", "--cpu", "4", "-q")
+    assert up.stderr == ""
+    (instance,) = [one for one in populated.cloud.store.all(Instance) if one.id in up.stdout]
+    assert f"/v{version(populated, 0)}/" in base64.b64decode(instance.user_data).decode()

@@ -22,7 +22,7 @@ import yaml
 from msgspec.structs import replace
 
 from goldrun.local import seed
-from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.api import API, JOB_TOKEN, TOKEN
 from goldrun.local.github.door import PREFIX
 from goldrun.local.records import GitHubJob, GitHubRun
 from tests.conftest import Running
@@ -110,7 +110,7 @@ class Engine:
         jobs = self.cloud.cloud.jobs
         needed = {one: done[one] for one in self._record(name).needs}
         contexts: dict[str, Any] = {
-            "github": {"repository": self.repository, "ref": "refs/heads/main", "ref_name": "main"},
+            "github": {"repository": self.repository, "ref": "refs/heads/main", "ref_name": "main", "token": JOB_TOKEN},
             "vars": self.variables,
             "secrets": self.secrets,
             "inputs": self.inputs,

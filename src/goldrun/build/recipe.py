@@ -6,7 +6,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from goldrun.spot.assistant import command
 from goldrun.spot.offers import parse_span
 
 FILE = "recipe.toml"
+RUNNER = "runner"
+LATEST = "latest"
 MAX_SCRIPT = 60 * 1024
 MAX_FILE = 1024 * 1024
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -91,7 +93,8 @@ class Recipe(Part, frozen=True, kw_only=True):
         family: the image family that is built.
         description: what the image is for.
         base: what it is built from.
-        versions: pinned versions of tools; the scripts get them as ``<NAME>_VERSION``.
+        versions: pinned versions of tools; the scripts get them as ``<NAME>_VERSION``. Of ``runner`` it may be
+            ``latest``: then it is GitHub's newest when a build starts.
         environment: further variables for scripts and tests.
         files: files that are put on the builder.
         steps: scripts, in this order.
@@ -136,6 +139,16 @@ class Loaded:
         """The environment of scripts and tests."""
         pinned = {f"{name.upper().replace('-', '_')}_VERSION": text for name, text in self.recipe.versions.items()}
         return {**pinned, **self.recipe.environment, "ARCH": architecture, "FAMILY": self.recipe.family}
+
+    @property
+    def wants_latest_runner(self) -> bool:
+        """Whether the runner's version is to be asked for: before that there is no hash, and scripts cannot run."""
+        return self.recipe.versions.get(RUNNER) == LATEST
+
+    def with_runner(self, version: str) -> Loaded:
+        """The recipe with the runner pinned to ``version``."""
+        versions = {**self.recipe.versions, RUNNER: version}
+        return replace(self, recipe=msgspec.structs.replace(self.recipe, versions=versions))
 
     def version_hash(self, architecture: str, base_image_id: str) -> str:
         """What an image of this recipe is known by: everything that its content depends on, and nothing else.

@@ -8,6 +8,7 @@ published, and everything else that was left is removed.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -41,6 +42,8 @@ from goldrun.spot.order import Order
 CLEAN_SECONDS = 300.0
 STOP_SECONDS = 300.0
 MAX_RECLAIMS = 3
+
+Check = Callable[[Image], None]
 SHOWN_LINES = 15
 
 
@@ -54,6 +57,7 @@ class Options:
         keep: how many versions stay.
         keep_builder: leave the builder alive when a step fails, for whoever looks into it.
         source: the recipe's repository@commit, or empty.
+        check: called with the image before it is booted for its test; raises RefusedError where it cannot serve.
     """
 
     force: bool = False
@@ -61,6 +65,7 @@ class Options:
     keep: int = 1
     keep_builder: bool = False
     source: str = ""
+    check: Check = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,15 @@ def build(
     return _Build(client, loaded, architecture, order, options, report).run()
 
 
-def boot_test(client: EcsClient, loaded: Loaded, image: Image, order: Order, report: Report) -> None:
+def boot_test(
+    client: EcsClient, loaded: Loaded, image: Image, order: Order, report: Report, check: Check = lambda _: None
+) -> None:
     """Boot a machine from an image and let it pass the recipe's smoke tests.
 
     Raises:
-        RefusedError: a test fails.
+        RefusedError: a test fails, or ``check`` does, before anything boots.
     """
-    _Build(client, loaded, image.architecture, order, Options(), report).boot_test(image)
+    _Build(client, loaded, image.architecture, order, Options(check=check), report).boot_test(image)
 
 
 class _Build:
@@ -147,6 +154,7 @@ class _Build:
         return Built(image, version_hash, skipped=found is not None)
 
     def boot_test(self, image: Image) -> None:
+        self.options.check(image)
         with (
             self._step("boot test"),
             machine(

@@ -10,16 +10,23 @@ import click
 
 from goldrun import config, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.build.recipe import Loaded, load
+from goldrun.build.recipe import RUNNER, Loaded, load
 from goldrun.build.run import Built, Options, boot_test, build
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client, silence
 from goldrun.cli.reports import view
-from goldrun.clock import StoppableClock
+from goldrun.clock import StoppableClock, SystemClock
+from goldrun.ecs.models import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.images import listing
 from goldrun.images.find import find_image
+from goldrun.images.manifest import from_tags
 from goldrun.images.naming import parse_reference
+from goldrun.runners import github as githubs
+from goldrun.runners import versions
+from goldrun.runners.github import GitHub
+from goldrun.runners.scope import repository_scope
+from goldrun.spot.launch import DEFAULT_LIFE_SECONDS
 from goldrun.spot.order import read_network
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
@@ -58,12 +65,17 @@ def image_build(
     silence(quiet)
     loaded = load(recipe)
     architectures = _architectures(loaded, arch)
+    github = _open_github()
+    if loaded.wants_latest_runner:
+        loaded = loaded.with_runner(versions.find_latest(github))
+        output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")
     options = Options(
         force=force,
         publish=not no_publish,
         keep=config.read_keep(os.environ),
         keep_builder=keep_builder_on_failure,
         source=_source(),
+        check=lambda image: _check_runner(github, image, client.clock.now()),
     )
     client = open_client(region)
     order = read_network(os.environ, client.region)
@@ -109,11 +121,34 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
     """
     loaded = load(recipe)
     client = open_client(region)
+    github = _open_github()
     found = find_image(client, parse_reference(image, arch)).image
+    if loaded.wants_latest_runner:
+        loaded = loaded.with_runner(versions.version_in(from_tags(found.tags)) or versions.find_latest(github))
     order = read_network(os.environ, client.region)
+
+    def check(image: Image) -> None:
+        _check_runner(github, image, client.clock.now())
+
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
-        boot_test(client, loaded, found, order, shown.of(found.architecture))
+        boot_test(client, loaded, found, order, shown.of(found.architecture), check)
     output.note(f"{found.name} ({found.image_id}) passes.")
+
+
+def _open_github() -> GitHub:
+    """GitHub, to ask which runner is the latest; with a token also how long it takes the image's."""
+    github = githubs.connect(os.environ, SystemClock(), notice=output.note, public=True)
+    click.get_current_context().call_on_close(github.close)
+    return github
+
+
+def _check_runner(github: GitHub, image: Image, now: float) -> None:
+    """See that GitHub takes the image's runner, for as long as runners usually live; where there is somebody to ask."""
+    version = versions.version_in(from_tags(image.tags))
+    repository = config.GITHUB_REPOSITORY.read(os.environ)
+    if version and repository and config.GITHUB_TOKEN.read(os.environ):
+        scope = repository_scope(repository)
+        versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, tell=output.note)
 
 
 def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:

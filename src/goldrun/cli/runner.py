@@ -18,15 +18,18 @@ from goldrun.cli.ordering import read_command, read_life
 from goldrun.cli.spot import POLICY, wish_options
 from goldrun.clock import SystemClock
 from goldrun.durations import format_duration, parse_duration
+from goldrun.ecs.client import EcsClient
 from goldrun.errors import NotFoundError, UsageError
+from goldrun.images.order import read_manifest
 from goldrun.runners import github as githubs
 from goldrun.runners import rerun as reruns
+from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.github import GitHub
 from goldrun.runners.lifecycle import Gone, Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, names_of_run, resolve, rows_as_json, run_label
 from goldrun.runners.scope import Scope, organization_scope, repository_scope
-from goldrun.spot.order import describe_launch
+from goldrun.spot.order import Order, describe_launch
 
 COLUMNS = ("NAME", "STATE", "AGE", "INSTANCE", "TYPE", "LABELS")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -131,6 +134,7 @@ def runner_up(
         },
         wish=wish,
     )
+    _require_current_runner(client, github, scope, order)
     bootstrap = Bootstrap(
         life=order.request.life,
         endpoint=config.INSTANCE_ENDPOINT.read(os.environ),
@@ -256,6 +260,21 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
     scope = _scope(repo, None)
     attempt = reruns.rerun(_open_github(), scope, run, job, seconds=seconds, most=attempts)
     output.result(f"RUN_ATTEMPT={attempt}")
+
+
+def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, order: Order) -> None:
+    """See that GitHub takes the image's runner as long as it may live; one of Alibaba Cloud's gets the current one."""
+    manifest = read_manifest(client, order)
+    if manifest is None:
+        return
+    versions.require_current(
+        github,
+        scope,
+        versions.version_in(manifest),
+        now=client.clock.now(),
+        life=order.request.life,
+        tell=output.note,
+    )
 
 
 def _tell_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:

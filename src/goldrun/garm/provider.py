@@ -23,8 +23,11 @@ from goldrun.ecs.tags import MANAGED_BY, ROLE
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.garm import contract, settings
 from goldrun.garm.contract import Call, Wanted
-from goldrun.images.order import with_image
+from goldrun.images.order import read_manifest, with_image
+from goldrun.runners import github as githubs
+from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
+from goldrun.runners.scope import Scope, organization_scope, repository_scope
 from goldrun.spot.cache import FileCache
 from goldrun.spot.instances import Instance, describe_instances, release
 from goldrun.spot.offers import Span, parse_span
@@ -82,6 +85,7 @@ class Provider:
                 raise DuplicateError(f"{wanted.name} is there already ({one.id}), in another pool.")
             return self._told(one.id, wanted.name, "running", wanted, one)
         order = self._order(wanted)
+        self._require_current_runner(wanted, order)
         (launched,) = fill(self.client, order, cache=self.cache, tell=_tell)
         return self._told(launched.ids[0], wanted.name, "running", wanted)
 
@@ -179,6 +183,26 @@ class Provider:
         )
         return with_image(self.client, order, self.env, name=wanted.image, tell=_tell)
 
+    def _require_current_runner(self, wanted: Wanted, order: Order) -> None:
+        """See that GitHub takes the image's runner as long as it may live, where there is a token to ask it with.
+
+        An image without a runner gets the one that the engine names.
+        """
+        if not config.GITHUB_TOKEN.read(self.env):
+            return
+        manifest = read_manifest(self.client, order)
+        server, scope = read_repository(wanted.repo_url)
+        if manifest is None or scope is None:
+            return
+        version = versions.version_in(manifest)
+        urls = {config.GITHUB_API_URL.names[0]: api_url(server), config.GITHUB_SERVER_URL.names[0]: server}
+        github = githubs.connect({**urls, **self.env}, self.client.clock, notice=_tell)
+        try:
+            now, life = self.client.clock.now(), order.request.life
+            versions.require_current(github, scope, version, now=now, life=life, tell=_tell)
+        finally:
+            github.close()
+
     def _user_data(self, wanted: Wanted, life: float) -> bytes:
         """The engine's token is in it: an instance of GARM's fetches its registration itself."""
         if urlsplit(wanted.proxy).password:
@@ -245,6 +269,29 @@ def read_flavor(flavor: str) -> tuple[list[str], Span, Span]:
         )
     memory = parse_span(f"{match['memory']}..", "GiB") if match["memory"] else Span()
     return [], parse_span(match["cpu"], "vCPUs"), memory
+
+
+def read_repository(url: str) -> tuple[str, Scope | None]:
+    """Server and scope of what a pool belongs to, ``https://github.com/octo-org/octo-repo``; an enterprise is no scope.
+
+    Raises:
+        UsageError: it is nothing of GitHub's.
+    """
+    parts = urlsplit(url)
+    folder, _, name = parts.path.strip("/").rpartition("/")
+    prefix, _, owner = folder.rpartition("/")
+    server = f"{parts.scheme}://{parts.netloc}"
+    if owner == "enterprises":
+        return server, None
+    if not owner:
+        return server, organization_scope(name)
+    return f"{server}/{prefix}".rstrip("/"), repository_scope(f"{owner}/{name}")
+
+
+def api_url(server: str) -> str:
+    """Where a server's API answers: GitHub's own have a host for it, an Enterprise Server a path."""
+    scheme, _, host = server.partition("://")
+    return f"{scheme}://api.{host}" if host == "github.com" or host.endswith(".ghe.com") else f"{server}/api/v3"
 
 
 def answer(env: Mapping[str, str], stdin: str, clock: Clock) -> str:

@@ -34,6 +34,14 @@ CONFIG: dict[str, Key] = {
     "access_key_secret": Key("string", "AccessKey secret", "*secret"),
     "endpoint": Key("string", config.ENDPOINT.meaning, config.ENDPOINT.names[0]),
     "instance_endpoint": Key("string", config.INSTANCE_ENDPOINT.meaning, config.INSTANCE_ENDPOINT.names[0]),
+    "github_token": Key(
+        "string",
+        "lets the provider ask GitHub how long it takes an image's runner; not said: nobody asks",
+        config.GITHUB_TOKEN.names[0],
+    ),
+    "github_api_url": Key(
+        "string", "where GitHub's API answers; not said: as the pool's repository says", config.GITHUB_API_URL.names[0]
+    ),
     "cache_folder": Key("string", "where answers about the market are kept for minutes; not said: in /tmp"),
 }
 _REQUIRED = ("region", "security_group_id")

@@ -10,6 +10,7 @@ from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.find import find_image
+from goldrun.images.manifest import Manifest, from_tags
 from goldrun.images.naming import is_image_id, parse_reference
 from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.spot.order import Order
@@ -56,6 +57,18 @@ def with_image(
     return _take(order, order.request.image_id, _architecture(client, order))
 
 
+def read_manifest(client: EcsClient, order: Order) -> Manifest | None:
+    """What is inside the order's image, by its tags; None for one of Alibaba Cloud's own, which have nothing of ours.
+
+    Raises:
+        NotFoundError: there is no such image.
+        UsageError: the manifest is damaged.
+    """
+    if order.request.image_family.startswith(PUBLIC_FAMILY):
+        return None
+    return from_tags(_find(client, order).tags)
+
+
 def _take(order: Order, image_id: str, architecture: str) -> Order:
     family = order.request.image_family if not image_id else ""
     return replace(
@@ -67,15 +80,19 @@ def _take(order: Order, image_id: str, architecture: str) -> Order:
 
 def _architecture(client: EcsClient, order: Order) -> str:
     """The architecture of an image that nothing else says: types of the other one would be refused."""
+    return _find(client, order).architecture
+
+
+def _find(client: EcsClient, order: Order) -> Image:
     image_id, family = order.request.image_id, order.request.image_family
     if image_id:
         images = describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES)
         if images:
-            return images[0].architecture
+            return images[0]
     else:
         element = client.call("DescribeImageFromFamily", {"ImageFamily": family}).get("Image")
         if element:
-            return Image.from_api(element).architecture
+            return Image.from_api(element)
     raise NotFoundError(
         f"Image not found: {image_id or family} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
     )

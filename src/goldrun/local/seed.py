@@ -11,6 +11,7 @@ from typing import Any
 
 from goldrun.local.catalogue import EVERYWHERE, REGIONS, SYSTEM_ACCOUNT
 from goldrun.local.clock import iso
+from goldrun.local.github import releases
 from goldrun.local.records import (
     DEPRECATED,
     READY,
@@ -38,8 +39,8 @@ DAY = 86400.0
 FOUNDED = 1792454400.0
 FINGERPRINT = "89f0ba62ac4a8c25bbcd4c6f5d1a0e25"
 FAMILY = "github-runner-ubuntu24"
-_TOOLS_THEN = "actions-runner=2.320.0;docker=27.3.0;git=2.43.0;jq=1.7.1;svn=1.14.3"
-_TOOLS_NOW = "actions-runner=2.321.0;aliyun-cli=3.0.230;docker=27.3.1;git=2.43.0;jq=1.7.1"
+_TOOLS_THEN = "docker=27.3.0;git=2.43.0;jq=1.7.1;svn=1.14.3"
+_TOOLS_NOW = "aliyun-cli=3.0.230;docker=27.3.1;git=2.43.0;jq=1.7.1"
 RUNNER_TAGS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
 ARCHITECTURES = (("amd64", "x86_64"), ("arm64", "arm64"))
 
@@ -153,7 +154,8 @@ def _built(
         "Architecture": arch,
         "BuildTimestamp": stamp,
         "VersionHash": f"{word:0<12}"[:12],
-        "Manifest.1": _TOOLS_THEN if word.startswith("old") else _TOOLS_NOW,
+        # The runner that was the latest one when it was built.
+        "Manifest.1": f"actions-runner={releases.current(created)};{_tools(word)}",
     }
     if alias:
         tags |= {"Latest": "true", "Channel": "latest"}
@@ -179,6 +181,10 @@ def _built(
         snapshot=f"s-local{word}",
         tags=tags,
     )
+
+
+def _tools(word: str) -> str:
+    return _TOOLS_THEN if word.startswith("old") else _TOOLS_NOW
 
 
 def _plain(created: float, name: str, *, word: str, owner: str = ACCOUNT, shared: bool = False) -> Iterator[Resource]:

@@ -91,7 +91,7 @@ class GitHub:
         Args:
             url: the API's, e.g. ``https://api.github.com`` or ``https://github.example.com/api/v3``.
             server: see ``server``.
-            token: a GitHub App's installation token or a personal one.
+            token: a GitHub App's installation token or a personal one; empty: for what is public.
             transport: the door to the network.
             clock: the door to the time.
             timeout: seconds that one call may take, retries included.
@@ -164,11 +164,12 @@ class GitHub:
         content = json.dumps(body).encode() if body is not None else b""
         headers = {
             "accept": "application/vnd.github+json",
-            "authorization": f"Bearer {self._token}",
             "host": self._endpoint.netloc,
             "user-agent": f"goldrun/{__version__}",
             "x-github-api-version": API_VERSION,
         }
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token}"
         if content:
             headers["content-type"] = "application/json"
         for _ in range(MAX_REDIRECTS):
@@ -214,21 +215,29 @@ class GitHub:
         return 0.0
 
 
-def connect(env: config.Environment, clock: Clock, *, notice: Callable[[str], None] | None = None) -> GitHub:
+def connect(
+    env: config.Environment, clock: Clock, *, notice: Callable[[str], None] | None = None, public: bool = False
+) -> GitHub:
     """The client that this environment describes.
+
+    Args:
+        env: the environment.
+        clock: the door to the time.
+        notice: told, in words, of every retry.
+        public: nothing but what is public is asked for, which needs no token.
 
     Raises:
         UsageError: a variable is wrong.
         CredentialsError: there is no token.
     """
     token = config.GITHUB_TOKEN.read(env)
-    if not token:
+    if not token and not public:
         raise CredentialsError(
             "No GitHub token.",
             why=[f"{' and '.join(config.GITHUB_TOKEN.names)} are not set."],
             fix=["export GOLDRUN_GITHUB_TOKEN=…, a GitHub App's token or a fine-grained one", *_RIGHTS],
         )
-    if not token.isascii() or not token.isprintable() or " " in token:
+    if token and (not token.isascii() or not token.isprintable() or " " in token):
         raise CredentialsError(
             "The GitHub token has characters that no token has.",
             why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],

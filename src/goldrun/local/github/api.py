@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from goldrun.local.clock import iso
-from goldrun.local.github import archive
+from goldrun.local.github import archive, releases
 from goldrun.local.github.errors import GitHubFault, invalid, not_found
 from goldrun.local.github.jobs import Jobs
 from goldrun.local.github.payloads import example, job_json, run_json, runner_json
@@ -30,6 +30,7 @@ JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - as a job's GITHUB_TOKEN: it may 
 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
+LATEST_RUNNER = "/repos/actions/runner/releases/latest"
 Answer = tuple[int, Any]
 
 
@@ -67,6 +68,8 @@ class Api:
         serve: list[tuple[str, str, str, Callable[[Asked], Answer]]] = [
             ("GET", RUNNERS, "list-runners", self._list),
             ("GET", f"{RUNNERS}/downloads", "list-runner-applications", self._downloads),
+            ("GET", f"{RUNNERS}/deprecations/(?P<version>[^/]+)", "runner-deprecations", self._deprecations),
+            ("GET", LATEST_RUNNER, "latest-runner", self._latest_runner),
             ("POST", f"{RUNNERS}/generate-jitconfig", "generate-jitconfig", self._generate),
             ("POST", f"{RUNNERS}/registration-token", "registration-token", self._token),
             ("GET", rf"{RUNNERS}/(?P<runner>\d+)", "get-runner", self._get),
@@ -91,13 +94,15 @@ class Api:
             GitHubFault: an error.
         """
         token = headers.get("authorization", "").partition(" ")[2]
-        if token not in (TOKEN, JOB_TOKEN):
+        # What is public is told without a token, and to every one that is good.
+        public = path == LATEST_RUNNER and not token
+        if token not in (TOKEN, JOB_TOKEN) and not public:
             raise GitHubFault(401, "Bad credentials")
         for verb, form, name, function in self._routes:
             match = form.fullmatch(path)
             if match is None or verb != method:
                 continue
-            if token == JOB_TOKEN and "run" not in match.groupdict():
+            if token == JOB_TOKEN and "run" not in match.groupdict() and path != LATEST_RUNNER:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
             scope = found.get("repository") or found.get("organization") or ""
@@ -113,15 +118,27 @@ class Api:
         return 200, {"total_count": len(runners), "runners": [runner_json(one, wall) for one in shown]}
 
     def _downloads(self, _: Asked) -> Answer:
-        shown = {
-            "os": "linux",
-            "download_url": f"{self.url}{archive.PATH}",
-            "filename": archive.NAME,
-            "sha256_checksum": archive.sha256(),
-        }
+        version = releases.current(self.jobs.clock.now())
         found = [one for one in example("downloads") if one["os"] != "linux"]
-        found += [{**shown, "architecture": kind} for kind in ("x64", "arm64")]
+        for kind in ("x64", "arm64"):
+            name = archive.filename(version, kind)
+            shown = {"os": "linux", "architecture": kind, "filename": name, "sha256_checksum": archive.sha256()}
+            found.append({**shown, "download_url": f"{self.url}{archive.PATH}v{version}/{name}"})
         return 200, found
+
+    def _deprecations(self, asked: Asked) -> Answer:
+        told = releases.deprecations(asked.found["version"], self.jobs.clock.now())
+        if told is None:
+            raise not_found()
+        return 200, told
+
+    def _latest_runner(self, _: Asked) -> Answer:
+        now = self.jobs.clock.now()
+        version = releases.current(now)
+        released = iso(releases.released(version))
+        named = {"tag_name": f"v{version}", "name": f"v{version}", "target_commitish": "main"}
+        times = {"created_at": released, "published_at": released}
+        return 200, {**example("release"), **named, **times, "draft": False, "prerelease": False, "assets": []}
 
     def _generate(self, asked: Asked) -> Answer:
         try:

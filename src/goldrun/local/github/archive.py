@@ -9,9 +9,7 @@ import tarfile
 from functools import cache
 from importlib.resources import files
 
-VERSION = "2.999.0"
-NAME = f"actions-runner-linux-x64-{VERSION}.tar.gz"
-PATH = f"/actions/runner/releases/download/v{VERSION}/{NAME}"
+PATH = "/actions/runner/releases/download/"
 FILES = ("run.sh", "config.sh", "bin/Runner.Listener", "bin/installdependencies.sh")
 
 
@@ -27,6 +25,11 @@ def content() -> bytes:
             entry.size, entry.mode = len(data), 0o755
             archive.addfile(entry, io.BytesIO(data))
     return gzip.compress(packed.getvalue(), 9, mtime=0)
+
+
+def filename(version: str, kind: str) -> str:
+    """What GitHub calls it, for x64 or arm64."""
+    return f"actions-runner-linux-{kind}-{version}.tar.gz"
 
 
 def sha256() -> str:

@@ -50,7 +50,7 @@ class Door:
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""
-        if path == archive.PATH:
+        if path.startswith(archive.PATH):
             return Reply(200, {"content-type": "application/octet-stream"}, archive.content())
         if path == PROOF:
             proof = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
