@@ -97,7 +97,13 @@ ENDPOINT = Variable(
     ("GOLDRUN_ENDPOINT",),
     "where the API answers, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's own endpoint",
 )
-TIMEOUT = Variable(("GOLDRUN_TIMEOUT",), "seconds that one API call may take, retries included", default="60")
+# Throttling lasts to the end of the minute, and of two minutes where many wait for it.
+DEFAULT_TIMEOUT_SECONDS = 180.0
+TIMEOUT = Variable(
+    ("GOLDRUN_TIMEOUT",),
+    "seconds that one API call may take, retries included; throttling lasts to the end of a minute",
+    default=f"{DEFAULT_TIMEOUT_SECONDS:.0f}",
+)
 KEEP_IMAGE_COUNT = Variable(
     ("KEEP_IMAGE_COUNT",), "how many versions of an image stay, the published one counted", default="1"
 )

@@ -94,4 +94,4 @@ def play(frozen: Running) -> Played:
 def open_github(url: str, client: EcsClient, *, token: str = TOKEN) -> GitHub:
     """A client of the local GitHub, in the same time and over the same connections as the cloud's."""
     server = f"{url}{PREFIX}"
-    return GitHub(url=server + API, server=server, token=token, transport=client._transport, clock=client.clock)
+    return GitHub(url=server + API, server=server, token=token, transport=client._transport, clock=client.clock.machine)

@@ -211,7 +211,7 @@ def test_stale_reads_after_a_deletion_are_waited_out(frozen: Running) -> None:
     client = frozen.client()
     prune(client, ALIAS, keep=1)
     assert numbers(frozen) == [2]
-    assert client.clock.slept  # type: ignore[attr-defined]
+    assert client.clock.machine.slept  # type: ignore[attr-defined]
 
 
 def test_remove_refuses_what_is_protected_and_deletes_the_rest(frozen: Running) -> None:

@@ -97,7 +97,7 @@ def instance_create(
         },
         wish=wish,
     )
-    got = fill(client, order, cache=market_cache(client.clock), tell=output.note)
+    got = fill(client, order, cache=market_cache(client.clock.machine), tell=output.note)
     ids = [one for some in got for one in some.ids]
     if wait:
         _wait(client, ids, parse_duration(WAIT_SECONDS))

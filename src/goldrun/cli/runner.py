@@ -158,7 +158,7 @@ def runner_up(
         output.note(
             "without a RAM role it cannot delete itself: it is switched off after its job, for a sweep to delete."
         )
-    made = bring_up(client, github, plan, cache=market_cache(client.clock), tell=output.note)
+    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note)
     _print(made, job, as_json)
     _summarize(made, order.request.life)
 

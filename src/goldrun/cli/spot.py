@@ -143,7 +143,7 @@ def read_wish(
 
 
 def _survey(client: EcsClient, wish: Wish, policy: str, fresh: bool) -> list[Offer]:
-    cache = None if fresh else market_cache(client.clock)
+    cache = None if fresh else market_cache(client.clock.machine)
     return survey(Market(client, cache), wish, policy)
 
 

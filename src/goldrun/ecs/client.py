@@ -5,6 +5,7 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -14,16 +15,20 @@ from typing import Any
 from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.ecs import signature
+from goldrun.ecs.cloud_clock import CloudClock
 from goldrun.ecs.credentials import CredentialProvider, Credentials, find_credentials, from_variables
 from goldrun.ecs.endpoints import ECS, Api, Endpoint, parse_endpoint, region_endpoint
-from goldrun.ecs.errors import ServiceError, api_error
+from goldrun.ecs.errors import BadCredentialsError, ServiceError, api_error
 from goldrun.ecs.http1 import Answer
 from goldrun.ecs.retrying import Backoff, jittered_backoff, retry
 from goldrun.ecs.transport import HttpTransport, Transport
-from goldrun.errors import UnavailableError, UsageError
+from goldrun.errors import GoldrunError, UnavailableError, UsageError
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
 MAX_TARGET_BYTES = 60_000
+TIME_SECONDS = 10.0  # for asking what time it is
+# What the API says when a request seems to have been signed long ago, or in the future.
+WRONG_TIME = ("InvalidTimeStamp.Expired", "IllegalTimestamp")
 
 # A parameter as Python has it: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
 Scalar = str | int | bool
@@ -35,7 +40,7 @@ class EcsClient:
 
     Attributes:
         region: where calls go unless they say otherwise.
-        clock: the clock that retries wait on, for callers that wait themselves.
+        clock: the cloud's time, and how to wait for what happens there.
         calls: how many requests were sent, retries included.
     """
 
@@ -47,7 +52,7 @@ class EcsClient:
         transport: Transport,
         clock: Clock,
         endpoint: Endpoint | None = None,
-        timeout: float = 60.0,
+        timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
         backoff: Backoff = jittered_backoff,
         notice: Callable[[str], None] | None = None,
     ) -> None:
@@ -57,15 +62,17 @@ class EcsClient:
             region: the home region.
             credentials: asked before every request.
             transport: the door to the network.
-            clock: the door to the time.
+            clock: the door to the time: the machine's.
             endpoint: answers for every region; None: each region's own endpoint.
             timeout: seconds that one call may take, retries included.
             backoff: seconds to wait after the n-th failed attempt.
             notice: told, in words, of every retry.
         """
         self.region = region
-        self.clock = clock
+        self.clock = CloudClock(clock, self._ask_the_time)
         self.calls = 0
+        self._machine = clock
+        self._signs_by_cloud = False
         self._credentials = credentials
         self._transport = transport
         self._endpoint = endpoint
@@ -98,11 +105,10 @@ class EcsClient:
         """
         region = region or self.region
         flat = {"RegionId": region, **flatten(params or {})}
-        deadline = self.clock.now() + self._timeout
         return retry(
-            lambda: self._attempt(api, action, flat, region, deadline),
-            self.clock,
-            deadline,
+            lambda until: self._attempt(api, action, flat, region, until),
+            self._machine,
+            self._timeout,
             self._backoff,
             self._notice,
         )
@@ -114,26 +120,55 @@ class EcsClient:
         return other
 
     def on_clock(self, clock: Clock) -> EcsClient:
-        """The same client that waits on another clock; connections are shared."""
+        """The same client that waits on another of the machine's clocks; connections are shared.
+
+        A clock that does more than wait wraps ``client.clock.machine``: the cloud's time may run faster.
+        """
         other = self.in_region(self.region)
-        other.clock = clock
+        other.clock = self.clock.on(clock)
+        other._machine = clock
         return other
 
     def close(self) -> None:
         """Close what is kept open between calls."""
         self._transport.close()
 
-    def _attempt(
-        self, api: Api, action: str, params: Mapping[str, str], region: str, deadline: float
-    ) -> dict[str, Any]:
+    def _attempt(self, api: Api, action: str, params: Mapping[str, str], region: str, until: float) -> dict[str, Any]:
         endpoint = self._endpoint or region_endpoint(api, region)
         query = signature.canonical_query(params)
         if len(query) > MAX_TARGET_BYTES:
             raise UsageError(f"The parameters of {action} are too long ({len(query)} bytes).")
-        headers = sign(api, action, query, endpoint, self._credentials(), self.clock.now())
+
+        def ask(now: float) -> dict[str, Any]:
+            headers = sign(api, action, query, endpoint, self._credentials(), now)
+            return read_answer(
+                f"{api.name}:{action}", endpoint, self._send(endpoint, "POST", f"/?{query}", headers, until)
+            )
+
+        try:
+            return ask(self.clock.now() if self._signs_by_cloud else self._machine.now())
+        except BadCredentialsError as error:
+            if error.code not in WRONG_TIME:
+                raise
+        # The machine's clock is wrong; the refusal has told what time it is.
+        answer = ask(self.clock.now())
+        self._signs_by_cloud = True
+        return answer
+
+    def _send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], until: float) -> Answer:
+        """Send, and learn from the answer, whatever it is, what time it is in the cloud."""
         self.calls += 1
-        answer = self._transport.send(endpoint, "POST", f"/?{query}", headers, deadline)
-        return read_answer(f"{api.name}:{action}", endpoint, answer)
+        sent = self._machine.now()
+        answer = self._transport.send(endpoint, method, target, headers, until)
+        self.clock.learn(answer.headers, sent, self._machine.now())
+        return answer
+
+    def _ask_the_time(self) -> None:
+        """Make a request that needs no permission: every answer has a ``Date``, that of a refusal too."""
+        endpoint = self._endpoint or region_endpoint(ECS, self.region)
+        headers = {"accept": "application/json", "host": endpoint.netloc, "user-agent": f"goldrun/{__version__}"}
+        with contextlib.suppress(GoldrunError):  # the next call says what is wrong
+            self._send(endpoint, "GET", "/", headers, self._machine.now() + TIME_SECONDS)
 
 
 def connect(

@@ -27,10 +27,12 @@ class ApiError(GoldrunError):
         http_status: the answer's HTTP status.
         action: the API action that was called.
         retryable: whether the same call may succeed a little later.
+        throttled: whether that is certain: there were too many calls in this minute.
     """
 
     exit_code = EXIT_REFUSED
     retryable = False
+    throttled = False
 
     def __init__(
         self,
@@ -50,10 +52,11 @@ class ApiError(GoldrunError):
 
 
 class ThrottledError(ApiError):
-    """Too many calls: back off."""
+    """Too many calls in this minute: the next one is open again."""
 
     exit_code = EXIT_UNAVAILABLE
     retryable = True
+    throttled = True
 
 
 class ServiceError(ApiError):
@@ -94,6 +97,7 @@ _CREDENTIAL_CODES = {
     "IncompleteSignature": "the AccessKey secret does not belong to the id, or has a blank or line break in it.",
     "SignatureDoesNotMatch": "the AccessKey secret does not belong to the id, or has a blank or line break in it.",
     "InvalidTimeStamp.Expired": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
+    "IllegalTimestamp": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
     "InvalidSecurityToken.Expired": "the STS token has expired: get a new one.",
     "InvalidSecurityToken.Malformed": "the STS token is damaged, or belongs to another service.",
     "InvalidSecurityToken.MismatchWithAccessKey": "the STS token belongs to another AccessKey: set all three together.",
@@ -157,7 +161,11 @@ def _classify(permission: str, code: str, http_status: int) -> tuple[type[ApiErr
 
 
 _CLASSES: tuple[tuple[tuple[str, ...], type[ApiError], str], ...] = (
-    (("Throttling",), ThrottledError, "run fewer jobs at once, or ask for a higher API quota."),
+    (
+        ("Throttling",),
+        ThrottledError,
+        "run fewer jobs at once, wait longer (GOLDRUN_TIMEOUT) or get a quota.",
+    ),
     (("ServiceUnavailable", "InternalError"), ServiceError, "try again in a few minutes."),
     (("Forbidden.RAM", "NoPermission"), AccessDeniedError, "add this statement to the RAM policy: {statement}"),
     (("QuotaExceed",), ApiError, "delete what is not needed, or ask for a higher quota."),

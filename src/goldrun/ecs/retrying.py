@@ -13,6 +13,8 @@ from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
 
 MAX_ATTEMPTS = 6
+# One attempt may take no longer: a server that says nothing is asked again within the call's time.
+ATTEMPT_SECONDS = 30.0
 Backoff = Callable[[int], float]
 T = TypeVar("T")
 
@@ -27,28 +29,38 @@ def jittered_backoff(attempt: int) -> float:
 
 
 def retry(
-    attempt: Callable[[], T], clock: Clock, deadline: float, backoff: Backoff, notice: Callable[[str], None]
+    attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: Backoff, notice: Callable[[str], None]
 ) -> T:
-    """Try until it works, or fails for good, or six times, or until the deadline.
+    """Try until it works, or fails for good, or six times, or until the time is up.
 
-    What is tried may say how long it asks to wait: an error's ``wait``, in seconds.
+    Throttling ends by itself, with the minute: whoever is throttled is tried until the time is up, however often.
+
+    Args:
+        attempt: what is tried, given the moment by which it must end. Its errors may say that they are ``retryable``,
+            that they are about throttling (``throttled``), and how many seconds they ask to ``wait``.
+        clock: the machine's.
+        seconds: how long it may take, waits included.
+        backoff: seconds to wait after the n-th failure.
+        notice: told, in words, of every retry.
 
     Raises:
         GoldrunError: the last failure; it says how often it was tried, and whether one of the tries may have had its
             effect (``unsure``): the last one can be a refusal that an earlier one has caused.
     """
+    deadline = clock.now() + seconds
     number = 0
     unsure = False
     while True:
         try:
-            return attempt()
+            return attempt(min(deadline, clock.now() + ATTEMPT_SECONDS))
         except GoldrunError as error:
             error.unsure = unsure = unsure or error.unsure
             if not getattr(error, "retryable", False):
                 raise
             wait = max(backoff(number), getattr(error, "wait", 0.0))
             number += 1
-            if number >= MAX_ATTEMPTS or clock.now() + wait >= deadline:
+            often = number >= MAX_ATTEMPTS and not getattr(error, "throttled", False)
+            if often or clock.now() + wait >= deadline:
                 error.why = (*error.why, f"tried {number} time{'s' if number > 1 else ''}.")
                 raise
             notice(f"{error.what} Trying again in {wait:.1f} s.")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 
 import msgspec
 
+from goldrun.clock import steady_seconds
+
 # At a million times the usual speed it is there in a year; beyond the year 9999 no moment could be written.
 LAST_MOMENT = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+# For goldrun's clients, which wait as much shorter; the official SDKs pass over it.
+SPEED_HEADER = "x-goldrun-speed"
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -24,24 +29,62 @@ class LocalClock:
     """Virtual time. ``wall`` is the machine's, in seconds since 1970; both can be asked.
 
     Requests are signed with the machine's time, so their age is judged by ``wall``; everything that lives in the
-    cloud lives in virtual time.
+    cloud lives in virtual time. That goes by a clock that nobody sets: it never goes back, whatever ``wall`` does.
     """
 
-    def __init__(self, wall: Callable[[], float] = time.time, anchor: Anchor | None = None) -> None:
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        anchor: Anchor | None = None,
+        steady: Callable[[], float] | None = None,
+    ) -> None:
+        """Make a clock.
+
+        Args:
+            wall: the machine's time.
+            anchor: where it begins; None: with the machine's time.
+            steady: what it runs by; None: by the machine's steady clock, or by ``wall`` where that is another one.
+        """
         self.wall = wall
-        self.anchor = anchor or Anchor(wall(), wall(), 1.0)
+        self._steady = steady or (steady_seconds if wall is time.time else wall)
+        self._anchor = anchor or Anchor(wall(), wall(), 1.0)
+        self._since = self._steady()
+
+    @property
+    def anchor(self) -> Anchor:
+        """Where time has got to, and how fast it runs: with this it goes on after the server has been down."""
+        return Anchor(self.now(), self.wall(), self._anchor.speed)
+
+    def resume(self, anchor: Anchor, latest: float = 0.0) -> None:
+        """Go on from an anchor: what has passed on the machine's clock since then has passed here, too.
+
+        Args:
+            anchor: as it was saved.
+            latest: a moment that had been reached in any case; the machine's clock may have been set back.
+        """
+        passed = max(0.0, self.wall() - anchor.wall) * anchor.speed
+        self._set(max(anchor.virtual + passed, latest), anchor.speed)
 
     def now(self) -> float:
         """Virtual seconds since 1970-01-01 UTC."""
-        return min(LAST_MOMENT, self.anchor.virtual + (self.wall() - self.anchor.wall) * self.anchor.speed)
+        return min(LAST_MOMENT, self._anchor.virtual + (self._steady() - self._since) * self._anchor.speed)
 
     def set_speed(self, speed: float) -> None:
         """Let virtual time run ``speed`` times as fast as the machine's from now on."""
-        self.anchor = Anchor(self.now(), self.wall(), speed)
+        self._set(self.now(), speed)
 
     def advance(self, seconds: float) -> None:
         """Move virtual time forward at once."""
-        self.anchor = Anchor(self.now() + seconds, self.wall(), self.anchor.speed)
+        self._set(self.now() + seconds, self._anchor.speed)
+
+    def headers(self) -> dict[str, str]:
+        """What an answer says of the time: the ``Date``, and how fast it runs where that is not as usual."""
+        speed = self._anchor.speed
+        date = {"date": formatdate(self.now() // 1, usegmt=True)}
+        return date if speed == 1 else {**date, SPEED_HEADER: f"{speed:g}"}
+
+    def _set(self, virtual: float, speed: float) -> None:
+        self._anchor, self._since = Anchor(virtual, self.wall(), speed), self._steady()
 
 
 def iso(moment: float) -> str:

@@ -78,7 +78,7 @@ class Gateway:
         wire = _read(method, path, query, headers, body)
         action = wire.headers.get("x-acs-action") or wire.params.get("Action", "")
         xml = not is_v3(wire) and wire.params.get("Format", "XML").upper() != "JSON"
-        rule = self.faults.strike(action)
+        rule = self.faults.strike(action) if action else None
         try:
             if rule and rule.kind == "timeout":
                 return Reply(0, hold=rule.seconds)

@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -73,7 +73,7 @@ class LocalCloud:
         self.clock = clock or LocalClock()
         self.store = Store(data, self.clock.now)
         if clock is None and (anchor := self.store.load_anchor()):
-            self.clock.anchor = anchor
+            self.clock.resume(anchor, self.store.latest())
         self.store.save_anchor(self.clock.anchor)
         if not any(self.store.all(Network)):
             seed.found(self.store)
@@ -111,6 +111,7 @@ class LocalCloud:
             lifespan="off",
             access_log=False,
             server_header=False,
+            date_header=False,
             ws="none",
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
@@ -175,7 +176,8 @@ class LocalCloud:
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
-        await _send(reply, send)
+        # After what was done: nothing that the answer tells of lies in the future.
+        await _send(reply, send, self.clock.headers())
 
     def _answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
         """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
@@ -212,13 +214,13 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-async def _send(reply: Reply, send: Send) -> None:
+async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None) -> None:
     await send(
         {
             "type": "http.response.start",
             "status": reply.status,
             "headers": [
-                *((name.encode(), value.encode()) for name, value in reply.headers.items()),
+                *((name.encode(), value.encode()) for name, value in {**reply.headers, **(more or {})}.items()),
                 (b"content-length", str(len(reply.body)).encode()),
             ],
         }

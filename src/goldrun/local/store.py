@@ -172,6 +172,10 @@ class Store:
         with self._telling():
             self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
 
+    def latest(self) -> float:
+        """When something was written last, in virtual time; 0: never."""
+        return float(self._db.execute("SELECT coalesce(max(since), 0) FROM version").fetchone()[0])
+
     def clear(self) -> None:
         """Forget everything but the time."""
         with self._telling():

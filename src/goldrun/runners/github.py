@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
+from goldrun.ecs.cloud_clock import parse_date
 from goldrun.ecs.endpoints import Endpoint, parse_endpoint
 from goldrun.ecs.http1 import Answer
 from goldrun.ecs.paging import read_steady
@@ -82,7 +83,7 @@ class GitHub:
         token: str,
         transport: Transport,
         clock: Clock,
-        timeout: float = 60.0,
+        timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
         backoff: Backoff = jittered_backoff,
         notice: Callable[[str], None] | None = None,
     ) -> None:
@@ -126,9 +127,12 @@ class GitHub:
             UnreachableError: no answer; the call may have happened.
         """
         target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
-        deadline = self.clock.now() + self._timeout
         return retry(
-            lambda: self._attempt(method, target, body, deadline), self.clock, deadline, self._backoff, self._notice
+            lambda until: self._attempt(method, target, body, until),
+            self.clock,
+            self._timeout,
+            self._backoff,
+            self._notice,
         )
 
     def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
@@ -160,7 +164,7 @@ class GitHub:
         """Close what is kept open between calls."""
         self._transport.close()
 
-    def _attempt(self, method: str, target: str, body: Mapping[str, Any] | None, deadline: float) -> Any:
+    def _attempt(self, method: str, target: str, body: Mapping[str, Any] | None, until: float) -> Any:
         content = json.dumps(body).encode() if body is not None else b""
         headers = {
             "accept": "application/vnd.github+json",
@@ -174,7 +178,7 @@ class GitHub:
             headers["content-type"] = "application/json"
         for _ in range(MAX_REDIRECTS):
             self.calls += 1
-            answer = self._transport.send(self._endpoint, method, target, headers, deadline, content)
+            answer = self._transport.send(self._endpoint, method, target, headers, until, content)
             moved = answer.headers.get("location", "")
             # A repository that was renamed; the token goes nowhere else.
             if answer.status not in _REDIRECTS or not moved.startswith(f"{self._endpoint}/"):
@@ -211,7 +215,8 @@ class GitHub:
             return float(after) or 1.0
         if answer.status in (403, 429) and answer.headers.get("x-ratelimit-remaining") == "0":
             reset = answer.headers.get("x-ratelimit-reset", "")
-            return max(1.0, float(reset) - self.clock.now()) if reset.isdecimal() else 60.0
+            now = parse_date(answer.headers.get("date", "")) or self.clock.now()
+            return max(1.0, float(reset) - now) if reset.isdecimal() else 60.0
         return 0.0
 
 

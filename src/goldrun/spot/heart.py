@@ -52,7 +52,7 @@ class Heart:
 
     def pace(self, client: EcsClient) -> EcsClient:
         """The same client, on a clock that lets this heart beat during every wait, also the one between two tries."""
-        return client.on_clock(Beating(client.clock, self.beat, BEAT_SECONDS / 4))
+        return client.on_clock(Beating(client.clock.machine, self.beat, BEAT_SECONDS / 4))
 
 
 def has_heart(instance: Instance) -> bool:

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import AccessDeniedError, ApiError
@@ -17,7 +17,9 @@ from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, Refuse
 
 IDS_A_CALL = 100
 GONE_SECONDS = 300.0
+T = TypeVar("T")
 MIN_LIFE_SECONDS = 30 * 60.0
+TOO_SOON = "InvalidAutoReleaseTime.Malformed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,30 @@ def release_time(now: float, seconds: float) -> str:
     """
     moment = now + max(seconds, MIN_LIFE_SECONDS) + 59
     return format_moment(moment - moment % 60)
+
+
+def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T]) -> T:
+    """Make a call that has an ``AutoReleaseTime`` in it, ``seconds`` from now.
+
+    ECS looks at it when the call gets through. That may be minutes later, as it was throttled: then 30 minutes are no
+    longer 30 minutes ahead, and the call is made anew with a later moment.
+
+    Args:
+        client: the cloud.
+        seconds: the life that is wanted.
+        call: makes the call, given the moment.
+
+    Raises:
+        ApiError: ECS refuses.
+    """
+    while True:
+        moment = release_time(client.clock.now(), seconds)
+        try:
+            return call(moment)
+        except ApiError as error:
+            later = release_time(client.clock.now(), seconds) > moment
+            if error.code != TOO_SOON or error.unsure or not later:
+                raise
 
 
 def describe_instances(
@@ -242,9 +268,12 @@ def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
     Returns:
         When it is released.
     """
-    moment = release_time(client.clock.now(), seconds)
-    client.call("ModifyInstanceAutoReleaseTime", {"InstanceId": instance_id, "AutoReleaseTime": moment})
-    return moment
+
+    def call(moment: str) -> str:
+        client.call("ModifyInstanceAutoReleaseTime", {"InstanceId": instance_id, "AutoReleaseTime": moment})
+        return moment
+
+    return with_release_time(client, seconds, call)
 
 
 def console_output(client: EcsClient, instance_id: str) -> str:

@@ -18,7 +18,7 @@ from goldrun.ecs.errors import ApiError
 from goldrun.ecs.tags import MANAGED_BY, RUNNER_TYPE
 from goldrun.ecs.waiting import LAG_SECONDS, watch
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
-from goldrun.spot.instances import describe_instances, release, release_time
+from goldrun.spot.instances import describe_instances, release, with_release_time
 from goldrun.spot.offers import Offer
 
 LAUNCH = "Launch"
@@ -171,8 +171,6 @@ def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: lis
     """Add to what was got until it is enough."""
     if len(_ids(got)) >= request.amount:
         return
-    # One moment for all calls: a repeated call must be the same to the last parameter.
-    released = release_time(client.clock.now(), request.life)
     refusals: list[str] = []
     sold_out: set[tuple[str, str, bool]] = set()
     for offer in offers:
@@ -181,7 +179,7 @@ def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: lis
         while (missing := request.amount - len(_ids(got))) > 0:
             wanted = min(missing, INSTANCES_A_CALL)
             try:
-                ids = _run(client, request, offer, wanted, len(got), released)
+                ids = _run(client, request, offer, wanted, len(got))
             except (ApiError, UnavailableError) as error:
                 if error.unsure and (ids := _look_for(client, request, _ids(got))):
                     tell(f"the answer was lost, but not what it told of: {', '.join(ids)}.")
@@ -207,7 +205,7 @@ def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: lis
     )
 
 
-def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number: int, released: str) -> tuple[str, ...]:
+def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number: int) -> tuple[str, ...]:
     limit = price_limit(offer)
     tags = {**request.tags, **MANAGED_BY, **RUNNER_TYPE, LAUNCH: launch_tag(request.key)}
     params: dict[str, Parameter] = {
@@ -227,7 +225,6 @@ def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number:
         "SystemDisk.Category": offer.disks[0] if offer.disks else None,
         "SystemDisk.Size": request.disk_size,
         "SystemDisk.Encrypted": request.encrypted or None,
-        "AutoReleaseTime": released,
         "HttpEndpoint": "enabled",
         "HttpTokens": "required",
         "InternetMaxBandwidthOut": 10 if request.public_ip else 0,
@@ -238,7 +235,9 @@ def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number:
         "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
         "ClientToken": _token(request.key, offer, number, wanted),
     }
-    answer = client.call("RunInstances", params)
+    answer = with_release_time(
+        client, request.life, lambda moment: client.call("RunInstances", {**params, "AutoReleaseTime": moment})
+    )
     return tuple(answer["InstanceIdSets"]["InstanceIdSet"])
 
 

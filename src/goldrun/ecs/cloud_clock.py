@@ -1,0 +1,123 @@
+"""The cloud's time, learnt from the ``Date`` of its answers.
+
+Standard library alone: this module is on the look-up path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from goldrun.clock import Clock
+
+# The local cloud says in its answers how fast its time runs; the real one has no such header.
+SPEED_HEADER = "x-goldrun-speed"
+MAX_SPEED = 1e6
+RESOLUTION = 1.0  # seconds: a Date has no fractions
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+
+class _Known(NamedTuple):
+    """A moment on both clocks, and how many seconds of the cloud's pass in one of the machine's."""
+
+    cloud: float
+    machine: float
+    speed: float
+
+    def at(self, machine: float) -> float:
+        return self.cloud + (machine - self.machine) * self.speed
+
+
+class _Learnt:
+    """What is known, and how to ask while nothing is."""
+
+    def __init__(self, ask: Callable[[], None] | None) -> None:
+        self.known: _Known | None = None
+        self.ask = ask
+
+
+class CloudClock:
+    """A clock that shows the cloud's time and waits on the machine's.
+
+    Release times, ages and costs are reckoned by it, so that a machine whose clock is wrong, or is set while goldrun
+    runs, reckons as any other does. It never shows less than the ``Date`` of the last answer: nothing that the cloud
+    has told of lies in the future. Where the cloud's time runs fast (the local cloud's can), waits are as much shorter.
+    """
+
+    def __init__(self, machine: Clock, ask: Callable[[], None] | None = None) -> None:
+        """Make a clock.
+
+        Args:
+            machine: the machine's clock.
+            ask: makes some request, so that an answer comes; called once, if the time is wanted before any came.
+        """
+        self.machine = machine
+        self._learnt = _Learnt(ask)
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01 UTC; the machine's time if the cloud cannot be asked."""
+        learnt = self._learnt
+        if learnt.known is None and learnt.ask:
+            ask, learnt.ask = learnt.ask, None
+            ask()
+        machine = self.machine.now()
+        return learnt.known.at(machine) if learnt.known else machine
+
+    def sleep(self, seconds: float) -> None:
+        """Return when ``seconds`` have passed in the cloud, as far as it is known; never later than on this machine."""
+        known = self._learnt.known
+        self.machine.sleep(seconds / max(1.0, known.speed if known else 1.0))
+
+    def learn(self, headers: Mapping[str, str], sent: float, received: float) -> None:
+        """Learn from an answer's headers.
+
+        What is known stays as long as the answer does not contradict it: a ``Date`` is whole seconds, and when between
+        ``sent`` and ``received`` it was written nobody knows.
+
+        Args:
+            headers: with their names in lower case.
+            sent: when the request was sent, on the machine's clock.
+            received: when the answer had come.
+        """
+        date = parse_date(headers.get("date", ""))
+        if date is None:
+            return
+        speed = _speed(headers.get(SPEED_HEADER, ""))
+        latest = date + RESOLUTION + (received - sent) * speed
+        known = self._learnt.known
+        expected = known.at(received) if known else date
+        self._learnt.known = _Known(min(max(date, expected), latest), received, speed)
+
+    def on(self, machine: Clock) -> CloudClock:
+        """The same time, with waits on another clock of the machine's, which shows what this one does.
+
+        What either learns, the other knows.
+        """
+        other = CloudClock(machine)
+        other._learnt = self._learnt
+        return other
+
+
+def parse_date(text: str) -> float | None:
+    """Seconds since 1970 of ``Tue, 24 Nov 2026 08:00:00 GMT``; None if it is no such date.
+
+    Source: IMF-fixdate of RFC 9110. By hand, as ``datetime`` would take longer to load than the rest of a look-up.
+    """
+    try:
+        _, day, name, year, clock, zone = text.split()
+        hours, minutes, seconds = map(int, clock.split(":"))
+        month = _MONTHS.index(name) // 3 + 1
+        # Years that begin in March have the leap day at their end.
+        y, m = (int(year), month - 3) if month > 2 else (int(year) - 1, month + 9)
+        days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * m + 2) // 5 + int(day) - 719_469
+    except ValueError:
+        return None
+    return float(days * 86_400 + hours * 3600 + minutes * 60 + seconds) if zone == "GMT" else None
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        return 1.0
+    return speed if 0 <= speed <= MAX_SPEED else 1.0
