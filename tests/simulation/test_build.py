@@ -346,7 +346,7 @@ def test_a_live_build_is_alive_to_everybody_however_long_it_waits(cloud: Running
         silences.extend(silence(one, cloud.wall.value) for one in find_machines(others, ALIAS_TAGS))
 
     client = cloud.client(timeout=3600.0, backoff=lambda _: 200.0)
-    client.clock = Watched(client.clock, look)
+    client = client.on_clock(Watched(client.clock.machine, look))
     built = build(client, load(folder), "amd64", order(), Options(), Heard())
     assert answer(cloud) == built.image.image_id
     assert not any(looks)
@@ -366,7 +366,7 @@ def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, f
             waited.append(_dead(others, machines))
 
     client = cloud.client()
-    client.clock = Watched(client.clock, look)
+    client = client.on_clock(Watched(client.clock.machine, look))
     build(client, load(folder), "amd64", order(), Options(), Heard())
     assert len(waited) > 20
     assert not any(waited)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from goldrun.clock import StoppableClock, SystemClock
 from goldrun.ecs.cloud_clock import CloudClock, parse_date
+from goldrun.ecs.waiting import watch
 from goldrun.local.clock import LocalClock
 from goldrun.local.server import LocalCloud
 from tests.conftest import NOW, FakeClock, Wall
@@ -127,3 +128,16 @@ def test_the_local_clouds_time_is_not_set_back_while_it_is_down(tmp_path: Path) 
     second = LocalCloud(data)  # its anchor was saved before the leap
     assert second.clock.now() >= reached
     second.store.close()
+
+
+def test_a_wait_ends_with_a_look_that_began_after_its_end() -> None:
+    """A machine that slept in the middle of the first look took what had long been there for late."""
+    machine = FakeClock(Wall(NOW))
+    looks = iter([None, "there"])
+
+    def look() -> str | None:
+        machine.sleep(3600.0)
+        return next(looks)
+
+    assert watch(machine, look, seconds=60.0) == "there"
+    assert watch(machine, lambda: None, seconds=60.0) is None

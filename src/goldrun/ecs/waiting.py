@@ -65,12 +65,15 @@ def watch(
     """As ``wait_for``, where it may well never come: None if it does not."""
     start = clock.now()
     end = start + seconds
-    while (found := look()) is None:
-        now = clock.now()
-        if now >= end:
+    while True:
+        began = clock.now()
+        if (found := look()) is not None:
+            return found
+        # Only a look that began after the end counts as the last: before it the machine may have slept for hours.
+        if began >= end:
             return None
-        clock.sleep(min(often(now - start), end - now))
-    return found
+        now = clock.now()
+        clock.sleep(max(0.0, min(often(now - start), end - now)))
 
 
 class Beating:
