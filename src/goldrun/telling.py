@@ -19,6 +19,10 @@ from goldrun.config import Environment
 from goldrun.errors import UntoldError
 
 
+class ReaderGoneError(UntoldError):
+    """Nobody reads the result any more."""
+
+
 def require_open(env: Environment) -> None:
     """See that there is somebody to tell, before something is made.
 
@@ -35,7 +39,7 @@ def whole() -> Iterator[None]:
 
     Raises:
         UntoldError: stdout is closed, or does not take it (a full disk).
-        BrokenPipeError: the reader has gone, which is how ``| head`` ends a listing.
+        ReaderGoneError: the reader has gone, which is how ``| head`` ends a listing.
     """
     _require_stdout()
     try:
@@ -43,9 +47,8 @@ def whole() -> Iterator[None]:
         sys.stdout.flush()
     except OSError as error:
         _give_up(sys.stdout)
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise UntoldError("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
+        kind = ReaderGoneError if isinstance(error, BrokenPipeError) else UntoldError
+        raise kind("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
 
 
 @contextlib.contextmanager
@@ -58,8 +61,8 @@ def required() -> Iterator[None]:
     try:
         with whole():
             yield
-    except BrokenPipeError as error:
-        raise UntoldError("The result could not be written to stdout.", why=["the reader has gone."]) from error
+    except ReaderGoneError as error:
+        raise UntoldError(error.what, why=error.why) from error
 
 
 def aside(words: str) -> None:

@@ -48,6 +48,7 @@ class Engine:
 
     def __init__(self, cloud: Running, folder: Path, version: str, controller: str = CONTROLLER) -> None:
         self.cloud, self.version, self.controller = cloud, version, controller
+        self.full = False  # whether its stdout is on a full disk
         self.config = folder / "provider.toml"
         self.config.write_text(
             f'region = "{seed.REGION}"\nsecurity_group_id = "sg-local-{seed.REGION}"\n'
@@ -70,7 +71,7 @@ class Engine:
             environment["GARM_POOL_EXTRASPECS"] = base64.b64encode(json.dumps(specs).encode()).decode()
             environment.setdefault("GARM_POOL_ID", POOL)
         return subprocess.run(
-            [str(PROVIDER)],
+            [str(PROVIDER)] if not self.full else ["/bin/sh", "-c", f"exec {PROVIDER} > /dev/full"],
             input="" if stdin is None else json.dumps(stdin),
             env=environment,
             capture_output=True,
@@ -370,3 +371,16 @@ def test_it_starts_with_the_standard_library_alone() -> None:
     )
     assert run.stdout.split() == ["goldrun"]
     assert os.access(PROVIDER, os.X_OK)
+
+
+def test_lesson_an_instance_that_the_engine_cannot_be_told_of(cloud: Running, tmp_path: Path) -> None:
+    engine = Engine(cloud, tmp_path, VERSIONS[-1])
+    engine.full = True
+    before = {one.id for one in cloud.cloud.store.all(Instance)}
+    failed = engine("CreateInstance", bootstrap("garm-full"), GARM_POOL_ID=POOL)
+    assert failed.returncode == 1
+    assert "could not be written to stdout" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    now = cloud.cloud.clock.now()
+    made = {one for one in cloud.cloud.store.all(Instance) if one.id not in before and one.status(now) != "Stopping"}
+    assert made == set()

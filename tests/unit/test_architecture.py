@@ -51,6 +51,7 @@ ALLOWED = {
     "sweep": {"images", "spot", "runners", "ecs", "errors"},
     "garm": {
         *{"garm", "runners", "images", "spot", "ecs", "config", "errors", "clock", "durations", "interrupts"},
+        "telling",
         "__version__",
     },
     "runners": {"runners", "spot", "ecs", "config", "errors", "clock", "__version__"},

@@ -7,13 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from goldrun.local.records import Instance
+from goldrun.local.github.api import API, TOKEN
+from goldrun.local.github.door import PREFIX
+from goldrun.local.records import GitHubRunner, Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]
 CREATE = [sys.executable, "-S", str(ROOT / ".github/scripts/create-spot-instance.py")]
 LOOK_UP = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 IMAGE = "github-runner-ubuntu24-amd64-latest"
 
 
@@ -81,3 +85,40 @@ def test_notes_that_nobody_can_read_stop_nothing(populated: Running, tmp_path: P
     done = run(CREATE, environment(populated, tmp_path), 'exec "$@" 2>/dev/full')
     assert done.returncode == 0
     assert done.stdout.split()[-1] in alive(populated)
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("more", [["--amount", "3"], ["--json", "--wait"]], ids=["several", "json"])
+def test_instances_whose_ids_cannot_be_printed(
+    populated: Running, tmp_path: Path, broken: str, more: list[str]
+) -> None:
+    before = alive(populated)
+    command = [*GOLDRUN, "instance", "create", "--image", IMAGE, *more]
+    require_undone(populated, before, run(command, environment(populated, tmp_path), broken))
+
+
+RUNNER = {**BROKEN, "an output on a full disk": 'GITHUB_ACTIONS=true GITHUB_OUTPUT=/dev/full exec "$@"'}
+
+
+@pytest.mark.parametrize("broken", RUNNER.values(), ids=RUNNER)
+def test_a_runner_that_cannot_be_told_is_gone_on_both_sides(populated: Running, tmp_path: Path, broken: str) -> None:
+    store = populated.cloud.store
+    store.put(replace(store.settings(), boot_seconds=1.0, release_seconds=0.5))
+    url = f"{populated.url}{PREFIX}"
+    github = {"GITHUB_API_URL": url + API, "GITHUB_SERVER_URL": url, "GOLDRUN_GITHUB_TOKEN": TOKEN}
+    before = alive(populated)
+    command = [*GOLDRUN, "runner", "up", "--repo", "octo-org/octo-repo", "--image", IMAGE]
+    require_undone(populated, before, run(command, environment(populated, tmp_path, **github), broken))
+    assert list(store.all(GitHubRunner)) == []
+
+
+@pytest.mark.parametrize(("command", "code"), [("image ls", 8), ("image ls --json", 8), ("policy --for lookup", 8)])
+def test_a_listing_on_a_full_disk_is_no_success(populated: Running, tmp_path: Path, command: str, code: int) -> None:
+    done = run([*GOLDRUN, *command.split()], environment(populated, tmp_path), BROKEN["stdout is on a full disk"])
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("error: The result could not be written to stdout.")
+
+
+def test_a_reader_that_ends_a_listing_early_is_no_error(populated: Running, tmp_path: Path) -> None:
+    done = run([*GOLDRUN, "image", "ls"], environment(populated, tmp_path), BROKEN["nobody reads stdout"])
+    assert (done.returncode, done.stderr) == (0, "")

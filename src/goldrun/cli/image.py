@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from goldrun import config
+from goldrun import config, telling
 from goldrun.architecture import ARCHITECTURES, parse_architecture
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, REGION, YES, confirm, open_client, silence
@@ -366,6 +366,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     from goldrun.images.replicate import copy_everywhere
 
     wanted = [config.check_region(one) for one in dict.fromkeys(regions)]
+    telling.require_open(os.environ)
     client = open_client(region)
     source = find_own(client, version)
     with Bars(wanted) as bars:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from goldrun import config, workflow
+from goldrun import config, telling, workflow
 from goldrun.architecture import parse_architecture
 from goldrun.build.recipe import RUNNER, Loaded, load
 from goldrun.build.run import Built, Options, boot_test, build
@@ -77,6 +77,7 @@ def image_build(
         source=_source(),
         check=lambda image: _check_runner(github, image, client.clock.now()),
     )
+    telling.require_open(os.environ)
     client = open_client(region)
     order = read_network(os.environ, client.region)
     done: dict[str, Built] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from goldrun import telling
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, silence
@@ -45,7 +47,7 @@ def instance() -> None:
 @click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
 @click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
 @click.option("--key", help="What it is for: the same key again gets the same instances, not new ones.")
-@click.option("--wait", is_flag=True, help="Return when they are Running.")
+@click.option("--wait", is_flag=True, help="Print the ids, and return when they are Running.")
 @REGION
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
@@ -79,6 +81,7 @@ def instance_create(
       goldrun instance create --image m-bp1g7004ksh0oeuco3bd --type ecs.c7.2xlarge --amount 20 --wait
     """
     silence(quiet)
+    telling.require_open(os.environ)
     client = open_client(region)
     order = read_command(
         client,
@@ -97,11 +100,14 @@ def instance_create(
         },
         wish=wish,
     )
-    got = fill(client, order, cache=market_cache(client.clock.machine), tell=output.note)
-    ids = [one for some in got for one in some.ids]
+
+    def deliver(got: Sequence[Launched]) -> None:
+        with telling.required():
+            _print(got, as_json, quiet)
+
+    got = fill(client, order, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
     if wait:
-        _wait(client, ids, parse_duration(WAIT_SECONDS))
-    _print(got, ids, as_json, quiet)
+        _wait(client, [one for some in got for one in some.ids], parse_duration(WAIT_SECONDS))
 
 
 @instance.command("ls")
@@ -182,7 +188,7 @@ def instance_extend(instance_id: str, life: str, region: str | None) -> None:
     output.result(f"RELEASE_TIME={instances.prolong(client, found.id, seconds)}")
 
 
-def _print(got: Sequence[Launched], ids: Sequence[str], as_json: bool, quiet: bool) -> None:
+def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:
     if as_json:
         output.result_json(
             [
@@ -193,7 +199,7 @@ def _print(got: Sequence[Launched], ids: Sequence[str], as_json: bool, quiet: bo
         return
     for one in got:
         output.note(describe_launch(one))
-    for one_id in ids:
+    for one_id in (one for some in got for one in some.ids):
         output.result(one_id if quiet else f"INSTANCE_ID={one_id}")
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import click
 
-from goldrun import __version__, interrupts
+from goldrun import __version__, interrupts, telling
 from goldrun.cli import output
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
 
@@ -70,21 +69,19 @@ def run() -> None:
 def _run() -> int:
     try:
         return goldrun.main(standalone_mode=False) or 0
+    except telling.ReaderGoneError:
+        return 0  # that is how `| head` ends a listing
     except GoldrunError as problem:
         output.error(problem)
         return problem.exit_code
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        telling.aside("interrupted")
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
         problem.show()
         return EXIT_USAGE
-    except BrokenPipeError:
-        # The reader has gone (`| head`): nobody is left to tell, and Python must not try once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 if __name__ == "__main__":

@@ -10,13 +10,18 @@ from typing import Any
 
 import click
 
-from goldrun import workflow
+from goldrun import telling, workflow
 from goldrun.errors import GoldrunError
 
 
 def result(text: str) -> None:
-    """A line of the result."""
-    click.echo(workflow.shown(os.environ, text))
+    """A line of the result.
+
+    Raises:
+        UntoldError: it could not be written.
+        ReaderGoneError: nobody reads it any more.
+    """
+    _write(workflow.shown(os.environ, text))
 
 
 def result_json(value: Any) -> None:
@@ -26,13 +31,18 @@ def result_json(value: Any) -> None:
     if job:
         # See ``workflow.harmless``. These stand in JSON's texts alone, where an escape means the same.
         text = text.replace("\x7f", "\\u007f").replace("##[", "\\u0023#[")
-    click.echo(text)
+    _write(text)
+
+
+def _write(text: str) -> None:
+    with telling.whole():
+        click.echo(text)
 
 
 def note(words: str) -> None:
     """Tell the person something beside the result, unless ``--quiet``."""
     if not is_quiet():
-        click.echo(workflow.shown(os.environ, f"note: {words}"), err=True)
+        telling.aside(workflow.shown(os.environ, f"note: {words}"))
 
 
 def error(problem: GoldrunError) -> None:
@@ -40,7 +50,7 @@ def error(problem: GoldrunError) -> None:
     text = workflow.describe_error(os.environ, problem)
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and text.startswith("error: "):
         text = click.style("error:", fg="red", bold=True) + text.removeprefix("error:")
-    click.echo(text, err=True)
+    telling.aside(text)
 
 
 def colours() -> bool:
@@ -52,7 +62,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table: drawn on a terminal, tab-separated lines otherwise."""
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
-            click.echo(workflow.shown(os.environ, "\t".join(row)))
+            result("\t".join(row))
         return
     from rich.console import Console
     from rich.table import Table

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from goldrun import config, workflow
+from goldrun import config, telling, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, silence
@@ -117,6 +117,7 @@ def runner_up(
         if not label or "," in label or not label.isprintable():
             raise UsageError(f"{label!r} is no label.")
     online = parse_duration(timeout)
+    telling.require_open(os.environ)
     github = _open_github()
     client = open_client(region)
     job = reruns.find_this_job(github, _repository(scope), os.environ) if rerun_on_reclaim else None
@@ -158,8 +159,12 @@ def runner_up(
         output.note(
             "without a RAM role it cannot delete itself: it is switched off after its job, for a sweep to delete."
         )
-    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note)
-    _print(made, job, as_json)
+
+    def deliver(made: Runner) -> None:
+        with telling.required():
+            _print(made, job, as_json)
+
+    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
     _summarize(made, order.request.life)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
-from goldrun import interrupts
+from goldrun import interrupts, telling
 from goldrun.clock import SystemClock
-from goldrun.errors import EXIT_INTERRUPTED, GoldrunError
+from goldrun.errors import EXIT_INTERRUPTED, GoldrunError, UntoldError
 from goldrun.garm import contract, provider
 
 
@@ -21,17 +22,22 @@ def _run() -> int:
     env = os.environ
     stdin = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     try:
-        told = provider.answer(env, stdin, SystemClock())
+        provider.answer(env, stdin, SystemClock(), _say)
     except GoldrunError as error:
         if told := provider.failure(env, stdin, error):
-            print(told)  # noqa: T201 - what GARM reads
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - what GARM logs
+            with contextlib.suppress(UntoldError):
+                _say(told)
+        telling.aside(f"error: {error}")
         return error.exit_code if error.exit_code in (contract.EXIT_NOT_FOUND, contract.EXIT_DUPLICATE) else 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    if told:
-        print(told)  # noqa: T201 - what GARM reads
     return 0
+
+
+def _say(text: str) -> None:
+    """What GARM reads."""
+    with telling.required():
+        print(text)  # noqa: T201 - its contract
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -30,9 +30,11 @@ from goldrun.runners.bootstrap import Bootstrap, user_data
 from goldrun.runners.scope import Scope, organization_scope, repository_scope
 from goldrun.spot.cache import FileCache
 from goldrun.spot.instances import Instance, describe_instances, release
+from goldrun.spot.launch import Launched
 from goldrun.spot.offers import Span, parse_span
 from goldrun.spot.order import Order, fill, read_order
 
+Say = Callable[[str], None]
 ENGINE_RUNNER = "garm-runner"
 CONTROLLER = "GarmController"
 POOL = "GarmPool"
@@ -74,20 +76,26 @@ class Provider:
         folder = told.get("cache_folder") or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
         self.cache = FileCache(self.env, clock, Path(folder))
 
-    def create(self, wanted: Wanted) -> dict[str, Any]:
-        """Create the instance, or find that an earlier call has.
+    def create(self, wanted: Wanted, say: Say) -> None:
+        """Create the instance, or find that an earlier call has, and say it.
 
         Raises:
-            GoldrunError: there is none; nothing of it is left.
+            GoldrunError: there is none, or it could not be said; nothing of it is left.
         """
         for one in self._all({"Name": wanted.name}):
             if one.tags.get(POOL) != wanted.pool:
                 raise DuplicateError(f"{wanted.name} is there already ({one.id}), in another pool.")
-            return self._told(one.id, wanted.name, "running", wanted, one)
+            say(json.dumps(self._told(one.id, wanted.name, "running", wanted, one)))
+            return
+
         order = self._order(wanted)
         self._require_current_runner(wanted, order)
-        (launched,) = fill(self.client, order, cache=self.cache, tell=_tell)
-        return self._told(launched.ids[0], wanted.name, "running", wanted)
+
+        def deliver(got: Sequence[Launched]) -> None:
+            (launched,) = got
+            say(json.dumps(self._told(launched.ids[0], wanted.name, "running", wanted)))
+
+        fill(self.client, order, cache=self.cache, tell=_tell, deliver=deliver)
 
     def delete(self) -> None:
         """Delete the instance, and see that it is gone; one that is not there is no error.
@@ -294,27 +302,36 @@ def api_url(server: str) -> str:
     return f"{scheme}://api.{host}" if host == "github.com" or host.endswith(".ghe.com") else f"{server}/api/v3"
 
 
-def answer(env: Mapping[str, str], stdin: str, clock: Clock) -> str:
-    """What is printed.
+def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
+    """Answer a call.
+
+    Args:
+        env: the call.
+        stdin: what comes with it.
+        clock: to wait on.
+        say: prints what the engine reads.
 
     Raises:
         GoldrunError: the call fails.
     """
     call = contract.read_call(env)
     if call.command in _PLAIN:
-        return _PLAIN[call.command]()
+        say(_PLAIN[call.command]())
+        return
     if call.command == contract.VALIDATE:
         _check_specs(call.specs)
         if call.config_file:
             settings.read_config(call.config_file)
-        return ""
+        return
     wanted = contract.read_wanted(stdin, call) if call.command == contract.CREATE else None
     provider = Provider(call, env, clock)
     try:
-        told = provider.create(wanted) if wanted else _WORK[call.command](provider)
+        if wanted:
+            provider.create(wanted, say)
+        elif (told := _WORK[call.command](provider)) is not None:
+            say(json.dumps(told))
     finally:
         provider.client.close()
-    return "" if told is None else json.dumps(told)
 
 
 # What needs no cloud.

@@ -97,7 +97,15 @@ class Gone:
     reclaimed: bool
 
 
-def bring_up(client: EcsClient, github: GitHub, plan: Plan, *, cache: Cache | None = None, tell: Tell) -> Runner:
+def bring_up(
+    client: EcsClient,
+    github: GitHub,
+    plan: Plan,
+    *,
+    cache: Cache | None = None,
+    tell: Tell,
+    deliver: Callable[[Runner], None] = lambda _: None,
+) -> Runner:
     """Get a runner that is online and waits for one job.
 
     Whatever fails, nothing is left on either side.
@@ -108,6 +116,7 @@ def bring_up(client: EcsClient, github: GitHub, plan: Plan, *, cache: Cache | No
         plan: what is wanted.
         cache: of the market.
         tell: told, in words, how it goes.
+        deliver: gives the runner to whoever wants it; if it fails, nothing is left either.
 
     Raises:
         GoldrunError: there is no runner; with what its machine said, where it is one that never came online.
@@ -127,10 +136,12 @@ def bring_up(client: EcsClient, github: GitHub, plan: Plan, *, cache: Cache | No
         machine = Machine(client, instance_id, name)
         _hand_over(machine, one_use, plan, tell)
         registration = _wait_until_online(machine, github, plan, start)
+        made = Runner(name, instance_id, name, registration, launched, client.clock.now() - start)
+        deliver(made)
     except BaseException as error:
         _undo(client, github, plan.scope, name, instance_id, error)
         raise
-    return Runner(name, instance_id, name, registration, launched, client.clock.now() - start)
+    return made
 
 
 def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_id: str = "") -> Gone:
