@@ -1,0 +1,1 @@
+"""The local cloud as a real browser reaches it."""
