@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test check docs bench bench-publish bench-spot bench-build scripts lock clean
+.PHONY: help demo test test-node vm-test check docs bench fuzz bench-publish bench-spot bench-build scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -43,6 +43,9 @@ docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
 bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python; calls in a large account
 	$(BIN)/python benchmarks/lookup.py
 	$(BIN)/python benchmarks/large_account.py
+
+fuzz: $(VENV)/.dev  ## A million malformed requests at the local cloud's four doors
+	$(BIN)/python -m benchmarks.fuzz
 
 bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, roll-backs and prunes run
 	$(BIN)/python benchmarks/publish.py

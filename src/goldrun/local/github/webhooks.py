@@ -10,6 +10,7 @@ import queue
 import threading
 import urllib.request
 import uuid
+from contextlib import suppress
 from typing import NamedTuple
 
 from goldrun.local.github.payloads import webhook_json
@@ -18,6 +19,7 @@ from goldrun.local.store import Store
 
 EVENT = "workflow_job"
 TIMEOUT = 10.0
+MAX_WAITING = 1000
 
 
 class Delivery(NamedTuple):
@@ -33,7 +35,7 @@ class Webhooks:
 
     def __init__(self, store: Store, url: str) -> None:
         self._store, self._url = store, url
-        self._queue: queue.Queue[Delivery] = queue.Queue()
+        self._queue: queue.Queue[Delivery] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
 
     def tell(self, job: GitHubJob) -> None:
@@ -44,7 +46,8 @@ class Webhooks:
         owner = run.repository.partition("/")[0]
         for hook in self._store.all(GitHubHook):
             if EVENT in hook.events and hook.scope.lower() in (run.repository.lower(), owner.lower()):
-                self._queue.put(_delivery(hook, webhook_json(job, run, self._url)))
+                with suppress(queue.Full):  # its receiver is dead, or as good as dead
+                    self._queue.put_nowait(_delivery(hook, webhook_json(job, run, self._url)))
                 self._start()
 
     def _start(self) -> None:

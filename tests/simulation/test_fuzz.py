@@ -1,0 +1,42 @@
+"""A few of the requests of ``make fuzz``, the same ones every time; and that it sees what it looks for."""
+
+from __future__ import annotations
+
+import pytest
+from benchmarks import fuzz
+
+from goldrun.local.github import api
+from goldrun.local.store import Store
+
+
+def test_no_request_is_a_defect_of_the_server() -> None:
+    outcome = fuzz.in_process(3000, 1)
+    assert outcome.failures == []
+    assert sum(outcome.statuses.values()) == 3000
+    # Most must get past the door, or nothing is tried behind it.
+    assert outcome.statuses[200] > 600
+    assert outcome.statuses.keys() >= {201, 204, 400, 401, 403, 404, 422}
+
+
+def test_nor_is_one_over_a_socket() -> None:
+    outcome = fuzz.over_sockets(600, 1)
+    assert outcome.failures == []
+    assert sum(outcome.statuses.values()) == 600
+
+
+def test_a_defect_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_number", lambda text: int(text or "30"))
+    outcome = fuzz.in_process(3000, 1)
+    assert any("invalid literal for int()" in one for one in outcome.failures)
+    assert outcome.statuses[500]
+
+
+def test_a_loss_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    close = Store.close
+
+    def forgetful(store: Store) -> None:
+        store.clear()
+        close(store)
+
+    monkeypatch.setattr(Store, "close", forgetful)
+    assert any("after opening anew: lost" in one for one in fuzz.in_process(10, 1).failures)
