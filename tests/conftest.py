@@ -131,20 +131,37 @@ class Running:
 def _serve(clock: LocalClock, wall: Wall, *, run_jobs_here: bool = False) -> Iterator[Running]:
     cloud = LocalCloud(None, clock=clock, run_jobs_here=run_jobs_here)
     listening = listen(0)
-    thread = threading.Thread(target=cloud.serve, args=(listening,), daemon=True)
+    port = listening.getsockname()[1]
+
+    def serve() -> None:
+        with listening:
+            cloud.serve(listening)
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
     while not cloud.started:
         assert time.monotonic() < deadline, "the local cloud did not start"
         time.sleep(0.005)
-    running = Running(cloud, listening.getsockname()[1], wall)
+    running = Running(cloud, port, wall)
     yield running
     for transport in running.transports:
         transport.close()
     cloud.stop()
-    thread.join(10)
-    listening.close()
-    assert not thread.is_alive()
+    # It ends while the next test runs: a server notices within a tenth of a second, and there are a thousand of them.
+    _ending.append(thread)
+
+
+_ending: list[threading.Thread] = []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_server_stays() -> Iterator[None]:
+    """Every local cloud of the tests has ended in the end."""
+    yield
+    for thread in _ending:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from benchmarks.spot_markets import Outcome, bench, play
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
+from goldrun.ecs.endpoints import Endpoint
 from goldrun.ecs.errors import AccessDeniedError, ApiError, ServiceError, UnreachableError
+from goldrun.ecs.http1 import Answer
+from goldrun.ecs.transport import Transport
 from goldrun.errors import RefusedError, UsageError
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import settle
@@ -181,6 +186,44 @@ def test_the_next_offer_is_taken_when_one_is_sold_out(frozen: Running) -> None:
     assert len(ids(got)) == 1
     assert len(said) == 2
     assert "OperationDenied.NoStock" in said[0]
+
+
+class Overheard:
+    """A transport that writes down what is asked for."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+        self.asked: list[dict[str, str]] = []
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
+        self.asked.append({**dict(parse_qsl(urlsplit(target).query)), "Action": headers["x-acs-action"]})
+        return self.inner.send(endpoint, method, target, headers, deadline, content)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_a_token_covers_the_disk_too(frozen: Running) -> None:
+    """ECS refuses a token that comes again with other parameters; offers may differ in nothing but the disk."""
+    set_market(frozen)
+    client = frozen.client()
+    client._transport = overheard = Overheard(client._transport)
+    zone, vswitch = next(iter(K.items()))
+    first = Offer("ecs.c7.2xlarge", zone, 1.0, list_price=2.0, disks=("cloud_essd",), vswitch=vswitch, limit=2.0)
+    offers = [first, replace(first, disks=("cloud_auto",))]
+    frozen.fault("error", "RunInstances", code="InvalidSystemDiskCategory.ValueNotSupported", status=403)
+    launch(client, order(frozen).request, offers)
+    sent = [asked for asked in overheard.asked if asked["Action"] == "RunInstances"]
+    assert [one["SystemDisk.Category"] for one in sent] == ["cloud_essd", "cloud_auto"]
+    assert sent[0]["ClientToken"] != sent[1]["ClientToken"]
 
 
 STOPS = ("QuotaExceed.ElasticQuota", "InvalidAccountStatus.NotEnoughBalance", "InvalidSecurityGroupId.NotFound")

@@ -101,18 +101,19 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a life of a minute": ({"INSTANCE_TTL_MINUTES": "1"}, "from 30"),
     "a life without end": ({"INSTANCE_TTL_MINUTES": "inf"}, "from 30"),
     "a name that is none": ({"INSTANCE_NAME": "1"}, "no name for an instance"),
-    "user data twice": ({"USER_DATA": "#!a", "USER_DATA_FILE": "/etc/hostname"}, "both set"),
-    "user data that is not there": ({"USER_DATA_FILE": "/nonexistent"}, "No such file"),
+    "user data twice": ({"USER_DATA": "#!a", "USER_DATA_FILE": __file__}, "both set"),
+    "user data that is not there": ({"USER_DATA_FILE": "NOWHERE"}, "No such file"),
     "too much user data": ({"USER_DATA": "#" * 33_000}, "33,000 bytes"),
-    "candidates that are not there": ({"CANDIDATES_FILE": "/nonexistent"}, "No such file"),
+    "candidates that are not there": ({"CANDIDATES_FILE": "NOWHERE"}, "No such file"),
     "candidates that are none": ({"CANDIDATES_FILE": __file__}, "line 1 is no candidate"),
     "candidates that are a folder": ({"CANDIDATES_FILE": "/"}, "cannot be read"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_variables(case: str) -> None:
+def test_wrong_variables(case: str, tmp_path: Path) -> None:
     change, words = WRONG[case]
+    change = {name: str(tmp_path / "nowhere") if value == "NOWHERE" else value for name, value in change.items()}
     with pytest.raises(UsageError, match=words):
         read_order({**MINIMAL, **change}, REGION)
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from goldrun.local import seed
+from goldrun.local.guard import Guard
 from goldrun.local.records import AccessKey
 from tests.conftest import Running
 
@@ -127,6 +128,8 @@ def proxy(live: Running, certificate: Path) -> Iterator[Proxy]:
     )
     folder = "/latest/meta-data/ram/security-credentials/"
     metadata = {"/latest/api/token": "t", folder: ROLE, folder + ROLE: json.dumps(keys)}
+    # Behind the proxy, the local cloud stands where the real one does, and is called by its names.
+    live.cloud._guard = Guard(*HOSTS)
     made = Proxy(certificate, live.port, metadata)
     yield made
     made.listening.close()

@@ -30,6 +30,25 @@ def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Puts real places into a text: what this machine or a neighbour has elsewhere does not matter.
+
+    NOWHERE is a path where nothing is, FILE a file, FOLDER a folder, CLOSED a port that is taken but not listened on.
+    """
+    file = tmp_path / "file"
+    file.touch()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        real = {
+            "NOWHERE": str(tmp_path / "nowhere"),
+            "FILE": str(file),
+            "FOLDER": str(tmp_path),
+            "CLOSED": str(closed.getsockname()[1]),
+        }
+        yield lambda text: re.sub(f"^({'|'.join(real)})|(?<=:)CLOSED$", lambda found: real[found[0]], text)
+
+
 def expect(done: subprocess.CompletedProcess[str], code: int, words: str) -> None:
     assert done.returncode == code, done.stderr
     assert code in EXIT_CODES
@@ -104,7 +123,7 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
         "could not be found",
     ),
     "a port where nothing listens": (
-        {"GOLDRUN_ENDPOINT": "http://127.0.0.1:9", "GOLDRUN_TIMEOUT": "1"},
+        {"GOLDRUN_ENDPOINT": "http://127.0.0.1:CLOSED", "GOLDRUN_TIMEOUT": "1"},
         6,
         "refused the connection",
     ),
@@ -116,12 +135,12 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
         "HTTPS_PROXY is not the URL of an HTTP proxy",
     ),
     "proxy where nothing listens": (
-        {"GOLDRUN_ENDPOINT": "https://ecs.invalid", "HTTPS_PROXY": "http://127.0.0.1:9", "GOLDRUN_TIMEOUT": "1"},
+        {"GOLDRUN_ENDPOINT": "https://ecs.invalid", "HTTPS_PROXY": "http://127.0.0.1:CLOSED", "GOLDRUN_TIMEOUT": "1"},
         6,
-        "through the proxy 127.0.0.1:9 refused",
+        "through the proxy 127.0.0.1:[0-9]+ refused",
     ),
     "output file that cannot be written": (
-        {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "/nonexistent/output"},
+        {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "NOWHERE/output"},
         8,
         "output IMAGE_ID could not be written",
     ),
@@ -129,7 +148,7 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
 
 
 @pytest.mark.parametrize("case", VARIABLES)
-def test_wrong_variables(populated: Running, tmp_path: Path, case: str) -> None:
+def test_wrong_variables(populated: Running, tmp_path: Path, places: Callable[[str], str], case: str) -> None:
     change, code, words = VARIABLES[case]
     populated.cloud.store.put(
         AccessKey(id="STS.old", secret=SECRET, account="1000000000000001", role="r", user="u", token=TOKEN, expires=1.0)
@@ -140,7 +159,7 @@ def test_wrong_variables(populated: Running, tmp_path: Path, case: str) -> None:
             one for one in populated.client().call("DescribeImages", {"Status": "Deprecated"})["Images"]["Image"]
         )
         env["IMAGE_NAME"] = bad["ImageName"]
-    expect(run(SCRIPT, {name: value for name, value in env.items() if value is not None}), code, words)
+    expect(run(SCRIPT, {name: places(value) for name, value in env.items() if value is not None}), code, words)
 
 
 COMMANDS: dict[str, tuple[list[str], int, str]] = {
@@ -180,16 +199,16 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "local env not running": (["local", "env"], 6, "goldrun local up --detach"),
     "bad port": (["local", "up", "--port", "99999"], 2, "99999"),
     "port in use": (["local", "up", "--port", "PORT"], 2, "cannot be used"),
-    "data is a folder": (["local", "up", "--data", "/tmp"], 2, "directory"),
+    "data is a folder": (["local", "up", "--data", "FOLDER"], 2, "directory"),
     "data is no database": (["local", "up", "--data", "README.md"], 2, "not a data file"),
-    "data where nothing can be written": (["local", "up", "--data", "/proc/x/y.db"], 2, "cannot be used"),
+    "data where nothing can be written": (["local", "up", "--data", "FILE/y.db"], 2, "cannot be used"),
     "bad speed": (["local", "up", "--speed", "fast"], 2, "not a valid float"),
     "a range that is none": (["spot", "ls", "--cpu", "8-64"], 2, "not a range of vCPUs"),
     "no policy of that name": (["spot", "ls", "--policy", "dearest"], 2, "Invalid value"),
     "a price of nothing": (["spot", "ls", "--max-price", "0"], 2, "Invalid value"),
     "prices of long ago": (["spot", "plot", "--days", "90d"], 2, "last 30 days"),
     "a picture of another kind": (["spot", "plot", "-o", "prices.gif"], 2, "neither .png nor .svg"),
-    "a picture into nowhere": (["spot", "plot", "-o", "/nonexistent/x.png"], 2, "There is no folder"),
+    "a picture into nowhere": (["spot", "plot", "-o", "NOWHERE/x.png"], 2, "There is no folder"),
     "nothing to plot": (["spot", "plot", "--type", "ecs.nothing.large"], 5, "goldrun spot ls shows"),
     "no security group": (["instance", "create", "--image", NAME], 2, "ALIYUN_SECURITY_GROUP_ID is not set"),
     "no image": (["GROUP", "instance", "create"], 2, "No image is named"),
@@ -209,7 +228,7 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "another architecture's type": (
         ["GROUP", "instance", "create", "--image", NAME, "--type", "ecs.c8y.2xlarge"], 5, "the image's architecture",
     ),
-    "a missing file of user data": (["instance", "create", "--user-data", "/nonexistent"], 2, "does not exist"),
+    "a missing file of user data": (["instance", "create", "--user-data", "NOWHERE"], 2, "does not exist"),
     "console of nothing": (["instance", "console", "i-none"], 1, "Instance not found"),
     "wait for nothing": (["instance", "wait", "i-none", "--timeout", "1s"], 6, "did not run within 1 s"),
     "wait for ever": (["instance", "wait", "i-none", "--timeout", "ever"], 2, "not a span of time"),
@@ -221,10 +240,10 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "cost of a century": (["cost", "--days", "36500"], 2, "Invalid value"),
     "a scenario of another film": (["local", "market", "--scenario", "alien"], 2, "Invalid value"),
     "a zone without a scenario": (["local", "market", "--zone", "cn-hangzhou-k"], 2, "say --scenario too"),
-    "a recipe that is not there": (["image", "build", "/nonexistent"], 2, "cannot be read"),
+    "a recipe that is not there": (["image", "build", "NOWHERE"], 2, "cannot be read"),
     "a recipe that is none": (["recipe", "check", "docs"], 2, "goldrun recipe init writes a new one"),
     "a recipe into a full folder": (["recipe", "init", "docs", "--family", "x-y"], 2, "is not empty"),
-    "a recipe of a bad name": (["recipe", "init", "/tmp/none", "--family", "a b"], 2, "cannot be an image's name"),
+    "a recipe of a bad name": (["recipe", "init", "NOWHERE", "--family", "a b"], 2, "cannot be an image's name"),
     "a build of an architecture that is none": (
         ["GROUP", "image", "build", "recipes/github-runner-ubuntu24", "--arch", "sparc"], 2, "not an architecture",
     ),
@@ -240,10 +259,10 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
 
 
 @pytest.mark.parametrize("case", COMMANDS)
-def test_wrong_commands(populated: Running, tmp_path: Path, case: str) -> None:
+def test_wrong_commands(populated: Running, tmp_path: Path, places: Callable[[str], str], case: str) -> None:
     arguments, code, words = COMMANDS[case]
     before = len(list(populated.cloud.store.all(Instance)))
-    arguments = [str(populated.port) if argument == "PORT" else argument for argument in arguments]
+    arguments = [str(populated.port) if argument == "PORT" else places(argument) for argument in arguments]
     env = populated.environment(HOME=str(tmp_path), GOLDRUN_LOCAL_DATA=str(tmp_path / "local.db"))
     if arguments[0] in ("GROUP", "VSWITCH"):
         env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou"}

@@ -6,6 +6,7 @@ started for it takes it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -66,7 +67,7 @@ class Engine:
     during: Callable[[str, Engine], None] = lambda *_: None
     repository: str = "octo-org/octo-repo"
     output: str = ""
-    arguments: str = ""
+    arguments: set[str] = field(default_factory=set)
     cancelled: bool = False
     run: GitHubRun | None = None
     _process: subprocess.Popen[bytes] | None = None
@@ -250,7 +251,8 @@ class Engine:
             )
             self.during(job_name, self)
             while process.poll() is None:
-                self.arguments += _arguments()
+                # Ours and the local cloud's stand-ins, which this process starts too; nobody else's.
+                self.arguments |= arguments(os.getpid())
                 time.sleep(0.1)
         self._process = None
         text = (workspace / "temp" / "log").read_text() + "".join(file.read_text() for file in files.values())
@@ -297,15 +299,19 @@ def _outputs(text: str) -> dict[str, str]:
     return found
 
 
-def _arguments() -> str:
-    """What everybody on this machine can read: the arguments of all processes."""
-    found = b""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+def arguments(process_id: int) -> set[str]:
+    """The arguments of everything that a process has started: what everybody on the machine can read of it."""
+    found: set[str] = set()
+    for children in Path(f"/proc/{process_id}/task").glob("*/children"):
         try:
-            found += file.read_bytes()
-        except OSError:
+            started = [int(word) for word in children.read_text().split()]
+        except OSError:  # it has ended
             continue
-    return found.decode(errors="replace")
+        for one in started:
+            with contextlib.suppress(OSError):
+                found.add(Path(f"/proc/{one}/cmdline").read_bytes().decode(errors="replace"))
+            found |= arguments(one)
+    return found
 
 
 def offline(cloud: Running, folder: Path, **fields: Any) -> Engine:

@@ -42,7 +42,11 @@ def require_no_secret_seen(run: Engine, user_data: list[Instance]) -> None:
     credentials |= {one.credential for one in store.all(GitHubRunner)}
     secrets = {PASSWORD, TOKEN, IDENTITY, *credentials} - {""}
     shown = "".join(base64.b64decode(one.user_data).decode() + json.dumps(one.tags) + one.name for one in user_data)
-    for where, text in (("output", run.output), ("user data and tags", shown), ("process list", run.arguments)):
+    for where, text in (
+        ("output", run.output),
+        ("user data and tags", shown),
+        ("process list", "\n".join(run.arguments)),
+    ):
         found = [secret[:6] for secret in secrets if secret in text]
         assert not found, f"a secret is in the {where}"
 
@@ -92,7 +96,7 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
     server.shutdown()
     server.server_close()
     assert asked[0] == "/token?api=2&audience=sts.aliyuncs.com Bearer planted-request-token"
-    assert "planted-request-token" not in run.output + run.arguments
+    assert "planted-request-token" not in run.output + "\n".join(run.arguments)
     require_nothing_left(cloud)
     require_no_secret_seen(run, list(seen.values()))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from goldrun.build.template import TEMPLATE
 from goldrun.local import seed
 from goldrun.local.records import Denial, Image, Instance
 from tests.conftest import Running
-from tests.workflows.engine import ROOT, Engine, offline, shell_command
+from tests.workflows.engine import ROOT, Engine, arguments, offline, shell_command
 from tests.workflows.expressions import evaluate, interpolate
 
 GUIDE = (ROOT / "docs/image-usage-guide.zh-CN.md").read_text(encoding="utf-8")
@@ -174,6 +177,17 @@ def test_the_guides_workflow_examples_work_as_pasted(cloud: Running, tmp_path: P
     (made,) = cloud.cloud.store.all(Instance)
     image = next(one for one in cloud.cloud.store.all(Image) if one.id == made.image)
     assert image.name == "github-runner-ubuntu24-amd64-latest"
+
+
+def test_other_peoples_processes_are_not_read() -> None:
+    with subprocess.Popen(["bash", "-c", "sleep 60; true", "planted-argument"], start_new_session=True) as child:
+        while arguments(child.pid) != {"sleep\x0060\x00"}:
+            assert child.poll() is None
+        mine = arguments(os.getpid())
+        os.killpg(child.pid, signal.SIGKILL)
+    assert "sleep\x0060\x00" in mine, "a child's child is seen too"
+    assert any("planted-argument" in one for one in mine)
+    assert Path("/proc/1/cmdline").read_text() not in mine
 
 
 def test_expressions() -> None:
