@@ -204,7 +204,7 @@ class Overheard:
         deadline: float,
         content: bytes = b"",
     ) -> Answer:
-        self.asked.append({**dict(parse_qsl(urlsplit(target).query)), "Action": headers["x-acs-action"]})
+        self.asked.append({**dict(parse_qsl(urlsplit(target).query)), "Action": headers.get("x-acs-action", "")})
         return self.inner.send(endpoint, method, target, headers, deadline, content)
 
     def close(self) -> None:
