@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test check docs bench fuzz bench-publish bench-spot bench-build scripts lock clean
+.PHONY: help demo test test-node vm-test check docs bench fuzz bench-publish bench-spot bench-build bench-sweep scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench-spot: $(VENV)/.dev  ## Launch in 10,000 random markets, the usual way besi
 
 bench-build: $(VENV)/.dev  ## Build in virtual time: what it takes beyond the cloud's own times, the usual way beside it
 	$(BIN)/python -m benchmarks.build
+
+bench-sweep: $(VENV)/.dev  ## Sweep without pause beside 200 builds, runners and launches: what lives stays, what is dead goes
+	$(BIN)/python -m benchmarks.sweep_beside
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

@@ -203,7 +203,12 @@ class _Sweep:
 
     def _failed_images(self, image_id: str = "") -> list[Image]:
         found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=MANAGED_BY)
-        return [one for one in found if not _is_kept(one.tags)]
+        if not found:
+            return []
+        # The build that waits for it shall read there why it fails.
+        machines = describe_instances(self.client, tags={**MANAGED_BY, ROLE: BUILDER})
+        waiting = {_build(one.tags) for one in machines if self._lives(one)}
+        return [one for one in found if not _is_kept(one.tags) and _build(one.tags) not in waiting]
 
     def _remove_instances(
         self, findings: Sequence[Finding], kept: dict[Finding, GoldrunError], spared: list[Finding]

@@ -409,6 +409,23 @@ def test_an_image_whose_id_was_never_told_is_found(cloud: Running, folder: Path,
     assert alive(cloud) == []
 
 
+@pytest.mark.parametrize(
+    ("step", "action", "times"), [("boot the builder", "DescribeInstances", 3), ("boot test", "DescribeImages", 3)]
+)
+def test_reads_that_lag_behind_fail_no_build(cloud: Running, folder: Path, step: str, action: str, times: int) -> None:
+    """The builder that was just made is not there yet; the image's passed test is not there yet."""
+    heard = Heard()
+
+    def lag(name: str, *_: object) -> None:
+        if name == step:
+            cloud.fault("stale", action, times=times, seconds=40.0)
+
+    heard.begin = heard.end = lag  # type: ignore[method-assign, assignment]
+    built = run(cloud, load(folder), heard=heard)
+    assert answer(cloud) == built.image.image_id
+    assert cloud.cloud.gateway.calls["RunInstances"] == 2
+
+
 def test_an_image_of_somebody_else_is_not_taken_for_it(cloud: Running, folder: Path) -> None:
     cloud.fault("error", "CreateImage", times=2)
     cloud.fault("error", "CreateImage", times=None, code="InvalidImageName.Duplicated", status=400)

@@ -74,7 +74,12 @@ def leftovers(frozen: Running) -> set[str]:
     disk(frozen, "d-attached", instance="i-running")
     disk(frozen, "d-foreign", tags={})
     disk(frozen, "d-fresh", created=NOW - 60)
-    put(frozen, "i-beating", state="Stopped", tags={**OURS, "Role": "builder", "Heartbeat": iso(NOW - 120)})
+    put(
+        frozen,
+        "i-beating",
+        state="Stopped",
+        tags={**OURS, "Role": "builder", "VersionHash": "live", "Heartbeat": iso(NOW - 120)},
+    )
     put(frozen, "i-imaging", state="Stopped", tags={**OURS, "Role": "builder", "VersionHash": "making"})
     frozen.image(
         "fam-amd64-20250101000003", created=NOW - 1700, ready=NOW + 100, tags={**OURS, "VersionHash": "making"}
@@ -85,6 +90,9 @@ def leftovers(frozen: Running) -> set[str]:
     frozen.image("of-somebody", snapshot="s-used")
     frozen.image("of-somebody-else", state="CreateFailed", created=NOW - HOUR)
     frozen.image("fam-amd64-20250101000004", state="CreateFailed", tags={**OURS, "Protected": "true"})
+    # Its build is about to read there that it failed.
+    put(frozen, "i-waiting", tags={**OURS, "Role": "builder", "VersionHash": "failing", "Heartbeat": iso(NOW - 60)})
+    frozen.image("fam-amd64-20250101000005", state="CreateFailed", tags={**OURS, "VersionHash": "failing"})
     bad = {
         put(frozen, "i-dead", tags={**OURS, "Role": "builder", "Heartbeat": iso(NOW - 900)}),
         put(frozen, "i-dead-tester", tags={**OURS, "Role": "tester", "Heartbeat": iso(NOW - 900)}),

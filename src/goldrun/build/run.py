@@ -148,7 +148,7 @@ class _Build:
             image = self._prove(image)
         if self.options.publish:
             with self._step("publish"):
-                image = publish(self.client, image.image_id, tell=self._tell_plan)
+                image = publish(self.client, image.image_id, tested=True, tell=self._tell_plan)
             with self._step("prune"):
                 prune(self.client, self.alias, keep=self.recipe.retention.keep or self.options.keep)
         return Built(image, version_hash, skipped=found is not None)

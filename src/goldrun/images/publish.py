@@ -81,9 +81,19 @@ def publish(
     channel: str = LATEST,
     force: bool = False,
     dry_run: bool = False,
+    tested: bool = False,
     tell: Callable[[list[str]], None] = lambda _: None,
 ) -> Image:
     """Let ``channel`` show the image that ``text`` names (an id or a version name).
+
+    Args:
+        client: the cloud.
+        text: the image.
+        channel: what shall show it.
+        force: also an older one, or one that has not passed its boot test.
+        dry_run: only say what would be done.
+        tested: the caller knows that the boot test was passed: its mark may not be seen yet, as reads lag behind.
+        tell: told what is to be done.
 
     Returns:
         The image that the channel shows at the end: a newer one, if somebody published that meanwhile.
@@ -96,7 +106,7 @@ def publish(
     candidate = find_own(client, text)
     alias = alias_of(candidate, channel)
     lineage = read_lineage(client, alias)
-    _check_candidate(lineage, candidate, force)
+    _check_candidate(lineage, candidate, force, tested)
     return _run(client, lineage, Intent(candidate.image_id, force=force, known=_marked_ids(lineage)), dry_run, tell)
 
 
@@ -173,14 +183,14 @@ def _has_version_name(image: Image) -> bool:
     return bool(name and name.is_version)
 
 
-def _check_candidate(lineage: Lineage, candidate: Image, force: bool) -> None:
+def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bool) -> None:
     if candidate.status != AVAILABLE:
         state = f"{candidate.status} ({candidate.progress})" if candidate.status == "Creating" else candidate.status
         raise RefusedError(
             f"{candidate.name} ({candidate.image_id}) is {state}: only Available images are published.",
             fix=["build a new version."] if candidate.status == DEPRECATED else ["wait until it is Available."],
         )
-    if candidate.tags.get(BOOT_TEST, PASSED) != PASSED and not force:
+    if candidate.tags.get(BOOT_TEST, PASSED) != PASSED and not force and not tested:
         raise RefusedError(
             f"{candidate.name} ({candidate.image_id}) has not passed its boot test: it is {candidate.tags[BOOT_TEST]}.",
             fix=["test it: goldrun image test, or build it again."],

@@ -15,7 +15,7 @@ from itertools import count
 
 from goldrun.ecs.client import EcsClient, Parameter
 from goldrun.ecs.errors import ApiError
-from goldrun.ecs.waiting import pause, wait_for, watch
+from goldrun.ecs.waiting import LAG_SECONDS, pause, wait_for, watch
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.spot.instances import describe_instances
 
@@ -74,14 +74,16 @@ class Machine:
             LostError: the instance is gone.
             UnavailableError: it does not answer in time.
         """
-        looks = count()
+        looks, clock = count(), self.client.clock
+        start = clock.now()
 
         def look() -> bool | None:
             answer = self.client.call("DescribeCloudAssistantStatus", {"InstanceId": [self.id]})
             rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
             if any(str(row["CloudAssistantStatus"]).lower() == "true" for row in rows):
                 return True
-            if next(looks) % LOOKS_A_CHECK == 0 or not rows:
+            # One that was just made may not be seen yet: so early that says nothing.
+            if (next(looks) % LOOKS_A_CHECK == 0 or not rows) and clock.now() - start > LAG_SECONDS:
                 self._require_there()
             return None
 

@@ -1,0 +1,106 @@
+"""Many pieces of work side by side in virtual time, one running at a moment: which one is drawn, by seed.
+
+Each runs in a thread of its own and gives way whenever it waits. Time moves when nobody is ready: to the next who is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+
+class Ended(BaseException):
+    """The stage closes: work without an end of its own ends at its next wait."""
+
+
+@dataclass(eq=False)
+class Work:
+    """A piece of work.
+
+    Attributes:
+        name: what it is, for people.
+        run: does it.
+        wakes: when it goes on, on the stage's clock.
+        endless: it ends with the stage, and not before.
+        done: it has ended, in whatever way.
+        error: what it ended with.
+    """
+
+    name: str
+    run: Callable[[], None]
+    wakes: float
+    endless: bool = False
+    done: bool = False
+    error: BaseException | None = None
+    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+
+class Stage:
+    """A clock whose waits are where others get their turn."""
+
+    def __init__(self, random: Random, now: float) -> None:
+        """Begin at ``now``; ``random`` decides who goes first of those that are ready at the same moment."""
+        self._random, self._now = random, now
+        self._works: list[Work] = []
+        self._current: Work | None = None
+        self._back = threading.Semaphore(0)
+        self._closing = False
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Give way for ``seconds``."""
+        work = self._current
+        assert work is not None
+        if self._closing:
+            raise Ended
+        work.wakes = self._now + seconds
+        self._back.release()
+        work.go.acquire()
+        if self._closing:
+            raise Ended
+
+    def add(self, name: str, run: Callable[[], None], *, after: float = 0.0, endless: bool = False) -> Work:
+        """Let it begin ``after`` seconds."""
+        work = Work(name, run, self._now + after, endless)
+        self._works.append(work)
+        threading.Thread(target=self._play, args=(work,), daemon=True).start()
+        return work
+
+    def play(self, *, longer: float) -> None:
+        """Until all that ends by itself has ended, and for ``longer`` seconds of the endless rest."""
+        while any(not work.done and not work.endless for work in self._works):
+            self._turn()
+        end = self._now + longer
+        while self._now < end:
+            self._turn()
+        self._closing = True
+        for work in self._works:
+            if not work.done:
+                self._give(work)
+
+    def _turn(self) -> None:
+        ready = [work for work in self._works if not work.done]
+        first = min(work.wakes for work in ready)
+        work = self._random.choice([work for work in ready if work.wakes == first])
+        self._now = max(self._now, first)
+        self._give(work)
+
+    def _give(self, work: Work) -> None:
+        self._current = work
+        work.go.release()
+        self._back.acquire()
+
+    def _play(self, work: Work) -> None:
+        work.go.acquire()
+        try:
+            if not self._closing:
+                work.run()
+        except BaseException as error:  # noqa: BLE001 - whatever ends it, the others go on
+            work.error = error
+        work.done = True
+        self._back.release()
