@@ -17,8 +17,10 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
 from goldrun.ecs.transport import HttpTransport
+from goldrun.local.github import webhooks
 from goldrun.local.github.api import API, TOKEN
 from goldrun.local.github.door import PREFIX
+from goldrun.local.records import GitHubHook
 from goldrun.runners import registrations, versions
 from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.registrations import Wanted
@@ -176,6 +178,19 @@ def test_runs_and_jobs(github: GitHub, live: Running) -> None:
     assert len(seen(github)) == 6
 
 
+def test_deliveries_to_a_receiver_that_is_dead_do_not_pile_up(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "MAX_WAITING", 2)
+    hooks = webhooks.Webhooks(live.cloud.store, "http://127.0.0.1")
+    monkeypatch.setattr(hooks, "_start", lambda: None)
+    hook = GitHubHook(id="1", scope="octo-org", url="http://127.0.0.1:9/", secret="", events=("workflow_job",))
+    live.cloud.store.put(hook)
+    run = live.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    job = live.cloud.jobs.add_job(run, name="start", labels=("ubuntu-24.04",), hosted=True)
+    for _ in range(5):
+        hooks.tell(job)
+    assert hooks._queue.qsize() == 2
+
+
 def test_webhooks(github: GitHub, live: Running) -> None:
     """``workflow_job`` in its three states: the published schema, the published examples' members, signed."""
     got: list[tuple[dict[str, str], bytes]] = []
@@ -195,6 +210,9 @@ def test_webhooks(github: GitHub, live: Running) -> None:
 
     server = HTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    # An address of an earlier version's data file that nothing can be sent to holds up nobody else's.
+    impossible = GitHubHook(id="900", scope="octo-org", url="http://[", secret="", events=("workflow_job",))
+    live.cloud.store.put(impossible)
     config = {"url": f"http://127.0.0.1:{server.server_port}/", "secret": "planted", "content_type": "json"}
     github.call("POST", f"{REPO.path}/hooks", {"config": config, "events": ["workflow_job"]})
     run = live.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")

@@ -184,6 +184,16 @@ def test_a_client_that_hangs_up_is_no_traceback(live: Running) -> None:
     assert ask(live, "GET", "/_goldrun/status")[0] == 200
 
 
+def test_half_a_request_does_nothing(live: Running) -> None:
+    """What has come of it would make sense by itself."""
+    head = (
+        f"POST /_goldrun/deny HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {live.cloud.token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    )
+    assert raw(live, head.encode(), b'{"actions":["ecs:*"]}') == b""
+    assert json.loads(ask(live, "GET", "/_goldrun/status")[2])["denied"] == []
+
+
 @pytest.mark.parametrize("change", [{"Signature": "é"}, {"SecurityToken": "ü"}, {"AccessKeyId": "\0"}])
 def test_what_is_not_ascii_is_no_signature(live: Running, change: dict[str, str]) -> None:
     status, _, answer = send(live, "GET", signed("GET", v1("DescribeRegions")) | change)
