@@ -56,8 +56,8 @@ echo "$RUNNER"
 NAME=$(sed -n 's/^RUNNER_NAME=//p' <<< "$RUNNER")
 say "goldrun local job job.sh --repo octo-org/octo-repo --label $NAME --wait"
 goldrun local job "$folder/job.sh" --repo octo-org/octo-repo --label "$NAME" --wait
-say "goldrun runner down $NAME --repo octo-org/octo-repo --missing-ok"
-goldrun runner down "$NAME" --repo octo-org/octo-repo --missing-ok
-say 'goldrun sweep --repo octo-org/octo-repo'
-goldrun sweep --repo octo-org/octo-repo
+say "goldrun runner down $NAME --repo octo-org/octo-repo --missing-ok --yes"
+goldrun runner down "$NAME" --repo octo-org/octo-repo --missing-ok --yes
+say 'goldrun sweep --repo octo-org/octo-repo --yes'
+goldrun sweep --repo octo-org/octo-repo --yes
 say 'goldrun local down'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldrun.errors import UsageError
 
+MAX_DIGITS = 5  # more are a slip, and would make moments that no calendar has
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -14,7 +15,7 @@ def parse_duration(text: str) -> float:
         UsageError: if it is no such span.
     """
     number, unit = text[:-1], text[-1:]
-    if unit in _SECONDS and number.isascii() and number.isdigit():
+    if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
         return float(int(number) * _SECONDS[unit])
     raise UsageError(f"{text!r} is not a span of time.", fix=["write e.g. 90s, 30m, 12h or 7d."])
 

@@ -142,11 +142,11 @@ def test_a_policy_of_goldrun_is_enforced_when_it_is_attached(shell: Shell, tmp_p
 def test_reset_empties_it(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0", "--seed")
     shell.use()
-    shell.run("local", "reset")
+    shell.run("local", "reset", "--yes")
     assert json.loads(shell.run("image", "ls", "--all", "--json")) == []
     shell.run("local", "seed")
     assert len(json.loads(shell.run("image", "ls", "--all", "--json"))) == 11
-    shell.run("local", "reset", "--seed")
+    shell.run("local", "reset", "--yes", "--seed")
     assert len(shell.run("image", "ls", "-q").split()) == 8
 
 
@@ -208,7 +208,7 @@ def test_another_cloud_on_its_port_is_not_taken_for_it(shell: Shell, tmp_path: P
     other = Shell(tmp_path)
     other.env["GOLDRUN_LOCAL_DATA"] = str(tmp_path / "other.db")
     other.run("local", "up", "--detach", "--port", status["url"].rsplit(":", 1)[1], "--seed")
-    shell.run("local", "reset", code=6)
+    shell.run("local", "reset", "--yes", code=6)
     assert "is not running" in shell.said
     assert other.status()["images"] == 11
     other.run("local", "down")

@@ -78,13 +78,13 @@ def test_up_ls_down(shell: Any, populated: Running) -> None:
     assert (row["online"], row["busy"], row["instance_id"]) == (True, False, values["INSTANCE_ID"])
     assert shell("runner", "ls", *REPO, "-q").stdout.split() == [values["RUNNER_NAME"]]
     assert shell("runner", "ls", "--org", "octo-org", "-q").stdout == ""
-    down = shell("runner", "down", values["INSTANCE_ID"], *REPO)
+    down = shell("runner", "down", "--yes", values["INSTANCE_ID"], *REPO)
     assert down.stdout == "RECLAIMED=false\n"
-    assert f"{values['RUNNER_NAME']} is gone" in down.stderr
+    assert f"deleted: {values['RUNNER_NAME']} (i-" in down.stderr
     assert left(populated) == (0, 0)
-    again = shell("runner", "down", values["RUNNER_NAME"], *REPO, code=1)
+    again = shell("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, code=1)
     assert "Runner not found" in again.stderr
-    assert shell("runner", "down", values["RUNNER_NAME"], *REPO, "--missing-ok").returncode == 0
+    assert shell("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, "--missing-ok").returncode == 0
 
 
 def test_json_and_quiet(shell: Any, populated: Running) -> None:
@@ -93,7 +93,7 @@ def test_json_and_quiet(shell: Any, populated: Running) -> None:
     assert told["offer"]["type"].startswith("ecs.")
     assert up.stderr == ""
     assert told["runner_label"] == told["runner_name"]
-    shell("runner", "down", told["runner_name"], "--org", "octo-org")
+    shell("runner", "down", "--yes", told["runner_name"], "--org", "octo-org")
     assert left(populated) == (0, 0)
 
 
@@ -102,10 +102,10 @@ def test_what_this_run_has_started(shell: Any, populated: Running) -> None:
     shell("runner", "up", *IMAGE, **run)
     shell("runner", "up", *REPO, *IMAGE)
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20261124000000-00000000", ["run-77-2"], 1)
-    down = shell("runner", "down", "--this-run", **run)
-    assert down.stderr.count("is gone") == 2, "one that came up, and one that has a registration alone"
+    down = shell("runner", "down", "--yes", "--this-run", **run)
+    assert down.stderr.count("deleted: ") == 2, "one that came up, and one that has a registration alone"
     assert left(populated) == (1, 1)
-    assert "this run has no runners" in shell("runner", "down", "--this-run", **run).stderr
+    assert "this run has no runners" in shell("runner", "down", "--yes", "--this-run", **run).stderr
 
 
 def test_a_job_from_the_command_line(shell: Any, populated: Running) -> None:
@@ -150,12 +150,15 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["down", *REPO], {}, 2, "Name a runner"),
     (["down", "one", "--this-run", *REPO], {}, 2, "Name a runner"),
     (["down", "--this-run", *REPO], {}, 2, "this is none"),
-    (["down", "nobody", *REPO], {}, 1, "Runner not found: nobody"),
-    (["down", "somebody-s", *REPO], {}, 5, "not one of goldrun's"),
-    (["down", "x", "--rerun-job", "5", *REPO], {}, 2, "GITHUB_RUN_ID"),
+    (["down", "--yes", "nobody", *REPO], {}, 1, "Runner not found: nobody"),
+    (["down", "--yes", "somebody-s", *REPO], {}, 5, "not one of goldrun's"),
+    (["down", "--yes", "x", "--rerun-job", "5", *REPO], {}, 2, "GITHUB_RUN_ID"),
     (["rerun", *REPO, "--run", "x", "--job", "1"], {}, 2, "--run 'x' is no number"),
     (["rerun", *REPO, "--run", "404", "--job", "1"], {}, 4, "answered GET"),
     (["ls", "--repo", ""], {}, 2, "is no repository"),
+    (["down", "--yes", "--missing-ok", "", *REPO], {}, 2, "name is empty"),
+    (["down", "--yes", "x", "--instance", "", *REPO], {}, 2, "'' is not an instance's id"),
+    (["down", "x", *REPO], {}, 2, "nobody could be asked"),
 ]
 
 
@@ -184,7 +187,7 @@ def test_sweep_of_ghosts(shell: Any, populated: Running) -> None:
     assert [(one["kind"], one["reason"]) for one in json.loads(dry.stdout)["findings"] if one["kind"] == "runner"] == [
         ("runner", "it has no instance")
     ]
-    shell("sweep", *REPO, code=7)
+    shell("sweep", "--yes", *REPO, code=7)
     assert left(populated)[1] == 0
     assert "is no repository" in shell("sweep", "--repo", "x", code=2).stderr
 

@@ -99,7 +99,7 @@ def test_several_with_a_key(shell: Any, populated: Running) -> None:
 
 
 def test_a_sweep(shell: Any, populated: Running) -> None:
-    assert "nothing to sweep" in shell("sweep").stderr
+    assert "nothing to sweep" in shell("sweep", "--yes").stderr
     store = populated.cloud.store
     instance = store.get(Instance, "i-localrunner000001")
     disk = store.get(Disk, "d-localrunner000001")
@@ -108,12 +108,12 @@ def test_a_sweep(shell: Any, populated: Running) -> None:
     store.put(replace(instance, state="Stopped"), replace(disk, instance="", id="d-loose"))
     populated.cloud.clock.set_speed(100)
     dry = shell("sweep", "--dry-run", code=7)
-    assert "would be deleted" in dry.stdout
+    assert "would delete" in dry.stdout
     assert store.get(Instance, instance.id)
-    told = json.loads(shell("sweep", "--json", code=7).stdout)
+    told = json.loads(shell("sweep", "--json", "--yes", code=7).stdout)
     assert {one["id"] for one in told["findings"]} == {"i-localrunner000001", "d-loose"}
     assert all(one["removed"] for one in told["findings"])
-    shell("sweep")
+    shell("sweep", "--yes")
     assert store.get(Disk, "d-loose") is None
 
 

@@ -78,4 +78,4 @@ def test_a_recipe_that_breaks_is_not_published(shell: Shell, recipe: Path) -> No
     assert "about to break" in broken.stderr
     assert shell("image", "id", "vm-tools", "--arch", "amd64").stdout == before
     assert shell("instance", "ls", "-q").stdout == ""
-    assert "nothing to sweep" in shell("sweep").stderr
+    assert "nothing to sweep" in shell("sweep", "--yes").stderr

@@ -87,7 +87,7 @@ def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path
     assert "the job ran as runner" in done.stdout
     wait_until_gone(shell, instance_id, 120)
     assert shell("runner", "ls", *REPO, "-q").stdout == ""
-    assert "RECLAIMED=false" in shell("runner", "down", name, *REPO, "--missing-ok").stdout
+    assert "RECLAIMED=false" in shell("runner", "down", "--yes", name, *REPO, "--missing-ok").stdout
 
 
 def test_garms_runner_registers_tells_runs_a_job_and_ends(
@@ -146,5 +146,5 @@ def test_without_a_way_to_github_it_deletes_itself_too(shell: Shell) -> None:
     # What is left is a registration without an instance, and a name for it.
     (name,) = shell("runner", "ls", *REPO, "-q").stdout.split()
     shell("local", "fault", "--clear")
-    shell("runner", "down", name, *REPO)
+    shell("runner", "down", "--yes", name, *REPO)
     assert shell("runner", "ls", *REPO, "-q").stdout == ""

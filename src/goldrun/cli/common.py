@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
+from goldrun import telling, workflow
 from goldrun.cli import output
 from goldrun.clock import SystemClock
 from goldrun.ecs.client import EcsClient, connect
-from goldrun.errors import UsageError
+from goldrun.ecs.identity import describe_account
+from goldrun.errors import GoldrunError, UsageError
 
 REGION = click.option("--region", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 
 
 def open_client(region: str | None) -> EcsClient:
@@ -38,17 +43,55 @@ def silence(quiet: bool) -> None:
         click.get_current_context().find_root().obj["quiet"] = True
 
 
-def confirm(what: str, *, yes: bool) -> bool:
-    """Whether ``what`` may be deleted: the person said so in advance, or is asked.
+def require_consent(what: str, *, yes: bool) -> None:
+    """See that somebody said yes in advance, or can be asked; before anything is sent.
 
     Raises:
         UsageError: nobody can be asked.
     """
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(f"{what} was not done: nobody could be asked.", fix=["say --yes"])
+
+
+def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes: bool) -> bool:
+    """Whether it may be done: the person said so in advance, or sees the plan and is asked.
+
+    Args:
+        question: what is asked.
+        plan: what would happen, a line each; read only when somebody is asked.
+        place: says where, in words; called only then.
+        yes: what was said in advance.
+    """
     if yes:
         return True
-    if not sys.stdin.isatty():
-        raise UsageError(f"{what} was not deleted: nobody could be asked.", fix=["say --yes"])
-    if click.confirm(f"Delete {what}?", err=True):
+    for line in plan:
+        telling.aside(f"  {workflow.shown(os.environ, line)}")
+    telling.aside(f"in {place()}.")
+    if click.confirm(question, err=True):
         return True
-    output.note("nothing was deleted.")
+    output.note("nothing was changed.")
     return False
+
+
+def place_of(client: EcsClient) -> Callable[[], str]:
+    """Says whose account, which region and which endpoint a command works on."""
+
+    def words() -> str:
+        try:
+            account = describe_account(client)
+        except GoldrunError as error:
+            account = f"an account that could not be asked for ({error.what})"
+        return f"{account}, {client.region}, {client.endpoint}"
+
+    return words
+
+
+class Number(click.FloatRange):
+    """A number in a range: not ``nan``, which compares as if it were in every range, and not infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; a word that is none is the person's mistake."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number of use.", param, ctx)
+        return number

@@ -11,7 +11,18 @@ import click
 from goldrun import config, telling
 from goldrun.architecture import ARCHITECTURES, parse_architecture
 from goldrun.cli import output
-from goldrun.cli.common import ARCH, DRY_RUN, JSON, REGION, YES, confirm, open_client, silence
+from goldrun.cli.common import (
+    ARCH,
+    DRY_RUN,
+    JSON,
+    REGION,
+    YES,
+    confirm,
+    open_client,
+    place_of,
+    require_consent,
+    silence,
+)
 from goldrun.durations import parse_duration
 from goldrun.ecs.models import Image
 from goldrun.errors import UsageError
@@ -193,9 +204,10 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
 @click.option("--to", default="", metavar="VERSION", help="The version to go back to; the one before where not said.")
 @click.option("--channel", default=LATEST, show_default=True, help="The channel that shall go back.")
 @DRY_RUN
+@YES
 @JSON
 def image_rollback(
-    family: str, arch: str | None, region: str | None, to: str, channel: str, dry_run: bool, as_json: bool
+    family: str, arch: str | None, region: str | None, to: str, channel: str, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Let FAMILY show the version before; the bad one becomes Deprecated and stays out.
 
@@ -211,8 +223,17 @@ def image_rollback(
     if not arch:
         raise UsageError("A roll-back needs an architecture.", fix=["say --arch amd64 or --arch arm64"])
     alias = PublishedName(check_name(family), parse_architecture(arch), _channel(channel))
-    shown = publishing.roll_back(open_client(region), alias, to=to, dry_run=dry_run, tell=_tell_plan(dry_run))
-    _print_image(shown, as_json)
+    require_consent(f"The roll-back of {alias}", yes=yes or dry_run)
+    client = open_client(region)
+    if dry_run:
+        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, tell=_tell_plan(True)), as_json)
+        return
+    planned: list[str] = []
+    if not yes:
+        publishing.roll_back(client, alias, to=to, dry_run=True, tell=planned.extend)
+    steps = (f"would do: {step}" for step in planned)
+    if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
+        _print_image(publishing.roll_back(client, alias, to=to, tell=_tell_plan(False)), as_json)
 
 
 @image.command("history")
@@ -230,7 +251,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
       goldrun image history github-runner-ubuntu24 --arch arm64 --keep 3 --json
     """
     from goldrun.images import listing
-    from goldrun.images.lineage import read_lineage
+    from goldrun.images.lineage import read_lineage, unknown_family
     from goldrun.images.retention import judge
     from goldrun.images.usage import count_instances
 
@@ -240,15 +261,15 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
     for alias in _aliases(family, arch):
         lineage = read_lineage(client, alias)
         told += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
+    if not told:
+        raise unknown_family(client, family, arch)
     used = count_instances(client)
     if as_json:
         output.result_json([listing.history_json(lineage, one, used[one.image.image_id]) for lineage, one in told])
-    elif told:
+    else:
         now = client.clock.now()
         rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in told]
         output.table(listing.HISTORY_COLUMNS, rows)
-    else:
-        output.note(f"{family} has no versions in {client.region}.")
 
 
 @image.command("prune")
@@ -259,6 +280,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 @click.option("--older-than", default="0s", metavar="AGE", help="Only versions older than this, e.g. 7d.")
 @click.option("--orphans", is_flag=True, help="Also snapshots of any family whose image is gone.")
 @DRY_RUN
+@YES
 @JSON
 def image_prune(
     family: str | None,
@@ -268,6 +290,7 @@ def image_prune(
     older_than: str,
     orphans: bool,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Delete FAMILY's old versions and their snapshots; say what stays, and why.
@@ -278,32 +301,51 @@ def image_prune(
       goldrun image prune --orphans
     """
     from goldrun.images import listing, removal, retention
+    from goldrun.images.lineage import unknown_family
 
     if not family and not orphans:
         raise UsageError("Name a family, or say --orphans.")
     seconds, count = parse_duration(older_than), config.read_keep(os.environ, keep)
+    aliases = _aliases(family, arch) if family else []
+    require_consent("The prune", yes=yes or dry_run)
     client = open_client(region)
     verdicts: list[retention.Verdict] = []
     snapshots: list[str] = []
-    for alias in _aliases(family, arch) if family else []:
-        done = retention.prune(client, alias, keep=count, older_than=seconds, dry_run=dry_run)
+    declined = False
+
+    def allow(planned: retention.Pruned) -> bool:
+        nonlocal declined
+        doomed = [f"{one.image.name} ({one.image.image_id}): {one.reason}" for one in planned.verdicts if not one.keep]
+        doomed += [f"{snapshot.snapshot_id}: its image is gone" for snapshot in planned.orphans]
+        lines = (f"would delete: {one}" for one in doomed)
+        if doomed and not confirm(f"Delete these {len(doomed)}?", lines, place_of(client), yes=yes):
+            declined = True
+        return not declined
+
+    for alias in aliases:
+        done = retention.prune(client, alias, keep=count, older_than=seconds, dry_run=dry_run or declined, allow=allow)
         verdicts += done.verdicts
         snapshots += [snapshot.snapshot_id for snapshot in done.orphans]
+    if family and not verdicts and not snapshots:
+        raise unknown_family(client, family, arch)
     if orphans:
-        for snapshot in removal.find_orphans(client):
-            snapshots.append(snapshot.snapshot_id)
-            if not dry_run:
+        left = removal.find_orphans(client)
+        if not dry_run and not declined and allow(retention.Pruned((), tuple(left))):
+            for snapshot in left:
                 removal.delete_snapshot(client, snapshot.snapshot_id)
+        snapshots += [snapshot.snapshot_id for snapshot in left]
     snapshots = list(dict.fromkeys(snapshots))
+    dry_run = dry_run or declined
     if as_json:
         told = [{**listing.as_json(one.image), "keep": one.keep, "reason": one.reason} for one in verdicts]
         output.result_json({"dry_run": dry_run, "images": told, "orphan_snapshots": snapshots})
         return
-    rows = [(one.image.name, one.image.image_id, listing.verdict_words(one)) for one in verdicts]
-    rows += [("", snapshot_id, "delete: its image is gone") for snapshot_id in snapshots]
+    word = "would delete" if dry_run else "deleted"
+    rows = [(one.image.name, one.image.image_id, listing.verdict_words(one, word)) for one in verdicts]
+    rows += [("", snapshot_id, f"{word}: its image is gone") for snapshot_id in snapshots]
     if rows:
         output.table(("NAME", "ID", "PRUNE"), rows)
-    if dry_run:
+    if dry_run and not declined:
         output.note("nothing was deleted: this was a dry run.")
 
 
@@ -335,12 +377,14 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
     from goldrun.images.lineage import find_own
     from goldrun.images.removal import remove
 
+    require_consent(f"The deletion of {version}", yes=yes)
     client = open_client(region)
     doomed = find_own(client, version)
-    if not confirm(f"{doomed.name} ({doomed.image_id}), with its snapshots,", yes=yes):
+    plan = [f"would delete: {one}" for one in (f"{doomed.name} ({doomed.image_id})", *doomed.snapshots)]
+    if not confirm(f"Delete {doomed.name}?", plan, place_of(client), yes=yes):
         return
     remove(client, doomed)
-    output.note(f"{doomed.name} ({doomed.image_id}) is gone, and its snapshots.")
+    output.note(f"deleted: {doomed.name} ({doomed.image_id}), and its snapshots.")
 
 
 @image.command("copy")

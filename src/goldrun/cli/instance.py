@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +12,7 @@ import click
 from goldrun import telling
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
-from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, silence
+from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.ordering import read_command, read_life
 from goldrun.cli.spot import POLICY, wish_options
 from goldrun.durations import format_duration, parse_duration
@@ -138,6 +138,8 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
 def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> None:
     """Return when the instances are Running; an error when one is taken back, or the time is up."""
     seconds = parse_duration(timeout)
+    for one_id in ids:
+        instances.check_id(one_id)
     _wait(open_client(region), ids, seconds)
 
 
@@ -146,6 +148,7 @@ def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> Non
 @REGION
 def instance_console(instance_id: str, region: str | None) -> None:
     """Print what the instance has written to its serial console."""
+    instances.check_id(instance_id)
     client = open_client(region)
     text = instances.console_output(client, instances.find_instance(client, instance_id).id)
     if text:
@@ -161,12 +164,15 @@ def instance_console(instance_id: str, region: str | None) -> None:
 @REGION
 def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str | None) -> None:
     """Delete instances, and ask again until they are gone."""
+    for one_id in ids:
+        instances.check_id(one_id)
+    require_consent(f"The deletion of {', '.join(ids)}", yes=yes)
     client = open_client(region)
-    if not confirm(", ".join(ids), yes=yes):
+    if not confirm(f"Delete {', '.join(ids)}?", _plan(client, ids), place_of(client), yes=yes):
         return
     missing = instances.release(client, ids)
     if gone := [one for one in ids if one not in missing]:
-        output.note(f"{', '.join(gone)}: gone.")
+        output.note(f"deleted: {', '.join(gone)}.")
     if missing and not missing_ok:
         raise NotFoundError(
             f"Instance not found: {', '.join(missing)} in {client.region}.",
@@ -181,11 +187,18 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 @REGION
 def instance_extend(instance_id: str, life: str, region: str | None) -> None:
     """Let an instance live for TIME from now on, e.g. 2h; 30m at least."""
+    instances.check_id(instance_id)
     seconds = read_life(life)
     assert seconds is not None
     client = open_client(region)
     found = instances.find_instance(client, instance_id)
     output.result(f"RELEASE_TIME={instances.prolong(client, found.id, seconds)}")
+
+
+def _plan(client: EcsClient, ids: Sequence[str]) -> Iterator[str]:
+    now = client.clock.now()
+    for one in instances.describe_instances(client, ids=ids):
+        yield f"would delete: {one.id} {one.name}, {one.status}, {format_duration(now - one.created)} old"
 
 
 def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:

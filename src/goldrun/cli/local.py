@@ -13,6 +13,7 @@ import msgspec
 
 from goldrun import config
 from goldrun.cli import output
+from goldrun.cli.common import YES, Number, confirm, require_consent
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
 from goldrun.local import daemon
@@ -55,7 +56,7 @@ def local() -> None:
     help="0: a free one.",
 )
 @click.option("--detach", "-d", is_flag=True, help="Run in the background, and return when it answers.")
-@click.option("--speed", type=click.FloatRange(0, 1e6), help="How fast its time runs: 60 makes a minute a second.")
+@click.option("--speed", type=Number(0, 1e6), help="How fast its time runs: 60 makes a minute a second.")
 @click.option("--seed", is_flag=True, help="Add the realistic account (as `goldrun local seed`).")
 @click.option(
     "--machines",
@@ -197,8 +198,14 @@ def env(data: Path) -> None:
 @local.command()
 @DATA
 @click.option("--seed", is_flag=True, help="Then add the realistic account.")
-def reset(data: Path, seed: bool) -> None:
+@YES
+def reset(data: Path, seed: bool, yes: bool) -> None:
     """Empty the local cloud; faults and denials go too."""
+    require_consent("The reset", yes=yes)
+    running, told = daemon.require(data)
+    plan = (f"would delete: {key} {_plain(value)}" for key, value in told.items() if isinstance(value, int) and value)
+    if not confirm("Empty it?", plan, lambda: f"the local cloud at {running.url}, its data in {data}", yes=yes):
+        return
     _tell(data, "POST", "reset", {"seed": seed})
     output.note("the local cloud is empty." if not seed else "the local cloud has the realistic account.")
 
@@ -256,10 +263,10 @@ def policy(data: Path, file: BinaryIO | None, key: str, role: str | None, clear:
 @click.option("--action", default="*", show_default=True, help="To which actions (a pattern).")
 @click.option("--times", type=click.IntRange(1), help="How many times; for ever where not said.")
 @click.option("--skip", type=click.IntRange(0), default=0, help="How many calls pass before.")
-@click.option("--probability", type=click.FloatRange(0, 1), default=1.0, help="How likely, each time.")
+@click.option("--probability", type=Number(0, 1), default=1.0, help="How likely, each time.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=5.0,
     help="How long a timeout holds; how old stale reads are.",
 )
@@ -290,8 +297,8 @@ def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: obje
 
 @local.command()
 @DATA
-@click.option("--speed", type=click.FloatRange(0, 1e6), help="How fast time runs from now on.")
-@click.option("--advance", type=click.FloatRange(0), default=0.0, help="Seconds to leap forward.")
+@click.option("--speed", type=Number(0, 1e6), help="How fast time runs from now on.")
+@click.option("--advance", type=Number(0), default=0.0, help="Seconds to leap forward.")
 def clock(data: Path, speed: float | None, advance: float) -> None:
     """Show the local cloud's time, change its speed, or leap forward."""
     told = _tell(data, "POST", "clock", {"speed": speed, "advance": advance})
@@ -332,8 +339,8 @@ def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str,
     "--zone", "zones", multiple=True, metavar="ZONE", help="Where; can be repeated. Everywhere where not said."
 )
 @click.option("--seed", type=int, help="Another market: other prices, stock and reclaim rates.")
-@click.option("--scarcity", type=click.FloatRange(0, 1), help="The share of offers that are sold out at any time.")
-@click.option("--phantoms", type=click.FloatRange(0, 1), help="The share that is said to be in stock and is not.")
+@click.option("--scarcity", type=Number(0, 1), help="The share of offers that are sold out at any time.")
+@click.option("--phantoms", type=Number(0, 1), help="The share that is said to be in stock and is not.")
 @JSON
 def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bool, **fields: object) -> None:
     """Show or change the spot market.

@@ -13,7 +13,7 @@ import click
 from goldrun import config, telling, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
-from goldrun.cli.common import JSON, REGION, open_client, silence
+from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.ordering import read_command, read_life
 from goldrun.cli.spot import POLICY, wish_options
 from goldrun.clock import SystemClock
@@ -29,6 +29,7 @@ from goldrun.runners.github import GitHub
 from goldrun.runners.lifecycle import Gone, Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, names_of_run, resolve, rows_as_json, run_label
 from goldrun.runners.scope import Scope, organization_scope, repository_scope
+from goldrun.spot.instances import check_id
 from goldrun.spot.order import Order, describe_launch
 
 COLUMNS = ("NAME", "STATE", "AGE", "INSTANCE", "TYPE", "LABELS")
@@ -176,6 +177,7 @@ def runner_up(
 @click.option("--rerun-job", metavar="JOB", help="If it did: have that job run again, as `runner up` has printed it.")
 @click.option("--rerun-workflow", default=RERUN_WORKFLOW, show_default=True, help="The workflow that does it.")
 @click.option("--missing-ok", is_flag=True, help="One that neither side has is no error: its job may be done.")
+@YES
 @REGION
 def runner_down(
     name: str | None,
@@ -186,6 +188,7 @@ def runner_down(
     rerun_job: str | None,
     rerun_workflow: str,
     missing_ok: bool,
+    yes: bool,
     region: str | None,
 ) -> None:
     """Delete a runner: its instance and its registration, and see that both are gone. Prints RECLAIMED=true|false."""
@@ -195,6 +198,11 @@ def runner_down(
     label = run_label(os.environ)
     if this_run and not label:
         raise UsageError("--this-run means a workflow run, and this is none (GITHUB_RUN_ID is not set).")
+    if name == "":
+        raise UsageError("The runner's name is empty.", fix=["goldrun runner ls shows names."])
+    if instance_id is not None:
+        check_id(instance_id)
+    require_consent("The deletion", yes=yes)
     run = config.Variable(("GITHUB_RUN_ID",), "the workflow run").require(os.environ) if rerun_job else ""
     github = _open_github()
     client = open_client(region)
@@ -205,6 +213,8 @@ def runner_down(
     else:
         names = [resolve(client, github, scope, name)]
     reclaimed = False
+    if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
+        return
     for one in names:
         gone = bring_down(client, github, scope, one, instance_id or "")
         _tell_gone(one, gone, client.region, scope, missing_ok=missing_ok)
@@ -284,7 +294,7 @@ def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, ord
 
 def _tell_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
     if gone.instances or gone.registered:
-        output.note(f"{name} is gone: {', '.join(gone.instances) or 'no instance'}, and GitHub lists it no more.")
+        output.note(f"deleted: {name} ({', '.join(gone.instances) or 'no instance'}); GitHub lists it no more.")
         return
     if not missing_ok and not gone.reclaimed:
         raise NotFoundError(

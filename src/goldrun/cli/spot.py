@@ -12,7 +12,7 @@ import click
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
-from goldrun.cli.common import ARCH, JSON, REGION, open_client
+from goldrun.cli.common import ARCH, JSON, REGION, Number, open_client
 from goldrun.durations import parse_duration
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.moments import format_moment
@@ -30,7 +30,7 @@ POLICY = click.option(
     "--policy", type=click.Choice(list(POLICIES)), default=DEFAULT_POLICY, show_default=True, help="What is best."
 )
 PRICE = click.option(
-    "--max-price", type=click.FloatRange(0, min_open=True), metavar="PRICE", help="The most that an hour may cost."
+    "--max-price", type=Number(0, min_open=True), metavar="PRICE", help="The most that an hour may cost."
 )
 LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many are shown.")
 FRESH = click.option("--fresh", is_flag=True, help="Do not use what was read in the last five minutes.")

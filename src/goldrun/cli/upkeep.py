@@ -9,7 +9,7 @@ import click
 
 from goldrun import sweep as sweeping
 from goldrun.cli import output
-from goldrun.cli.common import DRY_RUN, JSON, REGION, open_client
+from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.clock import SystemClock
 from goldrun.durations import format_duration, parse_duration
 from goldrun.ecs.errors import AccessDeniedError
@@ -26,6 +26,7 @@ MAX_DAYS = 90
 @click.option("--repo", "repos", multiple=True, metavar="OWNER/NAME", help="Also this repository's runners.")
 @click.option("--org", "orgs", multiple=True, metavar="NAME", help="Also this organization's runners.")
 @DRY_RUN
+@YES
 @REGION
 @JSON
 def sweep(
@@ -33,6 +34,7 @@ def sweep(
     repos: tuple[str, ...],
     orgs: tuple[str, ...],
     dry_run: bool,
+    yes: bool,
     region: str | None,
     as_json: bool,
 ) -> None:
@@ -45,14 +47,18 @@ def sweep(
     \b
     Examples:
       goldrun sweep --dry-run
-      goldrun sweep --older-than 6h --json
+      goldrun sweep --older-than 6h --json --yes
       goldrun sweep --repo octo-org/octo-repo --org octo-org
     """
     seconds = parse_duration(older_than) if older_than is not None else None
     scopes = [*map(repository_scope, repos), *map(organization_scope, orgs)]
+    require_consent("The sweep", yes=yes or dry_run)
     github = connect(os.environ, SystemClock(), notice=output.note) if scopes else None
     client = open_client(region)
     found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes)
+    plan = (f"would delete: {one.kind} {one.id} {one.name}: {one.reason}" for one in found if not one.doubt)
+    if found and not dry_run:
+        dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
     swept = sweeping.remove(client, [] if dry_run else found, github, older_than=seconds, scopes=scopes)
     spared = {one.id for one in swept.spared}
     failures = {one.id: error for one, error in swept.kept}
@@ -86,7 +92,7 @@ def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:
         return "kept"
     if one in swept.spared:
         return "alive"
-    return "would be deleted" if dry_run else "gone"
+    return "would delete" if dry_run else "deleted"
 
 
 @click.command()

@@ -129,6 +129,11 @@ class EcsClient:
         other._machine = clock
         return other
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where ECS answers for the home region."""
+        return self._endpoint or region_endpoint(ECS, self.region)
+
     def close(self) -> None:
         """Close what is kept open between calls."""
         self._transport.close()
@@ -165,7 +170,7 @@ class EcsClient:
 
     def _ask_the_time(self) -> None:
         """Make a request that needs no permission: every answer has a ``Date``, that of a refusal too."""
-        endpoint = self._endpoint or region_endpoint(ECS, self.region)
+        endpoint = self.endpoint
         headers = {"accept": "application/json", "host": endpoint.netloc, "user-agent": f"goldrun/{__version__}"}
         with contextlib.suppress(GoldrunError):  # the next call says what is wrong
             self._send(endpoint, "GET", "/", headers, self._machine.now() + TIME_SECONDS)

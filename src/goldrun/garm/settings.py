@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -123,6 +124,8 @@ def _check(told: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
         wrong = not isinstance(value, _PYTHON[key.type]) or (isinstance(value, bool) and key.type != "boolean")
         if wrong or (key.type == "array" and not all(isinstance(one, str) for one in value)):
             raise UsageError(f"{name} in the {what} is no {key.type}.", why=[f"{name}: {key.meaning}."])
+        if key.type in ("number", "integer") and not 0 < value < math.inf:
+            raise UsageError(f"{name} in the {what} is {value}: it must be more than nothing, and finite.")
         if key.values and value not in key.values:
             raise UsageError(f"{name} in the {what} is {value!r}.", fix=[f"use one of: {', '.join(key.values)}."])
 

@@ -12,11 +12,21 @@ from goldrun.ecs.client import EcsClient
 from goldrun.ecs.models import Image
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
-from goldrun.images.naming import LATEST, STAMP_DIGITS, PublishedName, is_image_id, is_stamp, parse_published
+from goldrun.images.naming import (
+    LATEST,
+    STAMP_DIGITS,
+    PublishedName,
+    check_name,
+    is_image_id,
+    is_stamp,
+    parse_published,
+)
 from goldrun.images.query import ALL_STATUSES, describe_images
 
 AVAILABLE = "Available"
 DEPRECATED = "Deprecated"
+
+NEAR_FAMILIES = 3  # this many are named when one is not found
 
 
 @dataclass(frozen=True)
@@ -110,8 +120,11 @@ def find_own(client: EcsClient, text: str) -> Image:
     """The account's own image of that id or exact name, in whatever state.
 
     Raises:
+        UsageError: it can be neither.
         NotFoundError: there is none.
     """
+    if not is_image_id(text):
+        check_name(text)
     images = describe_images(
         client,
         image_id=text if is_image_id(text) else "",
@@ -123,6 +136,22 @@ def find_own(client: EcsClient, text: str) -> Image:
             return image
     raise NotFoundError(
         f"Image not found: {text} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
+    )
+
+
+def unknown_family(client: EcsClient, family: str, architecture: str | None = None) -> NotFoundError:
+    """The error that says that a family has no images, and which has a name like it."""
+    from difflib import get_close_matches
+
+    names = [parse_published(image.name) for image in describe_images(client, status=ALL_STATUSES)]
+    others = sorted({name.architecture for name in names if name and name.family == family})
+    known = sorted({name.family for name in names if name} - {family})
+    of = f" for {architecture}" if architecture and others else ""
+    return NotFoundError(
+        f"Family not found: {family}{of} in {client.region}.",
+        why=[f"it has versions for {' and '.join(others)}."] if others else [],
+        fix=[f"did you mean {near}?" for near in get_close_matches(family, known, NEAR_FAMILIES)]
+        or ["list what there is: goldrun image ls --all"],
     )
 
 

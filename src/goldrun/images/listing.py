@@ -59,9 +59,9 @@ def history_json(lineage: Lineage, verdict: Verdict, instances: int) -> dict[str
     }
 
 
-def verdict_words(verdict: Verdict) -> str:
-    """What a prune would do, and why."""
-    return f"{'keep' if verdict.keep else 'delete'}: {verdict.reason}"
+def verdict_words(verdict: Verdict, deletion: str = "would delete") -> str:
+    """What a prune would do or, where ``deletion`` says so, has done, and why."""
+    return f"{'keep' if verdict.keep else deletion}: {verdict.reason}"
 
 
 def channel(image: Image) -> str:

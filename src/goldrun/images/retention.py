@@ -80,8 +80,18 @@ def prune(
     older_than: float = 0.0,
     dry_run: bool = False,
     tell: Callable[[Pruned], None] = lambda _: None,
+    allow: Callable[[Pruned], bool] = lambda _: True,
 ) -> Pruned:
     """Delete the versions that need not stay, their snapshots too, and snapshots that a dead run left.
+
+    Args:
+        client: the cloud.
+        alias: whose versions.
+        keep: how many stay.
+        older_than: seconds; younger versions stay.
+        dry_run: only plan.
+        tell: told the plan.
+        allow: asked whether the plan may be carried out.
 
     Returns:
         What was done: an image that ECS would not let go is told as kept.
@@ -94,7 +104,7 @@ def prune(
     orphans = find_orphans(client, {"Family": alias.family, "Architecture": alias.architecture})
     planned = Pruned(tuple(verdicts), tuple(orphans))
     tell(planned)
-    if dry_run:
+    if dry_run or not allow(planned):
         return planned
     done = [verdict if verdict.keep else _delete(client, verdict) for verdict in verdicts]
     for snapshot in orphans:

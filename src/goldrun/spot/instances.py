@@ -13,7 +13,7 @@ from goldrun.ecs.errors import AccessDeniedError, ApiError
 from goldrun.ecs.moments import format_moment, parse_moment
 from goldrun.ecs.paging import pages_by_token
 from goldrun.ecs.waiting import wait_for, watch
-from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError
+from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError, UsageError
 
 IDS_A_CALL = 100
 GONE_SECONDS = 300.0
@@ -81,6 +81,19 @@ class Instance:
             public_ip=public[0] if public else "",
             tags={one["TagKey"]: one["TagValue"] for one in element.get("Tags", {}).get("Tag", [])},
         )
+
+
+def check_id(text: str) -> str:
+    """``text``, if it has the form of an instance's id: the API takes an empty one for "all", or for none.
+
+    Raises:
+        UsageError: it has not.
+    """
+    if text.startswith("i-") and text[2:].isascii() and text[2:].replace("-", "").isalnum():
+        return text
+    raise UsageError(
+        f"{text!r} is not an instance's id.", fix=["ids look like i-bp67acfmxazb4p; list: goldrun instance ls"]
+    )
 
 
 def release_time(now: float, seconds: float) -> str:

@@ -154,6 +154,6 @@ def parse_span(text: str, what: str) -> Span:
         span = Span(float(low or 0), float(high or math.inf) if dots else float(low))
     except ValueError:
         span = Span(1, 0)
-    if not text.strip() or not 0 <= span.low <= span.high or span.high <= 0 or math.isnan(span.low):
+    if not text.strip() or not 0 <= span.low <= span.high or span.high <= 0 or not math.isfinite(span.low):
         raise UsageError(f"{text!r} is not a range of {what}.", fix=["write e.g. 8, 8.., ..64 or 8..64."])
     return span

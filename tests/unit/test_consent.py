@@ -1,0 +1,109 @@
+"""What deletes shows its plan, says where, and asks on a terminal; elsewhere it wants --yes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from goldrun.local import seed
+from goldrun.local.records import Image, Instance
+from tests.conftest import Running
+
+FAMILY = "github-runner-ubuntu24"
+COMMANDS = {
+    "instance rm": ["instance", "rm", "i-localrunner000001"],
+    "image rm": ["image", "rm", "m-localoldamd64"],
+    "prune": ["image", "prune", FAMILY, "--arch", "amd64"],
+    "rollback": ["image", "rollback", FAMILY, "--arch", "amd64"],
+    "sweep": ["sweep", "--older-than", "1s"],
+}
+
+
+def goldrun(cloud: Running, home: Path, words: list[str], answer: str | None) -> subprocess.CompletedProcess[str]:
+    """Run a command; with an answer stdin is a terminal where it has been typed."""
+    terminal, stdin = pty.openpty()
+    if answer is not None:
+        os.write(terminal, f"{answer}\n".encode())
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "goldrun.cli.main", *words],
+            env=cloud.environment(HOME=str(home)),
+            stdin=stdin if answer is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+
+
+def state(cloud: Running) -> tuple[list[Image], list[str]]:
+    store, now = cloud.cloud.store, cloud.cloud.clock.now()
+    return list(store.all(Image)), [one.id for one in store.all(Instance) if one.status(now) != "Stopping"]
+
+
+@pytest.fixture
+def account(populated: Running) -> Running:
+    """With an instance that a sweep finds."""
+    now = populated.cloud.clock.now()
+    populated.cloud.store.put(
+        Instance(
+            id="i-localleft",
+            region=seed.REGION,
+            owner=seed.ACCOUNT,
+            created=now - 86400,
+            image="m-x",
+            tags={"ManagedBy": "goldrun"},
+        )
+    )
+    return populated
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_plan_the_place_and_a_no(account: Running, tmp_path: Path, command: str) -> None:
+    before = state(account)
+    done = goldrun(account, tmp_path, COMMANDS[command], "n")
+    assert "  would d" in done.stderr, done.stderr
+    assert f"account {seed.ACCOUNT} (acs:ram::" in done.stderr
+    assert f"{seed.REGION}, {account.url}." in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert state(account) == before
+    assert "deleted" not in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_yes_on_the_terminal(account: Running, tmp_path: Path, command: str) -> None:
+    before = state(account)
+    done = goldrun(account, tmp_path, COMMANDS[command], "y")
+    assert done.returncode in (0, 7), done.stderr
+    assert state(account) != before
+    assert command == "rollback" or "deleted" in done.stdout + done.stderr.partition("]:")[2]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nobody_to_ask_and_nothing_sent(account: Running, tmp_path: Path, command: str) -> None:
+    done = goldrun(account, tmp_path, COMMANDS[command], None)
+    assert done.returncode == 2
+    assert "say --yes" in done.stderr
+    assert account.cloud.gateway.calls == {}
+
+
+def test_said_in_advance_the_account_is_not_asked_for(account: Running, tmp_path: Path) -> None:
+    done = goldrun(account, tmp_path, [*COMMANDS["prune"], "--yes"], None)
+    assert done.returncode == 0, done.stderr
+    assert "deleted: beyond the newest 1" in done.stdout
+    assert "would" not in done.stdout
+    assert "GetCallerIdentity" not in account.cloud.gateway.calls
+
+
+def test_a_dry_run_says_would_delete(account: Running, tmp_path: Path) -> None:
+    done = goldrun(account, tmp_path, [*COMMANDS["prune"], "--dry-run"], None)
+    assert "would delete: beyond the newest 1" in done.stdout
+    assert "deleted: " not in done.stdout
