@@ -256,6 +256,16 @@ def test_a_configuration_that_names_another_server_runs_nothing(
     assert not (tmp_path / "planted").exists()
 
 
+def test_user_data_that_only_looks_like_a_runners_makes_none(populated: Running) -> None:
+    """Nor does it break the cloud for everybody else."""
+    made = machine(populated, b"JITCONFIG=nonsense\n")
+    user_data = base64.b64encode(b"/opt/goldrun/guardian.sh\nCONFIG_SECONDS=300\n").decode()
+    populated.cloud.store.put(replace(made, user_data=user_data))
+    for _ in range(3):
+        assert is_there(populated, made)
+    assert not populated.cloud._runners._guests  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("config", [b"\xff\xfe=\x00", b"JITCONFIG=nonsense\n", b"TOKEN=x\nURL=y\nNAME=z\nLABELS=w\n"])
 def test_a_configuration_that_is_none_ends_its_machine(populated: Running, config: bytes) -> None:
     made = machine(populated, config)

@@ -32,7 +32,8 @@ REFUSAL = (
 )
 MARK = "/opt/goldrun/guardian.sh"
 INBOX = "/run/goldrun/config"
-SETTING = re.compile(r"^(CONFIG_SECONDS|JOB_SECONDS|NOTICE_SECONDS)=(\d+)$", re.MULTILINE)
+SETTINGS = ("CONFIG_SECONDS", "JOB_SECONDS", "NOTICE_SECONDS")
+SETTING = re.compile(rf"^({'|'.join(SETTINGS)})=(\d+)$", re.MULTILINE)
 
 
 @dataclass
@@ -140,4 +141,5 @@ class SimulatedRunners:
 def _limits(instance: Instance) -> dict[str, float]:
     """How long the bootstrap waits; empty if the instance is no runner."""
     text = base64.b64decode(instance.user_data).decode("utf-8", "replace")
-    return {name: float(value) for name, value in SETTING.findall(text)} if MARK in text else {}
+    found = {name: float(value) for name, value in SETTING.findall(text)}
+    return found if MARK in text and len(found) == len(SETTINGS) else {}
