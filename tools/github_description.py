@@ -70,7 +70,7 @@ EXAMPLES = {
     "downloads": "runner-application-items",
     "hook": "hook",
     "release": "release",
-    "repository": "full-repository",
+    "repository": "full-repository-default-response",
 }
 
 

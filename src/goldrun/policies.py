@@ -120,3 +120,24 @@ def policy_for(jobs: list[str]) -> dict[str, Any]:
             raise UsageError(f"{job!r} is no job.", fix=[f"use one of: {', '.join(JOBS)}"])
         statements += [statement for statement in JOBS[job] if statement not in statements]
     return {"Version": "1", "Statement": statements}
+
+
+def trust_policy(provider: str, *, issuer: str, audience: str, subjects: list[str]) -> dict[str, Any]:
+    """The trust policy of a role that GitHub's jobs assume: those of these subjects, and no others.
+
+    Source: "Create a RAM role for a trusted IdP": issuer and audience are compared by StringEquals alone.
+
+    Args:
+        provider: the identity provider's ARN in RAM.
+        issuer: who signs the jobs' tokens.
+        audience: the provider's client id.
+        subjects: what jobs say they are, whole: no patterns.
+    """
+    condition = {"oidc:iss": [issuer], "oidc:aud": [audience], "oidc:sub": subjects}
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Federated": [provider]},
+        "Condition": {"StringEquals": condition},
+    }
+    return {"Version": "1", "Statement": [statement]}

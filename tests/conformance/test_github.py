@@ -26,6 +26,7 @@ from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.registrations import Wanted
 from goldrun.runners.rerun import ask_for_rerun, rerun
 from goldrun.runners.scope import Scope
+from goldrun.runners.subjects import find_subjects
 from tests.conftest import Running
 
 HERE = Path(__file__).parents[1] / "github"
@@ -142,6 +143,12 @@ def test_runners(github: GitHub, scope: Scope) -> None:
     assert {one for one in DESCRIPTION["paths"] if one.startswith(f"{prefix}/actions/runners")} == {
         template for one in seen(github) if (template := one.partition(" ")[2]).startswith(prefix + "/actions")
     }
+
+
+def test_a_repository(github: GitHub) -> None:
+    plain, numbered = find_subjects(github, REPO)
+    assert plain == "repo:octo-org/octo-repo:ref:refs/heads/main"
+    assert re.fullmatch(r"repo:octo-org@\d+/octo-repo@\d+:ref:refs/heads/main", numbered)
 
 
 def test_a_mirror_keeps_githubs_checksum(github: GitHub) -> None:

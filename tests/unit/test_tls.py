@@ -24,6 +24,7 @@ from goldrun.local import seed
 from goldrun.local.guard import Guard
 from goldrun.local.records import AccessKey
 from tests.conftest import Running
+from tests.simulation.test_identity import identity
 
 HOSTS = ["sts.aliyuncs.com", "ecs.cn-hangzhou.aliyuncs.com"]
 ROLE = "ci-role"
@@ -185,7 +186,7 @@ def test_a_certificate_that_is_not_trusted_ends_it(live: Running, proxy: Proxy, 
 
 def test_an_oidc_role(live: Running, proxy: Proxy, trusting: dict[str, str], tmp_path: Path) -> None:
     wanted = live.image("fam-amd64-latest")
-    (tmp_path / "token").write_text("header.claims.signature")
+    (tmp_path / "token").write_text(identity(live))
     found = look_up(
         live,
         tmp_path,

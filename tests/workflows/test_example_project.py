@@ -23,9 +23,8 @@ from goldrun.local.github.api import TOKEN
 from goldrun.local.lifecycle import settle
 from goldrun.local.records import AccessKey, GitHubJob, GitHubRun, GitHubRunner, Instance
 from tests.conftest import Running
+from tests.simulation.test_identity import identity
 from tests.workflows.engine import PASSWORD, PROJECT, Engine, offline
-
-IDENTITY = "planted.identity.token"
 
 
 def require_nothing_left(cloud: Running) -> None:
@@ -40,7 +39,7 @@ def require_no_secret_seen(run: Engine, user_data: list[Instance]) -> None:
     store = run.cloud.cloud.store
     credentials = {one.secret for one in store.all(AccessKey)} | {one.token for one in store.all(AccessKey)} - {""}
     credentials |= {one.credential for one in store.all(GitHubRunner)}
-    secrets = {PASSWORD, TOKEN, IDENTITY, *credentials} - {""}
+    secrets = {PASSWORD, TOKEN, *credentials} - {""}
     shown = "".join(base64.b64decode(one.user_data).decode() + json.dumps(one.tags) + one.name for one in user_data)
     for where, text in (
         ("output", run.output),
@@ -65,11 +64,13 @@ def test_success(cloud: Running, tmp_path: Path, seen: dict[str, Instance]) -> N
 def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict[str, Instance]) -> None:
     """No AccessKey anywhere: GitHub's identity token becomes a RAM role's temporary key."""
     asked: list[str] = []
+    given: list[str] = []
 
     class Identity(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(f"{self.path} {self.headers['authorization']}")
-            body = json.dumps({"value": IDENTITY}).encode()
+            given.append(identity(cloud))
+            body = json.dumps({"value": given[-1]}).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -96,7 +97,10 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
     server.shutdown()
     server.server_close()
     assert asked[0] == "/token?api=2&audience=sts.aliyuncs.com Bearer planted-request-token"
-    assert "planted-request-token" not in run.output + "\n".join(run.arguments)
+    seen_by_others = "\n".join([run.output, *run.arguments])
+    assert "planted-request-token" not in seen_by_others
+    assert given
+    assert not [token for token in given if token in seen_by_others]
     require_nothing_left(cloud)
     require_no_secret_seen(run, list(seen.values()))
 

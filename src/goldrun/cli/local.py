@@ -248,13 +248,32 @@ def policy(data: Path, file: BinaryIO | None, key: str, role: str | None, clear:
       goldrun policy --for lookup | goldrun local policy -
       goldrun local policy --clear
     """
+    document = _read_policy(file, clear=clear)
+    _tell(data, "POST", "policy", {"key": role or key, "role": role is not None, "document": document})
+
+
+@local.command()
+@DATA
+@click.argument("role")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--clear", is_flag=True, help="Take the policy away: the role trusts every job again.")
+def trust(data: Path, role: str, file: BinaryIO | None, clear: bool) -> None:
+    """Let ROLE trust whom the trust policy of FILE (- for standard input) names; AssumeRoleWithOIDC enforces it.
+
+    \b
+    Example:
+      goldrun policy --trust --repo octo-org/octo-repo --account 1000000000000001 | goldrun local trust ci -
+    """
+    _tell(data, "POST", "trust", {"role": role, "document": _read_policy(file, clear=clear)})
+
+
+def _read_policy(file: BinaryIO | None, *, clear: bool) -> Any:
     if bool(file) == clear:
         raise UsageError("Name a file, or say --clear.")
     try:
-        document = json.load(file) if file else None
+        return json.load(file) if file else None
     except ValueError as error:
         raise UsageError("The policy is not JSON.", why=[f"{error}."]) from error
-    _tell(data, "POST", "policy", {"key": role or key, "role": role is not None, "document": document})
 
 
 @local.command()

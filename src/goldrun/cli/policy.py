@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import click
 
+from goldrun import config
 from goldrun.cli import output
-from goldrun.policies import JOBS, policy_for
+from goldrun.clock import SystemClock
+from goldrun.errors import UsageError
+from goldrun.policies import JOBS, policy_for, trust_policy
+from goldrun.runners import github as githubs
+from goldrun.runners.scope import repository_scope
+from goldrun.runners.subjects import find_subjects, issuer_of
+
+_ARN = re.compile(r"acs:ram::\d+:oidc-provider/[\w.-]{1,128}", re.ASCII)
 
 
 @click.command()
@@ -18,8 +29,25 @@ from goldrun.policies import JOBS, policy_for
     show_default=True,
     help="The job; can be repeated.",
 )
-def policy(jobs: tuple[str, ...]) -> None:
+@click.option("--trust", is_flag=True, help="Instead: whom the role trusts, the jobs of --repo.")
+@click.option("--repo", metavar="OWNER/NAME", help="The repository. [env: GITHUB_REPOSITORY]")
+@click.option("--environment", default="", metavar="NAME", help="Jobs of this environment.")
+@click.option("--ref", default="", metavar="REF", help="Jobs of this ref, refs/heads/…; else of the default branch.")
+@click.option("--account", metavar="UID", help="The Alibaba Cloud account that has the identity provider.")
+@click.option("--provider", metavar="NAME|ARN", help="The provider. [env: ALIBABA_CLOUD_OIDC_PROVIDER_ARN; or: github]")
+def policy(
+    jobs: tuple[str, ...],
+    trust: bool,
+    repo: str | None,
+    environment: str,
+    ref: str,
+    account: str | None,
+    provider: str | None,
+) -> None:
     """Print the least RAM policy for jobs, as JSON ready to paste.
+
+    With --trust: the trust policy of the role that jobs of one repository assume by their identity. It names the
+    repository in both forms that GitHub has, by name and by numbers, which GitHub is asked for.
 
     \b
     lookup   find images by name
@@ -35,5 +63,29 @@ def policy(jobs: tuple[str, ...]) -> None:
     Examples:
       goldrun policy
       goldrun policy --for run --for sweep > policy.json
+      goldrun policy --trust --repo octo-org/octo-repo --account 1234567890123456 > trust.json
     """
-    output.result_json(policy_for(list(jobs)))
+    if not trust:
+        if repo is not None or environment or ref or account or provider:
+            raise UsageError("--repo, --environment, --ref, --account and --provider are about --trust.")
+        output.result_json(policy_for(list(jobs)))
+        return
+    scope = repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)
+    arn = _provider(account, provider)
+    github = githubs.connect(os.environ, SystemClock(), notice=output.note, public=True)
+    click.get_current_context().call_on_close(github.close)
+    subjects = find_subjects(github, scope, environment=environment, ref=ref)
+    audience = config.OIDC_AUDIENCE.read(os.environ)
+    output.result_json(trust_policy(arn, issuer=issuer_of(github.server), audience=audience, subjects=subjects))
+
+
+def _provider(account: str | None, provider: str | None) -> str:
+    """The ARN of the identity provider in RAM."""
+    named = provider or ("" if account else config.OIDC_PROVIDER_ARN.read(os.environ)) or "github"
+    arn = named if named.startswith("acs:") else f"acs:ram::{account or ''}:oidc-provider/{named}"
+    if not _ARN.fullmatch(arn):
+        raise UsageError(
+            f"{arn!r} is no identity provider of RAM's.",
+            fix=["say --account UID, and --provider NAME where it is not called github."],
+        )
+    return arn

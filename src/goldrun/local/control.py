@@ -32,7 +32,9 @@ from goldrun.local.records import (
     Policy,
     Settings,
     Snapshot,
+    TrustPolicy,
 )
+from goldrun.local.trust import Document as TrustDocument
 
 PREFIX = "/_goldrun/"
 MAX_LEAP = 366 * 86400.0  # what has run meanwhile is billed hour by hour
@@ -61,6 +63,13 @@ class Attachment(msgspec.Struct, forbid_unknown_fields=True):
     key: str
     role: bool = False
     document: Document | None = None
+
+
+class Trust(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom a role trusts; None: every job that GitHub knows."""
+
+    role: str
+    document: TrustDocument | None = None
 
 
 class Population(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,6 +192,7 @@ class Control:
             ("POST", "deny"): self._deny,
             ("POST", "allow"): self._allow,
             ("POST", "policy"): self._attach,
+            ("POST", "trust"): self._trust,
             ("POST", "clock"): self._change_clock,
             ("PATCH", "settings"): self._change_settings,
             ("PATCH", "market"): self._change_market,
@@ -241,6 +251,15 @@ class Control:
         if attachment.document:
             store.put(Policy(id=attachment.key, document=msgspec.to_builtins(attachment.document)))
         elif old := store.get(Policy, attachment.key):
+            store.remove(old)
+        return self._status()
+
+    def _trust(self, body: bytes) -> Reply:
+        told = decode(body, Trust)
+        store = self.gateway.store
+        if told.document:
+            store.put(TrustPolicy(id=told.role, document=msgspec.to_builtins(told.document)))
+        elif old := store.get(TrustPolicy, told.role):
             store.remove(old)
         return self._status()
 

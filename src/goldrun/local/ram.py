@@ -65,10 +65,10 @@ def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
 
 
 def _matches(statement: Statement, view: View, action: str, params: Params) -> bool:
-    if not any(fnmatchcase(action.lower(), pattern.lower()) for pattern in _listed(statement.action)):
+    if not any(fnmatchcase(action.lower(), pattern.lower()) for pattern in listed(statement.action)):
         return False
     wanted = statement.condition.get("StringEquals", {})
-    return all(_holds(name, _listed(values), view, params) for name, values in wanted.items())
+    return all(_holds(name, listed(values), view, params) for name, values in wanted.items())
 
 
 def _holds(name: str, values: list[str], view: View, params: Params) -> bool:
@@ -90,7 +90,8 @@ def _resources(view: View, params: Params) -> Iterable[Resource | None]:
         yield next((found for kind in kinds if (found := view.get(kind, record_id))), None)
 
 
-def _listed(words: Words) -> list[str]:
+def listed(words: Words) -> list[str]:
+    """The words of a policy's member, which has one or a list of them."""
     return [words] if isinstance(words, str) else words
 
 

@@ -388,6 +388,19 @@ class Policy(Record, frozen=True, kw_only=True):
     document: dict[str, object]
 
 
+class TrustPolicy(Record, frozen=True, kw_only=True):
+    """Whom a role trusts; ``id`` is the role's name."""
+
+    document: dict[str, object]
+
+
+class SigningKey(Record, frozen=True, kw_only=True):
+    """What an issuer of identity tokens signs them with; ``id`` is the issuer's URL. Numbers in hexadecimal."""
+
+    modulus: str
+    private: str
+
+
 class Receipt(Record, frozen=True, kw_only=True):
     """The answer to a creating call, kept under its ``ClientToken``."""
 

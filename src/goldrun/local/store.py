@@ -47,6 +47,8 @@ _KINDS: dict[str, type[Record]] = {
         records.AccessKey,
         records.Denial,
         records.Policy,
+        records.TrustPolicy,
+        records.SigningKey,
         records.Receipt,
         records.Settings,
     )

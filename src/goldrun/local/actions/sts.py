@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
+from goldrun.local import tokens
 from goldrun.local.actions.registry import Answer, Call, action, random_word
 from goldrun.local.clock import iso
 from goldrun.local.errors import ApiFault, invalid
-from goldrun.local.records import AccessKey
+from goldrun.local.records import AccessKey, TrustPolicy
+from goldrun.local.trust import Document, trusts
 
 _ROLE_ARN = re.compile(r"acs:ram::(?P<account>\d+):role/(?P<role>[\w.-]{1,64})")
 _PROVIDER_ARN = re.compile(r"acs:ram::(?P<account>\d+):oidc-provider/[\w.-]{1,128}")
@@ -58,17 +62,19 @@ def assume_role(call: Call) -> Answer:
 def assume_role_with_oidc(call: Call) -> Answer:
     """A temporary key for a role in exchange for an identity provider's token.
 
-    The call is not signed: the token is the proof. Here every role trusts every provider of its account, and a token
-    that has the three parts of a JWT is taken as genuine.
+    The call is not signed: the token is the proof. Every provider of the account is the local GitHub here, whatever
+    its name, and has the audience ``sts.aliyuncs.com``. A role that no trust policy was set for trusts all of it.
     """
     account, role = _role(call)
     provider = _PROVIDER_ARN.fullmatch(call.params.require("OIDCProviderArn"))
     if provider is None:
         raise invalid("OIDCProviderArn")
     if provider["account"] != account:
-        raise ApiFault(400, "AuthenticationFail.OIDCToken.Untrusted", "The OIDC provider is not trusted by the role.")
-    if call.params.require("OIDCToken").count(".") != 2:
-        raise ApiFault(400, "AuthenticationFail.OIDCToken.Invalid", "This JSON Web Token is invalid.")
+        raise ApiFault(401, "AuthenticationFail.NoPermission", "No such OIDC Provider registered.")
+    claims = tokens.read(call.store, call.params.require("OIDCToken"), call.now)
+    trust = call.store.get(TrustPolicy, role)
+    if trust and not trusts(msgspec.convert(trust.document, Document), provider[0], claims):
+        raise ApiFault(401, "AuthenticationFail.NoPermission", "There is no permission")
     return _session(call, account, role)
 
 

@@ -20,7 +20,7 @@ from goldrun.local.clock import iso
 from goldrun.local.github import archive, releases
 from goldrun.local.github.errors import GitHubFault, invalid, not_found
 from goldrun.local.github.jobs import Jobs
-from goldrun.local.github.payloads import example, job_json, run_json, runner_json
+from goldrun.local.github.payloads import example, job_json, repository_json, run_json, runner_json
 from goldrun.local.json_input import decode
 from goldrun.local.records import GitHubHook, GitHubJob, GitHubRunner
 
@@ -80,6 +80,7 @@ class Api:
             ("POST", rf"{SCOPE}/actions/jobs/(?P<job>\d+)/rerun", "rerun-job", self._rerun),
             ("POST", f"{SCOPE}/actions/workflows/(?P<workflow>[^/]+)/dispatches", "dispatch", self._dispatch),
             ("POST", f"{SCOPE}/hooks", "create-hook", self._hook),
+            ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
         ]
         self._routes = [(method, re.compile(path), name, function) for method, path, name, function in serve]
 
@@ -102,7 +103,8 @@ class Api:
             match = form.fullmatch(path)
             if match is None or verb != method:
                 continue
-            if token == JOB_TOKEN and "run" not in match.groupdict() and path != LATEST_RUNNER:
+            readable = "run" in match.groupdict() or name in ("latest-runner", "get-repository")
+            if token == JOB_TOKEN and not readable:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
             scope = found.get("repository") or found.get("organization") or ""
@@ -131,6 +133,9 @@ class Api:
         if told is None:
             raise not_found()
         return 200, told
+
+    def _repository(self, asked: Asked) -> Answer:
+        return 200, repository_json(asked.scope, self.url + API)
 
     def _latest_runner(self, _: Asked) -> Answer:
         now = self.jobs.clock.now()

@@ -14,6 +14,7 @@ from goldrun.local.gateway import Reply, new_request_id
 from goldrun.local.github import archive
 from goldrun.local.github.api import API, Api
 from goldrun.local.github.errors import GitHubFault, not_found
+from goldrun.local.github.identity import ISSUER, Identity
 from goldrun.local.github.jobs import Jobs
 from goldrun.local.github.runner_service import RunnerService
 from goldrun.local.github.webhooks import Webhooks
@@ -45,6 +46,7 @@ class Door:
         self._secret = secret.encode()
         self._faults = faults
         self._api = Api(jobs, url)
+        self._identity = Identity(jobs, url)
         self._runners = RunnerService(jobs, url, refusal)
         jobs.changed = Webhooks(jobs.store, url + API).tell
 
@@ -76,6 +78,8 @@ class Door:
     ) -> tuple[int, Any]:
         if runner:
             return self._runners.handle(method, path.removeprefix(RUNNER), headers, body)
+        if path.startswith(ISSUER):
+            return self._identity.handle(method, path.removeprefix(ISSUER), query, headers)
         if path.startswith(API):
             return self._api.handle(method, path.removeprefix(API), query, headers, body)
         raise not_found()

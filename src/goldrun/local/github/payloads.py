@@ -6,6 +6,7 @@ The examples are those that Octokit publishes (tools/github_description.py).
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from functools import cache
 from importlib.resources import files
@@ -29,6 +30,28 @@ def _examples() -> dict[str, Any]:
 def example(name: str) -> Any:
     """A copy of one of GitHub's examples."""
     return copy.deepcopy(_examples()[name])
+
+
+def number_of(name: str) -> int:
+    """The number of a user, an organization or a repository: the same one every time."""
+    return 1 + int.from_bytes(hashlib.sha256(name.lower().encode()).digest()[:4], "big")
+
+
+def repository_json(name: str, api: str) -> dict[str, Any]:
+    """A repository: every name is one, and none is a fork."""
+    owner, _, short = name.partition("/")
+    whole = {key: value for key, value in example("repository").items() if key not in ("parent", "source")}
+    return {
+        **whole,
+        "id": number_of(name),
+        "name": short,
+        "full_name": name,
+        "owner": {**whole["owner"], "login": owner, "id": number_of(owner)},
+        "url": f"{api}/repos/{name}",
+        "default_branch": "main",
+        "fork": False,
+        "language": None,
+    }
 
 
 def is_online(runner: GitHubRunner, wall: float) -> bool:

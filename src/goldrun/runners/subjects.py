@@ -1,0 +1,53 @@
+"""Who a job says it is: the subjects of its identity token, in both forms that GitHub has.
+
+Repositories that were made or renamed since 15 July 2026 are told by their numbers too, which nobody can take over with
+a name. Sources: "OpenID Connect reference" in GitHub's documentation; "Get a repository" of the REST API.
+"""
+
+from __future__ import annotations
+
+from goldrun.errors import UsageError
+from goldrun.runners.github import GitHub
+from goldrun.runners.scope import Scope
+
+
+def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", ref: str = "") -> list[str]:
+    """The subjects of a repository's jobs: those of an environment, of a ref, or else of the default branch.
+
+    Args:
+        github: the API.
+        repository: whose jobs.
+        environment: jobs that deploy to it; their subject does not say the ref.
+        ref: ``refs/heads/main`` or ``refs/tags/v1``.
+
+    Raises:
+        UsageError: it names more than one, or nothing that a job can say.
+        GitHubError: GitHub does not show the repository.
+    """
+    if environment and ref:
+        raise UsageError(
+            "--environment and --ref are both said.",
+            why=["a job that has an environment says that, and not its ref."],
+            fix=["protect the environment by branch, in the repository's settings, and say --environment alone."],
+        )
+    for option, text in (("--environment", environment), ("--ref", ref)):
+        if any(char in text for char in "*?") or not text.isprintable():
+            raise UsageError(f"{option} {text!r} is no name.", why=["a pattern would let jobs in that nobody meant."])
+    if ref and not ref.startswith(("refs/heads/", "refs/tags/")):
+        raise UsageError(f"--ref {ref!r} is no whole ref.", fix=[f"write e.g. --ref refs/heads/{ref}"])
+    told = github.call("GET", repository.path)
+    owner, name = told["owner"], told["name"]
+    # A colon separates the parts of a subject; GitHub writes it so in the name of an environment.
+    of = f"environment:{environment.replace(':', '%3A')}" if environment else ""
+    of = of or f"ref:{ref or 'refs/heads/' + told['default_branch']}"
+    return [
+        f"repo:{owner['login']}/{name}:{of}",
+        f"repo:{owner['login']}@{owner['id']}/{name}@{told['id']}:{of}",
+    ]
+
+
+def issuer_of(server: str) -> str:
+    """Who signs the tokens of a server's jobs."""
+    return (
+        "https://token.actions.githubusercontent.com" if server == "https://github.com" else f"{server}/_services/token"
+    )
