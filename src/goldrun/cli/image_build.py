@@ -66,9 +66,6 @@ def image_build(
     loaded = load(recipe)
     architectures = _architectures(loaded, arch)
     github = _open_github()
-    if loaded.wants_latest_runner:
-        loaded = loaded.with_runner(versions.find_latest(github))
-        output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")
     options = Options(
         force=force,
         publish=not no_publish,
@@ -80,6 +77,9 @@ def image_build(
     telling.require_open(os.environ)
     client = open_client(region)
     order = read_network(os.environ, client.region)
+    if loaded.wants_latest_runner:
+        loaded = loaded.with_runner(versions.find_latest(github))
+        output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")
     done: dict[str, Built] = {}
     failed: dict[str, GoldrunError] = {}
     clocks = {name: StoppableClock() for name in architectures}
