@@ -88,6 +88,7 @@ def test_an_instance_that_starts_after_the_look_is_safe_too(frozen: Running) -> 
 
     done = prune(frozen.client(), ALIAS, keep=1, tell=start)
     assert numbers(frozen) == [1, 2]
+    assert (done.verdicts[1].image.image_id, done.verdicts[1].keep) == (used, True)
     assert done.verdicts[1].reason == "in use by instances"
     assert snapshots(frozen) == [1, 2]
 
@@ -121,6 +122,32 @@ def test_a_build_under_way_and_an_unpublished_candidate_stay(frozen: Running) ->
     assert numbers(frozen) == [2, 3, 4]
 
 
+def test_every_candidate_stays_and_none_of_them_counts(frozen: Running) -> None:
+    for number in (1, 2, 4, 5):
+        built(frozen, number)
+    built(frozen, 3, shown=True)
+    told: list[Pruned] = []
+    done = prune(frozen.client(), ALIAS, keep=2, tell=told.append)
+    assert told == [done]
+    assert [(one.image.image_id[-1], one.keep, one.reason) for one in done.verdicts] == [
+        ("5", True, "newer than what is published"),
+        ("4", True, "newer than what is published"),
+        ("3", True, "shown by a channel"),
+        ("2", True, "one of the newest 2"),
+        ("1", False, "beyond the newest 2"),
+    ]
+
+
+def test_another_familys_left_snapshots_are_its_own_prunes_business(frozen: Running) -> None:
+    built(frozen, 1, shown=True)
+    for number, family in (("s-orphan001", "fam"), ("s-orphan002", "other")):
+        tags = {"ManagedBy": "goldrun", "ImageId": "m-gone000000", "Family": family, "Architecture": "amd64"}
+        frozen.snapshot(number, tags=tags)
+    done = prune(frozen.client(), ALIAS, keep=1)
+    assert [one.snapshot_id for one in done.orphans] == ["s-orphan001"]
+    assert snapshots(frozen) == [1, 2]
+
+
 def test_a_rolled_back_version_does_not_count_and_goes(frozen: Running) -> None:
     built(frozen, 1)
     built(frozen, 2)
@@ -135,8 +162,10 @@ def test_older_than_spares_the_young(frozen: Running) -> None:
     for number in (5, 20):
         built(frozen, number)
     built(frozen, 29, shown=True)
-    prune(frozen.client(), ALIAS, keep=1, older_than=15 * 86400.0)
+    # Version 5 is 25 days old to the second: the limit itself is old enough.
+    done = prune(frozen.client(), ALIAS, keep=1, older_than=25 * 86400.0)
     assert numbers(frozen) == [20, 29]
+    assert done.verdicts[1].reason == "not old enough"
 
 
 def test_dry_run_is_the_same_plan_and_deletes_nothing(frozen: Running) -> None:

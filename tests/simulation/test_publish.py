@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from goldrun.ecs.client import EcsClient
+from goldrun.ecs.errors import ApiError
 from goldrun.ecs.models import Image
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
-from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
+from goldrun.images.publish import BOOT_TEST, Intent, next_step, plan, publish, roll_back
 from goldrun.local import seed
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
@@ -105,7 +106,7 @@ def test_dry_run_tells_the_same_and_does_nothing(frozen: Running) -> None:
     [
         ({"state": DEPRECATED}, "is Deprecated"),
         ({"ready": NOW + 100}, r"is Creating \(\d+%\)"),
-        ({"state": "CreateFailed"}, "is CreateFailed"),
+        ({"state": "CreateFailed"}, "is CreateFailed: only Available images are published"),
     ],
 )
 def test_only_available_images_are_published(frozen: Running, fields: dict[str, Any], words: str) -> None:
@@ -222,6 +223,112 @@ def test_roll_back_refusals(frozen: Running) -> None:
         roll_back(frozen.client(), ALIAS, to=V1)
     with pytest.raises(NotFoundError, match="is no version of"):
         roll_back(frozen.client(), ALIAS, to="20300101000000")
+
+
+@pytest.mark.parametrize("verdict", ["pending", "failed"])
+def test_what_has_not_passed_its_boot_test_is_shown_to_nobody_unless_forced(frozen: Running, verdict: str) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], BOOT_TEST: verdict})
+    before = state(frozen)
+    with pytest.raises(RefusedError, match=f"has not passed its boot test: it is {verdict}"):
+        publish(frozen.client(), V2)
+    assert state(frozen) == before
+    assert publish(frozen.client(), V2, force=True).image_id == V2
+
+
+def test_a_dry_roll_back_tells_the_same_and_does_nothing(frozen: Running) -> None:
+    version(frozen, 1)
+    version(frozen, 2, shown=True)
+    before, planned, done = state(frozen), list[str](), list[str]()
+    assert roll_back(frozen.client(), ALIAS, dry_run=True, tell=planned.extend).image_id == V1
+    assert state(frozen) == before
+    roll_back(frozen.client(), ALIAS, tell=done.extend)
+    assert planned == done
+    assert f"deprecate {V2}: it is rolled back" in done
+
+
+def test_a_roll_back_leaves_a_version_that_only_has_the_tag(frozen: Running) -> None:
+    """A publish died after its first call: its image is what a look-up answers, under its version name."""
+    version(frozen, 1)
+    version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], "Latest": "true"})
+    assert answer(frozen) == V2
+    assert roll_back(frozen.client(), ALIAS).image_id == V1
+
+
+def test_a_roll_back_takes_nothing_from_another_channel(frozen: Running) -> None:
+    version(frozen, 1)
+    publish(frozen.client(), V1, channel="canary")
+    version(frozen, 2, shown=True)
+    with pytest.raises(NotFoundError, match="no older version"):
+        roll_back(frozen.client(), ALIAS)
+
+
+def test_a_second_roll_back_spares_its_goal_when_somebody_publishes_meanwhile(frozen: Running) -> None:
+    for number in (1, 2):
+        version(frozen, number)
+    version(frozen, 3, shown=True)
+    roll_back(frozen.client(), ALIAS)
+
+    def meanwhile(_: list[str]) -> None:
+        version(frozen, 4)
+        publish(frozen.client(), V4)
+
+    assert roll_back(frozen.client(), ALIAS, tell=meanwhile).image_id == V4
+    assert state(frozen)[V2] == old(2)
+
+
+def test_a_newer_one_that_was_half_published_wins(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 3, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[2], "Latest": "true"})
+    version(frozen, 2)
+    assert publish(frozen.client(), V2).image_id == V3
+    assert state(frozen)[V3] == SHOWN
+
+
+def test_an_alias_of_no_family_gets_it_back(frozen: Running) -> None:
+    version(frozen, 1, shown=True, family="")
+    publish(frozen.client(), V1)
+    assert state(frozen) == {V1: SHOWN}
+
+
+def test_the_tags_of_a_channel_come_and_go(frozen: Running) -> None:
+    version(frozen, 1)
+    publish(frozen.client(), V1)
+    version(frozen, 2)
+    told: list[str] = []
+    publish(frozen.client(), V2)
+    publish(frozen.client(), V1, force=True, tell=told.extend)
+    one, two = (read_lineage(frozen.client(), ALIAS).images[version] for version in (V1, V2))
+    assert (one.tags["Channel"], one.tags["Latest"]) == ("latest", "true")
+    assert not two.tags.keys() & {"Channel", "Latest"}
+    assert told[-1] == f"take {V2} out of the family: it is newer than what is shown"
+
+
+def test_somebody_elses_rename_is_looked_at_and_another_refusal_told(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    frozen.fault("error", "ModifyImageAttribute", code="InvalidImageName.Duplicated", status=400)
+    assert publish(frozen.client(), V2).image_id == V2
+    version(frozen, 3)
+    frozen.fault("error", "ModifyImageAttribute", code="QuotaExceed.Image", status=400)
+    with pytest.raises(ApiError, match=r"QuotaExceed\.Image"):
+        publish(frozen.client(), V3)
+    frozen.fault("error", "ModifyImageAttribute", times=None, code="InvalidImageName.Duplicated", status=400)
+    with pytest.raises(RefusedError, match="fam-amd64-latest did not come to rest in 60 steps") as caught:
+        publish(frozen.client(), V3)
+    assert "others keep changing it" in str(caught.value)
+
+
+def test_a_goal_that_is_deleted_meanwhile_is_told(frozen: Running) -> None:
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+
+    def meanwhile(_: list[str]) -> None:
+        frozen.client().call("DeleteImage", {"ImageId": V2})
+
+    with pytest.raises(NotFoundError, match=f"{V2} is gone"):
+        publish(frozen.client(), V2, tell=meanwhile)
+    assert answer(frozen) == V1
 
 
 Action = Callable[[EcsClient], object]

@@ -58,11 +58,10 @@ def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -
     verdicts = []
     for image in lineage.versions():
         reason = protection(image) or _foreign(image)
-        counts = image.status == AVAILABLE and current != image
         if not reason and current and age_key(image) > age_key(current) and image.status != DEPRECATED:
             reason = "newer than what is published"
-            counts = False
-        if counts and (not current or age_key(image) < age_key(current)) and left > 0:
+        older = not current or age_key(image) < age_key(current)
+        if older and image.status == AVAILABLE and left > 0:
             left -= 1
             reason = reason or f"one of the newest {keep}"
         if not reason and now - parse_moment(image.creation_time) < older_than:

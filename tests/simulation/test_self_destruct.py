@@ -1,0 +1,129 @@
+"""An instance that deletes itself, run here: its metadata service and the API are the local cloud's."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.local import seed
+from goldrun.local.lifecycle import settle
+from goldrun.local.records import Instance, Policy
+from goldrun.policies import policy_for
+from goldrun.runners.machine import self_destruct
+from tests.conftest import REGION, Running
+
+OWN = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
+
+
+class Ended(BaseException):
+    """The machine is gone, and what runs on it."""
+
+
+@dataclass
+class Machine:
+    """An instance that destroys itself.
+
+    Attributes:
+        slept: how long it waited between its tries.
+        ran: the commands that it ran.
+    """
+
+    live: Running
+    slept: list[float] = field(default_factory=list)
+    ran: list[list[str]] = field(default_factory=list)
+    strftime = staticmethod(time.strftime)
+    gmtime = staticmethod(time.gmtime)
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.live.cloud.clock.advance(seconds)
+        settle(self.live.cloud.store, self.live.cloud.clock.now())
+        if self.gone or len(self.slept) > 40:
+            raise Ended
+
+    @property
+    def gone(self) -> bool:
+        return self.live.cloud.store.get(Instance, "i-one") is None
+
+    def run(self, monkeypatch: pytest.MonkeyPatch, *words: str, **fields: Any) -> None:
+        made: dict[str, Any] = {"role": "self-destruct", "tags": OWN, "http_tokens": "required", **fields}
+        now, store = self.live.cloud.clock.now(), self.live.cloud.store
+        one = Instance(
+            id="i-one", region=REGION, owner=seed.ACCOUNT, created=now - 60, ready=now - 30, image="m", **made
+        )
+        store.put(one, Policy(id="self-destruct", document=policy_for(["self-destruct"])))
+        store.put(replace(store.settings(), release_seconds=0.0))
+        monkeypatch.setattr(sys, "argv", ["self_destruct.py", "its time is over", *words])
+        with pytest.raises(Ended):
+            self_destruct.main()
+
+
+@pytest.fixture
+def machine(live: Running, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(live)
+    monkeypatch.setattr(self_destruct, "METADATA", f"{live.url}/_metadata/i-one/latest")
+    monkeypatch.setattr(self_destruct, "time", made)
+    # Never this machine's power.
+    monkeypatch.setattr(self_destruct, "subprocess", SimpleNamespace(call=made.ran.append))
+    return made
+
+
+def test_it_is_gone_and_its_role_may_do_no_more_than_that(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.run(monkeypatch, machine.live.url)
+    assert machine.gone
+    assert machine.slept == [self_destruct.TRY_SECONDS]
+    assert machine.ran == []
+    assert capsys.readouterr().out.splitlines() == [
+        "goldrun: deleting this instance: its time is over",
+        f"goldrun: deletion asked for at {machine.live.url}",
+    ]
+
+
+def test_a_refusal_is_told_and_tried_again_and_the_power_goes_in_the_end(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policy is for what has the runners' tag alone."""
+    machine.run(monkeypatch, machine.live.url, tags={"ManagedBy": "goldrun"})
+    assert not machine.gone
+    assert "Forbidden.RAM" in capsys.readouterr().out
+    assert machine.ran[0] == ["systemctl", "poweroff", "--force"]
+    assert len(machine.slept) - len(machine.ran) == self_destruct.POWER_OFF_SECONDS // self_destruct.TRY_SECONDS
+
+
+def test_without_a_role_the_power_goes_at_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.run(monkeypatch, machine.live.url, role="")
+    assert len(machine.ran) == len(machine.slept)
+    assert "no role to delete itself with" in capsys.readouterr().out
+
+
+def test_an_endpoint_that_does_not_answer_is_passed_over(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not every region has a name inside the VPC."""
+    asked: list[str] = []
+    real = self_destruct.delete
+
+    def delete(endpoint: str, *more: Any) -> None:
+        asked.append(endpoint)
+        if "vpc" in endpoint:
+            raise OSError("unreachable")
+        real(machine.live.url, *more)
+
+    monkeypatch.setattr(self_destruct, "delete", delete)
+    machine.run(monkeypatch)
+    assert machine.gone
+    assert asked == [f"https://ecs-vpc.{REGION}.aliyuncs.com", f"https://ecs.{REGION}.aliyuncs.com"]
+    assert f"{asked[0]}: unreachable" in capsys.readouterr().out
