@@ -137,7 +137,17 @@ def test_launching_needs_the_standard_library_alone() -> None:
     assert bare_python(code) == ["goldrun"]
 
 
-HEAVY = ["dataclasses", "inspect", "email", "http", "ssl", "pathlib", "asyncio", "urllib.request"]
+HEAVY = [
+    "dataclasses",
+    "inspect",
+    "email",
+    "http",
+    "ssl",
+    "pathlib",
+    "asyncio",
+    "urllib.request",
+    "goldrun.aliyun_profile",
+]
 
 
 @pytest.mark.parametrize("heavy", HEAVY)

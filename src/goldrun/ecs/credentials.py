@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from goldrun import config
-from goldrun.aliyun_profile import SHOWN_PATH, find_profile
 from goldrun.errors import CredentialsError
 
 
@@ -72,6 +71,8 @@ def from_profile(env: config.Environment) -> Credentials | None:
     Raises:
         CredentialsError: it holds half of one, or a value cannot be an AccessKey's.
     """
+    from goldrun.aliyun_profile import SHOWN_PATH, find_profile
+
     profile = find_profile(env)
     if profile is None or profile.mode.lower() not in ("ak", "ststoken"):
         return None
@@ -150,6 +151,8 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
 
 
 def _about_profile(env: config.Environment) -> str:
+    from goldrun.aliyun_profile import SHOWN_PATH, find_profile
+
     profile = find_profile(env)
     if profile is None:
         named = config.PROFILE.read(env)
