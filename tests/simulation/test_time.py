@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from goldrun import sweep
@@ -101,3 +105,11 @@ def test_a_release_time_is_still_far_enough_ahead_when_its_call_was_throttled_fo
     (made,) = fill(client, order(frozen))
     assert with_release_time(client, 1800.0, call) == moments[-1]
     assert len(moments) == 2
+
+
+def test_time_that_runs_fast_lets_nothing_fail() -> None:
+    """As `make bench-time`, for some seconds: launches failed 3.6 minutes after `local up --speed 60`."""
+    command = [sys.executable, "-m", "benchmarks.fast_time", "--seconds", "3", "--speed", "120"]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "\n0 failed; lowest cost 0; 0 instances left" in ran.stdout
