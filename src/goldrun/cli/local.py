@@ -316,6 +316,24 @@ def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: obje
 
 @local.command()
 @DATA
+@click.option("--per-minute", type=click.IntRange(0), help="In each minute of the clock; 0: any number.")
+@click.option("--per-second", type=Number(0), help="In any second; 0: any number.")
+def throttle(data: Path, per_minute: int | None, per_second: float | None) -> None:
+    """Limit how often each action may be called, in each region, as the real API does by the minute.
+
+    \b
+    Examples:
+      goldrun local throttle --per-minute 100
+      goldrun local throttle --per-minute 0
+    """
+    given = {"calls_per_minute": per_minute, "calls_per_second": per_second}
+    if not (change := {name: value for name, value in given.items() if value is not None}):
+        raise UsageError("Say --per-minute or --per-second.")
+    _tell(data, "PATCH", "settings", change)
+
+
+@local.command()
+@DATA
 @click.option("--speed", type=Number(0, 1e6), help="How fast time runs from now on.")
 @click.option("--advance", type=Number(0), default=0.0, help="Seconds to leap forward.")
 def clock(data: Path, speed: float | None, advance: float) -> None:

@@ -90,6 +90,7 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
     cpu_quota: Number | None = None
     balance: bool | None = None
     calls_per_second: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    calls_per_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
 
 
 class MarketChange(msgspec.Struct, forbid_unknown_fields=True):

@@ -126,7 +126,9 @@ class Gateway:
         if region not in REGIONS and action not in REGIONLESS:
             raise ApiFault(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
         now = self.clock.now()
-        self.limits.admit(caller.account, action, self.store.settings().calls_per_second, now)
+        settings = self.store.settings()
+        whose = (caller.account, region, action)
+        self.limits.admit(whose, settings.calls_per_second, settings.calls_per_minute, now)
         self.calls[action] = self.calls.get(action, 0) + 1
         settle(self.store, now)
         stale = rule if rule and rule.kind == "stale" else None

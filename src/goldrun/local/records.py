@@ -422,6 +422,7 @@ class Settings(Record, frozen=True, kw_only=True):
         cpu_quota: vCPUs an account may have running in a region.
         balance: whether the account can pay.
         calls_per_second: of each action, before calls are throttled; 0: any number.
+        calls_per_minute: the same in a minute of the clock: with the next one the action is open again.
         market: what the spot market is made of.
         machines: the folder of the real machines; empty: they are simulated.
     """
@@ -435,5 +436,6 @@ class Settings(Record, frozen=True, kw_only=True):
     cpu_quota: int = 20_000
     balance: bool = True
     calls_per_second: float = 0.0
+    calls_per_minute: int = 0
     market: Market = Market()
     machines: str = ""
