@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldrun.ecs.client import EcsClient
+from goldrun.ecs.cloud_clock import CloudClock
 from goldrun.ecs.models import Image, Snapshot
 from goldrun.ecs.moments import parse_moment
 from goldrun.ecs.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
@@ -168,7 +169,7 @@ class _Sweep:
         """Why an instance should not be alive; empty if it may."""
         age = now - instance.created
         image = images.get(_build(instance.tags)) if instance.tags.get(ROLE) == BUILDER else None
-        if _is_kept(instance.tags) or _shows_life(instance, image, now):
+        if _is_kept(instance.tags) or _shows_life(instance, image, self.client.clock):
             return ""
         released = instance.released
         made = (
@@ -246,7 +247,7 @@ class _Sweep:
         return instance.id in judged and not self._has_job(instance)
 
     def _lives(self, instance: Instance) -> bool:
-        return _is_kept(instance.tags) or _shows_life(instance, None, self.client.clock.now())
+        return _is_kept(instance.tags) or _shows_life(instance, None, self.client.clock)
 
     def _has_job(self, instance: Instance) -> bool:
         scope, name = instance.tags.get(SCOPE, ""), instance.tags.get(NAME, "")
@@ -291,9 +292,9 @@ def _is_kept(tags: Mapping[str, str]) -> bool:
     return tags.get(PROTECTED) == "true" or not MANAGED_BY.items() <= tags.items()
 
 
-def _shows_life(instance: Instance, image: Image | None, now: float) -> bool:
+def _shows_life(instance: Instance, image: Image | None, clock: CloudClock) -> bool:
     making = image is not None and image.status in ("Creating", "Waiting")
-    return making or (has_heart(instance) and silence(instance, now) <= GRACE_SECONDS)
+    return making or (has_heart(instance) and silence(instance, clock) <= GRACE_SECONDS)
 
 
 def _settle(finding: Finding, ghost: Ghost | None) -> None:

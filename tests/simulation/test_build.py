@@ -343,7 +343,7 @@ def test_a_live_build_is_alive_to_everybody_however_long_it_waits(cloud: Running
 
     def look() -> None:
         looks.append(sweep.find(others))
-        silences.extend(silence(one, cloud.wall.value) for one in find_machines(others, ALIAS_TAGS))
+        silences.extend(silence(one, others.clock) for one in find_machines(others, ALIAS_TAGS))
 
     client = cloud.client(timeout=3600.0, backoff=lambda _: 200.0)
     client = client.on_clock(Watched(client.clock.machine, look))
@@ -387,7 +387,7 @@ def test_a_heart_that_is_late_by_the_launch_is_no_dead_one(cloud: Running) -> No
     )
     cloud.cloud.store.put(machine)
     (found,) = find_machines(cloud.client(), ALIAS_TAGS)
-    assert silence(found, now) < 60
+    assert silence(found, cloud.client().clock) < 60
     assert sweep.find(cloud.client()) == []
 
 

@@ -11,8 +11,10 @@ import pytest
 from goldrun import sweep
 from goldrun.ecs.client import EcsClient
 from goldrun.ecs.transport import HttpTransport
+from goldrun.local.clock import iso
 from goldrun.local.records import Instance
 from goldrun.spot.cost import billed_days, running_costs
+from goldrun.spot.heart import silence
 from goldrun.spot.instances import describe_instances, prolong, release, with_release_time
 from goldrun.spot.order import fill
 from tests.conftest import FakeClock, Running, Wall
@@ -113,3 +115,17 @@ def test_time_that_runs_fast_lets_nothing_fail() -> None:
     ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "\n0 failed; lowest cost 0; 0 instances left" in ran.stdout
+
+
+def test_a_process_that_a_busy_machine_lets_wait_is_not_dead_because_time_runs_fast(frozen: Running) -> None:
+    """At 600 times the speed, a second without a processor was ten minutes without a heartbeat."""
+    set_market(frozen)
+    client = frozen.client()
+    frozen.cloud.clock.set_speed(600.0)
+    heart = {"Heartbeat": iso(frozen.cloud.clock.now()), "Role": "builder"}
+    (made,) = fill(client, order(frozen, request={"tags": heart, "life": 48 * HOUR}))
+    frozen.wall.value += 5.0
+    (found,) = describe_instances(client, ids=made.ids)
+    assert client.clock.now() - found.created > 2900
+    assert silence(found, client.clock) < 10
+    assert sweep.find(client) == []

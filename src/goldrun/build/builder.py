@@ -113,5 +113,4 @@ def wait_for_others(client: EcsClient, lineage: dict[str, str], tell: Callable[[
 
 
 def _dead(client: EcsClient, machines: Sequence[Instance]) -> bool:
-    now = client.clock.now()
-    return all(silence(one, now) > DEAD_SECONDS for one in machines)
+    return all(silence(one, client.clock) > DEAD_SECONDS for one in machines)

@@ -65,8 +65,12 @@ class CloudClock:
 
     def sleep(self, seconds: float) -> None:
         """Return when ``seconds`` have passed in the cloud, as far as it is known; never later than on this machine."""
+        self.machine.sleep(self.here(seconds))
+
+    def here(self, seconds: float) -> float:
+        """How many of this machine's seconds so many of the cloud's take; never more."""
         known = self._learnt.known
-        self.machine.sleep(seconds / max(1.0, known.speed if known else 1.0))
+        return seconds / max(1.0, known.speed if known else 1.0)
 
     def learn(self, headers: Mapping[str, str], sent: float, received: float) -> None:
         """Learn from an answer's headers.

@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from goldrun.ecs.client import EcsClient
+from goldrun.ecs.cloud_clock import CloudClock
 from goldrun.ecs.errors import ApiError
 from goldrun.ecs.moments import format_moment, parse_moment
 from goldrun.ecs.tags import HEARTBEAT
@@ -60,10 +61,12 @@ def has_heart(instance: Instance) -> bool:
     return HEARTBEAT in instance.tags
 
 
-def silence(instance: Instance, now: float) -> float:
+def silence(instance: Instance, clock: CloudClock) -> float:
     """Seconds since the last sign of life; being made is one, too.
 
-    The tag is written into the request that makes the instance, and that may have to be repeated for minutes.
+    The tag is written into the request that makes the instance, and that may have to be repeated for minutes. The
+    seconds are this machine's: how long a live process can be silent is a matter of machines, however fast the cloud's
+    time runs.
     """
     beat = parse_moment(instance.tags[HEARTBEAT]) if has_heart(instance) else instance.created
-    return now - max(beat, instance.created)
+    return clock.here(clock.now() - max(beat, instance.created))
