@@ -210,12 +210,15 @@ touch "$folder/mine" 2> /dev/null && exit
 
 
 @needs_root
-def test_links_in_the_runners_folders_lead_root_nowhere(guest: Guest) -> None:
+@pytest.mark.parametrize("has_runner", [True, False])
+def test_links_in_the_runners_folders_lead_root_nowhere(guest: Guest, has_runner: bool) -> None:
     """A process of the runner's user that is there before: a service of the image's, or what the setup has started."""
-    theirs = guest.write("/etc/theirs/run.sh", "#!/bin/bash\n", 0o755).parent
+    theirs = guest.write("/etc/theirs/run.sh" if has_runner else "/etc/theirs/kept", "#!/bin/bash\n", 0o755).parent
+    before = [path.name for path in theirs.iterdir()]
     guest.path("/home/runner/actions-runner").symlink_to(theirs)
-    guest.boot(quick())
-    assert [path.name for path in theirs.iterdir()] == ["run.sh"]
+    sha256 = guest.archive("#!/bin/bash\n")
+    guest.boot(quick(runner_url="https://example.com/runner.tar.gz", runner_sha256=sha256))
+    assert [path.name for path in theirs.iterdir()] == before
     assert {path.stat().st_uid for path in (theirs, *theirs.iterdir())} == {0}
 
 
