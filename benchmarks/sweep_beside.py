@@ -68,6 +68,9 @@ IMAGE_SECONDS = 1800.0
 BEGIN_SECONDS = 2400.0  # within that, all works begin
 LATENCY = (0.05, 2.0)
 OTHERS = 130  # runners of somebody's at GitHub: two pages
+COMING_SECONDS = 15.0
+# Those that go stand on the first page: so the long-lived move from the second to the first while jobs run on them.
+SHIFTING = 90
 TEND_SECONDS = 5.0
 IDLE_SECONDS = 900.0
 LONGER_SECONDS = 3600.0  # what is dead has to be gone so long after the last work has ended
@@ -330,10 +333,10 @@ class Others(Party):
         """For ever."""
         names = [self._come(number) for number in range(OTHERS)]
         while True:
-            self.world.stage.sleep(self.random.expovariate(1 / 3.0))
+            self.world.stage.sleep(self.random.expovariate(1 / COMING_SECONDS))
             names.append(self._come(len(names)))
-            self.world.stage.sleep(self.random.expovariate(1 / 3.0))
-            gone = names.pop(self.random.randrange(OTHERS // 2))
+            self.world.stage.sleep(self.random.expovariate(1 / COMING_SECONDS))
+            gone = names.pop(self.random.randrange(SHIFTING))
             self.world.store.remove(*(one for one in self.world.store.all(GitHubRunner) if one.id == gone))
 
     def _come(self, number: int) -> str:
