@@ -50,7 +50,8 @@ from goldrun.local.market import NEVER, Market
 from goldrun.local.records import Disk, GitHubJob, GitHubRunner, Image, Instance, Invocation, Snapshot
 from goldrun.local.store import Store
 from goldrun.runners.bootstrap import INBOX, Bootstrap
-from goldrun.runners.github import GitHub
+from goldrun.runners.ghosts import GRACE_SECONDS
+from goldrun.runners.github import PAGE_SIZE, GitHub
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.runners.naming import read_name
 from goldrun.runners.scope import repository_scope
@@ -67,10 +68,9 @@ TYPES = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c7.2xlarge")
 IMAGE_SECONDS = 1800.0
 BEGIN_SECONDS = 2400.0  # within that, all works begin
 LATENCY = (0.05, 2.0)
-OTHERS = 130  # runners of somebody's at GitHub: two pages
+OTHERS = 180  # runners of somebody's at GitHub: two pages
 COMING_SECONDS = 15.0
-# Those that go stand on the first page: so the long-lived move from the second to the first while jobs run on them.
-SHIFTING = 90
+SHIFTING = 0.2  # how often a list moves between its pages so that a runner of ours slips through
 TEND_SECONDS = 5.0
 IDLE_SECONDS = 900.0
 LONGER_SECONDS = 3600.0  # what is dead has to be gone so long after the last work has ended
@@ -182,6 +182,20 @@ class World:
         for image in self.store.all(Image):
             if image.tags.get("Family") and image.status(now) == "Creating" and Random(image.id).random() < FAILING:
                 self.store.put(replaced(image, state="CreateFailed"))
+
+    def shift(self) -> None:
+        """A runner that is old enough for a ghost moves from the second page to the first; the total stands still."""
+        runners, now = self.jobs.runners(str(SCOPE)), self.stage.now()
+        ours = [
+            number
+            for number, one in enumerate(runners)
+            if number >= PAGE_SIZE and (made := read_name(one.name)) and now - made.at > GRACE_SECONDS
+        ]
+        if ours:
+            others = [one for one in runners[:PAGE_SIZE] if not read_name(one.name)]
+            for one in others[: self.random.choice(ours) - PAGE_SIZE + 1]:
+                self.store.remove(one)
+                self.jobs.register(str(SCOPE), f"{one.name}-again", ["x"], 1)
 
     def lives(self, instance: Instance) -> bool:
         """Whether somebody still works with it, or it with a job."""
@@ -308,7 +322,21 @@ class Party:
 
 
 class Sweeper(Party):
-    """Sweeps without pause."""
+    """Sweeps without pause; sometimes the list moves under it in the worst of ways."""
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
+        """See ``Party.send``."""
+        if target.endswith("&page=2") and self.random.random() < SHIFTING:
+            self.world.shift()
+        return super().send(endpoint, method, target, headers, deadline, content)
 
     def run(self) -> None:
         """For ever."""
@@ -336,7 +364,7 @@ class Others(Party):
             self.world.stage.sleep(self.random.expovariate(1 / COMING_SECONDS))
             names.append(self._come(len(names)))
             self.world.stage.sleep(self.random.expovariate(1 / COMING_SECONDS))
-            gone = names.pop(self.random.randrange(SHIFTING))
+            gone = names.pop(self.random.randrange(OTHERS // 2))
             self.world.store.remove(*(one for one in self.world.store.all(GitHubRunner) if one.id == gone))
 
     def _come(self, number: int) -> str:
