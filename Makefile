@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test check docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
+.PHONY: help demo test test-node vm-test mutants check docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -26,6 +26,9 @@ test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or n
 
 vm-test: $(VENV)/.dev  ## Build an image in real virtual machines (root; QEMU, mmdebstrap, e2fsprogs)
 	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm
+
+mutants: $(VENV)/.dev  ## Change the code and see whether a test notices; MODULE=publish: there alone; JOBS=2: two at once
+	$(BIN)/python tools/mutants.py $(MODULE)
 
 check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the code does
 	$(BIN)/ruff format --check .
@@ -72,7 +75,7 @@ lock:  ## Resolve the dependencies anew (needs uv)
 	$(UV_COMPILE) --upgrade --constraint requirements/run.lock requirements/action.in -o requirements/action.lock
 
 clean:  ## Remove what was built and installed
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules
+	rm -rf $(VENV) dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules
 
 # The environment: as small as the work needs, every package pinned by hash.
 $(VENV)/.run: requirements/run.lock pyproject.toml

@@ -6,6 +6,7 @@ What a command prints is what it printed, on a local cloud with the realistic ac
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import pty
 import re
@@ -65,6 +66,16 @@ def exit_codes() -> None:
     print("| code | meaning |\n|---|---|")
     for code, meaning in EXIT_CODES.items():
         print(f"| {code} | {meaning} |")
+
+
+def mutants(*headings: str) -> None:
+    """The scores of ``make mutants``."""
+    print(f"| {' | '.join(headings)} |", "|---|" + "--:|" * (len(headings) - 1), sep="\n")
+    for module, score in json.loads((ROOT / "docs/mutants.json").read_text()).items():
+        total = sum(score.values())
+        caught = f"{(total - score['survived']) / total:.0%}"
+        cells = [f"`{module}`", total, score["killed"], score["timeouts"], score["survived"], caught]
+        print("| " + " | ".join(map(str, cells)) + " |")
 
 
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -1,0 +1,141 @@
+"""Change the code a little, many times over, and see whether a test fails each time.
+
+mutmut makes the changes to Python (what a function does), one module after the other, each in a copy of the checkout
+under ``mutants/``: there it remembers its results, and the next run looks only at what has changed. Changes that it
+cannot make, to shell scripts and to constants, are written down in ``tests/mutants.toml``. The scores go to
+``docs/mutants.json``, from which docs/testing.md has its table.
+
+Usage: python tools/mutants.py [MODULE ...]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SCRATCH = ROOT / "mutants"
+SCORES = ROOT / "docs/mutants.json"
+BY_HAND = ROOT / "tests/mutants.toml"
+
+# Each module with the tests that see it from inside, and quickly.
+MODULES: dict[str, tuple[str, list[str]]] = {
+    "signature": ("ecs/signature.py", ["unit/test_signature.py", "conformance/test_gateway.py"]),
+    "publish": ("images/publish.py", ["simulation/test_publish.py"]),
+    "retention": ("images/retention.py", ["simulation/test_prune.py"]),
+    "launch": ("spot/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),
+    "sweep": ("sweep.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
+    "ghosts": ("runners/ghosts.py", ["simulation/test_runners.py", "simulation/test_alive.py"]),
+    "policies": ("policies.py", ["simulation/test_policies.py"]),
+    "bootstrap": ("runners/bootstrap.py", ["unit/test_guardian.py", "simulation/test_runners.py"]),
+    "self-destruct": ("runners/machine/self_destruct.py", ["simulation/test_self_destruct.py"]),
+}
+# What is told to people is not changed: a test that repeats a sentence finds nothing.
+SENTENCES = [r"^\s*(fix|why)=", r"""^\s*f?"[^"]* [^"]*",?$""", r"\b(tell|say)\("]
+# Hundreds of machines, or every order of three publishers: seconds each, and what they see, others mostly see too.
+SLOW = "not thousand and not hundred and not random_markets and not without_pause and not interleaving"
+STATES = {"killed": "killed", "timeout": "timeouts", "survived": "survived", "no tests": "survived"}
+
+
+def copy_checkout(to: Path) -> None:
+    """What git knows of, as it is here."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        source, target = ROOT / name, to / name
+        if not name or not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copy2(source, target)
+
+
+def by_mutmut(module: str) -> Counter[str]:
+    """Let mutmut change the module."""
+    file, tests = MODULES[module]
+    here = SCRATCH / module
+    copy_checkout(here)
+    settings = {
+        "source_paths": ["src"],
+        "only_mutate": [f"src/goldrun/{file}"],
+        "also_copy": [path.name for path in here.iterdir() if path.name not in ("src", "mutants", "pyproject.toml")],
+        "pytest_add_cli_args_test_selection": [f"tests/{test}" for test in tests],
+        "pytest_add_cli_args": ["-p", "no:xdist", "-k", SLOW],
+        "do_not_mutate_patterns": SENTENCES,
+    }
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    (here / "pyproject.toml").write_text(f"{(ROOT / 'pyproject.toml').read_text()}\n[tool.mutmut]\n{lines}")
+    mutmut = Path(sys.executable).with_name("mutmut")
+    jobs = os.environ.get("JOBS", "1")
+    subprocess.run([mutmut, "run", "--max-children", jobs], cwd=here, check=True)
+    told = subprocess.run([mutmut, "results", "--all", "true"], cwd=here, check=True, capture_output=True, text=True)
+    found: Counter[str] = Counter()
+    for line in told.stdout.splitlines():
+        name, _, state = line.strip().rpartition(": ")
+        found[STATES[state]] += 1
+        if STATES[state] == "survived":
+            print(f"{module}: {name} survived; `mutmut show` in {here.relative_to(ROOT)} shows it")
+    return found
+
+
+def hand_made() -> dict[str, list[dict[str, str]]]:
+    """The changes that are written down, by module."""
+    found: dict[str, list[dict[str, str]]] = tomllib.loads(BY_HAND.read_text())
+    return found
+
+
+def by_hand(module: str) -> Counter[str]:
+    """Make the changes that are written down for the module."""
+    here = SCRATCH / "by-hand"
+    copy_checkout(here)
+    found: Counter[str] = Counter()
+    for change in hand_made()[module]:
+        file = here / "src/goldrun" / change["file"]
+        text = file.read_text()
+        if text.count(change["old"]) != 1:
+            raise SystemExit(f"{BY_HAND.name}, {module}: {change['old']!r} is not once in {change['file']}")
+        file.write_text(text.replace(change["old"], change["new"]))
+        tests = [f"tests/{test}" for test in change["tests"].split()]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
+            cwd=here,
+            env={**os.environ, "PYTHONPATH": str(here / "src")},
+            capture_output=True,
+            check=False,
+        )
+        file.write_text(text)
+        state = {0: "survived", 1: "killed"}.get(done.returncode)
+        if state is None:
+            raise SystemExit(done.stdout.decode())
+        found[state] += 1
+        print(f"{module}: {state}: {change['old']!r} -> {change['new']!r}")
+    return found
+
+
+def main() -> None:
+    """Change the modules that are named, or all."""
+    known = [*MODULES, *(module for module in hand_made() if module not in MODULES)]
+    chosen = sys.argv[1:] or known
+    if unknown := set(chosen) - set(known):
+        raise SystemExit(f"no such module: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    for module in chosen:
+        score = by_mutmut(module) if module in MODULES else Counter[str]()
+        if module in hand_made():
+            score += by_hand(module)
+        scores = json.loads(SCORES.read_text()) if SCORES.exists() else {}
+        scores[module] = {state: score[state] for state in ("killed", "timeouts", "survived")}
+        SCORES.write_text(json.dumps({name: scores[name] for name in known if name in scores}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
