@@ -127,6 +127,12 @@ INSTANCE_NAME = Variable(("INSTANCE_NAME",), "the name of new instances", defaul
 MIN_CPU = Variable(("MIN_CPU",), "vCPUs: 8 (at least), 8..64, ..64; not set, and no type named: 8")
 MIN_MEMORY = Variable(("MIN_MEM",), "GiB of memory: 16 (at least), 16..64, ..64; not set: any")
 PRICE_LIMIT = Variable(("SPOT_PRICE_LIMIT",), "the most that an hour of an instance may cost; not set: 120 % of now")
+PROTECTIONS = ("1h", "none")
+PROTECT = Variable(
+    ("SPOT_PROTECT",),
+    "how long the market leaves a new spot instance alone: 1h, or none, which is cheaper",
+    default=PROTECTIONS[0],
+)
 CANDIDATES_FILE = Variable(
     ("CANDIDATES_FILE",),
     "a file with the offers to try, lines of TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS; asks nothing else",
@@ -194,6 +200,7 @@ VARIABLES: tuple[Variable, ...] = (
     MIN_CPU,
     MIN_MEMORY,
     PRICE_LIMIT,
+    PROTECT,
     CANDIDATES_FILE,
     USER_DATA,
     USER_DATA_FILE,

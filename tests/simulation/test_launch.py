@@ -24,7 +24,7 @@ from goldrun.errors import RefusedError, UsageError
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import settle
 from goldrun.local.market import Market as LocalMarket
-from goldrun.local.market import disks_in, sold_in
+from goldrun.local.market import disks_in, sold_in, spot_price
 from goldrun.local.records import Denial, Disk, Instance, VSwitch
 from goldrun.spot.choice import choose
 from goldrun.spot.instances import describe_instances, release, wait_until_running
@@ -537,3 +537,15 @@ def test_bad_requests_are_refused_before_anything_is_sent(frozen: Running) -> No
         with pytest.raises(UsageError):
             launch(client, bad, [Offer("ecs.c7.large", "cn-hangzhou-k", 0.1)])
     assert client.calls == 0
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_protection_of_the_first_hour_is_chosen_and_its_lack_is_cheaper(frozen: Running, protected: bool) -> None:
+    set_market(frozen)
+    fill(frozen.client(), order(frozen, request={"protected": protected}))
+    (made,) = alive(frozen)
+    kind = INSTANCE_TYPES[made.type]
+    full = spot_price(frozen.cloud.store.settings().market, kind, made.zone, frozen.wall.value)
+    assert made.protected is protected
+    assert (made.price < full) is not protected
+    assert (made.reclaimed < frozen.wall.value + 3600) <= (not protected)

@@ -123,3 +123,11 @@ def test_an_empty_file_of_candidates(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(UsageError, match="no candidates in it"):
         read_order({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
+
+
+def test_the_protected_first_hour_is_the_default_and_can_be_done_without() -> None:
+    assert read_order(MINIMAL, REGION).request.protected
+    assert read_order({**MINIMAL, "SPOT_PROTECT": "1h"}, REGION).request.protected
+    assert not read_order({**MINIMAL, "SPOT_PROTECT": "none"}, REGION).request.protected
+    with pytest.raises(UsageError, match="SPOT_PROTECT='2h'"):
+        read_order({**MINIMAL, "SPOT_PROTECT": "2h"}, REGION)

@@ -13,7 +13,7 @@ from goldrun import telling
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
-from goldrun.cli.ordering import read_command, read_life
+from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
 from goldrun.cli.spot import POLICY, wish_options
 from goldrun.durations import format_duration, parse_duration
 from goldrun.ecs.client import EcsClient
@@ -46,6 +46,7 @@ def instance() -> None:
 @click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk.")
 @click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
 @click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
+@PROTECT
 @click.option("--key", help="What it is for: the same key again gets the same instances, not new ones.")
 @click.option("--wait", is_flag=True, help="Print the ids, and return when they are Running.")
 @REGION
@@ -63,6 +64,7 @@ def instance_create(
     disk_size: int | None,
     encrypted: bool,
     public_ip: bool,
+    protect: str | None,
     key: str | None,
     wait: bool,
     region: str | None,
@@ -97,6 +99,7 @@ def instance_create(
             "amount": amount,
             "encrypted": encrypted,
             "public_ip": public_ip,
+            "protected": read_protection(protect),
         },
         wish=wish,
     )

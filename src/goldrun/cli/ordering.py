@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import click
+
+from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.spot import read_wish
 from goldrun.durations import parse_duration
@@ -15,6 +18,12 @@ from goldrun.errors import UsageError
 from goldrun.images.order import with_image
 from goldrun.spot import instances
 from goldrun.spot.order import Order, read_order
+
+PROTECT = click.option(
+    "--protect",
+    type=click.Choice(config.PROTECTIONS),
+    help="How long the market leaves a spot instance alone; none is cheaper. [env: SPOT_PROTECT; default: 1h]",
+)
 
 
 def read_command(
@@ -58,6 +67,11 @@ def read_command(
         resume=request.get("key") is not None,
     )
     return with_image(client, order, env, name=image, tell=output.note)
+
+
+def read_protection(text: str | None) -> bool | None:
+    """Whether the first hour is protected; None where it is not said."""
+    return None if text is None else text == config.PROTECTIONS[0]
 
 
 def read_life(text: str | None) -> float | None:

@@ -14,7 +14,7 @@ from goldrun import config, telling, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
-from goldrun.cli.ordering import read_command, read_life
+from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
 from goldrun.cli.spot import POLICY, wish_options
 from goldrun.clock import SystemClock
 from goldrun.durations import format_duration, parse_duration
@@ -74,6 +74,7 @@ def runner() -> None:
 @click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk.")
 @click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
 @click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
+@PROTECT
 @click.option("--rerun-on-reclaim", is_flag=True, help="Print what `runner down` needs to have the job run again.")
 @REGION
 @JSON
@@ -95,6 +96,7 @@ def runner_up(
     disk_size: int | None,
     encrypted: bool,
     public_ip: bool,
+    protect: str | None,
     rerun_on_reclaim: bool,
     region: str | None,
     as_json: bool,
@@ -132,6 +134,7 @@ def runner_up(
             "disk_size": disk_size,
             "encrypted": encrypted,
             "public_ip": public_ip,
+            "protected": read_protection(protect),
             "user_data": b"",
         },
         wish=wish,

@@ -170,6 +170,7 @@ class Provider:
             disk_size=specs.get("disk_size"),
             encrypted=specs.get("encrypted", False),
             public_ip=specs.get("public_ip", False),
+            protected=specs.get("protect", config.PROTECTIONS[0]) == config.PROTECTIONS[0],
             tags={ROLE: ENGINE_RUNNER, CONTROLLER: self.call.controller, POOL: wanted.pool, "Name": wanted.name},
             user_data=self._user_data(wanted, life),
         )

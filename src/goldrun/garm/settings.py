@@ -60,6 +60,11 @@ SPECS: dict[str, Key] = {
     "disk_size": Key("integer", "GiB of the system disk"),
     "encrypted": Key("boolean", "encrypt the system disk"),
     "public_ip": Key("boolean", "an address on the internet"),
+    "protect": Key(
+        "string",
+        f"how long the market leaves an instance alone; none is cheaper; not said: {config.PROTECTIONS[0]}",
+        values=config.PROTECTIONS,
+    ),
     "setup": Key("string", "a script that root runs before the runner starts"),
 }
 _PYTHON: dict[str, type | tuple[type, ...]] = {

@@ -87,7 +87,8 @@ def usage(market: Market, instance: Instance, until: float) -> Usage:
     moment = instance.created
     while kind and moment < until:
         end = min(until, (moment // PRICE_SECONDS + 1) * PRICE_SECONDS)
-        price = kind.price if instance.strategy == "NoSpot" else spot_price(market, kind, instance.zone, moment)
+        spot = spot_price(market, kind, instance.zone, moment, protected=instance.protected)
+        price = kind.price if instance.strategy == "NoSpot" else spot
         day = datetime.fromtimestamp(moment + BILL_OFFSET_SECONDS, UTC).strftime("%Y-%m-%d")
         amounts[day] = amounts.get(day, 0.0) + price * (end - moment) / 3600.0
         moment = end

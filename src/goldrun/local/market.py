@@ -22,6 +22,7 @@ STOCK_SECONDS = 1800.0
 FLOOR = 0.1  # spot prices go down to a tenth of the list price
 NOTICE_SECONDS = 300.0
 PROTECTED_SECONDS = 3600.0  # SpotDuration=1
+UNPROTECTED = 0.95  # what SpotDuration=0 costs, as a share of the price with it: assumed
 HORIZON_HOURS = 96
 NEVER = 9e15  # JSON has no infinity
 # Upper bounds of the bands that DescribeSpotAdvice tells, and their share of all offers.
@@ -78,8 +79,8 @@ def average_discount(market: Market, kind: InstanceType, zone: str) -> float:
     return FLOOR + 0.5 * market.chance("discount", kind.id, zone) ** 2
 
 
-def spot_price(market: Market, kind: InstanceType, zone: str, now: float) -> float:
-    """CNY for an hour, in thousandths, as of the last full hour."""
+def spot_price(market: Market, kind: InstanceType, zone: str, now: float, *, protected: bool = True) -> float:
+    """CNY for an hour, in thousandths, as of the last full hour; without the protected first hour it is less."""
     hour = now // PRICE_SECONDS
     mean = average_discount(market, kind, zone)
     swing = 0.35 * mean * market.chance("swing", kind.id, zone)
@@ -90,7 +91,7 @@ def spot_price(market: Market, kind: InstanceType, zone: str, now: float) -> flo
     # Prices follow the hour before the present one: a scenario shows with the next full hour after it began.
     if market.struck("price-spike", zone, hour * PRICE_SECONDS):
         discount *= 2.5 + market.chance("spike", kind.id, zone)
-    return round(kind.price * min(1.0, max(FLOOR, discount)), 3)
+    return round(kind.price * min(1.0, max(FLOOR, discount)) * (1.0 if protected else UNPROTECTED), 3)
 
 
 def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
@@ -137,7 +138,7 @@ def reclaim_moment(
         (
             hour * PRICE_SECONDS + NOTICE_SECONDS
             for hour in range(first, first + HORIZON_HOURS if limit < kind.price else first)
-            if spot_price(market, kind, zone, hour * PRICE_SECONDS) > limit
+            if spot_price(market, kind, zone, hour * PRICE_SECONDS, protected=protected) > limit
         ),
         NEVER,
     )

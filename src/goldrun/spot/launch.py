@@ -65,6 +65,7 @@ class Request:
         disk_size: GiB of the system disk; None: the image's.
         encrypted: whether the system disk is encrypted.
         public_ip: whether it gets an address on the internet.
+        protected: whether the market leaves a spot instance alone in its first hour; without that it is cheaper.
         tags: beside goldrun's own.
     """
 
@@ -81,6 +82,7 @@ class Request:
     disk_size: int | None = None
     encrypted: bool = False
     public_ip: bool = False
+    protected: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -221,6 +223,7 @@ def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number:
         "InstanceChargeType": "PostPaid",
         "SpotStrategy": "SpotWithPriceLimit" if offer.spot else "NoSpot",
         "SpotPriceLimit": f"{limit:.3f}" if limit is not None else None,
+        "SpotDuration": int(request.protected) if offer.spot else None,
         "SpotInterruptionBehavior": "Terminate" if offer.spot else None,
         "SystemDisk.Category": offer.disks[0] if offer.disks else None,
         "SystemDisk.Size": request.disk_size,

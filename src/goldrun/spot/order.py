@@ -76,6 +76,7 @@ def read_order(env: Environment, region: str) -> Order:
         key_pair=config.KEY_PAIR.read(env),
         role=config.ROLE.read(env),
         user_data=_user_data(env),
+        protected=_protected(config.PROTECT.read(env)),
         tags=run_tags(env),
     )
     wish = Wish(
@@ -240,6 +241,12 @@ def _price(text: str, what: str = "SPOT_PRICE_LIMIT") -> float | None:
     if not 0 < price < math.inf:
         raise UsageError(f"{what}: {text!r} is no price of an hour.", fix=["write e.g. 0.52"])
     return math.ceil(price * 1000 - 1e-6) / 1000
+
+
+def _protected(text: str) -> bool:
+    if text in config.PROTECTIONS:
+        return text == config.PROTECTIONS[0]
+    raise UsageError(f"SPOT_PROTECT={text!r} is neither of {' and '.join(config.PROTECTIONS)}.")
 
 
 def _life(text: str) -> float:

@@ -188,7 +188,8 @@ def describe_price(call: Call) -> Answer:
     amount = params.number("Amount", 1, 1, 1000)
     spot = params.choice("SpotStrategy", SPOT_STRATEGIES, "NoSpot") != "NoSpot"
     zone = next(iter(_zones(call)))
-    hourly = spot_price(call.settings.market, kind, zone, call.now) if spot else kind.price
+    protected = params.number("SpotDuration", 1, 0, 1) > 0
+    hourly = spot_price(call.settings.market, kind, zone, call.now, protected=protected) if spot else kind.price
     rows = [_price_row("instanceType", kind.price * amount, hourly * amount)]
     category = params.text("SystemDisk.Category")
     if category:

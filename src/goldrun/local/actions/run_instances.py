@@ -47,11 +47,13 @@ class Bid:
         strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
         limit: the most to pay.
         price: what it costs now.
+        protected: it is not taken back within its first hour.
     """
 
     strategy: str
     limit: float
     price: float
+    protected: bool = True
 
     @property
     def spot(self) -> bool:
@@ -125,7 +127,7 @@ def run_instances(call: Call) -> Answer:
             http_tokens=params.choice("HttpTokens", ("optional", "required"), "optional"),
             strategy=bid.strategy,
             limit=bid.limit,
-            protected=params.number("SpotDuration", 1, 0, 6) > 0,
+            protected=bid.protected,
             behavior=params.choice("SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"),
             price=bid.price,
             auto_release=released,
@@ -299,9 +301,10 @@ def _bid(call: Call, kind: InstanceType, zone: str) -> Bid:
     strategy = params.choice("SpotStrategy", ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"), "NoSpot")
     if strategy == "NoSpot":
         return Bid(strategy, kind.price, kind.price)
-    price = spot_price(call.settings.market, kind, zone, call.now)
+    protected = params.number("SpotDuration", 1, 0, 1) > 0
+    price = spot_price(call.settings.market, kind, zone, call.now, protected=protected)
     if strategy == "SpotAsPriceGo":
-        return Bid(strategy, kind.price, price)
+        return Bid(strategy, kind.price, price, protected)
     text = params.require("SpotPriceLimit")
     try:
         limit = float(text)
@@ -315,7 +318,7 @@ def _bid(call: Call, kind: InstanceType, zone: str) -> Bid:
             "InvalidSpotPriceLimit.LowerThanPublicPrice",
             "The specified parameter SpotPriceLimit can't be lower than current public price.",
         )
-    return Bid(strategy, limit, price)
+    return Bid(strategy, limit, price, protected)
 
 
 def _stock(call: Call, kind: InstanceType, zone: str, bid: Bid) -> int:
