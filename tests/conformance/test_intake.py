@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from goldrun.local import auth, intake, metadata, seed
 from goldrun.local.github.api import TOKEN
-from goldrun.local.records import Instance, VSwitch
+from goldrun.local.records import Denial, Instance, VSwitch
 from tests.conformance.test_gateway import send, signed, v1, v3
 from tests.conftest import REGION, Running
 
@@ -26,11 +26,15 @@ GITHUB = "/_github/api/v3/repos/octo-org/octo-repo"
 
 
 @pytest.fixture(autouse=True)
-def _silent_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _silent_log(live: Running, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever a client does, it is no error of the server's."""
+    assert live.cloud.started
     caplog.set_level(logging.WARNING)
+    logging.getLogger("uvicorn").addHandler(caplog.handler)  # it keeps what it says from the root's
     yield
-    assert caplog.records == [], caplog.text
+    logging.getLogger("uvicorn").removeHandler(caplog.handler)
+    # At this point ``records`` are those of the teardown alone.
+    assert [*caplog.get_records("call"), *caplog.records] == []
 
 
 def ask(
@@ -151,6 +155,21 @@ def test_a_second_request_has_its_own_deadline(live: Running, monkeypatch: pytes
             answer += connection.recv(65536)
         connection.sendall(b"GET /again")
         assert _received(connection) == b""
+
+
+def test_a_client_that_does_not_read_its_answer_is_closed(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn waits for ever until the answer has gone out."""
+    assert live.cloud._server
+    monkeypatch.setattr(intake, "REQUEST_SECONDS", 0.3)
+    live.cloud.store.put(*(Denial(id=f"{number} {'x' * 10_000}") for number in range(1000)))
+    request = f"GET /_goldrun/status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {live.cloud.token}\r\n\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", live.port))
+        connection.sendall(request.encode())
+        connections = live.cloud._server.server_state.connections
+        _until(lambda: len(connections) == 1)
+        _until(lambda: not connections)
 
 
 def test_a_fault_may_hold_a_connection_for_longer(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +357,8 @@ def test_garbage_after_an_answer_that_came_early(live: Running) -> None:
         connection.sendall(head + (b"10000\r\n" + b"x" * 0x10000 + b"\r\n") * 40)
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
         connection.sendall(b"ZZ\r\n")
-        _received(connection)
+        while _received(connection):
+            pass
     assert ask(live, "GET", "/_goldrun/status")[0] == 200
 
 
