@@ -319,6 +319,13 @@ def test_the_control_door_says_what_is_wrong(live: Running, method: str, name: s
     assert json.loads(text)["error"]
 
 
+def test_time_that_runs_out_of_all_years_stands_still(live: Running) -> None:
+    """At a million times the usual speed, after some days."""
+    live.cloud.clock.advance(3e11)
+    status, _, text = ask(live, "GET", "/_goldrun/status")
+    assert (status, json.loads(text)["time"][:4]) == (200, "9000")
+
+
 @pytest.mark.parametrize("ttl", ["9" * 5000, "-1", "x", "\u00b2", ""])
 def test_a_lifetime_that_is_none_at_the_metadata_door(populated: Running, ttl: str) -> None:
     headers = {"x-aliyun-ecs-metadata-token-ttl-seconds": ttl.encode().decode("latin-1")}

@@ -25,8 +25,10 @@ def opened(file: Path | None, now: float = 0.0) -> Store:
 def test_a_second_store_on_one_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "cloud.db"
     first = opened(file)
+    files = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(InUseError) as refused:
         opened(file)
+    assert len(list(Path("/proc/self/fd").iterdir())) == files
     assert f"process {os.getpid()} " in str(refused.value)
     assert "--data FILE" in str(refused.value)
     first.put(Denial(id="ecs:*"))
