@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -17,9 +19,11 @@ from typing import Any
 import pytest
 
 from goldrun.garm import provider
+from goldrun.runners import bootstrap as bootstraps
 from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
 
 ROOT = os.geteuid() == 0
+SCRIPTS = Path(bootstraps.__file__).parent / "machine"
 TIME = "2026-11-18T18:02:00Z"
 TOKEN = "planted-instance-token"
 # The paths that root uses, and what stands for them in the folder.
@@ -253,6 +257,34 @@ def test_the_self_destruct_is_armed_before_the_guardian_starts(guest: Guest) -> 
     assert "--unit=goldrun-runner" in runner
     assert "ExecStopPost=/usr/bin/env python3" in runner
     assert "self_destruct.py" in runner
+
+
+def test_what_is_armed_can_start(guest: Guest) -> None:
+    """Isolated, Python does not look into the script's own folder: the self-destruct found no module to sign with."""
+    guest.image_has("#!/bin/bash\n")
+    guest.boot(quick(endpoint="http://127.0.0.1:9"))
+    program = guest.path("/opt/goldrun/self_destruct.py")
+    program.write_text(program.read_text().replace("http://100.100.100.200/latest", "http://127.0.0.1:9/latest"))
+    armed = [re.findall(r"python3 (?:-\w+ )*\S+self_destruct\.py", unit) for unit in guest.units if "--unit=" in unit]
+    assert [len(found) for found in armed] == [1, 1]
+    # The one that nothing is left to call but the bootstrap itself is called the same way.
+    armed.append(re.findall(r"python3 (?:-\w+ )*\S+self_destruct\.py", (SCRIPTS / "bootstrap.sh").read_text())[:1])
+    assert len({tuple(one.split()[1:-1]) for found in armed for one in found}) == 1
+    for (command,) in armed[:2]:
+        process = subprocess.Popen(
+            [sys.executable, *command.split()[1:], "a test", ""],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={"PATH": f"{guest.here / 'bin'}:/usr/bin:/bin", "HERE": str(guest.here)},
+            cwd="/",
+        )
+        assert process.stdout is not None
+        with process, process.stdout:
+            said = [process.stdout.readline(), process.stdout.readline()]
+            process.kill()
+        assert said[0] == "goldrun: deleting this instance: a test\n"
+        assert said[1].startswith("goldrun: no role to delete itself with")
 
 
 @pytest.mark.parametrize("unit", ["goldrun-life", "goldrun-runner"])

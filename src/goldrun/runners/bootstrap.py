@@ -76,7 +76,8 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         "signature.py": files("goldrun.ecs").joinpath("signature.py").read_text(encoding="utf-8"),
         "self_destruct.py": here.joinpath("self_destruct.py")
         .read_text(encoding="utf-8")
-        .replace("from goldrun.ecs import signature", "import signature"),
+        # Python runs it isolated, and so looks for no module beside it.
+        .replace("from goldrun.ecs import signature", f"sys.path.insert(0, {FOLDER!r})\nimport signature"),
         "guardian.sh": here.joinpath("guardian.sh").read_text(encoding="utf-8"),
         "job-started.sh": here.joinpath("job-started.sh").read_text(encoding="utf-8"),
         "engine.sh": bootstrap.engine,
