@@ -7,15 +7,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from goldrun.local import daemon
 from goldrun.local.clock import Anchor
 from goldrun.local.lock import InUseError, Lock
 from goldrun.local.records import Denial, Image
 from goldrun.local.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
+from tests.conftest import FakeClock
 
 
 def opened(file: Path | None, now: float = 0.0) -> Store:
@@ -139,3 +141,29 @@ def test_what_is_long_gone_is_forgotten_while_it_runs() -> None:
     assert list(store.as_of(moment[0]).all(Image)) == []
     assert store.as_of(moment[0] - KEPT_SECONDS / 2).get(Denial, "same")
     store.close()
+
+
+class Ended:
+    """A server that could not have the data file."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def poll(self) -> int:
+        return 2
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> None: ...
+
+
+def test_who_starts_a_server_second_is_given_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_clock: Callable[[], FakeClock]
+) -> None:
+    data = tmp_path / "cloud.db"
+    first = daemon.Running(1, 2, "token")
+    found: Iterator[tuple[daemon.Running, dict[str, object]] | None] = iter([None, None, (first, {})])
+    monkeypatch.setattr(daemon, "find", lambda _: next(found))
+    monkeypatch.setattr(subprocess, "Popen", Ended)
+    held = Lock(data)
+    assert daemon.start(data, [], fake_clock()) == first
+    held.release()
