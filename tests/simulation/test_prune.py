@@ -127,8 +127,14 @@ def test_every_candidate_stays_and_none_of_them_counts(frozen: Running) -> None:
         built(frozen, number)
     built(frozen, 3, shown=True)
     told: list[Pruned] = []
-    done = prune(frozen.client(), ALIAS, keep=2, tell=told.append)
-    assert told == [done]
+    asked: list[Pruned] = []
+
+    def allow(plan: Pruned) -> bool:
+        asked.append(plan)
+        return True
+
+    done = prune(frozen.client(), ALIAS, keep=2, tell=told.append, allow=allow)
+    assert told == asked == [done]
     assert [(one.image.image_id[-1], one.keep, one.reason) for one in done.verdicts] == [
         ("5", True, "newer than what is published"),
         ("4", True, "newer than what is published"),

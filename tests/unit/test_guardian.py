@@ -158,7 +158,8 @@ def guest() -> Iterator[Guest]:
 
 
 def quick(**more: Any) -> Bootstrap:
-    return Bootstrap(life=3600.0, config_seconds=5, job_seconds=60, notice_seconds=20, examine_seconds=0, **more)
+    limits = {"config_seconds": 5, "job_seconds": 60, "notice_seconds": 20, "examine_seconds": 0}
+    return Bootstrap(life=3600.0, **{**limits, **more})
 
 
 def engine() -> str:
@@ -342,3 +343,43 @@ def test_the_settings_are_roots_alone(guest: Guest) -> None:
     folder = guest.path("/opt/goldrun")
     assert (folder / "settings").stat().st_mode & 0o077 == 0
     assert (folder / "job-started.sh").stat().st_mode & 0o777 == 0o755
+
+
+def test_without_a_configuration_nothing_runs(guest: Guest) -> None:
+    guest.image_has(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/ran\n")
+    guest.settings = {}
+    console = guest.boot(quick(config_seconds=1))
+    assert "goldrun: failed: no configuration came within 1 s" in console
+    assert "the runner runs" not in console
+    assert not guest.path("/home/runner/ran").exists()
+
+
+def test_a_runner_without_a_job_is_interrupted_in_the_end(guest: Guest) -> None:
+    guest.image_has(f"""#!/bin/bash
+trap 'touch {guest.path("/home/runner")}/interrupted; exit' INT
+for ((n = 0; n < 300; n++)); do sleep 0.1; done
+""")
+    console = guest.boot(quick(job_seconds=1))
+    assert "goldrun: failed: no job came within 1 s" in console
+    assert guest.path("/home/runner/interrupted").exists()
+    assert "goldrun: the runner has ended" in console
+
+
+def test_a_job_may_take_longer_than_the_wait_for_one(guest: Guest) -> None:
+    guest.image_has(f"""#!/bin/bash
+trap 'exit 1' INT
+: > "$GOLDRUN_JOB_MARK"
+for ((n = 0; n < 50; n++)); do sleep 0.1; done
+touch {guest.path("/home/runner")}/done
+""")
+    console = guest.boot(quick(job_seconds=2))
+    assert "goldrun: the job has begun" in console
+    assert "no job came" not in console
+    assert guest.path("/home/runner/done").exists()
+
+
+def test_a_setup_that_fails_ends_the_machine_before_the_runner(guest: Guest) -> None:
+    guest.image_has(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/ran\n")
+    console = guest.boot(quick(setup="exit 7"))
+    assert "goldrun: failed: the setup script ended with exit code 7" in console
+    assert not guest.path("/home/runner/ran").exists()
