@@ -6,7 +6,6 @@ started for it takes it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import signal
@@ -311,16 +310,22 @@ def _outputs(text: str) -> dict[str, str]:
 def arguments(process_id: int) -> set[str]:
     """The arguments of everything that a process has started: what everybody on the machine can read of it."""
     found: set[str] = set()
-    for children in Path(f"/proc/{process_id}/task").glob("*/children"):
-        try:
-            started = [int(word) for word in children.read_text().split()]
-        except OSError:  # it has ended
-            continue
-        for one in started:
-            with contextlib.suppress(OSError):
-                found.add(Path(f"/proc/{one}/cmdline").read_bytes().decode(errors="replace"))
-            found |= arguments(one)
-    return found
+    try:
+        threads = list(Path(f"/proc/{process_id}/task").iterdir())
+    except FileNotFoundError:
+        return found
+    for thread in threads:
+        for one in _read(thread / "children").split():
+            found |= {_read(Path(f"/proc/{one}/cmdline")), *arguments(int(one))}
+    return found - {""}
+
+
+def _read(file: Path) -> str:
+    """What the kernel tells of a process; nothing of one that has ended meanwhile."""
+    try:
+        return file.read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def offline(cloud: Running, folder: Path, **fields: Any) -> Engine:

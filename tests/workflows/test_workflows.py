@@ -44,6 +44,7 @@ def run_of(cloud: Running, folder: Path, name: str, **fields: Any) -> Engine:
 
 def test_build_images(cloud: Running, tmp_path: Path, recipe: Path) -> None:
     """Built; skipped by the next night; forced."""
+    cloud.cloud.clock.set_speed(50)
     names = []
     for number, (inputs, skipped) in enumerate((({}, "false"), ({}, "true"), ({"force_build": True}, "false"))):
         run = run_of(
