@@ -28,6 +28,7 @@ from goldrun.images import manifest as manifests
 from goldrun.images.creation import create_image
 from goldrun.images.lineage import AVAILABLE, Lineage, read_lineage
 from goldrun.images.naming import LATEST, PublishedName
+from goldrun.images.order import require_tokens
 from goldrun.images.publish import BOOT_TEST, FAILED, PASSED, PENDING, publish
 from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.images.removal import delete_image
@@ -188,6 +189,7 @@ class _Build:
         base = Image.from_api(element)
         if base.architecture != self.architecture:
             raise RefusedError(f"{family} is {to_ecs(base.architecture)}, not {to_ecs(self.architecture)}.")
+        require_tokens(base)
         return base
 
     def _find(self, version_hash: str) -> Image | None:
@@ -283,6 +285,8 @@ class _Build:
                 "ImageName": name,
                 "Description": (self.recipe.description or f"{self.recipe.family}, built by goldrun")[:256],
                 "Tag": [{"Key": key, "Value": value} for key, value in {**tags, **more}.items()],
+                # Instances are made with HttpTokens=required, which v1 forbids.
+                "Features.ImdsSupport": "v2",
                 "ClientToken": f"image-{builder.id}",
             }
             made = create_image(self.client, "CreateImage", params, lambda: self._made(name, tags))

@@ -110,6 +110,7 @@ _FIXES = {
     "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region.",
     "InvalidInstanceType.ValueNotSupported": "check --type (INSTANCE_TYPE): goldrun spot ls shows what there is.",
     "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
+    "ImageNotSupportHttpTokens": "the image's ImdsSupport is v1: build it again, or let ModifyImageAttribute set v2.",
     "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
     "InvalidImageName.Duplicated": "choose another name: names are unique per account and region.",
 }

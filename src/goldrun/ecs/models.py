@@ -19,6 +19,7 @@ class Image(NamedTuple):
         owner: system, self, others or marketplace.
         in_use: instances run from it.
         shared: other accounts may use it, or everybody.
+        imds: ``v1`` forbids instances whose metadata is had by tokens alone, ``v2`` allows them; empty: not said.
     """
 
     image_id: str
@@ -36,6 +37,7 @@ class Image(NamedTuple):
     shared: bool
     snapshots: tuple[str, ...]
     tags: Mapping[str, str]
+    imds: str = ""
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
@@ -57,6 +59,7 @@ class Image(NamedTuple):
             shared=str(data.get("IsSelfShared")).lower() == "true" or bool(data.get("IsPublic")),
             snapshots=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
             tags=_tags(data),
+            imds=data.get("Features", {}).get("ImdsSupport", ""),
         )
 
 

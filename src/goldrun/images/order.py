@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from goldrun import config
 from goldrun.ecs.client import EcsClient
+from goldrun.ecs.errors import AccessDeniedError
 from goldrun.ecs.models import Image
-from goldrun.errors import NotFoundError, UsageError
+from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.manifest import Manifest, from_tags
 from goldrun.images.naming import is_image_id, parse_reference
@@ -36,6 +38,7 @@ def with_image(
     Raises:
         UsageError: no image is named.
         NotFoundError: there is no such image.
+        RefusedError: no instance of goldrun's can be made from it.
     """
     if name is None and not (order.request.image_id or order.request.image_family):
         name = config.IMAGE_NAME.read(env)
@@ -49,12 +52,18 @@ def with_image(
         found = find_image(client, parse_reference(name, order.wish.architecture or None))
         if found.notice:
             tell(found.notice)
+        require_tokens(found.image)
         return _take(order, found.image.image_id, found.image.architecture)
     if name is not None:
         order = _take(order, name, "")
     if order.wish.architecture or order.wish.types or order.candidates:
+        if order.request.image_id:
+            _look_at(client, order.request.image_id)
         return order
-    return _take(order, order.request.image_id, _architecture(client, order))
+    image = _find(client, order)
+    require_tokens(image)
+    # Types of another architecture would be refused.
+    return _take(order, order.request.image_id, image.architecture)
 
 
 def read_manifest(client: EcsClient, order: Order) -> Manifest | None:
@@ -78,9 +87,29 @@ def _take(order: Order, image_id: str, architecture: str) -> Order:
     )
 
 
-def _architecture(client: EcsClient, order: Order) -> str:
-    """The architecture of an image that nothing else says: types of the other one would be refused."""
-    return _find(client, order).architecture
+def _look_at(client: EcsClient, image_id: str) -> None:
+    """See that instances can be made from an image. Who may not look, or sees nothing, lets ECS say it."""
+    with contextlib.suppress(AccessDeniedError):
+        for image in describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES):
+            require_tokens(image)
+
+
+def require_tokens(image: Image) -> None:
+    """Every instance is made with ``HttpTokens=required`` (IMDSv2): a job could have the role's keys without.
+
+    Raises:
+        RefusedError: the image forbids it.
+    """
+    if image.imds == "v1":
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) takes no instance whose metadata is had by tokens alone (IMDSv2).",
+            why=["its ImdsSupport is v1, and goldrun makes no other instances."],
+            fix=[
+                "build it again: goldrun's builds set v2",
+                "or, if what is in it asks the metadata service with tokens, let it say so:",
+                f"aliyun ecs ModifyImageAttribute --ImageId {image.image_id} --Features.ImdsSupport v2",
+            ],
+        )
 
 
 def _find(client: EcsClient, order: Order) -> Image:

@@ -51,6 +51,7 @@ class Image(Made, frozen=True, kw_only=True):
         shared_with: accounts that may use it.
         public: a community image.
         copying: it is the copy of an image; its copying can be cancelled until it is ready.
+        imds_support: ``v1`` forbids instances whose metadata is had by tokens alone.
         source_instance: the instance whose disk becomes the image's, where machines are real.
     """
 
@@ -65,7 +66,7 @@ class Image(Made, frozen=True, kw_only=True):
     os_name_en: str = "Ubuntu  24.04 64 bit"
     platform: str = "Ubuntu"
     boot_mode: str = "UEFI-Preferred"
-    imds_support: str = ""
+    imds_support: str = "v2"
     snapshot: str = ""
     shared_with: dict[str, float] = {}
     public: bool = False

@@ -27,6 +27,7 @@ from goldrun.local.store import View
 
 STATUSES = ("Creating", "Waiting", READY, "UnAvailable", "CreateFailed", DEPRECATED)
 MAX_TAGGED = 1000
+IMDS = ("v1", "v2")  # it never goes back
 
 
 @action("DescribeImages")
@@ -117,6 +118,7 @@ def create_image(call: Call) -> Answer:
         raise missing("InstanceId")
     architecture = params.choice("Architecture", ("i386", "x86_64", "arm64"), "x86_64")
     new_snapshot: Snapshot | None = None
+    imds = IMDS[0]
     if instance_id:
         instance = call.store.get(Instance, instance_id)
         if instance is None or instance.owner != call.account or instance.region != call.region:
@@ -124,6 +126,8 @@ def create_image(call: Call) -> Answer:
         if instance.status(call.now) not in ("Running", "Stopped"):
             raise wrong_instance_status()
         architecture = instance.architecture
+        base = call.store.get(Image, instance.image)
+        imds = base.imds_support if base else IMDS[0]
         new_snapshot = Snapshot(
             id=call.new_id("s-"),
             region=call.region,
@@ -156,7 +160,7 @@ def create_image(call: Call) -> Answer:
         size=size,
         snapshot=snapshot_id,
         boot_mode=params.text("BootMode", "UEFI-Preferred"),
-        imds_support=params.text("Features.ImdsSupport"),
+        imds_support=params.choice("Features.ImdsSupport", IMDS, imds),
         source_instance=instance_id if real else "",
     )
     call.store.put(image, *([new_snapshot] if new_snapshot else []))
@@ -180,11 +184,15 @@ def modify_image_attribute(call: Call) -> Answer:
             raise wrong_image_status()
         if state == DEPRECATED and (image.shared_with or image.public):
             raise ApiFault(403, "ImageUseShared", "The specified image has been shared to others.")
+    imds = params.choice("Features.ImdsSupport", IMDS, image.imds_support)
+    if imds < image.imds_support:
+        raise invalid("Features.ImdsSupport")
     if params.flag("DryRun"):
         raise dry_run()
     call.store.put(
         replace(
             image,
+            imds_support=imds,
             name=name or image.name,
             family=family or image.family,
             description=description or image.description,
@@ -308,7 +316,7 @@ def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
         "LoginAsNonRootSupported": True,
         "ProductCode": "",
         "ResourceGroupId": "",
-        "Features": {"NvmeSupport": "supported", "ImdsSupport": image.imds_support or "v1"},
+        "Features": {"NvmeSupport": "supported", "ImdsSupport": image.imds_support},
         "DiskDeviceMappings": {
             "DiskDeviceMapping": [
                 {

@@ -178,6 +178,9 @@ def _image(call: Call, kind: InstanceType) -> Image:
         raise no_such_image()
     if image.status(call.now) not in (READY, DEPRECATED):
         raise ApiFault(403, "ImageNotReady", "The specified image is not ready.")
+    tokens = call.params.choice("HttpTokens", ("optional", "required"), "optional")
+    if tokens == "required" and image.imds_support == "v1":
+        raise ApiFault(403, "ImageNotSupportHttpTokens", "The specified image does not support HttpTokens=required.")
     if image.architecture != kind.architecture:
         raise ApiFault(
             403, "ImageNotSupportInstanceType", "The specified image does not support the specified instance type."

@@ -1,0 +1,101 @@
+"""IMDSv2: an image of ``ImdsSupport=v1`` takes no instance whose metadata is had by tokens alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldrun.build.recipe import load
+from goldrun.build.report import Silence
+from goldrun.build.run import Options, build
+from goldrun.ecs.errors import ApiError
+from goldrun.errors import RefusedError
+from goldrun.images.order import with_image
+from goldrun.local.records import Denial, Image, Instance
+from goldrun.spot.launch import Request
+from goldrun.spot.offers import Wish
+from goldrun.spot.order import Order, fill
+from tests.conftest import REGION, Running
+from tests.simulation.test_build import INSTALL, RECIPE
+from tests.simulation.test_launch import order, set_market
+
+GROUP = f"sg-local-{REGION}"
+
+
+@pytest.fixture
+def old(frozen: Running) -> str:
+    set_market(frozen)
+    return frozen.image("old-amd64-latest", imds_support="v1")
+
+
+@pytest.mark.parametrize("wish", [Wish(), Wish(architecture="amd64"), Wish(types=("ecs.c7.xlarge",))])
+@pytest.mark.parametrize("by", ["id", "name"])
+def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
+    frozen: Running, old: str, wish: Wish, by: str
+) -> None:
+    """RunInstances refused, after all that choosing, with a code that said nothing of the mend."""
+    client = frozen.client()
+    wanted = Order(request=Request(key="k", security_group=GROUP), wish=wish)
+    with pytest.raises(RefusedError, match="IMDSv2") as caught:
+        with_image(client, wanted, {}, name=old if by == "id" else "old-amd64-latest", tell=lambda _: None)
+    assert f"ModifyImageAttribute --ImageId {old} --Features.ImdsSupport v2" in str(caught.value)
+    assert "RunInstances" not in frozen.cloud.gateway.calls
+
+
+def test_an_image_of_v2_costs_one_look(frozen: Running, old: str) -> None:
+    frozen.client().call("ModifyImageAttribute", {"ImageId": old, "Features.ImdsSupport": "v2"})
+    client = frozen.client()
+    wanted = Order(request=Request(key="k", security_group=GROUP), wish=Wish(architecture="amd64"))
+    assert with_image(client, wanted, {}, name=old, tell=lambda _: None).request.image_id == old
+    assert client.calls == 1
+
+
+def test_who_may_not_look_lets_ecs_say_it(frozen: Running, old: str) -> None:
+    frozen.cloud.store.put(Denial(id="ecs:DescribeImages"))
+    wanted = order(frozen, request={"image_id": old})
+    wanted = with_image(frozen.client(), wanted, {}, tell=lambda _: None)
+    with pytest.raises(ApiError, match="ImageNotSupportHttpTokens") as caught:
+        fill(frozen.client(), wanted)
+    assert "ImdsSupport" in str(caught.value)
+
+
+def test_v2_never_becomes_v1_again(frozen: Running) -> None:
+    image = frozen.image("new")
+    with pytest.raises(ApiError, match="ImdsSupport"):
+        frozen.client().call("ModifyImageAttribute", {"ImageId": image, "Features.ImdsSupport": "v1"})
+
+
+@pytest.mark.parametrize("base", ["v1", "v2"])
+def test_an_image_from_an_instance_inherits_and_one_from_a_snapshot_does_not(frozen: Running, base: str) -> None:
+    image = frozen.image("base", imds_support=base)
+    store = frozen.cloud.store
+    now = frozen.wall.value
+    store.put(Instance(id="i-1", region=REGION, owner=store.get(Image, image).owner, image=image, created=now - 99))  # type: ignore[union-attr]
+    client = frozen.client()
+    made = client.call("CreateImage", {"InstanceId": "i-1", "ImageName": "inherits"})["ImageId"]
+    assert store.get(Image, made).imds_support == base  # type: ignore[union-attr]
+    made = client.call("CreateImage", {"SnapshotId": frozen.snapshot(), "ImageName": "cut"})["ImageId"]
+    assert store.get(Image, made).imds_support == "v1"  # type: ignore[union-attr]
+
+
+def test_a_build_makes_v2(frozen: Running, tmp_path: Path) -> None:
+    set_market(frozen)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "install.sh").write_text(INSTALL)
+    (tmp_path / "motd").write_text("welcome\n")
+    asked = []
+    client = frozen.client()
+    send = client.call
+
+    def call(action: str, params: dict[str, str] | None = None, **more: object) -> dict[str, object]:
+        if action == "CreateImage":
+            asked.append((params or {}).get("Features.ImdsSupport"))
+        return send(action, params, **more)  # type: ignore[arg-type]
+
+    client.call = call  # type: ignore[method-assign, assignment]
+    wish = Wish(types=("ecs.c7.xlarge", "ecs.g7.xlarge"))
+    wanted = Order(request=Request(key="", security_group=GROUP), wish=wish)
+    built = build(client, load(tmp_path), "amd64", wanted, Options(), Silence())
+    assert asked == ["v2"]
+    assert built.image.imds == "v2"
