@@ -224,6 +224,13 @@ def test_a_runner_that_may_take_long_to_come_online_has_the_time(frozen: Running
     assert {one.id for one in swept(*both(frozen)).removed} == {instance, name}
 
 
+def test_a_runner_whose_instance_is_protected_is_no_ghost(frozen: Running) -> None:
+    """Not even its registration goes: somebody looks into the machine."""
+    name = register(frozen, seen=0.0).name
+    retag(frozen, machine(frozen, name), Protected="true")
+    assert list(find_ghosts(*both(frozen), SCOPE)) == []
+
+
 def came_online(frozen: Running, runner: GitHubRunner, instance: str) -> None:
     frozen.cloud.store.put(replace(runner, seen=frozen.wall.value))
 

@@ -226,6 +226,26 @@ def test_a_token_covers_the_disk_too(frozen: Running) -> None:
     assert sent[0]["ClientToken"] != sent[1]["ClientToken"]
 
 
+def test_a_launch_that_fails_deletes_nobody_elses(frozen: Running) -> None:
+    set_market(frozen)
+    others = fill(frozen.client(), order(frozen, request={"key": "another"}))
+    frozen.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
+    with pytest.raises(RefusedError):
+        fill(frozen.client(), order(frozen))
+    assert [one.id for one in alive(frozen)] == ids(others)
+
+
+@pytest.mark.parametrize(("count", "last"), [(5, "ecs.n4"), (6, "and 1 more."), (8, "and 3 more.")])
+def test_many_refusals_are_told_in_few_lines(frozen: Running, count: int, last: str) -> None:
+    frozen.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
+    offers = [Offer(f"ecs.n{number}", "cn-hangzhou-k", 1.0) for number in range(count)]
+    with pytest.raises(RefusedError, match="No offer gives 2 instances in cn-hangzhou") as caught:
+        launch(frozen.client(), replace(order(frozen).request, amount=2), offers)
+    told = str(caught.value).partition("fix:")[0].split("why: ")[1:]
+    assert len(told) == min(count, 6)
+    assert told[-1].startswith(last)
+
+
 STOPS = ("QuotaExceed.ElasticQuota", "InvalidAccountStatus.NotEnoughBalance", "InvalidSecurityGroupId.NotFound")
 
 

@@ -233,6 +233,9 @@ def test_what_has_not_passed_its_boot_test_is_shown_to_nobody_unless_forced(froz
     with pytest.raises(RefusedError, match=f"has not passed its boot test: it is {verdict}"):
         publish(frozen.client(), V2)
     assert state(frozen) == before
+    assert publish(frozen.client(), V2, dry_run=True, tested=True).image_id == V2, (
+        "the build that has just tested it knows"
+    )
     assert publish(frozen.client(), V2, force=True).image_id == V2
 
 
