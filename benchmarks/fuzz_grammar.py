@@ -332,7 +332,8 @@ class Grammar:
         if isinstance(body, list) and body and self._chance(0.7):
             place = self.random.randrange(len(body))
             return [*body[:place], self._spoil_json(body[place]), *body[place + 1 :]]
-        if self._chance(0.1):
+        # Not lists of lists: those would fill our own memory, not the server's, which has refused them by then.
+        if self._chance(0.1) and not isinstance(body, list):
             return [body] * self.random.choice([1, 3, 300])
         return self.random.choice(NASTY_JSON)
 
