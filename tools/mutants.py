@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 SCRATCH = ROOT / "mutants"
 SCORES = ROOT / "docs/mutants.json"
 BY_HAND = ROOT / "tests/mutants.toml"
-MUTMUT = Path(sys.executable).with_name("mutmut")
+MUTMUT = str(Path(sys.executable).with_name("mutmut"))
 
 # Each module with the tests that see it from inside, and quickly.
 MODULES: dict[str, tuple[str, list[str]]] = {
