@@ -122,3 +122,13 @@ def test_two_hundred_launches_at_once_in_one_minute_succeed(frozen: Running) -> 
     assert len({one.ids for one in made}) == 200
     assert sum(1 for _ in frozen.cloud.store.all(Instance)) == 200
     assert MINUTE <= frozen.wall.value - start <= 3 * MINUTE
+
+
+def test_one_regions_calls_are_not_anothers(frozen: Running) -> None:
+    limit(frozen, 1)
+    client = frozen.client()
+    client.call("DescribeImages")
+    client.call("DescribeImages", region="cn-beijing")
+    assert client.calls == 2
+    client.call("DescribeImages")
+    assert client.calls > 3

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from goldrun.clock import StoppableClock, SystemClock
 from goldrun.ecs.cloud_clock import CloudClock, parse_date
 from goldrun.ecs.waiting import watch
+from goldrun.local import clock as local_clock
 from goldrun.local.clock import LocalClock
 from goldrun.local.server import LocalCloud
 from tests.conftest import NOW, FakeClock, Wall
@@ -24,8 +25,9 @@ def headers(moment: float, speed: str = "") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("make", [SystemClock, StoppableClock])
-def test_setting_the_machines_time_moves_no_deadline(make: Callable[[], SystemClock], monkeypatch: object) -> None:
-    assert isinstance(monkeypatch, pytest.MonkeyPatch)
+def test_setting_the_machines_time_moves_no_deadline(
+    make: Callable[[], SystemClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = make()
     before = clock.now()
     monkeypatch.setattr(time, "time", lambda: before - 86_400.0)
@@ -141,3 +143,12 @@ def test_a_wait_ends_with_a_look_that_began_after_its_end() -> None:
 
     assert watch(machine, look, seconds=60.0) == "there"
     assert watch(machine, lambda: None, seconds=60.0) is None
+
+
+def test_the_local_cloud_runs_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = Wall(0.0)
+    monkeypatch.setattr(local_clock, "steady_seconds", steady)
+    clock = LocalClock()
+    before = clock.now()
+    steady.value += 50
+    assert clock.now() == before + 50
