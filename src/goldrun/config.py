@@ -238,20 +238,6 @@ def _is_region_id(text: str) -> bool:
     return plain and 2 <= len(words) <= MAX_REGION_WORDS and words[0].isalpha()
 
 
-def read_region(env: Environment, given: str | None = None) -> str:
-    """The region: the one given on the command line, else the environment's, else that of the official CLI's profile.
-
-    Raises:
-        UsageError: if there is none, or it cannot be a region id.
-        CredentialsError: the profile was needed, and its file cannot be read.
-    """
-    if given is None and not REGION.read(env):
-        from goldrun.aliyun_profile import find_profile
-
-        given = ((profile := find_profile(env)) and profile.region) or None
-    return check_region(given if given is not None else REGION.require(env))
-
-
 def read_timeout(env: Environment) -> float:
     """Seconds that one API call may take.
 

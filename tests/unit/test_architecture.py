@@ -60,7 +60,7 @@ ALLOWED = {
     "ecs": {"ecs", "aliyun_profile", "config", "errors", "clock", "architecture", "__version__"},
     # Its commands speak to people (errors) and wait (clock); the cloud itself knows the signature alone.
     "local": {"local", "errors", "clock"},
-    "config": {"errors", "aliyun_profile"},
+    "config": {"errors"},
     "aliyun_profile": {"config", "errors"},
     "workflow": {"config", "errors"},
     "architecture": {"errors"},

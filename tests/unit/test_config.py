@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from goldrun import config
+from goldrun.ecs.region import read_region
 from goldrun.errors import UsageError
 
 
@@ -10,15 +11,15 @@ from goldrun.errors import UsageError
     "name", ["ALIYUN_REGION_ID", "ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"]
 )
 def test_every_name_of_the_region(name: str) -> None:
-    assert config.read_region({name: " cn-shanghai "}) == "cn-shanghai"
+    assert read_region({name: " cn-shanghai "}) == "cn-shanghai"
 
 
 def test_an_empty_variable_counts_as_not_set_and_the_error_tells_them_apart() -> None:
     assert config.REGION.read({"ALIYUN_REGION_ID": "", "ALICLOUD_REGION": "cn-beijing"}) == "cn-beijing"
     with pytest.raises(UsageError, match="is set but empty"):
-        config.read_region({"ALIYUN_REGION_ID": ""})
+        read_region({"ALIYUN_REGION_ID": ""})
     with pytest.raises(UsageError, match="is not set"):
-        config.read_region({})
+        read_region({})
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_an_empty_variable_counts_as_not_set_and_the_error_tells_them_apart() ->
 )
 def test_bad_regions(region: str) -> None:
     with pytest.raises(UsageError, match="is not a region id"):
-        config.read_region({}, region)
+        read_region({}, region)
 
 
 def test_a_region_in_capitals_is_guessed() -> None:

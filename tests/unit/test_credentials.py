@@ -13,6 +13,7 @@ import pytest
 from goldrun import config
 from goldrun.aliyun_profile import find_profile
 from goldrun.ecs.credentials import Credentials, find_credentials, from_profile, from_variables
+from goldrun.ecs.region import read_region
 from goldrun.errors import CredentialsError, UsageError
 from tests.conftest import Running
 
@@ -94,10 +95,10 @@ def test_profiles_can_be_left_alone(home: dict[str, str]) -> None:
 
 
 def test_the_region_of_the_profile_where_no_variable_says_one(home: dict[str, str]) -> None:
-    assert config.read_region(home) == "cn-beijing"
-    assert config.read_region({**home, "ALICLOUD_REGION": "cn-shanghai"}) == "cn-shanghai"
+    assert read_region(home) == "cn-beijing"
+    assert read_region({**home, "ALICLOUD_REGION": "cn-shanghai"}) == "cn-shanghai"
     with pytest.raises(UsageError, match="ALIYUN_REGION_ID is not set"):
-        config.read_region({**home, "ALIBABA_CLOUD_PROFILE": "role"})
+        read_region({**home, "ALIBABA_CLOUD_PROFILE": "role"})
 
 
 BROKEN_PROFILES: dict[str, tuple[object, str]] = {

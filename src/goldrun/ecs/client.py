@@ -20,6 +20,7 @@ from goldrun.ecs.credentials import CredentialProvider, Credentials, find_creden
 from goldrun.ecs.endpoints import ECS, Api, Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import BadCredentialsError, ServiceError, api_error
 from goldrun.ecs.http1 import Answer
+from goldrun.ecs.region import read_region
 from goldrun.ecs.retrying import Backoff, jittered_backoff, retry
 from goldrun.ecs.transport import HttpTransport, Transport
 from goldrun.errors import GoldrunError, UnavailableError, UsageError
@@ -192,7 +193,7 @@ def connect(
     endpoint = config.ENDPOINT.read(env)
     transport = HttpTransport(env, clock)
     return EcsClient(
-        region=config.read_region(env, region),
+        region=read_region(env, region),
         endpoint=parse_endpoint(endpoint) if endpoint else None,
         timeout=config.read_timeout(env),
         credentials=_find_credentials(env, transport, clock),

@@ -17,6 +17,7 @@ from goldrun.ecs.credentials import CredentialProvider, Credentials
 from goldrun.ecs.endpoints import STS, Endpoint, parse_endpoint, region_endpoint
 from goldrun.ecs.errors import api_error
 from goldrun.ecs.moments import parse_moment
+from goldrun.ecs.region import read_region
 from goldrun.ecs.transport import Transport
 from goldrun.errors import CredentialsError
 
@@ -121,4 +122,4 @@ class _Exchange:
 
     def _endpoint(self) -> Endpoint:
         named = config.ENDPOINT.read(self._env)
-        return parse_endpoint(named) if named else region_endpoint(STS, config.read_region(self._env))
+        return parse_endpoint(named) if named else region_endpoint(STS, read_region(self._env))
