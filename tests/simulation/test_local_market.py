@@ -16,7 +16,16 @@ from goldrun.local.clock import iso
 from goldrun.local.control_client import ask
 from goldrun.local.instance_types import INSTANCE_TYPES
 from goldrun.local.lifecycle import settle
-from goldrun.local.market import FLOOR, Market, reclaim_rate, spot_price, spot_stock, told_stock
+from goldrun.local.market import (
+    FLOOR,
+    Market,
+    on_demand_stock,
+    reclaim_rate,
+    sold_in,
+    spot_price,
+    spot_stock,
+    told_stock,
+)
 from goldrun.local.records import Disk, Instance, Interruption, Usage, VSwitch
 from goldrun.local.server import LocalCloud
 from tests.conftest import NOW, REGION, Running
@@ -90,6 +99,14 @@ def test_scenarios_bend_it() -> None:
     assert total(spike, ZONES[1]) == total(calm, ZONES[1])
     assert stocked(out, ZONES[0]) < 0.4 * stocked(calm, ZONES[0])
     assert stocked(out, ZONES[1]) == stocked(calm, ZONES[1])
+
+
+def test_where_nothing_is_scarce_nothing_sells_out() -> None:
+    market = Market(seed=5, scarcity=0.0, phantoms=0.0)
+    sold = [(kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if sold_in(market, kind, zone)]
+    for hour in range(12):
+        stocks = [stock(market, *one, NOW + hour * HOUR) for stock in (spot_stock, on_demand_stock) for one in sold]
+        assert min(stocks) >= 100
 
 
 def test_some_of_what_is_told_is_not_there() -> None:

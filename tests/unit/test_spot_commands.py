@@ -84,7 +84,7 @@ def test_an_instance_from_the_command_line(shell: Any, populated: Running) -> No
     assert made in shell("instance", "console", made).stdout
     assert shell("instance", "extend", made, "3h").stdout.startswith("RELEASE_TIME=20")
     populated.cloud.clock.set_speed(100)
-    assert "gone" in shell("instance", "rm", "--yes", made).stderr
+    assert f"deleted: {made}" in shell("instance", "rm", "--yes", made).stderr
     assert populated.cloud.store.get(Instance, made) is None
     shell("instance", "rm", "--yes", "--missing-ok", made)
 

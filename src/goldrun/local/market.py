@@ -23,6 +23,7 @@ FLOOR = 0.1  # spot prices go down to a tenth of the list price
 NOTICE_SECONDS = 300.0
 PROTECTED_SECONDS = 3600.0  # SpotDuration=1
 UNPROTECTED = 0.95  # what SpotDuration=0 costs, as a share of the price with it: assumed
+PLENTY = 450  # instances of a type in a zone, where nothing is scarce
 HORIZON_HOURS = 96
 NEVER = 9e15  # JSON has no infinity
 # Upper bounds of the bands that DescribeSpotAdvice tells, and their share of all offers.
@@ -102,6 +103,8 @@ def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int
     span = now // STOCK_SECONDS
     if market.chance("stock", kind.id, zone, span) < scarcity:
         return 0
+    if not scarcity:
+        return PLENTY
     return 2 + int(200 * market.chance("units", kind.id, zone, span) / max(1, kind.cpus / 8))
 
 
@@ -112,9 +115,9 @@ def spot_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int
 
 
 def on_demand_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
-    """The same for instances at the list price: rarely sold out."""
-    sold_out = market.chance("on-demand", kind.id, zone, now // STOCK_SECONDS) < 0.02
-    return 0 if sold_out or not sold_in(market, kind, zone) else 500
+    """The same for instances at the list price: rarely sold out, and never where nothing is scarce."""
+    sold_out = market.chance("on-demand", kind.id, zone, now // STOCK_SECONDS) < min(0.02, market.scarcity)
+    return 0 if sold_out or not sold_in(market, kind, zone) else PLENTY
 
 
 def reclaim_rate(market: Market, kind: InstanceType, zone: str) -> float:
