@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from goldrun.local.faults import FaultRule, Kind
 from goldrun.local.records import Image, Snapshot
 from goldrun.local.server import LocalCloud, listen
 
+# A shell's background jobs ignore it, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("goldrun", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("goldrun")
 

@@ -95,9 +95,15 @@ def test_what_is_kept_outlives_no_killed_server(tmp_path: Path) -> None:
     wait_for(lambda: not any(map(runs, found)), "it outlives its server")
 
 
-def test_an_interrupt_reaches_what_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", [signal.default_int_handler, signal.SIG_IGN], ids=["in front", "in the background"])
+def test_an_interrupt_reaches_what_is_kept(tmp_path: Path, server: Any) -> None:
+    """Whatever the server itself does about it: a shell's background jobs ignore it, and their children with them."""
     script = "trap 'echo heard; exit 0' INT; echo ready; while :; do sleep 0.05; done"
-    kept = Kept(["bash", "-c", script], tmp_path / "log")
+    before = signal.signal(signal.SIGINT, server)
+    try:
+        kept = Kept(["bash", "-c", script], tmp_path / "log")
+    finally:
+        signal.signal(signal.SIGINT, before)
     wait_for(lambda: "ready" in (tmp_path / "log").read_text(), "it did not start")
     kept.interrupt()
     wait_for(lambda: not kept.running, "it did not hear")

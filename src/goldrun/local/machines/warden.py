@@ -25,6 +25,8 @@ def main() -> int:
         # What has lost its parent becomes a child of this process, and is found.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # A server that a script has started in the background ignores it, and so would everything below.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
         signal.signal(signal.SIGINT, lambda number, _: command.send_signal(number))
