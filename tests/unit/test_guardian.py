@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from goldrun.garm import provider
+from goldrun.local.machines import warden
 from goldrun.runners import bootstrap as bootstraps
 from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
 
@@ -129,9 +130,22 @@ class Guest:
             "HERE": str(self.here),
             "PYTHON": shutil.which("python3") or "",
         }
-        done = subprocess.run(
-            ["bash", "-c", text], env=environment, capture_output=True, text=True, timeout=120, check=False, cwd="/"
-        )
+        # Nothing that it has started is left in the end, as on a machine that is deleted.
+        lifeline, held = os.pipe()
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", warden.__file__, "bash", "-c", text],
+                stdin=lifeline,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+                cwd="/",
+            )
+        finally:
+            os.close(held)
+            os.close(lifeline)
         return done.stdout + done.stderr
 
     @property
