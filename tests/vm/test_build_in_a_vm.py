@@ -40,7 +40,7 @@ cpu = "2.."
 memory = "2.."
 disk = 20
 [limits]
-boot = "8m"
+boot = "20m"
 """
 FILES = {
     "recipe.toml": RECIPE,
