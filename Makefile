@@ -35,8 +35,8 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
-	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/build/*.sh recipes/*/scripts/*.sh actions/*.sh \
-		src/goldrun/runners/machine/*.sh src/goldrun/garm/*.sh src/goldrun/local/github/standin/*.sh src/goldrun/local/github/standin/bin/*.sh
+	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh actions/*.sh \
+		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh
 	$(BIN)/zizmor --offline --quiet .github actions examples
 	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml examples/*/.github/workflows/*.yml
 
@@ -78,11 +78,11 @@ clean:  ## Remove what was built and installed
 	rm -rf $(VENV) dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules
 
 # The environment: as small as the work needs, every package pinned by hash.
-$(VENV)/.run: requirements/run.lock pyproject.toml
+$(VENV)/.run: requirements/run.lock pyproject.toml packages/local-cloud/pyproject.toml
 	$(PYTHON) tools/check_python.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e packages/local-cloud
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run

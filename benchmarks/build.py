@@ -16,19 +16,19 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from benchmarks.spot_markets import Bench, bench
-from goldrun.build.recipe import load
-from goldrun.build.report import Silence
-from goldrun.build.run import Options, build
-from goldrun.build.template import TEMPLATE
-from goldrun.ecs.client import EcsClient
-from goldrun.images.query import ALL_STATUSES, describe_images
-from goldrun.local.market import Market
-from goldrun.local.records import Invocation
-from goldrun.local.seed import REGION
-from goldrun.spot.instances import describe_instances, release
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Span, Wish
-from goldrun.spot.order import Order, fill
+from goldrun.bake.build import Options, build
+from goldrun.bake.recipe import load
+from goldrun.bake.report import Silence
+from goldrun.bake.template import TEMPLATE
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.instances import describe_instances, release
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Span, Wish
+from goldrun.launch.order import Order, fill
+from local_cloud.market import Market
+from local_cloud.records import Invocation
+from local_cloud.seed import REGION
 
 GROUP = f"sg-local-{REGION}"
 PROVISION_SECONDS = 150.0

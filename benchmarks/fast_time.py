@@ -27,19 +27,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldrun import sweep
-from goldrun.build.recipe import load
-from goldrun.build.report import Silence
-from goldrun.build.run import Options, build
+from goldrun.bake.build import Options, build
+from goldrun.bake.recipe import load
+from goldrun.bake.report import Silence
 from goldrun.clock import SystemClock
-from goldrun.ecs.client import EcsClient, connect
-from goldrun.ecs.tags import MANAGED_BY
-from goldrun.local import daemon
-from goldrun.local.control_client import ask
-from goldrun.spot.cost import billed_days, running_costs
-from goldrun.spot.instances import describe_instances, prolong, release, wait_until_running
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Wish
-from goldrun.spot.order import Order, fill
+from goldrun.cloud.client import EcsClient, connect
+from goldrun.cloud.instances import describe_instances, prolong, release, wait_until_running
+from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cost import billed_days, running_costs
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Wish
+from goldrun.launch.order import Order, fill
+from local_cloud import daemon
+from local_cloud.control_client import ask
 
 SPEED = 600.0
 TYPES = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c8i.xlarge", "ecs.g8i.xlarge")

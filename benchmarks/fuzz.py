@@ -32,9 +32,9 @@ import msgspec
 
 from benchmarks.fuzz_grammar import REGION, Grammar, Sent
 from goldrun.clock import SystemClock
-from goldrun.local import daemon, seed
-from goldrun.local.metadata import TTL_HEADER
-from goldrun.local.records import (
+from local_cloud import daemon, seed
+from local_cloud.metadata import TTL_HEADER
+from local_cloud.records import (
     AccessKey,
     Denial,
     Disk,
@@ -55,8 +55,8 @@ from goldrun.local.records import (
     Usage,
     VSwitch,
 )
-from goldrun.local.server import LocalCloud, listen
-from goldrun.local.store import Store
+from local_cloud.server import LocalCloud, listen
+from local_cloud.store import Store
 
 # What a server process may hold at most; in process the sender's own requests are in it too.
 MAX_MEMORY = 256 * 1024

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from goldrun.ecs import signature
-from goldrun.local import seed
-from goldrun.local.actions.registry import ACTIONS
-from goldrun.local.clock import iso
-from goldrun.local.github.api import JOB_TOKEN, TOKEN
-from goldrun.local.metadata import TOKEN_HEADER, TTL_HEADER
-from goldrun.local.params import products
+from goldrun.cloud import signature
+from local_cloud import seed
+from local_cloud.actions.registry import ACTIONS
+from local_cloud.clock import iso
+from local_cloud.github.api import JOB_TOKEN, TOKEN
+from local_cloud.metadata import TOKEN_HEADER, TTL_HEADER
+from local_cloud.params import products
 
 REGION = seed.REGION
 GITHUB = "/_github/api/v3/repos/octo-org/octo-repo"

@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable
 
 from goldrun.clock import SystemClock
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import parse_endpoint
-from goldrun.ecs.transport import HttpTransport
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.credentials import Credentials
+from goldrun.cloud.images import describe_images
+from goldrun.http.endpoint import parse_endpoint
+from goldrun.http.transport import HttpTransport
 from goldrun.images.lineage import read_lineage
 from goldrun.images.naming import PublishedName
-from goldrun.images.query import describe_images
 from goldrun.images.retention import judge, prune
 from goldrun.images.usage import count_instances
-from goldrun.local import seed
-from goldrun.local.records import Image
-from goldrun.local.server import LocalCloud, listen
+from local_cloud import seed
+from local_cloud.records import Image
+from local_cloud.server import LocalCloud, listen
 
 IMAGES = 10_000
 ALIAS = PublishedName("fam", "amd64", "latest")

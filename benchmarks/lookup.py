@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from goldrun.clock import SystemClock
-from goldrun.local import daemon
+from local_cloud import daemon
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "github-runner-ubuntu24-amd64-latest"

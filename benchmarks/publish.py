@@ -17,17 +17,17 @@ import time
 from pathlib import Path
 
 from goldrun.clock import SystemClock
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import parse_endpoint
-from goldrun.ecs.transport import HttpTransport
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.credentials import Credentials
 from goldrun.errors import GoldrunError
+from goldrun.http.endpoint import parse_endpoint
+from goldrun.http.transport import HttpTransport
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
 from goldrun.images.retention import prune
 from goldrun.images.waiting import wait_until_available
-from goldrun.local import daemon, seed
+from local_cloud import daemon, seed
 
 ALIAS = PublishedName("bench", "amd64", "latest")
 SPEED = 600.0  # an image is created in 0.2 s

@@ -22,22 +22,22 @@ from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replaced
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import parse_endpoint
-from goldrun.ecs.errors import ApiError
-from goldrun.ecs.transport import HttpTransport
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.credentials import Credentials
+from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError
-from goldrun.local import seed
-from goldrun.local.catalogue import REGIONS
-from goldrun.local.clock import LocalClock
-from goldrun.local.instance_types import INSTANCE_TYPES, InstanceType
-from goldrun.local.market import Market, disks_in, sold_in, spot_price, spot_stock
-from goldrun.local.records import Disk, Image, Instance, Usage
-from goldrun.local.server import LocalCloud, listen
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import DISKS, Span, Wish
-from goldrun.spot.order import Order, fill
+from goldrun.http.endpoint import parse_endpoint
+from goldrun.http.transport import HttpTransport
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import DISKS, Span, Wish
+from goldrun.launch.order import Order, fill
+from local_cloud import seed
+from local_cloud.catalogue import REGIONS
+from local_cloud.clock import LocalClock
+from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
+from local_cloud.market import Market, disks_in, sold_in, spot_price, spot_stock
+from local_cloud.records import Disk, Image, Instance, Usage
+from local_cloud.server import LocalCloud, listen
 
 ZONES = REGIONS[seed.REGION].zones
 GROUP = f"sg-local-{seed.REGION}"

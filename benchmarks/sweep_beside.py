@@ -28,37 +28,37 @@ from msgspec.structs import replace as replaced
 
 from benchmarks.interleaving import Ended, Stage, Work
 from goldrun import sweep
-from goldrun.build.recipe import load
-from goldrun.build.report import Silence
-from goldrun.build.run import Options, build
-from goldrun.build.template import TEMPLATE
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import Endpoint, parse_endpoint
-from goldrun.ecs.errors import UnreachableError
-from goldrun.ecs.http1 import Answer
+from goldrun.bake.build import Options, build
+from goldrun.bake.recipe import load
+from goldrun.bake.report import Silence
+from goldrun.bake.template import TEMPLATE
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.credentials import Credentials
+from goldrun.cloud.instances import release
 from goldrun.errors import GoldrunError
-from goldrun.local import lifecycle, seed
-from goldrun.local.clock import LocalClock
-from goldrun.local.faults import FaultRule, Faults
-from goldrun.local.gateway import Gateway
-from goldrun.local.github import door
-from goldrun.local.github.api import API, TOKEN
-from goldrun.local.github.jobs import Jobs
-from goldrun.local.github.payloads import is_online
-from goldrun.local.market import NEVER, Market
-from goldrun.local.records import Disk, GitHubJob, GitHubRunner, Image, Instance, Invocation, Snapshot
-from goldrun.local.store import Store
+from goldrun.github.client import PAGE_SIZE, GitHub
+from goldrun.github.scope import repository_scope
+from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.errors import UnreachableError
+from goldrun.http.http1 import Answer
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Wish
+from goldrun.launch.order import Order, fill
 from goldrun.runners.bootstrap import INBOX, Bootstrap
-from goldrun.runners.ghosts import GRACE_SECONDS
-from goldrun.runners.github import PAGE_SIZE, GitHub
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.runners.naming import read_name
-from goldrun.runners.scope import repository_scope
-from goldrun.spot.instances import release
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Wish
-from goldrun.spot.order import Order, fill
+from goldrun.runners.orphans import GRACE_SECONDS
+from local_cloud import lifecycle, seed
+from local_cloud.clock import LocalClock
+from local_cloud.faults import FaultRule, Faults
+from local_cloud.gateway import Gateway
+from local_cloud.github import door
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.jobs import Jobs
+from local_cloud.github.payloads import is_online
+from local_cloud.market import NEVER, Market
+from local_cloud.records import Disk, GitHubJob, GitHubRunner, Image, Instance, Invocation, Snapshot
+from local_cloud.store import Store
 
 URL = "http://127.0.0.1:1"
 SCOPE = repository_scope("octo-org/octo-repo")
@@ -444,7 +444,7 @@ def chance(random: Random) -> Iterator[None]:
     with (
         patch("os.urandom", random.randbytes),
         patch("secrets.choice", random.choice),
-        patch("goldrun.spot.market.ThreadPoolExecutor", OneAfterTheOther),
+        patch("goldrun.launch.market.ThreadPoolExecutor", OneAfterTheOther),
     ):
         yield
 

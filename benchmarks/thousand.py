@@ -13,16 +13,16 @@ from collections import Counter
 from pathlib import Path
 
 from goldrun.clock import SystemClock
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import parse_endpoint
-from goldrun.ecs.transport import HttpTransport
-from goldrun.local import daemon, seed
-from goldrun.local.control_client import ask
-from goldrun.spot.instances import describe_instances, release, wait_until_running
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Span, Wish
-from goldrun.spot.order import Order, fill
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.credentials import Credentials
+from goldrun.cloud.instances import describe_instances, release, wait_until_running
+from goldrun.http.endpoint import parse_endpoint
+from goldrun.http.transport import HttpTransport
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Span, Wish
+from goldrun.launch.order import Order, fill
+from local_cloud import daemon, seed
+from local_cloud.control_client import ask
 
 
 def main() -> int:

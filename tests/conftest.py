@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import Endpoint, parse_endpoint
-from goldrun.ecs.transport import HttpTransport
-from goldrun.local import seed
-from goldrun.local.clock import LocalClock
-from goldrun.local.faults import FaultRule, Kind
-from goldrun.local.records import Image, Snapshot
-from goldrun.local.server import LocalCloud, listen
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.credentials import Credentials
+from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.transport import HttpTransport
+from local_cloud import seed
+from local_cloud.clock import LocalClock
+from local_cloud.faults import FaultRule, Kind
+from local_cloud.records import Image, Snapshot
+from local_cloud.server import LocalCloud, listen
 
 # A shell's background jobs ignore it, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

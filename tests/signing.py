@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 
-from goldrun.ecs import signature
-from goldrun.local import seed
+from goldrun.cloud import signature
+from local_cloud import seed
 
 
 def signed_query(method: str, action: str, **params: str) -> dict[str, str]:

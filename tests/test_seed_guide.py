@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from goldrun.local import seed
-from goldrun.local.records import AccessKey, Instance
+from local_cloud import seed
+from local_cloud.records import AccessKey, Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[1]

@@ -24,9 +24,9 @@ import click
 from goldrun import config
 from goldrun.cli.main import goldrun
 from goldrun.errors import EXIT_CODES
-from goldrun.local import daemon, seed
-from goldrun.local.clock import Anchor, LocalClock
-from goldrun.local.server import LocalCloud, listen
+from local_cloud import daemon, seed
+from local_cloud.clock import Anchor, LocalClock
+from local_cloud.server import LocalCloud, listen
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN_NOW = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)

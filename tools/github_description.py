@@ -4,7 +4,8 @@ Usage: npm install @octokit/openapi @octokit/webhooks-examples @octokit/webhooks
 python3 tools/github_description.py FOLDER/node_modules
 
 Writes tests/github/openapi.json and tests/github/webhooks.json (what the tests validate against), and
-src/goldrun/local/github/examples.json (what the local GitHub fills its answers' many other members with).
+packages/local-cloud/src/local_cloud/github/examples.json (what the local GitHub fills its answers' many other members
+with).
 Octokit publishes them under the MIT licence.
 """
 
@@ -90,7 +91,7 @@ def main(modules: Path) -> None:
     told = next(event for event in events if event["name"] == "workflow_job")["examples"]
     by_action = {one["action"]: one for one in told}
     _write(
-        "src/goldrun/local/github/examples.json",
+        "packages/local-cloud/src/local_cloud/github/examples.json",
         {**examples, "workflow_job": {name: by_action[name] for name in ("queued", "in_progress", "completed")}},
     )
     schema = json.loads((octokit / "webhooks-schemas/schema.json").read_text())

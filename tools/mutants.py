@@ -27,15 +27,15 @@ MUTMUT = str(Path(sys.executable).with_name("mutmut"))
 
 # Each module with the tests that see it from inside, and quickly.
 MODULES: dict[str, tuple[str, list[str]]] = {
-    "signature": ("ecs/signature.py", ["unit/test_signature.py", "conformance/test_gateway.py"]),
+    "signature": ("cloud/signature.py", ["unit/test_signature.py", "conformance/test_gateway.py"]),
     "publish": ("images/publish.py", ["simulation/test_publish.py"]),
     "retention": ("images/retention.py", ["simulation/test_prune.py"]),
-    "launch": ("spot/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),
+    "launch": ("launch/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),
     "sweep": ("sweep.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
-    "ghosts": ("runners/ghosts.py", ["simulation/test_runners.py", "simulation/test_alive.py"]),
+    "orphans": ("runners/orphans.py", ["simulation/test_runners.py", "simulation/test_alive.py"]),
     "policies": ("policies.py", ["simulation/test_policies.py"]),
     "bootstrap": ("runners/bootstrap.py", ["unit/test_guardian.py", "simulation/test_runners.py"]),
-    "self-destruct": ("runners/machine/self_destruct.py", ["simulation/test_self_destruct.py"]),
+    "self-destruct": ("runners/guest/self_destruct.py", ["simulation/test_self_destruct.py"]),
 }
 # What is told to people is not changed: a test that repeats a sentence finds nothing.
 SENTENCES = [r"^\s*(fix|why)=", r"""^\s*f?"[^"]* [^"]*",?$""", r"\b(tell|say)\("]

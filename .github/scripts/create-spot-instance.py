@@ -26,11 +26,11 @@ from collections.abc import Sequence
 
 from goldrun import script, telling
 from goldrun.clock import SystemClock
+from goldrun.cloud.client import connect
 from goldrun.config import Environment
-from goldrun.ecs.client import connect
 from goldrun.images.order import with_image
-from goldrun.spot.launch import Launched
-from goldrun.spot.order import describe_launch, fill, read_order
+from goldrun.launch.launch import Launched
+from goldrun.launch.order import describe_launch, fill, read_order
 
 
 def create(env: Environment) -> None:

@@ -22,8 +22,8 @@ sys.path.insert(0, os.path.join(here, "..", "..", "src"))
 
 from goldrun import config, script
 from goldrun.clock import SystemClock
+from goldrun.cloud.client import connect
 from goldrun.config import Environment
-from goldrun.ecs.client import connect
 from goldrun.images.find import find_image
 from goldrun.images.naming import name_reference
 

@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.cloud_clock import CloudClock
-from goldrun.ecs.models import Image, Snapshot
-from goldrun.ecs.moments import parse_moment
-from goldrun.ecs.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.disks import Disk, delete_disk, describe_disks
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.instances import Instance, describe_instances, release_each
+from goldrun.cloud.models import Image, Snapshot
+from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
 from goldrun.errors import GoldrunError, UnavailableError
-from goldrun.images.query import ALL_STATUSES, describe_images
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
+from goldrun.http.cloud_clock import CloudClock
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
+from goldrun.launch.heartbeat import has_heart, silence
 from goldrun.runners import registrations
-from goldrun.runners.ghosts import Ghost, ask_again, find_ghosts
-from goldrun.runners.github import GitHub
 from goldrun.runners.listing import NAME, SCOPE
-from goldrun.runners.scope import Scope
-from goldrun.spot.disks import Disk, delete_disk, describe_disks
-from goldrun.spot.heart import has_heart, silence
-from goldrun.spot.instances import Instance, describe_instances, release_each
+from goldrun.runners.orphans import Ghost, ask_again, find_ghosts
 
 MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
 GRACE_SECONDS = 10 * 60.0  # also of a heart: twice as long as a live one can be silent

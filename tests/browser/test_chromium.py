@@ -24,10 +24,10 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local.control_client import ask
-from goldrun.local.github.api import TOKEN, jit_config
-from goldrun.local.guard import Guard
-from goldrun.local.records import GitHubRunner, Instance, Invocation
+from local_cloud.control_client import ask
+from local_cloud.github.api import TOKEN, jit_config
+from local_cloud.guard import Guard
+from local_cloud.records import GitHubRunner, Instance, Invocation
 from tests.conftest import Running
 from tests.signing import signed_query
 

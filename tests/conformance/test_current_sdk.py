@@ -13,8 +13,8 @@ from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi import utils_models
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 
-from goldrun.local import seed
-from goldrun.local.records import AccessKey, Denial, Instance, Settings
+from local_cloud import seed
+from local_cloud.records import AccessKey, Denial, Instance, Settings
 from tests.conftest import REGION, Running
 
 
@@ -108,7 +108,7 @@ def test_filters(populated: Running) -> None:
 
 
 def test_creation_time_filter(populated: Running) -> None:
-    from goldrun.local.clock import iso
+    from local_cloud.clock import iso
 
     start = iso(populated.cloud.clock.now() - 3.5 * 86400)[:16] + "Z"
     found = ids(

@@ -13,9 +13,9 @@ from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from msgspec.structs import replace
 
-from goldrun.local import seed
-from goldrun.local.market import Market
-from goldrun.local.records import Instance
+from local_cloud import seed
+from local_cloud.market import Market
+from local_cloud.records import Instance
 from tests.conformance.test_current_sdk import config, ecs, refused
 from tests.conftest import REGION, Running
 
@@ -257,7 +257,7 @@ def test_the_bill(stocked: Running) -> None:
     sdk.delete_instance(models.DeleteInstanceRequest(instance_id=made, force=True))
     advance(stocked, 60)
     bill = BssClient(config(stocked))
-    from goldrun.local.clock import iso
+    from local_cloud.clock import iso
 
     day = iso(stocked.cloud.clock.now() - 1000 + 8 * 3600)[:10]
     answer = bill.describe_instance_bill(

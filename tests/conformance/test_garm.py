@@ -21,12 +21,12 @@ from msgspec.structs import replace
 from openapi_schema_validator import OAS31Validator
 
 from goldrun.garm import contract, provider
-from goldrun.local import seed
-from goldrun.local.github import releases
-from goldrun.local.github.api import TOKEN as GITHUB_TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.market import Market
-from goldrun.local.records import Instance
+from local_cloud import seed
+from local_cloud.github import releases
+from local_cloud.github.api import TOKEN as GITHUB_TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.market import Market
+from local_cloud.records import Instance
 from tests.conftest import Running
 
 PROVIDER = Path(sys.executable).with_name("goldrun-garm-provider")

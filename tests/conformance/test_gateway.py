@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from goldrun.ecs import signature
-from goldrun.local import seed
-from goldrun.local.clock import iso
+from goldrun.cloud import signature
+from local_cloud import seed
+from local_cloud.clock import iso
 from tests.conftest import REGION, Running
 
 VERSION = "2014-05-26"

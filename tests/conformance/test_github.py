@@ -16,17 +16,17 @@ import pytest
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
-from goldrun.ecs.transport import HttpTransport
-from goldrun.local.github import webhooks
-from goldrun.local.github.api import API, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.records import GitHubHook
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.scope import Scope
+from goldrun.http.transport import HttpTransport
 from goldrun.runners import registrations, versions
-from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.registrations import Wanted
 from goldrun.runners.rerun import ask_for_rerun, rerun
-from goldrun.runners.scope import Scope
 from goldrun.runners.subjects import find_subjects
+from local_cloud.github import webhooks
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.records import GitHubHook
 from tests.conftest import Running
 
 HERE = Path(__file__).parents[1] / "github"

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local import auth, intake, metadata, seed
-from goldrun.local.github.api import TOKEN
-from goldrun.local.records import Denial, Instance, VSwitch
+from local_cloud import auth, intake, metadata, seed
+from local_cloud.github.api import TOKEN
+from local_cloud.records import Denial, Instance, VSwitch
 from tests.conformance.test_gateway import send, signed, v1, v3
 from tests.conftest import REGION, Running
 

@@ -53,7 +53,7 @@ from aliyunsdkecs.request.v20140526 import (
 )
 from aliyunsdksts.request.v20150401 import GetCallerIdentityRequest
 
-from goldrun.local import seed
+from local_cloud import seed
 from tests.conftest import REGION, Running
 
 

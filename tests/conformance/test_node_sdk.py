@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.local.github.api import TOKEN
+from local_cloud.github.api import TOKEN
 from tests.conftest import Running
 
 NODE = Path(__file__).with_name("node")

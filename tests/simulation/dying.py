@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.endpoints import Endpoint
-from goldrun.ecs.http1 import Answer
-from goldrun.ecs.transport import Transport
+from goldrun.cloud.client import EcsClient
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.http1 import Answer
+from goldrun.http.transport import Transport
 
 
 class Crash(BaseException):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from goldrun.ecs.client import EcsClient
-from goldrun.local import lifecycle
-from goldrun.local.github.api import API, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.records import GitHubJob, GitHubRunner, Instance, Invocation
+from goldrun.cloud.client import EcsClient
+from goldrun.github.client import GitHub
 from goldrun.runners.bootstrap import INBOX
-from goldrun.runners.github import GitHub
+from local_cloud import lifecycle
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.records import GitHubJob, GitHubRunner, Instance, Invocation
 from tests.conftest import Running
 
 JOB_SECONDS = 30.0

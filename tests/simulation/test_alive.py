@@ -10,21 +10,21 @@ import pytest
 from msgspec.structs import replace
 
 from goldrun import sweep
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.endpoints import Endpoint
-from goldrun.ecs.http1 import Answer
-from goldrun.ecs.transport import Transport
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import describe_images
+from goldrun.cloud.instances import describe_instances, release, release_each
 from goldrun.errors import UnavailableError
-from goldrun.images.query import describe_images
-from goldrun.local.clock import iso
-from goldrun.local.github.payloads import ONLINE_SECONDS
-from goldrun.local.records import GitHubRunner, Image, Instance
+from goldrun.github.client import GitHub
+from goldrun.github.scope import repository_scope
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.http1 import Answer
+from goldrun.http.transport import Transport
 from goldrun.runners import registrations
-from goldrun.runners.ghosts import GRACE_SECONDS, find_ghosts
-from goldrun.runners.github import GitHub
 from goldrun.runners.naming import new_name
-from goldrun.runners.scope import repository_scope
-from goldrun.spot.instances import describe_instances, release, release_each
+from goldrun.runners.orphans import GRACE_SECONDS, find_ghosts
+from local_cloud.clock import iso
+from local_cloud.github.payloads import ONLINE_SECONDS
+from local_cloud.records import GitHubRunner, Image, Instance
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github
 from tests.simulation.test_sweep import OURS, put

@@ -11,25 +11,25 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.build.builder import _dead, find_machines
-from goldrun.build.recipe import Loaded, load
-from goldrun.build.run import Built, Options, boot_test, build
+from goldrun.bake.build import Built, Options, boot_test, build
+from goldrun.bake.builder import _dead, find_machines
+from goldrun.bake.recipe import Loaded, load
 from goldrun.clock import Clock
-from goldrun.ecs.errors import ApiError
+from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
-from goldrun.local.clock import iso
-from goldrun.local.lifecycle import settle
-from goldrun.local.market import Market
-from goldrun.local.records import Disk, Image, Instance, Invocation, Receipt, Snapshot, Usage
-from goldrun.spot.heart import BEAT_SECONDS, DEAD_SECONDS, silence
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Wish
-from goldrun.spot.order import Order
+from goldrun.launch.heartbeat import BEAT_SECONDS, DEAD_SECONDS, silence
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Wish
+from goldrun.launch.order import Order
+from local_cloud.clock import iso
+from local_cloud.lifecycle import settle
+from local_cloud.market import Market
+from local_cloud.records import Disk, Image, Instance, Invocation, Receipt, Snapshot, Usage
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from goldrun.local import seed
-from goldrun.local.control_client import NotRunningError, ask
-from goldrun.local.guard import Guard
-from goldrun.local.machines import forward
-from goldrun.local.records import Image, Instance
+from local_cloud import seed
+from local_cloud.control_client import NotRunningError, ask
+from local_cloud.guard import Guard
+from local_cloud.machines import forward
+from local_cloud.records import Image, Instance
 from tests.conftest import Running
 from tests.signing import signed_query
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from benchmarks import fuzz
 
-from goldrun.local.github import api
-from goldrun.local.store import Store
+from local_cloud.github import api
+from local_cloud.store import Store
 
 
 def test_no_request_is_a_defect_of_the_server() -> None:

@@ -21,17 +21,17 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from goldrun.errors import UsageError
-from goldrun.local import rs256, seed, tokens
-from goldrun.local.github.api import API, JOB_TOKEN, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.github.identity import ISSUER
-from goldrun.local.github.payloads import number_of
-from goldrun.local.records import TrustPolicy
-from goldrun.local.trust import Document, trusts
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.scope import repository_scope
 from goldrun.policies import trust_policy
-from goldrun.runners.github import GitHub, GitHubError
-from goldrun.runners.scope import repository_scope
 from goldrun.runners.subjects import find_subjects, issuer_of
+from local_cloud import rs256, seed, tokens
+from local_cloud.github.api import API, JOB_TOKEN, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.github.identity import ISSUER
+from local_cloud.github.payloads import number_of
+from local_cloud.records import TrustPolicy
+from local_cloud.trust import Document, trusts
 from tests.conftest import Running
 from tests.simulation.played import open_github
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.build.recipe import load
-from goldrun.build.report import Silence
-from goldrun.build.run import Options, build
-from goldrun.ecs.errors import ApiError
+from goldrun.bake.build import Options, build
+from goldrun.bake.recipe import load
+from goldrun.bake.report import Silence
+from goldrun.cloud.errors import ApiError
 from goldrun.errors import RefusedError
 from goldrun.images.order import with_image
-from goldrun.local.records import Denial, Image, Instance
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Wish
-from goldrun.spot.order import Order, fill
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Wish
+from goldrun.launch.order import Order, fill
+from local_cloud.records import Denial, Image, Instance
 from tests.conftest import REGION, Running
 from tests.simulation.test_build import INSTALL, RECIPE
 from tests.simulation.test_launch import order, set_market

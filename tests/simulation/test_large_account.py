@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from goldrun.ecs.client import EcsClient
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import describe_images
 from goldrun.images.lineage import read_lineage
 from goldrun.images.naming import PublishedName
-from goldrun.images.query import describe_images
 from goldrun.images.retention import prune
-from goldrun.local import seed
-from goldrun.local.records import Image
+from local_cloud import seed
+from local_cloud.records import Image
 from tests.conftest import NOW, REGION, Running
 
 IMAGES = 10_000

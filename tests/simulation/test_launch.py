@@ -16,22 +16,23 @@ from benchmarks.spot_markets import Outcome, bench, play
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.ecs.endpoints import Endpoint
-from goldrun.ecs.errors import AccessDeniedError, ApiError, ServiceError, UnreachableError
-from goldrun.ecs.http1 import Answer
-from goldrun.ecs.transport import Transport
+from goldrun.cloud.errors import AccessDeniedError, ApiError, ServiceError
+from goldrun.cloud.instances import describe_instances, release, wait_until_running
 from goldrun.errors import RefusedError, UsageError
-from goldrun.local.instance_types import INSTANCE_TYPES
-from goldrun.local.lifecycle import settle
-from goldrun.local.market import Market as LocalMarket
-from goldrun.local.market import disks_in, sold_in, spot_price
-from goldrun.local.records import Denial, Disk, Instance, VSwitch
-from goldrun.spot.choice import choose
-from goldrun.spot.instances import describe_instances, release, wait_until_running
-from goldrun.spot.launch import Launched, Request, launch
-from goldrun.spot.market import Market
-from goldrun.spot.offers import Offer, Span, Wish
-from goldrun.spot.order import Order, fill
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.errors import UnreachableError
+from goldrun.http.http1 import Answer
+from goldrun.http.transport import Transport
+from goldrun.launch.choice import choose
+from goldrun.launch.launch import Launched, Request, launch
+from goldrun.launch.market import Market
+from goldrun.launch.offers import Offer, Span, Wish
+from goldrun.launch.order import Order, fill
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.lifecycle import settle
+from local_cloud.market import Market as LocalMarket
+from local_cloud.market import disks_in, sold_in, spot_price
+from local_cloud.records import Denial, Disk, Instance, VSwitch
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 
@@ -506,7 +507,7 @@ def test_prices_are_asked_for_by_need(frozen: Running) -> None:
 
 
 def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
-    from goldrun.spot.cache import FileCache
+    from goldrun.launch.cache import FileCache
 
     set_market(frozen)
     client = frozen.client()
@@ -529,7 +530,7 @@ def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
 
 
 def test_what_was_kept_and_has_gone_stale_is_read_anew(frozen: Running, tmp_path: Path) -> None:
-    from goldrun.spot.cache import FileCache
+    from goldrun.launch.cache import FileCache
 
     set_market(frozen)
     client = frozen.client()

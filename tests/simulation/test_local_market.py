@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local import seed
-from goldrun.local.catalogue import REGIONS
-from goldrun.local.clock import iso
-from goldrun.local.control_client import ask
-from goldrun.local.instance_types import INSTANCE_TYPES
-from goldrun.local.lifecycle import settle
-from goldrun.local.market import (
+from local_cloud import seed
+from local_cloud.catalogue import REGIONS
+from local_cloud.clock import iso
+from local_cloud.control_client import ask
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.lifecycle import settle
+from local_cloud.market import (
     FLOOR,
     Market,
     on_demand_stock,
@@ -26,8 +26,8 @@ from goldrun.local.market import (
     spot_stock,
     told_stock,
 )
-from goldrun.local.records import Disk, Instance, Interruption, Usage, VSwitch
-from goldrun.local.server import LocalCloud
+from local_cloud.records import Disk, Instance, Interruption, Usage, VSwitch
+from local_cloud.server import LocalCloud
 from tests.conftest import NOW, REGION, Running
 
 ZONES = REGIONS[REGION].zones

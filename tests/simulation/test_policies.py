@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from goldrun import sweep
-from goldrun.build.recipe import load
-from goldrun.build.report import Silence
-from goldrun.build.run import Options, build
-from goldrun.build.template import TEMPLATE
-from goldrun.ecs.client import EcsClient, Parameter
-from goldrun.ecs.errors import AccessDeniedError
-from goldrun.ecs.tags import RUNNER_TYPE
+from goldrun.bake.build import Options, build
+from goldrun.bake.recipe import load
+from goldrun.bake.report import Silence
+from goldrun.bake.template import TEMPLATE
+from goldrun.cloud.assistant import Machine
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cloud.instances import console_output, prolong, release, wait_until_running
+from goldrun.cloud.tags import RUNNER_TYPE
+from goldrun.cost import billed_days, running_costs
 from goldrun.errors import NotFoundError, RefusedError
+from goldrun.github.scope import repository_scope
 from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
 from goldrun.images.naming import PublishedName, parse_reference
@@ -29,18 +33,14 @@ from goldrun.images.removal import find_orphans, protect, remove
 from goldrun.images.replicate import copy_image, share_image, shared_with
 from goldrun.images.retention import prune
 from goldrun.images.usage import count_instances
-from goldrun.local import seed
-from goldrun.local.records import Disk, Instance, Policy, Snapshot, VSwitch
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Span, Wish
+from goldrun.launch.order import Order, fill
 from goldrun.policies import JOBS, policy_for
-from goldrun.runners.forensics import explain, failure, has_ended
+from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
-from goldrun.runners.scope import repository_scope
-from goldrun.spot.assistant import Machine
-from goldrun.spot.cost import billed_days, running_costs
-from goldrun.spot.instances import console_output, prolong, release, wait_until_running
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Span, Wish
-from goldrun.spot.order import Order, fill
+from local_cloud import seed
+from local_cloud.records import Disk, Instance, Policy, Snapshot, VSwitch
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github, play
 from tests.simulation.test_prune import built

@@ -15,8 +15,8 @@ from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.removal import find_orphans
 from goldrun.images.retention import Pruned, judge, prune
-from goldrun.local import seed
-from goldrun.local.records import Image, Instance, Snapshot
+from local_cloud import seed
+from local_cloud.records import Image, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
 
@@ -191,7 +191,7 @@ def test_when_nothing_is_published_the_newest_stay(frozen: Running) -> None:
 
 
 def test_an_error_is_never_an_empty_account(frozen: Running) -> None:
-    from goldrun.ecs.errors import ServiceError
+    from goldrun.cloud.errors import ServiceError
 
     built(frozen, 1)
     built(frozen, 2, shown=True)

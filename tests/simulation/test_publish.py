@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.errors import ApiError
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
+from goldrun.cloud.models import Image
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import BOOT_TEST, Intent, next_step, plan, publish, roll_back
-from goldrun.local import seed
+from local_cloud import seed
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
 

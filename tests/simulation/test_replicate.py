@@ -13,8 +13,8 @@ from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
 from goldrun.images.replicate import copy_everywhere, copy_image, share_image, shared_with
 from goldrun.images.waiting import Progress, wait_until_available
-from goldrun.local import seed
-from goldrun.local.records import DEPRECATED, Image
+from local_cloud import seed
+from local_cloud.records import DEPRECATED, Image
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.test_publish import STAMPS, V2, version

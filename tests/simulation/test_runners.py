@@ -11,23 +11,23 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.ecs.client import EcsClient
+from goldrun.cloud.client import EcsClient
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, GoldrunError, RefusedError, UnavailableError
-from goldrun.local.github.api import JOB_TOKEN
-from goldrun.local.lifecycle import settle
-from goldrun.local.market import Market as LocalMarket
-from goldrun.local.records import GitHubRunner, Instance, Invocation
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.scope import organization_scope, repository_scope
+from goldrun.launch.launch import Request
+from goldrun.launch.offers import Wish
+from goldrun.launch.order import Order
 from goldrun.runners.bootstrap import Bootstrap
-from goldrun.runners.ghosts import GRACE_SECONDS
-from goldrun.runners.github import GitHub, GitHubError
 from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, resolve
 from goldrun.runners.naming import new_name, read_name
+from goldrun.runners.orphans import GRACE_SECONDS
 from goldrun.runners.rerun import rerun
-from goldrun.runners.scope import organization_scope, repository_scope
-from goldrun.spot.launch import Request
-from goldrun.spot.offers import Wish
-from goldrun.spot.order import Order
+from local_cloud.github.api import JOB_TOKEN
+from local_cloud.lifecycle import settle
+from local_cloud.market import Market as LocalMarket
+from local_cloud.records import GitHubRunner, Instance, Invocation
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import open_github, play
@@ -57,7 +57,7 @@ def plan(frozen: Running, **fields: Any) -> Plan:
 
 
 def _image() -> Any:
-    from goldrun.local.records import Image
+    from local_cloud.records import Image
 
     return Image
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local import seed
-from goldrun.local.lifecycle import settle
-from goldrun.local.records import Instance, Policy
 from goldrun.policies import policy_for
-from goldrun.runners.machine import self_destruct
+from goldrun.runners.guest import self_destruct
+from local_cloud import seed
+from local_cloud.lifecycle import settle
+from local_cloud.records import Instance, Policy
 from tests.conftest import REGION, Running
 
 OWN = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}

@@ -21,15 +21,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local.github.api import jit_config
-from goldrun.local.github.door import PREFIX
-from goldrun.local.machines import warden
-from goldrun.local.machines.kept import Kept
-from goldrun.local.records import GitHubRunner, Instance, Invocation
+from local_cloud.github.api import jit_config
+from local_cloud.github.door import PREFIX
+from local_cloud.machines import warden
+from local_cloud.machines.kept import Kept
+from local_cloud.records import GitHubRunner, Instance, Invocation
 from tests.conftest import REGION, Running
 from tests.simulation.test_local_cloud import GOLDRUN, Shell, shell  # noqa: F401 - a fixture
 
-LISTENER = files("goldrun.local.github").joinpath("standin/bin/Runner.Listener").read_bytes()
+LISTENER = files("local_cloud.github").joinpath("standin/bin/Runner.Listener").read_bytes()
 PATIENCE = 60.0
 
 
@@ -85,7 +85,7 @@ def test_what_is_kept_leaves_nothing_when_it_ends_by_itself(tmp_path: Path) -> N
 def test_what_is_kept_outlives_no_killed_server(tmp_path: Path) -> None:
     pids, log = tmp_path / "pids", tmp_path / "log"
     code = (
-        "import sys, time; from pathlib import Path; from goldrun.local.machines.kept import Kept;"
+        "import sys, time; from pathlib import Path; from local_cloud.machines.kept import Kept;"
         "Kept(['bash', '-c', sys.argv[1]], Path(sys.argv[2])); time.sleep(600)"
     )
     server = subprocess.Popen([sys.executable, "-c", code, TENACIOUS.format(pids=pids), str(log)])

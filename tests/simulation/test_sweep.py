@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from goldrun import sweep
-from goldrun.ecs.errors import AccessDeniedError, ApiError
-from goldrun.local import seed
-from goldrun.local.clock import iso
-from goldrun.local.lifecycle import settle
-from goldrun.local.records import Denial, Disk, Instance, Snapshot
-from goldrun.spot.cost import billed_days, running_costs
-from goldrun.spot.instances import describe_instances
+from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.instances import describe_instances
+from goldrun.cost import billed_days, running_costs
+from local_cloud import seed
+from local_cloud.clock import iso
+from local_cloud.lifecycle import settle
+from local_cloud.records import Denial, Disk, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
 
 OURS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}

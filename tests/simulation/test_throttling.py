@@ -11,13 +11,13 @@ from itertools import islice
 import pytest
 from msgspec.structs import replace as replaced
 
-from goldrun.ecs.errors import ThrottledError
-from goldrun.ecs.transport import HttpTransport
-from goldrun.local.errors import ApiFault
-from goldrun.local.limits import Limits
-from goldrun.local.records import Instance
-from goldrun.spot.launch import Launched
-from goldrun.spot.order import fill, find_offers
+from goldrun.cloud.errors import ThrottledError
+from goldrun.http.transport import HttpTransport
+from goldrun.launch.launch import Launched
+from goldrun.launch.order import fill, find_offers
+from local_cloud.errors import ApiFault
+from local_cloud.limits import Limits
+from local_cloud.records import Instance
 from tests.conftest import NOW, Running, Wall
 from tests.simulation.test_launch import order, set_market
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from goldrun import sweep
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.transport import HttpTransport
-from goldrun.local.clock import iso
-from goldrun.local.records import Instance
-from goldrun.spot.cost import billed_days, running_costs
-from goldrun.spot.heart import silence
-from goldrun.spot.instances import describe_instances, prolong, release, with_release_time
-from goldrun.spot.order import fill
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import describe_instances, prolong, release, with_release_time
+from goldrun.cost import billed_days, running_costs
+from goldrun.http.transport import HttpTransport
+from goldrun.launch.heartbeat import silence
+from goldrun.launch.order import fill
+from local_cloud.clock import iso
+from local_cloud.records import Instance
 from tests.conftest import FakeClock, Running, Wall
 from tests.simulation.test_launch import order, set_market
 

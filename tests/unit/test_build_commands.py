@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from goldrun.local.github import releases
-from goldrun.local.github.api import API, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.records import Instance
+from local_cloud.github import releases
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.test_seed_guide import read_outputs
 

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from goldrun.ecs.endpoints import ECS, Endpoint, parse_endpoint, region_endpoint
-from goldrun.ecs.errors import ApiError, ServiceError, UnreachableError, api_error
-from goldrun.ecs.retrying import jittered_backoff
-from goldrun.ecs.transport import HttpTransport, find_proxy
+from goldrun.cloud.endpoints import ECS, region_endpoint
+from goldrun.cloud.errors import ApiError, ServiceError, api_error
 from goldrun.errors import UsageError
+from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.errors import UnreachableError
+from goldrun.http.retrying import jittered_backoff
+from goldrun.http.transport import HttpTransport, find_proxy
 from tests.conftest import FakeClock, Running
 
 

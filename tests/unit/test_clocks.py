@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldrun.clock import StoppableClock, SystemClock
-from goldrun.ecs.cloud_clock import CloudClock, parse_date
-from goldrun.ecs.waiting import watch
-from goldrun.local import clock as local_clock
-from goldrun.local.clock import LocalClock
-from goldrun.local.server import LocalCloud
+from goldrun.cloud.waiting import watch
+from goldrun.http.cloud_clock import CloudClock, parse_date
+from local_cloud import clock as local_clock
+from local_cloud.clock import LocalClock
+from local_cloud.server import LocalCloud
 from tests.conftest import NOW, FakeClock, Wall
 
 

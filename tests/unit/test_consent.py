@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.local import seed
-from goldrun.local.records import Image, Instance
+from local_cloud import seed
+from local_cloud.records import Image, Instance
 from tests.conftest import Running
 
 FAMILY = "github-runner-ubuntu24"

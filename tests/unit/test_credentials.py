@@ -12,8 +12,8 @@ import pytest
 
 from goldrun import config
 from goldrun.aliyun_profile import find_profile
-from goldrun.ecs.credentials import Credentials, find_credentials, from_profile, from_variables
-from goldrun.ecs.region import read_region
+from goldrun.cloud.credentials import Credentials, find_credentials, from_profile, from_variables
+from goldrun.cloud.region import read_region
 from goldrun.errors import CredentialsError, UsageError
 from tests.conftest import Running
 
@@ -164,7 +164,7 @@ def test_a_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:
 
 
 def test_an_sts_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:
-    from goldrun.local.records import AccessKey
+    from local_cloud.records import AccessKey
 
     live.cloud.store.put(
         AccessKey(
@@ -195,7 +195,7 @@ def test_a_credentials_service(live: Running, tmp_path: Path) -> None:
     """The chain's last link, over real HTTP."""
     answer = {"Code": "Success", "AccessKeyId": "STS.local2", "AccessKeySecret": "sec", "SecurityToken": "tok",
               "Expiration": "2099-01-01T00:00:00Z"}  # fmt: skip
-    from goldrun.local.records import AccessKey
+    from local_cloud.records import AccessKey
 
     live.cloud.store.put(
         AccessKey(
@@ -234,7 +234,7 @@ def test_nothing_anywhere_says_where_was_looked(live: Running, tmp_path: Path) -
 def test_without_the_extra_the_error_names_it(tmp_path: Path, home: dict[str, str], named: str) -> None:
     blocked = tmp_path / "alibabacloud_credentials.py"
     blocked.write_text("raise ImportError('not installed')")
-    code = "import os; from goldrun.ecs.credentials import find_credentials; find_credentials(os.environ)"
+    code = "import os; from goldrun.cloud.credentials import find_credentials; find_credentials(os.environ)"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from goldrun.ecs.endpoints import Endpoint
-from goldrun.ecs.http1 import Answer
-from goldrun.runners.github import GitHub, GitHubError
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.http1 import Answer
 from tests.conftest import FakeClock
 
 TOKEN = "ghs_planted"

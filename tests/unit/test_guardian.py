@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from goldrun.garm import provider
-from goldrun.local.machines import warden
 from goldrun.runners import bootstrap as bootstraps
 from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
+from local_cloud.machines import warden
 
 ROOT = os.geteuid() == 0
-SCRIPTS = Path(bootstraps.__file__).parent / "machine"
+SCRIPTS = Path(bootstraps.__file__).parent / "guest"
 TIME = "2026-11-18T18:02:00Z"
 TOKEN = "planted-instance-token"
 # The paths that root uses, and what stands for them in the folder.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldrun.ecs.http1 import MAX_BODY_BYTES, Answer, Connection, ProtocolError
+from goldrun.http.http1 import MAX_BODY_BYTES, Answer, Connection, ProtocolError
 
 
 def exchange(answer: bytes, *, cut: list[int] | None = None, close: bool = True) -> tuple[Answer, Connection]:

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from goldrun.cloud.models import Image
 from goldrun.config import read_keep
 from goldrun.durations import parse_duration
-from goldrun.ecs.models import Image
 from goldrun.errors import UsageError
 from goldrun.images.listing import age, channel
 from goldrun.images.usage import count_instances
-from goldrun.local import seed
-from goldrun.local.records import Instance
+from local_cloud import seed
+from local_cloud.records import Instance
 from tests.conftest import NOW, REGION, Running
 
 

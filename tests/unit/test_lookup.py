@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.errors import AccessDeniedError, ThrottledError
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import AccessDeniedError, ThrottledError
+from goldrun.cloud.images import describe_images
 from goldrun.errors import UsageError
 from goldrun.images.diagnosis import ImageNotFoundError
 from goldrun.images.find import find_image
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference, parse_reference
-from goldrun.images.query import describe_images
-from goldrun.local import seed
-from goldrun.local.records import DEPRECATED, Image, Instance
+from local_cloud import seed
+from local_cloud.records import DEPRECATED, Image, Instance
 from tests.conftest import NOW, REGION, Running
 
 LATEST = "github-runner-ubuntu24-amd64-latest"
@@ -214,7 +214,7 @@ def test_a_region_that_cannot_be_asked_is_told(frozen: Running) -> None:
 
 
 def test_a_denied_permission_names_the_statement_to_add(frozen: Running) -> None:
-    from goldrun.local.records import Denial
+    from local_cloud.records import Denial
 
     frozen.cloud.store.put(Denial(id="ecs:DescribeImages"))
     with pytest.raises(AccessDeniedError) as caught:

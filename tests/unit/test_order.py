@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldrun.errors import UsageError
-from goldrun.spot.offers import DISKS, Span
-from goldrun.spot.order import read_order
+from goldrun.launch.offers import DISKS, Span
+from goldrun.launch.order import read_order
 
 MINIMAL = {"ALIYUN_SECURITY_GROUP_ID": "sg-1", "ALIYUN_IMAGE_ID": "m-1"}
 REGION = "cn-hangzhou"

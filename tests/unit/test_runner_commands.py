@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local.github import releases
-from goldrun.local.github.api import API, JOB_TOKEN, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.market import Market
-from goldrun.local.records import GitHubRunner, Instance
+from local_cloud.github import releases
+from local_cloud.github.api import API, JOB_TOKEN, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.market import Market
+from local_cloud.records import GitHubRunner, Instance
 from tests.conftest import Running
 
 REPO = ["--repo", "octo-org/octo-repo"]

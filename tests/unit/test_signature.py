@@ -8,10 +8,11 @@ import string
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
 
-from goldrun.ecs import signature
-from goldrun.ecs.client import EMPTY_SHA256, flatten, sign
-from goldrun.ecs.credentials import Credentials
-from goldrun.ecs.endpoints import ECS, Endpoint
+from goldrun.cloud import signature
+from goldrun.cloud.client import EMPTY_SHA256, flatten, sign
+from goldrun.cloud.credentials import Credentials
+from goldrun.cloud.endpoints import ECS
+from goldrun.http.endpoint import Endpoint
 
 REQUESTS = 1000
 ALPHABET = string.ascii_letters + string.digits + " -_.~*/+=&?%:;,'\"!()[]{}<>@#$^|\\\t\n镜像名称é🚀"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local.records import Disk, Instance
+from local_cloud.records import Disk, Instance
 from tests.conftest import Running
 
 NAME = "github-runner-ubuntu24-amd64-latest"
@@ -127,7 +127,7 @@ def test_costs(shell: Any) -> None:
 
 
 def test_costs_without_the_right_to_read_the_bill(shell: Any, populated: Running) -> None:
-    from goldrun.local.records import Denial
+    from local_cloud.records import Denial
 
     populated.cloud.store.put(Denial(id="bssapi:*"))
     done = shell("cost", "--days", "2")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.local import daemon
-from goldrun.local.clock import Anchor
-from goldrun.local.lock import InUseError, Lock
-from goldrun.local.records import Denial, Image
-from goldrun.local.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
+from local_cloud import daemon
+from local_cloud.clock import Anchor
+from local_cloud.lock import InUseError, Lock
+from local_cloud.records import Denial, Image
+from local_cloud.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
 from tests.conftest import FakeClock
 
 
@@ -43,7 +43,7 @@ def test_a_second_store_on_one_file_is_refused(tmp_path: Path) -> None:
 def test_the_lock_of_a_killed_process_is_gone_with_it(tmp_path: Path) -> None:
     file = tmp_path / "cloud.db"
     code = (
-        "import sys, pathlib, signal; from goldrun.local.lock import Lock;"
+        "import sys, pathlib, signal; from local_cloud.lock import Lock;"
         "held = Lock(pathlib.Path(sys.argv[1])); print('held', flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True) as process:

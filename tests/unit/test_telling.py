@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local.github.api import API, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.records import GitHubRunner, Instance
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.records import GitHubRunner, Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from goldrun.local import seed
-from goldrun.local.guard import Guard
-from goldrun.local.records import AccessKey
+from local_cloud import seed
+from local_cloud.guard import Guard
+from local_cloud.records import AccessKey
 from tests.conftest import Running
 from tests.simulation.test_identity import identity
 

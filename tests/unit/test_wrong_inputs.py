@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from goldrun.errors import EXIT_CODES
-from goldrun.local.records import AccessKey, Denial, Instance
+from local_cloud.records import AccessKey, Denial, Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]

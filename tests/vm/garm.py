@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from goldrun.clock import SystemClock
-from goldrun.local.machines.qemu import HOST_ADDRESS
-from goldrun.runners import github, registrations
+from goldrun.github import client as github
+from goldrun.github.scope import Scope
+from goldrun.runners import registrations
 from goldrun.runners.registrations import Wanted
-from goldrun.runners.scope import Scope
+from local_cloud.machines.qemu import HOST_ADDRESS
 from tests.conformance.test_garm import POOL, PROVIDER, bootstrap
 
 TOKEN = "planted-token-of-the-engine"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local.market import Market
-from goldrun.local.records import Instance
+from local_cloud.market import Market
+from local_cloud.records import Instance
 from tests.conftest import Running
 
 

@@ -21,10 +21,10 @@ from typing import Any
 import yaml
 from msgspec.structs import replace
 
-from goldrun.local import seed
-from goldrun.local.github.api import API, JOB_TOKEN, TOKEN
-from goldrun.local.github.door import PREFIX
-from goldrun.local.records import GitHubJob, GitHubRun
+from local_cloud import seed
+from local_cloud.github.api import API, JOB_TOKEN, TOKEN
+from local_cloud.github.door import PREFIX
+from local_cloud.records import GitHubJob, GitHubRun
 from tests.conftest import Running
 from tests.workflows.expressions import evaluate, interpolate
 

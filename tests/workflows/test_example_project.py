@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from goldrun.local import seed
-from goldrun.local.github.api import TOKEN
-from goldrun.local.lifecycle import settle
-from goldrun.local.records import AccessKey, GitHubJob, GitHubRun, GitHubRunner, Instance
+from local_cloud import seed
+from local_cloud.github.api import TOKEN
+from local_cloud.lifecycle import settle
+from local_cloud.records import AccessKey, GitHubJob, GitHubRun, GitHubRunner, Instance
 from tests.conftest import Running
 from tests.simulation.test_identity import identity
 from tests.workflows.engine import PASSWORD, PROJECT, Engine, offline

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from goldrun.local import seed
+from local_cloud import seed
 from tests.conftest import Running
 from tests.workflows.engine import ROOT, offline
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
-from goldrun.build.template import TEMPLATE
-from goldrun.local import seed
-from goldrun.local.records import Denial, Image, Instance
+from goldrun.bake.template import TEMPLATE
+from local_cloud import seed
+from local_cloud.records import Denial, Image, Instance
 from tests.conftest import Running
 from tests.workflows.engine import ROOT, Engine, arguments, offline, shell_command
 from tests.workflows.expressions import evaluate, interpolate

@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from goldrun.clock import Clock
-from goldrun.spot.cache import FileCache
+from goldrun.launch.cache import FileCache
 
 
 def market_cache(clock: Clock) -> FileCache:

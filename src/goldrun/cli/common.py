@@ -13,8 +13,8 @@ import click
 from goldrun import telling, workflow
 from goldrun.cli import output
 from goldrun.clock import SystemClock
-from goldrun.ecs.client import EcsClient, connect
-from goldrun.ecs.identity import describe_account
+from goldrun.cloud.client import EcsClient, connect
+from goldrun.cloud.identity import describe_account
 from goldrun.errors import GoldrunError, UsageError
 
 REGION = click.option("--region", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")

@@ -23,8 +23,8 @@ from goldrun.cli.common import (
     require_consent,
     silence,
 )
+from goldrun.cloud.models import Image
 from goldrun.durations import parse_duration
-from goldrun.ecs.models import Image
 from goldrun.errors import UsageError
 from goldrun.images.find import find_image
 from goldrun.images.lookup import Found
@@ -123,8 +123,8 @@ def image_ls(
       goldrun image ls github-runner-ubuntu24 --all
       goldrun image ls --owner system --arch arm64
     """
+    from goldrun.cloud.images import ALL_STATUSES, describe_images
     from goldrun.images import listing
-    from goldrun.images.query import ALL_STATUSES, describe_images
 
     silence(quiet)
     client = open_client(region)

@@ -10,24 +10,24 @@ import click
 
 from goldrun import config, telling, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.build.recipe import RUNNER, Loaded, load
-from goldrun.build.run import Built, Options, boot_test, build
+from goldrun.bake.build import Built, Options, boot_test, build
+from goldrun.bake.recipe import RUNNER, Loaded, load
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client, silence
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock, SystemClock
-from goldrun.ecs.models import Image
+from goldrun.cloud.models import Image
 from goldrun.errors import GoldrunError, UsageError
+from goldrun.github import client as githubs
+from goldrun.github.client import GitHub
+from goldrun.github.scope import repository_scope
 from goldrun.images import listing
 from goldrun.images.find import find_image
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import parse_reference
-from goldrun.runners import github as githubs
+from goldrun.launch.launch import DEFAULT_LIFE_SECONDS
+from goldrun.launch.order import read_network
 from goldrun.runners import versions
-from goldrun.runners.github import GitHub
-from goldrun.runners.scope import repository_scope
-from goldrun.spot.launch import DEFAULT_LIFE_SECONDS
-from goldrun.spot.order import read_network
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
 

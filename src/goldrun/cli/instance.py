@@ -15,14 +15,14 @@ from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
 from goldrun.cli.spot import POLICY, wish_options
+from goldrun.cloud import instances
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import Instance
+from goldrun.cloud.tags import MANAGED_BY
 from goldrun.durations import format_duration, parse_duration
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.tags import MANAGED_BY
 from goldrun.errors import NotFoundError
-from goldrun.spot import instances
-from goldrun.spot.instances import Instance
-from goldrun.spot.launch import Launched
-from goldrun.spot.order import describe_launch, fill
+from goldrun.launch.launch import Launched
+from goldrun.launch.order import describe_launch, fill
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
 IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")

@@ -23,7 +23,8 @@ _NOUNS = {
     "policy": "Print the RAM policy that a job needs.",
     "local": "Run the local cloud: ECS on this machine.",
 }
-_MODULES = {"sweep": "upkeep", "cost": "upkeep"}  # where it is not the command's own name
+# Where it is not the command's own name, here.
+_MODULES = {"sweep": "goldrun.cli.upkeep", "cost": "goldrun.cli.upkeep", "local": "local_cloud.cli"}
 
 
 class _Nouns(click.Group):
@@ -35,8 +36,8 @@ class _Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _NOUNS:
             return None
-        module = _MODULES.get(cmd_name, cmd_name)
-        command = getattr(importlib.import_module(f"goldrun.cli.{module}"), cmd_name)
+        module = _MODULES.get(cmd_name, f"goldrun.cli.{cmd_name}")
+        command = getattr(importlib.import_module(module), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

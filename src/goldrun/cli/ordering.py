@@ -12,12 +12,12 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.spot import read_wish
+from goldrun.cloud import instances
+from goldrun.cloud.client import EcsClient
 from goldrun.durations import parse_duration
-from goldrun.ecs.client import EcsClient
 from goldrun.errors import UsageError
 from goldrun.images.order import with_image
-from goldrun.spot import instances
-from goldrun.spot.order import Order, read_order
+from goldrun.launch.order import Order, read_order
 
 PROTECT = click.option(
     "--protect",

@@ -11,9 +11,9 @@ from goldrun import config
 from goldrun.cli import output
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
+from goldrun.github import client as githubs
+from goldrun.github.scope import repository_scope
 from goldrun.policies import JOBS, policy_for, trust_policy
-from goldrun.runners import github as githubs
-from goldrun.runners.scope import repository_scope
 from goldrun.runners.subjects import find_subjects, issuer_of
 
 _ARN = re.compile(r"acs:ram::\d+:oidc-provider/[\w.-]{1,128}", re.ASCII)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from goldrun.build import recipe as recipes
-from goldrun.build.template import TEMPLATE
+from goldrun.bake import recipe as recipes
+from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
 from goldrun.errors import UsageError

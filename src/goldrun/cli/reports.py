@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from goldrun import workflow
-from goldrun.build.report import Report
+from goldrun.bake.report import Report
 from goldrun.cli.progress import clock_time
 
 TAIL_LINES = 6

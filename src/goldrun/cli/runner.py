@@ -17,20 +17,20 @@ from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of
 from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
 from goldrun.cli.spot import POLICY, wish_options
 from goldrun.clock import SystemClock
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import check_id
 from goldrun.durations import format_duration, parse_duration
-from goldrun.ecs.client import EcsClient
 from goldrun.errors import NotFoundError, UsageError
+from goldrun.github import client as githubs
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope, organization_scope, repository_scope
 from goldrun.images.order import read_manifest
-from goldrun.runners import github as githubs
+from goldrun.launch.order import Order, describe_launch
 from goldrun.runners import rerun as reruns
 from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap
-from goldrun.runners.github import GitHub
 from goldrun.runners.lifecycle import Gone, Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, names_of_run, resolve, rows_as_json, run_label
-from goldrun.runners.scope import Scope, organization_scope, repository_scope
-from goldrun.spot.instances import check_id
-from goldrun.spot.order import Order, describe_launch
 
 COLUMNS = ("NAME", "STATE", "AGE", "INSTANCE", "TYPE", "LABELS")
 Command = TypeVar("Command", bound=Callable[..., object])

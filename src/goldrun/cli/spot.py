@@ -13,13 +13,13 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import ARCH, JSON, REGION, Number, open_client
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.moments import format_moment
 from goldrun.durations import parse_duration
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.moments import format_moment
 from goldrun.errors import NotFoundError
-from goldrun.spot.choice import survey
-from goldrun.spot.market import Market
-from goldrun.spot.offers import DEFAULT_POLICY, POLICIES, Offer, Span, Wish, parse_span
+from goldrun.launch.choice import survey
+from goldrun.launch.market import Market
+from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Offer, Span, Wish, parse_span
 
 COLUMNS = ("TYPE", "ZONE", "ARCH", "CPU", "GIB", "PRICE", "PER CPU", "SAVING", "RECLAIM", "STOCK", "DISKS", "TREND")
 CPU = click.option("--cpu", metavar="RANGE", help="vCPUs: 8, 8.., ..64 or 8..64.")
@@ -101,7 +101,7 @@ def spot_plot(
       goldrun spot plot --cpu 8 --arch amd64
       goldrun spot plot --type ecs.c7.2xlarge --days 30d -o prices.svg
     """
-    from goldrun.spot import plot
+    from goldrun.launch import plot
 
     client = open_client(region)
     seconds = plot.check_span(parse_duration(span))

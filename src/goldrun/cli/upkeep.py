@@ -7,16 +7,16 @@ from dataclasses import asdict
 
 import click
 
+from goldrun import cost as costs
 from goldrun import sweep as sweeping
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.clock import SystemClock
+from goldrun.cloud.errors import AccessDeniedError
 from goldrun.durations import format_duration, parse_duration
-from goldrun.ecs.errors import AccessDeniedError
 from goldrun.errors import EXIT_LEFTOVERS
-from goldrun.runners.github import connect
-from goldrun.runners.scope import organization_scope, repository_scope
-from goldrun.spot import cost as costs
+from goldrun.github.client import connect
+from goldrun.github.scope import organization_scope, repository_scope
 
 MAX_DAYS = 90
 

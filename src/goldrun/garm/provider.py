@@ -17,22 +17,22 @@ from urllib.parse import urlsplit
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
+from goldrun.cloud.client import EcsClient, connect
+from goldrun.cloud.instances import Instance, describe_instances, release
+from goldrun.cloud.tags import MANAGED_BY, ROLE
 from goldrun.durations import parse_duration
-from goldrun.ecs.client import EcsClient, connect
-from goldrun.ecs.tags import MANAGED_BY, ROLE
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.garm import contract, settings
 from goldrun.garm.contract import Call, Wanted
+from goldrun.github import client as githubs
+from goldrun.github.scope import Scope, organization_scope, repository_scope
 from goldrun.images.order import read_manifest, with_image
-from goldrun.runners import github as githubs
+from goldrun.launch.cache import FileCache
+from goldrun.launch.launch import Launched
+from goldrun.launch.offers import Span, parse_span
+from goldrun.launch.order import Order, fill, read_order
 from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
-from goldrun.runners.scope import Scope, organization_scope, repository_scope
-from goldrun.spot.cache import FileCache
-from goldrun.spot.instances import Instance, describe_instances, release
-from goldrun.spot.launch import Launched
-from goldrun.spot.offers import Span, parse_span
-from goldrun.spot.order import Order, fill, read_order
 
 Say = Callable[[str], None]
 ENGINE_RUNNER = "garm-runner"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from goldrun import config
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
-from goldrun.spot.offers import POLICIES
+from goldrun.launch.offers import POLICIES
 
 DEFAULT_LIFE = "6h"
 

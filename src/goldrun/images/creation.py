@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from goldrun.ecs.client import EcsClient, Parameter
-from goldrun.ecs.errors import ApiError
-from goldrun.ecs.waiting import watch
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.errors import ApiError
+from goldrun.cloud.waiting import watch
 from goldrun.errors import UnavailableError
 
 

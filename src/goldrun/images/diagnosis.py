@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.models import Image
 from goldrun.errors import GoldrunError, NotFoundError
 from goldrun.images.naming import PublishedName, Reference
-from goldrun.images.query import ALL_STATUSES, describe_images
 
 NEAR_NAMES = 3
 ELSEWHERE = "look in other regions: goldrun image id NAME --all-regions"

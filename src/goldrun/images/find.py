@@ -5,7 +5,7 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-from goldrun.ecs.client import EcsClient
+from goldrun.cloud.client import EcsClient
 from goldrun.images.lookup import Found, look_up
 from goldrun.images.naming import Reference
 

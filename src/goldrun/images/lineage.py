@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.models import Image
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import (
@@ -21,7 +22,6 @@ from goldrun.images.naming import (
     is_stamp,
     parse_published,
 )
-from goldrun.images.query import ALL_STATUSES, describe_images
 
 AVAILABLE = "Available"
 DEPRECATED = "Deprecated"

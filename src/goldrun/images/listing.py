@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from goldrun.cloud.models import Image
+from goldrun.cloud.moments import parse_moment
 from goldrun.durations import format_duration
-from goldrun.ecs.models import Image
-from goldrun.ecs.moments import parse_moment
 from goldrun.images.lineage import Lineage
 from goldrun.images.naming import LATEST, parse_published
 from goldrun.images.retention import Verdict

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from goldrun.architecture import ARCHITECTURES
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import ALL_STATUSES, PAGE_SIZE, describe_images
+from goldrun.cloud.models import Image
 from goldrun.errors import UsageError
 from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
-from goldrun.images.query import ALL_STATUSES, PAGE_SIZE, describe_images
 
 
 class Found(NamedTuple):

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from goldrun import config
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.errors import AccessDeniedError
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.models import Image
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.manifest import Manifest, from_tags
 from goldrun.images.naming import is_image_id, parse_reference
-from goldrun.images.query import ALL_STATUSES, describe_images
-from goldrun.spot.order import Order
+from goldrun.launch.order import Order
 
 PUBLIC_FAMILY = "acs:"
 

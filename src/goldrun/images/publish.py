@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from goldrun.ecs.client import EcsClient, Parameter
-from goldrun.ecs.errors import ApiError
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.errors import ApiError
+from goldrun.cloud.models import Image
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
     AVAILABLE,

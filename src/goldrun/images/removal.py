@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from goldrun.ecs.client import EcsClient, Parameter
-from goldrun.ecs.errors import AccessDeniedError, ApiError
-from goldrun.ecs.models import Image, Snapshot
-from goldrun.ecs.paging import pages_by_token
-from goldrun.ecs.tags import MANAGED_BY, PROTECTED
-from goldrun.ecs.waiting import at_least, wait_for
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.models import Image, Snapshot
+from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.tags import MANAGED_BY, PROTECTED
+from goldrun.cloud.waiting import at_least, wait_for
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
-from goldrun.images.query import ALL_STATUSES, describe_images
 
 CONFIRM_SECONDS = 60.0
 POLL_SECONDS = 2.0

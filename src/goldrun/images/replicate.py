@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from goldrun.ecs.client import EcsClient, Parameter
-from goldrun.ecs.models import Image
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.models import Image
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.creation import create_image
 from goldrun.images.lineage import AVAILABLE, alias_of, read_lineage
 from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
-from goldrun.images.query import ALL_STATUSES, describe_images
 from goldrun.images.waiting import Progress, wait_until_available
 
 # What says which image a channel shows belongs to a region, not to the image.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.errors import ApiError
-from goldrun.ecs.models import Image, Snapshot
-from goldrun.ecs.moments import parse_moment
-from goldrun.ecs.tags import MANAGED_BY
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
+from goldrun.cloud.models import Image, Snapshot
+from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.tags import MANAGED_BY
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans, protection

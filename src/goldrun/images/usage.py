@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.paging import pages_by_token
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.paging import pages_by_token
 
 
 def count_instances(client: EcsClient) -> Counter[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.models import Image
-from goldrun.ecs.waiting import LAG_SECONDS, wait_for
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.models import Image
+from goldrun.cloud.waiting import LAG_SECONDS, wait_for
 from goldrun.errors import RefusedError, UnavailableError
-from goldrun.images.query import ALL_STATUSES, describe_images
 
 LIMIT_SECONDS = 2 * 3600.0
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from goldrun.errors import UsageError
-from goldrun.spot.launch import MAX_USER_DATA
+from goldrun.launch.launch import MAX_USER_DATA
 
 FOLDER = "/opt/goldrun"
 INBOX = "/run/goldrun/config"
@@ -59,7 +59,7 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
     Raises:
         UsageError: it is longer than ECS takes; the setup script is the one part that can be long.
     """
-    here = files("goldrun.runners").joinpath("machine")
+    here = files("goldrun.runners").joinpath("guest")
     settings = {
         "LIFE_SECONDS": f"{bootstrap.life:.0f}",
         "CONFIG_SECONDS": f"{bootstrap.config_seconds:.0f}",
@@ -73,11 +73,11 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
     }
     parts = {
         # What deletes the machine is written first.
-        "signature.py": files("goldrun.ecs").joinpath("signature.py").read_text(encoding="utf-8"),
+        "signature.py": files("goldrun.cloud").joinpath("signature.py").read_text(encoding="utf-8"),
         "self_destruct.py": here.joinpath("self_destruct.py")
         .read_text(encoding="utf-8")
         # Python runs it isolated, and so looks for no module beside it.
-        .replace("from goldrun.ecs import signature", f"sys.path.insert(0, {FOLDER!r})\nimport signature"),
+        .replace("from goldrun.cloud import signature", f"sys.path.insert(0, {FOLDER!r})\nimport signature"),
         "guardian.sh": here.joinpath("guardian.sh").read_text(encoding="utf-8"),
         "job-started.sh": here.joinpath("job-started.sh").read_text(encoding="utf-8"),
         "engine.sh": bootstrap.engine,

@@ -10,23 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.tags import ROLE
-from goldrun.ecs.waiting import at_least, wait_for
+from goldrun.cloud.assistant import LostError, Machine
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import describe_instances, release, was_reclaimed
+from goldrun.cloud.tags import ROLE
+from goldrun.cloud.waiting import at_least, wait_for
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.scope import Scope
+from goldrun.launch.launch import Launched
+from goldrun.launch.market import Cache
+from goldrun.launch.order import Order, fill
 from goldrun.runners import registrations
 from goldrun.runners.bootstrap import INBOX, Bootstrap, configuration, user_data
-from goldrun.runners.forensics import explain, failure
-from goldrun.runners.github import GitHub, GitHubError
+from goldrun.runners.diagnostics import explain, failure
 from goldrun.runners.listing import NAME, ONLINE_WITHIN, RUN, RUNNER, SCOPE, find_instances
 from goldrun.runners.naming import new_name
 from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
-from goldrun.runners.scope import Scope
-from goldrun.spot.assistant import LostError, Machine
-from goldrun.spot.instances import describe_instances, release, was_reclaimed
-from goldrun.spot.launch import Launched
-from goldrun.spot.market import Cache
-from goldrun.spot.order import Order, fill
 
 DEFAULT_ONLINE_SECONDS = 600.0
 LOOKS_A_CONSOLE = 3

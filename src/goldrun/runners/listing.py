@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import Instance, describe_instances
+from goldrun.cloud.tags import MANAGED_BY, ROLE
 from goldrun.config import Environment
-from goldrun.ecs.client import EcsClient
-from goldrun.ecs.tags import MANAGED_BY, ROLE
 from goldrun.errors import NotFoundError, RefusedError
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
 from goldrun.runners import registrations
-from goldrun.runners.github import GitHub
 from goldrun.runners.naming import read_name
 from goldrun.runners.registrations import Registration
-from goldrun.runners.scope import Scope
-from goldrun.spot.instances import Instance, describe_instances
 
 RUNNER = "runner"  # the tags of a runner's instance
 NAME = "Runner"

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldrun.ecs.waiting import SHORTEST, wait_for
+from goldrun.cloud.waiting import SHORTEST, wait_for
 from goldrun.errors import NotFoundError, UnavailableError
-from goldrun.runners.github import GitHub, GitHubError
-from goldrun.runners.scope import Scope
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.scope import Scope
 
 DEFAULT_GROUP = 1
 BUSY_SECONDS = 120.0

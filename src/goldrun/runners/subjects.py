@@ -7,8 +7,8 @@ a name. Sources: "OpenID Connect reference" in GitHub's documentation; "Get a re
 from __future__ import annotations
 
 from goldrun.errors import UsageError
-from goldrun.runners.github import GitHub
-from goldrun.runners.scope import Scope
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
 
 
 def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", ref: str = "") -> list[str]:

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
-from goldrun.runners.github import GitHub, GitHubError, segment
-from goldrun.runners.scope import Scope
+from goldrun.github.client import GitHub, GitHubError, segment
+from goldrun.github.scope import Scope
 
 MINIMUM = (2, 329, 0)  # what registers, where GitHub enforces it
 # What a manifest may call the runner: what a recipe's script says of the image, then what the recipe has pinned.

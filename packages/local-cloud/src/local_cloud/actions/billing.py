@@ -1,0 +1,69 @@
+"""The bill (BssOpenApi): what instances have cost, day by day, those that are gone included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from local_cloud.actions.market import CURRENCY
+from local_cloud.actions.paging import page_by_token
+from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.errors import missing
+from local_cloud.lifecycle import usage
+from local_cloud.records import Instance, Usage
+
+
+@action("DescribeInstanceBill", "bssapi")
+def describe_instance_bill(call: Call) -> Answer:
+    """What each instance has cost in a month, or on one day of it."""
+    params = call.params
+    daily = params.choice("Granularity", ("MONTHLY", "DAILY"), "MONTHLY") == "DAILY"
+    period = params.text("BillingDate") if daily else params.require("BillingCycle")
+    if not period:
+        raise missing("BillingDate")
+    items = [
+        _item(one, day, amount)
+        for one in _usages(call)
+        if params.text("InstanceID") in ("", one.id)
+        for day, amount in one.amounts.items()
+        if day.startswith(period)
+    ]
+    size = params.number("MaxResults", 20, 1, 300)
+    shown, token = page_by_token(items, params.text("NextToken"), size)
+    return {
+        "Code": "Success",
+        "Message": "Successful!",
+        "Success": True,
+        "Data": {
+            "BillingCycle": params.require("BillingCycle"),
+            "AccountID": call.account,
+            "Items": shown,
+            "TotalCount": len(items),
+            "MaxResults": size,
+            "NextToken": token,
+        },
+    }
+
+
+def _usages(call: Call) -> Iterator[Usage]:
+    """Of what is gone, and of what runs, in every region."""
+    yield from (one for one in call.view.all(Usage) if one.owner == call.account)
+    for instance in call.view.all(Instance):
+        if instance.owner == call.account:
+            yield usage(call.settings.market, instance, call.now)
+
+
+def _item(one: Usage, day: str, amount: float) -> Answer:
+    return {
+        "InstanceID": one.id,
+        "NickName": one.name,
+        "InstanceSpec": one.type,
+        "Region": one.region,
+        "Zone": one.zone,
+        "ProductCode": "ecs",
+        "SubscriptionType": "PayAsYouGo",
+        "BillingDate": day,
+        "Currency": CURRENCY,
+        "PretaxGrossAmount": round(amount, 6),
+        "PretaxAmount": round(amount, 6),
+        "Tag": "; ".join(f"key:{key} value:{value}" for key, value in one.tags.items()),
+    }

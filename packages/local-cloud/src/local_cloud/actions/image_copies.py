@@ -1,0 +1,71 @@
+"""Copies of images in other regions."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from local_cloud.actions.images import own_image, require_free_name, require_quota
+from local_cloud.actions.registry import Answer, Call, action, idempotent
+from local_cloud.actions.rules import check_description, check_name, check_tags
+from local_cloud.catalogue import REGIONS
+from local_cloud.errors import ApiFault, dry_run, wrong_image_status
+from local_cloud.records import READY, Snapshot
+
+
+@action("CopyImage")
+@idempotent
+def copy_image(call: Call) -> Answer:
+    """Copy an Available image to another region; the copy has a snapshot of its own there."""
+    params = call.params
+    source = own_image(call)
+    region = params.require("DestinationRegionId")
+    if region not in REGIONS:
+        raise ApiFault(404, "InvalidDestinationRegionId.NotFound", "The specified DestinationRegionId does not exist.")
+    if source.status(call.now) != READY:
+        raise wrong_image_status()
+    image_id = call.new_id("m-")
+    name = check_name(params.text("DestinationImageName") or image_id, "ImageName")
+    description = check_description(params.text("DestinationDescription"))
+    tags = check_tags(params.pairs("Tag"))
+    require_free_name(call, region, name)
+    require_quota(call, region)
+    if params.flag("DryRun"):
+        raise dry_run()
+    ready = call.now + call.settings.copy_seconds
+    snapshot = Snapshot(
+        id=call.new_id("s-"),
+        region=region,
+        owner=call.account,
+        name=f"Created_from_{image_id}",
+        created=call.now,
+        ready=ready,
+        size=source.size,
+    )
+    copy = replace(
+        source,
+        id=image_id,
+        region=region,
+        name=name,
+        description=description,
+        created=call.now,
+        ready=ready,
+        tags=tags,
+        family="",
+        shared_with={},
+        public=False,
+        snapshot=snapshot.id,
+        copying=True,
+    )
+    call.store.put(copy, snapshot)
+    return {"ImageId": copy.id}
+
+
+@action("CancelCopyImage")
+def cancel_copy_image(call: Call) -> Answer:
+    """End a copying that goes on; what is there of the copy goes."""
+    image = own_image(call)
+    if not image.copying or image.status(call.now) != "Creating":
+        raise wrong_image_status()
+    snapshot = call.store.get(Snapshot, image.snapshot)
+    call.store.remove(image, *([snapshot] if snapshot else []))
+    return {}

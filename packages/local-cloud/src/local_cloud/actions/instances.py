@@ -1,0 +1,313 @@
+"""Instances: what they are, and what becomes of them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from local_cloud.actions.paging import listed_ids, page, page_by_number
+from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import has_tags, tag_rows
+from local_cloud.actions.run_instances import release_time
+from local_cloud.clock import iso
+from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, wrong_instance_status
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.lifecycle import noticed
+from local_cloud.machines.qemu import console
+from local_cloud.market import NEVER, NOTICE_SECONDS
+from local_cloud.records import Image, Instance, Interruption
+
+
+@action("DescribeInstances")
+def describe_instances(call: Call) -> Answer:
+    """Instances by many filters, newest first, by page number or by token."""
+    params = call.params
+    ids = listed_ids(params, "InstanceIds")
+    tags = params.pairs("Tag")
+    charge = params.text("InstanceChargeType")
+    found = [
+        instance
+        for instance in _own(call)
+        if (ids is None or instance.id in ids)
+        and params.text("ImageId") in ("", instance.image)
+        and params.text("Status") in ("", instance.status(call.now))
+        and params.text("ZoneId") in ("", instance.zone)
+        and params.text("VSwitchId") in ("", instance.vswitch)
+        and params.text("VpcId") in ("", instance.vpc)
+        and params.text("InstanceType") in ("", instance.type)
+        and params.text("SecurityGroupId") in ("", *instance.security_groups)
+        and params.text("KeyPairName") in ("", instance.key_pair)
+        and charge in ("", "PostPaid")
+        and _like(params.text("InstanceName"), instance.name)
+        and (not tags or has_tags(instance.tags, tags))
+    ]
+    found.sort(key=lambda instance: (instance.created, instance.id), reverse=True)
+    shown, paging = page(params, found)
+    return {**paging, "Instances": {"Instance": [_describe(instance, call) for instance in shown]}}
+
+
+@action("DescribeInstanceStatus")
+def describe_instance_status(call: Call) -> Answer:
+    """The status of instances, by id and zone."""
+    params = call.params
+    ids = params.items("InstanceId")
+    found = [
+        instance
+        for instance in _own(call)
+        if (not ids or instance.id in ids) and params.text("ZoneId") in ("", instance.zone)
+    ]
+    shown, paging = page_by_number(params, found, most=50)
+    rows = [{"InstanceId": instance.id, "Status": instance.status(call.now)} for instance in shown]
+    return {**paging, "InstanceStatuses": {"InstanceStatus": rows}}
+
+
+@action("StartInstance")
+def start_instance(call: Call) -> Answer:
+    """Start a stopped instance."""
+    instance = own_instance(call, call.params.require("InstanceId"))
+    if instance.status(call.now) != "Stopped":
+        raise wrong_instance_status()
+    if call.params.flag("DryRun"):
+        raise dry_run()
+    call.store.put(replace(instance, state="Running", ready=call.now + call.settings.boot_seconds))
+    return {}
+
+
+@action("StopInstance")
+def stop_instance(call: Call) -> Answer:
+    """Stop a running instance."""
+    instance = own_instance(call, call.params.require("InstanceId"))
+    _require_stoppable(call, instance)
+    if call.params.flag("DryRun"):
+        raise dry_run()
+    _stop(call, instance)
+    return {}
+
+
+@action("StopInstances")
+def stop_instances(call: Call) -> Answer:
+    """Stop several instances, all of them or none."""
+    instances = _named(call)
+    for instance in instances:
+        _require_stoppable(call, instance)
+    if call.params.flag("DryRun"):
+        raise dry_run()
+    rows = []
+    for instance in instances:
+        rows.append(
+            {
+                "InstanceId": instance.id,
+                "Code": "200",
+                "Message": "success",
+                "PreviousStatus": instance.status(call.now),
+                "CurrentStatus": "Stopping",
+            }
+        )
+        _stop(call, instance)
+    return {"InstanceResponses": {"InstanceResponse": rows}}
+
+
+@action("DeleteInstance")
+def delete_instance(call: Call) -> Answer:
+    """Delete an instance; a running one only by force."""
+    _delete(call, [own_instance(call, call.params.require("InstanceId"))])
+    return {}
+
+
+@action("DeleteInstances")
+def delete_instances(call: Call) -> Answer:
+    """Delete several instances, all of them or none."""
+    _delete(call, _named(call))
+    return {}
+
+
+@action("ModifyInstanceAutoReleaseTime")
+def modify_instance_auto_release_time(call: Call) -> Answer:
+    """Set when an instance is released, or take that back."""
+    instance = own_instance(call, call.params.require("InstanceId"))
+    text = call.params.text("AutoReleaseTime")
+    call.store.put(replace(instance, auto_release=release_time(text, call.now) if text else NEVER))
+    return {}
+
+
+@action("GetInstanceConsoleOutput")
+def get_instance_console_output(call: Call) -> Answer:
+    """What the instance has written to its serial console."""
+    instance = own_instance(call, call.params.require("InstanceId"))
+    if call.settings.machines:
+        text = console(Path(call.settings.machines), instance.id)
+    else:
+        text = "".join(f"{line}\r\n" for line in _boot_log(call, instance))
+    return {
+        "InstanceId": instance.id,
+        "ConsoleOutput": base64.b64encode(text.encode()).decode(),
+        "LastUpdateTime": iso(call.now),
+    }
+
+
+@action("DescribeInstanceHistoryEvents")
+def describe_instance_history_events(call: Call) -> Answer:
+    """The events of instances: notices that spot instances are taken back."""
+    params = call.params
+    wanted = {params.text("InstanceId"), *params.items("ResourceId")} - {""}
+    rows = [
+        _event(f"e-{one.id.removeprefix('i-')}", one.id, one.reclaimed, "Scheduled")
+        for one in _own(call)
+        if noticed(one, call.now)
+    ]
+    rows += [
+        _event(one.id, one.instance, one.created, "Executed")
+        for one in call.view.all(Interruption)
+        if one.owner == call.account and one.region == call.region
+    ]
+    states = {params.text("EventCycleStatus"), *params.items("InstanceEventCycleStatus")} - {""}
+    found = [
+        row
+        for row in rows
+        if (not wanted or row["InstanceId"] in wanted) and (not states or row["EventCycleStatus"]["Name"] in states)
+    ]
+    shown, paging = page(params, found)
+    return {**paging, "InstanceSystemEventSet": {"InstanceSystemEventType": shown}}
+
+
+def own_instance(call: Call, instance_id: str) -> Instance:
+    """The caller's instance.
+
+    Raises:
+        ApiFault: there is none.
+    """
+    instance = call.store.get(Instance, instance_id)
+    if instance is None or instance.owner != call.account:
+        raise no_such_instance()
+    return instance
+
+
+def _own(call: Call) -> Iterable[Instance]:
+    return (one for one in call.view.all(Instance) if one.owner == call.account and one.region == call.region)
+
+
+def _named(call: Call) -> list[Instance]:
+    ids = call.params.items("InstanceId")
+    if not ids:
+        raise missing("InstanceId")
+    return [own_instance(call, one) for one in dict.fromkeys(ids)]
+
+
+def _require_stoppable(call: Call, instance: Instance) -> None:
+    if instance.status(call.now) not in ("Running", "Stopped"):
+        raise wrong_instance_status()
+
+
+def _stop(call: Call, instance: Instance) -> None:
+    if instance.status(call.now) != "Stopped":
+        call.store.put(replace(instance, state="Stopped", ready=call.now + call.settings.stop_seconds))
+
+
+def _delete(call: Call, instances: list[Instance]) -> None:
+    for instance in instances:
+        if instance.undeletable:
+            raise ApiFault(
+                403,
+                "InvalidOperation.DeletionProtection",
+                "The operation is not allowed due to deletion protection being enabled on the instance.",
+            )
+        status = instance.status(call.now)
+        if instance.gone == NEVER and status not in ("Running", "Stopped") and not call.params.flag("Force"):
+            raise wrong_instance_status()
+        if status == "Running" and not call.params.flag("Force"):
+            raise wrong_instance_status()
+    if call.params.flag("DryRun"):
+        raise dry_run()
+    for instance in instances:
+        if instance.gone == NEVER:
+            call.store.put(replace(instance, gone=call.now + call.settings.release_seconds))
+
+
+def _like(pattern: str, name: str) -> bool:
+    """``InstanceName`` takes ``*`` at its end or start; without one it is exact."""
+    if not pattern:
+        return True
+    if pattern.endswith("*"):
+        return name.startswith(pattern[:-1])
+    return name.endswith(pattern[1:]) if pattern.startswith("*") else name == pattern
+
+
+def _describe(instance: Instance, call: Call) -> Answer:
+    kind = INSTANCE_TYPES.get(instance.type)
+    locks = [{"LockReason": "Recycling", "LockMsg": ""}] if noticed(instance, call.now) else []
+    image = call.view.get(Image, instance.image)
+    return {
+        "InstanceId": instance.id,
+        "InstanceName": instance.name,
+        "Description": "",
+        "ImageId": instance.image,
+        "InstanceType": instance.type,
+        "InstanceTypeFamily": kind.family if kind else "",
+        "Cpu": kind.cpus if kind else 0,
+        "Memory": int(kind.memory * 1024) if kind else 0,
+        "Status": instance.status(call.now),
+        "RegionId": instance.region,
+        "ZoneId": instance.zone,
+        "HostName": instance.id.replace("-", "Z", 1),
+        "CreationTime": iso(instance.created)[:-4] + "Z",
+        "StartTime": iso(instance.created)[:-4] + "Z",
+        "AutoReleaseTime": "" if instance.auto_release == NEVER else iso(instance.auto_release)[:-4] + "Z",
+        "InstanceChargeType": "PostPaid",
+        "InstanceNetworkType": "vpc",
+        "InternetChargeType": "PayByTraffic",
+        "InternetMaxBandwidthOut": 5 if instance.public_ip else 0,
+        "OSType": "linux",
+        "OSName": image.os_name if image else "",
+        "KeyPairName": instance.key_pair,
+        "SpotStrategy": instance.strategy,
+        "SpotPriceLimit": instance.limit if instance.strategy == "SpotWithPriceLimit" else 0.0,
+        "SpotDuration": int(instance.protected),
+        "SpotInterruptionBehavior": instance.behavior,
+        "StoppedMode": "Not-applicable" if instance.state == "Running" else "KeepCharging",
+        "DeletionProtection": instance.undeletable,
+        "IoOptimized": True,
+        "VpcAttributes": {
+            "VpcId": instance.vpc,
+            "VSwitchId": instance.vswitch,
+            "NatIpAddress": "",
+            "PrivateIpAddress": {"IpAddress": [instance.ip] if instance.ip else []},
+        },
+        "PublicIpAddress": {"IpAddress": [instance.public_ip] if instance.public_ip else []},
+        "SecurityGroupIds": {"SecurityGroupId": list(instance.security_groups)},
+        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": instance.http_tokens},
+        "OperationLocks": {"LockReason": locks},
+        "Tags": tag_rows(instance.tags),
+    }
+
+
+def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:
+    return {
+        "EventId": event_id,
+        "InstanceId": instance_id,
+        "ResourceType": "instance",
+        "EventType": {"Name": "Instance:PreemptibleInstanceInterruption", "Code": 100},
+        "EventCycleStatus": {"Name": state, "Code": {"Scheduled": 24, "Executed": 42}[state]},
+        "EventPublishTime": iso(at - NOTICE_SECONDS),
+        "NotBefore": iso(at),
+        "EventFinishTime": iso(at) if state == "Executed" else "",
+        "ImpactLevel": "100",
+        "Reason": "The spot instance is reclaimed.",
+        "ReasonCode": "",
+    }
+
+
+def _boot_log(call: Call, instance: Instance) -> Iterable[str]:
+    """What a simulated machine has to say: honest about what it is."""
+    share = (call.now - instance.created) / max(1.0, instance.ready - instance.created)
+    lines = (
+        f"[    0.000000] goldrun simulated machine {instance.id} ({instance.type}, {instance.zone})",
+        f"[    0.412000] image {instance.image}",
+        "[    6.150000] cloud-init: running 'init'; datasource AliYun",
+        f"[    9.800000] cloud-init: user data: {len(base64.b64decode(instance.user_data))} bytes (not run: simulated)",
+        "[   14.020000] cloud-init: finished",
+        f"{instance.id} login:",
+    )
+    return lines[: max(1, min(len(lines), int(share * len(lines))))]

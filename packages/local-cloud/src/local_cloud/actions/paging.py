@@ -1,0 +1,58 @@
+"""The API's two ways to page: numbers and tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from local_cloud.errors import invalid
+from local_cloud.json_input import decode
+from local_cloud.params import Params
+
+DEFAULT_PAGE = 10
+MAX_PAGE = 100
+
+T = TypeVar("T")
+_TOKEN = re.compile(r"\d{0,18}")
+
+
+def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> tuple[Sequence[T], dict[str, int]]:
+    """The page that ``PageNumber`` and ``PageSize`` name, and the members of the answer that tell of it."""
+    number = params.number("PageNumber", 1, 1, 10**9)
+    size = params.number("PageSize", DEFAULT_PAGE, 1, most)
+    start = (number - 1) * size
+    return items[start : start + size], {"PageNumber": number, "PageSize": size, "TotalCount": len(items)}
+
+
+def page(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dict[str, Any]]:
+    """By token if the request names ``MaxResults`` or ``NextToken``, else by number."""
+    if "MaxResults" not in params.values and "NextToken" not in params.values:
+        shown, numbers = page_by_number(params, items)
+        return shown, {**numbers, "NextToken": ""}
+    size = params.number("MaxResults", DEFAULT_PAGE, 1, MAX_PAGE)
+    shown, token = page_by_token(items, params.text("NextToken"), size)
+    return shown, {"NextToken": token, "TotalCount": len(items), "PageSize": size, "PageNumber": 0}
+
+
+def listed_ids(params: Params, name: str) -> set[str] | None:
+    """The ids of a JSON list of at most 100; None if there is no such parameter."""
+    text = params.text(name)
+    if not text:
+        return None
+    try:
+        ids = decode(text, list[object])
+    except ValueError:
+        raise invalid(name) from None
+    if len(ids) > MAX_PAGE:
+        raise invalid(name)
+    return {str(one) for one in ids}
+
+
+def page_by_token(items: Sequence[T], token: str, size: int) -> tuple[Sequence[T], str]:
+    """The items from ``NextToken`` on, and the token that goes on from there (empty at the end)."""
+    if not _TOKEN.fullmatch(token):
+        raise invalid("NextToken")
+    start = int(token or 0)
+    end = start + size
+    return items[start:end], str(end) if end < len(items) else ""

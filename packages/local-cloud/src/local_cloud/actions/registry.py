@@ -1,0 +1,118 @@
+"""How an action is written: a function from a ``Call`` to the members of its answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_cloud.errors import ApiFault
+from local_cloud.params import Params
+from local_cloud.records import AccessKey, Receipt, Settings
+from local_cloud.store import Store, View
+
+Answer = dict[str, Any]
+Action = Callable[["Call"], Answer]
+
+TOKEN_SECONDS = 24 * 3600.0
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, authenticated and checked.
+
+    Attributes:
+        product: ``ecs`` or ``sts``.
+        action: the action's name.
+        params: its parameters.
+        caller: the AccessKey that signed.
+        region: the region that it works in.
+        now: the cloud's time.
+        wall: the machine's time.
+        view: what reads see; may lag behind the store.
+        store: what is so.
+        new_id: makes an id with a prefix.
+    """
+
+    product: str
+    action: str
+    params: Params
+    caller: AccessKey
+    region: str
+    now: float
+    wall: float
+    view: View
+    store: Store
+    new_id: Callable[[str], str] = field(default=lambda prefix: prefix + random_word(20))
+
+    @property
+    def account(self) -> str:
+        """The account that calls."""
+        return self.caller.account
+
+    @property
+    def settings(self) -> Settings:
+        """How this cloud behaves."""
+        return self.store.settings()
+
+
+ACTIONS: dict[tuple[str, str], Action] = {}
+
+
+def action(name: str, product: str = "ecs") -> Callable[[Action], Action]:
+    """Enter a function as the action ``name``."""
+
+    def enter(function: Action) -> Action:
+        ACTIONS[product, name] = function
+        return function
+
+    return enter
+
+
+def random_word(length: int) -> str:
+    """Lower-case letters and digits, as in the cloud's ids."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def idempotent(function: Action) -> Action:
+    """Make a creating action answer a repeated ``ClientToken`` with what it answered first.
+
+    The same token with other parameters is refused (``IdempotentParameterMismatch``). Source: "How to ensure
+    idempotence" in the ECS API reference.
+    """
+
+    def run(call: Call) -> Answer:
+        token = call.params.text("ClientToken")
+        if not token:
+            return function(call)
+        if len(token) > 64 or not token.isascii():
+            raise ApiFault(400, "InvalidClientToken.Malformed", "The specified parameter ClientToken is not valid.")
+        meant = json.dumps(sorted((key, value) for key, value in call.params.values.items() if key not in _NOT_MEANT))
+        fingerprint = hashlib.sha256(meant.encode()).hexdigest()
+        receipt_id = f"{call.account} {call.region} {call.action} {token}"
+        receipt = call.store.get(Receipt, receipt_id)
+        if receipt and call.now - receipt.created < TOKEN_SECONDS:
+            if receipt.fingerprint != fingerprint:
+                raise ApiFault(
+                    400,
+                    "IdempotentParameterMismatch",
+                    "The request uses the same client token as a previous, but non-identical request.",
+                )
+            return dict(receipt.answer)
+        answer = function(call)
+        call.store.put(Receipt(id=receipt_id, fingerprint=fingerprint, answer=answer, created=call.now))
+        return answer
+
+    return run
+
+
+# What differs between two sendings of one request.
+_NOT_MEANT = frozenset(
+    {"Signature", "SignatureNonce", "SignatureMethod", "SignatureVersion", "SignatureType", "Timestamp"}
+    | {"AccessKeyId", "SecurityToken", "Format", "Version", "Action"}
+)

@@ -1,0 +1,88 @@
+"""Snapshots: describe and delete."""
+
+from __future__ import annotations
+
+from local_cloud.actions.paging import listed_ids, page
+from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import has_tags, tag_rows
+from local_cloud.clock import iso
+from local_cloud.errors import ApiFault, dry_run
+from local_cloud.records import Image, Snapshot
+
+
+@action("DescribeSnapshots")
+def describe_snapshots(call: Call) -> Answer:
+    """Snapshots by many filters, newest first, by page number or by token."""
+    params = call.params
+    if params.flag("DryRun"):
+        raise dry_run()
+    ids = listed_ids(params, "SnapshotIds")
+    usage = params.choice("Usage", ("image", "disk", "image_disk", "none"))
+    status = params.choice("Status", ("progressing", "accomplished", "failed", "all"), "all")
+    tags = params.pairs("Tag")
+    imaged = {image.snapshot for image in call.view.all(Image)}
+    found = [
+        snapshot
+        for snapshot in call.view.all(Snapshot)
+        if snapshot.region == call.region
+        and snapshot.owner == call.account
+        and (ids is None or snapshot.id in ids)
+        and params.text("DiskId") in ("", snapshot.disk)
+        and params.text("SnapshotName") in ("", snapshot.name)
+        and params.text("SourceDiskType").lower() in ("", snapshot.disk_type)
+        and status in ("all", _status(snapshot, call.now))
+        and usage in ("", _usage(snapshot, imaged))
+        and (not tags or has_tags(snapshot.tags, tags))
+    ]
+    found.sort(key=lambda snapshot: (snapshot.created, snapshot.id), reverse=True)
+    shown, paging = page(params, found)
+    return {**paging, "Snapshots": {"Snapshot": [_describe(snapshot, call, imaged) for snapshot in shown]}}
+
+
+@action("DeleteSnapshot")
+def delete_snapshot(call: Call) -> Answer:
+    """Delete a snapshot that no image rests on. One that does not exist is ignored."""
+    snapshot = call.store.get(Snapshot, call.params.require("SnapshotId"))
+    if snapshot is None:
+        return {}
+    if snapshot.owner != call.account:
+        raise ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
+    if any(image.snapshot == snapshot.id for image in call.store.all(Image)):
+        raise ApiFault(
+            403,
+            "SnapshotCreatedImage",
+            "The snapshot has been used to create image, please delete the image first.",
+        )
+    call.store.remove(snapshot)
+    return {}
+
+
+def _status(snapshot: Snapshot, now: float) -> str:
+    return "accomplished" if now >= snapshot.ready else "progressing"
+
+
+def _usage(snapshot: Snapshot, imaged: set[str]) -> str:
+    return "image" if snapshot.id in imaged else "none"
+
+
+def _describe(snapshot: Snapshot, call: Call, imaged: set[str]) -> Answer:
+    return {
+        "SnapshotId": snapshot.id,
+        "SnapshotName": snapshot.name,
+        "Description": snapshot.description,
+        "CreationTime": iso(snapshot.created),
+        "LastModifiedTime": iso(snapshot.created),
+        "Status": _status(snapshot, call.now),
+        "Available": call.now >= snapshot.ready,
+        "Progress": snapshot.progress(call.now),
+        "RemainTime": max(0, int(snapshot.ready - call.now)),
+        "RegionId": snapshot.region,
+        "SnapshotType": "user",
+        "Category": "standard",
+        "SourceDiskId": snapshot.disk,
+        "SourceDiskSize": str(snapshot.size),
+        "SourceDiskType": snapshot.disk_type,
+        "Usage": _usage(snapshot, imaged),
+        "Encrypted": False,
+        "Tags": tag_rows(snapshot.tags),
+    }

@@ -1,0 +1,353 @@
+"""The local cloud's own door, beside the API: what it is doing, and how it shall behave. Under ``/_goldrun/``."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from local_cloud import seed
+from local_cloud.clock import iso
+from local_cloud.errors import ApiFault
+from local_cloud.faults import FaultRule
+from local_cloud.gateway import Gateway, Reply
+from local_cloud.github.jobs import Jobs
+from local_cloud.json_input import decode
+from local_cloud.lifecycle import change_market, settle
+from local_cloud.market import Market, Scenario
+from local_cloud.ram import Document
+from local_cloud.records import (
+    AccessKey,
+    Denial,
+    GitHubJob,
+    GitHubRun,
+    GitHubRunner,
+    Image,
+    Instance,
+    Policy,
+    Settings,
+    Snapshot,
+    TrustPolicy,
+)
+from local_cloud.trust import Document as TrustDocument
+
+PREFIX = "/_goldrun/"
+MAX_LEAP = 366 * 86400.0  # what has run meanwhile is billed hour by hour
+
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Number = Annotated[int, Meta(ge=0, le=10**9)]
+Pattern = Annotated[str, Meta(max_length=128)]
+
+
+class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
+    """A change of the clock: another speed, or a leap forward."""
+
+    speed: float | None = None
+    advance: float = 0.0
+
+
+class Patterns(msgspec.Struct, forbid_unknown_fields=True):
+    """Actions to deny or allow again, e.g. ``ecs:DescribeImages``."""
+
+    actions: list[Pattern]
+
+
+class Attachment(msgspec.Struct, forbid_unknown_fields=True):
+    """A RAM policy for an AccessKey, or for an instance role of that name; None takes it away."""
+
+    key: str
+    role: bool = False
+    document: Document | None = None
+
+
+class Trust(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom a role trusts; None: every job that GitHub knows."""
+
+    role: str
+    document: TrustDocument | None = None
+
+
+class Population(msgspec.Struct, forbid_unknown_fields=True):
+    """What to fill an empty cloud with."""
+
+    seed: bool = False
+
+
+class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Settings to change."""
+
+    image_seconds: Seconds | None = None
+    copy_seconds: Seconds | None = None
+    image_quota: Number | None = None
+    boot_seconds: Seconds | None = None
+    stop_seconds: Seconds | None = None
+    release_seconds: Seconds | None = None
+    cpu_quota: Number | None = None
+    balance: bool | None = None
+    calls_per_second: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    calls_per_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+
+
+class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What the market shall be from now on; what is not said stays."""
+
+    seed: Number | None = None
+    scarcity: float | None = None
+    phantoms: float | None = None
+    scenario: Scenario | None = None
+    zones: tuple[str, ...] | None = None
+
+
+class NewJob(msgspec.Struct, forbid_unknown_fields=True):
+    """A job for GitHub's queue: of a new run, or of one that is there.
+
+    Attributes:
+        hosted: it runs on GitHub's own machines; whoever queues it says how it goes.
+    """
+
+    repository: str
+    name: str
+    labels: tuple[str, ...]
+    script: str = ""
+    workflow: str = "local.yml"
+    run: str = ""
+    needs: tuple[str, ...] = ()
+    hosted: bool = False
+
+
+class JobState(msgspec.Struct, forbid_unknown_fields=True):
+    """How a hosted job goes."""
+
+    job: str
+    status: Literal["in_progress", "completed"]
+    conclusion: Literal["", "success", "failure", "cancelled"] = ""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the local cloud says of itself.
+
+    Attributes:
+        runs_jobs: whether its runners run their jobs.
+    """
+
+    pid: int
+    data: str
+    time: str
+    speed: float
+    images: int
+    snapshots: int
+    instances: int
+    denied: list[str]
+    faults: list[FaultRule]
+    market: Market
+    machines: str
+    runs_jobs: bool
+    calls: dict[str, int]
+
+
+@dataclass
+class Control:
+    """Answers the control door, to whoever has the ``token``; ``stop`` ends the server."""
+
+    gateway: Gateway
+    jobs: Jobs
+    pid: int
+    data: str
+    stop: Callable[[], None]
+    token: str
+    runs_jobs: bool
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer a request under ``PREFIX``; the names of ``headers`` are in lower case.
+
+        What changes anything must be JSON and say so: a page cannot send that to another origin unasked.
+        """
+        if not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self.token}".encode()):
+            return _json(401, {"error": "this door asks for the token that its server has written beside its data"})
+        if method != "GET" and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return _json(415, {"error": "a body must be application/json"})
+        serve = self._routes().get((method, path.removeprefix(PREFIX)))
+        if serve is None:
+            return _json(404, {"error": f"no {method} {path}"})
+        try:
+            return serve(body)
+        except ApiFault as fault:
+            return self.refuse(fault)
+        except ValueError as error:
+            return _json(400, {"error": str(error)})
+
+    def refuse(self, fault: ApiFault) -> Reply:
+        """An error answer."""
+        return _json(fault.status, {"error": str(fault)})
+
+    def _routes(self) -> dict[tuple[str, str], Callable[[bytes], Reply]]:
+        return {
+            ("GET", "status"): self._status,
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "deny"): self._deny,
+            ("POST", "allow"): self._allow,
+            ("POST", "policy"): self._attach,
+            ("POST", "trust"): self._trust,
+            ("POST", "clock"): self._change_clock,
+            ("PATCH", "settings"): self._change_settings,
+            ("PATCH", "market"): self._change_market,
+            ("GET", "jobs"): self._list_jobs,
+            ("POST", "jobs"): self._add_job,
+            ("PATCH", "jobs"): self._change_job,
+            ("POST", "reset"): self._reset,
+            ("POST", "seed"): self._seed,
+            ("POST", "shutdown"): self._shutdown,
+        }
+
+    def _status(self, _: bytes = b"") -> Reply:
+        store, clock = self.gateway.store, self.gateway.clock
+        settle(store, clock.now())
+        status = Status(
+            pid=self.pid,
+            data=self.data,
+            time=iso(clock.now()),
+            speed=clock.anchor.speed,
+            images=sum(1 for image in store.all(Image) if image.owner == seed.ACCOUNT),
+            snapshots=sum(1 for _ in store.all(Snapshot)),
+            instances=sum(1 for _ in store.all(Instance)),
+            denied=[denial.id for denial in store.all(Denial)],
+            faults=self.gateway.faults.rules(),
+            market=store.settings().market,
+            machines="qemu" if store.settings().machines else "simulated",
+            runs_jobs=self.runs_jobs,
+            calls=self.gateway.calls,
+        )
+        return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(status))
+
+    def _add_fault(self, body: bytes) -> Reply:
+        self.gateway.faults.add(decode(body, FaultRule))
+        return self._status()
+
+    def _clear_faults(self, _: bytes) -> Reply:
+        self.gateway.faults.clear()
+        return self._status()
+
+    def _deny(self, body: bytes) -> Reply:
+        patterns = decode(body, Patterns).actions
+        self.gateway.store.put(*(Denial(id=pattern) for pattern in patterns))
+        return self._status()
+
+    def _allow(self, body: bytes) -> Reply:
+        patterns = decode(body, Patterns).actions
+        store = self.gateway.store
+        store.remove(*(denial for denial in store.all(Denial) if denial.id in patterns))
+        return self._status()
+
+    def _attach(self, body: bytes) -> Reply:
+        attachment = decode(body, Attachment)
+        store = self.gateway.store
+        if store.get(AccessKey, attachment.key) is None and not attachment.role:
+            raise ApiFault(404, "InvalidAccessKeyId.NotFound", f"there is no AccessKey {attachment.key}")
+        if attachment.document:
+            store.put(Policy(id=attachment.key, document=msgspec.to_builtins(attachment.document)))
+        elif old := store.get(Policy, attachment.key):
+            store.remove(old)
+        return self._status()
+
+    def _trust(self, body: bytes) -> Reply:
+        told = decode(body, Trust)
+        store = self.gateway.store
+        if told.document:
+            store.put(TrustPolicy(id=told.role, document=msgspec.to_builtins(told.document)))
+        elif old := store.get(TrustPolicy, told.role):
+            store.remove(old)
+        return self._status()
+
+    def _change_clock(self, body: bytes) -> Reply:
+        change = decode(body, SpeedChange)
+        clock = self.gateway.clock
+        if not 0 <= change.advance <= MAX_LEAP or (change.speed is not None and not 0 <= change.speed <= 1e6):
+            raise ApiFault(
+                400,
+                "InvalidClock",
+                "time goes forward, a year at most in one leap, at 0 to 1,000,000 times the usual speed",
+            )
+        clock.advance(change.advance)
+        if change.speed is not None:
+            clock.set_speed(change.speed)
+        self.gateway.store.save_anchor(clock.anchor)
+        return self._status()
+
+    def _change_settings(self, body: bytes) -> Reply:
+        change = decode(body, SettingsChange)
+        given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+        settings: Settings = replace(self.gateway.store.settings(), **given)
+        self.gateway.store.put(settings)
+        return self._status()
+
+    def _change_market(self, body: bytes) -> Reply:
+        change = decode(body, MarketChange)
+        given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+        for name in ("scarcity", "phantoms"):
+            if not 0 <= given.get(name, 0.0) <= 1:
+                raise ApiFault(400, "InvalidMarket", f"{name} is a share: from 0 to 1")
+        now = self.gateway.clock.now()
+        if "scenario" in given:
+            given["since"] = now
+        change_market(self.gateway.store, replace(self.gateway.store.settings().market, **given), now)
+        return self._status()
+
+    def _list_jobs(self, _: bytes = b"") -> Reply:
+        self.jobs.settle()
+        store = self.gateway.store
+        told = {
+            "runs": list(store.all(GitHubRun)),
+            "jobs": list(store.all(GitHubJob)),
+            # What a runner proves itself with is nobody else's.
+            "runners": [replace(one, credential="") for one in store.all(GitHubRunner)],
+        }
+        return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(told))
+
+    def _add_job(self, body: bytes) -> Reply:
+        new = decode(body, NewJob)
+        if new.repository.count("/") != 1:
+            raise ApiFault(400, "InvalidRepository", "a repository is OWNER/NAME")
+        found = self.gateway.store.get(GitHubRun, new.run) if new.run else None
+        if new.run and found is None:
+            raise ApiFault(404, "InvalidRun", f"there is no run {new.run}")
+        run = found or self.jobs.begin_run(new.repository, new.workflow)
+        job = self.jobs.add_job(
+            run, name=new.name, labels=new.labels, script=new.script, needs=new.needs, hosted=new.hosted
+        )
+        return _json(200, {"run": run.id, "job": job.id})
+
+    def _change_job(self, body: bytes) -> Reply:
+        state = decode(body, JobState)
+        job = self.gateway.store.get(GitHubJob, state.job)
+        if job is None or not job.hosted:
+            raise ApiFault(404, "InvalidJob", f"there is no hosted job {state.job}")
+        self.jobs.say(job, state.status, state.conclusion)
+        return _json(200, {"job": job.id})
+
+    def _reset(self, body: bytes) -> Reply:
+        population = decode(body or b"{}", Population)
+        self.gateway.store.clear()
+        self.gateway.faults.clear()
+        self.gateway.calls.clear()
+        seed.found(self.gateway.store)
+        if population.seed:
+            seed.populate(self.gateway.store, self.gateway.clock.now())
+        return self._status()
+
+    def _seed(self, _: bytes) -> Reply:
+        seed.populate(self.gateway.store, self.gateway.clock.now())
+        return self._status()
+
+    def _shutdown(self, _: bytes) -> Reply:
+        self.stop()
+        return _json(200, {"stopping": True})
+
+
+def _json(status: int, content: object) -> Reply:
+    return Reply(status, {"content-type": "application/json"}, msgspec.json.encode(content))

@@ -1,0 +1,56 @@
+"""Talks to a running local cloud's control door. Loopback only, without a proxy."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+from goldrun.errors import GoldrunError, UnavailableError, UsageError
+from local_cloud.control import PREFIX
+from local_cloud.server import HOST
+
+
+class NotRunningError(UnavailableError):
+    """No local cloud answers, or not the one that is meant."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"No local cloud answers on port {port}.", fix=["start it: goldrun local up --detach"])
+
+
+def ask(
+    port: int, token: str, method: str, name: str, body: dict[str, Any] | None = None, *, timeout: float = 5.0
+) -> dict[str, Any]:
+    """Ask the control door, and return what it says.
+
+    Args:
+        port: where it listens.
+        token: what its server has written beside its data.
+        method: e.g. ``POST``.
+        name: what is asked for, e.g. ``reset``.
+        body: with what.
+        timeout: seconds to wait for an answer.
+
+    Raises:
+        NotRunningError: nothing listens, nothing answers in time, or another server has the port by now.
+        UsageError: what was asked for is not possible.
+    """
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    try:
+        connection.request(method, PREFIX + name, json.dumps(body or {}), headers)
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException) as error:
+        raise NotRunningError(port) from error
+    except ValueError as error:
+        raise GoldrunError(
+            f"What listens on port {port} is not the local cloud.", fix=["use another port: --port N"]
+        ) from error
+    finally:
+        connection.close()
+    if response.status == 401:
+        raise NotRunningError(port)
+    if response.status >= 400:
+        raise UsageError(f"The local cloud refused: {answer.get('error', response.status)}.")
+    return answer

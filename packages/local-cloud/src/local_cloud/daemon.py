@@ -1,0 +1,215 @@
+"""Start the local cloud in the background, find it again, stop it and see that it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+
+from goldrun.clock import Clock
+from goldrun.errors import UnavailableError, UsageError
+from local_cloud import seed
+from local_cloud.control_client import NotRunningError, ask
+from local_cloud.github import door
+from local_cloud.github.api import API, TOKEN
+from local_cloud.lock import InUseError, Lock
+from local_cloud.machines.qemu import HOST_ADDRESS
+from local_cloud.server import HOST
+
+DEFAULT_PORT = 4679
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.05
+
+
+class Running(NamedTuple):
+    """A local cloud that was started: its process, its port, and what its control door asks for."""
+
+    pid: int
+    port: int
+    token: str
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{HOST}:{self.port}"
+
+
+def default_data() -> Path:
+    """The data file where none is named: in the user's cache directory."""
+    return Path(platformdirs.user_cache_dir("goldrun")) / "local-cloud.db"
+
+
+def note_of(data: Path) -> Path:
+    """The file beside the data that says which process serves it, and how to control it; the user's alone."""
+    return data.with_name(f"{data.name}.run.json")
+
+
+def write_note(data: Path, port: int, token: str) -> None:
+    """Say that this process serves ``data`` on ``port``, to who has ``token``.
+
+    The file is there whole or not at all, and never anybody else's to read.
+    """
+    made = note_of(data).with_suffix(f".{os.getpid()}")
+    made.unlink(missing_ok=True)
+    with open(made, "x", encoding="utf-8", opener=_privately) as file:
+        json.dump({"pid": os.getpid(), "port": port, "token": token}, file)
+    made.replace(note_of(data))
+
+
+def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
+    """The local cloud that serves ``data``, and its status; None if none answers."""
+    try:
+        note = json.loads(note_of(data).read_text(encoding="utf-8"))
+        running = Running(int(note["pid"]), int(note["port"]), str(note["token"]))
+        status = ask(running.port, running.token, "GET", "status")
+    except (OSError, ValueError, KeyError, NotRunningError):
+        return None
+    # Another cloud may have the port by now.
+    return (running, status) if status["pid"] == running.pid else None
+
+
+def require(data: Path) -> tuple[Running, dict[str, Any]]:
+    """As ``find``.
+
+    Raises:
+        UnavailableError: none answers.
+    """
+    found = find(data)
+    if found is None:
+        raise UnavailableError("The local cloud is not running.", fix=["start it: goldrun local up --detach"])
+    return found
+
+
+def start(data: Path, arguments: list[str], clock: Clock) -> Running:
+    """Start a server for ``data`` in the background and wait until it answers.
+
+    Args:
+        data: the data file.
+        arguments: further words for ``goldrun local up``.
+        clock: to wait on.
+
+    Raises:
+        UnavailableError: it ended, or did not answer in time; with its last words.
+    """
+    log = data.with_name(f"{data.name}.log")
+    # -P: a module of the folder that it is called from is not goldrun's.
+    command = [sys.executable, "-P", "-m", "goldrun.cli.main", "local", "up", "--data", str(data), *arguments]
+    log.unlink(missing_ok=True)
+    with open(log, "wb", opener=_privately) as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = clock.now() + START_SECONDS
+    while clock.now() < deadline:
+        ended = process.poll() is not None
+        # Where two were started at once, the other one may have the data file.
+        if found := find(data):
+            return found[0]
+        if ended and not _in_use(data):
+            break
+        clock.sleep(POLL_SECONDS)
+    process.kill()
+    process.wait()
+    words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    raise UnavailableError("The local cloud did not start.", why=words, fix=[f"its log: {log}"])
+
+
+def stop(data: Path, clock: Clock) -> bool:
+    """Stop the server of ``data`` and see that its process is gone; False if none was running.
+
+    Raises:
+        UnavailableError: it would not go.
+    """
+    found = find(data)
+    if found is None:
+        if not data.exists():
+            return False
+        try:
+            lock = Lock(data)
+        except InUseError as error:
+            raise UnavailableError(
+                "The local cloud does not answer.", why=error.why, fix=[f"end it by force: kill -9 {error.pid}"]
+            ) from error
+        note_of(data).unlink(missing_ok=True)
+        lock.release()
+        return False
+    running = found[0]
+    ask(running.port, running.token, "POST", "shutdown")
+    deadline = clock.now() + STOP_SECONDS
+    while _alive(running.pid):
+        if clock.now() >= deadline:
+            os.kill(running.pid, signal.SIGKILL)
+            raise UnavailableError(f"The local cloud (process {running.pid}) would not stop; it was killed.")
+        clock.sleep(POLL_SECONDS)
+    note_of(data).unlink(missing_ok=True)
+    return True
+
+
+def variables(url: str, machines: str = "simulated") -> dict[str, str]:
+    """What a shell must export so that goldrun and its scripts use the local cloud."""
+    # Real machines have this one under another address.
+    there = url.replace(HOST, HOST_ADDRESS)
+    guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
+    return {
+        **guests,
+        "GOLDRUN_ENDPOINT": url,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
+        "ALIYUN_REGION_ID": seed.REGION,
+        "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
+        "GITHUB_API_URL": f"{url}{door.PREFIX}{API}",
+        "GITHUB_SERVER_URL": f"{url}{door.PREFIX}",
+        "GOLDRUN_GITHUB_TOKEN": TOKEN,
+    }
+
+
+def make_room(data: Path) -> None:
+    """Make the folder of the data file, and the file; both for this user alone.
+
+    A folder that was there and is not the usual one stays as it is.
+
+    Raises:
+        UsageError: it cannot be made, or the file is no data file.
+    """
+    try:
+        data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data.parent == default_data().parent:
+            data.parent.chmod(0o700)
+        data.touch(0o600)
+        data.chmod(0o600)  # what SQLite writes beside it gets the same
+        with data.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise UsageError(f"{data} cannot be used as the data file.", why=[f"{error.strerror}."]) from error
+    if head and not head.startswith(b"SQLite format 3"):
+        raise UsageError(f"{data} is not a data file of the local cloud.", fix=["name another: --data FILE"])
+
+
+def _in_use(data: Path) -> bool:
+    try:
+        Lock(data).release()
+    except InUseError:
+        return True
+    return False
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""Failures on demand: what the real cloud does on a bad day, set by rule, off by default."""
+
+from __future__ import annotations
+
+import random
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from local_cloud.errors import ApiFault
+
+Kind = Literal["throttle", "error", "error-after", "timeout", "timeout-after", "stale"]
+KINDS: tuple[Kind, ...] = ("throttle", "error", "error-after", "timeout", "timeout-after", "stale")
+
+
+class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When to fail, and how.
+
+    Attributes:
+        kind: ``throttle``: refused for too many calls. ``error``: HTTP 5xx before the effect; ``error-after``: after
+            it. ``timeout``: no answer and no effect; ``timeout-after``: no answer, but the effect happened.
+            ``stale``: reads show the cloud as it was ``seconds`` ago.
+        action: which actions, as a pattern: ``DescribeImages``, ``Describe*``, ``*``.
+        times: how many times it strikes; None: for ever.
+        skip: how many matching calls pass before.
+        probability: how likely it strikes when it could.
+        seconds: how long a timeout holds the connection, or how old stale reads are.
+        code: another error code than the kind's own.
+        status: another HTTP status than the kind's own.
+    """
+
+    kind: Kind
+    action: Annotated[str, Meta(max_length=128)] = "*"
+    times: Annotated[int, Meta(ge=1, le=10**9)] | None = None
+    skip: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    seconds: Annotated[float, Meta(ge=0, le=1e9)] = 5.0
+    code: Annotated[str, Meta(max_length=128)] = ""
+    status: int = 0
+
+    def __post_init__(self) -> None:
+        if self.status and not 400 <= self.status <= 599:
+            raise ValueError("status is that of an error: from 400 to 599")
+
+    def fault(self) -> ApiFault:
+        """The error that this rule answers with."""
+        if self.kind == "throttle":
+            return ApiFault(
+                self.status or 400,
+                self.code or "Throttling.User",
+                "Request was denied due to user flow control.",
+            )
+        return ApiFault(
+            self.status or 503,
+            self.code or "ServiceUnavailable",
+            "The request has failed due to a temporary failure of the server.",
+        )
+
+
+class _Armed:
+    """A rule and what is left of it."""
+
+    def __init__(self, rule: FaultRule) -> None:
+        self.rule = rule
+        self.skip = rule.skip
+        self.times = rule.times
+
+
+class Faults:
+    """The rules in force. Chance is seeded, so that a run can be repeated."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._armed: list[_Armed] = []
+        self._random = random.Random(seed)  # noqa: S311 - chance, not a secret
+
+    def add(self, rule: FaultRule) -> None:
+        """Put a rule in force."""
+        self._armed.append(_Armed(rule))
+
+    def clear(self) -> None:
+        """Lift every rule."""
+        self._armed.clear()
+
+    def rules(self) -> list[FaultRule]:
+        """The rules in force, with what is left of them."""
+        return [msgspec.structs.replace(armed.rule, skip=armed.skip, times=armed.times) for armed in self._armed]
+
+    def strike(self, action: str) -> FaultRule | None:
+        """The first rule that strikes this call; it is used up by one."""
+        for armed in self._armed:
+            if not fnmatchcase(action, armed.rule.action):
+                continue
+            if armed.skip > 0:
+                armed.skip -= 1
+                continue
+            if self._random.random() >= armed.rule.probability:
+                continue
+            if armed.times is not None:
+                armed.times -= 1
+                if armed.times <= 0:
+                    self._armed.remove(armed)
+            return armed.rule
+        return None

@@ -1,0 +1,192 @@
+"""One request in, one reply out: decode, authenticate, fail on demand, authorize, act, render.
+
+Knows nothing of sockets; ``server`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+import local_cloud.actions  # noqa: F401 - fills ACTIONS
+from local_cloud import ram
+from local_cloud.actions.registry import ACTIONS, Call
+from local_cloud.auth import NonceBook, Wire, authenticate, is_v3
+from local_cloud.catalogue import REGIONS
+from local_cloud.clock import LocalClock
+from local_cloud.errors import ApiFault, missing
+from local_cloud.faults import FaultRule, Faults
+from local_cloud.lifecycle import settle
+from local_cloud.limits import Limits
+from local_cloud.params import Params, products
+from local_cloud.records import AccessKey
+from local_cloud.store import Store
+
+# Actions that work in no region; the others name theirs, or find it by an id.
+REGIONLESS = frozenset(
+    {"DescribeRegions", "DescribeInstanceTypes", "DescribeInstanceBill"}
+    | {"DeleteSnapshot", "DeleteDisk", "DeleteInstance", "StartInstance", "StopInstance"}
+    | {"GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"}
+)
+# Actions that bring their own proof, and are not signed.
+UNSIGNED = frozenset({"AssumeRoleWithOIDC"})
+NOBODY = AccessKey(id="", secret="", account="")
+DEFAULT_REGION = "cn-hangzhou"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer on the wire.
+
+    Attributes:
+        hold: if not None, the connection is held for that many seconds and then cut without an answer.
+    """
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    hold: float | None = None
+
+
+@dataclass
+class Gateway:
+    """The API as one function, and the counts of what was called."""
+
+    store: Store
+    clock: LocalClock
+    faults: Faults
+    nonces: NonceBook = field(default_factory=NonceBook)
+    limits: Limits = field(default_factory=Limits)
+    calls: dict[str, int] = field(default_factory=dict)
+
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer a request.
+
+        Args:
+            method: in capitals.
+            path: without the query.
+            query: raw.
+            headers: names in lower case.
+            body: as it came.
+        """
+        request_id = new_request_id()
+        wire = _read(method, path, query, headers, body)
+        action = wire.headers.get("x-acs-action") or wire.params.get("Action", "")
+        xml = not is_v3(wire) and wire.params.get("Format", "XML").upper() != "JSON"
+        rule = self.faults.strike(action) if action else None
+        try:
+            if rule and rule.kind == "timeout":
+                return Reply(0, hold=rule.seconds)
+            if rule and rule.kind in ("throttle", "error"):
+                raise rule.fault()
+            answer = self._perform(wire, action, rule)
+            if rule and rule.kind == "timeout-after":
+                return Reply(0, hold=rule.seconds)
+            if rule and rule.kind == "error-after":
+                raise rule.fault()
+            return _render(200, f"{action}Response", {**answer, "RequestId": request_id}, request_id, xml)
+        except ApiFault as fault:
+            return _render_fault(fault, headers, request_id, xml)
+
+    def refuse(self, query: str, headers: Mapping[str, str], fault: ApiFault, request_id: str) -> Reply:
+        """The error answer to a request that is not, or cannot be, read."""
+        json_wanted = "authorization" in headers or "format=json" in query.lower()
+        return _render_fault(fault, headers, request_id, not json_wanted)
+
+    def _perform(self, wire: Wire, action: str, rule: FaultRule | None) -> dict[str, Any]:
+        if not action:
+            raise missing("Action")
+        version = wire.headers.get("x-acs-version") or wire.params.get("Version", "")
+        if not version:
+            raise missing("Version")
+        product = next((code for code, api in products().items() if api.version == version), None)
+        if product is None:
+            raise ApiFault(400, "InvalidVersion", "Specified parameter Version is not valid.")
+        types = products()[product].actions.get(action)
+        if types is None:
+            raise ApiFault(
+                404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."
+            )
+        if action in UNSIGNED:
+            caller = NOBODY
+        else:
+            caller = authenticate(wire, self.store, self.nonces, self.clock.wall())
+            ram.authorize(self.store, caller, f"{product}:{action}", Params(wire.params))
+        perform = ACTIONS.get((product, action))
+        if perform is None:
+            raise ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not perform {action} yet.")
+        params = Params(wire.params)
+        params.check(types)
+        region = params.text("RegionId", DEFAULT_REGION)
+        if region not in REGIONS and action not in REGIONLESS:
+            raise ApiFault(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
+        now = self.clock.now()
+        settings = self.store.settings()
+        whose = (caller.account, region, action)
+        self.limits.admit(whose, settings.calls_per_second, settings.calls_per_minute, now)
+        self.calls[action] = self.calls.get(action, 0) + 1
+        settle(self.store, now)
+        stale = rule if rule and rule.kind == "stale" else None
+        with self.store.transaction():
+            return perform(
+                Call(
+                    product=product,
+                    action=action,
+                    params=params,
+                    caller=caller,
+                    region=region,
+                    now=now,
+                    wall=self.clock.wall(),
+                    view=self.store.as_of(now - stale.seconds) if stale else self.store,
+                    store=self.store,
+                )
+            )
+
+
+def new_request_id() -> str:
+    """An id for a request, as the answer and a support ticket carry it."""
+    return str(uuid.uuid4()).upper()
+
+
+def _read(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Wire:
+    in_query = dict(parse_qsl(query, keep_blank_values=True))
+    form = {}
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return Wire(method, path, {**in_query, **form}, in_query, headers, body)
+
+
+def _render_fault(fault: ApiFault, headers: Mapping[str, str], request_id: str, xml: bool) -> Reply:
+    content = {
+        "RequestId": request_id,
+        "HostId": headers.get("host", ""),
+        "Code": fault.code,
+        "Message": fault.message,
+        "Recommend": f"https://api.aliyun.com/troubleshoot?q={fault.code}&product=Ecs&requestId={request_id}",
+        **fault.detail,
+    }
+    return _render(fault.status, "Error", content, request_id, xml)
+
+
+def _render(status: int, root: str, content: dict[str, Any], request_id: str, xml: bool) -> Reply:
+    if xml:
+        body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{_xml(content)}</{root}>'
+        kind = "text/xml;charset=utf-8"
+    else:
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        kind = "application/json;charset=utf-8"
+    return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, body.encode())
+
+
+def _xml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(
+            "".join(f"<{name}>{_xml(item)}</{name}>" for item in (member if isinstance(member, list) else [member]))
+            for name, member in value.items()
+        )
+    return str(value).lower() if isinstance(value, bool) else escape(str(value))

@@ -1,0 +1,259 @@
+"""The REST endpoints, as GitHub Enterprise Server has them: under ``/_github/api/v3``.
+
+Sources: GitHub's OpenAPI description; statuses and messages as GitHub's own answers have them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from local_cloud.clock import iso
+from local_cloud.github import archive, releases
+from local_cloud.github.errors import GitHubFault, invalid, not_found
+from local_cloud.github.jobs import Jobs
+from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
+from local_cloud.json_input import decode
+from local_cloud.records import GitHubHook, GitHubJob, GitHubRunner
+
+API = "/api/v3"
+TOKEN = "goldrun-local-github"  # noqa: S105 - opens nothing but this machine's own cloud
+JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - as a job's GITHUB_TOKEN: it may not administer runners
+
+SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+))"
+RUNNERS = f"{SCOPE}/actions/runners"
+LATEST_RUNNER = "/repos/actions/runner/releases/latest"
+Answer = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, read.
+
+    Attributes:
+        scope: ``owner/name``, or an organization.
+        found: the parts of the path.
+        query: the query.
+        body: the body, parsed.
+    """
+
+    scope: str
+    found: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+class NewRunner(msgspec.Struct):
+    """What a just-in-time configuration is asked for with; further members are none of ours."""
+
+    name: str
+    runner_group_id: Annotated[int, Meta(ge=1, lt=2**53)]
+    labels: Annotated[list[str], Meta(max_length=100)]
+
+
+class Api:
+    """Answers requests."""
+
+    def __init__(self, jobs: Jobs, url: str) -> None:
+        """Answer from ``jobs``; runners reach it all under ``url``."""
+        self.jobs, self.url = jobs, url
+        serve: list[tuple[str, str, str, Callable[[Asked], Answer]]] = [
+            ("GET", RUNNERS, "list-runners", self._list),
+            ("GET", f"{RUNNERS}/downloads", "list-runner-applications", self._downloads),
+            ("GET", f"{RUNNERS}/deprecations/(?P<version>[^/]+)", "runner-deprecations", self._deprecations),
+            ("GET", LATEST_RUNNER, "latest-runner", self._latest_runner),
+            ("POST", f"{RUNNERS}/generate-jitconfig", "generate-jitconfig", self._generate),
+            ("POST", f"{RUNNERS}/registration-token", "registration-token", self._token),
+            ("GET", rf"{RUNNERS}/(?P<runner>\d+)", "get-runner", self._get),
+            ("DELETE", rf"{RUNNERS}/(?P<runner>\d+)", "delete-runner", self._delete),
+            ("GET", rf"{SCOPE}/actions/runs/(?P<run>\d+)", "get-run", self._get_run),
+            ("GET", rf"{SCOPE}/actions/runs/(?P<run>\d+)/jobs", "list-jobs", self._list_jobs),
+            ("POST", rf"{SCOPE}/actions/runs/(?P<run>\d+)/cancel", "cancel-run", self._cancel),
+            ("POST", rf"{SCOPE}/actions/jobs/(?P<job>\d+)/rerun", "rerun-job", self._rerun),
+            ("POST", f"{SCOPE}/actions/workflows/(?P<workflow>[^/]+)/dispatches", "dispatch", self._dispatch),
+            ("POST", f"{SCOPE}/hooks", "create-hook", self._hook),
+            ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
+        ]
+        self._routes = [(method, re.compile(path), name, function) for method, path, name, function in serve]
+
+    def operation(self, method: str, path: str) -> str:
+        """What the request is called, for faults: ``generate-jitconfig``."""
+        return next((name for verb, form, name, _ in self._routes if verb == method and form.fullmatch(path)), "")
+
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The status and the JSON of the answer; None where there is no content.
+
+        Raises:
+            GitHubFault: an error.
+        """
+        token = headers.get("authorization", "").partition(" ")[2]
+        # What is public is told without a token, and to every one that is good.
+        public = path == LATEST_RUNNER and not token
+        if token not in (TOKEN, JOB_TOKEN) and not public:
+            raise GitHubFault(401, "Bad credentials")
+        for verb, form, name, function in self._routes:
+            match = form.fullmatch(path)
+            if match is None or verb != method:
+                continue
+            readable = "run" in match.groupdict() or name in ("latest-runner", "get-repository")
+            if token == JOB_TOKEN and not readable:
+                raise GitHubFault(403, "Resource not accessible by integration")
+            found = {key: unquote(value) for key, value in match.groupdict().items() if value}
+            scope = found.get("repository") or found.get("organization") or ""
+            del name
+            return function(Asked(scope, found, dict(parse_qsl(query)), read_object(body)))
+        raise not_found()
+
+    def _list(self, asked: Asked) -> Answer:
+        wanted = asked.query.get("name")
+        runners = [one for one in self.jobs.runners(asked.scope) if wanted in (None, one.name)]
+        shown = _page(asked, runners)
+        wall = self.jobs.clock.wall()
+        return 200, {"total_count": len(runners), "runners": [runner_json(one, wall) for one in shown]}
+
+    def _downloads(self, _: Asked) -> Answer:
+        version = releases.current(self.jobs.clock.now())
+        found = [one for one in example("downloads") if one["os"] != "linux"]
+        for kind in ("x64", "arm64"):
+            name = archive.filename(version, kind)
+            shown = {"os": "linux", "architecture": kind, "filename": name, "sha256_checksum": archive.sha256()}
+            found.append({**shown, "download_url": f"{self.url}{archive.PATH}v{version}/{name}"})
+        return 200, found
+
+    def _deprecations(self, asked: Asked) -> Answer:
+        told = releases.deprecations(asked.found["version"], self.jobs.clock.now())
+        if told is None:
+            raise not_found()
+        return 200, told
+
+    def _repository(self, asked: Asked) -> Answer:
+        return 200, repository_json(asked.scope, self.url + API)
+
+    def _latest_runner(self, _: Asked) -> Answer:
+        now = self.jobs.clock.now()
+        version = releases.current(now)
+        released = iso(releases.released(version))
+        named = {"tag_name": f"v{version}", "name": f"v{version}", "target_commitish": "main"}
+        times = {"created_at": released, "published_at": released}
+        return 200, {**example("release"), **named, **times, "draft": False, "prerelease": False, "assets": []}
+
+    def _generate(self, asked: Asked) -> Answer:
+        try:
+            wanted = msgspec.convert(asked.body, NewRunner)
+        except msgspec.ValidationError:
+            raise invalid("Invalid request.") from None
+        runner = self.jobs.register(asked.scope, wanted.name, wanted.labels, wanted.runner_group_id)
+        told = runner_json(runner, self.jobs.clock.wall())
+        return 201, {"runner": told, "encoded_jit_config": jit_config(runner, self.url)}
+
+    def _token(self, asked: Asked) -> Answer:
+        token = self.jobs.issue_token(asked.scope)
+        return 201, {"token": token.id, "expires_at": iso(token.expires)}
+
+    def _get(self, asked: Asked) -> Answer:
+        return 200, runner_json(self.jobs.runner(asked.scope, asked.found["runner"]), self.jobs.clock.wall())
+
+    def _delete(self, asked: Asked) -> Answer:
+        self.jobs.remove(self.jobs.runner(asked.scope, asked.found["runner"]))
+        return 204, None
+
+    def _get_run(self, asked: Asked) -> Answer:
+        run = self.jobs.run(asked.scope, asked.found["run"])
+        return 200, run_json(run, self.jobs.of_run(run), self.url + API)
+
+    def _list_jobs(self, asked: Asked) -> Answer:
+        run = self.jobs.run(asked.scope, asked.found["run"])
+        jobs = self.jobs.of_run(run)
+        shown = [job_json(job, run, self.url + API) for job in _page(asked, jobs)]
+        return 200, {"total_count": len(jobs), "jobs": shown}
+
+    def _cancel(self, asked: Asked) -> Answer:
+        self.jobs.cancel(self.jobs.run(asked.scope, asked.found["run"]))
+        return 202, {}
+
+    def _rerun(self, asked: Asked) -> Answer:
+        job = self.jobs.store.get(GitHubJob, asked.found["job"])
+        if job is None:
+            raise not_found()
+        self.jobs.rerun(self.jobs.run(asked.scope, job.run), job)
+        return 201, {}
+
+    def _dispatch(self, asked: Asked) -> Answer:
+        given = asked.body.get("inputs") or {}
+        if not isinstance(asked.body.get("ref"), str) or not isinstance(given, dict):
+            raise invalid("Invalid request.")
+        run = self.jobs.begin_run(asked.scope, asked.found["workflow"])
+        inputs = " ".join(f"{name}={value}" for name, value in given.items())
+        self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
+        return 204, None
+
+    def _hook(self, asked: Asked) -> Answer:
+        config, events = asked.body.get("config"), asked.body.get("events", ["push"])
+        if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
+            raise invalid("Validation Failed")
+        events = tuple(str(one) for one in events)
+        number = str(1 + max((int(one.id) for one in self.jobs.store.all(GitHubHook)), default=0))
+        secret = str(config.get("secret", ""))
+        self.jobs.store.put(GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events))
+        shown = {"url": config["url"], "content_type": "json", "insecure_ssl": "0"}
+        return 201, {**example("hook"), "id": int(number), "events": list(events), "config": shown}
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The members of a body; none if it is empty.
+
+    Raises:
+        GitHubFault: it is no JSON object.
+    """
+    try:
+        parsed = decode(body or b"{}", object)
+    except ValueError:
+        raise GitHubFault(400, "Problems parsing JSON") from None
+    if not isinstance(parsed, dict):
+        raise GitHubFault(400, "Body should be a JSON object")
+    return parsed
+
+
+def jit_config(runner: GitHubRunner, url: str) -> str:
+    """A just-in-time configuration: the runner's files, as GitHub packs them."""
+    settings = {
+        "agentId": int(runner.id),
+        "agentName": runner.name,
+        "poolId": runner.group,
+        "serverUrl": f"{url}/_runner",
+        "gitHubUrl": f"{url}/{runner.scope}",
+        "workFolder": "_work",
+        "ephemeral": True,
+    }
+    credentials = {"scheme": "OAuth", "data": {"clientId": runner.id, "token": runner.credential}}
+    contents = {".runner": settings, ".credentials": credentials, ".credentials_rsaparams": {}}
+    packed = {name: base64.b64encode(json.dumps(value).encode()).decode() for name, value in contents.items()}
+    return base64.b64encode(json.dumps(packed).encode()).decode()
+
+
+def _page(asked: Asked, whole: list[Any]) -> list[Any]:
+    """What is no number from 1 on counts as not given, as at GitHub."""
+    size = min(100, _number(asked.query.get("per_page", "")) or 30)
+    page = _number(asked.query.get("page", "")) or 1
+    return whole[(page - 1) * size : page * size]
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,9}", text) else 0
+
+
+def _is_url(value: object) -> bool:
+    """Whether a webhook can be sent there."""
+    try:
+        found = urlsplit(value if isinstance(value, str) else "")
+        return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,37 @@
+"""The stand-in for GitHub's runner, packed as GitHub packs the real one."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from functools import cache
+from importlib.resources import files
+
+PATH = "/actions/runner/releases/download/"
+FILES = ("run.sh", "config.sh", "bin/Runner.Listener", "bin/installdependencies.sh")
+
+
+@cache
+def content() -> bytes:
+    """The archive; the same bytes every time."""
+    here = files("local_cloud.github").joinpath("standin")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in FILES:
+            data = here.joinpath(name).read_bytes()
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size, entry.mode = len(data), 0o755
+            archive.addfile(entry, io.BytesIO(data))
+    return gzip.compress(packed.getvalue(), 9, mtime=0)
+
+
+def filename(version: str, kind: str) -> str:
+    """What GitHub calls it, for x64 or arm64."""
+    return f"actions-runner-linux-{kind}-{version}.tar.gz"
+
+
+def sha256() -> str:
+    """Its checksum."""
+    return hashlib.sha256(content()).hexdigest()

@@ -1,0 +1,100 @@
+"""GitHub behind HTTP: under ``/_github``, as an Enterprise Server is; its faults and its errors on the wire."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from local_cloud.faults import FaultRule, Faults
+from local_cloud.gateway import Reply, new_request_id
+from local_cloud.github import archive
+from local_cloud.github.api import API, Api
+from local_cloud.github.errors import GitHubFault, not_found
+from local_cloud.github.identity import ISSUER, Identity
+from local_cloud.github.jobs import Jobs
+from local_cloud.github.runner_service import RunnerService
+from local_cloud.github.webhooks import Webhooks
+
+PREFIX = "/_github"
+RUNNER = "/_runner"
+PROOF = f"{RUNNER}/proof"
+
+
+class Door:
+    """Answers requests under ``PREFIX``.
+
+    Stand-ins that this server has started let it prove itself before they ask anything else.
+
+    Faults strike ``github:generate-jitconfig`` and so on, and ``github:runner`` what the runner's program asks.
+    """
+
+    def __init__(self, jobs: Jobs, faults: Faults, url: str, *, secret: str, refusal: str = "") -> None:
+        """Answer; runners reach it under ``url``.
+
+        Args:
+            jobs: GitHub's books.
+            faults: how it shall fail.
+            url: where runners reach it.
+            secret: what the stand-ins that this server starts know it by.
+            refusal: if not empty, jobs fail with these words instead of being run.
+        """
+        self.jobs = jobs
+        self._secret = secret.encode()
+        self._faults = faults
+        self._api = Api(jobs, url)
+        self._identity = Identity(jobs, url)
+        self._runners = RunnerService(jobs, url, refusal)
+        jobs.changed = Webhooks(jobs.store, url + API).tell
+
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer a request; the path is without ``PREFIX``."""
+        if path.startswith(archive.PATH):
+            return Reply(200, {"content-type": "application/octet-stream"}, archive.content())
+        if path == PROOF:
+            proof = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
+            return Reply(200, {"content-type": "text/plain"}, proof.encode())
+        runner = path.startswith(RUNNER)
+        operation = "runner" if runner else self._api.operation(method, path.removeprefix(API))
+        rule = self._faults.strike(f"github:{operation}")
+        try:
+            if rule and not rule.kind.endswith("-after"):
+                return _fail(rule)
+            status, content = self._perform(runner, method, path, query, headers, body)
+            return _fail(rule) if rule else _json(status, content)
+        except GitHubFault as fault:
+            return self.refuse(fault.status, fault.message, new_request_id(), fault.headers)
+
+    def refuse(self, status: int, message: str, request_id: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """An error answer."""
+        told = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+        return _json(status, told, {"x-github-request-id": request_id, **(headers or {})})
+
+    def _perform(
+        self, runner: bool, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Any]:
+        if runner:
+            return self._runners.handle(method, path.removeprefix(RUNNER), headers, body)
+        if path.startswith(ISSUER):
+            return self._identity.handle(method, path.removeprefix(ISSUER), query, headers)
+        if path.startswith(API):
+            return self._api.handle(method, path.removeprefix(API), query, headers, body)
+        raise not_found()
+
+
+def _fail(rule: FaultRule) -> Reply:
+    if rule.kind.startswith("timeout"):
+        return Reply(0, hold=rule.seconds)
+    if rule.kind == "throttle":
+        raise GitHubFault(403, "You have exceeded a secondary rate limit.", {"retry-after": "1"})
+    raise GitHubFault(rule.status or 502, rule.code or "Server Error")
+
+
+def _json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    body = b"" if status == 204 else json.dumps(content).encode()
+    common = {"x-github-request-id": uuid.uuid4().hex[:20].upper(), "x-github-media-type": "github.v3; format=json"}
+    kind = {"content-type": "application/json; charset=utf-8"} if body else {}
+    return Reply(status, {**kind, **common, **(headers or {})}, body)

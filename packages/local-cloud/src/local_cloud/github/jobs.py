@@ -1,0 +1,220 @@
+"""Runs, jobs and runners: who gets what, and what becomes of it. Nothing of the wire is in here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from local_cloud.clock import LocalClock
+from local_cloud.github.errors import GitHubFault, invalid, not_found
+from local_cloud.github.payloads import is_online
+from local_cloud.records import GitHubJob, GitHubRun, GitHubRunner, GitHubToken
+from local_cloud.store import Store
+
+LOST = "The self-hosted runner lost communication with the server."
+SHUT_DOWN = (
+    "The runner has received a shutdown signal. This can happen when the runner service is stopped, or a manually"
+    " started runner is canceled."
+)
+TOKEN_SECONDS = 3600.0
+MAX_LOG = 256 * 1024
+
+
+@dataclass
+class Jobs:
+    """GitHub's books. ``changed`` is told of every job that changes."""
+
+    store: Store
+    clock: LocalClock
+    changed: Callable[[GitHubJob], None] = field(default=lambda _: None)
+
+    def register(self, scope: str, name: str, labels: Iterable[str], group: int) -> GitHubRunner:
+        """A new runner.
+
+        Raises:
+            GitHubFault: the name is taken, or there are no labels.
+        """
+        wanted = tuple(labels)
+        if not wanted or not name:
+            raise invalid("Invalid request.")
+        if any(one.name == name for one in self.runners(scope)):
+            raise GitHubFault(409, f"Already exists - A runner with the name {name} already exists.")
+        runner = GitHubRunner(
+            id=self._number(GitHubRunner),
+            scope=scope,
+            name=name,
+            labels=wanted,
+            group=group,
+            credential=secrets.token_urlsafe(32),
+        )
+        self.store.put(runner)
+        return runner
+
+    def runners(self, scope: str) -> list[GitHubRunner]:
+        """The scope's runners, as they are by now."""
+        self.settle()
+        return [one for one in self.store.all(GitHubRunner) if one.scope.lower() == scope.lower()]
+
+    def runner(self, scope: str, number: str) -> GitHubRunner:
+        """One of them.
+
+        Raises:
+            GitHubFault: there is none.
+        """
+        found = [one for one in self.runners(scope) if one.id == number]
+        if not found:
+            raise not_found()
+        return found[0]
+
+    def remove(self, runner: GitHubRunner) -> None:
+        """Remove a runner.
+
+        Raises:
+            GitHubFault: it runs a job.
+        """
+        if runner.job:
+            raise invalid(f'Bad request - Runner "{runner.name}" is still running a job.')
+        self.store.remove(runner)
+
+    def issue_token(self, scope: str) -> GitHubToken:
+        """A registration token."""
+        token = GitHubToken(id=secrets.token_hex(15).upper(), scope=scope, expires=self.clock.wall() + TOKEN_SECONDS)
+        self.store.put(token)
+        return token
+
+    def begin_run(self, repository: str, workflow: str) -> GitHubRun:
+        """A new run, without jobs."""
+        run = GitHubRun(id=self._number(GitHubRun), repository=repository, workflow=workflow, created=self.clock.now())
+        self.store.put(run)
+        return run
+
+    def add_job(self, run: GitHubRun, **fields: object) -> GitHubJob:
+        """A new job of a run's present attempt."""
+        number = self._number(GitHubJob)
+        job = GitHubJob(id=number, run=run.id, attempt=run.attempt, created=self.clock.now(), **fields)  # type: ignore[arg-type]
+        self._put(job)
+        return job
+
+    def run(self, repository: str, number: str) -> GitHubRun:
+        """A run.
+
+        Raises:
+            GitHubFault: there is none.
+        """
+        run = self.store.get(GitHubRun, number)
+        if run is None or run.repository.lower() != repository.lower():
+            raise not_found()
+        return run
+
+    def of_run(self, run: GitHubRun, *, attempt: int | None = None) -> list[GitHubJob]:
+        """The jobs of a run's attempt, the present one where none is named."""
+        self.settle()
+        wanted = run.attempt if attempt is None else attempt
+        return [job for job in self.store.all(GitHubJob) if job.run == run.id and job.attempt == wanted]
+
+    def rerun(self, run: GitHubRun, job: GitHubJob) -> None:
+        """Run a job again, and those that come after it; the others stay as they ended.
+
+        Raises:
+            GitHubFault: the run has not ended.
+        """
+        jobs = self.of_run(run)
+        if any(one.status != "completed" for one in jobs):
+            raise GitHubFault(403, "This workflow is already running")
+        again = {job.name}
+        while more := {one.name for one in jobs if again & set(one.needs)} - again:
+            again |= more
+        following = replace(run, attempt=run.attempt + 1)
+        self.store.put(following)
+        for one in jobs:
+            kept = {"attempt": following.attempt, "id": self._number(GitHubJob)}
+            if one.name not in again:
+                self.store.put(replace(one, **kept))
+                continue
+            # Jobs on labels that a new runner brings are queued when the job that makes it says so.
+            self._put(
+                replace(
+                    one,
+                    **kept,
+                    status="queued",
+                    conclusion="",
+                    created=self.clock.now(),
+                    started=0.0,
+                    completed=0.0,
+                    runner="",
+                    runner_name="",
+                    log="",
+                    cancelled=False,
+                    note="",
+                )
+            )
+
+    def cancel(self, run: GitHubRun) -> None:
+        """End a run: what waits is cancelled at once, what runs is told."""
+        for job in self.of_run(run):
+            if job.status == "queued":
+                self.end(job, "cancelled")
+            elif job.status == "in_progress":
+                self._put(replace(job, cancelled=True))
+
+    def say(self, job: GitHubJob, status: str, conclusion: str) -> None:
+        """How a hosted job goes."""
+        if status == "completed":
+            self.end(job, conclusion)
+        else:
+            self._put(replace(job, status=status, started=self.clock.now()))
+
+    def end(self, job: GitHubJob, conclusion: str, *, log: str | None = None, note: str = "") -> None:
+        """A job has ended; the runner that ran it had that one."""
+        ended = replace(
+            job,
+            status="completed",
+            conclusion=conclusion,
+            completed=self.clock.now(),
+            log=(job.log if log is None else log)[-MAX_LOG:],
+            note=note or job.note,
+        )
+        self._put(ended)
+
+    def take(self, runner: GitHubRunner) -> GitHubJob | None:
+        """The next job for a runner that asks."""
+        for job in self.store.all(GitHubJob):
+            run = self.store.get(GitHubRun, job.run)
+            if job.status != "queued" or job.hosted or run is None or run.attempt != job.attempt:
+                continue
+            in_scope = runner.scope.lower() in (run.repository.lower(), run.repository.partition("/")[0].lower())
+            if in_scope and {one.lower() for one in job.labels} <= _answers_to(runner):
+                taken = replace(
+                    job,
+                    status="in_progress",
+                    started=self.clock.now(),
+                    runner=runner.id,
+                    runner_name=runner.name,
+                )
+                self.store.put(replace(runner, job=job.id, seen=self.clock.wall()))
+                self._put(taken)
+                return taken
+        return None
+
+    def settle(self) -> None:
+        """Give up jobs whose runner is silent. Its registration stays, offline, as with GitHub."""
+        for runner in self.store.all(GitHubRunner):
+            if runner.job and not is_online(runner, self.clock.wall()):
+                job = self.store.get(GitHubJob, runner.job)
+                self.store.put(replace(runner, job=""))
+                if job and job.status != "completed":
+                    self.end(job, "failure", note=LOST)
+
+    def _put(self, job: GitHubJob) -> None:
+        self.store.put(job)
+        self.changed(job)
+
+    def _number(self, kind: type[GitHubRunner | GitHubRun | GitHubJob]) -> str:
+        return str(1 + max((int(one.id) for one in self.store.all(kind)), default=0))
+
+
+def _answers_to(runner: GitHubRunner) -> set[str]:
+    return {one.lower() for one in (*runner.labels, "self-hosted", "linux")}

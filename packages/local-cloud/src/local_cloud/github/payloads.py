@@ -1,0 +1,151 @@
+"""GitHub's objects as JSON: our members in GitHub's own examples, so that every other member is there too.
+
+The examples are those that Octokit publishes (tools/github_description.py).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from local_cloud.clock import iso
+from local_cloud.records import GitHubJob, GitHubRun, GitHubRunner
+
+ONLINE_SECONDS = 30.0  # without a word from its program a runner counts as offline
+DEFAULT_LABELS = ("self-hosted", "Linux", "X64")
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    text = files("local_cloud.github").joinpath("examples.json").read_text(encoding="utf-8")
+    examples: dict[str, Any] = json.loads(text)
+    return examples
+
+
+def example(name: str) -> Any:
+    """A copy of one of GitHub's examples."""
+    return copy.deepcopy(_examples()[name])
+
+
+def number_of(name: str) -> int:
+    """The number of a user, an organization or a repository: the same one every time."""
+    return 1 + int.from_bytes(hashlib.sha256(name.lower().encode()).digest()[:4], "big")
+
+
+def repository_json(name: str, api: str) -> dict[str, Any]:
+    """A repository: every name is one, and none is a fork."""
+    owner, _, short = name.partition("/")
+    whole = {key: value for key, value in example("repository").items() if key not in ("parent", "source")}
+    return {
+        **whole,
+        "id": number_of(name),
+        "name": short,
+        "full_name": name,
+        "owner": {**whole["owner"], "login": owner, "id": number_of(owner)},
+        "url": f"{api}/repos/{name}",
+        "default_branch": "main",
+        "fork": False,
+        "language": None,
+    }
+
+
+def is_online(runner: GitHubRunner, wall: float) -> bool:
+    """Whether the runner's program was heard of lately."""
+    return wall - runner.seen < ONLINE_SECONDS
+
+
+def runner_json(runner: GitHubRunner, wall: float) -> dict[str, Any]:
+    """A runner."""
+    kinds = [(name, "read-only") for name in DEFAULT_LABELS if not runner.labels or name == "self-hosted"]
+    kinds += [(name, "custom") for name in runner.labels if name not in DEFAULT_LABELS]
+    return {
+        "id": int(runner.id),
+        "runner_group_id": runner.group,
+        "name": runner.name,
+        "os": "linux" if runner.seen else "unknown",
+        "status": "online" if is_online(runner, wall) else "offline",
+        "busy": bool(runner.job),
+        "ephemeral": True,
+        "labels": [{"id": number, "name": name, "type": kind} for number, (name, kind) in enumerate(kinds, 1)],
+    }
+
+
+def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
+    """A workflow run, as its jobs have it."""
+    done = bool(jobs) and all(job.status == "completed" for job in jobs)
+    begun = any(job.status != "queued" for job in jobs)
+    bad = next((name for name in ("failure", "cancelled") if any(job.conclusion == name for job in jobs)), "success")
+    url = f"{api}/repos/{run.repository}/actions/runs/{run.id}"
+    return {
+        **example("run"),
+        "id": int(run.id),
+        "name": run.workflow,
+        "path": f".github/workflows/{run.workflow}",
+        "run_attempt": run.attempt,
+        "status": "completed" if done else "in_progress" if begun else "queued",
+        "conclusion": bad if done else None,
+        "created_at": iso(run.created),
+        "updated_at": iso(max([run.created, *(job.completed for job in jobs)])),
+        "url": url,
+        "jobs_url": f"{url}/jobs",
+        "rerun_url": f"{url}/rerun",
+        "cancel_url": f"{url}/cancel",
+    }
+
+
+def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
+    """A job."""
+    whole = example("job")["jobs"][0]
+    repository = f"{api}/repos/{run.repository}"
+    times = {
+        "created_at": iso(job.created),
+        "started_at": iso(job.started or job.created),
+        "completed_at": iso(job.completed) if job.completed else None,
+    }
+    steps = [
+        {
+            "name": job.name,
+            "status": job.status,
+            "conclusion": job.conclusion or None,
+            "number": 1,
+            "started_at": times["started_at"],
+            "completed_at": times["completed_at"],
+        }
+    ]
+    return {
+        **whole,
+        **times,
+        "id": int(job.id),
+        "run_id": int(job.run),
+        "run_attempt": job.attempt,
+        "run_url": f"{repository}/actions/runs/{job.run}",
+        "workflow_name": run.workflow,
+        "name": job.name,
+        "url": f"{repository}/actions/jobs/{job.id}",
+        "check_run_url": f"{repository}/check-runs/{job.id}",
+        "status": job.status,
+        "conclusion": job.conclusion or None,
+        "labels": list(job.labels),
+        "runner_id": int(job.runner) if job.runner else None,
+        "runner_name": job.runner_name or None,
+        "runner_group_id": 1 if job.runner else None,
+        "runner_group_name": "Default" if job.runner else None,
+        "steps": steps if job.status != "queued" else [],
+    }
+
+
+def webhook_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
+    """What a ``workflow_job`` webhook carries."""
+    whole = example("workflow_job")[job.status]
+    told = job_json(job, run, api)
+    known = {name: value for name, value in told.items() if name in whole["workflow_job"]}
+    whole["workflow_job"] |= known
+    owner, _, name = run.repository.partition("/")
+    whole["repository"] |= {"name": name, "full_name": run.repository}
+    whole["repository"]["owner"]["login"] = owner
+    return dict(whole)

@@ -1,0 +1,79 @@
+"""Webhooks: ``workflow_job`` events on their way to whoever asked for them, signed as GitHub signs them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import queue
+import threading
+import urllib.request
+import uuid
+from contextlib import suppress
+from typing import NamedTuple
+
+from local_cloud.github.payloads import webhook_json
+from local_cloud.records import GitHubHook, GitHubJob, GitHubRun
+from local_cloud.store import Store
+
+EVENT = "workflow_job"
+TIMEOUT = 10.0
+MAX_WAITING = 1000
+
+
+class Delivery(NamedTuple):
+    """One request to a receiver."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Webhooks:
+    """Sends in a thread of its own, so that a receiver may ask back."""
+
+    def __init__(self, store: Store, url: str) -> None:
+        self._store, self._url = store, url
+        self._queue: queue.Queue[Delivery] = queue.Queue(MAX_WAITING)
+        self._thread: threading.Thread | None = None
+
+    def tell(self, job: GitHubJob) -> None:
+        """Tell whoever asked for it that a job has changed."""
+        run = self._store.get(GitHubRun, job.run)
+        if run is None:
+            return
+        owner = run.repository.partition("/")[0]
+        for hook in self._store.all(GitHubHook):
+            if EVENT in hook.events and hook.scope.lower() in (run.repository.lower(), owner.lower()):
+                with suppress(queue.Full):  # its receiver is dead, or as good as dead
+                    self._queue.put_nowait(_delivery(hook, webhook_json(job, run, self._url)))
+                self._start()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._send, name="webhooks", daemon=True)
+            self._thread.start()
+
+    def _send(self) -> None:
+        while True:
+            delivery = self._queue.get()
+            try:
+                request = urllib.request.Request(delivery.url, data=delivery.body, headers=delivery.headers)  # noqa: S310
+                urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310 - the receiver's choice
+            except (OSError, ValueError, http.client.HTTPException):
+                continue  # as with GitHub, a delivery that fails is not repeated
+
+
+def _delivery(hook: GitHubHook, payload: object) -> Delivery:
+    body = json.dumps(payload).encode()
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "GitHub-Hookshot/goldrun",
+        "x-github-event": EVENT,
+        "x-github-delivery": str(uuid.uuid4()),
+        "x-github-hook-id": hook.id,
+    }
+    if hook.secret:
+        headers["x-hub-signature-256"] = "sha256=" + hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
+    return Delivery(hook.url, headers, body)

@@ -1,0 +1,116 @@
+"""What happens to instances as time goes by: automatic release, reclaim, deletion; and what they have cost.
+
+There is no background task: whatever was due is done before the next request is looked at.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.market import NEVER, NOTICE_SECONDS, PRICE_SECONDS, Market, reclaim_moment, spot_price
+from local_cloud.records import Disk, Instance, Interruption, Usage
+from local_cloud.store import Store
+
+BILL_OFFSET_SECONDS = 8 * 3600.0  # days of the bill are Beijing's
+
+
+def settle(store: Store, now: float) -> None:
+    """Do what was due by ``now``."""
+    due = [instance for instance in store.all(Instance) if instance.ends() <= now]
+    if not due:
+        return
+    settings = store.settings()
+    with store.transaction():
+        for instance in due:
+            end = instance.ends()
+            if end == instance.reclaimed:
+                store.put(_interruption(instance))
+                if instance.behavior == "Stop":
+                    ready = end + settings.stop_seconds
+                    store.put(replace(instance, state="Stopped", ready=ready, reclaimed=NEVER))
+                    continue
+            release(store, settings.market, instance, end)
+
+
+def release(store: Store, market: Market, instance: Instance, at: float) -> None:
+    """Let an instance be no more, with the disks that go with it."""
+    store.remove(instance)
+    store.put(usage(market, instance, at))
+    for disk in store.all(Disk):
+        if disk.instance == instance.id:
+            if disk.with_instance:
+                store.remove(disk)
+            else:
+                store.put(replace(disk, instance=""))
+
+
+def appoint_reclaim(market: Market, instance: Instance) -> Instance:
+    """The instance, with the moment at which this market takes it back."""
+    kind = INSTANCE_TYPES.get(instance.type)
+    if instance.strategy == "NoSpot" or kind is None:
+        return instance
+    moment = reclaim_moment(
+        market,
+        kind,
+        instance.zone,
+        instance.id,
+        created=instance.created,
+        protected=instance.protected,
+        limit=instance.limit,
+    )
+    return replace(instance, reclaimed=moment)
+
+
+def change_market(store: Store, market: Market, now: float) -> None:
+    """Let the market be another one from now on; whoever has got notice already keeps it."""
+    with store.transaction():
+        store.put(replace(store.settings(), market=market))
+        for instance in store.all(Instance):
+            if instance.reclaimed - NOTICE_SECONDS > now:
+                changed = appoint_reclaim(market, instance)
+                earliest = now + NOTICE_SECONDS
+                store.put(replace(changed, reclaimed=max(earliest, changed.reclaimed)))
+
+
+def noticed(instance: Instance, now: float) -> bool:
+    """Whether it has been told that it will be taken back."""
+    return instance.reclaimed - NOTICE_SECONDS <= now
+
+
+def usage(market: Market, instance: Instance, until: float) -> Usage:
+    """What the instance has cost: spot prices as they moved, by the second."""
+    kind = INSTANCE_TYPES.get(instance.type)
+    amounts: dict[str, float] = {}
+    moment = instance.created
+    while kind and moment < until:
+        end = min(until, (moment // PRICE_SECONDS + 1) * PRICE_SECONDS)
+        spot = spot_price(market, kind, instance.zone, moment, protected=instance.protected)
+        price = kind.price if instance.strategy == "NoSpot" else spot
+        day = datetime.fromtimestamp(moment + BILL_OFFSET_SECONDS, UTC).strftime("%Y-%m-%d")
+        amounts[day] = amounts.get(day, 0.0) + price * (end - moment) / 3600.0
+        moment = end
+    return Usage(
+        id=instance.id,
+        region=instance.region,
+        owner=instance.owner,
+        name=instance.name,
+        created=instance.created,
+        tags=instance.tags,
+        type=instance.type,
+        zone=instance.zone,
+        spot=instance.strategy != "NoSpot",
+        amounts=amounts,
+    )
+
+
+def _interruption(instance: Instance) -> Interruption:
+    return Interruption(
+        id=f"e-{instance.id.removeprefix('i-')}",
+        region=instance.region,
+        owner=instance.owner,
+        created=instance.reclaimed,
+        instance=instance.id,
+    )

@@ -1,0 +1,50 @@
+"""How many calls an account may make of an action in a region: by the second, and by the minute as at the real API."""
+
+from __future__ import annotations
+
+from local_cloud.errors import ApiFault
+
+BURST_SECONDS = 1.0
+MINUTE = 60.0
+
+Whose = tuple[str, str, str]  # account, region, action
+
+
+class Limits:
+    """The counts; in memory alone, as nothing of them is worth keeping."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[Whose, tuple[float, float]] = {}
+        self._windows: dict[Whose, tuple[float, int]] = {}
+
+    def admit(self, whose: Whose, per_second: float, per_minute: int, now: float) -> None:
+        """Let a call pass, or not; one that does not pass is not counted.
+
+        Args:
+            whose: account, region and action.
+            per_second: calls a second, as a bucket that fills again; 0: any number.
+            per_minute: calls in each minute of the clock; 0: any number.
+            now: the cloud's time.
+
+        Raises:
+            ApiFault: ``Throttling.User``.
+        """
+        minute = now // MINUTE
+        since, count = self._windows.get(whose, (minute, 0))
+        count = count if since == minute else 0
+        if 0 < per_minute <= count:
+            raise throttled()
+        if per_second > 0:
+            full = max(1.0, per_second * BURST_SECONDS)
+            tokens, seen = self._buckets.get(whose, (full, now))
+            tokens = min(full, tokens + (now - seen) * per_second)
+            self._buckets[whose] = (tokens, now)
+            if tokens < 1:
+                raise throttled()
+            self._buckets[whose] = (tokens - 1, now)
+        self._windows[whose] = (minute, count + 1)
+
+
+def throttled() -> ApiFault:
+    """The error of a call too many."""
+    return ApiFault(400, "Throttling.User", "Request was denied due to user flow control.")

@@ -1,0 +1,287 @@
+"""Instances as virtual machines. A thread follows what the store says: who shall run, and what in it.
+
+Each guest boots an overlay over its image's disk, without a boot loader. It finds its metadata at 100.100.100.200
+(QEMU's user network forwards that to the local cloud), runs user data by cloud-init's own AliYun data source, and
+executes Cloud Assistant commands by the guest agent. An image that is made of an instance holds what was installed in
+it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from goldrun.errors import UsageError
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.lifecycle import settle
+from local_cloud.machines import base_image, forward
+from local_cloud.machines.base_image import disk_file
+from local_cloud.machines.guest_agent import AgentError, GuestAgent
+from local_cloud.machines.kept import Kept
+from local_cloud.market import NEVER
+from local_cloud.records import Image, Instance, Invocation
+from local_cloud.store import Store
+
+TICK_SECONDS = 0.3
+HOST_ADDRESS = "100.100.100.2"  # this machine, as a guest sees it
+PROBE_SECONDS = 15.0
+MAX_MEMORY_MIB = 2048
+PROGRAM = "qemu-system-x86_64"
+ALIVE = b"Linux version"
+
+
+@dataclass
+class _Guest:
+    """A machine that runs."""
+
+    process: Kept
+    agent: GuestAgent
+    stopping: bool = False
+    pids: dict[str, int] = field(default_factory=dict)
+    offsets: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+
+
+class Machines:
+    """The guests of a local cloud."""
+
+    def __init__(self, folder: Path, store: Store, now: Callable[[], float], lock: threading.Lock) -> None:
+        """Look after the machines of ``store``.
+
+        Args:
+            folder: where disks, consoles and sockets are.
+            store: what shall be; touched only under ``lock``.
+            now: the cloud's time.
+            lock: held by whoever touches the store.
+
+        Raises:
+            UsageError: QEMU is not installed.
+        """
+        if shutil.which(PROGRAM) is None or shutil.which("qemu-img") is None:
+            raise UsageError("QEMU is not installed.", fix=["apt-get install qemu-system-x86 qemu-utils"])
+        self.folder, self.images = folder, folder / "images"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.images.mkdir(exist_ok=True)
+        self._store, self._now, self._lock = store, now, lock
+        self._guests: dict[str, _Guest] = {}
+        self._accelerator = ""
+        self._port = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="machines", daemon=True)
+
+    def start(self, port: int) -> None:
+        """Begin; the metadata service answers on ``port``."""
+        self._port = port
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every guest."""
+        self._end.set()
+        self._thread.join(30)
+        for instance_id in list(self._guests):
+            self._kill(instance_id)
+
+    def _follow(self) -> None:
+        while not self._end.wait(TICK_SECONDS):
+            with self._lock:
+                settle(self._store, self._now())
+                instances = {one.id: one for one in self._store.all(Instance)}
+                images = [one for one in self._store.all(Image) if one.source_instance and one.ready == NEVER]
+                commands = [one for one in self._store.all(Invocation) if one.live in ("waiting", "running")]
+            for instance_id in list(self._guests):
+                if instance_id not in instances:
+                    self._kill(instance_id)
+                    shutil.rmtree(self.folder / instance_id, ignore_errors=True)
+            for instance in instances.values():
+                self._tend(instance)
+            for image in images:
+                self._capture(image, instances.get(image.source_instance))
+            for command in commands:
+                with contextlib.suppress(AgentError):  # the next look tries again, until its time is up
+                    self._execute(command)
+
+    def _tend(self, instance: Instance) -> None:
+        """Let a machine run, or not, as the instance shall."""
+        guest = self._guests.get(instance.id)
+        if guest and not guest.process.running:
+            self._guests.pop(instance.id)
+            guest = None
+        if instance.gone != NEVER:
+            self._kill(instance.id)
+        elif instance.state == "Running" and guest is None and disk_file(self.images, instance.image).exists():
+            self._boot(instance)
+        elif instance.state == "Stopped" and guest and not guest.stopping:
+            guest.stopping = True
+            guest.agent.shut_down()
+        if guest and instance.state == "Running" and not instance.agent and guest.agent.ping():
+            self._change(instance, agent=True)
+
+    def _boot(self, instance: Instance) -> None:
+        home = self.folder / instance.id
+        home.mkdir(exist_ok=True)
+        disk = home / "disk.qcow2"
+        base = disk_file(self.images, instance.image)
+        if not disk.exists():
+            _image_tool("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(disk))
+        kind = INSTANCE_TYPES.get(instance.type)
+        memory = min(MAX_MEMORY_MIB, int((kind.memory if kind else 1) * 1024))
+        socket_path = home / "agent.sock"
+        socket_path.unlink(missing_ok=True)
+        carrier = f"{sys.executable} -I -S {forward.__file__} {self._port} {instance.id}"
+        command = [
+            *(PROGRAM, *self._acceleration(instance.image), "-smp", "2", "-m", str(memory)),
+            *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{home / 'console.log'}"),
+            *self._kernel(instance.image),
+            *("-drive", f"file={disk},if=virtio,cache=unsafe,discard=unmap"),
+            *("-smbios", f"type=1,product=Alibaba Cloud ECS,serial={instance.id}"),
+            *("-nic", f"user,model=virtio,net=100.100.100.0/24,guestfwd=tcp:100.100.100.200:80-cmd:{carrier}"),
+            *("-device", "virtio-rng-pci", "-device", "virtio-serial"),
+            *("-chardev", f"socket,path={socket_path},server=on,wait=off,id=agent"),
+            *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
+        ]
+        self._guests[instance.id] = _Guest(Kept(command, home / "qemu.log"), GuestAgent(socket_path))
+
+    def _kernel(self, image_id: str) -> list[str]:
+        kernel, initrd = (str(disk_file(self.images, image_id, suffix)) for suffix in ("vmlinuz", "initrd"))
+        root = disk_file(self.images, image_id, "root").read_text(encoding="utf-8").strip()
+        words = f"root={root} rw console=ttyS0 net.ifnames=0 mitigations=off loglevel=4 audit=0 random.trust_cpu=on"
+        return ["-kernel", kernel, "-initrd", initrd, "-append", words]
+
+    def _acceleration(self, image_id: str) -> list[str]:
+        """KVM where a short boot proves that it works: a device that is there can hang at the first instruction."""
+        if not self._accelerator:
+            self._accelerator = "kvm" if self._probe(image_id) else "tcg"
+        kvm = self._accelerator == "kvm"
+        return ["-accel", "kvm", "-cpu", "host"] if kvm else ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]
+
+    def _probe(self, image_id: str) -> bool:
+        if not Path("/dev/kvm").exists():
+            return False
+        log = self.folder / "kvm-probe.log"
+        command = [PROGRAM, "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults", "-nographic", "-no-reboot"]
+        process = subprocess.Popen(
+            [*command, "-serial", f"file:{log}", *self._kernel(image_id)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            for _ in range(int(PROBE_SECONDS / TICK_SECONDS)):
+                if log.exists() and ALIVE in log.read_bytes():
+                    return True
+                if process.poll() is not None or self._end.wait(TICK_SECONDS):
+                    return False
+            return False
+        finally:
+            process.kill()
+            process.wait()
+
+    def _capture(self, image: Image, instance: Instance | None) -> None:
+        """Keep an instance's disk as an image's; it waits until the machine has powered off."""
+        if instance is None:
+            self._change(image, state="CreateFailed", ready=self._now())
+            return
+        guest = self._guests.get(instance.id)
+        if guest and guest.process.running:
+            if instance.state == "Running" and not guest.stopping:
+                # The image of a running instance is of what is on its disk at that moment.
+                with contextlib.suppress(AgentError):
+                    guest.agent.wait(guest.agent.start("/bin/sync", []))
+            elif self._now() < instance.ready + 60.0:
+                return
+            else:
+                self._kill(instance.id)
+        target = disk_file(self.images, image.id)
+        part = target.with_suffix(".part")
+        _image_tool("convert", "-U", "-O", "qcow2", str(self.folder / instance.id / "disk.qcow2"), str(part))
+        for suffix in base_image.BOOT_FILES:
+            link = disk_file(self.images, image.id, suffix)
+            link.unlink(missing_ok=True)
+            link.symlink_to(disk_file(self.images, instance.image, suffix).resolve())
+        part.replace(target)
+        self._change(image, ready=self._now())
+
+    def _execute(self, command: Invocation) -> None:
+        """Begin a command or a file in its guest, or see how far it is."""
+        guest = self._guests.get(command.instance)
+        now = self._now()
+        if guest is None or now > command.created + command.timeout + 5:
+            seconds = min(now - command.created, command.timeout) if guest is None else command.timeout + 1
+            self._change(command, live="done", exit_code=-1, answered=guest is not None, seconds=seconds)
+            return
+        if command.file:
+            guest.agent.write(command.file, command.content)
+            guest.agent.wait(guest.agent.start("/bin/chmod", [command.mode, command.file]))
+            owned = guest.agent.wait(guest.agent.start("/bin/chown", [command.user, command.file]))
+            self._change(command, live="done", exit_code=owned, seconds=now - command.created)
+            return
+        path = f"/run/goldrun/{command.invocation}"
+        if command.id not in guest.pids:
+            guest.agent.write(path, command.content)
+            # As Cloud Assistant does: a login's environment, output of both kinds, in order.
+            guest.pids[command.id] = guest.agent.start("/bin/bash", ["-c", f"HOME=/root bash {path} > {path}.out 2>&1"])
+            self._change(command, live="running")
+            return
+        # The agent tells how a program ended once, and forgets it.
+        if command.id not in guest.codes and (code := guest.agent.exit_code(guest.pids[command.id])) is not None:
+            guest.codes[command.id] = code
+        offset = guest.offsets.get(command.id, 0)
+        piece = guest.agent.read(f"{path}.out", offset)
+        guest.offsets[command.id] = offset + len(piece)
+        if piece:
+            self._change(command, output=command.output + piece.decode("utf-8", "replace"))
+        elif command.id in guest.codes:
+            ended = guest.codes[command.id]
+            self._change(command, live="done", exit_code=ended, seconds=max(0.1, now - command.created))
+
+    def _change(self, record: Image | Instance | Invocation, **fields: object) -> None:
+        """Change a record, unless it is gone by now."""
+        with self._lock:
+            current = self._store.get(type(record), record.id)
+            if current is not None:
+                self._store.put(replace(current, **fields))
+
+    def _kill(self, instance_id: str) -> None:
+        guest = self._guests.pop(instance_id, None)
+        if guest:
+            guest.process.end()
+
+
+def console(folder: Path, instance_id: str, most: int = 64 * 1024) -> str:
+    """The last of what a machine has written to its serial console."""
+    try:
+        return (folder / instance_id / "console.log").read_bytes()[-most:].decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def base_record(folder: Path, now: float, owner: str, region: str) -> Image | None:
+    """The base image, if it has been made."""
+    if not disk_file(folder / "images", base_image.IMAGE_ID).exists():
+        return None
+    return Image(
+        id=base_image.IMAGE_ID,
+        region=region,
+        owner=owner,
+        name=base_image.IMAGE_ID,
+        family=base_image.FAMILY,
+        created=now,
+        ready=now,
+        description="Debian 13, made by goldrun local base-image",
+        size=base_image.DISK_GIB,
+        os_name="Debian  13 64位",
+        os_name_en="Debian  13 64 bit",
+        platform="Debian",
+    )
+
+
+def _image_tool(*words: str) -> None:
+    subprocess.run(["qemu-img", *words], check=True, stdin=subprocess.DEVNULL, capture_output=True)

@@ -1,0 +1,145 @@
+"""Runners on simulated machines: nothing boots, but a job runs, by the stand-in for GitHub's runner, on this machine.
+
+What the runner's bootstrap does on a real instance is played: it waits for its configuration and for a job, hears the
+spot market's notice, and deletes its instance in the end. There is no background task: whatever was due is done before
+the next request is looked at, and the stand-in itself asks every second.
+
+A configuration comes from whoever may call SendFile. So the stand-in asks only the server that has started it, which
+proves itself with the secret of that start, and gets a job's script only if the user lets jobs run here (``REFUSAL``).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from local_cloud import lifecycle
+from local_cloud.github import archive
+from local_cloud.machines.kept import Kept
+from local_cloud.records import Instance, Invocation
+from local_cloud.store import Store
+
+REFUSAL = (
+    "This job has not run: it would have run on this computer, in no sandbox, and nobody has allowed that. Start the"
+    " local cloud with: goldrun local up --run-jobs-here\n"
+)
+MARK = "/opt/goldrun/guardian.sh"
+INBOX = "/run/goldrun/config"
+SETTINGS = ("CONFIG_SECONDS", "JOB_SECONDS", "NOTICE_SECONDS")
+SETTING = re.compile(rf"^({'|'.join(SETTINGS)})=(\d+)$", re.MULTILINE)
+
+
+@dataclass
+class _Guest:
+    """A stand-in that runs."""
+
+    process: Kept
+    home: Path
+    since: float
+    noticed: float | None = None
+
+
+@dataclass
+class SimulatedRunners:
+    """The stand-ins of a local cloud, which they know by its ``secret``."""
+
+    store: Store
+    secret: str
+    _guests: dict[str, _Guest] = field(default_factory=dict)
+    _limits: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def tend(self, now: float) -> None:
+        """Do what is due."""
+        if not self._guests and not any(one.user_data for one in self.store.all(Instance)):
+            return
+        lifecycle.settle(self.store, now)
+        instances = {one.id: one for one in self.store.all(Instance)}
+        for instance_id in list(self._guests):
+            if instance_id not in instances:
+                self._kill(instance_id)
+        for instance in instances.values():
+            if not instance.user_data or instance.status(now) != "Running":
+                continue
+            if instance.id not in self._limits:
+                self._limits[instance.id] = _limits(instance)
+            if limits := self._limits[instance.id]:
+                self._tend(instance, limits, now)
+
+    def stop(self) -> None:
+        """End every stand-in."""
+        for instance_id in list(self._guests):
+            self._kill(instance_id)
+
+    def _tend(self, instance: Instance, limits: dict[str, float], now: float) -> None:
+        guest = self._guests.get(instance.id)
+        if guest is None:
+            if settings := self._configuration(instance, now):
+                self._start(instance, settings, now)
+            elif now > instance.ready + limits["CONFIG_SECONDS"]:
+                self._delete(instance, now)
+            return
+        if not guest.process.running:
+            self._delete(instance, now)
+        elif lifecycle.noticed(instance, now):
+            if guest.noticed is None:
+                guest.noticed = now
+                (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
+            if now >= guest.noticed + limits["NOTICE_SECONDS"]:
+                guest.process.interrupt()
+        elif not (guest.home / "job").exists() and now > guest.since + limits["JOB_SECONDS"]:
+            self._delete(instance, now)
+
+    def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
+        for one in self.store.all(Invocation):
+            if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
+                return dict(line.partition("=")[::2] for line in one.content.decode("utf-8", "replace").splitlines())
+        return {}
+
+    def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:
+        home = Path(tempfile.mkdtemp(prefix="goldrun-runner-"))
+        with tarfile.open(fileobj=BytesIO(archive.content())) as packed:
+            packed.extractall(home, filter="data")
+        hook = home / "job-started.sh"
+        hook.write_text(': > "$(dirname "${GOLDRUN_SPOT_NOTICE}")/job"\n', encoding="utf-8")
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(home),
+            "GOLDRUN_SERVER_SECRET": self.secret,
+            "GOLDRUN_SPOT_NOTICE": str(home / "spot-notice"),
+            "ACTIONS_RUNNER_HOOK_JOB_STARTED": str(hook),
+        }
+        command = "exec ./run.sh"
+        if jit_config := settings.get("JITCONFIG"):
+            environment["ACTIONS_RUNNER_INPUT_JITCONFIG"] = jit_config
+        else:
+            wanted = ("TOKEN", "URL", "NAME", "LABELS")
+            environment |= {f"ACTIONS_RUNNER_INPUT_{name}": settings.get(name, "") for name in wanted}
+            command = "./config.sh && exec ./run.sh"
+        process = Kept(["bash", "-c", command], home / "log", folder=home, env=environment)
+        self._guests[instance.id] = _Guest(process, home, now)
+
+    def _delete(self, instance: Instance, now: float) -> None:
+        """As the bootstrap does in the end."""
+        self._kill(instance.id)
+        lifecycle.release(self.store, self.store.settings().market, instance, now)
+
+    def _kill(self, instance_id: str) -> None:
+        """A machine that is gone says no good-bye."""
+        guest = self._guests.pop(instance_id, None)
+        if guest is not None:
+            guest.process.end()
+            shutil.rmtree(guest.home, ignore_errors=True)
+
+
+def _limits(instance: Instance) -> dict[str, float]:
+    """How long the bootstrap waits; empty if the instance is no runner."""
+    text = base64.b64decode(instance.user_data).decode("utf-8", "replace")
+    found = {name: float(value) for name, value in SETTING.findall(text)}
+    return found if MARK in text and len(found) == len(SETTINGS) else {}

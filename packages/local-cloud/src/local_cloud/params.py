@@ -1,0 +1,119 @@
+"""A request's parameters: decoded by the API's own metadata, checked as the API's gateway checks them.
+
+``api.json`` holds, for each action of each product, its parameters and their types, from the official CLI's metadata;
+``!`` marks those that are mandatory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from local_cloud.errors import ApiFault, invalid, missing
+
+MAX_LIST = 200
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+
+
+class Product(msgspec.Struct, frozen=True):
+    """An API: its version, and its actions' parameters by name."""
+
+    version: str
+    actions: dict[str, dict[str, str]]
+
+
+@cache
+def products() -> dict[str, Product]:
+    """The APIs that are known, by code (ecs, sts, vpc)."""
+    return msgspec.json.decode(files(__package__).joinpath("api.json").read_bytes(), type=dict[str, Product])
+
+
+class Params:
+    """The parameters of one request."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+
+    def check(self, types: Mapping[str, str]) -> None:
+        """Check presence and types.
+
+        Raises:
+            ApiFault: a mandatory parameter is missing, or a number or boolean is none. Unknown parameters pass, as
+                they do at the real gateway.
+        """
+        for name, kind in types.items():
+            value = self.values.get(name, "")
+            if kind.endswith("!") and not value and not (kind == "RepeatList!" and self._has_items(name)):
+                raise missing(name)
+            if not value:
+                continue
+            plain = kind.rstrip("!")
+            if plain in ("Integer", "Long") and not _INTEGER.fullmatch(value):
+                raise invalid(name)
+            if plain == "Boolean" and value.lower() not in ("true", "false"):
+                raise invalid(name)
+
+    def _has_items(self, name: str) -> bool:
+        return any(given.startswith(f"{name}.1") for given in self.values)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A text; empty counts as not given."""
+        return self.values.get(name) or default
+
+    def require(self, name: str) -> str:
+        """A text that must be given."""
+        value = self.text(name)
+        if not value:
+            raise missing(name)
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean."""
+        value = self.text(name)
+        return value.lower() == "true" if value else default
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``."""
+        value = self.text(name)
+        if value and not _INTEGER.fullmatch(value):
+            raise invalid(name)
+        number = int(value) if value else default
+        if not low <= number <= high:
+            raise invalid(name)
+        return number
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
+        """One of some words."""
+        value = self.text(name, default)
+        if value and value not in allowed:
+            raise ApiFault(400, f"Invalid{name}.ValueNotSupported", f"The specified parameter {name} is not supported.")
+        return value
+
+    def items(self, name: str) -> list[str]:
+        """``Name.1``, ``Name.2``, … as far as they go."""
+        found = []
+        for number in range(1, MAX_LIST + 1):
+            value = self.values.get(f"{name}.{number}")
+            if value is None:
+                break
+            found.append(value)
+        return found
+
+    def pairs(self, name: str) -> list[tuple[str, str | None]]:
+        """``Name.1.Key`` and ``Name.1.Value``, … as far as they go; a missing value is None.
+
+        The metadata also lists the older spelling in lower case.
+        """
+        found = []
+        for number in range(1, MAX_LIST + 1):
+            stem = f"{name}.{number}"
+            key = self.values.get(f"{stem}.Key", self.values.get(f"{stem}.key"))
+            value = self.values.get(f"{stem}.Value", self.values.get(f"{stem}.value"))
+            if key is None and value is None:
+                break
+            found.append((key or "", value))
+        return found

@@ -1,0 +1,442 @@
+"""What the local cloud remembers: one frozen record a thing. What changes with time alone is computed, not stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from local_cloud.market import NEVER, Market
+
+PENDING_SECONDS = 2.0
+READY = "Available"
+DEPRECATED = "Deprecated"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is remembered under an id."""
+
+    id: str
+
+
+class Resource(Record, frozen=True, kw_only=True):
+    """Something of the cloud's that an account owns and can tag."""
+
+    region: str
+    owner: str
+    name: str = ""
+    created: float
+    tags: dict[str, str] = {}
+
+
+class Made(Resource, frozen=True, kw_only=True):
+    """A resource whose creation takes time.
+
+    Attributes:
+        ready: when its creation ends.
+    """
+
+    ready: float
+
+    def progress(self, now: float) -> str:
+        """The progress of its creation at a moment."""
+        if now >= self.ready:
+            return "100%"
+        return f"{int(100 * (now - self.created) / (self.ready - self.created))}%"
+
+
+class Image(Made, frozen=True, kw_only=True):
+    """An image.
+
+    Attributes:
+        state: its status from then on.
+        shared_with: accounts that may use it.
+        public: a community image.
+        copying: it is the copy of an image; its copying can be cancelled until it is ready.
+        imds_support: ``v1`` forbids instances whose metadata is had by tokens alone.
+        source_instance: the instance whose disk becomes the image's, where machines are real.
+    """
+
+    state: str = READY
+    architecture: str = "x86_64"
+    family: str = ""
+    description: str = ""
+    version: str = ""
+    size: int = 40
+    os_type: str = "linux"
+    os_name: str = "Ubuntu  24.04 64位"
+    os_name_en: str = "Ubuntu  24.04 64 bit"
+    platform: str = "Ubuntu"
+    boot_mode: str = "UEFI-Preferred"
+    imds_support: str = "v2"
+    snapshot: str = ""
+    shared_with: dict[str, float] = {}
+    public: bool = False
+    copying: bool = False
+    source_instance: str = ""
+
+    def status(self, now: float) -> str:
+        """The status at a moment."""
+        return self.state if now >= self.ready else "Creating"
+
+
+class Snapshot(Made, frozen=True, kw_only=True):
+    """A snapshot of a disk."""
+
+    size: int = 40
+    disk: str = ""
+    disk_type: str = "system"
+    description: str = ""
+
+
+class Instance(Resource, frozen=True, kw_only=True):
+    """An instance.
+
+    Attributes:
+        state: what it is, or becomes by ``ready``: ``Running`` or ``Stopped``.
+        type: its instance type.
+        strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
+        limit: the most that an hour may cost.
+        protected: it cannot be taken back within its first hour.
+        behavior: what is done when it is taken back: ``Terminate`` or ``Stop``.
+        auto_release: when it is released.
+        reclaimed: when the market takes it back.
+        gone: when its deletion ends.
+        user_data: in base64, as it came.
+        agent: the guest's agent has answered, where machines are real.
+        undeletable: no call deletes it (``DeletionProtection``).
+    """
+
+    image: str
+    state: str = "Running"
+    ready: float = 0.0
+    architecture: str = "x86_64"
+    disk: str = ""
+    disk_size: int = 40
+    type: str = "ecs.c7.large"
+    zone: str = ""
+    vswitch: str = ""
+    vpc: str = ""
+    security_groups: tuple[str, ...] = ()
+    ip: str = ""
+    public_ip: str = ""
+    key_pair: str = ""
+    role: str = ""
+    user_data: str = ""
+    http_tokens: str = "optional"
+    strategy: str = "NoSpot"
+    limit: float = 0.0
+    protected: bool = True
+    behavior: str = "Terminate"
+    price: float = 0.0
+    auto_release: float = NEVER
+    reclaimed: float = NEVER
+    gone: float = NEVER
+    agent: bool = False
+    undeletable: bool = False
+
+    def status(self, now: float) -> str:
+        """The status at a moment."""
+        if self.gone != NEVER:
+            return "Stopping"
+        if now >= self.ready:
+            return self.state
+        if self.state == "Stopped":
+            return "Stopping"
+        return "Pending" if now < self.created + PENDING_SECONDS else "Starting"
+
+    def ends(self) -> float:
+        """When it is no more, as things are."""
+        return min(self.auto_release, self.reclaimed, self.gone)
+
+
+class Disk(Resource, frozen=True, kw_only=True):
+    """A disk.
+
+    Attributes:
+        instance: what it is attached to; empty if nothing.
+        with_instance: it is deleted with the instance.
+    """
+
+    zone: str
+    category: str
+    size: int
+    kind: str = "system"
+    instance: str = ""
+    with_instance: bool = True
+    encrypted: bool = False
+
+
+class Network(Resource, frozen=True, kw_only=True):
+    """A VPC."""
+
+    cidr: str = "172.16.0.0/12"
+
+
+class VSwitch(Resource, frozen=True, kw_only=True):
+    """A vSwitch: a network in one zone."""
+
+    vpc: str
+    zone: str
+    cidr: str
+
+
+class SecurityGroup(Resource, frozen=True, kw_only=True):
+    """A security group."""
+
+    vpc: str
+
+
+class KeyPair(Resource, frozen=True, kw_only=True):
+    """An SSH key pair; ``id`` is its name with the region."""
+
+    fingerprint: str = ""
+
+
+class Interruption(Resource, frozen=True, kw_only=True):
+    """A spot instance was taken back at ``created``; ``id`` is the event's."""
+
+    instance: str
+
+
+class Invocation(Resource, frozen=True, kw_only=True):
+    """A command (or a file) on its way to one instance.
+
+    Attributes:
+        invocation: its invocation's id.
+        command: its command's id.
+        instance: where it runs.
+        timeout: seconds that it may take.
+        seconds: seconds that it takes.
+        output: all that it prints.
+        answered: the assistant was there to take it.
+        stopped: when somebody stopped it.
+        lost: when its instance ends.
+        file: the file's path, if it is one.
+        live: ``waiting``, ``running`` or ``done`` in a real machine; empty in a simulated one.
+        content: what is run or written there.
+        mode: the file's mode.
+        user: the file's owner.
+    """
+
+    invocation: str
+    command: str
+    instance: str
+    timeout: float
+    seconds: float
+    exit_code: int = 0
+    output: str = ""
+    answered: bool = True
+    stopped: float = NEVER
+    lost: float = NEVER
+    file: str = ""
+    live: str = ""
+    content: bytes = b""
+    mode: str = "0644"
+    user: str = "root"
+
+    def end(self) -> float:
+        """When it is over, however it ends."""
+        if self.live in ("waiting", "running"):
+            return min(self.stopped, self.lost)
+        return min(self.created + min(self.seconds, self.timeout), self.stopped, self.lost)
+
+    def status(self, now: float) -> str:
+        """The status at a moment."""
+        if not self.answered:
+            return "Failed"
+        if now < self.end():
+            return "Running"
+        if self.end() == self.stopped:
+            return "Stopped"
+        if self.end() == self.lost:
+            return "Failed"
+        if self.seconds > self.timeout:
+            return "Timeout"
+        return "Success" if self.exit_code == 0 else "Failed"
+
+    def printed(self, now: float) -> str:
+        """What it has printed by a moment, line by line over its time."""
+        if self.live:
+            return self.output
+        lines = self.output.splitlines(keepends=True)
+        share = (min(now, self.end()) - self.created) / self.seconds if self.seconds else 1.0
+        return "".join(lines[: int(len(lines) * min(1.0, share))])
+
+    def error(self, now: float) -> str:
+        """Why it failed, as the API says it; empty if it did not."""
+        if not self.answered:
+            return "ClientNotRunning"
+        status = self.status(now)
+        if status == "Failed":
+            return "InstanceReleased" if self.end() == self.lost else "ExitCodeNonzero"
+        return "ExecutionTimeout" if status == "Timeout" else ""
+
+
+class Usage(Resource, frozen=True, kw_only=True):
+    """What an instance that is no more has cost; ``id`` is the instance's.
+
+    Attributes:
+        amounts: CNY by day of the bill.
+    """
+
+    type: str
+    zone: str
+    spot: bool
+    amounts: dict[str, float]
+
+
+class GitHubRunner(Record, frozen=True, kw_only=True):
+    """A runner's registration with GitHub; ``id`` is its number.
+
+    Attributes:
+        scope: ``owner/name``, or an organization.
+        credential: what its program proves itself with.
+        seen: when its program was heard of last, on the machine's clock; 0: never, or it said good-bye.
+        job: the number of the job that it runs; empty: none.
+    """
+
+    scope: str
+    name: str
+    labels: tuple[str, ...]
+    group: int = 1
+    credential: str = ""
+    seen: float = 0.0
+    job: str = ""
+
+
+class GitHubRun(Record, frozen=True, kw_only=True):
+    """A workflow run; ``id`` is its number."""
+
+    repository: str
+    workflow: str
+    created: float
+    attempt: int = 1
+
+
+class GitHubJob(Record, frozen=True, kw_only=True):
+    """A job of a run; ``id`` is its number.
+
+    Attributes:
+        script: its one step.
+        needs: the names of jobs that come before it.
+        hosted: on a runner of GitHub's; whoever made it says how it goes.
+        status: ``queued``, ``in_progress`` or ``completed``.
+        conclusion: ``success``, ``failure`` or ``cancelled``.
+        cancelled: somebody asked for its end.
+        note: GitHub's annotation.
+    """
+
+    run: str
+    attempt: int
+    name: str
+    labels: tuple[str, ...]
+    created: float
+    script: str = ""
+    needs: tuple[str, ...] = ()
+    hosted: bool = False
+    status: str = "queued"
+    conclusion: str = ""
+    started: float = 0.0
+    completed: float = 0.0
+    runner: str = ""
+    runner_name: str = ""
+    log: str = ""
+    cancelled: bool = False
+    note: str = ""
+
+
+class GitHubHook(Record, frozen=True, kw_only=True):
+    """A webhook of a scope; ``id`` is its number."""
+
+    scope: str
+    url: str
+    secret: str
+    events: tuple[str, ...]
+
+
+class GitHubToken(Record, frozen=True, kw_only=True):
+    """A registration token; ``id`` is the token."""
+
+    scope: str
+    expires: float
+
+
+class AccessKey(Record, frozen=True, kw_only=True):
+    """An AccessKey; ``id`` is its id.
+
+    Attributes:
+        user: the RAM user's or role session's name; empty for the account itself.
+        role: the role's name, if it is a role session's temporary key.
+        token: what must come with it then.
+        expires: on the machine's clock; 0: never.
+    """
+
+    secret: str
+    account: str
+    user: str = ""
+    role: str = ""
+    token: str = ""
+    expires: float = 0.0
+    active: bool = True
+
+
+class Denial(Record, frozen=True, kw_only=True):
+    """A RAM statement that denies; ``id`` is the pattern of actions, e.g. ``ecs:DescribeImages`` or ``ecs:*``."""
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """A RAM policy that is attached to an AccessKey; ``id`` is the key's."""
+
+    document: dict[str, object]
+
+
+class TrustPolicy(Record, frozen=True, kw_only=True):
+    """Whom a role trusts; ``id`` is the role's name."""
+
+    document: dict[str, object]
+
+
+class SigningKey(Record, frozen=True, kw_only=True):
+    """What an issuer of identity tokens signs them with; ``id`` is the issuer's URL. Numbers in hexadecimal."""
+
+    modulus: str
+    private: str
+
+
+class Receipt(Record, frozen=True, kw_only=True):
+    """The answer to a creating call, kept under its ``ClientToken``."""
+
+    fingerprint: str
+    answer: dict[str, object]
+    created: float
+
+
+class Settings(Record, frozen=True, kw_only=True):
+    """How this cloud behaves; ``id`` is always ``settings``.
+
+    Attributes:
+        image_seconds: virtual seconds that the creation of an image takes.
+        copy_seconds: virtual seconds that a copy to another region takes.
+        image_quota: images an account may have in a region.
+        boot_seconds: virtual seconds from the call to ``Running``.
+        stop_seconds: virtual seconds that stopping takes.
+        release_seconds: virtual seconds that a deletion takes.
+        cpu_quota: vCPUs an account may have running in a region.
+        balance: whether the account can pay.
+        calls_per_second: of each action, before calls are throttled; 0: any number.
+        calls_per_minute: the same in a minute of the clock: with the next one the action is open again.
+        market: what the spot market is made of.
+        machines: the folder of the real machines; empty: they are simulated.
+    """
+
+    image_seconds: float = 120.0
+    copy_seconds: float = 300.0
+    image_quota: int = 1000
+    boot_seconds: float = 25.0
+    stop_seconds: float = 8.0
+    release_seconds: float = 4.0
+    cpu_quota: int = 20_000
+    balance: bool = True
+    calls_per_second: float = 0.0
+    calls_per_minute: int = 0
+    market: Market = Market()
+    machines: str = ""

@@ -1,0 +1,254 @@
+"""The gateway and the control door behind HTTP, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import uvicorn
+from msgspec.structs import replace
+from starlette.types import Receive, Scope, Send
+
+from local_cloud import seed
+from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
+from local_cloud.clock import LocalClock
+from local_cloud.control import PREFIX, Control
+from local_cloud.errors import ApiFault, internal_error
+from local_cloud.faults import Faults
+from local_cloud.gateway import Gateway, Reply, new_request_id
+from local_cloud.github import door
+from local_cloud.github.jobs import Jobs
+from local_cloud.guard import Guard
+from local_cloud.intake import MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
+from local_cloud.lifecycle import settle
+from local_cloud.machines.qemu import HOST_ADDRESS, Machines, base_record
+from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
+from local_cloud.metadata import Metadata
+from local_cloud.records import Network
+from local_cloud.store import Store, StoreError
+
+HOST = "127.0.0.1"
+# Before an instance's id and the path that it asks for: a machine reaches 100.100.100.200 by way of this.
+METADATA_PREFIX = "/_metadata/"
+# The same for every path: a web page does not learn from it what is there.
+REFUSED = Reply(403, {"content-type": "text/plain"}, b"Forbidden\n")
+
+_log = logging.getLogger(__name__)
+
+
+class LocalCloud:
+    """A local cloud: its data file open, ready to serve.
+
+    Attributes:
+        token: what the control door asks for; another one at every start.
+    """
+
+    def __init__(
+        self,
+        data: Path | None,
+        *,
+        clock: LocalClock | None = None,
+        machines: Path | None = None,
+        run_jobs_here: bool = False,
+    ) -> None:
+        """Open the cloud.
+
+        Args:
+            data: its file; None: it lives in memory.
+            clock: its time; None: the machine's, or where the file's last clock has got to.
+            machines: the folder of real machines; None: they are simulated.
+            run_jobs_here: whether jobs on simulated machines may run, as they do so on this very computer.
+
+        Raises:
+            UsageError: the data file cannot be had, or real machines cannot be had here.
+        """
+        self.data = data
+        self.clock = clock or LocalClock()
+        self.store = Store(data, self.clock.now)
+        if clock is None and (anchor := self.store.load_anchor()):
+            self.clock.resume(anchor, self.store.latest())
+        self.store.save_anchor(self.clock.anchor)
+        if not any(self.store.all(Network)):
+            seed.found(self.store)
+        self.store.put(replace(self.store.settings(), machines=str(machines or "")))
+        self._lock = threading.Lock()
+        self._machines = Machines(machines, self.store, self.clock.now, self._lock) if machines else None
+        if machines and (base := base_record(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE)):
+            self.store.put(base)
+        self.gateway = Gateway(self.store, self.clock, Faults())
+        self._instances = Metadata(self.store, self.clock.wall)
+        self.jobs = Jobs(self.store, self.clock)
+        self._github: door.Door | None = None
+        self._secret = secrets.token_hex(32)
+        self._refusal = "" if machines or run_jobs_here else REFUSAL
+        self._runners = None if machines else SimulatedRunners(self.store, self._secret)
+        self.token = secrets.token_urlsafe(32)
+        self._control = Control(
+            self.gateway,
+            self.jobs,
+            os.getpid(),
+            str(data or ":memory:"),
+            self.stop,
+            self.token,
+            runs_jobs=not self._refusal,
+        )
+        self._guard = Guard(HOST_ADDRESS) if machines else Guard()
+        self._server: uvicorn.Server | None = None
+
+    def serve(self, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it in order."""
+        config = uvicorn.Config(
+            self,
+            http=PunctualProtocol,
+            log_level="error",  # a client's mistakes are told to the client
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws="none",
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        )
+        self._server = _Server(config, ready)
+        port = listening.getsockname()[1]
+        # Where runners find GitHub: a guest has this machine under an address of its own.
+        here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{door.PREFIX}"
+        self._github = door.Door(self.jobs, self.gateway.faults, here, secret=self._secret, refusal=self._refusal)
+        if self._machines:
+            self._machines.start(port)
+        try:
+            self._server.run(sockets=[listening])
+        finally:
+            if self._machines:
+                self._machines.stop()
+            if self._runners:
+                self._runners.stop()
+            self.store.close()
+
+    def stop(self) -> None:
+        """End ``serve``."""
+        if self._server:
+            self._server.should_exit = True
+
+    @property
+    def started(self) -> bool:
+        """Whether ``serve`` accepts requests."""
+        return self._server is not None and self._server.started
+
+    def _metadata(self, method: str, path: str, headers: dict[str, str]) -> Reply:
+        now = self.clock.now()
+        settle(self.store, now)
+        instance_id, _, rest = path.partition("/")
+        answer = self._instances.handle(instance_id, method, rest, headers, now)
+        return Reply(answer.status, {"content-type": "text/plain;charset=utf-8"}, answer.text.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        if not self._guard.admits(scope["headers"]):
+            await _send(REFUSED, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        method, path, query = scope["method"], scope["path"], scope["query_string"].decode("latin-1")
+        try:
+            body = await read_body(query, headers, receive)
+            with self._lock:
+                reply = self._answer(method, path, query, headers, body)
+        except ClientGoneError:
+            return
+        except ApiFault as fault:
+            reply = self._refuse(path, query, headers, fault, new_request_id())
+        except StoreError as error:
+            unavailable = ApiFault(503, "ServiceUnavailable", f"{error.what} {error.why[0]}")
+            reply = self._refuse(path, query, headers, unavailable, new_request_id())
+        except Exception:  # noqa: BLE001 - whatever it is: a defect must be seen, and must not end the server
+            request_id = new_request_id()
+            _log.exception("a defect of the local cloud, answered as request %s", request_id)
+            reply = self._refuse(path, query, headers, internal_error(), request_id)
+        if reply.hold is not None:
+            await _hold(reply.hold, receive)
+            reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
+        # After what was done: nothing that the answer tells of lies in the future.
+        await _send(reply, send, self.clock.headers())
+
+    def _answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
+        """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
+        if path.startswith(PREFIX):
+            return self._control.handle(method, path, headers, body)
+        if self._runners:
+            self._runners.tend(self.clock.now())
+        if self._github and path.startswith(f"{door.PREFIX}/"):
+            return self._github.handle(method, path.removeprefix(door.PREFIX), query, headers, body)
+        if path.startswith(METADATA_PREFIX):
+            return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
+        return self.gateway.handle(method, path, query, headers, body)
+
+    def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:
+        """What is wrong, as the door says it at which the request has come."""
+        if path.startswith(PREFIX):
+            return self._control.refuse(fault)
+        if self._github and path.startswith(f"{door.PREFIX}/"):
+            return self._github.refuse(fault.status, fault.message, request_id)
+        if path.startswith(METADATA_PREFIX):
+            return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())
+        return self.gateway.refuse(query, headers, fault, request_id)
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started, its signal handlers in place."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [
+                *((name.encode(), value.encode()) for name, value in {**reply.headers, **(more or {})}.items()),
+                (b"content-length", str(len(reply.body)).encode()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _hold(seconds: float, receive: Receive) -> None:
+    """Say nothing until the client has gone, or for ``seconds``."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on ``port`` of this machine alone (0: a free one).
+
+    Raises:
+        OSError: the port is taken.
+    """
+    # The protocol is named: asyncio switches Nagle's delay off only where it is.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(1024)
+    except OSError:
+        listening.close()
+        raise
+    return listening

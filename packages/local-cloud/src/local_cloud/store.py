@@ -1,0 +1,267 @@
+"""Where the records live: in memory for reading, in one SQLite file for ever.
+
+Every version of a record is kept with the span of (virtual) time in which it was the current one. So a change is on
+disk before it is answered, a killed server loses nothing, and what the cloud showed some seconds ago can still be
+asked: that is how stale reads are served.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from goldrun.errors import UsageError
+from local_cloud import records
+from local_cloud.clock import Anchor
+from local_cloud.lock import Lock
+from local_cloud.records import Record
+
+KEPT_SECONDS = 3600.0
+FORGET_EVERY = 1000  # writes
+FOREVER = 9e15
+
+_KINDS: dict[str, type[Record]] = {
+    kind.__name__: kind
+    for kind in (
+        records.Image,
+        records.Snapshot,
+        records.Instance,
+        records.Disk,
+        records.Network,
+        records.VSwitch,
+        records.SecurityGroup,
+        records.KeyPair,
+        records.Interruption,
+        records.Usage,
+        records.Invocation,
+        records.GitHubRunner,
+        records.GitHubRun,
+        records.GitHubJob,
+        records.GitHubHook,
+        records.GitHubToken,
+        records.AccessKey,
+        records.Denial,
+        records.Policy,
+        records.TrustPolicy,
+        records.SigningKey,
+        records.Receipt,
+        records.Settings,
+    )
+}
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS version (kind TEXT, id TEXT, since REAL, until REAL, record BLOB);
+CREATE INDEX IF NOT EXISTS version_key ON version (kind, id, until);
+CREATE INDEX IF NOT EXISTS version_until ON version (until);
+CREATE TABLE IF NOT EXISTS clock (only INTEGER PRIMARY KEY CHECK (only = 1), anchor BLOB);
+"""
+
+R = TypeVar("R", bound=Record)
+
+
+class StoreError(UsageError):
+    """The data file cannot be read or written: the disk is full, the file is read-only or broken."""
+
+    def __init__(self, path: Path | None, reason: object) -> None:
+        super().__init__(
+            f"The local cloud's data file {path or 'in memory'} cannot be used.",
+            why=[f"{reason}."],
+            fix=["make room, or make it writable", "or name another file: --data FILE"],
+        )
+
+
+class View(Protocol):
+    """Something records can be read from."""
+
+    def get(self, kind: type[R], record_id: str) -> R | None:
+        """The record, or None."""
+
+    def all(self, kind: type[R]) -> Iterable[R]:
+        """All records of a kind."""
+
+
+class Store:
+    """The current records. One thread at a time."""
+
+    def __init__(self, path: Path | None, now: Callable[[], float]) -> None:
+        """Open the file, and keep every other process from it (None: keep everything in memory).
+
+        Raises:
+            InUseError: another process has it.
+            StoreError: it cannot be used.
+        """
+        self.now = now
+        self._path = path
+        self._current: dict[type[Record], dict[str, Record]] = {kind: {} for kind in _KINDS.values()}
+        self._pending: dict[tuple[type[Record], str], Record | None] | None = None
+        self._writes = 0
+        try:
+            self._lock = Lock(path) if path else None
+        except OSError as error:
+            raise StoreError(path, error.strerror) from error
+        try:
+            self._db = self._open()
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        with self._telling():
+            db = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            with self._telling():
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.executescript(_SCHEMA)
+                for name, blob in db.execute("SELECT kind, record FROM version WHERE until = ?", (FOREVER,)):
+                    record = msgspec.json.decode(blob, type=_KINDS[name])
+                    self._current[type(record)][record.id] = record
+        except (KeyError, msgspec.DecodeError) as error:
+            db.close()
+            raise StoreError(self._path, f"It holds what this version of goldrun does not know: {error}") from error
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def get(self, kind: type[R], record_id: str) -> R | None:
+        """The record as it is now, or None."""
+        if self._pending is not None and (kind, record_id) in self._pending:
+            record = self._pending[kind, record_id]
+        else:
+            record = self._current[kind].get(record_id)
+        assert record is None or isinstance(record, kind)
+        return record
+
+    def all(self, kind: type[R]) -> Iterable[R]:
+        """All records of a kind, oldest first."""
+        return list(self._current[kind].values())  # type: ignore[arg-type]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is put and removed inside is written at the end, all of it or, on an exception, nothing."""
+        self._pending = {}
+        try:
+            yield
+            self._write(self._pending)
+        finally:
+            self._pending = None
+
+    def put(self, *new: Record) -> None:
+        """Add records, or replace those of the same kind and id."""
+        self._change({(type(record), record.id): record for record in new})
+
+    def remove(self, *old: Record) -> None:
+        """Remove records."""
+        self._change({(type(record), record.id): None for record in old})
+
+    def settings(self) -> records.Settings:
+        """How this cloud behaves."""
+        return self.get(records.Settings, "settings") or records.Settings(id="settings")
+
+    def load_anchor(self) -> Anchor | None:
+        """The clock's anchor as it was saved last."""
+        with self._telling():
+            row = self._db.execute("SELECT anchor FROM clock").fetchone()
+        return msgspec.json.decode(row[0], type=Anchor) if row else None
+
+    def save_anchor(self, anchor: Anchor) -> None:
+        """Remember the clock's anchor."""
+        with self._telling():
+            self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
+
+    def latest(self) -> float:
+        """When something was written last, in virtual time; 0: never."""
+        return float(self._db.execute("SELECT coalesce(max(since), 0) FROM version").fetchone()[0])
+
+    def clear(self) -> None:
+        """Forget everything but the time."""
+        with self._telling():
+            self._db.execute("DELETE FROM version")
+        for kept in self._current.values():
+            kept.clear()
+
+    def close(self) -> None:
+        """Forget versions that are long gone, close the file, and let others have it."""
+        with suppress(StoreError):  # nothing is lost by keeping them
+            self._forget()
+        self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock:
+            self._lock.release()
+
+    def _forget(self) -> None:
+        with self._telling():
+            self._db.execute("DELETE FROM version WHERE until < ?", (self.now() - KEPT_SECONDS,))
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say for people what SQLite says."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(self._path, error) from error
+
+    def as_of(self, moment: float) -> View:
+        """The records as they were at ``moment``, for about the last hour."""
+        return _Past(self._db, moment)
+
+    def _change(self, changes: dict[tuple[type[Record], str], Record | None]) -> None:
+        if self._pending is None:
+            self._write(changes)
+        else:
+            self._pending.update(changes)
+
+    def _write(self, changes: dict[tuple[type[Record], str], Record | None]) -> None:
+        if not changes:
+            return
+        now = self.now()
+        keys = [(now, kind.__name__, record_id, FOREVER) for kind, record_id in changes]
+        rows = [
+            (kind.__name__, record_id, now, FOREVER, msgspec.json.encode(record))
+            for (kind, record_id), record in changes.items()
+            if record is not None
+        ]
+        with self._telling():
+            self._db.execute("BEGIN")
+            try:
+                self._db.executemany("UPDATE version SET until = ? WHERE kind = ? AND id = ? AND until = ?", keys)
+                self._db.executemany("INSERT INTO version VALUES (?, ?, ?, ?, ?)", rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # on a full disk SQLite may have rolled back by itself
+                    self._db.execute("ROLLBACK")
+                raise
+        for (kind, record_id), record in changes.items():
+            if record is None:
+                self._current[kind].pop(record_id, None)
+            else:
+                self._current[kind][record_id] = record
+        self._writes += 1
+        if self._writes % FORGET_EVERY == 0:
+            with suppress(StoreError):  # the change itself is written
+                self._forget()
+
+
+class _Past:
+    """A look back."""
+
+    def __init__(self, db: sqlite3.Connection, moment: float) -> None:
+        self._db = db
+        self._moment = moment
+
+    def get(self, kind: type[R], record_id: str) -> R | None:
+        return next((record for record in self.all(kind) if record.id == record_id), None)
+
+    def all(self, kind: type[R]) -> Iterable[R]:
+        rows = self._db.execute(
+            "SELECT record FROM version WHERE kind = ? AND since <= ? AND until > ? ORDER BY rowid",
+            (kind.__name__, self._moment, self._moment),
+        )
+        return [msgspec.json.decode(blob, type=kind) for (blob,) in rows]

@@ -1,0 +1,67 @@
+"""Whom a role trusts: trust policies, as AssumeRoleWithOIDC evaluates them.
+
+Source: "Create a RAM role for a trusted IdP": the keys of conditions are ``oidc:iss``, ``oidc:aud`` and ``oidc:sub``;
+issuer and audience are compared by ``StringEquals``. An operator's keys must all hold, one of a key's values is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import msgspec
+
+from local_cloud.ram import Words, listed
+
+Operator = Literal["StringEquals", "StringLike"]
+ConditionKey = Literal["oidc:iss", "oidc:aud", "oidc:sub"]
+
+
+class Principal(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    """Whom a statement is about: identity providers."""
+
+    federated: Words
+
+
+class Statement(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    """One statement."""
+
+    effect: Literal["Allow", "Deny"]
+    action: Literal["sts:AssumeRole"]
+    principal: Principal
+    condition: dict[Operator, dict[ConditionKey, Words]] = {}
+
+
+class Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
+    """A trust policy."""
+
+    version: Literal["1"]
+    statement: list[Statement]
+
+
+def trusts(document: Document, provider: str, claims: Mapping[str, Any]) -> bool:
+    """Whether a role may be assumed by whoever has these claims, told by the provider of that ARN."""
+    effects = [one.effect for one in document.statement if _matches(one, provider, claims)]
+    return "Allow" in effects and "Deny" not in effects
+
+
+def _matches(statement: Statement, provider: str, claims: Mapping[str, Any]) -> bool:
+    return provider in listed(statement.principal.federated) and all(
+        _holds(_COMPARE[operator], claims.get(key.removeprefix("oidc:")), listed(values))
+        for operator, wanted in statement.condition.items()
+        for key, values in wanted.items()
+    )
+
+
+def _holds(compare: Callable[[str, str], bool], claim: Any, values: list[str]) -> bool:
+    said = claim if isinstance(claim, list) else [claim]
+    return any(isinstance(one, str) and compare(one, value) for one in said for value in values)
+
+
+def _like(text: str, pattern: str) -> bool:
+    """``*`` and ``?``; a bracket is a bracket."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+_COMPARE: dict[Operator, Callable[[str, str], bool]] = {"StringEquals": str.__eq__, "StringLike": _like}

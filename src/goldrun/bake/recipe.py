@@ -1,0 +1,341 @@
+"""A recipe: a folder that says how an image is made. Read, checked to the line, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from goldrun.bake.toml_lines import line_of
+from goldrun.cloud.assistant import command
+from goldrun.durations import parse_duration
+from goldrun.errors import GoldrunError, UsageError
+from goldrun.images.naming import check_name
+from goldrun.launch.offers import parse_span
+
+FILE = "recipe.toml"
+RUNNER = "runner"
+LATEST = "latest"
+MAX_SCRIPT = 60 * 1024
+MAX_FILE = 1024 * 1024
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MODE = re.compile(r"0?[0-7]{3}")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a recipe."""
+
+
+class Base(Part, frozen=True, kw_only=True):
+    """The image family that each architecture starts from; an architecture without one is not built."""
+
+    amd64: str = ""
+    arm64: str = ""
+
+
+class File(Part, frozen=True, kw_only=True):
+    """A file that is put on the builder before the steps."""
+
+    source: str
+    target: str
+    mode: str = "0644"
+    owner: str = "root"
+
+
+class Step(Part, frozen=True, kw_only=True):
+    """A bash script that runs on the builder, as root."""
+
+    name: str
+    script: str
+    timeout: str = "10m"
+
+
+class Test(Part, frozen=True, kw_only=True):
+    """A command that must succeed."""
+
+    name: str
+    command: str
+    timeout: str = "2m"
+
+
+class Builder(Part, frozen=True, kw_only=True):
+    """The machine that the image is built on."""
+
+    cpu: str = "4.."
+    memory: str = "8.."
+    disk: int = 40
+    on_demand_fallback: bool = True
+
+
+class Limits(Part, frozen=True, kw_only=True):
+    """How long a build, and the boot of a machine, may take."""
+
+    build: str = "2h"
+    boot: str = "10m"
+
+
+class Retention(Part, frozen=True, kw_only=True):
+    """How many versions stay; 0: what ``KEEP_IMAGE_COUNT`` says."""
+
+    keep: int = 0
+
+
+class Recipe(Part, frozen=True, kw_only=True):
+    """What ``recipe.toml`` says.
+
+    Attributes:
+        family: the image family that is built.
+        description: what the image is for.
+        base: what it is built from.
+        versions: pinned versions of tools; the scripts get them as ``<NAME>_VERSION``. Of ``runner`` it may be
+            ``latest``: then it is GitHub's newest when a build starts.
+        environment: further variables for scripts and tests.
+        files: files that are put on the builder.
+        steps: scripts, in this order.
+        tests: what must work on the builder before an image is made.
+        smoke: what must work on a machine that was booted from the image.
+        manifest: a script that prints ``name=version`` lines; empty: the pinned versions are the manifest.
+    """
+
+    family: str
+    description: str = ""
+    base: Base
+    versions: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    files: tuple[File, ...] = ()
+    steps: tuple[Step, ...] = ()
+    tests: tuple[Test, ...] = ()
+    smoke: tuple[Test, ...] = ()
+    manifest: str = ""
+    builder: Builder = Builder()
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recipe with the files that it names.
+
+    Attributes:
+        recipe: what ``recipe.toml`` says.
+        contents: the files by the path that the recipe names.
+    """
+
+    recipe: Recipe
+    contents: dict[str, bytes]
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """What it can be built for."""
+        return tuple(name for name in ("amd64", "arm64") if getattr(self.recipe.base, name))
+
+    def variables(self, architecture: str) -> dict[str, str]:
+        """The environment of scripts and tests."""
+        pinned = {f"{name.upper().replace('-', '_')}_VERSION": text for name, text in self.recipe.versions.items()}
+        return {**pinned, **self.recipe.environment, "ARCH": architecture, "FAMILY": self.recipe.family}
+
+    @property
+    def wants_latest_runner(self) -> bool:
+        """Whether the runner's version is to be asked for: before that there is no hash, and scripts cannot run."""
+        return self.recipe.versions.get(RUNNER) == LATEST
+
+    def with_runner(self, version: str) -> Loaded:
+        """The recipe with the runner pinned to ``version``."""
+        versions = {**self.recipe.versions, RUNNER: version}
+        return replace(self, recipe=msgspec.structs.replace(self.recipe, versions=versions))
+
+    def version_hash(self, architecture: str, base_image_id: str) -> str:
+        """What an image of this recipe is known by: everything that its content depends on, and nothing else.
+
+        Limits, retention, the builder's size and the description do not change what is inside of an image.
+        """
+        recipe = self.recipe
+        meant = {
+            "format": 1,
+            "family": recipe.family,
+            "architecture": architecture,
+            "base": base_image_id,
+            "versions": recipe.versions,
+            "environment": recipe.environment,
+            "files": [[file.target, file.mode, file.owner, self._digest(file.source)] for file in recipe.files],
+            "steps": [self._digest(step.script) for step in recipe.steps],
+            "tests": [test.command for test in (*recipe.tests, *recipe.smoke)],
+            "manifest": self._digest(recipe.manifest) if recipe.manifest else "",
+            "disk": recipe.builder.disk,
+        }
+        return hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()[:32]
+
+    def _digest(self, path: str) -> str:
+        return hashlib.sha256(self.contents[path]).hexdigest()
+
+
+def load(folder: Path) -> Loaded:
+    """Read a recipe and check all of it.
+
+    Raises:
+        UsageError: it is not right; with every line that is not.
+    """
+    file = folder / FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(
+            f"{file} cannot be read.", why=[f"{why}."], fix=["goldrun recipe init writes a new one."]
+        ) from None
+    recipe = _parse(file, text)
+    contents: dict[str, bytes] = {}
+    problems = [f"{file}:{line_of(text, path)}: {words}" for path, words in _problems(recipe, folder, contents)]
+    if problems:
+        raise UsageError(problems[0], why=problems[1:])
+    return Loaded(recipe, contents)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``recipe.toml``."""
+    return msgspec.json.schema(Recipe)
+
+
+def _parse(file: Path, text: str) -> Recipe:
+    try:
+        return msgspec.convert(tomllib.loads(text), Recipe)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        words = str(error).split(" (at ")[0]
+        line = found[1] if found else str(len(text.splitlines()) or 1)
+        raise UsageError(f"{file}:{line}: {words}.") from None
+    except msgspec.ValidationError as error:
+        words, _, where = str(error).partition(" - at `$")
+        path = _path(where.rstrip("`"))
+        if named := re.search(r"unknown field `(.+)`", words):
+            path.append(named[1])
+        raise UsageError(
+            f"{file}:{line_of(text, _exact(tomllib.loads(text), path))}: {words}{_place(path)}.",
+            fix=["goldrun recipe schema prints what a recipe may say."],
+        ) from None
+
+
+def _path(where: str) -> list[str | int]:
+    """``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not told."""
+    return [
+        int(index) if index.isdigit() else name or "..."
+        for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where)
+    ]
+
+
+def _exact(data: Any, path: list[str | int]) -> list[str | int]:
+    """The path with the key that ``...`` stands for: the first one whose value is no text."""
+    if path and path[-1] == "...":
+        table: Any = data
+        for part in path[:-1]:
+            table = table[part]
+        return [*path[:-1], next((key for key, value in table.items() if not isinstance(value, str)), "")]
+    return path
+
+
+def _place(path: list[str | int]) -> str:
+    return f" (in {path[0]})" if len(path) > 1 else ""
+
+
+Problem = tuple[tuple[str | int, ...], str]
+
+
+def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator[Problem]:
+    """What is not right, and where; the files that are right are put into ``contents``."""
+    yield from _heading(recipe)
+    yield from _named_files(recipe, folder, contents)
+    yield from _times(recipe)
+    yield from _try(("builder", "cpu"), lambda: parse_span(recipe.builder.cpu, "vCPUs"))
+    yield from _try(("builder", "memory"), lambda: parse_span(recipe.builder.memory, "GiB"))
+    if not 20 <= recipe.builder.disk <= 2048:
+        yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
+    if not 0 <= recipe.retention.keep <= 1000:
+        yield ("retention", "keep"), "keep 1 to 1000 versions, or say nothing"
+
+
+def _heading(recipe: Recipe) -> Iterator[Problem]:
+    yield from _try(("family",), lambda: check_name(recipe.family))
+    if recipe.family.endswith(("-amd64", "-arm64")):
+        yield ("family",), "the architecture is not part of a family's name"
+    if not (recipe.base.amd64 or recipe.base.arm64):
+        yield ("base",), "name a base image family for amd64, arm64 or both"
+    if not recipe.steps:
+        yield (), "a recipe needs at least one step: [[steps]] with name and script"
+    if not recipe.smoke:
+        yield (), "a recipe needs at least one smoke test: [[smoke]] with name and command"
+    for table, names in (("versions", recipe.versions), ("environment", recipe.environment)):
+        for name, value in names.items():
+            if not _VARIABLE.fullmatch(name.replace("-", "_")) or "\n" in value:
+                yield (table, name), f"{name!r} cannot be the name of a variable, or its value has a line break"
+
+
+def _named_files(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator[Problem]:
+    for number, step in enumerate(recipe.steps):
+        yield from _script(folder, step.script, ("steps", number, "script"), contents)
+    if recipe.manifest:
+        yield from _script(folder, recipe.manifest, ("manifest",), contents)
+    for number, file in enumerate(recipe.files):
+        yield from _read(folder, file.source, ("files", number, "source"), MAX_FILE, contents)
+        if not file.target.startswith("/") or file.target.endswith("/"):
+            yield ("files", number, "target"), f"{file.target!r} is no absolute path of a file"
+        if not _MODE.fullmatch(file.mode):
+            yield ("files", number, "mode"), f"{file.mode!r} is no mode, such as 0644"
+
+
+def _times(recipe: Recipe) -> Iterator[Problem]:
+    named = {
+        "steps": [(one.name, one.timeout) for one in recipe.steps],
+        "tests": [(one.name, one.timeout) for one in recipe.tests],
+        "smoke": [(one.name, one.timeout) for one in recipe.smoke],
+    }
+    for table, parts in named.items():
+        for number, (name, timeout) in enumerate(parts):
+            yield from _span((table, number, "timeout"), timeout)
+            if [other for other, _ in parts].index(name) < number:
+                yield (table, number, "name"), f"there is another {name!r} before"
+    yield from _span(("limits", "build"), recipe.limits.build)
+    yield from _span(("limits", "boot"), recipe.limits.boot)
+
+
+def _script(folder: Path, name: str, path: tuple[str | int, ...], contents: dict[str, bytes]) -> Iterator[Problem]:
+    yield from _read(folder, name, path, MAX_SCRIPT, contents)
+    content = contents.get(name)
+    if content is not None and not content.startswith(b"#!"):
+        yield path, f"{name} has no first line such as #!/usr/bin/env bash"
+    elif content is not None:
+        yield from _try(path, lambda: command(content, {}), f"{name}: ")
+
+
+def _read(
+    folder: Path, name: str, path: tuple[str | int, ...], most: int, contents: dict[str, bytes]
+) -> Iterator[Problem]:
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        yield path, f"{name} is outside of the recipe's folder"
+        return
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        yield path, f"{name} cannot be read: {error.strerror}"
+        return
+    if len(content) > most:
+        yield path, f"{name} has {len(content):,} bytes; {most:,} can be sent: let a script fetch it"
+    else:
+        contents[name] = content
+
+
+def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
+    yield from _try(path, lambda: parse_duration(text))
+
+
+def _try(path: tuple[str | int, ...], check: Callable[[], object], prefix: str = "") -> Iterator[Problem]:
+    try:
+        check()
+    except GoldrunError as error:
+        yield path, prefix + "; ".join([error.what.rstrip("."), *error.fix])

@@ -1,0 +1,69 @@
+"""Disks that instances leave behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.tags import MANAGED_BY
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk.
+
+    Attributes:
+        id: ``d-…``.
+        size: GiB.
+        instance: what it is attached to; empty: nothing.
+        goes_along: it is deleted with the instance.
+        created: seconds since 1970.
+    """
+
+    id: str
+    size: int
+    instance: str
+    goes_along: bool
+    created: float
+
+    @classmethod
+    def from_api(cls, element: Mapping[str, Any]) -> Disk:
+        """From an element of ``Disks.Disk`` of DescribeDisks."""
+        return cls(
+            id=element["DiskId"],
+            size=int(element.get("Size") or 0),
+            instance=str(element.get("InstanceId") or ""),
+            goes_along=bool(element.get("DeleteWithInstance", True)),
+            created=parse_moment(element["CreationTime"]),
+        )
+
+
+def describe_disks(client: EcsClient, disk_id: str = "") -> list[Disk]:
+    """The disks that goldrun's instances were given, or the one with that id. Source: DescribeDisks."""
+    tags = [{"Key": key, "Value": value} for key, value in MANAGED_BY.items()]
+    params: dict[str, Parameter] = {"Tag": tags, "DiskIds": json.dumps([disk_id]) if disk_id else None}
+    return [
+        Disk.from_api(element)
+        for answer in pages_by_token(client, "DescribeDisks", params)
+        for element in answer["Disks"]["Disk"]
+    ]
+
+
+def delete_disk(client: EcsClient, disk_id: str) -> None:
+    """Delete a disk; one that is gone already is none the worse.
+
+    Raises:
+        ApiError: ECS refuses.
+    """
+    try:
+        client.call("DeleteDisk", {"DiskId": disk_id})
+    except ApiError as error:
+        gone = error.code == "InvalidDiskId.NotFound" or isinstance(error, AccessDeniedError)
+        if not gone or describe_disks(client, disk_id):
+            raise

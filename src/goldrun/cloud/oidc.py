@@ -1,0 +1,126 @@
+"""Keys for a GitHub Actions job without any secret: its identity token, exchanged for a RAM role's temporary key.
+
+Nothing is written to disk, and no other step of the job gets the key. Sources: "About security hardening with OpenID
+Connect" (GitHub), "AssumeRoleWithOIDC" (STS). Standard library alone: image look-ups run inside other people's jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from urllib.parse import urlencode, urlsplit
+
+from goldrun import __version__, config
+from goldrun.clock import Clock
+from goldrun.cloud.credentials import CredentialProvider, Credentials
+from goldrun.cloud.endpoints import STS, region_endpoint
+from goldrun.cloud.errors import api_error
+from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.region import read_region
+from goldrun.errors import CredentialsError
+from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.transport import Transport
+
+RENEW_SECONDS = 300.0  # so long before its end a key is renewed
+TIMEOUT_SECONDS = 30.0
+SETUP = "docs/github-actions.md says how the role and the provider are made."
+
+
+def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider | None:
+    """The way to get keys by the job's identity; None if the environment does not ask for it.
+
+    Raises:
+        CredentialsError: a role is named, but the job has no identity token to ask for.
+    """
+    role, provider = config.ROLE_ARN.read(env), config.OIDC_PROVIDER_ARN.read(env)
+    if not role or not provider or config.OIDC_TOKEN_FILE.read(env) or env.get("GITHUB_ACTIONS") != "true":
+        return None
+    if not config.ID_TOKEN_URL.read(env) or not config.ID_TOKEN_TOKEN.read(env):
+        raise CredentialsError(
+            "This job has no identity token.",
+            why=["a role is to be assumed (ALIBABA_CLOUD_ROLE_ARN), and GitHub gives the job no token for it."],
+            fix=["add to the job:  permissions: { id-token: write, contents: read }"],
+        )
+    return _Exchange(env, transport, clock, role, provider)
+
+
+class _Exchange:
+    """Asks anew when the key is about to end."""
+
+    def __init__(self, env: config.Environment, transport: Transport, clock: Clock, role: str, provider: str) -> None:
+        self._env, self._transport, self._clock = env, transport, clock
+        self._role, self._provider = role, provider
+        self._key: Credentials | None = None
+        self._until = 0.0
+
+    def __call__(self) -> Credentials:
+        if self._key is None or self._clock.now() > self._until - RENEW_SECONDS:
+            self._key, self._until = self._assume(self._identity())
+        return self._key
+
+    def _identity(self) -> str:
+        """GitHub's token for this job."""
+        url = urlsplit(config.ID_TOKEN_URL.read(self._env))
+        endpoint = parse_endpoint(f"{url.scheme}://{url.netloc}")
+        audience = urlencode({"audience": config.OIDC_AUDIENCE.read(self._env)})
+        target = f"{url.path}?{url.query}&{audience}" if url.query else f"{url.path}?{audience}"
+        headers = {
+            "accept": "application/json",
+            "authorization": f"Bearer {config.ID_TOKEN_TOKEN.read(self._env)}",
+            "host": endpoint.netloc,
+            "user-agent": f"goldrun/{__version__}",
+        }
+        answer = self._transport.send(endpoint, "GET", target, headers, self._clock.now() + TIMEOUT_SECONDS)
+        try:
+            return str(json.loads(answer.body)["value"])
+        except (ValueError, KeyError, TypeError):
+            raise CredentialsError(
+                f"GitHub gave no identity token (HTTP {answer.status}).",
+                fix=["is  permissions: id-token: write  still in force in this job?"],
+            ) from None
+
+    def _assume(self, token: str) -> tuple[Credentials, float]:
+        endpoint = self._endpoint()
+        # In the body: what is in a URL ends up in logs.
+        content = urlencode(
+            {
+                "Action": "AssumeRoleWithOIDC",
+                "Version": STS.version,
+                "Format": "JSON",
+                "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.now())),
+                "SignatureNonce": os.urandom(16).hex(),
+                "RoleArn": self._role,
+                "OIDCProviderArn": self._provider,
+                "OIDCToken": token,
+                "RoleSessionName": f"goldrun-{self._env.get('GITHUB_RUN_ID', 'job')}"[:64],
+                "DurationSeconds": "3600",
+            }
+        ).encode()
+        headers = {
+            "accept": "application/json",
+            "content-type": "application/x-www-form-urlencoded",
+            "host": endpoint.netloc,
+            "user-agent": f"goldrun/{__version__}",
+        }
+        deadline = self._clock.now() + TIMEOUT_SECONDS
+        answer = self._transport.send(endpoint, "POST", "/", headers, deadline, content)
+        try:
+            body = json.loads(answer.body)
+        except ValueError:
+            body = {}
+        if answer.status != 200 or "Credentials" not in body:
+            refusal = api_error("sts:AssumeRoleWithOIDC", answer.status, body if isinstance(body, dict) else {})
+            raise CredentialsError(
+                "The job's identity was not exchanged for a key.",
+                why=[refusal.what, *(reason.replace(token, "…") for reason in refusal.why)],
+                fix=[f"does the role's trust policy name this repository, and this audience? {SETUP}"],
+                request_id=refusal.request_id,
+            )
+        got = body["Credentials"]
+        key = Credentials(got["AccessKeyId"], got["AccessKeySecret"], got["SecurityToken"])
+        return key, parse_moment(got["Expiration"])
+
+    def _endpoint(self) -> Endpoint:
+        named = config.ENDPOINT.read(self._env)
+        return parse_endpoint(named) if named else region_endpoint(STS, read_region(self._env))

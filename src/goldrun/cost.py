@@ -1,0 +1,100 @@
+"""What instances cost: those that run, by the hour, and all of them in the last days, by the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.endpoints import BILLING
+from goldrun.cloud.instances import Instance, describe_instances
+from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.tags import MANAGED_BY
+from goldrun.launch.market import Market
+
+BILL_PAGE = 300
+BILL_OFFSET = timedelta(hours=8)  # the bill's days are Beijing's
+
+
+@dataclass(frozen=True)
+class Hourly:
+    """What an instance costs now.
+
+    Attributes:
+        instance: the instance.
+        price: of an hour; None: the market does not say.
+        so_far: about what it has cost since it was created.
+        currency: of both.
+    """
+
+    instance: Instance
+    price: float | None
+    so_far: float | None
+    currency: str
+
+
+@dataclass(frozen=True)
+class Day:
+    """What goldrun's instances have cost on a day of the bill."""
+
+    date: str
+    amount: float
+    currency: str
+    instances: int
+
+
+def running_costs(client: EcsClient) -> list[Hourly]:
+    """What every instance of goldrun's costs now. Disks and traffic are not in it."""
+    instances = describe_instances(client, tags=MANAGED_BY)
+    prices = Market(client).prices(one.type for one in instances)
+    now = client.clock.now()
+    found = []
+    for one in instances:
+        series = prices[one.type].zones.get(one.zone)
+        price = None if series is None else series.prices[-1] if one.spot else series.list_price
+        so_far = None if price is None else price * (now - one.created) / 3600
+        found.append(Hourly(one, price, so_far, prices[one.type].currency))
+    return found
+
+
+def billed_days(client: EcsClient, days: int) -> list[Day]:
+    """What goldrun's instances have cost on each of the last days, today the last; the bill follows within a day.
+
+    Source: DescribeInstanceBill of the billing API, which shows each instance's tags.
+    """
+    today = datetime.fromtimestamp(client.clock.now(), UTC) + BILL_OFFSET
+    return [_day(client, today - timedelta(days=ago)) for ago in range(days - 1, -1, -1)]
+
+
+def _day(client: EcsClient, day: datetime) -> Day:
+    date = day.strftime("%Y-%m-%d")
+    params: dict[str, Parameter] = {
+        "BillingCycle": date[:7],
+        "BillingDate": date,
+        "Granularity": "DAILY",
+        "ProductCode": "ecs",
+        "IsHideZeroCharge": True,
+    }
+    items = [
+        item
+        for answer in pages_by_token(client, "DescribeInstanceBill", params, api=BILLING, size=BILL_PAGE)
+        for item in answer["Data"]["Items"]
+        if _is_ours(item)
+    ]
+    return Day(
+        date,
+        sum(float(item["PretaxAmount"]) for item in items),
+        _currency(items),
+        len({item["InstanceID"] for item in items}),
+    )
+
+
+def _is_ours(item: Mapping[str, object]) -> bool:
+    """The bill writes tags as ``key:ManagedBy value:goldrun; …``."""
+    written = {part.strip() for part in str(item.get("Tag") or "").split(";")}
+    return all(f"key:{key} value:{value}" in written for key, value in MANAGED_BY.items())
+
+
+def _currency(items: Sequence[Mapping[str, object]]) -> str:
+    return str(items[0]["Currency"]) if items else ""

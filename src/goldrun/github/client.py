@@ -1,0 +1,271 @@
+"""Every call to GitHub's REST API goes through ``GitHub.call``: authorized, timed, retried, its errors explained.
+
+Sources: "REST API endpoints for self-hosted runners", "Rate limits for the REST API" in GitHub's documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from goldrun import __version__, config
+from goldrun.clock import Clock
+from goldrun.errors import (
+    EXIT_CREDENTIALS,
+    EXIT_PERMISSION,
+    EXIT_REFUSED,
+    EXIT_UNAVAILABLE,
+    CredentialsError,
+    GoldrunError,
+    UsageError,
+)
+from goldrun.http.cloud_clock import parse_date
+from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.http1 import Answer
+from goldrun.http.paging import read_steady
+from goldrun.http.retrying import Backoff, jittered_backoff, retry
+from goldrun.http.transport import HttpTransport, Transport
+
+API_VERSION = "2022-11-28"
+MAX_REDIRECTS = 3
+PAGE_SIZE = 100
+_REDIRECTS = (301, 302, 307, 308)
+
+
+class GitHubError(GoldrunError):
+    """GitHub answered with an error.
+
+    Attributes:
+        status: the answer's HTTP status.
+        message: GitHub's own words.
+        retryable: whether the same call may succeed a little later.
+        wait: seconds that GitHub asks to wait before that; 0: it does not say.
+    """
+
+    def __init__(self, what: str, *, status: int, message: str, wait: float = 0.0, **more: Any) -> None:
+        super().__init__(what, **more)
+        self.status, self.message, self.wait = status, message, wait
+        limited = status == 429 or (status == 403 and wait > 0)
+        self.retryable = limited or status >= 500
+        self.unsure = status >= 500
+        self.exit_code = EXIT_UNAVAILABLE if self.retryable else _EXIT_CODES.get(status, EXIT_REFUSED)
+
+
+_EXIT_CODES = {401: EXIT_CREDENTIALS, 403: EXIT_PERMISSION, 404: EXIT_PERMISSION}
+_RIGHTS = (
+    "the token needs, for a repository, Administration: write; for an organization, Self-hosted runners: write.",
+    "a classic token needs repo, or admin:org.",
+    "GITHUB_TOKEN of a job can never register runners: use a GitHub App's token or a fine-grained one.",
+)
+_FIXES = {
+    401: ("the token is wrong, expired or revoked: set GOLDRUN_GITHUB_TOKEN anew.",),
+    403: _RIGHTS,
+    404: ("check --repo or --org: GitHub says this also of what the token may not see.", *_RIGHTS),
+}
+
+
+class GitHub:
+    """GitHub's REST API, as one token sees it.
+
+    Attributes:
+        clock: the clock that retries wait on, for callers that wait themselves.
+        calls: how many requests were sent, retries included.
+        server: where people and runners find GitHub, e.g. ``https://github.com``.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        server: str,
+        token: str,
+        transport: Transport,
+        clock: Clock,
+        timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
+        backoff: Backoff = jittered_backoff,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            url: the API's, e.g. ``https://api.github.com`` or ``https://github.example.com/api/v3``.
+            server: see ``server``.
+            token: a GitHub App's installation token or a personal one; empty: for what is public.
+            transport: the door to the network.
+            clock: the door to the time.
+            timeout: seconds that one call may take, retries included.
+            backoff: seconds to wait after the n-th failed attempt.
+            notice: told, in words, of every retry.
+
+        Raises:
+            UsageError: the URL is none.
+        """
+        self._endpoint, self._prefix = _split(url)
+        self.server = server
+        self.clock = clock
+        self.calls = 0
+        self._token, self._transport = token, transport
+        self._timeout, self._backoff = timeout, backoff
+        self._notice = notice or (lambda _: None)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        """Call the API and return its answer; None where it has no content.
+
+        A call that fails for a passing reason is repeated: it may then have happened twice.
+
+        Raises:
+            GitHubError: GitHub refused, or fails.
+            UnreachableError: no answer; the call may have happened.
+        """
+        target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
+        return retry(
+            lambda until: self._attempt(method, target, body, until),
+            self.clock,
+            self._timeout,
+            self._backoff,
+            self._notice,
+        )
+
+    def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
+        """All elements of a list that GitHub gives in pages, under ``name``; each has an ``id``.
+
+        It is read again until it is steady and complete: every page names the same total, and so many different
+        elements were seen. That one came while another went may still go unnoticed: who deletes asks for it by name.
+
+        Raises:
+            GitHubError: see ``call``.
+            UnavailableError: the list does not stand still.
+        """
+        return read_steady(self.clock, f"GitHub's {name}", lambda: self._walk(path, name, query or {}))
+
+    def _walk(self, path: str, name: str, query: Mapping[str, str | int]) -> list[Any] | None:
+        found: dict[Any, Any] = {}
+        totals: set[int] = set()
+        page = 0
+        while True:
+            page += 1
+            answer = self.call("GET", path, query={**query, "per_page": PAGE_SIZE, "page": page})
+            elements = answer[name]
+            found.update((element["id"], element) for element in elements)
+            totals.add(answer["total_count"])
+            if len(elements) < PAGE_SIZE or page * PAGE_SIZE >= max(totals):
+                return list(found.values()) if totals == {len(found)} else None
+
+    def close(self) -> None:
+        """Close what is kept open between calls."""
+        self._transport.close()
+
+    def _attempt(self, method: str, target: str, body: Mapping[str, Any] | None, until: float) -> Any:
+        content = json.dumps(body).encode() if body is not None else b""
+        headers = {
+            "accept": "application/vnd.github+json",
+            "host": self._endpoint.netloc,
+            "user-agent": f"goldrun/{__version__}",
+            "x-github-api-version": API_VERSION,
+        }
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token}"
+        if content:
+            headers["content-type"] = "application/json"
+        for _ in range(MAX_REDIRECTS):
+            self.calls += 1
+            answer = self._transport.send(self._endpoint, method, target, headers, until, content)
+            moved = answer.headers.get("location", "")
+            # A repository that was renamed; the token goes nowhere else.
+            if answer.status not in _REDIRECTS or not moved.startswith(f"{self._endpoint}/"):
+                break
+            target = moved.removeprefix(str(self._endpoint))
+        return self._read(method, target, answer)
+
+    def _read(self, method: str, target: str, answer: Answer) -> Any:
+        if answer.status == 204:
+            return None
+        try:
+            body = json.loads(answer.body)
+        except ValueError:
+            body = None
+        if 200 <= answer.status < 300 and body is not None:
+            return body
+        message = str(body.get("message", "")) if isinstance(body, dict) else ""
+        shown = message or f"{len(answer.body)} bytes that are not GitHub's"
+        path = target.partition("?")[0].removeprefix(self._prefix)
+        raise GitHubError(
+            f"GitHub answered {method} {path} with {answer.status}.",
+            status=answer.status,
+            message=message,
+            wait=self._wait(answer),
+            why=[f"{shown}."] if not shown.endswith(".") else [shown],
+            fix=_FIXES.get(answer.status, ("try again in a few minutes.",) if answer.status >= 500 else ()),
+            request_id=answer.headers.get("x-github-request-id", ""),
+        )
+
+    def _wait(self, answer: Answer) -> float:
+        """Seconds that GitHub asks to wait; 0 if this is about something else."""
+        after = answer.headers.get("retry-after", "")
+        if after.isdecimal():
+            return float(after) or 1.0
+        if answer.status in (403, 429) and answer.headers.get("x-ratelimit-remaining") == "0":
+            reset = answer.headers.get("x-ratelimit-reset", "")
+            now = parse_date(answer.headers.get("date", "")) or self.clock.now()
+            return max(1.0, float(reset) - now) if reset.isdecimal() else 60.0
+        return 0.0
+
+
+def connect(
+    env: config.Environment, clock: Clock, *, notice: Callable[[str], None] | None = None, public: bool = False
+) -> GitHub:
+    """The client that this environment describes.
+
+    Args:
+        env: the environment.
+        clock: the door to the time.
+        notice: told, in words, of every retry.
+        public: nothing but what is public is asked for, which needs no token.
+
+    Raises:
+        UsageError: a variable is wrong.
+        CredentialsError: there is no token.
+    """
+    token = config.GITHUB_TOKEN.read(env)
+    if not token and not public:
+        raise CredentialsError(
+            "No GitHub token.",
+            why=[f"{' and '.join(config.GITHUB_TOKEN.names)} are not set."],
+            fix=["export GOLDRUN_GITHUB_TOKEN=…, a GitHub App's token or a fine-grained one", *_RIGHTS],
+        )
+    if token and (not token.isascii() or not token.isprintable() or " " in token):
+        raise CredentialsError(
+            "The GitHub token has characters that no token has.",
+            why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
+            fix=["set GOLDRUN_GITHUB_TOKEN again."],
+        )
+    return GitHub(
+        url=config.GITHUB_API_URL.read(env),
+        server=config.GITHUB_SERVER_URL.read(env).rstrip("/"),
+        token=token,
+        transport=HttpTransport(env, clock),
+        clock=clock,
+        timeout=config.read_timeout(env),
+        notice=notice,
+    )
+
+
+def segment(text: str | int) -> str:
+    """A part of a path, so that it cannot become another path."""
+    return quote(str(text), safe="")
+
+
+def _split(url: str) -> tuple[Endpoint, str]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(f"GITHUB_API_URL={url!r} is no URL.", fix=["write e.g. https://api.github.com"])
+    return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")

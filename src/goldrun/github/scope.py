@@ -1,0 +1,56 @@
+"""Whose runners are meant: a repository's or an organization's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from goldrun.errors import UsageError
+from goldrun.github.client import segment
+
+_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+_REPOSITORY = re.compile(r"[\w.-]{1,100}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A repository (``owner/name``) or an organization (``name``)."""
+
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        owner, _, repository = self.name.partition("/")
+        return f"/repos/{segment(owner)}/{segment(repository)}" if repository else f"/orgs/{segment(owner)}"
+
+    @property
+    def runners(self) -> str:
+        """Where the API has its runners."""
+        return f"{self.path}/actions/runners"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def repository_scope(text: str) -> Scope:
+    """The scope of ``owner/name``.
+
+    Raises:
+        UsageError: it is no repository.
+    """
+    owner, slash, name = text.partition("/")
+    if slash and _OWNER.fullmatch(owner) and _REPOSITORY.fullmatch(name) and name not in (".", ".."):
+        return Scope(text)
+    raise UsageError(f"{text!r} is no repository.", fix=["write OWNER/NAME, e.g. --repo octo-org/octo-repo"])
+
+
+def organization_scope(text: str) -> Scope:
+    """The scope of an organization.
+
+    Raises:
+        UsageError: it is no organization's name.
+    """
+    if _OWNER.fullmatch(text):
+        return Scope(text)
+    raise UsageError(f"{text!r} is no organization.", fix=["write its name alone, e.g. --org octo-org"])

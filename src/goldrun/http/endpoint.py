@@ -1,0 +1,55 @@
+"""Where a request goes: scheme, host and port."""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from goldrun.errors import UsageError
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class Endpoint(NamedTuple):
+    """Scheme, host and port of an API."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def netloc(self) -> str:
+        """The ``Host`` header: the port only where it is not the scheme's own; an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """The endpoint that a person wrote: ``http://127.0.0.1:4679``, or a bare host, which means https.
+
+    Raises:
+        UsageError: if it is no URL of that form, or sends requests in clear text over a network.
+    """
+    url = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        port = url.port
+    except ValueError:
+        port = -1
+    if url.scheme not in _PORTS or not url.hostname or port == -1 or url.path.strip("/") or url.query:
+        raise UsageError(
+            f"{text!r} is not an endpoint.",
+            fix=["write scheme, host and port alone, e.g. http://127.0.0.1:4679"],
+        )
+    if url.username is not None or url.password is not None:
+        raise UsageError("An endpoint takes no user name and no password.")
+    if url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS:
+        raise UsageError(
+            f"{url.hostname} would get credentials' tokens in clear text.",
+            why=["plain http is accepted for this machine alone (127.0.0.1, localhost)."],
+            fix=[f"use https://{url.hostname}"],
+        )
+    return Endpoint(url.scheme, url.hostname, _PORTS[url.scheme] if port is None else port)

@@ -1,0 +1,217 @@
+"""The first of the two doors: one HTTP request out, one answer in, over connections that are kept alive."""
+
+import socket
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
+
+from goldrun.clock import Clock
+from goldrun.config import Environment
+from goldrun.errors import UsageError
+from goldrun.http.endpoint import LOOPBACK_HOSTS, Endpoint
+from goldrun.http.errors import UnreachableError
+from goldrun.http.http1 import Answer, Connection, TimeLeft
+
+CONNECT_SECONDS = 10.0
+
+
+class Transport(Protocol):
+    """Sends one request."""
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
+        """Send, and return the answer whatever its status.
+
+        Args:
+            endpoint: where to.
+            method: HTTP method.
+            target: path and query.
+            headers: ``host`` included.
+            deadline: when to give up, on the clock.
+            content: the request's body.
+
+        Raises:
+            UnreachableError: if there was no answer by then. The request may have had its effect.
+        """
+
+    def close(self) -> None:
+        """Close what is kept open between requests."""
+
+
+class Proxy(NamedTuple):
+    """An HTTP proxy; ``authorization`` is its header's value, or empty."""
+
+    host: str
+    port: int
+    authorization: str
+
+    def headers(self) -> dict[str, str]:
+        """What a request to the proxy carries."""
+        return {"proxy-authorization": self.authorization} if self.authorization else {}
+
+
+def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
+    """The proxy for ``endpoint``: ``HTTPS_PROXY``/``HTTP_PROXY`` (either case) unless ``NO_PROXY`` exempts it.
+
+    This machine's own addresses never go through a proxy, as in Go and curl's ``--noproxy localhost``.
+
+    Raises:
+        UsageError: if the variable is no URL of an HTTP proxy.
+    """
+    if endpoint.host in LOOPBACK_HOSTS or _exempt(endpoint.host, env.get("no_proxy") or env.get("NO_PROXY") or ""):
+        return None
+    name = f"{endpoint.scheme}_proxy"
+    text = (env.get(name) or env.get(name.upper()) or "").strip()
+    if not text:
+        return None
+    url = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        port = url.port
+    except ValueError:
+        port = -1
+    if url.scheme != "http" or not url.hostname or port == -1:
+        # The value may hold a password: it is not repeated.
+        raise UsageError(f"{name.upper()} is not the URL of an HTTP proxy.", fix=["write http://HOST:PORT"])
+    authorization = ""
+    if url.username is not None:
+        import base64
+
+        pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
+        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+    return Proxy(url.hostname, port or 80, authorization)
+
+
+def _exempt(host: str, no_proxy: str) -> bool:
+    for entry in no_proxy.split(","):
+        name = entry.strip().lstrip(".").split(":")[0]
+        if name == "*" or (name and (host == name or host.endswith(f".{name}"))):
+            return True
+    return False
+
+
+class HttpTransport:
+    """Requests over connections that are kept for the next request. Safe to share between threads."""
+
+    def __init__(self, env: Environment, clock: Clock) -> None:
+        self._env = env
+        self._clock = clock
+        self._idle: dict[Endpoint, list[Connection]] = {}
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
+        """See ``Transport.send``."""
+        proxy = find_proxy(self._env, endpoint)
+
+        def left() -> float:
+            seconds = deadline - self._clock.now()
+            if seconds <= 0:
+                raise TimeoutError("time limit reached")
+            return seconds
+
+        try:
+            connection = self._take_idle(endpoint) or _connect(endpoint, proxy, left)
+        except OSError as error:
+            raise _unreachable(endpoint, proxy, error) from error
+        all_headers = dict(headers)
+        if proxy and endpoint.scheme == "http":
+            target = f"{endpoint}{target}"
+            all_headers |= proxy.headers()
+        try:
+            answer = connection.exchange(method, target, all_headers, left, content)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, OSError):
+                raise _unreachable(endpoint, proxy, error) from error
+            raise
+        if connection.reusable:
+            self._idle.setdefault(endpoint, []).append(connection)
+        else:
+            connection.close()
+        return answer
+
+    def close(self) -> None:
+        """See ``Transport.close``."""
+        for connections in self._idle.values():
+            while connections:
+                connections.pop().close()
+
+    def _take_idle(self, endpoint: Endpoint) -> Connection | None:
+        idle = self._idle.get(endpoint, [])
+        while idle:
+            connection = idle.pop()
+            if not connection.closed_by_peer():
+                return connection
+            connection.close()
+        return None
+
+
+def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> Connection:
+    """A new connection, through the proxy if there is one, with TLS if the scheme says so."""
+    address = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
+    sock = socket.create_connection(address, timeout=min(CONNECT_SECONDS, left()))
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if endpoint.scheme == "https":
+            # The local cloud speaks plain HTTP: a look-up there does not load TLS.
+            import ssl
+
+            if proxy:
+                Connection(sock).tunnel(f"{endpoint.host}:{endpoint.port}", proxy.headers(), left)
+            sock.settimeout(min(CONNECT_SECONDS, left()))
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=endpoint.host)
+    except BaseException:
+        sock.close()
+        raise
+    return Connection(sock)
+
+
+def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> UnreachableError:
+    where = f"{endpoint} through the proxy {proxy.host}:{proxy.port}" if proxy else str(endpoint)
+    if isinstance(error, socket.gaierror):
+        return UnreachableError(
+            f"{where} could not be found.",
+            why=(f"its name does not resolve ({error.strerror}).",),
+            fix=("check the region id, the endpoint (GOLDRUN_ENDPOINT), the proxy and this machine's DNS.",),
+        )
+    if isinstance(error, TimeoutError):
+        return UnreachableError(
+            f"{where} did not answer in time.",
+            why=("the time limit was reached (GOLDRUN_TIMEOUT, in seconds, sets another).",),
+            fix=("check the network and the proxy, or try again later.",),
+        )
+    if isinstance(error, ConnectionRefusedError):
+        fix = "check the endpoint (GOLDRUN_ENDPOINT) and the proxy."
+        if endpoint.host in LOOPBACK_HOSTS:
+            fix = "start the local cloud: goldrun local up --detach"
+        return UnreachableError(f"{where} refused the connection.", why=("nothing listens there.",), fix=(fix,))
+    if _is_certificate_error(error):
+        return UnreachableError(
+            f"{where} showed a certificate that this machine does not trust.",
+            retryable=False,
+            why=(str(error),),
+            fix=("a proxy that inspects TLS needs its CA in SSL_CERT_FILE; otherwise do not go on.",),
+        )
+    return UnreachableError(
+        f"The connection to {where} broke.",
+        why=(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,),
+        fix=("check the network and the proxy, or try again later.",),
+    )
+
+
+def _is_certificate_error(error: Exception) -> bool:
+    # `ssl` is loaded by now if it was needed at all: asking by name keeps it off the plain path.
+    return any(base.__name__ in ("SSLCertVerificationError", "CertificateError") for base in type(error).__mro__)

@@ -1,0 +1,78 @@
+"""Why a runner never came online: what its machine says, and what to check."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from goldrun.cloud.assistant import Machine
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cloud.instances import console_output
+from goldrun.errors import GoldrunError
+from goldrun.runners.bootstrap import ENDED, FAILED
+
+CONSOLE_LINES = 12
+EXAMINE_TIMEOUT = 30.0
+# Said by the machine itself: how far its boot is, what the runner wrote, whether GitHub can be reached from there.
+EXAMINE = r"""
+echo "cloud-init: $(cloud-init status 2>&1 | head -n 1)"
+echo "guardian: $(systemctl is-active goldrun-runner 2>&1)"
+journalctl --no-pager --quiet --output=cat --lines=8 --unit=goldrun-runner 2>/dev/null
+code=$(curl -sS -o /dev/null -w '%{http_code}' --max-time 10 "${SERVER}" 2>&1) \
+  && echo "${SERVER} answers it (HTTP ${code})" || echo "${SERVER} cannot be reached from it: ${code}"
+df -h / | tail -n 1
+"""
+
+
+class Reasons(TypedDict):
+    """What an error gets of it."""
+
+    why: list[str]
+    fix: list[str]
+
+
+def failure(machine: Machine) -> str:
+    """What the machine says on its console of why it gives up; empty if it does not say anything."""
+    try:
+        lines = console_output(machine.client, machine.id).splitlines()
+    except GoldrunError:
+        return ""  # no console yet; the wait goes on
+    return next((line.partition(FAILED)[2].strip() for line in reversed(lines) if FAILED in line), "")
+
+
+def has_ended(client: EcsClient, instance_id: str) -> bool:
+    """Whether the machine itself says that it is done; a console that is not there says nothing.
+
+    Raises:
+        AccessDeniedError: the console may not be read.
+    """
+    try:
+        text = console_output(client, instance_id)
+    except AccessDeniedError:
+        raise
+    except GoldrunError:
+        return False
+    return ENDED in text or FAILED in text
+
+
+def explain(machine: Machine, server: str) -> Reasons:
+    """Everything that can be found out, as far as it can be."""
+    why = []
+    try:
+        result = machine.run(
+            "why is there no runner", EXAMINE.encode(), timeout=EXAMINE_TIMEOUT, variables={"SERVER": server}
+        )
+        why += ["its machine says:", *(f"  {line}" for line in result.output.splitlines() if line.strip())]
+    except GoldrunError as error:
+        why.append(f"its machine cannot be asked ({error.what})")
+    try:
+        lines = [line for line in console_output(machine.client, machine.id).splitlines() if line.strip()]
+        if lines:
+            why += ["the console's last lines:", *(f"  {line}" for line in lines[-CONSOLE_LINES:])]
+    except GoldrunError as error:
+        why.append(f"its console cannot be read ({error.what})")
+    fix = [
+        f"can the vSwitch reach {server} (NAT gateway, GOLDRUN_RUNNER_PROXY), and does the security group let it out?",
+        "does the image boot, with cloud-init and the Cloud Assistant in it (goldrun image test)?",
+    ]
+    return {"why": why, "fix": fix}

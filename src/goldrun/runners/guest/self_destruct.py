@@ -1,0 +1,105 @@
+"""Deletes the instance that it runs on: by the API where the instance has a role that may, else by switching it off.
+
+Runs on instances, on whatever Python 3 they have, beside ``signature.py``: standard library alone. It does not return
+while the machine is alive.
+
+Usage: python3 self_destruct.py REASON [ENDPOINT]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from goldrun.cloud import signature
+
+METADATA = "http://100.100.100.200/latest"
+TRY_SECONDS = 10
+POWER_OFF_SECONDS = 300  # so long the API is tried before the power goes
+TIMEOUT = 10
+
+
+def ask(path: str, method: str = "GET", headers: dict[str, str] | None = None) -> str:
+    """What the metadata service says."""
+    request = urllib.request.Request(METADATA + path, method=method, headers=headers or {})  # noqa: S310 - plain HTTP
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=TIMEOUT) as answer:
+        return str(answer.read().decode())
+
+
+def identity() -> tuple[str, str, dict[str, str]]:
+    """Region, instance id and the role's temporary key."""
+    token = {"X-aliyun-ecs-metadata-token": ask("/api/token", "PUT", {"X-aliyun-ecs-metadata-token-ttl-seconds": "60"})}
+    region, instance = (ask("/meta-data/" + name, headers=token) for name in ("region-id", "instance-id"))
+    role = ask("/meta-data/ram/security-credentials/", headers=token).split()[0]
+    key = json.loads(ask("/meta-data/ram/security-credentials/" + role, headers=token))
+    return region, instance, key
+
+
+def delete(endpoint: str, region: str, instance: str, key: dict[str, str]) -> None:
+    """Ask the API for the deletion."""
+    query = signature.canonical_query({"RegionId": region, "InstanceId": instance, "Force": "true"})
+    empty = hashlib.sha256(b"").hexdigest()
+    headers = {
+        "host": urllib.parse.urlsplit(endpoint).netloc,
+        "x-acs-action": "DeleteInstance",
+        "x-acs-content-sha256": empty,
+        "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "x-acs-security-token": key["SecurityToken"],
+        "x-acs-signature-nonce": os.urandom(16).hex(),
+        "x-acs-version": "2014-05-26",
+    }
+    headers["authorization"] = signature.authorization_v3(
+        "POST",
+        "/",
+        query,
+        headers,
+        empty,
+        access_key_id=key["AccessKeyId"],
+        access_key_secret=key["AccessKeySecret"],
+    )
+    request = urllib.request.Request(f"{endpoint}/?{query}", data=b"", headers=headers)  # noqa: S310 - the API's
+    urllib.request.urlopen(request, timeout=TIMEOUT).read()  # noqa: S310
+
+
+def say(words: str) -> None:
+    """To the console, which outlives the machine for a while."""
+    print("goldrun: " + words, flush=True)  # noqa: T201 - this is its output
+
+
+def main() -> None:
+    """Try until the machine is gone."""
+    reason, endpoint = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else "")
+    say("deleting this instance: " + reason)
+    start = time.monotonic()
+    while True:
+        try:
+            region, instance, key = identity()
+            # Inside a VPC the first one answers without a way to the internet.
+            usual = [f"https://ecs-vpc.{region}.aliyuncs.com", f"https://ecs.{region}.aliyuncs.com"]
+            for one in [endpoint] if endpoint else usual:
+                try:
+                    delete(one, region, instance, key)
+                    say("deletion asked for at " + one)
+                    break
+                except (OSError, ValueError) as error:
+                    detail = error.read()[:300].decode() if isinstance(error, urllib.error.HTTPError) else ""
+                    say(f"{one}: {error} {detail}")
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            say(f"no role to delete itself with ({error}): add one, so that it is deleted and not only switched off")
+            start = min(start, time.monotonic() - POWER_OFF_SECONDS)
+        if time.monotonic() - start >= POWER_OFF_SECONDS:
+            # What is switched off is found by a sweep, and ends with its release time.
+            subprocess.call(["systemctl", "poweroff", "--force"])
+        time.sleep(TRY_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

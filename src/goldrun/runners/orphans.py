@@ -1,0 +1,90 @@
+"""Ghosts: runners that one side has and the other has not. Looked for from both sides.
+
+A runner that is coming up, or ending by itself, is none: both take minutes. And silence is weak evidence: the list is
+empty, too, when the token has lost its right or another repository has taken the name. So an instance without a
+registration goes only if GitHub shows other runners of the scope, or the machine itself says that it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import Instance
+from goldrun.cloud.tags import PROTECTED
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
+from goldrun.runners import registrations
+from goldrun.runners.diagnostics import has_ended
+from goldrun.runners.listing import ONLINE_WITHIN, Row, list_runners, look_at
+
+GRACE_SECONDS = 20 * 60.0  # longer than a runner takes to come online, unless its instance says otherwise
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """What should not be.
+
+    Attributes:
+        row: the runner.
+        instance: its instance should go.
+        registration: its registration should go.
+        reason: why.
+        doubt: why it had better stay all the same; empty: nothing speaks for it.
+    """
+
+    row: Row
+    instance: bool
+    registration: bool
+    reason: str
+    doubt: str = ""
+
+
+def find_ghosts(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Ghost]:
+    """The ghosts of a scope, in the client's region.
+
+    Raises:
+        GoldrunError: one side cannot be asked: then nothing is a ghost.
+    """
+    for row in list_runners(client, github, scope):
+        if ghost := _judge(row):
+            yield _doubted(client, github, scope, ghost)
+
+
+def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Ghost | None:
+    """Ask both sides for one runner, by its name, right before it goes; None: it is no ghost.
+
+    Args:
+        client: the cloud.
+        github: the other side.
+        scope: whose runner.
+        name: the runner's.
+        instance: its instance, just asked for by its id; None: it is looked for by its tags.
+    """
+    ghost = _judge(look_at(client, github, scope, name, instance))
+    return ghost and _doubted(client, github, scope, ghost)
+
+
+def _judge(row: Row) -> Ghost | None:
+    if row.age <= _grace(row) or (row.instance and row.instance.tags.get(PROTECTED) == "true"):
+        return None
+    if row.registration is None:
+        return Ghost(row, instance=True, registration=False, reason="GitHub has no runner of its name")
+    if row.registration.online or (row.registration.busy and row.instance):
+        return None
+    if row.instance is None:
+        return Ghost(row, instance=False, registration=True, reason="it has no instance")
+    return Ghost(row, instance=True, registration=True, reason="its runner is offline")
+
+
+def _grace(row: Row) -> float:
+    told = row.instance.tags.get(ONLINE_WITHIN, "") if row.instance else ""
+    return max(GRACE_SECONDS, 2 * float(told) if told.isdecimal() else 0.0)
+
+
+def _doubted(client: EcsClient, github: GitHub, scope: Scope, ghost: Ghost) -> Ghost:
+    instance = ghost.row.instance
+    if ghost.registration or not instance or registrations.list_all(github, scope) or has_ended(client, instance.id):
+        return ghost
+    return replace(ghost, doubt=f"GitHub shows no runner of {scope} at all, and the machine does not say that it ended")
