@@ -40,6 +40,25 @@ def test_a_second_store_on_one_file_is_refused(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_transaction_sees_its_own_changes() -> None:
+    store = opened(None)
+    store.put(Denial(id="a"), Denial(id="b"), Denial(id="c"))
+    with store.transaction():
+        store.remove(Denial(id="a"))
+        store.put(Denial(id="d"))
+        store.put(Denial(id="b"))
+        assert [one.id for one in store.all(Denial)] == ["b", "c", "d"]
+        assert store.get(Denial, "a") is None
+        assert store.get(Denial, "d")
+    assert [one.id for one in store.all(Denial)] == ["b", "c", "d"]
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.remove(Denial(id="b"))
+        assert [one.id for one in store.all(Denial)] == ["c", "d"]
+        raise ZeroDivisionError
+    assert [one.id for one in store.all(Denial)] == ["b", "c", "d"]
+    store.close()
+
+
 def test_the_lock_of_a_killed_process_is_gone_with_it(tmp_path: Path) -> None:
     file = tmp_path / "cloud.db"
     code = (

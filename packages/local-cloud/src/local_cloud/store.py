@@ -139,7 +139,11 @@ class Store:
 
     def all(self, kind: type[R]) -> Iterable[R]:
         """All records of a kind, oldest first."""
-        return list(self._current[kind].values())  # type: ignore[arg-type]
+        found = self._current[kind]
+        if self._pending:
+            pending = {record_id: record for (one, record_id), record in self._pending.items() if one is kind}
+            found = {key: record for key, record in {**found, **pending}.items() if record is not None}
+        return list(found.values())  # type: ignore[arg-type]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
