@@ -51,10 +51,15 @@ def test_a_transaction_sees_its_own_changes() -> None:
         assert store.get(Denial, "a") is None
         assert store.get(Denial, "d")
     assert [one.id for one in store.all(Denial)] == ["b", "c", "d"]
-    with pytest.raises(ZeroDivisionError), store.transaction():
-        store.remove(Denial(id="b"))
-        assert [one.id for one in store.all(Denial)] == ["c", "d"]
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with store.transaction():
+            store.remove(Denial(id="b"))
+            assert [one.id for one in store.all(Denial)] == ["c", "d"]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert [one.id for one in store.all(Denial)] == ["b", "c", "d"]
     store.close()
 

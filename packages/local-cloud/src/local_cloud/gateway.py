@@ -27,14 +27,6 @@ from local_cloud.params import Params, products
 from local_cloud.records import AccessKey
 from local_cloud.store import Store
 
-# Actions that work in no region; the others name theirs, or find it by an id.
-REGIONLESS = frozenset(
-    {"DescribeRegions", "DescribeInstanceTypes", "DescribeInstanceBill"}
-    | {"DeleteSnapshot", "DeleteDisk", "DeleteInstance", "StartInstance", "StopInstance"}
-    | {"GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"}
-)
-# Actions that bring their own proof, and are not signed.
-UNSIGNED = frozenset({"AssumeRoleWithOIDC"})
 NOBODY = AccessKey(id="", secret="", account="")
 DEFAULT_REGION = "cn-hangzhou"
 
@@ -112,18 +104,18 @@ class Gateway:
             raise ApiFault(
                 404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."
             )
-        if action in UNSIGNED:
+        entry = ACTIONS.get((product, action))
+        if entry and entry.unsigned:
             caller = NOBODY
         else:
             caller = authenticate(wire, self.store, self.nonces, self.clock.wall())
             ram.authorize(self.store, caller, f"{product}:{action}", Params(wire.params))
-        perform = ACTIONS.get((product, action))
-        if perform is None:
+        if entry is None:
             raise ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not perform {action} yet.")
         params = Params(wire.params)
         params.check(types)
         region = params.text("RegionId", DEFAULT_REGION)
-        if region not in REGIONS and action not in REGIONLESS:
+        if region not in REGIONS and not entry.regionless:
             raise ApiFault(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
         now = self.clock.now()
         settings = self.store.settings()
@@ -133,7 +125,7 @@ class Gateway:
         settle(self.store, now)
         stale = rule if rule and rule.kind == "stale" else None
         with self.store.transaction():
-            return perform(
+            return entry.perform(
                 Call(
                     product=product,
                     action=action,

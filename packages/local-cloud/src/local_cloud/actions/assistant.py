@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from local_cloud.actions.instances import own_instance
 from local_cloud.actions.paging import page
-from local_cloud.actions.registry import Answer, Call, action, idempotent
+from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid, missing, wrong_instance_status
 from local_cloud.records import Instance, Invocation
@@ -33,8 +33,7 @@ DIRECTIVE = re.compile(
 )
 
 
-@action("RunCommand")
-@idempotent
+@action("RunCommand", idempotent=True)
 def run_command(call: Call) -> Answer:
     """Run a command on instances."""
     params = call.params
@@ -48,8 +47,7 @@ def run_command(call: Call) -> Answer:
     return {"CommandId": command_id, "InvokeId": invoke_id}
 
 
-@action("SendFile")
-@idempotent
+@action("SendFile", idempotent=True)
 def send_file(call: Call) -> Answer:
     """Put a file on instances."""
     params = call.params

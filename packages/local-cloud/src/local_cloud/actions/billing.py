@@ -12,7 +12,7 @@ from local_cloud.lifecycle import usage
 from local_cloud.records import Instance, Usage
 
 
-@action("DescribeInstanceBill", "bssapi")
+@action("DescribeInstanceBill", product="bssapi", regionless=True)
 def describe_instance_bill(call: Call) -> Answer:
     """What each instance has cost in a month, or on one day of it."""
     params = call.params

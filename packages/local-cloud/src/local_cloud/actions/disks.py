@@ -30,7 +30,7 @@ def describe_disks(call: Call) -> Answer:
     return {**paging, "Disks": {"Disk": [_describe(disk) for disk in shown]}}
 
 
-@action("DeleteDisk")
+@action("DeleteDisk", regionless=True)
 def delete_disk(call: Call) -> Answer:
     """Delete a disk that nothing is attached to."""
     disk = call.store.get(Disk, call.params.require("DiskId"))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from local_cloud.actions.images import own_image, require_free_name, require_quota
-from local_cloud.actions.registry import Answer, Call, action, idempotent
+from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags
 from local_cloud.catalogue import REGIONS
 from local_cloud.errors import ApiFault, dry_run, wrong_image_status
 from local_cloud.records import READY, Snapshot
 
 
-@action("CopyImage")
-@idempotent
+@action("CopyImage", idempotent=True)
 def copy_image(call: Call) -> Answer:
     """Copy an Available image to another region; the copy has a snapshot of its own there."""
     params = call.params

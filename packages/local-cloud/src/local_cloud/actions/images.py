@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from local_cloud.actions.paging import page_by_number
-from local_cloud.actions.registry import Answer, Call, action, idempotent
+from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags, has_tags, tag_rows
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from local_cloud.clock import iso, parse_iso
@@ -95,8 +95,7 @@ def newest_of_family(view: View, call: Call, family: str) -> Image | None:
     return max(members, key=lambda image: (image.created, image.id), default=None)
 
 
-@action("CreateImage")
-@idempotent
+@action("CreateImage", idempotent=True)
 def create_image(call: Call) -> Answer:
     """An image from a snapshot or from an instance (whose disk is snapshotted on the way)."""
     params = call.params

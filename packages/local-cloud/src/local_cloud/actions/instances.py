@@ -64,7 +64,7 @@ def describe_instance_status(call: Call) -> Answer:
     return {**paging, "InstanceStatuses": {"InstanceStatus": rows}}
 
 
-@action("StartInstance")
+@action("StartInstance", regionless=True)
 def start_instance(call: Call) -> Answer:
     """Start a stopped instance."""
     instance = own_instance(call, call.params.require("InstanceId"))
@@ -76,7 +76,7 @@ def start_instance(call: Call) -> Answer:
     return {}
 
 
-@action("StopInstance")
+@action("StopInstance", regionless=True)
 def stop_instance(call: Call) -> Answer:
     """Stop a running instance."""
     instance = own_instance(call, call.params.require("InstanceId"))
@@ -110,7 +110,7 @@ def stop_instances(call: Call) -> Answer:
     return {"InstanceResponses": {"InstanceResponse": rows}}
 
 
-@action("DeleteInstance")
+@action("DeleteInstance", regionless=True)
 def delete_instance(call: Call) -> Answer:
     """Delete an instance; a running one only by force."""
     _delete(call, [own_instance(call, call.params.require("InstanceId"))])

@@ -36,7 +36,7 @@ MAX_HISTORY_SECONDS = 30 * 86400.0
 HISTORY_PAGE = 1000
 
 
-@action("DescribeInstanceTypes")
+@action("DescribeInstanceTypes", regionless=True)
 def describe_instance_types(call: Call) -> Answer:
     """Instance types by name, family, architecture, vCPUs and memory; the same in every region."""
     params = call.params

@@ -6,7 +6,7 @@ from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.catalogue import REGIONS
 
 
-@action("DescribeRegions")
+@action("DescribeRegions", regionless=True)
 def describe_regions(call: Call) -> Answer:
     """Every region, its name in the language asked for (Chinese, as at the real API, unless said otherwise)."""
     english = call.params.text("AcceptLanguage").startswith("en")

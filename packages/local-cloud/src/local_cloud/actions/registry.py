@@ -61,17 +61,42 @@ class Call:
         return self.store.settings()
 
 
-ACTIONS: dict[tuple[str, str], Action] = {}
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An action as the gateway performs it.
+
+    Attributes:
+        perform: computes the answer.
+        regionless: it works in no region, or finds its region by an id, so ``RegionId`` may be absent or unknown.
+        unsigned: it carries its own proof of identity instead of a signature.
+    """
+
+    perform: Action
+    regionless: bool
+    unsigned: bool
 
 
-def action(name: str, product: str = "ecs") -> Callable[[Action], Action]:
-    """Enter a function as the action ``name``."""
+ACTIONS: dict[tuple[str, str], Entry] = {}
 
-    def enter(function: Action) -> Action:
-        ACTIONS[product, name] = function
+
+def action(
+    name: str, product: str = "ecs", *, regionless: bool = False, unsigned: bool = False, idempotent: bool = False
+) -> Callable[[Action], Action]:
+    """Register a function as the API action ``name``.
+
+    Args:
+        name: as the API spells it.
+        product: ``ecs``, ``vpc``, ``sts`` or ``bssapi``.
+        regionless: see ``Entry``.
+        unsigned: see ``Entry``.
+        idempotent: a repeated ``ClientToken`` gets the first answer again.
+    """
+
+    def register(function: Action) -> Action:
+        ACTIONS[product, name] = Entry(_idempotent(function) if idempotent else function, regionless, unsigned)
         return function
 
-    return enter
+    return register
 
 
 def random_word(length: int) -> str:
@@ -79,7 +104,7 @@ def random_word(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def idempotent(function: Action) -> Action:
+def _idempotent(function: Action) -> Action:
     """Make a creating action answer a repeated ``ClientToken`` with what it answered first.
 
     The same token with other parameters is refused (``IdempotentParameterMismatch``). Source: "How to ensure

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from local_cloud import ram
 from local_cloud.actions.images import newest_of_family, owner_alias
 from local_cloud.actions.network import free_addresses
-from local_cloud.actions.registry import Answer, Call, action, idempotent
+from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags
 from local_cloud.catalogue import EVERYWHERE
 from local_cloud.clock import parse_iso
@@ -61,8 +61,7 @@ class Bid:
         return self.strategy != "NoSpot"
 
 
-@action("RunInstances")
-@idempotent
+@action("RunInstances", idempotent=True)
 def run_instances(call: Call) -> Answer:
     """Create instances and start them, all of them or at least ``MinAmount``."""
     params = call.params

@@ -39,7 +39,7 @@ def describe_snapshots(call: Call) -> Answer:
     return {**paging, "Snapshots": {"Snapshot": [_describe(snapshot, call, imaged) for snapshot in shown]}}
 
 
-@action("DeleteSnapshot")
+@action("DeleteSnapshot", regionless=True)
 def delete_snapshot(call: Call) -> Answer:
     """Delete a snapshot that no image rests on. One that does not exist is ignored."""
     snapshot = call.store.get(Snapshot, call.params.require("SnapshotId"))

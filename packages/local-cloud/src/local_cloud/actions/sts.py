@@ -18,7 +18,7 @@ _PROVIDER_ARN = re.compile(r"acs:ram::(?P<account>\d+):oidc-provider/[\w.-]{1,12
 _SESSION = re.compile(r"[\w.@-]{2,64}")
 
 
-@action("GetCallerIdentity", product="sts")
+@action("GetCallerIdentity", product="sts", regionless=True)
 def get_caller_identity(call: Call) -> Answer:
     """The identity behind the AccessKey."""
     key = call.caller
@@ -47,7 +47,7 @@ def get_caller_identity(call: Call) -> Answer:
     }
 
 
-@action("AssumeRole", product="sts")
+@action("AssumeRole", product="sts", regionless=True)
 def assume_role(call: Call) -> Answer:
     """A temporary key for a role of the caller's account. Every role exists and trusts its account here."""
     account, role = _role(call)
@@ -58,7 +58,7 @@ def assume_role(call: Call) -> Answer:
     return _session(call, account, role)
 
 
-@action("AssumeRoleWithOIDC", product="sts")
+@action("AssumeRoleWithOIDC", product="sts", regionless=True, unsigned=True)
 def assume_role_with_oidc(call: Call) -> Answer:
     """A temporary key for a role in exchange for an identity provider's token.
 
