@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools.house import LOCAL, ROOT, SOURCE
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAIRS = [("README.md", "README.zh-CN.md"), ("docs/images.md", "docs/images.zh-CN.md")]
 PAIRS += [("docs/publishing.md", "docs/publishing.zh-CN.md")]
@@ -31,6 +31,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("architecture*.md")), ids=lambda page: page.name)
+def test_the_architecture_names_modules_that_exist(page: Path) -> None:
+    for name in re.findall(r"`([\w./-]+(?:/|\.py|\.sh|\.json))`", page.read_text(encoding="utf-8")):
+        assert any((folder / name).exists() for folder in (ROOT, SOURCE, LOCAL)), name
 
 
 @pytest.mark.parametrize(("english", "chinese"), PAIRS)

@@ -27,8 +27,8 @@ from goldrun.errors import EXIT_CODES
 from local_cloud import daemon, seed
 from local_cloud.clock import Anchor, LocalClock
 from local_cloud.server import LocalCloud, listen
+from tools.house import FLOORS, LOCAL, ROOT, arrows, imports
 
-ROOT = Path(__file__).resolve().parents[1]
 SHOWN_NOW = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
 WIDTH = 110
 
@@ -76,6 +76,27 @@ def mutants(*headings: str) -> None:
         caught = f"{(total - score['survived']) / total:.0%}"
         cells = [f"`{module}`", total, score["killed"], score["timeouts"], score["survived"], caught]
         print("| " + " | ".join(map(str, cells)) + " |")
+
+
+def house(*floors: str) -> None:
+    """Draw which part of goldrun imports which; ``floors`` are the headings in another language."""
+    print("```mermaid\nflowchart TD")
+    for number, (heading, rooms) in enumerate(FLOORS.items()):
+        print(f'  subgraph floor{number}["{floors[number] if floors else heading}"]')
+        print("".join(f"    {room}\n" for room in rooms), end="  end\n")
+    for room, targets in arrows().items():
+        print("".join(f"  {room} --> {target}\n" for target in sorted(targets)), end="")
+    used = {name.split(".")[1] for file in LOCAL.rglob("*.py") for name in imports(file) if name.startswith("goldrun.")}
+    print("".join(f"  local_cloud -.-> {room}\n" for room in ("cli", "cloud") if room in used), end="```\n")
+
+
+def decisions() -> None:
+    """Print an index of the records in docs/decisions.md."""
+    print("| record | date | status |\n|---|---|---|")
+    records = (ROOT / "docs/decisions.md").read_text(encoding="utf-8")
+    for title, date, status in re.findall(r"^## (\d+\. .+)\n(\d{4}-\d\d-\d\d) · (.+)$", records, re.MULTILINE):
+        anchor = re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+        print(f"| [{title}](#{anchor}) | {date} | {status} |")
 
 
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -9,24 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tools.house import LOCAL, SOURCE, imports, part
 
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src/goldrun"
-LOCAL = ROOT / "packages/local-cloud/src/local_cloud"
 FILES = sorted(SOURCE.rglob("*.py"))
 LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
-
-
-def imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def part(file: Path) -> str:
-    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
 # What each part may import beside itself. The wall: what decides (images, launch, bake, runners, sweep, cost) uses what
