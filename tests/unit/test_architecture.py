@@ -17,7 +17,7 @@ LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 
 # What each part may import beside itself. The wall: what decides (images, launch, bake, runners, sweep, cost) uses what
 # the cloud and GitHub say, never the other way round.
-BASE = {"config", "errors", "clock", "architecture", "durations", "__version__"}
+BASE = {"config", "errors", "clock", "waiting", "architecture", "durations", "__version__"}
 ALLOWED = {
     "cli": BASE
     | {"images", "bake", "launch", "runners", "sweep", "cost", "cloud", "github", "http"}
@@ -31,7 +31,7 @@ ALLOWED = {
     "launch": BASE | {"cloud", "http"},
     "cloud": BASE | {"http", "aliyun_profile"},
     "github": BASE | {"http"},
-    "http": {"config", "errors", "clock"},
+    "http": {"config", "errors", "clock", "waiting"},
     "config": {"errors"},
     "aliyun_profile": {"config", "errors"},
     "workflow": {"config", "errors"},
@@ -43,6 +43,7 @@ ALLOWED = {
     "policies": {"errors"},
     "errors": set(),
     "clock": set(),
+    "waiting": {"clock", "errors"},
 }
 
 
@@ -60,7 +61,7 @@ def test_imports_run_one_way(file: Path) -> None:
 @pytest.mark.parametrize("file", LOCAL_FILES, ids=lambda file: str(file.relative_to(LOCAL)))
 def test_the_local_cloud_is_a_witness(file: Path) -> None:
     """It knows how a request is signed, and nothing else of what goldrun says to a cloud."""
-    allowed: tuple[str, ...] = ("goldrun.cloud.signature", "goldrun.errors", "goldrun.clock")
+    allowed: tuple[str, ...] = ("goldrun.cloud.signature", "goldrun.errors", "goldrun.clock", "goldrun.waiting")
     if file.name == "cli.py":  # speaks to people as goldrun's other commands do
         allowed += ("goldrun.config", "goldrun.cli")
     for name in imports(file):
@@ -88,6 +89,15 @@ CLOCKS.add("goldrun/runners/guest/self_destruct.py")
 
 PLACES = {f"goldrun/{file.relative_to(SOURCE)}": file for file in FILES}
 PLACES |= {f"local_cloud/{file.relative_to(LOCAL)}": file for file in LOCAL_FILES}
+
+
+# The one loop that sleeps, and clocks that hand a sleep on to another clock.
+SLEEPERS = CLOCKS | {"goldrun/waiting.py", "goldrun/http/cloud_clock.py"}
+
+
+@pytest.mark.parametrize("where", sorted(set(PLACES) - SLEEPERS))
+def test_only_the_one_wait_sleeps(where: str) -> None:
+    assert not {name for name in calls(PLACES[where]) if name.endswith(".sleep")}
 
 
 @pytest.mark.parametrize("where", PLACES)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldrun.clock import StoppableClock, SystemClock
-from goldrun.cloud.waiting import watch
 from goldrun.http.cloud_clock import CloudClock, parse_date
+from goldrun.waiting import watch
 from local_cloud import clock as local_clock
 from local_cloud.clock import LocalClock
 from local_cloud.server import LocalCloud

@@ -24,7 +24,6 @@ from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import console_output, describe_instances
 from goldrun.cloud.models import Image
 from goldrun.cloud.tags import BUILDER, MANAGED_BY, TESTER
-from goldrun.cloud.waiting import wait_for
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
 from goldrun.images import manifest as manifests
@@ -39,6 +38,7 @@ from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import Heart
 from goldrun.launch.offers import parse_span
 from goldrun.launch.order import Order
+from goldrun.waiting import wait_for
 
 CLEAN_SECONDS = 300.0
 STOP_SECONDS = 300.0

@@ -16,10 +16,10 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances, release
 from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tags import BUILDER, HEARTBEAT, MANAGED_BY, PROTECTED, ROLE, TESTER
-from goldrun.cloud.waiting import watch
 from goldrun.errors import GoldrunError
 from goldrun.launch.heartbeat import DEAD_SECONDS, Heart, silence
 from goldrun.launch.order import Order, fill
+from goldrun.waiting import every, watch
 
 LOOK_SECONDS = 15.0
 
@@ -109,7 +109,7 @@ def wait_for_others(client: EcsClient, lineage: dict[str, str], tell: Callable[[
         return None
 
     # It ends: every machine has a release time.
-    watch(client.clock, look, seconds=math.inf, often=lambda _: LOOK_SECONDS)
+    watch(client.clock, look, seconds=math.inf, often=every(LOOK_SECONDS))
 
 
 def _dead(client: EcsClient, machines: Sequence[Instance]) -> bool:

@@ -16,8 +16,8 @@ from itertools import count
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import describe_instances
-from goldrun.cloud.waiting import LAG_SECONDS, pause, wait_for, watch
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
 
 MAX_COMMAND = 24 * 1024
 CHUNK = 23 * 1024

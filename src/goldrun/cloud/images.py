@@ -56,7 +56,7 @@ def describe_images(
         "Tag": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         "PageSize": page_size,
     }
-    return read_steady(client.clock, "images", lambda: _walk(client, params, region, page_size))
+    return read_steady(client.clock.machine, "images", lambda: _walk(client, params, region, page_size))
 
 
 def _walk(client: EcsClient, params: Mapping[str, Parameter], region: str | None, page_size: int) -> list[Image] | None:

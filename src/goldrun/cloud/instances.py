@@ -12,8 +12,8 @@ from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.waiting import wait_for, watch
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError, UsageError
+from goldrun.waiting import wait_for, watch
 
 IDS_A_CALL = 100
 GONE_SECONDS = 300.0

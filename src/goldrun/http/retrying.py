@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
+from goldrun.waiting import looks
 
 MAX_ATTEMPTS = 6
-# One attempt may take no longer: a server that says nothing is asked again within the call's time.
+# No attempt takes longer: a server that does not answer is asked again within the call's time limit.
 ATTEMPT_SECONDS = 30.0
 Backoff = Callable[[int], float]
 T = TypeVar("T")
@@ -31,37 +32,39 @@ def jittered_backoff(attempt: int) -> float:
 def retry(
     attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: Backoff, notice: Callable[[str], None]
 ) -> T:
-    """Try until it works, or fails for good, or six times, or until the time is up.
+    """Try until it works, fails for good, has failed six times, or runs out of time.
 
-    Throttling ends by itself, with the minute: whoever is throttled is tried until the time is up, however often.
+    Throttling ends by itself, with the minute: a throttled call is tried until its time is up, however often.
 
     Args:
         attempt: what is tried, given the moment by which it must end. Its errors may say that they are ``retryable``,
             that they are about throttling (``throttled``), and how many seconds they ask to ``wait``.
         clock: the machine's.
-        seconds: how long it may take, waits included.
-        backoff: seconds to wait after the n-th failure.
-        notice: told, in words, of every retry.
+        seconds: time limit, pauses included.
+        backoff: seconds to pause after the n-th failure.
+        notice: receives a sentence about every retry.
 
     Raises:
-        GoldrunError: the last failure; it says how often it was tried, and whether one of the tries may have had its
-            effect (``unsure``): the last one can be a refusal that an earlier one has caused.
+        GoldrunError: the last failure. It says how often the call was tried, and whether one of the attempts may have
+            had its effect (``unsure``): the last one can be a refusal that an earlier one has caused.
     """
     deadline = clock.now() + seconds
-    number = 0
+    pause = 0.0
     unsure = False
-    while True:
+    number = 0
+    attempts = looks(clock, often=lambda _: pause)
+    for _ in attempts:
         try:
             return attempt(min(deadline, clock.now() + ATTEMPT_SECONDS))
         except GoldrunError as error:
             error.unsure = unsure = unsure or error.unsure
             if not getattr(error, "retryable", False):
                 raise
-            wait = max(backoff(number), getattr(error, "wait", 0.0))
+            pause = max(backoff(number), getattr(error, "wait", 0.0))
             number += 1
-            often = number >= MAX_ATTEMPTS and not getattr(error, "throttled", False)
-            if often or clock.now() + wait >= deadline:
+            enough = number >= MAX_ATTEMPTS and not getattr(error, "throttled", False)
+            if enough or clock.now() + pause >= deadline:
                 error.why = (*error.why, f"tried {number} time{'s' if number > 1 else ''}.")
                 raise
-            notice(f"{error.what} Trying again in {wait:.1f} s.")
-            clock.sleep(wait)
+            notice(f"{error.what} Trying again in {pause:.1f} s.")
+    raise AssertionError("looks without a limit do not end")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.waiting import watch
 from goldrun.errors import UnavailableError
+from goldrun.waiting import watch
 
 
 def create_image(

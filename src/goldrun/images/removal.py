@@ -15,9 +15,9 @@ from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.models import Image, Snapshot
 from goldrun.cloud.paging import pages_by_token
 from goldrun.cloud.tags import MANAGED_BY, PROTECTED
-from goldrun.cloud.waiting import at_least, wait_for
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
+from goldrun.waiting import at_least, wait_for
 
 CONFIRM_SECONDS = 60.0
 POLL_SECONDS = 2.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.models import Image
-from goldrun.cloud.waiting import LAG_SECONDS, wait_for
 from goldrun.errors import RefusedError, UnavailableError
+from goldrun.waiting import LAG_SECONDS, wait_for
 
 LIMIT_SECONDS = 2 * 3600.0
 

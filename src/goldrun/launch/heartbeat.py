@@ -14,9 +14,9 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.cloud.tags import HEARTBEAT
-from goldrun.cloud.waiting import Beating
 from goldrun.errors import UnavailableError
 from goldrun.http.cloud_clock import CloudClock
+from goldrun.waiting import Beating
 
 BEAT_SECONDS = 60.0
 # A live heart is silent no longer than this: a beat's interval, a try of a call that hangs, and the beat's own call

@@ -17,9 +17,9 @@ from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import describe_instances, release, with_release_time
 from goldrun.cloud.tags import MANAGED_BY, RUNNER_TYPE
-from goldrun.cloud.waiting import LAG_SECONDS, watch
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.launch.offers import Offer
+from goldrun.waiting import LAG_SECONDS, watch
 
 LAUNCH = "Launch"
 INSTANCES_A_CALL = 100

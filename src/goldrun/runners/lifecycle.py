@@ -14,7 +14,6 @@ from goldrun.cloud.assistant import LostError, Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import describe_instances, release, was_reclaimed
 from goldrun.cloud.tags import ROLE
-from goldrun.cloud.waiting import at_least, wait_for
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
@@ -27,6 +26,7 @@ from goldrun.runners.diagnostics import explain, failure
 from goldrun.runners.listing import NAME, ONLINE_WITHIN, RUN, RUNNER, SCOPE, find_instances
 from goldrun.runners.naming import new_name
 from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
+from goldrun.waiting import at_least, wait_for
 
 DEFAULT_ONLINE_SECONDS = 600.0
 LOOKS_A_CONSOLE = 3

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldrun.cloud.waiting import SHORTEST, wait_for
 from goldrun.errors import NotFoundError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
+from goldrun.waiting import SHORTEST, wait_for
 
 DEFAULT_GROUP = 1
 BUSY_SECONDS = 120.0

@@ -7,11 +7,11 @@ that came after. Source: "Re-run a job from a workflow run", "Create a workflow 
 
 from __future__ import annotations
 
-from goldrun.cloud.waiting import at_least, wait_for, watch
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.github.client import GitHub, segment
 from goldrun.github.scope import Scope
+from goldrun.waiting import at_least, wait_for, watch
 
 MAX_ATTEMPTS = 3
 

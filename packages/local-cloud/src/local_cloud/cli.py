@@ -16,12 +16,15 @@ from goldrun.cli import output
 from goldrun.cli.common import YES, Number, confirm, require_consent
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
+from goldrun.waiting import every, looks
 from local_cloud import daemon
 from local_cloud.control_client import ask
 from local_cloud.faults import KINDS, FaultRule
 from local_cloud.machines import base_image
 from local_cloud.market import SCENARIOS
 from local_cloud.server import LocalCloud, listen
+
+JOB_SECONDS = 0.5
 
 
 def _data_file(_: click.Context, __: click.Parameter, value: Path | None) -> Path:
@@ -359,14 +362,12 @@ def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str,
     body = {"repository": repo, "name": name, "labels": list(labels), "script": script.read_text(encoding="utf-8")}
     number = _tell(data, "POST", "jobs", body)["job"]
     output.result(f"JOB_ID={number}")
-    clock = SystemClock()
-    while wait:
-        told = next(one for one in _tell(data, "GET", "jobs")["jobs"] if one["id"] == number)
-        if told["status"] == "completed":
-            output.note(f"{told['conclusion']} on {told['runner_name'] or 'no runner'}. {told['note']}".rstrip())
-            output.result(told["log"].rstrip("\n"))
-            click.get_current_context().exit(0 if told["conclusion"] == "success" else 1)
-        clock.sleep(0.5)
+    for _ in looks(SystemClock(), often=every(JOB_SECONDS)) if wait else ():
+        found = next(one for one in _tell(data, "GET", "jobs")["jobs"] if one["id"] == number)
+        if found["status"] == "completed":
+            output.note(f"{found['conclusion']} on {found['runner_name'] or 'no runner'}. {found['note']}".rstrip())
+            output.result(found["log"].rstrip("\n"))
+            click.get_current_context().exit(0 if found["conclusion"] == "success" else 1)
 
 
 @local.command()

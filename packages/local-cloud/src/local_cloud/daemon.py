@@ -15,6 +15,7 @@ import platformdirs
 
 from goldrun.clock import Clock
 from goldrun.errors import UnavailableError, UsageError
+from goldrun.waiting import every, looks, watch
 from local_cloud import seed
 from local_cloud.control_client import NotRunningError, ask
 from local_cloud.github import door
@@ -107,15 +108,13 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    deadline = clock.now() + START_SECONDS
-    while clock.now() < deadline:
+    for _ in looks(clock, seconds=START_SECONDS, often=every(POLL_SECONDS)):
         ended = process.poll() is not None
         # Where two were started at once, the other one may have the data file.
         if found := find(data):
             return found[0]
         if ended and not _in_use(data):
             break
-        clock.sleep(POLL_SECONDS)
     process.kill()
     process.wait()
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
@@ -143,12 +142,10 @@ def stop(data: Path, clock: Clock) -> bool:
         return False
     running = found[0]
     ask(running.port, running.token, "POST", "shutdown")
-    deadline = clock.now() + STOP_SECONDS
-    while _alive(running.pid):
-        if clock.now() >= deadline:
-            os.kill(running.pid, signal.SIGKILL)
-            raise UnavailableError(f"The local cloud (process {running.pid}) would not stop; it was killed.")
-        clock.sleep(POLL_SECONDS)
+    gone = watch(clock, lambda: not _alive(running.pid) or None, seconds=STOP_SECONDS, often=every(POLL_SECONDS))
+    if not gone:
+        os.kill(running.pid, signal.SIGKILL)
+        raise UnavailableError(f"The local cloud (process {running.pid}) would not stop; it was killed.")
     note_of(data).unlink(missing_ok=True)
     return True
 

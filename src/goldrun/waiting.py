@@ -1,0 +1,120 @@
+"""The only loop that sleeps: look, and look again after a pause, until what is waited for is there or time is up.
+
+Everything waits here: for the cloud, for GitHub, for the next attempt of a call. So it stands below `http`, and needs
+the standard library alone: this module is on the look-up path.
+
+Work that must show signs of life meanwhile gives its client a clock that beats (``Beating``): then every wait beats,
+including the one between two attempts of a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from goldrun.clock import Clock
+from goldrun.errors import GoldrunError
+
+SHARE = 0.02
+SHORTEST = 1.0
+LONGEST = 10.0
+# Reads lag behind writes: for this long, something just created may be missing from what the API returns.
+LAG_SECONDS = 60.0
+
+T = TypeVar("T")
+Pause = Callable[[float], float]
+
+
+def pause(elapsed: float) -> float:
+    """Seconds until the next look: a share of the ``elapsed`` seconds since the first, so that waiting costs little."""
+    return min(LONGEST, max(SHORTEST, SHARE * elapsed))
+
+
+def at_least(seconds: float) -> Pause:
+    """The same as ``pause``, but never less than ``seconds``."""
+    return lambda elapsed: max(seconds, pause(elapsed))
+
+
+def every(seconds: float) -> Pause:
+    """The same pause each time."""
+    return lambda _: seconds
+
+
+def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) -> Iterator[float]:
+    """Yield once for each look, and sleep in between.
+
+    Args:
+        clock: slept on.
+        seconds: how long to go on. The last look begins after they have passed: until then the machine may have been
+            suspended for hours in the middle of one.
+        often: seconds until the next look, given the seconds since the first.
+
+    Yields:
+        Seconds since the first look.
+    """
+    start = clock.now()
+    end = start + seconds
+    while True:
+        began = clock.now()
+        yield began - start
+        if began >= end:
+            return
+        now = clock.now()
+        clock.sleep(max(0.0, min(often(now - start), end - now)))
+
+
+def watch(
+    clock: Clock, look: Callable[[], T | None], *, seconds: float = LAG_SECONDS, often: Pause = pause
+) -> T | None:
+    """Wait for something that may never come: the first result of ``look`` that is not None, or None in the end."""
+    for _ in looks(clock, seconds=seconds, often=often):
+        if (found := look()) is not None:
+            return found
+    return None
+
+
+def wait_for(
+    clock: Clock,
+    look: Callable[[], T | None],
+    *,
+    seconds: float,
+    late: Callable[[float], GoldrunError],
+    often: Pause = pause,
+) -> T:
+    """Wait until ``look`` finds something.
+
+    Args:
+        clock: slept on.
+        look: returns what is waited for, or None while it is not there; raises if it never will be.
+        seconds: time limit; see ``looks``.
+        late: makes the error to raise when the limit is reached, given the seconds that passed.
+        often: see ``looks``.
+
+    Raises:
+        GoldrunError: made by ``late``, or raised by ``look``.
+    """
+    start = clock.now()
+    found = watch(clock, look, seconds=seconds, often=often)
+    if found is None:
+        raise late(clock.now() - start)
+    return found
+
+
+class Beating:
+    """A clock that beats while somebody sleeps on it, however long that takes."""
+
+    def __init__(self, clock: Clock, beat: Callable[[], None], piece: float) -> None:
+        """Sleep in pieces of at most ``piece`` seconds, and call ``beat`` in between; it decides whether it is due."""
+        self._clock, self._beat, self._piece = clock, beat, piece
+
+    def now(self) -> float:
+        """See ``Clock.now``."""
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Clock.sleep``."""
+        end = self.now() + seconds
+        self._beat()
+        while (left := end - self.now()) > 0:
+            self._clock.sleep(min(left, self._piece))
+            self._beat()
