@@ -47,7 +47,7 @@ bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Pyt
 	$(BIN)/python benchmarks/lookup.py
 	$(BIN)/python benchmarks/large_account.py
 
-fuzz: $(VENV)/.dev  ## A million malformed requests at the local cloud's four doors
+fuzz: $(VENV)/.dev  ## A million malformed requests at the local cloud's four endpoints
 	$(BIN)/python -m benchmarks.fuzz
 
 bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, roll-backs and prunes run

@@ -1,7 +1,7 @@
-"""A million malformed requests at the local cloud's four doors: no 500, no traceback, bounded memory, nothing lost.
+"""A million malformed requests at the local cloud's four endpoints: no 500, no traceback, bounded memory, nothing lost.
 
-Requests are made from each door's own grammar, signed and authorized as a client would, and then spoilt: parameters
-that no machine can take before they are signed, bytes and fields after it. So most of them get past the door. What
+Requests are made from each endpoint's own grammar, signed and authorized as a client would, and then spoilt: parameters
+that no machine can take before they are signed, bytes and fields after it. So most of them are let in. What
 belongs to another account is compared before and after, and the data file is opened anew.
 
 Usage: python -m benchmarks.fuzz [--requests N] [--sockets N] [--seed N]
@@ -33,20 +33,20 @@ import msgspec
 from benchmarks.fuzz_grammar import REGION, Grammar, Sent
 from goldrun.clock import SystemClock
 from local_cloud import daemon, seed
-from local_cloud.metadata import TTL_HEADER
-from local_cloud.records import (
-    AccessKey,
-    Denial,
-    Disk,
+from local_cloud.access import AccessKey, Denial, Policy
+from local_cloud.github.records import (
     GitHubHook,
     GitHubJob,
     GitHubRun,
     GitHubRunner,
     GitHubToken,
+)
+from local_cloud.metadata import TTL_HEADER
+from local_cloud.records import (
+    Disk,
     Image,
     Instance,
     Invocation,
-    Policy,
     Receipt,
     Record,
     Resource,

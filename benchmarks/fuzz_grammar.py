@@ -1,4 +1,4 @@
-"""What is sent at the local cloud's doors by ``fuzz``: requests of each door's own grammar, and how they are spoilt."""
+"""What ``fuzz`` sends to the local cloud: requests in each endpoint's own grammar, and how they are spoilt."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ class Grammar:
 
     def request(self) -> Sent:
         """The next one."""
-        doors = [self._ecs, self._ecs, self._ecs, self._metadata, self._github, self._control]
-        made = self.random.choice(doors)()
+        makers = [self._ecs, self._ecs, self._ecs, self._metadata, self._github, self._control]
+        made = self.random.choice(makers)()
         return self._spoil(made) if self._chance(0.15) else made
 
-    # ── the ECS door ──
+    # ── the ECS endpoint ──
 
     def _ecs(self) -> Sent:
         product, action = self.random.choice(self._actions)
@@ -199,7 +199,7 @@ class Grammar:
             pairs *= self.random.choice([2, 30])
         return "&".join(pairs)
 
-    # ── the metadata door ──
+    # ── the metadata endpoint ──
 
     def _metadata(self) -> Sent:
         instance = self._pick(self.ids["InstanceId"])
@@ -213,7 +213,7 @@ class Grammar:
             headers[TOKEN_HEADER] = self._pick(self.ids["MetadataToken"])
         return self._sent(method, f"/_metadata/{quote(instance)}/{quote(path)}", headers, b"")
 
-    # ── the GitHub door ──
+    # ── the GitHub endpoint ──
 
     def _github(self) -> Sent:
         method, path, body = self.random.choice(self._github_routes())
@@ -258,7 +258,7 @@ class Grammar:
             ("POST", f"/_runner/job/{number}", {"log": "words", "conclusion": self._pick(["", "success"])}),
         ]
 
-    # ── the control door ──
+    # ── the control endpoint ──
 
     def _control(self) -> Sent:
         method, name, body = self.random.choice(self._control_routes())

@@ -52,12 +52,19 @@ from local_cloud import lifecycle, seed
 from local_cloud.clock import LocalClock
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Gateway
-from local_cloud.github import door
+from local_cloud.github import router
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import is_online
+from local_cloud.github.records import GitHubJob, GitHubRunner
 from local_cloud.market import NEVER, Market
-from local_cloud.records import Disk, GitHubJob, GitHubRunner, Image, Instance, Invocation, Snapshot
+from local_cloud.records import (
+    Disk,
+    Image,
+    Instance,
+    Invocation,
+    Snapshot,
+)
 from local_cloud.store import Store
 
 URL = "http://127.0.0.1:1"
@@ -129,7 +136,7 @@ class World:
         self.faults.add(FaultRule(kind="stale", action="Describe*", times=None, probability=0.03, seconds=8.0))
         self.gateway = Gateway(self.store, clock, self.faults)
         self.jobs = Jobs(self.store, clock)
-        self.github = door.Door(self.jobs, self.faults, URL, secret="")
+        self.github = router.Router(self.jobs, self.faults, URL, secret="")
         self.told = Told()
         self.owners: dict[str, Party] = {}  # by instance's id and runner's name
         self.forgetful: set[str] = set()
@@ -263,8 +270,8 @@ class Party:
         path, _, query = target.partition("?")
         self.world.tend()
         killed = self._judge(method, path, headers, dict(parse_qsl(query)))
-        if path.startswith(door.PREFIX):
-            reply = self.world.github.handle(method, path.removeprefix(door.PREFIX), query, headers, content)
+        if path.startswith(router.PREFIX):
+            reply = self.world.github.handle(method, path.removeprefix(router.PREFIX), query, headers, content)
         else:
             reply = self.world.gateway.handle(method, path, query, headers, content)
         if reply.status < 300:
@@ -309,7 +316,7 @@ class Party:
 
     def both(self) -> tuple[EcsClient, GitHub]:
         """Both sides, as it sees them."""
-        server = f"{URL}{door.PREFIX}"
+        server = f"{URL}{router.PREFIX}"
         client = EcsClient(
             region=seed.REGION,
             credentials=lambda: Credentials(seed.KEY.id, seed.KEY.secret),

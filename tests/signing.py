@@ -1,4 +1,4 @@
-"""Requests to the ECS door, signed as anybody can sign them: the key is in the docs."""
+"""Requests to the ECS endpoint, signed as anybody can sign them: the key is in the docs."""
 
 from __future__ import annotations
 

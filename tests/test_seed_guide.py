@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from local_cloud import seed
-from local_cloud.records import AccessKey, Instance
+from local_cloud.access import AccessKey
+from local_cloud.records import Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[1]

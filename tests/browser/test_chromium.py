@@ -1,4 +1,4 @@
-"""Pages in a real Chromium try every door of a local cloud that runs: nothing happens, and nothing is learned.
+"""Pages in a real Chromium try every endpoint of a local cloud that runs: nothing happens, and nothing is learned.
 
 A page comes from another port of this machine, from another name, or from a name that is rebound: after the page has
 been loaded, its own origin leads to the local cloud. Each is tried a second time with the guard taken away, to see that
@@ -26,8 +26,9 @@ from msgspec.structs import replace
 
 from local_cloud.control_client import ask
 from local_cloud.github.api import TOKEN, jit_config
+from local_cloud.github.records import GitHubRunner
 from local_cloud.guard import Guard
-from local_cloud.records import GitHubRunner, Instance, Invocation
+from local_cloud.records import Instance, Invocation
 from tests.conftest import Running
 from tests.signing import signed_query
 
@@ -51,7 +52,7 @@ MARK = "a-line-of-user-data"
 USER_DATA = f"/opt/goldrun/guardian.sh\nCONFIG_SECONDS=3000\nJOB_SECONDS=3000\nNOTICE_SECONDS=120\n# {MARK}\n"
 
 
-class Door(Guard):
+class CountingGuard(Guard):
     """The guard, and what it has seen; or nobody in its place."""
 
     def __init__(self) -> None:
@@ -141,8 +142,8 @@ def cloud(live: Running) -> Running:
 
 
 @pytest.fixture
-def door(cloud: Running) -> Door:
-    cloud.cloud._guard = made = Door()
+def guard(cloud: Running) -> CountingGuard:
+    cloud.cloud._guard = made = CountingGuard()
     return made
 
 
@@ -173,7 +174,7 @@ def browse(evil: Evil, tmp_path: Path) -> Iterator[Callable[[str], None]]:
 
 
 def requests(running: Running) -> Iterator[dict[str, Any]]:
-    """What a page asks for, at every door; signed anew each time."""
+    """What a page asks for, at every endpoint; signed anew each time."""
     theirs = GitHubRunner(id="1", scope="octo-org/octo-repo", name="theirs", labels=("x",), credential="theirs")
     config = jit_config(theirs, f"http://{NAME}/_github")
 
@@ -265,13 +266,13 @@ PAGES = ["port", "name", "rebound"]
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_changes_nothing_and_learns_nothing(
-    cloud: Running, door: Door, evil: Evil, browse: Callable[[str], None], page: str
+    cloud: Running, guard: CountingGuard, evil: Evil, browse: Callable[[str], None], page: str
 ) -> None:
     before = state(cloud)
-    mine = door.admitted
+    mine = guard.admitted
     told = attack(cloud, evil, browse, page)
-    assert door.admitted == mine
-    assert door.refused > 100, "they did not reach it"
+    assert guard.admitted == mine
+    assert guard.refused > 100, "they did not reach it"
     assert state(cloud) == before
     if page == "rebound":
         # Its own origin: it reads every answer, and all are the same.
@@ -288,10 +289,10 @@ def test_a_page_changes_nothing_and_learns_nothing(
 
 @pytest.mark.parametrize("page", PAGES)
 def test_it_would_get_in_if_nobody_stood_in_the_door(
-    cloud: Running, door: Door, evil: Evil, browse: Callable[[str], None], page: str
+    cloud: Running, guard: CountingGuard, evil: Evil, browse: Callable[[str], None], page: str
 ) -> None:
     """But not to control, which has a token."""
-    door.opened = True
+    guard.opened = True
     _, tokens, status = state(cloud)
     told = attack(cloud, evil, browse, page)
     records, new_tokens, new_status = state(cloud)
@@ -316,16 +317,16 @@ def test_it_would_get_in_if_nobody_stood_in_the_door(
 
 @pytest.mark.parametrize("opened", [False, True])
 def test_the_address_bar_leads_nowhere(
-    cloud: Running, door: Door, evil: Evil, browse: Callable[[str], None], opened: bool
+    cloud: Running, guard: CountingGuard, evil: Evil, browse: Callable[[str], None], opened: bool
 ) -> None:
     """A site that was typed in sends the browser on: of that the browser says only that the user wanted it."""
-    door.opened = opened
+    guard.opened = opened
     params = {"ResourceType": "image", "ResourceId.1": "m-localnewamd64", "Tag.1.Key": "planted", "Tag.1.Value": "x"}
     evil.redirect = f"{cloud.url}/?{urlencode(signed_query('GET', 'TagResources', **params))}"
     before = state(cloud)
     browse(f"http://127.0.0.1:{evil.port}/evil/redirect")
     limit = time.monotonic() + PATIENCE
-    while state(cloud) == before if opened else not door.refused:
+    while state(cloud) == before if opened else not guard.refused:
         assert time.monotonic() < limit, "it did not come"
         time.sleep(0.05)
     assert (state(cloud) == before) is not opened

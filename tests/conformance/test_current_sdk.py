@@ -14,7 +14,8 @@ from alibabacloud_tea_openapi import utils_models
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 
 from local_cloud import seed
-from local_cloud.records import AccessKey, Denial, Instance, Settings
+from local_cloud.access import AccessKey, Denial
+from local_cloud.records import Instance, Settings
 from tests.conftest import REGION, Running
 
 

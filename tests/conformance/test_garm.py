@@ -24,7 +24,7 @@ from goldrun.garm import contract, provider
 from local_cloud import seed
 from local_cloud.github import releases
 from local_cloud.github.api import TOKEN as GITHUB_TOKEN
-from local_cloud.github.door import PREFIX
+from local_cloud.github.router import PREFIX
 from local_cloud.market import Market
 from local_cloud.records import Instance
 from tests.conftest import Running

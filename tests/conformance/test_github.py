@@ -25,8 +25,8 @@ from goldrun.runners.rerun import ask_for_rerun, rerun
 from goldrun.runners.subjects import find_subjects
 from local_cloud.github import webhooks
 from local_cloud.github.api import API, TOKEN
-from local_cloud.github.door import PREFIX
-from local_cloud.records import GitHubHook
+from local_cloud.github.records import GitHubHook
+from local_cloud.github.router import PREFIX
 from tests.conftest import Running
 
 HERE = Path(__file__).parents[1] / "github"

@@ -16,12 +16,13 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud import auth, intake, metadata, seed
+from local_cloud.access import Denial
 from local_cloud.github.api import TOKEN
-from local_cloud.records import Denial, Instance, VSwitch
+from local_cloud.records import Instance, VSwitch
 from tests.conformance.test_gateway import send, signed, v1, v3
 from tests.conftest import REGION, Running
 
-DOORS = ["/", "/_goldrun/deny", "/_github/api/v3/repos/o/r/actions/runners/generate-jitconfig", "/_metadata/i-1/x"]
+ENDPOINTS = ["/", "/_goldrun/deny", "/_github/api/v3/repos/o/r/actions/runners/generate-jitconfig", "/_metadata/i-1/x"]
 GITHUB = "/_github/api/v3/repos/octo-org/octo-repo"
 
 
@@ -71,7 +72,7 @@ def peak_memory() -> int:
     return int(text.partition("VmHWM:")[2].split()[0])
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(live: Running, path: str) -> None:
     before = peak_memory()
     body = b"a=1&" * (10 * 1024 * 1024 // 4)
@@ -413,7 +414,7 @@ class TestADefect:
     def _silent_log(self) -> None:
         """Here the log is meant to speak."""
 
-    @pytest.mark.parametrize("path", DOORS)
+    @pytest.mark.parametrize("path", ENDPOINTS)
     def test_is_an_answer_and_a_traceback(
         self, live: Running, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -13,8 +13,9 @@ from goldrun.github.client import GitHub
 from goldrun.runners.bootstrap import INBOX
 from local_cloud import lifecycle
 from local_cloud.github.api import API, TOKEN
-from local_cloud.github.door import PREFIX
-from local_cloud.records import GitHubJob, GitHubRunner, Instance, Invocation
+from local_cloud.github.records import GitHubJob, GitHubRunner
+from local_cloud.github.router import PREFIX
+from local_cloud.records import Instance, Invocation
 from tests.conftest import Running
 
 JOB_SECONDS = 30.0

@@ -24,7 +24,8 @@ from goldrun.runners.naming import new_name
 from goldrun.runners.orphans import GRACE_SECONDS, find_ghosts
 from local_cloud.clock import iso
 from local_cloud.github.payloads import ONLINE_SECONDS
-from local_cloud.records import GitHubRunner, Image, Instance
+from local_cloud.github.records import GitHubRunner
+from local_cloud.records import Image, Instance
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github
 from tests.simulation.test_sweep import OURS, put

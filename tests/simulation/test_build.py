@@ -29,7 +29,15 @@ from goldrun.launch.order import Order
 from local_cloud.clock import iso
 from local_cloud.lifecycle import settle
 from local_cloud.market import Market
-from local_cloud.records import Disk, Image, Instance, Invocation, Receipt, Snapshot, Usage
+from local_cloud.records import (
+    Disk,
+    Image,
+    Instance,
+    Invocation,
+    Receipt,
+    Snapshot,
+    Usage,
+)
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 

@@ -26,11 +26,11 @@ from goldrun.github.scope import repository_scope
 from goldrun.policies import trust_policy
 from goldrun.runners.subjects import find_subjects, issuer_of
 from local_cloud import rs256, seed, tokens
+from local_cloud.access import TrustPolicy
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
-from local_cloud.github.door import PREFIX
 from local_cloud.github.identity import ISSUER
 from local_cloud.github.payloads import number_of
-from local_cloud.records import TrustPolicy
+from local_cloud.github.router import PREFIX
 from local_cloud.trust import Document, trusts
 from tests.conftest import Running
 from tests.simulation.played import open_github

@@ -15,7 +15,8 @@ from goldrun.images.order import with_image
 from goldrun.launch.launch import Request
 from goldrun.launch.offers import Wish
 from goldrun.launch.order import Order, fill
-from local_cloud.records import Denial, Image, Instance
+from local_cloud.access import Denial
+from local_cloud.records import Image, Instance
 from tests.conftest import REGION, Running
 from tests.simulation.test_build import INSTALL, RECIPE
 from tests.simulation.test_launch import order, set_market

@@ -28,11 +28,12 @@ from goldrun.launch.launch import Launched, Request, launch
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer, Span, Wish
 from goldrun.launch.order import Order, fill
+from local_cloud.access import Denial
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
 from local_cloud.market import Market as LocalMarket
 from local_cloud.market import disks_in, sold_in, spot_price
-from local_cloud.records import Denial, Disk, Instance, VSwitch
+from local_cloud.records import Disk, Instance, VSwitch
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 

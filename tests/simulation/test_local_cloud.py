@@ -178,7 +178,7 @@ def test_ctrl_c_ends_a_look_up_cleanly(shell: Shell) -> None:
 
 
 def test_what_it_writes_is_for_the_users_eyes(shell: Shell, tmp_path: Path) -> None:
-    """Whoever has the token of the control door may run scripts; keys and logs of jobs are in the data."""
+    """Whoever has the token of the control API may run scripts; keys and logs of jobs are in the data."""
     old = os.umask(0)
     try:
         shell.env["GOLDRUN_LOCAL_DATA"] = str(tmp_path / "new/cloud.db")

@@ -26,7 +26,13 @@ from local_cloud.market import (
     spot_stock,
     told_stock,
 )
-from local_cloud.records import Disk, Instance, Interruption, Usage, VSwitch
+from local_cloud.records import (
+    Disk,
+    Instance,
+    Interruption,
+    Usage,
+    VSwitch,
+)
 from local_cloud.server import LocalCloud
 from tests.conftest import NOW, REGION, Running
 

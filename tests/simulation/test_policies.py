@@ -40,7 +40,8 @@ from goldrun.policies import JOBS, policy_for
 from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from local_cloud import seed
-from local_cloud.records import Disk, Instance, Policy, Snapshot, VSwitch
+from local_cloud.access import Policy
+from local_cloud.records import Disk, Instance, Snapshot, VSwitch
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github, play
 from tests.simulation.test_prune import built

@@ -25,9 +25,10 @@ from goldrun.runners.naming import new_name, read_name
 from goldrun.runners.orphans import GRACE_SECONDS
 from goldrun.runners.rerun import rerun
 from local_cloud.github.api import JOB_TOKEN
+from local_cloud.github.records import GitHubRunner
 from local_cloud.lifecycle import settle
 from local_cloud.market import Market as LocalMarket
-from local_cloud.records import GitHubRunner, Instance, Invocation
+from local_cloud.records import Instance, Invocation
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import open_github, play

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from goldrun.policies import policy_for
 from goldrun.runners.guest import self_destruct
 from local_cloud import seed
+from local_cloud.access import Policy
 from local_cloud.lifecycle import settle
-from local_cloud.records import Instance, Policy
+from local_cloud.records import Instance
 from tests.conftest import REGION, Running
 
 OWN = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}

@@ -22,10 +22,11 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud.github.api import jit_config
-from local_cloud.github.door import PREFIX
+from local_cloud.github.records import GitHubRunner
+from local_cloud.github.router import PREFIX
 from local_cloud.machines import warden
 from local_cloud.machines.kept import Kept
-from local_cloud.records import GitHubRunner, Instance, Invocation
+from local_cloud.records import Instance, Invocation
 from tests.conftest import REGION, Running
 from tests.simulation.test_local_cloud import GOLDRUN, Shell, shell  # noqa: F401 - a fixture
 

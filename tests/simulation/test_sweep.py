@@ -14,9 +14,10 @@ from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.instances import describe_instances
 from goldrun.cost import billed_days, running_costs
 from local_cloud import seed
+from local_cloud.access import Denial
 from local_cloud.clock import iso
 from local_cloud.lifecycle import settle
-from local_cloud.records import Denial, Disk, Instance, Snapshot
+from local_cloud.records import Disk, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
 
 OURS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}

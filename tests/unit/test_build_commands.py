@@ -16,7 +16,7 @@ import pytest
 
 from local_cloud.github import releases
 from local_cloud.github.api import API, TOKEN
-from local_cloud.github.door import PREFIX
+from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.test_seed_guide import read_outputs

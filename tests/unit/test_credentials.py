@@ -164,7 +164,7 @@ def test_a_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:
 
 
 def test_an_sts_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:
-    from local_cloud.records import AccessKey
+    from local_cloud.access import AccessKey
 
     live.cloud.store.put(
         AccessKey(
@@ -195,7 +195,7 @@ def test_a_credentials_service(live: Running, tmp_path: Path) -> None:
     """The chain's last link, over real HTTP."""
     answer = {"Code": "Success", "AccessKeyId": "STS.local2", "AccessKeySecret": "sec", "SecurityToken": "tok",
               "Expiration": "2099-01-01T00:00:00Z"}  # fmt: skip
-    from local_cloud.records import AccessKey
+    from local_cloud.access import AccessKey
 
     live.cloud.store.put(
         AccessKey(

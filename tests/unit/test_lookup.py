@@ -214,7 +214,7 @@ def test_a_region_that_cannot_be_asked_is_told(frozen: Running) -> None:
 
 
 def test_a_denied_permission_names_the_statement_to_add(frozen: Running) -> None:
-    from local_cloud.records import Denial
+    from local_cloud.access import Denial
 
     frozen.cloud.store.put(Denial(id="ecs:DescribeImages"))
     with pytest.raises(AccessDeniedError) as caught:

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from local_cloud.github import releases
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
-from local_cloud.github.door import PREFIX
+from local_cloud.github.records import GitHubRunner
+from local_cloud.github.router import PREFIX
 from local_cloud.market import Market
-from local_cloud.records import GitHubRunner, Instance
+from local_cloud.records import Instance
 from tests.conftest import Running
 
 REPO = ["--repo", "octo-org/octo-repo"]

@@ -127,7 +127,7 @@ def test_costs(shell: Any) -> None:
 
 
 def test_costs_without_the_right_to_read_the_bill(shell: Any, populated: Running) -> None:
-    from local_cloud.records import Denial
+    from local_cloud.access import Denial
 
     populated.cloud.store.put(Denial(id="bssapi:*"))
     done = shell("cost", "--days", "2")

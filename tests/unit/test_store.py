@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from local_cloud import daemon
+from local_cloud.access import Denial
 from local_cloud.clock import Anchor
 from local_cloud.lock import InUseError, Lock
-from local_cloud.records import Denial, Image
+from local_cloud.records import Image
 from local_cloud.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
 from tests.conftest import FakeClock
 

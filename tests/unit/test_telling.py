@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud.github.api import API, TOKEN
-from local_cloud.github.door import PREFIX
-from local_cloud.records import GitHubRunner, Instance
+from local_cloud.github.records import GitHubRunner
+from local_cloud.github.router import PREFIX
+from local_cloud.records import Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from local_cloud import seed
+from local_cloud.access import AccessKey
 from local_cloud.guard import Guard
-from local_cloud.records import AccessKey
 from tests.conftest import Running
 from tests.simulation.test_identity import identity
 

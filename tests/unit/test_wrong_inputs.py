@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from goldrun.errors import EXIT_CODES
-from local_cloud.records import AccessKey, Denial, Instance
+from local_cloud.access import AccessKey, Denial
+from local_cloud.records import Instance
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]

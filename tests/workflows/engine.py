@@ -23,8 +23,8 @@ from msgspec.structs import replace
 
 from local_cloud import seed
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
-from local_cloud.github.door import PREFIX
-from local_cloud.records import GitHubJob, GitHubRun
+from local_cloud.github.records import GitHubJob, GitHubRun
+from local_cloud.github.router import PREFIX
 from tests.conftest import Running
 from tests.workflows.expressions import evaluate, interpolate
 

@@ -19,9 +19,11 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud import seed
+from local_cloud.access import AccessKey
 from local_cloud.github.api import TOKEN
+from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.lifecycle import settle
-from local_cloud.records import AccessKey, GitHubJob, GitHubRun, GitHubRunner, Instance
+from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.simulation.test_identity import identity
 from tests.workflows.engine import PASSWORD, PROJECT, Engine, offline

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from goldrun.bake.template import TEMPLATE
 from local_cloud import seed
-from local_cloud.records import Denial, Image, Instance
+from local_cloud.access import Denial
+from local_cloud.records import Image, Instance
 from tests.conftest import Running
 from tests.workflows.engine import ROOT, Engine, arguments, offline, shell_command
 from tests.workflows.expressions import evaluate, interpolate

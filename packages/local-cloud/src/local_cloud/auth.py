@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from goldrun.cloud import signature
+from local_cloud.access import AccessKey
 from local_cloud.clock import parse_iso
 from local_cloud.errors import ApiFault, missing
-from local_cloud.records import AccessKey
 from local_cloud.store import Store
 
 ALLOWED_SKEW = 15 * 60.0

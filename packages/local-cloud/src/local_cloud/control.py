@@ -1,158 +1,45 @@
-"""The local cloud's own door, beside the API: what it is doing, and how it shall behave. Under ``/_goldrun/``."""
+"""The control API, under ``/_goldrun/``: reports what the local cloud is doing and changes how it behaves."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 from msgspec.structs import replace
 
 from local_cloud import seed
+from local_cloud.access import AccessKey, Denial, Policy, TrustPolicy
 from local_cloud.clock import iso
+from local_cloud.control_messages import (
+    Attachment,
+    JobState,
+    MarketChange,
+    NewJob,
+    Patterns,
+    Population,
+    SettingsChange,
+    SpeedChange,
+    Status,
+    Trust,
+)
 from local_cloud.errors import ApiFault
 from local_cloud.faults import FaultRule
 from local_cloud.gateway import Gateway, Reply
 from local_cloud.github.jobs import Jobs
+from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.json_input import decode
 from local_cloud.lifecycle import change_market, settle
-from local_cloud.market import Market, Scenario
-from local_cloud.ram import Document
-from local_cloud.records import (
-    AccessKey,
-    Denial,
-    GitHubJob,
-    GitHubRun,
-    GitHubRunner,
-    Image,
-    Instance,
-    Policy,
-    Settings,
-    Snapshot,
-    TrustPolicy,
-)
-from local_cloud.trust import Document as TrustDocument
+from local_cloud.records import Image, Instance, Settings, Snapshot
 
 PREFIX = "/_goldrun/"
 MAX_LEAP = 366 * 86400.0  # what has run meanwhile is billed hour by hour
 
-Seconds = Annotated[float, Meta(ge=0, le=1e9)]
-Number = Annotated[int, Meta(ge=0, le=10**9)]
-Pattern = Annotated[str, Meta(max_length=128)]
-
-
-class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of the clock: another speed, or a leap forward."""
-
-    speed: float | None = None
-    advance: float = 0.0
-
-
-class Patterns(msgspec.Struct, forbid_unknown_fields=True):
-    """Actions to deny or allow again, e.g. ``ecs:DescribeImages``."""
-
-    actions: list[Pattern]
-
-
-class Attachment(msgspec.Struct, forbid_unknown_fields=True):
-    """A RAM policy for an AccessKey, or for an instance role of that name; None takes it away."""
-
-    key: str
-    role: bool = False
-    document: Document | None = None
-
-
-class Trust(msgspec.Struct, forbid_unknown_fields=True):
-    """Whom a role trusts; None: every job that GitHub knows."""
-
-    role: str
-    document: TrustDocument | None = None
-
-
-class Population(msgspec.Struct, forbid_unknown_fields=True):
-    """What to fill an empty cloud with."""
-
-    seed: bool = False
-
-
-class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
-    """Settings to change."""
-
-    image_seconds: Seconds | None = None
-    copy_seconds: Seconds | None = None
-    image_quota: Number | None = None
-    boot_seconds: Seconds | None = None
-    stop_seconds: Seconds | None = None
-    release_seconds: Seconds | None = None
-    cpu_quota: Number | None = None
-    balance: bool | None = None
-    calls_per_second: Annotated[float, Meta(ge=0, le=1e9)] | None = None
-    calls_per_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
-
-
-class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What the market shall be from now on; what is not said stays."""
-
-    seed: Number | None = None
-    scarcity: float | None = None
-    phantoms: float | None = None
-    scenario: Scenario | None = None
-    zones: tuple[str, ...] | None = None
-
-
-class NewJob(msgspec.Struct, forbid_unknown_fields=True):
-    """A job for GitHub's queue: of a new run, or of one that is there.
-
-    Attributes:
-        hosted: it runs on GitHub's own machines; whoever queues it says how it goes.
-    """
-
-    repository: str
-    name: str
-    labels: tuple[str, ...]
-    script: str = ""
-    workflow: str = "local.yml"
-    run: str = ""
-    needs: tuple[str, ...] = ()
-    hosted: bool = False
-
-
-class JobState(msgspec.Struct, forbid_unknown_fields=True):
-    """How a hosted job goes."""
-
-    job: str
-    status: Literal["in_progress", "completed"]
-    conclusion: Literal["", "success", "failure", "cancelled"] = ""
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What the local cloud says of itself.
-
-    Attributes:
-        runs_jobs: whether its runners run their jobs.
-    """
-
-    pid: int
-    data: str
-    time: str
-    speed: float
-    images: int
-    snapshots: int
-    instances: int
-    denied: list[str]
-    faults: list[FaultRule]
-    market: Market
-    machines: str
-    runs_jobs: bool
-    calls: dict[str, int]
-
 
 @dataclass
 class Control:
-    """Answers the control door, to whoever has the ``token``; ``stop`` ends the server."""
+    """Answers the control API for whoever has the ``token``; ``stop`` ends the server."""
 
     gateway: Gateway
     jobs: Jobs
@@ -168,7 +55,7 @@ class Control:
         What changes anything must be JSON and say so: a page cannot send that to another origin unasked.
         """
         if not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self.token}".encode()):
-            return _json(401, {"error": "this door asks for the token that its server has written beside its data"})
+            return _json(401, {"error": "send the token that the server has written beside its data file"})
         if method != "GET" and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _json(415, {"error": "a body must be application/json"})
         serve = self._routes().get((method, path.removeprefix(PREFIX)))

@@ -1,4 +1,4 @@
-"""Talks to a running local cloud's control door. Loopback only, without a proxy."""
+"""A client of a running local cloud's control API: loopback only, never through a proxy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NotRunningError(UnavailableError):
 def ask(
     port: int, token: str, method: str, name: str, body: dict[str, Any] | None = None, *, timeout: float = 5.0
 ) -> dict[str, Any]:
-    """Ask the control door, and return what it says.
+    """Call the control API and return its answer.
 
     Args:
         port: where it listens.

@@ -18,7 +18,7 @@ from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
 from local_cloud import seed
 from local_cloud.control_client import NotRunningError, ask
-from local_cloud.github import door
+from local_cloud.github import router
 from local_cloud.github.api import API, TOKEN
 from local_cloud.lock import InUseError, Lock
 from local_cloud.machines.qemu import HOST_ADDRESS
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.05
 
 
 class Running(NamedTuple):
-    """A local cloud that was started: its process, its port, and what its control door asks for."""
+    """A local cloud that was started: its process, its port and the token of its control API."""
 
     pid: int
     port: int
@@ -162,8 +162,8 @@ def variables(url: str, machines: str = "simulated") -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
         "ALIYUN_REGION_ID": seed.REGION,
         "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
-        "GITHUB_API_URL": f"{url}{door.PREFIX}{API}",
-        "GITHUB_SERVER_URL": f"{url}{door.PREFIX}",
+        "GITHUB_API_URL": f"{url}{router.PREFIX}{API}",
+        "GITHUB_SERVER_URL": f"{url}{router.PREFIX}",
         "GOLDRUN_GITHUB_TOKEN": TOKEN,
     }
 

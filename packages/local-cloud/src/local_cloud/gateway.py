@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 import local_cloud.actions  # noqa: F401 - fills ACTIONS
 from local_cloud import ram
+from local_cloud.access import AccessKey
 from local_cloud.actions.registry import ACTIONS, Call
 from local_cloud.auth import NonceBook, Wire, authenticate, is_v3
 from local_cloud.catalogue import REGIONS
@@ -24,7 +25,6 @@ from local_cloud.faults import FaultRule, Faults
 from local_cloud.lifecycle import settle
 from local_cloud.limits import Limits
 from local_cloud.params import Params, products
-from local_cloud.records import AccessKey
 from local_cloud.store import Store
 
 NOBODY = AccessKey(id="", secret="", account="")

@@ -1,4 +1,4 @@
-"""Who may ask: this machine's own programs, and no web page. It stands in front of every door.
+"""Who may ask: this machine's own programs, and no web page. It stands in front of every endpoint.
 
 Listening on 127.0.0.1 keeps the network out, not the browser: any page that the user looks at can send requests there,
 and a page whose name is made to resolve to 127.0.0.1 can read the answers too. Both give themselves away by what the

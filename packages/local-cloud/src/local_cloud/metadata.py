@@ -13,10 +13,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from local_cloud.access import AccessKey, Policy
 from local_cloud.clock import iso
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import noticed
-from local_cloud.records import AccessKey, Instance, Policy
+from local_cloud.records import Instance
 from local_cloud.store import Store
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name

@@ -12,9 +12,16 @@ from typing import Literal
 
 import msgspec
 
+from local_cloud.access import AccessKey, Denial, Policy
 from local_cloud.errors import ApiFault
 from local_cloud.params import Params
-from local_cloud.records import AccessKey, Denial, Disk, Image, Instance, Policy, Resource, Snapshot
+from local_cloud.records import (
+    Disk,
+    Image,
+    Instance,
+    Resource,
+    Snapshot,
+)
 from local_cloud.store import View
 
 RESOURCE_TAG = "acs:ResourceTag/"

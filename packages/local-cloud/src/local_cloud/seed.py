@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from local_cloud.access import AccessKey
 from local_cloud.catalogue import EVERYWHERE, REGIONS, SYSTEM_ACCOUNT
 from local_cloud.clock import iso
 from local_cloud.github import releases
 from local_cloud.records import (
     DEPRECATED,
     READY,
-    AccessKey,
     Disk,
     Image,
     Instance,

@@ -1,4 +1,4 @@
-"""The gateway and the control door behind HTTP, on 127.0.0.1."""
+"""The APIs and the control API behind HTTP, on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from local_cloud.control import PREFIX, Control
 from local_cloud.errors import ApiFault, internal_error
 from local_cloud.faults import Faults
 from local_cloud.gateway import Gateway, Reply, new_request_id
-from local_cloud.github import door
+from local_cloud.github import router
 from local_cloud.github.jobs import Jobs
 from local_cloud.guard import Guard
 from local_cloud.intake import MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
@@ -47,7 +47,7 @@ class LocalCloud:
     """A local cloud: its data file open, ready to serve.
 
     Attributes:
-        token: what the control door asks for; another one at every start.
+        token: opens the control API; a new one at every start.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class LocalCloud:
         self.gateway = Gateway(self.store, self.clock, Faults())
         self._instances = Metadata(self.store, self.clock.wall)
         self.jobs = Jobs(self.store, self.clock)
-        self._github: door.Door | None = None
+        self._github: router.Router | None = None
         self._secret = secrets.token_hex(32)
         self._refusal = "" if machines or run_jobs_here else REFUSAL
         self._runners = None if machines else SimulatedRunners(self.store, self._secret)
@@ -119,8 +119,8 @@ class LocalCloud:
         self._server = _Server(config, ready)
         port = listening.getsockname()[1]
         # Where runners find GitHub: a guest has this machine under an address of its own.
-        here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{door.PREFIX}"
-        self._github = door.Door(self.jobs, self.gateway.faults, here, secret=self._secret, refusal=self._refusal)
+        here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{router.PREFIX}"
+        self._github = router.Router(self.jobs, self.gateway.faults, here, secret=self._secret, refusal=self._refusal)
         if self._machines:
             self._machines.start(port)
         try:
@@ -185,17 +185,17 @@ class LocalCloud:
             return self._control.handle(method, path, headers, body)
         if self._runners:
             self._runners.tend(self.clock.now())
-        if self._github and path.startswith(f"{door.PREFIX}/"):
-            return self._github.handle(method, path.removeprefix(door.PREFIX), query, headers, body)
+        if self._github and path.startswith(f"{router.PREFIX}/"):
+            return self._github.handle(method, path.removeprefix(router.PREFIX), query, headers, body)
         if path.startswith(METADATA_PREFIX):
             return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
         return self.gateway.handle(method, path, query, headers, body)
 
     def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:
-        """What is wrong, as the door says it at which the request has come."""
+        """The error as the endpoint that was called would render it."""
         if path.startswith(PREFIX):
             return self._control.refuse(fault)
-        if self._github and path.startswith(f"{door.PREFIX}/"):
+        if self._github and path.startswith(f"{router.PREFIX}/"):
             return self._github.refuse(fault.status, fault.message, request_id)
         if path.startswith(METADATA_PREFIX):
             return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())

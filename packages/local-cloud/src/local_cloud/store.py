@@ -16,8 +16,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from goldrun.errors import UsageError
-from local_cloud import records
+from local_cloud import access, records
 from local_cloud.clock import Anchor
+from local_cloud.github import records as github
 from local_cloud.lock import Lock
 from local_cloud.records import Record
 
@@ -39,16 +40,16 @@ _KINDS: dict[str, type[Record]] = {
         records.Interruption,
         records.Usage,
         records.Invocation,
-        records.GitHubRunner,
-        records.GitHubRun,
-        records.GitHubJob,
-        records.GitHubHook,
-        records.GitHubToken,
-        records.AccessKey,
-        records.Denial,
-        records.Policy,
-        records.TrustPolicy,
-        records.SigningKey,
+        github.GitHubRunner,
+        github.GitHubRun,
+        github.GitHubJob,
+        github.GitHubHook,
+        github.GitHubToken,
+        access.AccessKey,
+        access.Denial,
+        access.Policy,
+        access.TrustPolicy,
+        access.SigningKey,
         records.Receipt,
         records.Settings,
     )

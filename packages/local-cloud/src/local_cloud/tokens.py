@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_cloud import rs256
+from local_cloud.access import SigningKey
 from local_cloud.errors import ApiFault
-from local_cloud.records import SigningKey
 from local_cloud.store import Store
 
 AUDIENCE = "sts.aliyuncs.com"  # the client id that RAM's identity provider has here

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from local_cloud.actions.images import own_image, require_free_name, require_quota
+from local_cloud.actions.image_creation import require_free_name, require_quota
+from local_cloud.actions.images import own_image
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags
 from local_cloud.catalogue import REGIONS

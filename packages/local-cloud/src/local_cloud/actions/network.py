@@ -10,7 +10,14 @@ from local_cloud.actions.paging import page, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import has_tags, tag_rows
 from local_cloud.clock import iso
-from local_cloud.records import Instance, KeyPair, Network, Resource, SecurityGroup, VSwitch
+from local_cloud.records import (
+    Instance,
+    KeyPair,
+    Network,
+    Resource,
+    SecurityGroup,
+    VSwitch,
+)
 from local_cloud.store import View
 
 RESERVED_ADDRESSES = 4  # of each vSwitch: the first and the last three

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_cloud.access import AccessKey
 from local_cloud.errors import ApiFault
 from local_cloud.params import Params
-from local_cloud.records import AccessKey, Receipt, Settings
+from local_cloud.records import Receipt, Settings
 from local_cloud.store import Store, View
 
 Answer = dict[str, Any]

@@ -20,7 +20,16 @@ from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
 from local_cloud.lifecycle import appoint_reclaim
 from local_cloud.market import NEVER, disks_in, on_demand_stock, sold_in, spot_price, spot_stock
 from local_cloud.params import Params
-from local_cloud.records import DEPRECATED, READY, Disk, Image, Instance, KeyPair, SecurityGroup, VSwitch
+from local_cloud.records import (
+    DEPRECATED,
+    READY,
+    Disk,
+    Image,
+    Instance,
+    KeyPair,
+    SecurityGroup,
+    VSwitch,
+)
 
 MAX_USER_DATA = 32 * 1024
 MIN_RELEASE_SECONDS = 30 * 60

@@ -7,10 +7,10 @@ import re
 import msgspec
 
 from local_cloud import tokens
+from local_cloud.access import AccessKey, TrustPolicy
 from local_cloud.actions.registry import Answer, Call, action, random_word
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
-from local_cloud.records import AccessKey, TrustPolicy
 from local_cloud.trust import Document, trusts
 
 _ROLE_ARN = re.compile(r"acs:ram::(?P<account>\d+):role/(?P<role>[\w.-]{1,64})")

@@ -8,7 +8,13 @@ from local_cloud.actions.paging import page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, has_tags, merge_tags
 from local_cloud.errors import ApiFault, invalid, missing
-from local_cloud.records import Disk, Image, Instance, Resource, Snapshot
+from local_cloud.records import (
+    Disk,
+    Image,
+    Instance,
+    Resource,
+    Snapshot,
+)
 from local_cloud.store import View
 
 KINDS: dict[str, type[Resource]] = {"image": Image, "snapshot": Snapshot, "instance": Instance, "disk": Disk}

@@ -21,8 +21,8 @@ from local_cloud.github import archive, releases
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
+from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRunner
 from local_cloud.json_input import decode
-from local_cloud.records import GitHubHook, GitHubJob, GitHubRunner
 
 API = "/api/v3"
 TOKEN = "goldrun-local-github"  # noqa: S105 - opens nothing but this machine's own cloud

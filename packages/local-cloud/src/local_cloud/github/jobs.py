@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from local_cloud.clock import LocalClock
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.payloads import is_online
-from local_cloud.records import GitHubJob, GitHubRun, GitHubRunner, GitHubToken
+from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner, GitHubToken
 from local_cloud.store import Store
 
 LOST = "The self-hosted runner lost communication with the server."

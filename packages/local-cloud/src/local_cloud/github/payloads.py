@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from local_cloud.clock import iso
-from local_cloud.records import GitHubJob, GitHubRun, GitHubRunner
+from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 
 ONLINE_SECONDS = 30.0  # without a word from its program a runner counts as offline
 DEFAULT_LABELS = ("self-hosted", "Linux", "X64")

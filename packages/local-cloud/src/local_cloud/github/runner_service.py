@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from local_cloud.github.api import jit_config, read_object
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import MAX_LOG, SHUT_DOWN, Jobs
-from local_cloud.records import GitHubJob, GitHubRunner, GitHubToken
+from local_cloud.github.records import GitHubJob, GitHubRunner, GitHubToken
 
 Answer = tuple[int, Any]
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from local_cloud.github.payloads import webhook_json
-from local_cloud.records import GitHubHook, GitHubJob, GitHubRun
+from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun
 from local_cloud.store import Store
 
 EVENT = "workflow_job"

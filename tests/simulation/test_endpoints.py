@@ -37,8 +37,8 @@ def send(port: int, method: str, target: str, headers: Headers, body: str = "") 
         connection.close()
 
 
-def doors(running: Running) -> Iterator[tuple[str, str, Headers, str]]:
-    """A request to each door that answers its own clients."""
+def each_endpoint(running: Running) -> Iterator[tuple[str, str, Headers, str]]:
+    """A request to each endpoint that answers its own clients."""
     instance = next(iter(running.cloud.store.all(Instance)))
     yield "GET", f"/?{urlencode(signed_query('GET', 'DescribeImages'))}", {}, ""
     yield "POST", f"/?{urlencode(signed_query('POST', 'DescribeImages'))}", {}, ""
@@ -65,7 +65,7 @@ PAGES = {
 def test_no_door_answers_a_web_page(populated: Running, page: str) -> None:
     sent = {name: value.format(port=populated.port) for name, value in PAGES[page].items()}
     answers = set()
-    for method, target, own, body in doors(populated):
+    for method, target, own, body in each_endpoint(populated):
         status, content, headers = send(populated.port, method, target, {**own, **sent}, body)
         answers.add((status, content, tuple(sorted(set(headers) - {"date"}))))
     # One and the same to all: not even what is there can be told from it, nor may a page read it.
@@ -78,7 +78,7 @@ def test_no_door_answers_a_web_page(populated: Running, page: str) -> None:
 def test_every_door_answers_programs_of_this_machine(populated: Running, host: str, own: bool) -> None:
     name = host.format(port=populated.port)
     page = {"Origin": f"http://{name}", "Sec-Fetch-Site": "same-origin"} if own else {}
-    for method, target, headers, body in doors(populated):
+    for method, target, headers, body in each_endpoint(populated):
         status, content, _ = send(populated.port, method, target, {**headers, "Host": name, **page}, body)
         assert status == 200, (target, content)
 

@@ -1,4 +1,4 @@
-"""GitHub behind HTTP: under ``/_github``, as an Enterprise Server is; its faults and its errors on the wire."""
+"""GitHub behind HTTP, under ``/_github`` as an Enterprise Server is: routes, injected faults and errors on the wire."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNNER = "/_runner"
 PROOF = f"{RUNNER}/proof"
 
 
-class Door:
+class Router:
     """Answers requests under ``PREFIX``.
 
     Stand-ins that this server has started let it prove itself before they ask anything else.

@@ -1,0 +1,47 @@
+"""Who may call what: AccessKeys, and what RAM denies or allows them."""
+
+from __future__ import annotations
+
+from local_cloud.records import Record
+
+
+class AccessKey(Record, frozen=True, kw_only=True):
+    """An AccessKey; ``id`` is its id.
+
+    Attributes:
+        user: the RAM user's or role session's name; empty for the account itself.
+        role: the role's name, if it is a role session's temporary key.
+        token: what must come with it then.
+        expires: on the machine's clock; 0: never.
+    """
+
+    secret: str
+    account: str
+    user: str = ""
+    role: str = ""
+    token: str = ""
+    expires: float = 0.0
+    active: bool = True
+
+
+class Denial(Record, frozen=True, kw_only=True):
+    """A RAM statement that denies; ``id`` is the pattern of actions, e.g. ``ecs:DescribeImages`` or ``ecs:*``."""
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """A RAM policy that is attached to an AccessKey; ``id`` is the key's."""
+
+    document: dict[str, object]
+
+
+class TrustPolicy(Record, frozen=True, kw_only=True):
+    """Whom a role trusts; ``id`` is the role's name."""
+
+    document: dict[str, object]
+
+
+class SigningKey(Record, frozen=True, kw_only=True):
+    """What an issuer of identity tokens signs them with; ``id`` is the issuer's URL. Numbers in hexadecimal."""
+
+    modulus: str
+    private: str

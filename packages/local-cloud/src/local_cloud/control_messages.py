@@ -1,0 +1,123 @@
+"""What the control API takes and answers, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from local_cloud.faults import FaultRule
+from local_cloud.market import Market, Scenario
+from local_cloud.ram import Document
+from local_cloud.trust import Document as TrustDocument
+
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Number = Annotated[int, Meta(ge=0, le=10**9)]
+Pattern = Annotated[str, Meta(max_length=128)]
+
+
+class SpeedChange(msgspec.Struct, forbid_unknown_fields=True):
+    """A change of the clock: another speed, or a leap forward."""
+
+    speed: float | None = None
+    advance: float = 0.0
+
+
+class Patterns(msgspec.Struct, forbid_unknown_fields=True):
+    """Actions to deny or allow again, e.g. ``ecs:DescribeImages``."""
+
+    actions: list[Pattern]
+
+
+class Attachment(msgspec.Struct, forbid_unknown_fields=True):
+    """A RAM policy for an AccessKey, or for an instance role of that name; None takes it away."""
+
+    key: str
+    role: bool = False
+    document: Document | None = None
+
+
+class Trust(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom a role trusts; None: every job that GitHub knows."""
+
+    role: str
+    document: TrustDocument | None = None
+
+
+class Population(msgspec.Struct, forbid_unknown_fields=True):
+    """What to fill an empty cloud with."""
+
+    seed: bool = False
+
+
+class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Settings to change."""
+
+    image_seconds: Seconds | None = None
+    copy_seconds: Seconds | None = None
+    image_quota: Number | None = None
+    boot_seconds: Seconds | None = None
+    stop_seconds: Seconds | None = None
+    release_seconds: Seconds | None = None
+    cpu_quota: Number | None = None
+    balance: bool | None = None
+    calls_per_second: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    calls_per_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+
+
+class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What the market shall be from now on; what is not said stays."""
+
+    seed: Number | None = None
+    scarcity: float | None = None
+    phantoms: float | None = None
+    scenario: Scenario | None = None
+    zones: tuple[str, ...] | None = None
+
+
+class NewJob(msgspec.Struct, forbid_unknown_fields=True):
+    """A job for GitHub's queue: of a new run, or of one that is there.
+
+    Attributes:
+        hosted: it runs on GitHub's own machines; whoever queues it says how it goes.
+    """
+
+    repository: str
+    name: str
+    labels: tuple[str, ...]
+    script: str = ""
+    workflow: str = "local.yml"
+    run: str = ""
+    needs: tuple[str, ...] = ()
+    hosted: bool = False
+
+
+class JobState(msgspec.Struct, forbid_unknown_fields=True):
+    """How a hosted job goes."""
+
+    job: str
+    status: Literal["in_progress", "completed"]
+    conclusion: Literal["", "success", "failure", "cancelled"] = ""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the local cloud says of itself.
+
+    Attributes:
+        runs_jobs: whether its runners run their jobs.
+    """
+
+    pid: int
+    data: str
+    time: str
+    speed: float
+    images: int
+    snapshots: int
+    instances: int
+    denied: list[str]
+    faults: list[FaultRule]
+    market: Market
+    machines: str
+    runs_jobs: bool
+    calls: dict[str, int]

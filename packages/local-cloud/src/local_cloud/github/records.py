@@ -1,0 +1,81 @@
+"""What the local GitHub remembers."""
+
+from __future__ import annotations
+
+from local_cloud.records import Record
+
+
+class GitHubRunner(Record, frozen=True, kw_only=True):
+    """A runner's registration with GitHub; ``id`` is its number.
+
+    Attributes:
+        scope: ``owner/name``, or an organization.
+        credential: what its program proves itself with.
+        seen: when its program was heard of last, on the machine's clock; 0: never, or it said good-bye.
+        job: the number of the job that it runs; empty: none.
+    """
+
+    scope: str
+    name: str
+    labels: tuple[str, ...]
+    group: int = 1
+    credential: str = ""
+    seen: float = 0.0
+    job: str = ""
+
+
+class GitHubRun(Record, frozen=True, kw_only=True):
+    """A workflow run; ``id`` is its number."""
+
+    repository: str
+    workflow: str
+    created: float
+    attempt: int = 1
+
+
+class GitHubJob(Record, frozen=True, kw_only=True):
+    """A job of a run; ``id`` is its number.
+
+    Attributes:
+        script: its one step.
+        needs: the names of jobs that come before it.
+        hosted: on a runner of GitHub's; whoever made it says how it goes.
+        status: ``queued``, ``in_progress`` or ``completed``.
+        conclusion: ``success``, ``failure`` or ``cancelled``.
+        cancelled: somebody asked for its end.
+        note: GitHub's annotation.
+    """
+
+    run: str
+    attempt: int
+    name: str
+    labels: tuple[str, ...]
+    created: float
+    script: str = ""
+    needs: tuple[str, ...] = ()
+    hosted: bool = False
+    status: str = "queued"
+    conclusion: str = ""
+    started: float = 0.0
+    completed: float = 0.0
+    runner: str = ""
+    runner_name: str = ""
+    log: str = ""
+    cancelled: bool = False
+    note: str = ""
+
+
+class GitHubHook(Record, frozen=True, kw_only=True):
+    """A webhook of a scope; ``id`` is its number."""
+
+    scope: str
+    url: str
+    secret: str
+    events: tuple[str, ...]
+
+
+class GitHubToken(Record, frozen=True, kw_only=True):
+    """A registration token; ``id`` is the token."""
+
+    scope: str
+    expires: float
