@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +17,16 @@ from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.identity import describe_account
 from goldrun.errors import GoldrunError, UsageError
 
+if TYPE_CHECKING:
+    from goldrun.github.client import GitHub
+
 REGION = click.option("--region", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+KEEP = click.option(
+    "--keep", type=click.IntRange(1), help="Versions that stay, the published one counted. [env: KEEP_IMAGE_COUNT]"
+)
 YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 
 
@@ -33,6 +39,22 @@ def open_client(region: str | None) -> EcsClient:
     if region == "":
         raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
     client = connect(os.environ, SystemClock(), region=region, notice=output.note)
+    click.get_current_context().call_on_close(client.close)
+    return client
+
+
+def open_github(*, public: bool = False) -> GitHub:
+    """GitHub as the environment describes it; closed when the command ends.
+
+    Args:
+        public: only what everybody may read is asked for, so no token is needed.
+
+    Raises:
+        GoldrunError: see ``goldrun.github.client.connect``.
+    """
+    from goldrun.github.client import connect as connect_github
+
+    client = connect_github(os.environ, SystemClock(), notice=output.note, public=public)
     click.get_current_context().call_on_close(client.close)
     return client
 

@@ -13,12 +13,11 @@ from goldrun.architecture import parse_architecture
 from goldrun.bake.build import Built, Options, boot_test, build
 from goldrun.bake.recipe import RUNNER, Loaded, load
 from goldrun.cli import output
-from goldrun.cli.common import JSON, REGION, open_client, silence
+from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.reports import view
-from goldrun.clock import StoppableClock, SystemClock
+from goldrun.clock import StoppableClock
 from goldrun.cloud.models import Image
 from goldrun.errors import GoldrunError, UsageError
-from goldrun.github import client as githubs
 from goldrun.github.client import GitHub
 from goldrun.github.scope import repository_scope
 from goldrun.images import listing
@@ -34,7 +33,7 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 
 @click.command("build")
 @RECIPE
-@click.option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both; all that the recipe has, where not said.")
+@click.option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both. [default: all that the recipe supports]")
 @click.option("--force", is_flag=True, help="Build although an image of the same content is there.")
 @click.option("--no-publish", is_flag=True, help="Make and test the image, and let nothing show it yet.")
 @click.option("--keep-builder-on-failure", is_flag=True, help="Leave the builder alive until its release time.")
@@ -53,9 +52,9 @@ def image_build(
 ) -> None:
     """Build RECIPE's image, boot-test it, publish it, prune old ones.
 
-    Nothing is done if an image of the same content is there. A build that died is gone on with, or cleared up, by the
-    next one. Prints IMAGE_ID=, IMAGE_NAME=, VERSION_HASH= and SKIP_BUILD=; for two architectures each with _AMD64 or
-    _ARM64 at its name's end.
+    Nothing is done if an image of the same content is there. An interrupted build is resumed, or cleaned up, by the
+    next one. Prints IMAGE_ID=, IMAGE_NAME=, VERSION_HASH= and SKIP_BUILD=; when two architectures are built, each name
+    ends in _AMD64 or _ARM64.
 
     \b
     Examples:
@@ -65,7 +64,7 @@ def image_build(
     silence(quiet)
     loaded = load(recipe)
     architectures = _architectures(loaded, arch)
-    github = _open_github()
+    github = open_github(public=True)
     options = Options(
         force=force,
         publish=not no_publish,
@@ -111,7 +110,7 @@ def image_build(
 @click.command("test")
 @click.argument("image")
 @click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Whose smoke tests.")
-@click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
+@ARCH
 @REGION
 def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -> None:
     """Boot a machine from IMAGE and let it pass the recipe's smoke tests; nothing else is done.
@@ -122,7 +121,7 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
     """
     loaded = load(recipe)
     client = open_client(region)
-    github = _open_github()
+    github = open_github(public=True)
     found = find_image(client, parse_reference(image, arch)).image
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.version_in(from_tags(found.tags)) or versions.find_latest(github))
@@ -134,13 +133,6 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         boot_test(client, loaded, found, order, shown.of(found.architecture), check)
     output.note(f"{found.name} ({found.image_id}) passes.")
-
-
-def _open_github() -> GitHub:
-    """GitHub, to ask which runner is the latest; with a token also how long it takes the image's."""
-    github = githubs.connect(os.environ, SystemClock(), notice=output.note, public=True)
-    click.get_current_context().call_on_close(github.close)
-    return github
 
 
 def _check_runner(github: GitHub, image: Image, now: float) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from goldrun import __version__, interrupts, telling
 from goldrun.cli import output
+from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
 
 # Loaded when they are called, so that a look-up does not pay for the local cloud's server.
@@ -23,23 +23,14 @@ _NOUNS = {
     "policy": "Print the RAM policy that a job needs.",
     "local": "Run the local cloud: ECS on this machine.",
 }
-# Where it is not the command's own name, here.
-_MODULES = {"sweep": "goldrun.cli.upkeep", "cost": "goldrun.cli.upkeep", "local": "local_cloud.cli"}
+_ELSEWHERE = {"local": "local_cloud.cli"}
 
 
-class _Nouns(click.Group):
-    """Commands by noun, each in a module of its own."""
+class _Nouns(LazyGroup):
+    """Commands by noun, each in a module of its own, listed without importing any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_NOUNS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        if cmd_name not in _NOUNS:
-            return None
-        module = _MODULES.get(cmd_name, f"goldrun.cli.{cmd_name}")
-        command = getattr(importlib.import_module(module), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
@@ -48,6 +39,7 @@ class _Nouns(click.Group):
 
 @click.group(
     cls=_Nouns,
+    lazy={noun: f"{_ELSEWHERE.get(noun, f'goldrun.cli.{noun}')}:{noun}" for noun in _NOUNS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: "
     + "; ".join(f"{code} {meaning.split(':')[0].split(' (')[0]}" for code, meaning in EXIT_CODES.items())

@@ -9,9 +9,8 @@ import click
 
 from goldrun import config
 from goldrun.cli import output
-from goldrun.clock import SystemClock
+from goldrun.cli.common import open_github
 from goldrun.errors import UsageError
-from goldrun.github import client as githubs
 from goldrun.github.scope import repository_scope
 from goldrun.policies import JOBS, policy_for, trust_policy
 from goldrun.runners.subjects import find_subjects, issuer_of
@@ -72,8 +71,7 @@ def policy(
         return
     scope = repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)
     arn = _provider(account, provider)
-    github = githubs.connect(os.environ, SystemClock(), notice=output.note, public=True)
-    click.get_current_context().call_on_close(github.close)
+    github = open_github(public=True)
     subjects = find_subjects(github, scope, environment=environment, ref=ref)
     audience = config.OIDC_AUDIENCE.read(os.environ)
     output.result_json(trust_policy(arn, issuer=issuer_of(github.server), audience=audience, subjects=subjects))

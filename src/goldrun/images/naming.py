@@ -124,6 +124,27 @@ def _wanted(architecture: str | None) -> str | None:
     return parse_architecture(architecture) if architecture and architecture.strip() else None
 
 
+def check_channel(text: str) -> str:
+    """Return ``text`` if it can be a channel.
+
+    Raises:
+        UsageError: if it cannot.
+    """
+    if text.isascii() and text.isalpha() and text == text.lower():
+        return text
+    raise UsageError(f"{text!r} is not a channel.", fix=["use lower-case letters, e.g. latest or canary."])
+
+
+def published_names(family: str, architecture: str | None) -> list[PublishedName]:
+    """The names under which ``latest`` shows a family: of one architecture, or of every one where it is None.
+
+    Raises:
+        UsageError: if the family or the architecture is not valid.
+    """
+    architectures = [parse_architecture(architecture)] if architecture else list(ARCHITECTURES)
+    return [PublishedName(check_name(family), one, LATEST) for one in architectures]
+
+
 def check_name(name: str) -> str:
     """Return ``name`` if ECS allows it for an image or a family (source: CreateImage, ImageName).
 

@@ -6,7 +6,7 @@ every image is told with its reason, so that the plan can be read before it runs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
@@ -38,10 +38,17 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What a prune did or, in a dry run, would do."""
+    """What a prune did or, in a dry run, would do.
+
+    Attributes:
+        verdicts: the images.
+        orphans: snapshots whose image is gone.
+        carried_out: False: this is only the plan.
+    """
 
     verdicts: tuple[Verdict, ...]
     orphans: tuple[Snapshot, ...]
+    carried_out: bool = False
 
 
 def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -> list[Verdict]:
@@ -108,7 +115,48 @@ def prune(
     done = [verdict if verdict.keep else _delete(client, verdict) for verdict in verdicts]
     for snapshot in orphans:
         delete_snapshot(client, snapshot.snapshot_id)
-    return Pruned(tuple(done), tuple(orphans))
+    return Pruned(tuple(done), tuple(orphans), carried_out=True)
+
+
+def prune_all(
+    client: EcsClient,
+    aliases: Iterable[PublishedName],
+    *,
+    keep: int,
+    older_than: float,
+    all_orphans: bool,
+    dry_run: bool,
+    allow: Callable[[Pruned], bool],
+) -> Pruned:
+    """Prune several lineages in turn; once ``allow`` declines, the rest is only planned.
+
+    Args:
+        client: see ``prune``.
+        aliases: whose versions.
+        keep: see ``prune``.
+        older_than: see ``prune``.
+        all_orphans: also delete the orphaned snapshots of every family.
+        dry_run: see ``prune``.
+        allow: see ``prune``; asked for each lineage, and for the snapshots of every family.
+
+    Raises:
+        ApiError: see ``prune``.
+    """
+    verdicts: list[Verdict] = []
+    orphans: dict[str, Snapshot] = {}
+    going = not dry_run
+    for alias in aliases:
+        done = prune(client, alias, keep=keep, older_than=older_than, dry_run=not going, allow=allow)
+        going = going and done.carried_out
+        verdicts += done.verdicts
+        orphans |= {one.snapshot_id: one for one in done.orphans}
+    if all_orphans:
+        left = find_orphans(client)
+        going = going and allow(Pruned((), tuple(left)))
+        for snapshot in left if going else ():
+            delete_snapshot(client, snapshot.snapshot_id)
+        orphans |= {one.snapshot_id: one for one in left}
+    return Pruned(tuple(verdicts), tuple(orphans.values()), carried_out=going)
 
 
 def _delete(client: EcsClient, verdict: Verdict) -> Verdict:

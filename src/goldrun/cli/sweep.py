@@ -1,24 +1,17 @@
-"""``goldrun sweep`` and ``goldrun cost``."""
+"""``goldrun sweep``."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 
 import click
 
-from goldrun import cost as costs
 from goldrun import sweep as sweeping
 from goldrun.cli import output
-from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, place_of, require_consent
-from goldrun.clock import SystemClock
-from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import EXIT_LEFTOVERS
-from goldrun.github.client import connect
 from goldrun.github.scope import organization_scope, repository_scope
-
-MAX_DAYS = 90
 
 
 @click.command()
@@ -53,7 +46,7 @@ def sweep(
     seconds = parse_duration(older_than) if older_than is not None else None
     scopes = [*map(repository_scope, repos), *map(organization_scope, orgs)]
     require_consent("The sweep", yes=yes or dry_run)
-    github = connect(os.environ, SystemClock(), notice=output.note) if scopes else None
+    github = open_github() if scopes else None
     client = open_client(region)
     found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes)
     plan = (f"would delete: {one.kind} {one.id} {one.name}: {one.reason}" for one in found if not one.doubt)
@@ -93,56 +86,3 @@ def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:
     if one in swept.spared:
         return "alive"
     return "would delete" if dry_run else "deleted"
-
-
-@click.command()
-@click.option(
-    "--days", type=click.IntRange(0, MAX_DAYS), default=7, show_default=True, help="How many days of the bill."
-)
-@REGION
-@JSON
-def cost(days: int, region: str | None, as_json: bool) -> None:
-    """Show what goldrun's instances cost: those that run, by the hour, and the last days, by the bill.
-
-    Disks and traffic are not in it. The bill is the account's, of every region, and follows within a day.
-    """
-    client = open_client(region)
-    running = costs.running_costs(client)
-    try:
-        billed = costs.billed_days(client, days)
-    except AccessDeniedError as error:
-        output.note(f"the bill cannot be read. {error}")
-        billed = []
-    total = sum(one.price or 0.0 for one in running)
-    if as_json:
-        output.result_json(
-            {
-                "hourly": total,
-                "running": [{**asdict(one)} for one in running],
-                "days": [asdict(one) for one in billed],
-            }
-        )
-        return
-    now = client.clock.now()
-    rows = [
-        (
-            one.instance.id,
-            one.instance.type,
-            one.instance.zone,
-            format_duration(now - one.instance.created),
-            _amount(one.price, one.currency),
-            _amount(one.so_far, one.currency),
-        )
-        for one in running
-    ]
-    if rows:
-        output.table(("ID", "TYPE", "ZONE", "AGE", "AN HOUR", "SO FAR"), rows)
-    currency = running[0].currency if running else ""
-    output.note(f"{len(running)} running in {client.region}: {_amount(total, currency)} an hour.")
-    if billed:
-        days_rows = [(one.date, _amount(one.amount, one.currency), str(one.instances)) for one in billed]
-        output.table(("DAY", "BILLED", "INSTANCES"), days_rows)
-
-
-def _amount(value: float | None, currency: str) -> str:
-    return "?" if value is None else f"{value:.3f} {currency}".rstrip()

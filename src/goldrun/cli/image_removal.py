@@ -1,0 +1,119 @@
+"""``goldrun image prune``, ``rm``, ``protect`` and ``unprotect``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from goldrun import config
+from goldrun.cli import output
+from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
+from goldrun.durations import parse_duration
+from goldrun.errors import UsageError
+from goldrun.images import listing, removal, retention
+from goldrun.images.lineage import find_own, unknown_family
+from goldrun.images.naming import published_names
+
+
+@click.command("prune")
+@click.argument("family", required=False)
+@ARCH
+@REGION
+@KEEP
+@click.option("--older-than", default="0s", metavar="AGE", help="Only versions older than this, e.g. 7d.")
+@click.option("--orphans", is_flag=True, help="Also snapshots of any family whose image is gone.")
+@DRY_RUN
+@YES
+@JSON
+def image_prune(
+    family: str | None,
+    arch: str | None,
+    region: str | None,
+    keep: int | None,
+    older_than: str,
+    orphans: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete FAMILY's old versions and their snapshots; say what stays, and why.
+
+    \b
+    Examples:
+      goldrun image prune github-runner-ubuntu24 --keep 3 --dry-run
+      goldrun image prune --orphans
+    """
+    if not family and not orphans:
+        raise UsageError("Name a family, or say --orphans.")
+    seconds, count = parse_duration(older_than), config.read_keep(os.environ, keep)
+    aliases = published_names(family, arch) if family else []
+    require_consent("The prune", yes=yes or dry_run)
+    client = open_client(region)
+
+    def allow(planned: retention.Pruned) -> bool:
+        plan = [f"{one.image.name} ({one.image.image_id}): {one.reason}" for one in planned.verdicts if not one.keep]
+        plan += [f"{snapshot.snapshot_id}: its image is gone" for snapshot in planned.orphans]
+        lines = (f"would delete: {one}" for one in plan)
+        return not plan or confirm(f"Delete these {len(plan)}?", lines, place_of(client), yes=yes)
+
+    done = retention.prune_all(
+        client, aliases, keep=count, older_than=seconds, all_orphans=orphans, dry_run=dry_run, allow=allow
+    )
+    if family and not done.verdicts and not done.orphans:
+        raise unknown_family(client, family, arch)
+    snapshots = [snapshot.snapshot_id for snapshot in done.orphans]
+    if as_json:
+        told = [{**listing.as_json(one.image), "keep": one.keep, "reason": one.reason} for one in done.verdicts]
+        output.result_json({"dry_run": not done.carried_out, "images": told, "orphan_snapshots": snapshots})
+        return
+    word = "deleted" if done.carried_out else "would delete"
+    rows = [(one.image.name, one.image.image_id, listing.verdict_words(one, word)) for one in done.verdicts]
+    rows += [("", snapshot_id, f"{word}: its image is gone") for snapshot_id in snapshots]
+    if rows:
+        output.table(("NAME", "ID", "PRUNE"), rows)
+    if dry_run:
+        output.note("nothing was deleted: this was a dry run.")
+
+
+@click.command("rm")
+@click.argument("version")
+@REGION
+@YES
+def image_rm(version: str, region: str | None, yes: bool) -> None:
+    """Delete VERSION, an image id or name, and its snapshots.
+
+    What a channel shows, what instances run from, and what is shared or protected is refused.
+    """
+    require_consent(f"The deletion of {version}", yes=yes)
+    client = open_client(region)
+    found = find_own(client, version)
+    plan = [f"would delete: {one}" for one in (f"{found.name} ({found.image_id})", *found.snapshots)]
+    if not confirm(f"Delete {found.name}?", plan, place_of(client), yes=yes):
+        return
+    removal.remove(client, found)
+    output.note(f"deleted: {found.name} ({found.image_id}), and its snapshots.")
+
+
+@click.command("protect")
+@click.argument("version")
+@REGION
+def image_protect(version: str, region: str | None) -> None:
+    """Let no command delete VERSION, an image id or name."""
+    _protect(version, region, on=True)
+
+
+@click.command("unprotect")
+@click.argument("version")
+@REGION
+def image_unprotect(version: str, region: str | None) -> None:
+    """Lift the protection of VERSION, an image id or name."""
+    _protect(version, region, on=False)
+
+
+def _protect(version: str, region: str | None, *, on: bool) -> None:
+
+    client = open_client(region)
+    found = find_own(client, version)
+    removal.protect(client, found, on)
+    output.note(f"{found.name} ({found.image_id}) is {'protected' if on else 'no longer protected'}.")

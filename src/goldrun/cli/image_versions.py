@@ -1,0 +1,171 @@
+"""``goldrun image history``, ``diff``, ``publish`` and ``rollback``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import click
+
+from goldrun import config
+from goldrun.architecture import parse_architecture
+from goldrun.cli import output
+from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
+from goldrun.cloud.models import Image
+from goldrun.errors import UsageError
+from goldrun.images import listing
+from goldrun.images import publish as publishing
+from goldrun.images.lineage import find_own, read_lineage, unknown_family
+from goldrun.images.manifest import compare, from_tags
+from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
+from goldrun.images.retention import judge
+from goldrun.images.usage import count_instances
+
+
+@click.command("history")
+@click.argument("family")
+@ARCH
+@REGION
+@KEEP
+@JSON
+def image_history(family: str, arch: str | None, region: str | None, keep: int | None, as_json: bool) -> None:
+    """Show FAMILY's versions, newest first, and which of them a prune would keep, and why.
+
+    \b
+    Examples:
+      goldrun image history github-runner-ubuntu24
+      goldrun image history github-runner-ubuntu24 --arch arm64 --keep 3 --json
+    """
+    client = open_client(region)
+    count = config.read_keep(os.environ, keep)
+    told = []
+    for alias in published_names(family, arch):
+        lineage = read_lineage(client, alias)
+        told += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
+    if not told:
+        raise unknown_family(client, family, arch)
+    used = count_instances(client)
+    if as_json:
+        output.result_json([listing.history_json(lineage, one, used[one.image.image_id]) for lineage, one in told])
+    else:
+        now = client.clock.now()
+        rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in told]
+        output.table(listing.HISTORY_COLUMNS, rows)
+
+
+@click.command("diff")
+@click.argument("first")
+@click.argument("second")
+@REGION
+@JSON
+def image_diff(first: str, second: str, region: str | None, as_json: bool) -> None:
+    """Show which tools SECOND has that FIRST has not, lacks, or has in another version.
+
+    Both are image ids or names; what is inside them is read from their tags.
+
+    \b
+    Examples:
+      goldrun image diff github-runner-ubuntu24-amd64-20261114080000 github-runner-ubuntu24-amd64-latest
+    """
+    client = open_client(region)
+    manifests = []
+    for text in (first, second):
+        found = find_own(client, text)
+        manifests.append(from_tags(found.tags))
+        if not manifests[-1]:
+            output.note(f"{found.name} ({found.image_id}) has no manifest.")
+    difference = compare(*manifests)
+    if as_json:
+        changed = {name: {"from": before, "to": after} for name, (before, after) in difference.changed.items()}
+        output.result_json({"added": difference.added, "removed": difference.removed, "changed": changed})
+        return
+    rows = [(name, "", version) for name, version in difference.added.items()]
+    rows += [(name, version, "") for name, version in difference.removed.items()]
+    rows += [(name, before, after) for name, (before, after) in difference.changed.items()]
+    if rows:
+        output.table(("TOOL", "FIRST", "SECOND"), sorted(rows))
+    else:
+        output.note("their manifests are the same.")
+
+
+@click.command("publish")
+@click.argument("version")
+@REGION
+@click.option("--channel", default=LATEST, show_default=True, help="The channel that shall show it.")
+@click.option("--force", is_flag=True, help="Publish it although it is older than what is shown.")
+@DRY_RUN
+@JSON
+def image_publish(version: str, region: str | None, channel: str, force: bool, dry_run: bool, as_json: bool) -> None:
+    """Let a channel show VERSION, an image id or a version name.
+
+    The name answers at every moment. A run that was cut short is completed by the next one.
+
+    \b
+    Examples:
+      goldrun image publish github-runner-ubuntu24-amd64-20261123080000 --dry-run
+      goldrun image publish m-bp1g7004ksh0oeuco3bd --channel canary
+    """
+    shown = publishing.publish(
+        open_client(region),
+        version,
+        channel=check_channel(channel),
+        force=force,
+        dry_run=dry_run,
+        tell=_tell_plan(dry_run),
+    )
+    _print_image(shown, as_json)
+
+
+@click.command("rollback")
+@click.argument("family")
+@ARCH
+@REGION
+@click.option("--to", default="", metavar="VERSION", help="The version to go back to. [default: the previous version]")
+@click.option("--channel", default=LATEST, show_default=True, help="The channel that shall go back.")
+@DRY_RUN
+@YES
+@JSON
+def image_rollback(
+    family: str, arch: str | None, region: str | None, to: str, channel: str, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Let FAMILY show its previous version again; the bad one becomes Deprecated and stays out.
+
+    Running it twice changes nothing more; use --to to go back further.
+
+    \b
+    Examples:
+      goldrun image rollback github-runner-ubuntu24 --arch amd64
+      goldrun image rollback github-runner-ubuntu24 --arch amd64 --to 20261114080000
+    """
+    if not arch:
+        raise UsageError("A roll-back needs an architecture.", fix=["say --arch amd64 or --arch arm64"])
+    alias = PublishedName(check_name(family), parse_architecture(arch), check_channel(channel))
+    require_consent(f"The roll-back of {alias}", yes=yes or dry_run)
+    client = open_client(region)
+    if dry_run:
+        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, tell=_tell_plan(True)), as_json)
+        return
+    planned: list[str] = []
+    if not yes:
+        publishing.roll_back(client, alias, to=to, dry_run=True, tell=planned.extend)
+    steps = (f"would do: {step}" for step in planned)
+    if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
+        _print_image(publishing.roll_back(client, alias, to=to, tell=_tell_plan(False)), as_json)
+
+
+def _tell_plan(dry_run: bool) -> Callable[[list[str]], None]:
+    def tell(words: list[str]) -> None:
+        if not words:
+            output.note("nothing to do: already up to date.")
+        for number, step in enumerate(words, 1):
+            output.note(f"{'would do' if dry_run else 'step'} {number}: {step}")
+
+    return tell
+
+
+def _print_image(shown: Image, as_json: bool) -> None:
+    if as_json:
+        output.result_json(listing.as_json(shown))
+    else:
+        output.result(f"IMAGE_ID={shown.image_id}")
+        output.result(f"IMAGE_NAME={shown.name}")

@@ -1,0 +1,221 @@
+"""``goldrun runner up``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from goldrun import config, telling, workflow
+from goldrun.cli import output
+from goldrun.cli.cache import market_cache
+from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
+from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
+from goldrun.cli.scopes import read_scope, repository_of, scope_options
+from goldrun.cli.spot import POLICY, wish_options
+from goldrun.cloud.client import EcsClient
+from goldrun.durations import format_duration, parse_duration
+from goldrun.errors import UsageError
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
+from goldrun.images.order import read_manifest
+from goldrun.launch.order import Order, describe_launch
+from goldrun.runners import rerun as reruns
+from goldrun.runners import versions
+from goldrun.runners.bootstrap import Bootstrap
+from goldrun.runners.lifecycle import Plan, Runner, bring_up
+from goldrun.runners.listing import run_label
+
+
+@click.command("up")
+@scope_options
+@click.option("--label", "labels", multiple=True, metavar="LABEL", help="Beside its own name; can be repeated.")
+@click.option("--group", type=click.IntRange(1), default=1, show_default=True, help="Number of its runner group.")
+@click.option("--image", metavar="NAME", help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]")
+@wish_options
+@POLICY
+@click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer.")
+@click.option("--life", metavar="TIME", help="It ends after that, whatever it does; 30m at least. [default: 4h]")
+@click.option("--timeout", default="10m", show_default=True, metavar="TIME", help="How long it may take to be online.")
+@click.option("--job-timeout", default="15m", show_default=True, metavar="TIME", help="How long it waits for a job.")
+@click.option(
+    "--notice-grace",
+    default="2m",
+    show_default=True,
+    metavar="TIME",
+    help="How long a job goes on after a spot notice.",
+)
+@click.option("--setup", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A script root runs first.")
+@click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk.")
+@click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
+@click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
+@PROTECT
+@click.option("--rerun-on-reclaim", is_flag=True, help="Print what `runner down` needs to have the job run again.")
+@REGION
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print results only.")
+def runner_up(
+    *,
+    repo: str | None,
+    org: str | None,
+    labels: tuple[str, ...],
+    group: int,
+    image: str | None,
+    policy: str,
+    on_demand_fallback: bool,
+    life: str | None,
+    timeout: str,
+    job_timeout: str,
+    notice_grace: str,
+    setup: Path | None,
+    disk_size: int | None,
+    encrypted: bool,
+    public_ip: bool,
+    protect: str | None,
+    rerun_on_reclaim: bool,
+    region: str | None,
+    as_json: bool,
+    quiet: bool,
+    **wish: Any,
+) -> None:
+    """Start a runner for one job, and return when GitHub sees it online.
+
+    Jobs ask for it by its own name, which is a label that no other runner has. After its job the instance deletes
+    itself; it needs a RAM role for that (ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME). Prints RUNNER_NAME=, RUNNER_LABEL= and
+    INSTANCE_ID=.
+
+    \b
+    Examples:
+      goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64
+      goldrun runner up --org octo-org --label gpu --type ecs.gn7i-c8g1.2xlarge --on-demand-fallback
+    """
+    silence(quiet)
+    scope = read_scope(repo, org)
+    for label in labels:
+        if not label or "," in label or not label.isprintable():
+            raise UsageError(f"{label!r} is no label.")
+    online = parse_duration(timeout)
+    telling.require_open(os.environ)
+    github = open_github()
+    client = open_client(region)
+    job = reruns.find_this_job(github, repository_of(scope), os.environ) if rerun_on_reclaim else None
+    order = read_command(
+        client,
+        image=image,
+        policy=policy,
+        on_demand_fallback=on_demand_fallback,
+        request={
+            "life": read_life(life),
+            "disk_size": disk_size,
+            "encrypted": encrypted,
+            "public_ip": public_ip,
+            "protected": read_protection(protect),
+            "user_data": b"",
+        },
+        wish=wish,
+    )
+    _require_current_runner(client, github, scope, order)
+    bootstrap = Bootstrap(
+        life=order.request.life,
+        endpoint=config.INSTANCE_ENDPOINT.read(os.environ),
+        config_seconds=max(300.0, online),
+        job_seconds=parse_duration(job_timeout),
+        notice_seconds=parse_duration(notice_grace),
+        setup=_read_setup(setup),
+    )
+    plan = Plan(
+        scope=scope,
+        order=order,
+        labels=labels,
+        run=run_label(os.environ),
+        group=group,
+        bootstrap=bootstrap,
+        settings=_proxy(),
+        mirror=_mirror(),
+        online_seconds=online,
+    )
+    if not order.request.role:
+        output.note(
+            "without a RAM role it cannot delete itself: it is switched off after its job, for a sweep to delete."
+        )
+
+    def deliver(made: Runner) -> None:
+        with telling.required():
+            _print(made, job, as_json)
+
+    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
+    _summarize(made, order.request.life)
+
+
+def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, order: Order) -> None:
+    """See that GitHub takes the image's runner as long as it may live; one of Alibaba Cloud's gets the current one."""
+    manifest = read_manifest(client, order)
+    if manifest is None:
+        return
+    versions.require_current(
+        github,
+        scope,
+        versions.version_in(manifest),
+        now=client.clock.now(),
+        life=order.request.life,
+        tell=output.note,
+    )
+
+
+def _proxy() -> dict[str, str]:
+    found = {
+        "PROXY": config.RUNNER_PROXY.read(os.environ),
+        "NO_PROXY": config.RUNNER_NO_PROXY.read(os.environ),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _mirror() -> str:
+    mirror = config.RUNNER_MIRROR.read(os.environ)
+    return "" if mirror == config.RUNNER_MIRROR.default else mirror
+
+
+def _read_setup(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--setup {str(path)!r} cannot be read as text.") from error
+
+
+def _print(made: Runner, job: int | None, as_json: bool) -> None:
+    values = {"RUNNER_NAME": made.name, "RUNNER_LABEL": made.label, "INSTANCE_ID": made.instance_id}
+    if job is not None:
+        values["RERUN_JOB_ID"] = str(job)
+    for name, value in values.items():
+        workflow.write_output(os.environ, name, value)
+    output.note(f"{describe_launch(made.launched)} Online after {made.seconds:.0f} s.")
+    if as_json:
+        offer = made.launched.offer
+        more = {"runner_id": made.registration.id, "offer": asdict(offer) if offer else None}
+        output.result_json({**{name.lower(): value for name, value in values.items()}, **more})
+        return
+    for name, value in values.items():
+        output.result(f"{name}={value}")
+
+
+def _summarize(made: Runner, life: float) -> None:
+    """A step summary in GitHub Actions: what was chosen, its price and its life."""
+    offer = made.launched.offer
+    rows = [("runner", f"`{made.name}`"), ("instance", f"`{made.instance_id}`")]
+    if offer:
+        limit = f", at most {made.launched.limit:.3f}" if made.launched.limit is not None else ""
+        rows += [
+            ("type", f"{offer.type} in {offer.zone}"),
+            (
+                "price of an hour",
+                f"{offer.price:.3f} {offer.currency}{limit} ({offer.saving:.0%} below the list price)",
+            ),
+        ]
+    rows += [("online after", f"{made.seconds:.0f} s"), ("life", f"one job, {format_duration(life)} at most")]
+    table = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
+    workflow.write_summary(os.environ, "\n".join(["### Spot runner", "", *table, ""]))

@@ -1,0 +1,40 @@
+"""Whose runners a command is about: a repository's or an organization's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from goldrun import config
+from goldrun.errors import UsageError
+from goldrun.github.scope import Scope, organization_scope, repository_scope
+
+REPOSITORY = click.option("--repo", metavar="OWNER/NAME", help="The repository. [env: GITHUB_REPOSITORY]")
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def scope_options(command: Command) -> Command:
+    """The options that say whose runner is meant; ``read_scope`` takes them."""
+    command = click.option("--org", metavar="NAME", help="The organization, instead of a repository.")(command)
+    return REPOSITORY(command)
+
+
+def read_scope(repo: str | None, org: str | None) -> Scope:
+    """The scope that the options name; without either, the repository whose workflow this is.
+
+    Raises:
+        UsageError: both are given, or neither, or one is not valid.
+    """
+    if repo is not None and org is not None:
+        raise UsageError("--repo and --org are both said.", fix=["say one of them."])
+    if org is not None:
+        return organization_scope(org)
+    return repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)
+
+
+def repository_of(scope: Scope) -> Scope:
+    """The repository whose workflow this is: the scope itself unless that is an organization."""
+    return scope if "/" in scope.name else repository_scope(config.GITHUB_REPOSITORY.require(os.environ))
