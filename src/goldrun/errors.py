@@ -25,7 +25,8 @@ EXIT_CODES: dict[int, str] = {
     EXIT_CREDENTIALS: "no credentials, or credentials that the cloud does not accept",
     EXIT_PERMISSION: "the credentials are good but RAM does not allow the action",
     EXIT_REFUSED: "refused, by the cloud or by goldrun's own protections: a person must act",
-    EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us or failed, also after retries: try again later",
+    EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us, failed, also after retries, "
+    "or reclaimed the instance: try again later",
     EXIT_LEFTOVERS: "`goldrun sweep` found something that should not be alive (and, without --dry-run, deleted it)",
     EXIT_UNTOLD: "the result could not be written (stdout, GITHUB_OUTPUT); an instance made for it is deleted",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",

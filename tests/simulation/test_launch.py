@@ -16,9 +16,9 @@ from benchmarks.spot_markets import Outcome, bench, play
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.cloud.errors import AccessDeniedError, ApiError, ServiceError
+from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError, ServiceError
 from goldrun.cloud.instances import describe_instances, release, wait_until_running
-from goldrun.errors import RefusedError, UsageError
+from goldrun.errors import EXIT_UNAVAILABLE, RefusedError, UsageError
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
@@ -484,8 +484,9 @@ def test_a_reclaimed_instance_is_not_waited_for(frozen: Running) -> None:
     client = frozen.client()
     (instance,) = alive(frozen)
     frozen.cloud.store.put(replaced(instance, ready=frozen.wall.value + 900, reclaimed=frozen.wall.value + 20))
-    with pytest.raises(RefusedError, match="took it back"):
+    with pytest.raises(LostError, match="the market reclaimed it") as caught:
         wait_until_running(client, [made], 600)
+    assert caught.value.exit_code == EXIT_UNAVAILABLE
 
 
 def test_prices_are_asked_for_by_need(frozen: Running) -> None:

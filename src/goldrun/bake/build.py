@@ -17,9 +17,9 @@ from goldrun.architecture import to_ecs
 from goldrun.bake.builder import machine, wait_for_others
 from goldrun.bake.recipe import Loaded, Test
 from goldrun.bake.report import Report, step
-from goldrun.cloud.assistant import LostError, Machine, Result
+from goldrun.cloud.assistant import Machine, Result
 from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.errors import ApiError
+from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import console_output, describe_instances
 from goldrun.cloud.models import Image
@@ -348,7 +348,7 @@ class _Build:
     def _status(self, instance_id: str) -> str:
         found = describe_instances(self.client, ids=[instance_id])
         if not found:
-            raise LostError(f"{instance_id} is gone.", why=["the market took it back, or somebody deleted it."])
+            raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
         return found[0].status
 
     def _order(self, image_id: str) -> Order:

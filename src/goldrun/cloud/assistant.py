@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.errors import ApiError
+from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
@@ -25,10 +25,6 @@ MIN_TIMEOUT = 10
 GRACE_SECONDS = 60.0
 LOOKS_A_CHECK = 5  # so often, while its assistant does not answer, an instance is asked for itself
 _RUNNING = ("Pending", "Running", "Stopping", "Scheduled")
-
-
-class LostError(UnavailableError):
-    """The instance is gone: the market took it back, or somebody deleted it."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +219,7 @@ class Machine:
     def _require_there(self) -> None:
         found = describe_instances(self.client, ids=[self.id])
         if not found:
-            raise LostError(f"{self.id} is gone.", why=["the market took it back, or somebody deleted it."])
+            raise LostError(f"{self.id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
         if found[0].status in ("Stopping", "Stopped"):
             raise LostError(f"{self.id} is {found[0].status}.", why=["somebody stopped it, or it stopped itself."])
 

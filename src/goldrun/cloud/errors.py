@@ -15,6 +15,7 @@ from goldrun.errors import (
     EXIT_REFUSED,
     EXIT_UNAVAILABLE,
     GoldrunError,
+    UnavailableError,
 )
 
 
@@ -76,6 +77,10 @@ class BadCredentialsError(ApiError):
     """The API does not accept the AccessKey, its secret, its token or the time of day."""
 
     exit_code = EXIT_CREDENTIALS
+
+
+class LostError(UnavailableError):
+    """The instance is gone: the market reclaimed it, or somebody deleted it. Another one may do."""
 
 
 _CREDENTIAL_CODES = {

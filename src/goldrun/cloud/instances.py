@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError
 from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.cloud.paging import pages_by_token
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError, UsageError
@@ -174,7 +174,8 @@ def wait_until_running(
         tell: told what was seen, at every look.
 
     Raises:
-        RefusedError: one was taken back, deleted or stopped.
+        LostError: one was reclaimed or deleted.
+        RefusedError: one was stopped.
         UnavailableError: they are not Running in time.
     """
     seen: set[str] = set()
@@ -185,8 +186,8 @@ def wait_until_running(
         tell(found)
         seen |= {one.id for one in found}
         if gone := seen - {one.id for one in found}:
-            raise RefusedError(
-                f"{', '.join(sorted(gone))} is gone.", why=["it was deleted, or the market took it back."]
+            raise LostError(
+                f"{', '.join(sorted(gone))} is gone.", why=["the market reclaimed it, or somebody deleted it."]
             )
         if stopped := [one for one in found if one.status in ("Stopping", "Stopped")]:
             raise RefusedError(

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from goldrun.cloud.assistant import LostError, Machine
+from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import LostError
 from goldrun.cloud.instances import describe_instances, release, was_reclaimed
 from goldrun.cloud.tags import ROLE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
@@ -204,7 +205,7 @@ def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: floa
                 raise RefusedError(f"{machine.id} cannot run its job: {words}.", **explain(machine, github.server))
             if not describe_instances(machine.client, ids=[machine.id]):
                 taken = was_reclaimed(machine.client, machine.id)
-                why = "the market took it back." if taken else "it deleted itself, or somebody did."
+                why = "the market reclaimed it." if taken else "it deleted itself, or somebody did."
                 raise LostError(f"{machine.id} is gone before its runner came online.", why=[why])
         return None
 
