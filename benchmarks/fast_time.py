@@ -33,7 +33,7 @@ from goldrun.bake.report import Silence
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import describe_instances, prolong, release, wait_until_running
-from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cloud.tags import OWNED
 from goldrun.cost import billed_days, running_costs
 from goldrun.launch.launch import Request
 from goldrun.launch.offers import Wish
@@ -216,7 +216,7 @@ def play(seconds: float, speed: float = SPEED) -> tuple[Tally, int]:
             for thread in threads:
                 thread.join()
             with closing(stage.client()) as client:
-                left = describe_instances(client, tags=MANAGED_BY)
+                left = describe_instances(client, tags=OWNED)
         finally:
             daemon.stop(data, clock)
     return stage.tally, sum(one.created > begun for one in left)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ import click
 
 from goldrun import config
 from goldrun.cli.main import goldrun
+from goldrun.cloud.tags import SCHEMA
 from goldrun.errors import EXIT_CODES
 from local_cloud import daemon, seed
 from local_cloud.clock import Anchor, LocalClock
@@ -59,6 +60,19 @@ def variables() -> None:
         names = f"`{first}` … `{last}`" if many else "<br>".join(f"`{name}`" for name in variable.names)
         meaning = variable.meaning.replace("|", "\\|")
         print(f"| {names} | {meaning}{' (secret)' * variable.secret} | {variable.default or '–'} |")
+
+
+def tags(*headings: str, meanings: Mapping[str, str] | None = None, between: str = ", ") -> None:
+    """Print a table of the tags; ``meanings``: what they mean in another language, by key."""
+    print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
+    for tag in SCHEMA:
+        values = between.join(f"`{value}`" for value in tag.values) or f"`{tag.form}`"
+        meaning = tag.meaning if meanings is None else meanings[tag.key]
+        cells = [f"`{tag.key}`", between.join(tag.resources), values, meaning]
+        cells += [
+            between.join(f"`{name}`" for name in dict.fromkeys(names)) or "–" for names in (tag.writers, tag.readers)
+        ]
+        print(f"| {' | '.join(cells)} |")
 
 
 def exit_codes() -> None:

@@ -10,7 +10,7 @@ from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.endpoints import BILLING
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cloud.tags import OWNED
 from goldrun.launch.market import Market
 
 BILL_PAGE = 300
@@ -46,7 +46,7 @@ class Day:
 
 def running_costs(client: EcsClient) -> list[Hourly]:
     """What every instance of goldrun's costs now. Disks and traffic are not in it."""
-    instances = describe_instances(client, tags=MANAGED_BY)
+    instances = describe_instances(client, tags=OWNED)
     prices = Market(client).prices(one.type for one in instances)
     now = client.clock.now()
     found = []
@@ -93,7 +93,7 @@ def _day(client: EcsClient, day: datetime) -> Day:
 def _is_ours(item: Mapping[str, object]) -> bool:
     """The bill writes tags as ``key:ManagedBy value:goldrun; …``."""
     written = {part.strip() for part in str(item.get("Tag") or "").split(";")}
-    return all(f"key:{key} value:{value}" in written for key, value in MANAGED_BY.items())
+    return all(f"key:{key} value:{value}" in written for key, value in OWNED.items())
 
 
 def _currency(items: Sequence[Mapping[str, object]]) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from goldrun.cloud.tags import MANAGED_BY
 from goldrun.errors import UsageError
 
-OWN = {"StringEquals": {"acs:ResourceTag/ManagedBy": "goldrun"}}
-MADE_OWN = {"StringEquals": {"acs:RequestTag/ManagedBy": "goldrun"}}
+OWN = {"StringEquals": {f"acs:ResourceTag/{MANAGED_BY.key}": MANAGED_BY.values[0]}}
+MADE_OWN = {"StringEquals": {f"acs:RequestTag/{MANAGED_BY.key}": MANAGED_BY.values[0]}}
 
 Statement = dict[str, Any]
 

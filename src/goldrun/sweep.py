@@ -16,7 +16,19 @@ from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import Instance, describe_instances, release_each
 from goldrun.cloud.models import Image, Snapshot
 from goldrun.cloud.moments import parse_moment
-from goldrun.cloud.tags import BUILDER, MANAGED_BY, PROTECTED, ROLE
+from goldrun.cloud.tags import (
+    ARCHITECTURE,
+    BUILD_TIMESTAMP,
+    BUILDER,
+    FAMILY,
+    MANAGED_BY,
+    OWNED,
+    PROTECTED,
+    ROLE,
+    RUNNER_NAME,
+    SCOPE,
+    VERSION_HASH,
+)
 from goldrun.errors import GoldrunError, UnavailableError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
@@ -24,7 +36,6 @@ from goldrun.http.cloud_clock import CloudClock
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
 from goldrun.launch.heartbeat import has_heart, silence
 from goldrun.runners import registrations
-from goldrun.runners.listing import NAME, SCOPE
 from goldrun.runners.orphans import Ghost, ask_again, find_ghosts
 
 MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
@@ -121,7 +132,7 @@ class _Sweep:
 
     def find(self) -> list[Finding]:
         client, now = self.client, self.client.clock.now()
-        found = self._instances(describe_instances(client, tags=MANAGED_BY))
+        found = self._instances(describe_instances(client, tags=OWNED))
         if self.github:
             known = {one.id for one in found}
             ghosts = [one for scope in self.scopes for one in self._ghosts(self.github, scope)]
@@ -158,7 +169,7 @@ class _Sweep:
 
     def _instances(self, instances: Sequence[Instance]) -> list[Finding]:
         now = self.client.clock.now()
-        images = self._images_of_builds() if any(one.tags.get(ROLE) == BUILDER for one in instances) else {}
+        images = self._images_of_builds() if any(ROLE.matches(one.tags, BUILDER) for one in instances) else {}
         return [
             Finding("instance", one.id, one.name, now - one.created, reason)
             for one in instances
@@ -168,7 +179,7 @@ class _Sweep:
     def _why_not(self, instance: Instance, images: Mapping[Build, Image], now: float) -> str:
         """Why an instance should not be alive; empty if it may."""
         age = now - instance.created
-        image = images.get(_build(instance.tags)) if instance.tags.get(ROLE) == BUILDER else None
+        image = images.get(_build(instance.tags)) if ROLE.matches(instance.tags, BUILDER) else None
         if _is_kept(instance.tags) or _shows_life(instance, image, self.client.clock):
             return ""
         released = instance.released
@@ -188,7 +199,7 @@ class _Sweep:
         return next((reason for holds, reason in reasons if holds), "")
 
     def _images_of_builds(self) -> dict[Build, Image]:
-        return {_build(one.tags): one for one in describe_images(self.client, status=ALL_STATUSES, tags=MANAGED_BY)}
+        return {_build(one.tags): one for one in describe_images(self.client, status=ALL_STATUSES, tags=OWNED)}
 
     def _ghosts(self, github: GitHub, scope: Scope) -> Iterator[Finding]:
         for ghost in find_ghosts(self.client, github, scope):
@@ -203,11 +214,11 @@ class _Sweep:
         return [one for one in find_orphans(self.client, snapshot_id=snapshot_id) if not _is_kept(one.tags)]
 
     def _failed_images(self, image_id: str = "") -> list[Image]:
-        found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=MANAGED_BY)
+        found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=OWNED)
         if not found:
             return []
         # The build that waits for it shall read there why it fails.
-        machines = describe_instances(self.client, tags={**MANAGED_BY, ROLE: BUILDER})
+        machines = describe_instances(self.client, tags={**OWNED, **ROLE.of(BUILDER)})
         waiting = {_build(one.tags) for one in machines if self._lives(one)}
         return [one for one in found if not _is_kept(one.tags) and _build(one.tags) not in waiting]
 
@@ -250,7 +261,7 @@ class _Sweep:
         return _is_kept(instance.tags) or _shows_life(instance, None, self.client.clock)
 
     def _has_job(self, instance: Instance) -> bool:
-        scope, name = instance.tags.get(SCOPE, ""), instance.tags.get(NAME, "")
+        scope, name = SCOPE.read(instance.tags), RUNNER_NAME.read(instance.tags)
         if not self.github or not name or scope not in {str(one) for one in self.scopes}:
             return False
         return any(one.busy for one in registrations.find(self.github, Scope(scope), name))
@@ -284,12 +295,12 @@ Build = tuple[str, ...]
 
 def _build(tags: Mapping[str, str]) -> Build:
     """Which build a builder and its image are of: they carry the same tags."""
-    return tuple(tags.get(name, "") for name in ("Family", "Architecture", "VersionHash", "BuildTimestamp"))
+    return tuple(tag.read(tags) for tag in (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP))
 
 
 def _is_kept(tags: Mapping[str, str]) -> bool:
     """Whether a person keeps it; and what does not say whose it is, is nobody's to delete."""
-    return tags.get(PROTECTED) == "true" or not MANAGED_BY.items() <= tags.items()
+    return PROTECTED.matches(tags) or not MANAGED_BY.matches(tags)
 
 
 def _shows_life(instance: Instance, image: Image | None, clock: CloudClock) -> bool:

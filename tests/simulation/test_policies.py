@@ -177,7 +177,7 @@ def leave_things_behind(frozen: Running) -> None:
     where: dict[str, Any] = {"region": REGION, "owner": seed.ACCOUNT, "created": NOW - 86400.0}
     frozen.cloud.store.put(
         Instance(id="i-left", image="m-elsewhere", state="Stopped", tags=ours, **where),
-        Instance(id="i-runner", image="m-elsewhere", tags={**ours, **RUNNER_TYPE}, **{**where, "created": NOW}),
+        Instance(id="i-runner", image="m-elsewhere", tags={**ours, **RUNNER_TYPE.of()}, **{**where, "created": NOW}),
         Disk(id="d-left", zone="cn-hangzhou-k", category="cloud_essd", size=40, tags=ours, **where),
         VSwitch(id="vsw-2", vpc="vpc-2", zone="cn-hangzhou-k", cidr="10.0.0.0/24", **where),
     )

@@ -11,11 +11,12 @@ import pytest
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.models import Image
+from goldrun.cloud.tags import BOOT_TEST
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
-from goldrun.images.publish import BOOT_TEST, Intent, next_step, plan, publish, roll_back
+from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
 from local_cloud import seed
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
@@ -228,7 +229,7 @@ def test_roll_back_refusals(frozen: Running) -> None:
 @pytest.mark.parametrize("verdict", ["pending", "failed"])
 def test_what_has_not_passed_its_boot_test_is_shown_to_nobody_unless_forced(frozen: Running, verdict: str) -> None:
     version(frozen, 1, shown=True)
-    version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], BOOT_TEST: verdict})
+    version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], **BOOT_TEST.of(verdict)})
     before = state(frozen)
     with pytest.raises(RefusedError, match=f"has not passed its boot test: it is {verdict}"):
         publish(frozen.client(), V2)

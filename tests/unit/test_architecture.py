@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tools.house import LOCAL, SOURCE, imports, part
 
+from goldrun.cloud import tags
+
 FILES = sorted(SOURCE.rglob("*.py"))
 LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 
@@ -40,7 +42,7 @@ ALLOWED = {
     "interrupts": set(),
     "script": {"interrupts", "telling", "workflow", "config", "errors"},
     "telling": {"workflow", "config", "errors"},
-    "policies": {"errors"},
+    "policies": {"cloud", "errors"},
     "errors": set(),
     "clock": set(),
     "waiting": {"clock", "errors"},
@@ -109,6 +111,19 @@ def test_effects_go_through_the_two_doors(where: str) -> None:
     if where not in NETWORK:
         loaded = set(imports(file))
         assert not loaded & {"socket", "http.client", "ssl", "requests", "urllib.request", "httpx"}
+
+
+# Parameters of actions that are called as a tag is.
+PARAMETERS = {"Architecture", "ImageId", "Name"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_only_the_schema_names_a_tag(file: Path) -> None:
+    if file == SOURCE / "cloud/tags.py":
+        return
+    keys = {tag.key for tag in tags.SCHEMA} - PARAMETERS
+    words = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
+    assert not keys & words
 
 
 def bare_python(code: str) -> list[str]:

@@ -23,7 +23,23 @@ from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import console_output, describe_instances
 from goldrun.cloud.models import Image
-from goldrun.cloud.tags import BUILDER, MANAGED_BY, TESTER
+from goldrun.cloud.tags import (
+    ARCHITECTURE,
+    BASE_IMAGE,
+    BOOT_TEST,
+    BUILD_TIMESTAMP,
+    BUILDER,
+    FAILED,
+    FAMILY,
+    MAX_VALUE,
+    OWNED,
+    PASSED,
+    PENDING,
+    SOURCE,
+    TESTER,
+    VERSION_HASH,
+    to_api,
+)
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
 from goldrun.images import manifest as manifests
@@ -31,7 +47,7 @@ from goldrun.images.creation import create_image
 from goldrun.images.lineage import AVAILABLE, Lineage, read_lineage
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.images.order import require_tokens
-from goldrun.images.publish import BOOT_TEST, FAILED, PASSED, PENDING, publish
+from goldrun.images.publish import publish
 from goldrun.images.removal import delete_image
 from goldrun.images.retention import prune
 from goldrun.images.waiting import wait_until_available
@@ -127,7 +143,7 @@ class _Build:
         self.order, self.options, self.report = order, options, report
         self.recipe = loaded.recipe
         self.alias = PublishedName(self.recipe.family, architecture, LATEST)
-        self.tags = {"Family": self.recipe.family, "Architecture": architecture}
+        self.tags = {**FAMILY.of(self.recipe.family), **ARCHITECTURE.of(architecture)}
 
     def run(self) -> Built:
         with self._step("resolve the base image"):
@@ -145,7 +161,7 @@ class _Build:
                 if attempt == MAX_RECLAIMS:
                     raise
                 self.report.line(f"{error.what} Starting again on another offer.")
-        if image.tags.get(BOOT_TEST) == PENDING:
+        if BOOT_TEST.matches(image.tags, PENDING):
             image = self._prove(image)
         if self.options.publish:
             with self._step("publish"):
@@ -200,9 +216,9 @@ class _Build:
         lineage = read_lineage(self.client, self.alias)
         shown = lineage.current()
         for version in lineage.versions():
-            if version.tags.get("VersionHash") == version_hash:
+            if VERSION_HASH.matches(version.tags, version_hash):
                 image = self._settled(version)
-                verdict = image.tags.get(BOOT_TEST, PASSED)
+                verdict = BOOT_TEST.read(image.tags, PASSED)
                 if verdict == FAILED:
                     delete_image(self.client, image)
                 elif image.status == AVAILABLE and not (self.options.force and verdict == PASSED):
@@ -218,7 +234,7 @@ class _Build:
 
     def _make(self, base: Image, version_hash: str) -> Image:
         stamp = self._stamp(read_lineage(self.client, self.alias))
-        tags = {**self.tags, "VersionHash": version_hash, "BuildTimestamp": stamp}
+        tags = {**self.tags, **VERSION_HASH.of(version_hash), **BUILD_TIMESTAMP.of(stamp)}
         order = self._order(base.image_id)
         with machine(
             self.client,
@@ -277,14 +293,14 @@ class _Build:
                 late=lambda elapsed: UnavailableError(f"{builder.id} did not stop within {elapsed:.0f} s."),
             )
         with self._step("create the image"):
-            more = {"BaseImageId": base.image_id, BOOT_TEST: PENDING, **MANAGED_BY}
-            more |= {"Source": self.options.source[:128]} if self.options.source else {}
-            name = f"{self.alias.lineage}-{tags['BuildTimestamp']}"
+            more = {**BASE_IMAGE.of(base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
+            more |= SOURCE.of(self.options.source[:MAX_VALUE]) if self.options.source else {}
+            name = f"{self.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"
             params: dict[str, Parameter] = {
                 "InstanceId": builder.id,
                 "ImageName": name,
                 "Description": (self.recipe.description or f"{self.recipe.family}, built by goldrun")[:256],
-                "Tag": [{"Key": key, "Value": value} for key, value in {**tags, **more}.items()],
+                "Tag": to_api({**tags, **more}),
                 # Instances are made with HttpTokens=required, which v1 forbids.
                 "Features.ImdsSupport": "v2",
                 "ClientToken": f"image-{builder.id}",
@@ -306,14 +322,14 @@ class _Build:
             delete_image(self.client, image)
             raise
         self._mark(image, PASSED)
-        return image._replace(tags={**image.tags, BOOT_TEST: PASSED})
+        return image._replace(tags={**image.tags, **BOOT_TEST.of(PASSED)})
 
     def _tell_plan(self, words: list[str]) -> None:
         for one in words:
             self.report.line(one)
 
     def _mark(self, image: Image, verdict: str) -> None:
-        tags = [{"Key": BOOT_TEST, "Value": verdict}]
+        tags = to_api(BOOT_TEST.of(verdict))
         self.client.call("TagResources", {"ResourceType": "image", "ResourceId": [image.image_id], "Tag": tags})
 
     def _test(self, on: Machine, test: Test) -> None:

@@ -15,7 +15,7 @@ from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances, release
 from goldrun.cloud.moments import format_moment
-from goldrun.cloud.tags import BUILDER, HEARTBEAT, MANAGED_BY, PROTECTED, ROLE, TESTER
+from goldrun.cloud.tags import BUILDER, HEARTBEAT, KEPT, OWNED, PROTECTED, ROLE, TESTER, to_api
 from goldrun.errors import GoldrunError
 from goldrun.launch.heartbeat import DEAD_SECONDS, Heart, silence
 from goldrun.launch.order import Order, fill
@@ -51,7 +51,7 @@ def machine(
     Raises:
         GoldrunError: there is none to be had.
     """
-    marked = {**tags, ROLE: role, HEARTBEAT: format_moment(client.clock.now())}
+    marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
     request = replace(order.request, key=key, tags={**order.request.tags, **marked})
     (launched,) = fill(client, replace(order, request=request), tell=tell)
     instance_id = launched.ids[0]
@@ -76,14 +76,14 @@ def machine(
 
 def _leave(client: EcsClient, instance_id: str) -> None:
     """Take the instance out of the build, and away from every sweep."""
-    tags = [{"Key": PROTECTED, "Value": "true"}, {"Key": ROLE, "Value": "kept"}]
+    tags = to_api({**PROTECTED.of(), **ROLE.of(KEPT)})
     client.call("TagResources", {"ResourceType": "instance", "ResourceId": [instance_id], "Tag": tags})
 
 
 def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
     """The builders and testers of a lineage, whoever's they are."""
-    found = describe_instances(client, tags={**MANAGED_BY, **lineage})
-    return [one for one in found if one.tags.get(ROLE) in (BUILDER, TESTER)]
+    found = describe_instances(client, tags={**OWNED, **lineage})
+    return [one for one in found if ROLE.read(one.tags) in (BUILDER, TESTER)]
 
 
 def wait_for_others(client: EcsClient, lineage: dict[str, str], tell: Callable[[str], None]) -> None:

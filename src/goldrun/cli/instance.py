@@ -18,7 +18,7 @@ from goldrun.cli.spot import POLICY, wish_options
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
-from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cloud.tags import OWNED
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import NotFoundError
 from goldrun.launch.launch import Launched
@@ -122,7 +122,7 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
     """List goldrun's instances, newest first."""
     silence(quiet)
     client = open_client(region)
-    found = instances.describe_instances(client, tags=None if everybodys else MANAGED_BY)
+    found = instances.describe_instances(client, tags=None if everybodys else OWNED)
     if as_json:
         output.result_json([asdict(one) for one in found])
     elif quiet:

@@ -11,7 +11,7 @@ from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cloud.tags import OWNED, to_api
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,7 @@ class Disk:
 
 def describe_disks(client: EcsClient, disk_id: str = "") -> list[Disk]:
     """The disks that goldrun's instances were given, or the one with that id. Source: DescribeDisks."""
-    tags = [{"Key": key, "Value": value} for key, value in MANAGED_BY.items()]
-    params: dict[str, Parameter] = {"Tag": tags, "DiskIds": json.dumps([disk_id]) if disk_id else None}
+    params: dict[str, Parameter] = {"Tag": to_api(OWNED), "DiskIds": json.dumps([disk_id]) if disk_id else None}
     return [
         Disk.from_api(element)
         for answer in pages_by_token(client, "DescribeDisks", params)

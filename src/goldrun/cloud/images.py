@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from goldrun.architecture import to_ecs
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.models import Image
+from goldrun.cloud.tags import to_api
 from goldrun.http.paging import read_steady
 
 PAGE_SIZE = 100  # the API's maximum; its default is 10
@@ -53,7 +54,7 @@ def describe_images(
         "Architecture": to_ecs(architecture) if architecture else None,
         "Status": status,
         "ImageOwnerAlias": owner or None,
-        "Tag": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
+        "Tag": to_api(tags or {}),
         "PageSize": page_size,
     }
     return read_steady(client.clock.machine, "images", lambda: _walk(client, params, region, page_size))

@@ -12,6 +12,7 @@ from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError
 from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.tags import from_api, to_api
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError, UsageError
 from goldrun.waiting import wait_for, watch
 
@@ -79,7 +80,7 @@ class Instance:
             reclaimed=any(one.get("LockReason") == "Recycling" for one in locks),
             private_ip=addresses[0] if addresses else "",
             public_ip=public[0] if public else "",
-            tags={one["TagKey"]: one["TagValue"] for one in element.get("Tags", {}).get("Tag", [])},
+            tags=from_api(element),
         )
 
 
@@ -137,9 +138,8 @@ def describe_instances(
     Source: DescribeInstances; it pages by token, and takes 100 ids a call.
     """
     found: list[Instance] = []
-    wanted: list[Mapping[str, str]] = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
     for start in range(0, max(1, len(ids)), IDS_A_CALL):
-        params: dict[str, Parameter] = {"Tag": wanted}
+        params: dict[str, Parameter] = {"Tag": to_api(tags or {})}
         if ids:
             params["InstanceIds"] = json.dumps(list(ids[start : start + IDS_A_CALL]))
         for answer in pages_by_token(client, "DescribeInstances", params):

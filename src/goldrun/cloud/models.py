@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from goldrun.architecture import from_ecs
+from goldrun.cloud import tags
 
 
 class Image(NamedTuple):
@@ -58,7 +59,7 @@ class Image(NamedTuple):
             in_use=data.get("Usage") == "instance",
             shared=str(data.get("IsSelfShared")).lower() == "true" or bool(data.get("IsPublic")),
             snapshots=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
-            tags=_tags(data),
+            tags=tags.from_api(data),
             imds=data.get("Features", {}).get("ImdsSupport", ""),
         )
 
@@ -86,11 +87,5 @@ class Snapshot(NamedTuple):
             usage=data.get("Usage", ""),
             size_gib=int(data.get("SourceDiskSize") or 0),
             creation_time=data.get("CreationTime", ""),
-            tags=_tags(data),
+            tags=tags.from_api(data),
         )
-
-
-def _tags(data: Mapping[str, Any]) -> dict[str, str]:
-    """A resource's tags; some actions call the members ``Key`` and ``Value``."""
-    tags = data.get("Tags", {}).get("Tag", [])
-    return {tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags}

@@ -1,10 +1,234 @@
-"""The tags that say whose a resource is."""
+"""The schema of the tags. They are goldrun's database: nothing else says whose a resource is, or what it is for.
 
-MANAGED_BY = {"ManagedBy": "goldrun"}
-# On builders and runners; the RAM policies rest on it.
-RUNNER_TYPE = {"GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
-ROLE = "Role"
-BUILDER = "builder"
-TESTER = "tester"
-HEARTBEAT = "Heartbeat"
-PROTECTED = "Protected"
+``tools/docs.py`` makes the table in docs/tags.md from it. Standard library alone: this module is on the look-up path.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Tags = Mapping[str, str]
+
+
+class Tag(NamedTuple):
+    """A key, what its values mean, and who uses it.
+
+    Attributes:
+        key: as it is on the wire.
+        resources: what carries it: image, snapshot, instance (and the disks created with one).
+        meaning: what it says.
+        writers: the commands that write it.
+        readers: the commands that read it.
+        values: all values that it takes; empty: any of the form ``form``.
+        form: an example or the pattern of its values.
+    """
+
+    key: str
+    resources: tuple[str, ...]
+    meaning: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    form: str = ""
+
+    def of(self, value: str | None = None) -> dict[str, str]:
+        """The tag with that value; without one, with its only value."""
+        return {self.key: self.values[0] if value is None else value}
+
+    def read(self, tags: Tags, default: str = "") -> str:
+        """Its value on a resource that has these tags."""
+        return tags.get(self.key, default)
+
+    def matches(self, tags: Tags, value: str | None = None) -> bool:
+        """Whether it has that value there; without one, its only value."""
+        return tags.get(self.key) == (self.values[0] if value is None else value)
+
+
+def to_api(tags: Tags) -> list[Mapping[str, str]]:
+    """The tags as the parameter ``Tag`` of an action."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def from_api(element: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a resource in an answer; some actions call the members ``Key`` and ``Value``."""
+    tags = element.get("Tags", {}).get("Tag", [])
+    return {tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags}
+
+
+MAX_VALUE = 128  # characters
+BUILDER, TESTER, KEPT, RUNNER, GARM_RUNNER = "builder", "tester", "kept", "runner", "garm-runner"
+PENDING, PASSED, FAILED = "pending", "passed", "failed"
+
+_IMAGE, _SNAPSHOT, _INSTANCE = ("image",), ("snapshot",), ("instance",)
+_BUILD = ("image build",)
+_JOB = ("instance create", "runner up", "image build")
+_LAUNCH = (*_JOB, "garm")
+_PUBLISH = ("image publish", "image rollback", "image build")
+
+MANAGED_BY = Tag(
+    "ManagedBy",
+    ("image", "snapshot", "instance"),
+    "goldrun made it, and may delete it; the RAM policies allow changes to nothing else",
+    (*_LAUNCH, "image copy", "image rm", "image prune"),
+    ("image prune", "sweep", "cost", "instance ls", "runner ls", "runner down", "garm", "policy"),
+    values=("goldrun",),
+)
+RUNNER_TYPE = Tag(
+    "GITHUB_RUNNER_TYPE",
+    _INSTANCE,
+    "an instance for GitHub Actions, for RAM policies and bills of your own",
+    _LAUNCH,
+    (),
+    values=("aliyun-ecs-spot",),
+)
+IS_LATEST = Tag(
+    "Latest",
+    _IMAGE,
+    "the channel `latest` shows it; answers a look-up while no image has the alias",
+    _PUBLISH,
+    ("image id", "image ls", "image prune", "image rm", *_PUBLISH),
+    values=("true",),
+)
+CHANNEL = Tag(
+    "Channel",
+    _IMAGE,
+    "the channel that shows it",
+    _PUBLISH,
+    ("image id", "image prune", "image rm", *_PUBLISH),
+    form="canary",
+)
+FAMILY = Tag(
+    "Family",
+    ("image", "snapshot", "instance"),
+    "the family that it is, or is built for",
+    (*_BUILD, "image rm", "image prune"),
+    ("image build", "image prune", "sweep"),
+    form="github-runner-ubuntu24",
+)
+ARCHITECTURE = Tag(
+    "Architecture",
+    ("image", "snapshot", "instance"),
+    "the architecture that it is, or is built for",
+    (*_BUILD, "image rm", "image prune"),
+    ("image build", "image prune", "sweep"),
+    values=("amd64", "arm64"),
+)
+VERSION_HASH = Tag(
+    "VersionHash",
+    ("image", "instance"),
+    "SHA-256 of the recipe, its base image, architecture and pinned versions: the same hash is not built twice",
+    _BUILD,
+    ("image build", "image history", "sweep"),
+    form="3f0c…",
+)
+BUILD_TIMESTAMP = Tag(
+    "BuildTimestamp",
+    ("image", "instance"),
+    "when its build began, in UTC: versions are ordered by it",
+    _BUILD,
+    (*_PUBLISH, "image prune", "sweep"),
+    form="YYYYMMDDHHMMSS",
+)
+BASE_IMAGE = Tag("BaseImageId", _IMAGE, "the image that it was built from", _BUILD, (), form="m-…")
+SOURCE = Tag("Source", _IMAGE, "the recipe's repository and commit", _BUILD, ("image history",), form="owner/name@…")
+BOOT_TEST = Tag(
+    "BootTest",
+    _IMAGE,
+    "its boot test: an image that has not passed is not published",
+    _BUILD,
+    ("image build", "image publish"),
+    values=(PENDING, PASSED, FAILED),
+)
+MANIFEST = Tag(
+    "Manifest",
+    _IMAGE,
+    "the tools in it and their versions, in pieces: `Manifest.1` to `Manifest.8`",
+    _BUILD,
+    ("image diff", "image test", "runner up", "garm"),
+    form="git=2.43.0;…",
+)
+COPIED_FROM = Tag("CopiedFrom", _IMAGE, "the image that it is a copy of", ("image copy",), ("image copy",), form="m-…")
+PROTECTED = Tag(
+    "Protected",
+    ("image", "snapshot", "instance"),
+    "a person keeps it: `image rm`, `image prune` and `sweep` leave it alone",
+    ("image protect", "image build --keep-builder"),
+    ("image prune", "image rm", "sweep"),
+    values=("true",),
+)
+IMAGE = Tag(
+    "ImageId",
+    _SNAPSHOT,
+    "the image that it belonged to, written before that is deleted",
+    ("image rm", "image prune"),
+    ("image prune", "sweep"),
+    form="m-…",
+)
+ROLE = Tag(
+    "Role",
+    _INSTANCE,
+    "what it does; `kept` is a failed build's builder, left alive for a person to look at",
+    ("image build", "runner up", "garm"),
+    ("image build", "runner ls", "runner down", "sweep", "garm"),
+    values=(BUILDER, TESTER, KEPT, RUNNER, GARM_RUNNER),
+)
+HEARTBEAT = Tag(
+    "Heartbeat",
+    _INSTANCE,
+    "when its build was last known to be alive, in UTC",
+    _BUILD,
+    ("image build", "sweep"),
+    form="2026-11-23T08:00:00Z",
+)
+LAUNCH = Tag(
+    "Launch",
+    _INSTANCE,
+    "which launch made it: how one whose answer was lost is found again",
+    _LAUNCH,
+    _LAUNCH,
+    form="32 hexadecimal digits",
+)
+REPOSITORY = Tag("Repository", _INSTANCE, "the repository whose job made it", _JOB, (), form="owner/name")
+RUN = Tag("Run", _INSTANCE, "the workflow run whose job made it", _JOB, (), form="RUN_ID/ATTEMPT")
+RUNNER_NAME = Tag(
+    "Runner",
+    _INSTANCE,
+    "the name under which GitHub knows it",
+    ("runner up",),
+    ("runner ls", "runner down", "sweep"),
+    form="goldrun-REGION-…",
+)
+SCOPE = Tag(
+    "GitHub",
+    _INSTANCE,
+    "whose runner it is",
+    ("runner up",),
+    ("runner ls", "runner down", "sweep"),
+    form="owner/name or organization",
+)
+RUN_LABEL = Tag(
+    "RunLabel",
+    _INSTANCE,
+    "the workflow run that started the runner",
+    ("runner up",),
+    ("runner down --this-run",),
+    form="run-RUN_ID-ATTEMPT",
+)
+ONLINE_WITHIN = Tag(
+    "OnlineWithin",
+    _INSTANCE,
+    "seconds that the runner may take to come online",
+    ("runner up",),
+    ("sweep",),
+    form="600",
+)
+GARM_CONTROLLER = Tag("GarmController", _INSTANCE, "the controller that it serves", ("garm",), ("garm",), form="id")
+GARM_POOL = Tag("GarmPool", _INSTANCE, "the pool that it is in", ("garm",), ("garm",), form="id")
+GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("garm",), form="garm-…")
+
+SCHEMA = (
+    *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
+    *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
+    *(COPIED_FROM, IMAGE, ROLE, HEARTBEAT, LAUNCH, REPOSITORY, RUN, RUNNER_NAME, SCOPE, RUN_LABEL, ONLINE_WITHIN),
+    *(GARM_CONTROLLER, GARM_POOL, GARM_NAME),
+)
+OWNED = MANAGED_BY.of()

@@ -19,7 +19,7 @@ from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import Instance, describe_instances, release
-from goldrun.cloud.tags import MANAGED_BY, ROLE
+from goldrun.cloud.tags import GARM_CONTROLLER, GARM_NAME, GARM_POOL, GARM_RUNNER, OWNED, ROLE
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.garm import contract, settings
@@ -35,9 +35,6 @@ from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
 
 Say = Callable[[str], None]
-ENGINE_RUNNER = "garm-runner"
-CONTROLLER = "GarmController"
-POOL = "GarmPool"
 FLAVOR = re.compile(r"(?P<cpu>\d+)(?:c(?P<memory>\d+)g)?", re.IGNORECASE)
 STATUS = {
     "Running": "running",
@@ -82,8 +79,8 @@ class Provider:
         Raises:
             GoldrunError: there is none, or it could not be said; nothing of it is left.
         """
-        for one in self._all({"Name": wanted.name}):
-            if one.tags.get(POOL) != wanted.pool:
+        for one in self._all(GARM_NAME.of(wanted.name)):
+            if not GARM_POOL.matches(one.tags, wanted.pool):
                 raise DuplicateError(f"{wanted.name} is there already ({one.id}), in another pool.")
             say(json.dumps(self._told(one.id, wanted.name, "running", wanted, one)))
             return
@@ -115,7 +112,7 @@ class Provider:
 
     def list_pool(self) -> list[dict[str, Any]]:
         """The pool's instances."""
-        return [self._describe(one) for one in self._all({POOL: self.call.pool})]
+        return [self._describe(one) for one in self._all(GARM_POOL.of(self.call.pool))]
 
     def start(self) -> None:
         """Start the instance.
@@ -148,12 +145,14 @@ class Provider:
         wanted = self.call.instance
         if wanted.startswith("i-"):
             found = describe_instances(self.client, ids=[wanted])
-            return [one for one in found if one.tags.get(CONTROLLER) == self.call.controller]
-        return self._all({"Name": wanted})
+            return [one for one in found if GARM_CONTROLLER.matches(one.tags, self.call.controller)]
+        return self._all(GARM_NAME.of(wanted))
 
     def _all(self, more: Mapping[str, str]) -> list[Instance]:
-        tags = {**MANAGED_BY, ROLE: ENGINE_RUNNER, CONTROLLER: self.call.controller, **more}
-        return describe_instances(self.client, tags=tags)
+        return describe_instances(self.client, tags={**OWNED, **self._own_tags(), **more})
+
+    def _own_tags(self) -> dict[str, str]:
+        return {**ROLE.of(GARM_RUNNER), **GARM_CONTROLLER.of(self.call.controller)}
 
     def _order(self, wanted: Wanted) -> Order:
         specs = wanted.specs
@@ -171,7 +170,7 @@ class Provider:
             encrypted=specs.get("encrypted", False),
             public_ip=specs.get("public_ip", False),
             protected=specs.get("protect", config.PROTECTIONS[0]) == config.PROTECTIONS[0],
-            tags={ROLE: ENGINE_RUNNER, CONTROLLER: self.call.controller, POOL: wanted.pool, "Name": wanted.name},
+            tags={**self._own_tags(), **GARM_POOL.of(wanted.pool), **GARM_NAME.of(wanted.name)},
             user_data=self._user_data(wanted, life),
         )
         wish = replace(
@@ -245,7 +244,7 @@ class Provider:
         return user_data(bootstrap, more)
 
     def _describe(self, one: Instance) -> dict[str, Any]:
-        told = self._told(one.id, one.tags.get("Name", one.name), STATUS.get(one.status, "unknown"))
+        told = self._told(one.id, GARM_NAME.read(one.tags, one.name), STATUS.get(one.status, "unknown"))
         addresses = [(one.private_ip, "private"), (one.public_ip, "public")]
         told["addresses"] = [{"address": address, "type": kind} for address, kind in addresses if address]
         return told

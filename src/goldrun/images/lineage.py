@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.models import Image
+from goldrun.cloud.tags import BUILD_TIMESTAMP
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import (
@@ -61,8 +62,8 @@ class Lineage:
 
     def marked(self) -> list[Image]:
         """The images that carry the channel's tag, newest first."""
-        key, value = channel_tag(self.channel)
-        return newest_first(image for image in self.images.values() if image.tags.get(key) == value)
+        wanted = channel_tag(self.channel).items()
+        return newest_first(image for image in self.images.values() if wanted <= image.tags.items())
 
     def current(self) -> Image | None:
         """What a look-up of the alias answers: the image that shows it, else the newest that is marked."""
@@ -86,7 +87,7 @@ class Lineage:
 
 def stamp(image: Image) -> str:
     """When the image was built, ``YYYYMMDDHHMMSS``: by its tag, its version name, or else its creation."""
-    tagged = image.tags.get("BuildTimestamp", "")
+    tagged = BUILD_TIMESTAMP.read(image.tags)
     if is_stamp(tagged):
         return tagged
     name = parse_published(image.name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from goldrun.cloud.models import Image
 from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.tags import IS_LATEST, SOURCE, VERSION_HASH
 from goldrun.durations import format_duration
 from goldrun.images.lineage import Lineage
 from goldrun.images.naming import LATEST, parse_published
@@ -41,8 +42,8 @@ def history_row(lineage: Lineage, verdict: Verdict, instances: int, now: float) 
         image.status,
         age(image.creation_time, now),
         f"{image.size_gib} GiB",
-        image.tags.get("VersionHash", "")[:12],
-        image.tags.get("Source", ""),
+        VERSION_HASH.read(image.tags)[:12],
+        SOURCE.read(image.tags),
         str(instances or ""),
         verdict_words(verdict),
     )
@@ -69,7 +70,7 @@ def channel(image: Image) -> str:
     published = parse_published(image.name)
     if published and not published.is_version and image.status == "Available":
         return published.suffix
-    return LATEST if image.tags.get("Latest") == "true" else ""
+    return LATEST if IS_LATEST.matches(image.tags) else ""
 
 
 def age(creation_time: str, now: float) -> str:

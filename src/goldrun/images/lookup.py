@@ -14,6 +14,7 @@ from goldrun.architecture import ARCHITECTURES
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, PAGE_SIZE, describe_images
 from goldrun.cloud.models import Image
+from goldrun.cloud.tags import CHANNEL, IS_LATEST
 from goldrun.errors import UsageError
 from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
 
@@ -99,12 +100,11 @@ def _only(found: list[Found], reference: Reference) -> Found | None:
 
 def _tagged(client: EcsClient, alias: PublishedName, page_size: int) -> Found | None:
     """What the channel shows by its tag, while no image has its alias."""
-    key, value = channel_tag(alias.suffix)
     images = describe_images(
         client,
         name=f"{alias.lineage}-",
         architecture=alias.architecture,
-        tags={key: value},
+        tags=channel_tag(alias.suffix),
         page_size=page_size,
     )
     image = _newest(_marked(images, alias))
@@ -114,7 +114,7 @@ def _tagged(client: EcsClient, alias: PublishedName, page_size: int) -> Found | 
 
 
 def _fallback(image: Image, alias: PublishedName) -> Found:
-    key, value = channel_tag(alias.suffix)
+    ((key, value),) = channel_tag(alias.suffix).items()
     return Found(
         image,
         f"no image is named {alias} just now; {image.name} is tagged {key}={value} and answers. "
@@ -122,9 +122,9 @@ def _fallback(image: Image, alias: PublishedName) -> Found:
     )
 
 
-def channel_tag(channel: str) -> tuple[str, str]:
+def channel_tag(channel: str) -> dict[str, str]:
     """The tag on the image that ``channel`` shows."""
-    return ("Latest", "true") if channel == LATEST else ("Channel", channel)
+    return IS_LATEST.of() if channel == LATEST else CHANNEL.of(channel)
 
 
 def _marked(images: Iterable[Image], alias: PublishedName) -> list[Image]:
@@ -132,11 +132,11 @@ def _marked(images: Iterable[Image], alias: PublishedName) -> list[Image]:
 
     The alias itself counts too: between a first question that found no alias and this answer a publish may have ended.
     """
-    key, value = channel_tag(alias.suffix)
+    wanted = channel_tag(alias.suffix).items()
     return [
         image
         for image in images
-        if image.tags.get(key) == value
+        if wanted <= image.tags.items()
         and image.architecture == alias.architecture
         and (name := parse_published(image.name))
         and name.lineage == alias.lineage

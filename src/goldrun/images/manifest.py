@@ -13,11 +13,10 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from goldrun.cloud.tags import MANIFEST, MAX_VALUE
 from goldrun.errors import UsageError
 
-TAG = "Manifest"
 MAX_TAGS = 8
-TAG_LENGTH = 128
 PACKED = "z:"
 
 Manifest = Mapping[str, str]
@@ -51,7 +50,7 @@ def to_tags(manifest: Manifest) -> dict[str, str]:
         if not name or any(char in f"{name}{version}" for char in "=;\n"):
             raise UsageError(f"{name}={version} cannot stand in a manifest.", why=["= ; and line breaks separate."])
     text = ";".join(f"{name}={manifest[name]}" for name in sorted(manifest))
-    room = MAX_TAGS * TAG_LENGTH
+    room = MAX_TAGS * MAX_VALUE
     if len(text) > room or text.startswith(PACKED) or "http://" in text or "https://" in text:
         text = PACKED + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     if len(text) > room:
@@ -59,8 +58,8 @@ def to_tags(manifest: Manifest) -> dict[str, str]:
             f"The manifest is too long: {len(manifest)} tools, {len(text)} characters packed, {room} fit.",
             fix=["list fewer tools."],
         )
-    pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
-    return {f"{TAG}.{number}": piece for number, piece in enumerate(pieces, 1)}
+    pieces = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]
+    return {f"{MANIFEST.key}.{number}": piece for number, piece in enumerate(pieces, 1)}
 
 
 def from_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -70,7 +69,7 @@ def from_tags(tags: Mapping[str, str]) -> dict[str, str]:
         UsageError: it is damaged.
     """
     pieces: list[str] = []
-    while (piece := tags.get(f"{TAG}.{len(pieces) + 1}")) is not None:
+    while (piece := tags.get(f"{MANIFEST.key}.{len(pieces) + 1}")) is not None:
         pieces.append(piece)
     text = "".join(pieces)
     if text.startswith(PACKED):
@@ -78,7 +77,7 @@ def from_tags(tags: Mapping[str, str]) -> dict[str, str]:
             text = zlib.decompress(base64.b64decode(text.removeprefix(PACKED), validate=True)).decode()
         except (ValueError, zlib.error) as error:
             raise UsageError(
-                "The image's manifest is damaged.", why=[f"its tags {TAG}.N do not belong together."]
+                "The image's manifest is damaged.", why=[f"its tags {MANIFEST.key}.N do not belong together."]
             ) from error
     pairs = (pair.partition("=") for pair in text.split(";") if pair)
     return {name: version for name, _, version in pairs}

@@ -23,6 +23,7 @@ from typing import Any
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.models import Image
+from goldrun.cloud.tags import BOOT_TEST, CHANNEL, PASSED, to_api
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
     AVAILABLE,
@@ -39,9 +40,6 @@ from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import LATEST, PublishedName, parse_published
 
 MAX_STEPS = 60
-# Set by a build: what has not passed its boot test is not shown to anybody.
-BOOT_TEST = "BootTest"
-PENDING, PASSED, FAILED = "pending", "passed", "failed"
 # Somebody else has moved the state between our look and our step: look again.
 _MOVED = frozenset({"InvalidImageName.Duplicated", "InvalidImageId.NotFound", "InvalidResourceId.NotFound"})
 
@@ -190,9 +188,10 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
             f"{candidate.name} ({candidate.image_id}) is {state}: only Available images are published.",
             fix=["build a new version."] if candidate.status == DEPRECATED else ["wait until it is Available."],
         )
-    if candidate.tags.get(BOOT_TEST, PASSED) != PASSED and not force and not tested:
+    verdict = BOOT_TEST.read(candidate.tags, PASSED)
+    if verdict != PASSED and not force and not tested:
         raise RefusedError(
-            f"{candidate.name} ({candidate.image_id}) has not passed its boot test: it is {candidate.tags[BOOT_TEST]}.",
+            f"{candidate.name} ({candidate.image_id}) has not passed its boot test: it is {verdict}.",
             fix=["test it: goldrun image test, or build it again."],
         )
     current = lineage.current()
@@ -288,7 +287,7 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
 
 
 def _mark(lineage: Lineage, image: Image) -> Step:
-    tags = {"Channel": lineage.channel, **dict([channel_tag(lineage.channel)])}
+    tags = {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
     return Step(
         image,
         f"tag {image.image_id} as {lineage.channel}",
@@ -296,15 +295,14 @@ def _mark(lineage: Lineage, image: Image) -> Step:
         {
             "ResourceType": "image",
             "ResourceId": [image.image_id],
-            "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+            "Tag": to_api(tags),
         },
         {"tags": {**image.tags, **tags}},
     )
 
 
 def _unmark(lineage: Lineage, image: Image) -> Step:
-    key, value = channel_tag(lineage.channel)
-    wanted = {"Channel": lineage.channel, key: value}
+    wanted = {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
     keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
     return Step(
         image,

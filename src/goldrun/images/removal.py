@@ -14,7 +14,7 @@ from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.models import Image, Snapshot
 from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.tags import MANAGED_BY, PROTECTED
+from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, FAMILY, IMAGE, IS_LATEST, OWNED, PROTECTED, to_api
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
 from goldrun.waiting import at_least, wait_for
@@ -28,9 +28,9 @@ def protection(image: Image) -> str:
     name = parse_published(image.name)
     protections = (
         (name is not None and not name.is_version, "shown by a channel"),
-        (image.tags.get("Latest") == "true" or "Channel" in image.tags, "tagged as a channel's"),
+        (IS_LATEST.matches(image.tags) or CHANNEL.key in image.tags, "tagged as a channel's"),
         (image.in_use, "in use by instances"),
-        (image.tags.get(PROTECTED) == "true", "protected"),
+        (PROTECTED.matches(image.tags), "protected"),
         (image.shared, "shared with other accounts"),
         (image.status in ("Creating", "Waiting"), "still being created"),
     )
@@ -41,9 +41,9 @@ def protect(client: EcsClient, image: Image, on: bool) -> None:
     """Let no command delete the image, or lift that."""
     resource: dict[str, Parameter] = {"ResourceType": "image", "ResourceId": [image.image_id]}
     if on:
-        client.call("TagResources", {**resource, "Tag": [{"Key": PROTECTED, "Value": "true"}]})
+        client.call("TagResources", {**resource, "Tag": to_api(PROTECTED.of())})
     else:
-        client.call("UntagResources", {**resource, "TagKey": [PROTECTED]})
+        client.call("UntagResources", {**resource, "TagKey": [PROTECTED.key]})
 
 
 def remove(client: EcsClient, image: Image) -> None:
@@ -71,8 +71,10 @@ _RELEASES = {
 
 def describe_snapshots(client: EcsClient, tags: Mapping[str, str], snapshot_id: str = "") -> list[Snapshot]:
     """All own snapshots that have the tags, or the one with that id if it has them."""
-    wanted = [{"Key": key, "Value": value} for key, value in tags.items()]
-    params: dict[str, Parameter] = {"Tag": wanted, "SnapshotIds": json.dumps([snapshot_id]) if snapshot_id else None}
+    params: dict[str, Parameter] = {
+        "Tag": to_api(tags),
+        "SnapshotIds": json.dumps([snapshot_id]) if snapshot_id else None,
+    }
     return [
         Snapshot.from_api(element)
         for answer in pages_by_token(client, "DescribeSnapshots", params)
@@ -91,14 +93,14 @@ def delete_image(client: EcsClient, image: Image) -> None:
         UnavailableError: it is still there after a minute.
     """
     if image.snapshots:
-        tags = {**MANAGED_BY, "ImageId": image.image_id}
-        tags |= {key: image.tags[key] for key in ("Family", "Architecture") if key in image.tags}
+        tags = {**OWNED, **IMAGE.of(image.image_id)}
+        tags |= {key: image.tags[key] for key in (FAMILY.key, ARCHITECTURE.key) if key in image.tags}
         client.call(
             "TagResources",
             {
                 "ResourceType": "snapshot",
                 "ResourceId": list(image.snapshots),
-                "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+                "Tag": to_api(tags),
             },
         )
 
@@ -142,14 +144,14 @@ def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None, *, sn
     """
     marked = [
         snapshot
-        for snapshot in describe_snapshots(client, {**MANAGED_BY, **(tags or {})}, snapshot_id)
-        if "ImageId" in snapshot.tags and snapshot.usage == "none"
+        for snapshot in describe_snapshots(client, {**OWNED, **(tags or {})}, snapshot_id)
+        if IMAGE.key in snapshot.tags and snapshot.usage == "none"
     ]
     # Usage says that no image rests on it; the image is asked for all the same: a wrong deletion cannot be undone.
     return [
         snapshot
         for snapshot in marked
-        if not describe_images(client, image_id=snapshot.tags["ImageId"], status=ALL_STATUSES)
+        if not describe_images(client, image_id=IMAGE.read(snapshot.tags), status=ALL_STATUSES)
     ]
 
 

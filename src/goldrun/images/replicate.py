@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.models import Image
+from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED, to_api
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.creation import create_image
 from goldrun.images.lineage import AVAILABLE, alias_of, read_lineage
@@ -16,7 +17,7 @@ from goldrun.images.publish import publish as publish_image
 from goldrun.images.waiting import Progress, wait_until_available
 
 # What says which image a channel shows belongs to a region, not to the image.
-_CHANNEL_TAGS = frozenset({"Latest", "Channel", "Protected"})
+_CHANNEL_TAGS = frozenset({IS_LATEST.key, CHANNEL.key, PROTECTED.key})
 SHARES_A_CALL = 10
 
 
@@ -122,7 +123,7 @@ def shared_with(client: EcsClient, image: Image) -> list[str]:
 
 def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
     """The id of the copy that is there already, under its version name or shown by a channel."""
-    found = describe_images(there, tags={"CopiedFrom": image.image_id}, status=ALL_STATUSES)
+    found = describe_images(there, tags=COPIED_FROM.of(image.image_id), status=ALL_STATUSES)
     living = [one for one in found if one.status in ("Creating", "Waiting", AVAILABLE)]
     if living:
         return living[0].image_id
@@ -138,14 +139,14 @@ def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
 
 def _begin(client: EcsClient, there: EcsClient, image: Image, region: str, name: str) -> str:
     tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
-    tags["CopiedFrom"] = image.image_id
+    tags |= COPIED_FROM.of(image.image_id)
     token = hashlib.sha256(f"copy {image.image_id} {region}".encode()).hexdigest()
     params: dict[str, Parameter] = {
         "ImageId": image.image_id,
         "DestinationRegionId": region,
         "DestinationImageName": name,
         "DestinationDescription": image.description or None,
-        "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tag": to_api(tags),
         "ClientToken": token,
     }
     return create_image(client, "CopyImage", params, lambda: _find_copy(there, image, name))

@@ -13,7 +13,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.models import Image, Snapshot
 from goldrun.cloud.moments import parse_moment
-from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY
 from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans, protection
@@ -107,7 +107,7 @@ def prune(
     """
     lineage = read_lineage(client, alias)
     verdicts = judge(lineage, keep=keep, now=client.clock.now(), older_than=older_than)
-    orphans = find_orphans(client, {"Family": alias.family, "Architecture": alias.architecture})
+    orphans = find_orphans(client, {**FAMILY.of(alias.family), **ARCHITECTURE.of(alias.architecture)})
     planned = Pruned(tuple(verdicts), tuple(orphans))
     tell(planned)
     if dry_run or not allow(planned):
@@ -174,4 +174,4 @@ def _foreign(image: Image) -> str:
     name = parse_published(image.name)
     if name is None or not name.is_version:
         return "not a version"
-    return "" if image.tags.get("ManagedBy") == MANAGED_BY["ManagedBy"] else "not made by goldrun"
+    return "" if MANAGED_BY.matches(image.tags) else "not made by goldrun"

@@ -13,7 +13,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.moments import format_moment, parse_moment
-from goldrun.cloud.tags import HEARTBEAT
+from goldrun.cloud.tags import HEARTBEAT, to_api
 from goldrun.errors import UnavailableError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.waiting import Beating
@@ -44,7 +44,7 @@ class Heart:
         if not self.instance_id or 0 <= now - self.last < BEAT_SECONDS:
             return
         self.last = now
-        tags = [{"Key": HEARTBEAT, "Value": format_moment(now)}]
+        tags = to_api(HEARTBEAT.of(format_moment(now)))
         # A missed beat is no reason to end: the work's own next call tells what is wrong.
         with contextlib.suppress(ApiError, UnavailableError):
             self.client.call(
@@ -58,7 +58,7 @@ class Heart:
 
 def has_heart(instance: Instance) -> bool:
     """Whether somebody said that the machine is worked with."""
-    return HEARTBEAT in instance.tags
+    return HEARTBEAT.key in instance.tags
 
 
 def silence(instance: Instance, clock: CloudClock) -> float:
@@ -68,5 +68,5 @@ def silence(instance: Instance, clock: CloudClock) -> float:
     seconds are this machine's: how long a live process can be silent is a matter of machines, however fast the cloud's
     time runs.
     """
-    beat = parse_moment(instance.tags[HEARTBEAT]) if has_heart(instance) else instance.created
+    beat = parse_moment(HEARTBEAT.read(instance.tags)) if has_heart(instance) else instance.created
     return clock.here(clock.now() - max(beat, instance.created))

@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import describe_instances, release, with_release_time
-from goldrun.cloud.tags import MANAGED_BY, RUNNER_TYPE
+from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE, to_api
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.launch.offers import Offer
 from goldrun.waiting import LAG_SECONDS, watch
 
-LAUNCH = "Launch"
 INSTANCES_A_CALL = 100
 MAX_USER_DATA = 32 * 1024
 DEFAULT_LIFE_SECONDS = 240 * 60.0
@@ -209,7 +208,7 @@ def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: lis
 
 def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number: int) -> tuple[str, ...]:
     limit = price_limit(offer)
-    tags = {**request.tags, **MANAGED_BY, **RUNNER_TYPE, LAUNCH: launch_tag(request.key)}
+    tags = {**request.tags, **OWNED, **RUNNER_TYPE.of(), **LAUNCH.of(launch_tag(request.key))}
     params: dict[str, Parameter] = {
         "ImageId": request.image_id or None,
         "ImageFamily": request.image_family or None,
@@ -235,7 +234,7 @@ def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number:
         "RamRoleName": request.role or None,
         "UserData": base64.b64encode(request.user_data).decode() if request.user_data else None,
         "SecurityEnhancementStrategy": "Deactive",
-        "Tag": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tag": to_api(tags),
         "ClientToken": _token(request.key, offer, number, wanted),
     }
     answer = with_release_time(
@@ -279,7 +278,7 @@ def _ids(got: Iterable[Launched]) -> list[str]:
 
 
 def _made(client: EcsClient, request: Request) -> list[str]:
-    return [one.id for one in describe_instances(client, tags={**MANAGED_BY, LAUNCH: launch_tag(request.key)})]
+    return [one.id for one in describe_instances(client, tags={**OWNED, **LAUNCH.of(launch_tag(request.key))})]
 
 
 def launch_tag(key: str) -> str:

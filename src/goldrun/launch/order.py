@@ -11,6 +11,7 @@ from goldrun import config
 from goldrun.architecture import parse_architecture
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.network import by_zone, find_vswitches, zone_of_letter
+from goldrun.cloud.tags import MAX_VALUE, REPOSITORY, RUN
 from goldrun.config import Environment
 from goldrun.errors import UsageError
 from goldrun.launch.choice import choose
@@ -159,7 +160,7 @@ def run_tags(env: Environment) -> dict[str, str]:
     repository, run = env.get("GITHUB_REPOSITORY", ""), env.get("GITHUB_RUN_ID", "")
     if not repository or not run:
         return {}
-    return {"Repository": repository[:128], "Run": f"{run}/{env.get('GITHUB_RUN_ATTEMPT', '1')}"}
+    return {**REPOSITORY.of(repository[:MAX_VALUE]), **RUN.of(f"{run}/{env.get('GITHUB_RUN_ATTEMPT', '1')}")}
 
 
 def _placed(offers: Iterable[Offer], zones: Mapping[str, str]) -> Iterator[Offer]:

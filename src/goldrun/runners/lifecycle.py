@@ -14,7 +14,7 @@ from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import LostError
 from goldrun.cloud.instances import describe_instances, release, was_reclaimed
-from goldrun.cloud.tags import ROLE
+from goldrun.cloud.tags import ONLINE_WITHIN, ROLE, RUN_LABEL, RUNNER, RUNNER_NAME, SCOPE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
@@ -24,7 +24,7 @@ from goldrun.launch.order import Order, fill
 from goldrun.runners import registrations
 from goldrun.runners.bootstrap import INBOX, Bootstrap, configuration, user_data
 from goldrun.runners.diagnostics import explain, failure
-from goldrun.runners.listing import NAME, ONLINE_WITHIN, RUN, RUNNER, SCOPE, find_instances
+from goldrun.runners.listing import find_instances
 from goldrun.runners.naming import new_name
 from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
 from goldrun.waiting import at_least, wait_for
@@ -176,10 +176,14 @@ def _wanted(name: str, plan: Plan) -> Wanted:
 
 def _order(plan: Plan, name: str, download: Download) -> Order:
     request = plan.order.request
-    tags = {**request.tags, ROLE: RUNNER, NAME: name, SCOPE: str(plan.scope)}
-    tags[ONLINE_WITHIN] = str(int(plan.online_seconds))
-    if plan.run:
-        tags[RUN] = plan.run
+    tags = {
+        **request.tags,
+        **ROLE.of(RUNNER),
+        **RUNNER_NAME.of(name),
+        **SCOPE.of(str(plan.scope)),
+        **ONLINE_WITHIN.of(str(int(plan.online_seconds))),
+        **(RUN_LABEL.of(plan.run) if plan.run else {}),
+    }
     script = user_data(
         replace(plan.bootstrap, life=request.life, runner_url=download.url, runner_sha256=download.sha256)
     )

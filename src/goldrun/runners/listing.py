@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances
-from goldrun.cloud.tags import MANAGED_BY, ROLE
+from goldrun.cloud.tags import OWNED, ROLE, RUN_LABEL, RUNNER, RUNNER_NAME, SCOPE
 from goldrun.config import Environment
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.github.client import GitHub
@@ -16,17 +16,11 @@ from goldrun.runners import registrations
 from goldrun.runners.naming import read_name
 from goldrun.runners.registrations import Registration
 
-RUNNER = "runner"  # the tags of a runner's instance
-NAME = "Runner"
-SCOPE = "GitHub"
-RUN = "RunLabel"
-ONLINE_WITHIN = "OnlineWithin"  # seconds that it may take from its name's moment to being online
-
 
 def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
     """The instances of a scope's runners, or of the one with that name."""
-    tags = {**MANAGED_BY, ROLE: RUNNER, SCOPE: str(scope)}
-    return describe_instances(client, tags={**tags, NAME: name} if name else tags)
+    tags = {**OWNED, **ROLE.of(RUNNER), **SCOPE.of(str(scope)), **(RUNNER_NAME.of(name) if name else {})}
+    return describe_instances(client, tags=tags)
 
 
 def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
@@ -38,8 +32,8 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
     if read_name(text):
         return text
     for one in find_instances(client, scope):
-        if text in (one.id, one.tags.get(NAME)):
-            return one.tags[NAME]
+        if text in (one.id, RUNNER_NAME.read(one.tags)):
+            return RUNNER_NAME.read(one.tags)
     if registrations.find(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
     raise NotFoundError(f"Runner not found: {text}, in {client.region} and with {scope}.")
@@ -58,7 +52,8 @@ def names_of_run(client: EcsClient, github: GitHub, scope: Scope, run: str) -> l
     return [
         row.name
         for row in rows
-        if (row.instance and row.instance.tags.get(RUN) == run) or (row.registration and run in row.registration.labels)
+        if (row.instance and RUN_LABEL.matches(row.instance.tags, run))
+        or (row.registration and run in row.registration.labels)
     ]
 
 
@@ -98,7 +93,7 @@ class Row:
 
 def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
     """Goldrun's runners of the scope, newest first: those that either side has."""
-    instances = {one.tags.get(NAME, ""): one for one in find_instances(client, scope)}
+    instances = {RUNNER_NAME.read(one.tags): one for one in find_instances(client, scope)}
     registered = {one.name: one for one in registrations.list_all(github, scope) if _is_here(client, one.name)}
     now = client.clock.now()
     names: Iterable[str] = {*instances, *registered} - {""}

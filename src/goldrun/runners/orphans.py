@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
-from goldrun.cloud.tags import PROTECTED
+from goldrun.cloud.tags import ONLINE_WITHIN, PROTECTED
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
 from goldrun.runners import registrations
 from goldrun.runners.diagnostics import has_ended
-from goldrun.runners.listing import ONLINE_WITHIN, Row, list_runners, look_at
+from goldrun.runners.listing import Row, list_runners, look_at
 
 GRACE_SECONDS = 20 * 60.0  # longer than a runner takes to come online, unless its instance says otherwise
 
@@ -67,7 +67,7 @@ def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instan
 
 
 def _judge(row: Row) -> Ghost | None:
-    if row.age <= _grace(row) or (row.instance and row.instance.tags.get(PROTECTED) == "true"):
+    if row.age <= _grace(row) or (row.instance and PROTECTED.matches(row.instance.tags)):
         return None
     if row.registration is None:
         return Ghost(row, instance=True, registration=False, reason="GitHub has no runner of its name")
@@ -79,7 +79,7 @@ def _judge(row: Row) -> Ghost | None:
 
 
 def _grace(row: Row) -> float:
-    told = row.instance.tags.get(ONLINE_WITHIN, "") if row.instance else ""
+    told = ONLINE_WITHIN.read(row.instance.tags) if row.instance else ""
     return max(GRACE_SECONDS, 2 * float(told) if told.isdecimal() else 0.0)
 
 
