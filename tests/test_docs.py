@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 from tools.house import LOCAL, ROOT, SOURCE
 
-PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh-CN.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 PAIRS = [("README.md", "README.zh-CN.md"), ("docs/images.md", "docs/images.zh-CN.md")]
 PAIRS += [("docs/publishing.md", "docs/publishing.zh-CN.md")]
 PAIRS += [("docs/local-cloud.md", "docs/local-cloud.zh-CN.md"), ("docs/spot.md", "docs/spot.zh-CN.md")]
