@@ -42,11 +42,17 @@ class GoldrunError(Exception):
         fix: what to do next, a sentence or a line to paste each.
         request_id: the cloud's id of the failed call, for a support ticket; empty if no call failed.
         exit_code: one of ``EXIT_CODES``.
-        unsure: whether what was asked for may have been done all the same: an earlier try's answer was lost.
+        unsure: whether what was asked for may have been done all the same: an earlier attempt's answer was lost.
+        retryable: whether the same call may succeed a little later.
+        throttled: whether that is certain: there were too many calls in this minute.
+        wait: seconds that the other side asks to wait before that; 0: it does not say.
     """
 
     exit_code: int = EXIT_USAGE
     unsure: bool = False
+    retryable: bool = False
+    throttled: bool = False
+    wait: float = 0.0
 
     def __init__(
         self,

@@ -117,18 +117,28 @@ class EcsClient:
 
     def in_region(self, region: str) -> EcsClient:
         """The same client with another home region; connections are shared."""
-        other = EcsClient.__new__(EcsClient)
-        other.__dict__.update(self.__dict__, region=region, calls=0)
-        return other
+        return self._like(region, self.clock)
 
     def on_clock(self, clock: Clock) -> EcsClient:
         """The same client that waits on another of the machine's clocks; connections are shared.
 
         A clock that does more than wait wraps ``client.clock.machine``: the cloud's time may run faster.
         """
-        other = self.in_region(self.region)
-        other.clock = self.clock.on(clock)
-        other._machine = clock
+        return self._like(self.region, self.clock.on(clock))
+
+    def _like(self, region: str, clock: CloudClock) -> EcsClient:
+        other = EcsClient(
+            region=region,
+            credentials=self._credentials,
+            transport=self._transport,
+            clock=clock.machine,
+            endpoint=self._endpoint,
+            timeout=self._timeout,
+            backoff=self._backoff,
+            notice=self._notice,
+        )
+        # What one learns of the cloud's time, all know.
+        other.clock, other._signs_by_cloud = clock, self._signs_by_cloud
         return other
 
     @property

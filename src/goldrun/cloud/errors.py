@@ -26,13 +26,9 @@ class ApiError(GoldrunError):
         code: the API's error code, e.g. ``InvalidImageName.Duplicated``.
         http_status: the answer's HTTP status.
         action: the API action that was called.
-        retryable: whether the same call may succeed a little later.
-        throttled: whether that is certain: there were too many calls in this minute.
     """
 
     exit_code = EXIT_REFUSED
-    retryable = False
-    throttled = False
 
     def __init__(
         self,

@@ -40,8 +40,6 @@ class GitHubError(GoldrunError):
     Attributes:
         status: the answer's HTTP status.
         message: GitHub's own words.
-        retryable: whether the same call may succeed a little later.
-        wait: seconds that GitHub asks to wait before that; 0: it does not say.
     """
 
     def __init__(self, what: str, *, status: int, message: str, wait: float = 0.0, **more: Any) -> None:

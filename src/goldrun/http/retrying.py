@@ -37,8 +37,7 @@ def retry(
     Throttling ends by itself, with the minute: a throttled call is tried until its time is up, however often.
 
     Args:
-        attempt: what is tried, given the moment by which it must end. Its errors may say that they are ``retryable``,
-            that they are about throttling (``throttled``), and how many seconds they ask to ``wait``.
+        attempt: what is tried, given the moment by which it must end; its errors say whether they are ``retryable``.
         clock: the machine's.
         seconds: time limit, pauses included.
         backoff: seconds to pause after the n-th failure.
@@ -58,11 +57,11 @@ def retry(
             return attempt(min(deadline, clock.now() + ATTEMPT_SECONDS))
         except GoldrunError as error:
             error.unsure = unsure = unsure or error.unsure
-            if not getattr(error, "retryable", False):
+            if not error.retryable:
                 raise
-            pause = max(backoff(number), getattr(error, "wait", 0.0))
+            pause = max(backoff(number), error.wait)
             number += 1
-            enough = number >= MAX_ATTEMPTS and not getattr(error, "throttled", False)
+            enough = number >= MAX_ATTEMPTS and not error.throttled
             if enough or clock.now() + pause >= deadline:
                 error.why = (*error.why, f"tried {number} time{'s' if number > 1 else ''}.")
                 raise

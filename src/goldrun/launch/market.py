@@ -21,17 +21,17 @@ ARCHITECTURES = {"X86": "amd64", "ARM": "arm64"}
 
 T = TypeVar("T")
 U = TypeVar("U")
-Answer = Mapping[str, Any]
+Element = Mapping[str, Any]
 Place = tuple[str, str]  # an instance type and a zone
 
 
 class Cache(Protocol):
     """Keeps answers of reading calls for minutes, so that the next launch need not ask again."""
 
-    def get(self, key: str) -> Answer | None:
+    def get(self, key: str) -> Element | None:
         """The answer that was kept, if it is still young enough."""
 
-    def put(self, key: str, answer: Answer) -> None:
+    def put(self, key: str, answer: Element) -> None:
         """Keep an answer."""
 
 
@@ -57,7 +57,7 @@ class Size:
         return self.cpus + 0.2 * self.memory
 
     @classmethod
-    def from_api(cls, element: Answer) -> Size:
+    def from_api(cls, element: Element) -> Size:
         """From an element of ``InstanceTypes.InstanceType`` of DescribeInstanceTypes."""
         return cls(
             cpus=int(element["CpuCoreCount"]),
@@ -82,7 +82,7 @@ class Series:
     times: tuple[str, ...] = ()
 
     @classmethod
-    def from_api(cls, rows: Sequence[Answer]) -> Series:
+    def from_api(cls, rows: Sequence[Element]) -> Series:
         """From elements of ``SpotPrices.SpotPriceType`` of DescribeSpotPriceHistory."""
         return cls(
             tuple(float(row["SpotPrice"]) for row in rows),
@@ -186,7 +186,7 @@ class Market:
     def price(self, type_id: str, *, since: str = "") -> Priced:
         """The spot prices of a type in every zone, of the last three hours or since a moment (UTC, ISO 8601)."""
         params: dict[str, Parameter] = {"InstanceType": type_id, "NetworkType": "vpc", "OSType": "linux"}
-        rows: list[Answer] = []
+        rows: list[Element] = []
         currency, offset = "", 0
         while True:
             answer = self._ask(
@@ -197,7 +197,7 @@ class Market:
             offset = int(answer.get("NextOffset") or 0)
             if not offset:
                 break
-        zones: dict[str, list[Answer]] = {}
+        zones: dict[str, list[Element]] = {}
         for row in sorted(rows, key=lambda row: str(row["Timestamp"])):
             zones.setdefault(row["ZoneId"], []).append(row)
         return Priced(currency, {zone: Series.from_api(found) for zone, found in zones.items()})
@@ -207,7 +207,7 @@ class Market:
         names = sorted(set(types))
         return dict(zip(names, parallel(lambda name: self.price(name, since=since), names), strict=True))
 
-    def _ask(self, action: str, params: Mapping[str, Parameter]) -> Answer:
+    def _ask(self, action: str, params: Mapping[str, Parameter]) -> Element:
         """Call a reading action, or take what it answered some minutes ago."""
         key = f"{self.client.region} {action} {sorted((name, str(value)) for name, value in params.items() if value)}"
         if self.cache and (kept := self.cache.get(key)) is not None:

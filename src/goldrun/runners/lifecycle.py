@@ -18,7 +18,7 @@ from goldrun.cloud.tags import ONLINE_WITHIN, ROLE, RUN_LABEL, RUNNER, RUNNER_NA
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
-from goldrun.launch.launch import Launched
+from goldrun.launch.launch import Launched, Tell
 from goldrun.launch.market import Cache
 from goldrun.launch.order import Order, fill
 from goldrun.runners import registrations
@@ -31,8 +31,6 @@ from goldrun.waiting import at_least, wait_for
 
 DEFAULT_ONLINE_SECONDS = 600.0
 LOOKS_A_CONSOLE = 3
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
