@@ -38,13 +38,14 @@ from goldrun.cloud.instances import release
 from goldrun.errors import GoldrunError
 from goldrun.github.client import PAGE_SIZE, GitHub
 from goldrun.github.scope import repository_scope
+from goldrun.guest import INBOX
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.launch.launch import Request
 from goldrun.launch.offers import Wish
 from goldrun.launch.order import Order, fill
-from goldrun.runners.bootstrap import INBOX, Bootstrap
+from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.runners.naming import read_name
 from goldrun.runners.orphans import GRACE_SECONDS

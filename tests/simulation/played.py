@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.github.client import GitHub
-from goldrun.runners.bootstrap import INBOX
+from goldrun.guest import INBOX, read_configuration
 from local_cloud import lifecycle
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRunner
@@ -70,7 +70,7 @@ class Played:
         store = self.running.cloud.store
         for one in store.all(Invocation):
             if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
-                settings = dict(line.partition("=")[::2] for line in one.content.decode().splitlines())
+                settings = read_configuration(one.content)
                 if "TOKEN" in settings:
                     scope = settings["URL"].partition(f"{PREFIX}/")[2]
                     known = [one for one in store.all(GitHubRunner) if one.name == settings["NAME"]]

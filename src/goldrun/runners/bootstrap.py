@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from goldrun.errors import UsageError
+from goldrun.guest import FOLDER
 from goldrun.launch.launch import MAX_USER_DATA
 
-FOLDER = "/opt/goldrun"
-INBOX = "/run/goldrun/config"
 ENDED = "goldrun: the runner has ended"  # on the console, when there is nothing left to do but to go
 FAILED = "goldrun: failed: "  # on the console, before a machine that cannot run its job ends
 _END = "GOLDRUN_END"

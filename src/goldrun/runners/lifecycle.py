@@ -18,11 +18,12 @@ from goldrun.cloud.tags import ONLINE_WITHIN, ROLE, RUN_LABEL, RUNNER, RUNNER_NA
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
+from goldrun.guest import INBOX
 from goldrun.launch.launch import Launched, Tell
 from goldrun.launch.market import Cache
 from goldrun.launch.order import Order, fill
 from goldrun.runners import registrations
-from goldrun.runners.bootstrap import INBOX, Bootstrap, configuration, user_data
+from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
 from goldrun.runners.diagnostics import explain, failure
 from goldrun.runners.listing import find_instances
 from goldrun.runners.naming import new_name

@@ -10,11 +10,10 @@ from email.utils import formatdate
 import msgspec
 
 from goldrun.clock import steady_seconds
+from goldrun.http.cloud_clock import SPEED_HEADER
 
 # At a million times the usual speed it is there in a year; beyond the year 9999 no moment could be written.
 LAST_MOMENT = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
-# For goldrun's clients, which wait as much shorter; the official SDKs pass over it.
-SPEED_HEADER = "x-goldrun-speed"
 
 
 class Anchor(msgspec.Struct, frozen=True):

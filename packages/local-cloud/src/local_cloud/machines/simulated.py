@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import shutil
 import tarfile
 import tempfile
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
+from goldrun.guest import INBOX, read_configuration, read_waits
 from local_cloud import lifecycle
 from local_cloud.github import archive
 from local_cloud.machines.kept import Kept
@@ -30,10 +30,6 @@ REFUSAL = (
     "This job has not run: it would have run on this computer, in no sandbox, and nobody has allowed that. Start the"
     " local cloud with: goldrun local up --run-jobs-here\n"
 )
-MARK = "/opt/goldrun/guardian.sh"
-INBOX = "/run/goldrun/config"
-SETTINGS = ("CONFIG_SECONDS", "JOB_SECONDS", "NOTICE_SECONDS")
-SETTING = re.compile(rf"^({'|'.join(SETTINGS)})=(\d+)$", re.MULTILINE)
 
 
 @dataclass
@@ -68,7 +64,8 @@ class SimulatedRunners:
             if not instance.user_data or instance.status(now) != "Running":
                 continue
             if instance.id not in self._limits:
-                self._limits[instance.id] = _limits(instance)
+                user_data = base64.b64decode(instance.user_data).decode("utf-8", "replace")
+                self._limits[instance.id] = read_waits(user_data)
             if limits := self._limits[instance.id]:
                 self._tend(instance, limits, now)
 
@@ -99,7 +96,7 @@ class SimulatedRunners:
     def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
         for one in self.store.all(Invocation):
             if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
-                return dict(line.partition("=")[::2] for line in one.content.decode("utf-8", "replace").splitlines())
+                return read_configuration(one.content)
         return {}
 
     def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:
@@ -136,10 +133,3 @@ class SimulatedRunners:
         if guest is not None:
             guest.process.end()
             shutil.rmtree(guest.home, ignore_errors=True)
-
-
-def _limits(instance: Instance) -> dict[str, float]:
-    """How long the bootstrap waits; empty if the instance is no runner."""
-    text = base64.b64decode(instance.user_data).decode("utf-8", "replace")
-    found = {name: float(value) for name, value in SETTING.findall(text)}
-    return found if MARK in text and len(found) == len(SETTINGS) else {}
