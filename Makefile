@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test mutants check docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
+.PHONY: help demo test test-node vm-test mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,11 +34,15 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/messages.py --check
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
 	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh actions/*.sh \
 		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh
 	$(BIN)/zizmor --offline --quiet .github actions examples
 	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml examples/*/.github/workflows/*.yml
+
+messages: $(VENV)/.dev  ## Collect the messages to translate, and compile the catalogue
+	$(BIN)/python tools/messages.py
 
 docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md

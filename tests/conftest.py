@@ -25,6 +25,7 @@ from local_cloud.server import LocalCloud, listen
 
 # A shell's background jobs ignore it, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ["GOLDRUN_LANG"] = "en"  # whatever the developer's own language is
 settings.register_profile("goldrun", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("goldrun")
 

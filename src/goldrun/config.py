@@ -167,6 +167,10 @@ INSTANCE_ENDPOINT = Variable(
 )
 LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
 
+LANGUAGE = Variable(
+    ("GOLDRUN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"), "the language of messages and --help: zh_CN, or English"
+)
+
 MAX_REGION_WORDS = 5  # cn-shanghai-finance-1 has four
 
 VARIABLES: tuple[Variable, ...] = (
@@ -214,6 +218,7 @@ VARIABLES: tuple[Variable, ...] = (
     RUNNER_MIRROR,
     INSTANCE_ENDPOINT,
     LOCAL_DATA,
+    LANGUAGE,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from goldrun import interrupts, telling, workflow
+from goldrun import interrupts, language, telling, workflow
 from goldrun.config import Environment
 from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
 
@@ -27,7 +27,7 @@ def run(work: Callable[[Environment], None]) -> int:
         telling.aside(workflow.describe_error(env, error))
         return error.exit_code
     except KeyboardInterrupt:
-        telling.aside("interrupted")
+        telling.aside(language.say(env, "interrupted"))
         return EXIT_INTERRUPTED
     return EXIT_OK
 
@@ -46,4 +46,4 @@ def result(env: Environment, name: str, value: str, *more: str) -> None:
 
 def tell(words: str) -> None:
     """Say something to the person."""
-    telling.aside(workflow.shown(os.environ, f"note: {words}"))
+    telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))

@@ -11,6 +11,7 @@ import os
 
 from goldrun.config import Environment, Variable
 from goldrun.errors import GoldrunError, UntoldError
+from goldrun.language import say
 
 GITHUB_ACTIONS = Variable(("GITHUB_ACTIONS",), "true inside a GitHub Actions job")
 GITHUB_STEP_SUMMARY = Variable(("GITHUB_STEP_SUMMARY",), "the file that a step's summary is written to")
@@ -65,9 +66,9 @@ def write_summary(env: Environment, markdown: str) -> None:
 def describe_error(env: Environment, error: GoldrunError) -> str:
     """The error as it should stand on stderr: in a job the first line becomes an annotation."""
     if not in_workflow(env):
-        return f"error: {error}"
-    details = [harmless(line) for line in error.details()]
-    return "\n".join([f"::error title=goldrun::{escape(error.what)}", *details])
+        return say(env, f"error: {error}")
+    details = [harmless(say(env, line)) for line in error.details()]
+    return "\n".join([f"::error title=goldrun::{escape(say(env, error.what))}", *details])
 
 
 def shown(env: Environment, text: str) -> str:

@@ -19,11 +19,11 @@ LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 
 # What each part may import beside itself. The wall: what decides (images, launch, bake, runners, sweep, cost) uses what
 # the cloud and GitHub say, never the other way round.
-BASE = {"config", "errors", "clock", "waiting", "architecture", "durations", "__version__"}
+BASE = {"config", "errors", "clock", "waiting", "architecture", "durations", "language", "__version__"}
 ALLOWED = {
     "cli": BASE
     | {"images", "bake", "launch", "runners", "sweep", "cost", "cloud", "github", "http"}
-    | {"workflow", "telling", "policies", "interrupts"},
+    | {"workflow", "telling", "policies", "interrupts", "messages"},
     "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "telling"},
     "sweep": BASE | {"images", "launch", "runners", "cloud", "github", "http"},
     "cost": BASE | {"launch", "cloud"},
@@ -36,11 +36,13 @@ ALLOWED = {
     "http": {"config", "errors", "clock", "waiting"},
     "config": {"errors"},
     "aliyun_profile": {"config", "errors"},
-    "workflow": {"config", "errors"},
+    "workflow": {"config", "errors", "language"},
+    "language": {"config", "messages"},
+    "messages": set(),
     "architecture": {"errors"},
     "durations": {"errors"},
     "interrupts": set(),
-    "script": {"interrupts", "telling", "workflow", "config", "errors"},
+    "script": {"interrupts", "telling", "workflow", "config", "errors", "language"},
     "telling": {"workflow", "config", "errors"},
     "policies": {"cloud", "errors"},
     "errors": set(),
@@ -163,6 +165,8 @@ HEAVY = [
     "asyncio",
     "urllib.request",
     "goldrun.aliyun_profile",
+    "goldrun.messages",
+    "gettext",
 ]
 
 

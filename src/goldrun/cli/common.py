@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goldrun import telling, workflow
+from goldrun import language, telling, workflow
 from goldrun.cli import output
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient, connect
@@ -87,9 +87,9 @@ def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes
     if yes:
         return True
     for line in plan:
-        telling.aside(f"  {workflow.shown(os.environ, line)}")
-    telling.aside(f"in {place()}.")
-    if click.confirm(question, err=True):
+        telling.aside(f"  {workflow.shown(os.environ, language.say(os.environ, line))}")
+    telling.aside(language.say(os.environ, f"in {place()}."))
+    if click.confirm(language.say(os.environ, question), err=True):
         return True
     output.note("nothing was changed.")
     return False

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import click
+
+from goldrun import language
 
 
 class LazyGroup(click.Group):
@@ -31,4 +34,13 @@ class LazyGroup(click.Group):
         module, _, name = self._lazy[cmd_name].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        return command
+        return in_language(command)
+
+
+def in_language(command: click.Command) -> click.Command:
+    """The command, its help in the language that the environment asks for."""
+    if language.speaks_chinese(os.environ):
+        from goldrun.cli import translated
+
+        translated.translate_help(command)
+    return command

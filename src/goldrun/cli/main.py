@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
-from goldrun import __version__, interrupts, telling
+from goldrun import __version__, interrupts, language, telling
 from goldrun.cli import output
-from goldrun.cli.lazy import LazyGroup
+from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
 
 # Loaded when they are called, so that a look-up does not pay for the local cloud's server.
@@ -34,7 +35,7 @@ class _Nouns(LazyGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
-            formatter.write_dl(list(_NOUNS.items()))
+            formatter.write_dl([(noun, language.say(os.environ, text)) for noun, text in _NOUNS.items()])
 
 
 @click.group(
@@ -56,6 +57,11 @@ def goldrun(context: click.Context, quiet: bool) -> None:
 def run() -> None:
     """Run the command line and leave with its exit code."""
     interrupts.end_once()
+    if language.speaks_chinese(os.environ):
+        from goldrun.cli import translated
+
+        translated.install()
+    in_language(goldrun)
     sys.exit(_run())
 
 
@@ -70,7 +76,7 @@ def _run() -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
-        telling.aside("interrupted")
+        telling.aside(language.say(os.environ, "interrupted"))
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
         problem.show()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from goldrun import telling, workflow
+from goldrun import language, telling, workflow
 from goldrun.errors import GoldrunError
 
 
@@ -42,14 +42,15 @@ def _write(text: str) -> None:
 def note(words: str) -> None:
     """Tell the person something beside the result, unless ``--quiet``."""
     if not is_quiet():
-        telling.aside(workflow.shown(os.environ, f"note: {words}"))
+        telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
 
 
 def error(problem: GoldrunError) -> None:
     """Tell what went wrong, the first words in red on a terminal."""
     text = workflow.describe_error(os.environ, problem)
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and text.startswith("error: "):
-        text = click.style("error:", fg="red", bold=True) + text.removeprefix("error:")
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ):
+        word = language.say(os.environ, "error: ").strip()
+        text = click.style(word, fg="red", bold=True) + text.removeprefix(word)
     telling.aside(text)
 
 

@@ -1,0 +1,131 @@
+"""People read Chinese where their environment asks for it; programs read the same bytes in every language."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldrun import messages
+from goldrun.cli import translated
+from goldrun.language import say, speaks_chinese
+from tests.conftest import Running
+
+ROOT = Path(__file__).parents[2]
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
+LOOK_UP = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
+CHINESE = re.compile(r"[一-鿿]")
+CATALOGUE = messages.read((ROOT / "src/goldrun/locale/zh_CN/LC_MESSAGES/goldrun.mo").read_bytes())
+
+
+def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("env", "chinese"),
+    [
+        ({}, False),
+        ({"LANG": "zh_CN.UTF-8"}, True),
+        ({"LANG": "zh_CN.GB18030"}, True),
+        ({"LC_ALL": "", "LANG": "zh_CN"}, True),
+        ({"GOLDRUN_LANG": "zh-CN"}, True),
+        ({"GOLDRUN_LANG": "zh", "LC_ALL": "C"}, True),
+        ({"GOLDRUN_LANG": "en", "LANG": "zh_CN.UTF-8"}, False),
+        ({"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, False),
+        ({"LC_MESSAGES": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, False),
+        ({"LANG": "zh_TW.UTF-8"}, False),
+    ],
+)
+def test_the_first_variable_that_is_set_decides(env: dict[str, str], chinese: bool) -> None:
+    assert speaks_chinese(env) == chinese
+
+
+def test_a_help_page_is_chinese_and_fits_the_terminal() -> None:
+    env = {**os.environ, "GOLDRUN_LANG": "zh_CN", "COLUMNS": "80"}
+    shown = run([*GOLDRUN, "image", "rollback", "--help"], env).stdout
+    assert "选项：" in shown
+    assert "显示此信息并退出。" in shown
+    assert "用法：" in shown
+    assert all(translated._columns(line) <= 80 for line in shown.splitlines() if "    goldrun " not in line)
+    assert "goldrun image rollback github-runner-ubuntu24 --arch amd64 --to 20261114080000" in shown
+
+
+def test_a_wrong_option_is_answered_in_chinese() -> None:
+    done = run(
+        [*GOLDRUN, "image", "ls", "--nonsense"],
+        {**os.environ, "GOLDRUN_LANG": "", "LC_ALL": "", "LC_MESSAGES": "", "LANG": "zh_CN.UTF-8"},
+    )
+    assert done.returncode == 2
+    assert CHINESE.search(done.stderr)
+    assert "--nonsense" in done.stderr
+
+
+@pytest.mark.parametrize("command", [[*GOLDRUN, "image", "id", "no-such-image"], LOOK_UP], ids=["command", "script"])
+def test_an_error_is_chinese_with_the_same_exit_code(populated: Running, tmp_path: Path, command: list[str]) -> None:
+    env = populated.environment(HOME=str(tmp_path), IMAGE_NAME="no-such-image")
+    english, chinese = run(command, env), run(command, {**env, "GOLDRUN_LANG": "zh_CN"})
+    assert english.returncode == chinese.returncode == 1
+    assert english.stdout == chinese.stdout == ""
+    assert chinese.stderr.startswith("错误：")
+    assert "no-such-image" in chinese.stderr
+    assert not CHINESE.search(english.stderr)
+
+
+@pytest.mark.parametrize("command", ["image ls", "image ls --json", "image id github-runner-ubuntu24 --arch amd64"])
+def test_results_are_the_same_bytes(populated: Running, tmp_path: Path, command: str) -> None:
+    env = populated.environment(HOME=str(tmp_path))
+    english, chinese = (run([*GOLDRUN, *command.split()], {**env, "GOLDRUN_LANG": name}) for name in ("en", "zh_CN"))
+    assert english.returncode == 0
+    assert english.stdout == chinese.stdout
+
+
+def test_a_translation_has_the_same_values() -> None:
+    """Every name in braces, and every option, variable and command."""
+    named = re.compile(r"\{[^}]*\}|%\(\w+\)s|--[a-z-]+|\b[A-Z]+_[A-Z_]+\b")
+    wrong = []
+    for english, chinese in CATALOGUE.items():
+        says = english.rsplit("\0", maxsplit=1)[-1]  # the plural, which Chinese has alone
+        if english and {*named.findall(says)} != {*named.findall(chinese)}:
+            wrong.append(english)
+    assert wrong == []
+
+
+def test_a_message_is_found_by_the_text_around_its_values() -> None:
+    for template in CATALOGUE:
+        literals, names = messages.parse(template.rsplit("\0", maxsplit=1)[-1])
+        if not names:
+            continue
+        values = [f"value{number}" for number, _ in enumerate(names)]
+        text = literals[0] + "".join(a + b for a, b in zip(values, literals[1:], strict=True))
+        assert messages.match(text, literals) == values
+
+
+@given(st.lists(st.text(max_size=5), min_size=2, max_size=4), st.text(max_size=30))
+def test_what_matches_is_made_of_the_literals_and_the_values(literals: list[str], text: str) -> None:
+    values = messages.match(text, literals)
+    if values is not None:
+        assert literals[0] + "".join(a + b for a, b in zip(values, literals[1:], strict=True)) == text
+
+
+@given(st.text())
+def test_no_text_is_an_error(text: str) -> None:
+    assert say({}, text) == text
+    say({"GOLDRUN_LANG": "zh"}, text)
+
+
+@given(st.text(alphabet="ab 中文，（）", max_size=60))
+def test_lines_are_broken_and_nothing_is_lost(text: str) -> None:
+    lines = translated._fill(text, 10)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one() -> None:
+    lines = translated._fill("一二三四，五六七八（九十）。一二三（四五）", 10)
+    assert lines == ["一二三四，", "五六七八", "（九十）。", "一二三（四", "五）"]
