@@ -73,7 +73,7 @@ def by_mutmut(module: str) -> Counter[str]:
         "pytest_add_cli_args_test_selection": [f"tests/{test}" for test in tests],
         "pytest_add_cli_args": ["-p", "no:xdist", "-k", SLOW],
         "do_not_mutate_patterns": SENTENCES,
-        "timeout_multiplier": 4.0,
+        "timeout_multiplier": 12.0,  # a busy machine kills no change
     }
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
     (here / "pyproject.toml").write_text(f"{(ROOT / 'pyproject.toml').read_text()}\n[tool.mutmut]\n{lines}")

@@ -271,6 +271,46 @@ def test_a_runner_that_changes_after_it_was_found_is_spared(frozen: Running, cha
     assert instance in alive(frozen)
 
 
+def test_findings_name_both_sides(frozen: Running) -> None:
+    runner = register(frozen, seen=0.0)
+    instance = machine(frozen, runner.name)
+    client, github = both(frozen)
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    assert [(one.kind, one.id, one.name, one.scope) for one in found] == [
+        ("instance", instance, runner.name, str(SCOPE)),
+        ("runner", runner.name, str(SCOPE), str(SCOPE)),
+    ]
+
+
+def test_a_machine_with_a_heartbeat_is_no_ghosts(frozen: Running) -> None:
+    runner = register(frozen, seen=0.0)
+    retag(frozen, machine(frozen, runner.name), Heartbeat=iso(NOW))
+    client, github = both(frozen)
+    assert [one.kind for one in sweep.find(client, github=github, scopes=[SCOPE])] == ["runner"]
+
+
+def test_a_runner_that_came_online_keeps_its_registration(frozen: Running) -> None:
+    runner = register(frozen, seen=0.0)
+    client, github = both(frozen)
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    assert [one.id for one in found] == [runner.name]
+    came_online(frozen, runner, "")
+    told = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert (told.removed, told.spared) == ((), tuple(found))
+    assert [one.name for one in frozen.cloud.store.all(GitHubRunner)] == [runner.name]
+
+
+def test_nobody_asks_about_a_scope_that_was_not_named(frozen: Running) -> None:
+    """The token may well not see it: its stopped machine goes all the same."""
+    name = new_name(REGION, OLD)
+    tags = {**OURS, "Role": "runner", "Runner": name, "GitHub": "octo-org/another"}
+    instance = machine(frozen, name, tags=tags, state="Stopped")
+    client, github = both(frozen)
+    found = sweep.find(client, github=github, scopes=[SCOPE])
+    frozen.fault("error", "github:*", times=None)
+    assert [one.id for one in sweep.remove(client, found, github, scopes=[SCOPE]).removed] == [instance]
+
+
 def beat(frozen: Running, instance: str) -> None:
     retag(frozen, instance, Heartbeat=iso(frozen.wall.value))
 

@@ -18,13 +18,14 @@ from msgspec.structs import replace as replaced
 from goldrun import sweep
 from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError, ServiceError
 from goldrun.cloud.instances import describe_instances, release, wait_until_running
+from goldrun.cloud.moments import parse_moment
 from goldrun.errors import EXIT_UNAVAILABLE, RefusedError, UsageError
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
 from goldrun.launch.choice import choose
-from goldrun.launch.launch import Launched, Request, launch
+from goldrun.launch.launch import Launched, Request, launch, launch_tag
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer, Span, Wish
 from goldrun.launch.order import Order, fill
@@ -34,7 +35,7 @@ from local_cloud.lifecycle import settle
 from local_cloud.market import Market as LocalMarket
 from local_cloud.market import disks_in, sold_in, spot_price
 from local_cloud.records import Disk, Instance, VSwitch
-from tests.conftest import REGION, Running
+from tests.conftest import REGION, FakeClock, Running
 from tests.simulation.dying import Crash, dying
 
 GROUP = f"sg-local-{REGION}"
@@ -211,6 +212,153 @@ class Overheard:
 
     def close(self) -> None:
         self.inner.close()
+
+
+def asked_for(frozen: Running, request: Request, offer: Offer) -> dict[str, str]:
+    """What RunInstances is sent for a launch; the answer does not matter."""
+    client = frozen.client()
+    client._transport = overheard = Overheard(client._transport)
+    frozen.fault("error", "RunInstances", code="QuotaExceed.ElasticQuota", status=403)
+    with pytest.raises(ApiError, match="QuotaExceed"):
+        launch(client, request, [offer])
+    (sent,) = (one for one in overheard.asked if one["Action"] == "RunInstances")
+    return {key: value for key, value in sent.items() if key not in ("Action", "RegionId", "ClientToken")}
+
+
+def test_every_wish_reaches_the_api(frozen: Running) -> None:
+    zone, vswitch = next(iter(K.items()))
+    offer = Offer("ecs.c7.2xlarge", zone, 1.0, list_price=3.0, disks=("cloud_essd", "cloud_auto"), vswitch=vswitch)
+    request = Request(
+        key="k",
+        security_group=GROUP,
+        image_family="fam",
+        name="ci",
+        amount=2,
+        life=3600.0,
+        key_pair="keys",
+        role="destroyer",
+        user_data=b"#!/bin/sh",
+        disk_size=60,
+        encrypted=True,
+        public_ip=True,
+        protected=False,
+        tags={"Job": "7"},
+    )
+    sent = asked_for(frozen, request, offer)
+    tags = {sent.pop(f"Tag.{number}.Key"): sent.pop(f"Tag.{number}.Value") for number in range(1, 5)}
+    assert tags == {
+        "Job": "7",
+        "ManagedBy": "goldrun",
+        "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot",
+        "Launch": launch_tag("k"),
+    }
+    assert parse_moment(sent.pop("AutoReleaseTime")) == pytest.approx(frozen.wall.value + 3600, abs=61)
+    assert sent == {
+        "ImageFamily": "fam",
+        "InstanceType": "ecs.c7.2xlarge",
+        "VSwitchId": vswitch,
+        "SecurityGroupId": GROUP,
+        "InstanceName": "ci",
+        "UniqueSuffix": "true",
+        "Amount": "2",
+        "MinAmount": "1",
+        "InstanceChargeType": "PostPaid",
+        "SpotStrategy": "SpotWithPriceLimit",
+        "SpotPriceLimit": "1.200",
+        "SpotDuration": "0",
+        "SpotInterruptionBehavior": "Terminate",
+        "SystemDisk.Category": "cloud_essd",
+        "SystemDisk.Size": "60",
+        "SystemDisk.Encrypted": "true",
+        "HttpEndpoint": "enabled",
+        "HttpTokens": "required",
+        "InternetMaxBandwidthOut": "10",
+        "KeyPairName": "keys",
+        "RamRoleName": "destroyer",
+        "UserData": "IyEvYmluL3No",
+        "SecurityEnhancementStrategy": "Deactive",
+    }
+
+
+def test_what_is_not_wished_for_is_left_to_the_api(frozen: Running) -> None:
+    zone, vswitch = next(iter(K.items()))
+    offer = Offer("ecs.c7.2xlarge", zone, 3.0, list_price=3.0, spot=False, vswitch=vswitch)
+    sent = asked_for(frozen, Request(key="k", security_group=GROUP, image_id="m-1"), offer)
+    assert not {
+        key for key in sent if key.startswith(("Spot", "SystemDisk", "Key", "Ram", "UserData", "Unique", "ImageF"))
+    } - {"SpotStrategy"}
+    assert (sent["SpotStrategy"], sent["ImageId"], sent["InstanceName"]) == ("NoSpot", "m-1", "github-runner")
+    assert (sent["Amount"], sent["InternetMaxBandwidthOut"]) == ("1", "0")
+
+
+class Growing:
+    """A client whose RunInstances has its effect and loses its answer, and whose lists show it bit by bit."""
+
+    def __init__(self, frozen: Running, looks: list[list[str]], error: BaseException) -> None:
+        self.client = frozen.client()
+        self.looks, self.error = looks, error
+        self.deleted: list[str] = []
+        self.client.call = self.call  # type: ignore[method-assign,assignment]
+
+    @property
+    def slept(self) -> float:
+        clock = self.client.clock.machine
+        assert isinstance(clock, FakeClock)
+        return sum(clock.slept)
+
+    def call(self, action: str, params: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        if action == "RunInstances":
+            raise self.error
+        if action == "DeleteInstances":
+            self.deleted += params["InstanceId"]
+            return {}
+        assert action == "DescribeInstances"
+        if not self.looks:
+            raise UnreachableError("no way")
+        look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
+        common = {"Status": "Running", "CreationTime": "2026-11-18T11:06Z"}
+        return {"Instances": {"Instance": [{"InstanceId": one, **common} for one in look if one not in self.deleted]}}
+
+
+LOST = ServiceError("lost", code="ServiceUnavailable", http_status=503, action="RunInstances")
+OFFER = Offer("ecs.c7.2xlarge", "cn-hangzhou-k", 1.0, list_price=2.0)
+
+
+def request(amount: int = 3) -> Request:
+    return Request(key="k", security_group=GROUP, image_id="m-1", amount=amount)
+
+
+def test_two_looks_must_agree_on_what_a_lost_answer_made(frozen: Running) -> None:
+    growing = Growing(frozen, [[], ["i-1"], ["i-1", "i-2", "i-3"], ["i-3", "i-2", "i-1"]], LOST)
+    assert ids(launch(growing.client, request(), [OFFER])) == ["i-1", "i-2", "i-3"]
+    assert growing.slept < 10, "once they agree, nobody waits any longer"
+
+
+def test_a_failed_launch_does_not_wait_for_what_may_show_later(frozen: Running) -> None:
+    refused = ApiError("refused", code="QuotaExceed.ElasticQuota", http_status=403, action="RunInstances")
+    growing = Growing(frozen, [["i-1"]], refused)
+    with pytest.raises(ApiError) as caught:
+        launch(growing.client, request(), [OFFER])
+    assert growing.deleted == ["i-1"]
+    assert growing.slept == 0
+    assert caught.value.__notes__ == ["i-1: made, and deleted again."]
+
+
+def test_an_interrupted_launch_looks_for_two_seconds(frozen: Running) -> None:
+    growing = Growing(frozen, [[], ["i-1", "i-2"]], KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        launch(growing.client, request(), [OFFER])
+    assert sorted(growing.deleted) == ["i-1", "i-2"]
+    assert 1 <= growing.slept <= 2
+    assert caught.value.__notes__ == ["i-1, i-2: made, and deleted again."]
+
+
+def test_what_cannot_be_cleaned_up_is_said(frozen: Running) -> None:
+    refused = ApiError("refused", code="QuotaExceed.ElasticQuota", http_status=403, action="RunInstances")
+    growing = Growing(frozen, [], refused)
+    with pytest.raises(ApiError) as caught:
+        launch(growing.client, request(), [OFFER])
+    assert "could not be deleted (no way)" in caught.value.__notes__[0]
 
 
 def test_a_token_covers_the_disk_too(frozen: Running) -> None:

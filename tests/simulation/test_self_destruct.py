@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from dataclasses import dataclass, field
@@ -128,3 +129,39 @@ def test_an_endpoint_that_does_not_answer_is_passed_over(
     assert machine.gone
     assert asked == [f"https://ecs-vpc.{REGION}.aliyuncs.com", f"https://ecs.{REGION}.aliyuncs.com"]
     assert f"{asked[0]}: unreachable" in capsys.readouterr().out
+
+
+def test_neither_a_proxy_nor_a_time_zone_of_the_machine_keeps_it_alive(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No proxy knows the way to a machine's own metadata; the API's date is UTC."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    real = self_destruct.delete
+
+    def delete(*words: Any) -> None:
+        with monkeypatch.context() as here:
+            here.delenv("http_proxy")  # here the API is on this machine too
+            real(*words)
+
+    monkeypatch.setattr(self_destruct, "delete", delete)
+    try:
+        machine.run(monkeypatch, machine.live.url)
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert machine.gone
+
+
+def test_who_never_answers_is_not_waited_for(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_destruct, "TIMEOUT", 0.05)
+    key = {"AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": "token"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        there = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(self_destruct, "METADATA", there)
+        with pytest.raises(TimeoutError):
+            self_destruct.ask("/meta-data/region-id")
+        with pytest.raises(TimeoutError):
+            self_destruct.delete(there, REGION, "i-one", key)

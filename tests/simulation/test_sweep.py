@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from goldrun import sweep
-from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.errors import AccessDeniedError, ApiError, ThrottledError
 from goldrun.cloud.instances import describe_instances
 from goldrun.cost import billed_days, running_costs
 from local_cloud import seed
@@ -73,6 +73,7 @@ def leftovers(frozen: Running) -> set[str]:
     put(frozen, "i-just-stopped", state="Stopped", created=NOW - 60)
     put(frozen, "i-building", tags={**OURS, "Role": "builder", "VersionHash": "new"})
     disk(frozen, "d-attached", instance="i-running")
+    disk(frozen, "d-data", instance="i-running", with_instance=False)
     disk(frozen, "d-foreign", tags={})
     disk(frozen, "d-fresh", created=NOW - 60)
     put(
@@ -102,7 +103,7 @@ def leftovers(frozen: Running) -> set[str]:
         put(frozen, "i-built", tags={**OURS, "Role": "builder", "VersionHash": "done"}),
         disk(frozen, "d-loose"),
         disk(frozen, "d-staying", instance="i-stopped", with_instance=False),
-        frozen.snapshot("s-orphan", tags={**OURS, "ImageId": "m-gone"}),
+        frozen.snapshot("s-orphan", name="of fam", created=NOW - HOUR, tags={**OURS, "ImageId": "m-gone"}),
         frozen.image("fam-amd64-20250101000001", state="CreateFailed", tags=OURS, created=NOW - HOUR),
     }
     frozen.image(
@@ -135,6 +136,83 @@ def test_reasons_are_told(frozen: Running) -> None:
     assert reasons["i-built"] == "its build has ended"
     assert reasons["i-dead"] == "its build has died"
     assert reasons["d-loose"] == "nothing is attached to it"
+
+
+def test_a_finding_says_what_it_is(frozen: Running) -> None:
+    leftovers(frozen)
+    findings = {one.id: one for one in sweep.find(frozen.client())}
+    ages = {name: one.age for name, one in findings.items()}
+    assert ages.pop("i-endless") == pytest.approx(5 * HOUR, abs=60)
+    assert ages == pytest.approx(dict.fromkeys(ages, HOUR), abs=60)
+    assert {(one.kind, one.name) for one in findings.values() if one.kind != "instance"} == {
+        ("disk", ""),
+        ("snapshot", "of fam"),
+        ("image", "fam-amd64-20250101000001"),
+    }
+    assert findings["s-orphan"].reason == "its image is gone"
+    assert findings["d-staying"].reason == "its instance goes, and it would stay"
+
+
+@pytest.mark.parametrize("kind", ["disk", "snapshot", "image"])
+def test_only_what_was_handed_over_is_removed(frozen: Running, kind: str) -> None:
+    """A person looked at the list: what came after it is not theirs."""
+    made = {
+        "disk": [disk(frozen, "d-1"), disk(frozen, "d-2")],
+        "snapshot": [frozen.snapshot(f"s-{number}", tags={**OURS, "ImageId": "m-gone"}) for number in range(2)],
+        "image": [
+            frozen.image(f"fam-amd64-2025010100000{number}", state="CreateFailed", tags=OURS) for number in (1, 2)
+        ],
+    }
+    client = frozen.client()
+    first = next(one for one in sweep.find(client) if one.kind == kind)
+    assert sweep.remove(client, [first]).removed == (first,)
+    left = {one.id for one in sweep.find(client)}
+    assert left == {name for names in made.values() for name in names} - {first.id}
+
+
+def test_older_than_holds_when_it_is_asked_again(frozen: Running) -> None:
+    put(frozen, "i-old", created=NOW - 3 * HOUR)
+    client = frozen.client()
+    findings = sweep.find(client, older_than=2 * HOUR)
+    assert sweep.remove(client, findings).spared == tuple(findings)
+    assert sweep.remove(client, findings, older_than=2 * HOUR).removed == tuple(findings)
+
+
+def test_a_disk_that_is_attached_meanwhile_is_spared(frozen: Running) -> None:
+    put(frozen, "i-running")
+    disk(frozen, "d-loose")
+    client = frozen.client()
+    findings = sweep.find(client)
+    disk(frozen, "d-loose", instance="i-running")
+    swept = sweep.remove(client, findings)
+    assert (swept.removed, swept.spared) == ((), tuple(findings))
+    assert "d-loose" in everything(frozen)
+
+
+@pytest.mark.parametrize("action", ["DescribeInstances", "DeleteInstances"])
+def test_instances_that_cannot_be_asked_for_or_deleted_are_all_reported(frozen: Running, action: str) -> None:
+    put(frozen, "i-1", state="Stopped")
+    put(frozen, "i-2", state="Stopped")
+    disk(frozen, "d-loose")
+    client = frozen.client()
+    findings = sweep.find(client)
+    frozen.fault("throttle", action, times=None)
+    swept = sweep.remove(client, findings)
+    assert {one.id: type(error) for one, error in swept.kept} == {"i-1": ThrottledError, "i-2": ThrottledError}
+    assert [one.id for one in swept.removed] == ["d-loose"]
+
+
+BUILT = {"Family": "fam", "Architecture": "amd64", "VersionHash": "done", "BuildTimestamp": "20250101000002"}
+
+
+@pytest.mark.parametrize("other", [{name: "other"} for name in BUILT])
+def test_the_image_of_another_build_ends_none(frozen: Running, other: dict[str, str]) -> None:
+    put(frozen, "i-built", tags={**OURS, **BUILT, "Role": "builder"})
+    name = "fam-amd64-20250101000002"
+    frozen.image(name, id="m-2", created=NOW - HOUR, tags={**OURS, **BUILT, **other})
+    assert found(frozen) == {}
+    frozen.image(name, id="m-2", created=NOW - HOUR, tags={**OURS, **BUILT})
+    assert found(frozen) == {"i-built": "its build has ended"}
 
 
 def test_past_the_release_time(frozen: Running) -> None:
