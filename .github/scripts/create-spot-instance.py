@@ -36,7 +36,7 @@ from goldrun.launch.order import describe_launch, fill, read_order
 def create(env: Environment) -> None:
     """Create the instance that the environment describes, and print its id; if that cannot be printed, delete it."""
     telling.require_open(env)
-    client = connect(env, SystemClock(), notice=script.tell)
+    client = connect(env, SystemClock(), notice=script.tell, trace=telling.trace(env))
     order = with_image(client, read_order(env, client.region), env, tell=script.tell)
 
     def deliver(got: Sequence[Launched]) -> None:

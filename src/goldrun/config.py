@@ -166,7 +166,10 @@ INSTANCE_ENDPOINT = Variable(
     "where the API answers an instance; not set: the region's own endpoints, the VPC's first",
 )
 LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
-
+DEBUG = Variable(
+    ("GOLDRUN_DEBUG", "RUNNER_DEBUG"),
+    "1: print every request, retry and pause to stderr, without secrets; a workflow run with debug logging has it set",
+)
 LANGUAGE = Variable(
     ("GOLDRUN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"), "the language of messages and --help: zh_CN, or English"
 )
@@ -219,6 +222,7 @@ VARIABLES: tuple[Variable, ...] = (
     INSTANCE_ENDPOINT,
     LOCAL_DATA,
     LANGUAGE,
+    DEBUG,
 )
 
 
@@ -257,6 +261,17 @@ def read_timeout(env: Environment) -> float:
     if 1 <= seconds <= 3600:
         return seconds
     raise UsageError(f"GOLDRUN_TIMEOUT={text!r} is not a number of seconds from 1 to 3600.")
+
+
+def wants_debug(env: Environment) -> bool:
+    """Whether the environment asks for a trace; any value other than a spelling of "no" does."""
+    return DEBUG.read(env).lower() not in ("", "0", "false", "no", "off")
+
+
+def secrets_in(env: Environment) -> list[str]:
+    """The values of all variables that hold a secret."""
+    names = (name for variable in VARIABLES if variable.secret for name in variable.names)
+    return [value for name in names if (value := env.get(name, "").strip())]
 
 
 def read_keep(env: Environment, given: int | None = None) -> int:

@@ -12,11 +12,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from goldrun import workflow
+from goldrun import config, workflow
 from goldrun.config import Environment
 from goldrun.errors import UntoldError
+
+if TYPE_CHECKING:
+    from goldrun.http.trace import Trace
 
 
 class ReaderGoneError(UntoldError):
@@ -71,6 +74,20 @@ def aside(words: str) -> None:
         print(words, file=sys.stderr, flush=True)
     except OSError:
         _give_up(sys.stderr)
+
+
+def trace(env: Environment, *, wanted: bool = False) -> Trace | None:
+    """Where to write down every request, retry and pause: on stderr; None if nobody asks for it.
+
+    Args:
+        env: the environment; it may ask for it (GOLDRUN_DEBUG, RUNNER_DEBUG), and its secrets are masked.
+        wanted: it is wanted whatever the environment says.
+    """
+    if not (wanted or config.wants_debug(env)):
+        return None
+    from goldrun.http.trace import Trace
+
+    return Trace(lambda line: aside(workflow.shown(env, f"debug: {line}")), config.secrets_in(env))
 
 
 def _require_stdout() -> None:

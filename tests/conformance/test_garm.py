@@ -251,6 +251,14 @@ def test_the_engines_own_extra_specs_are_warned_of_and_not_refused(
     assert list(OAS31Validator(schema).iter_errors({**specs, "policy": "best"}))
 
 
+def test_a_trace_goes_to_stderr_and_leaves_the_answer_alone(cloud: Running, tmp_path: Path) -> None:
+    made = Engine(cloud, tmp_path, "v0.1.1")("CreateInstance", bootstrap("garm-traced"), GOLDRUN_DEBUG="1")
+    assert valid(made.stdout)["name"] == "garm-traced"
+    assert re.search(r"^debug: \S+ RunInstances cn-hangzhou 200 \d+ ms ", made.stderr, re.MULTILINE)
+    assert TOKEN not in made.stderr
+    assert seed.KEY.secret not in made.stderr
+
+
 @pytest.mark.parametrize(
     "proxy", [None, {}, {"https_proxy": "http://10.0.0.1:3128", "no_proxy": "internal", "more": 1}]
 )

@@ -43,7 +43,7 @@ ALLOWED = {
     "durations": {"errors"},
     "interrupts": set(),
     "script": {"interrupts", "telling", "workflow", "config", "errors", "language"},
-    "telling": {"workflow", "config", "errors"},
+    "telling": {"workflow", "config", "errors", "http"},
     "policies": {"cloud", "errors"},
     "errors": set(),
     "guest": set(),
@@ -98,7 +98,7 @@ PLACES |= {f"local_cloud/{file.relative_to(LOCAL)}": file for file in LOCAL_FILE
 
 
 # The one loop that sleeps, and clocks that hand a sleep on to another clock.
-SLEEPERS = CLOCKS | {"goldrun/waiting.py", "goldrun/http/cloud_clock.py"}
+SLEEPERS = CLOCKS | {"goldrun/waiting.py", "goldrun/http/cloud_clock.py", "goldrun/http/trace.py"}
 
 
 @pytest.mark.parametrize("where", sorted(set(PLACES) - SLEEPERS))
@@ -167,6 +167,7 @@ HEAVY = [
     "goldrun.aliyun_profile",
     "goldrun.messages",
     "gettext",
+    "goldrun.http.trace",
 ]
 
 

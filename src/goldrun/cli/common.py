@@ -38,7 +38,7 @@ def open_client(region: str | None) -> EcsClient:
     """
     if region == "":
         raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
-    client = connect(os.environ, SystemClock(), region=region, notice=output.note)
+    client = connect(os.environ, SystemClock(), region=region, notice=output.note, trace=output.trace())
     click.get_current_context().call_on_close(client.close)
     return client
 
@@ -54,7 +54,7 @@ def open_github(*, public: bool = False) -> GitHub:
     """
     from goldrun.github.client import connect as connect_github
 
-    client = connect_github(os.environ, SystemClock(), notice=output.note, public=public)
+    client = connect_github(os.environ, SystemClock(), notice=output.note, trace=output.trace(), public=public)
     click.get_current_context().call_on_close(client.close)
     return client
 

@@ -48,10 +48,15 @@ class _Nouns(LazyGroup):
 )
 @click.version_option(__version__, prog_name="goldrun")
 @click.option("-q", "--quiet", is_flag=True, help="Print results only: no notes.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Print every request, retry and pause to stderr, without secrets. [env: GOLDRUN_DEBUG]",
+)
 @click.pass_context
-def goldrun(context: click.Context, quiet: bool) -> None:
+def goldrun(context: click.Context, quiet: bool, debug: bool) -> None:
     """Golden images and spot runners for GitHub Actions on Alibaba Cloud ECS."""
-    context.obj = {"quiet": quiet}
+    context.obj = {"quiet": quiet, "debug": debug}
 
 
 def run() -> None:

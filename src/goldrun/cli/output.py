@@ -6,12 +6,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from goldrun import language, telling, workflow
 from goldrun.errors import GoldrunError
+
+if TYPE_CHECKING:
+    from goldrun.http.trace import Trace
 
 
 def result(text: str) -> None:
@@ -95,5 +98,14 @@ def _coloured(cell: str) -> str:
 
 def is_quiet() -> bool:
     """Whether notes are dropped."""
+    return _asks_for("quiet")
+
+
+def trace() -> Trace | None:
+    """Where to write down every request, retry and pause; None without ``--debug`` and GOLDRUN_DEBUG."""
+    return telling.trace(os.environ, wanted=_asks_for("debug"))
+
+
+def _asks_for(option: str) -> bool:
     context = click.get_current_context(silent=True)
-    return bool(context and context.find_root().obj and context.find_root().obj.get("quiet"))
+    return bool(context and context.find_root().obj and context.find_root().obj.get(option))

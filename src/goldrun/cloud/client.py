@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
@@ -25,6 +25,9 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.retrying import Backoff, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
+
+if TYPE_CHECKING:
+    from goldrun.http.trace import Trace
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
 MAX_TARGET_BYTES = 60_000
@@ -194,15 +197,25 @@ def connect(
     *,
     region: str | None = None,
     notice: Callable[[str], None] | None = None,
+    trace: Trace | None = None,
 ) -> EcsClient:
     """The client that this environment describes.
+
+    Args:
+        env: the environment.
+        clock: the machine's.
+        region: another home region than the environment's.
+        notice: receives a sentence about every retry.
+        trace: records every request, retry and pause, instead of ``notice``.
 
     Raises:
         UsageError: a variable is missing or wrong.
         CredentialsError: there are no credentials.
     """
     endpoint = config.ENDPOINT.read(env)
-    transport = HttpTransport(env, clock)
+    transport: Transport = HttpTransport(env, clock)
+    if trace:
+        transport, clock, notice = trace.transport(transport, clock), trace.clock(clock), trace.retry
     return EcsClient(
         region=read_region(env, region),
         endpoint=parse_endpoint(endpoint) if endpoint else None,

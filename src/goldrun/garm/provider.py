@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from goldrun import __version__, config
+from goldrun import __version__, config, telling
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import Instance, describe_instances, release
@@ -68,8 +68,9 @@ class Provider:
         """
         told = settings.read_config(call.config_file)
         self.call = call
+        self.clock = clock
         self.env = {**env, **told}
-        self.client: EcsClient = connect(self.env, clock, notice=_tell)
+        self.client: EcsClient = connect(self.env, clock, notice=_tell, trace=telling.trace(self.env))
         folder = told.get("cache_folder") or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
         self.cache = FileCache(self.env, clock, Path(folder))
 
@@ -204,7 +205,7 @@ class Provider:
             return
         version = versions.version_in(manifest)
         urls = {config.GITHUB_API_URL.names[0]: api_url(server), config.GITHUB_SERVER_URL.names[0]: server}
-        github = githubs.connect({**urls, **self.env}, self.client.clock, notice=_tell)
+        github = githubs.connect({**urls, **self.env}, self.clock, notice=_tell, trace=telling.trace(self.env))
         try:
             now, life = self.client.clock.now(), order.request.life
             versions.require_current(github, scope, version, now=now, life=life, tell=_tell)

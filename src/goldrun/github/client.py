@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from goldrun import __version__, config
@@ -27,6 +27,9 @@ from goldrun.http.http1 import Answer
 from goldrun.http.paging import read_steady
 from goldrun.http.retrying import Backoff, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
+
+if TYPE_CHECKING:
+    from goldrun.http.trace import Trace
 
 API_VERSION = "2022-11-28"
 MAX_REDIRECTS = 3
@@ -219,14 +222,20 @@ class GitHub:
 
 
 def connect(
-    env: config.Environment, clock: Clock, *, notice: Callable[[str], None] | None = None, public: bool = False
+    env: config.Environment,
+    clock: Clock,
+    *,
+    notice: Callable[[str], None] | None = None,
+    trace: Trace | None = None,
+    public: bool = False,
 ) -> GitHub:
     """The client that this environment describes.
 
     Args:
         env: the environment.
         clock: the door to the time.
-        notice: told, in words, of every retry.
+        notice: receives a sentence about every retry.
+        trace: records every request, retry and pause, instead of ``notice``.
         public: nothing but what is public is asked for, which needs no token.
 
     Raises:
@@ -246,11 +255,14 @@ def connect(
             why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
             fix=["set GOLDRUN_GITHUB_TOKEN again."],
         )
+    transport: Transport = HttpTransport(env, clock)
+    if trace:
+        transport, clock, notice = trace.transport(transport, clock), trace.clock(clock), trace.retry
     return GitHub(
         url=config.GITHUB_API_URL.read(env),
         server=config.GITHUB_SERVER_URL.read(env).rstrip("/"),
         token=token,
-        transport=HttpTransport(env, clock),
+        transport=transport,
         clock=clock,
         timeout=config.read_timeout(env),
         notice=notice,
