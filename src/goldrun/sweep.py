@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.disks import Disk, delete_disk, describe_disks
-from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.images import ALL_STATUSES, Image, describe_images
 from goldrun.cloud.instances import Instance, describe_instances, release_each
-from goldrun.cloud.models import Image, Snapshot
 from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import (
     ARCHITECTURE,
     BUILD_TIMESTAMP,

@@ -19,6 +19,7 @@ from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cloud.images import share_image, shared_with
 from goldrun.cloud.instances import console_output, prolong, release, wait_until_running
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
@@ -30,7 +31,7 @@ from goldrun.images.naming import PublishedName, parse_reference
 from goldrun.images.order import read_manifest, with_image
 from goldrun.images.publish import publish, roll_back
 from goldrun.images.removal import find_orphans, protect, remove
-from goldrun.images.replicate import copy_image, share_image, shared_with
+from goldrun.images.replicate import copy_image
 from goldrun.images.retention import prune
 from goldrun.images.usage import count_instances
 from goldrun.launch.launch import Request

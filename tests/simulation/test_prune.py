@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldrun.images.lineage import DEPRECATED, read_lineage
+from goldrun.cloud.images import DEPRECATED
+from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.removal import find_orphans

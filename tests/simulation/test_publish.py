@@ -10,10 +10,10 @@ import pytest
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image
 from goldrun.cloud.tags import BOOT_TEST
 from goldrun.errors import NotFoundError, RefusedError, UsageError
-from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, read_lineage
+from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
@@ -516,7 +516,7 @@ def test_a_roll_back_and_a_publisher_at_once() -> None:
 
 def test_the_plan_is_what_is_done() -> None:
     lineage = as_lineage(picture([model(1, shown=True), model(2)]))
-    assert [step.action for step in plan(lineage, Intent(V2))] == [
+    assert [step.call.action for step in plan(lineage, Intent(V2))] == [
         "TagResources",
         "ModifyImageAttribute",
         "ModifyImageAttribute",

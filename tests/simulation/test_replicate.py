@@ -7,11 +7,12 @@ import contextlib
 import pytest
 from msgspec.structs import replace as replaced
 
+from goldrun.cloud.images import share_image, shared_with
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
-from goldrun.images.replicate import copy_everywhere, copy_image, share_image, shared_with
+from goldrun.images.replicate import copy_everywhere, copy_image
 from goldrun.images.waiting import Progress, wait_until_available
 from local_cloud import seed
 from local_cloud.records import DEPRECATED, Image

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import Image
 from goldrun.config import read_keep
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError

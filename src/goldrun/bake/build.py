@@ -18,11 +18,19 @@ from goldrun.bake.builder import machine, wait_for_others
 from goldrun.bake.recipe import Loaded, Test
 from goldrun.bake.report import Report, step
 from goldrun.cloud.assistant import Machine, Result
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
-from goldrun.cloud.images import ALL_STATUSES, describe_images
+from goldrun.cloud.images import (
+    ALL_STATUSES,
+    AVAILABLE,
+    UNFINISHED,
+    Image,
+    create_image,
+    describe_images,
+    newest_of_family,
+)
 from goldrun.cloud.instances import console_output, describe_instances
-from goldrun.cloud.models import Image
+from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import (
     ARCHITECTURE,
     BASE_IMAGE,
@@ -38,13 +46,12 @@ from goldrun.cloud.tags import (
     SOURCE,
     TESTER,
     VERSION_HASH,
-    to_api,
 )
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
 from goldrun.images import manifest as manifests
-from goldrun.images.creation import create_image
-from goldrun.images.lineage import AVAILABLE, Lineage, read_lineage
+from goldrun.images.creation import create_once
+from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.images.order import require_tokens
 from goldrun.images.publish import publish
@@ -196,13 +203,12 @@ class _Build:
                 f"{self.recipe.family} has no base image for {self.architecture}.",
                 fix=[f'say {self.architecture} = "…" under [base] in the recipe.'],
             )
-        element = self.client.call("DescribeImageFromFamily", {"ImageFamily": family}).get("Image")
-        if not element:
+        base = newest_of_family(self.client, family)
+        if base is None:
             raise NotFoundError(
                 f"The image family {family} has no image in {self.client.region}.",
                 fix=["Alibaba Cloud's own families begin with acs:, e.g. acs:ubuntu_24_04_x64."],
             )
-        base = Image.from_api(element)
         if base.architecture != self.architecture:
             raise RefusedError(f"{family} is {to_ecs(base.architecture)}, not {to_ecs(self.architecture)}.")
         require_tokens(base)
@@ -228,7 +234,7 @@ class _Build:
         return None
 
     def _settled(self, image: Image) -> Image:
-        if image.status in ("Creating", "Waiting"):
+        if image.status in UNFINISHED:
             return wait_until_available(self.client, image.image_id)
         return image
 
@@ -296,16 +302,19 @@ class _Build:
             more = {**BASE_IMAGE.of(base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
             more |= SOURCE.of(self.options.source[:MAX_VALUE]) if self.options.source else {}
             name = f"{self.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"
-            params: dict[str, Parameter] = {
-                "InstanceId": builder.id,
-                "ImageName": name,
-                "Description": (self.recipe.description or f"{self.recipe.family}, built by goldrun")[:256],
-                "Tag": to_api({**tags, **more}),
-                # Instances are made with HttpTokens=required, which v1 forbids.
-                "Features.ImdsSupport": "v2",
-                "ClientToken": f"image-{builder.id}",
-            }
-            made = create_image(self.client, "CreateImage", params, lambda: self._made(name, tags))
+            description = self.recipe.description or f"{self.recipe.family}, built by goldrun"
+            made = create_once(
+                self.client,
+                lambda: create_image(
+                    self.client,
+                    builder.id,
+                    name=name,
+                    description=description,
+                    tags={**tags, **more},
+                    token=f"image-{builder.id}",
+                ),
+                lambda: self._made(name, tags),
+            )
             return wait_until_available(self.client, made)
 
     def _made(self, name: str, tags: dict[str, str]) -> str | None:
@@ -329,8 +338,7 @@ class _Build:
             self.report.line(one)
 
     def _mark(self, image: Image, verdict: str) -> None:
-        tags = to_api(BOOT_TEST.of(verdict))
-        self.client.call("TagResources", {"ResourceType": "image", "ResourceId": [image.image_id], "Tag": tags})
+        tagging("image", [image.image_id], BOOT_TEST.of(verdict)).make(self.client)
 
     def _test(self, on: Machine, test: Test) -> None:
         script = f"#!/bin/bash\nset -euo pipefail\n{test.command}\n".encode()

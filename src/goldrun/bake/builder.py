@@ -15,7 +15,8 @@ from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances, release
 from goldrun.cloud.moments import format_moment
-from goldrun.cloud.tags import BUILDER, HEARTBEAT, KEPT, OWNED, PROTECTED, ROLE, TESTER, to_api
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import BUILDER, HEARTBEAT, KEPT, OWNED, PROTECTED, ROLE, TESTER
 from goldrun.errors import GoldrunError
 from goldrun.launch.heartbeat import DEAD_SECONDS, Heart, silence
 from goldrun.launch.order import Order, fill
@@ -76,8 +77,7 @@ def machine(
 
 def _leave(client: EcsClient, instance_id: str) -> None:
     """Take the instance out of the build, and away from every sweep."""
-    tags = to_api({**PROTECTED.of(), **ROLE.of(KEPT)})
-    client.call("TagResources", {"ResourceType": "instance", "ResourceId": [instance_id], "Tag": tags})
+    tagging("instance", [instance_id], {**PROTECTED.of(), **ROLE.of(KEPT)}).make(client)
 
 
 def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:

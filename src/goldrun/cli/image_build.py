@@ -16,7 +16,7 @@ from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import repository_scope

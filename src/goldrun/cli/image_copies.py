@@ -9,9 +9,10 @@ import click
 from goldrun import config, telling
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client
+from goldrun.cloud.images import share_image, shared_with
 from goldrun.images import listing
 from goldrun.images.lineage import find_own
-from goldrun.images.replicate import copy_everywhere, share_image, shared_with
+from goldrun.images.replicate import copy_everywhere
 
 ACCOUNTS = click.option(
     "--account", "accounts", multiple=True, required=True, metavar="ID", help="An account's number; can be repeated."

@@ -11,7 +11,7 @@ from goldrun import config
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import Image
 from goldrun.errors import UsageError
 from goldrun.images import listing
 from goldrun.images import publish as publishing

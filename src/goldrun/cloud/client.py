@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
@@ -18,7 +18,7 @@ from goldrun.cloud import signature
 from goldrun.cloud.credentials import CredentialProvider, Credentials, find_credentials, from_variables
 from goldrun.cloud.endpoints import ECS, Api, region_endpoint
 from goldrun.cloud.errors import BadCredentialsError, ServiceError, api_error
-from goldrun.cloud.region import read_region
+from goldrun.cloud.regions import read_region
 from goldrun.errors import GoldrunError, UnavailableError, UsageError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint
@@ -38,6 +38,21 @@ WRONG_TIME = ("InvalidTimeStamp.Expired", "IllegalTimestamp")
 # A parameter as Python has it: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
 Scalar = str | int | bool
 Parameter = Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None
+
+
+class Call(NamedTuple):
+    """A call that has not been made yet: what a plan consists of."""
+
+    action: str
+    params: Mapping[str, Parameter]
+
+    def make(self, client: EcsClient) -> None:
+        """Make it.
+
+        Raises:
+            GoldrunError: see ``EcsClient.call``.
+        """
+        client.call(self.action, self.params)
 
 
 class EcsClient:

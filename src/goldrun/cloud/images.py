@@ -1,20 +1,83 @@
-"""``DescribeImages``, every page of it.
+"""Images: described, created, copied, changed, shared and deleted.
 
 Standard library alone: this module is on the look-up path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
-from goldrun.architecture import to_ecs
-from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.models import Image
-from goldrun.cloud.tags import to_api
+from goldrun.architecture import from_ecs, to_ecs
+from goldrun.cloud import tags as schema
+from goldrun.cloud.client import Call, EcsClient, Parameter
+from goldrun.cloud.errors import ApiError
+from goldrun.errors import GoldrunError, UsageError
 from goldrun.http.paging import read_steady
 
 PAGE_SIZE = 100  # the API's maximum; its default is 10
+MAX_DESCRIPTION = 256  # characters
 ALL_STATUSES = "ALL"
+AVAILABLE, DEPRECATED = "Available", "Deprecated"
+UNFINISHED = ("Creating", "Waiting")
+ACCOUNTS_A_CALL = 10
+
+
+class Image(NamedTuple):
+    """An ECS image (``DescribeImages``).
+
+    Attributes:
+        architecture: ``amd64`` or ``arm64``, as people write it.
+        status: Creating, Waiting, Available, UnAvailable, CreateFailed or Deprecated.
+        progress: of its creation, e.g. ``45%``.
+        creation_time: ISO 8601 in UTC, ``2026-11-23T08:00:00Z``.
+        size_gib: what its system disk needs.
+        snapshots: the snapshots it rests on.
+        owner: system, self, others or marketplace.
+        in_use: instances run from it.
+        shared: other accounts may use it, or everybody.
+        imds: ``v1`` forbids instances whose metadata service requires a token, ``v2`` allows them; empty: not reported.
+    """
+
+    image_id: str
+    name: str
+    architecture: str
+    status: str
+    progress: str
+    creation_time: str
+    family: str
+    description: str
+    size_gib: int
+    os_name: str
+    owner: str
+    in_use: bool
+    shared: bool
+    snapshots: tuple[str, ...]
+    tags: Mapping[str, str]
+    imds: str = ""
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Self:
+        """The image that an element of ``Images.Image`` describes; what the API leaves out is empty."""
+        disks = data.get("DiskDeviceMappings", {}).get("DiskDeviceMapping", [])
+        return cls(
+            image_id=data.get("ImageId", ""),
+            name=data.get("ImageName", ""),
+            architecture=from_ecs(data.get("Architecture", "")),
+            status=data.get("Status", ""),
+            progress=data.get("Progress", ""),
+            creation_time=data.get("CreationTime", ""),
+            family=data.get("ImageFamily", ""),
+            description=data.get("Description", ""),
+            size_gib=int(data.get("Size") or 0),
+            os_name=data.get("OSNameEn") or data.get("OSName", ""),
+            owner=data.get("ImageOwnerAlias", ""),
+            in_use=data.get("Usage") == "instance",
+            shared=str(data.get("IsSelfShared")).lower() == "true" or bool(data.get("IsPublic")),
+            snapshots=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
+            tags=schema.from_api(data),
+            imds=data.get("Features", {}).get("ImdsSupport", ""),
+        )
 
 
 def describe_images(
@@ -23,9 +86,9 @@ def describe_images(
     name: str = "",
     image_id: str = "",
     architecture: str | None = None,
-    status: str = "Available",
+    status: str = AVAILABLE,
     owner: str = "self",
-    tags: Mapping[str, str] | None = None,
+    tags: schema.Tags | None = None,
     region: str | None = None,
     page_size: int = PAGE_SIZE,
 ) -> list[Image]:
@@ -54,10 +117,121 @@ def describe_images(
         "Architecture": to_ecs(architecture) if architecture else None,
         "Status": status,
         "ImageOwnerAlias": owner or None,
-        "Tag": to_api(tags or {}),
+        "Tag": schema.to_api(tags or {}),
         "PageSize": page_size,
     }
     return read_steady(client.clock.machine, "images", lambda: _walk(client, params, region, page_size))
+
+
+def newest_of_family(client: EcsClient, family: str) -> Image | None:
+    """The newest Available image of an ``ImageFamily``, Alibaba Cloud's own (``acs:…``) included; None: none."""
+    element = client.call("DescribeImageFromFamily", {"ImageFamily": family}).get("Image")
+    return Image.from_api(element) if element else None
+
+
+def create_image(
+    client: EcsClient, instance_id: str, *, name: str, description: str, tags: schema.Tags, token: str
+) -> str:
+    """Begin to create an image of an instance's disk; returns its id.
+
+    Args:
+        client: the cloud.
+        instance_id: should be stopped.
+        name: unique in the account and region.
+        description: cut to what ECS takes.
+        tags: the image's.
+        token: the ``ClientToken``: a repetition with the same one creates no second image.
+
+    Raises:
+        ApiError: the API refused.
+    """
+    params: dict[str, Parameter] = {
+        "InstanceId": instance_id,
+        "ImageName": name,
+        "Description": description[:MAX_DESCRIPTION],
+        "Tag": schema.to_api(tags),
+        # Instances are created with HttpTokens=required, which v1 forbids.
+        "Features.ImdsSupport": "v2",
+        "ClientToken": token,
+    }
+    return str(client.call("CreateImage", params)["ImageId"])
+
+
+def copy_image(client: EcsClient, image: Image, region: str, *, name: str, tags: schema.Tags, token: str) -> str:
+    """Begin to copy an image of the client's region to ``region``; returns the copy's id. See ``create_image``."""
+    params: dict[str, Parameter] = {
+        "ImageId": image.image_id,
+        "DestinationRegionId": region,
+        "DestinationImageName": name,
+        "DestinationDescription": image.description or None,
+        "Tag": schema.to_api(tags),
+        "ClientToken": token,
+    }
+    return str(client.call("CopyImage", params)["ImageId"])
+
+
+def modification(image_id: str, *, name: str = "", family: str = "", status: str = "") -> Call:
+    """The call that changes an image's name, ``ImageFamily`` or status, all at once; empty: stays as it is."""
+    change = {"ImageName": name, "ImageFamily": family, "Status": status}
+    return Call("ModifyImageAttribute", {"ImageId": image_id, **{key: value for key, value in change.items() if value}})
+
+
+def delete_image(client: EcsClient, image_id: str) -> None:
+    """Delete an image, but not by force: ECS refuses while instances run from it, or while it is shared."""
+    client.call("DeleteImage", {"ImageId": image_id})
+
+
+def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on: bool) -> None:
+    """Let other accounts use an image, or end that.
+
+    Raises:
+        UsageError: an account's id is not a number.
+    """
+    for account in accounts:
+        if not (account.isascii() and account.isdigit()):
+            raise UsageError(f"{account!r} is not an account id.", fix=["write its number, e.g. 1234567890123456"])
+    for start in range(0, len(accounts), ACCOUNTS_A_CALL):
+        batch = list(accounts[start : start + ACCOUNTS_A_CALL])
+        key = "AddAccount" if on else "RemoveAccount"
+        client.call("ModifyImageSharePermission", {"ImageId": image.image_id, key: batch})
+
+
+def shared_with(client: EcsClient, image: Image) -> list[str]:
+    """The accounts that may use an image, every page of them."""
+    accounts: list[str] = []
+    page = 0
+    while True:
+        page += 1
+        answer = client.call(
+            "DescribeImageSharePermission", {"ImageId": image.image_id, "PageNumber": page, "PageSize": PAGE_SIZE}
+        )
+        found = [str(account["AliyunId"]) for account in answer["Accounts"]["Account"]]
+        accounts += found
+        if not found or len(accounts) >= int(answer["TotalCount"]):
+            return accounts
+
+
+def is_name_taken(error: GoldrunError) -> bool:
+    """Whether another image has the name."""
+    return isinstance(error, ApiError) and error.code == "InvalidImageName.Duplicated"
+
+
+def is_missing(error: GoldrunError) -> bool:
+    """Whether there is no such image."""
+    return isinstance(error, ApiError) and error.code in ("InvalidImageId.NotFound", "InvalidResourceId.NotFound")
+
+
+def why_kept(error: ApiError) -> str:
+    """Why ECS does not delete the image, in words; empty: the error is about something else."""
+    return _REFUSED_DELETIONS.get(error.code, "")
+
+
+_REFUSED_DELETIONS = {
+    "ImageUsingByInstance": "in use by instances",
+    "ImageUseShared": "shared with other accounts",
+    "IncorrectImageStatus": "still being created",
+    "OperationDenied.ImageCopying": "still being copied",
+}
 
 
 def _walk(client: EcsClient, params: Mapping[str, Parameter], region: str | None, page_size: int) -> list[Image] | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import ALL_STATUSES, Image, describe_images
+from goldrun.cloud.regions import list_regions
 from goldrun.errors import GoldrunError, NotFoundError
 from goldrun.images.naming import PublishedName, Reference
 
@@ -73,10 +73,10 @@ def not_found_anywhere(client: EcsClient, reference: Reference) -> ImageNotFound
     """As ``not_found``, and which other regions have it: an id works in its own region alone."""
     error = not_found(client, reference)
     try:
-        regions = client.call("DescribeRegions")["Regions"]["Region"]
+        regions = list_regions(client)
     except GoldrunError as problem:
         return error.with_more([f"the regions could not be listed: {problem.what}"])
-    others = sorted(region["RegionId"] for region in regions if region["RegionId"] != client.region)
+    others = [region for region in regions if region != client.region]
     found, why = _in_regions(client, reference, others)
     if not why:
         why = [f"none of the other {len(others)} regions has it either."]

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, Image, describe_images
 from goldrun.cloud.tags import BUILD_TIMESTAMP
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
@@ -23,9 +22,6 @@ from goldrun.images.naming import (
     is_stamp,
     parse_published,
 )
-
-AVAILABLE = "Available"
-DEPRECATED = "Deprecated"
 
 NEAR_FAMILIES = 3  # this many are named when one is not found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import Image
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.tags import IS_LATEST, SOURCE, VERSION_HASH
 from goldrun.durations import format_duration

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from goldrun.architecture import ARCHITECTURES
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, PAGE_SIZE, describe_images
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import ALL_STATUSES, PAGE_SIZE, Image, describe_images
 from goldrun.cloud.tags import CHANNEL, IS_LATEST
 from goldrun.errors import UsageError
 from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published

@@ -9,8 +9,7 @@ from dataclasses import replace
 from goldrun import config
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
-from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import ALL_STATUSES, Image, describe_images, newest_of_family
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.manifest import Manifest, from_tags
@@ -118,10 +117,8 @@ def _find(client: EcsClient, order: Order) -> Image:
         images = describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES)
         if images:
             return images[0]
-    else:
-        element = client.call("DescribeImageFromFamily", {"ImageFamily": family}).get("Image")
-        if element:
-            return Image.from_api(element)
+    elif image := newest_of_family(client, family):
+        return image
     raise NotFoundError(
         f"Image not found: {image_id or family} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
     )

@@ -20,14 +20,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud import tagging
+from goldrun.cloud.client import Call, EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.models import Image
-from goldrun.cloud.tags import BOOT_TEST, CHANNEL, PASSED, to_api
+from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken, modification
+from goldrun.cloud.tags import BOOT_TEST, CHANNEL, PASSED
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
-    AVAILABLE,
-    DEPRECATED,
     Lineage,
     age_key,
     alias_of,
@@ -40,8 +39,6 @@ from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import LATEST, PublishedName, parse_published
 
 MAX_STEPS = 60
-# Somebody else has moved the state between our look and our step: look again.
-_MOVED = frozenset({"InvalidImageName.Duplicated", "InvalidImageId.NotFound", "InvalidResourceId.NotFound"})
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,7 @@ class Step:
 
     image: Image
     words: str
-    action: str
-    params: dict[str, Parameter]
+    call: Call
     change: dict[str, Any]
 
 
@@ -216,9 +212,10 @@ def _run(
         if step is None:
             return lineage.images[_goal(lineage, intent)]
         try:
-            client.call(step.action, step.params)
+            step.call.make(client)
         except ApiError as error:
-            if error.code not in _MOVED:
+            # Somebody else moved the state between our look and our step: look again.
+            if not (is_name_taken(error) or is_missing(error)):
                 raise
     raise RefusedError(
         f"{lineage.alias} did not come to rest in {MAX_STEPS} steps.",
@@ -291,12 +288,7 @@ def _mark(lineage: Lineage, image: Image) -> Step:
     return Step(
         image,
         f"tag {image.image_id} as {lineage.channel}",
-        "TagResources",
-        {
-            "ResourceType": "image",
-            "ResourceId": [image.image_id],
-            "Tag": to_api(tags),
-        },
+        tagging.tagging("image", [image.image_id], tags),
         {"tags": {**image.tags, **tags}},
     )
 
@@ -307,15 +299,10 @@ def _unmark(lineage: Lineage, image: Image) -> Step:
     return Step(
         image,
         f"take the tag {lineage.channel} off {image.image_id}",
-        "UntagResources",
-        {"ResourceType": "image", "ResourceId": [image.image_id], "TagKey": keys},
+        tagging.untagging("image", [image.image_id], keys),
         {"tags": {key: value for key, value in image.tags.items() if key not in keys}},
     )
 
 
-_ATTRIBUTES = {"name": "ImageName", "family": "ImageFamily", "status": "Status"}
-
-
 def _modify(image: Image, words: str, **change: str) -> Step:
-    params: dict[str, Parameter] = {_ATTRIBUTES[field]: value for field, value in change.items()}
-    return Step(image, words, "ModifyImageAttribute", {"ImageId": image.image_id, **params}, dict(change))
+    return Step(image, words, modification(image.image_id, **change), dict(change))

@@ -6,15 +6,14 @@ dies in between leaves snapshots that say whose they were, and the next one find
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud import images, snapshots, tagging
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError, ApiError
-from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.models import Image, Snapshot
-from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, FAMILY, IMAGE, IS_LATEST, OWNED, PROTECTED, to_api
+from goldrun.cloud.images import ALL_STATUSES, UNFINISHED, Image, describe_images
+from goldrun.cloud.snapshots import Snapshot, describe_snapshots
+from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, FAMILY, IMAGE, IS_LATEST, OWNED, PROTECTED
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
 from goldrun.waiting import at_least, wait_for
@@ -32,18 +31,16 @@ def protection(image: Image) -> str:
         (image.in_use, "in use by instances"),
         (PROTECTED.matches(image.tags), "protected"),
         (image.shared, "shared with other accounts"),
-        (image.status in ("Creating", "Waiting"), "still being created"),
+        (image.status in UNFINISHED, "still being created"),
     )
     return next((reason for holds, reason in protections if holds), "")
 
 
 def protect(client: EcsClient, image: Image, on: bool) -> None:
     """Let no command delete the image, or lift that."""
-    resource: dict[str, Parameter] = {"ResourceType": "image", "ResourceId": [image.image_id]}
-    if on:
-        client.call("TagResources", {**resource, "Tag": to_api(PROTECTED.of())})
-    else:
-        client.call("UntagResources", {**resource, "TagKey": [PROTECTED.key]})
+    ids = [image.image_id]
+    call = tagging.tagging("image", ids, PROTECTED.of()) if on else tagging.untagging("image", ids, [PROTECTED.key])
+    call.make(client)
 
 
 def remove(client: EcsClient, image: Image) -> None:
@@ -69,19 +66,6 @@ _RELEASES = {
 }
 
 
-def describe_snapshots(client: EcsClient, tags: Mapping[str, str], snapshot_id: str = "") -> list[Snapshot]:
-    """All own snapshots that have the tags, or the one with that id if it has them."""
-    params: dict[str, Parameter] = {
-        "Tag": to_api(tags),
-        "SnapshotIds": json.dumps([snapshot_id]) if snapshot_id else None,
-    }
-    return [
-        Snapshot.from_api(element)
-        for answer in pages_by_token(client, "DescribeSnapshots", params)
-        for element in answer["Snapshots"]["Snapshot"]
-    ]
-
-
 def delete_image(client: EcsClient, image: Image) -> None:
     """Delete ``image``, then its snapshots; each is asked for again until it is gone.
 
@@ -95,26 +79,19 @@ def delete_image(client: EcsClient, image: Image) -> None:
     if image.snapshots:
         tags = {**OWNED, **IMAGE.of(image.image_id)}
         tags |= {key: image.tags[key] for key in (FAMILY.key, ARCHITECTURE.key) if key in image.tags}
-        client.call(
-            "TagResources",
-            {
-                "ResourceType": "snapshot",
-                "ResourceId": list(image.snapshots),
-                "Tag": to_api(tags),
-            },
-        )
+        tagging.tagging("snapshot", image.snapshots, tags).make(client)
 
     def there() -> bool:
         return bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
 
-    _delete(client, "DeleteImage", {"ImageId": image.image_id}, there)
+    _delete(lambda: images.delete_image(client, image.image_id), there)
     _wait_until_gone(client, image.image_id, there)
     for snapshot_id in image.snapshots:
         try:
             delete_snapshot(client, snapshot_id)
         except ApiError as error:
             # Another image rests on it too: it goes with the last one.
-            if error.code != "SnapshotCreatedImage":
+            if not snapshots.has_image(error):
                 raise
 
 
@@ -127,10 +104,9 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
     """
 
     def there() -> bool:
-        answer = client.call("DescribeSnapshots", {"SnapshotIds": f'["{snapshot_id}"]'})
-        return bool(answer["Snapshots"]["Snapshot"])
+        return bool(describe_snapshots(client, snapshot_id=snapshot_id))
 
-    _delete(client, "DeleteSnapshot", {"SnapshotId": snapshot_id}, there)
+    _delete(lambda: snapshots.delete_snapshot(client, snapshot_id), there)
     _wait_until_gone(client, snapshot_id, there)
 
 
@@ -144,7 +120,7 @@ def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None, *, sn
     """
     marked = [
         snapshot
-        for snapshot in describe_snapshots(client, {**OWNED, **(tags or {})}, snapshot_id)
+        for snapshot in describe_snapshots(client, {**OWNED, **(tags or {})}, snapshot_id=snapshot_id)
         if IMAGE.key in snapshot.tags and snapshot.usage == "none"
     ]
     # Usage says that no image rests on it; the image is asked for all the same: a wrong deletion cannot be undone.
@@ -155,14 +131,14 @@ def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None, *, sn
     ]
 
 
-def _delete(client: EcsClient, action: str, params: Mapping[str, Parameter], there: Callable[[], bool]) -> None:
-    """Call ``action``.
+def _delete(delete: Callable[[], None], there: Callable[[], bool]) -> None:
+    """Make the deleting call.
 
-    When its answer is lost and it is repeated, what it deletes is gone, and with it the tag that a policy asks for:
-    then it is denied, and only a look can tell.
+    When its answer is lost and it is repeated, the resource is gone, and with it the tag that a policy requires: then
+    the call is denied, and only a look shows what happened.
     """
     try:
-        client.call(action, params)
+        delete()
     except AccessDeniedError:
         if there():
             raise

@@ -1,24 +1,23 @@
-"""Copies of a version in other regions, and sharing it with other accounts."""
+"""Copies of a version in other regions."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
 
-from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.models import Image
-from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED, to_api
+from goldrun.cloud import images
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
+from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED
 from goldrun.errors import GoldrunError, RefusedError, UsageError
-from goldrun.images.creation import create_image
-from goldrun.images.lineage import AVAILABLE, alias_of, read_lineage
+from goldrun.images.creation import create_once
+from goldrun.images.lineage import alias_of, read_lineage
 from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
 from goldrun.images.waiting import Progress, wait_until_available
 
 # What says which image a channel shows belongs to a region, not to the image.
 _CHANNEL_TAGS = frozenset({IS_LATEST.key, CHANNEL.key, PROTECTED.key})
-SHARES_A_CALL = 10
 
 
 def copy_image(
@@ -91,40 +90,10 @@ def copy_everywhere(
     return {region: copy for region, copy in ended.items() if isinstance(copy, Image)}
 
 
-def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on: bool) -> None:
-    """Let other accounts use the image, or end that.
-
-    Raises:
-        UsageError: an account's id is no number.
-    """
-    for account in accounts:
-        if not (account.isascii() and account.isdigit()):
-            raise UsageError(f"{account!r} is not an account id.", fix=["write its number, e.g. 1234567890123456"])
-    for start in range(0, len(accounts), SHARES_A_CALL):
-        key = "AddAccount" if on else "RemoveAccount"
-        some = accounts[start : start + SHARES_A_CALL]
-        client.call("ModifyImageSharePermission", {"ImageId": image.image_id, key: list(some)})
-
-
-def shared_with(client: EcsClient, image: Image) -> list[str]:
-    """The accounts that may use the image, every page of them."""
-    accounts: list[str] = []
-    page = 0
-    while True:
-        page += 1
-        answer = client.call(
-            "DescribeImageSharePermission", {"ImageId": image.image_id, "PageNumber": page, "PageSize": 100}
-        )
-        found = [str(account["AliyunId"]) for account in answer["Accounts"]["Account"]]
-        accounts += found
-        if not found or len(accounts) >= int(answer["TotalCount"]):
-            return accounts
-
-
 def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
     """The id of the copy that is there already, under its version name or shown by a channel."""
     found = describe_images(there, tags=COPIED_FROM.of(image.image_id), status=ALL_STATUSES)
-    living = [one for one in found if one.status in ("Creating", "Waiting", AVAILABLE)]
+    living = [one for one in found if one.status in (*UNFINISHED, AVAILABLE)]
     if living:
         return living[0].image_id
     for one in describe_images(there, name=name, status=ALL_STATUSES):
@@ -141,12 +110,8 @@ def _begin(client: EcsClient, there: EcsClient, image: Image, region: str, name:
     tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
     tags |= COPIED_FROM.of(image.image_id)
     token = hashlib.sha256(f"copy {image.image_id} {region}".encode()).hexdigest()
-    params: dict[str, Parameter] = {
-        "ImageId": image.image_id,
-        "DestinationRegionId": region,
-        "DestinationImageName": name,
-        "DestinationDescription": image.description or None,
-        "Tag": to_api(tags),
-        "ClientToken": token,
-    }
-    return create_image(client, "CopyImage", params, lambda: _find_copy(there, image, name))
+    return create_once(
+        client,
+        lambda: images.copy_image(client, image, region, name=name, tags=tags, token=token),
+        lambda: _find_copy(there, image, name),
+    )

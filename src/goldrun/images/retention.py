@@ -11,20 +11,13 @@ from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.models import Image, Snapshot
+from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, why_kept
 from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY
-from goldrun.images.lineage import AVAILABLE, DEPRECATED, Lineage, age_key, read_lineage
+from goldrun.images.lineage import Lineage, age_key, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans, protection
-
-# ECS knows better than our look at it: kept, with its reason.
-_REFUSALS = {
-    "ImageUsingByInstance": "in use by instances",
-    "ImageUseShared": "shared with other accounts",
-    "IncorrectImageStatus": "still being created",
-    "OperationDenied.ImageCopying": "still being copied",
-}
 
 
 @dataclass(frozen=True)
@@ -163,9 +156,10 @@ def _delete(client: EcsClient, verdict: Verdict) -> Verdict:
     try:
         delete_image(client, verdict.image)
     except ApiError as error:
-        if error.code not in _REFUSALS:
+        # ECS knows better than our look at it.
+        if not (reason := why_kept(error)):
             raise
-        return Verdict(verdict.image, keep=True, reason=_REFUSALS[error.code])
+        return Verdict(verdict.image, keep=True, reason=reason)
     return verdict
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.models import Image
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.waiting import LAG_SECONDS, wait_for
 
@@ -51,9 +50,9 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
         percent = _percent(image)
         first_percent = percent if first_percent is None else first_percent
         tell(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
-        if image.status not in ("Creating", "Waiting", "Available"):
+        if image.status not in (*UNFINISHED, AVAILABLE):
             raise RefusedError(f"{image.name} ({image_id}) became {image.status}.", fix=["build or copy it again."])
-        return image if image.status == "Available" else None
+        return image if image.status == AVAILABLE else None
 
     return wait_for(
         client.clock,
@@ -68,7 +67,7 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
 
 def _percent(image: Image) -> int:
     digits = image.progress.rstrip("%")
-    return 100 if image.status == "Available" else int(digits) if digits.isdigit() else 0
+    return 100 if image.status == AVAILABLE else int(digits) if digits.isdigit() else 0
 
 
 def _left(first: int, now: int, elapsed: float) -> float | None:

@@ -13,7 +13,8 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.moments import format_moment, parse_moment
-from goldrun.cloud.tags import HEARTBEAT, to_api
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import HEARTBEAT
 from goldrun.errors import UnavailableError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.waiting import Beating
@@ -44,12 +45,9 @@ class Heart:
         if not self.instance_id or 0 <= now - self.last < BEAT_SECONDS:
             return
         self.last = now
-        tags = to_api(HEARTBEAT.of(format_moment(now)))
         # A missed beat is no reason to end: the work's own next call tells what is wrong.
         with contextlib.suppress(ApiError, UnavailableError):
-            self.client.call(
-                "TagResources", {"ResourceType": "instance", "ResourceId": [self.instance_id], "Tag": tags}
-            )
+            tagging("instance", [self.instance_id], HEARTBEAT.of(format_moment(now))).make(self.client)
 
     def pace(self, client: EcsClient) -> EcsClient:
         """The same client, on a clock that lets this heart beat during every wait, also the one between two tries."""

@@ -1,11 +1,16 @@
-"""The home region: where calls go unless they say otherwise.
+"""The regions, and which of them is home: where calls go unless they say otherwise.
 
 Standard library alone: this module is on the look-up path.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from goldrun import config
+
+if TYPE_CHECKING:  # the client reads the home region from here
+    from goldrun.cloud.client import EcsClient
 
 
 def read_region(env: config.Environment, given: str | None = None) -> str:
@@ -20,3 +25,12 @@ def read_region(env: config.Environment, given: str | None = None) -> str:
 
         given = ((profile := find_profile(env)) and profile.region) or None
     return config.check_region(given if given is not None else config.REGION.require(env))
+
+
+def list_regions(client: EcsClient) -> list[str]:
+    """The ids of all regions, in alphabetical order.
+
+    Raises:
+        GoldrunError: the API refused, or cannot be reached.
+    """
+    return sorted(region["RegionId"] for region in client.call("DescribeRegions")["Regions"]["Region"])
