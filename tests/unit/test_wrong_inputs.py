@@ -406,3 +406,10 @@ def test_strange_answers(strange_server: Callable[[Respond], str], case: str) ->
 
 def test_there_are_more_than_forty() -> None:
     assert len(VARIABLES) + len(COMMANDS) + len(ANSWERS) >= 40
+
+
+@pytest.mark.parametrize("words", [["local", "up"], ["local", "--help"], ["--quiet", "local"]])
+def test_without_the_local_cloud_the_command_says_what_to_install(words: list[str]) -> None:
+    alone = "import sys; sys.path = [one for one in sys.path if not one.endswith('packages/local-cloud/src')];"
+    done = run([sys.executable, "-c", f"{alone} from goldrun.cli.main import run; run()", *words], {})
+    expect(done, 2, r"fix: pip install 'goldrun\[local\]'")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import click
 
 from goldrun import __version__, interrupts, language, telling
 from goldrun.cli import output
 from goldrun.cli.lazy import LazyGroup, in_language
-from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
+from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, UsageError
 
 # Loaded when they are called, so that a look-up does not pay for the local cloud's server.
 _NOUNS = {
@@ -24,7 +25,7 @@ _NOUNS = {
     "policy": "Print the RAM policy that a job needs.",
     "local": "Run the local cloud: ECS on this machine.",
 }
-_ELSEWHERE = {"local": "local_cloud.cli"}
+_ELSEWHERE = {"local": "local_cloud.cli.main"}
 
 
 class _Nouns(LazyGroup):
@@ -32,6 +33,19 @@ class _Nouns(LazyGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now.
+
+        Raises:
+            UsageError: it is the local cloud's, which is not installed.
+        """
+        try:
+            return super().get_command(ctx, cmd_name)
+        except ModuleNotFoundError as missing:
+            if missing.name != "local_cloud":
+                raise
+            raise UsageError("The local cloud is not installed.", fix=["pip install 'goldrun[local]'"]) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
@@ -61,18 +75,23 @@ def goldrun(context: click.Context, quiet: bool, debug: bool) -> None:
 
 def run() -> None:
     """Run the command line and leave with its exit code."""
+    run_command(goldrun)
+
+
+def run_command(command: click.Command) -> NoReturn:
+    """Run a command line: errors are printed as sentences, and the process ends with their exit codes."""
     interrupts.end_once()
     if language.speaks_chinese(os.environ):
         from goldrun.cli import translated
 
         translated.install()
-    in_language(goldrun)
-    sys.exit(_run())
+    in_language(command)
+    sys.exit(_exit_code(command))
 
 
-def _run() -> int:
+def _exit_code(command: click.Command) -> int:
     try:
-        return goldrun.main(standalone_mode=False) or 0
+        return command.main(standalone_mode=False) or 0
     except telling.ReaderGoneError:
         return 0  # that is how `| head` ends a listing
     except GoldrunError as problem:

@@ -94,15 +94,15 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
 
     Args:
         data: the data file.
-        arguments: further words for ``goldrun local up``.
+        arguments: further arguments of ``local-cloud up``.
         clock: to wait on.
 
     Raises:
         UnavailableError: it ended, or did not answer in time; with its last words.
     """
     log = data.with_name(f"{data.name}.log")
-    # -P: a module of the folder that it is called from is not goldrun's.
-    command = [sys.executable, "-P", "-m", "goldrun.cli.main", "local", "up", "--data", str(data), *arguments]
+    # -P: a module in the current folder must not shadow ours.
+    command = [sys.executable, "-P", "-m", "local_cloud", "up", "--data", str(data), *arguments]
     log.unlink(missing_ok=True)
     with open(log, "wb", opener=_privately) as output:
         process = subprocess.Popen(

@@ -1,0 +1,102 @@
+"""The account: what is in it, and who may do what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from goldrun.cli import output
+from goldrun.cli.common import YES, confirm, require_consent
+from goldrun.errors import UsageError
+from local_cloud import daemon
+from local_cloud.cli.common import DATA, control, plain
+
+
+@click.command()
+@DATA
+@click.option("--seed", is_flag=True, help="Then add the realistic account.")
+@YES
+def reset(data: Path, seed: bool, yes: bool) -> None:
+    """Empty the local cloud; faults and denials go too."""
+    require_consent("The reset", yes=yes)
+    running, told = daemon.require(data)
+    plan = (f"would delete: {key} {plain(value)}" for key, value in told.items() if isinstance(value, int) and value)
+    if not confirm("Empty it?", plan, lambda: f"the local cloud at {running.url}, its data in {data}", yes=yes):
+        return
+    control(data, "POST", "reset", {"seed": seed})
+    output.note("the local cloud is empty." if not seed else "the local cloud has the realistic account.")
+
+
+@click.command()
+@DATA
+def seed(data: Path) -> None:
+    """Add a realistic account: both images of the guide, older ones, near ones, shared ones."""
+    control(data, "POST", "seed")
+    output.note("the realistic account is there: goldrun image ls --all")
+
+
+@click.command()
+@DATA
+@click.argument("actions", nargs=-1, required=True)
+def deny(data: Path, actions: tuple[str, ...]) -> None:
+    """Deny ACTIONS, e.g. ecs:DescribeImages or 'ecs:*', as a RAM policy would."""
+    control(data, "POST", "deny", {"actions": [_ram_action(one) for one in actions]})
+
+
+@click.command()
+@DATA
+@click.argument("actions", nargs=-1, required=True)
+def allow(data: Path, actions: tuple[str, ...]) -> None:
+    """Allow ACTIONS again that were denied."""
+    control(data, "POST", "allow", {"actions": [_ram_action(one) for one in actions]})
+
+
+@click.command()
+@DATA
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--key", default="goldrun-local", show_default=True, help="The AccessKey that it is for.")
+@click.option("--role", help="Instead: the role of instances that it is for.")
+@click.option("--clear", is_flag=True, help="Take the policy away: the key may do everything again.")
+def policy(data: Path, file: BinaryIO | None, key: str, role: str | None, clear: bool) -> None:
+    """Attach the RAM policy of FILE (- for standard input) to an AccessKey; from then on it is enforced.
+
+    \b
+    Examples:
+      goldrun policy --for lookup | goldrun local policy -
+      goldrun local policy --clear
+    """
+    document = _read_policy(file, clear=clear)
+    control(data, "POST", "policy", {"key": role or key, "role": role is not None, "document": document})
+
+
+@click.command()
+@DATA
+@click.argument("role")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--clear", is_flag=True, help="Take the policy away: the role trusts every job again.")
+def trust(data: Path, role: str, file: BinaryIO | None, clear: bool) -> None:
+    """Let ROLE trust whom the trust policy of FILE (- for standard input) names; AssumeRoleWithOIDC enforces it.
+
+    \b
+    Example:
+      goldrun policy --trust --repo octo-org/octo-repo --account 1000000000000001 | goldrun local trust ci -
+    """
+    control(data, "POST", "trust", {"role": role, "document": _read_policy(file, clear=clear)})
+
+
+def _read_policy(file: BinaryIO | None, *, clear: bool) -> Any:
+    if bool(file) == clear:
+        raise UsageError("Name a file, or say --clear.")
+    try:
+        return json.load(file) if file else None
+    except ValueError as error:
+        raise UsageError("The policy is not JSON.", why=[f"{error}."]) from error
+
+
+def _ram_action(text: str) -> str:
+    if ":" not in text:
+        raise UsageError(f"{text!r} is not an action of RAM.", fix=[f"write ecs:{text}"])
+    return text

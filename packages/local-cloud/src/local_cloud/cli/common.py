@@ -1,0 +1,45 @@
+"""What the commands have in common: the data file, and a call of the control API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from goldrun import config
+from local_cloud import daemon
+from local_cloud.control_client import ask
+
+
+def _data_file(_: click.Context, __: click.Parameter, value: Path | None) -> Path:
+    named = value or (Path(text) if (text := config.LOCAL_DATA.read(os.environ)) else None)
+    return (named or daemon.default_data()).absolute()
+
+
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_data_file,
+    help="The data file. [env: GOLDRUN_LOCAL_DATA; default: in the user's cache directory]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def control(data: Path, method: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Call the control API of the local cloud that serves ``data``.
+
+    Raises:
+        UnavailableError: none answers.
+        UsageError: it refused.
+    """
+    running, _ = daemon.require(data)
+    return ask(running.port, running.token, method, name, body)
+
+
+def plain(value: object) -> str:
+    """A member of an answer, for a table's cell."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

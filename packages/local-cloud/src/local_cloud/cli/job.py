@@ -1,0 +1,39 @@
+"""``goldrun local job``: a job for the local GitHub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from goldrun.cli import output
+from goldrun.clock import SystemClock
+from goldrun.waiting import every, looks
+from local_cloud.cli.common import DATA, control
+
+POLL_SECONDS = 0.5
+
+
+@click.command()
+@DATA
+@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--repo", required=True, metavar="OWNER/NAME", help="The repository.")
+@click.option("--label", "labels", multiple=True, required=True, metavar="LABEL", help="What its runner must have.")
+@click.option("--name", default="job", show_default=True, help="The job's name.")
+@click.option("--wait", is_flag=True, help="Return when it has ended; the exit code is 1 if it failed.")
+def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str, wait: bool) -> None:
+    """Queue a job of one step, SCRIPT, with the local GitHub; print its log when it has ended.
+
+    \b
+    Example:
+      goldrun local job test.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
+    """
+    body = {"repository": repo, "name": name, "labels": list(labels), "script": script.read_text(encoding="utf-8")}
+    number = control(data, "POST", "jobs", body)["job"]
+    output.result(f"JOB_ID={number}")
+    for _ in looks(SystemClock(), often=every(POLL_SECONDS)) if wait else ():
+        found = next(one for one in control(data, "GET", "jobs")["jobs"] if one["id"] == number)
+        if found["status"] == "completed":
+            output.note(f"{found['conclusion']} on {found['runner_name'] or 'no runner'}. {found['note']}".rstrip())
+            output.result(found["log"].rstrip("\n"))
+            click.get_current_context().exit(0 if found["conclusion"] == "success" else 1)

@@ -1,0 +1,164 @@
+"""The server: start it, find it, stop it; what a shell needs to use it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from goldrun.cli import output
+from goldrun.cli.common import Number
+from goldrun.clock import SystemClock
+from goldrun.errors import UsageError
+from local_cloud import daemon
+from local_cloud.cli.common import DATA, JSON, plain
+from local_cloud.machines import base_image as images
+from local_cloud.server import LocalCloud, listen
+
+
+@click.command()
+@DATA
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=daemon.DEFAULT_PORT,
+    show_default=True,
+    help="0: a free one.",
+)
+@click.option("--detach", "-d", is_flag=True, help="Run in the background, and return when it answers.")
+@click.option("--speed", type=Number(0, 1e6), help="How fast its time runs: 60 makes a minute a second.")
+@click.option("--seed", is_flag=True, help="Add the realistic account (as `goldrun local seed`).")
+@click.option(
+    "--machines",
+    type=click.Choice(["simulated", "qemu"]),
+    default="simulated",
+    show_default=True,
+    help="What instances are: nothing is run in simulated ones, qemu boots real virtual machines.",
+)
+@click.option(
+    "--run-jobs-here",
+    is_flag=True,
+    help="Let jobs on simulated machines run, on this computer and as you; else they fail.",
+)
+def up(
+    data: Path, port: int, detach: bool, speed: float | None, seed: bool, machines: str, run_jobs_here: bool
+) -> None:
+    """Start the local cloud.
+
+    \b
+    Examples:
+      goldrun local up --detach --seed && eval "$(goldrun local env)"
+      goldrun local up --port 0 --speed 60
+    """
+    daemon.make_room(data)
+    if found := daemon.find(data):
+        output.note(f"the local cloud is up already: {found[0].url} (goldrun local down stops it).")
+        if not detach:
+            raise UsageError("The data file is in use.", fix=["name another: --data FILE"])
+        if run_jobs_here and not found[1]["runs_jobs"]:
+            raise UsageError(
+                "The local cloud that is up runs no jobs here.",
+                fix=["goldrun local down", "then start it with --run-jobs-here"],
+            )
+        return
+    if detach:
+        arguments = ["--port", str(port)]
+        arguments += ["--speed", str(speed)] if speed is not None else []
+        arguments += ["--seed"] if seed else []
+        arguments += ["--machines", machines]
+        arguments += ["--run-jobs-here"] if run_jobs_here else []
+        running = daemon.start(data, arguments, SystemClock())
+        output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env)"')
+        return
+    _serve(data, port, speed, seed, machines, run_jobs_here)
+
+
+def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str, run_jobs_here: bool) -> None:
+    from local_cloud.seed import populate
+
+    try:
+        listening = listen(port)
+    except OSError as error:
+        raise UsageError(
+            f"Port {port} cannot be used.",
+            why=[f"{error.strerror}."],
+            fix=["name another: --port N (0: a free one)"],
+        ) from error
+    cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
+    if speed is not None:
+        cloud.clock.set_speed(speed)
+        cloud.store.save_anchor(cloud.clock.anchor)
+    if seed:
+        populate(cloud.store, cloud.clock.now())
+    chosen = listening.getsockname()[1]
+
+    def ready() -> None:
+        daemon.write_note(data, chosen, cloud.token)
+        output.note(f"the local cloud answers on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
+
+    try:
+        cloud.serve(listening, ready)
+    finally:
+        daemon.note_of(data).unlink(missing_ok=True)
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("base-image")
+@DATA
+@click.option("--mirror", default=images.MIRROR, show_default=True, help="Where Debian's packages come from.")
+@click.option("--import", "disk", type=FILE, help="A disk file instead: a cloud image, say.")
+@click.option("--kernel", type=FILE, help="Its kernel.")
+@click.option("--initrd", type=FILE, help="Its initial RAM disk.")
+@click.option("--root", default="/dev/vda1", show_default=True, help="Where the root file system of --import is.")
+def base_image(data: Path, mirror: str, disk: Path | None, kernel: Path | None, initrd: Path | None, root: str) -> None:
+    """Make the disk that machines boot from (`goldrun local up --machines qemu`): the family acs:debian_13_x64.
+
+    From Debian's packages, which takes about a minute, as root; or from a cloud image's disk (qcow2 or raw, with
+    cloud-init and the guest agent on it), its kernel and its initial RAM disk.
+    """
+    folder = _machines(data) / "images"
+    if disk:
+        if not kernel or not initrd:
+            raise UsageError("A disk needs --kernel and --initrd: machines boot without a boot loader.")
+        images.take(folder, disk, kernel, initrd, root)
+    else:
+        images.make(folder, output.note, mirror=mirror)
+    output.note(f"{images.FAMILY} is ready: goldrun local up --machines qemu")
+
+
+def _machines(data: Path) -> Path:
+    return data.with_name(f"{data.name}.machines")
+
+
+@click.command()
+@DATA
+def down(data: Path) -> None:
+    """Stop the local cloud; its data stays."""
+    stopped = daemon.stop(data, SystemClock())
+    output.note("the local cloud is down." if stopped else "the local cloud was not running.")
+
+
+@click.command()
+@DATA
+@JSON
+def status(data: Path, as_json: bool) -> None:
+    """Say whether the local cloud runs, and what is in it."""
+    running, told = daemon.require(data)
+    if as_json:
+        output.result_json({"url": running.url, **told})
+        return
+    calls = ", ".join(f"{name} {count}" for name, count in told.pop("calls").items())
+    rows = [("url", running.url), *((key, plain(value)) for key, value in told.items()), ("calls", calls)]
+    output.table(("FIELD", "VALUE"), rows)
+
+
+@click.command()
+@DATA
+def env(data: Path) -> None:
+    """Print what to export so that goldrun uses the local cloud: eval "$(goldrun local env)"."""
+    running, told = daemon.require(data)
+    for name, value in daemon.variables(running.url, told["machines"]).items():
+        output.result(f"export {name}={shlex.quote(value)}")
