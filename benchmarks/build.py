@@ -23,9 +23,9 @@ from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import describe_instances, release
-from goldrun.launch.launch import Request
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Span, Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.market import Market
 from local_cloud.records import Invocation
 from local_cloud.seed import REGION
@@ -38,8 +38,7 @@ LIMIT = 1.03
 def our_way(stage: Bench, folder: Path) -> tuple[float, float]:
     """Seconds that one architecture took, and how many of them could not be avoided."""
     start = stage.clock.value
-    order = Order(request=Request(key="", security_group=GROUP))
-    build(stage.client(), load(folder), "amd64", order, Options(), Silence())
+    build(stage.client(), load(folder), "amd64", LaunchSettings(Network(GROUP)), Options(), Silence())
     settings = stage.cloud.store.settings()
     commands = sum(one.seconds for one in stage.cloud.store.all(Invocation))
     machines = 2 * (settings.boot_seconds + 5.0 + settings.release_seconds)
@@ -49,8 +48,8 @@ def our_way(stage: Bench, folder: Path) -> tuple[float, float]:
 def usual_way(client: EcsClient, number: int) -> None:
     """One architecture: an instance, a fixed wait, an image, looks every 10 s."""
     wish = Wish(architecture="amd64", cpus=Span(4))
-    request = Request(key=f"usual {number}", security_group=GROUP, image_id="m-amd64")
-    (got,) = fill(client, Order(request=request, wish=wish))
+    settings = LaunchSettings(Network(GROUP), key=f"usual {number}", image_id="m-amd64", wish=wish)
+    (got,) = acquire(client, settings)
     while describe_instances(client, ids=got.ids)[0].status != "Running":
         client.clock.sleep(10)
     client.clock.sleep(300)

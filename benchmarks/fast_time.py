@@ -35,9 +35,9 @@ from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import describe_instances, prolong, release, wait_until_running
 from goldrun.cloud.tags import OWNED
 from goldrun.cost import billed_days, running_costs
-from goldrun.launch.launch import Request
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon
 from local_cloud.control_client import ask
 
@@ -100,11 +100,11 @@ class Stage:
         """A client as a command has one."""
         return connect(self.env, SystemClock())
 
-    def order(self, key: str, life: float) -> Order:
+    def settings(self, key: str, life: float) -> LaunchSettings:
         """An instance."""
-        group = self.env["ALIYUN_SECURITY_GROUP_ID"]
-        request = Request(key=key, security_group=group, image_id="m-localnewamd64", life=life)
-        return Order(request=request, wish=Wish(architecture="amd64", types=TYPES))
+        network = Network(self.env["ALIYUN_SECURITY_GROUP_ID"])
+        wish = Wish(architecture="amd64", types=TYPES)
+        return LaunchSettings(network, key=key, image_id="m-localnewamd64", life=life, wish=wish)
 
     def run(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
         """Run a command of goldrun's; return what it prints."""
@@ -118,7 +118,7 @@ class Stage:
         """Launch, wait, extend, release, through the library."""
         with closing(self.client()) as client:
             life = LIVES[number % len(LIVES)]
-            (made,) = fill(client, self.order(f"library {number}", life))
+            (made,) = acquire(client, self.settings(f"library {number}", life))
             if life > SHORTEST:  # the shortest is over in three seconds: a machine that is busy may need them
                 wait_until_running(client, made.ids, 600.0)
                 prolong(client, made.ids[0], 6 * 3600.0)
@@ -143,9 +143,9 @@ class Stage:
     def build(self, number: int, family: str = "fast") -> None:
         """Build, test, publish and prune another version."""
         folder = self.recipe(family, number)
-        order = self.order("", 4 * 3600.0)
+        settings = self.settings("", 4 * 3600.0)
         with closing(self.client()) as client:
-            built = build(client, load(folder), "amd64", order, Options(keep=2), Silence())
+            built = build(client, load(folder), "amd64", settings, Options(keep=2), Silence())
         assert not built.skipped
 
     def build_command(self, number: int) -> None:

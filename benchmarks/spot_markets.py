@@ -28,9 +28,9 @@ from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError
 from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
-from goldrun.launch.launch import Request
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import DISKS, Span, Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import seed
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import LocalClock
@@ -165,21 +165,20 @@ def play(stage: Bench, number: int) -> Outcome:
     best = cheapest(market, wish, zones, stage.clock.now())
     if best == 0:
         return Outcome(kind, 0.0, 0.0, 0, 0, 0.0, 0)
-    order = Order(
-        request=Request(key=f"bench {number}", security_group=GROUP, image_id=f"m-{wish.architecture}"),
-        wish=wish,
-        # Every other time the vSwitches are looked for: a call more.
-        zones={} if zones == ZONES and number % 2 else {zone: f"vsw-local-{zone}" for zone in zones},
+    # Every other time the vSwitches are looked up: a call more.
+    vswitches = {} if zones == ZONES and number % 2 else {zone: f"vsw-local-{zone}" for zone in zones}
+    settings = LaunchSettings(
+        Network(GROUP, vswitches), key=f"bench {number}", image_id=f"m-{wish.architecture}", wish=wish
     )
     client = stage.client()
     try:
-        got = fill(client, order)
+        got = acquire(client, settings)
     except GoldrunError:
         return Outcome(kind, best, 0.0, client.calls, 0, *_usual_way(stage, market, wish, zones))
     calls, offer = client.calls, got[0].offer
     assert offer is not None
     warm = stage.client()
-    fill(warm, replace(order, request=replace(order.request, key=f"warm {number}"), candidates=(offer,)))
+    acquire(warm, replace(settings, key=f"warm {number}", candidates=(offer,)))
     paid = offer.price
     stage.enter(market)
     return Outcome(kind, best, paid, calls, warm.calls, *_usual_way(stage, market, wish, zones))

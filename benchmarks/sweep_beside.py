@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -42,9 +42,9 @@ from goldrun.guest import INBOX
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
-from goldrun.launch.launch import Request
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.runners.naming import read_name
@@ -402,15 +402,15 @@ class Worker(Party):
             (folder / name / path).parent.mkdir(exist_ok=True)
             (folder / name / path).write_text(text.replace("FAMILY", name))
         (folder / name / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=120\n")
-        order = Order(request=Request(key="", security_group=GROUP), wish=Wish(types=TYPES))
-        build(self.both()[0], load(folder / name), "amd64", order, Options(), Silence())
+        settings = LaunchSettings(Network(GROUP), wish=Wish(types=TYPES))
+        build(self.both()[0], load(folder / name), "amd64", settings, Options(), Silence())
 
     def runner(self) -> None:
         """A runner, a job for longer than a sweep's patience, and sometimes nobody who takes it down."""
         client, github = self.both()
-        request = Request(key="", security_group=GROUP, image_id="m-runner", role="self-destruct")
-        order = Order(request=request, wish=Wish(types=TYPES, architecture="amd64"))
-        plan = Plan(scope=SCOPE, order=order, bootstrap=Bootstrap(life=0.0), settings={})
+        wish = Wish(types=TYPES, architecture="amd64")
+        settings = LaunchSettings(Network(GROUP), image_id="m-runner", role="self-destruct", wish=wish)
+        plan = Plan(scope=SCOPE, launch=settings, bootstrap=Bootstrap(life=0.0), settings={})
         made = bring_up(client, github, plan, tell=lambda _: None)
         self.world.handed_over.add(made.instance_id)
         run = self.world.jobs.begin_run(str(SCOPE), "ci.yml")
@@ -423,8 +423,9 @@ class Worker(Party):
     def launch(self, key: str, amount: int) -> None:
         """Instances that somebody uses for a while."""
         client, _ = self.both()
-        request = Request(key=key, security_group=GROUP, image_id="m-runner", amount=amount)
-        got = fill(client, Order(request=replace(request, life=5400.0), wish=Wish(types=TYPES)))
+        wish = Wish(types=TYPES)
+        settings = LaunchSettings(Network(GROUP), key=key, image_id="m-runner", amount=amount, life=5400.0, wish=wish)
+        got = acquire(client, settings)
         client.clock.sleep(self.random.uniform(300, 3000))
         release(client, [one for some in got for one in some.ids])
 

@@ -18,9 +18,9 @@ from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.instances import describe_instances, release, wait_until_running
 from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
-from goldrun.launch.launch import Request
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Span, Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon, seed
 from local_cloud.control_client import ask
 
@@ -47,14 +47,15 @@ def main() -> int:
                 timeout=600.0,
                 notice=throttled.append,
             )
-            request = Request(
+            settings = LaunchSettings(
+                Network(f"sg-local-{seed.REGION}"),
                 key="thousand",
-                security_group=f"sg-local-{seed.REGION}",
                 image_id="m-localnewamd64",
                 amount=options.amount,
+                wish=Wish(architecture="amd64", cpus=Span(4)),
             )
             start = time.perf_counter()
-            got = fill(client, Order(request=request, wish=Wish(architecture="amd64", cpus=Span(4))))
+            got = acquire(client, settings)
             launched, calls, repeated = time.perf_counter() - start, client.calls, len(throttled)
             ids = [one for some in got for one in some.ids]
             wait_until_running(client, ids, 600)

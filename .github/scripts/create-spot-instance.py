@@ -28,23 +28,24 @@ from goldrun import script, telling
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from goldrun.config import Environment
-from goldrun.images.order import with_image
+from goldrun.images.resolve import resolve_image
+from goldrun.launch.acquire import acquire, describe_launch
+from goldrun.launch.environment import read_settings
 from goldrun.launch.launch import Launched
-from goldrun.launch.order import describe_launch, fill, read_order
 
 
 def create(env: Environment) -> None:
     """Create the instance that the environment describes, and print its id; if that cannot be printed, delete it."""
     telling.require_open(env)
     client = connect(env, SystemClock(), notice=script.tell, trace=telling.trace(env))
-    order = with_image(client, read_order(env, client.region), env, tell=script.tell)
+    settings = resolve_image(client, read_settings(env, client.region), script.tell)
 
     def deliver(got: Sequence[Launched]) -> None:
         (launched,) = got
         script.tell(describe_launch(launched))
         script.result(env, "INSTANCE_ID", launched.ids[0], launched.ids[0])
 
-    fill(client, order, tell=script.tell, deliver=deliver)
+    acquire(client, settings, tell=script.tell, deliver=deliver)
 
 
 if __name__ == "__main__":

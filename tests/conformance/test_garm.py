@@ -20,7 +20,8 @@ import pytest
 from msgspec.structs import replace
 from openapi_schema_validator import OAS31Validator
 
-from goldrun.garm import contract, provider
+from goldrun.garm import contract
+from goldrun.garm.runner_version import api_url, read_repository
 from local_cloud import seed
 from local_cloud.github import releases
 from local_cloud.github.api import TOKEN as GITHUB_TOKEN
@@ -205,7 +206,7 @@ def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str)
         ({"image": "no-such-image"}, "Image not found"),
         ({"os_type": "windows"}, "os_type 'windows' is not supported"),
         ({"arch": "riscv"}, "arch 'riscv' is not supported"),
-        ({"extra_specs": {**ENGINE_SPECS, "cpu": 8}}, "cpu in the extra specs is no string"),
+        ({"extra_specs": {**ENGINE_SPECS, "cpu": 8}}, "cpu in the extra specs must be of type string"),
         ({"proxy_config": "http://p:1"}, "proxy_config"),
         ({"instance-token": ""}, "no instance-token"),
         ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "user data is no place"),
@@ -312,8 +313,8 @@ def test_an_image_whose_runner_gets_no_jobs_is_refused(cloud: Running, tmp_path:
     ],
 )
 def test_where_a_pools_github_is(url: str, server: str, scope: str, api: str) -> None:
-    found, whose = provider.read_repository(url)
-    assert (found, str(whose), provider.api_url(found)) == (server, scope, api)
+    found, whose = read_repository(url)
+    assert (found, str(whose), api_url(found)) == (server, scope, api)
 
 
 def test_wrong_calls(cloud: Running, tmp_path: Path) -> None:

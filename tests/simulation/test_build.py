@@ -23,9 +23,8 @@ from goldrun.images.manifest import from_tags
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
 from goldrun.launch.heartbeat import BEAT_SECONDS, DEAD_SECONDS, silence
-from goldrun.launch.launch import Request
 from goldrun.launch.offers import Wish
-from goldrun.launch.order import Order
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.clock import iso
 from local_cloud.lifecycle import settle
 from local_cloud.market import Market
@@ -105,14 +104,14 @@ def cloud(frozen: Running) -> Running:
     return frozen
 
 
-def order() -> Order:
+def machine_settings() -> LaunchSettings:
     types = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c8y.xlarge", "ecs.g8y.xlarge")
-    return Order(request=Request(key="", security_group=f"sg-local-{REGION}"), wish=Wish(types=types))
+    return LaunchSettings(Network(f"sg-local-{REGION}"), wish=Wish(types=types))
 
 
 def run(cloud: Running, loaded: Loaded, arch: str = "amd64", heard: Heard | None = None, **options: Any) -> Built:
     client = cloud.client(timeout=600.0)
-    return build(client, loaded, arch, order(), Options(**options), heard or Heard())
+    return build(client, loaded, arch, machine_settings(), Options(**options), heard or Heard())
 
 
 def alive(cloud: Running) -> list[Instance]:
@@ -261,7 +260,7 @@ def test_an_untested_image_is_not_published_by_hand(cloud: Running, folder: Path
 
 def test_the_boot_test_alone(cloud: Running, folder: Path) -> None:
     built = run(cloud, load(folder))
-    boot_test(cloud.client(), load(folder), built.image, order(), Heard())
+    boot_test(cloud.client(), load(folder), built.image, machine_settings(), Heard())
     assert alive(cloud) == []
 
 
@@ -355,7 +354,7 @@ def test_a_live_build_is_alive_to_everybody_however_long_it_waits(cloud: Running
 
     client = cloud.client(timeout=3600.0, backoff=lambda _: 200.0)
     client = client.on_clock(Watched(client.clock.machine, look))
-    built = build(client, load(folder), "amd64", order(), Options(), Heard())
+    built = build(client, load(folder), "amd64", machine_settings(), Options(), Heard())
     assert answer(cloud) == built.image.image_id
     assert not any(looks)
     assert max(silences) <= 1.5 * BEAT_SECONDS < DEAD_SECONDS
@@ -375,7 +374,7 @@ def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, f
 
     client = cloud.client()
     client = client.on_clock(Watched(client.clock.machine, look))
-    build(client, load(folder), "amd64", order(), Options(), Heard())
+    build(client, load(folder), "amd64", machine_settings(), Options(), Heard())
     assert len(waited) > 20
     assert not any(waited)
 
@@ -459,7 +458,7 @@ def test_a_crash_at_every_call(cloud: Running, folder: Path, after: bool) -> Non
         client = cloud.client(timeout=600.0)
         transport = dying(client, at, after=after)
         try:
-            build(client, loaded, "amd64", order(), Options(), Heard())
+            build(client, loaded, "amd64", machine_settings(), Options(), Heard())
         except Crash:
             deaths += 1
         shown = find_own(cloud.client(), answer(cloud))

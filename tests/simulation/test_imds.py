@@ -9,17 +9,18 @@ import pytest
 from goldrun.bake.build import Options, build
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.errors import RefusedError
-from goldrun.images.order import with_image
-from goldrun.launch.launch import Request
+from goldrun.images.resolve import resolve_image
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.access import Denial
 from local_cloud.records import Image, Instance
 from tests.conftest import REGION, Running
 from tests.simulation.test_build import INSTALL, RECIPE
-from tests.simulation.test_launch import order, set_market
+from tests.simulation.test_launch import launch_settings, set_market
 
 GROUP = f"sg-local-{REGION}"
 
@@ -37,9 +38,10 @@ def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
 ) -> None:
     """RunInstances refused, after all that choosing, with a code that said nothing of the mend."""
     client = frozen.client()
-    wanted = Order(request=Request(key="k", security_group=GROUP), wish=wish)
+    name = old if by == "id" else "old-amd64-latest"
+    settings = LaunchSettings(Network(GROUP), key="k", image_name=name, wish=wish)
     with pytest.raises(RefusedError, match="IMDSv2") as caught:
-        with_image(client, wanted, {}, name=old if by == "id" else "old-amd64-latest", tell=lambda _: None)
+        resolve_image(client, settings, lambda _: None)
     assert f"ModifyImageAttribute --ImageId {old} --Features.ImdsSupport v2" in str(caught.value)
     assert "RunInstances" not in frozen.cloud.gateway.calls
 
@@ -47,17 +49,16 @@ def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
 def test_an_image_of_v2_costs_one_look(frozen: Running, old: str) -> None:
     frozen.client().call("ModifyImageAttribute", {"ImageId": old, "Features.ImdsSupport": "v2"})
     client = frozen.client()
-    wanted = Order(request=Request(key="k", security_group=GROUP), wish=Wish(architecture="amd64"))
-    assert with_image(client, wanted, {}, name=old, tell=lambda _: None).request.image_id == old
+    settings = LaunchSettings(Network(GROUP), key="k", image_name=old, wish=Wish(architecture="amd64"))
+    assert resolve_image(client, settings, lambda _: None).image_id == old
     assert client.calls == 1
 
 
 def test_who_may_not_look_lets_ecs_say_it(frozen: Running, old: str) -> None:
     frozen.cloud.store.put(Denial(id="ecs:DescribeImages"))
-    wanted = order(frozen, request={"image_id": old})
-    wanted = with_image(frozen.client(), wanted, {}, tell=lambda _: None)
+    settings = resolve_image(frozen.client(), launch_settings(frozen, image_id=old), lambda _: None)
     with pytest.raises(ApiError, match="ImageNotSupportHttpTokens") as caught:
-        fill(frozen.client(), wanted)
+        acquire(frozen.client(), settings)
     assert "ImdsSupport" in str(caught.value)
 
 
@@ -80,23 +81,23 @@ def test_an_image_from_an_instance_inherits_and_one_from_a_snapshot_does_not(fro
     assert store.get(Image, made).imds_support == "v1"  # type: ignore[union-attr]
 
 
-def test_a_build_makes_v2(frozen: Running, tmp_path: Path) -> None:
+def test_a_build_makes_v2(frozen: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_market(frozen)
     (tmp_path / "recipe.toml").write_text(RECIPE)
     (tmp_path / "install.sh").write_text(INSTALL)
     (tmp_path / "motd").write_text("welcome\n")
     asked = []
     client = frozen.client()
-    send = client.call
+    send = EcsClient.call
 
-    def call(action: str, params: dict[str, str] | None = None, **more: object) -> dict[str, object]:
+    def call(self: EcsClient, action: str, params: dict[str, str] | None = None, **more: object) -> object:
         if action == "CreateImage":
             asked.append((params or {}).get("Features.ImdsSupport"))
-        return send(action, params, **more)  # type: ignore[arg-type]
+        return send(self, action, params, **more)  # type: ignore[arg-type]
 
-    client.call = call  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(EcsClient, "call", call)
     wish = Wish(types=("ecs.c7.xlarge", "ecs.g7.xlarge"))
-    wanted = Order(request=Request(key="", security_group=GROUP), wish=wish)
-    built = build(client, load(tmp_path), "amd64", wanted, Options(), Silence())
+    settings = LaunchSettings(Network(GROUP), wish=wish)
+    built = build(client, load(tmp_path), "amd64", settings, Options(), Silence())
     assert asked == ["v2"]
     assert built.image.imds == "v2"

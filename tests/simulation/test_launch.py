@@ -24,11 +24,12 @@ from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
+from goldrun.launch.acquire import acquire
 from goldrun.launch.choice import choose
-from goldrun.launch.launch import Launched, Request, launch, launch_tag
+from goldrun.launch.launch import Launched, launch, launch_tag
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer, Span, Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.access import Denial
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
@@ -43,9 +44,9 @@ K = {"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"}
 TYPES = ("ecs.c7.2xlarge", "ecs.c7a.2xlarge", "ecs.g7.2xlarge")
 
 
-def order(frozen: Running, **more: Any) -> Order:
-    request = {"key": "the-launch", "security_group": GROUP, "image_id": image(frozen), **more.pop("request", {})}
-    return Order(request=Request(**request), wish=Wish(types=TYPES), **more)
+def launch_settings(frozen: Running, **more: Any) -> LaunchSettings:
+    given = {"key": "the-launch", "image_id": image(frozen), "wish": Wish(types=TYPES), **more}
+    return LaunchSettings(Network(GROUP), **given)
 
 
 def image(frozen: Running) -> str:
@@ -85,7 +86,7 @@ def test_random_markets() -> None:
 
 def test_what_is_launched_is_defended(frozen: Running) -> None:
     set_market(frozen)
-    (got,) = fill(frozen.client(), order(frozen, request={"user_data": b"#!/bin/sh\n", "role": "destroyer"}))
+    (got,) = acquire(frozen.client(), launch_settings(frozen, user_data=b"#!/bin/sh\n", role="destroyer"))
     (made,) = alive(frozen)
     assert made.http_tokens == "required"
     assert made.public_ip == ""
@@ -105,7 +106,7 @@ def test_a_lost_answer_never_makes_two(frozen: Running) -> None:
     set_market(frozen)
     for kind in ("error-after", "timeout-after"):
         frozen.fault(kind, "RunInstances", times=2, seconds=0.05)
-        got = fill(frozen.client(timeout=600.0), order(frozen, request={"key": kind}))
+        got = acquire(frozen.client(timeout=600.0), launch_settings(frozen, key=kind))
         assert [one.id for one in alive(frozen)] == ids(got)
         release(frozen.client(), ids(got))
 
@@ -113,7 +114,7 @@ def test_a_lost_answer_never_makes_two(frozen: Running) -> None:
 def test_an_outcome_that_stays_unknown_is_looked_for(frozen: Running) -> None:
     set_market(frozen)
     frozen.fault("timeout-after", "RunInstances", times=None, seconds=0.01)
-    got = fill(frozen.client(), order(frozen))
+    got = acquire(frozen.client(), launch_settings(frozen))
     assert frozen.cloud.gateway.calls["RunInstances"] > 1
     assert [one.id for one in alive(frozen)] == ids(got)
 
@@ -122,7 +123,7 @@ def test_an_outcome_that_stays_unknown_tries_no_other_offer(frozen: Running) -> 
     set_market(frozen)
     frozen.fault("timeout", "RunInstances", times=None, seconds=0.01)
     with pytest.raises((UnreachableError, ServiceError)):
-        fill(frozen.client(), order(frozen))
+        acquire(frozen.client(), launch_settings(frozen))
     assert len({one.code for one in frozen.cloud.gateway.faults.rules()}) == 1
     assert alive(frozen) == []
 
@@ -142,7 +143,7 @@ def test_a_refused_repetition_after_a_lost_answer_makes_no_second_instance(
     frozen.fault("error", "RunInstances", code=code, status=403)
     if lag:
         frozen.fault("stale", "DescribeInstances", times=8, seconds=lag)
-    got = fill(frozen.client(), order(frozen, request={"amount": amount}))
+    got = acquire(frozen.client(), launch_settings(frozen, amount=amount))
     assert sorted(ids(got)) == sorted(one.id for one in alive(frozen))
     assert len(ids(got)) == amount
     assert frozen.cloud.gateway.calls["RunInstances"] == 1
@@ -153,7 +154,7 @@ def test_after_a_lost_answer_without_effect_the_next_offer_is_taken(frozen: Runn
     frozen.fault("error", "RunInstances")
     frozen.fault("error", "RunInstances", code="OperationDenied.NoStock", status=403)
     said: list[str] = []
-    got = fill(frozen.client(), order(frozen), tell=said.append)
+    got = acquire(frozen.client(), launch_settings(frozen), tell=said.append)
     assert [one.id for one in alive(frozen)] == ids(got)
     assert "trying the next offer" in said[0]
 
@@ -164,7 +165,7 @@ def test_a_known_refusal_is_not_looked_into(frozen: Running) -> None:
     frozen.fault("throttle", "RunInstances", times=2)
     frozen.fault("error", "RunInstances", code="OperationDenied.NoStock", status=403)
     client = frozen.client()
-    fill(client, order(frozen))
+    acquire(client, launch_settings(frozen))
     assert frozen.cloud.gateway.calls.get("DescribeInstances", 0) == 0
 
 
@@ -176,7 +177,7 @@ def test_what_is_known_is_deleted_though_no_list_shows_it(frozen: Running) -> No
         raise RefusedError("nobody takes it")
 
     with pytest.raises(RefusedError):
-        fill(frozen.client(), order(frozen), deliver=deliver)
+        acquire(frozen.client(), launch_settings(frozen), deliver=deliver)
     frozen.wall.value += 60
     assert alive(frozen) == []
 
@@ -185,7 +186,7 @@ def test_the_next_offer_is_taken_when_one_is_sold_out(frozen: Running) -> None:
     set_market(frozen)
     said: list[str] = []
     frozen.fault("error", "RunInstances", times=2, code="OperationDenied.NoStock", status=403)
-    got = fill(frozen.client(), order(frozen), tell=said.append)
+    got = acquire(frozen.client(), launch_settings(frozen), tell=said.append)
     assert len(ids(got)) == 1
     assert len(said) == 2
     assert "OperationDenied.NoStock" in said[0]
@@ -214,13 +215,13 @@ class Overheard:
         self.inner.close()
 
 
-def asked_for(frozen: Running, request: Request, offer: Offer) -> dict[str, str]:
+def asked_for(frozen: Running, settings: LaunchSettings, offer: Offer) -> dict[str, str]:
     """What RunInstances is sent for a launch; the answer does not matter."""
     client = frozen.client()
     client._transport = overheard = Overheard(client._transport)
     frozen.fault("error", "RunInstances", code="QuotaExceed.ElasticQuota", status=403)
     with pytest.raises(ApiError, match="QuotaExceed"):
-        launch(client, request, [offer])
+        launch(client, settings, [offer])
     (sent,) = (one for one in overheard.asked if one["Action"] == "RunInstances")
     return {key: value for key, value in sent.items() if key not in ("Action", "RegionId", "ClientToken")}
 
@@ -228,9 +229,9 @@ def asked_for(frozen: Running, request: Request, offer: Offer) -> dict[str, str]
 def test_every_wish_reaches_the_api(frozen: Running) -> None:
     zone, vswitch = next(iter(K.items()))
     offer = Offer("ecs.c7.2xlarge", zone, 1.0, list_price=3.0, disks=("cloud_essd", "cloud_auto"), vswitch=vswitch)
-    request = Request(
+    settings = LaunchSettings(
+        Network(GROUP),
         key="k",
-        security_group=GROUP,
         image_family="fam",
         name="ci",
         amount=2,
@@ -244,7 +245,7 @@ def test_every_wish_reaches_the_api(frozen: Running) -> None:
         protected=False,
         tags={"Job": "7"},
     )
-    sent = asked_for(frozen, request, offer)
+    sent = asked_for(frozen, settings, offer)
     tags = {sent.pop(f"Tag.{number}.Key"): sent.pop(f"Tag.{number}.Value") for number in range(1, 5)}
     assert tags == {
         "Job": "7",
@@ -283,7 +284,7 @@ def test_every_wish_reaches_the_api(frozen: Running) -> None:
 def test_what_is_not_wished_for_is_left_to_the_api(frozen: Running) -> None:
     zone, vswitch = next(iter(K.items()))
     offer = Offer("ecs.c7.2xlarge", zone, 3.0, list_price=3.0, spot=False, vswitch=vswitch)
-    sent = asked_for(frozen, Request(key="k", security_group=GROUP, image_id="m-1"), offer)
+    sent = asked_for(frozen, LaunchSettings(Network(GROUP), key="k", image_id="m-1"), offer)
     assert not {
         key for key in sent if key.startswith(("Spot", "SystemDisk", "Key", "Ram", "UserData", "Unique", "ImageF"))
     } - {"SpotStrategy"}
@@ -324,8 +325,8 @@ LOST = ServiceError("lost", code="ServiceUnavailable", http_status=503, action="
 OFFER = Offer("ecs.c7.2xlarge", "cn-hangzhou-k", 1.0, list_price=2.0)
 
 
-def request(amount: int = 3) -> Request:
-    return Request(key="k", security_group=GROUP, image_id="m-1", amount=amount)
+def request(amount: int = 3) -> LaunchSettings:
+    return LaunchSettings(Network(GROUP), key="k", image_id="m-1", amount=amount)
 
 
 def test_two_looks_must_agree_on_what_a_lost_answer_made(frozen: Running) -> None:
@@ -370,7 +371,7 @@ def test_a_token_covers_the_disk_too(frozen: Running) -> None:
     first = Offer("ecs.c7.2xlarge", zone, 1.0, list_price=2.0, disks=("cloud_essd",), vswitch=vswitch, limit=2.0)
     offers = [first, replace(first, disks=("cloud_auto",))]
     frozen.fault("error", "RunInstances", code="InvalidSystemDiskCategory.ValueNotSupported", status=403)
-    launch(client, order(frozen).request, offers)
+    launch(client, launch_settings(frozen), offers)
     sent = [asked for asked in overheard.asked if asked["Action"] == "RunInstances"]
     assert [one["SystemDisk.Category"] for one in sent] == ["cloud_essd", "cloud_auto"]
     assert sent[0]["ClientToken"] != sent[1]["ClientToken"]
@@ -378,10 +379,10 @@ def test_a_token_covers_the_disk_too(frozen: Running) -> None:
 
 def test_a_launch_that_fails_deletes_nobody_elses(frozen: Running) -> None:
     set_market(frozen)
-    others = fill(frozen.client(), order(frozen, request={"key": "another"}))
+    others = acquire(frozen.client(), launch_settings(frozen, key="another"))
     frozen.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
     with pytest.raises(RefusedError):
-        fill(frozen.client(), order(frozen))
+        acquire(frozen.client(), launch_settings(frozen))
     assert [one.id for one in alive(frozen)] == ids(others)
 
 
@@ -390,7 +391,7 @@ def test_many_refusals_are_told_in_few_lines(frozen: Running, count: int, last: 
     frozen.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
     offers = [Offer(f"ecs.n{number}", "cn-hangzhou-k", 1.0) for number in range(count)]
     with pytest.raises(RefusedError, match="No offer gives 2 instances in cn-hangzhou") as caught:
-        launch(frozen.client(), replace(order(frozen).request, amount=2), offers)
+        launch(frozen.client(), replace(launch_settings(frozen), amount=2), offers)
     told = str(caught.value).partition("fix:")[0].split("why: ")[1:]
     assert len(told) == min(count, 6)
     assert told[-1].startswith(last)
@@ -404,7 +405,7 @@ def test_what_a_person_must_mend_stops_at_once(frozen: Running, code: str) -> No
     set_market(frozen)
     frozen.fault("error", "RunInstances", times=None, code=code, status=403)
     with pytest.raises(ApiError) as caught:
-        fill(frozen.client(), order(frozen))
+        acquire(frozen.client(), launch_settings(frozen))
     assert caught.value.code == code
     assert caught.value.fix
     assert frozen.cloud.gateway.calls.get("RunInstances", 0) == 0, "faults answer before the call is counted"
@@ -415,20 +416,20 @@ def test_a_denial_stops_and_names_the_statement(frozen: Running) -> None:
     set_market(frozen)
     frozen.cloud.store.put(Denial(id="ecs:RunInstances"))
     with pytest.raises(AccessDeniedError, match="ecs:RunInstances"):
-        fill(frozen.client(), order(frozen))
+        acquire(frozen.client(), launch_settings(frozen))
 
 
 def test_nothing_in_stock_is_said_with_reasons(frozen: Running) -> None:
     set_market(frozen, scarcity=1.0)
     with pytest.raises(RefusedError, match="No offer gives an instance") as caught:
-        fill(frozen.client(), order(frozen))
+        acquire(frozen.client(), launch_settings(frozen))
     assert "in stock" in str(caught.value)
     assert "--on-demand-fallback" in str(caught.value)
 
 
 def test_on_demand_when_allowed(frozen: Running) -> None:
     set_market(frozen, scarcity=1.0)
-    (got,) = fill(frozen.client(), order(frozen, on_demand_fallback=True))
+    (got,) = acquire(frozen.client(), launch_settings(frozen, on_demand_fallback=True))
     assert got.offer is not None
     assert not got.offer.spot
     assert got.offer.price == min(INSTANCE_TYPES[name].price for name in TYPES)
@@ -437,31 +438,33 @@ def test_on_demand_when_allowed(frozen: Running) -> None:
 
 def test_a_price_limit_holds(frozen: Running) -> None:
     set_market(frozen)
-    cheapest = fill(frozen.client(), order(frozen))[0].offer
+    cheapest = acquire(frozen.client(), launch_settings(frozen))[0].offer
     assert cheapest is not None
-    dear = order(frozen, request={"key": "dear"})
+    dear = launch_settings(frozen, key="dear")
     limited = replace(dear, wish=replace(dear.wish, max_price=cheapest.price - 0.001))
     with pytest.raises(RefusedError):
-        fill(frozen.client(), limited)
+        acquire(frozen.client(), limited)
 
 
 def test_phantoms_are_walked_past(frozen: Running) -> None:
     set_market(frozen, phantoms=0.6, scarcity=0.0)
     said: list[str] = []
-    fill(frozen.client(), order(frozen), tell=said.append)
+    acquire(frozen.client(), launch_settings(frozen), tell=said.append)
     assert len(alive(frozen)) == 1
 
 
 def test_a_vswitch_without_addresses_is_passed_over(frozen: Running) -> None:
     set_market(frozen)
-    first = fill(frozen.client(), order(frozen))[0].offer
+    first = acquire(frozen.client(), launch_settings(frozen))[0].offer
     assert first is not None
     full = frozen.cloud.store.get(VSwitch, f"vsw-local-{first.zone}")
     assert full is not None
     frozen.cloud.store.put(replaced(full, cidr="172.16.250.0/30"))
     zones = {one.zone: one.id for one in frozen.cloud.store.all(VSwitch) if one.region == REGION}
     said: list[str] = []
-    (got,) = fill(frozen.client(), order(frozen, request={"key": "other"}, zones=zones), tell=said.append)
+    (got,) = acquire(
+        frozen.client(), launch_settings(frozen, key="other", network=Network(GROUP, zones)), tell=said.append
+    )
     assert got.offer is not None
     assert got.offer.zone != first.zone
     assert "InvalidVSwitchId.IpNotEnough" in said[0]
@@ -469,28 +472,28 @@ def test_a_vswitch_without_addresses_is_passed_over(frozen: Running) -> None:
 
 def test_the_same_key_gets_the_same_instances(frozen: Running) -> None:
     set_market(frozen)
-    first = fill(frozen.client(), order(frozen, resume=True))
+    first = acquire(frozen.client(), launch_settings(frozen, resume=True))
     set_market(frozen, seed=99)  # another offer is the best now
-    again = fill(frozen.client(), order(frozen, resume=True))
+    again = acquire(frozen.client(), launch_settings(frozen, resume=True))
     assert ids(first) == ids(again)
-    more = fill(frozen.client(), order(frozen, resume=True, request={"amount": 3}))
+    more = acquire(frozen.client(), launch_settings(frozen, resume=True, amount=3))
     assert len(ids(more)) == 3
     assert len(alive(frozen)) == 3
 
 
 def test_a_failed_repetition_spares_what_was_there(frozen: Running) -> None:
     set_market(frozen)
-    first = fill(frozen.client(), order(frozen, resume=True))
+    first = acquire(frozen.client(), launch_settings(frozen, resume=True))
     set_market(frozen, scarcity=1.0)
     with pytest.raises(RefusedError):
-        fill(frozen.client(), order(frozen, resume=True, request={"amount": 2}))
+        acquire(frozen.client(), launch_settings(frozen, resume=True, amount=2))
     assert [one.id for one in alive(frozen)] == ids(first)
 
 
 def test_all_or_none(frozen: Running) -> None:
     set_market(frozen)
     with pytest.raises(RefusedError, match="more"):
-        fill(frozen.client(), order(frozen, zones=K, request={"amount": 4000}))
+        acquire(frozen.client(), launch_settings(frozen, network=Network(GROUP, K), amount=4000))
     assert alive(frozen) == []
 
 
@@ -499,9 +502,9 @@ def test_a_thousand_at_once(frozen: Running) -> None:
     set_market(frozen)
     frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), calls_per_second=1.0))
     client = frozen.client(timeout=600.0)
-    many = order(frozen, request={"amount": 1000})
+    many = launch_settings(frozen, amount=1000)
     start = frozen.wall.value
-    got = fill(client, replace(many, wish=Wish(architecture="amd64", cpus=Span(4, 8))))
+    got = acquire(client, replace(many, wish=Wish(architecture="amd64", cpus=Span(4, 8))))
     assert len(ids(got)) == len(set(ids(got))) == 1000
     assert len(alive(frozen)) == 1000
     assert len({one.zone for one in alive(frozen)}) > 1
@@ -518,9 +521,9 @@ def test_a_crash_at_every_call_leaks_no_instance_hours(frozen: Running, after: b
     for at in range(1, 100):
         client = frozen.client()
         transport = dying(client, at, after=after)
-        request = {"key": f"{at}", "amount": 2, "life": 1800.0}
+        settings = launch_settings(frozen, key=f"{at}", amount=2, life=1800.0)
         try:
-            fill(client, order(frozen, request=request))
+            acquire(client, settings)
         except Crash:
             deaths += 1
         left = alive(frozen)
@@ -541,7 +544,7 @@ def test_a_cancellation_at_every_call_leaves_nothing(frozen: Running, after: boo
         client = frozen.client()
         transport = dying(client, at, after=after, error=KeyboardInterrupt, lasting=False)
         try:
-            got = fill(client, order(frozen, request={"key": f"{at}", "amount": 2}))
+            got = acquire(client, launch_settings(frozen, key=f"{at}", amount=2))
         except KeyboardInterrupt:
             cancelled += 1
             assert alive(frozen) == [], at
@@ -562,7 +565,7 @@ def test_after_a_crash_one_sweep_leaves_nothing_even_if_the_cloud_forgets_to_rel
         client = frozen.client()
         transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):
-            fill(client, order(frozen, request={"key": f"{at}"}))
+            acquire(client, launch_settings(frozen, key=f"{at}"))
         for one in alive(frozen):
             frozen.cloud.store.put(replaced(one, auto_release=9e15))
         frozen.wall.value += 5 * 3600
@@ -578,7 +581,7 @@ def test_a_crash_in_a_release_is_mended_by_the_next(frozen: Running) -> None:
     set_market(frozen)
     for after in (False, True):
         for at in range(1, 20):
-            made = ids(fill(frozen.client(), order(frozen, request={"key": f"{after} {at}", "amount": 3})))
+            made = ids(acquire(frozen.client(), launch_settings(frozen, key=f"{after} {at}", amount=3)))
             client = frozen.client()
             transport = dying(client, at, after=after)
             with contextlib.suppress(Crash):
@@ -592,7 +595,7 @@ def test_a_crash_in_a_release_is_mended_by_the_next(frozen: Running) -> None:
 def test_stopped_is_not_taken_for_deleted(frozen: Running) -> None:
     """LESSONS: `Stopped` was taken for deleted."""
     set_market(frozen)
-    (made,) = ids(fill(frozen.client(), order(frozen)))
+    (made,) = ids(acquire(frozen.client(), launch_settings(frozen)))
     client = frozen.client()
     wait_until_running(client, [made], 300)
     client.call("StopInstance", {"InstanceId": made})
@@ -606,12 +609,12 @@ def test_an_error_is_not_taken_for_deleted(frozen: Running) -> None:
     """LESSONS: the clean-up step turned every error into "already deleted", exit 0."""
     set_market(frozen)
     for number, action in enumerate(("DeleteInstances", "DescribeInstances")):
-        made = ids(fill(frozen.client(), order(frozen, request={"key": f"fault {number}"})))
+        made = ids(acquire(frozen.client(), launch_settings(frozen, key=f"fault {number}")))
         frozen.fault("error", action, times=None)
         with pytest.raises(ApiError):
             release(frozen.client(), made)
         frozen.cloud.gateway.faults.clear()
-        made = ids(fill(frozen.client(), order(frozen, request={"key": f"denial {number}"})))
+        made = ids(acquire(frozen.client(), launch_settings(frozen, key=f"denial {number}")))
         frozen.cloud.store.put(Denial(id=f"ecs:{action}"))
         with pytest.raises(AccessDeniedError):
             release(frozen.client(), made)
@@ -620,7 +623,7 @@ def test_an_error_is_not_taken_for_deleted(frozen: Running) -> None:
 
 def test_one_that_is_just_starting_is_deleted_all_the_same(frozen: Running) -> None:
     set_market(frozen)
-    made = ids(fill(frozen.client(), order(frozen)))
+    made = ids(acquire(frozen.client(), launch_settings(frozen)))
     frozen.fault("error", "DeleteInstances", times=2, code="IncorrectInstanceStatus.Initializing", status=403)
     assert release(frozen.client(), made) == []
     assert alive(frozen) == []
@@ -628,7 +631,7 @@ def test_one_that_is_just_starting_is_deleted_all_the_same(frozen: Running) -> N
 
 def test_a_reclaimed_instance_is_not_waited_for(frozen: Running) -> None:
     set_market(frozen)
-    (made,) = ids(fill(frozen.client(), order(frozen)))
+    (made,) = ids(acquire(frozen.client(), launch_settings(frozen)))
     client = frozen.client()
     (instance,) = alive(frozen)
     frozen.cloud.store.put(replaced(instance, ready=frozen.wall.value + 900, reclaimed=frozen.wall.value + 20))
@@ -662,17 +665,17 @@ def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
     set_market(frozen)
     client = frozen.client()
     cache = FileCache({}, client.clock.machine, tmp_path)
-    fill(client, order(frozen, zones=K), cache=cache)
+    acquire(client, launch_settings(frozen, network=Network(GROUP, K)), cache=cache)
     cold = client.calls
     warm = frozen.client()
-    fill(warm, order(frozen, zones=K, request={"key": "2"}), cache=cache)
+    acquire(warm, launch_settings(frozen, network=Network(GROUP, K), key="2"), cache=cache)
     # What time it is, and the launch.
     assert (cold > 1, warm.calls) == (True, 2)
     frozen.wall.value += 400
     late = frozen.client()
-    fill(
+    acquire(
         late,
-        order(frozen, zones=K, request={"key": "3"}),
+        launch_settings(frozen, network=Network(GROUP, K), key="3"),
         cache=FileCache({}, late.clock.machine, tmp_path),
     )
     assert late.calls == cold
@@ -689,16 +692,15 @@ def test_what_was_kept_and_has_gone_stale_is_read_anew(frozen: Running, tmp_path
     first = next(iter(choose(Market(client, cache), wish, ["cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g"])))
     set_market(frozen, scenario="price-spike", since=0.0)
     frozen.wall.value += 10
-    request = Request(key="late", security_group=GROUP, image_id=image(frozen))
     zones = {zone: f"vsw-local-{zone}" for zone in ("cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g")}
-    (got,) = fill(client, Order(request, wish, zones=zones), cache=cache)
+    (got,) = acquire(client, launch_settings(frozen, network=Network(GROUP, zones), key="late", wish=wish), cache=cache)
     assert got.offer is not None
     assert got.offer.price > first.price
 
 
 def test_bad_requests_are_refused_before_anything_is_sent(frozen: Running) -> None:
     client = frozen.client()
-    good = Request(key="k", security_group=GROUP, image_id="m-1")
+    good = LaunchSettings(Network(GROUP), key="k", image_id="m-1")
     for bad in (
         replace(good, image_id=""),
         replace(good, image_family="fam"),
@@ -713,7 +715,7 @@ def test_bad_requests_are_refused_before_anything_is_sent(frozen: Running) -> No
 @pytest.mark.parametrize("protected", [True, False])
 def test_protection_of_the_first_hour_is_chosen_and_its_lack_is_cheaper(frozen: Running, protected: bool) -> None:
     set_market(frozen)
-    fill(frozen.client(), order(frozen, request={"protected": protected}))
+    acquire(frozen.client(), launch_settings(frozen, protected=protected))
     (made,) = alive(frozen)
     kind = INSTANCE_TYPES[made.type]
     full = spot_price(frozen.cloud.store.settings().market, kind, made.zone, frozen.wall.value)

@@ -28,15 +28,15 @@ from goldrun.github.scope import repository_scope
 from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
 from goldrun.images.naming import PublishedName, parse_reference
-from goldrun.images.order import read_manifest, with_image
 from goldrun.images.publish import publish, roll_back
 from goldrun.images.removal import find_orphans, protect, remove
 from goldrun.images.replicate import copy_image
+from goldrun.images.resolve import read_manifest, resolve_image
 from goldrun.images.retention import prune
 from goldrun.images.usage import count_instances
-from goldrun.launch.launch import Request
+from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Span, Wish
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.policies import JOBS, policy_for
 from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
@@ -72,13 +72,15 @@ def whole_life(client: EcsClient) -> None:
 
 def run(client: EcsClient) -> None:
     """A runner's life, chosen in every way that asks for something."""
-    order = Order(
-        request=Request(key="policy", security_group=f"sg-local-{REGION}", role="self-destruct"),
+    settings = LaunchSettings(
+        Network(f"sg-local-{REGION}"),
+        key="policy",
+        image_name="fam",
+        role="self-destruct",
         wish=Wish(cpus=Span(8)),
         policy="balanced",
     )
-    order = with_image(client, order, {}, name="fam", tell=lambda _: None)
-    (got,) = fill(client, order)
+    (got,) = acquire(client, resolve_image(client, settings, lambda _: None))
     wait_until_running(client, got.ids, 300)
     console_output(client, got.ids[0])
     prolong(client, got.ids[0], 3600)
@@ -95,20 +97,20 @@ def clean(client: EcsClient) -> None:
 
 def build_twice(client: EcsClient) -> None:
     """A build, one that replaces it, one that breaks, and one that finds a rolled back version to step over."""
-    order = Order(request=Request(key="", security_group=f"sg-local-{REGION}", role="builder"))
+    settings = LaunchSettings(Network(f"sg-local-{REGION}"), role="builder")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path, text in TEMPLATE.items():
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_text(text.replace("FAMILY", "tools"))
-        build(client, load(folder), "amd64", order, Options(), Silence())
+        build(client, load(folder), "amd64", settings, Options(), Silence())
         (folder / "files/motd").write_text("new\n")
         recipe = (folder / "recipe.toml").read_text()
         (folder / "recipe.toml").write_text(recipe.replace("keep = 2", "keep = 1"))
-        build(client, load(folder), "amd64", order, Options(), Silence())
+        build(client, load(folder), "amd64", settings, Options(), Silence())
         (folder / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=1 exit=1\n")
         with pytest.raises(RefusedError) as caught:
-            build(client, load(folder), "amd64", order, Options(), Silence())
+            build(client, load(folder), "amd64", settings, Options(), Silence())
         # A console that may not be read does not hide why the build failed; the policy allows it all the same.
         if "GetInstanceConsoleOutput was answered with Forbidden.RAM" in str(caught.value):
             told = '"ecs:GetInstanceConsoleOutput"'
@@ -122,15 +124,17 @@ def tell_costs(client: EcsClient) -> None:
 
 def run_runner(client: EcsClient) -> None:
     """A runner that comes online, one that does not, and one that is taken for a ghost no more."""
-    order = Order(
-        request=Request(key="", security_group=f"sg-local-{REGION}", role="self-destruct"),
+    settings = LaunchSettings(
+        Network(f"sg-local-{REGION}"),
+        image_name="fam",
+        role="self-destruct",
         wish=Wish(cpus=Span(8)),
         policy="balanced",
     )
-    order = with_image(client, order, {}, name="fam", tell=lambda _: None)
+    settings = resolve_image(client, settings, lambda _: None)
     github = open_github(f"{client._endpoint}", client)
     scope = repository_scope("octo-org/octo-repo")
-    made = bring_up(client, github, Plan(scope=scope, order=order), tell=lambda _: None)
+    made = bring_up(client, github, Plan(scope=scope, launch=settings), tell=lambda _: None)
     machine = Machine(client, made.instance_id, "policy")
     failure(machine)
     words = "\n".join(explain(machine, "https://github.com")["why"])
@@ -139,9 +143,9 @@ def run_runner(client: EcsClient) -> None:
             raise AccessDeniedError(f'"ecs:{action}"', code="Forbidden.RAM", http_status=403, action=action)
     bring_down(client, github, scope, made.name, made.instance_id)
     # What the image has in it is read before a runner is started, however the image is named.
-    read_manifest(client, order)
+    read_manifest(client, settings)
     with pytest.raises(NotFoundError):
-        read_manifest(client, replace(order, request=replace(order.request, image_id="", image_family="none")))
+        read_manifest(client, replace(settings, image_id="", image_family="none"))
 
 
 def destroy(client: EcsClient) -> None:

@@ -15,9 +15,8 @@ from goldrun.cloud.client import EcsClient
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import organization_scope, repository_scope
-from goldrun.launch.launch import Request
 from goldrun.launch.offers import Wish
-from goldrun.launch.order import Order
+from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, resolve
@@ -40,16 +39,15 @@ PASSWORD = "proxy-password-to-hide"
 def plan(frozen: Running, **fields: Any) -> Plan:
     if "m-runner" not in {image.id for image in frozen.cloud.store.all(_image())}:
         frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    group = f"sg-local-{REGION}"
-    request = Request(key="", security_group=group, image_id="m-runner", role="self-destruct")
-    order = Order(
-        request=request,
+    settings = LaunchSettings(
+        Network(f"sg-local-{REGION}", {"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"}),
+        image_id="m-runner",
+        role="self-destruct",
         wish=Wish(types=("ecs.c7.2xlarge",), architecture="amd64"),
-        zones={"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"},
     )
     made: dict[str, Any] = {
         "scope": SCOPE,
-        "order": order,
+        "launch": settings,
         "bootstrap": Bootstrap(life=0.0),
         "settings": {"PROXY": f"http://user:{PASSWORD}@proxy:3128"},
         **fields,
@@ -344,7 +342,7 @@ def test_a_reclaim_is_told(cloud: Running) -> None:
 
 def test_no_offer_leaves_no_registration(cloud: Running) -> None:
     wanted = plan(cloud)
-    wanted = replace(wanted, order=replace(wanted.order, wish=replace(wanted.order.wish, max_price=0.001)))
+    wanted = replace(wanted, launch=replace(wanted.launch, wish=replace(wanted.launch.wish, max_price=0.001)))
     with pytest.raises(RefusedError, match="No offer"):
         up(*both(cloud), wanted)
     assert registered(cloud) == []

@@ -13,13 +13,13 @@ from msgspec.structs import replace as replaced
 
 from goldrun.cloud.errors import ThrottledError
 from goldrun.http.transport import HttpTransport
+from goldrun.launch.acquire import acquire, find_offers
 from goldrun.launch.launch import Launched
-from goldrun.launch.order import fill, find_offers
 from local_cloud.errors import ApiFault
 from local_cloud.limits import Limits
 from local_cloud.records import Instance
 from tests.conftest import NOW, Running, Wall
-from tests.simulation.test_launch import order, set_market
+from tests.simulation.test_launch import launch_settings, set_market
 
 MINUTE = 60.0
 
@@ -105,8 +105,8 @@ def test_two_hundred_launches_at_once_in_one_minute_succeed(frozen: Running) -> 
     """Each a process of its own, that knows nothing of the others; 100 launches a minute are allowed."""
     set_market(frozen)
     frozen.wall.value = start = NOW - NOW % MINUTE + 5
-    offers = tuple(islice(find_offers(frozen.client(), order(frozen)), 10))
-    wanted = order(frozen, candidates=offers)
+    offers = tuple(islice(find_offers(frozen.client(), launch_settings(frozen)), 10))
+    wanted = launch_settings(frozen, candidates=offers)
     limit(frozen, 100)
     clock = Together(frozen.wall, 200)
 
@@ -114,7 +114,7 @@ def test_two_hundred_launches_at_once_in_one_minute_succeed(frozen: Running) -> 
         transport = HttpTransport({}, clock)
         frozen.transports.append(transport)
         client = frozen.client(clock=clock, transport=transport)
-        (made,) = fill(client, replace(wanted, request=replace(wanted.request, key=f"job {number}")))
+        (made,) = acquire(client, replace(wanted, key=f"job {number}"))
         return made
 
     with ThreadPoolExecutor(200) as pool:

@@ -13,12 +13,12 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import describe_instances, prolong, release, with_release_time
 from goldrun.cost import billed_days, running_costs
 from goldrun.http.transport import HttpTransport
+from goldrun.launch.acquire import acquire
 from goldrun.launch.heartbeat import silence
-from goldrun.launch.order import fill
 from local_cloud.clock import iso
 from local_cloud.records import Instance
 from tests.conftest import FakeClock, Running, Wall
-from tests.simulation.test_launch import order, set_market
+from tests.simulation.test_launch import launch_settings, set_market
 
 
 class WrongClock(FakeClock):
@@ -46,7 +46,7 @@ def test_a_machine_whose_clock_is_wrong_launches_costs_and_sweeps_as_any_other(f
     """Launches failed, costs were negative and ages those of another day."""
     set_market(frozen)
     client, _ = wrong_client(frozen, off)
-    (made,) = fill(client, order(frozen, request={"life": HOUR}))
+    (made,) = acquire(client, launch_settings(frozen, life=HOUR))
     (alive,) = frozen.cloud.store.all(Instance)
     assert 0 <= alive.auto_release - frozen.wall.value - HOUR <= 60
     frozen.wall.value += 1800
@@ -63,7 +63,7 @@ def test_a_machine_whose_clock_is_wrong_launches_costs_and_sweeps_as_any_other(f
 def test_a_clock_that_is_set_while_goldrun_runs_is_noticed(frozen: Running) -> None:
     set_market(frozen)
     client, clock = wrong_client(frozen, 0.0)
-    (made,) = fill(client, order(frozen))
+    (made,) = acquire(client, launch_settings(frozen))
     for off in (-8 * HOUR, 8 * HOUR, 0.0):
         clock.off = off
         (found,) = describe_instances(client, ids=made.ids)
@@ -86,7 +86,7 @@ def test_a_new_instances_age_and_cost_are_not_negative(frozen: Running) -> None:
     for step in range(20):
         frozen.wall.value += 0.37
         client = frozen.client()
-        (made,) = fill(client, order(frozen, request={"key": str(step)}))
+        (made,) = acquire(client, launch_settings(frozen, key=str(step)))
         assert all(one.so_far is not None and one.so_far >= 0 for one in running_costs(client))
         release(client, made.ids)
 
@@ -104,7 +104,7 @@ def test_a_release_time_is_still_far_enough_ahead_when_its_call_was_throttled_fo
         client.call("ModifyInstanceAutoReleaseTime", {"InstanceId": made.ids[0], "AutoReleaseTime": moment})
         return moment
 
-    (made,) = fill(client, order(frozen))
+    (made,) = acquire(client, launch_settings(frozen))
     assert with_release_time(client, 1800.0, call) == moments[-1]
     assert len(moments) == 2
 
@@ -123,7 +123,7 @@ def test_a_process_that_a_busy_machine_lets_wait_is_not_dead_because_time_runs_f
     client = frozen.client()
     frozen.cloud.clock.set_speed(600.0)
     heart = {"Heartbeat": iso(frozen.cloud.clock.now()), "Role": "builder"}
-    (made,) = fill(client, order(frozen, request={"tags": heart, "life": 48 * HOUR}))
+    (made,) = acquire(client, launch_settings(frozen, tags=heart, life=48 * HOUR))
     frozen.wall.value += 5.0
     (found,) = describe_instances(client, ids=made.ids)
     assert client.clock.now() - found.created > 2900

@@ -149,7 +149,8 @@ def test_the_look_up_path_needs_the_standard_library_alone() -> None:
 def test_launching_needs_the_standard_library_alone() -> None:
     code = (
         "import sys; before = set(sys.modules);"
-        "import goldrun.images.order, goldrun.launch.order, goldrun.script, goldrun.clock;"
+        "import goldrun.images.resolve, goldrun.launch.environment, goldrun.launch.acquire;"
+        "import goldrun.script, goldrun.clock;"
         "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
     )
     assert bare_python(code) == ["goldrun"]

@@ -53,14 +53,14 @@ from goldrun.images import manifest as manifests
 from goldrun.images.creation import create_once
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.naming import LATEST, PublishedName
-from goldrun.images.order import require_tokens
 from goldrun.images.publish import publish
 from goldrun.images.removal import delete_image
+from goldrun.images.resolve import require_imds_v2
 from goldrun.images.retention import prune
 from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import Heart
 from goldrun.launch.offers import parse_span
-from goldrun.launch.order import Order
+from goldrun.launch.settings import LaunchSettings
 from goldrun.waiting import wait_for
 
 CLEAN_SECONDS = 300.0
@@ -108,7 +108,7 @@ class Built:
 
 
 def build(
-    client: EcsClient, loaded: Loaded, architecture: str, order: Order, options: Options, report: Report
+    client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
 ) -> Built:
     """Build, test, publish; or find that it is done.
 
@@ -116,7 +116,7 @@ def build(
         client: the cloud.
         loaded: the recipe.
         architecture: for which architecture.
-        order: network, security group, key pair and role of the machines.
+        settings: network, security group, key pair and role of the machines.
         options: how.
         report: hears of it.
 
@@ -124,30 +124,41 @@ def build(
         RefusedError: a step or a test fails; nothing is published, and nothing is left.
         GoldrunError: the cloud refuses or cannot be reached.
     """
-    return _Build(client, loaded, architecture, order, options, report).run()
+    return _Build(client, loaded, architecture, settings, options, report).run()
 
 
 def boot_test(
-    client: EcsClient, loaded: Loaded, image: Image, order: Order, report: Report, check: Check = lambda _: None
+    client: EcsClient,
+    loaded: Loaded,
+    image: Image,
+    settings: LaunchSettings,
+    report: Report,
+    check: Check = lambda _: None,
 ) -> None:
     """Boot a machine from an image and let it pass the recipe's smoke tests.
 
     Raises:
         RefusedError: a test fails, or ``check`` does, before anything boots.
     """
-    _Build(client, loaded, image.architecture, order, Options(check=check), report).boot_test(image)
+    _Build(client, loaded, image.architecture, settings, Options(check=check), report).boot_test(image)
 
 
 class _Build:
     """One build of one architecture."""
 
     def __init__(
-        self, client: EcsClient, loaded: Loaded, architecture: str, order: Order, options: Options, report: Report
+        self,
+        client: EcsClient,
+        loaded: Loaded,
+        architecture: str,
+        settings: LaunchSettings,
+        options: Options,
+        report: Report,
     ) -> None:
         self.heart = Heart(client)
         # Whatever is waited for from here on, the heart beats.
         self.client, self.loaded, self.architecture = self.heart.pace(client), loaded, architecture
-        self.order, self.options, self.report = order, options, report
+        self.settings, self.options, self.report = settings, options, report
         self.recipe = loaded.recipe
         self.alias = PublishedName(self.recipe.family, architecture, LATEST)
         self.tags = {**FAMILY.of(self.recipe.family), **ARCHITECTURE.of(architecture)}
@@ -183,7 +194,7 @@ class _Build:
             self._step("boot test"),
             machine(
                 self.client,
-                self._order(image.image_id),
+                self._machine_settings(image.image_id),
                 role=TESTER,
                 tags=self.tags,
                 key=f"test {image.image_id} {self.client.clock.now()}",
@@ -211,7 +222,7 @@ class _Build:
             )
         if base.architecture != self.architecture:
             raise RefusedError(f"{family} is {to_ecs(base.architecture)}, not {to_ecs(self.architecture)}.")
-        require_tokens(base)
+        require_imds_v2(base)
         return base
 
     def _find(self, version_hash: str) -> Image | None:
@@ -241,10 +252,9 @@ class _Build:
     def _make(self, base: Image, version_hash: str) -> Image:
         stamp = self._stamp(read_lineage(self.client, self.alias))
         tags = {**self.tags, **VERSION_HASH.of(version_hash), **BUILD_TIMESTAMP.of(stamp)}
-        order = self._order(base.image_id)
         with machine(
             self.client,
-            order,
+            self._machine_settings(base.image_id),
             role=BUILDER,
             tags=tags,
             key=f"build {self.alias} {stamp} {self.client.clock.now()}",
@@ -375,25 +385,21 @@ class _Build:
             raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
         return found[0].status
 
-    def _order(self, image_id: str) -> Order:
-        recipe = self.recipe
+    def _machine_settings(self, image_id: str) -> LaunchSettings:
+        builder = self.recipe.builder
         return replace(
-            self.order,
-            request=replace(
-                self.order.request,
-                image_id=image_id,
-                image_family="",
-                name=f"goldrun-{self.alias.lineage}"[:128],
-                life=parse_duration(recipe.limits.build),
-                disk_size=recipe.builder.disk,
-            ),
+            self.settings,
+            image_id=image_id,
+            name=f"goldrun-{self.alias.lineage}"[:128],
+            life=parse_duration(self.recipe.limits.build),
+            disk_size=builder.disk,
             wish=replace(
-                self.order.wish,
+                self.settings.wish,
                 architecture=self.architecture,
-                cpus=parse_span(recipe.builder.cpu, "vCPUs"),
-                memory=parse_span(recipe.builder.memory, "GiB"),
+                cpus=parse_span(builder.cpu, "vCPUs"),
+                memory=parse_span(builder.memory, "GiB"),
             ),
-            on_demand_fallback=recipe.builder.on_demand_fallback,
+            on_demand_fallback=builder.on_demand_fallback,
         )
 
     def _stamp(self, lineage: Lineage) -> str:

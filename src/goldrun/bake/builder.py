@@ -18,8 +18,9 @@ from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BUILDER, HEARTBEAT, KEPT, OWNED, PROTECTED, ROLE, TESTER
 from goldrun.errors import GoldrunError
+from goldrun.launch.acquire import acquire
 from goldrun.launch.heartbeat import DEAD_SECONDS, Heart, silence
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings
 from goldrun.waiting import every, watch
 
 LOOK_SECONDS = 15.0
@@ -28,7 +29,7 @@ LOOK_SECONDS = 15.0
 @contextlib.contextmanager
 def machine(
     client: EcsClient,
-    order: Order,
+    settings: LaunchSettings,
     *,
     role: str,
     tags: dict[str, str],
@@ -41,7 +42,7 @@ def machine(
 
     Args:
         client: the cloud, paced by the heart.
-        order: what is wanted, but for its key and tags.
+        settings: of the instance, but for its key and tags.
         role: ``builder`` or ``tester``.
         tags: which build it is of.
         key: what it is for.
@@ -53,8 +54,7 @@ def machine(
         GoldrunError: there is none to be had.
     """
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
-    request = replace(order.request, key=key, tags={**order.request.tags, **marked})
-    (launched,) = fill(client, replace(order, request=request), tell=tell)
+    (launched,) = acquire(client, replace(settings, key=key, tags={**settings.tags, **marked}), tell=tell)
     instance_id = launched.ids[0]
     heart.instance_id, heart.last = instance_id, client.clock.now()
     try:

@@ -16,6 +16,7 @@ from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.github.client import GitHub
@@ -24,8 +25,8 @@ from goldrun.images import listing
 from goldrun.images.find import find_image
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import parse_reference
-from goldrun.launch.launch import DEFAULT_LIFE_SECONDS
-from goldrun.launch.order import read_network
+from goldrun.launch import environment
+from goldrun.launch.settings import DEFAULT_LIFE_SECONDS, LaunchSettings
 from goldrun.runners import versions
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
@@ -75,7 +76,7 @@ def image_build(
     )
     telling.require_open(os.environ)
     client = open_client(region)
-    order = read_network(os.environ, client.region)
+    settings = _machine_settings(client)
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.find_latest(github))
         output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")
@@ -84,7 +85,7 @@ def image_build(
     clocks = {name: StoppableClock() for name in architectures}
 
     def work(name: str) -> Built:
-        return build(client.on_clock(clocks[name]), loaded, name, order, options, shown.of(name))
+        return build(client.on_clock(clocks[name]), loaded, name, settings, options, shown.of(name))
 
     with view(architectures, quiet=output.is_quiet()) as shown, ThreadPoolExecutor(len(architectures)) as pool:
         running = {name: pool.submit(work, name) for name in architectures}
@@ -125,14 +126,25 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
     found = find_image(client, parse_reference(image, arch)).image
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.version_in(from_tags(found.tags)) or versions.find_latest(github))
-    order = read_network(os.environ, client.region)
+    settings = _machine_settings(client)
 
     def check(image: Image) -> None:
         _check_runner(github, image, client.clock.now())
 
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
-        boot_test(client, loaded, found, order, shown.of(found.architecture), check)
+        boot_test(client, loaded, found, settings, shown.of(found.architecture), check)
     output.note(f"{found.name} ({found.image_id}) passes.")
+
+
+def _machine_settings(client: EcsClient) -> LaunchSettings:
+    """What the environment says of builders and testers; the rest is the recipe's."""
+    env = os.environ
+    return LaunchSettings(
+        network=environment.read_network(env, client.region),
+        key_pair=config.KEY_PAIR.read(env),
+        role=config.ROLE.read(env),
+        tags=environment.run_tags(env),
+    )
 
 
 def _check_runner(github: GitHub, image: Image, now: float) -> None:

@@ -13,16 +13,15 @@ from goldrun import telling
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
-from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
-from goldrun.cli.spot import POLICY, wish_options
+from goldrun.cli.launching import launch_options, read_life, read_settings
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.tags import OWNED
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import NotFoundError
+from goldrun.launch.acquire import acquire, describe_launch
 from goldrun.launch.launch import Launched
-from goldrun.launch.order import describe_launch, fill
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
 IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
@@ -35,18 +34,10 @@ def instance() -> None:
 
 
 @instance.command("create")
-@click.option("--image", metavar="NAME", help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]")
-@wish_options
-@POLICY
+@launch_options
 @click.option("--amount", type=click.IntRange(1, 5000), default=1, show_default=True, help="How many, all or none.")
-@click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer.")
 @click.option("--name", help="The instances' name. [env: INSTANCE_NAME]")
-@click.option("--life", metavar="TIME", help="Release it by itself after that, 30m at least. [default: 4h]")
 @click.option("--user-data", type=click.Path(exists=True, dir_okay=False), help="A file it runs when it boots first.")
-@click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk.")
-@click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
-@click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
-@PROTECT
 @click.option("--key", help="What it is for: the same key again gets the same instances, not new ones.")
 @click.option("--wait", is_flag=True, help="Print the ids, and return when they are Running.")
 @REGION
@@ -54,23 +45,15 @@ def instance() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
 def instance_create(
     *,
-    image: str | None,
-    policy: str,
     amount: int,
-    on_demand_fallback: bool,
     name: str | None,
-    life: str | None,
     user_data: str | None,
-    disk_size: int | None,
-    encrypted: bool,
-    public_ip: bool,
-    protect: str | None,
     key: str | None,
     wait: bool,
     region: str | None,
     as_json: bool,
     quiet: bool,
-    **wish: Any,
+    **launch: Any,
 ) -> None:
     """Create spot instances where they are best to be had, and print INSTANCE_ID=….
 
@@ -85,30 +68,20 @@ def instance_create(
     silence(quiet)
     telling.require_open(os.environ)
     client = open_client(region)
-    order = read_command(
+    settings = read_settings(
         client,
-        image=image,
-        policy=policy,
-        on_demand_fallback=on_demand_fallback,
-        request={
-            "name": name,
-            "life": read_life(life),
-            "disk_size": disk_size,
-            "user_data": None if user_data is None else _read_file(user_data),
-            "key": key,
-            "amount": amount,
-            "encrypted": encrypted,
-            "public_ip": public_ip,
-            "protected": read_protection(protect),
-        },
-        wish=wish,
+        amount=amount,
+        name=name,
+        user_data=None if user_data is None else _read_file(user_data),
+        key=key,
+        **launch,
     )
 
     def deliver(got: Sequence[Launched]) -> None:
         with telling.required():
             _print(got, as_json, quiet)
 
-    got = fill(client, order, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
+    got = acquire(client, settings, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
     if wait:
         _wait(client, [one for some in got for one in some.ids], parse_duration(WAIT_SECONDS))
 
@@ -192,7 +165,6 @@ def instance_extend(instance_id: str, life: str, region: str | None) -> None:
     """Let an instance live for TIME from now on, e.g. 2h; 30m at least."""
     instances.check_id(instance_id)
     seconds = read_life(life)
-    assert seconds is not None
     client = open_client(region)
     found = instances.find_instance(client, instance_id)
     output.result(f"RELEASE_TIME={instances.prolong(client, found.id, seconds)}")

@@ -13,16 +13,16 @@ from goldrun import config, telling, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
-from goldrun.cli.ordering import PROTECT, read_command, read_life, read_protection
+from goldrun.cli.launching import launch_options, read_settings
 from goldrun.cli.scopes import read_scope, repository_of, scope_options
-from goldrun.cli.spot import POLICY, wish_options
 from goldrun.cloud.client import EcsClient
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import UsageError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
-from goldrun.images.order import read_manifest
-from goldrun.launch.order import Order, describe_launch
+from goldrun.images.resolve import read_manifest
+from goldrun.launch.acquire import describe_launch
+from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import rerun as reruns
 from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap
@@ -34,11 +34,7 @@ from goldrun.runners.listing import run_label
 @scope_options
 @click.option("--label", "labels", multiple=True, metavar="LABEL", help="Beside its own name; can be repeated.")
 @click.option("--group", type=click.IntRange(1), default=1, show_default=True, help="Number of its runner group.")
-@click.option("--image", metavar="NAME", help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]")
-@wish_options
-@POLICY
-@click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer.")
-@click.option("--life", metavar="TIME", help="It ends after that, whatever it does; 30m at least. [default: 4h]")
+@launch_options
 @click.option("--timeout", default="10m", show_default=True, metavar="TIME", help="How long it may take to be online.")
 @click.option("--job-timeout", default="15m", show_default=True, metavar="TIME", help="How long it waits for a job.")
 @click.option(
@@ -49,10 +45,6 @@ from goldrun.runners.listing import run_label
     help="How long a job goes on after a spot notice.",
 )
 @click.option("--setup", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A script root runs first.")
-@click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk.")
-@click.option("--encrypted", is_flag=True, help="Encrypt the system disk.")
-@click.option("--public-ip", is_flag=True, help="Give it an address on the internet.")
-@PROTECT
 @click.option("--rerun-on-reclaim", is_flag=True, help="Print what `runner down` needs to have the job run again.")
 @REGION
 @JSON
@@ -63,23 +55,15 @@ def runner_up(
     org: str | None,
     labels: tuple[str, ...],
     group: int,
-    image: str | None,
-    policy: str,
-    on_demand_fallback: bool,
-    life: str | None,
     timeout: str,
     job_timeout: str,
     notice_grace: str,
     setup: Path | None,
-    disk_size: int | None,
-    encrypted: bool,
-    public_ip: bool,
-    protect: str | None,
     rerun_on_reclaim: bool,
     region: str | None,
     as_json: bool,
     quiet: bool,
-    **wish: Any,
+    **launch: Any,
 ) -> None:
     """Start a runner for one job, and return when GitHub sees it online.
 
@@ -102,24 +86,11 @@ def runner_up(
     github = open_github()
     client = open_client(region)
     job = reruns.find_this_job(github, repository_of(scope), os.environ) if rerun_on_reclaim else None
-    order = read_command(
-        client,
-        image=image,
-        policy=policy,
-        on_demand_fallback=on_demand_fallback,
-        request={
-            "life": read_life(life),
-            "disk_size": disk_size,
-            "encrypted": encrypted,
-            "public_ip": public_ip,
-            "protected": read_protection(protect),
-            "user_data": b"",
-        },
-        wish=wish,
-    )
-    _require_current_runner(client, github, scope, order)
+    # A runner's user data is goldrun's own.
+    settings = read_settings(client, user_data=b"", **launch)
+    _require_current_runner(client, github, scope, settings)
     bootstrap = Bootstrap(
-        life=order.request.life,
+        life=settings.life,
         endpoint=config.INSTANCE_ENDPOINT.read(os.environ),
         config_seconds=max(300.0, online),
         job_seconds=parse_duration(job_timeout),
@@ -128,7 +99,7 @@ def runner_up(
     )
     plan = Plan(
         scope=scope,
-        order=order,
+        launch=settings,
         labels=labels,
         run=run_label(os.environ),
         group=group,
@@ -137,7 +108,7 @@ def runner_up(
         mirror=_mirror(),
         online_seconds=online,
     )
-    if not order.request.role:
+    if not settings.role:
         output.note(
             "without a RAM role it cannot delete itself: it is switched off after its job, for a sweep to delete."
         )
@@ -147,12 +118,12 @@ def runner_up(
             _print(made, job, as_json)
 
     made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
-    _summarize(made, order.request.life)
+    _summarize(made, settings.life)
 
 
-def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, order: Order) -> None:
-    """See that GitHub takes the image's runner as long as it may live; one of Alibaba Cloud's gets the current one."""
-    manifest = read_manifest(client, order)
+def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, settings: LaunchSettings) -> None:
+    """Check that GitHub takes the image's runner as long as it may live; Alibaba Cloud's images get the current one."""
+    manifest = read_manifest(client, settings)
     if manifest is None:
         return
     versions.require_current(
@@ -160,7 +131,7 @@ def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, ord
         scope,
         versions.version_in(manifest),
         now=client.clock.now(),
-        life=order.request.life,
+        life=settings.life,
         tell=output.note,
     )
 

@@ -1,22 +1,23 @@
-"""The provider's configuration file and the extra specs of a pool. Their JSON schemas are made from the same tables."""
+"""The provider's configuration file and the extra specs of a pool, typed; the same tables make their JSON schemas."""
 
 from __future__ import annotations
 
 import math
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldrun import config
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
-from goldrun.launch.offers import POLICIES
+from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Span, parse_span
 
 DEFAULT_LIFE = "6h"
 
 
 class Key(NamedTuple):
-    """A key: its JSON type, what it means, and the environment variable that it stands for."""
+    """A key: its JSON type, what it means, and the variable by which the clients of cloud and GitHub know it."""
 
     type: str
     meaning: str
@@ -26,13 +27,15 @@ class Key(NamedTuple):
 
 CONFIG: dict[str, Key] = {
     "region": Key("string", config.REGION.meaning, config.REGION.names[0]),
-    "security_group_id": Key("string", config.SECURITY_GROUP.meaning, config.SECURITY_GROUP.names[0]),
-    "vswitch_ids": Key("array", "the vSwitches of new instances; not said: those of the account", "ALIYUN_VSWITCH_ID"),
-    "vpc_id": Key("string", config.VPC.meaning, config.VPC.names[0]),
-    "key_pair_name": Key("string", config.KEY_PAIR.meaning, config.KEY_PAIR.names[0]),
-    "self_destruct_role": Key("string", config.ROLE.meaning, config.ROLE.names[0]),
-    "access_key_id": Key("string", "AccessKey id; not said: from the environment, or the instance's role", "*id"),
-    "access_key_secret": Key("string", "AccessKey secret", "*secret"),
+    "security_group_id": Key("string", config.SECURITY_GROUP.meaning),
+    "vswitch_ids": Key("array", "the vSwitches of new instances; not said: those of the account"),
+    "vpc_id": Key("string", config.VPC.meaning),
+    "key_pair_name": Key("string", config.KEY_PAIR.meaning),
+    "self_destruct_role": Key("string", config.ROLE.meaning),
+    "access_key_id": Key(
+        "string", "AccessKey id; not said: from the environment, or the instance's role", config.ACCESS_KEY_ID.names[0]
+    ),
+    "access_key_secret": Key("string", "AccessKey secret", config.ACCESS_KEY_SECRET.names[0]),
     "endpoint": Key("string", config.ENDPOINT.meaning, config.ENDPOINT.names[0]),
     "instance_endpoint": Key("string", config.INSTANCE_ENDPOINT.meaning, config.INSTANCE_ENDPOINT.names[0]),
     "github_token": Key(
@@ -46,8 +49,6 @@ CONFIG: dict[str, Key] = {
     "cache_folder": Key("string", "where answers about the market are kept for minutes; not said: in /tmp"),
 }
 _REQUIRED = ("region", "security_group_id")
-_PLAIN = {"*id": config.ACCESS_KEY_ID.names[0], "*secret": config.ACCESS_KEY_SECRET.names[0]}
-
 SPECS: dict[str, Key] = {
     "cpu": Key("string", "vCPUs: 8, 8.., 8..64; wins over the flavor"),
     "memory": Key("string", "GiB, as cpu"),
@@ -76,59 +77,118 @@ _PYTHON: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def read_config(path: str) -> dict[str, str]:
-    """The environment that a configuration file stands for.
+@dataclass(frozen=True)
+class Config:
+    """The configuration file.
+
+    Attributes:
+        environment: what it says of the connections to cloud and GitHub, as the variables that their clients read.
+        security_group: the security group of new instances.
+        vswitches: their vSwitches; empty: not said, as with the rest.
+        vpc: the VPC whose vSwitches are used.
+        key_pair: their SSH key pair.
+        role: their RAM role.
+        cache_folder: where answers about the market are kept.
+    """
+
+    environment: Mapping[str, str]
+    security_group: str
+    vswitches: tuple[str, ...] = ()
+    vpc: str = ""
+    key_pair: str = ""
+    role: str = ""
+    cache_folder: str = ""
+
+
+@dataclass(frozen=True)
+class Specs:
+    """The extra specs of a pool; the tables above say what each means.
+
+    Attributes:
+        unknown: keys that goldrun does not read.
+    """
+
+    cpus: Span | None
+    memory: Span | None
+    zones: tuple[str, ...]
+    policy: str
+    max_price: float | None
+    on_demand_fallback: bool
+    life: float
+    job_timeout: float | None
+    disk_size: int | None
+    encrypted: bool
+    public_ip: bool
+    protected: bool
+    setup: str
+    unknown: tuple[str, ...]
+
+
+def read_config(path: str) -> Config:
+    """Read the configuration file.
 
     Raises:
-        UsageError: it cannot be read, or says something else than it may.
+        UsageError: it cannot be read, or a key or a value is wrong.
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes a while to import
-            told = tomllib.load(file)
+            found = tomllib.load(file)
     except OSError as error:
         raise UsageError(f"The configuration {path!r} cannot be read.", why=[f"{error.strerror}."]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The configuration {path!r} is no TOML.", why=[f"{error}."]) from error
-    _check(told, CONFIG, "configuration")
+        raise UsageError(f"The configuration {path!r} is not valid TOML.", why=[f"{error}."]) from error
+    _check(found, CONFIG, "configuration")
     for name in _REQUIRED:
-        if not told.get(name):
+        if not found.get(name):
             raise UsageError(f"The configuration {path!r} does not say {name}.", why=[f"{CONFIG[name].meaning}."])
-    found = {}
-    for name, value in told.items():
-        key = CONFIG[name]
-        variable = _PLAIN.get(key.variable, key.variable) or "cache_folder"
-        found[variable] = ",".join(value) if isinstance(value, list) else value
-    return found
+    return Config(
+        environment={CONFIG[name].variable: value for name, value in found.items() if CONFIG[name].variable},
+        security_group=found["security_group_id"],
+        vswitches=tuple(found.get("vswitch_ids", ())),
+        vpc=found.get("vpc_id", ""),
+        key_pair=found.get("key_pair_name", ""),
+        role=found.get("self_destruct_role", ""),
+        cache_folder=found.get("cache_folder", ""),
+    )
 
 
-def check_specs(specs: Mapping[str, Any]) -> list[str]:
-    """See that the extra specs goldrun reads have values it can use.
+def read_specs(found: Mapping[str, Any]) -> Specs:
+    """Read the extra specs.
 
-    Only values are refused. A pool's extra specs are not goldrun's alone: since 0.2.0 the engine adds keys of its own
-    (``runner_install_template``, ``extra_context``, ``pre_install_scripts``) to every call.
-
-    Returns:
-        The keys that goldrun does not read, for a warning.
+    Only wrong values are refused. A pool's extra specs are not goldrun's alone: since 0.2.0 the engine adds keys of its
+    own (``runner_install_template``, ``extra_context``, ``pre_install_scripts``) to every call.
 
     Raises:
-        UsageError: with the value that is wrong.
+        UsageError: a value is wrong; its key is named.
     """
-    known = {name: value for name, value in specs.items() if name in SPECS}
+    known = {name: value for name, value in found.items() if name in SPECS}
     _check(known, SPECS, "extra specs")
-    for name in ("life", "job_timeout"):
-        if name in known:
-            parse_duration(known[name])
-    return [name for name in specs if name not in SPECS]
+    return Specs(
+        cpus=parse_span(known["cpu"], "vCPUs (cpu in the extra specs)") if "cpu" in known else None,
+        memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,
+        zones=tuple(known.get("zones", ())),
+        policy=known.get("policy", DEFAULT_POLICY),
+        max_price=known.get("max_price"),
+        on_demand_fallback=known.get("on_demand_fallback", False),
+        life=parse_duration(known.get("life", DEFAULT_LIFE)),
+        job_timeout=parse_duration(known["job_timeout"]) if "job_timeout" in known else None,
+        disk_size=known.get("disk_size"),
+        encrypted=known.get("encrypted", False),
+        public_ip=known.get("public_ip", False),
+        protected=known.get("protect", config.PROTECTIONS[0]) == config.PROTECTIONS[0],
+        setup=known.get("setup", ""),
+        unknown=tuple(name for name in found if name not in SPECS),
+    )
 
 
-def _check(told: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
-    for name, value in told.items():
+def _check(found: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
+    for name, value in found.items():
         key = keys.get(name)
         if key is None:
-            raise UsageError(f"The {what} knows no {name!r}.", fix=[f"it knows: {', '.join(keys)}."])
+            raise UsageError(f"The {what} has no key {name!r}.", fix=[f"it knows: {', '.join(keys)}."])
         wrong = not isinstance(value, _PYTHON[key.type]) or (isinstance(value, bool) and key.type != "boolean")
         if wrong or (key.type == "array" and not all(isinstance(one, str) for one in value)):
-            raise UsageError(f"{name} in the {what} is no {key.type}.", why=[f"{name}: {key.meaning}."])
+            raise UsageError(f"{name} in the {what} must be of type {key.type}.", why=[f"{name}: {key.meaning}."])
         if key.type in ("number", "integer") and not 0 < value < math.inf:
             raise UsageError(f"{name} in the {what} is {value}: it must be more than nothing, and finite.")
         if key.values and value not in key.values:

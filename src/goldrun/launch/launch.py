@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
@@ -19,11 +19,10 @@ from goldrun.cloud.instances import describe_instances, release, with_release_ti
 from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE, to_api
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.launch.offers import Offer
+from goldrun.launch.settings import MAX_USER_DATA, LaunchSettings
 from goldrun.waiting import LAG_SECONDS, watch
 
 INSTANCES_A_CALL = 100
-MAX_USER_DATA = 32 * 1024
-DEFAULT_LIFE_SECONDS = 240 * 60.0
 LIMIT_FACTOR = 1.2  # the price cap over the current price
 SHOWN_REFUSALS = 5
 INTERRUPTED_SECONDS = 2.0
@@ -47,45 +46,6 @@ SOLD_OUT = ("OperationDenied.NoStock", "Zone.NotOnSale", "InvalidInstanceType.No
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is to be launched.
-
-    Attributes:
-        key: what it is for: the same key again is the same launch, and gets the same instances.
-        image_id: the image; or else ``image_family``.
-        image_family: the family whose newest image is taken.
-        security_group: its security group.
-        name: the instances' name.
-        amount: how many; all of them or none.
-        life: seconds after which an instance is released by itself, at least 1,800.
-        key_pair: an SSH key pair; empty: none.
-        role: the RAM role that the instance has; empty: none.
-        user_data: what it runs when it boots first.
-        disk_size: GiB of the system disk; None: the image's.
-        encrypted: whether the system disk is encrypted.
-        public_ip: whether it gets an address on the internet.
-        protected: whether the market leaves a spot instance alone in its first hour; without that it is cheaper.
-        tags: beside goldrun's own.
-    """
-
-    key: str
-    security_group: str
-    image_id: str = ""
-    image_family: str = ""
-    name: str = "github-runner"
-    amount: int = 1
-    life: float = DEFAULT_LIFE_SECONDS
-    key_pair: str = ""
-    role: str = ""
-    user_data: bytes = b""
-    disk_size: int | None = None
-    encrypted: bool = False
-    public_ip: bool = False
-    protected: bool = True
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Launched:
     """Instances that were given for an offer.
 
@@ -106,55 +66,54 @@ Deliver = Callable[[Sequence[Launched]], None]
 
 def launch(
     client: EcsClient,
-    request: Request,
+    settings: LaunchSettings,
     offers: Iterable[Offer],
     *,
-    resume: bool = False,
     tell: Tell = lambda _: None,
     deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
-    """Get the instances that are wanted.
+    """Launch the instances, walking the offers until there are enough.
 
     Args:
         client: the cloud.
-        request: what is to be launched.
-        offers: where it is tried, in this order; read as far as needed.
-        resume: look first for what an earlier run with the same key has got (one call more).
+        settings: what to launch; with ``resume``, what an earlier attempt with the same key got is looked for first
+            (one call more).
+        offers: where to try, in this order; read as far as needed.
         tell: told, in words, why an offer was passed over.
         deliver: gives the instances to whoever wants them; if it fails, they are deleted, as nobody would know of them.
 
     Raises:
-        UsageError: the request cannot be sent as it is.
+        UsageError: the settings cannot be sent as they are.
         RefusedError: no offer gives enough.
         ApiError: ECS refuses for a reason that no other offer can mend.
         UnreachableError: the outcome is not known.
     """
-    check(request)
-    before = tuple(_made(client, request)) if resume else ()
-    got = [Launched(before[: request.amount])] if before else []
+    check(settings)
+    before = tuple(_made(client, settings)) if settings.resume else ()
+    got = [Launched(before[: settings.amount])] if before else []
     try:
-        _walk(client, request, offers, got, tell)
+        _walk(client, settings, offers, got, tell)
         deliver(got)
     except BaseException as error:
-        _undo(client, request, before, got, error)
+        _undo(client, settings, before, got, error)
         raise
     return got
 
 
-def check(request: Request) -> None:
-    """See that the request can be sent.
+def check(settings: LaunchSettings) -> None:
+    """Check that the settings can be sent.
 
     Raises:
         UsageError: it cannot.
     """
-    if bool(request.image_id) == bool(request.image_family):
+    if bool(settings.image_id) == bool(settings.image_family):
         raise UsageError("Name one image: by its id or by its family.")
-    if len(request.user_data) > MAX_USER_DATA:
+    if len(settings.user_data) > MAX_USER_DATA:
         raise UsageError(
-            f"The user data is {len(request.user_data):,} bytes long; ECS takes {MAX_USER_DATA:,}.",
+            f"The user data is {len(settings.user_data):,} bytes long; ECS takes {MAX_USER_DATA:,}.",
             fix=["let it fetch the rest, or put it into the image."],
         )
-    if request.amount < 1:
+    if settings.amount < 1:
         raise UsageError("The amount must be 1 or more.")
 
 
@@ -168,21 +127,23 @@ def price_limit(offer: Offer) -> float | None:
     return round(max(offer.price, min(limit, offer.list_price or limit)), 3)
 
 
-def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: list[Launched], tell: Tell) -> None:
+def _walk(
+    client: EcsClient, settings: LaunchSettings, offers: Iterable[Offer], got: list[Launched], tell: Tell
+) -> None:
     """Add to what was got until it is enough."""
-    if len(_ids(got)) >= request.amount:
+    if len(_ids(got)) >= settings.amount:
         return
     refusals: list[str] = []
     sold_out: set[tuple[str, str, bool]] = set()
     for offer in offers:
         if (offer.type, offer.zone, offer.spot) in sold_out:
             continue
-        while (missing := request.amount - len(_ids(got))) > 0:
+        while (missing := settings.amount - len(_ids(got))) > 0:
             wanted = min(missing, INSTANCES_A_CALL)
             try:
-                ids = _run(client, request, offer, wanted, len(got))
+                ids = _run(client, settings, offer, wanted, len(got))
             except (ApiError, UnavailableError) as error:
-                if error.unsure and (ids := _look_for(client, request, _ids(got))):
+                if error.unsure and (ids := _look_for(client, settings, _ids(got))):
                     tell(f"the answer was lost, but not what it told of: {', '.join(ids)}.")
                     got.append(Launched(ids, offer, price_limit(offer)))
                     break
@@ -196,61 +157,61 @@ def _walk(client: EcsClient, request: Request, offers: Iterable[Offer], got: lis
             got.append(Launched(ids, offer, price_limit(offer)))
             if len(ids) < wanted:
                 break
-        if len(_ids(got)) >= request.amount:
+        if len(_ids(got)) >= settings.amount:
             return
     raise RefusedError(
-        f"No offer gives {_plural(request.amount - len(_ids(got)))}{' more' if got else ''} in {client.region}.",
+        f"No offer gives {_plural(settings.amount - len(_ids(got)))}{' more' if got else ''} in {client.region}.",
         why=_shorten(refusals)
         or ["nothing that is as wished is in stock where there is a vSwitch (or the price limit is too low)."],
         fix=["widen the wish (--cpu, --type, --zone, --max-price), or allow --on-demand-fallback."],
     )
 
 
-def _run(client: EcsClient, request: Request, offer: Offer, wanted: int, number: int) -> tuple[str, ...]:
+def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, wanted: int, number: int) -> tuple[str, ...]:
     limit = price_limit(offer)
-    tags = {**request.tags, **OWNED, **RUNNER_TYPE.of(), **LAUNCH.of(launch_tag(request.key))}
+    tags = {**settings.tags, **OWNED, **RUNNER_TYPE.of(), **LAUNCH.of(launch_tag(settings.key))}
     params: dict[str, Parameter] = {
-        "ImageId": request.image_id or None,
-        "ImageFamily": request.image_family or None,
+        "ImageId": settings.image_id or None,
+        "ImageFamily": settings.image_family or None,
         "InstanceType": offer.type,
         "VSwitchId": offer.vswitch,
-        "SecurityGroupId": request.security_group,
-        "InstanceName": request.name,
-        "UniqueSuffix": request.amount > 1 or None,
+        "SecurityGroupId": settings.network.security_group,
+        "InstanceName": settings.name,
+        "UniqueSuffix": settings.amount > 1 or None,
         "Amount": wanted,
         "MinAmount": 1,
         "InstanceChargeType": "PostPaid",
         "SpotStrategy": "SpotWithPriceLimit" if offer.spot else "NoSpot",
         "SpotPriceLimit": f"{limit:.3f}" if limit is not None else None,
-        "SpotDuration": int(request.protected) if offer.spot else None,
+        "SpotDuration": int(settings.protected) if offer.spot else None,
         "SpotInterruptionBehavior": "Terminate" if offer.spot else None,
         "SystemDisk.Category": offer.disks[0] if offer.disks else None,
-        "SystemDisk.Size": request.disk_size,
-        "SystemDisk.Encrypted": request.encrypted or None,
+        "SystemDisk.Size": settings.disk_size,
+        "SystemDisk.Encrypted": settings.encrypted or None,
         "HttpEndpoint": "enabled",
         "HttpTokens": "required",
-        "InternetMaxBandwidthOut": 10 if request.public_ip else 0,
-        "KeyPairName": request.key_pair or None,
-        "RamRoleName": request.role or None,
-        "UserData": base64.b64encode(request.user_data).decode() if request.user_data else None,
+        "InternetMaxBandwidthOut": 10 if settings.public_ip else 0,
+        "KeyPairName": settings.key_pair or None,
+        "RamRoleName": settings.role or None,
+        "UserData": base64.b64encode(settings.user_data).decode() if settings.user_data else None,
         "SecurityEnhancementStrategy": "Deactive",
         "Tag": to_api(tags),
-        "ClientToken": _token(request.key, offer, number, wanted),
+        "ClientToken": _token(settings.key, offer, number, wanted),
     }
     answer = with_release_time(
-        client, request.life, lambda moment: client.call("RunInstances", {**params, "AutoReleaseTime": moment})
+        client, settings.life, lambda moment: client.call("RunInstances", {**params, "AutoReleaseTime": moment})
     )
     return tuple(answer["InstanceIdSets"]["InstanceIdSet"])
 
 
 def _undo(
-    client: EcsClient, request: Request, before: tuple[str, ...], got: list[Launched], error: BaseException
+    client: EcsClient, settings: LaunchSettings, before: tuple[str, ...], got: list[Launched], error: BaseException
 ) -> None:
     """Delete what a launch that does not succeed has made; what cannot be deleted now is released by itself."""
     known = set(_ids(got)) - set(before)
     try:
         # An interrupt may have come between a call and its answer; and nobody waits long for one who is to end.
-        found = _look_for(client, request, before, 0.0 if isinstance(error, GoldrunError) else INTERRUPTED_SECONDS)
+        found = _look_for(client, settings, before, 0.0 if isinstance(error, GoldrunError) else INTERRUPTED_SECONDS)
         if ids := known | set(found):
             release(client, sorted(ids))
             error.add_note(f"{', '.join(sorted(ids))}: made, and deleted again.")
@@ -259,14 +220,14 @@ def _undo(
 
 
 def _look_for(
-    client: EcsClient, request: Request, known: Sequence[str], seconds: float = LAG_SECONDS
+    client: EcsClient, settings: LaunchSettings, known: Sequence[str], seconds: float = LAG_SECONDS
 ) -> tuple[str, ...]:
     """What has the launch's tag beside what is known: two looks in a row must agree, as reads lag behind."""
     seen: list[str] = []
 
     def look() -> bool | None:
         nonlocal seen
-        before, seen = seen, sorted(set(_made(client, request)) - set(known))
+        before, seen = seen, sorted(set(_made(client, settings)) - set(known))
         return True if seen and seen == before else None
 
     watch(client.clock, look, seconds=seconds)
@@ -277,8 +238,8 @@ def _ids(got: Iterable[Launched]) -> list[str]:
     return [one for some in got for one in some.ids]
 
 
-def _made(client: EcsClient, request: Request) -> list[str]:
-    return [one.id for one in describe_instances(client, tags={**OWNED, **LAUNCH.of(launch_tag(request.key))})]
+def _made(client: EcsClient, settings: LaunchSettings) -> list[str]:
+    return [one.id for one in describe_instances(client, tags={**OWNED, **LAUNCH.of(launch_tag(settings.key))})]
 
 
 def launch_tag(key: str) -> str:

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from goldrun.errors import UsageError
 from goldrun.guest import FOLDER
-from goldrun.launch.launch import MAX_USER_DATA
+from goldrun.launch.settings import MAX_USER_DATA
 
 ENDED = "goldrun: the runner has ended"  # on the console, when there is nothing left to do but to go
 FAILED = "goldrun: failed: "  # on the console, before a machine that cannot run its job ends

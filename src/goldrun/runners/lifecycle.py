@@ -19,9 +19,10 @@ from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
 from goldrun.guest import INBOX
+from goldrun.launch.acquire import acquire
 from goldrun.launch.launch import Launched, Tell
 from goldrun.launch.market import Cache
-from goldrun.launch.order import Order, fill
+from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import registrations
 from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
 from goldrun.runners.diagnostics import explain, failure
@@ -61,7 +62,7 @@ class Plan:
 
     Attributes:
         scope: whose it is.
-        order: the instance.
+        launch: the settings of its instance.
         labels: beside the unique one.
         run: of ``run_label``: marks the runners of a workflow run; empty: none.
         group: the number of its runner group.
@@ -72,7 +73,7 @@ class Plan:
     """
 
     scope: Scope
-    order: Order
+    launch: LaunchSettings
     labels: tuple[str, ...] = ()
     run: str = ""
     group: int = registrations.DEFAULT_GROUP
@@ -124,13 +125,13 @@ def bring_up(
     start = client.clock.now()
     name = new_name(client.region, start)
     tell(f"registering {name} with {plan.scope}.")
-    download = registrations.find_download(github, plan.scope, plan.order.wish.architecture, plan.mirror)
+    download = registrations.find_download(github, plan.scope, plan.launch.wish.architecture, plan.mirror)
     instance_id = ""
     try:
         # The registration comes first: a wrong token costs no instance.
         one_use = registrations.register(github, plan.scope, _wanted(name, plan))
-        order = _order(plan, name, download)
-        (launched,) = fill(client, order, cache=cache, tell=tell)
+        settings = _machine_settings(plan, name, download)
+        (launched,) = acquire(client, settings, cache=cache, tell=tell)
         instance_id = launched.ids[0]
         tell(f"{instance_id} is there; waiting until it answers.")
         machine = Machine(client, instance_id, name)
@@ -173,10 +174,9 @@ def _wanted(name: str, plan: Plan) -> Wanted:
     return Wanted(name, (name, *plan.labels, *marks), plan.group)
 
 
-def _order(plan: Plan, name: str, download: Download) -> Order:
-    request = plan.order.request
+def _machine_settings(plan: Plan, name: str, download: Download) -> LaunchSettings:
     tags = {
-        **request.tags,
+        **plan.launch.tags,
         **ROLE.of(RUNNER),
         **RUNNER_NAME.of(name),
         **SCOPE.of(str(plan.scope)),
@@ -184,9 +184,9 @@ def _order(plan: Plan, name: str, download: Download) -> Order:
         **(RUN_LABEL.of(plan.run) if plan.run else {}),
     }
     script = user_data(
-        replace(plan.bootstrap, life=request.life, runner_url=download.url, runner_sha256=download.sha256)
+        replace(plan.bootstrap, life=plan.launch.life, runner_url=download.url, runner_sha256=download.sha256)
     )
-    return replace(plan.order, request=replace(request, key=name, name=name, tags=tags, user_data=script))
+    return replace(plan.launch, key=name, name=name, tags=tags, user_data=script)
 
 
 def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, tell: Tell) -> None:

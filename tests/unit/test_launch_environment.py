@@ -7,26 +7,26 @@ from pathlib import Path
 import pytest
 
 from goldrun.errors import UsageError
+from goldrun.launch.environment import read_settings
 from goldrun.launch.offers import DISKS, Span
-from goldrun.launch.order import read_order
 
 MINIMAL = {"ALIYUN_SECURITY_GROUP_ID": "sg-1", "ALIYUN_IMAGE_ID": "m-1"}
 REGION = "cn-hangzhou"
 
 
 def test_the_least_that_must_be_said() -> None:
-    order = read_order(MINIMAL, REGION)
-    assert (order.request.image_id, order.request.security_group) == ("m-1", "sg-1")
-    assert order.wish.cpus == Span(8)
-    assert order.request.life == 240 * 60
-    assert order.zones == {}
-    assert read_order(MINIMAL, REGION).request.key != order.request.key
+    settings = read_settings(MINIMAL, REGION)
+    assert (settings.image_id, settings.network.security_group) == ("m-1", "sg-1")
+    assert settings.wish.cpus == Span(8)
+    assert settings.life == 240 * 60
+    assert settings.network.zones == {}
+    assert read_settings(MINIMAL, REGION).key != settings.key
 
 
 def test_everything(tmp_path: Path) -> None:
     script = tmp_path / "boot.sh"
     script.write_text("#!/bin/sh\ntrue\n")
-    order = read_order(
+    settings = read_settings(
         {
             **MINIMAL,
             "ALIYUN_IMAGE_FAMILY": "loses-to-the-id",
@@ -49,28 +49,28 @@ def test_everything(tmp_path: Path) -> None:
         },
         REGION,
     )
-    assert order.zones == {"cn-hangzhou-k": "vsw-k", "cn-hangzhou-b": "vsw-b"}
-    assert order.vswitches == ("vsw-1", "vsw-2")
-    assert (order.vpc, order.request.key_pair, order.request.role) == ("vpc-1", "ci", "role")
-    assert order.wish.types == ("ecs.c7.2xlarge", "ecs.g7.2xlarge")
-    assert (order.wish.architecture, order.wish.cpus, order.wish.memory) == ("amd64", Span(16), Span(32, 64))
-    assert (order.wish.max_price, order.request.name, order.request.life) == (0.5, "runner-1", 2700)
-    assert order.request.user_data == b"#!/bin/sh\ntrue\n"
-    assert order.request.image_family == ""
-    assert order.request.tags == {"Repository": "o/r", "Run": "7/1"}
+    assert settings.network.zones == {"cn-hangzhou-k": "vsw-k", "cn-hangzhou-b": "vsw-b"}
+    assert settings.network.vswitches == ("vsw-1", "vsw-2")
+    assert (settings.network.vpc, settings.key_pair, settings.role) == ("vpc-1", "ci", "role")
+    assert settings.wish.types == ("ecs.c7.2xlarge", "ecs.g7.2xlarge")
+    assert (settings.wish.architecture, settings.wish.cpus, settings.wish.memory) == ("amd64", Span(16), Span(32, 64))
+    assert (settings.wish.max_price, settings.name, settings.life) == (0.5, "runner-1", 2700)
+    assert settings.user_data == b"#!/bin/sh\ntrue\n"
+    assert settings.image_family == ""
+    assert settings.tags == {"Repository": "o/r", "Run": "7/1"}
 
 
 def test_a_named_type_needs_no_size() -> None:
-    assert read_order({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).wish.cpus == Span()
+    assert read_settings({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).wish.cpus == Span()
 
 
 def test_candidates_of_the_field(tmp_path: Path) -> None:
     """The file that published scripts write: TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS."""
     file = tmp_path / "candidates.txt"
     file.write_text("ecs.c7.2xlarge|cn-hangzhou-k|vsw-k|0.4921|8\n\necs.g7.2xlarge|cn-hangzhou-b|vsw-b||8\n")
-    order = read_order({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
-    assert len(order.candidates) == 2 * len(DISKS)
-    first, last = order.candidates[0], order.candidates[-1]
+    settings = read_settings({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
+    assert len(settings.candidates) == 2 * len(DISKS)
+    first, last = settings.candidates[0], settings.candidates[-1]
     assert (first.type, first.zone, first.vswitch, first.limit) == ("ecs.c7.2xlarge", "cn-hangzhou-k", "vsw-k", 0.493)
     assert (last.type, last.limit) == ("ecs.g7.2xlarge", None)
 
@@ -85,7 +85,7 @@ def test_candidates_of_the_field(tmp_path: Path) -> None:
     ],
 )
 def test_user_data(text: str, sent: bytes) -> None:
-    assert read_order({**MINIMAL, "USER_DATA": text}, REGION).request.user_data == sent
+    assert read_settings({**MINIMAL, "USER_DATA": text}, REGION).user_data == sent
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
@@ -95,17 +95,17 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "vCPUs in words": ({"MIN_CPU": "many"}, "range of vCPUs"),
     "no vCPUs": ({"MIN_CPU": "..0"}, "range of vCPUs"),
     "memory backwards": ({"MIN_MEM": "64..8"}, "range of GiB"),
-    "a price in words": ({"SPOT_PRICE_LIMIT": "cheap"}, "no price"),
-    "a price of nothing": ({"SPOT_PRICE_LIMIT": "0"}, "no price"),
-    "a price below nothing": ({"SPOT_PRICE_LIMIT": "-1"}, "no price"),
+    "a price in words": ({"SPOT_PRICE_LIMIT": "cheap"}, "not a price"),
+    "a price of nothing": ({"SPOT_PRICE_LIMIT": "0"}, "not a price"),
+    "a price below nothing": ({"SPOT_PRICE_LIMIT": "-1"}, "not a price"),
     "a life of a minute": ({"INSTANCE_TTL_MINUTES": "1"}, "from 30"),
     "a life without end": ({"INSTANCE_TTL_MINUTES": "inf"}, "from 30"),
-    "a name that is none": ({"INSTANCE_NAME": "1"}, "no name for an instance"),
+    "a name that is none": ({"INSTANCE_NAME": "1"}, "not a valid name for an instance"),
     "user data twice": ({"USER_DATA": "#!a", "USER_DATA_FILE": __file__}, "both set"),
     "user data that is not there": ({"USER_DATA_FILE": "NOWHERE"}, "No such file"),
     "too much user data": ({"USER_DATA": "#" * 33_000}, "33,000 bytes"),
     "candidates that are not there": ({"CANDIDATES_FILE": "NOWHERE"}, "No such file"),
-    "candidates that are none": ({"CANDIDATES_FILE": __file__}, "line 1 is no candidate"),
+    "candidates that are none": ({"CANDIDATES_FILE": __file__}, "line 1 is not a candidate"),
     "candidates that are a folder": ({"CANDIDATES_FILE": "/"}, "cannot be read"),
 }
 
@@ -115,19 +115,19 @@ def test_wrong_variables(case: str, tmp_path: Path) -> None:
     change, words = WRONG[case]
     change = {name: str(tmp_path / "nowhere") if value == "NOWHERE" else value for name, value in change.items()}
     with pytest.raises(UsageError, match=words):
-        read_order({**MINIMAL, **change}, REGION)
+        read_settings({**MINIMAL, **change}, REGION)
 
 
 def test_an_empty_file_of_candidates(tmp_path: Path) -> None:
     file = tmp_path / "empty"
     file.touch()
     with pytest.raises(UsageError, match="no candidates in it"):
-        read_order({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
+        read_settings({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
 
 
 def test_the_protected_first_hour_is_the_default_and_can_be_done_without() -> None:
-    assert read_order(MINIMAL, REGION).request.protected
-    assert read_order({**MINIMAL, "SPOT_PROTECT": "1h"}, REGION).request.protected
-    assert not read_order({**MINIMAL, "SPOT_PROTECT": "none"}, REGION).request.protected
+    assert read_settings(MINIMAL, REGION).protected
+    assert read_settings({**MINIMAL, "SPOT_PROTECT": "1h"}, REGION).protected
+    assert not read_settings({**MINIMAL, "SPOT_PROTECT": "none"}, REGION).protected
     with pytest.raises(UsageError, match="SPOT_PROTECT='2h'"):
-        read_order({**MINIMAL, "SPOT_PROTECT": "2h"}, REGION)
+        read_settings({**MINIMAL, "SPOT_PROTECT": "2h"}, REGION)

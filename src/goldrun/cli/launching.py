@@ -1,0 +1,133 @@
+"""The settings of a launch as a command line has them; what it does not say, the environment does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import click
+
+from goldrun import config
+from goldrun.cli import output
+from goldrun.cli.spot import POLICY, read_wish, wish_options
+from goldrun.cloud import instances
+from goldrun.cloud.client import EcsClient
+from goldrun.durations import parse_duration
+from goldrun.errors import UsageError
+from goldrun.images.resolve import resolve_image
+from goldrun.launch import environment
+from goldrun.launch.offers import Span
+from goldrun.launch.settings import DEFAULT_CPUS, LaunchSettings, new_key
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def launch_options(command: Command) -> Command:
+    """The options of every command that launches instances; ``read_settings`` takes them."""
+    for option in (
+        click.option(
+            "--protect",
+            type=click.Choice(config.PROTECTIONS),
+            help="How long the market leaves a spot instance alone; none is cheaper. [env: SPOT_PROTECT; default: 1h]",
+        ),
+        click.option("--public-ip", is_flag=True, help="Give it an address on the internet."),
+        click.option("--encrypted", is_flag=True, help="Encrypt the system disk."),
+        click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk."),
+        click.option(
+            "--life", metavar="TIME", help="Delete it after that, whatever it does; 30m at least. [default: 4h]"
+        ),
+        click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer."),
+        POLICY,
+        wish_options,
+        click.option(
+            "--image",
+            metavar="NAME",
+            help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def read_settings(
+    client: EcsClient,
+    *,
+    # Of the single command.
+    amount: int = 1,
+    name: str | None = None,
+    user_data: bytes | None = None,
+    key: str | None = None,
+    # Of ``launch_options``.
+    image: str | None,
+    policy: str,
+    on_demand_fallback: bool,
+    life: str | None,
+    disk_size: int | None,
+    encrypted: bool,
+    public_ip: bool,
+    protect: str | None,
+    cpu: str | None,
+    memory: str | None,
+    arch: str | None,
+    types: tuple[str, ...],
+    zones: tuple[str, ...],
+    max_price: float | None,
+) -> LaunchSettings:
+    """The settings, with their image looked up. None: what the variable says.
+
+    Raises:
+        GoldrunError: a variable or an option is wrong, or there is no such image.
+    """
+    env = os.environ
+    given = read_wish(cpu, memory, arch, zones, types, max_price)
+    image_id, family, image_name = environment.read_image(env) if image is None else ("", "", image)
+    candidates = environment.read_candidates(env)
+    types = types or environment.read_types(env)
+    if cpu is None and not given.types:
+        cpus = environment.read_cpus(env, Span() if types or candidates else DEFAULT_CPUS)
+    else:
+        cpus = given.cpus
+    settings = LaunchSettings(
+        network=environment.read_network(env, client.region),
+        key=new_key() if key is None else key,
+        resume=key is not None,
+        image_name=image_name,
+        image_id=image_id,
+        image_family=family,
+        name=environment.read_name(env) if name is None else name,
+        amount=amount,
+        life=environment.read_life(env) if life is None else read_life(life),
+        key_pair=config.KEY_PAIR.read(env),
+        role=config.ROLE.read(env),
+        user_data=environment.read_user_data(env) if user_data is None else user_data,
+        disk_size=disk_size,
+        encrypted=encrypted,
+        public_ip=public_ip,
+        protected=environment.read_protection(env) if protect is None else protect == config.PROTECTIONS[0],
+        tags=environment.run_tags(env),
+        wish=replace(
+            given,
+            cpus=cpus,
+            memory=environment.read_memory(env) if memory is None else given.memory,
+            types=types,
+            max_price=environment.read_price_limit(env) if max_price is None else max_price,
+        ),
+        policy=policy,
+        candidates=candidates,
+        on_demand_fallback=on_demand_fallback,
+    )
+    return resolve_image(client, settings, output.note)
+
+
+def read_life(text: str) -> float:
+    """Seconds of a life.
+
+    Raises:
+        UsageError: it is not a span of time, or shorter than ECS takes.
+    """
+    seconds = parse_duration(text)
+    if seconds < instances.MIN_LIFE_SECONDS:
+        raise UsageError(f"{text} is too short a life: ECS takes 30m at least.")
+    return seconds

@@ -1,0 +1,125 @@
+"""The settings of a launch as GARM has them: the provider's configuration, the pool's flavor and extra specs."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from goldrun import config
+from goldrun.config import Environment
+from goldrun.errors import UsageError
+from goldrun.garm.contract import Wanted
+from goldrun.garm.settings import Config, Specs
+from goldrun.launch import environment
+from goldrun.launch.offers import Span, Wish, parse_span
+from goldrun.launch.settings import LaunchSettings, Network
+from goldrun.runners.bootstrap import Bootstrap, user_data
+
+FLAVOR = re.compile(r"(?P<cpu>\d+)(?:c(?P<memory>\d+)g)?", re.IGNORECASE)
+
+
+def read_settings(
+    wanted: Wanted, specs: Specs, provider: Config, env: Environment, region: str, *, key: str, tags: dict[str, str]
+) -> LaunchSettings:
+    """The settings of the instance that the engine wants; its image is still a name.
+
+    Args:
+        wanted: what the engine sends.
+        specs: the pool's extra specs.
+        provider: the configuration file.
+        env: the engine's environment; holds where the configuration says nothing.
+        region: the region to work in.
+        key: identifies the instance.
+        tags: mark it.
+
+    Raises:
+        UsageError: the flavor, or what goes into the user data, is wrong.
+    """
+    types, cpus, memory = read_flavor(wanted.flavor)
+    return LaunchSettings(
+        network=Network(
+            security_group=provider.security_group,
+            zones=environment.read_zones(env, region),
+            vswitches=provider.vswitches or environment.read_vswitches(env),
+            vpc=provider.vpc or config.VPC.read(env),
+        ),
+        key=key,
+        # An earlier call for this instance may have been cut off.
+        resume=True,
+        image_name=wanted.image,
+        name=wanted.name,
+        life=specs.life,
+        key_pair=provider.key_pair or config.KEY_PAIR.read(env),
+        role=provider.role or config.ROLE.read(env),
+        user_data=_user_data(wanted, specs, config.INSTANCE_ENDPOINT.read(env)),
+        disk_size=specs.disk_size,
+        encrypted=specs.encrypted,
+        public_ip=specs.public_ip,
+        protected=specs.protected,
+        tags=tags,
+        wish=Wish(
+            architecture=wanted.architecture,
+            cpus=specs.cpus or cpus,
+            memory=specs.memory or memory,
+            types=types,
+            zones=specs.zones,
+            max_price=specs.max_price,
+        ),
+        policy=specs.policy,
+        on_demand_fallback=specs.on_demand_fallback,
+    )
+
+
+def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
+    """A pool's flavor: instance types separated by commas, or a size: ``8c16g``, or ``8`` vCPUs.
+
+    Returns:
+        The instance types, and the ranges of vCPUs and of GiB.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    types = tuple(one.strip() for one in flavor.split(",") if one.strip())
+    if types and all(one.startswith("ecs.") for one in types):
+        return types, Span(), Span()
+    match = FLAVOR.fullmatch(flavor.strip())
+    if match is None:
+        raise UsageError(
+            f"The flavor {flavor!r} is neither instance types nor a size.",
+            fix=["write e.g. ecs.c7.2xlarge,ecs.g7.2xlarge or 8c16g."],
+        )
+    memory = parse_span(f"{match['memory']}..", "GiB") if match["memory"] else Span()
+    return (), parse_span(match["cpu"], "vCPUs"), memory
+
+
+def _user_data(wanted: Wanted, specs: Specs, endpoint: str) -> bytes:
+    """The script of the first boot. The engine's token is in it: the instance fetches its registration itself."""
+    if urlsplit(wanted.proxy).password:
+        raise UsageError(
+            "The pool's proxy has a password, and user data is no place for one.",
+            fix=["let the proxy know runners by their addresses instead."],
+        )
+    bootstrap = Bootstrap(
+        life=specs.life,
+        runner_url=wanted.runner_url,
+        runner_sha256=wanted.runner_sha256,
+        endpoint=endpoint,
+        job_seconds=specs.life if specs.job_timeout is None else specs.job_timeout,
+        setup=specs.setup,
+        engine=files("goldrun.garm").joinpath("engine.sh").read_text(encoding="utf-8"),
+    )
+    more = {
+        "CALLBACK_URL": wanted.callback_url,
+        "METADATA_URL": wanted.metadata_url,
+        "INSTANCE_TOKEN": wanted.token,
+        "JIT": str(wanted.jit).lower(),
+        "REPO_URL": wanted.repo_url,
+        "RUNNER_NAME": wanted.name,
+        "LABELS": ",".join(wanted.labels),
+        "GROUP": wanted.group,
+        "PROXY": wanted.proxy,
+        "NO_PROXY_FOR": wanted.no_proxy,
+        "CA_BUNDLE": wanted.ca_bundle,
+    }
+    return user_data(bootstrap, more)

@@ -1,0 +1,69 @@
+"""Whether GitHub still gives jobs to the runner in a pool's image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from goldrun import config, telling
+from goldrun.clock import Clock
+from goldrun.cloud.client import EcsClient
+from goldrun.config import Environment
+from goldrun.github import client as githubs
+from goldrun.github.scope import Scope, organization_scope, repository_scope
+from goldrun.images.resolve import read_manifest
+from goldrun.launch.settings import LaunchSettings
+from goldrun.runners import versions
+
+
+def require_current_runner(
+    client: EcsClient,
+    settings: LaunchSettings,
+    repo_url: str,
+    env: Environment,
+    clock: Clock,
+    tell: Callable[[str], None],
+) -> None:
+    """Check that GitHub takes the image's runner for as long as the instance may live, if there is a token to ask with.
+
+    An image without a runner gets the one that the engine names.
+
+    Raises:
+        RefusedError: GitHub does not.
+    """
+    if not config.GITHUB_TOKEN.read(env):
+        return
+    manifest = read_manifest(client, settings)
+    server, scope = read_repository(repo_url)
+    if manifest is None or scope is None:
+        return
+    version = versions.version_in(manifest)
+    urls = {config.GITHUB_API_URL.names[0]: api_url(server), config.GITHUB_SERVER_URL.names[0]: server}
+    github = githubs.connect({**urls, **env}, clock, notice=tell, trace=telling.trace(env))
+    try:
+        versions.require_current(github, scope, version, now=client.clock.now(), life=settings.life, tell=tell)
+    finally:
+        github.close()
+
+
+def read_repository(url: str) -> tuple[str, Scope | None]:
+    """Server and scope of what a pool belongs to, ``https://github.com/octo-org/octo-repo``; an enterprise has none.
+
+    Raises:
+        UsageError: it is not GitHub's.
+    """
+    parts = urlsplit(url)
+    folder, _, name = parts.path.strip("/").rpartition("/")
+    prefix, _, owner = folder.rpartition("/")
+    server = f"{parts.scheme}://{parts.netloc}"
+    if owner == "enterprises":
+        return server, None
+    if not owner:
+        return server, organization_scope(name)
+    return f"{server}/{prefix}".rstrip("/"), repository_scope(f"{owner}/{name}")
+
+
+def api_url(server: str) -> str:
+    """Where a server's API is: GitHub's own have a host for it, an Enterprise Server a path."""
+    scheme, _, host = server.partition("://")
+    return f"{scheme}://api.{host}" if host == "github.com" or host.endswith(".ghe.com") else f"{server}/api/v3"

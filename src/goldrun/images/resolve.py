@@ -1,0 +1,111 @@
+"""The image of a launch: from its name to an id or a family, checked, and of the right architecture."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cloud.images import ALL_STATUSES, Image, describe_images, newest_of_family
+from goldrun.errors import NotFoundError, RefusedError, UsageError
+from goldrun.images.find import find_image
+from goldrun.images.manifest import Manifest, from_tags
+from goldrun.images.naming import is_image_id, parse_reference
+from goldrun.launch.settings import LaunchSettings
+
+PUBLIC_FAMILY = "acs:"
+
+
+def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Callable[[str], None]) -> LaunchSettings:
+    """The settings with their image by id or by family, and with its architecture where none is asked for.
+
+    Args:
+        client: the cloud.
+        settings: the image is named by id, by family, or by ``image_name``: an image id, an image's name,
+            ``family[:channel]``, or one of Alibaba Cloud's own families (``acs:ubuntu_24_04_x64``).
+        tell: hears what the look-up has to say.
+
+    Raises:
+        UsageError: no image is named.
+        NotFoundError: there is no such image.
+        RefusedError: goldrun can make no instance from it.
+    """
+    name = settings.image_name
+    if name and not name.startswith(PUBLIC_FAMILY) and not is_image_id(name):
+        found = find_image(client, parse_reference(name, settings.wish.architecture or None))
+        if found.notice:
+            tell(found.notice)
+        require_imds_v2(found.image)
+        return _with_image(settings, found.image.image_id, "", found.image.architecture)
+    image_id, family = settings.image_id, settings.image_family
+    if name:
+        # ECS knows its own families itself; a look-up would not find them among the account's images.
+        image_id, family = ("", name) if name.startswith(PUBLIC_FAMILY) else (name, "")
+    if not image_id and not family:
+        raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
+    if settings.wish.architecture or settings.wish.types or settings.candidates:
+        if image_id:
+            _check_visible(client, image_id)
+        return _with_image(settings, image_id, family, "")
+    image = _find(client, image_id, family)
+    require_imds_v2(image)
+    # ECS refuses instance types of another architecture.
+    return _with_image(settings, image_id, family, image.architecture)
+
+
+def read_manifest(client: EcsClient, settings: LaunchSettings) -> Manifest | None:
+    """What is inside the image, by its tags; None for one of Alibaba Cloud's own, which have no manifest.
+
+    Raises:
+        NotFoundError: there is no such image.
+        UsageError: the manifest is damaged.
+    """
+    if settings.image_family.startswith(PUBLIC_FAMILY):
+        return None
+    return from_tags(_find(client, settings.image_id, settings.image_family).tags)
+
+
+def require_imds_v2(image: Image) -> None:
+    """Check that an image allows ``HttpTokens=required`` (IMDSv2), which every instance is made with.
+
+    Without that a job could have the keys of the instance's role.
+
+    Raises:
+        RefusedError: the image forbids it.
+    """
+    if image.imds == "v1":
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) allows no instance that serves its metadata by token only (IMDSv2).",
+            why=["its ImdsSupport is v1, and goldrun makes no other instances."],
+            fix=[
+                "build it again: goldrun's builds set v2",
+                "or, if everything in it asks the metadata service with a token, declare that:",
+                f"aliyun ecs ModifyImageAttribute --ImageId {image.image_id} --Features.ImdsSupport v2",
+            ],
+        )
+
+
+def _with_image(settings: LaunchSettings, image_id: str, family: str, architecture: str) -> LaunchSettings:
+    wish = replace(settings.wish, architecture=settings.wish.architecture or architecture)
+    return replace(settings, image_name="", image_id=image_id, image_family=family, wish=wish)
+
+
+def _check_visible(client: EcsClient, image_id: str) -> None:
+    """Check an image that can be seen. One that cannot, or may not, is left to ECS to refuse."""
+    with contextlib.suppress(AccessDeniedError):
+        for image in describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES):
+            require_imds_v2(image)
+
+
+def _find(client: EcsClient, image_id: str, family: str) -> Image:
+    if image_id:
+        images = describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES)
+        if images:
+            return images[0]
+    elif image := newest_of_family(client, family):
+        return image
+    raise NotFoundError(
+        f"Image not found: {image_id or family} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
+    )

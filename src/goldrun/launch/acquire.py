@@ -1,0 +1,64 @@
+"""Acquires instances: from the settings to the best offers, and from those to a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.network import by_zone, find_vswitches
+from goldrun.launch.choice import choose
+from goldrun.launch.launch import Deliver, Launched, Tell, launch
+from goldrun.launch.market import Cache, Market
+from goldrun.launch.offers import Offer
+from goldrun.launch.settings import LaunchSettings
+
+
+def acquire(
+    client: EcsClient,
+    settings: LaunchSettings,
+    *,
+    cache: Cache | None = None,
+    tell: Tell = lambda _: None,
+    deliver: Deliver = lambda _: None,
+) -> list[Launched]:
+    """Launch the instances where they are best to be had.
+
+    Raises:
+        GoldrunError: see ``launch``.
+    """
+    return launch(client, settings, find_offers(client, settings, cache), tell=tell, deliver=deliver)
+
+
+def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None = None) -> Iterator[Offer]:
+    """Yield the offers that fit, best first; no call is made before its answer is needed."""
+    if settings.candidates:
+        yield from settings.candidates
+        return
+    network, wish = settings.network, settings.wish
+    zones = dict(network.zones)
+    if not zones or network.vswitches:
+        found = find_vswitches(client, ids=network.vswitches, vpc=network.vpc, security_group=network.security_group)
+        zones |= {zone: vswitch.id for zone, vswitch in by_zone(found).items()}
+    yield from _placed(choose(Market(client, cache), wish, zones, settings.policy), zones)
+    if cache:
+        # The cached answers got no instance; fresh ones may.
+        yield from _placed(choose(Market(client), wish, zones, settings.policy), zones)
+    if settings.on_demand_fallback:
+        yield from _placed(choose(Market(client), replace(wish, spot=False, max_price=None), zones), zones)
+
+
+def describe_launch(launched: Launched) -> str:
+    """What was launched and what it costs, in words."""
+    count = f"{len(launched.ids)} × " if len(launched.ids) > 1 else ""
+    offer = launched.offer
+    if offer is None:
+        return f"{count}{', '.join(launched.ids[:3])}: there already, from an earlier run with this key."
+    price = f"{offer.price:.3f} {offer.currency} an hour" if offer.price else "price not known"
+    limit = f", at most {launched.limit:.3f}" if launched.limit is not None else ""
+    saving = f", {offer.saving:.0%} below the list price" if offer.saving > 0 else ""
+    return f"{count}{offer.type} in {offer.zone}: {price}{limit}{saving}."
+
+
+def _placed(offers: Iterable[Offer], zones: Mapping[str, str]) -> Iterator[Offer]:
+    return (replace(offer, vswitch=zones[offer.zone]) for offer in offers)

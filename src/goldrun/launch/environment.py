@@ -1,0 +1,258 @@
+"""The settings of a launch as the environment has them: the front door of the seed's script and of workflows.
+
+Other front doors read single variables here, for what their users did not say.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from goldrun import config
+from goldrun.architecture import parse_architecture
+from goldrun.cloud.network import zone_of_letter
+from goldrun.cloud.tags import MAX_VALUE, REPOSITORY, RUN
+from goldrun.config import Environment
+from goldrun.errors import UsageError
+from goldrun.launch.offers import DISKS, Offer, Span, Wish, parse_span
+from goldrun.launch.settings import DEFAULT_CPUS, MAX_USER_DATA, LaunchSettings, Network
+
+MIN_LIFE_MINUTES = 30
+MAX_LIFE_MINUTES = 7 * 24 * 60
+CANDIDATE_FIELDS = 5
+
+
+def read_settings(env: Environment, region: str) -> LaunchSettings:
+    """The whole settings; the image may still be missing.
+
+    Raises:
+        UsageError: a variable is missing or wrong; it is named.
+    """
+    candidates, types = read_candidates(env), read_types(env)
+    architecture = config.ARCH.read(env)
+    image_id, family, name = read_image(env)
+    return LaunchSettings(
+        network=read_network(env, region),
+        image_id=image_id,
+        image_family=family,
+        image_name=name,
+        name=read_name(env),
+        life=read_life(env),
+        key_pair=config.KEY_PAIR.read(env),
+        role=config.ROLE.read(env),
+        user_data=read_user_data(env),
+        protected=read_protection(env),
+        tags=run_tags(env),
+        wish=Wish(
+            architecture=parse_architecture(architecture) if architecture else "",
+            cpus=read_cpus(env, Span() if types or candidates else DEFAULT_CPUS),
+            memory=read_memory(env),
+            types=types,
+            max_price=read_price_limit(env),
+        ),
+        candidates=candidates,
+    )
+
+
+def read_network(env: Environment, region: str) -> Network:
+    """Where instances are placed.
+
+    Raises:
+        UsageError: no security group is set.
+    """
+    return Network(
+        security_group=config.SECURITY_GROUP.require(env),
+        zones=read_zones(env, region),
+        vswitches=read_vswitches(env),
+        vpc=config.VPC.read(env),
+    )
+
+
+def read_zones(env: Environment, region: str) -> dict[str, str]:
+    """The vSwitches that are set for a zone each, by zone."""
+    return {
+        zone_of_letter(region, name[-1]): vswitch
+        for name in config.VSWITCH_OF_ZONE.names
+        if (vswitch := env.get(name, "").strip())
+    }
+
+
+def read_vswitches(env: Environment) -> tuple[str, ...]:
+    """The vSwitches that are set without their zones."""
+    return _words(config.VSWITCH.read(env))
+
+
+def read_image(env: Environment) -> tuple[str, str, str]:
+    """Image id, image family and image name; the first that is set, the others empty."""
+    image_id, family = config.IMAGE_ID.read(env), config.IMAGE_FAMILY.read(env)
+    if image_id:
+        return image_id, "", ""
+    return ("", family, "") if family else ("", "", config.IMAGE_NAME.read(env))
+
+
+def read_types(env: Environment) -> tuple[str, ...]:
+    """The instance types to choose from; empty: any.
+
+    Raises:
+        UsageError: one of them is not an instance type.
+    """
+    types = _words(config.INSTANCE_TYPE.read(env))
+    for name in types:
+        if not name.startswith("ecs."):
+            raise UsageError(f"INSTANCE_TYPE={name!r} is not an instance type.", fix=["write e.g. ecs.c7.2xlarge."])
+    return types
+
+
+def read_cpus(env: Environment, default: Span) -> Span:
+    """The range of vCPUs.
+
+    Raises:
+        UsageError: it is not a range.
+    """
+    text = config.MIN_CPU.read(env)
+    return _at_least(text, "vCPUs") if text else default
+
+
+def read_memory(env: Environment) -> Span:
+    """The range of memory, in GiB.
+
+    Raises:
+        UsageError: it is not a range.
+    """
+    text = config.MIN_MEMORY.read(env)
+    return _at_least(text, "GiB") if text else Span()
+
+
+def read_price_limit(env: Environment) -> float | None:
+    """The most that an hour may cost; None: no limit.
+
+    Raises:
+        UsageError: it is not a price.
+    """
+    return _price(config.PRICE_LIMIT.read(env), "SPOT_PRICE_LIMIT")
+
+
+def read_life(env: Environment) -> float:
+    """Seconds until an instance is released automatically.
+
+    Raises:
+        UsageError: it is not a number of minutes that ECS takes.
+    """
+    text = config.LIFE_MINUTES.read(env)
+    if text.isascii() and text.isdecimal() and MIN_LIFE_MINUTES <= int(text) <= MAX_LIFE_MINUTES:
+        return int(text) * 60.0
+    raise UsageError(
+        f"INSTANCE_TTL_MINUTES={text!r} is not a number of minutes from {MIN_LIFE_MINUTES} to {MAX_LIFE_MINUTES}."
+    )
+
+
+def read_protection(env: Environment) -> bool:
+    """Whether the market spares a new instance for its first hour.
+
+    Raises:
+        UsageError: it is neither of the two values.
+    """
+    text = config.PROTECT.read(env)
+    if text in config.PROTECTIONS:
+        return text == config.PROTECTIONS[0]
+    raise UsageError(f"SPOT_PROTECT={text!r} is neither of {' and '.join(config.PROTECTIONS)}.")
+
+
+def read_name(env: Environment) -> str:
+    """The name of new instances.
+
+    Raises:
+        UsageError: ECS does not take it.
+    """
+    name = config.INSTANCE_NAME.read(env)
+    if 2 <= len(name) <= 128 and name[0].isalpha() and not name.startswith(("http://", "https://")):
+        return name
+    raise UsageError(
+        f"INSTANCE_NAME={name!r} is not a valid name for an instance.",
+        fix=["2 to 128 characters, the first one a letter."],
+    )
+
+
+def read_user_data(env: Environment) -> bytes:
+    """What new instances run on first boot.
+
+    Raises:
+        UsageError: both variables are set, the file cannot be read, or there is more than ECS takes.
+    """
+    text, path = env.get("USER_DATA", ""), config.USER_DATA_FILE.read(env)
+    if text.strip() and path:
+        raise UsageError("USER_DATA and USER_DATA_FILE are both set.", fix=["set one of them."])
+    data = _read(path, "USER_DATA_FILE") if path else text.encode() if text.strip() else b""
+    if data and not data.startswith((b"#", b"\x1f\x8b", b"Content-Type:", b"MIME-Version:")):
+        # cloud-init ignores what it does not recognise; a script without a first line is meant for bash.
+        data = b"#!/bin/bash\n" + data
+    if len(data) > MAX_USER_DATA:
+        raise UsageError(f"The user data is {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.")
+    return data
+
+
+def read_candidates(env: Environment) -> tuple[Offer, ...]:
+    """The offers that the user lists in a file; empty: the market is asked.
+
+    Raises:
+        UsageError: the file cannot be read, or a line of it is wrong.
+    """
+    path = config.CANDIDATES_FILE.read(env)
+    if not path:
+        return ()
+    lines = _read(path, "CANDIDATES_FILE").decode("utf-8", "replace").splitlines()
+    offers = [_candidate(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not offers:
+        raise UsageError(f"CANDIDATES_FILE={path!r} has no candidates in it.")
+    return tuple(replace(offer, disks=(disk,)) for offer in offers for disk in DISKS)
+
+
+def run_tags(env: Environment) -> dict[str, str]:
+    """Tags that say which GitHub run an instance is for; empty outside GitHub Actions."""
+    repository, run = env.get("GITHUB_REPOSITORY", ""), env.get("GITHUB_RUN_ID", "")
+    if not repository or not run:
+        return {}
+    return {**REPOSITORY.of(repository[:MAX_VALUE]), **RUN.of(f"{run}/{env.get('GITHUB_RUN_ATTEMPT', '1')}")}
+
+
+def _candidate(line: str, place: str) -> Offer:
+    parts = [part.strip() for part in line.split("|")]
+    parts += [""] * (CANDIDATE_FIELDS - len(parts))
+    type_id, zone, vswitch, limit, cpus = parts[:CANDIDATE_FIELDS]
+    price = _price(limit, f"{place}: the price limit")
+    if not type_id.startswith("ecs.") or not vswitch or len(parts) > CANDIDATE_FIELDS:
+        raise UsageError(
+            f"{place} is not a candidate: {line.strip()!r}.",
+            fix=["write TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS, e.g. ecs.c7.2xlarge|cn-hangzhou-k|vsw-…|0.52|8"],
+        )
+    known_cpus = int(cpus) if cpus.isdecimal() else 0
+    return Offer(type=type_id, zone=zone, price=price or 0.0, cpus=known_cpus, vswitch=vswitch, limit=price)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _read(path: str, variable: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - the seed's scripts do without pathlib
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"{variable}={path!r} cannot be read.", why=[f"{error.strerror}."]) from error
+
+
+def _at_least(text: str, what: str) -> Span:
+    """As ``parse_span``, but a number alone is the least, as the variables' names say."""
+    return parse_span(text if ".." in text else f"{text}..", what)
+
+
+def _price(text: str, what: str) -> float | None:
+    if not text:
+        return None
+    try:
+        price = float(text)
+    except ValueError:
+        price = math.nan
+    if not 0 < price < math.inf:
+        raise UsageError(f"{what}: {text!r} is not a price of an hour.", fix=["write e.g. 0.52"])
+    return math.ceil(price * 1000 - 1e-6) / 1000

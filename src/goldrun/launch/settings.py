@@ -1,0 +1,91 @@
+"""What to launch, where, and on which terms: typed, and built once at each front door.
+
+The front doors are the environment (``launch.environment``), the command line (``cli.launching``), GARM
+(``garm.launching``) and a recipe (``bake.machines``). Each reports a mistake under the name that its user wrote:
+variable, option, key. Nothing past them reads an environment or parses text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from goldrun.launch.offers import DEFAULT_POLICY, Offer, Span, Wish
+
+DEFAULT_LIFE_SECONDS = 240 * 60.0
+DEFAULT_CPUS = Span(8)  # of a machine of which neither size nor type was asked for
+MAX_USER_DATA = 32 * 1024  # bytes; RunInstances, UserData
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where instances are placed.
+
+    Attributes:
+        security_group: the security group.
+        zones: vSwitches by zone.
+        vswitches: vSwitches whose zones are not known yet; they are looked up.
+        vpc: without vSwitches: use those of this VPC; empty: those of the security group's.
+    """
+
+    security_group: str
+    zones: Mapping[str, str] = field(default_factory=dict)
+    vswitches: tuple[str, ...] = ()
+    vpc: str = ""
+
+
+def new_key() -> str:
+    """Return the key of a launch that is not a repetition of any other."""
+    return os.urandom(16).hex()
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """Everything a launch needs to know.
+
+    Attributes:
+        network: where the instances are placed.
+        key: identifies the launch: a second one with the same key gets the same instances.
+        resume: whether an earlier attempt with this key may have got instances already.
+        image_name: the image as a person names it, by id, name or family; ``images.resolve`` turns it into one of:
+        image_id: the image to boot.
+        image_family: the family whose newest image to boot.
+        name: the instances' name.
+        amount: number of instances; all of them or none.
+        life: seconds until an instance is released automatically, at least 1,800.
+        key_pair: SSH key pair; empty: none.
+        role: RAM role of the instances; empty: none.
+        user_data: what they run on first boot.
+        disk_size: GiB of the system disk; None: the image's.
+        encrypted: whether the system disk is encrypted.
+        public_ip: whether they get a public address.
+        protected: whether the market spares a spot instance for its first hour; unprotected ones are cheaper.
+        tags: in addition to goldrun's own.
+        wish: what kind of machine.
+        policy: how offers are ranked.
+        candidates: the offers to try, from the user; empty: the market is asked.
+        on_demand_fallback: whether to pay the list price when no spot offer can be had.
+    """
+
+    network: Network
+    key: str = field(default_factory=new_key)
+    resume: bool = False
+    image_name: str = ""
+    image_id: str = ""
+    image_family: str = ""
+    name: str = "github-runner"
+    amount: int = 1
+    life: float = DEFAULT_LIFE_SECONDS
+    key_pair: str = ""
+    role: str = ""
+    user_data: bytes = b""
+    disk_size: int | None = None
+    encrypted: bool = False
+    public_ip: bool = False
+    protected: bool = True
+    tags: Mapping[str, str] = field(default_factory=dict)
+    wish: Wish = field(default_factory=Wish)
+    policy: str = DEFAULT_POLICY
+    candidates: tuple[Offer, ...] = ()
+    on_demand_fallback: bool = False
