@@ -22,9 +22,13 @@ from pathlib import Path
 import click
 
 from goldrun import config
+from goldrun.cli import translated
+from goldrun.cli.lazy import in_language
 from goldrun.cli.main import goldrun
 from goldrun.cloud.tags import SCHEMA
 from goldrun.errors import EXIT_CODES
+from goldrun.language import speaks_chinese
+from goldrun.messages import translate
 from local_cloud import daemon, seed
 from local_cloud.clock import Anchor, LocalClock
 from local_cloud.server import LocalCloud, listen
@@ -43,23 +47,32 @@ def example(*commands: str) -> None:
     print("```")
 
 
-def cli_reference() -> None:
-    """Print the ``--help`` of every command."""
-    for path, command in _commands(goldrun, "goldrun"):
+def cli_reference(language: str = "en") -> None:
+    """Print the ``--help`` of every command, made in a process of its own, because the language is a process's."""
+    env = {**os.environ, "GOLDRUN_LANG": language, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, "-m", "tools.docs"], cwd=ROOT, env=env, capture_output=True, check=True)
+    print(run.stdout.decode(), end="")
+
+
+def _print_cli_reference() -> None:
+    if speaks_chinese(os.environ):
+        translated.install()
+    for path, command in _commands(in_language(goldrun), "goldrun"):
         level = "#" * (2 + path.count(" "))
         context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
         print(f"{level} `{path}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
 
 
-def variables() -> None:
+def variables(*headings: str, chinese: bool = False) -> None:
     """Print a table of the environment variables."""
-    print("| variable | meaning | default |\n|---|---|---|")
+    print(f"| {' | '.join(headings)} |\n|---|---|---|")
     for variable in config.VARIABLES:
         first, last = variable.names[0], variable.names[-1]
         many = len(variable.names) > 9
         names = f"`{first}` … `{last}`" if many else "<br>".join(f"`{name}`" for name in variable.names)
-        meaning = variable.meaning.replace("|", "\\|")
-        print(f"| {names} | {meaning}{' (secret)' * variable.secret} | {variable.default or '–'} |")
+        meaning = (translate(variable.meaning) if chinese else variable.meaning).replace("|", "\\|")
+        secret = ("（机密）" if chinese else " (secret)") * variable.secret
+        print(f"| {names} | {meaning}{secret} | {variable.default or '–'} |")
 
 
 def tags(*headings: str, meanings: Mapping[str, str] | None = None, between: str = ", ") -> None:
@@ -75,11 +88,11 @@ def tags(*headings: str, meanings: Mapping[str, str] | None = None, between: str
         print(f"| {' | '.join(cells)} |")
 
 
-def exit_codes() -> None:
+def exit_codes(*headings: str, chinese: bool = False) -> None:
     """Print a table of the exit codes."""
-    print("| code | meaning |\n|---|---|")
+    print(f"| {' | '.join(headings)} |\n|---|---|")
     for code, meaning in EXIT_CODES.items():
-        print(f"| {code} | {meaning} |")
+        print(f"| {code} | {translate(meaning) if chinese else meaning} |")
 
 
 def mutants(*headings: str) -> None:
@@ -169,3 +182,7 @@ def _shift(stamp: str, now: float) -> str:
     """A version's time stamp, moved so that the docs do not change with the day on which they are made."""
     moment = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
     return datetime.fromtimestamp(SHOWN_NOW.timestamp() + moment - int(now), UTC).strftime("%Y%m%d%H%M%S")
+
+
+if __name__ == "__main__":
+    _print_cli_reference()

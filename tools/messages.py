@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = [ROOT / "src/goldrun", ROOT / "packages/local-cloud/src/local_cloud/cli.py"]
+SOURCES = [ROOT / "src/goldrun", ROOT / "packages/local-cloud/src/local_cloud/cli"]
 # What they say is for machines, or for files.
 SILENT = {"policies.py", "template.py", "plot.py", "config.py", "self_destruct.py", "contract.py"}
 CLICK = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
@@ -112,7 +112,7 @@ def _spoken(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.JoinedStr):
             text = template(node)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = node.value.replace("{", "{{").replace("}", "}}") if "{" in node.value else node.value
+            text = re.sub(r"\{(?!\w+\})|(?<!\w)\}", r"\g<0>\g<0>", node.value)  # `{name}` is filled in later
         letters = re.sub(r"\{\w+\}", "", text)
         if re.search(r"[a-z]{2}", letters) and " " in letters.strip() and not re.search(r"[\n\\|]|\$\{|^#", text):
             yield text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from gettext import gettext
 from typing import NoReturn
 
 import click
@@ -48,7 +49,7 @@ class _Nouns(LazyGroup):
             raise UsageError("The local cloud is not installed.", fix=["pip install 'goldrun[local]'"]) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        with formatter.section("Commands"):
+        with formatter.section(gettext("Commands")):  # as click asks for it
             formatter.write_dl([(noun, language.say(os.environ, text)) for noun, text in _NOUNS.items()])
 
 

@@ -60,6 +60,10 @@ def _paragraph(text: str) -> str:
 class ChineseFormatter(click.HelpFormatter):
     """Help pages that count a Chinese character as two columns, and may break a line after any of them."""
 
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """As click's, without a blank after a Chinese colon."""
+        super().write_usage(prog, args, gettext.gettext("Usage:") if prefix is None else prefix)
+
     def write_heading(self, heading: str) -> None:
         """As click's, with a Chinese colon."""
         self.write(f"{'':>{self.current_indent}}{heading}：\n")
