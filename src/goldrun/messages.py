@@ -46,6 +46,8 @@ def parse(template: str) -> Template:
 
 def match(text: str, literals: list[str]) -> list[str] | None:
     """The values that stand between the literals, each as short as can be; None if the text is not of that form."""
+    if len(literals) == 1:
+        return [] if text == literals[0] else None
     first, *middle, last = literals
     if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
         return None
