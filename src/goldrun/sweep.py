@@ -31,6 +31,7 @@ from goldrun.cloud.tags import (
 )
 from goldrun.errors import GoldrunError, UnavailableError
 from goldrun.github.client import GitHub
+from goldrun.github.runners import find_registrations
 from goldrun.github.scope import Scope
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
@@ -264,7 +265,7 @@ class _Sweep:
         scope, name = SCOPE.read(instance.tags), RUNNER_NAME.read(instance.tags)
         if not self.github or not name or scope not in {str(one) for one in self.scopes}:
             return False
-        return any(one.busy for one in registrations.find(self.github, Scope(scope), name))
+        return any(one.busy for one in find_registrations(self.github, Scope(scope), name))
 
     def _remove(self, finding: Finding) -> bool:
         """Delete what is not an instance; False if it turns out to be alive."""

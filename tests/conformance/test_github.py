@@ -16,6 +16,7 @@ import pytest
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
+from goldrun.github import runners
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
 from goldrun.http.transport import HttpTransport
@@ -117,27 +118,27 @@ def seen(github: GitHub) -> set[str]:
 def test_runners(github: GitHub, scope: Scope) -> None:
     made = registrations.register(github, scope, Wanted("one", ("one", "big")))
     assert made.registration is not None
-    assert registrations.find(github, scope, "one") == [made.registration]
-    told = github.call("GET", f"{scope.runners}/{made.registration.id}")
+    assert runners.find_registrations(github, scope, "one") == [made.registration]
+    told = github.call("GET", f"{scope.path}/actions/runners/{made.registration.id}")
     assert told["status"] == "offline"
     for number in range(120):
         registrations.register(github, scope, Wanted(f"many-{number}", ("x",)))
-    assert len(registrations.list_all(github, scope)) == 121
+    assert len(runners.list_registrations(github, scope)) == 121
     assert registrations.remove(github, scope, ["one", "nobody"]) == ["nobody"]
-    assert registrations.find(github, scope, "one") == []
+    assert runners.find_registrations(github, scope, "one") == []
     download = registrations.find_download(github, scope, "arm64")
     assert len(download.sha256) == 64
-    assert versions.find_end(github, scope, "2.328.0")
-    assert versions.find_end(github, scope, versions.find_latest(github)) == versions.End(None, None)
-    assert versions.find_end(github, scope, "1.0.0") is None
-    token = github.call("POST", f"{scope.runners}/registration-token")
+    assert runners.find_end(github, scope, "2.328.0")
+    assert runners.find_end(github, scope, versions.find_latest(github)) == runners.End(None, None)
+    assert runners.find_end(github, scope, "1.0.0") is None
+    token = github.call("POST", f"{scope.path}/actions/runners/registration-token")
     assert token["token"]
     for method, path, body, status in (
         ("POST", "generate-jitconfig", {"name": "many-1", "runner_group_id": 1, "labels": ["x"]}, 409),
         ("GET", "99999", None, 404),
     ):
         with pytest.raises(GitHubError) as caught:
-            github.call(method, f"{scope.runners}/{path}", body)
+            github.call(method, f"{scope.path}/actions/runners/{path}", body)
         assert caught.value.status == status
     prefix = "/repos/{owner}/{repo}" if "/" in scope.name else "/orgs/{org}"
     assert {one for one in DESCRIPTION["paths"] if one.startswith(f"{prefix}/actions/runners")} == {

@@ -9,8 +9,9 @@ import pytest
 
 from goldrun.errors import EXIT_REFUSED, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.runners import End, find_end
 from goldrun.github.scope import organization_scope, repository_scope
-from goldrun.runners.versions import End, find_end, find_latest, require_current, version_in
+from goldrun.runners.versions import find_latest, require_current, version_in
 from local_cloud.github import releases
 from tests.conftest import NOW, Running
 from tests.simulation.played import open_github

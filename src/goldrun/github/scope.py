@@ -24,11 +24,6 @@ class Scope:
         owner, _, repository = self.name.partition("/")
         return f"/repos/{segment(owner)}/{segment(repository)}" if repository else f"/orgs/{segment(owner)}"
 
-    @property
-    def runners(self) -> str:
-        """Where the API has its runners."""
-        return f"{self.path}/actions/runners"
-
     def __str__(self) -> str:
         return self.name
 

@@ -17,6 +17,7 @@ from goldrun.cloud.instances import describe_instances, release, was_reclaimed
 from goldrun.cloud.tags import ONLINE_WITHIN, ROLE, RUN_LABEL, RUNNER, RUNNER_NAME, SCOPE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.runners import DEFAULT_GROUP, Registration, find_registrations
 from goldrun.github.scope import Scope
 from goldrun.guest import INBOX
 from goldrun.launch.acquire import acquire
@@ -28,7 +29,7 @@ from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
 from goldrun.runners.diagnostics import explain, failure
 from goldrun.runners.listing import find_instances
 from goldrun.runners.naming import new_name
-from goldrun.runners.registrations import Download, OneUse, Registration, Wanted
+from goldrun.runners.registrations import Download, OneUse, Wanted
 from goldrun.waiting import at_least, wait_for
 
 DEFAULT_ONLINE_SECONDS = 600.0
@@ -76,7 +77,7 @@ class Plan:
     launch: LaunchSettings
     labels: tuple[str, ...] = ()
     run: str = ""
-    group: int = registrations.DEFAULT_GROUP
+    group: int = DEFAULT_GROUP
     bootstrap: Bootstrap = field(default_factory=lambda: Bootstrap(life=0.0))
     settings: Mapping[str, str] = field(default_factory=dict)
     mirror: str = ""
@@ -200,7 +201,7 @@ def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: floa
     looks = count()
 
     def look() -> Registration | None:
-        for one in registrations.find(github, plan.scope, machine.key):
+        for one in find_registrations(github, plan.scope, machine.key):
             if one.online:
                 return one
         if next(looks) % LOOKS_A_CONSOLE == 0:

@@ -11,10 +11,9 @@ from goldrun.cloud.tags import OWNED, ROLE, RUN_LABEL, RUNNER, RUNNER_NAME, SCOP
 from goldrun.config import Environment
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.github.client import GitHub
+from goldrun.github.runners import Registration, find_registrations, list_registrations
 from goldrun.github.scope import Scope
-from goldrun.runners import registrations
 from goldrun.runners.naming import read_name
-from goldrun.runners.registrations import Registration
 
 
 def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
@@ -34,7 +33,7 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
     for one in find_instances(client, scope):
         if text in (one.id, RUNNER_NAME.read(one.tags)):
             return RUNNER_NAME.read(one.tags)
-    if registrations.find(github, scope, text):
+    if find_registrations(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
     raise NotFoundError(f"Runner not found: {text}, in {client.region} and with {scope}.")
 
@@ -94,7 +93,7 @@ class Row:
 def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
     """Goldrun's runners of the scope, newest first: those that either side has."""
     instances = {RUNNER_NAME.read(one.tags): one for one in find_instances(client, scope)}
-    registered = {one.name: one for one in registrations.list_all(github, scope) if _is_here(client, one.name)}
+    registered = {one.name: one for one in list_registrations(github, scope) if _is_here(client, one.name)}
     now = client.clock.now()
     names: Iterable[str] = {*instances, *registered} - {""}
     rows = [Row(name, instances.get(name), registered.get(name), now - _made_at(name, now)) for name in names]
@@ -112,7 +111,7 @@ def look_at(client: EcsClient, github: GitHub, scope: Scope, name: str, instance
         instance: its instance, where that was just asked for.
     """
     instances = [instance] if instance else find_instances(client, scope, name)
-    registered = registrations.find(github, scope, name)
+    registered = find_registrations(github, scope, name)
     now = client.clock.now()
     return Row(name, next(iter(instances), None), next(iter(registered), None), now - _made_at(name, now))
 

@@ -14,8 +14,8 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.tags import ONLINE_WITHIN, PROTECTED
 from goldrun.github.client import GitHub
+from goldrun.github.runners import list_registrations
 from goldrun.github.scope import Scope
-from goldrun.runners import registrations
 from goldrun.runners.diagnostics import has_ended
 from goldrun.runners.listing import Row, list_runners, look_at
 
@@ -85,6 +85,6 @@ def _grace(row: Row) -> float:
 
 def _doubted(client: EcsClient, github: GitHub, scope: Scope, ghost: Ghost) -> Ghost:
     instance = ghost.row.instance
-    if ghost.registration or not instance or registrations.list_all(github, scope) or has_ended(client, instance.id):
+    if ghost.registration or not instance or list_registrations(github, scope) or has_ended(client, instance.id):
         return ghost
     return replace(ghost, doubt=f"GitHub shows no runner of {scope} at all, and the machine does not say that it ended")

@@ -1,52 +1,30 @@
-"""What GitHub knows of runners: registrations. Made with a configuration that serves one runner for one job.
-
-Source: "REST API endpoints for self-hosted runners".
-"""
+"""A runner's registration with GitHub: made for one job, removed and confirmed to be gone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from goldrun.errors import NotFoundError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.runners import (
+    DEFAULT_GROUP,
+    Registration,
+    create_registration_token,
+    delete_registration,
+    find_registrations,
+    generate_jit_config,
+    is_busy,
+    is_conflict,
+    is_missing,
+    list_packages,
+    may_list,
+)
 from goldrun.github.scope import Scope
 from goldrun.waiting import SHORTEST, wait_for
 
-DEFAULT_GROUP = 1
 BUSY_SECONDS = 120.0
 LOOK_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Registration:
-    """A runner as GitHub sees it.
-
-    Attributes:
-        id: its number.
-        name: its name.
-        online: whether it is connected.
-        busy: whether it runs a job.
-        labels: what jobs ask for it by.
-    """
-
-    id: int
-    name: str
-    online: bool
-    busy: bool
-    labels: tuple[str, ...]
-
-    @classmethod
-    def from_api(cls, element: Mapping[str, Any]) -> Registration:
-        """From an element of ``runners``."""
-        return cls(
-            id=element["id"],
-            name=element["name"],
-            online=element["status"] == "online",
-            busy=element["busy"],
-            labels=tuple(label["name"] for label in element["labels"]),
-        )
 
 
 @dataclass(frozen=True)
@@ -97,28 +75,17 @@ def register(github: GitHub, scope: Scope, wanted: Wanted) -> OneUse:
         GitHubError: GitHub refuses.
     """
     try:
-        answer = _generate(github, scope, wanted)
+        registration, secret = generate_jit_config(github, scope, wanted.name, wanted.labels, wanted.group)
     except GitHubError as error:
-        if error.status == 409:
-            for made in find(github, scope, wanted.name):
-                github.call("DELETE", f"{scope.runners}/{made.id}")
-            answer = _generate(github, scope, wanted)
-        elif error.status == 404 and _may_list(github, scope):
+        if is_conflict(error):
+            for made in find_registrations(github, scope, wanted.name):
+                delete_registration(github, scope, made.id)
+            registration, secret = generate_jit_config(github, scope, wanted.name, wanted.labels, wanted.group)
+        elif is_missing(error) and may_list(github, scope):
             return _by_token(github, scope, wanted)
         else:
             raise
-    return OneUse(Registration.from_api(answer["runner"]), {"JITCONFIG": answer["encoded_jit_config"]})
-
-
-def find(github: GitHub, scope: Scope, name: str) -> list[Registration]:
-    """The runners of exactly that name: one, or none."""
-    elements = github.pages(scope.runners, "runners", {"name": name})
-    return [Registration.from_api(element) for element in elements if element["name"] == name]
-
-
-def list_all(github: GitHub, scope: Scope) -> list[Registration]:
-    """All runners of the scope."""
-    return [Registration.from_api(element) for element in github.pages(scope.runners, "runners")]
+    return OneUse(registration, {"JITCONFIG": secret})
 
 
 def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = BUSY_SECONDS) -> list[str]:
@@ -145,7 +112,7 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
 
     def look() -> list[str] | None:
         nonlocal left, missing, busy
-        found = {name: find(github, scope, name) for name in left}
+        found = {name: find_registrations(github, scope, name) for name in left}
         left = [name for name, registrations in found.items() if registrations]
         if missing is None:
             missing = [name for name in found if name not in left]
@@ -180,47 +147,27 @@ def find_download(github: GitHub, scope: Scope, architecture: str, mirror: str =
         NotFoundError: GitHub has none for it.
     """
     kind = "arm64" if architecture == "arm64" else "x64"
-    for one in github.call("GET", f"{scope.runners}/downloads"):
-        if (one["os"], one["architecture"]) == ("linux", kind):
-            url = str(one["download_url"])
-            _, _, rest = url.partition("/releases/download/")
-            if mirror and rest:
-                url = f"{mirror.rstrip('/')}/{rest}"
-            return Download(url, str(one.get("sha256_checksum") or ""))
+    for package in list_packages(github, scope):
+        if (package.os, package.architecture) == ("linux", kind):
+            _, _, rest = package.url.partition("/releases/download/")
+            return Download(f"{mirror.rstrip('/')}/{rest}" if mirror and rest else package.url, package.sha256)
     raise NotFoundError(f"GitHub offers no runner for Linux on {kind}.")
 
 
 def _delete(github: GitHub, scope: Scope, registrations: Sequence[Registration]) -> None:
     for one in registrations:
         try:
-            github.call("DELETE", f"{scope.runners}/{one.id}")
+            delete_registration(github, scope, one.id)
         except GitHubError as error:
-            # 422: it runs a job. 404: it went meanwhile; the next look says whether that is so.
-            if error.status not in (404, 422):
+            # One that went meanwhile: the next look says whether that is so.
+            if not (is_busy(error) or is_missing(error)):
                 raise
 
 
-def _generate(github: GitHub, scope: Scope, wanted: Wanted) -> Any:
-    body = {"name": wanted.name, "runner_group_id": wanted.group, "labels": list(wanted.labels), "work_folder": "_work"}
-    return github.call("POST", f"{scope.runners}/generate-jitconfig", body)
-
-
-def _may_list(github: GitHub, scope: Scope) -> bool:
-    """Whether the token sees the scope's runners: then a 404 elsewhere means that there is no such endpoint."""
-    try:
-        github.call("GET", scope.runners, query={"per_page": 1})
-    except GitHubError as error:
-        if error.status in (403, 404):
-            return False
-        raise
-    return True
-
-
 def _by_token(github: GitHub, scope: Scope, wanted: Wanted) -> OneUse:
-    token = github.call("POST", f"{scope.runners}/registration-token")["token"]
     settings = {
         "URL": f"{github.server}/{scope}",
-        "TOKEN": token,
+        "TOKEN": create_registration_token(github, scope),
         "NAME": wanted.name,
         "LABELS": ",".join(wanted.labels),
     }

@@ -2,15 +2,16 @@
 
 GitHub runs nothing again while the run goes on. So whoever notices the reclaim (the job that stops the runner) starts
 another workflow, and that one waits for the end and then runs again the job that had made the runner, and with it all
-that came after. Source: "Re-run a job from a workflow run", "Create a workflow dispatch event".
+that came after.
 """
 
 from __future__ import annotations
 
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
-from goldrun.github.client import GitHub, segment
+from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
+from goldrun.github.workflows import dispatch_workflow, get_run, list_jobs, rerun_job
 from goldrun.waiting import at_least, wait_for, watch
 
 MAX_ATTEMPTS = 3
@@ -26,9 +27,9 @@ def find_this_job(github: GitHub, scope: Scope, env: Environment) -> int:
     run, runner = env.get("GITHUB_RUN_ID", ""), env.get("RUNNER_NAME", "")
     if not run or not runner:
         raise UsageError("A job can be run again only if a GitHub Actions job starts its runner.")
-    for job in github.pages(f"{scope.path}/actions/runs/{segment(run)}/jobs", "jobs"):
-        if job["runner_name"] == runner and job["status"] == "in_progress":
-            return int(job["id"])
+    for job in list_jobs(github, scope, run):
+        if job.runner == runner and job.running:
+            return job.id
     raise RefusedError(f"GitHub lists no job of run {run} on {runner}.")
 
 
@@ -38,8 +39,7 @@ def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, ref: str, run: st
     Raises:
         GitHubError: there is no such workflow, or the token may not start it (Actions: write).
     """
-    body = {"ref": ref, "inputs": {"run-id": run, "job-id": job}}
-    github.call("POST", f"{scope.path}/actions/workflows/{segment(workflow)}/dispatches", body)
+    dispatch_workflow(github, scope, workflow, ref, {"run-id": run, "job-id": job})
 
 
 def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, most: int = MAX_ATTEMPTS) -> int:
@@ -62,8 +62,8 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
     """
 
     def look() -> int | None:
-        told = github.call("GET", f"{scope.path}/actions/runs/{segment(run)}")
-        return int(told["run_attempt"]) if told["status"] == "completed" else None
+        found = get_run(github, scope, run)
+        return found.attempt if found.completed else None
 
     attempt = wait_for(
         github.clock,
@@ -81,13 +81,12 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
             fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
         )
     try:
-        github.call("POST", f"{scope.path}/actions/jobs/{segment(job)}/rerun")
+        rerun_job(github, scope, job)
     except GoldrunError as error:
         # GitHub refuses to run again what runs: also when that is what the first try, whose answer was lost, has done.
-        if not error.unsure or watch(github.clock, lambda: _attempt(github, scope, run) > attempt or None) is None:
+        if (
+            not error.unsure
+            or watch(github.clock, lambda: get_run(github, scope, run).attempt > attempt or None) is None
+        ):
             raise
     return attempt + 1
-
-
-def _attempt(github: GitHub, scope: Scope, run: str) -> int:
-    return int(github.call("GET", f"{scope.path}/actions/runs/{segment(run)}")["run_attempt"])

@@ -1,13 +1,14 @@
 """Who a job says it is: the subjects of its identity token, in both forms that GitHub has.
 
 Repositories that were made or renamed since 15 July 2026 are told by their numbers too, which nobody can take over with
-a name. Sources: "OpenID Connect reference" in GitHub's documentation; "Get a repository" of the REST API.
+a name. Source: "OpenID Connect reference" in GitHub's documentation.
 """
 
 from __future__ import annotations
 
 from goldrun.errors import UsageError
 from goldrun.github.client import GitHub
+from goldrun.github.repositories import get_repository
 from goldrun.github.scope import Scope
 
 
@@ -35,14 +36,13 @@ def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", r
             raise UsageError(f"{option} {text!r} is no name.", why=["a pattern would let jobs in that nobody meant."])
     if ref and not ref.startswith(("refs/heads/", "refs/tags/")):
         raise UsageError(f"--ref {ref!r} is no whole ref.", fix=[f"write e.g. --ref refs/heads/{ref}"])
-    told = github.call("GET", repository.path)
-    owner, name = told["owner"], told["name"]
+    found = get_repository(github, repository)
     # A colon separates the parts of a subject; GitHub writes it so in the name of an environment.
     of = f"environment:{environment.replace(':', '%3A')}" if environment else ""
-    of = of or f"ref:{ref or 'refs/heads/' + told['default_branch']}"
+    of = of or f"ref:{ref or 'refs/heads/' + found.default_branch}"
     return [
-        f"repo:{owner['login']}/{name}:{of}",
-        f"repo:{owner['login']}@{owner['id']}/{name}@{told['id']}:{of}",
+        f"repo:{found.owner}/{found.name}:{of}",
+        f"repo:{found.owner}@{found.owner_id}/{found.name}@{found.id}:{of}",
     ]
 
 

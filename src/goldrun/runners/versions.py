@@ -1,41 +1,26 @@
 """Versions of GitHub's runner end: an old one is refused when it registers, or gets no job.
 
 A runner past its end registers, connects, says one line and leaves with exit code 0, and its job waits. So GitHub is
-asked before a machine is made for it. Source: ``GET …/actions/runners/deprecations/{version}`` (GitHub's changelog of
-2026-09-03). Seen there: a member without a date is left out, and a version that GitHub does not know is a 404. Servers
-without the endpoint (GitHub Enterprise Server) answer 404 too, and enforce nothing.
+asked before a machine is created for it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
-from goldrun.github.client import GitHub, GitHubError, segment
+from goldrun.github.client import GitHub
+from goldrun.github.repositories import latest_release
+from goldrun.github.runners import find_end, list_packages
 from goldrun.github.scope import Scope
 
+RUNNER = Scope("actions/runner")  # the repository whose releases are the runner's program
 MINIMUM = (2, 329, 0)  # what registers, where GitHub enforces it
 # What a manifest may call the runner: what a recipe's script says of the image, then what the recipe has pinned.
 NAMES = ("actions-runner", "runner")
 REBUILD = 'build the image anew: goldrun image build RECIPE, with runner = "latest" under [versions].'
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)", re.ASCII)
-
-
-@dataclass(frozen=True)
-class End:
-    """When a version ends, in seconds since 1970; None: GitHub does not say yet.
-
-    Attributes:
-        registration: from then on it cannot register.
-        runtime: from then on it gets no job.
-    """
-
-    registration: float | None
-    runtime: float | None
 
 
 def version_in(manifest: Mapping[str, str]) -> str:
@@ -51,30 +36,13 @@ def find_latest(github: GitHub) -> str:
         GoldrunError: GitHub does not say, or cannot be reached.
     """
     try:
-        answer = github.call("GET", "/repos/actions/runner/releases/latest")
-        version = str(answer.get("tag_name", "")).removeprefix("v")
+        version = latest_release(github, RUNNER).removeprefix("v")
         if not _VERSION.fullmatch(version):
             raise UnavailableError("GitHub does not say what the latest version of its runner is.")
     except GoldrunError as error:
         error.fix = (*error.fix, 'or pin a version in the recipe, e.g. runner = "2.337.0" under [versions].')
         raise
     return version
-
-
-def find_end(github: GitHub, scope: Scope, version: str) -> End | None:
-    """When a version ends; None where GitHub does not tell us.
-
-    Raises:
-        GitHubError: GitHub fails.
-    """
-    try:
-        answer = github.call("GET", f"{scope.runners}/deprecations/{segment(version)}")
-    except GitHubError as error:
-        # 403: a token may register runners and not read this.
-        if error.status in (403, 404):
-            return None
-        raise
-    return End(_moment(answer, "registration_deprecates_at"), _moment(answer, "runtime_deprecates_at"))
 
 
 def require_current(
@@ -119,20 +87,8 @@ def _refusal(version: str, why: str) -> RefusedError:
 
 def _has_endpoint(github: GitHub, scope: Scope) -> bool:
     """Whether GitHub tells ends at all: it does then of the version that it offers for download."""
-    names = (str(one.get("filename", "")) for one in github.call("GET", f"{scope.runners}/downloads"))
-    found = (match[0] for name in names if (match := _VERSION.search(name)))
+    found = (match[0] for package in list_packages(github, scope) if (match := _VERSION.search(package.filename)))
     return any(find_end(github, scope, version) for version in dict.fromkeys(found))
-
-
-def _moment(answer: Mapping[str, Any], name: str) -> float | None:
-    text = answer.get(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        raise UnavailableError(f"GitHub says {text!r} for {name}, which is no moment.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -1,0 +1,41 @@
+"""Repositories and their releases.
+
+Sources: "Get a repository", "Get the latest release" of the REST API.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
+
+
+class Repository(NamedTuple):
+    """A repository; its number and its owner's stay when the names change."""
+
+    id: int
+    name: str
+    owner: str
+    owner_id: int
+    default_branch: str
+
+
+def get_repository(github: GitHub, scope: Scope) -> Repository:
+    """A repository by its name.
+
+    Raises:
+        GitHubError: GitHub does not show it.
+    """
+    element = github.call("GET", scope.path)
+    owner = element["owner"]
+    return Repository(element["id"], element["name"], owner["login"], owner["id"], element["default_branch"])
+
+
+def latest_release(github: GitHub, scope: Scope) -> str:
+    """The tag of a repository's latest release; empty: it has none.
+
+    Raises:
+        GitHubError: GitHub refuses, or fails.
+    """
+    return str(github.call("GET", f"{scope.path}/releases/latest").get("tag_name", ""))

@@ -1,0 +1,186 @@
+"""Self-hosted runners: registered, listed, deleted; their program's downloads, and when a version of it ends.
+
+Sources: "REST API endpoints for self-hosted runners"; ``…/actions/runners/deprecations/{version}`` (GitHub changelog,
+2026-09-03). Observed there: a member without a date is left out, and a version unknown to GitHub is a 404. Servers
+without that endpoint (GitHub Enterprise Server) answer 404 too, and enforce nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from goldrun.errors import UnavailableError
+from goldrun.github.client import GitHub, GitHubError, segment
+from goldrun.github.scope import Scope
+
+DEFAULT_GROUP = 1
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A runner as GitHub sees it.
+
+    Attributes:
+        id: its number.
+        name: its name.
+        online: whether it is connected.
+        busy: whether it runs a job.
+        labels: what jobs ask for it by.
+    """
+
+    id: int
+    name: str
+    online: bool
+    busy: bool
+    labels: tuple[str, ...]
+
+    @classmethod
+    def from_api(cls, element: Mapping[str, Any]) -> Registration:
+        """From an element of ``runners``."""
+        return cls(
+            id=element["id"],
+            name=element["name"],
+            online=element["status"] == "online",
+            busy=element["busy"],
+            labels=tuple(label["name"] for label in element["labels"]),
+        )
+
+
+@dataclass(frozen=True)
+class Package:
+    """The runner's program for a kind of machine.
+
+    Attributes:
+        os: linux, win or osx.
+        architecture: x64, arm64 or arm.
+        filename: its version is in it.
+        url: where it is.
+        sha256: of what is there; empty: GitHub does not say.
+    """
+
+    os: str
+    architecture: str
+    filename: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class End:
+    """When a version ends, in seconds since 1970; None: GitHub does not say yet.
+
+    Attributes:
+        registration: from then on it cannot register.
+        runtime: from then on it gets no job.
+    """
+
+    registration: float | None
+    runtime: float | None
+
+
+def list_registrations(github: GitHub, scope: Scope) -> list[Registration]:
+    """All runners of the scope."""
+    return [Registration.from_api(element) for element in github.pages(_path(scope), "runners")]
+
+
+def find_registrations(github: GitHub, scope: Scope, name: str) -> list[Registration]:
+    """The runners of exactly that name: one, or none."""
+    elements = github.pages(_path(scope), "runners", {"name": name})
+    return [Registration.from_api(element) for element in elements if element["name"] == name]
+
+
+def delete_registration(github: GitHub, scope: Scope, runner_id: int) -> None:
+    """Delete a runner; GitHub refuses while it runs a job."""
+    github.call("DELETE", f"{_path(scope)}/{runner_id}")
+
+
+def generate_jit_config(
+    github: GitHub, scope: Scope, name: str, labels: Sequence[str], group: int
+) -> tuple[Registration, str]:
+    """Register a runner that serves one job; returns it and its configuration, which is a secret until it is used.
+
+    Raises:
+        GitHubError: the name is taken (``is_conflict``), the server has no such configurations (``is_missing``), …
+    """
+    body = {"name": name, "runner_group_id": group, "labels": list(labels), "work_folder": "_work"}
+    answer = github.call("POST", f"{_path(scope)}/generate-jitconfig", body)
+    return Registration.from_api(answer["runner"]), str(answer["encoded_jit_config"])
+
+
+def create_registration_token(github: GitHub, scope: Scope) -> str:
+    """A secret with which a runner registers itself, for an hour."""
+    return str(github.call("POST", f"{_path(scope)}/registration-token")["token"])
+
+
+def may_list(github: GitHub, scope: Scope) -> bool:
+    """Whether the token sees the scope's runners: then a 404 elsewhere means that there is no such endpoint."""
+    try:
+        github.call("GET", _path(scope), query={"per_page": 1})
+    except GitHubError as error:
+        if error.status in (403, 404):
+            return False
+        raise
+    return True
+
+
+def list_packages(github: GitHub, scope: Scope) -> list[Package]:
+    """The runner's program for every kind of machine, in the version that GitHub offers now."""
+    return [
+        Package(
+            os=str(element["os"]),
+            architecture=str(element["architecture"]),
+            filename=str(element.get("filename", "")),
+            url=str(element["download_url"]),
+            sha256=str(element.get("sha256_checksum") or ""),
+        )
+        for element in github.call("GET", f"{_path(scope)}/downloads")
+    ]
+
+
+def find_end(github: GitHub, scope: Scope, version: str) -> End | None:
+    """When a version ends; None if GitHub does not know it, or does not let the token ask.
+
+    Raises:
+        GitHubError: GitHub fails.
+    """
+    try:
+        answer = github.call("GET", f"{_path(scope)}/deprecations/{segment(version)}")
+    except GitHubError as error:
+        # 403: a token may register runners and not read this.
+        if error.status in (403, 404):
+            return None
+        raise
+    return End(_moment(answer, "registration_deprecates_at"), _moment(answer, "runtime_deprecates_at"))
+
+
+def is_conflict(error: GitHubError) -> bool:
+    """Whether another runner has the name."""
+    return error.status == 409
+
+
+def is_missing(error: GitHubError) -> bool:
+    """Whether there is no such runner, or no such endpoint."""
+    return error.status == 404
+
+
+def is_busy(error: GitHubError) -> bool:
+    """Whether the runner runs a job."""
+    return error.status == 422
+
+
+def _path(scope: Scope) -> str:
+    return f"{scope.path}/actions/runners"
+
+
+def _moment(answer: Mapping[str, Any], name: str) -> float | None:
+    text = answer.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        raise UnavailableError(f"GitHub says {text!r} for {name}, which is no moment.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
