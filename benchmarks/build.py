@@ -16,7 +16,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from benchmarks.spot_markets import Bench, bench
-from goldrun.bake.build import Options, build
+from goldrun.bake.build import build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE

@@ -27,7 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldrun import sweep
-from goldrun.bake.build import Options, build
+from goldrun.bake.build import build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.clock import SystemClock

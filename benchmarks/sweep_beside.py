@@ -28,7 +28,8 @@ from msgspec.structs import replace as replaced
 
 from benchmarks.interleaving import Ended, Stage, Work
 from goldrun import sweep
-from goldrun.bake.build import Options, build
+from goldrun.bake.build import build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE

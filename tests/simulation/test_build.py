@@ -11,9 +11,10 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.bake.build import Built, Options, boot_test, build
-from goldrun.bake.builder import _dead, find_machines
+from goldrun.bake.build import Built, boot_test, build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import Loaded, load
+from goldrun.bake.resume import are_dead, find_machines
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError, RefusedError
@@ -370,7 +371,7 @@ def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, f
     def look() -> None:
         machines = find_machines(others, ALIAS_TAGS)
         if machines:
-            waited.append(_dead(others, machines))
+            waited.append(are_dead(others, machines))
 
     client = cloud.client()
     client = client.on_clock(Watched(client.clock.machine, look))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.bake.build import Options, build
+from goldrun.bake.build import build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.cloud.client import EcsClient

@@ -45,8 +45,14 @@ TYPES = ("ecs.c7.2xlarge", "ecs.c7a.2xlarge", "ecs.g7.2xlarge")
 
 
 def launch_settings(frozen: Running, **more: Any) -> LaunchSettings:
-    given = {"key": "the-launch", "image_id": image(frozen), "wish": Wish(types=TYPES), **more}
-    return LaunchSettings(Network(GROUP), **given)
+    given = {
+        "network": Network(GROUP),
+        "key": "the-launch",
+        "image_id": image(frozen),
+        "wish": Wish(types=TYPES),
+        **more,
+    }
+    return LaunchSettings(**given)
 
 
 def image(frozen: Running) -> str:

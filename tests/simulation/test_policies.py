@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from goldrun import sweep
-from goldrun.bake.build import Options, build
+from goldrun.bake.build import build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE

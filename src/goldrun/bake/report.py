@@ -1,4 +1,4 @@
-"""What a build tells while it goes on. Where it is shown, and how, is the caller's."""
+"""The progress of a build. Where and how it is shown is up to the caller."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Silence:
 
 
 @contextmanager
-def step(report: Report, clock: Clock, name: str) -> Iterator[None]:
-    """Tell of a step while it goes on."""
+def reported(report: Report, clock: Clock, name: str) -> Iterator[None]:
+    """Report a step's beginning, and its end with the time it took."""
     start = clock.now()
     report.begin(name)
     failed = True

@@ -10,7 +10,8 @@ import click
 
 from goldrun import config, telling, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.bake.build import Built, Options, boot_test, build
+from goldrun.bake.build import Built, boot_test, build
+from goldrun.bake.context import Options
 from goldrun.bake.recipe import RUNNER, Loaded, load
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence

@@ -1,0 +1,55 @@
+"""The boot test: a machine booted from the image must pass the recipe's smoke tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from goldrun.bake.context import Context
+from goldrun.bake.machines import machine_for
+from goldrun.bake.scripts import run_test
+from goldrun.bake.step import State, Step
+from goldrun.cloud.images import Image
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import BOOT_TEST, FAILED, PASSED, PENDING, TESTER
+from goldrun.durations import parse_duration
+from goldrun.errors import RefusedError
+from goldrun.images.removal import delete_image
+
+
+def smoke_test(context: Context, image: Image) -> None:
+    """Boot a machine from the image and run the smoke tests.
+
+    Raises:
+        RefusedError: one failed, or the image was refused before anything booted.
+    """
+    context.options.check(image)
+    key = f"test {image.image_id} {context.client.clock.now()}"
+    with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as tester:
+        tester.wait_until_ready(parse_duration(context.recipe.limits.boot))
+        for test in context.recipe.smoke:
+            run_test(context, tester, test)
+
+
+def _test(context: Context, state: State) -> State:
+    """Test the candidate and record the verdict; one that fails is deleted."""
+    image = state.image
+    assert image
+    try:
+        smoke_test(context, image)
+    except RefusedError:
+        _record(context, image, FAILED)
+        delete_image(context.client, image)
+        raise
+    _record(context, image, PASSED)
+    return replace(state, image=image._replace(tags={**image.tags, **BOOT_TEST.of(PASSED)}))
+
+
+def _record(context: Context, image: Image, verdict: str) -> None:
+    tagging("image", [image.image_id], BOOT_TEST.of(verdict)).make(context.client)
+
+
+def _was_tested(state: State) -> bool:
+    return state.image is not None and not BOOT_TEST.matches(state.image.tags, PENDING)
+
+
+TEST_IMAGE = Step("boot test", _test, needs=("image",), skipped=_was_tested)

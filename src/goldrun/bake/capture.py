@@ -1,0 +1,79 @@
+"""From the builder's disk to an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from goldrun.bake.context import Context
+from goldrun.bake.provision import on_builder
+from goldrun.bake.step import State, Step, has_image
+from goldrun.cloud.assistant import Machine
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError, LostError
+from goldrun.cloud.images import ALL_STATUSES, create_image, describe_images
+from goldrun.cloud.instances import describe_instances
+from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
+from goldrun.errors import UnavailableError
+from goldrun.images import manifest as manifests
+from goldrun.images.creation import create_once
+from goldrun.images.waiting import wait_until_available
+from goldrun.waiting import wait_for
+
+STOP_SECONDS = 300.0
+
+
+def _stop(context: Context, builder: Machine) -> None:
+    client = context.client
+    try:
+        client.call("StopInstance", {"InstanceId": builder.id})
+    except ApiError as error:
+        # Repeated because its answer was lost, the call finds the instance stopping already.
+        stops = _status(client, builder.id) in ("Stopping", "Stopped")
+        if not error.code.startswith("IncorrectInstanceStatus") or not stops:
+            raise
+    wait_for(
+        client.clock,
+        lambda: _status(client, builder.id) == "Stopped" or None,
+        seconds=STOP_SECONDS,
+        late=lambda elapsed: UnavailableError(f"{builder.id} did not stop within {elapsed:.0f} s."),
+    )
+
+
+def _create(context: Context, state: State) -> State:
+    client, recipe, builder = context.client, context.recipe, state.builder
+    assert state.base
+    assert builder
+    tags = {**state.tags, **manifests.to_tags({**recipe.versions, **state.manifest})}
+    more = {**BASE_IMAGE.of(state.base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
+    more |= SOURCE.of(context.options.source[:MAX_VALUE]) if context.options.source else {}
+    name = f"{context.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"
+
+    def create() -> str:
+        return create_image(
+            client,
+            builder.id,
+            name=name,
+            description=recipe.description or f"{recipe.family}, built by goldrun",
+            tags={**tags, **more},
+            token=f"image-{builder.id}",
+        )
+
+    made = create_once(client, create, lambda: _find(client, name, tags))
+    return replace(state, image=wait_until_available(client, made))
+
+
+def _find(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
+    """The image of this build, where the answer with its id was lost."""
+    found = describe_images(client, name=name, status=ALL_STATUSES)
+    return next((one.image_id for one in found if one.name == name and tags.items() <= one.tags.items()), None)
+
+
+def _status(client: EcsClient, instance_id: str) -> str:
+    found = describe_instances(client, ids=[instance_id])
+    if not found:
+        raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
+    return found[0].status
+
+
+STOP_BUILDER = on_builder("stop the builder", _stop)
+CREATE_IMAGE = Step("create the image", _create, needs=("base", "builder", "tags"), gives=("image",), skipped=has_image)

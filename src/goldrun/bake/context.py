@@ -1,0 +1,84 @@
+"""What every step of a build works with: recipe, settings, clients. It does not change while the build runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from goldrun.bake.recipe import Loaded, Recipe
+from goldrun.bake.report import Report
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import Image
+from goldrun.cloud.tags import ARCHITECTURE, FAMILY
+from goldrun.images.naming import LATEST, PublishedName
+from goldrun.launch.heartbeat import Heart
+from goldrun.launch.settings import LaunchSettings
+
+Check = Callable[[Image], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build.
+
+    Attributes:
+        force: build even if an image with the same hash exists.
+        publish: let ``latest`` show the image.
+        keep: number of versions to keep.
+        keep_builder: leave the builder alive for inspection when a step fails.
+        source: the recipe's repository@commit, or empty.
+        check: called with the image before its boot test; raises RefusedError if it is of no use.
+    """
+
+    force: bool = False
+    publish: bool = True
+    keep: int = 1
+    keep_builder: bool = False
+    source: str = ""
+    check: Check = lambda _: None
+
+
+@dataclass(frozen=True)
+class Context:
+    """One build of one architecture.
+
+    Attributes:
+        client: the cloud; the heartbeat goes on during all its waits.
+        heart: the heartbeat of the machine that the build works with.
+        loaded: the recipe and its files.
+        architecture: ``amd64`` or ``arm64``.
+        settings: network, key pair and role of the build's machines.
+        options: how to build.
+        report: shows the progress.
+    """
+
+    client: EcsClient
+    heart: Heart
+    loaded: Loaded
+    architecture: str
+    settings: LaunchSettings
+    options: Options
+    report: Report
+
+    @property
+    def recipe(self) -> Recipe:
+        """What ``recipe.toml`` says."""
+        return self.loaded.recipe
+
+    @property
+    def alias(self) -> PublishedName:
+        """The name that will show the image."""
+        return PublishedName(self.recipe.family, self.architecture, LATEST)
+
+    @property
+    def lineage_tags(self) -> dict[str, str]:
+        """The tags that the lineage's images and machines share."""
+        return {**FAMILY.of(self.recipe.family), **ARCHITECTURE.of(self.architecture)}
+
+
+def open_context(
+    client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
+) -> Context:
+    """The context of a build, with a heartbeat of its own."""
+    heart = Heart(client)
+    return Context(heart.pace(client), heart, loaded, architecture, settings, options, report)

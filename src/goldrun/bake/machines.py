@@ -1,0 +1,107 @@
+"""The machines of a build: launched on the spot market, marked as the build's, and deleted.
+
+Each carries a heartbeat (``launch.heartbeat``): a build whose heartbeat has stopped for some minutes is dead, and the
+next one removes what it left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from goldrun.bake.context import Context
+from goldrun.cloud.assistant import Machine
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import release
+from goldrun.cloud.moments import format_moment
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import HEARTBEAT, KEPT, PROTECTED, ROLE
+from goldrun.durations import parse_duration
+from goldrun.errors import GoldrunError
+from goldrun.launch.acquire import acquire
+from goldrun.launch.offers import parse_span
+from goldrun.launch.settings import LaunchSettings
+
+
+def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[str, str]) -> LaunchSettings:
+    """The settings of a machine: its network is the command's, its size and life are the recipe's."""
+    builder, settings = context.recipe.builder, context.settings
+    return replace(
+        settings,
+        key=key,
+        image_id=image_id,
+        name=f"goldrun-{context.alias.lineage}"[:128],
+        life=parse_duration(context.recipe.limits.build),
+        disk_size=builder.disk,
+        tags={**settings.tags, **tags},
+        wish=replace(
+            settings.wish,
+            architecture=context.architecture,
+            cpus=parse_span(builder.cpu, "vCPUs"),
+            memory=parse_span(builder.memory, "GiB"),
+        ),
+        on_demand_fallback=builder.on_demand_fallback,
+    )
+
+
+def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Machine:
+    """Launch a machine, on which the build's heartbeat goes on until it is deleted.
+
+    Args:
+        context: the build.
+        image_id: what it boots.
+        role: ``builder`` or ``tester``.
+        key: identifies it.
+        tags: say which build it belongs to.
+
+    Raises:
+        GoldrunError: see ``acquire``.
+    """
+    client = context.client
+    marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
+    (launched,) = acquire(client, machine_settings(context, image_id, key, marked), tell=context.report.line)
+    machine = Machine(client, launched.ids[0], key)
+    context.heart.instance_id, context.heart.last = machine.id, client.clock.now()
+    return machine
+
+
+def delete_machine(context: Context, machine: Machine) -> None:
+    """Delete a machine and verify that it is gone.
+
+    Raises:
+        GoldrunError: it may still be there.
+    """
+    release(context.client, [machine.id])
+    context.heart.instance_id = ""
+
+
+def abandon_machine(context: Context, machine: Machine, error: BaseException, *, keep: bool = False) -> None:
+    """Delete a machine after an error, or keep it for inspection; the error's notes say what is left."""
+    try:
+        if keep:
+            _keep(context.client, machine.id)
+            error.add_note(f"the builder {machine.id} is left alive until its release time.")
+        else:
+            release(context.client, [machine.id])
+    except GoldrunError as second:
+        error.add_note(f"{machine.id} could not be deleted ({second.what}): its release time or a sweep ends it.")
+    finally:
+        context.heart.instance_id = ""
+
+
+@contextlib.contextmanager
+def machine_for(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Iterator[Machine]:
+    """A machine that is deleted at the end, whatever happens; see ``launch_machine``."""
+    machine = launch_machine(context, image_id, role=role, key=key, tags=tags)
+    try:
+        yield machine
+    except BaseException as error:
+        abandon_machine(context, machine, error)
+        raise
+    delete_machine(context, machine)
+
+
+def _keep(client: EcsClient, instance_id: str) -> None:
+    """Take the instance out of the build, and out of every sweep's reach."""
+    tagging("instance", [instance_id], {**PROTECTED.of(), **ROLE.of(KEPT)}).make(client)

@@ -1,0 +1,123 @@
+"""The steps on the builder: launch it, make it what the recipe says, test it, clean it, delete it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.resources import files
+
+from goldrun.bake import recipe as recipes
+from goldrun.bake.context import Context
+from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine
+from goldrun.bake.recipe import Recipe
+from goldrun.bake.scripts import run_script, run_test
+from goldrun.bake.step import State, Step, has_image
+from goldrun.cloud.assistant import Machine
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.tags import BUILD_TIMESTAMP, BUILDER, VERSION_HASH
+from goldrun.durations import parse_duration
+from goldrun.errors import RefusedError
+from goldrun.images.lineage import Lineage, read_lineage
+
+CLEAN_SECONDS = 300.0
+
+
+def on_builder(name: str, work: Callable[[Context, Machine], None]) -> Step:
+    """A step that works on the builder and gives nothing else."""
+
+    def run(context: Context, state: State) -> State:
+        assert state.builder
+        work(context, state.builder)
+        return state
+
+    return Step(name, run, needs=("builder",), skipped=has_image)
+
+
+def provisioning(recipe: Recipe) -> Iterator[Step]:
+    """The steps between the builder's launch and its image, in the recipe's order."""
+    yield on_builder("boot the builder", _boot)
+    if recipe.files:
+        yield on_builder("send the files", _send_files)
+    for step in recipe.steps:
+        yield on_builder(step.name, _script(step))
+    for test in recipe.tests:
+        yield on_builder(f"test: {test.name}", _test(test))
+    if recipe.manifest:
+        yield Step("manifest", _read_manifest, needs=("builder",), gives=("manifest",), skipped=has_image)
+    yield on_builder("clean", _clean)
+
+
+def _launch(context: Context, state: State) -> State:
+    assert state.base
+    stamp = _free_stamp(context.client, read_lineage(context.client, context.alias))
+    tags = {**context.lineage_tags, **VERSION_HASH.of(state.version_hash), **BUILD_TIMESTAMP.of(stamp)}
+    key = f"build {context.alias} {stamp} {context.client.clock.now()}"
+    builder = launch_machine(context, state.base.image_id, role=BUILDER, key=key, tags=tags)
+    return replace(state, builder=builder, tags=tags)
+
+
+def _abandon(context: Context, state: State, error: BaseException) -> None:
+    if state.builder:
+        keep = context.options.keep_builder and isinstance(error, RefusedError)
+        abandon_machine(context, state.builder, error, keep=keep)
+
+
+def _delete(context: Context, state: State) -> State:
+    assert state.builder
+    delete_machine(context, state.builder)
+    return replace(state, builder=None)
+
+
+def _boot(context: Context, builder: Machine) -> None:
+    builder.wait_until_ready(parse_duration(context.recipe.limits.boot))
+
+
+def _send_files(context: Context, builder: Machine) -> None:
+    for file in context.recipe.files:
+        builder.send(context.loaded.contents[file.source], file.target, mode=file.mode, owner=file.owner)
+
+
+def _script(step: recipes.Step) -> Callable[[Context, Machine], None]:
+    def work(context: Context, builder: Machine) -> None:
+        script = context.loaded.contents[step.script]
+        run_script(context, builder, step.name, script, parse_duration(step.timeout))
+
+    return work
+
+
+def _test(test: recipes.Test) -> Callable[[Context, Machine], None]:
+    return lambda context, builder: run_test(context, builder, test)
+
+
+def _read_manifest(context: Context, state: State) -> State:
+    assert state.builder
+    script = context.loaded.contents[context.recipe.manifest]
+    output = run_script(context, state.builder, "manifest", script, CLEAN_SECONDS).output
+    pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
+    return replace(state, manifest={name.strip(): version.strip() for name, _, version in pairs if name.strip()})
+
+
+def _clean(context: Context, builder: Machine) -> None:
+    script = files("goldrun.bake").joinpath("clean.sh").read_bytes()
+    run_script(context, builder, "clean", script, CLEAN_SECONDS, ours=True)
+
+
+def _free_stamp(client: EcsClient, lineage: Lineage) -> str:
+    """A version that no image has: the time, to the second."""
+    taken = {image.name for image in lineage.images.values()}
+    now = client.clock.now()
+    while (stamp := time.strftime("%Y%m%d%H%M%S", time.gmtime(now))) and f"{lineage.name}-{stamp}" in taken:
+        now += 1
+    return stamp
+
+
+LAUNCH_BUILDER = Step(
+    "launch the builder",
+    _launch,
+    needs=("base", "version_hash"),
+    gives=("builder", "tags"),
+    skipped=has_image,
+    undo=_abandon,
+)
+DELETE_BUILDER = Step("delete the builder", _delete, needs=("builder",), skipped=lambda state: state.builder is None)

@@ -1,0 +1,97 @@
+"""What other builds of the same lineage are doing, or left: waited for, resumed, or removed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from goldrun.bake.context import Context
+from goldrun.bake.step import State, Step
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
+from goldrun.cloud.instances import Instance, describe_instances, release
+from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
+from goldrun.images.lineage import Lineage, read_lineage
+from goldrun.images.removal import delete_image
+from goldrun.images.waiting import wait_until_available
+from goldrun.launch.heartbeat import DEAD_SECONDS, silence
+from goldrun.waiting import every, watch
+
+LOOK_SECONDS = 15.0
+
+
+def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
+    """The builders and testers of a lineage, whichever build they belong to."""
+    found = describe_instances(client, tags={**OWNED, **lineage})
+    return [one for one in found if ROLE.read(one.tags) in (BUILDER, TESTER)]
+
+
+def wait_for_other_builds(
+    client: EcsClient, lineage: dict[str, str], tell: Callable[[str], None]
+) -> Sequence[Instance]:
+    """Wait while another build of the lineage is alive; return the machines that dead ones left.
+
+    A dead build is known by its heartbeat, which has stopped: right after a crash that takes some minutes.
+    """
+    said = False
+
+    def look() -> Sequence[Instance] | None:
+        nonlocal said
+        machines = find_machines(client, lineage)
+        # Looked at again by their ids: a heartbeat that came since the list was read means alive.
+        if not machines or (
+            are_dead(client, machines)
+            and are_dead(client, describe_instances(client, ids=[one.id for one in machines]))
+        ):
+            return machines
+        if not said:
+            tell(f"another build of it is under way ({machines[0].id}): waiting until it ends, or its heartbeat stops.")
+            said = True
+        return None
+
+    # Every machine has a release time, so this ends.
+    return watch(client.clock, look, seconds=math.inf, often=every(LOOK_SECONDS)) or ()
+
+
+def are_dead(client: EcsClient, machines: Sequence[Instance]) -> bool:
+    """Whether no machine's build is alive any more."""
+    return all(silence(one, client.clock) > DEAD_SECONDS for one in machines)
+
+
+def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
+    """The images of the same content, newest first, down to what a look-up shows.
+
+    Older ones do not count: they were replaced, or rolled back.
+    """
+    shown = lineage.current()
+    for version in lineage.versions():
+        if VERSION_HASH.matches(version.tags, version_hash):
+            yield version
+        if shown and version.image_id == shown.image_id:
+            return
+
+
+def _wait_and_remove(context: Context, state: State) -> State:
+    left = wait_for_other_builds(context.client, context.lineage_tags, context.report.line)
+    if left:
+        context.report.line(f"removing what a dead build left: {', '.join(one.id for one in left)}.")
+        release(context.client, [one.id for one in left])
+    return state
+
+
+def _resume(context: Context, state: State) -> State:
+    client = context.client
+    for image in earlier_images(read_lineage(client, context.alias), state.version_hash):
+        if image.status in UNFINISHED:
+            image = wait_until_available(client, image.image_id)  # noqa: PLW2901 - the same image, finished
+        verdict = BOOT_TEST.read(image.tags, PASSED)
+        if verdict == FAILED:
+            delete_image(client, image)
+        elif image.status == AVAILABLE and not (context.options.force and verdict == PASSED):
+            return replace(state, image=image, resumed=True)
+    return state
+
+
+WAIT_FOR_OTHERS = Step("wait for other builds", _wait_and_remove)
+RESUME = Step("look for an earlier build", _resume, needs=("version_hash",))

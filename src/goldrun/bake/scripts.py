@@ -1,0 +1,55 @@
+"""Scripts and tests that must succeed on a build's machine."""
+
+from __future__ import annotations
+
+from goldrun.bake.context import Context
+from goldrun.bake.recipe import Test
+from goldrun.cloud.assistant import Machine, Result
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import console_output
+from goldrun.durations import parse_duration
+from goldrun.errors import GoldrunError, RefusedError
+
+SHOWN_LINES = 15
+SHOWN_CONSOLE_LINES = 5
+
+
+def run_script(
+    context: Context, machine: Machine, name: str, script: bytes, timeout: float, *, ours: bool = False
+) -> Result:
+    """Run a script; one of the recipe's sees the recipe's variables, one of ours does not.
+
+    Raises:
+        RefusedError: it failed; with its exit code and last lines, and the console's.
+    """
+    variables = {} if ours else context.loaded.variables(context.architecture)
+    result = machine.run(name, script, timeout=timeout, variables=variables, tell=context.report.line)
+    if result.ok:
+        return result
+    late = result.status == "Timeout"
+    how = f"took longer than {timeout:.0f} s" if late else f"ended with exit code {result.exit_code}"
+    lines = [f"  {line}" for line in result.output.splitlines()[-SHOWN_LINES:]]
+    console = _console(context.client, machine.id)
+    raise RefusedError(
+        f"{name!r} {how} ({context.alias.lineage}).",
+        why=["its last lines:", *lines, *console] if lines else console,
+        fix=["fix the recipe and build again: what is published stays as it is."],
+    )
+
+
+def run_test(context: Context, machine: Machine, test: Test) -> None:
+    """Run a test of the recipe.
+
+    Raises:
+        RefusedError: it failed.
+    """
+    script = f"#!/bin/bash\nset -euo pipefail\n{test.command}\n".encode()
+    run_script(context, machine, test.name, script, parse_duration(test.timeout))
+
+
+def _console(client: EcsClient, instance_id: str) -> list[str]:
+    try:
+        lines = console_output(client, instance_id).splitlines()
+    except GoldrunError as error:
+        return [f"its console cannot be read ({error.what})"]
+    return ["the console's last lines:", *(f"  {line}" for line in lines[-SHOWN_CONSOLE_LINES:])] if lines else []
