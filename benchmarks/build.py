@@ -23,9 +23,10 @@ from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, describe_images
-from goldrun.cloud.instances import describe_instances, release
+from goldrun.cloud.instances import describe_instances
 from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Span, Wish
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.market import Market
 from local_cloud.records import Invocation

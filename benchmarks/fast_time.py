@@ -33,11 +33,13 @@ from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient, connect
-from goldrun.cloud.instances import describe_instances, prolong, release, wait_until_running
+from goldrun.cloud.instances import describe_instances
 from goldrun.cloud.tags import OWNED
 from goldrun.cost import billed_days, running_costs
 from goldrun.launch.acquire import acquire
+from goldrun.launch.lifetime import prolong, wait_until_running
 from goldrun.launch.offers import Wish
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon
 from local_cloud.control_client import ask

@@ -16,12 +16,12 @@ from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.images import describe_images
+from goldrun.cloud.instances import count_by_image
 from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
 from goldrun.images.lineage import read_lineage
 from goldrun.images.naming import PublishedName
 from goldrun.images.retention import judge, prune
-from goldrun.images.usage import count_instances
 from local_cloud import seed
 from local_cloud.records import Image
 from local_cloud.server import LocalCloud, listen
@@ -33,7 +33,7 @@ ALIAS = PublishedName("fam", "amd64", "latest")
 def history(client: EcsClient) -> None:
     """What `goldrun image history` asks."""
     judge(read_lineage(client, ALIAS), keep=3, now=client.clock.now())
-    count_instances(client)
+    count_by_image(client)
 
 
 COMMANDS: dict[str, Callable[[EcsClient], object]] = {

@@ -35,7 +35,6 @@ from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
-from goldrun.cloud.instances import release
 from goldrun.errors import GoldrunError
 from goldrun.github.client import PAGE_SIZE, GitHub
 from goldrun.github.scope import repository_scope
@@ -45,6 +44,7 @@ from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Wish
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up

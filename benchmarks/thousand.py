@@ -15,11 +15,13 @@ from pathlib import Path
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
-from goldrun.cloud.instances import describe_instances, release, wait_until_running
+from goldrun.cloud.instances import describe_instances
 from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
 from goldrun.launch.acquire import acquire
+from goldrun.launch.lifetime import wait_until_running
 from goldrun.launch.offers import Span, Wish
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon, seed
 from local_cloud.control_client import ask

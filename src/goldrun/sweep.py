@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.disks import Disk, delete_disk, describe_disks
 from goldrun.cloud.images import ALL_STATUSES, Image, describe_images
-from goldrun.cloud.instances import Instance, describe_instances, release_each
+from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import (
@@ -36,6 +36,7 @@ from goldrun.github.scope import Scope
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
 from goldrun.launch.heartbeat import has_heart, silence
+from goldrun.launch.release import release_each
 from goldrun.runners import registrations
 from goldrun.runners.orphans import Ghost, ask_again, find_ghosts
 

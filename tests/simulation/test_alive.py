@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from goldrun import sweep
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import describe_images
-from goldrun.cloud.instances import describe_instances, release, release_each
+from goldrun.cloud.instances import describe_instances
 from goldrun.errors import UnavailableError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import repository_scope
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
+from goldrun.launch.release import release, release_each
 from goldrun.runners import registrations
 from goldrun.runners.naming import new_name
 from goldrun.runners.orphans import GRACE_SECONDS, find_ghosts

@@ -17,7 +17,7 @@ from msgspec.structs import replace as replaced
 
 from goldrun import sweep
 from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError, ServiceError
-from goldrun.cloud.instances import describe_instances, release, wait_until_running
+from goldrun.cloud.instances import describe_instances
 from goldrun.cloud.moments import parse_moment
 from goldrun.errors import EXIT_UNAVAILABLE, RefusedError, UsageError
 from goldrun.http.endpoint import Endpoint
@@ -27,8 +27,10 @@ from goldrun.http.transport import Transport
 from goldrun.launch.acquire import acquire
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Launched, launch, launch_tag
+from goldrun.launch.lifetime import wait_until_running
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer, Span, Wish
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.access import Denial
 from local_cloud.instance_types import INSTANCE_TYPES

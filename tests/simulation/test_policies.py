@@ -21,7 +21,7 @@ from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.images import share_image, shared_with
-from goldrun.cloud.instances import console_output, prolong, release, wait_until_running
+from goldrun.cloud.instances import console_output, count_by_image
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
 from goldrun.errors import NotFoundError, RefusedError
@@ -34,9 +34,10 @@ from goldrun.images.removal import find_orphans, protect, remove
 from goldrun.images.replicate import copy_image
 from goldrun.images.resolve import read_manifest, resolve_image
 from goldrun.images.retention import prune
-from goldrun.images.usage import count_instances
 from goldrun.launch.acquire import acquire
+from goldrun.launch.lifetime import prolong, wait_until_running
 from goldrun.launch.offers import Span, Wish
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.policies import JOBS, policy_for
 from goldrun.runners.diagnostics import explain, failure, has_ended
@@ -68,7 +69,7 @@ def whole_life(client: EcsClient) -> None:
     remove(client, find_own(client, "m-version001"))
     prune(client, ALIAS, keep=1)
     find_orphans(client)
-    count_instances(client)
+    count_by_image(client)
 
 
 def run(client: EcsClient) -> None:

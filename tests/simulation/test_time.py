@@ -10,11 +10,13 @@ import pytest
 
 from goldrun import sweep
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.instances import describe_instances, prolong, release, with_release_time
+from goldrun.cloud.instances import describe_instances
 from goldrun.cost import billed_days, running_costs
 from goldrun.http.transport import HttpTransport
 from goldrun.launch.acquire import acquire
 from goldrun.launch.heartbeat import silence
+from goldrun.launch.lifetime import prolong, with_release_time
+from goldrun.launch.release import release
 from local_cloud.clock import iso
 from local_cloud.records import Instance
 from tests.conftest import FakeClock, Running, Wall

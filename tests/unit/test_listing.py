@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from goldrun.cloud.images import Image
+from goldrun.cloud.instances import count_by_image
 from goldrun.config import read_keep
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.images.listing import age, channel
-from goldrun.images.usage import count_instances
 from local_cloud import seed
 from local_cloud.records import Instance
 from tests.conftest import NOW, REGION, Running
@@ -67,5 +67,5 @@ def test_instances_are_counted_over_all_pages(frozen: Running) -> None:
         )
     )
     client = frozen.client()
-    assert dict(count_instances(client)) == {"m-0": 84, "m-1": 83, "m-2": 83}
+    assert dict(count_by_image(client)) == {"m-0": 84, "m-1": 83, "m-2": 83}
     assert client.calls == 3

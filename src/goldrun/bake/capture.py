@@ -11,7 +11,7 @@ from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.images import ALL_STATUSES, create_image, describe_images
-from goldrun.cloud.instances import describe_instances
+from goldrun.cloud.instances import describe_instances, is_in_wrong_state, stop_instance
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
 from goldrun.errors import UnavailableError
 from goldrun.images import manifest as manifests
@@ -25,11 +25,11 @@ STOP_SECONDS = 300.0
 def _stop(context: Context, builder: Machine) -> None:
     client = context.client
     try:
-        client.call("StopInstance", {"InstanceId": builder.id})
+        stop_instance(client, builder.id)
     except ApiError as error:
         # Repeated because its answer was lost, the call finds the instance stopping already.
         stops = _status(client, builder.id) in ("Stopping", "Stopped")
-        if not error.code.startswith("IncorrectInstanceStatus") or not stops:
+        if not is_in_wrong_state(error) or not stops:
             raise
     wait_for(
         client.clock,

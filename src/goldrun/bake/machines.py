@@ -13,7 +13,6 @@ from dataclasses import replace
 from goldrun.bake.context import Context
 from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.instances import release
 from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import HEARTBEAT, KEPT, PROTECTED, ROLE
@@ -21,6 +20,7 @@ from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import parse_span
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
 
 

@@ -10,12 +10,13 @@ from goldrun.bake.context import Context
 from goldrun.bake.step import State, Step
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
-from goldrun.cloud.instances import Instance, describe_instances, release
+from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import DEAD_SECONDS, silence
+from goldrun.launch.release import release
 from goldrun.waiting import every, watch
 
 LOOK_SECONDS = 15.0

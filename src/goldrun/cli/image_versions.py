@@ -12,6 +12,7 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud.images import Image
+from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
 from goldrun.images import listing
 from goldrun.images import publish as publishing
@@ -19,7 +20,6 @@ from goldrun.images.lineage import find_own, read_lineage, unknown_family
 from goldrun.images.manifest import compare, from_tags
 from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
 from goldrun.images.retention import judge
-from goldrun.images.usage import count_instances
 
 
 @click.command("history")
@@ -44,7 +44,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
         told += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
     if not told:
         raise unknown_family(client, family, arch)
-    used = count_instances(client)
+    used = count_by_image(client)
     if as_json:
         output.result_json([listing.history_json(lineage, one, used[one.image.image_id]) for lineage, one in told])
     else:

@@ -20,8 +20,10 @@ from goldrun.cloud.instances import Instance
 from goldrun.cloud.tags import OWNED
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import NotFoundError
+from goldrun.launch import lifetime
 from goldrun.launch.acquire import acquire, describe_launch
 from goldrun.launch.launch import Launched
+from goldrun.launch.release import release
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
 IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
@@ -146,7 +148,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
     client = open_client(region)
     if not confirm(f"Delete {', '.join(ids)}?", _plan(client, ids), place_of(client), yes=yes):
         return
-    missing = instances.release(client, ids)
+    missing = release(client, ids)
     if gone := [one for one in ids if one not in missing]:
         output.note(f"deleted: {', '.join(gone)}.")
     if missing and not missing_ok:
@@ -167,7 +169,7 @@ def instance_extend(instance_id: str, life: str, region: str | None) -> None:
     seconds = read_life(life)
     client = open_client(region)
     found = instances.find_instance(client, instance_id)
-    output.result(f"RELEASE_TIME={instances.prolong(client, found.id, seconds)}")
+    output.result(f"RELEASE_TIME={lifetime.prolong(client, found.id, seconds)}")
 
 
 def _plan(client: EcsClient, ids: Sequence[str]) -> Iterator[str]:
@@ -192,7 +194,7 @@ def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:
 
 
 def _wait(client: EcsClient, ids: Sequence[str], seconds: float) -> None:
-    for one in instances.wait_until_running(client, ids, seconds):
+    for one in lifetime.wait_until_running(client, ids, seconds):
         output.note(f"{one.id} is Running: {one.private_ip}{f', {one.public_ip}' if one.public_ip else ''}.")
 
 

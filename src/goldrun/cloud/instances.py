@@ -1,26 +1,27 @@
-"""Instances that goldrun has made: find them, wait for them, prolong them, let them go and see that they are gone."""
+"""Instances: described, created, started, stopped, deleted, and given a release time.
+
+Sources: RunInstances, DescribeInstances and the other actions' pages in the API reference, with their error tables.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError
-from goldrun.cloud.moments import format_moment, parse_moment
+from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.tags import from_api, to_api
-from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, NotFoundError, RefusedError, UnavailableError, UsageError
-from goldrun.waiting import wait_for, watch
+from goldrun.cloud.tags import Tags, from_api, to_api
+from goldrun.errors import GoldrunError, NotFoundError, UsageError
 
 IDS_A_CALL = 100
-GONE_SECONDS = 300.0
-T = TypeVar("T")
-MIN_LIFE_SECONDS = 30 * 60.0
-TOO_SOON = "InvalidAutoReleaseTime.Malformed"
+MIN_LIFE_SECONDS = 30 * 60.0  # ECS takes no earlier ``AutoReleaseTime``
+PUBLIC_MBITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,86 @@ class Instance:
         )
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The instances that a RunInstances asks for.
+
+    Attributes:
+        image_id: the image; or else ``image_family``.
+        image_family: the family whose newest image is taken.
+        type: the instance type.
+        vswitch: where they are put.
+        security_group: their security group.
+        name: their name.
+        numbered: whether each name gets a number.
+        amount: how many at most; one at least.
+        spot: whether they are spot instances.
+        limit: the most that an hour of a spot instance may cost; None: the list price.
+        protected: whether the market leaves a spot instance alone in its first hour.
+        disk: the category of the system disk; empty: ECS chooses.
+        disk_size: GiB of it; None: the image's.
+        encrypted: whether it is encrypted.
+        public_ip: whether they get an address on the internet.
+        key_pair: an SSH key pair; empty: none.
+        role: the RAM role that they have; empty: none.
+        user_data: what they run when they boot first.
+        tags: theirs, and their disks'.
+        token: the ``ClientToken``: a repetition with the same one creates nothing more.
+    """
+
+    type: str
+    vswitch: str
+    security_group: str
+    name: str
+    amount: int
+    spot: bool
+    tags: Tags
+    token: str
+    image_id: str = ""
+    image_family: str = ""
+    numbered: bool = False
+    limit: float | None = None
+    protected: bool = True
+    disk: str = ""
+    disk_size: int | None = None
+    encrypted: bool = False
+    public_ip: bool = False
+    key_pair: str = ""
+    role: str = ""
+    user_data: bytes = b""
+
+    def to_api(self) -> dict[str, Parameter]:
+        """The parameters of RunInstances."""
+        return {
+            "ImageId": self.image_id or None,
+            "ImageFamily": self.image_family or None,
+            "InstanceType": self.type,
+            "VSwitchId": self.vswitch,
+            "SecurityGroupId": self.security_group,
+            "InstanceName": self.name,
+            "UniqueSuffix": self.numbered or None,
+            "Amount": self.amount,
+            "MinAmount": 1,
+            "InstanceChargeType": "PostPaid",
+            "SpotStrategy": "SpotWithPriceLimit" if self.spot else "NoSpot",
+            "SpotPriceLimit": f"{self.limit:.3f}" if self.limit is not None else None,
+            "SpotDuration": int(self.protected) if self.spot else None,
+            "SpotInterruptionBehavior": "Terminate" if self.spot else None,
+            "SystemDisk.Category": self.disk or None,
+            "SystemDisk.Size": self.disk_size,
+            "SystemDisk.Encrypted": self.encrypted or None,
+            "HttpEndpoint": "enabled",
+            "HttpTokens": "required",
+            "InternetMaxBandwidthOut": PUBLIC_MBITS if self.public_ip else 0,
+            "KeyPairName": self.key_pair or None,
+            "RamRoleName": self.role or None,
+            "UserData": base64.b64encode(self.user_data).decode() if self.user_data else None,
+            "SecurityEnhancementStrategy": "Deactive",
+            "Tag": to_api(self.tags),
+            "ClientToken": self.token,
+        }
+
+
 def check_id(text: str) -> str:
     """``text``, if it has the form of an instance's id: the API takes an empty one for "all", or for none.
 
@@ -95,39 +176,6 @@ def check_id(text: str) -> str:
     raise UsageError(
         f"{text!r} is not an instance's id.", fix=["ids look like i-bp67acfmxazb4p; list: goldrun instance ls"]
     )
-
-
-def release_time(now: float, seconds: float) -> str:
-    """``AutoReleaseTime`` for a life of at least ``seconds`` from ``now``: ECS rounds down to the minute.
-
-    Never less than ECS takes: 30 minutes.
-    """
-    moment = now + max(seconds, MIN_LIFE_SECONDS) + 59
-    return format_moment(moment - moment % 60)
-
-
-def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T]) -> T:
-    """Make a call that has an ``AutoReleaseTime`` in it, ``seconds`` from now.
-
-    ECS looks at it when the call gets through. That may be minutes later, as it was throttled: then 30 minutes are no
-    longer 30 minutes ahead, and the call is made anew with a later moment.
-
-    Args:
-        client: the cloud.
-        seconds: the life that is wanted.
-        call: makes the call, given the moment.
-
-    Raises:
-        ApiError: ECS refuses.
-    """
-    while True:
-        moment = release_time(client.clock.now(), seconds)
-        try:
-            return call(moment)
-        except ApiError as error:
-            later = release_time(client.clock.now(), seconds) > moment
-            if error.code != TOO_SOON or error.unsure or not later:
-                raise
 
 
 def describe_instances(
@@ -162,132 +210,44 @@ def find_instance(client: EcsClient, instance_id: str) -> Instance:
     return found[0]
 
 
-def wait_until_running(
-    client: EcsClient, ids: Sequence[str], seconds: float, tell: Callable[[Sequence[Instance]], None] = lambda _: None
-) -> list[Instance]:
-    """Wait until all of them are Running.
+def count_by_image(client: EcsClient) -> Counter[str]:
+    """The number of the account's instances by image id."""
+    return Counter(one.image_id for one in describe_instances(client))
+
+
+def run_instances(client: EcsClient, wanted: Wanted, released: str) -> tuple[str, ...]:
+    """Create instances and start them; returns their ids.
 
     Args:
         client: the cloud.
-        ids: the instances.
-        seconds: how long at most.
-        tell: told what was seen, at every look.
+        wanted: the instances.
+        released: their ``AutoReleaseTime``, of ``format_moment``.
 
     Raises:
-        LostError: one was reclaimed or deleted.
-        RefusedError: one was stopped.
-        UnavailableError: they are not Running in time.
+        ApiError: ECS refuses; see ``is_offer_gone`` and ``is_release_too_soon``.
     """
-    seen: set[str] = set()
-
-    def look() -> list[Instance] | None:
-        nonlocal seen
-        found = describe_instances(client, ids=ids)
-        tell(found)
-        seen |= {one.id for one in found}
-        if gone := seen - {one.id for one in found}:
-            raise LostError(
-                f"{', '.join(sorted(gone))} is gone.", why=["the market reclaimed it, or somebody deleted it."]
-            )
-        if stopped := [one for one in found if one.status in ("Stopping", "Stopped")]:
-            raise RefusedError(
-                f"{stopped[0].id} is {stopped[0].status}.", fix=[f"goldrun instance console {stopped[0].id}"]
-            )
-        return found if len(found) == len(set(ids)) and all(one.status == "Running" for one in found) else None
-
-    return wait_for(
-        client.clock,
-        look,
-        seconds=seconds,
-        late=lambda elapsed: UnavailableError(
-            f"{', '.join(ids)} did not run within {elapsed:.0f} s.",
-            fix=[f"see what it says: goldrun instance console {ids[0]}"],
-        ),
-        often=_often,
-    )
+    answer = client.call("RunInstances", {**wanted.to_api(), "AutoReleaseTime": released})
+    return tuple(answer["InstanceIdSets"]["InstanceIdSet"])
 
 
-@dataclass(frozen=True)
-class Released:
-    """What became of instances that were to be deleted; all others of them are gone.
-
-    Attributes:
-        missing: those that were not there in the first place.
-        kept: those that are still there, each with its own reason.
-    """
-
-    missing: tuple[str, ...]
-    kept: Mapping[str, GoldrunError]
+def start_instance(client: EcsClient, instance_id: str) -> None:
+    """Start a stopped instance."""
+    client.call("StartInstance", {"InstanceId": instance_id})
 
 
-def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
-    """Delete instances, running or not, and ask again until the cloud does not know them any more.
-
-    One that cannot be deleted keeps no other alive. The deletion comes before the first look: one that was made a
-    moment ago may not be seen yet.
-
-    Raises:
-        GoldrunError: the cloud cannot be asked what is still there.
-    """
-    left = list(dict.fromkeys(ids))
-    wanted = left  # not asked for yet, or refused for a reason that passes
-    missing: list[str] | None = None
-    refusals: dict[str, GoldrunError] = {}
-    kept: dict[str, GoldrunError] = {}
-
-    def look() -> bool | None:
-        nonlocal left, wanted, missing, refusals
-        refusals = {}
-        for start in range(0, len(wanted), IDS_A_CALL):
-            refusals |= _delete(client, wanted[start : start + IDS_A_CALL])
-        there = {one.id for one in describe_instances(client, ids=left)} if left else set()
-        if missing is None:
-            missing = [one for one, error in refusals.items() if one not in there and _means_missing(error)]
-        kept.update({one: error for one, error in refusals.items() if one in there and not _passes(error)})
-        left = [one for one in left if one in there and one not in kept]
-        wanted = [one for one in left if one in refusals]
-        return True if not left else None
-
-    if watch(client.clock, look, seconds=GONE_SECONDS, often=_often) is None:
-        late = UnavailableError(
-            f"{', '.join(left)} was deleted but is still there after {GONE_SECONDS:.0f} s.",
-            fix=["run the same command again."],
-        )
-        kept |= {one: refusals.get(one, late) for one in left}
-    return Released(tuple(missing or ()), kept)
+def stop_instance(client: EcsClient, instance_id: str, *, force: bool = False) -> None:
+    """Stop an instance; by force: as if its power were cut."""
+    client.call("StopInstance", {"InstanceId": instance_id, "ForceStop": force or None})
 
 
-def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
-    """As ``release_each``, where all of them must go.
-
-    Returns:
-        Those that were not there in the first place.
-
-    Raises:
-        ApiError: ECS refuses to delete one; the others are gone.
-        UnavailableError: one is still there after five minutes.
-    """
-    released = release_each(client, ids)
-    if released.kept:
-        error = next(iter(released.kept.values()))
-        if len(released.kept) > 1:
-            error.why = (*error.why, *(f"{one} is still there: {why.what}" for one, why in released.kept.items()))
-        raise error
-    return list(released.missing)
+def delete_instances(client: EcsClient, ids: Sequence[str]) -> None:
+    """Delete up to 100 instances, running or not: all of them or, if ECS refuses one, none."""
+    client.call("DeleteInstances", {"InstanceId": list(ids), "Force": True})
 
 
-def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
-    """Let an instance live for that long from now on.
-
-    Returns:
-        When it is released.
-    """
-
-    def call(moment: str) -> str:
-        client.call("ModifyInstanceAutoReleaseTime", {"InstanceId": instance_id, "AutoReleaseTime": moment})
-        return moment
-
-    return with_release_time(client, seconds, call)
+def set_release_time(client: EcsClient, instance_id: str, released: str) -> None:
+    """Give an instance another ``AutoReleaseTime``, of ``format_moment``."""
+    client.call("ModifyInstanceAutoReleaseTime", {"InstanceId": instance_id, "AutoReleaseTime": released})
 
 
 def console_output(client: EcsClient, instance_id: str) -> str:
@@ -312,34 +272,49 @@ def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
     return bool(answer["InstanceSystemEventSet"]["InstanceSystemEventType"])
 
 
-def _delete(client: EcsClient, batch: Sequence[str]) -> dict[str, GoldrunError]:
-    """Ask for the deletion; returns who was refused, and why.
-
-    ECS deletes all of a call's instances or none: a batch that is refused is halved until it is clear whom it is about.
-    """
-    try:
-        client.call("DeleteInstances", {"InstanceId": list(batch), "Force": True})
-    except (ApiError, UnavailableError) as error:
-        if len(batch) == 1 or error.exit_code == EXIT_UNAVAILABLE:  # this is about the cloud, and not about one of them
-            return dict.fromkeys(batch, error)
-        middle = len(batch) // 2
-        return _delete(client, batch[:middle]) | _delete(client, batch[middle:])
-    return {}
-
-
-def _means_missing(error: GoldrunError) -> bool:
-    """With an instance that is gone went the tag that a policy asks for: then the call is denied."""
+def is_missing(error: GoldrunError) -> bool:
+    """Whether there is no such instance. When an instance goes, so does the tag that a policy requires: then denied."""
     return isinstance(error, AccessDeniedError) or _code(error).startswith("InvalidInstanceId")
 
 
-def _passes(error: GoldrunError) -> bool:
-    """Whether it is just starting; or the deletion had its effect and the look lags behind."""
-    return _code(error).startswith(("IncorrectInstanceStatus", "InvalidInstanceId"))
+def is_passing(error: GoldrunError) -> bool:
+    """Whether a refused deletion may work later: it is just starting; or it is gone, and the look lags behind."""
+    return is_in_wrong_state(error) or _code(error).startswith("InvalidInstanceId")
+
+
+def is_in_wrong_state(error: GoldrunError) -> bool:
+    """Whether the instance is not in a state in which this can be done."""
+    return _code(error).startswith("IncorrectInstanceStatus")
+
+
+def is_release_too_soon(error: GoldrunError) -> bool:
+    """Whether the ``AutoReleaseTime`` is less than 30 minutes ahead."""
+    return _code(error) == "InvalidAutoReleaseTime.Malformed"
+
+
+def is_sold_out(error: GoldrunError) -> bool:
+    """Whether this offer cannot be had, whatever disk it gets."""
+    return _code(error) in _SOLD_OUT
+
+
+def is_offer_gone(error: GoldrunError) -> bool:
+    """Whether this offer cannot be had, and another may.
+
+    Every other refusal that does not pass is a person's to fix: permission, balance, quota, a wrong id.
+    """
+    return _code(error) in _OFFER_GONE
+
+
+_SOLD_OUT = ("OperationDenied.NoStock", "Zone.NotOnSale", "InvalidInstanceType.NotSupported")
+_OFFER_GONE = (
+    *_SOLD_OUT,
+    "InvalidResourceType.NotSupported",
+    "InvalidInstanceType.ZoneNotSupported",
+    "InvalidSystemDiskCategory.ValueNotSupported",
+    "InvalidSpotPriceLimit.LowerThanPublicPrice",
+    "InvalidVSwitchId.IpNotEnough",
+)
 
 
 def _code(error: GoldrunError) -> str:
     return error.code if isinstance(error, ApiError) else ""
-
-
-def _often(elapsed: float) -> float:
-    return min(5.0, 1.0 + elapsed / 2)

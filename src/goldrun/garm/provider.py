@@ -14,7 +14,7 @@ from typing import Any
 from goldrun import __version__, telling
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient, connect
-from goldrun.cloud.instances import Instance, describe_instances, release
+from goldrun.cloud.instances import Instance, describe_instances, start_instance, stop_instance
 from goldrun.cloud.tags import GARM_CONTROLLER, GARM_NAME, GARM_POOL, GARM_RUNNER, OWNED, ROLE
 from goldrun.errors import GoldrunError
 from goldrun.garm import contract, settings
@@ -25,6 +25,7 @@ from goldrun.images.resolve import resolve_image
 from goldrun.launch.acquire import acquire
 from goldrun.launch.cache import FileCache
 from goldrun.launch.launch import Launched
+from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
 
 Say = Callable[[str], None]
@@ -113,7 +114,7 @@ class Provider:
         Raises:
             NoSuchInstanceError: there is none.
         """
-        self.client.call("StartInstance", {"InstanceId": self._one().id})
+        start_instance(self.client, self._one().id)
 
     def stop(self) -> None:
         """Stop the instance. A sweep takes stopped ones for left behind: GARM itself never stops any.
@@ -121,7 +122,7 @@ class Provider:
         Raises:
             NoSuchInstanceError: there is none.
         """
-        self.client.call("StopInstance", {"InstanceId": self._one().id, "ForceStop": True})
+        stop_instance(self.client, self._one().id, force=True)
 
     def remove_all(self) -> None:
         """Delete every instance of this controller's."""

@@ -8,17 +8,18 @@ in the same way, and deleted.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.instances import describe_instances, release, with_release_time
-from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE, to_api
+from goldrun.cloud.instances import Wanted, describe_instances, is_offer_gone, is_sold_out, run_instances
+from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
+from goldrun.launch.lifetime import with_release_time
 from goldrun.launch.offers import Offer
+from goldrun.launch.release import release
 from goldrun.launch.settings import MAX_USER_DATA, LaunchSettings
 from goldrun.waiting import LAG_SECONDS, watch
 
@@ -26,23 +27,6 @@ INSTANCES_A_CALL = 100
 LIMIT_FACTOR = 1.2  # the price cap over the current price
 SHOWN_REFUSALS = 5
 INTERRUPTED_SECONDS = 2.0
-
-# What ECS answers when this offer cannot be had and another may. Everything else that is not passing is a person's to
-# mend: permission, balance, quota, a wrong id. Source: the error table of RunInstances.
-NEXT_OFFER = (
-    "OperationDenied.NoStock",
-    "Zone.NotOnSale",
-    "InvalidResourceType.NotSupported",
-    "InvalidInstanceType.NotSupported",
-    "InvalidInstanceType.ZoneNotSupported",
-    "InvalidSystemDiskCategory.ValueNotSupported",
-    "InvalidSpotPriceLimit.LowerThanPublicPrice",
-    "InvalidVSwitchId.IpNotEnough",
-)
-
-
-# Of these, the ones that no other disk helps against.
-SOLD_OUT = ("OperationDenied.NoStock", "Zone.NotOnSale", "InvalidInstanceType.NotSupported")
 
 
 @dataclass(frozen=True)
@@ -147,11 +131,11 @@ def _walk(
                     tell(f"the answer was lost, but not what it told of: {', '.join(ids)}.")
                     got.append(Launched(ids, offer, price_limit(offer)))
                     break
-                if not isinstance(error, ApiError) or error.code not in NEXT_OFFER:
+                if not isinstance(error, ApiError) or not is_offer_gone(error):
                     raise
                 refusals.append(f"{offer.type} in {offer.zone}: {error.code}")
                 tell(f"{refusals[-1]}; trying the next offer.")
-                if error.code in SOLD_OUT:
+                if is_sold_out(error):
                     sold_out.add((offer.type, offer.zone, offer.spot))
                 break
             got.append(Launched(ids, offer, price_limit(offer)))
@@ -167,41 +151,30 @@ def _walk(
     )
 
 
-def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, wanted: int, number: int) -> tuple[str, ...]:
-    limit = price_limit(offer)
-    tags = {**settings.tags, **OWNED, **RUNNER_TYPE.of(), **LAUNCH.of(launch_tag(settings.key))}
-    params: dict[str, Parameter] = {
-        "ImageId": settings.image_id or None,
-        "ImageFamily": settings.image_family or None,
-        "InstanceType": offer.type,
-        "VSwitchId": offer.vswitch,
-        "SecurityGroupId": settings.network.security_group,
-        "InstanceName": settings.name,
-        "UniqueSuffix": settings.amount > 1 or None,
-        "Amount": wanted,
-        "MinAmount": 1,
-        "InstanceChargeType": "PostPaid",
-        "SpotStrategy": "SpotWithPriceLimit" if offer.spot else "NoSpot",
-        "SpotPriceLimit": f"{limit:.3f}" if limit is not None else None,
-        "SpotDuration": int(settings.protected) if offer.spot else None,
-        "SpotInterruptionBehavior": "Terminate" if offer.spot else None,
-        "SystemDisk.Category": offer.disks[0] if offer.disks else None,
-        "SystemDisk.Size": settings.disk_size,
-        "SystemDisk.Encrypted": settings.encrypted or None,
-        "HttpEndpoint": "enabled",
-        "HttpTokens": "required",
-        "InternetMaxBandwidthOut": 10 if settings.public_ip else 0,
-        "KeyPairName": settings.key_pair or None,
-        "RamRoleName": settings.role or None,
-        "UserData": base64.b64encode(settings.user_data).decode() if settings.user_data else None,
-        "SecurityEnhancementStrategy": "Deactive",
-        "Tag": to_api(tags),
-        "ClientToken": _token(settings.key, offer, number, wanted),
-    }
-    answer = with_release_time(
-        client, settings.life, lambda moment: client.call("RunInstances", {**params, "AutoReleaseTime": moment})
+def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, amount: int, number: int) -> tuple[str, ...]:
+    wanted = Wanted(
+        image_id=settings.image_id,
+        image_family=settings.image_family,
+        type=offer.type,
+        vswitch=offer.vswitch,
+        security_group=settings.network.security_group,
+        name=settings.name,
+        numbered=settings.amount > 1,
+        amount=amount,
+        spot=offer.spot,
+        limit=price_limit(offer),
+        protected=settings.protected,
+        disk=offer.disks[0] if offer.disks else "",
+        disk_size=settings.disk_size,
+        encrypted=settings.encrypted,
+        public_ip=settings.public_ip,
+        key_pair=settings.key_pair,
+        role=settings.role,
+        user_data=settings.user_data,
+        tags={**settings.tags, **OWNED, **RUNNER_TYPE.of(), **LAUNCH.of(launch_tag(settings.key))},
+        token=_token(settings.key, offer, number, amount),
     )
-    return tuple(answer["InstanceIdSets"]["InstanceIdSet"])
+    return with_release_time(client, settings.life, lambda released: run_instances(client, wanted, released))
 
 
 def _undo(
