@@ -35,7 +35,7 @@ from goldrun.github.runners import find_registrations
 from goldrun.github.scope import Scope
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
-from goldrun.launch.heartbeat import has_heart, silence
+from goldrun.launch.heartbeat import has_heartbeat, silence
 from goldrun.launch.release import release_each
 from goldrun.runners import registrations
 from goldrun.runners.orphans import Ghost, ask_again, find_ghosts
@@ -195,7 +195,7 @@ class _Sweep:
             (released is None and age > MAX_LIFE_SECONDS, "it has no release time"),
             (instance.status == "Stopped" and age > GRACE_SECONDS, "it is stopped"),
             (made, "its build has ended"),
-            (has_heart(instance), "its build has died"),
+            (has_heartbeat(instance), "its build has died"),
             (self.older_than is not None and age > self.older_than, "it is older than asked"),
         )
         return next((reason for holds, reason in reasons if holds), "")
@@ -307,7 +307,7 @@ def _is_kept(tags: Mapping[str, str]) -> bool:
 
 def _shows_life(instance: Instance, image: Image | None, clock: CloudClock) -> bool:
     making = image is not None and image.status in ("Creating", "Waiting")
-    return making or (has_heart(instance) and silence(instance, clock) <= GRACE_SECONDS)
+    return making or (has_heartbeat(instance) and silence(instance, clock) <= GRACE_SECONDS)
 
 
 def _settle(finding: Finding, ghost: Ghost | None) -> None:

@@ -11,7 +11,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY
 from goldrun.images.naming import LATEST, PublishedName
-from goldrun.launch.heartbeat import Heart
+from goldrun.launch.heartbeat import Heartbeat
 from goldrun.launch.settings import LaunchSettings
 
 Check = Callable[[Image], None]
@@ -44,7 +44,7 @@ class Context:
 
     Attributes:
         client: the cloud; the heartbeat goes on during all its waits.
-        heart: the heartbeat of the machine that the build works with.
+        heartbeat: of the machine that the build works with.
         loaded: the recipe and its files.
         architecture: ``amd64`` or ``arm64``.
         settings: network, key pair and role of the build's machines.
@@ -53,7 +53,7 @@ class Context:
     """
 
     client: EcsClient
-    heart: Heart
+    heartbeat: Heartbeat
     loaded: Loaded
     architecture: str
     settings: LaunchSettings
@@ -80,5 +80,5 @@ def open_context(
     client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
 ) -> Context:
     """The context of a build, with a heartbeat of its own."""
-    heart = Heart(client)
-    return Context(heart.pace(client), heart, loaded, architecture, settings, options, report)
+    heartbeat = Heartbeat(client)
+    return Context(heartbeat.pace(client), heartbeat, loaded, architecture, settings, options, report)

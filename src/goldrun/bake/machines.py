@@ -62,7 +62,7 @@ def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
     (launched,) = acquire(client, machine_settings(context, image_id, key, marked), tell=context.report.line)
     machine = Machine(client, launched.ids[0], key)
-    context.heart.instance_id, context.heart.last = machine.id, client.clock.now()
+    context.heartbeat.start(machine.id)
     return machine
 
 
@@ -73,7 +73,7 @@ def delete_machine(context: Context, machine: Machine) -> None:
         GoldrunError: it may still be there.
     """
     release(context.client, [machine.id])
-    context.heart.instance_id = ""
+    context.heartbeat.stop()
 
 
 def abandon_machine(context: Context, machine: Machine, error: BaseException, *, keep: bool = False) -> None:
@@ -87,7 +87,7 @@ def abandon_machine(context: Context, machine: Machine, error: BaseException, *,
     except GoldrunError as second:
         error.add_note(f"{machine.id} could not be deleted ({second.what}): its release time or a sweep ends it.")
     finally:
-        context.heart.instance_id = ""
+        context.heartbeat.stop()
 
 
 @contextlib.contextmanager
