@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from goldrun.cloud.client import EcsClient, Parameter
-from goldrun.cloud.endpoints import BILLING
+from goldrun.cloud.billing import read_bill
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances
-from goldrun.cloud.paging import pages_by_token
-from goldrun.cloud.tags import OWNED
+from goldrun.cloud.tags import MANAGED_BY, OWNED
 from goldrun.launch.market import Market
 
-BILL_PAGE = 300
 BILL_OFFSET = timedelta(hours=8)  # the bill's days are Beijing's
 
 
@@ -59,42 +56,17 @@ def running_costs(client: EcsClient) -> list[Hourly]:
 
 
 def billed_days(client: EcsClient, days: int) -> list[Day]:
-    """What goldrun's instances have cost on each of the last days, today the last; the bill follows within a day.
-
-    Source: DescribeInstanceBill of the billing API, which shows each instance's tags.
-    """
+    """What goldrun's instances have cost on each of the last days, today the last; the bill follows within a day."""
     today = datetime.fromtimestamp(client.clock.now(), UTC) + BILL_OFFSET
     return [_day(client, today - timedelta(days=ago)) for ago in range(days - 1, -1, -1)]
 
 
 def _day(client: EcsClient, day: datetime) -> Day:
     date = day.strftime("%Y-%m-%d")
-    params: dict[str, Parameter] = {
-        "BillingCycle": date[:7],
-        "BillingDate": date,
-        "Granularity": "DAILY",
-        "ProductCode": "ecs",
-        "IsHideZeroCharge": True,
-    }
-    items = [
-        item
-        for answer in pages_by_token(client, "DescribeInstanceBill", params, api=BILLING, size=BILL_PAGE)
-        for item in answer["Data"]["Items"]
-        if _is_ours(item)
-    ]
+    items = [item for item in read_bill(client, date) if MANAGED_BY.matches(item.tags)]
     return Day(
         date,
-        sum(float(item["PretaxAmount"]) for item in items),
-        _currency(items),
-        len({item["InstanceID"] for item in items}),
+        sum(item.amount for item in items),
+        items[0].currency if items else "",
+        len({item.instance for item in items}),
     )
-
-
-def _is_ours(item: Mapping[str, object]) -> bool:
-    """The bill writes tags as ``key:ManagedBy value:goldrun; …``."""
-    written = {part.strip() for part in str(item.get("Tag") or "").split(";")}
-    return all(f"key:{key} value:{value}" in written for key, value in OWNED.items())
-
-
-def _currency(items: Sequence[Mapping[str, object]]) -> str:
-    return str(items[0]["Currency"]) if items else ""

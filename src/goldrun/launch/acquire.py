@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.market import Cache
 from goldrun.cloud.network import by_zone, find_vswitches
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Deliver, Launched, Tell, launch
-from goldrun.launch.market import Cache, Market
+from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer
 from goldrun.launch.settings import LaunchSettings
 

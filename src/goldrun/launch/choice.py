@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from goldrun.launch.market import Advice, Market, Place, Priced, Size, parallel
+from goldrun.cloud.market import Advice, Place, Priced, Size
+from goldrun.launch.market import Market, parallel
 from goldrun.launch.offers import ANY, DEFAULT_POLICY, Offer, Wish, rank
 
 PRICED_AT_ONCE = 3  # priced side by side between two looks at what is left

@@ -1,115 +1,32 @@
-"""Reads the market: what is in stock, how big it is, what it costs, how often it is taken back.
-
-Each function is one API call (or one for each page, or type); which of them a choice needs is ``choice``'s to know.
-"""
+"""The market as a wish sees it. Which of these questions a choice needs is for ``choice`` to know."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.market import (
+    Advice,
+    Cache,
+    Place,
+    Priced,
+    Reader,
+    Size,
+    read_advice,
+    read_price,
+    read_sizes,
+    read_stock,
+)
 from goldrun.launch.offers import Wish
 
 AT_ONCE = 8  # calls in parallel
-TYPES_A_CALL = 10
-IN_STOCK = ("WithStock", "ClosedWithStock")
-ARCHITECTURES = {"X86": "amd64", "ARM": "arm64"}
 
 T = TypeVar("T")
 U = TypeVar("U")
-Element = Mapping[str, Any]
-Place = tuple[str, str]  # an instance type and a zone
-
-
-class Cache(Protocol):
-    """Keeps answers of reading calls for minutes, so that the next launch need not ask again."""
-
-    def get(self, key: str) -> Element | None:
-        """The answer that was kept, if it is still young enough."""
-
-    def put(self, key: str, answer: Element) -> None:
-        """Keep an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How big an instance type is.
-
-    Attributes:
-        cpus: vCPUs.
-        memory: GiB.
-        architecture: ``amd64`` or ``arm64``.
-        ordinary: neither burstable nor with accelerators: what a CI job is fast on and needs no more than.
-    """
-
-    cpus: int = 0
-    memory: float = 0.0
-    architecture: str = ""
-    ordinary: bool = True
-
-    @property
-    def units(self) -> float:
-        """What the list price goes by, roughly: vCPUs, and GiB at a fifth."""
-        return self.cpus + 0.2 * self.memory
-
-    @classmethod
-    def from_api(cls, element: Element) -> Size:
-        """From an element of ``InstanceTypes.InstanceType`` of DescribeInstanceTypes."""
-        return cls(
-            cpus=int(element["CpuCoreCount"]),
-            memory=float(element["MemorySize"]),
-            architecture=ARCHITECTURES.get(element["CpuArchitecture"], ""),
-            ordinary=not element.get("GPUAmount") and element.get("InstanceFamilyLevel") != "CreditEntryLevel",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The spot prices of a type in a zone, oldest first.
-
-    Attributes:
-        prices: of an hour.
-        list_price: without the spot discount.
-        times: since when each price holds.
-    """
-
-    prices: tuple[float, ...]
-    list_price: float
-    times: tuple[str, ...] = ()
-
-    @classmethod
-    def from_api(cls, rows: Sequence[Element]) -> Series:
-        """From elements of ``SpotPrices.SpotPriceType`` of DescribeSpotPriceHistory."""
-        return cls(
-            tuple(float(row["SpotPrice"]) for row in rows),
-            float(rows[-1]["OriginPrice"]),
-            tuple(str(row["Timestamp"]) for row in rows),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """The prices of a type, zone by zone."""
-
-    currency: str
-    zones: Mapping[str, Series]
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What is known of an offer from the last 30 days.
-
-    Attributes:
-        rate: the share of instances that were reclaimed.
-        discount: the average spot price as a share of the list price.
-    """
-
-    rate: float
-    discount: float
 
 
 @dataclass(frozen=True)
@@ -119,48 +36,28 @@ class Market:
     client: EcsClient
     cache: Cache | None = None
 
+    @property
+    def _reader(self) -> Reader:
+        return Reader(self.client, self.cache)
+
     def stock(self, wish: Wish, disk: str) -> dict[Place, str]:
         """What is in stock with a system disk of that category: ``WithStock`` or ``ClosedWithStock`` by place."""
-        answer = self._ask(
-            "DescribeAvailableResource",
-            {
-                "DestinationResource": "InstanceType",
-                "ResourceType": "instance",
-                "NetworkCategory": "vpc",
-                "SpotStrategy": "SpotAsPriceGo" if wish.spot else "NoSpot",
-                "SystemDiskCategory": disk,
-                "InstanceType": wish.types[0] if len(wish.types) == 1 else None,
-            },
-        )
+        only = wish.types[0] if len(wish.types) == 1 else ""
         return {
-            (one["Value"], zone["ZoneId"]): str(one.get("StatusCategory") or IN_STOCK[0])
-            for zone in answer.get("AvailableZones", {}).get("AvailableZone", [])
-            for resource in zone["AvailableResources"]["AvailableResource"]
-            for one in resource["SupportedResources"]["SupportedResource"]
-            if one["Status"] == "Available"
-            and one.get("StatusCategory", IN_STOCK[0]) in IN_STOCK
-            and (not wish.types or one["Value"] in wish.types)
-            and (not wish.zones or zone["ZoneId"] in wish.zones)
+            (type_id, zone): state
+            for (type_id, zone), state in read_stock(self._reader, spot=wish.spot, disk=disk, type_id=only).items()
+            if (not wish.types or type_id in wish.types) and (not wish.zones or zone in wish.zones)
         }
 
     def sizes(self, wish: Wish) -> dict[str, Size]:
-        """The types that are as wished; special ones only where they are named."""
-        found: dict[str, Size] = {}
-        for start in range(0, max(1, len(wish.types)), TYPES_A_CALL):
-            params: dict[str, Parameter] = {
-                "InstanceTypes": list(wish.types[start : start + TYPES_A_CALL]),
-                "CpuArchitecture": {"amd64": "X86", "arm64": "ARM"}.get(wish.architecture),
-                "MinimumCpuCoreCount": math.ceil(wish.cpus.low) or None,
-                "MaximumCpuCoreCount": None if math.isinf(wish.cpus.high) else math.floor(wish.cpus.high),
-            }
-            token = ""
-            while True:
-                answer = self._ask("DescribeInstanceTypes", {**params, "NextToken": token or None})
-                elements = answer["InstanceTypes"]["InstanceType"]
-                found.update((one["InstanceTypeId"], Size.from_api(one)) for one in elements)
-                token = str(answer.get("NextToken") or "")
-                if not token:
-                    break
+        """The types that match the wish; special ones only where they are named."""
+        found = read_sizes(
+            self._reader,
+            wish.types,
+            architecture=wish.architecture,
+            min_cpus=math.ceil(wish.cpus.low) or None,
+            max_cpus=None if math.isinf(wish.cpus.high) else math.floor(wish.cpus.high),
+        )
         return {
             name: size
             for name, size in found.items()
@@ -173,49 +70,14 @@ class Market:
     def advice(self, sizes: Iterable[Size]) -> dict[Place, Advice]:
         """Reclaim rates and average discounts of everything of these sizes, by place."""
         cpus = {size.cpus for size in sizes}
-        params: dict[str, Parameter] = {"Cores": min(cpus)} if len(cpus) == 1 else {"MinCores": min(cpus, default=None)}
-        answer = self._ask("DescribeSpotAdvice", params)
-        return {
-            (one["InstanceType"], zone["ZoneId"]): Advice(
-                float(one["InterruptionRate"]), float(one["AverageSpotDiscount"]) / 100
-            )
-            for zone in answer["AvailableSpotZones"]["AvailableSpotZone"]
-            for one in zone["AvailableSpotResources"]["AvailableSpotResource"]
-        }
-
-    def price(self, type_id: str, *, since: str = "") -> Priced:
-        """The spot prices of a type in every zone, of the last three hours or since a moment (UTC, ISO 8601)."""
-        params: dict[str, Parameter] = {"InstanceType": type_id, "NetworkType": "vpc", "OSType": "linux"}
-        rows: list[Element] = []
-        currency, offset = "", 0
-        while True:
-            answer = self._ask(
-                "DescribeSpotPriceHistory", {**params, "StartTime": since or None, "Offset": offset or None}
-            )
-            rows += answer["SpotPrices"]["SpotPriceType"]
-            currency = str(answer.get("Currency") or "CNY")
-            offset = int(answer.get("NextOffset") or 0)
-            if not offset:
-                break
-        zones: dict[str, list[Element]] = {}
-        for row in sorted(rows, key=lambda row: str(row["Timestamp"])):
-            zones.setdefault(row["ZoneId"], []).append(row)
-        return Priced(currency, {zone: Series.from_api(found) for zone, found in zones.items()})
+        if len(cpus) == 1:
+            return read_advice(self._reader, cpus=min(cpus))
+        return read_advice(self._reader, min_cpus=min(cpus, default=None))
 
     def prices(self, types: Iterable[str], *, since: str = "") -> dict[str, Priced]:
-        """The prices of several types, read side by side."""
-        names = sorted(set(types))
-        return dict(zip(names, parallel(lambda name: self.price(name, since=since), names), strict=True))
-
-    def _ask(self, action: str, params: Mapping[str, Parameter]) -> Element:
-        """Call a reading action, or take what it answered some minutes ago."""
-        key = f"{self.client.region} {action} {sorted((name, str(value)) for name, value in params.items() if value)}"
-        if self.cache and (kept := self.cache.get(key)) is not None:
-            return kept
-        answer = self.client.call(action, params)
-        if self.cache:
-            self.cache.put(key, answer)
-        return answer
+        """The spot prices of several types, read in parallel; see ``read_price``."""
+        names, reader = sorted(set(types)), self._reader
+        return dict(zip(names, parallel(lambda name: read_price(reader, name, since=since), names), strict=True))
 
 
 def parallel(work: Callable[[T], U], items: Sequence[T]) -> list[U]:

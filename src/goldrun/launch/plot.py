@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from goldrun.cloud.market import Priced
 from goldrun.cloud.moments import parse_moment
 from goldrun.errors import UsageError
-from goldrun.launch.market import Priced
 from goldrun.launch.offers import Offer
 
 MAX_DAYS = 30

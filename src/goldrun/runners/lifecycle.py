@@ -14,6 +14,7 @@ from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import LostError
 from goldrun.cloud.instances import describe_instances, was_reclaimed
+from goldrun.cloud.market import Cache
 from goldrun.cloud.tags import ONLINE_WITHIN, ROLE, RUN_LABEL, RUNNER, RUNNER_NAME, SCOPE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
@@ -22,7 +23,6 @@ from goldrun.github.scope import Scope
 from goldrun.guest import INBOX
 from goldrun.launch.acquire import acquire
 from goldrun.launch.launch import Launched, Tell
-from goldrun.launch.market import Cache
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import registrations

@@ -1,0 +1,55 @@
+"""The bill. Source: DescribeInstanceBill of the billing API, which shows each instance's tags."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.endpoints import BILLING
+from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.tags import Tags
+
+PAGE_SIZE = 300
+
+
+class BillItem(NamedTuple):
+    """What an instance cost on a day, one of its components.
+
+    Attributes:
+        instance: its id.
+        amount: before taxes.
+        currency: of that, e.g. ``CNY``.
+        tags: the instance's.
+    """
+
+    instance: str
+    amount: float
+    currency: str
+    tags: Tags
+
+
+def read_bill(client: EcsClient, date: str) -> list[BillItem]:
+    """The bill for ECS of a day (``2026-11-23``; the bill's days are Beijing's), without what costs nothing."""
+    params: dict[str, Parameter] = {
+        "BillingCycle": date[:7],
+        "BillingDate": date,
+        "Granularity": "DAILY",
+        "ProductCode": "ecs",
+        "IsHideZeroCharge": True,
+    }
+    return [
+        BillItem(
+            instance=str(item.get("InstanceID") or ""),
+            amount=float(item.get("PretaxAmount") or 0.0),
+            currency=str(item.get("Currency") or ""),
+            tags=_read_tags(item.get("Tag")),
+        )
+        for answer in pages_by_token(client, "DescribeInstanceBill", params, api=BILLING, size=PAGE_SIZE)
+        for item in answer["Data"]["Items"]
+    ]
+
+
+def _read_tags(text: str | None) -> Tags:
+    """The bill writes them as ``key:ManagedBy value:goldrun; …``."""
+    pairs = (part.strip().removeprefix("key:").partition(" value:") for part in (text or "").split(";"))
+    return {key: value for key, _, value in pairs if key}

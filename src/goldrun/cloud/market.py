@@ -1,0 +1,213 @@
+"""The market: what is in stock, how big it is, what it costs, how often it is reclaimed.
+
+Sources: DescribeAvailableResource, DescribeInstanceTypes, DescribeSpotAdvice, DescribeSpotPriceHistory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from goldrun.cloud.client import EcsClient, Parameter
+
+TYPES_A_CALL = 10
+IN_STOCK = ("WithStock", "ClosedWithStock")
+ARCHITECTURES = {"X86": "amd64", "ARM": "arm64"}
+
+Element = Mapping[str, Any]
+Place = tuple[str, str]  # an instance type and a zone
+
+
+class Cache(Protocol):
+    """Keeps answers of reading calls for minutes, so that the next launch need not ask again."""
+
+    def get(self, key: str) -> Element | None:
+        """The answer that was kept, if it is still young enough."""
+
+    def put(self, key: str, answer: Element) -> None:
+        """Keep an answer."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Calls the market's actions, by way of a cache where there is one."""
+
+    client: EcsClient
+    cache: Cache | None = None
+
+    def ask(self, action: str, params: Mapping[str, Parameter]) -> Element:
+        """The answer of a reading action, or what it answered some minutes ago."""
+        key = f"{self.client.region} {action} {sorted((name, str(value)) for name, value in params.items() if value)}"
+        if self.cache and (kept := self.cache.get(key)) is not None:
+            return kept
+        answer = self.client.call(action, params)
+        if self.cache:
+            self.cache.put(key, answer)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big an instance type is.
+
+    Attributes:
+        cpus: vCPUs.
+        memory: GiB.
+        architecture: ``amd64`` or ``arm64``.
+        ordinary: neither burstable nor with accelerators: what a CI job is fast on and needs no more than.
+    """
+
+    cpus: int = 0
+    memory: float = 0.0
+    architecture: str = ""
+    ordinary: bool = True
+
+    @property
+    def units(self) -> float:
+        """What the list price goes by, roughly: vCPUs, and GiB at a fifth."""
+        return self.cpus + 0.2 * self.memory
+
+    @classmethod
+    def from_api(cls, element: Element) -> Size:
+        """From an element of ``InstanceTypes.InstanceType`` of DescribeInstanceTypes."""
+        return cls(
+            cpus=int(element["CpuCoreCount"]),
+            memory=float(element["MemorySize"]),
+            architecture=ARCHITECTURES.get(element["CpuArchitecture"], ""),
+            ordinary=not element.get("GPUAmount") and element.get("InstanceFamilyLevel") != "CreditEntryLevel",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The spot prices of a type in a zone, oldest first.
+
+    Attributes:
+        prices: of an hour.
+        list_price: without the spot discount.
+        times: since when each price holds.
+    """
+
+    prices: tuple[float, ...]
+    list_price: float
+    times: tuple[str, ...] = ()
+
+    @classmethod
+    def from_api(cls, rows: Sequence[Element]) -> Series:
+        """From elements of ``SpotPrices.SpotPriceType`` of DescribeSpotPriceHistory."""
+        return cls(
+            tuple(float(row["SpotPrice"]) for row in rows),
+            float(rows[-1]["OriginPrice"]),
+            tuple(str(row["Timestamp"]) for row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The prices of a type, zone by zone."""
+
+    currency: str
+    zones: Mapping[str, Series]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is known of an offer from the last 30 days.
+
+    Attributes:
+        rate: the share of instances that were reclaimed.
+        discount: the average spot price as a share of the list price.
+    """
+
+    rate: float
+    discount: float
+
+
+def read_stock(reader: Reader, *, spot: bool, disk: str, type_id: str = "") -> dict[Place, str]:
+    """What is in stock: ``WithStock`` or ``ClosedWithStock`` by place.
+
+    Args:
+        reader: the market.
+        spot: as spot instances, or at the list price.
+        disk: with a system disk of that category.
+        type_id: this type alone; empty: every type.
+    """
+    answer = reader.ask(
+        "DescribeAvailableResource",
+        {
+            "DestinationResource": "InstanceType",
+            "ResourceType": "instance",
+            "NetworkCategory": "vpc",
+            "SpotStrategy": "SpotAsPriceGo" if spot else "NoSpot",
+            "SystemDiskCategory": disk,
+            "InstanceType": type_id or None,
+        },
+    )
+    return {
+        (one["Value"], zone["ZoneId"]): str(one.get("StatusCategory") or IN_STOCK[0])
+        for zone in answer.get("AvailableZones", {}).get("AvailableZone", [])
+        for resource in zone["AvailableResources"]["AvailableResource"]
+        for one in resource["SupportedResources"]["SupportedResource"]
+        if one["Status"] == "Available" and one.get("StatusCategory", IN_STOCK[0]) in IN_STOCK
+    }
+
+
+def read_sizes(
+    reader: Reader,
+    types: Sequence[str] = (),
+    *,
+    architecture: str = "",
+    min_cpus: int | None = None,
+    max_cpus: int | None = None,
+) -> dict[str, Size]:
+    """How big instance types are: those named or all; of an architecture and with so many vCPUs where that is given."""
+    found: dict[str, Size] = {}
+    for start in range(0, max(1, len(types)), TYPES_A_CALL):
+        params: dict[str, Parameter] = {
+            "InstanceTypes": list(types[start : start + TYPES_A_CALL]),
+            "CpuArchitecture": {"amd64": "X86", "arm64": "ARM"}.get(architecture),
+            "MinimumCpuCoreCount": min_cpus,
+            "MaximumCpuCoreCount": max_cpus,
+        }
+        token = ""
+        while True:
+            answer = reader.ask("DescribeInstanceTypes", {**params, "NextToken": token or None})
+            elements = answer["InstanceTypes"]["InstanceType"]
+            found.update((one["InstanceTypeId"], Size.from_api(one)) for one in elements)
+            token = str(answer.get("NextToken") or "")
+            if not token:
+                break
+    return found
+
+
+def read_advice(reader: Reader, *, cpus: int | None = None, min_cpus: int | None = None) -> dict[Place, Advice]:
+    """Reclaim rates and average discounts by place, of types with exactly or at least so many vCPUs."""
+    answer = reader.ask("DescribeSpotAdvice", {"Cores": cpus} if cpus is not None else {"MinCores": min_cpus})
+    return {
+        (one["InstanceType"], zone["ZoneId"]): Advice(
+            float(one["InterruptionRate"]), float(one["AverageSpotDiscount"]) / 100
+        )
+        for zone in answer["AvailableSpotZones"]["AvailableSpotZone"]
+        for one in zone["AvailableSpotResources"]["AvailableSpotResource"]
+    }
+
+
+def read_price(reader: Reader, type_id: str, *, since: str = "") -> Priced:
+    """The spot prices of a type in every zone, of the last three hours or since a moment (UTC, ISO 8601)."""
+    params: dict[str, Parameter] = {"InstanceType": type_id, "NetworkType": "vpc", "OSType": "linux"}
+    rows: list[Element] = []
+    currency, offset = "", 0
+    while True:
+        answer = reader.ask(
+            "DescribeSpotPriceHistory", {**params, "StartTime": since or None, "Offset": offset or None}
+        )
+        rows += answer["SpotPrices"]["SpotPriceType"]
+        currency = str(answer.get("Currency") or "CNY")
+        offset = int(answer.get("NextOffset") or 0)
+        if not offset:
+            break
+    zones: dict[str, list[Element]] = {}
+    for row in sorted(rows, key=lambda row: str(row["Timestamp"])):
+        zones.setdefault(row["ZoneId"], []).append(row)
+    return Priced(currency, {zone: Series.from_api(found) for zone, found in zones.items()})
