@@ -117,10 +117,10 @@ def house(*floors: str) -> None:
     print("".join(f"  local_cloud -.-> {room}\n" for room in ("cli", "cloud") if room in used), end="```\n")
 
 
-def decisions() -> None:
-    """Print an index of the records in docs/decisions.md."""
-    print("| record | date | status |\n|---|---|---|")
-    records = (ROOT / "docs/decisions.md").read_text(encoding="utf-8")
+def decisions(*headings: str, page: str) -> None:
+    """Print an index of the records in a page."""
+    print(f"| {' | '.join(headings)} |\n|---|---|---|")
+    records = (ROOT / page).read_text(encoding="utf-8")
     for title, date, status in re.findall(r"^## (\d+\. .+)\n(\d{4}-\d\d-\d\d) · (.+)$", records, re.MULTILINE):
         anchor = re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
         print(f"| [{title}](#{anchor}) | {date} | {status} |")
