@@ -117,17 +117,52 @@ def test_effects_go_through_the_two_doors(where: str) -> None:
         assert not loaded & {"socket", "http.client", "ssl", "requests", "urllib.request", "httpx"}
 
 
-# Parameters of actions that are called as a tag is.
+# Parameters of actions that have the name of a tag.
 PARAMETERS = {"Architecture", "ImageId", "Name"}
+
+
+def constants(file: Path) -> set[object]:
+    return {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
 def test_only_the_schema_names_a_tag(file: Path) -> None:
     if file == SOURCE / "cloud/tags.py":
         return
-    keys = {tag.key for tag in tags.SCHEMA} - PARAMETERS
-    words = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
-    assert not keys & words
+    keys = {tag.key for tag in tags.SCHEMA} - (PARAMETERS if part(file) == "cloud" else set())
+    assert not keys & constants(file)
+
+
+def requests(file: Path) -> Iterator[ast.Call]:
+    """Where an API's action or path is called, or made into a call."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        method = isinstance(node.func, ast.Attribute) and node.func.attr in ("call", "pages", "ask")
+        if method or ast.unparse(node.func) in ("pages_by_token", "Call"):
+            yield node
+
+
+ACTIONS = {
+    argument.value
+    for file in FILES
+    if part(file) == "cloud"
+    for request in requests(file)
+    for argument in request.args
+    if isinstance(argument, ast.Constant)
+}
+# Policies allow actions; an engine's commands have names like them; a guest has no package of ours.
+OTHER_ACTIONS = {"policies.py", "garm/contract.py", "runners/guest/self_destruct.py"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_only_the_clouds_modules_name_an_action_and_only_githubs_a_path(file: Path) -> None:
+    if part(file) in ("cloud", "github") or str(file.relative_to(SOURCE)) in OTHER_ACTIONS:
+        return
+    assert not [ast.unparse(request) for request in requests(file)]
+    assert len(ACTIONS) > 30
+    assert not ACTIONS & constants(file)
+    assert not [text for text in constants(file) if str(text).startswith(("/repos", "/orgs", "/actions/"))]
 
 
 def bare_python(code: str) -> list[str]:
