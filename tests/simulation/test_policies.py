@@ -17,7 +17,6 @@ from goldrun.bake.context import Options
 from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.images import share_image, shared_with
@@ -36,6 +35,7 @@ from goldrun.images.resolve import read_manifest, resolve_image
 from goldrun.images.retention import prune
 from goldrun.launch.acquire import acquire
 from goldrun.launch.lifetime import prolong, wait_until_running
+from goldrun.launch.machine import Machine
 from goldrun.launch.offers import Span, Wish
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from goldrun.clock import SystemClock
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import connect
+from goldrun.launch.machine import Machine
 from tests.vm.conftest import GOLDRUN, Shell
 from tests.vm.garm import SCOPE, TOKEN, Controller
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from goldrun.bake.context import Context
 from goldrun.bake.provision import on_builder
 from goldrun.bake.step import State, Step, has_image
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.images import ALL_STATUSES, create_image, describe_images
@@ -17,6 +16,7 @@ from goldrun.errors import UnavailableError
 from goldrun.images import manifest as manifests
 from goldrun.images.creation import create_once
 from goldrun.images.waiting import wait_until_available
+from goldrun.launch.machine import Machine
 from goldrun.waiting import wait_for
 
 STOP_SECONDS = 300.0

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from goldrun.bake.context import Context
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging
@@ -19,6 +18,7 @@ from goldrun.cloud.tags import HEARTBEAT, KEPT, PROTECTED, ROLE
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.launch.acquire import acquire
+from goldrun.launch.machine import Machine
 from goldrun.launch.offers import parse_span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings

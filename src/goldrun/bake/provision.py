@@ -13,12 +13,12 @@ from goldrun.bake.machines import abandon_machine, delete_machine, launch_machin
 from goldrun.bake.recipe import Recipe
 from goldrun.bake.scripts import run_script, run_test
 from goldrun.bake.step import State, Step, has_image
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.tags import BUILD_TIMESTAMP, BUILDER, VERSION_HASH
 from goldrun.durations import parse_duration
 from goldrun.errors import RefusedError
 from goldrun.images.lineage import Lineage, read_lineage
+from goldrun.launch.machine import Machine
 
 CLEAN_SECONDS = 300.0
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from goldrun.bake.context import Context
 from goldrun.bake.recipe import Test
-from goldrun.cloud.assistant import Machine, Result
+from goldrun.cloud.assistant import Result
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import console_output
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError, RefusedError
+from goldrun.launch.machine import Machine
 
 SHOWN_LINES = 15
 SHOWN_CONSOLE_LINES = 5

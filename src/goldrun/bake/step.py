@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from goldrun.bake.context import Context
 from goldrun.bake.report import reported
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.images import Image
+from goldrun.launch.machine import Machine
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.instances import console_output
 from goldrun.errors import GoldrunError
+from goldrun.launch.machine import Machine
 from goldrun.runners.bootstrap import ENDED, FAILED
 
 CONSOLE_LINES = 12

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from goldrun.cloud.assistant import Machine
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import LostError
 from goldrun.cloud.instances import describe_instances, was_reclaimed
@@ -23,6 +22,7 @@ from goldrun.github.scope import Scope
 from goldrun.guest import INBOX
 from goldrun.launch.acquire import acquire
 from goldrun.launch.launch import Launched, Tell
+from goldrun.launch.machine import Machine
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import registrations

@@ -1,0 +1,186 @@
+"""A machine that scripts run on: sent what it needs, results known by exit code, output as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from goldrun.cloud import assistant
+from goldrun.cloud.assistant import MAX_FILE, Result
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError, LostError
+from goldrun.cloud.instances import describe_instances
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
+
+GRACE_SECONDS = 60.0
+LOOKS_A_CHECK = 5  # so often, while its assistant does not answer, an instance is asked for itself
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An instance that scripts run on.
+
+    Attributes:
+        client: the cloud.
+        id: the instance.
+        key: what the scripts are for; with their names it makes the ``ClientToken`` of each.
+    """
+
+    client: EcsClient
+    id: str
+    key: str
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait until the assistant answers.
+
+        Raises:
+            LostError: the instance is gone.
+            UnavailableError: it does not answer in time.
+        """
+        looks, clock = count(), self.client.clock
+        start = clock.now()
+
+        def look() -> bool | None:
+            ready = assistant.is_ready(self.client, self.id)
+            if ready:
+                return True
+            # One that was just made may not be seen yet: so early that says nothing.
+            if (next(looks) % LOOKS_A_CHECK == 0 or ready is None) and clock.now() - start > LAG_SECONDS:
+                self._require_there()
+            return None
+
+        wait_for(
+            self.client.clock,
+            look,
+            seconds=seconds,
+            late=lambda elapsed: UnavailableError(
+                f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
+                fix=[f"see what it says: goldrun instance console {self.id}", "is the agent in the image?"],
+            ),
+        )
+
+    def run(
+        self,
+        name: str,
+        script: bytes,
+        *,
+        timeout: float,
+        variables: Mapping[str, str],
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Result:
+        """Run a bash script as root, and return when it has ended.
+
+        Args:
+            name: what it is called in the cloud's list.
+            script: its text.
+            timeout: seconds that it may take.
+            variables: its environment.
+            tell: told each line that it prints, as it comes.
+
+        Raises:
+            LostError: the instance is gone.
+        """
+        sent, token = assistant.command(script, variables), self._token("run", name, script)
+        invocation = self._start(
+            lambda: assistant.run_command(self.client, self.id, name=name, script=sent, timeout=timeout, token=token)
+        )
+        return self._follow(invocation, timeout, tell)
+
+    def send(self, content: bytes, target: str, *, mode: str, owner: str) -> None:
+        """Put a file on the instance, in pieces where it is long.
+
+        Raises:
+            LostError: the instance is gone.
+            RefusedError: it cannot be put there.
+        """
+        folder, _, name = target.rpartition("/")
+        pieces = [content[start : start + MAX_FILE] for start in range(0, len(content), MAX_FILE)] or [b""]
+        for number, piece in enumerate(pieces):
+            part = name if len(pieces) == 1 else f"{name}.part{number:03d}"
+            call = partial(
+                assistant.send_file,
+                self.client,
+                self.id,
+                name=part,
+                folder=folder,
+                content=piece,
+                mode=mode,
+                owner=owner,
+                token=self._token("send", f"{target} {number}", piece),
+            )
+            self._follow_file(self._start(call), target)
+        if len(pieces) > 1:
+            quoted = shlex.quote(target)
+            join = f"set -e\ncat {quoted}.part* > {quoted}\nrm {quoted}.part*\nchmod {mode} {quoted}\n"
+            join += f"chown {shlex.quote(owner)} {quoted}\n"
+            done = self.run(f"join {name}", join.encode(), timeout=60, variables={})
+            if not done.ok:
+                raise RefusedError(f"{target} could not be put together on {self.id}.", why=[done.output[-400:]])
+
+    def _start(self, call: Callable[[], str]) -> str:
+        try:
+            return call()
+        except ApiError as error:
+            if assistant.is_instance_unfit(error):
+                self._require_there()
+            raise
+
+    def _follow(self, invocation: str, timeout: float, tell: Callable[[str], None]) -> Result:
+        told = 0
+
+        def look() -> Result | None:
+            nonlocal told
+            result = assistant.read_result(self.client, invocation, self.id)
+            if result is None:
+                return None
+            lines = result.output.splitlines()
+            if result.running and not result.output.endswith("\n"):
+                lines = lines[:-1]
+            for line in lines[told:]:
+                tell(line)
+            told = max(told, len(lines))
+            if result.running:
+                return None
+            if result.stopped_by_instance:
+                self._require_there()
+            return result
+
+        result = watch(self.client.clock, look, seconds=timeout + GRACE_SECONDS)
+        if result is None:
+            self._require_there()
+            return Result("Timeout", -1, "", "no result came in time")
+        return result
+
+    def _follow_file(self, invocation: str, target: str) -> None:
+        def look() -> bool | None:
+            delivery = assistant.read_delivery(self.client, invocation)
+            if delivery is None or delivery.running:
+                return None
+            if not delivery.ok:
+                self._require_there()
+                raise RefusedError(f"{target} could not be put on {self.id}: {delivery.status}.")
+            return True
+
+        def late(elapsed: float) -> GoldrunError:
+            self._require_there()
+            return UnavailableError(f"{target} was not on {self.id} after {elapsed:.0f} s.")
+
+        wait_for(
+            self.client.clock, look, seconds=2 * GRACE_SECONDS, late=late, often=lambda elapsed: pause(elapsed) / 2
+        )
+
+    def _require_there(self) -> None:
+        found = describe_instances(self.client, ids=[self.id])
+        if not found:
+            raise LostError(f"{self.id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
+        if found[0].status in ("Stopping", "Stopped"):
+            raise LostError(f"{self.id} is {found[0].status}.", why=["somebody stopped it, or it stopped itself."])
+
+    def _token(self, kind: str, name: str, content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        return hashlib.sha256(f"{self.key} {self.id} {kind} {name} {digest}".encode()).hexdigest()
