@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ACTIONLINT_VERSION := v1.7.7
 ACTIONLINT := $(shell command -v actionlint || echo go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate
+	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-node vm-test mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
@@ -21,8 +21,8 @@ test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/pytest -n auto
 
 test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or newer)
-	npm ci --prefix tests/conformance/node --no-audit --no-fund
-	GOLDRUN_TEST_NODE=1 $(BIN)/pytest tests/conformance/test_node_sdk.py
+	npm ci --prefix packages/local-cloud/tests/node --no-audit --no-fund
+	GOLDRUN_TEST_NODE=1 $(BIN)/pytest packages/local-cloud/tests/test_node_sdk.py
 
 vm-test: $(VENV)/.dev  ## Build an image in real virtual machines (root; QEMU, mmdebstrap, e2fsprogs)
 	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm
@@ -74,12 +74,12 @@ scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py
 
 lock:  ## Resolve the dependencies anew (needs uv)
-	$(UV_COMPILE) --upgrade --extra credentials --group dev pyproject.toml -o requirements/dev.lock
-	$(UV_COMPILE) --upgrade --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
+	$(UV_COMPILE) --upgrade --extra credentials --extra local --group dev pyproject.toml -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --extra local --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
 	$(UV_COMPILE) --upgrade --constraint requirements/run.lock requirements/action.in -o requirements/action.lock
 
 clean:  ## Remove what was built and installed
-	rm -rf $(VENV) dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/conformance/node/node_modules
+	rm -rf $(VENV) dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis packages/local-cloud/tests/node/node_modules
 
 # The environment: as small as the work needs, every package pinned by hash.
 $(VENV)/.run: requirements/run.lock pyproject.toml packages/local-cloud/pyproject.toml

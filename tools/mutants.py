@@ -27,7 +27,7 @@ MUTMUT = str(Path(sys.executable).with_name("mutmut"))
 
 # Each module with the tests that see it from inside, and quickly.
 MODULES: dict[str, tuple[str, list[str]]] = {
-    "signature": ("cloud/signature.py", ["unit/test_signature.py", "conformance/test_gateway.py"]),
+    "signature": ("cloud/signature.py", ["unit/test_signature.py", "../packages/local-cloud/tests/test_gateway.py"]),
     "publish": ("images/publish.py", ["simulation/test_publish.py"]),
     "retention": ("images/retention.py", ["simulation/test_prune.py"]),
     "launch": ("launch/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),

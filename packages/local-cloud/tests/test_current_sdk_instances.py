@@ -12,12 +12,12 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from msgspec.structs import replace
+from tests.conftest import REGION, Running
 
 from local_cloud import seed
 from local_cloud.market import Market
 from local_cloud.records import Instance
-from tests.conformance.test_current_sdk import config, ecs, refused
-from tests.conftest import REGION, Running
+from sdk import config, ecs, refused
 
 TYPE = "ecs.c7.2xlarge"
 ZONE = "cn-hangzhou-k"

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+from tests.conftest import Running
 
 from local_cloud import seed
 from local_cloud.control_client import NotRunningError, ask
 from local_cloud.guard import Guard
 from local_cloud.machines import forward
 from local_cloud.records import Image, Instance
-from tests.conftest import Running
-from tests.signing import signed_query
+from wire import signed_query
 
 Headers = dict[str, str]
 

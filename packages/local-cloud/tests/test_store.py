@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import FakeClock
 
 from local_cloud import daemon
 from local_cloud.access import Denial
@@ -18,7 +19,6 @@ from local_cloud.clock import Anchor
 from local_cloud.lock import InUseError, Lock
 from local_cloud.records import Image
 from local_cloud.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
-from tests.conftest import FakeClock
 
 
 def opened(file: Path | None, now: float = 0.0) -> Store:

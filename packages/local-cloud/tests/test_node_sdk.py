@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.conftest import Running
 
 from local_cloud.github.api import TOKEN
-from tests.conftest import Running
 
 NODE = Path(__file__).with_name("node")
 needs_node = pytest.mark.skipif(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.conftest import NOW, REGION, Running
 
 from local_cloud import seed
 from local_cloud.catalogue import REGIONS
@@ -34,7 +35,6 @@ from local_cloud.records import (
     VSwitch,
 )
 from local_cloud.server import LocalCloud
-from tests.conftest import NOW, REGION, Running
 
 ZONES = REGIONS[REGION].zones
 KIND = INSTANCE_TYPES["ecs.c7.2xlarge"]

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.conftest import REGION, Running
 
 from local_cloud import auth, intake, metadata, seed
 from local_cloud.access import Denial
 from local_cloud.github.api import TOKEN
 from local_cloud.records import Instance, VSwitch
-from tests.conformance.test_gateway import send, signed, v1, v3
-from tests.conftest import REGION, Running
+from wire import send, signed, v1, v3
 
 ENDPOINTS = ["/", "/_goldrun/deny", "/_github/api/v3/repos/o/r/actions/runners/generate-jitconfig", "/_metadata/i-1/x"]
 GITHUB = "/_github/api/v3/repos/octo-org/octo-repo"

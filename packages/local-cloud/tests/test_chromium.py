@@ -23,14 +23,14 @@ from urllib.parse import urlencode
 
 import pytest
 from msgspec.structs import replace
+from tests.conftest import Running
 
 from local_cloud.control_client import ask
 from local_cloud.github.api import TOKEN, jit_config
 from local_cloud.github.records import GitHubRunner
 from local_cloud.guard import Guard
 from local_cloud.records import Instance, Invocation
-from tests.conftest import Running
-from tests.signing import signed_query
+from wire import signed_query
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 pytestmark = pytest.mark.skipif(

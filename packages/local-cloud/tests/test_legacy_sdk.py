@@ -52,9 +52,9 @@ from aliyunsdkecs.request.v20140526 import (
     UntagResourcesRequest,
 )
 from aliyunsdksts.request.v20150401 import GetCallerIdentityRequest
+from tests.conftest import REGION, Running
 
 from local_cloud import seed
-from tests.conftest import REGION, Running
 
 
 class Legacy:

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.conftest import REGION, Running
 
 from local_cloud.github.api import jit_config
 from local_cloud.github.records import GitHubRunner
@@ -27,8 +28,7 @@ from local_cloud.github.router import PREFIX
 from local_cloud.machines import warden
 from local_cloud.machines.kept import Kept
 from local_cloud.records import Instance, Invocation
-from tests.conftest import REGION, Running
-from tests.simulation.test_local_cloud import GOLDRUN, Shell, shell  # noqa: F401 - a fixture
+from shell import Shell
 
 LISTENER = files("local_cloud.github").joinpath("standin/bin/Runner.Listener").read_bytes()
 PATIENCE = 60.0
@@ -279,7 +279,7 @@ def test_a_configuration_that_is_none_ends_its_machine(populated: Running, confi
     wait_for(lambda: not is_there(populated, made), "the machine did not end")
 
 
-def bring_up(shell: Shell, *words: str) -> tuple[str, str]:  # noqa: F811
+def bring_up(shell: Shell, *words: str) -> tuple[str, str]:
     """A local cloud and a runner on it: its name and its instance."""
     shell.run("local", "up", "--detach", "--port", "0", "--seed", *words)
     shell.use()
@@ -291,7 +291,7 @@ def bring_up(shell: Shell, *words: str) -> tuple[str, str]:  # noqa: F811
     return values["RUNNER_NAME"], values["INSTANCE_ID"]
 
 
-def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Path) -> None:  # noqa: F811
+def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Path) -> None:
     script = tmp_path / "job.sh"
     script.write_text(f"touch {shlex.quote(str(tmp_path))}/ran && echo it ran\n")
     name, instance_id = bring_up(shell)
@@ -312,7 +312,7 @@ def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Pa
     assert (tmp_path / "ran").exists()
 
 
-def test_a_killed_server_leaves_no_stand_in_and_no_job(shell: Shell, tmp_path: Path) -> None:  # noqa: F811
+def test_a_killed_server_leaves_no_stand_in_and_no_job(shell: Shell, tmp_path: Path) -> None:
     """They went on asking its port for forty minutes, and ran whatever answered."""
     pids, script = tmp_path / "pids", tmp_path / "job.sh"
     script.write_text(TENACIOUS.format(pids=pids) + "\n")

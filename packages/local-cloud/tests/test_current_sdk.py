@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models
-from alibabacloud_ecs20140526.client import Client
 from alibabacloud_sts20150401 import models as sts_models
 from alibabacloud_sts20150401.client import Client as StsClient
-from alibabacloud_tea_openapi import utils_models
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
+from tests.conftest import REGION, Running
 
 from local_cloud import seed
 from local_cloud.access import AccessKey, Denial
 from local_cloud.records import Instance, Settings
-from tests.conftest import REGION, Running
-
-
-def config(live: Running, **more: str) -> utils_models.Config:
-    given = {"access_key_id": seed.KEY.id, "access_key_secret": seed.KEY.secret, **more}
-    return utils_models.Config(endpoint=f"127.0.0.1:{live.port}", protocol="http", region_id=REGION, **given)
-
-
-def ecs(live: Running, **more: str) -> Any:
-    return Client(config(live, **more))
-
-
-def refused(call: Callable[[], object]) -> tuple[int, str]:
-    with pytest.raises(AlibabaCloudException) as caught:
-        call()
-    error = caught.value
-    assert error.request_id
-    return error.status_code, error.code
+from sdk import config, ecs, refused
 
 
 def images(client: Any, **filters: Any) -> list[Any]:

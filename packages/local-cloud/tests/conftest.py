@@ -1,0 +1,20 @@
+"""The fixtures of all tests, and a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import fake_clock, frozen, live, no_server_stays, populated
+
+from shell import Shell
+
+__all__ = ["fake_clock", "frozen", "live", "no_server_stays", "populated", "shell"]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path)
+    yield made
+    made.run("local", "down")

@@ -1,0 +1,44 @@
+"""A person's shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
+
+
+class Shell:
+    """A person's shell: one data file, the environment of `goldrun local env`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db"),
+        }
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [*GOLDRUN, *arguments], env=self.env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        self.said = done.stderr
+        return done.stdout
+
+    def use(self) -> None:
+        self.env |= dict(re.findall(r"^export (\w+)=(.*)$", self.run("local", "env"), re.MULTILINE))
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.run("local", "status", "--json"))
+        return told
+
+    def token(self) -> str:
+        note = json.loads(Path(f"{self.env['GOLDRUN_LOCAL_DATA']}.run.json").read_text())
+        return str(note["token"])

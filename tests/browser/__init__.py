@@ -1,1 +1,0 @@
-"""The local cloud as a real browser reaches it."""
