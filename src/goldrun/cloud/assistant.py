@@ -104,7 +104,7 @@ def read_result(client: EcsClient, invocation: str, instance_id: str) -> Result 
 def send_file(
     client: EcsClient, instance_id: str, *, name: str, folder: str, content: bytes, mode: str, owner: str, token: str
 ) -> str:
-    """Begin to put a file of up to ``MAX_FILE`` bytes on an instance; returns the invocation's id. See ``run_command``."""
+    """Begin to put a file of up to ``MAX_FILE`` bytes on an instance; returns its invocation. See ``run_command``."""
     params: dict[str, Parameter] = {
         "Name": name,
         "TargetDir": folder or "/",
