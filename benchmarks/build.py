@@ -25,7 +25,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import describe_instances
 from goldrun.launch.acquire import acquire
-from goldrun.launch.offers import Span, Wish
+from goldrun.launch.offers import Criteria, Span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.market import Market
@@ -49,8 +49,8 @@ def our_way(stage: Bench, folder: Path) -> tuple[float, float]:
 
 def usual_way(client: EcsClient, number: int) -> None:
     """One architecture: an instance, a fixed wait, an image, looks every 10 s."""
-    wish = Wish(architecture="amd64", cpus=Span(4))
-    settings = LaunchSettings(Network(GROUP), key=f"usual {number}", image_id="m-amd64", wish=wish)
+    criteria = Criteria(architecture="amd64", cpus=Span(4))
+    settings = LaunchSettings(Network(GROUP), key=f"usual {number}", image_id="m-amd64", criteria=criteria)
     (got,) = acquire(client, settings)
     while describe_instances(client, ids=got.ids)[0].status != "Running":
         client.clock.sleep(10)

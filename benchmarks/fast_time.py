@@ -38,7 +38,7 @@ from goldrun.cloud.tags import OWNED
 from goldrun.cost import billed_days, running_costs
 from goldrun.launch.acquire import acquire
 from goldrun.launch.lifetime import prolong, wait_until_running
-from goldrun.launch.offers import Wish
+from goldrun.launch.offers import Criteria
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon
@@ -106,8 +106,8 @@ class Stage:
     def settings(self, key: str, life: float) -> LaunchSettings:
         """An instance."""
         network = Network(self.env["ALIYUN_SECURITY_GROUP_ID"])
-        wish = Wish(architecture="amd64", types=TYPES)
-        return LaunchSettings(network, key=key, image_id="m-localnewamd64", life=life, wish=wish)
+        criteria = Criteria(architecture="amd64", types=TYPES)
+        return LaunchSettings(network, key=key, image_id="m-localnewamd64", life=life, criteria=criteria)
 
     def run(self, *words: str, expected: tuple[int, ...] = (0,)) -> str:
         """Run a command of goldrun's; return what it prints."""

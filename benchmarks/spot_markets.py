@@ -29,7 +29,7 @@ from goldrun.errors import GoldrunError
 from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
 from goldrun.launch.acquire import acquire
-from goldrun.launch.offers import DISKS, Span, Wish
+from goldrun.launch.offers import DISKS, Criteria, Span
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import seed
 from local_cloud.catalogue import REGIONS
@@ -94,7 +94,7 @@ class Outcome:
     """How one market went.
 
     Attributes:
-        kind: of the wish.
+        kind: of the criteria.
         best: the lowest price at which an instance could be had; 0: none could.
         paid: what goldrun pays; 0: it got none.
         calls: what that took.
@@ -135,8 +135,8 @@ def bench() -> Iterator[Bench]:
         listening.close()
 
 
-def draw(number: int) -> tuple[Market, Wish, tuple[str, ...], str]:
-    """A market, a wish, the zones where it could be put, and the kind of the wish."""
+def draw(number: int) -> tuple[Market, Criteria, tuple[str, ...], str]:
+    """A market, criteria, the zones where it could be put, and the kind of the criteria."""
     chance = random.Random(number)
     market = Market(seed=number, scarcity=chance.uniform(0.1, 0.97), phantoms=chance.choice((0.0, 0.03, 0.1)))
     if chance.random() < 0.2:
@@ -148,48 +148,48 @@ def draw(number: int) -> tuple[Market, Wish, tuple[str, ...], str]:
     cpus = chance.choice((4, 8, 16))
     names = [one.id for one in _of(architecture) if one.cpus == cpus]
     if kind == "one type":
-        wish = Wish(types=(chance.choice(names),))
+        criteria = Criteria(types=(chance.choice(names),))
     elif kind.endswith("types"):
-        wish = Wish(types=tuple(chance.sample(names, 2 if kind == "two types" else 5)))
+        criteria = Criteria(types=tuple(chance.sample(names, 2 if kind == "two types" else 5)))
     else:
-        wish = Wish(architecture=architecture, cpus=Span(cpus))
+        criteria = Criteria(architecture=architecture, cpus=Span(cpus))
         if kind == "a size, two zones":
             zones = tuple(chance.sample(ZONES, 2))
-    return market, replace(wish, architecture=architecture), zones, kind
+    return market, replace(criteria, architecture=architecture), zones, kind
 
 
 def play(stage: Bench, number: int) -> Outcome:
     """Launch in one market, both ways."""
-    market, wish, zones, kind = draw(number)
+    market, criteria, zones, kind = draw(number)
     stage.enter(market)
-    best = cheapest(market, wish, zones, stage.clock.now())
+    best = cheapest(market, criteria, zones, stage.clock.now())
     if best == 0:
         return Outcome(kind, 0.0, 0.0, 0, 0, 0.0, 0)
     # Every other time the vSwitches are looked up: a call more.
     vswitches = {} if zones == ZONES and number % 2 else {zone: f"vsw-local-{zone}" for zone in zones}
     settings = LaunchSettings(
-        Network(GROUP, vswitches), key=f"bench {number}", image_id=f"m-{wish.architecture}", wish=wish
+        Network(GROUP, vswitches), key=f"bench {number}", image_id=f"m-{criteria.architecture}", criteria=criteria
     )
     client = stage.client()
     try:
         got = acquire(client, settings)
     except GoldrunError:
-        return Outcome(kind, best, 0.0, client.calls, 0, *_usual_way(stage, market, wish, zones))
+        return Outcome(kind, best, 0.0, client.calls, 0, *_usual_way(stage, market, criteria, zones))
     calls, offer = client.calls, got[0].offer
     assert offer is not None
     warm = stage.client()
     acquire(warm, replace(settings, key=f"warm {number}", candidates=(offer,)))
     paid = offer.price
     stage.enter(market)
-    return Outcome(kind, best, paid, calls, warm.calls, *_usual_way(stage, market, wish, zones))
+    return Outcome(kind, best, paid, calls, warm.calls, *_usual_way(stage, market, criteria, zones))
 
 
-def cheapest(market: Market, wish: Wish, zones: tuple[str, ...], now: float) -> float:
+def cheapest(market: Market, criteria: Criteria, zones: tuple[str, ...], now: float) -> float:
     """The lowest price of what can be had with the best disk category that anything can be had with; 0: nothing."""
     for disk in DISKS:
         prices = [
             spot_price(market, one, zone, now)
-            for one in _matching(wish)
+            for one in _matching(criteria)
             for zone in zones
             if sold_in(market, one, zone)
             and disk in disks_in(market, one, zone)
@@ -200,12 +200,12 @@ def cheapest(market: Market, wish: Wish, zones: tuple[str, ...], now: float) -> 
     return 0.0
 
 
-def _usual_way(stage: Bench, market: Market, wish: Wish, zones: tuple[str, ...]) -> tuple[float, int]:
+def _usual_way(stage: Bench, market: Market, criteria: Criteria, zones: tuple[str, ...]) -> tuple[float, int]:
     """Five candidates, three disks each; the price paid (0: no instance) and the calls."""
     now = stage.clock.now()
     listed = sorted(
         (spot_price(market, one, zone, now) / one.cpus, one.id, zone, spot_price(market, one, zone, now))
-        for one in _matching(wish)
+        for one in _matching(criteria)
         for zone in zones
         if sold_in(market, one, zone)
     )
@@ -216,7 +216,7 @@ def _usual_way(stage: Bench, market: Market, wish: Wish, zones: tuple[str, ...])
                 client.call(
                     "RunInstances",
                     {
-                        "ImageId": f"m-{wish.architecture}",
+                        "ImageId": f"m-{criteria.architecture}",
                         "InstanceType": name,
                         "VSwitchId": f"vsw-local-{zone}",
                         "SecurityGroupId": GROUP,
@@ -238,10 +238,10 @@ def _of(architecture: str) -> list[InstanceType]:
     return [one for one in INSTANCE_TYPES.values() if one.architecture == wanted]
 
 
-def _matching(wish: Wish) -> list[InstanceType]:
-    if wish.types:
-        return [INSTANCE_TYPES[name] for name in wish.types]
-    return [one for one in _of(wish.architecture) if one.cpus in wish.cpus]
+def _matching(criteria: Criteria) -> list[InstanceType]:
+    if criteria.types:
+        return [INSTANCE_TYPES[name] for name in criteria.types]
+    return [one for one in _of(criteria.architecture) if one.cpus in criteria.cpus]
 
 
 def play_many(numbers: range) -> list[Outcome]:

@@ -43,7 +43,7 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.launch.acquire import acquire
-from goldrun.launch.offers import Wish
+from goldrun.launch.offers import Criteria
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
@@ -403,14 +403,14 @@ class Worker(Party):
             (folder / name / path).parent.mkdir(exist_ok=True)
             (folder / name / path).write_text(text.replace("FAMILY", name))
         (folder / name / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=120\n")
-        settings = LaunchSettings(Network(GROUP), wish=Wish(types=TYPES))
+        settings = LaunchSettings(Network(GROUP), criteria=Criteria(types=TYPES))
         build(self.both()[0], load(folder / name), "amd64", settings, Options(), Silence())
 
     def runner(self) -> None:
         """A runner, a job for longer than a sweep's patience, and sometimes nobody who takes it down."""
         client, github = self.both()
-        wish = Wish(types=TYPES, architecture="amd64")
-        settings = LaunchSettings(Network(GROUP), image_id="m-runner", role="self-destruct", wish=wish)
+        criteria = Criteria(types=TYPES, architecture="amd64")
+        settings = LaunchSettings(Network(GROUP), image_id="m-runner", role="self-destruct", criteria=criteria)
         plan = Plan(scope=SCOPE, launch=settings, bootstrap=Bootstrap(life=0.0), settings={})
         made = bring_up(client, github, plan, tell=lambda _: None)
         self.world.handed_over.add(made.instance_id)
@@ -424,8 +424,10 @@ class Worker(Party):
     def launch(self, key: str, amount: int) -> None:
         """Instances that somebody uses for a while."""
         client, _ = self.both()
-        wish = Wish(types=TYPES)
-        settings = LaunchSettings(Network(GROUP), key=key, image_id="m-runner", amount=amount, life=5400.0, wish=wish)
+        criteria = Criteria(types=TYPES)
+        settings = LaunchSettings(
+            Network(GROUP), key=key, image_id="m-runner", amount=amount, life=5400.0, criteria=criteria
+        )
         got = acquire(client, settings)
         client.clock.sleep(self.random.uniform(300, 3000))
         release(client, [one for some in got for one in some.ids])

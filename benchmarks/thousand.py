@@ -20,7 +20,7 @@ from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
 from goldrun.launch.acquire import acquire
 from goldrun.launch.lifetime import wait_until_running
-from goldrun.launch.offers import Span, Wish
+from goldrun.launch.offers import Criteria, Span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon, seed
@@ -54,7 +54,7 @@ def main() -> int:
                 key="thousand",
                 image_id="m-localnewamd64",
                 amount=options.amount,
-                wish=Wish(architecture="amd64", cpus=Span(4)),
+                criteria=Criteria(architecture="amd64", cpus=Span(4)),
             )
             start = time.perf_counter()
             got = acquire(client, settings)

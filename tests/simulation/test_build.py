@@ -14,7 +14,7 @@ from goldrun import sweep
 from goldrun.bake.build import Built, boot_test, build
 from goldrun.bake.context import Options
 from goldrun.bake.recipe import Loaded, load
-from goldrun.bake.resume import are_dead, find_machines
+from goldrun.bake.resume import are_stale, find_machines
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError, RefusedError
@@ -23,8 +23,8 @@ from goldrun.images.lookup import look_up
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
-from goldrun.launch.heartbeat import BEAT_SECONDS, DEAD_SECONDS, silence
-from goldrun.launch.offers import Wish
+from goldrun.launch.heartbeat import BEAT_SECONDS, STALE_SECONDS, silence
+from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.clock import iso
 from local_cloud.lifecycle import settle
@@ -107,7 +107,7 @@ def cloud(frozen: Running) -> Running:
 
 def machine_settings() -> LaunchSettings:
     types = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c8y.xlarge", "ecs.g8y.xlarge")
-    return LaunchSettings(Network(f"sg-local-{REGION}"), wish=Wish(types=types))
+    return LaunchSettings(Network(f"sg-local-{REGION}"), criteria=Criteria(types=types))
 
 
 def run(cloud: Running, loaded: Loaded, arch: str = "amd64", heard: Heard | None = None, **options: Any) -> Built:
@@ -358,7 +358,7 @@ def test_a_live_build_is_alive_to_everybody_however_long_it_waits(cloud: Running
     built = build(client, load(folder), "amd64", machine_settings(), Options(), Heard())
     assert answer(cloud) == built.image.image_id
     assert not any(looks)
-    assert max(silences) <= 1.5 * BEAT_SECONDS < DEAD_SECONDS
+    assert max(silences) <= 1.5 * BEAT_SECONDS < STALE_SECONDS
     assert alive(cloud) == []
 
 
@@ -371,7 +371,7 @@ def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, f
     def look() -> None:
         machines = find_machines(others, ALIAS_TAGS)
         if machines:
-            waited.append(are_dead(others, machines))
+            waited.append(are_stale(others, machines))
 
     client = cloud.client()
     client = client.on_clock(Watched(client.clock.machine, look))

@@ -15,7 +15,7 @@ from goldrun.cloud.errors import ApiError
 from goldrun.errors import RefusedError
 from goldrun.images.resolve import resolve_image
 from goldrun.launch.acquire import acquire
-from goldrun.launch.offers import Wish
+from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.access import Denial
 from local_cloud.records import Image, Instance
@@ -32,15 +32,15 @@ def old(frozen: Running) -> str:
     return frozen.image("old-amd64-latest", imds_support="v1")
 
 
-@pytest.mark.parametrize("wish", [Wish(), Wish(architecture="amd64"), Wish(types=("ecs.c7.xlarge",))])
+@pytest.mark.parametrize("criteria", [Criteria(), Criteria(architecture="amd64"), Criteria(types=("ecs.c7.xlarge",))])
 @pytest.mark.parametrize("by", ["id", "name"])
 def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
-    frozen: Running, old: str, wish: Wish, by: str
+    frozen: Running, old: str, criteria: Criteria, by: str
 ) -> None:
     """RunInstances refused, after all that choosing, with a code that said nothing of the mend."""
     client = frozen.client()
     name = old if by == "id" else "old-amd64-latest"
-    settings = LaunchSettings(Network(GROUP), key="k", image_name=name, wish=wish)
+    settings = LaunchSettings(Network(GROUP), key="k", image_name=name, criteria=criteria)
     with pytest.raises(RefusedError, match="IMDSv2") as caught:
         resolve_image(client, settings, lambda _: None)
     assert f"ModifyImageAttribute --ImageId {old} --Features.ImdsSupport v2" in str(caught.value)
@@ -50,7 +50,7 @@ def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
 def test_an_image_of_v2_costs_one_look(frozen: Running, old: str) -> None:
     frozen.client().call("ModifyImageAttribute", {"ImageId": old, "Features.ImdsSupport": "v2"})
     client = frozen.client()
-    settings = LaunchSettings(Network(GROUP), key="k", image_name=old, wish=Wish(architecture="amd64"))
+    settings = LaunchSettings(Network(GROUP), key="k", image_name=old, criteria=Criteria(architecture="amd64"))
     assert resolve_image(client, settings, lambda _: None).image_id == old
     assert client.calls == 1
 
@@ -97,8 +97,8 @@ def test_a_build_makes_v2(frozen: Running, tmp_path: Path, monkeypatch: pytest.M
         return send(self, action, params, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(EcsClient, "call", call)
-    wish = Wish(types=("ecs.c7.xlarge", "ecs.g7.xlarge"))
-    settings = LaunchSettings(Network(GROUP), wish=wish)
+    criteria = Criteria(types=("ecs.c7.xlarge", "ecs.g7.xlarge"))
+    settings = LaunchSettings(Network(GROUP), criteria=criteria)
     built = build(client, load(tmp_path), "amd64", settings, Options(), Silence())
     assert asked == ["v2"]
     assert built.image.imds == "v2"

@@ -29,7 +29,7 @@ from goldrun.launch.choice import choose
 from goldrun.launch.launch import Launched, launch, launch_tag
 from goldrun.launch.lifetime import wait_until_running
 from goldrun.launch.market import Market
-from goldrun.launch.offers import Offer, Span, Wish
+from goldrun.launch.offers import Criteria, Offer, Span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.access import Denial
@@ -51,7 +51,7 @@ def launch_settings(frozen: Running, **more: Any) -> LaunchSettings:
         "network": Network(GROUP),
         "key": "the-launch",
         "image_id": image(frozen),
-        "wish": Wish(types=TYPES),
+        "criteria": Criteria(types=TYPES),
         **more,
     }
     return LaunchSettings(**given)
@@ -449,7 +449,7 @@ def test_a_price_limit_holds(frozen: Running) -> None:
     cheapest = acquire(frozen.client(), launch_settings(frozen))[0].offer
     assert cheapest is not None
     dear = launch_settings(frozen, key="dear")
-    limited = replace(dear, wish=replace(dear.wish, max_price=cheapest.price - 0.001))
+    limited = replace(dear, criteria=replace(dear.criteria, max_price=cheapest.price - 0.001))
     with pytest.raises(RefusedError):
         acquire(frozen.client(), limited)
 
@@ -512,7 +512,7 @@ def test_a_thousand_at_once(frozen: Running) -> None:
     client = frozen.client(timeout=600.0)
     many = launch_settings(frozen, amount=1000)
     start = frozen.wall.value
-    got = acquire(client, replace(many, wish=Wish(architecture="amd64", cpus=Span(4, 8))))
+    got = acquire(client, replace(many, criteria=Criteria(architecture="amd64", cpus=Span(4, 8))))
     assert len(ids(got)) == len(set(ids(got))) == 1000
     assert len(alive(frozen)) == 1000
     assert len({one.zone for one in alive(frozen)}) > 1
@@ -652,8 +652,8 @@ def test_prices_are_asked_for_by_need(frozen: Running) -> None:
     """Of many types few are priced, and the cheapest is among them."""
     set_market(frozen)
     client = frozen.client()
-    wish = Wish(architecture="amd64", cpus=Span(8))
-    best = next(iter(choose(Market(client), wish, [f"cn-hangzhou-{zone}" for zone in "bghijk"])))
+    criteria = Criteria(architecture="amd64", cpus=Span(8))
+    best = next(iter(choose(Market(client), criteria, [f"cn-hangzhou-{zone}" for zone in "bghijk"])))
     priced = frozen.cloud.gateway.calls["DescribeSpotPriceHistory"]
     everything = [one for one in INSTANCE_TYPES.values() if one.architecture == "x86_64" and one.cpus >= 8]
     assert priced < len(everything) / 2
@@ -696,12 +696,14 @@ def test_what_was_kept_and_has_gone_stale_is_read_anew(frozen: Running, tmp_path
     set_market(frozen)
     client = frozen.client()
     cache = FileCache({}, client.clock.machine, tmp_path)
-    wish = Wish(types=("ecs.c7.2xlarge",))
-    first = next(iter(choose(Market(client, cache), wish, ["cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g"])))
+    criteria = Criteria(types=("ecs.c7.2xlarge",))
+    first = next(iter(choose(Market(client, cache), criteria, ["cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g"])))
     set_market(frozen, scenario="price-spike", since=0.0)
     frozen.wall.value += 10
     zones = {zone: f"vsw-local-{zone}" for zone in ("cn-hangzhou-k", "cn-hangzhou-b", "cn-hangzhou-g")}
-    (got,) = acquire(client, launch_settings(frozen, network=Network(GROUP, zones), key="late", wish=wish), cache=cache)
+    (got,) = acquire(
+        client, launch_settings(frozen, network=Network(GROUP, zones), key="late", criteria=criteria), cache=cache
+    )
     assert got.offer is not None
     assert got.offer.price > first.price
 

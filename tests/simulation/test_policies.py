@@ -36,7 +36,7 @@ from goldrun.images.retention import prune
 from goldrun.launch.acquire import acquire
 from goldrun.launch.lifetime import prolong, wait_until_running
 from goldrun.launch.machine import Machine
-from goldrun.launch.offers import Span, Wish
+from goldrun.launch.offers import Criteria, Span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.policies import JOBS, policy_for
@@ -79,7 +79,7 @@ def run(client: EcsClient) -> None:
         key="policy",
         image_name="fam",
         role="self-destruct",
-        wish=Wish(cpus=Span(8)),
+        criteria=Criteria(cpus=Span(8)),
         policy="balanced",
     )
     (got,) = acquire(client, resolve_image(client, settings, lambda _: None))
@@ -130,7 +130,7 @@ def run_runner(client: EcsClient) -> None:
         Network(f"sg-local-{REGION}"),
         image_name="fam",
         role="self-destruct",
-        wish=Wish(cpus=Span(8)),
+        criteria=Criteria(cpus=Span(8)),
         policy="balanced",
     )
     settings = resolve_image(client, settings, lambda _: None)

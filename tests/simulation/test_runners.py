@@ -15,7 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import organization_scope, repository_scope
-from goldrun.launch.offers import Wish
+from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
@@ -43,7 +43,7 @@ def plan(frozen: Running, **fields: Any) -> Plan:
         Network(f"sg-local-{REGION}", {"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"}),
         image_id="m-runner",
         role="self-destruct",
-        wish=Wish(types=("ecs.c7.2xlarge",), architecture="amd64"),
+        criteria=Criteria(types=("ecs.c7.2xlarge",), architecture="amd64"),
     )
     made: dict[str, Any] = {
         "scope": SCOPE,
@@ -342,7 +342,7 @@ def test_a_reclaim_is_told(cloud: Running) -> None:
 
 def test_no_offer_leaves_no_registration(cloud: Running) -> None:
     wanted = plan(cloud)
-    wanted = replace(wanted, launch=replace(wanted.launch, wish=replace(wanted.launch.wish, max_price=0.001)))
+    wanted = replace(wanted, launch=replace(wanted.launch, criteria=replace(wanted.launch.criteria, max_price=0.001)))
     with pytest.raises(RefusedError, match="No offer"):
         up(*both(cloud), wanted)
     assert registered(cloud) == []

@@ -17,7 +17,7 @@ REGION = "cn-hangzhou"
 def test_the_least_that_must_be_said() -> None:
     settings = read_settings(MINIMAL, REGION)
     assert (settings.image_id, settings.network.security_group) == ("m-1", "sg-1")
-    assert settings.wish.cpus == Span(8)
+    assert settings.criteria.cpus == Span(8)
     assert settings.life == 240 * 60
     assert settings.network.zones == {}
     assert read_settings(MINIMAL, REGION).key != settings.key
@@ -52,16 +52,20 @@ def test_everything(tmp_path: Path) -> None:
     assert settings.network.zones == {"cn-hangzhou-k": "vsw-k", "cn-hangzhou-b": "vsw-b"}
     assert settings.network.vswitches == ("vsw-1", "vsw-2")
     assert (settings.network.vpc, settings.key_pair, settings.role) == ("vpc-1", "ci", "role")
-    assert settings.wish.types == ("ecs.c7.2xlarge", "ecs.g7.2xlarge")
-    assert (settings.wish.architecture, settings.wish.cpus, settings.wish.memory) == ("amd64", Span(16), Span(32, 64))
-    assert (settings.wish.max_price, settings.name, settings.life) == (0.5, "runner-1", 2700)
+    assert settings.criteria.types == ("ecs.c7.2xlarge", "ecs.g7.2xlarge")
+    assert (settings.criteria.architecture, settings.criteria.cpus, settings.criteria.memory) == (
+        "amd64",
+        Span(16),
+        Span(32, 64),
+    )
+    assert (settings.criteria.max_price, settings.name, settings.life) == (0.5, "runner-1", 2700)
     assert settings.user_data == b"#!/bin/sh\ntrue\n"
     assert settings.image_family == ""
     assert settings.tags == {"Repository": "o/r", "Run": "7/1"}
 
 
 def test_a_named_type_needs_no_size() -> None:
-    assert read_settings({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).wish.cpus == Span()
+    assert read_settings({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).criteria.cpus == Span()
 
 
 def test_candidates_of_the_field(tmp_path: Path) -> None:

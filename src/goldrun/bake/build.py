@@ -1,7 +1,7 @@
 """A build of one architecture: the list of its steps, from the base image to the prune.
 
-Nothing is remembered but in the cloud's tags. Wherever a build dies, the same command resumes it: it waits for an image
-that is being created, tests one that was created, publishes one that was tested, and removes everything else.
+The cloud's tags are the only memory. Wherever a build is interrupted, the same command resumes it: it waits for an
+image that is being created, tests one that was created, publishes one that was tested, and deletes everything else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The machines of a build: launched on the spot market, marked as the build's, and deleted.
 
-Each carries a heartbeat (``launch.heartbeat``): a build whose heartbeat has stopped for some minutes is dead, and the
-next one removes what it left.
+Each carries a heartbeat (``launch.heartbeat``): a build whose heartbeat is stale was interrupted, and the next one
+removes what it left.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[st
         life=parse_duration(context.recipe.limits.build),
         disk_size=builder.disk,
         tags={**settings.tags, **tags},
-        wish=replace(
-            settings.wish,
+        criteria=replace(
+            settings.criteria,
             architecture=context.architecture,
             cpus=parse_span(builder.cpu, "vCPUs"),
             memory=parse_span(builder.memory, "GiB"),

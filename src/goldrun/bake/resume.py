@@ -1,4 +1,4 @@
-"""What other builds of the same lineage are doing, or left: waited for, resumed, or removed."""
+"""Other builds of the same lineage: waits for those that run, resumes or removes what interrupted ones left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, OWNED, PASSED, ROLE, 
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
-from goldrun.launch.heartbeat import DEAD_SECONDS, silence
+from goldrun.launch.heartbeat import STALE_SECONDS, silence
 from goldrun.launch.release import release
 from goldrun.waiting import every, watch
 
@@ -31,23 +31,23 @@ def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
 def wait_for_other_builds(
     client: EcsClient, lineage: dict[str, str], tell: Callable[[str], None]
 ) -> Sequence[Instance]:
-    """Wait while another build of the lineage is alive; return the machines that dead ones left.
+    """Wait while another build of the lineage is running; return the instances that interrupted ones left.
 
-    A dead build is known by its heartbeat, which has stopped: right after a crash that takes some minutes.
+    An interrupted build is recognised by its stale heartbeat: right after a crash that takes some minutes.
     """
     said = False
 
     def look() -> Sequence[Instance] | None:
         nonlocal said
         machines = find_machines(client, lineage)
-        # Looked at again by their ids: a heartbeat that came since the list was read means alive.
+        # Read again by id: a heartbeat may have come since the list was read.
         if not machines or (
-            are_dead(client, machines)
-            and are_dead(client, describe_instances(client, ids=[one.id for one in machines]))
+            are_stale(client, machines)
+            and are_stale(client, describe_instances(client, ids=[one.id for one in machines]))
         ):
             return machines
         if not said:
-            tell(f"another build of it is under way ({machines[0].id}): waiting until it ends, or its heartbeat stops.")
+            tell(f"another build of it is under way ({machines[0].id}): waiting until it ends or goes stale.")
             said = True
         return None
 
@@ -55,13 +55,13 @@ def wait_for_other_builds(
     return watch(client.clock, look, seconds=math.inf, often=every(LOOK_SECONDS)) or ()
 
 
-def are_dead(client: EcsClient, machines: Sequence[Instance]) -> bool:
-    """Whether no machine's build is alive any more."""
-    return all(silence(one, client.clock) > DEAD_SECONDS for one in machines)
+def are_stale(client: EcsClient, machines: Sequence[Instance]) -> bool:
+    """Whether the heartbeats of all instances are stale."""
+    return all(silence(one, client.clock) > STALE_SECONDS for one in machines)
 
 
 def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
-    """The images of the same content, newest first, down to what a look-up shows.
+    """The images of the same content, newest first, down to the published one.
 
     Older ones do not count: they were replaced, or rolled back.
     """
@@ -76,7 +76,7 @@ def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
 def _wait_and_remove(context: Context, state: State) -> State:
     left = wait_for_other_builds(context.client, context.lineage_tags, context.report.line)
     if left:
-        context.report.line(f"removing what a dead build left: {', '.join(one.id for one in left)}.")
+        context.report.line(f"deleting what an interrupted build left: {', '.join(one.id for one in left)}.")
         release(context.client, [one.id for one in left])
     return state
 

@@ -1,4 +1,4 @@
-"""The settings of a launch as a command line has them; what it does not say, the environment does."""
+"""The settings of a launch from a command line; the environment gives the defaults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from goldrun import config
 from goldrun.cli import output
-from goldrun.cli.spot import POLICY, read_wish, wish_options
+from goldrun.cli.spot import POLICY, criteria_options, read_criteria
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
 from goldrun.durations import parse_duration
@@ -40,7 +40,7 @@ def launch_options(command: Command) -> Command:
         ),
         click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer."),
         POLICY,
-        wish_options,
+        criteria_options,
         click.option(
             "--image",
             metavar="NAME",
@@ -81,7 +81,7 @@ def read_settings(
         GoldrunError: a variable or an option is wrong, or there is no such image.
     """
     env = os.environ
-    given = read_wish(cpu, memory, arch, zones, types, max_price)
+    given = read_criteria(cpu, memory, arch, zones, types, max_price)
     image_id, family, image_name = environment.read_image(env) if image is None else ("", "", image)
     candidates = environment.read_candidates(env)
     types = types or environment.read_types(env)
@@ -107,7 +107,7 @@ def read_settings(
         public_ip=public_ip,
         protected=environment.read_protection(env) if protect is None else protect == config.PROTECTIONS[0],
         tags=environment.run_tags(env),
-        wish=replace(
+        criteria=replace(
             given,
             cpus=cpus,
             memory=environment.read_memory(env) if memory is None else given.memory,

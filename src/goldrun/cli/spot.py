@@ -19,7 +19,7 @@ from goldrun.durations import parse_duration
 from goldrun.errors import NotFoundError
 from goldrun.launch.choice import survey
 from goldrun.launch.market import Market
-from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Offer, Span, Wish, parse_span
+from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Criteria, Offer, Span, parse_span
 
 COLUMNS = ("TYPE", "ZONE", "ARCH", "CPU", "GIB", "PRICE", "PER CPU", "SAVING", "RECLAIM", "STOCK", "DISKS", "TREND")
 CPU = click.option("--cpu", metavar="RANGE", help="vCPUs: 8, 8.., ..64 or 8..64.")
@@ -38,8 +38,8 @@ BARS = "▁▂▃▄▅▆▇█"
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def wish_options(command: Command) -> Command:
-    """The options that say what kind of machine is wanted; ``read_wish`` takes them."""
+def criteria_options(command: Command) -> Command:
+    """The options that select offers; ``read_criteria`` takes them."""
     for option in (PRICE, TYPES, ZONES, ARCH, MEMORY, CPU):
         command = option(command)
     return command
@@ -58,13 +58,13 @@ def spot() -> None:
 
 
 @spot.command("ls")
-@wish_options
+@criteria_options
 @POLICY
 @LIMIT
 @FRESH
 @REGION
 @JSON
-def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: bool, **wish: Any) -> None:
+def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: bool, **criteria: Any) -> None:
     """List offers, the best first.
 
     \b
@@ -73,18 +73,18 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
       goldrun spot ls --type ecs.c7.2xlarge --policy steadiest --json
     """
     client = open_client(region)
-    offers = _survey(client, read_wish(**wish), policy, fresh)[:limit]
+    offers = _survey(client, read_criteria(**criteria), policy, fresh)[:limit]
     if as_json:
         told = [{**asdict(one), "price_per_cpu": one.price_per_cpu, "saving": one.saving} for one in offers]
         output.result_json(told)
     elif offers:
         output.table(COLUMNS, [_row(one) for one in offers])
     else:
-        output.note(f"nothing that is as wished is in stock in {client.region}.")
+        output.note(f"no offer matches in {client.region}.")
 
 
 @spot.command("plot")
-@wish_options
+@criteria_options
 @POLICY
 @click.option("--limit", type=click.IntRange(1, 8), default=4, show_default=True, help="How many offers are drawn.")
 @click.option("--days", "span", default="7d", show_default=True, help="How far back, up to 30d.")
@@ -92,7 +92,7 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
 @FRESH
 @REGION
 def spot_plot(
-    policy: str, limit: int, span: str, file: Path | None, fresh: bool, region: str | None, **wish: Any
+    policy: str, limit: int, span: str, file: Path | None, fresh: bool, region: str | None, **criteria: Any
 ) -> None:
     """Draw the price history of the best offers: in the terminal, and with -o as a picture.
 
@@ -107,9 +107,9 @@ def spot_plot(
     seconds = plot.check_span(parse_duration(span))
     if file:
         plot.check_file(file)
-    offers = _survey(client, read_wish(**wish), policy, fresh)[:limit]
+    offers = _survey(client, read_criteria(**criteria), policy, fresh)[:limit]
     if not offers:
-        raise NotFoundError(f"Nothing that is as wished is in stock in {client.region}.")
+        raise NotFoundError(f"No offer matches in {client.region}.")
     now = client.clock.now()
     prices = Market(client).prices((one.type for one in offers), since=format_moment(now - seconds))
     lines = plot.lines_of(offers, prices, now)
@@ -119,20 +119,20 @@ def spot_plot(
         output.note(f"{file} is written.")
 
 
-def read_wish(
+def read_criteria(
     cpu: str | None,
     memory: str | None,
     arch: str | None,
     zones: tuple[str, ...],
     types: tuple[str, ...],
     max_price: float | None,
-) -> Wish:
-    """The wish that the options make.
+) -> Criteria:
+    """The criteria that the options state.
 
     Raises:
         UsageError: one of them is wrong.
     """
-    return Wish(
+    return Criteria(
         architecture=parse_architecture(arch) if arch else "",
         cpus=parse_span(cpu, "vCPUs") if cpu is not None else Span(),
         memory=parse_span(memory, "GiB") if memory is not None else Span(),
@@ -142,9 +142,9 @@ def read_wish(
     )
 
 
-def _survey(client: EcsClient, wish: Wish, policy: str, fresh: bool) -> list[Offer]:
+def _survey(client: EcsClient, criteria: Criteria, policy: str, fresh: bool) -> list[Offer]:
     cache = None if fresh else market_cache(client.clock.machine)
-    return survey(Market(client, cache), wish, policy)
+    return survey(Market(client, cache), criteria, policy)
 
 
 def _row(offer: Offer) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The settings of a launch as GARM has them: the provider's configuration, the pool's flavor and extra specs."""
+"""The settings of a launch from GARM: the provider's configuration, the pool's flavor and extra specs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldrun.errors import UsageError
 from goldrun.garm.contract import Wanted
 from goldrun.garm.settings import Config, Specs
 from goldrun.launch import environment
-from goldrun.launch.offers import Span, Wish, parse_span
+from goldrun.launch.offers import Criteria, Span, parse_span
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap, user_data
 
@@ -28,7 +28,7 @@ def read_settings(
         wanted: what the engine sends.
         specs: the pool's extra specs.
         provider: the configuration file.
-        env: the engine's environment; holds where the configuration says nothing.
+        env: the engine's environment; gives the defaults of the configuration.
         region: the region to work in.
         key: identifies the instance.
         tags: mark it.
@@ -58,7 +58,7 @@ def read_settings(
         public_ip=specs.public_ip,
         protected=specs.protected,
         tags=tags,
-        wish=Wish(
+        criteria=Criteria(
             architecture=wanted.architecture,
             cpus=specs.cpus or cpus,
             memory=specs.memory or memory,

@@ -34,7 +34,7 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Callable[[s
     """
     name = settings.image_name
     if name and not name.startswith(PUBLIC_FAMILY) and not is_image_id(name):
-        found = find_image(client, parse_reference(name, settings.wish.architecture or None))
+        found = find_image(client, parse_reference(name, settings.criteria.architecture or None))
         if found.notice:
             tell(found.notice)
         require_imds_v2(found.image)
@@ -45,7 +45,7 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Callable[[s
         image_id, family = ("", name) if name.startswith(PUBLIC_FAMILY) else (name, "")
     if not image_id and not family:
         raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
-    if settings.wish.architecture or settings.wish.types or settings.candidates:
+    if settings.criteria.architecture or settings.criteria.types or settings.candidates:
         if image_id:
             _check_visible(client, image_id)
         return _with_image(settings, image_id, family, "")
@@ -88,8 +88,8 @@ def require_imds_v2(image: Image) -> None:
 
 
 def _with_image(settings: LaunchSettings, image_id: str, family: str, architecture: str) -> LaunchSettings:
-    wish = replace(settings.wish, architecture=settings.wish.architecture or architecture)
-    return replace(settings, image_name="", image_id=image_id, image_family=family, wish=wish)
+    criteria = replace(settings.criteria, architecture=settings.criteria.architecture or architecture)
+    return replace(settings, image_name="", image_id=image_id, image_family=family, criteria=criteria)
 
 
 def _check_visible(client: EcsClient, image_id: str) -> None:

@@ -36,17 +36,17 @@ def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
     if settings.candidates:
         yield from settings.candidates
         return
-    network, wish = settings.network, settings.wish
+    network, criteria = settings.network, settings.criteria
     zones = dict(network.zones)
     if not zones or network.vswitches:
         found = find_vswitches(client, ids=network.vswitches, vpc=network.vpc, security_group=network.security_group)
         zones |= {zone: vswitch.id for zone, vswitch in by_zone(found).items()}
-    yield from _placed(choose(Market(client, cache), wish, zones, settings.policy), zones)
+    yield from _placed(choose(Market(client, cache), criteria, zones, settings.policy), zones)
     if cache:
         # The cached answers got no instance; fresh ones may.
-        yield from _placed(choose(Market(client), wish, zones, settings.policy), zones)
+        yield from _placed(choose(Market(client), criteria, zones, settings.policy), zones)
     if settings.on_demand_fallback:
-        yield from _placed(choose(Market(client), replace(wish, spot=False, max_price=None), zones), zones)
+        yield from _placed(choose(Market(client), replace(criteria, spot=False, max_price=None), zones), zones)
 
 
 def describe_launch(launched: Launched) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from goldrun.cloud.market import Advice, Place, Priced, Size
 from goldrun.launch.market import Market, parallel
-from goldrun.launch.offers import ANY, DEFAULT_POLICY, Offer, Wish, rank
+from goldrun.launch.offers import ANY, DEFAULT_POLICY, Criteria, Offer, rank
 
 PRICED_AT_ONCE = 3  # priced side by side between two looks at what is left
 SIMPLY_PRICED = 6  # so few types that were named are priced without asking for sizes and advice first
@@ -26,69 +26,77 @@ LEAST_OF_UNIT = 0.65
 WORTH_A_CALL = 1.05  # an offer that can be cheaper by less is not asked for
 
 
-def choose(market: Market, wish: Wish, zones: Iterable[str], policy: str = DEFAULT_POLICY) -> Iterator[Offer]:
+def choose(market: Market, criteria: Criteria, zones: Iterable[str], policy: str = DEFAULT_POLICY) -> Iterator[Offer]:
     """What can be had in these zones, the best first.
 
     Whoever asks for the next offer could not have the one before: what was not worth pricing beside that one may be so
     beside the next. Offers with the first disk category come first; the market is asked for the next category only when
     those are used up.
     """
-    wish = replace(wish, zones=tuple(sorted(set(zones) & set(wish.zones) if wish.zones else set(zones))))
-    for disk in wish.disks:
-        for offer in _offers(market, wish, market.stock(wish, disk), policy):
+    criteria = replace(
+        criteria, zones=tuple(sorted(set(zones) & set(criteria.zones) if criteria.zones else set(zones)))
+    )
+    for disk in criteria.disks:
+        for offer in _offers(market, criteria, market.stock(criteria, disk), policy):
             yield replace(offer, disks=(disk,))
 
 
-def survey(market: Market, wish: Wish, policy: str = DEFAULT_POLICY) -> list[Offer]:
+def survey(market: Market, criteria: Criteria, policy: str = DEFAULT_POLICY) -> list[Offer]:
     """Every offer of the region with all that is known of it, the best first: for people to look at."""
     disks: dict[Place, tuple[str, ...]] = {}
     stock: dict[Place, str] = {}
-    for disk, found in zip(wish.disks, parallel(lambda disk: market.stock(wish, disk), wish.disks), strict=True):
+    for disk, found in zip(
+        criteria.disks, parallel(lambda disk: market.stock(criteria, disk), criteria.disks), strict=True
+    ):
         for place, state in found.items():
             disks[place] = (*disks.get(place, ()), disk)
             stock[place] = state
-    sizes = market.sizes(wish)
+    sizes = market.sizes(criteria)
     stock = {place: state for place, state in stock.items() if place[0] in sizes}
     if not stock:
         return []
     names = {name for name, _ in stock}
     advice = market.advice(sizes[name] for name in names)
-    offers = _build(stock, sizes, market.prices(names), advice, wish)
+    offers = _build(stock, sizes, market.prices(names), advice, criteria)
     return rank((replace(offer, disks=disks[offer.type, offer.zone]) for offer in offers), policy)
 
 
-def _offers(market: Market, wish: Wish, stock: dict[Place, str], policy: str) -> Iterator[Offer]:
-    sizes = market.sizes(wish) if stock and _goes_by_size(wish, policy) else None
+def _offers(market: Market, criteria: Criteria, stock: dict[Place, str], policy: str) -> Iterator[Offer]:
+    sizes = market.sizes(criteria) if stock and _goes_by_size(criteria, policy) else None
     if sizes is not None:
         stock = {place: state for place, state in stock.items() if place[0] in sizes}
     names = {name for name, _ in stock}
     if not names:
         return
     if policy == "cheapest" and len(names) <= (PRICED_AT_ONCE if sizes else SIMPLY_PRICED):
-        yield from rank(_build(stock, sizes or {}, market.prices(names), {}, wish), policy)
+        yield from rank(_build(stock, sizes or {}, market.prices(names), {}, criteria), policy)
         return
-    sizes = sizes if sizes is not None else market.sizes(replace(wish, types=tuple(sorted(names))))
-    advice = market.advice(sizes[name] for name in names if name in sizes) if wish.spot else {}
-    if policy == "cheapest" or not wish.spot:
-        yield from _by_need(market, wish, stock, sizes, advice)
+    sizes = sizes if sizes is not None else market.sizes(replace(criteria, types=tuple(sorted(names))))
+    advice = market.advice(sizes[name] for name in names if name in sizes) if criteria.spot else {}
+    if policy == "cheapest" or not criteria.spot:
+        yield from _by_need(market, criteria, stock, sizes, advice)
     else:
-        yield from rank(_build(stock, sizes, market.prices(names), advice, wish), policy)
+        yield from rank(_build(stock, sizes, market.prices(names), advice, criteria), policy)
 
 
-def _goes_by_size(wish: Wish, policy: str) -> bool:
+def _goes_by_size(criteria: Criteria, policy: str) -> bool:
     """Whether sizes matter; types that a person has named need no check of their architecture."""
-    return (wish.cpus, wish.memory) != (ANY, ANY) or not wish.types or policy != "cheapest"
+    return (criteria.cpus, criteria.memory) != (ANY, ANY) or not criteria.types or policy != "cheapest"
 
 
 def _by_need(
-    market: Market, wish: Wish, stock: Mapping[Place, str], sizes: Mapping[str, Size], advice: Mapping[Place, Advice]
+    market: Market,
+    criteria: Criteria,
+    stock: Mapping[Place, str],
+    sizes: Mapping[str, Size],
+    advice: Mapping[Place, Advice],
 ) -> Iterator[Offer]:
     """The offers from the cheapest on, each as soon as no type that is not priced yet can hold a cheaper one."""
     shares: dict[str, float] = {}
     for name, zone in stock:
         known = advice.get((name, zone))
         share = max(LOWEST_DISCOUNT, LEAST_OF_AVERAGE * known.discount) if known else LOWEST_DISCOUNT
-        shares[name] = min(share, shares.get(name, share)) if wish.spot else 1.0
+        shares[name] = min(share, shares.get(name, share)) if criteria.spot else 1.0
     unpriced = sorted(shares, key=lambda name: (shares[name] * _size(sizes, name).units, name))
     lists = _ListPrices()
     waiting: list[Offer] = []
@@ -107,7 +115,7 @@ def _by_need(
             for series in prices[name].zones.values():
                 lists.learn(name, _size(sizes, name), series.list_price)
         there = {place: state for place, state in stock.items() if place[0] in batch}
-        waiting = rank([*waiting, *_build(there, sizes, prices, advice, wish)], "cheapest")
+        waiting = rank([*waiting, *_build(there, sizes, prices, advice, criteria)], "cheapest")
 
 
 class _ListPrices:
@@ -143,15 +151,15 @@ def _build(
     sizes: Mapping[str, Size],
     prices: Mapping[str, Priced],
     advice: Mapping[Place, Advice],
-    wish: Wish,
+    criteria: Criteria,
 ) -> Iterator[Offer]:
     """The offers that are priced, and not too dear."""
     for (name, zone), state in stock.items():
         series = prices[name].zones.get(zone) if name in prices else None
         if series is None:
             continue
-        price = series.prices[-1] if wish.spot else series.list_price
-        if wish.max_price is not None and price > wish.max_price:
+        price = series.prices[-1] if criteria.spot else series.list_price
+        if criteria.max_price is not None and price > criteria.max_price:
             continue
         size = sizes.get(name, Size())
         known = advice.get((name, zone))
@@ -164,8 +172,8 @@ def _build(
             cpus=size.cpus,
             memory=size.memory,
             architecture=size.architecture,
-            rate=known.rate if known and wish.spot else None,
+            rate=known.rate if known and criteria.spot else None,
             stock=state,
-            trend=series.prices if wish.spot else (),
-            spot=wish.spot,
+            trend=series.prices if criteria.spot else (),
+            spot=criteria.spot,
         )

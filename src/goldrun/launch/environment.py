@@ -1,6 +1,6 @@
-"""The settings of a launch as the environment has them: the front door of the seed's script and of workflows.
+"""The settings of a launch from the environment: of the seed's script and of workflows.
 
-Other front doors read single variables here, for what their users did not say.
+The command line and GARM's provider read single variables here, for what their users did not set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from goldrun.cloud.network import zone_of_letter
 from goldrun.cloud.tags import MAX_VALUE, REPOSITORY, RUN
 from goldrun.config import Environment
 from goldrun.errors import UsageError
-from goldrun.launch.offers import DISKS, Offer, Span, Wish, parse_span
+from goldrun.launch.offers import DISKS, Criteria, Offer, Span, parse_span
 from goldrun.launch.settings import DEFAULT_CPUS, MAX_USER_DATA, LaunchSettings, Network
 
 MIN_LIFE_MINUTES = 30
@@ -43,7 +43,7 @@ def read_settings(env: Environment, region: str) -> LaunchSettings:
         user_data=read_user_data(env),
         protected=read_protection(env),
         tags=run_tags(env),
-        wish=Wish(
+        criteria=Criteria(
             architecture=parse_architecture(architecture) if architecture else "",
             cpus=read_cpus(env, Span() if types or candidates else DEFAULT_CPUS),
             memory=read_memory(env),

@@ -22,7 +22,7 @@ from goldrun.waiting import Beating
 BEAT_SECONDS = 60.0
 # A live build is silent no longer than this: the interval, an attempt of a call that hangs, and the call of the beat
 # itself until it gives up. A sweep waits longer still.
-DEAD_SECONDS = 360.0
+STALE_SECONDS = 360.0
 
 
 @dataclass

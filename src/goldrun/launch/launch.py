@@ -146,8 +146,8 @@ def _walk(
     raise RefusedError(
         f"No offer gives {_plural(settings.amount - len(_ids(got)))}{' more' if got else ''} in {client.region}.",
         why=_shorten(refusals)
-        or ["nothing that is as wished is in stock where there is a vSwitch (or the price limit is too low)."],
-        fix=["widen the wish (--cpu, --type, --zone, --max-price), or allow --on-demand-fallback."],
+        or ["no offer matches: nothing is in stock in a zone with a vSwitch, or the price limit is too low."],
+        fix=["widen the search (--cpu, --type, --zone, --max-price), or allow --on-demand-fallback."],
     )
 
 

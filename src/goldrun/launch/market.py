@@ -21,7 +21,7 @@ from goldrun.cloud.market import (
     read_sizes,
     read_stock,
 )
-from goldrun.launch.offers import Wish
+from goldrun.launch.offers import Criteria
 
 AT_ONCE = 8  # calls in parallel
 
@@ -40,31 +40,31 @@ class Market:
     def _reader(self) -> Reader:
         return Reader(self.client, self.cache)
 
-    def stock(self, wish: Wish, disk: str) -> dict[Place, str]:
+    def stock(self, criteria: Criteria, disk: str) -> dict[Place, str]:
         """What is in stock with a system disk of that category: ``WithStock`` or ``ClosedWithStock`` by place."""
-        only = wish.types[0] if len(wish.types) == 1 else ""
+        only = criteria.types[0] if len(criteria.types) == 1 else ""
         return {
             (type_id, zone): state
-            for (type_id, zone), state in read_stock(self._reader, spot=wish.spot, disk=disk, type_id=only).items()
-            if (not wish.types or type_id in wish.types) and (not wish.zones or zone in wish.zones)
+            for (type_id, zone), state in read_stock(self._reader, spot=criteria.spot, disk=disk, type_id=only).items()
+            if (not criteria.types or type_id in criteria.types) and (not criteria.zones or zone in criteria.zones)
         }
 
-    def sizes(self, wish: Wish) -> dict[str, Size]:
-        """The types that match the wish; special ones only where they are named."""
+    def sizes(self, criteria: Criteria) -> dict[str, Size]:
+        """The types that match; special ones only where they are named."""
         found = read_sizes(
             self._reader,
-            wish.types,
-            architecture=wish.architecture,
-            min_cpus=math.ceil(wish.cpus.low) or None,
-            max_cpus=None if math.isinf(wish.cpus.high) else math.floor(wish.cpus.high),
+            criteria.types,
+            architecture=criteria.architecture,
+            min_cpus=math.ceil(criteria.cpus.low) or None,
+            max_cpus=None if math.isinf(criteria.cpus.high) else math.floor(criteria.cpus.high),
         )
         return {
             name: size
             for name, size in found.items()
-            if size.cpus in wish.cpus
-            and size.memory in wish.memory
-            and wish.architecture in ("", size.architecture)
-            and (size.ordinary or wish.types)
+            if size.cpus in criteria.cpus
+            and size.memory in criteria.memory
+            and criteria.architecture in ("", size.architecture)
+            and (size.ordinary or criteria.types)
         }
 
     def advice(self, sizes: Iterable[Size]) -> dict[Place, Advice]:

@@ -25,8 +25,8 @@ DISKS = ("cloud_essd", "cloud_auto", "cloud_ssd", "cloud_efficiency")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What kind of machine is wanted.
+class Criteria:
+    """Which offers match.
 
     Attributes:
         architecture: ``amd64`` or ``arm64``; empty: any.

@@ -1,8 +1,8 @@
-"""What to launch, where, and on which terms: typed, and built once at each front door.
+"""What to launch, where, and on which terms: typed, and built once, where the user's text comes in.
 
-The front doors are the environment (``launch.environment``), the command line (``cli.launching``), GARM
-(``garm.launching``) and a recipe (``bake.machines``). Each reports a mistake under the name that its user wrote:
-variable, option, key. Nothing past them reads an environment or parses text.
+They come from the environment (``launch.environment``), a command line (``cli.launching``), GARM (``garm.launching``)
+or a recipe (``bake.machines``). Each of these reports a mistake under the name that its user wrote: variable, option,
+key. Nothing else reads an environment or parses text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goldrun.launch.offers import DEFAULT_POLICY, Offer, Span, Wish
+from goldrun.launch.offers import DEFAULT_POLICY, Criteria, Offer, Span
 
 DEFAULT_LIFE_SECONDS = 240 * 60.0
 DEFAULT_CPUS = Span(8)  # of a machine of which neither size nor type was asked for
@@ -62,7 +62,7 @@ class LaunchSettings:
         public_ip: whether they get a public address.
         protected: whether the market spares a spot instance for its first hour; unprotected ones are cheaper.
         tags: in addition to goldrun's own.
-        wish: what kind of machine.
+        criteria: which offers match.
         policy: how offers are ranked.
         candidates: the offers to try, from the user; empty: the market is asked.
         on_demand_fallback: whether to pay the list price when no spot offer can be had.
@@ -85,7 +85,7 @@ class LaunchSettings:
     public_ip: bool = False
     protected: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
-    wish: Wish = field(default_factory=Wish)
+    criteria: Criteria = field(default_factory=Criteria)
     policy: str = DEFAULT_POLICY
     candidates: tuple[Offer, ...] = ()
     on_demand_fallback: bool = False

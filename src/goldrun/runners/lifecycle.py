@@ -127,7 +127,7 @@ def bring_up(
     start = client.clock.now()
     name = new_name(client.region, start)
     tell(f"registering {name} with {plan.scope}.")
-    download = registrations.find_download(github, plan.scope, plan.launch.wish.architecture, plan.mirror)
+    download = registrations.find_download(github, plan.scope, plan.launch.criteria.architecture, plan.mirror)
     instance_id = ""
     try:
         # The registration comes first: a wrong token costs no instance.
