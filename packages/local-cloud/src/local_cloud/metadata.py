@@ -29,7 +29,7 @@ _SECONDS = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Page:
     """An answer: its HTTP status and text."""
 
     status: int
@@ -44,7 +44,7 @@ class Metadata:
     wall: Callable[[], float]
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def handle(self, instance_id: str, method: str, path: str, headers: Mapping[str, str], now: float) -> Answer:
+    def handle(self, instance_id: str, method: str, path: str, headers: Mapping[str, str], now: float) -> Page:
         """Answer a request that comes from an instance.
 
         Args:
@@ -56,30 +56,30 @@ class Metadata:
         """
         instance = self.store.get(Instance, instance_id)
         if instance is None:
-            return Answer(404, "no such instance")
+            return Page(404, "no such instance")
         _, _, rest = path.strip("/").partition("/")
         if rest == "api/token":
-            return self._issue(instance, headers, now) if method == "PUT" else Answer(405)
+            return self._issue(instance, headers, now) if method == "PUT" else Page(405)
         if method not in ("GET", "HEAD"):
-            return Answer(405)
+            return Page(405)
         token = headers.get(TOKEN_HEADER)
         if token is None and instance.http_tokens == "required":
-            return Answer(403, "Forbidden: a token is required (IMDSv2)")
+            return Page(403, "Forbidden: a token is required (IMDSv2)")
         if token is not None and not self._valid(instance, token, now):
-            return Answer(401, "Unauthorized: the token is not valid")
+            return Page(401, "Unauthorized: the token is not valid")
         key = self._key(instance, now) if "security-credentials/" in rest else ""
         return _read(instance, rest.rstrip("/"), key, now)
 
-    def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Answer:
+    def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Page:
         ttl = headers.get(TTL_HEADER, "")
         if not _SECONDS.fullmatch(ttl) or not 1 <= int(ttl) <= MAX_TTL:
-            return Answer(400, f"Bad Request: {TTL_HEADER} must be from 1 to {MAX_TTL}")
+            return Page(400, f"Bad Request: {TTL_HEADER} must be from 1 to {MAX_TTL}")
         self._tokens = {one: kept for one, kept in self._tokens.items() if now < kept[1]}
         if len(self._tokens) >= MAX_TOKENS:
-            return Answer(429, "Too Many Requests: every token is still valid")
+            return Page(429, "Too Many Requests: every token is still valid")
         token = secrets.token_urlsafe(32)
         self._tokens[token] = (instance.id, now + int(ttl))
-        return Answer(200, token)
+        return Page(200, token)
 
     def _key(self, instance: Instance, now: float) -> str:
         """The temporary key of the instance's role; RAM policies of the role's name hold for it.
@@ -127,33 +127,31 @@ def _credentials(key: AccessKey, now: float, left: float) -> str:
     return json.dumps(told)
 
 
-def _read(instance: Instance, path: str, key: str, now: float) -> Answer:
+def _read(instance: Instance, path: str, key: str, now: float) -> Page:
     if path == "user-data":
         return (
-            Answer(200, base64.b64decode(instance.user_data).decode("utf-8", "replace"))
-            if instance.user_data
-            else _NONE
+            Page(200, base64.b64decode(instance.user_data).decode("utf-8", "replace")) if instance.user_data else _NONE
         )
     if path == "dynamic/instance-identity/document":
-        return Answer(200, json.dumps(_identity(instance)))
+        return Page(200, json.dumps(_identity(instance)))
     if path == "meta-data" or path.startswith("meta-data/"):
         return _walk(_tree(instance, key, now), [step for step in path.split("/")[1:] if step])
     return _NONE
 
 
-_NONE = Answer(404, "Not Found")
+_NONE = Page(404, "Not Found")
 Tree = dict[str, "str | Tree"]
 
 
-def _walk(tree: Tree, steps: list[str]) -> Answer:
+def _walk(tree: Tree, steps: list[str]) -> Page:
     node: str | Tree = tree
     for step in steps:
         if not isinstance(node, dict) or step not in node:
             return _NONE
         node = node[step]
     if isinstance(node, str):
-        return Answer(200, node)
-    return Answer(200, "\n".join(name if isinstance(value, str) else f"{name}/" for name, value in node.items()))
+        return Page(200, node)
+    return Page(200, "\n".join(name if isinstance(value, str) else f"{name}/" for name, value in node.items()))
 
 
 def _tree(instance: Instance, key: str, now: float) -> Tree:

@@ -31,7 +31,7 @@ JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - as a job's GITHUB_TOKEN: it may 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
 LATEST_RUNNER = "/repos/actions/runner/releases/latest"
-Answer = tuple[int, Any]
+Payload = tuple[int, Any]  # the status, and the body as JSON
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Api:
     def __init__(self, jobs: Jobs, url: str) -> None:
         """Answer from ``jobs``; runners reach it all under ``url``."""
         self.jobs, self.url = jobs, url
-        serve: list[tuple[str, str, str, Callable[[Asked], Answer]]] = [
+        serve: list[tuple[str, str, str, Callable[[Asked], Payload]]] = [
             ("GET", RUNNERS, "list-runners", self._list),
             ("GET", f"{RUNNERS}/downloads", "list-runner-applications", self._downloads),
             ("GET", f"{RUNNERS}/deprecations/(?P<version>[^/]+)", "runner-deprecations", self._deprecations),
@@ -88,7 +88,7 @@ class Api:
         """What the request is called, for faults: ``generate-jitconfig``."""
         return next((name for verb, form, name, _ in self._routes if verb == method and form.fullmatch(path)), "")
 
-    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Payload:
         """The status and the JSON of the answer; None where there is no content.
 
         Raises:
@@ -112,14 +112,14 @@ class Api:
             return function(Asked(scope, found, dict(parse_qsl(query)), read_object(body)))
         raise not_found()
 
-    def _list(self, asked: Asked) -> Answer:
+    def _list(self, asked: Asked) -> Payload:
         wanted = asked.query.get("name")
         runners = [one for one in self.jobs.runners(asked.scope) if wanted in (None, one.name)]
         shown = _page(asked, runners)
         wall = self.jobs.clock.wall()
         return 200, {"total_count": len(runners), "runners": [runner_json(one, wall) for one in shown]}
 
-    def _downloads(self, _: Asked) -> Answer:
+    def _downloads(self, _: Asked) -> Payload:
         version = releases.current(self.jobs.clock.now())
         found = [one for one in example("downloads") if one["os"] != "linux"]
         for kind in ("x64", "arm64"):
@@ -128,16 +128,16 @@ class Api:
             found.append({**shown, "download_url": f"{self.url}{archive.PATH}v{version}/{name}"})
         return 200, found
 
-    def _deprecations(self, asked: Asked) -> Answer:
+    def _deprecations(self, asked: Asked) -> Payload:
         told = releases.deprecations(asked.found["version"], self.jobs.clock.now())
         if told is None:
             raise not_found()
         return 200, told
 
-    def _repository(self, asked: Asked) -> Answer:
+    def _repository(self, asked: Asked) -> Payload:
         return 200, repository_json(asked.scope, self.url + API)
 
-    def _latest_runner(self, _: Asked) -> Answer:
+    def _latest_runner(self, _: Asked) -> Payload:
         now = self.jobs.clock.now()
         version = releases.current(now)
         released = iso(releases.released(version))
@@ -145,7 +145,7 @@ class Api:
         times = {"created_at": released, "published_at": released}
         return 200, {**example("release"), **named, **times, "draft": False, "prerelease": False, "assets": []}
 
-    def _generate(self, asked: Asked) -> Answer:
+    def _generate(self, asked: Asked) -> Payload:
         try:
             wanted = msgspec.convert(asked.body, NewRunner)
         except msgspec.ValidationError:
@@ -154,39 +154,39 @@ class Api:
         told = runner_json(runner, self.jobs.clock.wall())
         return 201, {"runner": told, "encoded_jit_config": jit_config(runner, self.url)}
 
-    def _token(self, asked: Asked) -> Answer:
+    def _token(self, asked: Asked) -> Payload:
         token = self.jobs.issue_token(asked.scope)
         return 201, {"token": token.id, "expires_at": iso(token.expires)}
 
-    def _get(self, asked: Asked) -> Answer:
+    def _get(self, asked: Asked) -> Payload:
         return 200, runner_json(self.jobs.runner(asked.scope, asked.found["runner"]), self.jobs.clock.wall())
 
-    def _delete(self, asked: Asked) -> Answer:
+    def _delete(self, asked: Asked) -> Payload:
         self.jobs.remove(self.jobs.runner(asked.scope, asked.found["runner"]))
         return 204, None
 
-    def _get_run(self, asked: Asked) -> Answer:
+    def _get_run(self, asked: Asked) -> Payload:
         run = self.jobs.run(asked.scope, asked.found["run"])
         return 200, run_json(run, self.jobs.of_run(run), self.url + API)
 
-    def _list_jobs(self, asked: Asked) -> Answer:
+    def _list_jobs(self, asked: Asked) -> Payload:
         run = self.jobs.run(asked.scope, asked.found["run"])
         jobs = self.jobs.of_run(run)
         shown = [job_json(job, run, self.url + API) for job in _page(asked, jobs)]
         return 200, {"total_count": len(jobs), "jobs": shown}
 
-    def _cancel(self, asked: Asked) -> Answer:
+    def _cancel(self, asked: Asked) -> Payload:
         self.jobs.cancel(self.jobs.run(asked.scope, asked.found["run"]))
         return 202, {}
 
-    def _rerun(self, asked: Asked) -> Answer:
+    def _rerun(self, asked: Asked) -> Payload:
         job = self.jobs.store.get(GitHubJob, asked.found["job"])
         if job is None:
             raise not_found()
         self.jobs.rerun(self.jobs.run(asked.scope, job.run), job)
         return 201, {}
 
-    def _dispatch(self, asked: Asked) -> Answer:
+    def _dispatch(self, asked: Asked) -> Payload:
         given = asked.body.get("inputs") or {}
         if not isinstance(asked.body.get("ref"), str) or not isinstance(given, dict):
             raise invalid("Invalid request.")
@@ -195,7 +195,7 @@ class Api:
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
         return 204, None
 
-    def _hook(self, asked: Asked) -> Answer:
+    def _hook(self, asked: Asked) -> Payload:
         config, events = asked.body.get("config"), asked.body.get("events", ["push"])
         if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
             raise invalid("Validation Failed")

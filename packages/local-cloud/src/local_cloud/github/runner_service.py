@@ -7,12 +7,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from local_cloud.github.api import jit_config, read_object
+from local_cloud.github.api import Payload, jit_config, read_object
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import MAX_LOG, SHUT_DOWN, Jobs
 from local_cloud.github.records import GitHubJob, GitHubRunner, GitHubToken
-
-Answer = tuple[int, Any]
 
 
 class RunnerService:
@@ -25,7 +23,7 @@ class RunnerService:
     def __init__(self, jobs: Jobs, url: str, refusal: str) -> None:
         self.jobs, self.url, self.refusal = jobs, url, refusal
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Payload:
         """Answer a runner.
 
         Raises:
@@ -53,7 +51,7 @@ class RunnerService:
             return self._report(runner, told)
         raise not_found()
 
-    def _register(self, told: Mapping[str, Any]) -> Answer:
+    def _register(self, told: Mapping[str, Any]) -> Payload:
         token = self.jobs.store.get(GitHubToken, str(told.get("token", "")))
         scope = str(told.get("scope", ""))
         if token is None or token.scope.lower() != scope.lower() or self.jobs.clock.wall() > token.expires:
@@ -67,7 +65,7 @@ class RunnerService:
         runner = self.jobs.register(scope, name, [str(one) for one in labels], 1)
         return 201, {"encoded_jit_config": jit_config(runner, self.url)}
 
-    def _report(self, runner: GitHubRunner, told: Mapping[str, Any]) -> Answer:
+    def _report(self, runner: GitHubRunner, told: Mapping[str, Any]) -> Payload:
         job = self.jobs.store.get(GitHubJob, runner.job)
         assert job is not None
         conclusion = str(told.get("conclusion", ""))
