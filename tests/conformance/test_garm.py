@@ -211,7 +211,7 @@ def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str)
         ({"instance-token": ""}, "no instance-token"),
         ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "user data is no place"),
         ({"extra_specs": {"max_price": 0.0001}}, "No offer gives"),
-        ({"ca-cert-bundle": "%%%"}, "no certificate"),
+        ({"ca-cert-bundle": "%%%"}, "not a certificate"),
     ],
 )
 def test_a_creation_that_fails_says_why_and_leaves_nothing(

@@ -142,7 +142,7 @@ class Loaded:
 
     @property
     def wants_latest_runner(self) -> bool:
-        """Whether the runner's version is to be asked for: before that there is no hash, and scripts cannot run."""
+        """Whether the runner's version must be looked up first: without it there is no hash, and scripts cannot run."""
         return self.recipe.versions.get(RUNNER) == LATEST
 
     def with_runner(self, version: str) -> Loaded:
@@ -222,7 +222,7 @@ def _parse(file: Path, text: str) -> Recipe:
 
 
 def _path(where: str) -> list[str | int]:
-    """``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not told."""
+    """``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not reported."""
     return [
         int(index) if index.isdigit() else name or "..."
         for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where)
@@ -230,7 +230,7 @@ def _path(where: str) -> list[str | int]:
 
 
 def _exact(data: Any, path: list[str | int]) -> list[str | int]:
-    """The path with the key that ``...`` stands for: the first one whose value is no text."""
+    """The path with the key that ``...`` stands for: the first one whose value is not text."""
     if path and path[-1] == "...":
         table: Any = data
         for part in path[:-1]:
@@ -283,9 +283,9 @@ def _named_files(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> It
     for number, file in enumerate(recipe.files):
         yield from _read(folder, file.source, ("files", number, "source"), MAX_FILE, contents)
         if not file.target.startswith("/") or file.target.endswith("/"):
-            yield ("files", number, "target"), f"{file.target!r} is no absolute path of a file"
+            yield ("files", number, "target"), f"{file.target!r} is not the absolute path of a file"
         if not _MODE.fullmatch(file.mode):
-            yield ("files", number, "mode"), f"{file.mode!r} is no mode, such as 0644"
+            yield ("files", number, "mode"), f"{file.mode!r} is not a mode, such as 0644"
 
 
 def _times(recipe: Recipe) -> Iterator[Problem]:

@@ -1,1 +1,1 @@
-"""GARM's external provider: for teams who outgrow one workflow, an engine with pools and scale sets drives goldrun."""
+"""GARM's external provider: its pools and scale sets launch their runners with goldrun."""

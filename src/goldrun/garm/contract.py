@@ -1,7 +1,7 @@
-"""What GARM says to a provider, and hears from it: environment, stdin, stdout, exit codes.
+"""The contract between GARM and a provider: environment, stdin, stdout, exit codes.
 
 Source: GARM's ``doc/external_provider.md`` and the library of its own providers (``execution/common/commands.go``).
-Standard library alone: GARM starts a process for every call.
+Standard library alone: GARM starts a process for each call.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ COMMANDS = (CREATE, *_ONE, LIST, REMOVE_ALL, VALIDATE, *_WITHOUT_CLOUD)
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the engine.
+    """One call by the engine.
 
     Attributes:
         command: one of ``COMMANDS``.
-        controller: the engine's id; nothing of another one's is ever touched.
+        controller: the engine's id; instances of other controllers are never touched.
         pool: the pool's id.
         instance: a provider id, or the name of an instance whose creation failed before it had one.
         config_file: the provider's configuration.
@@ -60,27 +60,27 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The instance that is to be created: the engine's bootstrap parameters, as far as they are needed.
+class BootstrapInstance:
+    """The instance to create: the part that is needed of the engine's ``BootstrapInstance``.
 
     Attributes:
-        name: its name, unique.
+        name: a unique name.
         architecture: amd64 or arm64.
-        image: of the pool.
-        flavor: of the pool.
+        image: the pool's.
+        flavor: the pool's.
         labels: the runner's.
         pool: the pool's id.
-        repo_url: what the runner belongs to.
-        group: its runner group.
-        callback_url: where it says how it goes.
-        metadata_url: where it gets its registration.
-        token: what it proves itself with there.
-        jit: whether it gets a just-in-time configuration.
+        repo_url: repository, organization or enterprise of the runner.
+        group: the runner group.
+        callback_url: where the instance reports its status.
+        metadata_url: where it fetches its registration.
+        token: authenticates it there.
+        jit: whether it receives a just-in-time configuration.
         ca_bundle: certificates in PEM, or empty.
-        runner_url: where the runner is downloaded from, on images without it.
+        runner_url: where to download the runner from, on images without one.
         runner_sha256: the download's checksum.
         proxy: an HTTP proxy, or empty.
-        no_proxy: what is reached without it.
+        no_proxy: hosts to reach without it.
         specs: the pool's extra specs.
     """
 
@@ -104,19 +104,19 @@ class Wanted:
     specs: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        return f"Wanted({self.name!r}, ***)"
+        return f"BootstrapInstance({self.name!r}, ***)"
 
 
 def read_call(env: Mapping[str, str]) -> Call:
-    """What the engine asks for.
+    """Read the call from the environment.
 
     Raises:
-        UsageError: it is not as the contract says.
+        UsageError: it violates the contract.
     """
     command = env.get("GARM_COMMAND", "")
     if command not in COMMANDS:
         raise UsageError(
-            f"GARM_COMMAND={command!r} is no command of the contract." if command else "GARM_COMMAND is not set.",
+            f"GARM_COMMAND={command!r} is not a command of the contract." if command else "GARM_COMMAND is not set.",
             fix=["this program is called by GARM: see docs/scale-out.md."],
         )
     version = env.get("GARM_INTERFACE_VERSION", "")
@@ -138,15 +138,15 @@ def read_call(env: Mapping[str, str]) -> Call:
     if command not in _WITHOUT_CLOUD and command != VALIDATE:
         for name, value in needed.items():
             if not value:
-                raise UsageError(f"{name} is not set, and {command} needs it.")
+                raise UsageError(f"{name} is not set; {command} needs it.")
     return call
 
 
 def read_specs(text: str) -> Mapping[str, Any]:
-    """Extra specs: JSON, in base64 as newer engines send it; ``null`` and nothing are none.
+    """Decode extra specs: JSON, in base64 from newer engines; ``null`` and the empty string mean none.
 
     Raises:
-        UsageError: it is no JSON object.
+        UsageError: the text is not a JSON object.
     """
     if not text.strip():
         return {}
@@ -154,55 +154,55 @@ def read_specs(text: str) -> Mapping[str, Any]:
         plain = text if text.lstrip()[:1] in ("{", "n") else base64.b64decode(text, validate=True).decode()
         specs = json.loads(plain)
     except (ValueError, binascii.Error) as error:
-        raise UsageError("GARM_POOL_EXTRASPECS is no JSON object, nor one in base64.") from error
+        raise UsageError("GARM_POOL_EXTRASPECS is not a JSON object, in base64 or plain.") from error
     if specs is not None and not isinstance(specs, dict):
-        raise UsageError("The extra specs are no JSON object.")
+        raise UsageError("The extra specs are not a JSON object.")
     return specs or {}
 
 
-def read_wanted(text: str, call: Call) -> Wanted:
-    """The bootstrap parameters, from stdin.
+def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
+    """Read the bootstrap parameters, from stdin.
 
     Raises:
-        UsageError: they are not as the contract says.
+        UsageError: they violate the contract.
     """
     try:
-        told = json.loads(text)
+        given = json.loads(text)
     except ValueError:
         raise UsageError("CreateInstance needs the bootstrap parameters, as JSON on stdin.") from None
-    if not isinstance(told, dict):
-        raise UsageError("The bootstrap parameters are no JSON object.")
+    if not isinstance(given, dict):
+        raise UsageError("The bootstrap parameters are not a JSON object.")
     for name in ("name", "image", "flavor", "metadata-url", "instance-token"):
-        if not isinstance(told.get(name), str) or not told[name]:
+        if not isinstance(given.get(name), str) or not given[name]:
             raise UsageError(f"The bootstrap parameters have no {name}.")
-    if told.get("os_type", "linux") != "linux":
-        raise UsageError(f"os_type {told['os_type']!r} is not supported.", fix=["use linux."])
-    architecture = str(told.get("arch", "amd64"))
+    if given.get("os_type", "linux") != "linux":
+        raise UsageError(f"os_type {given['os_type']!r} is not supported.", fix=["use linux."])
+    architecture = str(given.get("arch", "amd64"))
     if architecture not in ("amd64", "arm64"):
         raise UsageError(f"arch {architecture!r} is not supported.", fix=["use amd64 or arm64."])
-    url, sha256 = _download(told.get("tools") or [], architecture)
-    proxy = told.get("proxy_config") or {}
+    url, sha256 = _download(given.get("tools") or [], architecture)
+    proxy = given.get("proxy_config") or {}
     if not isinstance(proxy, dict):
-        raise UsageError("proxy_config in the bootstrap parameters is no JSON object.")
-    return Wanted(
-        name=told["name"],
+        raise UsageError("proxy_config in the bootstrap parameters is not a JSON object.")
+    return BootstrapInstance(
+        name=given["name"],
         architecture=architecture,
-        image=told["image"],
-        flavor=told["flavor"],
-        labels=tuple(str(one) for one in told.get("labels") or []),
-        pool=str(told.get("pool_id") or call.pool),
-        repo_url=str(told.get("repo_url") or ""),
-        group=str(told.get("github-runner-group") or ""),
-        callback_url=str(told.get("callback-url") or ""),
-        metadata_url=told["metadata-url"],
-        token=told["instance-token"],
-        jit=bool(told.get("jit_config_enabled")),
-        ca_bundle=_pem(told.get("ca-cert-bundle")),
+        image=given["image"],
+        flavor=given["flavor"],
+        labels=tuple(str(one) for one in given.get("labels") or []),
+        pool=str(given.get("pool_id") or call.pool),
+        repo_url=str(given.get("repo_url") or ""),
+        group=str(given.get("github-runner-group") or ""),
+        callback_url=str(given.get("callback-url") or ""),
+        metadata_url=given["metadata-url"],
+        token=given["instance-token"],
+        jit=bool(given.get("jit_config_enabled")),
+        ca_bundle=_pem(given.get("ca-cert-bundle")),
         runner_url=url,
         runner_sha256=sha256,
         proxy=str(proxy.get("https_proxy") or proxy.get("http_proxy") or ""),
         no_proxy=str(proxy.get("no_proxy") or ""),
-        specs=told.get("extra_specs") or call.specs,
+        specs=given.get("extra_specs") or call.specs,
     )
 
 
@@ -215,8 +215,8 @@ def _download(tools: list[Any], architecture: str) -> tuple[str, str]:
 
 
 def _pem(encoded: Any) -> str:
-    """Go writes bytes as base64."""
+    """Decode certificates: Go writes bytes as base64."""
     try:
         return base64.b64decode(encoded or "", validate=True).decode("ascii")
     except (ValueError, TypeError, binascii.Error):
-        raise UsageError("ca-cert-bundle is no certificate in base64.") from None
+        raise UsageError("ca-cert-bundle is not a certificate in base64.") from None

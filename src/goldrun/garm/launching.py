@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from goldrun import config
 from goldrun.config import Environment
 from goldrun.errors import UsageError
-from goldrun.garm.contract import Wanted
+from goldrun.garm.contract import BootstrapInstance
 from goldrun.garm.settings import Config, Specs
 from goldrun.launch import environment
 from goldrun.launch.offers import Criteria, Span, parse_span
@@ -20,7 +20,14 @@ FLAVOR = re.compile(r"(?P<cpu>\d+)(?:c(?P<memory>\d+)g)?", re.IGNORECASE)
 
 
 def read_settings(
-    wanted: Wanted, specs: Specs, provider: Config, env: Environment, region: str, *, key: str, tags: dict[str, str]
+    wanted: BootstrapInstance,
+    specs: Specs,
+    provider: Config,
+    env: Environment,
+    region: str,
+    *,
+    key: str,
+    tags: dict[str, str],
 ) -> LaunchSettings:
     """The settings of the instance that the engine wants; its image is still a name.
 
@@ -93,7 +100,7 @@ def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
     return (), parse_span(match["cpu"], "vCPUs"), memory
 
 
-def _user_data(wanted: Wanted, specs: Specs, endpoint: str) -> bytes:
+def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
     """The script of the first boot. The engine's token is in it: the instance fetches its registration itself."""
     if urlsplit(wanted.proxy).password:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""``goldrun-garm-provider``: called by GARM, once for every command. docs/scale-out.md says how it is set up."""
+"""``goldrun-garm-provider``: GARM calls it once for each command. docs/scale-out.md explains the set-up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldrun.garm import contract, provider
 
 
 def run() -> None:
-    """Answer the call in the environment, and leave with its exit code."""
+    """Answer the call in the environment, and exit with its code."""
     sys.exit(_run())
 
 
@@ -24,9 +24,9 @@ def _run() -> int:
     try:
         provider.answer(env, stdin, SystemClock(), _say)
     except GoldrunError as error:
-        if told := provider.failure(env, stdin, error):
+        if answer := provider.failure(env, stdin, error):
             with contextlib.suppress(UntoldError):
-                _say(told)
+                _say(answer)
         telling.aside(f"error: {error}")
         return error.exit_code if error.exit_code in (contract.EXIT_NOT_FOUND, contract.EXIT_DUPLICATE) else 1
     except KeyboardInterrupt:
@@ -35,7 +35,7 @@ def _run() -> int:
 
 
 def _say(text: str) -> None:
-    """What GARM reads."""
+    """Print for GARM to read."""
     with telling.required():
         print(text)  # noqa: T201 - its contract
 

@@ -1,4 +1,4 @@
-"""The commands of the contract, on goldrun's own launch, look-up and release."""
+"""The commands of the contract, implemented with goldrun's own launch, look-up and release."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from goldrun.cloud.instances import Instance, describe_instances, start_instance
 from goldrun.cloud.tags import GARM_CONTROLLER, GARM_NAME, GARM_POOL, GARM_RUNNER, OWNED, ROLE
 from goldrun.errors import GoldrunError
 from goldrun.garm import contract, settings
-from goldrun.garm.contract import Call, Wanted
+from goldrun.garm.contract import BootstrapInstance, Call
 from goldrun.garm.launching import read_settings
 from goldrun.garm.runner_version import require_current_runner
 from goldrun.images.resolve import resolve_image
@@ -39,13 +39,13 @@ STATUS = {
 
 
 class DuplicateError(GoldrunError):
-    """There is another instance of that name."""
+    """Another instance has the name."""
 
     exit_code = contract.EXIT_DUPLICATE
 
 
 class NoSuchInstanceError(GoldrunError):
-    """There is no such instance of this controller's."""
+    """This controller has no such instance."""
 
     exit_code = contract.EXIT_NOT_FOUND
 
@@ -54,10 +54,10 @@ class Provider:
     """Answers one call."""
 
     def __init__(self, call: Call, env: Mapping[str, str], clock: Clock) -> None:
-        """Open the cloud that the configuration names.
+        """Connect to the cloud that the configuration names.
 
         Raises:
-            UsageError: the configuration is wrong.
+            UsageError: the configuration is not valid.
         """
         self.call = call
         self.clock = clock
@@ -67,16 +67,16 @@ class Provider:
         folder = self.config.cache_folder or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
         self.cache = FileCache(self.env, clock, Path(folder))
 
-    def create(self, wanted: Wanted, say: Say) -> None:
-        """Create the instance, or find that an earlier call has, and say it.
+    def create(self, wanted: BootstrapInstance, say: Say) -> None:
+        """Create the instance, or find the one that an earlier call created, and report it.
 
         Raises:
-            GoldrunError: there is none, or it could not be said; nothing of it is left.
+            GoldrunError: it was not created, or could not be reported; nothing is left.
         """
         for one in self._all(GARM_NAME.of(wanted.name)):
             if not GARM_POOL.matches(one.tags, wanted.pool):
-                raise DuplicateError(f"{wanted.name} is there already ({one.id}), in another pool.")
-            say(json.dumps(self._told(one.id, wanted.name, "running", wanted, one)))
+                raise DuplicateError(f"{wanted.name} exists already ({one.id}), in another pool.")
+            say(json.dumps(_as_json(one.id, wanted.name, _status(one)) | _pool_of(wanted)))
             return
 
         settings = self._launch_settings(wanted)
@@ -84,12 +84,12 @@ class Provider:
 
         def deliver(got: Sequence[Launched]) -> None:
             (launched,) = got
-            say(json.dumps(self._told(launched.ids[0], wanted.name, "running", wanted)))
+            say(json.dumps(_as_json(launched.ids[0], wanted.name, "running") | _pool_of(wanted)))
 
         acquire(self.client, settings, cache=self.cache, tell=_tell, deliver=deliver)
 
     def delete(self) -> None:
-        """Delete the instance, and see that it is gone; one that is not there is no error.
+        """Delete the instance and verify that it is gone; a missing one is not an error.
 
         Raises:
             GoldrunError: it may still be there.
@@ -97,45 +97,45 @@ class Provider:
         release(self.client, [one.id for one in self._named()])
 
     def get(self) -> dict[str, Any]:
-        """The instance.
+        """Describe the instance.
 
         Raises:
-            NoSuchInstanceError: there is none.
+            NoSuchInstanceError: it does not exist.
         """
         return self._describe(self._one())
 
     def list_pool(self) -> list[dict[str, Any]]:
-        """The pool's instances."""
+        """Describe the pool's instances."""
         return [self._describe(one) for one in self._all(GARM_POOL.of(self.call.pool))]
 
     def start(self) -> None:
         """Start the instance.
 
         Raises:
-            NoSuchInstanceError: there is none.
+            NoSuchInstanceError: it does not exist.
         """
         start_instance(self.client, self._one().id)
 
     def stop(self) -> None:
-        """Stop the instance. A sweep takes stopped ones for left behind: GARM itself never stops any.
+        """Stop the instance. GARM itself never does; a sweep deletes stopped instances.
 
         Raises:
-            NoSuchInstanceError: there is none.
+            NoSuchInstanceError: it does not exist.
         """
         stop_instance(self.client, self._one().id, force=True)
 
     def remove_all(self) -> None:
-        """Delete every instance of this controller's."""
+        """Delete every instance of this controller."""
         release(self.client, [one.id for one in self._all({})])
 
     def _one(self) -> Instance:
         found = self._named()
         if not found:
-            raise NoSuchInstanceError(f"There is no instance {self.call.instance} of this controller's.")
+            raise NoSuchInstanceError(f"This controller has no instance {self.call.instance}.")
         return found[0]
 
     def _named(self) -> list[Instance]:
-        """By provider id, or by the name that it was to have; of this controller's alone."""
+        """Find instances by provider id or by name, among this controller's only."""
         wanted = self.call.instance
         if wanted.startswith("i-"):
             found = describe_instances(self.client, ids=[wanted])
@@ -148,7 +148,7 @@ class Provider:
     def _own_tags(self) -> dict[str, str]:
         return {**ROLE.of(GARM_RUNNER), **GARM_CONTROLLER.of(self.call.controller)}
 
-    def _launch_settings(self, wanted: Wanted) -> LaunchSettings:
+    def _launch_settings(self, wanted: BootstrapInstance) -> LaunchSettings:
         found = read_settings(
             wanted,
             _read_specs(wanted.specs),
@@ -161,33 +161,36 @@ class Provider:
         return resolve_image(self.client, found, _tell)
 
     def _describe(self, one: Instance) -> dict[str, Any]:
-        told = self._told(one.id, GARM_NAME.read(one.tags, one.name), STATUS.get(one.status, "unknown"))
         addresses = [(one.private_ip, "private"), (one.public_ip, "public")]
-        told["addresses"] = [{"address": address, "type": kind} for address, kind in addresses if address]
-        return told
+        return {
+            **_as_json(one.id, GARM_NAME.read(one.tags, one.name), _status(one)),
+            "addresses": [{"address": address, "type": kind} for address, kind in addresses if address],
+        }
 
-    def _told(
-        self, instance_id: str, name: str, status: str, wanted: Wanted | None = None, one: Instance | None = None
-    ) -> dict[str, Any]:
-        told: dict[str, Any] = {"provider_id": instance_id, "name": name, "os_type": "linux", "status": status}
-        if wanted:
-            told |= {"os_arch": wanted.architecture, "pool_id": wanted.pool}
-        if one:
-            told["status"] = STATUS.get(one.status, "unknown")
-        return told
+
+def _as_json(instance_id: str, name: str, status: str) -> dict[str, Any]:
+    return {"provider_id": instance_id, "name": name, "os_type": "linux", "status": status}
+
+
+def _pool_of(wanted: BootstrapInstance) -> dict[str, Any]:
+    return {"os_arch": wanted.architecture, "pool_id": wanted.pool}
+
+
+def _status(one: Instance) -> str:
+    return STATUS.get(one.status, "unknown")
 
 
 def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
     """Answer a call.
 
     Args:
-        env: the call.
-        stdin: what comes with it.
-        clock: to wait on.
-        say: prints what the engine reads.
+        env: the environment, with the call in it.
+        stdin: the call's input.
+        clock: what to wait on.
+        say: prints the answer, for the engine.
 
     Raises:
-        GoldrunError: the call fails.
+        GoldrunError: the call failed.
     """
     call = contract.read_call(env)
     if call.command in _PLAIN:
@@ -198,18 +201,18 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
         if call.config_file:
             settings.read_config(call.config_file)
         return
-    wanted = contract.read_wanted(stdin, call) if call.command == contract.CREATE else None
+    wanted = contract.read_bootstrap_instance(stdin, call) if call.command == contract.CREATE else None
     provider = Provider(call, env, clock)
     try:
         if wanted:
             provider.create(wanted, say)
-        elif (told := _WORK[call.command](provider)) is not None:
-            say(json.dumps(told))
+        elif (result := _WORK[call.command](provider)) is not None:
+            say(json.dumps(result))
     finally:
         provider.client.close()
 
 
-# What needs no cloud.
+# Answered without the cloud.
 _PLAIN: dict[str, Callable[[], str]] = {
     contract.GET_VERSION: lambda: f"v{__version__}",
     contract.GET_VERSIONS: lambda: json.dumps(list(contract.VERSIONS)),
@@ -227,7 +230,7 @@ _WORK: dict[str, Callable[[Provider], Any]] = {
 
 
 def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
-    """What is printed when a creation fails: the instance, with what is wrong with it."""
+    """The answer to a creation that failed: the instance with its fault; empty: not a creation."""
     if env.get("GARM_COMMAND") != contract.CREATE:
         return ""
     try:
@@ -238,8 +241,8 @@ def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
     return json.dumps({"provider_id": name, "name": name, "status": "error", "provider_fault": fault})
 
 
-def _read_specs(told: Mapping[str, Any]) -> settings.Specs:
-    specs = settings.read_specs(told)
+def _read_specs(given: Mapping[str, Any]) -> settings.Specs:
+    specs = settings.read_specs(given)
     if specs.unknown:
         known = ", ".join(settings.SPECS)
         _tell(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")

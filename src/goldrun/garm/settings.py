@@ -28,45 +28,47 @@ class Key(NamedTuple):
 CONFIG: dict[str, Key] = {
     "region": Key("string", config.REGION.meaning, config.REGION.names[0]),
     "security_group_id": Key("string", config.SECURITY_GROUP.meaning),
-    "vswitch_ids": Key("array", "the vSwitches of new instances; not said: those of the account"),
+    "vswitch_ids": Key("array", "the vSwitches of new instances (default: those of the account)"),
     "vpc_id": Key("string", config.VPC.meaning),
     "key_pair_name": Key("string", config.KEY_PAIR.meaning),
     "self_destruct_role": Key("string", config.ROLE.meaning),
     "access_key_id": Key(
-        "string", "AccessKey id; not said: from the environment, or the instance's role", config.ACCESS_KEY_ID.names[0]
+        "string", "AccessKey id (default: from the environment, or the instance's role)", config.ACCESS_KEY_ID.names[0]
     ),
     "access_key_secret": Key("string", "AccessKey secret", config.ACCESS_KEY_SECRET.names[0]),
     "endpoint": Key("string", config.ENDPOINT.meaning, config.ENDPOINT.names[0]),
     "instance_endpoint": Key("string", config.INSTANCE_ENDPOINT.meaning, config.INSTANCE_ENDPOINT.names[0]),
     "github_token": Key(
         "string",
-        "lets the provider ask GitHub how long it takes an image's runner; not said: nobody asks",
+        "lets the provider ask GitHub how long it accepts an image's runner (default: it does not ask)",
         config.GITHUB_TOKEN.names[0],
     ),
     "github_api_url": Key(
-        "string", "where GitHub's API answers; not said: as the pool's repository says", config.GITHUB_API_URL.names[0]
+        "string",
+        "GitHub's API (default: of the pool's repository)",
+        config.GITHUB_API_URL.names[0],
     ),
-    "cache_folder": Key("string", "where answers about the market are kept for minutes; not said: in /tmp"),
+    "cache_folder": Key("string", "where answers about the market are cached for minutes (default: in /tmp)"),
 }
 _REQUIRED = ("region", "security_group_id")
 SPECS: dict[str, Key] = {
-    "cpu": Key("string", "vCPUs: 8, 8.., 8..64; wins over the flavor"),
+    "cpu": Key("string", "vCPUs: 8, 8.., 8..64; overrides the flavor"),
     "memory": Key("string", "GiB, as cpu"),
     "zones": Key("array", "zones to choose from"),
-    "policy": Key("string", "what is best", values=tuple(POLICIES)),
+    "policy": Key("string", "how offers are ranked", values=tuple(POLICIES)),
     "max_price": Key("number", "the most that an hour may cost"),
-    "on_demand_fallback": Key("boolean", "take the list price when there is no spot offer"),
-    "life": Key("string", f"an instance ends after that, whatever it does: 30m, 6h; not said: {DEFAULT_LIFE}"),
-    "job_timeout": Key("string", "how long an idle runner waits for a job; not said: as long as it lives"),
+    "on_demand_fallback": Key("boolean", "pay the list price if there is no spot offer"),
+    "life": Key("string", f"how long an instance lives at most: 30m, 6h (default: {DEFAULT_LIFE})"),
+    "job_timeout": Key("string", "how long an idle runner waits for a job (default: as long as it lives)"),
     "disk_size": Key("integer", "GiB of the system disk"),
     "encrypted": Key("boolean", "encrypt the system disk"),
-    "public_ip": Key("boolean", "an address on the internet"),
+    "public_ip": Key("boolean", "assign a public address"),
     "protect": Key(
         "string",
-        f"how long the market leaves an instance alone; none is cheaper; not said: {config.PROTECTIONS[0]}",
+        f"how long the market spares a new instance; none is cheaper (default: {config.PROTECTIONS[0]})",
         values=config.PROTECTIONS,
     ),
-    "setup": Key("string", "a script that root runs before the runner starts"),
+    "setup": Key("string", "a script that runs as root before the runner starts"),
 }
 _PYTHON: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -82,9 +84,9 @@ class Config:
     """The configuration file.
 
     Attributes:
-        environment: what it says of the connections to cloud and GitHub, as the variables that their clients read.
+        environment: the settings of the connections to cloud and GitHub, as the variables that their clients read.
         security_group: the security group of new instances.
-        vswitches: their vSwitches; empty: not said, as with the rest.
+        vswitches: their vSwitches; empty: not set, as with the rest.
         vpc: the VPC whose vSwitches are used.
         key_pair: their SSH key pair.
         role: their RAM role.
@@ -140,7 +142,7 @@ def read_config(path: str) -> Config:
     _check(found, CONFIG, "configuration")
     for name in _REQUIRED:
         if not found.get(name):
-            raise UsageError(f"The configuration {path!r} does not say {name}.", why=[f"{CONFIG[name].meaning}."])
+            raise UsageError(f"The configuration {path!r} does not set {name}.", why=[f"{CONFIG[name].meaning}."])
     return Config(
         environment={CONFIG[name].variable: value for name, value in found.items() if CONFIG[name].variable},
         security_group=found["security_group_id"],
@@ -190,7 +192,7 @@ def _check(found: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None
         if wrong or (key.type == "array" and not all(isinstance(one, str) for one in value)):
             raise UsageError(f"{name} in the {what} must be of type {key.type}.", why=[f"{name}: {key.meaning}."])
         if key.type in ("number", "integer") and not 0 < value < math.inf:
-            raise UsageError(f"{name} in the {what} is {value}: it must be more than nothing, and finite.")
+            raise UsageError(f"{name} in the {what} is {value}: it must be positive and finite.")
         if key.values and value not in key.values:
             raise UsageError(f"{name} in the {what} is {value!r}.", fix=[f"use one of: {', '.join(key.values)}."])
 
@@ -213,10 +215,10 @@ def _schema(keys: Mapping[str, Key], required: tuple[str, ...] = (), *, more: bo
 
 
 def config_schema() -> dict[str, Any]:
-    """Of the configuration file."""
+    """The JSON schema of the configuration file."""
     return _schema(CONFIG, _REQUIRED, more=False)
 
 
 def specs_schema() -> dict[str, Any]:
-    """Of a pool's extra specs; the engine's own keys pass."""
+    """The JSON schema of a pool's extra specs; it allows the engine's own keys."""
     return _schema(SPECS, more=True)

@@ -1,9 +1,9 @@
-"""Gets instances: walks the offers until one is given, and never gets two for one.
+"""Launches instances: walks the offers until one succeeds, and never launches two instances in place of one.
 
-Every call carries a ``ClientToken`` made from what the launch is for and the offer that is tried. A call whose outcome
-is not known is repeated with the same token. If it stays unknown, or the repetition is refused, what it made is looked
-for by its tag before anything else is tried or told. Whatever a launch that fails or is interrupted has made is found
-in the same way, and deleted.
+Every call carries a ``ClientToken`` derived from the launch's key and the offer. A call whose outcome is unknown is
+repeated with the same token. If the outcome stays unknown, or the repetition is refused, the launch looks for its
+instances by their tag before it tries or reports anything else. A launch that fails or is interrupted finds what it
+created in the same way, and deletes it.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ def launch(
         settings: what to launch; with ``resume``, what an earlier attempt with the same key got is looked for first
             (one call more).
         offers: where to try, in this order; read as far as needed.
-        tell: told, in words, why an offer was passed over.
-        deliver: gives the instances to whoever wants them; if it fails, they are deleted, as nobody would know of them.
+        tell: receives a sentence about every offer that was passed over.
+        deliver: hands the instances over; if it fails, they are deleted, because nobody would know of them.
 
     Raises:
         UsageError: the settings cannot be sent as they are.
-        RefusedError: no offer gives enough.
-        ApiError: ECS refuses for a reason that no other offer can mend.
+        RefusedError: the offers do not give enough instances.
+        ApiError: ECS refuses for a reason that holds for every offer.
         UnreachableError: the outcome is not known.
     """
     check(settings)
@@ -128,7 +128,7 @@ def _walk(
                 ids = _run(client, settings, offer, wanted, len(got))
             except (ApiError, UnavailableError) as error:
                 if error.unsure and (ids := _look_for(client, settings, _ids(got))):
-                    tell(f"the answer was lost, but not what it told of: {', '.join(ids)}.")
+                    tell(f"the answer was lost, but the instances exist: {', '.join(ids)}.")
                     got.append(Launched(ids, offer, price_limit(offer)))
                     break
                 if not isinstance(error, ApiError) or not is_offer_gone(error):

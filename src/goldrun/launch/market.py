@@ -1,4 +1,4 @@
-"""The market as a wish sees it. Which of these questions a choice needs is for ``choice`` to know."""
+"""The part of the market that meets the criteria. ``choice`` decides which of it is read."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def rank(offers: Iterable[Offer], policy: str = DEFAULT_POLICY) -> list[Offer]:
         UsageError: there is no such policy.
     """
     if policy not in POLICIES:
-        raise UsageError(f"{policy!r} is no policy.", fix=[f"use one of: {', '.join(POLICIES)}"])
+        raise UsageError(f"{policy!r} is not a policy.", fix=[f"use one of: {', '.join(POLICIES)}"])
     return sorted(offers, key=POLICIES[policy])
 
 
@@ -147,7 +147,7 @@ def parse_span(text: str, what: str) -> Span:
         what: what it is a range of, for the message.
 
     Raises:
-        UsageError: it is no range, or an empty one.
+        UsageError: it is not a range, or an empty one.
     """
     low, dots, high = text.strip().partition("..")
     try:

@@ -43,7 +43,7 @@ def check_span(seconds: float) -> float:
     """
     if 0 < seconds <= MAX_DAYS * DAY:
         return seconds
-    raise UsageError("Prices are told for the last 30 days.", fix=["write e.g. --days 7d."])
+    raise UsageError("Prices are available for the last 30 days.", fix=["write e.g. --days 7d."])
 
 
 def check_file(file: Path) -> None:
