@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
+.PHONY: help demo test test-node vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -69,6 +69,11 @@ bench-sweep: $(VENV)/.dev  ## Sweep without pause beside 200 builds, runners and
 
 bench-time: $(VENV)/.dev  ## Ten minutes of everything on a local cloud whose time runs 600 times as fast
 	$(BIN)/python -m benchmarks.fast_time
+
+scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInstance
+	$(BIN)/python tools/scaffold.py $(ACTION) $(if $(IN),--module $(IN))
+	$(BIN)/ruff check --quiet --fix --select I packages/local-cloud
+	$(BIN)/ruff format --quiet packages/local-cloud
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

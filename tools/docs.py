@@ -30,7 +30,9 @@ from goldrun.errors import EXIT_CODES
 from goldrun.language import speaks_chinese
 from goldrun.messages import translate
 from local_cloud import daemon, seed
+from local_cloud.actions.registry import ACTIONS
 from local_cloud.clock import Anchor, LocalClock
+from local_cloud.params import products
 from local_cloud.server import LocalCloud, listen
 from tools.house import FLOORS, LOCAL, ROOT, arrows, imports
 
@@ -93,6 +95,14 @@ def exit_codes(*headings: str, chinese: bool = False) -> None:
     print(f"| {' | '.join(headings)} |\n|---|---|")
     for code, meaning in EXIT_CODES.items():
         print(f"| {code} | {translate(meaning) if chinese else meaning} |")
+
+
+def actions(*headings: str) -> None:
+    """Print a table of the API actions that the local cloud performs."""
+    print(f"| {' | '.join(headings)} |\n|---|---|")
+    for product in dict.fromkeys(sorted(product for product, _ in ACTIONS)):
+        names = ", ".join(sorted(name for code, name in ACTIONS if code == product))
+        print(f"| {product} ({products()[product].version}) | {names} |")
 
 
 def mutants(*headings: str) -> None:
