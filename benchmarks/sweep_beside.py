@@ -193,7 +193,7 @@ class World:
                 self.store.put(replaced(image, state="CreateFailed"))
 
     def shift(self) -> None:
-        """A runner that is old enough for a ghost moves from the second page to the first; the total stands still."""
+        """A runner that is old enough for an orphan moves from the second page to the first; the total stands still."""
         runners, now = self.jobs.runners(str(SCOPE)), self.stage.now()
         ours = [
             number

@@ -34,11 +34,11 @@ from goldrun.github.client import GitHub
 from goldrun.github.runners import find_registrations
 from goldrun.github.scope import Scope
 from goldrun.http.cloud_clock import CloudClock
-from goldrun.images.removal import delete_image, delete_snapshot, find_orphans
+from goldrun.images.removal import delete_image, delete_snapshot, find_orphan_snapshots
 from goldrun.launch.heartbeat import has_heartbeat, silence
 from goldrun.launch.release import release_each
 from goldrun.runners import registrations
-from goldrun.runners.orphans import Ghost, ask_again, find_ghosts
+from goldrun.runners.orphans import Orphan, ask_again, find_orphans
 
 MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
 GRACE_SECONDS = 10 * 60.0  # also of a heart: twice as long as a live one can be silent
@@ -137,14 +137,14 @@ class _Sweep:
         found = self._instances(describe_instances(client, tags=OWNED))
         if self.github:
             known = {one.id for one in found}
-            ghosts = [one for scope in self.scopes for one in self._ghosts(self.github, scope)]
-            found += [one for one in ghosts if one.id not in known]
-        doomed = {one.id for one in found}
-        disks = ((disk, _why_no_disk(disk, doomed, now)) for disk in describe_disks(client))
+            orphans = [one for scope in self.scopes for one in self._orphans(self.github, scope)]
+            found += [one for one in orphans if one.id not in known]
+        expired = {one.id for one in found}
+        disks = ((disk, _why_no_disk(disk, expired, now)) for disk in describe_disks(client))
         found += [Finding("disk", disk.id, "", now - disk.created, reason) for disk, reason in disks if reason]
         found += [
             Finding("snapshot", one.snapshot_id, one.name, now - parse_moment(one.creation_time), "its image is gone")
-            for one in self._orphans()
+            for one in self._orphan_snapshots()
         ]
         found += [
             Finding("image", one.image_id, one.name, now - parse_moment(one.creation_time), "its creation failed")
@@ -203,17 +203,17 @@ class _Sweep:
     def _images_of_builds(self) -> dict[Build, Image]:
         return {_build(one.tags): one for one in describe_images(self.client, status=ALL_STATUSES, tags=OWNED)}
 
-    def _ghosts(self, github: GitHub, scope: Scope) -> Iterator[Finding]:
-        for ghost in find_ghosts(self.client, github, scope):
-            row, instance = ghost.row, ghost.row.instance
-            more = (row.age, ghost.reason, str(scope), ghost.doubt)
-            if ghost.instance and instance and not self._lives(instance):
+    def _orphans(self, github: GitHub, scope: Scope) -> Iterator[Finding]:
+        for orphan in find_orphans(self.client, github, scope):
+            row, instance = orphan.row, orphan.row.instance
+            more = (row.age, orphan.reason, str(scope), orphan.doubt)
+            if orphan.instance and instance and not self._lives(instance):
                 yield Finding("instance", instance.id, row.name, *more)
-            if ghost.registration:
+            if orphan.registration:
                 yield Finding("runner", row.name, str(scope), *more)
 
-    def _orphans(self, snapshot_id: str = "") -> list[Snapshot]:
-        return [one for one in find_orphans(self.client, snapshot_id=snapshot_id) if not _is_kept(one.tags)]
+    def _orphan_snapshots(self, snapshot_id: str = "") -> list[Snapshot]:
+        return [one for one in find_orphan_snapshots(self.client, snapshot_id=snapshot_id) if not _is_kept(one.tags)]
 
     def _failed_images(self, image_id: str = "") -> list[Image]:
         found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=OWNED)
@@ -227,7 +227,7 @@ class _Sweep:
     def _remove_instances(
         self, findings: Sequence[Finding], kept: dict[Finding, GoldrunError], spared: list[Finding]
     ) -> None:
-        doomed: dict[str, Finding] = {}
+        expired: dict[str, Finding] = {}
         try:
             there = {one.id: one for one in describe_instances(self.client, ids=[one.id for one in findings])}
             judged = {one.id for one in self._instances(list(there.values()))}
@@ -239,13 +239,13 @@ class _Sweep:
                 if one.id in there and not self._still_dead(one, there[one.id], judged):
                     spared.append(one)
                 else:
-                    doomed[one.id] = one
+                    expired[one.id] = one
             except GoldrunError as error:
                 kept[one] = error
         try:
-            kept |= {doomed[name]: error for name, error in release_each(self.client, doomed).kept.items()}
+            kept |= {expired[name]: error for name, error in release_each(self.client, expired).kept.items()}
         except GoldrunError as error:
-            kept |= dict.fromkeys(doomed.values(), error)
+            kept |= dict.fromkeys(expired.values(), error)
 
     def _still_dead(self, finding: Finding, instance: Instance, judged: set[str]) -> bool:
         """Whether what was said of an instance holds, now that both sides are asked for it alone.
@@ -254,9 +254,9 @@ class _Sweep:
             UnavailableError: nobody can say.
         """
         if self.github and finding.scope:
-            ghost = ask_again(self.client, self.github, Scope(finding.scope), finding.name, instance)
-            _settle(finding, ghost)
-            return ghost is not None and ghost.instance and not self._lives(instance)
+            orphan = ask_again(self.client, self.github, Scope(finding.scope), finding.name, instance)
+            _settle(finding, orphan)
+            return orphan is not None and orphan.instance and not self._lives(instance)
         return instance.id in judged and not self._has_job(instance)
 
     def _lives(self, instance: Instance) -> bool:
@@ -274,8 +274,8 @@ class _Sweep:
         if finding.kind == "runner":
             assert self.github is not None
             scope = Scope(finding.scope)
-            ghost = ask_again(client, self.github, scope, name, None)
-            if ghost is None:
+            orphan = ask_again(client, self.github, scope, name, None)
+            if orphan is None:
                 return False
             registrations.remove(self.github, scope, [name])
         elif finding.kind == "disk":
@@ -284,7 +284,7 @@ class _Sweep:
                     return False
                 delete_disk(client, disk.id)
         elif finding.kind == "snapshot":
-            for snapshot in self._orphans(name):
+            for snapshot in self._orphan_snapshots(name):
                 delete_snapshot(client, snapshot.snapshot_id)
         else:
             for image in self._failed_images(name):
@@ -310,11 +310,11 @@ def _shows_life(instance: Instance, image: Image | None, clock: CloudClock) -> b
     return making or (has_heartbeat(instance) and silence(instance, clock) <= GRACE_SECONDS)
 
 
-def _settle(finding: Finding, ghost: Ghost | None) -> None:
-    if ghost and ghost.doubt:
+def _settle(finding: Finding, orphan: Orphan | None) -> None:
+    if orphan and orphan.doubt:
         raise UnavailableError(
             f"{finding.id} ({finding.name}) is kept, although {finding.reason}.",
-            why=[f"{ghost.doubt}."],
+            why=[f"{orphan.doubt}."],
             fix=[
                 "does the token still see the runners, and is the scope still named so? goldrun runner ls shows both.",
                 "it ends at its release time, or with goldrun instance rm.",
@@ -322,7 +322,7 @@ def _settle(finding: Finding, ghost: Ghost | None) -> None:
         )
 
 
-def _why_no_disk(disk: Disk, doomed: set[str], now: float) -> str:
+def _why_no_disk(disk: Disk, expired: set[str], now: float) -> str:
     if not disk.instance:
         return "nothing is attached to it" if now - disk.created > GRACE_SECONDS else ""
-    return "its instance goes, and it would stay" if disk.instance in doomed and not disk.goes_along else ""
+    return "its instance goes, and it would stay" if disk.instance in expired and not disk.goes_along else ""

@@ -22,7 +22,7 @@ from goldrun.http.transport import Transport
 from goldrun.launch.release import release, release_each
 from goldrun.runners import registrations
 from goldrun.runners.naming import new_name
-from goldrun.runners.orphans import GRACE_SECONDS, find_ghosts
+from goldrun.runners.orphans import GRACE_SECONDS, find_orphans
 from local_cloud.clock import iso
 from local_cloud.github.payloads import ONLINE_SECONDS
 from local_cloud.github.records import GitHubRunner
@@ -101,7 +101,7 @@ def many(frozen: Running) -> tuple[list[GitHubRunner], str]:
     return others, machine(frozen, busy.name)
 
 
-def test_a_busy_runner_that_slips_between_two_pages_is_no_ghost(frozen: Running) -> None:
+def test_a_busy_runner_that_slips_between_two_pages_is_no_orphan(frozen: Running) -> None:
     others, instance = many(frozen)
     client, github = both(frozen)
 
@@ -213,8 +213,8 @@ def test_a_runner_that_is_busy_but_not_heard_of_is_alive(frozen: Running) -> Non
     machine(frozen, cut_off.name)
     machine(frozen, idle.name)
     client, github = both(frozen)
-    ghosts = {one.row.name: (one.instance, one.registration) for one in find_ghosts(client, github, SCOPE)}
-    assert ghosts == {gone.name: (False, True), idle.name: (True, True)}
+    orphans = {one.row.name: (one.instance, one.registration) for one in find_orphans(client, github, SCOPE)}
+    assert orphans == {gone.name: (False, True), idle.name: (True, True)}
 
 
 def test_a_runner_that_may_take_long_to_come_online_has_the_time(frozen: Running) -> None:
@@ -226,11 +226,11 @@ def test_a_runner_that_may_take_long_to_come_online_has_the_time(frozen: Running
     assert {one.id for one in swept(*both(frozen)).removed} == {instance, name}
 
 
-def test_a_runner_whose_instance_is_protected_is_no_ghost(frozen: Running) -> None:
+def test_a_runner_whose_instance_is_protected_is_no_orphan(frozen: Running) -> None:
     """Not even its registration goes: somebody looks into the machine."""
     name = register(frozen, seen=0.0).name
     retag(frozen, machine(frozen, name), Protected="true")
-    assert list(find_ghosts(*both(frozen), SCOPE)) == []
+    assert list(find_orphans(*both(frozen), SCOPE)) == []
 
 
 def came_online(frozen: Running, runner: GitHubRunner, instance: str) -> None:
@@ -283,7 +283,7 @@ def test_findings_name_both_sides(frozen: Running) -> None:
     ]
 
 
-def test_a_machine_with_a_heartbeat_is_no_ghosts(frozen: Running) -> None:
+def test_a_machine_with_a_heartbeat_is_no_orphan(frozen: Running) -> None:
     runner = register(frozen, seen=0.0)
     retag(frozen, machine(frozen, runner.name), Heartbeat=iso(NOW))
     client, github = both(frozen)

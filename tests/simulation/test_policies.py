@@ -29,7 +29,7 @@ from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
 from goldrun.images.naming import PublishedName, parse_reference
 from goldrun.images.publish import publish, roll_back
-from goldrun.images.removal import find_orphans, protect, remove
+from goldrun.images.removal import find_orphan_snapshots, protect, remove
 from goldrun.images.replicate import copy_image
 from goldrun.images.resolve import read_manifest, resolve_image
 from goldrun.images.retention import prune
@@ -68,7 +68,7 @@ def whole_life(client: EcsClient) -> None:
     roll_back(client, ALIAS)
     remove(client, find_own(client, "m-version001"))
     prune(client, ALIAS, keep=1)
-    find_orphans(client)
+    find_orphan_snapshots(client)
     count_by_image(client)
 
 
@@ -125,7 +125,7 @@ def tell_costs(client: EcsClient) -> None:
 
 
 def run_runner(client: EcsClient) -> None:
-    """A runner that comes online, one that does not, and one that is taken for a ghost no more."""
+    """A runner that comes online, one that does not, and one that is taken for an orphan no more."""
     settings = LaunchSettings(
         Network(f"sg-local-{REGION}"),
         image_name="fam",

@@ -14,7 +14,7 @@ from goldrun.cloud.images import DEPRECATED
 from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
-from goldrun.images.removal import find_orphans
+from goldrun.images.removal import find_orphan_snapshots
 from goldrun.images.retention import Pruned, judge, prune
 from local_cloud import seed
 from local_cloud.records import Image, Instance, Snapshot
@@ -276,7 +276,7 @@ def test_orphans_of_others_are_not_touched(frozen: Running) -> None:
     kept = frozen.image("still-there", snapshot="s-inuse001")
     frozen.snapshot("s-inuse001", tags={"ManagedBy": "goldrun", "ImageId": kept})
     frozen.snapshot("s-inuse002", tags={"ManagedBy": "goldrun", "ImageId": kept})
-    assert [snapshot.snapshot_id for snapshot in find_orphans(frozen.client())] == ["s-orphan01"]
+    assert [snapshot.snapshot_id for snapshot in find_orphan_snapshots(frozen.client())] == ["s-orphan01"]
 
 
 @settings(max_examples=60)

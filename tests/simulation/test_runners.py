@@ -287,7 +287,7 @@ def test_lesson_ghosts_are_found_from_both_sides(cloud: Running) -> None:
     store.remove(*(r for r in store.all(GitHubRunner) if r.name == two.name))
     jobs.register(str(SCOPE), new_name("cn-beijing", NOW), ["x"], 1)
     jobs.register(str(SCOPE), "somebody-s", ["x"], 1)
-    assert sweep.find(client, github=github, scopes=[SCOPE]) == [], "none is a ghost so soon"
+    assert sweep.find(client, github=github, scopes=[SCOPE]) == [], "none is an orphan so soon"
     play(cloud).idle = 2 * GRACE_SECONDS  # or the machines would have ended by themselves
     cloud.wall.value += GRACE_SECONDS + 1
     found = sweep.find(client, github=github, scopes=[SCOPE])
@@ -301,7 +301,7 @@ def test_lesson_ghosts_are_found_from_both_sides(cloud: Running) -> None:
     assert three.instance_id in alive(cloud)
 
 
-def test_a_side_that_cannot_be_asked_makes_no_ghosts(cloud: Running) -> None:
+def test_a_side_that_cannot_be_asked_makes_no_orphan(cloud: Running) -> None:
     client, github = both(cloud)
     made = up(client, github, plan(cloud))
     cloud.wall.value += GRACE_SECONDS / 2

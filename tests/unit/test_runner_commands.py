@@ -182,7 +182,7 @@ def test_without_a_token(shell: Any, populated: Running) -> None:
     assert left(populated) == (0, 0)
 
 
-def test_sweep_of_ghosts(shell: Any, populated: Running) -> None:
+def test_sweep_of_orphans(shell: Any, populated: Running) -> None:
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
     dry = shell("sweep", *REPO, "--dry-run", "--json", code=7)
     assert [(one["kind"], one["reason"]) for one in json.loads(dry.stdout)["findings"] if one["kind"] == "runner"] == [

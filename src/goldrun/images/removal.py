@@ -110,7 +110,9 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
     _wait_until_gone(client, snapshot_id, there)
 
 
-def find_orphans(client: EcsClient, tags: Mapping[str, str] | None = None, *, snapshot_id: str = "") -> list[Snapshot]:
+def find_orphan_snapshots(
+    client: EcsClient, tags: Mapping[str, str] | None = None, *, snapshot_id: str = ""
+) -> list[Snapshot]:
     """Snapshots that goldrun has marked as an image's, whose image is gone, and from which nothing else was made.
 
     Args:

@@ -17,7 +17,7 @@ from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY
 from goldrun.images.lineage import Lineage, age_key, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
-from goldrun.images.removal import delete_image, delete_snapshot, find_orphans, protection
+from goldrun.images.removal import delete_image, delete_snapshot, find_orphan_snapshots, protection
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def prune(
     """
     lineage = read_lineage(client, alias)
     verdicts = judge(lineage, keep=keep, now=client.clock.now(), older_than=older_than)
-    orphans = find_orphans(client, {**FAMILY.of(alias.family), **ARCHITECTURE.of(alias.architecture)})
+    orphans = find_orphan_snapshots(client, {**FAMILY.of(alias.family), **ARCHITECTURE.of(alias.architecture)})
     planned = Pruned(tuple(verdicts), tuple(orphans))
     tell(planned)
     if dry_run or not allow(planned):
@@ -144,7 +144,7 @@ def prune_all(
         verdicts += done.verdicts
         orphans |= {one.snapshot_id: one for one in done.orphans}
     if all_orphans:
-        left = find_orphans(client)
+        left = find_orphan_snapshots(client)
         going = going and allow(Pruned((), tuple(left)))
         for snapshot in left if going else ():
             delete_snapshot(client, snapshot.snapshot_id)

@@ -1,7 +1,7 @@
-"""Ghosts: runners that one side has and the other has not. Looked for from both sides.
+"""Orphans: runners that one side has and the other does not. Looked for from both sides.
 
-A runner that is coming up, or ending by itself, is none: both take minutes. And silence is weak evidence: the list is
-empty, too, when the token has lost its right or another repository has taken the name. So an instance without a
+A runner that is coming up, or ending by itself, is not one: both take minutes. And silence is weak evidence: the list
+is empty, too, when the token has lost its right or another repository has taken the name. So an instance without a
 registration goes only if GitHub shows other runners of the scope, or the machine itself says that it is done.
 """
 
@@ -23,7 +23,7 @@ GRACE_SECONDS = 20 * 60.0  # longer than a runner takes to come online, unless i
 
 
 @dataclass(frozen=True)
-class Ghost:
+class Orphan:
     """What should not be.
 
     Attributes:
@@ -41,19 +41,19 @@ class Ghost:
     doubt: str = ""
 
 
-def find_ghosts(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Ghost]:
-    """The ghosts of a scope, in the client's region.
+def find_orphans(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Orphan]:
+    """The orphans of a scope, in the client's region.
 
     Raises:
-        GoldrunError: one side cannot be asked: then nothing is a ghost.
+        GoldrunError: one side cannot be asked: then nothing is an orphan.
     """
     for row in list_runners(client, github, scope):
-        if ghost := _judge(row):
-            yield _doubted(client, github, scope, ghost)
+        if orphan := _judge(row):
+            yield _doubted(client, github, scope, orphan)
 
 
-def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Ghost | None:
-    """Ask both sides for one runner, by its name, right before it goes; None: it is no ghost.
+def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Orphan | None:
+    """Ask both sides for one runner, by its name, right before it goes; None: it is not an orphan.
 
     Args:
         client: the cloud.
@@ -62,20 +62,20 @@ def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instan
         name: the runner's.
         instance: its instance, just asked for by its id; None: it is looked for by its tags.
     """
-    ghost = _judge(look_at(client, github, scope, name, instance))
-    return ghost and _doubted(client, github, scope, ghost)
+    orphan = _judge(look_at(client, github, scope, name, instance))
+    return orphan and _doubted(client, github, scope, orphan)
 
 
-def _judge(row: Row) -> Ghost | None:
+def _judge(row: Row) -> Orphan | None:
     if row.age <= _grace(row) or (row.instance and PROTECTED.matches(row.instance.tags)):
         return None
     if row.registration is None:
-        return Ghost(row, instance=True, registration=False, reason="GitHub has no runner of its name")
+        return Orphan(row, instance=True, registration=False, reason="GitHub has no runner of its name")
     if row.registration.online or (row.registration.busy and row.instance):
         return None
     if row.instance is None:
-        return Ghost(row, instance=False, registration=True, reason="it has no instance")
-    return Ghost(row, instance=True, registration=True, reason="its runner is offline")
+        return Orphan(row, instance=False, registration=True, reason="it has no instance")
+    return Orphan(row, instance=True, registration=True, reason="its runner is offline")
 
 
 def _grace(row: Row) -> float:
@@ -83,8 +83,10 @@ def _grace(row: Row) -> float:
     return max(GRACE_SECONDS, 2 * float(told) if told.isdecimal() else 0.0)
 
 
-def _doubted(client: EcsClient, github: GitHub, scope: Scope, ghost: Ghost) -> Ghost:
-    instance = ghost.row.instance
-    if ghost.registration or not instance or list_registrations(github, scope) or has_ended(client, instance.id):
-        return ghost
-    return replace(ghost, doubt=f"GitHub shows no runner of {scope} at all, and the machine does not say that it ended")
+def _doubted(client: EcsClient, github: GitHub, scope: Scope, orphan: Orphan) -> Orphan:
+    instance = orphan.row.instance
+    if orphan.registration or not instance or list_registrations(github, scope) or has_ended(client, instance.id):
+        return orphan
+    return replace(
+        orphan, doubt=f"GitHub shows no runner of {scope} at all, and the machine does not say that it ended"
+    )
