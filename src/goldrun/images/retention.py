@@ -7,7 +7,7 @@ every image is told with its reason, so that the plan can be read before it runs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
@@ -36,12 +36,12 @@ class Pruned:
     Attributes:
         verdicts: the images.
         orphans: snapshots whose image is gone.
-        carried_out: False: this is only the plan.
+        carried_out: False: this is only the plan. What was done as planned equals the plan.
     """
 
     verdicts: tuple[Verdict, ...]
     orphans: tuple[Snapshot, ...]
-    carried_out: bool = False
+    carried_out: bool = field(default=False, compare=False)
 
 
 def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -> list[Verdict]:
