@@ -7,10 +7,11 @@ import math
 import pytest
 
 from goldrun.cli.spot import sparkline
-from goldrun.cloud.network import VSwitch, by_zone, zone_of_letter
+from goldrun.cloud.network import VSwitch, zone_of_letter
 from goldrun.errors import UsageError
 from goldrun.launch.launch import price_limit
 from goldrun.launch.offers import POLICIES, Offer, Span, parse_span, rank
+from goldrun.launch.placement import by_zone
 
 CHEAP = Offer("ecs.cheap", "z-a", 0.10, list_price=1.0, cpus=4, rate=0.20)
 STEADY = Offer("ecs.steady", "z-a", 0.15, list_price=1.0, cpus=4, rate=0.03)

@@ -1,13 +1,12 @@
-"""Where instances can be put: vSwitches, zone by zone."""
+"""vSwitches and security groups. Sources: DescribeVSwitches of the VPC API, DescribeSecurityGroups."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.endpoints import VPC
-from goldrun.errors import NotFoundError, UsageError
+from goldrun.errors import UsageError
 
 PAGE = 50
 
@@ -34,35 +33,6 @@ def zone_of_letter(region: str, letter: str) -> str:
     return f"{region}{joint}{letter.lower()}"
 
 
-def find_vswitches(
-    client: EcsClient, *, ids: Sequence[str] = (), vpc: str = "", security_group: str = ""
-) -> list[VSwitch]:
-    """The vSwitches that have addresses left, from one call (and one for the security group's VPC, where it matters).
-
-    Args:
-        client: the cloud.
-        ids: these alone; none: all.
-        vpc: of this VPC alone.
-        security_group: of this group's VPC alone.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    found = [one for one in _read(client, vpc) if not ids or one.id in ids]
-    if missing := set(ids) - {one.id for one in found}:
-        raise NotFoundError(f"vSwitch not found: {', '.join(sorted(missing))} in {client.region}.")
-    if security_group and not vpc and len({one.vpc for one in found}) > 1:
-        home = vpc_of_group(client, security_group)
-        found = [one for one in found if one.vpc == home]
-    usable = [one for one in found if one.free != 0]
-    if not usable:
-        raise NotFoundError(
-            f"There is no vSwitch with free addresses in {client.region}{f' in {vpc}' if vpc else ''}.",
-            fix=["create one in the VPC console, or name one: --vswitch, ALIYUN_VSWITCH_ID."],
-        )
-    return usable
-
-
 def vpc_of_group(client: EcsClient, security_group: str) -> str:
     """The VPC that a security group belongs to.
 
@@ -79,16 +49,8 @@ def vpc_of_group(client: EcsClient, security_group: str) -> str:
     return str(groups[0]["VpcId"])
 
 
-def by_zone(vswitches: Sequence[VSwitch]) -> Mapping[str, VSwitch]:
-    """The vSwitch of each zone: the one with the most addresses left."""
-    best: dict[str, VSwitch] = {}
-    for one in vswitches:
-        if one.zone not in best or (one.free or 0) > (best[one.zone].free or 0):
-            best[one.zone] = one
-    return best
-
-
-def _read(client: EcsClient, vpc: str) -> list[VSwitch]:
+def describe_vswitches(client: EcsClient, vpc: str = "") -> list[VSwitch]:
+    """The vSwitches of the region, or of one VPC; every page of them."""
     found: list[VSwitch] = []
     number = 1
     while True:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
-from goldrun.cloud.network import by_zone, find_vswitches
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Deliver, Launched, Tell, launch
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer
+from goldrun.launch.placement import by_zone, find_vswitches
 from goldrun.launch.settings import LaunchSettings
 
 
