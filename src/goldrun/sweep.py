@@ -219,7 +219,7 @@ class _Sweep:
         found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=OWNED)
         if not found:
             return []
-        # The build that waits for it shall read there why it fails.
+        # The build that waits for it reads there why it failed.
         machines = describe_instances(self.client, tags={**OWNED, **ROLE.of(BUILDER)})
         waiting = {_build(one.tags) for one in machines if self._lives(one)}
         return [one for one in found if not _is_kept(one.tags) and _build(one.tags) not in waiting]
@@ -301,7 +301,7 @@ def _build(tags: Mapping[str, str]) -> Build:
 
 
 def _is_kept(tags: Mapping[str, str]) -> bool:
-    """Whether a person keeps it; and what does not say whose it is, is nobody's to delete."""
+    """Whether a person keeps it; what goldrun does not own is not deleted either."""
     return PROTECTED.matches(tags) or not MANAGED_BY.matches(tags)
 
 

@@ -86,7 +86,7 @@ class EcsClient:
             endpoint: answers for every region; None: each region's own endpoint.
             timeout: seconds that one call may take, retries included.
             backoff: seconds to wait after the n-th failed attempt.
-            notice: told, in words, of every retry.
+            notice: receives a sentence about every retry.
         """
         self.region = region
         self.clock = CloudClock(clock, self._ask_the_time)
@@ -185,7 +185,7 @@ class EcsClient:
         except BadCredentialsError as error:
             if error.code not in WRONG_TIME:
                 raise
-        # The machine's clock is wrong; the refusal has told what time it is.
+        # The machine's clock is wrong; the refusal's Date says what time it is.
         answer = ask(self.clock.now())
         self._signs_by_cloud = True
         return answer

@@ -22,7 +22,7 @@ class Disk:
         id: ``d-…``.
         size: GiB.
         instance: what it is attached to; empty: nothing.
-        goes_along: it is deleted with the instance.
+        goes_along: whether it is deleted with the instance.
         created: seconds since 1970.
     """
 
@@ -55,7 +55,7 @@ def describe_disks(client: EcsClient, disk_id: str = "") -> list[Disk]:
 
 
 def delete_disk(client: EcsClient, disk_id: str) -> None:
-    """Delete a disk; one that is gone already is none the worse.
+    """Delete a disk; one that is already gone is not an error.
 
     Raises:
         ApiError: ECS refuses.

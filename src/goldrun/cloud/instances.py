@@ -39,7 +39,7 @@ class Instance:
         released: when it is released by itself; None: never.
         spot: whether it is a spot instance.
         limit: the most that an hour of it may cost; 0: no limit of its own.
-        reclaimed: it has got notice that it will be taken back.
+        reclaimed: whether the market has announced that it reclaims it.
         private_ip: its address.
         public_ip: its address on the internet, or empty.
         tags: its tags.
@@ -257,9 +257,9 @@ def console_output(client: EcsClient, instance_id: str) -> str:
 
 
 def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
-    """Whether the spot market took the instance back.
+    """Whether the spot market reclaimed the instance.
 
-    Source: DescribeInstanceHistoryEvents; it tells of instances that are gone, too.
+    Source: DescribeInstanceHistoryEvents; it reports instances that are gone, too.
     """
     answer = client.call(
         "DescribeInstanceHistoryEvents",

@@ -46,7 +46,7 @@ def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> Cr
 
 
 class _Exchange:
-    """Asks anew when the key is about to end."""
+    """Exchanges the identity again when the key is about to expire."""
 
     def __init__(self, env: config.Environment, transport: Transport, clock: Clock, role: str, provider: str) -> None:
         self._env, self._transport, self._clock = env, transport, clock

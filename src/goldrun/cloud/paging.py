@@ -17,8 +17,8 @@ def pages_by_token(
 ) -> Iterator[dict[str, Any]]:
     """The answers of an action that pages by ``NextToken``, one call each; ``Data`` holds them in some APIs.
 
-    Whether the list stood still, these answers cannot tell: their ``TotalCount`` means nothing (the API's reference).
-    So who deletes asks for the very thing again.
+    These answers do not show whether the list stood still: their ``TotalCount`` means nothing (the API's reference). So
+    whatever is to be deleted is looked up again by its id.
 
     Raises:
         UnavailableError: the answers lead in a circle.

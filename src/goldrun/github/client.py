@@ -98,10 +98,10 @@ class GitHub:
             clock: the door to the time.
             timeout: seconds that one call may take, retries included.
             backoff: seconds to wait after the n-th failed attempt.
-            notice: told, in words, of every retry.
+            notice: receives a sentence about every retry.
 
         Raises:
-            UsageError: the URL is none.
+            UsageError: the URL is not valid.
         """
         self._endpoint, self._prefix = _split(url)
         self.server = server
@@ -140,7 +140,7 @@ class GitHub:
         """All elements of a list that GitHub gives in pages, under ``name``; each has an ``id``.
 
         It is read again until it is steady and complete: every page names the same total, and so many different
-        elements were seen. That one came while another went may still go unnoticed: who deletes asks for it by name.
+        elements were seen. One that came while another went may still go unnoticed: look it up by name before deleting.
 
         Raises:
             GitHubError: see ``call``.

@@ -32,7 +32,7 @@ def repository_scope(text: str) -> Scope:
     """The scope of ``owner/name``.
 
     Raises:
-        UsageError: it is no repository.
+        UsageError: it is not OWNER/NAME.
     """
     owner, slash, name = text.partition("/")
     if slash and _OWNER.fullmatch(owner) and _REPOSITORY.fullmatch(name) and name not in (".", ".."):
@@ -44,7 +44,7 @@ def organization_scope(text: str) -> Scope:
     """The scope of an organization.
 
     Raises:
-        UsageError: it is no organization's name.
+        UsageError: it is not a valid name of an organization.
     """
     if _OWNER.fullmatch(text):
         return Scope(text)

@@ -41,7 +41,8 @@ class CloudClock:
 
     Release times, ages and costs are reckoned by it, so that a machine whose clock is wrong, or is set while goldrun
     runs, reckons as any other does. It never shows less than the ``Date`` of the last answer: nothing that the cloud
-    has told of lies in the future. Where the cloud's time runs fast (the local cloud's can), waits are as much shorter.
+    has reported lies in the future. Where the cloud's time runs fast (the local cloud's can), waits are shorter to
+    match.
     """
 
     def __init__(self, machine: Clock, ask: Callable[[], None] | None = None) -> None:
@@ -76,7 +77,7 @@ class CloudClock:
         """Learn from an answer's headers.
 
         What is known stays as long as the answer does not contradict it: a ``Date`` is whole seconds, and when between
-        ``sent`` and ``received`` it was written nobody knows.
+        ``sent`` and ``received`` it was written is unknown.
 
         Args:
             headers: with their names in lower case.
@@ -103,7 +104,7 @@ class CloudClock:
 
 
 def parse_date(text: str) -> float | None:
-    """Seconds since 1970 of ``Tue, 24 Nov 2026 08:00:00 GMT``; None if it is no such date.
+    """Seconds since 1970 of ``Tue, 24 Nov 2026 08:00:00 GMT``; None if it is not such a date.
 
     Source: IMF-fixdate of RFC 9110. By hand, as ``datetime`` would take longer to load than the rest of a look-up.
     """

@@ -32,7 +32,7 @@ def parse_endpoint(text: str) -> Endpoint:
     """The endpoint that a person wrote: ``http://127.0.0.1:4679``, or a bare host, which means https.
 
     Raises:
-        UsageError: if it is no URL of that form, or sends requests in clear text over a network.
+        UsageError: it is not a URL of that form, or sends requests in clear text over a network.
     """
     url = urlsplit(text if "://" in text else f"https://{text}")
     try:

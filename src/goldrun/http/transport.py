@@ -63,7 +63,7 @@ def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
     This machine's own addresses never go through a proxy, as in Go and curl's ``--noproxy localhost``.
 
     Raises:
-        UsageError: if the variable is no URL of an HTTP proxy.
+        UsageError: the variable is not the URL of an HTTP proxy.
     """
     if endpoint.host in LOOPBACK_HOSTS or _exempt(endpoint.host, env.get("no_proxy") or env.get("NO_PROXY") or ""):
         return None

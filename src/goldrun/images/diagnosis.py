@@ -1,6 +1,6 @@
 """Why an image was not found: a name that differs by case, another architecture, not finished, deprecated, elsewhere.
 
-Looked for only after the cloud has answered that it is not there, and every call that fails here is told as such:
+Looked for only after the cloud has answered that the image is not there. A call that fails here is reported as such:
 it never turns into a reason.
 """
 

@@ -1,6 +1,6 @@
 """All images of one family and architecture, and what each of them is: the state that publishing works on.
 
-Nothing of it is remembered anywhere but in the cloud: names, tags and states are read anew before every step.
+Nothing of it is stored outside the cloud: names, tags and states are read again before every step.
 """
 
 from __future__ import annotations

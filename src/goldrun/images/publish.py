@@ -1,4 +1,4 @@
-"""Move a channel to another version, so that its name answers at every moment: publish and roll back.
+"""Move a channel to another version so that its name answers at every moment: publish and roll back.
 
 ECS refuses two images of one name, so the alias cannot be swapped in one call. The order (docs/decisions.md says why):
 
@@ -9,9 +9,9 @@ ECS refuses two images of one name, so the alias cannot be swapped in one call. 
 4. give the goal the alias and the ``ImageFamily``, in one call;
 5. take the tag off the others, and newer ones out of the family.
 
-There is no plan that is carried out: the cloud is read, the first step that is missing is done, and the cloud is read
-again, until nothing is missing. So a run that died is completed by the next one, wherever it runs, and two publishers
-at once end with the newer build: whoever acts last has read after it acted.
+No plan is carried out: the cloud is read, the first missing step is done, and the cloud is read again, until nothing is
+missing. So an interrupted run is completed by the next one, wherever it runs, and two publishers
+at once end with the newer build: the last to act has read after it acted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MAX_STEPS = 60
 
 @dataclass(frozen=True)
 class Intent:
-    """What a channel shall show.
+    """What a channel is to show.
 
     Attributes:
         goal: the image's id.
@@ -83,11 +83,11 @@ def publish(
     Args:
         client: the cloud.
         text: the image.
-        channel: what shall show it.
+        channel: what is to show it.
         force: also an older one, or one that has not passed its boot test.
         dry_run: only say what would be done.
         tested: the caller knows that the boot test was passed: its mark may not be seen yet, as reads lag behind.
-        tell: told what is to be done.
+        tell: receives the plan, a line per step.
 
     Returns:
         The image that the channel shows at the end: a newer one, if somebody published that meanwhile.
@@ -118,8 +118,8 @@ def roll_back(
         client: the cloud.
         alias: the channel.
         to: the version (an id, a version name or its time stamp); empty: the newest that is older than the current one.
-        dry_run: only tell.
-        tell: told the plan, a line a step.
+        dry_run: only report the plan.
+        tell: receives the plan, a line per step.
 
     Raises:
         NotFoundError: the channel shows nothing, or there is nothing to go back to.
@@ -243,12 +243,12 @@ def plan(lineage: Lineage, intent: Intent) -> list[Step]:
 
 
 def next_step(lineage: Lineage, intent: Intent) -> Step | None:
-    """The first step that is missing until the channel shows what it shall; None: nothing is missing."""
+    """The first step missing until the channel shows what it is to show; None: nothing is missing."""
     return next(_missing_steps(lineage, lineage.images[_goal(lineage, intent)], intent), None)
 
 
 def _goal(lineage: Lineage, intent: Intent) -> str:
-    """What shall be shown: what was asked for, or a newer image that somebody else is publishing.
+    """What is to be shown: what was requested, or a newer image that somebody else is publishing.
 
     When forced, an image counts as that only if it was marked after this began.
     """

@@ -1,7 +1,7 @@
 """Delete an image and its snapshots, and see that they are gone.
 
-An image's snapshots stay when it is deleted, and cost money. So they are tagged with the image's id first: a run that
-dies in between leaves snapshots that say whose they were, and the next one finds them.
+An image's snapshots stay when it is deleted, and cost money. So they are tagged with the image's id first: an
+interrupted run leaves snapshots that say whose they were, and the next one finds them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def protection(image: Image) -> str:
 
 
 def protect(client: EcsClient, image: Image, on: bool) -> None:
-    """Let no command delete the image, or lift that."""
+    """Keep every command from deleting the image, or allow it again."""
     ids = [image.image_id]
     call = tagging.tagging("image", ids, PROTECTED.of()) if on else tagging.untagging("image", ids, [PROTECTED.key])
     call.make(client)

@@ -30,18 +30,18 @@ def copy_image(
 ) -> Image:
     """Copy ``image`` to ``region`` under its version name, its tags with it, and wait until it is Available.
 
-    Done again it makes no second copy: it goes on with the one that is there, whoever began it.
+    A repetition makes no second copy: it resumes the existing one, whoever began it.
 
     Args:
         client: the cloud, at home in the image's region.
         image: an Available version.
         region: where to.
         publish: let the copy be shown by ``latest`` there.
-        tell: told the progress.
+        tell: receives the progress.
 
     Raises:
         RefusedError: it is not Available, another image has its name there, or the copy failed.
-        UsageError: it is no version of a family, or the region is its own.
+        UsageError: it is not a version of a family, or the region is its own.
     """
     if region == client.region:
         raise UsageError(f"{image.name} is in {region} already.")

@@ -1,7 +1,7 @@
 """Which versions stay, and why; and the deletion of the rest.
 
 The newest N versions of a lineage stay, the published one counted. Whatever else somebody may need stays too, and
-every image is told with its reason, so that the plan can be read before it runs.
+every image is reported with its reason, so that the plan can be read before it runs.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def prune(
         keep: how many stay.
         older_than: seconds; younger versions stay.
         dry_run: only plan.
-        tell: told the plan.
+        tell: receives the plan.
         allow: asked whether the plan may be carried out.
 
     Returns:
-        What was done: an image that ECS would not let go is told as kept.
+        What was done: an image that ECS refused to delete is reported as kept.
 
     Raises:
         ApiError: the API refused something else.

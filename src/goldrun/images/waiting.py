@@ -1,4 +1,4 @@
-"""Wait until an image is Available, and tell how far it is."""
+"""Waits until an image is Available, and reports how far it is."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T
     """Make a call that has an ``AutoReleaseTime`` in it, ``seconds`` from now.
 
     ECS looks at it when the call gets through. That may be minutes later, as it was throttled: then 30 minutes are no
-    longer 30 minutes ahead, and the call is made anew with a later moment.
+    longer 30 minutes ahead, and the call is repeated with a later moment.
 
     Args:
         client: the cloud.
@@ -63,7 +63,7 @@ def wait_until_running(
         client: the cloud.
         ids: the instances.
         seconds: how long at most.
-        tell: told what was seen, at every look.
+        tell: receives what was seen, at every look.
 
     Raises:
         LostError: one was reclaimed or deleted.

@@ -80,7 +80,7 @@ class Machine:
             script: its text.
             timeout: seconds that it may take.
             variables: its environment.
-            tell: told each line that it prints, as it comes.
+            tell: receives each line that it prints, as it comes.
 
         Raises:
             LostError: the instance is gone.
@@ -131,19 +131,19 @@ class Machine:
             raise
 
     def _follow(self, invocation: str, timeout: float, tell: Callable[[str], None]) -> Result:
-        told = 0
+        shown = 0
 
         def look() -> Result | None:
-            nonlocal told
+            nonlocal shown
             result = assistant.read_result(self.client, invocation, self.id)
             if result is None:
                 return None
             lines = result.output.splitlines()
             if result.running and not result.output.endswith("\n"):
                 lines = lines[:-1]
-            for line in lines[told:]:
+            for line in lines[shown:]:
                 tell(line)
-            told = max(told, len(lines))
+            shown = max(shown, len(lines))
             if result.running:
                 return None
             if result.stopped_by_instance:

@@ -1,4 +1,4 @@
-"""Lets instances go, and sees that they are gone."""
+"""Deletes instances, and polls until they are gone."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Released:
 
 
 def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
-    """Delete instances, running or not, and ask again until the cloud does not know them any more.
+    """Delete instances, running or not, and poll until the cloud no longer has them.
 
-    One that cannot be deleted keeps no other alive. The deletion comes before the first look: one that was made a
-    moment ago may not be seen yet.
+    One that cannot be deleted does not keep the others. The deletion comes before the first look: an instance created
+    a moment ago may not be seen yet.
 
     Raises:
         GoldrunError: the cloud cannot be asked what is still there.
@@ -66,7 +66,7 @@ def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
 
 
 def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
-    """As ``release_each``, where all of them must go.
+    """The same as ``release_each``, where all of them must go.
 
     Returns:
         Those that were not there in the first place.
@@ -85,7 +85,7 @@ def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
 
 
 def _delete(client: EcsClient, batch: Sequence[str]) -> dict[str, GoldrunError]:
-    """Ask for the deletion; returns who was refused, and why.
+    """Request the deletion; returns which were refused, and why.
 
     ECS deletes all of a call's instances or none: a batch that is refused is halved until it is clear whom it is about.
     """

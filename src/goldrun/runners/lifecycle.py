@@ -92,7 +92,7 @@ class Gone:
     Attributes:
         instances: those that were deleted.
         registered: whether GitHub still had the runner.
-        reclaimed: the market took the instance back, or had said that it would.
+        reclaimed: the market reclaimed the instance, or had announced it.
     """
 
     instances: tuple[str, ...]
@@ -118,11 +118,11 @@ def bring_up(
         github: the other side.
         plan: what is wanted.
         cache: of the market.
-        tell: told, in words, how it goes.
-        deliver: gives the runner to whoever wants it; if it fails, nothing is left either.
+        tell: receives a sentence about each stage.
+        deliver: hands the runner over; if it fails, nothing is left either.
 
     Raises:
-        GoldrunError: there is no runner; with what its machine said, where it is one that never came online.
+        GoldrunError: there is no runner; if its machine never came online, with what the machine reported.
     """
     start = client.clock.now()
     name = new_name(client.region, start)
@@ -155,7 +155,7 @@ def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, insta
         github: the other side.
         scope: whose runner.
         name: the runner's.
-        instance_id: its instance, where it is known: one that was taken back is then told from one that ended.
+        instance_id: its instance, if known: then a reclaim is told apart from an end.
 
     Raises:
         GoldrunError: it may still be there.

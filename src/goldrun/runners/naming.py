@@ -1,4 +1,4 @@
-"""A runner's name: its identity on both sides. It says where and when it was made, which GitHub does not tell."""
+"""A runner's name: its identity on both sides. It says where and when it was made, which GitHub does not record."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ GRACE_SECONDS = 20 * 60.0  # longer than a runner takes to come online, unless i
 
 @dataclass(frozen=True)
 class Orphan:
-    """What should not be.
+    """A runner that only one side has, or that neither uses.
 
     Attributes:
         row: the runner.
         instance: its instance should go.
         registration: its registration should go.
         reason: why.
-        doubt: why it had better stay all the same; empty: nothing speaks for it.
+        doubt: why it should stay nevertheless; empty: no reason.
     """
 
     row: Row
@@ -79,8 +79,8 @@ def _judge(row: Row) -> Orphan | None:
 
 
 def _grace(row: Row) -> float:
-    told = ONLINE_WITHIN.read(row.instance.tags) if row.instance else ""
-    return max(GRACE_SECONDS, 2 * float(told) if told.isdecimal() else 0.0)
+    seconds = ONLINE_WITHIN.read(row.instance.tags) if row.instance else ""
+    return max(GRACE_SECONDS, 2 * float(seconds) if seconds.isdecimal() else 0.0)
 
 
 def _doubted(client: EcsClient, github: GitHub, scope: Scope, orphan: Orphan) -> Orphan:

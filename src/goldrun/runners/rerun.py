@@ -1,8 +1,8 @@
-"""Runs a job again whose runner the spot market took back.
+"""Reruns a job whose runner the spot market reclaimed.
 
-GitHub runs nothing again while the run goes on. So whoever notices the reclaim (the job that stops the runner) starts
-another workflow, and that one waits for the end and then runs again the job that had made the runner, and with it all
-that came after.
+GitHub reruns nothing while the run goes on. So the job that notices the reclaim (the one that stops the runner) starts
+another workflow; that one waits for the run to end, then reruns the job that started the runner and all that depend
+on it.
 """
 
 from __future__ import annotations

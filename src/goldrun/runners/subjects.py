@@ -1,6 +1,6 @@
 """Who a job says it is: the subjects of its identity token, in both forms that GitHub has.
 
-Repositories that were made or renamed since 15 July 2026 are told by their numbers too, which nobody can take over with
+Repositories created or renamed since 15 July 2026 are identified by their numbers too, which nobody can take over with
 a name. Source: "OpenID Connect reference" in GitHub's documentation.
 """
 

@@ -56,7 +56,7 @@ def require_current(
         version: what the image has; empty: not known.
         now: seconds since 1970.
         life: how long the runner may live, in seconds.
-        tell: told what could not be checked.
+        tell: receives what could not be checked.
 
     Raises:
         RefusedError: the version has ended, or ends within the runner's life.
@@ -86,7 +86,7 @@ def _refusal(version: str, why: str) -> RefusedError:
 
 
 def _has_endpoint(github: GitHub, scope: Scope) -> bool:
-    """Whether GitHub tells ends at all: it does then of the version that it offers for download."""
+    """Whether GitHub reports ends at all: then it does for the version that it offers for download."""
     found = (match[0] for package in list_packages(github, scope) if (match := _VERSION.search(package.filename)))
     return any(find_end(github, scope, version) for version in dict.fromkeys(found))
 
