@@ -8,16 +8,21 @@ MAX_DIGITS = 5  # more are a slip, and would make moments that no calendar has
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def parse_duration(text: str) -> float:
-    """The seconds of ``text``.
+def parse_duration(text: str, name: str = "") -> float:
+    """Return the seconds of ``text``.
+
+    Args:
+        text: as a person wrote it.
+        name: under which name, for the message: an option, a key.
 
     Raises:
-        UsageError: if it is no such span.
+        UsageError: it is not a span of time.
     """
     number, unit = text[:-1], text[-1:]
     if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
         return float(int(number) * _SECONDS[unit])
-    raise UsageError(f"{text!r} is not a span of time.", fix=["write e.g. 90s, 30m, 12h or 7d."])
+    where = f" ({name})" if name else ""
+    raise UsageError(f"{text!r} is not a span of time{where}.", fix=["write e.g. 90s, 30m, 12h or 7d."])
 
 
 def format_duration(seconds: float) -> str:

@@ -207,6 +207,8 @@ def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str)
         ({"os_type": "windows"}, "os_type 'windows' is not supported"),
         ({"arch": "riscv"}, "arch 'riscv' is not supported"),
         ({"extra_specs": {**ENGINE_SPECS, "cpu": 8}}, "cpu in the extra specs must be of type string"),
+        ({"extra_specs": {"memory": "much"}}, "'much' is not a range of GiB (memory in the extra specs)"),
+        ({"extra_specs": {"life": "long"}}, "'long' is not a span of time (life in the extra specs)"),
         ({"proxy_config": "http://p:1"}, "proxy_config"),
         ({"instance-token": ""}, "no instance-token"),
         ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "user data is no place"),

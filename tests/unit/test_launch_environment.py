@@ -118,8 +118,9 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 def test_wrong_variables(case: str, tmp_path: Path) -> None:
     change, words = WRONG[case]
     change = {name: str(tmp_path / "nowhere") if value == "NOWHERE" else value for name, value in change.items()}
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=words) as caught:
         read_settings({**MINIMAL, **change}, REGION)
+    assert all(name in str(caught.value) for name in change), "the user finds the variable"
 
 
 def test_an_empty_file_of_candidates(tmp_path: Path) -> None:

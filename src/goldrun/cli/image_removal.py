@@ -46,7 +46,7 @@ def image_prune(
     """
     if not family and not orphans:
         raise UsageError("Name a family, or say --orphans.")
-    seconds, count = parse_duration(older_than), config.read_keep(os.environ, keep)
+    seconds, count = parse_duration(older_than, "--older-than"), config.read_keep(os.environ, keep)
     aliases = published_names(family, arch) if family else []
     require_consent("The prune", yes=yes or dry_run)
     client = open_client(region)

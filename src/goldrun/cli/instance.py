@@ -115,7 +115,7 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
 @REGION
 def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> None:
     """Return when the instances are Running; an error when one is taken back, or the time is up."""
-    seconds = parse_duration(timeout)
+    seconds = parse_duration(timeout, "--timeout")
     for one_id in ids:
         instances.check_id(one_id)
     _wait(open_client(region), ids, seconds)
@@ -166,7 +166,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 def instance_extend(instance_id: str, life: str, region: str | None) -> None:
     """Let an instance live for TIME from now on, e.g. 2h; 30m at least."""
     instances.check_id(instance_id)
-    seconds = read_life(life)
+    seconds = read_life(life, "TIME")
     client = open_client(region)
     found = instances.find_instance(client, instance_id)
     output.result(f"RELEASE_TIME={lifetime.prolong(client, found.id, seconds)}")

@@ -98,7 +98,7 @@ def read_settings(
         image_family=family,
         name=environment.read_name(env) if name is None else name,
         amount=amount,
-        life=environment.read_life(env) if life is None else read_life(life),
+        life=environment.read_life(env) if life is None else read_life(life, "--life"),
         key_pair=config.KEY_PAIR.read(env),
         role=config.ROLE.read(env),
         user_data=environment.read_user_data(env) if user_data is None else user_data,
@@ -121,13 +121,13 @@ def read_settings(
     return resolve_image(client, settings, output.note)
 
 
-def read_life(text: str) -> float:
-    """Seconds of a life.
+def read_life(text: str, name: str) -> float:
+    """Return the seconds of a life, given as the option or argument ``name``.
 
     Raises:
-        UsageError: it is not a span of time, or shorter than ECS takes.
+        UsageError: it is not a span of time, or shorter than ECS allows.
     """
-    seconds = parse_duration(text)
+    seconds = parse_duration(text, name)
     if seconds < instances.MIN_LIFE_SECONDS:
         raise UsageError(f"{text} is too short a life: ECS takes 30m at least.")
     return seconds

@@ -133,7 +133,7 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
     for what, number in (("--run", run), ("--job", job)):
         if not number.isascii() or not number.isdecimal():
             raise UsageError(f"{what} {number!r} is no number.")
-    seconds = parse_duration(wait)
+    seconds = parse_duration(wait, "--wait")
     scope = read_scope(repo, None)
     attempt = reruns.rerun(open_github(), scope, run, job, seconds=seconds, most=attempts)
     output.result(f"RUN_ATTEMPT={attempt}")

@@ -81,7 +81,7 @@ def runner_up(
     for label in labels:
         if not label or "," in label or not label.isprintable():
             raise UsageError(f"{label!r} is no label.")
-    online = parse_duration(timeout)
+    online = parse_duration(timeout, "--timeout")
     telling.require_open(os.environ)
     github = open_github()
     client = open_client(region)
@@ -93,8 +93,8 @@ def runner_up(
         life=settings.life,
         endpoint=config.INSTANCE_ENDPOINT.read(os.environ),
         config_seconds=max(300.0, online),
-        job_seconds=parse_duration(job_timeout),
-        notice_seconds=parse_duration(notice_grace),
+        job_seconds=parse_duration(job_timeout, "--job-timeout"),
+        notice_seconds=parse_duration(notice_grace, "--notice-grace"),
         setup=_read_setup(setup),
     )
     plan = Plan(

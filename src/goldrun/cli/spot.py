@@ -104,7 +104,7 @@ def spot_plot(
     from goldrun.launch import plot
 
     client = open_client(region)
-    seconds = plot.check_span(parse_duration(span))
+    seconds = plot.check_span(parse_duration(span, "--days"))
     if file:
         plot.check_file(file)
     offers = _survey(client, read_criteria(**criteria), policy, fresh)[:limit]
@@ -134,8 +134,8 @@ def read_criteria(
     """
     return Criteria(
         architecture=parse_architecture(arch) if arch else "",
-        cpus=parse_span(cpu, "vCPUs") if cpu is not None else Span(),
-        memory=parse_span(memory, "GiB") if memory is not None else Span(),
+        cpus=parse_span(cpu, "vCPUs (--cpu)") if cpu is not None else Span(),
+        memory=parse_span(memory, "GiB (--memory)") if memory is not None else Span(),
         types=types,
         zones=zones,
         max_price=max_price,

@@ -43,7 +43,7 @@ def sweep(
       goldrun sweep --older-than 6h --json --yes
       goldrun sweep --repo octo-org/octo-repo --org octo-org
     """
-    seconds = parse_duration(older_than) if older_than is not None else None
+    seconds = parse_duration(older_than, "--older-than") if older_than is not None else None
     scopes = [*map(repository_scope, repos), *map(organization_scope, orgs)]
     require_consent("The sweep", yes=yes or dry_run)
     github = open_github() if scopes else None

@@ -165,6 +165,7 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
     """
     known = {name: value for name, value in found.items() if name in SPECS}
     _check(known, SPECS, "extra specs")
+    waits = known.get("job_timeout")
     return Specs(
         cpus=parse_span(known["cpu"], "vCPUs (cpu in the extra specs)") if "cpu" in known else None,
         memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,
@@ -172,8 +173,8 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
         policy=known.get("policy", DEFAULT_POLICY),
         max_price=known.get("max_price"),
         on_demand_fallback=known.get("on_demand_fallback", False),
-        life=parse_duration(known.get("life", DEFAULT_LIFE)),
-        job_timeout=parse_duration(known["job_timeout"]) if "job_timeout" in known else None,
+        life=parse_duration(known.get("life", DEFAULT_LIFE), "life in the extra specs"),
+        job_timeout=None if waits is None else parse_duration(waits, "job_timeout in the extra specs"),
         disk_size=known.get("disk_size"),
         encrypted=known.get("encrypted", False),
         public_ip=known.get("public_ip", False),

@@ -29,7 +29,6 @@ def read_settings(env: Environment, region: str) -> LaunchSettings:
         UsageError: a variable is missing or wrong; it is named.
     """
     candidates, types = read_candidates(env), read_types(env)
-    architecture = config.ARCH.read(env)
     image_id, family, name = read_image(env)
     return LaunchSettings(
         network=read_network(env, region),
@@ -44,7 +43,7 @@ def read_settings(env: Environment, region: str) -> LaunchSettings:
         protected=read_protection(env),
         tags=run_tags(env),
         criteria=Criteria(
-            architecture=parse_architecture(architecture) if architecture else "",
+            architecture=read_architecture(env),
             cpus=read_cpus(env, Span() if types or candidates else DEFAULT_CPUS),
             memory=read_memory(env),
             types=types,
@@ -90,6 +89,19 @@ def read_image(env: Environment) -> tuple[str, str, str]:
     return ("", family, "") if family else ("", "", config.IMAGE_NAME.read(env))
 
 
+def read_architecture(env: Environment) -> str:
+    """The architecture; empty: the image's.
+
+    Raises:
+        UsageError: it is not one that goldrun knows.
+    """
+    text = config.ARCH.read(env)
+    try:
+        return parse_architecture(text) if text else ""
+    except UsageError as error:
+        raise UsageError(f"ARCH={text!r} is not an architecture.", fix=error.fix) from None
+
+
 def read_types(env: Environment) -> tuple[str, ...]:
     """The instance types to choose from; empty: any.
 
@@ -109,8 +121,7 @@ def read_cpus(env: Environment, default: Span) -> Span:
     Raises:
         UsageError: it is not a range.
     """
-    text = config.MIN_CPU.read(env)
-    return _at_least(text, "vCPUs") if text else default
+    return _at_least(env, config.MIN_CPU, "vCPUs", default)
 
 
 def read_memory(env: Environment) -> Span:
@@ -119,8 +130,7 @@ def read_memory(env: Environment) -> Span:
     Raises:
         UsageError: it is not a range.
     """
-    text = config.MIN_MEMORY.read(env)
-    return _at_least(text, "GiB") if text else Span()
+    return _at_least(env, config.MIN_MEMORY, "GiB", Span())
 
 
 def read_price_limit(env: Environment) -> float | None:
@@ -187,7 +197,8 @@ def read_user_data(env: Environment) -> bytes:
         # cloud-init ignores what it does not recognise; a script without a first line is meant for bash.
         data = b"#!/bin/bash\n" + data
     if len(data) > MAX_USER_DATA:
-        raise UsageError(f"The user data is {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.")
+        variable = "USER_DATA_FILE" if path else "USER_DATA"
+        raise UsageError(f"{variable} is {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.")
     return data
 
 
@@ -201,7 +212,11 @@ def read_candidates(env: Environment) -> tuple[Offer, ...]:
     if not path:
         return ()
     lines = _read(path, "CANDIDATES_FILE").decode("utf-8", "replace").splitlines()
-    offers = [_candidate(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    offers = [
+        _candidate(line, f"CANDIDATES_FILE: {path}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
     if not offers:
         raise UsageError(f"CANDIDATES_FILE={path!r} has no candidates in it.")
     return tuple(replace(offer, disks=(disk,)) for offer in offers for disk in DISKS)
@@ -241,9 +256,15 @@ def _read(path: str, variable: str) -> bytes:
         raise UsageError(f"{variable}={path!r} cannot be read.", why=[f"{error.strerror}."]) from error
 
 
-def _at_least(text: str, what: str) -> Span:
-    """As ``parse_span``, but a number alone is the least, as the variables' names say."""
-    return parse_span(text if ".." in text else f"{text}..", what)
+def _at_least(env: Environment, variable: config.Variable, unit: str, default: Span) -> Span:
+    """As ``parse_span``, but a single number is the minimum, as the variables' names say."""
+    text = variable.read(env)
+    if not text:
+        return default
+    try:
+        return parse_span(text if ".." in text else f"{text}..", unit)
+    except UsageError as error:
+        raise UsageError(f"{variable.names[0]}={text!r} is not a range of {unit}.", fix=error.fix) from None
 
 
 def _price(text: str, what: str) -> float | None:
