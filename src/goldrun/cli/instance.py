@@ -135,6 +135,20 @@ def instance_console(instance_id: str, region: str | None) -> None:
         output.note(f"{instance_id} has written nothing yet.")
 
 
+@instance.command("reboot")
+@IDS
+@click.option("--force", is_flag=True, help="Cut the power instead of shutting down: unsaved data is lost.")
+@REGION
+def instance_reboot(ids: tuple[str, ...], force: bool, region: str | None) -> None:
+    """Restart running instances; `goldrun instance wait` returns when they are Running again."""
+    for one_id in ids:
+        instances.check_id(one_id)
+    client = open_client(region)
+    for one_id in ids:
+        instances.reboot_instance(client, instances.find_instance(client, one_id).id, force=force)
+        output.note(f"restarting: {one_id}.")
+
+
 @instance.command("rm")
 @IDS
 @YES

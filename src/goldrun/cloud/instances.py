@@ -240,6 +240,11 @@ def stop_instance(client: EcsClient, instance_id: str, *, force: bool = False) -
     client.call("StopInstance", {"InstanceId": instance_id, "ForceStop": force or None})
 
 
+def reboot_instance(client: EcsClient, instance_id: str, *, force: bool = False) -> None:
+    """Restart a running instance; by force: as if its power were cut and came back."""
+    client.call("RebootInstance", {"InstanceId": instance_id, "ForceStop": force or None})
+
+
 def delete_instances(client: EcsClient, ids: Sequence[str]) -> None:
     """Delete up to 100 instances, running or not: all of them or, if ECS refuses one, none."""
     client.call("DeleteInstances", {"InstanceId": list(ids), "Force": True})

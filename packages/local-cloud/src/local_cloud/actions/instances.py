@@ -173,6 +173,21 @@ def describe_instance_history_events(call: Call) -> Answer:
     return {**paging, "InstanceSystemEventSet": {"InstanceSystemEventType": shown}}
 
 
+@action("RebootInstance", regionless=True)
+def reboot_instance(call: Call) -> Answer:
+    """Restart a running instance; by force it does not wait for a clean shutdown."""
+    instance = own_instance(call, call.params.require("InstanceId"))
+    if instance.status(call.now) != "Running":
+        raise wrong_instance_status()
+    if call.params.flag("DryRun"):
+        raise dry_run()
+    if call.settings.machines:
+        raise ApiFault(501, "NotImplemented.LocalCloud", "The local cloud does not reboot virtual machines yet.")
+    shutdown = 0.0 if call.params.flag("ForceStop") else call.settings.stop_seconds
+    call.store.put(replace(instance, ready=call.now + shutdown + call.settings.boot_seconds))
+    return {}
+
+
 def own_instance(call: Call, instance_id: str) -> Instance:
     """The caller's instance.
 
