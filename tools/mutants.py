@@ -34,7 +34,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "sweep": ("sweep.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
     "orphans": ("runners/orphans.py", ["simulation/test_runners.py", "simulation/test_alive.py"]),
     "policies": ("policies.py", ["simulation/test_policies.py"]),
-    "bootstrap": ("runners/bootstrap.py", ["unit/test_guardian.py", "simulation/test_runners.py"]),
+    "bootstrap": ("runners/bootstrap.py", ["unit/test_agent.py", "simulation/test_runners.py"]),
     "self-destruct": ("runners/guest/self_destruct.py", ["simulation/test_self_destruct.py"]),
 }
 # What is told to people is not changed: a test that repeats a sentence finds nothing.

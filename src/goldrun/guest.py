@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 FOLDER = "/opt/goldrun"  # what the user data writes; survives a reboot
-AGENT = f"{FOLDER}/guardian.sh"  # starts the runner and ends the machine; user data that names it makes a runner
+AGENT = f"{FOLDER}/agent.sh"  # starts the runner and ends the machine; user data that names it makes a runner
 INBOX = "/run/goldrun/config"  # where Cloud Assistant leaves the runner's configuration, in memory
 WAITS = ("CONFIG_SECONDS", "JOB_SECONDS", "NOTICE_SECONDS")
 _WAIT = re.compile(rf"^({'|'.join(WAITS)})=(\d+)$", re.MULTILINE)

@@ -49,7 +49,7 @@ REFUSED = "Forbidden\n"
 
 MACHINE, OLD_MACHINE, NOBODY = "i-runner", "i-old", "i-nobody"
 MARK = "a-line-of-user-data"
-USER_DATA = f"/opt/goldrun/guardian.sh\nCONFIG_SECONDS=3000\nJOB_SECONDS=3000\nNOTICE_SECONDS=120\n# {MARK}\n"
+USER_DATA = f"/opt/goldrun/agent.sh\nCONFIG_SECONDS=3000\nJOB_SECONDS=3000\nNOTICE_SECONDS=120\n# {MARK}\n"
 
 
 class CountingGuard(Guard):

@@ -217,7 +217,7 @@ def test_a_stand_in_asks_nobody_but_the_server_that_has_started_it(
 
 
 USER_DATA = base64.b64encode(
-    b"/opt/goldrun/guardian.sh\nCONFIG_SECONDS=300\nJOB_SECONDS=900\nNOTICE_SECONDS=120\n"
+    b"/opt/goldrun/agent.sh\nCONFIG_SECONDS=300\nJOB_SECONDS=900\nNOTICE_SECONDS=120\n"
 ).decode()
 
 
@@ -266,7 +266,7 @@ def test_a_configuration_that_names_another_server_runs_nothing(
 def test_user_data_that_only_looks_like_a_runners_makes_none(populated: Running) -> None:
     """Nor does it break the cloud for everybody else."""
     made = machine(populated, b"JITCONFIG=nonsense\n")
-    user_data = base64.b64encode(b"/opt/goldrun/guardian.sh\nCONFIG_SECONDS=300\n").decode()
+    user_data = base64.b64encode(b"/opt/goldrun/agent.sh\nCONFIG_SECONDS=300\n").decode()
     populated.cloud.store.put(replace(made, user_data=user_data))
     for _ in range(3):
         assert is_there(populated, made)

@@ -1,6 +1,6 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # it is a part of the guardian, and shares its variables
-# The guardian's part for GARM: the configuration comes from the engine, and the engine is told how it goes.
-# It is sourced by the guardian; what it defines here replaces what the guardian has.
+# shellcheck shell=bash disable=SC2034,SC2154 # it is a part of the agent, and shares its variables
+# The agent's part for GARM: the configuration comes from the engine, and the engine is told how it goes.
+# It is sourced by the agent; what it defines here replaces what the agent has.
 
 readonly engine=/run/goldrun/engine # the token, for curl alone: never among a process's arguments
 

@@ -33,7 +33,7 @@ class Bootstrap:
         notice_seconds: how long a job may go on after the spot market's notice, of five minutes.
         examine_seconds: how long a machine that failed stays for whoever looks into it.
         setup: a script that root runs before the runner starts.
-        engine: a part of the guardian that gets its configuration in another way.
+        engine: a part of the agent that gets its configuration in another way.
     """
 
     life: float
@@ -77,13 +77,13 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         .read_text(encoding="utf-8")
         # Python runs it isolated, and so looks for no module beside it.
         .replace("from goldrun.cloud import signature", f"sys.path.insert(0, {FOLDER!r})\nimport signature"),
-        "guardian.sh": here.joinpath("guardian.sh").read_text(encoding="utf-8"),
+        "agent.sh": here.joinpath("agent.sh").read_text(encoding="utf-8"),
         "job-started.sh": here.joinpath("job-started.sh").read_text(encoding="utf-8"),
         "engine.sh": bootstrap.engine,
         "setup": bootstrap.setup,
     }
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    # An engine's settings have a token in them until the guardian has taken it out.
+    # An engine's settings have a token in them until the agent has taken it out.
     text = f"#!/bin/bash\n# A runner for one job, by goldrun.\numask 077\ninstall -d -m 0755 {FOLDER}\n"
     text += _write("settings", assignments)
     for name, content in parts.items():

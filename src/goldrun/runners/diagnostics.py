@@ -16,7 +16,7 @@ EXAMINE_TIMEOUT = 30.0
 # Said by the machine itself: how far its boot is, what the runner wrote, whether GitHub can be reached from there.
 EXAMINE = r"""
 echo "cloud-init: $(cloud-init status 2>&1 | head -n 1)"
-echo "guardian: $(systemctl is-active goldrun-runner 2>&1)"
+echo "agent: $(systemctl is-active goldrun-runner 2>&1)"
 journalctl --no-pager --quiet --output=cat --lines=8 --unit=goldrun-runner 2>/dev/null
 code=$(curl -sS -o /dev/null -w '%{http_code}' --max-time 10 "${SERVER}" 2>&1) \
   && echo "${SERVER} answers it (HTTP ${code})" || echo "${SERVER} cannot be reached from it: ${code}"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Arms the self-destruct before anything that can fail, then lets the guardian run one job.
+# Arms the self-destruct before anything that can fail, then lets the agent run one job.
 set -uo pipefail
 umask 022
 
@@ -17,10 +17,10 @@ systemd-run --quiet --unit=goldrun-life --on-active="${LIFE_SECONDS}" --timer-pr
   python3 -I /opt/goldrun/self_destruct.py 'its time is over' "${ENDPOINT}" \
   || destroy 'the self-destruct could not be armed'
 
-# 2: the end of the guardian, whatever it is, ends the machine.
+# 2: the end of the agent, whatever it is, ends the machine.
 install -d -m 0700 /run/goldrun
 systemd-run --quiet --unit=goldrun-runner --property=KillMode=mixed --property=TimeoutStopSec=infinity \
   --property=StandardOutput=journal+console --property=StandardError=journal+console \
   --property="ExecStopPost=/usr/bin/env python3 -I /opt/goldrun/self_destruct.py 'the runner has ended' '${ENDPOINT}'" \
-  /bin/bash /opt/goldrun/guardian.sh \
-  || destroy 'the guardian could not be started'
+  /bin/bash /opt/goldrun/agent.sh \
+  || destroy 'the agent could not be started'

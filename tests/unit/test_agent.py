@@ -30,7 +30,7 @@ TOKEN = "planted-instance-token"
 # The paths that root uses, and what stands for them in the folder.
 PLACES = ("/opt/goldrun", "/run/goldrun", "/home/runner", "/var/lib/cloud", "/usr/local/share/ca-certificates")
 STANDINS = {
-    # Runs the guardian as systemd would; everything else is written down.
+    # Runs the agent as systemd would; everything else is written down.
     "systemd-run": """#!/bin/bash
 printf '%s\\n' "$*" >> "$HERE/units"
 [[ "$*" != *"$(cat "$HERE/fails" 2>/dev/null || echo '/never/')"* ]] || exit 1
@@ -262,7 +262,7 @@ def test_root_runs_nothing_out_of_the_runners_folder(guest: Guest) -> None:
     assert guest.path("/home/runner/actions-runner/run.sh").exists()
 
 
-def test_the_self_destruct_is_armed_before_the_guardian_starts(guest: Guest) -> None:
+def test_the_self_destruct_is_armed_before_the_agent_starts(guest: Guest) -> None:
     guest.image_has("#!/bin/bash\n")
     guest.boot(quick())
     life, runner = [unit for unit in guest.units if "--unit=" in unit]
