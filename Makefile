@@ -35,6 +35,7 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/messages.py --check
+	$(BIN)/python -m tools.schemas --check
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
 	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh actions/*.sh \
 		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh
@@ -45,6 +46,7 @@ messages: $(VENV)/.dev  ## Collect the messages to translate, and compile the ca
 	$(BIN)/python tools/messages.py
 
 docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
+	$(BIN)/python -m tools.schemas
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
 
 bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python; calls in a large account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -53,6 +54,11 @@ def running_costs(client: EcsClient) -> list[Hourly]:
         so_far = None if price is None else price * (now - one.created) / 3600
         found.append(Hourly(one, price, so_far, prices[one.type].currency))
     return found
+
+
+def total(running: Iterable[Hourly]) -> float:
+    """What they cost in an hour together, as far as their prices are known."""
+    return sum(one.price or 0.0 for one in running)
 
 
 def billed_days(client: EcsClient, days: int) -> list[Day]:

@@ -8,7 +8,7 @@ is said of it: a fresh heartbeat, a job, an image in the making.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.disks import Disk, delete_disk, describe_disks
@@ -56,6 +56,7 @@ class Finding:
         reason: why it should not be there.
         scope: whose runner it is, where GitHub's side says that it should go.
         doubt: why it is kept all the same; empty: nothing speaks for it.
+        instance: the instance as it was found, if it is one.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Finding:
     reason: str
     scope: str = ""
     doubt: str = ""
+    instance: Instance | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class _Sweep:
         now = self.client.clock.now()
         images = self._images_of_builds() if any(ROLE.matches(one.tags, BUILDER) for one in instances) else {}
         return [
-            Finding("instance", one.id, one.name, now - one.created, reason)
+            Finding("instance", one.id, one.name, now - one.created, reason, instance=one)
             for one in instances
             if (reason := self._why_not(one, images, now))
         ]
@@ -208,7 +210,7 @@ class _Sweep:
             row, instance = orphan.row, orphan.row.instance
             more = (row.age, orphan.reason, str(scope), orphan.doubt)
             if orphan.instance and instance and not self._lives(instance):
-                yield Finding("instance", instance.id, row.name, *more)
+                yield Finding("instance", instance.id, row.name, *more, instance=instance)
             if orphan.registration:
                 yield Finding("runner", row.name, str(scope), *more)
 

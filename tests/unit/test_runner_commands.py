@@ -76,7 +76,7 @@ def test_up_ls_down(shell: Any, populated: Running) -> None:
     assert listed[1].split("\t")[1] == "idle"
     assert "big" in listed[1]
     (row,) = json.loads(shell("runner", "ls", *REPO, "--json").stdout)
-    assert (row["online"], row["busy"], row["instance_id"]) == (True, False, values["INSTANCE_ID"])
+    assert (row["online"], row["busy"], row["instance"]["instance_id"]) == (True, False, values["INSTANCE_ID"])
     assert shell("runner", "ls", *REPO, "-q").stdout.split() == [values["RUNNER_NAME"]]
     assert shell("runner", "ls", "--org", "octo-org", "-q").stdout == ""
     down = shell("runner", "down", "--yes", values["INSTANCE_ID"], *REPO)

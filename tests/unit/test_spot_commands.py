@@ -42,7 +42,7 @@ def test_offers_for_people_and_machines(shell: Any) -> None:
     assert len(lines) == 6
     assert all("\tarm64\t" in line for line in lines[1:])
     offers = json.loads(shell("spot", "ls", "--cpu", "8", "--json", "--policy", "steadiest").stdout)
-    assert offers[0]["rate"] == min(one["rate"] for one in offers)
+    assert offers[0]["reclaim_rate"] == min(one["reclaim_rate"] for one in offers)
     assert {"type", "zone", "price", "price_per_cpu", "saving", "stock", "disks", "trend"} <= set(offers[0])
     cheap = json.loads(shell("spot", "ls", "--json", "--max-price", "0.2", "--limit", "100").stdout)
     assert cheap
@@ -78,7 +78,8 @@ def test_an_instance_from_the_command_line(shell: Any, populated: Running) -> No
     assert (instance.name, instance.image, instance.type) == ("runner-7", "m-localnewamd64", "ecs.c7.2xlarge")
     assert "an hour, at most" in done.stderr
     assert made in shell("instance", "ls", "-q").stdout.split()
-    assert next(one for one in json.loads(shell("instance", "ls", "--json").stdout) if one["id"] == made)["spot"]
+    listed = json.loads(shell("instance", "ls", "--json").stdout)
+    assert next(one for one in listed if one["instance_id"] == made)["spot"]
     populated.cloud.clock.advance(60)
     assert "is Running" in shell("instance", "wait", made).stderr
     assert made in shell("instance", "console", made).stdout

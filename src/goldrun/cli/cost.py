@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from goldrun import cost as costs
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client
+from goldrun.cli.json.cost import Cost
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.durations import format_duration
 
@@ -33,15 +32,8 @@ def cost(days: int, region: str | None, as_json: bool) -> None:
     except AccessDeniedError as error:
         output.note(f"the bill cannot be read. {error}")
         billed = []
-    total = sum(one.price or 0.0 for one in running)
     if as_json:
-        output.result_json(
-            {
-                "hourly": total,
-                "running": [{**asdict(one)} for one in running],
-                "days": [asdict(one) for one in billed],
-            }
-        )
+        output.result_json(Cost.of(running, billed))
         return
     now = client.clock.now()
     rows = [
@@ -58,7 +50,7 @@ def cost(days: int, region: str | None, as_json: bool) -> None:
     if rows:
         output.table(("ID", "TYPE", "ZONE", "AGE", "AN HOUR", "SO FAR"), rows)
     currency = running[0].currency if running else ""
-    output.note(f"{len(running)} running in {client.region}: {_amount(total, currency)} an hour.")
+    output.note(f"{len(running)} running in {client.region}: {_amount(costs.total(running), currency)} an hour.")
     if billed:
         days_rows = [(one.date, _amount(one.amount, one.currency), str(one.instances)) for one in billed]
         output.table(("DAY", "BILLED", "INSTANCES"), days_rows)

@@ -60,9 +60,9 @@ def image_id(name: str, arch: str | None, region: str | None, all_regions: bool,
     silence(quiet)
     found = _find(name, arch, region, all_regions)
     if as_json:
-        from goldrun.images import listing
+        from goldrun.cli.json.images import Image
 
-        output.result_json(listing.as_json(found.image))
+        output.result_json(Image.of(found.image))
     else:
         output.result(found.image.image_id if quiet else f"IMAGE_ID={found.image.image_id}")
 
@@ -111,7 +111,9 @@ def image_ls(
         owner=owner,
     )
     if as_json:
-        output.result_json([listing.as_json(one) for one in images])
+        from goldrun.cli.json.images import Image
+
+        output.result_json([Image.of(one) for one in images])
     elif quiet:
         for one in images:
             output.result(one.image_id)
@@ -135,12 +137,14 @@ def image_inspect(name: str, arch: str | None, region: str | None, all_regions: 
       goldrun image inspect github-runner-ubuntu24 --arch amd64
       goldrun image inspect m-bp1g7004ksh0oeuco3bd --json
     """
-    from goldrun.images import listing
+    from goldrun.cli.json.encoding import plain
+    from goldrun.cli.json.images import Image
 
-    known = listing.as_json(_find(name, arch, region, all_regions).image)
+    found = Image.of(_find(name, arch, region, all_regions).image)
     if as_json:
-        output.result_json(known)
+        output.result_json(found)
         return
+    known = plain(found)
     tags = known.pop("tags")
     rows = [(key, _plain(value)) for key, value in known.items() if value not in ("", [], None)]
     rows += [(f"tag {key}", value) for key, value in tags.items()]

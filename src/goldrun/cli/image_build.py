@@ -15,6 +15,7 @@ from goldrun.bake.context import Options
 from goldrun.bake.recipe import RUNNER, Loaded, load
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
+from goldrun.cli.json.images import BuiltImage
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock
 from goldrun.cloud.client import EcsClient
@@ -22,7 +23,6 @@ from goldrun.cloud.images import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import repository_scope
-from goldrun.images import listing
 from goldrun.images.find import find_image
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import parse_reference
@@ -184,11 +184,7 @@ def _source() -> str:
 
 def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        told = {
-            name: {**listing.as_json(one.image), "version_hash": one.version_hash, "skipped": one.skipped}
-            for name, one in done.items()
-        }
-        output.result_json(told)
+        output.result_json({name: BuiltImage.built(one) for name, one in done.items()})
         return
     for name, one in done.items():
         suffix = f"_{name.upper()}" if len(architectures) > 1 else ""

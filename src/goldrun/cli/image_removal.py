@@ -9,6 +9,7 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
+from goldrun.cli.json.images import Prune
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.images import listing, removal, retention
@@ -62,14 +63,12 @@ def image_prune(
     )
     if family and not done.verdicts and not done.orphans:
         raise unknown_family(client, family, arch)
-    snapshots = [snapshot.snapshot_id for snapshot in done.orphans]
     if as_json:
-        told = [{**listing.as_json(one.image), "keep": one.keep, "reason": one.reason} for one in done.verdicts]
-        output.result_json({"dry_run": not done.carried_out, "images": told, "orphan_snapshots": snapshots})
+        output.result_json(Prune.of(done))
         return
     word = "deleted" if done.carried_out else "would delete"
     rows = [(one.image.name, one.image.image_id, listing.verdict_words(one, word)) for one in done.verdicts]
-    rows += [("", snapshot_id, f"{word}: its image is gone") for snapshot_id in snapshots]
+    rows += [("", one.snapshot_id, f"{word}: its image is gone") for one in done.orphans]
     if rows:
         output.table(("NAME", "ID", "PRUNE"), rows)
     if dry_run:

@@ -11,7 +11,8 @@ from goldrun import config
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
-from goldrun.cloud.images import Image
+from goldrun.cli.json.images import Difference, Image, Version
+from goldrun.cloud import images
 from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
 from goldrun.images import listing
@@ -46,7 +47,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
         raise unknown_family(client, family, arch)
     used = count_by_image(client)
     if as_json:
-        output.result_json([listing.history_json(lineage, one, used[one.image.image_id]) for lineage, one in told])
+        output.result_json([Version.in_history(lineage, one, used[one.image.image_id]) for lineage, one in told])
     else:
         now = client.clock.now()
         rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in told]
@@ -76,8 +77,7 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
             output.note(f"{found.name} ({found.image_id}) has no manifest.")
     difference = compare(*manifests)
     if as_json:
-        changed = {name: {"from": before, "to": after} for name, (before, after) in difference.changed.items()}
-        output.result_json({"added": difference.added, "removed": difference.removed, "changed": changed})
+        output.result_json(Difference.of(difference))
         return
     rows = [(name, "", version) for name, version in difference.added.items()]
     rows += [(name, version, "") for name, version in difference.removed.items()]
@@ -163,9 +163,9 @@ def _tell_plan(dry_run: bool) -> Callable[[list[str]], None]:
     return tell
 
 
-def _print_image(shown: Image, as_json: bool) -> None:
+def _print_image(shown: images.Image, as_json: bool) -> None:
     if as_json:
-        output.result_json(listing.as_json(shown))
+        output.result_json(Image.of(shown))
     else:
         output.result(f"IMAGE_ID={shown.image_id}")
         output.result(f"IMAGE_NAME={shown.name}")

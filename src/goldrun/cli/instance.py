@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from goldrun import telling
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
+from goldrun.cli.json import instances as json
 from goldrun.cli.launching import launch_options, read_life, read_settings
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
@@ -99,7 +99,7 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
     client = open_client(region)
     found = instances.describe_instances(client, tags=None if everybodys else OWNED)
     if as_json:
-        output.result_json([asdict(one) for one in found])
+        output.result_json([json.Instance.of(one) for one in found])
     elif quiet:
         for one in found:
             output.result(one.id)
@@ -194,12 +194,7 @@ def _plan(client: EcsClient, ids: Sequence[str]) -> Iterator[str]:
 
 def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:
     if as_json:
-        output.result_json(
-            [
-                {"instance_ids": one.ids, "offer": asdict(one.offer) if one.offer else None, "price_limit": one.limit}
-                for one in got
-            ]
-        )
+        output.result_json([json.Launch.of(one) for one in got])
         return
     for one in got:
         output.note(describe_launch(one))

@@ -28,9 +28,11 @@ def result(text: str) -> None:
 
 
 def result_json(value: Any) -> None:
-    """The whole result as JSON."""
+    """The whole result as JSON: public objects (goldrun.cli.json), or plain values."""
+    from goldrun.cli.json.encoding import plain
+
     job = workflow.in_workflow(os.environ)
-    text = json.dumps(value, ensure_ascii=job, indent=2)
+    text = json.dumps(plain(value), ensure_ascii=job, indent=2)
     if job:
         # See ``workflow.harmless``. These stand in JSON's texts alone, where an escape means the same.
         text = text.replace("\x7f", "\\u007f").replace("##[", "\\u0023#[")

@@ -9,6 +9,7 @@ import click
 from goldrun import config, workflow
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent, silence
+from goldrun.cli.json.runners import Runner
 from goldrun.cli.lazy import LazyGroup
 from goldrun.cli.scopes import REPOSITORY, read_scope, repository_of, scope_options
 from goldrun.cloud.instances import check_id
@@ -17,7 +18,7 @@ from goldrun.errors import NotFoundError, UsageError
 from goldrun.github.scope import Scope
 from goldrun.runners import rerun as reruns
 from goldrun.runners.lifecycle import Gone, bring_down
-from goldrun.runners.listing import list_runners, names_of_run, resolve, rows_as_json, run_label
+from goldrun.runners.listing import list_runners, names_of_run, resolve, run_label
 
 COLUMNS = ("NAME", "STATE", "AGE", "INSTANCE", "TYPE", "LABELS")
 RERUN_WORKFLOW = "goldrun-rerun.yml"
@@ -101,7 +102,7 @@ def runner_ls(repo: str | None, org: str | None, region: str | None, as_json: bo
     client = open_client(region)
     rows = list_runners(client, github, scope)
     if as_json:
-        output.result_json(rows_as_json(rows))
+        output.result_json(list(map(Runner.of, rows)))
     elif quiet:
         for row in rows:
             output.result(row.name)

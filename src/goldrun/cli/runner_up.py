@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from goldrun import config, telling, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
+from goldrun.cli.json.runners import StartedRunner
 from goldrun.cli.launching import launch_options, read_settings
 from goldrun.cli.scopes import read_scope, repository_of, scope_options
 from goldrun.cloud.client import EcsClient
@@ -166,9 +166,7 @@ def _print(made: Runner, job: int | None, as_json: bool) -> None:
         workflow.write_output(os.environ, name, value)
     output.note(f"{describe_launch(made.launched)} Online after {made.seconds:.0f} s.")
     if as_json:
-        offer = made.launched.offer
-        more = {"runner_id": made.registration.id, "offer": asdict(offer) if offer else None}
-        output.result_json({**{name.lower(): value for name, value in values.items()}, **more})
+        output.result_json(StartedRunner.of(made, job))
         return
     for name, value in values.items():
         output.result(f"{name}={value}")

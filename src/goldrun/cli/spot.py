@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,8 +74,9 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
     client = open_client(region)
     offers = _survey(client, read_criteria(**criteria), policy, fresh)[:limit]
     if as_json:
-        told = [{**asdict(one), "price_per_cpu": one.price_per_cpu, "saving": one.saving} for one in offers]
-        output.result_json(told)
+        from goldrun.cli.json import instances as json
+
+        output.result_json([json.Offer.of(one) for one in offers])
     elif offers:
         output.table(COLUMNS, [_row(one) for one in offers])
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from goldrun import sweep as sweeping
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent
+from goldrun.cli.json.sweep import Sweep
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import EXIT_LEFTOVERS
 from goldrun.github.scope import organization_scope, repository_scope
@@ -53,18 +52,8 @@ def sweep(
     if found and not dry_run:
         dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
     swept = sweeping.remove(client, [] if dry_run else found, github, older_than=seconds, scopes=scopes)
-    spared = {one.id for one in swept.spared}
-    failures = {one.id: error for one, error in swept.kept}
     if as_json:
-        told = [
-            {
-                **asdict(one),
-                "removed": not dry_run and one.id not in failures and one.id not in spared,
-                "error": str(failures.get(one.id) or ""),
-            }
-            for one in found
-        ]
-        output.result_json({"dry_run": dry_run, "findings": told})
+        output.result_json(Sweep.of(found, swept, dry_run=dry_run))
     elif found:
         rows = [
             (one.kind, one.id, one.name, format_duration(one.age), one.reason, _now(one, swept, dry_run))
@@ -73,8 +62,8 @@ def sweep(
         output.table(("KIND", "ID", "NAME", "AGE", "WHY", "NOW"), rows)
     else:
         output.note(f"nothing to sweep in {client.region}.")
-    if failures:
-        raise next(iter(failures.values()))
+    if swept.kept:
+        raise swept.kept[0][1]
     if found:
         click.get_current_context().exit(EXIT_LEFTOVERS)
 

@@ -1,8 +1,6 @@
-"""How images are shown: as rows for people, as objects for machines."""
+"""How images are shown to people: as rows of a table."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from goldrun.cloud.images import Image
 from goldrun.cloud.moments import parse_moment
@@ -49,17 +47,6 @@ def history_row(lineage: Lineage, verdict: Verdict, instances: int, now: float) 
     )
 
 
-def history_json(lineage: Lineage, verdict: Verdict, instances: int) -> dict[str, Any]:
-    """A version as an object."""
-    return {
-        "version": lineage.version_name(verdict.image),
-        **as_json(verdict.image),
-        "instances": instances,
-        "keep": verdict.keep,
-        "reason": verdict.reason,
-    }
-
-
 def verdict_words(verdict: Verdict, deletion: str = "would delete") -> str:
     """What a prune would do or, where ``deletion`` says so, has done, and why."""
     return f"{'keep' if verdict.keep else deletion}: {verdict.reason}"
@@ -76,25 +63,3 @@ def channel(image: Image) -> str:
 def age(creation_time: str, now: float) -> str:
     """How long ago, in the largest whole unit."""
     return format_duration(now - parse_moment(creation_time))
-
-
-def as_json(image: Image) -> dict[str, Any]:
-    """The image as an object whose keys are kept from release to release."""
-    return {
-        "image_id": image.image_id,
-        "image_name": image.name,
-        "architecture": image.architecture,
-        "status": image.status,
-        "progress": image.progress,
-        "channel": channel(image),
-        "creation_time": image.creation_time,
-        "image_family": image.family,
-        "description": image.description,
-        "size_gib": image.size_gib,
-        "os_name": image.os_name,
-        "owner": image.owner,
-        "in_use": image.in_use,
-        "shared": image.shared,
-        "snapshots": list(image.snapshots),
-        "tags": dict(image.tags),
-    }

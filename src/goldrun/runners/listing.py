@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
@@ -114,24 +114,6 @@ def look_at(client: EcsClient, github: GitHub, scope: Scope, name: str, instance
     registered = find_registrations(github, scope, name)
     now = client.clock.now()
     return Row(name, next(iter(instances), None), next(iter(registered), None), now - _made_at(name, now))
-
-
-def rows_as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """The rows, for machines."""
-    return [
-        {
-            "name": row.name,
-            "state": row.state,
-            "age": round(row.age),
-            "instance_id": row.instance.id if row.instance else None,
-            "instance_status": row.instance.status if row.instance else None,
-            "runner_id": row.registration.id if row.registration else None,
-            "online": bool(row.registration and row.registration.online),
-            "busy": bool(row.registration and row.registration.busy),
-            "labels": list(row.registration.labels) if row.registration else [],
-        }
-        for row in rows
-    ]
 
 
 def _is_here(client: EcsClient, name: str) -> bool:

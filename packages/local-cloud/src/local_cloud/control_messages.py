@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from local_cloud.clock import iso
 from local_cloud.faults import FaultRule
 from local_cloud.market import Market, Scenario
 from local_cloud.ram import Document
@@ -101,11 +102,48 @@ class JobState(msgspec.Struct, forbid_unknown_fields=True):
     conclusion: Literal["", "success", "failure", "cancelled"] = ""
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What the local cloud says of itself.
+class MarketState(msgspec.Struct, frozen=True, kw_only=True):
+    """The spot market of the local cloud.
 
     Attributes:
+        seed: the seed of all chance in it.
+        scarcity: the share of offers that are sold out at any time, from 0 to 1.
+        phantoms: the share of offers that are reported in stock and are not, from 0 to 1.
+        scenario: what is happening.
+        since: when the scenario began.
+        zones: the zones it strikes; empty: all.
+    """
+
+    seed: int
+    scarcity: float
+    phantoms: float
+    scenario: Scenario
+    since: str
+    zones: tuple[str, ...]
+
+    @classmethod
+    def of(cls, market: Market) -> MarketState:
+        """The state of a market."""
+        return msgspec.convert({**msgspec.structs.asdict(market), "since": iso(market.since)}, cls)
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the local cloud reports about itself.
+
+    Attributes:
+        pid: its process.
+        data: its data file; empty: in memory.
+        time: its time.
+        speed: how fast its time runs.
+        images: how many images the account has.
+        snapshots: how many snapshots there are.
+        instances: how many instances there are.
+        denied: RAM actions that are denied, as patterns.
+        faults: the faults that are set.
+        market: the spot market.
+        machines: what instances are: `simulated`, or `qemu`.
         runs_jobs: whether its runners run their jobs.
+        calls: how often each action was called.
     """
 
     pid: int
@@ -117,7 +155,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     instances: int
     denied: list[str]
     faults: list[FaultRule]
-    market: Market
+    market: MarketState
     machines: str
     runs_jobs: bool
     calls: dict[str, int]

@@ -1,0 +1,24 @@
+"""Public objects as plain values, for ``json.dumps``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value with its objects as dictionaries and its times as text."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def at(moment: float) -> datetime:
+    """The time that is ``moment`` seconds after 1970."""
+    return datetime.fromtimestamp(moment, UTC)

@@ -1,0 +1,153 @@
+"""Instances and offers, for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from goldrun.cli.json.encoding import at
+from goldrun.cloud import instances
+from goldrun.launch import launch, offers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """An instance.
+
+    Attributes:
+        instance_id: its id, `i-…`.
+        instance_name: its name.
+        status: `Pending`, `Starting`, `Running`, `Stopping` or `Stopped`.
+        type: its instance type.
+        zone: its zone.
+        image_id: the image it was created from.
+        creation_time: when it was created.
+        release_time: when it is released automatically; null: never.
+        spot: whether it is a spot instance.
+        price_limit: the most that an hour of it may cost; null: no limit of its own.
+        reclaimed: whether the market has announced that it takes the instance back.
+        private_ip: its private address; empty: none yet.
+        public_ip: its address on the internet; empty: none.
+        tags: its tags.
+    """
+
+    instance_id: str
+    instance_name: str
+    status: str
+    type: str
+    zone: str
+    image_id: str
+    creation_time: datetime
+    release_time: datetime | None
+    spot: bool
+    price_limit: float | None
+    reclaimed: bool
+    private_ip: str
+    public_ip: str
+    tags: Mapping[str, str]
+
+    @classmethod
+    def of(cls, instance: instances.Instance) -> Self:
+        """The object of an instance."""
+        return cls(
+            instance_id=instance.id,
+            instance_name=instance.name,
+            status=instance.status,
+            type=instance.type,
+            zone=instance.zone,
+            image_id=instance.image_id,
+            creation_time=at(instance.created),
+            release_time=None if instance.released is None else at(instance.released),
+            spot=instance.spot,
+            price_limit=instance.limit or None,
+            reclaimed=instance.reclaimed,
+            private_ip=instance.private_ip,
+            public_ip=instance.public_ip,
+            tags=instance.tags,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """An instance type in a zone, at a price.
+
+    Attributes:
+        type: the instance type.
+        zone: the zone.
+        price: the price of an hour.
+        list_price: the same without the spot discount; null: not known.
+        currency: of all prices here, e.g. `CNY`.
+        price_per_cpu: the price of an hour of one vCPU; null: not known.
+        saving: how far the price is below the list price, from 0 to 1; null: not known.
+        cpus: vCPUs; null: not known.
+        memory_gib: memory in GiB; null: not known.
+        architecture: `amd64` or `arm64`; empty: not known.
+        reclaim_rate: the share of such instances that the market takes back, from 0 to 1; null: not known.
+        stock: as ECS reports it: `WithStock`, or `ClosedWithStock` when little is left.
+        disks: categories of system disk that it can have.
+        trend: its prices in the last hours, oldest first.
+        spot: whether it is a spot offer; else it is at the list price.
+        vswitch_id: where an instance would be placed; empty: not decided.
+    """
+
+    type: str
+    zone: str
+    price: float
+    list_price: float | None
+    currency: str
+    price_per_cpu: float | None
+    saving: float | None
+    cpus: int | None
+    memory_gib: float | None
+    architecture: str
+    reclaim_rate: float | None
+    stock: str
+    disks: tuple[str, ...]
+    trend: tuple[float, ...]
+    spot: bool
+    vswitch_id: str
+
+    @classmethod
+    def of(cls, offer: offers.Offer) -> Self:
+        """The object of an offer."""
+        return cls(
+            type=offer.type,
+            zone=offer.zone,
+            price=offer.price,
+            list_price=offer.list_price or None,
+            currency=offer.currency,
+            price_per_cpu=offer.price_per_cpu if offer.cpus else None,
+            saving=offer.saving if offer.list_price else None,
+            cpus=offer.cpus or None,
+            memory_gib=offer.memory or None,
+            architecture=offer.architecture,
+            reclaim_rate=offer.rate,
+            stock=offer.stock,
+            disks=offer.disks,
+            trend=offer.trend,
+            spot=offer.spot,
+            vswitch_id=offer.vswitch,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Instances that were launched together.
+
+    Attributes:
+        instance_ids: their ids.
+        offer: the offer that was taken; null: an earlier run of the same launch made them.
+        price_limit: the most that an hour of one may cost; null: no limit.
+    """
+
+    instance_ids: tuple[str, ...]
+    offer: Offer | None
+    price_limit: float | None
+
+    @classmethod
+    def of(cls, launched: launch.Launched) -> Self:
+        """The object of a launch."""
+        offer = Offer.of(launched.offer) if launched.offer else None
+        return cls(instance_ids=launched.ids, offer=offer, price_limit=launched.limit)
