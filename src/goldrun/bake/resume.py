@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from goldrun.bake.context import Context
@@ -16,6 +16,7 @@ from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import STALE_SECONDS, silence
+from goldrun.launch.launch import Tell
 from goldrun.launch.release import release
 from goldrun.waiting import every, watch
 
@@ -28,9 +29,7 @@ def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
     return [one for one in found if ROLE.read(one.tags) in (BUILDER, TESTER)]
 
 
-def wait_for_other_builds(
-    client: EcsClient, lineage: dict[str, str], tell: Callable[[str], None]
-) -> Sequence[Instance]:
+def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell) -> Sequence[Instance]:
     """Wait while another build of the lineage is running; return the instances that interrupted ones left.
 
     An interrupted build is recognised by its stale heartbeat: right after a crash that takes some minutes.

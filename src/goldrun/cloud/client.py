@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from goldrun import __version__, config
@@ -23,7 +23,7 @@ from goldrun.errors import GoldrunError, UnavailableError, UsageError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.http1 import Answer
-from goldrun.http.retrying import Backoff, jittered_backoff, retry
+from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class EcsClient:
         endpoint: Endpoint | None = None,
         timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
         backoff: Backoff = jittered_backoff,
-        notice: Callable[[str], None] | None = None,
+        notice: Notice | None = None,
     ) -> None:
         """Make a client.
 
@@ -211,7 +211,7 @@ def connect(
     clock: Clock,
     *,
     region: str | None = None,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
     trace: Trace | None = None,
 ) -> EcsClient:
     """The client that this environment describes.

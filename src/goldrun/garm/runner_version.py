@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from goldrun import config, telling
@@ -12,6 +11,7 @@ from goldrun.config import Environment
 from goldrun.github import client as githubs
 from goldrun.github.scope import Scope, organization_scope, repository_scope
 from goldrun.images.resolve import read_manifest
+from goldrun.launch.launch import Tell
 from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import versions
 
@@ -22,7 +22,7 @@ def require_current_runner(
     repo_url: str,
     env: Environment,
     clock: Clock,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> None:
     """Check that GitHub takes the image's runner for as long as the instance may live, if there is a token to ask with.
 

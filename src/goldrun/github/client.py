@@ -6,7 +6,7 @@ Sources: "REST API endpoints for self-hosted runners", "Rate limits for the REST
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -25,7 +25,7 @@ from goldrun.http.cloud_clock import parse_date
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.paging import read_steady
-from goldrun.http.retrying import Backoff, jittered_backoff, retry
+from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class GitHub:
         clock: Clock,
         timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
         backoff: Backoff = jittered_backoff,
-        notice: Callable[[str], None] | None = None,
+        notice: Notice | None = None,
     ) -> None:
         """Make a client.
 
@@ -225,7 +225,7 @@ def connect(
     env: config.Environment,
     clock: Clock,
     *,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
     trace: Trace | None = None,
     public: bool = False,
 ) -> GitHub:

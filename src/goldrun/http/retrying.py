@@ -17,6 +17,7 @@ MAX_ATTEMPTS = 6
 # No attempt takes longer: a server that does not answer is asked again within the call's time limit.
 ATTEMPT_SECONDS = 30.0
 Backoff = Callable[[int], float]
+Notice = Callable[[str], None]  # receives a sentence for a person
 T = TypeVar("T")
 
 
@@ -29,9 +30,7 @@ def jittered_backoff(attempt: int) -> float:
     return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
 
 
-def retry(
-    attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: Backoff, notice: Callable[[str], None]
-) -> T:
+def retry(attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: Backoff, notice: Notice) -> T:
     """Try until it works, fails for good, has failed six times, or runs out of time.
 
     Throttling ends by itself, with the minute: a throttled call is tried until its time is up, however often.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 
 from goldrun.cloud.client import EcsClient
@@ -13,12 +12,13 @@ from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.manifest import Manifest, from_tags
 from goldrun.images.naming import is_image_id, parse_reference
+from goldrun.launch.launch import Tell
 from goldrun.launch.settings import LaunchSettings
 
 PUBLIC_FAMILY = "acs:"
 
 
-def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Callable[[str], None]) -> LaunchSettings:
+def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> LaunchSettings:
     """The settings with their image by id or by family, and with its architecture where none is asked for.
 
     Args:

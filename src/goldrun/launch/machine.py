@@ -15,6 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.launch.launch import Tell
 from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0
@@ -71,7 +72,7 @@ class Machine:
         *,
         timeout: float,
         variables: Mapping[str, str],
-        tell: Callable[[str], None] = lambda _: None,
+        tell: Tell = lambda _: None,
     ) -> Result:
         """Run a bash script as root, and return when it has ended.
 
@@ -130,7 +131,7 @@ class Machine:
                 self._require_there()
             raise
 
-    def _follow(self, invocation: str, timeout: float, tell: Callable[[str], None]) -> Result:
+    def _follow(self, invocation: str, timeout: float, tell: Tell) -> Result:
         shown = 0
 
         def look() -> Result | None:

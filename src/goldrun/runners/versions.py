@@ -7,13 +7,14 @@ asked before a machine is created for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub
 from goldrun.github.repositories import latest_release
 from goldrun.github.runners import find_end, list_packages
 from goldrun.github.scope import Scope
+from goldrun.launch.launch import Tell
 
 RUNNER = Scope("actions/runner")  # the repository whose releases are the runner's program
 MINIMUM = (2, 329, 0)  # what registers, where GitHub enforces it
@@ -45,9 +46,7 @@ def find_latest(github: GitHub) -> str:
     return version
 
 
-def require_current(
-    github: GitHub, scope: Scope, version: str, *, now: float, life: float, tell: Callable[[str], None]
-) -> None:
+def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, tell: Tell) -> None:
     """See that a runner of that version gets its job.
 
     Args:
