@@ -1,4 +1,4 @@
-"""A recipe: a folder that says how an image is made. Read, checked to the line, and hashed."""
+"""A recipe, the folder that says how to make an image: reads it, checks it line by line, hashes it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Base(Part, frozen=True, kw_only=True):
-    """The image family that each architecture starts from; an architecture without one is not built."""
+    """The image family that each architecture starts from; one without it is not built."""
 
     amd64: str = ""
     arm64: str = ""
 
 
 class File(Part, frozen=True, kw_only=True):
-    """A file that is put on the builder before the steps."""
+    """A file to put on the builder before the steps."""
 
     source: str
     target: str
@@ -65,7 +65,7 @@ class Test(Part, frozen=True, kw_only=True):
 
 
 class Builder(Part, frozen=True, kw_only=True):
-    """The machine that the image is built on."""
+    """The instance that the image is built on."""
 
     cpu: str = "4.."
     memory: str = "8.."
@@ -74,14 +74,14 @@ class Builder(Part, frozen=True, kw_only=True):
 
 
 class Limits(Part, frozen=True, kw_only=True):
-    """How long a build, and the boot of a machine, may take."""
+    """How long a build, and the boot of an instance, may take."""
 
     build: str = "2h"
     boot: str = "10m"
 
 
 class Retention(Part, frozen=True, kw_only=True):
-    """How many versions stay; 0: what ``KEEP_IMAGE_COUNT`` says."""
+    """Versions to keep; 0: as many as ``KEEP_IMAGE_COUNT`` says."""
 
     keep: int = 0
 
@@ -90,17 +90,17 @@ class Recipe(Part, frozen=True, kw_only=True):
     """What ``recipe.toml`` says.
 
     Attributes:
-        family: the image family that is built.
+        family: the image family to build.
         description: what the image is for.
-        base: what it is built from.
-        versions: pinned versions of tools; the scripts get them as ``<NAME>_VERSION``. Of ``runner`` it may be
-            ``latest``: then it is GitHub's newest when a build starts.
-        environment: further variables for scripts and tests.
-        files: files that are put on the builder.
-        steps: scripts, in this order.
-        tests: what must work on the builder before an image is made.
-        smoke: what must work on a machine that was booted from the image.
-        manifest: a script that prints ``name=version`` lines; empty: the pinned versions are the manifest.
+        base: the image families to start from.
+        versions: pinned versions of tools; scripts receive them as ``<NAME>_VERSION``. ``runner`` may be ``latest``:
+            GitHub's newest version when the build starts.
+        environment: more variables for scripts and tests.
+        files: files to put on the builder.
+        steps: scripts, run in this order.
+        tests: commands that must succeed on the builder before the image is created.
+        smoke: commands that must succeed on an instance that was booted from the image.
+        manifest: a script that prints ``name=version`` lines (default: the pinned versions).
     """
 
     family: str
@@ -132,11 +132,11 @@ class Loaded:
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        """What it can be built for."""
+        """The architectures that it can be built for."""
         return tuple(name for name in ("amd64", "arm64") if getattr(self.recipe.base, name))
 
     def variables(self, architecture: str) -> dict[str, str]:
-        """The environment of scripts and tests."""
+        """Return the environment of scripts and tests."""
         pinned = {f"{name.upper().replace('-', '_')}_VERSION": text for name, text in self.recipe.versions.items()}
         return {**pinned, **self.recipe.environment, "ARCH": architecture, "FAMILY": self.recipe.family}
 
@@ -146,14 +146,14 @@ class Loaded:
         return self.recipe.versions.get(RUNNER) == LATEST
 
     def with_runner(self, version: str) -> Loaded:
-        """The recipe with the runner pinned to ``version``."""
+        """Return the recipe with the runner pinned to ``version``."""
         versions = {**self.recipe.versions, RUNNER: version}
         return replace(self, recipe=msgspec.structs.replace(self.recipe, versions=versions))
 
     def version_hash(self, architecture: str, base_image_id: str) -> str:
-        """What an image of this recipe is known by: everything that its content depends on, and nothing else.
+        """Return the hash of everything that the image's content depends on, and of nothing else.
 
-        Limits, retention, the builder's size and the description do not change what is inside of an image.
+        Limits, retention, the builder's size and the description do not change the content.
         """
         recipe = self.recipe
         meant = {
@@ -179,7 +179,7 @@ def load(folder: Path) -> Loaded:
     """Read a recipe and check all of it.
 
     Raises:
-        UsageError: it is not right; with every line that is not.
+        UsageError: it is not valid; lists every mistake with its line.
     """
     file = folder / FILE
     try:
@@ -198,7 +198,7 @@ def load(folder: Path) -> Loaded:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of ``recipe.toml``."""
+    """Return the JSON Schema of ``recipe.toml``."""
     return msgspec.json.schema(Recipe)
 
 
@@ -247,7 +247,7 @@ Problem = tuple[tuple[str | int, ...], str]
 
 
 def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator[Problem]:
-    """What is not right, and where; the files that are right are put into ``contents``."""
+    """Yield every mistake with its place; put the files that are right into ``contents``."""
     yield from _heading(recipe)
     yield from _named_files(recipe, folder, contents)
     yield from _times(recipe)
@@ -256,7 +256,7 @@ def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Itera
     if not 20 <= recipe.builder.disk <= 2048:
         yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
     if not 0 <= recipe.retention.keep <= 1000:
-        yield ("retention", "keep"), "keep 1 to 1000 versions, or say nothing"
+        yield ("retention", "keep"), "keep 1 to 1000 versions, or leave it out"
 
 
 def _heading(recipe: Recipe) -> Iterator[Problem]:

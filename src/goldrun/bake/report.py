@@ -10,20 +10,20 @@ from goldrun.clock import Clock
 
 
 class Report(Protocol):
-    """Hears of one architecture's build."""
+    """Receives the progress of one architecture's build."""
 
     def begin(self, step: str) -> None:
         """A step begins."""
 
     def line(self, text: str) -> None:
-        """A line that the step printed, or a word about it."""
+        """The step printed a line, or goldrun did about it."""
 
     def end(self, step: str, seconds: float, failed: bool) -> None:
         """A step has ended."""
 
 
 class Silence:
-    """Hears and says nothing."""
+    """Shows nothing."""
 
     def begin(self, step: str) -> None:
         """See ``Report.begin``."""

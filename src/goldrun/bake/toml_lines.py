@@ -1,4 +1,4 @@
-"""On which line of a TOML text something stands: what a person needs to mend a recipe, and what no parser tells."""
+"""Finds the line of a key in TOML text, which people need to fix a recipe and no parser reports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _KEY = re.compile(r"""^\s*(?:"([^"]+)"|'([^']+)'|([\w-]+))((?:\s*\.\s*[\w-]+)*)\
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line (from 1) of what ``path`` names, e.g. ``("steps", 0, "timeout")``; or else of what it would stand in.
+    """Return the line (from 1) of a path such as ``("steps", 0, "timeout")``, or else of the table it belongs in.
 
-    Tables and keys in the usual writing are found: ``[table]``, ``[[array]]``, ``key = …``; what stands inside of
-    inline tables is at their line.
+    Finds tables and keys in their usual form: ``[table]``, ``[[array]]``, ``key = …``. Keys of an inline table are at
+    the table's line.
     """
     best, best_depth = 1, 0
     here: list[str | int] = []

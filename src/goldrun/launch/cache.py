@@ -1,4 +1,4 @@
-"""Answers about the market, kept on disk for minutes, so that the next command need not ask again."""
+"""A cache of answers about the market on disk, for the commands of the next minutes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KEPT_SECONDS = 300.0
 
 
 class FileCache:
-    """One small file an answer. What cannot be read or written is simply not kept."""
+    """One small file per answer. A file that cannot be read or written counts as a miss."""
 
     def __init__(self, env: config.Environment, clock: Clock, folder: Path) -> None:
-        """Open the cache; answers of other accounts and endpoints are not shared."""
+        """Open the cache; accounts and endpoints do not share answers."""
         self._folder = folder
         self._clock = clock
         self._whose = f"{config.ACCESS_KEY_ID.read(env)} {config.PROFILE.read(env)} {config.ENDPOINT.read(env)}"
@@ -39,7 +39,7 @@ class FileCache:
         file = self._file(key)
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            # Another command may read it just now.
+            # Another command may be reading it.
             new = file.with_suffix(f".{os.getpid()}.new")
             new.write_text(json.dumps({"at": self._clock.now(), "answer": answer}), encoding="utf-8")
             new.replace(file)

@@ -1,8 +1,8 @@
 """Chooses offers with few calls.
 
-Prices are had one type a call, so they are what counts. Few types are simply priced. Of many, advice (one call for all)
-tells what each cost on the average; under ``cheapest`` they are then priced in that order until no type that is left
-could hold a cheaper offer than the best one seen.
+A price costs one call per type, so prices are what counts. A few types are all priced. For many, the market's advice
+(one call for all) gives average prices; under ``cheapest`` the types are priced in that order, until none of the rest
+can hold a cheaper offer than the best one found.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from goldrun.cloud.market import Advice, Place, Priced, Size
 from goldrun.launch.market import Market, parallel
 from goldrun.launch.offers import ANY, DEFAULT_POLICY, Criteria, Offer, rank
 
-PRICED_AT_ONCE = 3  # priced side by side between two looks at what is left
-SIMPLY_PRICED = 6  # so few types that were named are priced without asking for sizes and advice first
-# What is assumed of prices that are not known yet, on the safe side. Spot instances are sold for a tenth of the list
-# price at least ("Spot instances" in the ECS documentation), and for this part of their 30-day average; types of one
-# family cost the same for each vCPU; list prices for a unit of size differ by less than this from family to family.
+PRICED_AT_ONCE = 3  # priced in parallel, before the rest is looked at again
+SIMPLY_PRICED = 6  # up to this many named types are priced without reading sizes and advice first
+# Assumptions about unknown prices, on the safe side. Spot instances cost at least a tenth of the list price ("Spot
+# instances" in the ECS documentation), and at least this share of their 30-day average; types of one family cost the
+# same per vCPU; list prices per unit of size differ by less than this between families.
 LOWEST_DISCOUNT = 0.1
 LEAST_OF_AVERAGE = 0.6
 LEAST_OF_UNIT = 0.65
-WORTH_A_CALL = 1.05  # an offer that can be cheaper by less is not asked for
+WORTH_A_CALL = 1.05  # a saving below this factor is not worth a call
 
 
 def choose(market: Market, criteria: Criteria, zones: Iterable[str], policy: str = DEFAULT_POLICY) -> Iterator[Offer]:
-    """What can be had in these zones, the best first.
+    """Yield the offers in these zones, best first.
 
-    Whoever asks for the next offer could not have the one before: what was not worth pricing beside that one may be so
-    beside the next. Offers with the first disk category come first; the market is asked for the next category only when
-    those are used up.
+    A caller that takes the next offer could not use the previous one, so types that were not worth pricing before may
+    be now. Offers with the first disk category come first; the next category is read only when those are used up.
     """
     criteria = replace(
         criteria, zones=tuple(sorted(set(zones) & set(criteria.zones) if criteria.zones else set(zones)))
@@ -42,7 +41,7 @@ def choose(market: Market, criteria: Criteria, zones: Iterable[str], policy: str
 
 
 def survey(market: Market, criteria: Criteria, policy: str = DEFAULT_POLICY) -> list[Offer]:
-    """Every offer of the region with all that is known of it, the best first: for people to look at."""
+    """Return every offer of the region with everything known about it, best first, for people to read."""
     disks: dict[Place, tuple[str, ...]] = {}
     stock: dict[Place, str] = {}
     for disk, found in zip(
@@ -80,7 +79,7 @@ def _offers(market: Market, criteria: Criteria, stock: dict[Place, str], policy:
 
 
 def _goes_by_size(criteria: Criteria, policy: str) -> bool:
-    """Whether sizes matter; types that a person has named need no check of their architecture."""
+    """Whether sizes matter; named types need no check of their architecture."""
     return (criteria.cpus, criteria.memory) != (ANY, ANY) or not criteria.types or policy != "cheapest"
 
 
@@ -91,7 +90,7 @@ def _by_need(
     sizes: Mapping[str, Size],
     advice: Mapping[Place, Advice],
 ) -> Iterator[Offer]:
-    """The offers from the cheapest on, each as soon as no type that is not priced yet can hold a cheaper one."""
+    """Yield offers, cheapest first, each as soon as no unpriced type can hold a cheaper one."""
     shares: dict[str, float] = {}
     for name, zone in stock:
         known = advice.get((name, zone))
@@ -119,20 +118,20 @@ def _by_need(
 
 
 class _ListPrices:
-    """What list prices can be at least, from those that are known."""
+    """Lower bounds of list prices, from those that are known."""
 
     def __init__(self) -> None:
         self._of_cpu: dict[str, float] = {}
         self._of_unit = math.inf
 
     def learn(self, name: str, size: Size, price: float) -> None:
-        """A list price becomes known."""
+        """Take a list price into account."""
         if size.cpus:
             self._of_cpu[_family(name)] = price / size.cpus
             self._of_unit = min(self._of_unit, price / size.units)
 
     def least(self, name: str, size: Size) -> float:
-        """The least that a type's list price can be; 0 while nothing is known."""
+        """Return the lower bound of a type's list price; 0 while nothing is known."""
         if _family(name) in self._of_cpu:
             return self._of_cpu[_family(name)] * size.cpus
         return 0.0 if math.isinf(self._of_unit) else LEAST_OF_UNIT * self._of_unit * size.units
@@ -153,7 +152,7 @@ def _build(
     advice: Mapping[Place, Advice],
     criteria: Criteria,
 ) -> Iterator[Offer]:
-    """The offers that are priced, and not too dear."""
+    """Yield the offers that have a price within the limit."""
     for (name, zone), state in stock.items():
         series = prices[name].zones.get(zone) if name in prices else None
         if series is None:

@@ -31,7 +31,7 @@ U = TypeVar("U")
 
 @dataclass(frozen=True)
 class Market:
-    """A reader of the market, by way of a cache where there is one."""
+    """Reads the market, through a cache if there is one."""
 
     client: EcsClient
     cache: Cache | None = None
@@ -50,7 +50,7 @@ class Market:
         }
 
     def sizes(self, criteria: Criteria) -> dict[str, Size]:
-        """The types that match; special ones only where they are named."""
+        """The types that match; special ones only if they are named."""
         found = read_sizes(
             self._reader,
             criteria.types,
@@ -81,7 +81,7 @@ class Market:
 
 
 def parallel(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    """``work`` of each item, side by side; the first error is raised when all have ended."""
+    """Return ``work`` of each item, in parallel; when all have ended, the first error is raised."""
     if len(items) <= 1:
         return [work(item) for item in items]
     with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:

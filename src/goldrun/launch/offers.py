@@ -1,4 +1,4 @@
-"""Offers: an instance type in a zone at a price, and the order in which they are tried."""
+"""Offers: an instance type in a zone at a price; criteria that select them, policies that rank them."""
 
 from __future__ import annotations
 

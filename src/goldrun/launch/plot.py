@@ -1,4 +1,4 @@
-"""Price histories drawn: with plotille in the terminal, with matplotlib (an extra) as a picture."""
+"""Draws price histories: with plotille in the terminal, with matplotlib (an extra) as a picture."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Line:
 
 
 def check_span(seconds: float) -> float:
-    """Return ``seconds`` if the API tells prices that far back.
+    """Return ``seconds`` if the API has prices that far back.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it has not.
     """
     if 0 < seconds <= MAX_DAYS * DAY:
         return seconds
@@ -47,7 +47,7 @@ def check_span(seconds: float) -> float:
 
 
 def check_file(file: Path) -> None:
-    """See that a picture can be written there.
+    """Check that a picture can be written there.
 
     Raises:
         UsageError: it cannot.
