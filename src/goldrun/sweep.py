@@ -1,8 +1,8 @@
-"""Finds and removes what should not be alive: the last of the defences against a leak.
+"""Finds and deletes what is left over: the last of the defences against a leak.
 
-Nothing is taken on trust: what cannot be asked about raises; what is about to be deleted is asked for again by its id
-or name, on both sides; what was deleted is asked for once more. Whatever shows a sign of life is alive, whatever else
-is said of it: a fresh heartbeat, a job, an image in the making.
+Nothing is taken on trust: a side that cannot be asked is an error; what is about to be deleted is looked up again by
+its id or name, on both sides; and once more after it was deleted. A fresh heartbeat, a job or an image that is being
+created outweighs every reason to delete.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from goldrun.runners import registrations
 from goldrun.runners.orphans import Orphan, ask_again, find_orphans
 
 MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
-GRACE_SECONDS = 10 * 60.0  # also of a heart: twice as long as a live one can be silent
+GRACE_SECONDS = 10 * 60.0  # also of a heartbeat: twice as long as a live build can be silent
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should not be alive.
+    """Something that is left over.
 
     Attributes:
         kind: ``instance``, ``runner`` (GitHub's side), ``disk``, ``snapshot`` or ``image``.
@@ -54,8 +54,8 @@ class Finding:
         name: its name, or empty.
         age: seconds.
         reason: why it should not be there.
-        scope: whose runner it is, where GitHub's side says that it should go.
-        doubt: why it is kept all the same; empty: nothing speaks for it.
+        scope: whose runner it is, if GitHub's side is the reason.
+        doubt: why it is kept nevertheless; empty: no reason.
         instance: the instance as it was found, if it is one.
     """
 
@@ -74,9 +74,9 @@ class Swept:
     """What became of the findings.
 
     Attributes:
-        removed: deleted, and seen to be gone.
+        removed: deleted, and confirmed to be gone.
         kept: what could not be deleted, with the reason.
-        spared: what turned out to be alive when it was asked for again.
+        spared: what turned out to be in use when it was looked up again.
     """
 
     removed: tuple[Finding, ...]
@@ -91,12 +91,12 @@ def find(
     github: GitHub | None = None,
     scopes: Sequence[Scope] = (),
 ) -> list[Finding]:
-    """Everything that goldrun made and that should not be alive.
+    """Everything that goldrun created and that is left over.
 
     Args:
         client: the cloud, at home in the region.
-        older_than: seconds; instances that are older should not be alive either.
-        github: GitHub's side, where there are scopes.
+        older_than: seconds; older instances count as left over too.
+        github: GitHub's side, if there are scopes.
         scopes: whose runners are compared with the instances.
 
     Raises:
@@ -113,9 +113,9 @@ def remove(
     older_than: float | None = None,
     scopes: Sequence[Scope] = (),
 ) -> Swept:
-    """Ask for each of them again, and delete those that still should not be alive.
+    """Look up each of them again, and delete those that are still left over.
 
-    One that cannot be deleted does not keep the others alive.
+    One that cannot be deleted does not keep the others.
 
     Args:
         client: see ``find``.
@@ -181,7 +181,7 @@ class _Sweep:
         ]
 
     def _why_not(self, instance: Instance, images: Mapping[Build, Image], now: float) -> str:
-        """Why an instance should not be alive; empty if it may."""
+        """Why an instance is left over; empty: it is in use."""
         age = now - instance.created
         image = images.get(_build(instance.tags)) if ROLE.matches(instance.tags, BUILDER) else None
         if _is_kept(instance.tags) or _shows_life(instance, image, self.client.clock):
@@ -250,7 +250,7 @@ class _Sweep:
             kept |= dict.fromkeys(expired.values(), error)
 
     def _still_dead(self, finding: Finding, instance: Instance, judged: set[str]) -> bool:
-        """Whether what was said of an instance holds, now that both sides are asked for it alone.
+        """Whether the reason to delete an instance still holds, now that both sides are asked for it alone.
 
         Raises:
             UnavailableError: nobody can say.
@@ -271,7 +271,7 @@ class _Sweep:
         return any(one.busy for one in find_registrations(self.github, Scope(scope), name))
 
     def _remove(self, finding: Finding) -> bool:
-        """Delete what is not an instance; False if it turns out to be alive."""
+        """Delete what is not an instance; False if it turns out to be in use."""
         client, name = self.client, finding.id
         if finding.kind == "runner":
             assert self.github is not None
@@ -298,7 +298,7 @@ Build = tuple[str, ...]
 
 
 def _build(tags: Mapping[str, str]) -> Build:
-    """Which build a builder and its image are of: they carry the same tags."""
+    """Which build a builder and its image belong to: they carry the same tags."""
     return tuple(tag.read(tags) for tag in (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP))
 
 

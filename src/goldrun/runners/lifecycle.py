@@ -1,7 +1,7 @@
 """The life of a runner: registered, launched, configured, online; and gone, on both sides.
 
-A runner's name is its identity on both sides, and says when it was made: GitHub does not. The order is chosen so that
-whatever dies leaves what a sweep recognises: a registration without an instance, or an instance without one.
+A runner's name is its identity on both sides, and says when it was created: GitHub does not. The order is chosen so
+that an interruption leaves what a sweep recognises: a registration without an instance, or an instance without one.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ class Runner:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runner that is wanted.
+    """The runner to bring up.
 
     Attributes:
-        scope: whose it is.
+        scope: its repository or organization.
         launch: the settings of its instance.
-        labels: beside the unique one.
-        run: of ``run_label``: marks the runners of a workflow run; empty: none.
+        labels: in addition to the unique one.
+        run: marks the runners of a workflow run, see ``run_label``; empty: none.
         group: the number of its runner group.
         bootstrap: how the machine runs its job.
         settings: of the machine's proxy; a secret may be in them.
         mirror: where the runner is downloaded from.
-        online_seconds: how long it may take.
+        online_seconds: time limit for coming online.
     """
 
     scope: Scope
@@ -109,15 +109,15 @@ def bring_up(
     tell: Tell,
     deliver: Callable[[Runner], None] = lambda _: None,
 ) -> Runner:
-    """Get a runner that is online and waits for one job.
+    """Start a runner, and wait until it is online and ready for one job.
 
     Whatever fails, nothing is left on either side.
 
     Args:
         client: the cloud.
         github: the other side.
-        plan: what is wanted.
-        cache: of the market.
+        plan: the runner.
+        cache: answers of the market.
         tell: receives a sentence about each stage.
         deliver: hands the runner over; if it fails, nothing is left either.
 

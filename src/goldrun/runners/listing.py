@@ -1,4 +1,4 @@
-"""goldrun's runners as both sides see them."""
+"""goldrun's runners as the cloud and GitHub see them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """The registration that is wanted.
+    """The registration to make.
 
     Attributes:
         name: the runner's, unique.
@@ -67,9 +67,9 @@ class Download:
 
 
 def register(github: GitHub, scope: Scope, wanted: Wanted) -> OneUse:
-    """A just-in-time configuration; where GitHub has none to give (old servers), a registration token.
+    """Get a just-in-time configuration; from servers without them (old ones), a registration token.
 
-    The name is unique: a registration that has it already is what a lost answer of this same call has made.
+    The name is unique: a registration that has it already was made by an earlier attempt whose answer was lost.
 
     Raises:
         GitHubError: GitHub refuses.
@@ -89,9 +89,9 @@ def register(github: GitHub, scope: Scope, wanted: Wanted) -> OneUse:
 
 
 def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = BUSY_SECONDS) -> list[str]:
-    """Remove runners, and ask again until GitHub does not list them any more.
+    """Remove runners, and poll until GitHub no longer lists them.
 
-    A runner whose machine has just been deleted may still count as busy: GitHub refuses until it notices.
+    A runner whose instance has just been deleted may still count as busy: GitHub refuses until it notices.
 
     Args:
         github: the API.

@@ -47,7 +47,7 @@ def find_latest(github: GitHub) -> str:
 
 
 def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, tell: Tell) -> None:
-    """See that a runner of that version gets its job.
+    """Ensure that a runner of that version gets its job.
 
     Args:
         github: the API.
