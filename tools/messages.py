@@ -24,6 +24,7 @@ from goldrun import config
 from goldrun.cli.main import _NOUNS, goldrun
 from goldrun.cli.translated import paragraphs
 from goldrun.errors import EXIT_CODES
+from goldrun.messages import PREFIXES
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [ROOT / "src/goldrun", ROOT / "packages/local-cloud/src/local_cloud/cli"]
 # What they say is for machines, or for files.
-SILENT = {"policies.py", "template.py", "plot.py", "config.py", "self_destruct.py", "contract.py"}
+SILENT = {"policies.py", "tags.py", "template.py", "plot.py", "self_destruct.py", "contract.py"}
 CLICK = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
 CATALOGUE = ROOT / "src/goldrun/locale/zh_CN/LC_MESSAGES/goldrun.po"
 
@@ -50,21 +51,14 @@ def collect() -> dict[str | tuple[str, str], set[str]]:
         add(variable.meaning, "src/goldrun/config.py")
     for text in EXIT_CODES.values():
         add(text, "src/goldrun/errors.py")
-    for text in (
-        "interrupted",
-        "error: ",
-        "  why: {reason}",
-        "  fix: {step}",
-        "  note: {note}",
-        "error: {what}",
-        "note: {words}",
-    ):
+    for text in ("interrupted", "{name}: {meaning}.", *PREFIXES):
         add(text, "src/goldrun/errors.py")
     for source in SOURCES:
         for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-            if file.name not in SILENT:
+            if file.name not in SILENT and file.parent.name != "garm":
                 for text in _spoken(ast.parse(file.read_text(encoding="utf-8"))):
-                    add(text, str(file.relative_to(ROOT)))
+                    if not text.startswith(PREFIXES):
+                        add(text, str(file.relative_to(ROOT)))
     for name in CLICK:
         spec = find_spec(f"click.{name}")
         assert spec is not None
@@ -195,6 +189,8 @@ def main() -> None:
     if "--check" in sys.argv:
         if any(not file.exists() or file.read_bytes() != content for file, content in written.items()):
             sys.exit("the catalogue of messages is not current: run `make messages`")
+        if silent := {str(one.id) for one in missing} & set(help_texts()):
+            sys.exit(f"no Chinese in {CATALOGUE.relative_to(ROOT)} for: {', '.join(sorted(silent))}")
         return
     for file, content in written.items():
         file.write_bytes(content)

@@ -40,8 +40,8 @@ class Variable(NamedTuple):
         if value:
             return value
         name = self.names[0]
-        state = "is set but empty" if name in env else "is not set"
-        raise UsageError(f"{name} {state}.", why=[f"{name}: {self.meaning}."], fix=[f"export {name}=…"])
+        what = f"{name} is set but empty." if name in env else f"{name} is not set."
+        raise UsageError(what, why=[f"{name}: {self.meaning}."], fix=[f"export {name}=…"])
 
 
 REGION = Variable(

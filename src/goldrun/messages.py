@@ -8,29 +8,54 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from functools import cache
 from string import Formatter
 
 DOMAIN = "goldrun"
 # The scripts that stand alone (``make scripts``) carry no catalogue and have no place on the disk.
 FOLDER = os.path.join(os.path.dirname(__file__), "locale") if "__file__" in globals() else ""  # noqa: PTH118, PTH120
-LEAST_LETTERS = 4  # a template that is nearly all values would match anything
+# What a line on stderr begins with.
+PREFIXES = ("error: ", "note: ", "  why: ", "  fix: ", "  note: ", "  request id: ")
+# A template with fewer letters says little: its values must be short, or messages of their own.
+TELLING = 12
 
 Template = tuple[list[str], list[str]]
 
 
 def translate(text: str) -> str:
     """The Chinese of one message, its values filled in; the text itself where the catalogue has none."""
+    prefix = next((one for one in PREFIXES if text.startswith(one)), "")
+    return _catalogue()[0].get(prefix, prefix) + _best(text.removeprefix(prefix))[2]
+
+
+@cache
+def _best(text: str) -> tuple[int, int, str]:
+    """The translation in which the most letters of ``text`` belong to messages; how many do, and to the outermost.
+
+    A value of several words may be a message of its own: an error within an error.
+    """
     exact, templates = _catalogue()
     if text in exact:
-        return exact[text]
+        return _letters(text), _letters(text), exact[text]
+    best = (0, 0, text)
     for (literals, names), translation in templates:
-        values = match(text, literals)
-        if values is not None:
-            # A value of several words may be a message of its own: an error within an error.
-            said = [translate(value) if " " in value else value for value in values]
-            return translation.format_map(dict(zip(names, said, strict=True)))
-    return text
+        for values in matches(text, literals):
+            parts = [_best(value) if " " in value else (0, 0, value) for value in values]
+            own = _letters("".join(literals))
+            if own < TELLING and any(
+                not part[0] and value.count(" ") > 2 for part, value in zip(parts, values, strict=True)
+            ):
+                continue
+            known = own + sum(part[0] for part in parts)
+            if (known, own) > best[:2]:
+                said = (part[2] for part in parts)
+                best = (known, own, translation.format_map(dict(zip(names, said, strict=True))))
+    return best
+
+
+def _letters(text: str) -> int:
+    return sum(letter.isalpha() for letter in text)
 
 
 def parse(template: str) -> Template:
@@ -44,21 +69,25 @@ def parse(template: str) -> Template:
     return literals, names
 
 
-def match(text: str, literals: list[str]) -> list[str] | None:
-    """The values that stand between the literals, each as short as can be; None if the text is not of that form."""
-    if len(literals) == 1:
-        return [] if text == literals[0] else None
-    first, *middle, last = literals
-    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
-        return None
-    values, place, end = [], len(first), len(text) - len(last)
-    for literal in middle:
-        found = text.find(literal, place, end)
-        if found < 0:
-            return None
-        values.append(text[place:found])
-        place = found + len(literal)
-    return [*values, text[place:end]]
+def matches(text: str, literals: list[str]) -> Iterator[list[str]]:
+    """The values that may stand between the literals: one list for each way to read the text."""
+    first, *rest = literals
+    if not text.startswith(first):
+        return
+    text = text[len(first) :]
+    if not rest:
+        if not text:
+            yield []
+    elif len(rest) == 1:
+        if text.endswith(rest[0]):
+            yield [text[: len(text) - len(rest[0])]]
+    elif not rest[0]:  # two values touch each other: nobody knows where one ends
+        yield from (["", *values] for values in matches(text, rest))
+    else:
+        place = text.find(rest[0])
+        while place >= 0:
+            yield from ([text[:place], *values] for values in matches(text[place:], rest))
+            place = text.find(rest[0], place + 1)
 
 
 def read(content: bytes) -> dict[str, str]:
@@ -74,12 +103,12 @@ def read(content: bytes) -> dict[str, str]:
 
 @cache
 def _catalogue() -> tuple[dict[str, str], list[tuple[Template, str]]]:
-    """Messages without values, and those with values, the most literal first: it says most about the text."""
+    """All messages, and those with values."""
     if not FOLDER:
         return {}, []
     with open(os.path.join(FOLDER, "zh_CN", "LC_MESSAGES", f"{DOMAIN}.mo"), "rb") as file:  # noqa: PTH118, PTH123
         messages = read(file.read())
     templates = [(parse(english), chinese) for english, chinese in messages.items() if "{" in english]
-    useful = [one for one in templates if sum(letter.isalpha() for letter in "".join(one[0][0])) >= LEAST_LETTERS]
-    useful.sort(key=lambda one: -len("".join(one[0][0])))
+    # What has neither letters nor a colon is nothing but values, and would be tried on every text.
+    useful = [one for one in templates if any(sign.isalpha() or sign == ":" for sign in "".join(one[0][0]))]
     return {english: chinese for english, chinese in messages.items() if english}, useful

@@ -102,14 +102,35 @@ def test_a_message_is_found_by_the_text_around_its_values() -> None:
         literals, names = messages.parse(template.rsplit("\0", maxsplit=1)[-1])
         values = [f"value{number}" for number, _ in enumerate(names)]
         text = literals[0] + "".join(a + b for a, b in zip(values, literals[1:], strict=True))
-        assert messages.match(text, literals) == values
+        found = list(messages.matches(text, literals))
+        # Of values that touch each other nobody knows where one ends.
+        assert values in found or ("" in literals[1:-1] and "".join(values) in map("".join, found))
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=4), st.text(max_size=30))
 def test_what_matches_is_made_of_the_literals_and_the_values(literals: list[str], text: str) -> None:
-    values = messages.match(text, literals)
-    if values is not None:
+    for values in messages.matches(text, literals):
         assert literals[0] + "".join(a + b for a, b in zip(values, literals[1:], strict=True)) == text
+
+
+def test_the_reading_that_explains_most_of_a_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {
+        "{what} Trying again in {pause} s.": "{what}{pause} s 后重试。",
+        "{action} was answered with {code}.": "{action} 返回 {code}。",
+        "{price}, {saving} below the list price": "{price}，便宜 {saving}",
+        "{price}, at most {limit}": "{price}，至多 {limit}",
+    }
+    templates = [(messages.parse(english), chinese) for english, chinese in said.items()]
+    monkeypatch.setattr(messages, "_catalogue", lambda: (said, templates))
+    messages._best.cache_clear()
+    assert (
+        messages.translate("Get was answered with Throttling. Trying again in 2 s.")
+        == "Get 返回 Throttling。2 s 后重试。"
+    )
+    assert messages.translate("1 CNY, at most 2, 90% below the list price") == "1 CNY，至多 2，便宜 90%"
+    foreign = "Look in the other box: it says, at most, what it says."
+    assert messages.translate(foreign) == foreign
+    messages._best.cache_clear()
 
 
 @given(st.text())

@@ -158,7 +158,7 @@ def _tell_plan(dry_run: bool) -> Callable[[list[str]], None]:
         if not words:
             output.note("nothing to do: already up to date.")
         for number, step in enumerate(words, 1):
-            output.note(f"{'would do' if dry_run else 'step'} {number}: {step}")
+            output.note(f"would do {number}: {step}" if dry_run else f"step {number}: {step}")
 
     return tell
 

@@ -56,9 +56,11 @@ def describe_launch(launched: Launched) -> str:
     if offer is None:
         return f"{count}{', '.join(launched.ids[:3])}: there already, from an earlier run with this key."
     price = f"{offer.price:.3f} {offer.currency} an hour" if offer.price else "price not known"
-    limit = f", at most {launched.limit:.3f}" if launched.limit is not None else ""
-    saving = f", {offer.saving:.0%} below the list price" if offer.saving > 0 else ""
-    return f"{count}{offer.type} in {offer.zone}: {price}{limit}{saving}."
+    if launched.limit is not None:
+        price = f"{price}, at most {launched.limit:.3f}"
+    if offer.saving > 0:
+        price = f"{price}, {offer.saving:.0%} below the list price"
+    return f"{count}{offer.type} in {offer.zone}: {price}."
 
 
 def _placed(offers: Iterable[Offer], zones: Mapping[str, str]) -> Iterator[Offer]:
