@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tools.house import LOCAL, ROOT, SOURCE
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [page for folder in (".", "docs", "packages/local-cloud") for page in sorted((ROOT / folder).glob("*.md"))]
 # The changelog is written in English alone, the user's own guide in Chinese.
 PAIRS = {str(page.relative_to(ROOT)).split(".")[0] for page in PAGES} - {"CHANGELOG", "docs/image-usage-guide"}
 
