@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from goldrun import config
-from goldrun.cloud.regions import read_region
+from goldrun.cloud.home import read_region
 from goldrun.errors import UsageError
 
 

@@ -13,7 +13,7 @@ import pytest
 from goldrun import config
 from goldrun.aliyun_profile import find_profile
 from goldrun.cloud.credentials import Credentials, find_credentials, from_profile, from_variables
-from goldrun.cloud.regions import read_region
+from goldrun.cloud.home import read_region
 from goldrun.errors import CredentialsError, UsageError
 from tests.conftest import Running
 

@@ -18,7 +18,7 @@ from goldrun.cloud import signature
 from goldrun.cloud.credentials import CredentialProvider, Credentials, find_credentials, from_variables
 from goldrun.cloud.endpoints import ECS, Api, region_endpoint
 from goldrun.cloud.errors import BadCredentialsError, ServiceError, api_error
-from goldrun.cloud.regions import read_region
+from goldrun.cloud.home import read_region
 from goldrun.errors import GoldrunError, UnavailableError, UsageError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint

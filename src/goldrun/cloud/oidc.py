@@ -16,8 +16,8 @@ from goldrun.clock import Clock
 from goldrun.cloud.credentials import CredentialProvider, Credentials
 from goldrun.cloud.endpoints import STS, region_endpoint
 from goldrun.cloud.errors import api_error
+from goldrun.cloud.home import read_region
 from goldrun.cloud.moments import parse_moment
-from goldrun.cloud.regions import read_region
 from goldrun.errors import CredentialsError
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.transport import Transport

@@ -1,30 +1,8 @@
-"""The regions, and which of them is home: where calls go unless they say otherwise.
-
-Standard library alone: this module is on the look-up path.
-"""
+"""The regions. Source: DescribeRegions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from goldrun import config
-
-if TYPE_CHECKING:  # the client reads the home region from here
-    from goldrun.cloud.client import EcsClient
-
-
-def read_region(env: config.Environment, given: str | None = None) -> str:
-    """The region: the one given on the command line, else the environment's, else that of the official CLI's profile.
-
-    Raises:
-        UsageError: if there is none, or it cannot be a region id.
-        CredentialsError: the profile was needed, and its file cannot be read.
-    """
-    if given is None and not config.REGION.read(env):
-        from goldrun.aliyun_profile import find_profile
-
-        given = ((profile := find_profile(env)) and profile.region) or None
-    return config.check_region(given if given is not None else config.REGION.require(env))
+from goldrun.cloud.client import EcsClient
 
 
 def list_regions(client: EcsClient) -> list[str]:
