@@ -1,6 +1,7 @@
 """The settings of a launch from the environment: of the seed's script and of workflows.
 
-The command line and GARM's provider read single variables here, for what their users did not set.
+The command line and GARM's provider read single variables here, for what their users did not set. Every function
+raises ``UsageError`` for a value that is not valid, and names the variable.
 """
 
 from __future__ import annotations
@@ -23,11 +24,7 @@ CANDIDATE_FIELDS = 5
 
 
 def read_settings(env: Environment, region: str) -> LaunchSettings:
-    """The whole settings; the image may still be missing.
-
-    Raises:
-        UsageError: a variable is missing or wrong; it is named.
-    """
+    """The whole settings; the image may still be missing."""
     candidates, types = read_candidates(env), read_types(env)
     image_id, family, name = read_image(env)
     return LaunchSettings(
@@ -54,11 +51,7 @@ def read_settings(env: Environment, region: str) -> LaunchSettings:
 
 
 def read_network(env: Environment, region: str) -> Network:
-    """Where instances are placed.
-
-    Raises:
-        UsageError: no security group is set.
-    """
+    """Where instances are placed."""
     return Network(
         security_group=config.SECURITY_GROUP.require(env),
         zones=read_zones(env, region),
@@ -90,11 +83,7 @@ def read_image(env: Environment) -> tuple[str, str, str]:
 
 
 def read_architecture(env: Environment) -> str:
-    """The architecture; empty: the image's.
-
-    Raises:
-        UsageError: it is not one that goldrun knows.
-    """
+    """The architecture; empty: the image's."""
     text = config.ARCH.read(env)
     try:
         return parse_architecture(text) if text else ""
@@ -103,11 +92,7 @@ def read_architecture(env: Environment) -> str:
 
 
 def read_types(env: Environment) -> tuple[str, ...]:
-    """The instance types to choose from; empty: any.
-
-    Raises:
-        UsageError: one of them is not an instance type.
-    """
+    """The instance types to choose from; empty: any."""
     types = _words(config.INSTANCE_TYPE.read(env))
     for name in types:
         if not name.startswith("ecs."):
@@ -116,38 +101,22 @@ def read_types(env: Environment) -> tuple[str, ...]:
 
 
 def read_cpus(env: Environment, default: Span) -> Span:
-    """The range of vCPUs.
-
-    Raises:
-        UsageError: it is not a range.
-    """
+    """The range of vCPUs."""
     return _at_least(env, config.MIN_CPU, "vCPUs", default)
 
 
 def read_memory(env: Environment) -> Span:
-    """The range of memory, in GiB.
-
-    Raises:
-        UsageError: it is not a range.
-    """
+    """The range of memory, in GiB."""
     return _at_least(env, config.MIN_MEMORY, "GiB", Span())
 
 
 def read_price_limit(env: Environment) -> float | None:
-    """The most that an hour may cost; None: no limit.
-
-    Raises:
-        UsageError: it is not a price.
-    """
+    """The most that an hour may cost; None: no limit."""
     return _price(config.PRICE_LIMIT.read(env), "SPOT_PRICE_LIMIT")
 
 
 def read_life(env: Environment) -> float:
-    """Seconds until an instance is released automatically.
-
-    Raises:
-        UsageError: it is not a number of minutes that ECS takes.
-    """
+    """Seconds until an instance is released automatically."""
     text = config.LIFE_MINUTES.read(env)
     if text.isascii() and text.isdecimal() and MIN_LIFE_MINUTES <= int(text) <= MAX_LIFE_MINUTES:
         return int(text) * 60.0
@@ -157,11 +126,7 @@ def read_life(env: Environment) -> float:
 
 
 def read_protection(env: Environment) -> bool:
-    """Whether the market spares a new instance for its first hour.
-
-    Raises:
-        UsageError: it is neither of the two values.
-    """
+    """Whether the market spares a new instance for its first hour."""
     text = config.PROTECT.read(env)
     if text in config.PROTECTIONS:
         return text == config.PROTECTIONS[0]
@@ -169,11 +134,7 @@ def read_protection(env: Environment) -> bool:
 
 
 def read_name(env: Environment) -> str:
-    """The name of new instances.
-
-    Raises:
-        UsageError: ECS does not take it.
-    """
+    """The name of new instances."""
     name = config.INSTANCE_NAME.read(env)
     if 2 <= len(name) <= 128 and name[0].isalpha() and not name.startswith(("http://", "https://")):
         return name
@@ -184,11 +145,7 @@ def read_name(env: Environment) -> str:
 
 
 def read_user_data(env: Environment) -> bytes:
-    """What new instances run on first boot.
-
-    Raises:
-        UsageError: both variables are set, the file cannot be read, or there is more than ECS takes.
-    """
+    """What new instances run on first boot."""
     text, path = env.get("USER_DATA", ""), config.USER_DATA_FILE.read(env)
     if text.strip() and path:
         raise UsageError("USER_DATA and USER_DATA_FILE are both set.", fix=["set one of them."])
@@ -203,11 +160,7 @@ def read_user_data(env: Environment) -> bytes:
 
 
 def read_candidates(env: Environment) -> tuple[Offer, ...]:
-    """The offers that the user lists in a file; empty: the market is asked.
-
-    Raises:
-        UsageError: the file cannot be read, or a line of it is wrong.
-    """
+    """The offers that the user lists in a file; empty: the market is asked."""
     path = config.CANDIDATES_FILE.read(env)
     if not path:
         return ()
