@@ -51,7 +51,7 @@ def collect() -> dict[str | tuple[str, str], set[str]]:
         add(variable.meaning, "src/goldrun/config.py")
     for text in EXIT_CODES.values():
         add(text, "src/goldrun/errors.py")
-    for text in ("interrupted", "{name}: {meaning}.", *PREFIXES):
+    for text in ("interrupted", "clean", "publish", "prune", "{name}: {meaning}.", *PREFIXES):
         add(text, "src/goldrun/errors.py")
     for source in SOURCES:
         for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:

@@ -17,7 +17,7 @@ DOMAIN = "goldrun"
 FOLDER = os.path.join(os.path.dirname(__file__), "locale") if "__file__" in globals() else ""  # noqa: PTH118, PTH120
 # What a line on stderr begins with.
 PREFIXES = ("error: ", "note: ", "  why: ", "  fix: ", "  note: ", "  request id: ")
-# A template with fewer letters says little: its values must be short, or messages of their own.
+# A template with fewer letters says little: its values must be three words at most, or messages of their own.
 TELLING = 12
 
 Template = tuple[list[str], list[str]]
@@ -31,26 +31,25 @@ def translate(text: str) -> str:
 
 @cache
 def _best(text: str) -> tuple[int, int, str]:
-    """The translation in which the most letters of ``text`` belong to messages; how many do, and to the outermost.
+    """The translation in which the most letters of ``text`` belong to messages: how many, and the outermost's length.
 
     A value of several words may be a message of its own: an error within an error.
     """
     exact, templates = _catalogue()
     if text in exact:
-        return _letters(text), _letters(text), exact[text]
+        return _letters(text), len(text), exact[text]
     best = (0, 0, text)
     for (literals, names), translation in templates:
+        own = "".join(literals)
         for values in matches(text, literals):
             parts = [_best(value) if " " in value else (0, 0, value) for value in values]
-            own = _letters("".join(literals))
-            if own < TELLING and any(
-                not part[0] and value.count(" ") > 2 for part, value in zip(parts, values, strict=True)
-            ):
-                continue
-            known = own + sum(part[0] for part in parts)
-            if (known, own) > best[:2]:
+            unknown = max(
+                (value.count(" ") for part, value in zip(parts, values, strict=True) if not part[0]), default=0
+            )
+            known = _letters(own) + sum(part[0] for part in parts)
+            if (known, len(own)) > best[:2] and (unknown <= 2 or _letters(own) >= TELLING):
                 said = (part[2] for part in parts)
-                best = (known, own, translation.format_map(dict(zip(names, said, strict=True))))
+                best = (known, len(own), translation.format_map(dict(zip(names, said, strict=True))))
     return best
 
 

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from goldrun import workflow
+from goldrun import language, workflow
 from goldrun.bake.report import Report
 from goldrun.cli.progress import clock_time
 
@@ -45,6 +45,11 @@ def view(architectures: tuple[str, ...], *, quiet: bool) -> View:
     return Screen(architectures) if sys.stderr.isatty() else Lines(architectures)
 
 
+def _named(step: str) -> str:
+    """A build's own steps have names in the person's language; a recipe's are the recipe's."""
+    return language.say(os.environ, step)
+
+
 @dataclass
 class _Plain:
     """Line by line, each with its architecture."""
@@ -53,13 +58,13 @@ class _Plain:
     quiet: bool = False
 
     def begin(self, step: str) -> None:
-        self._say(f"==> {step}")
+        self._say(f"==> {_named(step)}")
 
     def line(self, text: str) -> None:
         self._say(f"    {text}")
 
     def end(self, step: str, seconds: float, failed: bool) -> None:
-        self._say(f"{'FAILED' if failed else 'ok'}: {step} ({clock_time(seconds)})")
+        self._say(f"{'FAILED' if failed else 'ok'}: {_named(step)} ({clock_time(seconds)})")
 
     def _say(self, text: str) -> None:
         if not self.quiet:
@@ -101,7 +106,7 @@ class _Grouped:
         self.kept.append(workflow.harmless(text))
 
     def end(self, step: str, seconds: float, failed: bool) -> None:
-        title = f"{self.prefix}: {step} ({clock_time(seconds)}){' FAILED' if failed else ''}"
+        title = f"{self.prefix}: {_named(step)} ({clock_time(seconds)}){' FAILED' if failed else ''}"
         with self.lock:
             click.echo("\n".join([f"::group::{workflow.escape(title)}", *self.kept, "::endgroup::"]), err=True)
 
@@ -128,14 +133,14 @@ class _Shown:
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
 
     def begin(self, step: str) -> None:
-        self.step = step
+        self.step = _named(step)
         self.tail.clear()
 
     def line(self, text: str) -> None:
         self.tail.append(text)
 
     def end(self, step: str, seconds: float, failed: bool) -> None:
-        self.done.append((step, seconds, failed))
+        self.done.append((_named(step), seconds, failed))
         self.step = ""
 
     def __rich__(self) -> Table:
