@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,20 @@ def test_imports_run_one_way(file: Path) -> None:
         if name.startswith("goldrun."):
             target = name.split(".")[1]
             assert target in ALLOWED[part(file)] | {part(file)}, f"{file.name} imports {name}"
+
+
+def modules(root: Path, files: Iterable[Path]) -> dict[str, set[str]]:
+    """Each module, and the modules among ``files`` that it imports, wherever it does."""
+    names = {".".join(file.relative_to(root).with_suffix("").parts): set(imports(file)) for file in files}
+    # What is imported is a module, or stands in one.
+    return {name: {one.rpartition(".")[0] for one in loaded} | loaded & names.keys() for name, loaded in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("root", "files"), [(SOURCE.parent, FILES), (LOCAL.parent, LOCAL_FILES)], ids=["goldrun", "local_cloud"]
+)
+def test_no_module_imports_itself_by_way_of_others(root: Path, files: list[Path]) -> None:
+    TopologicalSorter(modules(root, files)).prepare()
 
 
 @pytest.mark.parametrize("file", LOCAL_FILES, ids=lambda file: str(file.relative_to(LOCAL)))
