@@ -1,4 +1,4 @@
-# Every habit of the project. A newcomer needs two: `make demo` and `make test`.
+# The commands of the project. Start with `make demo` and `make test`.
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: $(VENV)/.run  ## Find both images of the guide on the local cloud, from start to end
+demo: $(VENV)/.run  ## Show goldrun on the local cloud, from start to end
 	@bash examples/demo.sh "$(abspath $(BIN))"
 
 test: $(VENV)/.dev  ## Run the tests
@@ -24,13 +24,13 @@ test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or n
 	npm ci --prefix packages/local-cloud/tests/node --no-audit --no-fund
 	GOLDRUN_TEST_NODE=1 $(BIN)/pytest packages/local-cloud/tests/test_node_sdk.py
 
-vm-test: $(VENV)/.dev  ## Build an image in real virtual machines (root; QEMU, mmdebstrap, e2fsprogs)
+vm-test: $(VENV)/.dev  ## Run the tests in virtual machines (needs root, QEMU, mmdebstrap, e2fsprogs)
 	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm
 
-mutants: $(VENV)/.dev  ## Change the code and see whether a test notices; MODULE=publish: there alone; JOBS=2: two at once
+mutants: $(VENV)/.dev  ## Change the code and check that a test fails (MODULE=publish: one module; JOBS=2: two in parallel)
 	$(BIN)/python tools/mutants.py $(MODULE)
 
-check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the code does
+check: $(VENV)/.dev  ## Lint, type-check, and check that the generated docs are current
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -42,34 +42,34 @@ check: $(VENV)/.dev  ## Lint, type-check, and see that the docs say what the cod
 	$(BIN)/zizmor --offline --quiet .github actions examples
 	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml examples/*/.github/workflows/*.yml
 
-messages: $(VENV)/.dev  ## Collect the messages to translate, and compile the catalogue
+messages: $(VENV)/.dev  ## Collect the messages to translate and compile the catalogue
 	$(BIN)/python tools/messages.py
 
-docs: $(VENV)/.dev  ## Write the generated parts of the docs anew
+docs: $(VENV)/.dev  ## Regenerate the generated parts of the docs
 	$(BIN)/python -m tools.schemas
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
 
-bench: $(VENV)/.dev  ## Measure the look-up beside the official SDK and bare Python; calls in a large account
+bench: $(VENV)/.dev  ## Compare the look-up with the official SDK and bare Python; count calls in a large account
 	$(BIN)/python benchmarks/lookup.py
 	$(BIN)/python benchmarks/large_account.py
 
-fuzz: $(VENV)/.dev  ## A million malformed requests at the local cloud's four endpoints
+fuzz: $(VENV)/.dev  ## Send a million malformed requests to the local cloud
 	$(BIN)/python -m benchmarks.fuzz
 
-bench-publish: $(VENV)/.dev  ## Look a name up 100,000 times while publishes, roll-backs and prunes run
+bench-publish: $(VENV)/.dev  ## Look up a name 100,000 times during publishes, roll-backs and prunes
 	$(BIN)/python benchmarks/publish.py
 
-bench-spot: $(VENV)/.dev  ## Launch in 10,000 random markets, the usual way beside it; and 1,000 instances at once
+bench-spot: $(VENV)/.dev  ## Launch in 10,000 random markets, compared with the usual approach; launch 1,000 instances at once
 	$(BIN)/python benchmarks/spot_markets.py
 	$(BIN)/python benchmarks/thousand.py
 
-bench-build: $(VENV)/.dev  ## Build in virtual time: what it takes beyond the cloud's own times, the usual way beside it
+bench-build: $(VENV)/.dev  ## Build in virtual time: overhead beyond the cloud's own times, compared with the usual approach
 	$(BIN)/python -m benchmarks.build
 
-bench-sweep: $(VENV)/.dev  ## Sweep without pause beside 200 builds, runners and launches: what lives stays, what is dead goes
+bench-sweep: $(VENV)/.dev  ## Sweep continuously beside 200 builds, runners and launches
 	$(BIN)/python -m benchmarks.sweep_beside
 
-bench-time: $(VENV)/.dev  ## Ten minutes of everything on a local cloud whose time runs 600 times as fast
+bench-time: $(VENV)/.dev  ## Run everything for ten minutes on a local cloud at 600 times the speed
 	$(BIN)/python -m benchmarks.fast_time
 
 scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInstance
@@ -80,15 +80,15 @@ scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInst
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py
 
-lock:  ## Resolve the dependencies anew (needs uv)
+lock:  ## Update the lock files (needs uv)
 	$(UV_COMPILE) --upgrade --extra credentials --extra local --group dev pyproject.toml -o requirements/dev.lock
 	$(UV_COMPILE) --upgrade --extra local --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
 	$(UV_COMPILE) --upgrade --constraint requirements/run.lock requirements/action.in -o requirements/action.lock
 
-clean:  ## Remove what was built and installed
+clean:  ## Remove everything that was built and installed
 	rm -rf $(VENV) dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis packages/local-cloud/tests/node/node_modules
 
-# The environment: as small as the work needs, every package pinned by hash.
+# The environment: as small as possible, every package pinned by hash.
 $(VENV)/.run: requirements/run.lock pyproject.toml packages/local-cloud/pyproject.toml
 	$(PYTHON) tools/check_python.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

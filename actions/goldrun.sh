@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs goldrun from the same checkout as the action; installs its dependencies the first time in a job, pinned by hash.
+# Runs goldrun from the action's own checkout. The first call in a job installs its dependencies, pinned by hash.
 #
-# Keys are in its environment, and the workspace it is called from may hold anybody's pull request. So nothing is taken
-# from there: no program (PATH), no module (python3 -I), no setting of pip's. Where packages are downloaded from
-# may be said; what they are is in the lock file.
+# The environment contains keys, and the workspace may contain an untrusted pull request. So nothing is used from the
+# workspace: no program (PATH), no module (python3 -I), no pip configuration. The caller may choose where packages are
+# downloaded from; the lock file decides what they are.
 set -euo pipefail
 
 IFS=: read -ra folders <<< "${PATH}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job from start to end on the local cloud: up, look both images up as the guide does, list, get a spot
-# instance and see it gone again, run a GitHub Actions job on a runner that ends with it, down.
+# Shows goldrun on the local cloud, from start to end: find both images of the guide, list images, launch a spot
+# instance and delete it, run a GitHub Actions job on a runner that deletes itself.
 # Usage: demo.sh FOLDER-OF-THE-GOLDRUN-COMMAND
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,7 +30,7 @@ say 'goldrun image id github-runner-ubuntu24 --arch arm64 --quiet'
 goldrun image id github-runner-ubuntu24 --arch arm64 --quiet
 say 'goldrun image ls --all'
 goldrun image ls --all
-say 'goldrun image id github-runner-ubuntu24-arm64-latest --arch amd64    # and why not'
+say 'goldrun image id github-runner-ubuntu24-arm64-latest --arch amd64    # explains why not'
 goldrun image id github-runner-ubuntu24-arm64-latest --arch amd64 || echo "(exit code $?)"
 
 say 'goldrun spot ls --cpu 8 --arch amd64 --limit 3'
@@ -48,7 +48,7 @@ goldrun instance rm --yes "$INSTANCE"
 
 echo 'echo "hello from the job"' > "$folder/job.sh"
 export ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME=self-destruct
-say 'goldrun local clock --speed 20    # machines boot in seconds'
+say 'goldrun local clock --speed 20    # instances boot in seconds'
 goldrun local clock --speed 20
 say 'goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64'
 RUNNER=$(goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The official Alibaba Cloud CLI, pinned.
+# Installs the official Alibaba Cloud CLI, at a pinned version.
 set -euo pipefail
 : "${ALIYUN_CLI_VERSION:?}" "${ALIYUN_CLI_MIRROR:=https://aliyuncli.alicdn.com}" "${ARCH:?}"
 
@@ -8,12 +8,12 @@ trap 'rm -rf "${folder}"' EXIT
 file="aliyun-cli-linux-${ALIYUN_CLI_VERSION}-${ARCH}.tgz"
 curl -fsSL --retry 5 "${ALIYUN_CLI_MIRROR}/${file}" -o "${folder}/${file}"
 
-# A checksum that stands in the recipe must hold; where none stands the version's own is told.
+# A checksum in the recipe must match. Without one, print the checksum so that it can be added.
 expected=$(awk -v file="${file}" '$2 == file { print $1 }' /opt/goldrun/checksums)
 if [[ -n "${expected}" ]]; then
   echo "${expected}  ${folder}/${file}" | sha256sum --check --quiet
 else
-  echo "no checksum for ${file} in files/checksums; it is: $(sha256sum "${folder}/${file}" | cut -d' ' -f1)"
+  echo "no checksum for ${file} in files/checksums: $(sha256sum "${folder}/${file}" | cut -d' ' -f1)"
 fi
 tar -xzf "${folder}/${file}" -C "${folder}"
 install -m 0755 "${folder}/aliyun" /usr/local/bin/aliyun

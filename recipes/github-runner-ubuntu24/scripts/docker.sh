@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The Docker engine with buildx and compose, from Docker's packages or a mirror of them.
+# Installs the Docker engine with buildx and compose, from Docker's packages or a mirror.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 : "${DOCKER_MIRROR:=https://download.docker.com}"
 
 install -m 0755 -d /etc/apt/keyrings
 curl -fsSL --retry 5 "${DOCKER_MIRROR}/linux/ubuntu/gpg" -o /etc/apt/keyrings/docker.asc
-# Docker's signing key, whatever mirror it comes from.
+# A mirror must serve Docker's own signing key.
 gpg --show-keys --with-colons /etc/apt/keyrings/docker.asc | grep -q '^fpr:*9DC858229FC7DD38854AE2D88D81803C0EBFCD88:'
 
 # shellcheck source=/dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is in the image, as name=version lines.
+# Prints what is in the image, as name=version lines.
 set -euo pipefail
 
 package() { printf '%s=%s\n' "$1" "$(dpkg-query -W -f '${Version}' "$2" | sed 's/^[0-9]*://; s/[-+~].*//')"; }

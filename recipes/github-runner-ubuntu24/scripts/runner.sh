@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# GitHub's runner under /home/runner/actions-runner, for a user of its own: pinned, its checksum verified.
+# Installs GitHub's runner under /home/runner/actions-runner, with a user of its own and a verified checksum.
 set -euo pipefail
 : "${RUNNER_VERSION:?}" "${RUNNER_MIRROR:=https://github.com/actions/runner/releases/download}" "${ARCH:?}"
 
@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "${folder}"' EXIT
 curl -fsSL --retry 5 "${RUNNER_MIRROR}/v${RUNNER_VERSION}/${file}" -o "${folder}/${file}"
 
-# The checksum is the recipe's, or the one that GitHub publishes with the release: never the mirror's own.
+# The checksum comes from the recipe or from GitHub's release, never from the mirror.
 expected=$(awk -v file="${file}" '$2 == file { print $1 }' /opt/goldrun/checksums)
 if [[ -z "${expected}" ]]; then
   expected=$(curl -fsSL --retry 5 "https://api.github.com/repos/actions/runner/releases/tags/v${RUNNER_VERSION}" \
