@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time scripts lock clean
+.PHONY: help demo test test-node vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -76,6 +76,9 @@ scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInst
 	$(BIN)/python tools/scaffold.py $(ACTION) $(if $(IN),--module $(IN))
 	$(BIN)/ruff check --quiet --fix --select I packages/local-cloud
 	$(BIN)/ruff format --quiet packages/local-cloud
+
+bench-start: $(VENV)/.dev  ## How long each noun takes to start, beside bare Python and an earlier commit
+	$(BIN)/python -m benchmarks.start
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

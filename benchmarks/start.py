@@ -1,8 +1,8 @@
 """How long each noun of the command line takes to start, as a ratio to bare Python; before a change and after it.
 
-Each command in turn, before and after beside each other, so that a machine whose speed drifts is unfair to none. CPU time
-of the process decides: it hardly depends on what else the machine does. Wall time is shown beside it. Real commands
-work on the same local cloud. The run fails if a command needs more CPU time than before, beyond what is noise.
+Each command in turn, before and after beside each other, so that a machine whose speed drifts favours neither. The CPU
+time of the process decides: it depends little on what else the machine does. Wall time is shown beside it. Real
+commands work on the same local cloud. The run fails if a command needs more CPU time than before, beyond what is noise.
 
 Usage: python -m benchmarks.start [--before COMMIT] [--runs N]
 """

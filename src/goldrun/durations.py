@@ -32,3 +32,9 @@ def format_duration(seconds: float) -> str:
         if whole >= _SECONDS[unit]:
             return f"{whole // _SECONDS[unit]}{unit}"
     return f"{whole}s"
+
+
+def clock_time(seconds: float) -> str:
+    """``1:05`` for 65 seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import platformdirs
-
-from goldrun.clock import Clock
-from goldrun.launch.cache import FileCache
+if TYPE_CHECKING:  # --help must not pay for a cache
+    from goldrun.clock import Clock
+    from goldrun.launch.cache import FileCache
 
 
 def market_cache(clock: Clock) -> FileCache:
     """The cache of this environment."""
+    from pathlib import Path
+
+    import platformdirs
+
+    from goldrun.launch.cache import FileCache
+
     return FileCache(os.environ, clock, Path(platformdirs.user_cache_dir("goldrun")) / "market")

@@ -13,11 +13,10 @@ import click
 from goldrun import language, telling, workflow
 from goldrun.cli import output
 from goldrun.clock import SystemClock
-from goldrun.cloud.client import EcsClient, connect
-from goldrun.cloud.identity import describe_account
 from goldrun.errors import GoldrunError, UsageError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # --help must not pay for a client
+    from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
 
 REGION = click.option("--region", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
@@ -36,6 +35,8 @@ def open_client(region: str | None) -> EcsClient:
     Raises:
         GoldrunError: see ``connect``.
     """
+    from goldrun.cloud.client import connect
+
     if region == "":
         raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
     client = connect(os.environ, SystemClock(), region=region, notice=output.note, trace=output.trace())
@@ -99,6 +100,8 @@ def place_of(client: EcsClient) -> Callable[[], str]:
     """Says whose account, which region and which endpoint a command works on."""
 
     def words() -> str:
+        from goldrun.cloud.identity import describe_account
+
         try:
             account = describe_account(client)
         except GoldrunError as error:

@@ -7,7 +7,6 @@ import click
 from goldrun import cost as costs
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client
-from goldrun.cli.json.cost import Cost
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.durations import format_duration
 
@@ -33,6 +32,8 @@ def cost(days: int, region: str | None, as_json: bool) -> None:
         output.note(f"the bill cannot be read. {error}")
         billed = []
     if as_json:
+        from goldrun.cli.json.cost import Cost
+
         output.result_json(Cost.of(running, billed))
         return
     now = client.clock.now()

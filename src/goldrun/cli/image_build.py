@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldrun import config, telling, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.bake.build import Built, boot_test, build
-from goldrun.bake.context import Options
-from goldrun.bake.recipe import RUNNER, Loaded, load
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
-from goldrun.cli.json.images import BuiltImage
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock
 from goldrun.cloud.client import EcsClient
@@ -29,6 +25,12 @@ from goldrun.images.naming import parse_reference
 from goldrun.launch import environment
 from goldrun.launch.settings import DEFAULT_LIFE_SECONDS, LaunchSettings
 from goldrun.runners import versions
+
+if TYPE_CHECKING:  # `goldrun image --help` must not pay for a build
+    from concurrent.futures import Future
+
+    from goldrun.bake.build import Built
+    from goldrun.bake.recipe import Loaded
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
 
@@ -63,6 +65,12 @@ def image_build(
       goldrun image build recipes/github-runner-ubuntu24
       goldrun image build recipes/tools --arch amd64 --force --no-publish
     """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from goldrun.bake.build import build
+    from goldrun.bake.context import Options
+    from goldrun.bake.recipe import RUNNER, load
+
     silence(quiet)
     loaded = load(recipe)
     architectures = _architectures(loaded, arch)
@@ -121,6 +129,9 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
     Example:
       goldrun image test github-runner-ubuntu24 --arch amd64 --recipe recipes/github-runner-ubuntu24
     """
+    from goldrun.bake.build import boot_test
+    from goldrun.bake.recipe import load
+
     loaded = load(recipe)
     client = open_client(region)
     github = open_github(public=True)
@@ -184,6 +195,8 @@ def _source() -> str:
 
 def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool) -> None:
     if as_json:
+        from goldrun.cli.json.images import BuiltImage
+
         output.result_json({name: BuiltImage.built(one) for name, one in done.items()})
         return
     for name, one in done.items():

@@ -9,7 +9,6 @@ import click
 from goldrun import config, telling
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client
-from goldrun.cli.json.images import Image
 from goldrun.cloud.images import share_image, shared_with
 from goldrun.images.lineage import find_own
 from goldrun.images.replicate import copy_everywhere
@@ -45,6 +44,8 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     with Bars(wanted) as bars:
         copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.tell)
     if as_json:
+        from goldrun.cli.json.images import Image
+
         output.result_json({name: Image.of(copy) for name, copy in copies.items()})
     else:
         output.table(("REGION", "ID", "NAME"), [(name, copy.image_id, copy.name) for name, copy in copies.items()])

@@ -9,7 +9,6 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
-from goldrun.cli.json.images import Prune
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.images import listing, removal, retention
@@ -64,6 +63,8 @@ def image_prune(
     if family and not done.verdicts and not done.orphans:
         raise unknown_family(client, family, arch)
     if as_json:
+        from goldrun.cli.json.images import Prune
+
         output.result_json(Prune.of(done))
         return
     word = "deleted" if done.carried_out else "would delete"

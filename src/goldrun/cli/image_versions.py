@@ -11,7 +11,6 @@ from goldrun import config
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
-from goldrun.cli.json.images import Difference, Image, Version
 from goldrun.cloud import images
 from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
@@ -47,6 +46,8 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
         raise unknown_family(client, family, arch)
     used = count_by_image(client)
     if as_json:
+        from goldrun.cli.json.images import Version
+
         output.result_json([Version.in_history(lineage, one, used[one.image.image_id]) for lineage, one in told])
     else:
         now = client.clock.now()
@@ -77,6 +78,8 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
             output.note(f"{found.name} ({found.image_id}) has no manifest.")
     difference = compare(*manifests)
     if as_json:
+        from goldrun.cli.json.images import Difference
+
         output.result_json(Difference.of(difference))
         return
     rows = [(name, "", version) for name, version in difference.added.items()]
@@ -165,6 +168,8 @@ def _tell_plan(dry_run: bool) -> Callable[[list[str]], None]:
 
 def _print_image(shown: images.Image, as_json: bool) -> None:
     if as_json:
+        from goldrun.cli.json.images import Image
+
         output.result_json(Image.of(shown))
     else:
         output.result(f"IMAGE_ID={shown.image_id}")

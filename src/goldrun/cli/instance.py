@@ -12,7 +12,6 @@ from goldrun import telling
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
-from goldrun.cli.json import instances as json
 from goldrun.cli.launching import launch_options, read_life, read_settings
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
@@ -99,7 +98,9 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
     client = open_client(region)
     found = instances.describe_instances(client, tags=None if everybodys else OWNED)
     if as_json:
-        output.result_json([json.Instance.of(one) for one in found])
+        from goldrun.cli.json.instances import Instance
+
+        output.result_json([Instance.of(one) for one in found])
     elif quiet:
         for one in found:
             output.result(one.id)
@@ -194,7 +195,9 @@ def _plan(client: EcsClient, ids: Sequence[str]) -> Iterator[str]:
 
 def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:
     if as_json:
-        output.result_json([json.Launch.of(one) for one in got])
+        from goldrun.cli.json.instances import Launch
+
+        output.result_json([Launch.of(one) for one in got])
         return
     for one in got:
         output.note(describe_launch(one))

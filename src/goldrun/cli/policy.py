@@ -11,9 +11,7 @@ from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import open_github
 from goldrun.errors import UsageError
-from goldrun.github.scope import repository_scope
 from goldrun.policies import JOBS, policy_for, trust_policy
-from goldrun.runners.subjects import find_subjects, issuer_of
 
 _ARN = re.compile(r"acs:ram::\d+:oidc-provider/[\w.-]{1,128}", re.ASCII)
 
@@ -69,6 +67,9 @@ def policy(
             raise UsageError("--repo, --environment, --ref, --account and --provider are about --trust.")
         output.result_json(policy_for(list(jobs)))
         return
+    from goldrun.github.scope import repository_scope
+    from goldrun.runners.subjects import find_subjects, issuer_of
+
     scope = repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)
     arn = _provider(account, provider)
     github = open_github(public=True)

@@ -10,6 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from goldrun.durations import clock_time
 from goldrun.images.waiting import Progress as Waited
 
 
@@ -41,9 +42,3 @@ class Bars:
         """Move a bar."""
         left = "" if waited.left is None or waited.percent == 100 else f", about {clock_time(waited.left)} left"
         self._progress.update(self._tasks[name], completed=waited.percent, times=f"{clock_time(waited.elapsed)}{left}")
-
-
-def clock_time(seconds: float) -> str:
-    """``1:05`` for 65 seconds."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"

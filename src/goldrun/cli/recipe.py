@@ -10,7 +10,6 @@ from goldrun.bake import recipe as recipes
 from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
-from goldrun.cli.json.images import CheckedRecipe
 from goldrun.errors import UsageError
 from goldrun.images.naming import check_name
 
@@ -54,6 +53,8 @@ def recipe_check(folder: Path, as_json: bool) -> None:
     """Check a recipe; every mistake is told with its line."""
     loaded = recipes.load(folder)
     if as_json:
+        from goldrun.cli.json.images import CheckedRecipe
+
         output.result_json(CheckedRecipe(family=loaded.recipe.family, architectures=loaded.architectures))
     else:
         steps = len(loaded.recipe.steps)

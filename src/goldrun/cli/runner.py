@@ -9,7 +9,6 @@ import click
 from goldrun import config, workflow
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent, silence
-from goldrun.cli.json.runners import Runner
 from goldrun.cli.lazy import LazyGroup
 from goldrun.cli.scopes import REPOSITORY, read_scope, repository_of, scope_options
 from goldrun.cloud.instances import check_id
@@ -102,6 +101,8 @@ def runner_ls(repo: str | None, org: str | None, region: str | None, as_json: bo
     client = open_client(region)
     rows = list_runners(client, github, scope)
     if as_json:
+        from goldrun.cli.json.runners import Runner
+
         output.result_json(list(map(Runner.of, rows)))
     elif quiet:
         for row in rows:

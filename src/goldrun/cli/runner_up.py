@@ -12,7 +12,6 @@ from goldrun import config, telling, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
-from goldrun.cli.json.runners import StartedRunner
 from goldrun.cli.launching import launch_options, read_settings
 from goldrun.cli.scopes import read_scope, repository_of, scope_options
 from goldrun.cloud.client import EcsClient
@@ -166,6 +165,8 @@ def _print(made: Runner, job: int | None, as_json: bool) -> None:
         workflow.write_output(os.environ, name, value)
     output.note(f"{describe_launch(made.launched)} Online after {made.seconds:.0f} s.")
     if as_json:
+        from goldrun.cli.json.runners import StartedRunner
+
         output.result_json(StartedRunner.of(made, job))
         return
     for name, value in values.items():

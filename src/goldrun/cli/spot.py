@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,13 +12,13 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import ARCH, JSON, REGION, Number, open_client
-from goldrun.cloud.client import EcsClient
 from goldrun.cloud.moments import format_moment
 from goldrun.durations import parse_duration
 from goldrun.errors import NotFoundError
-from goldrun.launch.choice import survey
-from goldrun.launch.market import Market
 from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Criteria, Offer, Span, parse_span
+
+if TYPE_CHECKING:  # --help must not pay for a client
+    from goldrun.cloud.client import EcsClient
 
 COLUMNS = ("TYPE", "ZONE", "ARCH", "CPU", "GIB", "PRICE", "PER CPU", "SAVING", "RECLAIM", "STOCK", "DISKS", "TREND")
 CPU = click.option("--cpu", metavar="RANGE", help="vCPUs: 8, 8.., ..64 or 8..64.")
@@ -102,6 +102,7 @@ def spot_plot(
       goldrun spot plot --type ecs.c7.2xlarge --days 30d -o prices.svg
     """
     from goldrun.launch import plot
+    from goldrun.launch.market import Market
 
     client = open_client(region)
     seconds = plot.check_span(parse_duration(span, "--days"))
@@ -143,6 +144,9 @@ def read_criteria(
 
 
 def _survey(client: EcsClient, criteria: Criteria, policy: str, fresh: bool) -> list[Offer]:
+    from goldrun.launch.choice import survey
+    from goldrun.launch.market import Market
+
     cache = None if fresh else market_cache(client.clock.machine)
     return survey(Market(client, cache), criteria, policy)
 

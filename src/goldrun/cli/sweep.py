@@ -7,7 +7,6 @@ import click
 from goldrun import sweep as sweeping
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent
-from goldrun.cli.json.sweep import Sweep
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import EXIT_LEFTOVERS
 from goldrun.github.scope import organization_scope, repository_scope
@@ -53,6 +52,8 @@ def sweep(
         dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
     swept = sweeping.remove(client, [] if dry_run else found, github, older_than=seconds, scopes=scopes)
     if as_json:
+        from goldrun.cli.json.sweep import Sweep
+
         output.result_json(Sweep.of(found, swept, dry_run=dry_run))
     elif found:
         rows = [

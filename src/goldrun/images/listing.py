@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from goldrun.cloud.images import Image
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.tags import IS_LATEST, SOURCE, VERSION_HASH
 from goldrun.durations import format_duration
-from goldrun.images.lineage import Lineage
 from goldrun.images.naming import LATEST, parse_published
-from goldrun.images.retention import Verdict
+
+if TYPE_CHECKING:
+    from goldrun.images.lineage import Lineage
+    from goldrun.images.retention import Verdict
 
 COLUMNS = ("NAME", "ARCH", "CHANNEL", "STATUS", "AGE", "SIZE", "ID")
 

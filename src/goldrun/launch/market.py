@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -84,5 +83,7 @@ def parallel(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
     """Return ``work`` of each item, in parallel; when all have ended, the first error is raised."""
     if len(items) <= 1:
         return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:
         return list(pool.map(work, items))
