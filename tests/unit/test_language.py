@@ -78,6 +78,12 @@ def test_an_error_is_chinese_with_the_same_exit_code(populated: Running, tmp_pat
     assert not CHINESE.search(english.stderr)
 
 
+def test_a_script_that_stands_alone_has_no_catalogue_and_speaks_english(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", tmp_path], check=True, capture_output=True)
+    done = run([sys.executable, "-S", str(tmp_path / LOOK_UP[2].rsplit("/", 1)[1])], {"GOLDRUN_LANG": "zh_CN"})
+    assert (done.returncode, done.stderr.split("\n")[0]) == (2, "error: IMAGE_NAME is not set.")
+
+
 @pytest.mark.parametrize("command", ["image ls", "image ls --json", "image id github-runner-ubuntu24 --arch amd64"])
 def test_results_are_the_same_bytes(populated: Running, tmp_path: Path, command: str) -> None:
     env = populated.environment(HOME=str(tmp_path))
