@@ -227,3 +227,24 @@ def test_the_look_up_path_leaves_heavy_modules_alone(heavy: str) -> None:
     """A benchmark says how fast it is; this says what would make it slow."""
     code = f"import sys, goldrun.images.find, goldrun.script; print({heavy!r} in sys.modules)"
     assert bare_python(code) == ["False"]
+
+
+@pytest.mark.parametrize("file", sorted((SOURCE / "cli").glob("*.py")), ids=lambda file: file.name)
+def test_commands_print_public_objects(file: Path) -> None:
+    """``--json`` is a contract: what is printed is written down in goldrun.cli.json, member by member."""
+    assert not {"dataclasses.asdict", "json", "json.dumps"} & set(imports(file)) or file.name == "output.py"
+
+
+@pytest.mark.parametrize("noun", ["image", "spot", "policy"])
+def test_help_loads_no_client_no_build_no_rich(noun: str) -> None:
+    """A benchmark says how long a noun takes to start (`make bench-start`); this says what would make it slow."""
+    code = (
+        "import sys; from goldrun.cli.main import goldrun\n"
+        f"try: goldrun.main([{noun!r}, '--help'], standalone_mode=False)\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"rich", "msgspec", "platformdirs", "concurrent.futures", "goldrun.bake.build", "ssl"}
+    loaded = set(run.stderr.split())
+    assert "click" in loaded
+    assert not heavy & loaded
