@@ -23,11 +23,21 @@ def test_the_generated_parts_are_fresh() -> None:
     assert run.returncode == 0, f"run `make docs`: {run.stdout}{run.stderr}"
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            path, _, anchor = target.partition("#")
+            aim = page.parent / path if path else page
+            assert aim.exists(), target
+            assert not anchor or anchor in anchors(aim), target
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("architecture*.md")), ids=lambda page: page.name)
