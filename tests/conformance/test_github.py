@@ -195,7 +195,7 @@ def test_deliveries_to_a_receiver_that_is_dead_do_not_pile_up(live: Running, mon
     run = live.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
     job = live.cloud.jobs.add_job(run, name="start", labels=("ubuntu-24.04",), hosted=True)
     for _ in range(5):
-        hooks.tell(job)
+        hooks.deliver_change(job)
     assert hooks._queue.qsize() == 2
 
 

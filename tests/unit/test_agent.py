@@ -21,7 +21,7 @@ import pytest
 from goldrun.garm import provider
 from goldrun.runners import bootstrap as bootstraps
 from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
-from local_cloud.machines import warden
+from local_cloud.machines import supervisor
 
 ROOT = os.geteuid() == 0
 SCRIPTS = Path(bootstraps.__file__).parent / "guest"
@@ -134,7 +134,7 @@ class Guest:
         lifeline, held = os.pipe()
         try:
             done = subprocess.run(
-                [sys.executable, "-I", "-S", warden.__file__, "bash", "-c", text],
+                [sys.executable, "-I", "-S", supervisor.__file__, "bash", "-c", text],
                 stdin=lifeline,
                 env=environment,
                 capture_output=True,

@@ -25,8 +25,8 @@ from tests.conftest import REGION, Running
 from local_cloud.github.api import jit_config
 from local_cloud.github.records import GitHubRunner
 from local_cloud.github.router import PREFIX
-from local_cloud.machines import warden
-from local_cloud.machines.kept import Kept
+from local_cloud.machines import supervisor
+from local_cloud.machines.supervised import Supervised
 from local_cloud.records import Instance, Invocation
 from shell import Shell
 
@@ -65,7 +65,7 @@ def started(pids: Path, count: int = 3) -> list[int]:
 
 def test_what_is_kept_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    kept = Kept(["bash", "-c", TENACIOUS.format(pids=pids)], tmp_path / "log")
+    kept = Supervised(["bash", "-c", TENACIOUS.format(pids=pids)], tmp_path / "log")
     found = started(pids)
     assert kept.running
     assert all(map(runs, found))
@@ -76,7 +76,7 @@ def test_what_is_kept_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
 
 def test_what_is_kept_leaves_nothing_when_it_ends_by_itself(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    kept = Kept(["bash", "-c", TENACIOUS.format(pids=pids).replace("wait\n", "sleep 1\n")], tmp_path / "log")
+    kept = Supervised(["bash", "-c", TENACIOUS.format(pids=pids).replace("wait\n", "sleep 1\n")], tmp_path / "log")
     found = started(pids)
     wait_for(lambda: not kept.running, "it did not end")
     assert not any(map(runs, found))
@@ -86,8 +86,8 @@ def test_what_is_kept_leaves_nothing_when_it_ends_by_itself(tmp_path: Path) -> N
 def test_what_is_kept_outlives_no_killed_server(tmp_path: Path) -> None:
     pids, log = tmp_path / "pids", tmp_path / "log"
     code = (
-        "import sys, time; from pathlib import Path; from local_cloud.machines.kept import Kept;"
-        "Kept(['bash', '-c', sys.argv[1]], Path(sys.argv[2])); time.sleep(600)"
+        "import sys, time; from pathlib import Path; from local_cloud.machines.supervised import Supervised;"
+        "Supervised(['bash', '-c', sys.argv[1]], Path(sys.argv[2])); time.sleep(600)"
     )
     server = subprocess.Popen([sys.executable, "-c", code, TENACIOUS.format(pids=pids), str(log)])
     found = started(pids)
@@ -102,7 +102,7 @@ def test_an_interrupt_reaches_what_is_kept(tmp_path: Path, server: Any) -> None:
     script = "trap 'echo heard; exit 0' INT; echo ready; while :; do sleep 0.05; done"
     before = signal.signal(signal.SIGINT, server)
     try:
-        kept = Kept(["bash", "-c", script], tmp_path / "log")
+        kept = Supervised(["bash", "-c", script], tmp_path / "log")
     finally:
         signal.signal(signal.SIGINT, before)
     wait_for(lambda: "ready" in (tmp_path / "log").read_text(), "it did not start")
@@ -115,14 +115,14 @@ def test_an_interrupt_reaches_what_is_kept(tmp_path: Path, server: Any) -> None:
 def test_elsewhere_than_on_linux_ps_tells_who_comes_from_whom(monkeypatch: pytest.MonkeyPatch) -> None:
     child = subprocess.Popen(["bash", "-c", "sleep 600 & wait"])
     try:
-        wait_for(lambda: len(warden.descendants()) >= 2, "it has no child")
+        wait_for(lambda: len(supervisor.descendants()) >= 2, "it has no child")
         monkeypatch.setattr(sys, "platform", "darwin")
-        parents = dict(warden.listing())
+        parents = dict(supervisor.listing())
         assert parents[child.pid] == os.getpid()
         assert child.pid in parents.values()
     finally:
         monkeypatch.undo()
-        for one in [*warden.descendants(), child.pid]:
+        for one in [*supervisor.descendants(), child.pid]:
             os.kill(one, signal.SIGKILL)
         child.wait()
 
@@ -320,7 +320,7 @@ def test_a_killed_server_leaves_no_stand_in_and_no_job(shell: Shell, tmp_path: P
     shell.run("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name)
     found = started(pids)
     server = shell.status()["pid"]
-    stand_ins = [process for process, parent in warden.listing() if parent == server]
+    stand_ins = [process for process, parent in supervisor.listing() if parent == server]
     assert len(stand_ins) == 1
     os.kill(server, signal.SIGKILL)
     wait_for(lambda: not any(map(runs, [*found, *stand_ins])), "they outlive their server")

@@ -18,7 +18,7 @@ from local_cloud.errors import ApiFault, missing
 from local_cloud.store import Store
 
 ALLOWED_SKEW = 15 * 60.0
-# Some 20 MB. Whoever calls more than fifty times a second for half an hour may replay the oldest.
+# Some 20 MB. A client that calls more than fifty times a second for half an hour may replay the oldest.
 MAX_NONCES = 100_000
 
 _AUTHORIZATION = re.compile(

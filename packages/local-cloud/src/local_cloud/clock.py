@@ -1,4 +1,4 @@
-"""The local cloud's time: it can run fast, be moved forward, and goes on while the server is down."""
+"""The local cloud's time: it can run fast, leap forward, and goes on while the server is down."""
 
 from __future__ import annotations
 

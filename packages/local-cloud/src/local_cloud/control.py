@@ -144,11 +144,11 @@ class Control:
         return self._status()
 
     def _trust(self, body: bytes) -> Reply:
-        told = decode(body, Trust)
+        change = decode(body, Trust)
         store = self.gateway.store
-        if told.document:
-            store.put(TrustPolicy(id=told.role, document=msgspec.to_builtins(told.document)))
-        elif old := store.get(TrustPolicy, told.role):
+        if change.document:
+            store.put(TrustPolicy(id=change.role, document=msgspec.to_builtins(change.document)))
+        elif old := store.get(TrustPolicy, change.role):
             store.remove(old)
         return self._status()
 
@@ -189,13 +189,13 @@ class Control:
     def _list_jobs(self, _: bytes = b"") -> Reply:
         self.jobs.settle()
         store = self.gateway.store
-        told = {
+        answer = {
             "runs": list(store.all(GitHubRun)),
             "jobs": list(store.all(GitHubJob)),
             # What a runner proves itself with is nobody else's.
             "runners": [replace(one, credential="") for one in store.all(GitHubRunner)],
         }
-        return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(told))
+        return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(answer))
 
     def _add_job(self, body: bytes) -> Reply:
         new = decode(body, NewJob)

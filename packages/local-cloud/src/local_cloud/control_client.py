@@ -12,7 +12,7 @@ from local_cloud.server import HOST
 
 
 class NotRunningError(UnavailableError):
-    """No local cloud answers, or not the one that is meant."""
+    """No local cloud answers, or another one."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"No local cloud answers on port {port}.", fix=["start it: goldrun local up --detach"])

@@ -68,7 +68,7 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What the market shall be from now on; what is not said stays."""
+    """Changes of the market; a member that is absent stays as it is."""
 
     seed: Number | None = None
     scarcity: float | None = None
@@ -81,7 +81,7 @@ class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     """A job for GitHub's queue: of a new run, or of one that is there.
 
     Attributes:
-        hosted: it runs on GitHub's own machines; whoever queues it says how it goes.
+        hosted: it runs on GitHub's own machines; its creator reports its progress.
     """
 
     repository: str

@@ -1,4 +1,4 @@
-"""Start the local cloud in the background, find it again, stop it and see that it is gone."""
+"""Start the local cloud in the background, find it again, and stop it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def note_of(data: Path) -> Path:
 
 
 def write_note(data: Path, port: int, token: str) -> None:
-    """Say that this process serves ``data`` on ``port``, to who has ``token``.
+    """Record that this process serves ``data`` on ``port``; ``token`` opens its control API.
 
     The file is there whole or not at all, and never anybody else's to read.
     """
@@ -98,7 +98,7 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         clock: to wait on.
 
     Raises:
-        UnavailableError: it ended, or did not answer in time; with its last words.
+        UnavailableError: it ended, or did not answer in time; with the end of its log.
     """
     log = data.with_name(f"{data.name}.log")
     # -P: a module in the current folder must not shadow ours.
@@ -151,7 +151,7 @@ def stop(data: Path, clock: Clock) -> bool:
 
 
 def variables(url: str, machines: str = "simulated") -> dict[str, str]:
-    """What a shell must export so that goldrun and its scripts use the local cloud."""
+    """The environment variables that make goldrun and its scripts use the local cloud."""
     # Real machines have this one under another address.
     there = url.replace(HOST, HOST_ADDRESS)
     guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
@@ -171,10 +171,10 @@ def variables(url: str, machines: str = "simulated") -> dict[str, str]:
 def make_room(data: Path) -> None:
     """Make the folder of the data file, and the file; both for this user alone.
 
-    A folder that was there and is not the usual one stays as it is.
+    An existing folder other than the default one keeps its mode.
 
     Raises:
-        UsageError: it cannot be made, or the file is no data file.
+        UsageError: it cannot be created, or the file is not a data file.
     """
     try:
         data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

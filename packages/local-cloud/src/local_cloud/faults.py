@@ -1,4 +1,4 @@
-"""Failures on demand: what the real cloud does on a bad day, set by rule, off by default."""
+"""Injected failures, set by rule; none by default."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ KINDS: tuple[Kind, ...] = ("throttle", "error", "error-after", "timeout", "timeo
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When to fail, and how.
+    """When a call fails, and how.
 
     Attributes:
         kind: ``throttle``: refused for too many calls. ``error``: HTTP 5xx before the effect; ``error-after``: after
             it. ``timeout``: no answer and no effect; ``timeout-after``: no answer, but the effect happened.
             ``stale``: reads show the cloud as it was ``seconds`` ago.
         action: which actions, as a pattern: ``DescribeImages``, ``Describe*``, ``*``.
-        times: how many times it strikes; None: for ever.
+        times: how many times it strikes (default: without limit).
         skip: how many matching calls pass before.
         probability: how likely it strikes when it could.
         seconds: how long a timeout holds the connection, or how old stale reads are.

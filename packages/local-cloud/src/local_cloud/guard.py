@@ -29,9 +29,9 @@ class Guard:
         of what was typed into the address bar, is refused as well: it stays when the site that was typed redirects
         here, with a call that it has signed.
         """
-        told = [(name, value.lower()) for name, value in headers if name in (b"host", b"origin", b"sec-fetch-site")]
-        hosts = [value for name, value in told if name == b"host"]
+        known = [(name, value.lower()) for name, value in headers if name in (b"host", b"origin", b"sec-fetch-site")]
+        hosts = [value for name, value in known if name == b"host"]
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
             return False
         own = {(b"host", hosts[0]), (b"origin", b"http://" + hosts[0]), (b"sec-fetch-site", b"same-origin")}
-        return own.issuperset(told)
+        return own.issuperset(known)

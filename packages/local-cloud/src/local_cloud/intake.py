@@ -1,6 +1,6 @@
 """What comes in from the network: within bounds before anything parses it, and in time.
 
-Whoever can reach the port can send to it, without any key. So the size of a request, and the time that it takes to
+Anybody who can reach the port can send to it, without a key. So the size of a request, and the time that it takes to
 arrive, are bounded here before it costs anything.
 """
 
@@ -104,7 +104,7 @@ class PunctualProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Say that it is no HTTP, if nothing else has been said yet."""
+        """Answer that it is not HTTP, unless an answer has begun."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
         else:  # the answer went out before the rest of the request turned out to be none

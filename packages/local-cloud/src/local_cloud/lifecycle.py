@@ -1,6 +1,6 @@
 """What happens to instances as time goes by: automatic release, reclaim, deletion; and what they have cost.
 
-There is no background task: whatever was due is done before the next request is looked at.
+There is no background task: what is due is done before the next request is handled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BILL_OFFSET_SECONDS = 8 * 3600.0  # days of the bill are Beijing's
 
 
 def settle(store: Store, now: float) -> None:
-    """Do what was due by ``now``."""
+    """Do what is due by ``now``."""
     due = [instance for instance in store.all(Instance) if instance.ends() <= now]
     if not due:
         return
@@ -36,7 +36,7 @@ def settle(store: Store, now: float) -> None:
 
 
 def release(store: Store, market: Market, instance: Instance, at: float) -> None:
-    """Let an instance be no more, with the disks that go with it."""
+    """Delete an instance, with the disks that go with it."""
     store.remove(instance)
     store.put(usage(market, instance, at))
     for disk in store.all(Disk):
@@ -48,7 +48,7 @@ def release(store: Store, market: Market, instance: Instance, at: float) -> None
 
 
 def appoint_reclaim(market: Market, instance: Instance) -> Instance:
-    """The instance, with the moment at which this market takes it back."""
+    """The instance, with the moment at which this market reclaims it."""
     kind = INSTANCE_TYPES.get(instance.type)
     if instance.strategy == "NoSpot" or kind is None:
         return instance
@@ -65,7 +65,7 @@ def appoint_reclaim(market: Market, instance: Instance) -> Instance:
 
 
 def change_market(store: Store, market: Market, now: float) -> None:
-    """Let the market be another one from now on; whoever has got notice already keeps it."""
+    """Change the market from now on; instances that already have their notice keep it."""
     with store.transaction():
         store.put(replace(store.settings(), market=market))
         for instance in store.all(Instance):
@@ -76,7 +76,7 @@ def change_market(store: Store, market: Market, now: float) -> None:
 
 
 def noticed(instance: Instance, now: float) -> bool:
-    """Whether it has been told that it will be taken back."""
+    """Whether it has its reclaim notice."""
     return instance.reclaimed - NOTICE_SECONDS <= now
 
 

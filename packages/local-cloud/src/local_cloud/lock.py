@@ -22,7 +22,7 @@ class InUseError(UsageError):
 
 
 class Lock:
-    """Held from the making of it until ``release``, or until the process is no more, however it ends."""
+    """Held from its creation until ``release``, or until the process ends, however it ends."""
 
     def __init__(self, data: Path) -> None:
         """Lock ``data``, by a file beside it that stays.
@@ -43,5 +43,5 @@ class Lock:
         os.write(self._file, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Give it up."""
         os.close(self._file)

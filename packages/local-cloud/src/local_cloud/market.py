@@ -36,7 +36,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         seed: of all chance.
         scarcity: the share of offers that are sold out at any time.
-        phantoms: the share of offers that are said to be in stock and are not.
+        phantoms: the share of offers that are reported in stock and are not.
         scenario: what is happening.
         since: when the scenario began.
         zones: the zones that it strikes; empty: all.
@@ -109,7 +109,7 @@ def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int
 
 
 def spot_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
-    """The same in truth: some of what is told is not there."""
+    """The real stock: some of what is reported does not exist."""
     phantom = market.chance("phantom", kind.id, zone, now // STOCK_SECONDS) < market.phantoms
     return 0 if phantom else told_stock(market, kind, zone, now)
 

@@ -116,7 +116,7 @@ class Metadata:
 
 
 def _credentials(key: AccessKey, now: float, left: float) -> str:
-    told = {
+    document = {
         "AccessKeyId": key.id,
         "AccessKeySecret": key.secret,
         "SecurityToken": key.token,
@@ -124,7 +124,7 @@ def _credentials(key: AccessKey, now: float, left: float) -> str:
         "LastUpdated": iso(now + left - KEY_SECONDS),
         "Code": "Success",
     }
-    return json.dumps(told)
+    return json.dumps(document)
 
 
 def _read(instance: Instance, path: str, key: str, now: float) -> Page:

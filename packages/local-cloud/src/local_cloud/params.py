@@ -42,7 +42,7 @@ class Params:
         """Check presence and types.
 
         Raises:
-            ApiFault: a mandatory parameter is missing, or a number or boolean is none. Unknown parameters pass, as
+            ApiFault: a mandatory parameter is missing, or a number or boolean is not valid. Unknown parameters pass, as
                 they do at the real gateway.
         """
         for name, kind in types.items():

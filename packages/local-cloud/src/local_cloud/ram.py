@@ -31,7 +31,7 @@ Words = str | list[str]
 
 
 class Statement(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
-    """One statement. Resources are not told apart by name here: ``*`` is what can be said."""
+    """One statement. Resources have no names here: ``*`` is the only value."""
 
     effect: Literal["Allow", "Deny"]
     action: Words

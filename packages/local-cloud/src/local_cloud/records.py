@@ -1,4 +1,4 @@
-"""What the local cloud remembers: one frozen record a thing. What changes with time alone is computed, not stored."""
+"""What the local cloud stores: frozen records. What changes with time alone is computed, not stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEPRECATED = "Deprecated"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is remembered under an id."""
+    """Something stored under an id."""
 
     id: str
 
@@ -95,10 +95,10 @@ class Instance(Resource, frozen=True, kw_only=True):
         type: its instance type.
         strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
         limit: the most that an hour may cost.
-        protected: it cannot be taken back within its first hour.
-        behavior: what is done when it is taken back: ``Terminate`` or ``Stop``.
+        protected: it cannot be reclaimed within its first hour.
+        behavior: what a reclaim does: ``Terminate`` or ``Stop``.
         auto_release: when it is released.
-        reclaimed: when the market takes it back.
+        reclaimed: when the market reclaims it.
         gone: when its deletion ends.
         user_data: in base64, as it came.
         agent: the guest's agent has answered, where machines are real.
@@ -144,7 +144,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         return "Pending" if now < self.created + PENDING_SECONDS else "Starting"
 
     def ends(self) -> float:
-        """When it is no more, as things are."""
+        """When it will be deleted, as things stand."""
         return min(self.auto_release, self.reclaimed, self.gone)
 
 
@@ -192,7 +192,7 @@ class KeyPair(Resource, frozen=True, kw_only=True):
 
 
 class Interruption(Resource, frozen=True, kw_only=True):
-    """A spot instance was taken back at ``created``; ``id`` is the event's."""
+    """A spot instance was reclaimed at ``created``; ``id`` is the event's."""
 
     instance: str
 
@@ -272,7 +272,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
 
 
 class Usage(Resource, frozen=True, kw_only=True):
-    """What an instance that is no more has cost; ``id`` is the instance's.
+    """What a deleted instance has cost; ``id`` is the instance's.
 
     Attributes:
         amounts: CNY by day of the bill.

@@ -42,7 +42,7 @@ def sign(key: Key, data: bytes) -> bytes:
 
 
 def verify(key: Key, data: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` is the one of ``data``: compared whole, so that nothing can hide in the padding."""
+    """Whether ``signature`` is that of ``data``: compared whole, so that nothing can hide in the padding."""
     size = _size(key)
     number = int.from_bytes(signature, "big")
     if len(signature) != size or number >= key.modulus:

@@ -67,7 +67,7 @@ class LocalCloud:
             run_jobs_here: whether jobs on simulated machines may run, as they do so on this very computer.
 
         Raises:
-            UsageError: the data file cannot be had, or real machines cannot be had here.
+            UsageError: the data file is in use, or virtual machines do not work here.
         """
         self.data = data
         self.clock = clock or LocalClock()
@@ -107,7 +107,7 @@ class LocalCloud:
         config = uvicorn.Config(
             self,
             http=PunctualProtocol,
-            log_level="error",  # a client's mistakes are told to the client
+            log_level="error",  # a client's mistakes are reported to the client
             lifespan="off",
             access_log=False,
             server_header=False,

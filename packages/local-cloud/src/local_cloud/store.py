@@ -1,4 +1,4 @@
-"""Where the records live: in memory for reading, in one SQLite file for ever.
+"""Stores the records: in memory for reading, in one SQLite file to keep.
 
 Every version of a record is kept with the span of (virtual) time in which it was the current one. So a change is on
 disk before it is answered, a killed server loses nothing, and what the cloud showed some seconds ago can still be
@@ -111,10 +111,10 @@ class Store:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        with self._telling():
+        with self._reporting():
             db = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
         try:
-            with self._telling():
+            with self._reporting():
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.executescript(_SCHEMA)
@@ -170,13 +170,13 @@ class Store:
 
     def load_anchor(self) -> Anchor | None:
         """The clock's anchor as it was saved last."""
-        with self._telling():
+        with self._reporting():
             row = self._db.execute("SELECT anchor FROM clock").fetchone()
         return msgspec.json.decode(row[0], type=Anchor) if row else None
 
     def save_anchor(self, anchor: Anchor) -> None:
         """Remember the clock's anchor."""
-        with self._telling():
+        with self._reporting():
             self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
 
     def latest(self) -> float:
@@ -185,7 +185,7 @@ class Store:
 
     def clear(self) -> None:
         """Forget everything but the time."""
-        with self._telling():
+        with self._reporting():
             self._db.execute("DELETE FROM version")
         for kept in self._current.values():
             kept.clear()
@@ -202,12 +202,12 @@ class Store:
             self._lock.release()
 
     def _forget(self) -> None:
-        with self._telling():
+        with self._reporting():
             self._db.execute("DELETE FROM version WHERE until < ?", (self.now() - KEPT_SECONDS,))
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Say for people what SQLite says."""
+    def _reporting(self) -> Iterator[None]:
+        """Report an error of SQLite as one for people."""
         try:
             yield
         except sqlite3.Error as error:
@@ -233,7 +233,7 @@ class Store:
             for (kind, record_id), record in changes.items()
             if record is not None
         ]
-        with self._telling():
+        with self._reporting():
             self._db.execute("BEGIN")
             try:
                 self._db.executemany("UPDATE version SET until = ? WHERE kind = ? AND id = ? AND until = ?", keys)

@@ -50,7 +50,7 @@ def read(store: Store, token: str, now: float) -> dict[str, Any]:
     """What a genuine token says.
 
     Raises:
-        ApiFault: it is none, is not signed by a known issuer, has expired, or is meant for somebody else.
+        ApiFault: it is not an identity token, has no known issuer's signature, has expired, or has another audience.
     """
     parts = token.split(".")
     if len(token) > MAX_LENGTH or len(parts) != 3:
@@ -75,12 +75,12 @@ def read(store: Store, token: str, now: float) -> dict[str, Any]:
 
 def _object(part: str) -> dict[str, Any]:
     try:
-        told = json.loads(_decode(part))
+        claims = json.loads(_decode(part))
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        claims = None
+    if not isinstance(claims, dict):
         raise _refused("Invalid", "The Jwt content is invalid that cannot be recognized.")
-    return told
+    return claims
 
 
 def _encode(data: bytes) -> str:

@@ -41,7 +41,7 @@ class Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fiel
 
 
 def trusts(document: Document, provider: str, claims: Mapping[str, Any]) -> bool:
-    """Whether a role may be assumed by whoever has these claims, told by the provider of that ARN."""
+    """Whether an identity with these claims, from the provider of that ARN, may assume the role."""
     effects = [one.effect for one in document.statement if _matches(one, provider, claims)]
     return "Allow" in effects and "Deny" not in effects
 

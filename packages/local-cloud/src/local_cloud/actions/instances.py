@@ -1,4 +1,4 @@
-"""Instances: what they are, and what becomes of them."""
+"""Instances: describe, start, stop, reboot, delete."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def delete_instances(call: Call) -> Answer:
 
 @action("ModifyInstanceAutoReleaseTime")
 def modify_instance_auto_release_time(call: Call) -> Answer:
-    """Set when an instance is released, or take that back."""
+    """Set when an instance is released, or clear it."""
     instance = own_instance(call, call.params.require("InstanceId"))
     text = call.params.text("AutoReleaseTime")
     call.store.put(replace(instance, auto_release=release_time(text, call.now) if text else NEVER))
@@ -150,7 +150,7 @@ def get_instance_console_output(call: Call) -> Answer:
 
 @action("DescribeInstanceHistoryEvents")
 def describe_instance_history_events(call: Call) -> Answer:
-    """The events of instances: notices that spot instances are taken back."""
+    """The events of instances: reclaim notices of spot instances."""
     params = call.params
     wanted = {params.text("InstanceId"), *params.items("ResourceId")} - {""}
     rows = [
@@ -315,7 +315,7 @@ def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:
 
 
 def _boot_log(call: Call, instance: Instance) -> Iterable[str]:
-    """What a simulated machine has to say: honest about what it is."""
+    """The console of a simulated instance: it says that it is simulated."""
     share = (call.now - instance.created) / max(1.0, instance.ready - instance.created)
     lines = (
         f"[    0.000000] goldrun simulated machine {instance.id} ({instance.type}, {instance.zone})",

@@ -93,7 +93,7 @@ def describe_available_resource(call: Call) -> Answer:
         elif wanted == "InstanceType":
             resources = [_resource("InstanceType", list(stock.items()))]
         else:
-            # A type that cannot be had has no disks to go with it.
+            # A type that is not sold has no disks to go with it.
             resources = [
                 _resource("SystemDisk", [(name, stock[kind.id]) for name in disks_in(market, kind, zone)])
                 for kind in kinds

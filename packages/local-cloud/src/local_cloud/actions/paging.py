@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"\d{0,18}")
 
 
 def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> tuple[Sequence[T], dict[str, int]]:
-    """The page that ``PageNumber`` and ``PageSize`` name, and the members of the answer that tell of it."""
+    """The page that ``PageNumber`` and ``PageSize`` name, and the members of the answer that describe it."""
     number = params.number("PageNumber", 1, 1, 10**9)
     size = params.number("PageSize", DEFAULT_PAGE, 1, most)
     start = (number - 1) * size

@@ -225,7 +225,7 @@ def _key_pair(call: Call) -> None:
 
 
 def _role(call: Call) -> None:
-    """Whoever gives an instance a role must be allowed to (``ram:PassRole``)."""
+    """Giving an instance a role needs permission (``ram:PassRole``)."""
     if call.params.text("RamRoleName"):
         ram.authorize(call.store, call.caller, "ram:PassRole", call.params)
 
@@ -252,7 +252,7 @@ def release_time(text: str, now: float) -> float:
     """The moment, rounded down to the minute.
 
     Raises:
-        ApiFault: it is no moment, or less than 30 minutes ahead.
+        ApiFault: it is not a valid time, or less than 30 minutes ahead.
     """
     try:
         moment = parse_iso(text)

@@ -22,8 +22,8 @@ from local_cloud.cli.common import DATA, control, plain
 def reset(data: Path, seed: bool, yes: bool) -> None:
     """Empty the local cloud; faults and denials go too."""
     require_consent("The reset", yes=yes)
-    running, told = daemon.require(data)
-    plan = (f"would delete: {key} {plain(value)}" for key, value in told.items() if isinstance(value, int) and value)
+    running, status = daemon.require(data)
+    plan = (f"would delete: {key} {plain(value)}" for key, value in status.items() if isinstance(value, int) and value)
     if not confirm("Empty it?", plan, lambda: f"the local cloud at {running.url}, its data in {data}", yes=yes):
         return
     control(data, "POST", "reset", {"seed": seed})

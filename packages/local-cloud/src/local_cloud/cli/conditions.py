@@ -39,15 +39,15 @@ def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: obje
       goldrun local fault --kind error-after --action CreateImage --times 1
       goldrun local fault --clear
     """
-    told = control(data, "DELETE", "faults") if clear else control(data, "GET", "status")
+    status = control(data, "DELETE", "faults") if clear else control(data, "GET", "status")
     if kind:
         wanted = msgspec.convert({"kind": kind, **rule}, FaultRule)
-        told = control(data, "POST", "faults", msgspec.structs.asdict(wanted))
+        status = control(data, "POST", "faults", msgspec.structs.asdict(wanted))
     if as_json:
-        output.result_json(told["faults"])
-    elif told["faults"]:
+        output.result_json(status["faults"])
+    elif status["faults"]:
         columns = ("kind", "action", "times", "skip", "probability", "seconds")
-        rows = [[str(one[column]) for column in columns] for one in told["faults"]]
+        rows = [[str(one[column]) for column in columns] for one in status["faults"]]
         output.table([column.upper() for column in columns], rows)
     else:
         output.note("no faults are set.")
@@ -77,8 +77,8 @@ def throttle(data: Path, per_minute: int | None, per_second: float | None) -> No
 @click.option("--advance", type=Number(0), default=0.0, help="Seconds to leap forward.")
 def clock(data: Path, speed: float | None, advance: float) -> None:
     """Show the local cloud's time, change its speed, or leap forward."""
-    told = control(data, "POST", "clock", {"speed": speed, "advance": advance})
-    output.result(f"{told['time']} speed {told['speed']:g}")
+    status = control(data, "POST", "clock", {"speed": speed, "advance": advance})
+    output.result(f"{status['time']} speed {status['speed']:g}")
 
 
 @click.command()
@@ -111,8 +111,8 @@ def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bo
         change |= {"scenario": scenario, "zones": list(zones)}
     elif zones:
         raise UsageError("--zone says where a scenario is: say --scenario too.")
-    told = (control(data, "PATCH", "market", change) if change else control(data, "GET", "status"))["market"]
+    shown = (control(data, "PATCH", "market", change) if change else control(data, "GET", "status"))["market"]
     if as_json:
-        output.result_json(told)
+        output.result_json(shown)
     else:
-        output.table(("FIELD", "VALUE"), [(name, plain(value)) for name, value in told.items()])
+        output.table(("FIELD", "VALUE"), [(name, plain(value)) for name, value in shown.items()])

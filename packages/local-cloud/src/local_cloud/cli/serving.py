@@ -146,12 +146,12 @@ def down(data: Path) -> None:
 @JSON
 def status(data: Path, as_json: bool) -> None:
     """Say whether the local cloud runs, and what is in it."""
-    running, told = daemon.require(data)
+    running, status = daemon.require(data)
     if as_json:
-        output.result_json({"url": running.url, **told})
+        output.result_json({"url": running.url, **status})
         return
-    calls = ", ".join(f"{name} {count}" for name, count in told.pop("calls").items())
-    rows = [("url", running.url), *((key, plain(value)) for key, value in told.items()), ("calls", calls)]
+    calls = ", ".join(f"{name} {count}" for name, count in status.pop("calls").items())
+    rows = [("url", running.url), *((key, plain(value)) for key, value in status.items()), ("calls", calls)]
     output.table(("FIELD", "VALUE"), rows)
 
 
@@ -159,6 +159,6 @@ def status(data: Path, as_json: bool) -> None:
 @DATA
 def env(data: Path) -> None:
     """Print what to export so that goldrun uses the local cloud: eval "$(goldrun local env)"."""
-    running, told = daemon.require(data)
-    for name, value in daemon.variables(running.url, told["machines"]).items():
+    running, status = daemon.require(data)
+    for name, value in daemon.variables(running.url, status["machines"]).items():
         output.result(f"export {name}={shlex.quote(value)}")

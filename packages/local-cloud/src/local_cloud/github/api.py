@@ -95,7 +95,7 @@ class Api:
             GitHubFault: an error.
         """
         token = headers.get("authorization", "").partition(" ")[2]
-        # What is public is told without a token, and to every one that is good.
+        # Public data needs no token, and any valid one may read it.
         public = path == LATEST_RUNNER and not token
         if token not in (TOKEN, JOB_TOKEN) and not public:
             raise GitHubFault(401, "Bad credentials")
@@ -129,10 +129,10 @@ class Api:
         return 200, found
 
     def _deprecations(self, asked: Asked) -> Payload:
-        told = releases.deprecations(asked.found["version"], self.jobs.clock.now())
-        if told is None:
+        answer = releases.deprecations(asked.found["version"], self.jobs.clock.now())
+        if answer is None:
             raise not_found()
-        return 200, told
+        return 200, answer
 
     def _repository(self, asked: Asked) -> Payload:
         return 200, repository_json(asked.scope, self.url + API)
@@ -151,8 +151,8 @@ class Api:
         except msgspec.ValidationError:
             raise invalid("Invalid request.") from None
         runner = self.jobs.register(asked.scope, wanted.name, wanted.labels, wanted.runner_group_id)
-        told = runner_json(runner, self.jobs.clock.wall())
-        return 201, {"runner": told, "encoded_jit_config": jit_config(runner, self.url)}
+        answer = runner_json(runner, self.jobs.clock.wall())
+        return 201, {"runner": answer, "encoded_jit_config": jit_config(runner, self.url)}
 
     def _token(self, asked: Asked) -> Payload:
         token = self.jobs.issue_token(asked.scope)
@@ -211,7 +211,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The members of a body; none if it is empty.
 
     Raises:
-        GitHubFault: it is no JSON object.
+        GitHubFault: it is not a JSON object.
     """
     try:
         parsed = decode(body or b"{}", object)
@@ -240,7 +240,7 @@ def jit_config(runner: GitHubRunner, url: str) -> str:
 
 
 def _page(asked: Asked, whole: list[Any]) -> list[Any]:
-    """What is no number from 1 on counts as not given, as at GitHub."""
+    """Anything but a number from 1 upwards counts as not given, as at GitHub."""
     size = min(100, _number(asked.query.get("per_page", "")) or 30)
     page = _number(asked.query.get("page", "")) or 1
     return whole[(page - 1) * size : page * size]

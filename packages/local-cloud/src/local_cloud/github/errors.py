@@ -12,7 +12,7 @@ class GitHubFault(Exception):  # noqa: N818 - not a failure of this program: an 
 
 
 def not_found() -> GitHubFault:
-    """There is none, or the token may not know of it."""
+    """Not found, or not visible to the token."""
     return GitHubFault(404, "Not Found")
 
 

@@ -25,7 +25,7 @@ MAX_LOG = 256 * 1024
 
 @dataclass
 class Jobs:
-    """GitHub's books. ``changed`` is told of every job that changes."""
+    """GitHub's books. ``changed`` is called with every job that changes."""
 
     store: Store
     clock: LocalClock
@@ -153,7 +153,7 @@ class Jobs:
             )
 
     def cancel(self, run: GitHubRun) -> None:
-        """End a run: what waits is cancelled at once, what runs is told."""
+        """End a run: queued jobs are cancelled at once, running ones are asked to stop."""
         for job in self.of_run(run):
             if job.status == "queued":
                 self.end(job, "cancelled")

@@ -142,8 +142,8 @@ def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
 def webhook_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
     """What a ``workflow_job`` webhook carries."""
     whole = example("workflow_job")[job.status]
-    told = job_json(job, run, api)
-    known = {name: value for name, value in told.items() if name in whole["workflow_job"]}
+    described = job_json(job, run, api)
+    known = {name: value for name, value in described.items() if name in whole["workflow_job"]}
     whole["workflow_job"] |= known
     owner, _, name = run.repository.partition("/")
     whole["repository"] |= {"name": name, "full_name": run.repository}

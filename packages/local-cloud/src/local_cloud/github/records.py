@@ -11,7 +11,7 @@ class GitHubRunner(Record, frozen=True, kw_only=True):
     Attributes:
         scope: ``owner/name``, or an organization.
         credential: what its program proves itself with.
-        seen: when its program was heard of last, on the machine's clock; 0: never, or it said good-bye.
+        seen: when its program was last seen, on the machine's clock; 0: never, or it signed off.
         job: the number of the job that it runs; empty: none.
     """
 
@@ -39,10 +39,10 @@ class GitHubJob(Record, frozen=True, kw_only=True):
     Attributes:
         script: its one step.
         needs: the names of jobs that come before it.
-        hosted: on a runner of GitHub's; whoever made it says how it goes.
+        hosted: on a runner of GitHub's; its creator reports its progress.
         status: ``queued``, ``in_progress`` or ``completed``.
         conclusion: ``success``, ``failure`` or ``cancelled``.
-        cancelled: somebody asked for its end.
+        cancelled: its cancellation was requested.
         note: GitHub's annotation.
     """
 

@@ -32,12 +32,12 @@ def deprecations(version: str, now: float) -> dict[str, str] | None:
     match = re.fullmatch(r"2\.(\d+)\.0", version, re.ASCII)
     if match is None or not FIRST <= int(match[1]) <= _number(now):
         return None
-    told = {"runner_version": version}
+    answer = {"runner_version": version}
     if int(match[1]) < MINIMUM:
-        told["registration_deprecates_at"] = iso(MINIMUM_SINCE)
+        answer["registration_deprecates_at"] = iso(MINIMUM_SINCE)
     if int(match[1]) < _number(now):
-        told["runtime_deprecates_at"] = iso(released(version) + PACE + SUPPORT)
-    return told
+        answer["runtime_deprecates_at"] = iso(released(version) + PACE + SUPPORT)
+    return answer
 
 
 def _number(now: float) -> int:

@@ -37,7 +37,7 @@ class Router:
 
         Args:
             jobs: GitHub's books.
-            faults: how it shall fail.
+            faults: the faults to inject.
             url: where runners reach it.
             secret: what the stand-ins that this server starts know it by.
             refusal: if not empty, jobs fail with these words instead of being run.
@@ -48,7 +48,7 @@ class Router:
         self._api = Api(jobs, url)
         self._identity = Identity(jobs, url)
         self._runners = RunnerService(jobs, url, refusal)
-        jobs.changed = Webhooks(jobs.store, url + API).tell
+        jobs.changed = Webhooks(jobs.store, url + API).deliver_change
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""
@@ -70,8 +70,8 @@ class Router:
 
     def refuse(self, status: int, message: str, request_id: str, headers: Mapping[str, str] | None = None) -> Reply:
         """An error answer."""
-        told = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
-        return _json(status, told, {"x-github-request-id": request_id, **(headers or {})})
+        content = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+        return _json(status, content, {"x-github-request-id": request_id, **(headers or {})})
 
     def _perform(
         self, runner: bool, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes

@@ -27,11 +27,11 @@ class RunnerService:
         """Answer a runner.
 
         Raises:
-            GitHubFault: it is none, or asks for something else.
+            GitHubFault: it is not valid, or asks for something else.
         """
-        told = read_object(body)
+        report = read_object(body)
         if (method, path) == ("POST", "/register"):
-            return self._register(told)
+            return self._register(report)
         runner = self._runner(headers)
         if (method, path) == ("POST", "/session"):
             self._see(runner)
@@ -48,15 +48,15 @@ class RunnerService:
                 return 204, None
             return (200, {"id": job.id, "name": job.name, "script": job.script}) if job else (204, None)
         if (method, path) == ("POST", f"/job/{runner.job}") and runner.job:
-            return self._report(runner, told)
+            return self._report(runner, report)
         raise not_found()
 
-    def _register(self, told: Mapping[str, Any]) -> Payload:
-        token = self.jobs.store.get(GitHubToken, str(told.get("token", "")))
-        scope = str(told.get("scope", ""))
+    def _register(self, report: Mapping[str, Any]) -> Payload:
+        token = self.jobs.store.get(GitHubToken, str(report.get("token", "")))
+        scope = str(report.get("scope", ""))
         if token is None or token.scope.lower() != scope.lower() or self.jobs.clock.wall() > token.expires:
             raise GitHubFault(404, "Not Found")
-        name, labels = str(told.get("name", "")), told.get("labels")
+        name, labels = str(report.get("name", "")), report.get("labels")
         if not isinstance(labels, list):
             raise invalid("Invalid request.")
         for old in self.jobs.runners(scope):
@@ -65,16 +65,16 @@ class RunnerService:
         runner = self.jobs.register(scope, name, [str(one) for one in labels], 1)
         return 201, {"encoded_jit_config": jit_config(runner, self.url)}
 
-    def _report(self, runner: GitHubRunner, told: Mapping[str, Any]) -> Payload:
+    def _report(self, runner: GitHubRunner, report: Mapping[str, Any]) -> Payload:
         job = self.jobs.store.get(GitHubJob, runner.job)
         assert job is not None
-        conclusion = str(told.get("conclusion", ""))
-        log = str(told.get("log", ""))[-MAX_LOG:]
+        conclusion = str(report.get("conclusion", ""))
+        log = str(report.get("log", ""))[-MAX_LOG:]
         if not conclusion:
             self._see(runner)
             self.jobs.store.put(replace(job, log=log))
             return 200, {"cancelled": job.cancelled}
-        note = SHUT_DOWN if told.get("shut_down") else ""
+        note = SHUT_DOWN if report.get("shut_down") else ""
         self._end(runner, job, "cancelled" if job.cancelled else conclusion, log, note)
         return 200, {}
 

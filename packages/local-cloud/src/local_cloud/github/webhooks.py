@@ -1,4 +1,4 @@
-"""Webhooks: ``workflow_job`` events on their way to whoever asked for them, signed as GitHub signs them."""
+"""Webhooks: delivers ``workflow_job`` events to their subscribers, signed as GitHub signs them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Webhooks:
         self._queue: queue.Queue[Delivery] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
 
-    def tell(self, job: GitHubJob) -> None:
-        """Tell whoever asked for it that a job has changed."""
+    def deliver_change(self, job: GitHubJob) -> None:
+        """Deliver to its subscribers that a job has changed."""
         run = self._store.get(GitHubRun, job.run)
         if run is None:
             return

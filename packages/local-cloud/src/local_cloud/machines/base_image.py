@@ -108,7 +108,7 @@ def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> Non
         root: where its root file system is, e.g. ``/dev/vda1``.
 
     Raises:
-        UnavailableError: it is no disk image.
+        UnavailableError: it is not a disk image.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _run(["qemu-img", "convert", "-O", "qcow2", str(disk), str(disk_file(folder, IMAGE_ID))])

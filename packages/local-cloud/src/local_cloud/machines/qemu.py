@@ -1,4 +1,4 @@
-"""Instances as virtual machines. A thread follows what the store says: who shall run, and what in it.
+"""Instances as virtual machines. A thread follows the store: which ones run, and what runs in them.
 
 Each guest boots an overlay over its image's disk, without a boot loader. It finds its metadata at 100.100.100.200
 (QEMU's user network forwards that to the local cloud), runs user data by cloud-init's own AliYun data source, and
@@ -25,7 +25,7 @@ from local_cloud.lifecycle import settle
 from local_cloud.machines import base_image, forward
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.guest_agent import AgentError, GuestAgent
-from local_cloud.machines.kept import Kept
+from local_cloud.machines.supervised import Supervised
 from local_cloud.market import NEVER
 from local_cloud.records import Image, Instance, Invocation
 from local_cloud.store import Store
@@ -42,7 +42,7 @@ ALIVE = b"Linux version"
 class _Guest:
     """A machine that runs."""
 
-    process: Kept
+    process: Supervised
     agent: GuestAgent
     stopping: bool = False
     pids: dict[str, int] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class Machines:
 
         Args:
             folder: where disks, consoles and sockets are.
-            store: what shall be; touched only under ``lock``.
+            store: the wanted state; used only under ``lock``.
             now: the cloud's time.
-            lock: held by whoever touches the store.
+            lock: guards the store.
 
         Raises:
             UsageError: QEMU is not installed.
@@ -109,7 +109,7 @@ class Machines:
                     self._execute(command)
 
     def _tend(self, instance: Instance) -> None:
-        """Let a machine run, or not, as the instance shall."""
+        """Boot or shut down a virtual machine, as its instance's state demands."""
         guest = self._guests.get(instance.id)
         if guest and not guest.process.running:
             self._guests.pop(instance.id)
@@ -147,7 +147,7 @@ class Machines:
             *("-chardev", f"socket,path={socket_path},server=on,wait=off,id=agent"),
             *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
         ]
-        self._guests[instance.id] = _Guest(Kept(command, home / "qemu.log"), GuestAgent(socket_path))
+        self._guests[instance.id] = _Guest(Supervised(command, home / "qemu.log"), GuestAgent(socket_path))
 
     def _kernel(self, image_id: str) -> list[str]:
         kernel, initrd = (str(disk_file(self.images, image_id, suffix)) for suffix in ("vmlinuz", "initrd"))

@@ -1,10 +1,10 @@
 """Runners on simulated machines: nothing boots, but a job runs, by the stand-in for GitHub's runner, on this machine.
 
 What the runner's bootstrap does on a real instance is played: it waits for its configuration and for a job, hears the
-spot market's notice, and deletes its instance in the end. There is no background task: whatever was due is done before
-the next request is looked at, and the stand-in itself asks every second.
+spot market's notice, and deletes its instance in the end. There is no background task: what is due is done before
+the next request is handled, and the stand-in itself polls every second.
 
-A configuration comes from whoever may call SendFile. So the stand-in asks only the server that has started it, which
+Anybody who may call SendFile can send a configuration. So the stand-in asks only the server that has started it, which
 proves itself with the secret of that start, and gets a job's script only if the user lets jobs run here (``REFUSAL``).
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from goldrun.guest import INBOX, read_configuration, read_waits
 from local_cloud import lifecycle
 from local_cloud.github import archive
-from local_cloud.machines.kept import Kept
+from local_cloud.machines.supervised import Supervised
 from local_cloud.records import Instance, Invocation
 from local_cloud.store import Store
 
@@ -36,7 +36,7 @@ REFUSAL = (
 class _Guest:
     """A stand-in that runs."""
 
-    process: Kept
+    process: Supervised
     home: Path
     since: float
     noticed: float | None = None
@@ -52,7 +52,7 @@ class SimulatedRunners:
     _limits: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
-        """Do what is due."""
+        """Do what is due by ``now``."""
         if not self._guests and not any(one.user_data for one in self.store.all(Instance)):
             return
         lifecycle.settle(self.store, now)
@@ -119,7 +119,7 @@ class SimulatedRunners:
             wanted = ("TOKEN", "URL", "NAME", "LABELS")
             environment |= {f"ACTIONS_RUNNER_INPUT_{name}": settings.get(name, "") for name in wanted}
             command = "./config.sh && exec ./run.sh"
-        process = Kept(["bash", "-c", command], home / "log", folder=home, env=environment)
+        process = Supervised(["bash", "-c", command], home / "log", folder=home, env=environment)
         self._guests[instance.id] = _Guest(process, home, now)
 
     def _delete(self, instance: Instance, now: float) -> None:
@@ -128,7 +128,7 @@ class SimulatedRunners:
         lifecycle.release(self.store, self.store.settings().market, instance, now)
 
     def _kill(self, instance_id: str) -> None:
-        """A machine that is gone says no good-bye."""
+        """A deleted machine does not sign off."""
         guest = self._guests.pop(instance_id, None)
         if guest is not None:
             guest.process.end()

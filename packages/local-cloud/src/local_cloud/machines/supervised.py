@@ -1,4 +1,4 @@
-"""Processes that stand for machines: they end with the local cloud, however it ends."""
+"""Processes that stand for instances: they end with the local cloud, however it ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_cloud.machines import warden
+from local_cloud.machines import supervisor
 
 
-class Kept:
-    """A command that runs under a warden, which ends it with all that it has started when this process ends."""
+class Supervised:
+    """A command under a supervisor, which ends it and everything it started when this process ends."""
 
     def __init__(
         self, command: Sequence[str], log: Path, *, folder: Path | None = None, env: Mapping[str, str] | None = None
@@ -27,8 +27,8 @@ class Kept:
         """
         with log.open("wb") as output:
             # In a session of its own: Ctrl-C is for the server, which ends its machines in order.
-            self._warden = subprocess.Popen(
-                [sys.executable, "-I", "-S", warden.__file__, *command],
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", supervisor.__file__, *command],
                 cwd=folder,
                 env=env,
                 stdin=subprocess.PIPE,
@@ -40,14 +40,14 @@ class Kept:
     @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
-        return self._warden.poll() is None
+        return self._supervisor.poll() is None
 
     def interrupt(self) -> None:
         """Send it SIGINT."""
-        self._warden.send_signal(signal.SIGINT)
+        self._supervisor.send_signal(signal.SIGINT)
 
     def end(self) -> None:
-        """End it at once; return when it is gone, and all that it has started."""
-        assert self._warden.stdin is not None
-        self._warden.stdin.close()
-        self._warden.wait()
+        """End it and everything it started; return when all of it has ended."""
+        assert self._supervisor.stdin is not None
+        self._supervisor.stdin.close()
+        self._supervisor.wait()

@@ -1,9 +1,9 @@
-"""Runs a command, and ends it with all that it has started once nobody holds the other end of its stdin.
+"""Runs a command, and ends it and everything it started once nobody holds the other end of its stdin.
 
 The kernel closes that end however its holder goes, ``kill -9`` included: so what runs here outlives no server. A plain
 file that needs nothing else. SIGINT is handed on to the command.
 
-Usage: python3 -I -S warden.py COMMAND [ARGUMENT]...
+Usage: python3 -I -S supervisor.py COMMAND [ARGUMENT]...
 """
 
 import contextlib
@@ -20,7 +20,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> int:
-    """Run until the command ends, or its end is wanted."""
+    """Run until the command ends, or stdin is closed."""
     if sys.platform == "linux":
         # What has lost its parent becomes a child of this process, and is found.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def end_all() -> None:
-    """Kill every descendant; whoever is killed may just have started another, so look again until there is none."""
+    """Kill every descendant; one may just have started another, so look again until none is left."""
     while found := descendants():
         for process in found:
             with contextlib.suppress(ProcessLookupError):
