@@ -23,7 +23,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             it. ``timeout``: no answer and no effect; ``timeout-after``: no answer, but the effect happened.
             ``stale``: reads show the cloud as it was ``seconds`` ago.
         action: which actions, as a pattern: ``DescribeImages``, ``Describe*``, ``*``.
-        times: how many times it strikes (default: without limit).
+        times: how many times it strikes; None: without limit.
         skip: how many matching calls pass before.
         probability: how likely it strikes when it could.
         seconds: how long a timeout holds the connection, or how old stale reads are.
