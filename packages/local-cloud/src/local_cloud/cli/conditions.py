@@ -19,8 +19,8 @@ from local_cloud.market import SCENARIOS
 @DATA
 @click.option("--kind", type=click.Choice(KINDS), help="What happens.")
 @click.option("--action", default="*", show_default=True, help="To which actions (a pattern).")
-@click.option("--times", type=click.IntRange(1), help="How many times; for ever where not said.")
-@click.option("--skip", type=click.IntRange(0), default=0, help="How many calls pass before.")
+@click.option("--times", type=click.IntRange(1), help="How many times (default: without limit).")
+@click.option("--skip", type=click.IntRange(0), default=0, help="How many calls pass first.")
 @click.option("--probability", type=Number(0, 1), default=1.0, help="How likely, each time.")
 @click.option(
     "--seconds",
@@ -85,11 +85,11 @@ def clock(data: Path, speed: float | None, advance: float) -> None:
 @DATA
 @click.option("--scenario", type=click.Choice(SCENARIOS), help="What happens from now on.")
 @click.option(
-    "--zone", "zones", multiple=True, metavar="ZONE", help="Where; can be repeated. Everywhere where not said."
+    "--zone", "zones", multiple=True, metavar="ZONE", help="A zone it applies to; repeatable (default: everywhere)."
 )
 @click.option("--seed", type=int, help="Another market: other prices, stock and reclaim rates.")
 @click.option("--scarcity", type=Number(0, 1), help="The share of offers that are sold out at any time.")
-@click.option("--phantoms", type=Number(0, 1), help="The share that is said to be in stock and is not.")
+@click.option("--phantoms", type=Number(0, 1), help="The share that is reported in stock and is not.")
 @JSON
 def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bool, **fields: object) -> None:
     """Show or change the spot market.
