@@ -119,6 +119,13 @@ def test_what_matches_is_made_of_the_literals_and_the_values(literals: list[str]
         assert literals[0] + "".join(a + b for a, b in zip(values, literals[1:], strict=True)) == text
 
 
+def test_no_message_is_taken_for_another() -> None:
+    for (literals, names), chinese in messages._catalogue()[1]:
+        values = {name: f"value-{number}" for number, name in enumerate(dict.fromkeys(names))}
+        text = literals[0] + "".join(values[a] + b for a, b in zip(names, literals[1:], strict=True))
+        assert messages._best(text)[2] == chinese.format_map(values), text
+
+
 def test_the_reading_that_explains_most_of_a_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {
         "{what} Trying again in {pause} s.": "{what}{pause} s 后重试。",
