@@ -216,7 +216,7 @@ def test_no_answer() -> None:
     assert lines == ["ecs.cn-hangzhou.aliyuncs.com DescribeImages no answer, 0 ms (x broke.)"]
 
 
-def test_the_second_lock() -> None:
+def test_a_secret_in_a_field_that_is_shown_is_masked() -> None:
     """A secret in a place that is shown, such as the path of GITHUB_API_URL."""
     lines: list[str] = []
     env = {"GITHUB_TOKEN": SECRET, "ALIYUN_SECURITY_TOKEN": "x"}

@@ -17,7 +17,7 @@ from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
 
-# Where the APIs put the id that their support asks for.
+# The headers with the id that the providers' support asks for.
 REQUEST_IDS = ("x-acs-request-id", "x-github-request-id")
 MASK = "***"
 # A shorter secret could be a part of any word; every real one is longer.
@@ -25,14 +25,14 @@ SHORTEST_SECRET = 8
 
 
 class Trace:
-    """Writes down what passes."""
+    """Records what one client sends and how long it pauses."""
 
     def __init__(self, write: Callable[[str], None], secrets: Iterable[str] = ()) -> None:
         """Make a trace.
 
         Args:
             write: receives each line.
-            secrets: masked in every line. None should ever get there: this is the second lock on the door.
+            secrets: masked in every line, in case one is part of a field that is shown, such as a path.
         """
         self._write = write
         self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
@@ -46,7 +46,7 @@ class Trace:
         return _TracedClock(inner, self)
 
     def retry(self, words: str) -> None:
-        """Write down that a call failed and will be repeated."""
+        """Record that a call failed and will be repeated."""
         self.line("retry:", words)
 
     def line(self, *words: str) -> None:
