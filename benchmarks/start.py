@@ -29,6 +29,7 @@ NAME = "github-runner-ubuntu24-amd64-latest"
 NOUNS = ("image", "recipe", "spot", "instance", "runner", "sweep", "cost", "policy", "local")
 COMMANDS = ["--help", *(f"{noun} --help" for noun in NOUNS)]
 COMMANDS += [f"image id {NAME}", f"image id {NAME} --json", "image ls", "instance ls --json", "spot ls", "policy"]
+COMMANDS += [f"image history {NAME.removesuffix('-amd64-latest')} --json", "cost --days 1"]
 BARE, RUN = ["-c", "pass"], ["-c", "from goldrun.cli.main import run; run()"]
 
 

@@ -18,10 +18,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from goldrun.cli.json.cost import BilledDay, Cost, RunningCost
-from goldrun.cli.json.images import BuiltImage, Change, CheckedRecipe, Difference, Image, Prune, PrunedImage, Version
+from goldrun.cli.json.images import Image
 from goldrun.cli.json.instances import Instance, Launch, Offer
 from goldrun.cli.json.runners import Runner, StartedRunner
 from goldrun.cli.json.sweep import Finding, Sweep
+from goldrun.cli.json.versions import BuiltImage, Change, CheckedRecipe, Difference, Prune, PrunedImage, Version
 from local_cloud.control_messages import MarketState, Status
 from local_cloud.faults import FaultRule
 

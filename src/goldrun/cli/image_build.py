@@ -195,7 +195,7 @@ def _source() -> str:
 
 def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        from goldrun.cli.json.images import BuiltImage
+        from goldrun.cli.json.versions import BuiltImage
 
         output.result_json({name: BuiltImage.built(one) for name, one in done.items()})
         return

@@ -63,7 +63,7 @@ def image_prune(
     if family and not done.verdicts and not done.orphans:
         raise unknown_family(client, family, arch)
     if as_json:
-        from goldrun.cli.json.images import Prune
+        from goldrun.cli.json.versions import Prune
 
         output.result_json(Prune.of(done))
         return

@@ -15,7 +15,6 @@ from goldrun.cloud import images
 from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
 from goldrun.images import listing
-from goldrun.images import publish as publishing
 from goldrun.images.lineage import find_own, read_lineage, unknown_family
 from goldrun.images.manifest import compare, from_tags
 from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
@@ -46,7 +45,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
         raise unknown_family(client, family, arch)
     used = count_by_image(client)
     if as_json:
-        from goldrun.cli.json.images import Version
+        from goldrun.cli.json.versions import Version
 
         output.result_json([Version.in_history(lineage, one, used[one.image.image_id]) for lineage, one in told])
     else:
@@ -78,7 +77,7 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
             output.note(f"{found.name} ({found.image_id}) has no manifest.")
     difference = compare(*manifests)
     if as_json:
-        from goldrun.cli.json.images import Difference
+        from goldrun.cli.json.versions import Difference
 
         output.result_json(Difference.of(difference))
         return
@@ -108,6 +107,8 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
       goldrun image publish github-runner-ubuntu24-amd64-20261123080000 --dry-run
       goldrun image publish m-bp1g7004ksh0oeuco3bd --channel canary
     """
+    from goldrun.images import publish as publishing
+
     shown = publishing.publish(
         open_client(region),
         version,
@@ -140,6 +141,8 @@ def image_rollback(
       goldrun image rollback github-runner-ubuntu24 --arch amd64
       goldrun image rollback github-runner-ubuntu24 --arch amd64 --to 20261114080000
     """
+    from goldrun.images import publish as publishing
+
     if not arch:
         raise UsageError("A roll-back needs an architecture.", fix=["say --arch amd64 or --arch arm64"])
     alias = PublishedName(check_name(family), parse_architecture(arch), check_channel(channel))

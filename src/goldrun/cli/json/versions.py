@@ -1,0 +1,149 @@
+"""What is built, kept, pruned and compared, for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from goldrun.cli.json.images import Image
+from goldrun.images import manifest, retention
+from goldrun.images.lineage import Lineage
+
+if TYPE_CHECKING:  # a history must not pay for a build
+    from goldrun.bake.build import Built
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage(Image):
+    """An image that a build made, or found to be made already.
+
+    Attributes:
+        version_hash: the hash of everything that went into it.
+        skipped: whether an image of the same content was there, so that nothing was built.
+    """
+
+    version_hash: str
+    skipped: bool
+
+    @classmethod
+    def built(cls, done: Built) -> Self:
+        """The object of a build's outcome."""
+        return cls.of(done.image, version_hash=done.version_hash, skipped=done.skipped)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrunedImage(Image):
+    """An image as a prune judges it.
+
+    Attributes:
+        keep: whether it stays.
+        reason: why.
+    """
+
+    keep: bool
+    reason: str
+
+    @classmethod
+    def judged(cls, verdict: retention.Verdict) -> Self:
+        """The object of a verdict."""
+        return cls.of(verdict.image, keep=verdict.keep, reason=verdict.reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(Image):
+    """A version in a family's history.
+
+    Attributes:
+        version: its version name, also while a channel shows it under another.
+        instances: how many instances run from it.
+        keep: whether a prune would keep it.
+        reason: why.
+    """
+
+    version: str
+    instances: int
+    keep: bool
+    reason: str
+
+    @classmethod
+    def in_history(cls, lineage: Lineage, verdict: retention.Verdict, instances: int) -> Self:
+        """The object of a version and its verdict; ``instances`` run from it."""
+        return cls.of(
+            verdict.image,
+            version=lineage.version_name(verdict.image),
+            instances=instances,
+            keep=verdict.keep,
+            reason=verdict.reason,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prune:
+    """What a prune did.
+
+    Attributes:
+        dry_run: whether this is only the plan: nothing was deleted.
+        images: the versions, those that stay included.
+        orphan_snapshots: ids of deleted snapshots whose image was gone already.
+    """
+
+    dry_run: bool
+    images: tuple[PrunedImage, ...]
+    orphan_snapshots: tuple[str, ...]
+
+    @classmethod
+    def of(cls, done: retention.Pruned) -> Self:
+        """The object of a prune."""
+        return cls(
+            dry_run=not done.carried_out,
+            images=tuple(map(PrunedImage.judged, done.verdicts)),
+            orphan_snapshots=tuple(one.snapshot_id for one in done.orphans),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A tool's versions in two images.
+
+    Attributes:
+        before: its version in the first image.
+        after: its version in the second image.
+    """
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How the manifests of two images differ.
+
+    Attributes:
+        added: tools that only the second image has, and their versions.
+        removed: tools that only the first image has, and their versions.
+        changed: tools that both have, in different versions.
+    """
+
+    added: Mapping[str, str]
+    removed: Mapping[str, str]
+    changed: Mapping[str, Change]
+
+    @classmethod
+    def of(cls, difference: manifest.Difference) -> Self:
+        """The object of a comparison."""
+        changed = {name: Change(before=old, after=new) for name, (old, new) in difference.changed.items()}
+        return cls(added=difference.added, removed=difference.removed, changed=changed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedRecipe:
+    """A recipe that is valid.
+
+    Attributes:
+        family: the image family it builds.
+        architectures: for which architectures: `amd64`, `arm64`.
+    """
+
+    family: str
+    architectures: tuple[str, ...]
