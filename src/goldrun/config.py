@@ -46,10 +46,10 @@ class Variable(NamedTuple):
 
 REGION = Variable(
     ("ALIYUN_REGION_ID", "ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"),
-    "the region to work in, e.g. cn-hangzhou",
+    "region to work in, e.g. cn-hangzhou",
 )
-IMAGE_NAME = Variable(("IMAGE_NAME",), "the image to find, e.g. github-runner-ubuntu24-amd64-latest")
-ARCH = Variable(("ARCH",), "the architecture, amd64 or arm64; not set: whichever the name has")
+IMAGE_NAME = Variable(("IMAGE_NAME",), "image to find, e.g. github-runner-ubuntu24-amd64-latest")
+ARCH = Variable(("ARCH",), "architecture, amd64 or arm64; not set: the one in the name")
 ACCESS_KEY_ID = Variable(
     ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY"),
     "AccessKey id",
@@ -66,112 +66,112 @@ ACCESS_KEY_SECRET = Variable(
 )
 SECURITY_TOKEN = Variable(
     ("ALIBABA_CLOUD_SECURITY_TOKEN", "ALIYUN_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN"),
-    "STS token that belongs to the AccessKey, where it is a temporary one",
+    "STS token of a temporary AccessKey",
     secret=True,
 )
 ROLE_ARN = Variable(
-    ("ALIBABA_CLOUD_ROLE_ARN",), "the RAM role that a GitHub Actions job assumes by its identity, acs:ram::…:role/…"
+    ("ALIBABA_CLOUD_ROLE_ARN",), "RAM role that a GitHub Actions job assumes with its identity token, acs:ram::…:role/…"
 )
 OIDC_PROVIDER_ARN = Variable(
     ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN",), "RAM's identity provider for GitHub, acs:ram::…:oidc-provider/…"
 )
 OIDC_TOKEN_FILE = Variable(
-    ("ALIBABA_CLOUD_OIDC_TOKEN_FILE",), "an identity token in a file, for the official library; not set: GitHub's own"
+    ("ALIBABA_CLOUD_OIDC_TOKEN_FILE",), "file with an identity token, for the official library; not set: GitHub's token"
 )
 OIDC_AUDIENCE = Variable(
-    ("GOLDRUN_OIDC_AUDIENCE",), "the audience that RAM's identity provider asks for", default="sts.aliyuncs.com"
+    ("GOLDRUN_OIDC_AUDIENCE",), "audience that RAM's identity provider requires", default="sts.aliyuncs.com"
 )
 ID_TOKEN_URL = Variable(
     ("ACTIONS_ID_TOKEN_REQUEST_URL",),
-    "where GitHub gives a job its identity token (permissions: id-token: write)",
+    "where a job requests its identity token from GitHub (permissions: id-token: write)",
 )
-ID_TOKEN_TOKEN = Variable(("ACTIONS_ID_TOKEN_REQUEST_TOKEN",), "what the job proves itself with there", secret=True)
+ID_TOKEN_TOKEN = Variable(("ACTIONS_ID_TOKEN_REQUEST_TOKEN",), "the job's credential for that request", secret=True)
 PROFILE = Variable(
     ("ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"),
     "profile of the official CLI (~/.aliyun/config.json); not set: the current one",
 )
 PROFILE_DISABLED = Variable(
-    ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED",), "true: leave the official CLI's profiles alone", default="false"
+    ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED",), "true: ignore the official CLI's profiles", default="false"
 )
 ENDPOINT = Variable(
     ("GOLDRUN_ENDPOINT",),
-    "where the API answers, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's own endpoint",
+    "endpoint of the API, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's endpoint",
 )
 # Throttling lasts to the end of the minute, and of two minutes where many wait for it.
 DEFAULT_TIMEOUT_SECONDS = 180.0
 TIMEOUT = Variable(
     ("GOLDRUN_TIMEOUT",),
-    "seconds that one API call may take, retries included; throttling lasts to the end of a minute",
+    "seconds that one API call may take, including retries; throttling lasts until the end of a minute",
     default=f"{DEFAULT_TIMEOUT_SECONDS:.0f}",
 )
 KEEP_IMAGE_COUNT = Variable(
-    ("KEEP_IMAGE_COUNT",), "how many versions of an image stay, the published one counted", default="1"
+    ("KEEP_IMAGE_COUNT",), "versions of an image to keep, including the published one", default="1"
 )
-IMAGE_ID = Variable(("ALIYUN_IMAGE_ID",), "the image to start instances from, m-…")
-IMAGE_FAMILY = Variable(("ALIYUN_IMAGE_FAMILY",), "the image family whose newest image instances are started from")
-SECURITY_GROUP = Variable(("ALIYUN_SECURITY_GROUP_ID",), "the security group of new instances, sg-…")
+IMAGE_ID = Variable(("ALIYUN_IMAGE_ID",), "image to launch instances from, m-…")
+IMAGE_FAMILY = Variable(("ALIYUN_IMAGE_FAMILY",), "image family whose newest image instances are launched from")
+SECURITY_GROUP = Variable(("ALIYUN_SECURITY_GROUP_ID",), "security group of new instances, sg-…")
 VSWITCH = Variable(
-    ("ALIYUN_VSWITCH_ID",), "the vSwitch of new instances, vsw-…; several by comma; not set: those of the account"
+    ("ALIYUN_VSWITCH_ID",), "vSwitches of new instances, vsw-…, comma-separated; not set: those of the account"
 )
 VSWITCH_OF_ZONE = Variable(
     tuple(f"ALIYUN_VSWITCH_ID_{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-    "the vSwitch of the zone whose name ends with that letter",
+    "vSwitch in the zone whose name ends with that letter",
 )
-VPC = Variable(("ALIYUN_VPC_ID",), "the VPC whose vSwitches are used, where none is named; not set: any")
-KEY_PAIR = Variable(("ALIYUN_KEY_PAIR_NAME",), "the SSH key pair of new instances; not set: none")
-ROLE = Variable(
-    ("ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME",), "the RAM role of new instances, with which they can delete themselves"
+VPC = Variable(("ALIYUN_VPC_ID",), "VPC whose vSwitches are used if none is named; not set: any")
+KEY_PAIR = Variable(("ALIYUN_KEY_PAIR_NAME",), "SSH key pair of new instances; not set: none")
+ROLE = Variable(("ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME",), "RAM role that new instances use to delete themselves")
+INSTANCE_TYPE = Variable(
+    ("INSTANCE_TYPE",), "instance types to choose from, comma-separated; not set: any type of the requested size"
 )
-INSTANCE_TYPE = Variable(("INSTANCE_TYPE",), "instance types to choose from, by comma; not set: any of the size")
-INSTANCE_NAME = Variable(("INSTANCE_NAME",), "the name of new instances", default="github-runner")
+INSTANCE_NAME = Variable(("INSTANCE_NAME",), "name of new instances", default="github-runner")
 MIN_CPU = Variable(("MIN_CPU",), "vCPUs: 8 (at least), 8..64, ..64; not set, and no type named: 8")
 MIN_MEMORY = Variable(("MIN_MEM",), "GiB of memory: 16 (at least), 16..64, ..64; not set: any")
-PRICE_LIMIT = Variable(("SPOT_PRICE_LIMIT",), "the most that an hour of an instance may cost; not set: 120 % of now")
+PRICE_LIMIT = Variable(
+    ("SPOT_PRICE_LIMIT",), "maximum price of an instance per hour; not set: 120 % of the current price"
+)
 PROTECTIONS = ("1h", "none")
 PROTECT = Variable(
     ("SPOT_PROTECT",),
-    "how long the market leaves a new spot instance alone: 1h, or none, which is cheaper",
+    "how long a new spot instance is protected from reclaim: 1h, or none, which is cheaper",
     default=PROTECTIONS[0],
 )
 CANDIDATES_FILE = Variable(
     ("CANDIDATES_FILE",),
-    "a file with the offers to try, lines of TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS; asks nothing else",
+    "file with the offers to try, lines of TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS; replaces the search for offers",
 )
-USER_DATA = Variable(("USER_DATA",), "what new instances run when they boot first: a script or cloud-config")
-USER_DATA_FILE = Variable(("USER_DATA_FILE",), "the same from a file")
+USER_DATA = Variable(("USER_DATA",), "what new instances run at their first boot: a script or cloud-config")
+USER_DATA_FILE = Variable(("USER_DATA_FILE",), "file that contains the user data")
 LIFE_MINUTES = Variable(
-    ("INSTANCE_TTL_MINUTES",), "minutes after which an instance is released by itself, from 30 on", default="240"
+    ("INSTANCE_TTL_MINUTES",), "minutes after which ECS releases an instance, at least 30", default="240"
 )
 GITHUB_TOKEN = Variable(
     ("GOLDRUN_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
-    "the token that registers and removes runners: a GitHub App's or a fine-grained one",
+    "token that registers and removes runners: a GitHub App token or a fine-grained token",
     secret=True,
 )
-GITHUB_API_URL = Variable(("GITHUB_API_URL",), "where GitHub's REST API answers", default="https://api.github.com")
-GITHUB_SERVER_URL = Variable(
-    ("GITHUB_SERVER_URL",), "where GitHub itself is, for runners to find it", default="https://github.com"
-)
-GITHUB_REPOSITORY = Variable(("GITHUB_REPOSITORY",), "the repository whose runners are meant, OWNER/NAME")
+GITHUB_API_URL = Variable(("GITHUB_API_URL",), "URL of GitHub's REST API", default="https://api.github.com")
+GITHUB_SERVER_URL = Variable(("GITHUB_SERVER_URL",), "URL of GitHub, for runners", default="https://github.com")
+GITHUB_REPOSITORY = Variable(("GITHUB_REPOSITORY",), "repository of the runners, OWNER/NAME")
 RUNNER_PROXY = Variable(
-    ("GOLDRUN_RUNNER_PROXY",), "the HTTP proxy that runners use; its password travels with their configuration alone"
+    ("GOLDRUN_RUNNER_PROXY",), "HTTP proxy of runners; a password in it is sent only with their configuration"
 )
-RUNNER_NO_PROXY = Variable(("GOLDRUN_RUNNER_NO_PROXY",), "what runners reach without it, by comma")
+RUNNER_NO_PROXY = Variable(("GOLDRUN_RUNNER_NO_PROXY",), "hosts that runners reach without the proxy, comma-separated")
 RUNNER_MIRROR = Variable(
     ("GOLDRUN_RUNNER_MIRROR",),
-    "where runners download actions/runner from, on images without it",
+    "download URL of actions/runner, for images without it",
     default="https://github.com/actions/runner/releases/download",
 )
 INSTANCE_ENDPOINT = Variable(
     ("GOLDRUN_INSTANCE_ENDPOINT",),
-    "where the API answers an instance; not set: the region's own endpoints, the VPC's first",
+    "endpoint of the API for instances; not set: the region's endpoints, the VPC endpoint first",
 )
-LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "the local cloud's data file; not set: in the user's cache directory")
+LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "data file of the local cloud; not set: in the user's cache directory")
 DEBUG = Variable(
     ("GOLDRUN_DEBUG", "RUNNER_DEBUG"),
     "1: print every request, retry and pause to stderr, without secrets; a workflow run with debug logging has it set",
 )
 LANGUAGE = Variable(
-    ("GOLDRUN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"), "the language of messages and --help: zh_CN, or English"
+    ("GOLDRUN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"), "language of messages and --help: zh_CN, or English"
 )
 
 MAX_REGION_WORDS = 5  # cn-shanghai-finance-1 has four

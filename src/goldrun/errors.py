@@ -20,15 +20,15 @@ EXIT_INTERRUPTED = 130
 
 EXIT_CODES: dict[int, str] = {
     EXIT_OK: "success",
-    EXIT_NOT_FOUND: 'what was asked for does not exist (and the cloud said so: an error is never "not found")',
-    EXIT_USAGE: "wrong input: a missing or bad variable, option, name or file",
-    EXIT_CREDENTIALS: "no credentials, or credentials that the cloud does not accept",
-    EXIT_PERMISSION: "the credentials are good but RAM does not allow the action",
-    EXIT_REFUSED: "refused, by the cloud or by goldrun's own protections: a person must act",
+    EXIT_NOT_FOUND: 'not found: the cloud reported that it does not exist (an error is never "not found")',
+    EXIT_USAGE: "invalid input: a variable, option, name or file is missing or not valid",
+    EXIT_CREDENTIALS: "no credentials, or the cloud does not accept them",
+    EXIT_PERMISSION: "the credentials are valid, but RAM does not allow the action",
+    EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: somebody must act",
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us, failed, also after retries, "
     "or reclaimed the instance: try again later",
-    EXIT_LEFTOVERS: "`goldrun sweep` found something that should not be alive (and, without --dry-run, deleted it)",
-    EXIT_UNTOLD: "the result could not be written (stdout, GITHUB_OUTPUT); an instance made for it is deleted",
+    EXIT_LEFTOVERS: "`goldrun sweep` found something to delete (and deleted it, unless --dry-run was given)",
+    EXIT_UNTOLD: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
 }
 

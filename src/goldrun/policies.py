@@ -96,7 +96,7 @@ JOBS: dict[str, list[Statement]] = {
     ],
     # For the role of runners' instances: delete oneself. RAM cannot say "itself"; the tag is the nearest.
     "self-destruct": [_allow(["DeleteInstance"], RUNNER)],
-    # Find and delete what should not be alive.
+    # Find and delete what is no longer used.
     "sweep": [
         _allow(["DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"]),
         # What a machine says of itself, where GitHub says nothing.

@@ -26,7 +26,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, 
 KEEP = click.option(
     "--keep", type=click.IntRange(1), help="Versions that stay, the published one counted. [env: KEEP_IMAGE_COUNT]"
 )
-YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation; required without a terminal.")
 
 
 def open_client(region: str | None) -> EcsClient:

@@ -38,9 +38,9 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 @click.command("build")
 @RECIPE
 @click.option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both. [default: all that the recipe supports]")
-@click.option("--force", is_flag=True, help="Build although an image of the same content is there.")
+@click.option("--force", is_flag=True, help="Build even if an image with the same content exists.")
 @click.option("--no-publish", is_flag=True, help="Make and test the image, and let nothing show it yet.")
-@click.option("--keep-builder-on-failure", is_flag=True, help="Leave the builder alive until its release time.")
+@click.option("--keep-builder-on-failure", is_flag=True, help="Keep the builder until its release time.")
 @REGION
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print results only.")

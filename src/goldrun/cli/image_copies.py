@@ -29,7 +29,7 @@ ACCOUNTS = click.option(
 def image_copy(version: str, regions: tuple[str, ...], region: str | None, publish: bool, as_json: bool) -> None:
     """Copy VERSION, an image id or name, to other regions at once, its tags with it.
 
-    Done again, it goes on with the copies that are there.
+    Running it again continues with the existing copies.
 
     \b
     Examples:

@@ -93,8 +93,8 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
 @click.command("publish")
 @click.argument("version")
 @REGION
-@click.option("--channel", default=LATEST, show_default=True, help="The channel that shall show it.")
-@click.option("--force", is_flag=True, help="Publish it although it is older than what is shown.")
+@click.option("--channel", default=LATEST, show_default=True, help="The channel to move.")
+@click.option("--force", is_flag=True, help="Publish it even if it is older than the published version.")
 @DRY_RUN
 @JSON
 def image_publish(version: str, region: str | None, channel: str, force: bool, dry_run: bool, as_json: bool) -> None:
@@ -125,7 +125,7 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
 @ARCH
 @REGION
 @click.option("--to", default="", metavar="VERSION", help="The version to go back to. [default: the previous version]")
-@click.option("--channel", default=LATEST, show_default=True, help="The channel that shall go back.")
+@click.option("--channel", default=LATEST, show_default=True, help="The channel to roll back.")
 @DRY_RUN
 @YES
 @JSON

@@ -153,7 +153,7 @@ def instance_reboot(ids: tuple[str, ...], force: bool, region: str | None) -> No
 @instance.command("rm")
 @IDS
 @YES
-@click.option("--missing-ok", is_flag=True, help="One that is not there is no error: it may have deleted itself.")
+@click.option("--missing-ok", is_flag=True, help="Ignore missing instances: they may have deleted themselves.")
 @REGION
 def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str | None) -> None:
     """Delete instances, and ask again until they are gone."""

@@ -38,7 +38,9 @@ def launch_options(command: Command) -> Command:
         click.option(
             "--life", metavar="TIME", help="Delete it after that, whatever it does; 30m at least. [default: 4h]"
         ),
-        click.option("--on-demand-fallback", is_flag=True, help="Take the list price when there is no spot offer."),
+        click.option(
+            "--on-demand-fallback", is_flag=True, help="Launch a pay-as-you-go instance if no spot offer is left."
+        ),
         POLICY,
         criteria_options,
         click.option(

@@ -21,7 +21,7 @@ _NOUNS = {
     "spot": "Look at the spot market.",
     "instance": "Create, watch and release instances.",
     "runner": "Start, list and stop runners for GitHub Actions jobs.",
-    "sweep": "Find and delete what should not be alive.",
+    "sweep": "Find and delete what is no longer used.",
     "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",
     "local": "Run the local cloud: ECS on this machine.",

@@ -53,7 +53,7 @@ def policy(
     run      choose offers; create, watch, prolong and release instances
     runner   start and stop runners for GitHub Actions jobs
     self-destruct  delete oneself: for the role of runners' instances
-    sweep    find and delete what should not be alive
+    sweep    find and delete what is no longer used
     cost     tell what instances cost
 
     \b

@@ -23,7 +23,7 @@ def recipe() -> None:
 
 @recipe.command("init")
 @FOLDER
-@click.option("--family", help="The image family that it builds; the folder's name where not said.")
+@click.option("--family", help="The image family to build (default: the folder's name).")
 def recipe_init(folder: Path, family: str | None) -> None:
     """Write a recipe that works into a new FOLDER; change it from there.
 
@@ -50,7 +50,7 @@ def recipe_init(folder: Path, family: str | None) -> None:
 @FOLDER
 @JSON
 def recipe_check(folder: Path, as_json: bool) -> None:
-    """Check a recipe; every mistake is told with its line."""
+    """Check a recipe; report every mistake with its line."""
     loaded = recipes.load(folder)
     if as_json:
         from goldrun.cli.json.versions import CheckedRecipe

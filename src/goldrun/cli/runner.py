@@ -38,7 +38,7 @@ def runner() -> None:
 @click.option("--instance", "instance_id", metavar="ID", help="Its instance, to know whether the market took it back.")
 @click.option("--rerun-job", metavar="JOB", help="If it did: have that job run again, as `runner up` has printed it.")
 @click.option("--rerun-workflow", default=RERUN_WORKFLOW, show_default=True, help="The workflow that does it.")
-@click.option("--missing-ok", is_flag=True, help="One that neither side has is no error: its job may be done.")
+@click.option("--missing-ok", is_flag=True, help="Ignore a runner that neither side knows: its job may be done.")
 @YES
 @REGION
 def runner_down(

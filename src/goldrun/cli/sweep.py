@@ -29,11 +29,11 @@ def sweep(
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Find and delete what goldrun made and what should not be alive.
+    """Find and delete what goldrun created and nothing uses any more.
 
     Instances past their release time, stopped or without a release time, builders whose build has ended, disks that
-    nothing is attached to, snapshots whose image is gone. With --repo or --org also ghosts: runners that GitHub has and
-    the cloud has not, and the other way round. The exit code is 7 if anything was found.
+    nothing is attached to, snapshots whose image is gone. With --repo or --org also orphans: runners that GitHub has
+    and the cloud has not, and the other way round. The exit code is 7 if anything was found.
 
     \b
     Examples:
