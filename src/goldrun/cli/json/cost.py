@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from goldrun import cost
+from goldrun.cli.json.encoding import public
 from goldrun.cli.json.instances import Instance
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class RunningCost:
     """What an instance costs now.
 
@@ -27,7 +27,7 @@ class RunningCost:
     currency: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class BilledDay:
     """What goldrun's instances cost on a day of the bill.
 
@@ -44,7 +44,7 @@ class BilledDay:
     instances: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Cost:
     """What instances cost: those that run, and the last days.
 

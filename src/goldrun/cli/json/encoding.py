@@ -1,11 +1,22 @@
-"""Public objects as plain values, for ``json.dumps``."""
+"""Public objects, and what they are as plain values for ``json.dumps``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def public(cls: type[T]) -> type[T]:
+    """Make a class a public object: frozen, its members given by name.
+
+    It is printed, never compared: to make those methods too would double what the class costs a command's start.
+    """
+    return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
 
 
 def plain(value: Any) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from goldrun.cli.json.encoding import at
+from goldrun.cli.json.encoding import at, public
 from goldrun.cloud import images
 from goldrun.cloud.moments import parse_moment
 from goldrun.images.listing import channel
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Image:
     """An image.
 

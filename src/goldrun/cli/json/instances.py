@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from goldrun.cli.json.encoding import at
+from goldrun.cli.json.encoding import at, public
 from goldrun.cloud import instances
 from goldrun.launch import launch, offers
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Instance:
     """An instance.
 
@@ -69,7 +68,7 @@ class Instance:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Offer:
     """An instance type in a zone, at a price.
 
@@ -132,7 +131,7 @@ class Offer:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Launch:
     """Instances that were launched together.
 

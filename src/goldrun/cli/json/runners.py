@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from goldrun.cli.json.encoding import at
+from goldrun.cli.json.encoding import at, public
 from goldrun.cli.json.instances import Instance, Offer
 from goldrun.runners import lifecycle, listing
 from goldrun.runners.naming import read_name
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Runner:
     """A runner as both the cloud and GitHub see it.
 
@@ -52,7 +51,7 @@ class Runner:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class StartedRunner:
     """A runner that has just been started.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from goldrun import sweep
+from goldrun.cli.json.encoding import public
 from goldrun.cli.json.instances import Instance
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Finding:
     """Something that should not be alive.
 
@@ -39,7 +39,7 @@ class Finding:
     instance: Instance | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Sweep:
     """What a sweep found and did.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from goldrun.cli.json.encoding import public
 from goldrun.cli.json.images import Image
 from goldrun.images import manifest, retention
 from goldrun.images.lineage import Lineage
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a history must not pay for a build
     from goldrun.bake.build import Built
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class BuiltImage(Image):
     """An image that a build made, or found to be made already.
 
@@ -32,7 +32,7 @@ class BuiltImage(Image):
         return cls.of(done.image, version_hash=done.version_hash, skipped=done.skipped)
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class PrunedImage(Image):
     """An image as a prune judges it.
 
@@ -50,7 +50,7 @@ class PrunedImage(Image):
         return cls.of(verdict.image, keep=verdict.keep, reason=verdict.reason)
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Version(Image):
     """A version in a family's history.
 
@@ -78,7 +78,7 @@ class Version(Image):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Prune:
     """What a prune did.
 
@@ -102,7 +102,7 @@ class Prune:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Change:
     """A tool's versions in two images.
 
@@ -115,7 +115,7 @@ class Change:
     after: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class Difference:
     """How the manifests of two images differ.
 
@@ -136,7 +136,7 @@ class Difference:
         return cls(added=difference.added, removed=difference.removed, changed=changed)
 
 
-@dataclass(frozen=True, kw_only=True)
+@public
 class CheckedRecipe:
     """A recipe that is valid.
 
