@@ -89,7 +89,7 @@ def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes
         return True
     for line in plan:
         telling.aside(f"  {workflow.shown(os.environ, language.say(os.environ, line))}")
-    telling.aside(language.say(os.environ, f"in {place()}."))
+    telling.aside(language.say(os.environ, place()))
     if click.confirm(language.say(os.environ, question), err=True):
         return True
     output.note("nothing was changed.")
@@ -106,7 +106,7 @@ def place_of(client: EcsClient) -> Callable[[], str]:
             account = describe_account(client)
         except GoldrunError as error:
             account = f"an account that could not be asked for ({error.what})"
-        return f"{account}, {client.region}, {client.endpoint}"
+        return f"in {account}, {client.region}, {client.endpoint}."
 
     return words
 

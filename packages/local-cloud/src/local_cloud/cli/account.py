@@ -24,7 +24,7 @@ def reset(data: Path, seed: bool, yes: bool) -> None:
     require_consent("The reset", yes=yes)
     running, status = daemon.require(data)
     plan = (f"would delete: {key} {plain(value)}" for key, value in status.items() if isinstance(value, int) and value)
-    if not confirm("Empty it?", plan, lambda: f"the local cloud at {running.url}, its data in {data}", yes=yes):
+    if not confirm("Empty it?", plan, lambda: f"in the local cloud at {running.url}, its data in {data}.", yes=yes):
         return
     control(data, "POST", "reset", {"seed": seed})
     output.note("the local cloud is empty." if not seed else "the local cloud has the realistic account.")
