@@ -59,7 +59,8 @@ def test_both_languages_have_the_same_parts(page: str) -> None:
     def shape(name: str) -> tuple[list[str], list[str]]:
         text = (ROOT / name).read_text(encoding="utf-8")
         blocks = [
-            re.sub(r"\s*#.*", "", block) for block in re.findall(r"```(?:bash|console|yaml)\n(.*?)```", text, re.DOTALL)
+            re.sub(r"\s*#.*", "", block)
+            for block in re.findall(r"```(?:bash|console|json|python|toml|yaml)\n(.*?)```", text, re.DOTALL)
         ]
         return re.findall(r"^(#+) ", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE), blocks
 
