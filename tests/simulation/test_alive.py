@@ -198,6 +198,7 @@ def test_a_machine_that_says_it_is_done_is_believed(frozen: Running, line: str) 
 
     def answer(action: str, *args: Any, **more: Any) -> dict[str, Any]:
         if action == "GetInstanceConsoleOutput":
+            assert args[0]["InstanceId"] == instance
             return {"ConsoleOutput": base64.b64encode(f"login:\r\n{line}\r\n".encode()).decode()}
         return call(action, *args, **more)
 
@@ -277,10 +278,18 @@ def test_findings_name_both_sides(frozen: Running) -> None:
     instance = machine(frozen, runner.name)
     client, github = both(frozen)
     found = sweep.find(client, github=github, scopes=[SCOPE])
-    assert [(one.kind, one.id, one.name, one.scope) for one in found] == [
-        ("instance", instance, runner.name, str(SCOPE)),
-        ("runner", runner.name, str(SCOPE), str(SCOPE)),
+    offline = "its runner is offline"
+    assert [(one.kind, one.id, one.name, one.scope, one.reason) for one in found] == [
+        ("instance", instance, runner.name, str(SCOPE), offline),
+        ("runner", runner.name, str(SCOPE), str(SCOPE), offline),
     ]
+    frozen.cloud.store.remove(*frozen.cloud.store.all(Instance))
+    (alone,) = sweep.find(client, github=github, scopes=[SCOPE])
+    assert (alone.kind, alone.reason) == ("runner", "it has no instance")
+    frozen.cloud.store.remove(*frozen.cloud.store.all(GitHubRunner))
+    machine(frozen, runner.name)
+    (alone,) = sweep.find(client, github=github, scopes=[SCOPE])
+    assert (alone.kind, alone.reason) == ("instance", "GitHub has no runner of its name")
 
 
 def test_a_machine_with_a_heartbeat_is_no_orphan(frozen: Running) -> None:

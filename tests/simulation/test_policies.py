@@ -273,3 +273,16 @@ def test_a_machine_may_delete_runners_alone(frozen: Running) -> None:
         with pytest.raises(AccessDeniedError):
             client.call("DeleteInstance", {"InstanceId": name, "Force": True})
         assert frozen.cloud.store.get(Instance, name) is not None
+
+
+@pytest.mark.parametrize("job", ["run", "build", "runner"])
+def test_a_role_may_be_passed_to_ecs_alone(job: str) -> None:
+    """ECS is not the only service that takes roles; the local cloud's one service cannot show it."""
+    (passing,) = (one for one in policy_for([job])["Statement"] if one["Action"] == ["ram:PassRole"])
+    assert passing["Condition"] == {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
+
+
+def test_jobs_together_repeat_no_statement() -> None:
+    both = policy_for(["run", "runner"])["Statement"]
+    assert [one for one in both if both.count(one) > 1] == []
+    assert all(one in both for job in ("run", "runner") for one in JOBS[job])
