@@ -252,7 +252,7 @@ def over_sockets(requests: int, seed_: int) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "cloud.db"
         store = Store(data, time.time)
-        seed.found(store)
+        seed.put_defaults(store)
         seed.populate(store, time.time())
         planted = plant(store, time.time())
         ids = {"ImageId": [one.id for one in store.all(Image)], "InstanceId": [one.id for one in store.all(Instance)]}

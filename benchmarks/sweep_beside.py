@@ -128,7 +128,7 @@ class World:
         self.stage = Stage(self.random, START)
         clock = LocalClock(wall=self.stage.now)
         self.store = Store(None, self.stage.now)
-        seed.found(self.store)
+        seed.put_defaults(self.store)
         market = Market(seed=number, scarcity=0.0, phantoms=0.2)
         settings = replaced(self.store.settings(), market=market, image_seconds=IMAGE_SECONDS, image_quota=10_000)
         self.store.put(settings)

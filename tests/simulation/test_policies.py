@@ -168,7 +168,7 @@ RUNS: dict[str, Callable[[EcsClient], None]] = {
 
 def prepare(frozen: Running, document: dict[str, Any]) -> EcsClient:
     frozen.cloud.store.clear()
-    seed.found(frozen.cloud.store)
+    seed.put_defaults(frozen.cloud.store)
     built(frozen, 1)
     built(frozen, 2, shown=True)
     built(frozen, 3)

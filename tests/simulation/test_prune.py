@@ -207,7 +207,7 @@ def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool)
     """Field: deleted images left their snapshots behind, and the bill. All placements."""
     for at in range(1, 200):
         frozen.cloud.store.clear()
-        seed.found(frozen.cloud.store)
+        seed.put_defaults(frozen.cloud.store)
         for number in (1, 2, 3):
             built(frozen, number)
         built(frozen, 4, shown=True)
@@ -286,7 +286,7 @@ def test_whatever_the_account_holds_prune_never_touches_what_it_must_not(
 ) -> None:
     """Random accounts: look-alike names, other people's images, shared ones, images in use, missing tags."""
     frozen.cloud.store.clear()
-    seed.found(frozen.cloud.store)
+    seed.put_defaults(frozen.cloud.store)
     shown = chance.randint(0, 12)
     for number in range(1, 13):
         tags: dict[str, str] = chance.choice([{}, {}, {}, {"ManagedBy": "x"}, {"Protected": "true"}, {"Channel": "c"}])

@@ -365,7 +365,7 @@ def test_lesson_a_crash_anywhere_leaves_a_name_that_answers_and_the_next_run_com
     placements = 0
     for at in range(1, 200):
         frozen.cloud.store.clear()
-        seed.found(frozen.cloud.store)
+        seed.put_defaults(frozen.cloud.store)
         version(frozen, 1)
         version(frozen, 2, shown=True)
         version(frozen, 3)

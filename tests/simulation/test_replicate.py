@@ -77,7 +77,7 @@ def test_a_crash_anywhere_ends_with_one_copy_that_is_shown(frozen: Running, afte
     """All placements of copy and publish there."""
     for at in range(1, 300):
         frozen.cloud.store.clear()
-        seed.found(frozen.cloud.store)
+        seed.put_defaults(frozen.cloud.store)
         frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=20.0))
         version(frozen, 2, shown=True)
         client = frozen.client()

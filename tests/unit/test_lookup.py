@@ -255,7 +255,7 @@ def test_a_list_that_changes_between_pages_is_read_again(frozen: Running) -> Non
 def test_whatever_the_account_holds_the_answer_is_the_exact_name(frozen: Running, chance: random.Random) -> None:
     """Random accounts of near names, states, owners and architectures, against a model in three lines."""
     frozen.cloud.store.clear()
-    seed.found(frozen.cloud.store)
+    seed.put_defaults(frozen.cloud.store)
     pieces = ["fam", "Fam", "fam2", "x-fam"]
     suffixes = ["latest", "LATEST", "latest-2", "canary", "20260101000000", "20260202000000"]
     made = []

@@ -223,7 +223,7 @@ class Control:
         self.gateway.store.clear()
         self.gateway.faults.clear()
         self.gateway.calls.clear()
-        seed.found(self.gateway.store)
+        seed.put_defaults(self.gateway.store)
         if population.seed:
             seed.populate(self.gateway.store, self.gateway.clock.now())
         return self._status()

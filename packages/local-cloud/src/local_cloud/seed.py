@@ -45,8 +45,8 @@ RUNNER_TAGS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
 ARCHITECTURES = (("amd64", "x86_64"), ("arm64", "arm64"))
 
 
-def found(store: Store) -> None:
-    """Put in what every cloud has: keys and the public images."""
+def put_defaults(store: Store) -> None:
+    """Put what every account starts with: AccessKeys, public images and networks."""
     store.put(KEY, OTHER_KEY, *_public_images(), *_networks())
 
 

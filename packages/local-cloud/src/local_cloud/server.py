@@ -76,7 +76,7 @@ class LocalCloud:
             self.clock.resume(anchor, self.store.latest())
         self.store.save_anchor(self.clock.anchor)
         if not any(self.store.all(Network)):
-            seed.found(self.store)
+            seed.put_defaults(self.store)
         self.store.put(replace(self.store.settings(), machines=str(machines or "")))
         self._lock = threading.Lock()
         self._machines = Machines(machines, self.store, self.clock.now, self._lock) if machines else None
