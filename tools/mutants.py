@@ -37,8 +37,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "bootstrap": ("runners/bootstrap.py", ["unit/test_agent.py", "simulation/test_runners.py"]),
     "self-destruct": ("runners/guest/self_destruct.py", ["simulation/test_self_destruct.py"]),
 }
-# What people read is not changed: a test that repeats a sentence finds nothing. Nor is what runs at import, before
-# mutmut switches its changes on: tests/mutants.toml has those of the policies.
+# What people read is not changed: a test that repeats a sentence finds nothing.
 UNCHANGED = [r"^\s*(fix|why)=", r"""^\s*f?"[^"]* [^"]*",?$""", r"\b(tell|say)\("]
 # Hundreds of machines, or every order of three publishers: seconds each, and what they see, others mostly see too.
 SLOW = "not thousand and not hundred and not random_markets and not without_pause and not interleaving"
