@@ -1,4 +1,4 @@
-"""What instances cost: those that run, by the hour, and all of them in the last days, by the bill."""
+"""What instances cost: the hourly price of those that run, and the bill of the last days for all of them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Hourly:
 
     Attributes:
         instance: the instance.
-        price: of an hour; None: the market does not say.
-        so_far: about what it has cost since it was created.
+        price: per hour; None: not known.
+        so_far: roughly what it has cost since it was created; None: not known.
         currency: of both.
     """
 
@@ -43,26 +43,26 @@ class Day:
 
 
 def running_costs(client: EcsClient) -> list[Hourly]:
-    """What every instance of goldrun's costs now. Disks and traffic are not in it."""
+    """Return what each of goldrun's instances costs now, without disks and traffic."""
     instances = describe_instances(client, tags=OWNED)
-    prices = Market(client).prices(one.type for one in instances)
+    prices = Market(client).prices(instance.type for instance in instances)
     now = client.clock.now()
     found = []
-    for one in instances:
-        series = prices[one.type].zones.get(one.zone)
-        price = None if series is None else series.prices[-1] if one.spot else series.list_price
-        so_far = None if price is None else price * (now - one.created) / 3600
-        found.append(Hourly(one, price, so_far, prices[one.type].currency))
+    for instance in instances:
+        series = prices[instance.type].zones.get(instance.zone)
+        price = None if series is None else series.prices[-1] if instance.spot else series.list_price
+        so_far = None if price is None else price * (now - instance.created) / 3600
+        found.append(Hourly(instance, price, so_far, prices[instance.type].currency))
     return found
 
 
 def total(running: Iterable[Hourly]) -> float:
-    """What they cost in an hour together, as far as their prices are known."""
-    return sum(one.price or 0.0 for one in running)
+    """Return what they cost per hour together, as far as their prices are known."""
+    return sum(hourly.price or 0.0 for hourly in running)
 
 
 def billed_days(client: EcsClient, days: int) -> list[Day]:
-    """What goldrun's instances have cost on each of the last days, today the last; the bill follows within a day."""
+    """Return what goldrun's instances cost on each of the last days, up to today; the bill is about a day behind."""
     today = datetime.fromtimestamp(client.clock.now(), UTC) + BILL_OFFSET
     return [_day(client, today - timedelta(days=ago)) for ago in range(days - 1, -1, -1)]
 

@@ -1,4 +1,4 @@
-"""Inside a runner's machine: the paths and the user data that goldrun writes and the local cloud recognises.
+"""Inside a runner's instance: the paths and the user data that goldrun writes and the local cloud recognises.
 
 Shared by both, and dependent on neither.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 
 FOLDER = "/opt/goldrun"  # what the user data writes; survives a reboot
-AGENT = f"{FOLDER}/agent.sh"  # starts the runner and ends the machine; user data that names it makes a runner
+AGENT = f"{FOLDER}/agent.sh"  # starts the runner and deletes the instance; user data that names it makes a runner
 INBOX = "/run/goldrun/config"  # where Cloud Assistant leaves the runner's configuration, in memory
 WAITS = ("CONFIG_SECONDS", "JOB_SECONDS", "NOTICE_SECONDS")
 _WAIT = re.compile(rf"^({'|'.join(WAITS)})=(\d+)$", re.MULTILINE)
 
 
 def read_waits(user_data: str) -> dict[str, float]:
-    """How long, in seconds, a runner's machine waits for its configuration, for a job and after a spot notice.
+    """Return the seconds that a runner's instance waits for its configuration, for a job and after a spot notice.
 
     Empty if the user data is not a runner's.
     """
@@ -24,5 +24,5 @@ def read_waits(user_data: str) -> dict[str, float]:
 
 
 def read_configuration(content: bytes) -> dict[str, str]:
-    """The settings in a file that was sent to ``INBOX``."""
+    """Return the settings in a file that was sent to ``INBOX``."""
     return dict(line.partition("=")[::2] for line in content.decode("utf-8", "replace").splitlines())

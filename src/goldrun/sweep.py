@@ -327,4 +327,4 @@ def _settle(finding: Finding, orphan: Orphan | None) -> None:
 def _why_no_disk(disk: Disk, expired: set[str], now: float) -> str:
     if not disk.instance:
         return "nothing is attached to it" if now - disk.created > GRACE_SECONDS else ""
-    return "its instance goes, and it would stay" if disk.instance in expired and not disk.goes_along else ""
+    return "its instance goes, and it would stay" if disk.instance in expired and not disk.deleted_with_instance else ""

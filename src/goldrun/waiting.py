@@ -1,10 +1,10 @@
-"""The only loop that sleeps: look, and look again after a pause, until what is waited for is there or time is up.
+"""The only loop that sleeps: polls until something is so or the time is up.
 
-Everything waits here: for the cloud, for GitHub, for the next attempt of a call. So it stands below `http`, and needs
-the standard library alone: this module is on the look-up path.
+Everything waits here: for the cloud, for GitHub, for the next attempt of a call. So it is below `http`, and needs the
+standard library alone: this module is on the look-up path.
 
-Work that must show signs of life meanwhile gives its client a clock that beats (``Beating``): then every wait beats,
-including the one between two attempts of a call.
+Work that needs a heartbeat gives its client a clock that beats (``Beating``): then every wait beats, including the one
+between two attempts of a call.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Pause = Callable[[float], float]
 
 
 def pause(elapsed: float) -> float:
-    """Seconds until the next look: a share of the ``elapsed`` seconds since the first, so that waiting costs little."""
+    """Return seconds until the next look: a share of the ``elapsed`` ones, so that a long wait makes few calls."""
     return min(LONGEST, max(SHORTEST, SHARE * elapsed))
 
 
 def at_least(seconds: float) -> Pause:
-    """The same as ``pause``, but never less than ``seconds``."""
+    """Return a pause like ``pause``, but never shorter than ``seconds``."""
     return lambda elapsed: max(seconds, pause(elapsed))
 
 
 def every(seconds: float) -> Pause:
-    """The same pause each time."""
+    """Return a pause of always ``seconds``."""
     return lambda _: seconds
 
 
@@ -44,9 +44,9 @@ def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) 
     """Yield once for each look, and sleep in between.
 
     Args:
-        clock: slept on.
-        seconds: how long to go on. The last look begins after they have passed: until then the machine may have been
-            suspended for hours in the middle of one.
+        clock: the clock to sleep on.
+        seconds: time limit. The last look begins after it: the machine may have been suspended for hours during an
+            earlier one.
         often: seconds until the next look, given the seconds since the first.
 
     Yields:
@@ -66,7 +66,7 @@ def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) 
 def watch(
     clock: Clock, look: Callable[[], T | None], *, seconds: float = LAG_SECONDS, often: Pause = pause
 ) -> T | None:
-    """Wait for something that may never come: the first result of ``look`` that is not None, or None in the end."""
+    """Poll until ``look`` returns something other than None, and return it; None when the time is up."""
     for _ in looks(clock, seconds=seconds, often=often):
         if (found := look()) is not None:
             return found
@@ -81,11 +81,11 @@ def wait_for(
     late: Callable[[float], GoldrunError],
     often: Pause = pause,
 ) -> T:
-    """Wait until ``look`` finds something.
+    """Poll until ``look`` returns something other than None, and return it.
 
     Args:
-        clock: slept on.
-        look: returns what is waited for, or None while it is not there; raises if it never will be.
+        clock: the clock to sleep on.
+        look: returns the result, or None to poll again; raises if there will never be one.
         seconds: time limit; see ``looks``.
         late: makes the error to raise when the limit is reached, given the seconds that passed.
         often: see ``looks``.
@@ -101,7 +101,7 @@ def wait_for(
 
 
 class Beating:
-    """A clock that beats while somebody sleeps on it, however long that takes."""
+    """A clock that beats during every sleep, however long."""
 
     def __init__(self, clock: Clock, beat: Callable[[], None], piece: float) -> None:
         """Sleep in pieces of at most ``piece`` seconds, and call ``beat`` in between; it decides whether it is due."""

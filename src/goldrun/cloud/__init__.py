@@ -1,1 +1,1 @@
-"""The cloud as we see it: client, signature, credentials, models, errors."""
+"""Alibaba Cloud: client, signature, credentials, typed calls, errors."""

@@ -1,4 +1,4 @@
-"""Cloud Assistant: scripts and files for an instance.
+"""Cloud Assistant: runs scripts and puts files on an instance.
 
 Sources: RunCommand (24 KB after base64), SendFile (32 KB), DescribeInvocationResults, DescribeSendFileResults,
 DescribeCloudAssistantStatus.
@@ -25,13 +25,13 @@ _RUNNING = ("Pending", "Running", "Stopping", "Scheduled")
 
 @dataclass(frozen=True)
 class Result:
-    """How far a script is, or how it ended.
+    """The state of a script, or its outcome.
 
     Attributes:
         status: Success, Failed, Timeout or Stopped; before the end Pending, Running, Stopping or Scheduled.
         exit_code: the script's.
-        output: what it has printed, the last 24 KB of it.
-        error: the API's word for why, e.g. ``ExecutionTimeout``; empty if it succeeded.
+        output: the last 24 KB of what it has printed.
+        error: the API's error code, e.g. ``ExecutionTimeout``; empty if it succeeded.
     """
 
     status: str
@@ -41,12 +41,12 @@ class Result:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it still runs."""
         return self.status in _RUNNING
 
     @property
     def stopped_by_instance(self) -> bool:
-        """Whether the instance or its assistant is the reason, and not the script."""
+        """Whether the instance or its assistant is the cause, not the script."""
         return self.error.startswith(("Instance", "Client"))
 
     @property
@@ -56,22 +56,22 @@ class Result:
 
 
 def is_ready(client: EcsClient, instance_id: str) -> bool | None:
-    """Whether an instance's assistant answers; None: the instance is not seen."""
+    """Return whether an instance's assistant answers; None: the instance is not listed."""
     answer = client.call("DescribeCloudAssistantStatus", {"InstanceId": [instance_id]})
     rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
     return any(str(row["CloudAssistantStatus"]).lower() == "true" for row in rows) if rows else None
 
 
 def run_command(client: EcsClient, instance_id: str, *, name: str, script: bytes, timeout: float, token: str) -> str:
-    """Start a shell script as root; returns the invocation's id.
+    """Start a shell script as root, and return the invocation's id.
 
     Args:
         client: the cloud.
         instance_id: where it runs.
-        name: what it is called in the cloud's list.
-        script: its text, of ``command``.
-        timeout: seconds that it may take.
-        token: the ``ClientToken``: a repetition with the same one starts nothing more.
+        name: its name in the cloud's list of invocations.
+        script: its text, from ``command``.
+        timeout: time limit in seconds.
+        token: the ``ClientToken``: a repetition with the same one starts no second run.
 
     Raises:
         ApiError: ECS refuses; see ``is_instance_unfit``.
@@ -89,7 +89,7 @@ def run_command(client: EcsClient, instance_id: str, *, name: str, script: bytes
 
 
 def read_result(client: EcsClient, invocation: str, instance_id: str) -> Result | None:
-    """How far an invocation is; None: it is not seen yet."""
+    """Return the state of an invocation; None: it is not listed yet."""
     answer = client.call(
         "DescribeInvocationResults", {"InvokeId": invocation, "InstanceId": instance_id, "ContentEncoding": "Base64"}
     )
@@ -104,7 +104,10 @@ def read_result(client: EcsClient, invocation: str, instance_id: str) -> Result 
 def send_file(
     client: EcsClient, instance_id: str, *, name: str, folder: str, content: bytes, mode: str, owner: str, token: str
 ) -> str:
-    """Begin to put a file of up to ``MAX_FILE`` bytes on an instance; returns its invocation. See ``run_command``."""
+    """Begin to put a file of up to ``MAX_FILE`` bytes on an instance, and return the invocation's id.
+
+    The arguments are those of ``run_command``.
+    """
     params: dict[str, Parameter] = {
         "Name": name,
         "TargetDir": folder or "/",
@@ -120,22 +123,22 @@ def send_file(
 
 
 def read_delivery(client: EcsClient, invocation: str) -> Result | None:
-    """How far the sending of a file is; None: it is not seen yet."""
+    """Return the state of a file's delivery; None: it is not listed yet."""
     answer = client.call("DescribeSendFileResults", {"InvokeId": invocation})
     rows = answer["Invocations"]["Invocation"]
     return Result(rows[0]["InvocationStatus"], 0, "", "") if rows else None
 
 
 def is_instance_unfit(error: ApiError) -> bool:
-    """Whether the instance is missing, or in no state to run anything."""
+    """Return whether the instance is missing, or not in a state in which it runs commands."""
     return error.code.startswith(("InvalidInstanceId", "InvalidInstance.NotMatch", "IncorrectInstanceStatus"))
 
 
 def command(script: bytes, variables: Mapping[str, str]) -> bytes:
-    """What is sent: the script with its environment, packed where it is long.
+    """Return what is sent: the script with its environment, compressed if it is long.
 
     Raises:
-        GoldrunError: it is too long even so.
+        GoldrunError: it is too long even when compressed.
     """
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
     head = f"#!/bin/bash\n{exports}".encode()

@@ -13,13 +13,13 @@ PAGE_SIZE = 300
 
 
 class BillItem(NamedTuple):
-    """What an instance cost on a day, one of its components.
+    """What one component of an instance cost on a day.
 
     Attributes:
-        instance: its id.
+        instance: the instance's id.
         amount: before taxes.
-        currency: of that, e.g. ``CNY``.
-        tags: the instance's.
+        currency: of the amount, e.g. ``CNY``.
+        tags: the instance's tags.
     """
 
     instance: str
@@ -29,7 +29,7 @@ class BillItem(NamedTuple):
 
 
 def read_bill(client: EcsClient, date: str) -> list[BillItem]:
-    """The bill for ECS of a day (``2026-11-23``; the bill's days are Beijing's), without what costs nothing."""
+    """Return the ECS bill of a day (``2026-11-23``, in Beijing's time), without items that cost nothing."""
     params: dict[str, Parameter] = {
         "BillingCycle": date[:7],
         "BillingDate": date,
@@ -50,6 +50,6 @@ def read_bill(client: EcsClient, date: str) -> list[BillItem]:
 
 
 def _read_tags(text: str | None) -> Tags:
-    """The bill writes them as ``key:ManagedBy value:goldrun; …``."""
+    """Return the tags of a bill's item, which has them as ``key:ManagedBy value:goldrun; …``."""
     pairs = (part.strip().removeprefix("key:").partition(" value:") for part in (text or "").split(";"))
     return {key: value for key, _, value in pairs if key}

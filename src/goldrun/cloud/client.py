@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
 MAX_TARGET_BYTES = 60_000
-TIME_SECONDS = 10.0  # for asking what time it is
-# What the API says when a request seems to have been signed long ago, or in the future.
+TIME_SECONDS = 10.0  # time limit of the request that only asks for the time
+# The API's errors for a request that seems to have been signed long ago, or in the future.
 WRONG_TIME = ("InvalidTimeStamp.Expired", "IllegalTimestamp")
 
-# A parameter as Python has it: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
+# A parameter in Python: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
 Scalar = str | int | bool
 Parameter = Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None
 
 
 class Call(NamedTuple):
-    """A call that has not been made yet: what a plan consists of."""
+    """A call that has not been made yet, as part of a plan."""
 
     action: str
     params: Mapping[str, Parameter]
 
     def make(self, client: EcsClient) -> None:
-        """Make it.
+        """Make the call.
 
         Raises:
             GoldrunError: see ``EcsClient.call``.
@@ -59,9 +59,9 @@ class EcsClient:
     """The ECS API of one account, from one home region.
 
     Attributes:
-        region: where calls go unless they say otherwise.
-        clock: the cloud's time, and how to wait for what happens there.
-        calls: how many requests were sent, retries included.
+        region: the home region, the default of every call.
+        clock: shows the cloud's time, and waits for what happens there.
+        calls: number of requests sent, retries included.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class EcsClient:
 
         Args:
             region: the home region.
-            credentials: asked before every request.
-            transport: the door to the network.
-            clock: the door to the time: the machine's.
+            credentials: called before every request.
+            transport: sends the requests.
+            clock: the machine's clock.
             endpoint: answers for every region; None: each region's own endpoint.
-            timeout: seconds that one call may take, retries included.
+            timeout: time limit of a call in seconds, retries included.
             backoff: seconds to wait after the n-th failed attempt.
             notice: receives a sentence about every retry.
         """
@@ -110,18 +110,18 @@ class EcsClient:
     ) -> dict[str, Any]:
         """Call ``action`` and return its answer.
 
-        A call that fails for a passing reason is repeated: a creating call must therefore carry a ``ClientToken``.
+        A call that fails for a passing reason is repeated: a call that creates something needs a ``ClientToken``.
 
         Args:
             action: e.g. ``DescribeImages``.
             params: the action's own parameters; ``RegionId`` is added.
-            region: another region than the client's.
-            api: whose action it is.
+            region: the region (default: the client's).
+            api: the API that the action belongs to.
 
         Raises:
             ApiError: the API refused (its subclasses say in what way).
-            UnreachableError: no answer; the call may have happened.
-            UnavailableError: an answer that is not the API's.
+            UnreachableError: no answer; the call may have had its effect.
+            UnavailableError: the answer is not the API's.
         """
         region = region or self.region
         flat = {"RegionId": region, **flatten(params or {})}
@@ -134,13 +134,13 @@ class EcsClient:
         )
 
     def in_region(self, region: str) -> EcsClient:
-        """The same client with another home region; connections are shared."""
+        """Return the same client with another home region; connections are shared."""
         return self._like(region, self.clock)
 
     def on_clock(self, clock: Clock) -> EcsClient:
-        """The same client that waits on another of the machine's clocks; connections are shared.
+        """Return the same client, waiting on another of the machine's clocks; connections are shared.
 
-        A clock that does more than wait wraps ``client.clock.machine``: the cloud's time may run faster.
+        Wrap ``client.clock.machine`` for that, not ``client.clock``: the cloud's time may run faster.
         """
         return self._like(self.region, self.clock.on(clock))
 
@@ -155,13 +155,13 @@ class EcsClient:
             backoff=self._backoff,
             notice=self._notice,
         )
-        # What one learns of the cloud's time, all know.
+        # All of them learn the cloud's time from every answer.
         other.clock, other._signs_by_cloud = clock, self._signs_by_cloud
         return other
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where ECS answers for the home region."""
+        """The endpoint of ECS for the home region."""
         return self._endpoint or region_endpoint(ECS, self.region)
 
     def close(self) -> None:
@@ -185,13 +185,13 @@ class EcsClient:
         except BadCredentialsError as error:
             if error.code not in WRONG_TIME:
                 raise
-        # The machine's clock is wrong; the refusal's Date says what time it is.
+        # The machine's clock is wrong; the refusal's Date header has the right time.
         answer = ask(self.clock.now())
         self._signs_by_cloud = True
         return answer
 
     def _send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], until: float) -> Answer:
-        """Send, and learn from the answer, whatever it is, what time it is in the cloud."""
+        """Send a request, and learn the cloud's time from the answer, whatever it is."""
         self.calls += 1
         sent = self._machine.now()
         answer = self._transport.send(endpoint, method, target, headers, until)
@@ -199,10 +199,10 @@ class EcsClient:
         return answer
 
     def _ask_the_time(self) -> None:
-        """Make a request that needs no permission: every answer has a ``Date``, that of a refusal too."""
+        """Make a request that needs no permission: every answer has a ``Date``, even a refusal."""
         endpoint = self.endpoint
         headers = {"accept": "application/json", "host": endpoint.netloc, "user-agent": f"goldrun/{__version__}"}
-        with contextlib.suppress(GoldrunError):  # the next call says what is wrong
+        with contextlib.suppress(GoldrunError):  # the next call reports what is wrong
             self._send(endpoint, "GET", "/", headers, self._machine.now() + TIME_SECONDS)
 
 
@@ -214,18 +214,18 @@ def connect(
     notice: Notice | None = None,
     trace: Trace | None = None,
 ) -> EcsClient:
-    """The client that this environment describes.
+    """Return the client that this environment describes.
 
     Args:
         env: the environment.
-        clock: the machine's.
-        region: another home region than the environment's.
+        clock: the machine's clock.
+        region: the home region (default: the environment's).
         notice: receives a sentence about every retry.
         trace: records every request, retry and pause, instead of ``notice``.
 
     Raises:
-        UsageError: a variable is missing or wrong.
-        CredentialsError: there are no credentials.
+        UsageError: a variable is missing or not valid.
+        CredentialsError: no credentials were found.
     """
     endpoint = config.ENDPOINT.read(env)
     transport: Transport = HttpTransport(env, clock)
@@ -243,7 +243,7 @@ def connect(
 
 
 def _find_credentials(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider:
-    """Plain variables first; then the identity of a GitHub Actions job; then the official library's long chain."""
+    """Try plain variables first, then the identity of a GitHub Actions job, then the official library's chain."""
     if not from_variables(env) and config.ROLE_ARN.read(env):
         from goldrun.cloud.oidc import find_oidc
 
@@ -253,7 +253,7 @@ def _find_credentials(env: config.Environment, transport: Transport, clock: Cloc
 
 
 def flatten(params: Mapping[str, Parameter]) -> dict[str, str]:
-    """Parameters as the RPC API takes them: ``Tag.1.Key`` for lists, ``true``/``false``, text."""
+    """Return parameters in the form of the RPC API: ``Tag.1.Key`` for lists, ``true``/``false``, text."""
     flat: dict[str, str] = {}
     for name, value in params.items():
         if value is None:
@@ -274,7 +274,7 @@ def _text(value: Scalar) -> str:
 
 
 def sign(api: Api, action: str, query: str, endpoint: Endpoint, credentials: Credentials, now: float) -> dict[str, str]:
-    """The headers of a signed request (signature version 3), ``Authorization`` included."""
+    """Return the headers of a signed request (signature version 3), ``Authorization`` included."""
     headers = {
         "accept": "application/json",
         "host": endpoint.netloc,
@@ -300,24 +300,24 @@ def sign(api: Api, action: str, query: str, endpoint: Endpoint, credentials: Cre
 
 
 def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
-    """The answer's JSON object.
+    """Return the answer's JSON object.
 
     Args:
-        permission: what was called, as RAM writes it: ``ecs:DescribeImages``.
-        endpoint: who answered.
-        answer: what came.
+        permission: what was called, in RAM's form: ``ecs:DescribeImages``.
+        endpoint: where it was called.
+        answer: the answer.
 
     Raises:
         ApiError: it is an error of the API.
         ServiceError: a gateway on the way failed (HTTP 5xx without the API's body).
-        UnavailableError: it is not from the API at all.
+        UnavailableError: it is not from the API.
     """
     try:
         body = json.loads(answer.body)
     except ValueError:
         body = None
     if isinstance(body, dict):
-        # The billing API says "Success" where the others say nothing.
+        # The billing API's code is "Success" where the others have none.
         if 200 <= answer.status < 300 and body.get("Code", "Success") == "Success":
             return body
         if "Code" in body:

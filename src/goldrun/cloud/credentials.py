@@ -1,8 +1,8 @@
-"""Where credentials come from: plain variables, the official CLI's profile, then the official library's long chain.
+"""Where credentials come from: plain variables, the official CLI's profile, then the official library's chain.
 
-Plain variables and profiles that hold a key need the standard library alone. Everything else (profiles that ask for
-keys, the shared credentials file, OIDC, instance roles, a credentials URI) is served by ``alibabacloud-credentials``,
-which is imported only then: it costs half a second and eight packages.
+Plain variables and profiles that hold a key need the standard library alone. Everything else (profiles that request
+keys, the shared credentials file, OIDC, instance roles, a credentials URI) needs ``alibabacloud-credentials``, which is
+imported only then: it costs half a second and eight packages.
 """
 
 import os
@@ -14,7 +14,7 @@ from goldrun.errors import CredentialsError
 
 
 class Credentials(NamedTuple):
-    """An AccessKey; ``security_token`` is empty unless it is a temporary one of STS."""
+    """An AccessKey; ``security_token`` is empty unless it is a temporary key from STS."""
 
     access_key_id: str
     access_key_secret: str
@@ -24,15 +24,15 @@ class Credentials(NamedTuple):
         return f"Credentials({self.access_key_id!r}, ***)"
 
 
-# Asked before every request, so that temporary credentials are renewed in a long run.
+# Called before every request, so that temporary credentials are renewed in a long run.
 CredentialProvider = Callable[[], Credentials]
 
 
 def find_credentials(env: config.Environment) -> CredentialProvider:
-    """The way to get credentials in this environment.
+    """Return the provider of credentials for this environment.
 
     Raises:
-        CredentialsError: if half of a plain AccessKey is set, or nothing is found anywhere.
+        CredentialsError: half of a plain AccessKey is set, or no credentials are found.
     """
     plain = from_variables(env)
     if plain is None and not _is_oidc(env):
@@ -41,10 +41,10 @@ def find_credentials(env: config.Environment) -> CredentialProvider:
 
 
 def from_variables(env: config.Environment) -> Credentials | None:
-    """The AccessKey in plain variables, or None when neither half is set.
+    """Return the AccessKey in plain variables; None: neither half is set.
 
     Raises:
-        CredentialsError: if only one half is set, or a value cannot be an AccessKey's.
+        CredentialsError: only one half is set, or a value is not valid.
     """
     key_id, secret = config.ACCESS_KEY_ID.read(env), config.ACCESS_KEY_SECRET.read(env)
     if not key_id and not secret:
@@ -66,10 +66,10 @@ def from_variables(env: config.Environment) -> Credentials | None:
 
 
 def from_profile(env: config.Environment) -> Credentials | None:
-    """The AccessKey in the official CLI's profile, or None when it holds none.
+    """Return the AccessKey in the official CLI's profile; None: it holds none.
 
     Raises:
-        CredentialsError: it holds half of one, or a value cannot be an AccessKey's.
+        CredentialsError: it holds half of one, or a value is not valid.
     """
     from goldrun.aliyun_profile import SHOWN_PATH, find_profile
 
@@ -97,8 +97,8 @@ def _check(value: str, what: str, fix: str) -> None:
 
 
 def _is_oidc(env: config.Environment) -> bool:
-    """Whether the official library would take an identity token before it looks at profiles."""
-    return all(one.read(env) for one in (config.ROLE_ARN, config.OIDC_PROVIDER_ARN, config.OIDC_TOKEN_FILE))
+    """Return whether the official library would use an identity token before it reads profiles."""
+    return all(variable.read(env) for variable in (config.ROLE_ARN, config.OIDC_PROVIDER_ARN, config.OIDC_TOKEN_FILE))
 
 
 def _official_chain(env: config.Environment) -> CredentialProvider:
@@ -124,14 +124,14 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
                 "or `aliyun configure`, or: pip install 'goldrun[credentials]'",
             ],
         ) from None
-    # It logs failures with the request in them, identity token and all; what a person needs is in our error.
+    # It logs failed requests with the identity token in them; our error has what a person needs.
     logging.getLogger("credentials").disabled = True
     chain = DefaultCredentialsProvider()
 
     def provide() -> Credentials:
         try:
             found = chain.get_credentials()
-        # The library raises its own exceptions as well as whatever its HTTP and file access raise.
+        # The library raises its own exceptions and those of its HTTP and file access.
         except Exception as error:
             raise CredentialsError(
                 "No credentials.",
@@ -161,7 +161,7 @@ def _about_profile(env: config.Environment) -> str:
 
 
 def _chain_reasons(error: Exception) -> list[str]:
-    """The official chain's message is one line with a list in it; a reason a line reads better.
+    """Return the reasons in the official chain's message, which has them in one line.
 
     Messages of failed requests quote the URL, and the URL holds the identity token: its query is cut out.
     """

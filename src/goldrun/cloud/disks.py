@@ -1,4 +1,4 @@
-"""Disks that instances leave behind."""
+"""Disks: described and deleted."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class Disk:
     Attributes:
         id: ``d-…``.
         size: GiB.
-        instance: what it is attached to; empty: nothing.
-        goes_along: whether it is deleted with the instance.
+        instance: the instance that it is attached to; empty: none.
+        deleted_with_instance: whether ECS deletes it with the instance.
         created: seconds since 1970.
     """
 
     id: str
     size: int
     instance: str
-    goes_along: bool
+    deleted_with_instance: bool
     created: float
 
     @classmethod
     def from_api(cls, element: Mapping[str, Any]) -> Disk:
-        """From an element of ``Disks.Disk`` of DescribeDisks."""
+        """Return the disk that an element of ``Disks.Disk`` of DescribeDisks describes."""
         return cls(
             id=element["DiskId"],
             size=int(element.get("Size") or 0),
             instance=str(element.get("InstanceId") or ""),
-            goes_along=bool(element.get("DeleteWithInstance", True)),
+            deleted_with_instance=bool(element.get("DeleteWithInstance", True)),
             created=parse_moment(element["CreationTime"]),
         )
 
 
 def describe_disks(client: EcsClient, disk_id: str = "") -> list[Disk]:
-    """The disks that goldrun's instances were given, or the one with that id. Source: DescribeDisks."""
+    """Return the disks of goldrun's instances, or the one of them with that id. Source: DescribeDisks."""
     params: dict[str, Parameter] = {"Tag": to_api(OWNED), "DiskIds": json.dumps([disk_id]) if disk_id else None}
     return [
         Disk.from_api(element)

@@ -1,4 +1,4 @@
-"""Where the APIs of a region answer."""
+"""The APIs and their endpoints."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ BILLING = Api("bssapi", "2017-12-14")
 
 
 def region_endpoint(api: Api, region: str) -> Endpoint:
-    """The public endpoint of an API in ``region`` (source: "Endpoints" in each API's reference)."""
+    """Return the public endpoint of an API in ``region`` (source: "Endpoints" in each API's reference)."""
     if api == BILLING:
         host = "business.aliyuncs.com" if region.startswith("cn-") else "business.ap-southeast-1.aliyuncs.com"
     elif api == VPC and region == "cn-hangzhou":

@@ -1,7 +1,6 @@
 """What the ECS API's error codes mean for a caller: wait, act, or give up.
 
-Codes are from the API reference's error tables and its page of common errors; the classes say which of them
-call for the same reaction.
+The codes are from the API reference's error tables and its page of common errors; each class stands for one reaction.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class ApiError(GoldrunError):
 
 
 class ThrottledError(ApiError):
-    """Too many calls in this minute: the next one is open again."""
+    """Too many calls in this minute; the next minute has a new quota."""
 
     exit_code = EXIT_UNAVAILABLE
     retryable = True
@@ -70,13 +69,13 @@ class AccessDeniedError(ApiError):
 
 
 class BadCredentialsError(ApiError):
-    """The API does not accept the AccessKey, its secret, its token or the time of day."""
+    """The API does not accept the AccessKey, its secret, its token or the request's time."""
 
     exit_code = EXIT_CREDENTIALS
 
 
 class LostError(UnavailableError):
-    """The instance is gone: the market reclaimed it, or somebody deleted it. Another one may do."""
+    """The instance no longer exists: the market reclaimed it, or it was deleted. Another one may work."""
 
 
 _CREDENTIAL_CODES = {
@@ -105,24 +104,24 @@ _FIXES = {
 
 
 def ram_statement(permission: str) -> str:
-    """The RAM policy statement that allows ``permission``, ready to paste."""
+    """Return the RAM policy statement that allows ``permission``, ready to paste."""
     return json.dumps({"Effect": "Allow", "Action": permission, "Resource": "*"})
 
 
 def api_error(permission: str, http_status: int, body: dict[str, Any]) -> ApiError:
-    """The error that an error answer stands for.
+    """Return the exception for an error answer.
 
     Args:
-        permission: what was called, as RAM writes it: ``ecs:DescribeImages``.
-        http_status: the answer's.
-        body: the answer's.
+        permission: what was called, in RAM's form: ``ecs:DescribeImages``.
+        http_status: the answer's HTTP status.
+        body: the answer's body.
     """
     action = permission.split(":")[1]
     code = str(body.get("Code") or f"HTTP{http_status}")
     message = " ".join(str(body.get("Message") or "no message").split())
-    # The signature error quotes what was signed, parameters and all: long, and nobody reads it.
+    # The signature error quotes all that was signed, parameters included: too long to be of use.
     message = message.split(" server string to sign is")[0].split(" server StringToSign is")[0]
-    # A call can need more than its own permission: RunInstances with a role needs ram:PassRole.
+    # A call can need other permissions than its own: RunInstances with a role needs ram:PassRole.
     detail = body.get("AccessDeniedDetail")
     denied = str(detail.get("AuthAction") or "") if isinstance(detail, dict) else ""
     kind, fix = _classify(denied or permission, code, http_status)
@@ -138,7 +137,7 @@ def api_error(permission: str, http_status: int, body: dict[str, Any]) -> ApiErr
 
 
 def _classify(permission: str, code: str, http_status: int) -> tuple[type[ApiError], tuple[str, ...]]:
-    """The class of the error, and what to do about it."""
+    """Return the class of the error, and what to do about it."""
     for prefixes, kind, fix in _CLASSES:
         if code.startswith(prefixes):
             return kind, (fix.format(statement=ram_statement(permission)),)

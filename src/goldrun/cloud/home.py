@@ -1,4 +1,4 @@
-"""The home region: where calls go unless they say otherwise.
+"""The home region: the default region of every call.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -9,11 +9,11 @@ from goldrun import config
 
 
 def read_region(env: config.Environment, given: str | None = None) -> str:
-    """The region: the one given on the command line, else the environment's, else that of the official CLI's profile.
+    """Return the region given on the command line, else the environment's, else that of the official CLI's profile.
 
     Raises:
-        UsageError: if there is none, or it cannot be a region id.
-        CredentialsError: the profile was needed, and its file cannot be read.
+        UsageError: no region is set, or it is not a valid region id.
+        CredentialsError: the profile is needed, and its file cannot be read.
     """
     if given is None and not config.REGION.read(env):
         from goldrun.aliyun_profile import find_profile

@@ -1,4 +1,4 @@
-"""Whose credentials these are."""
+"""The account and identity that the credentials belong to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from goldrun.cloud.endpoints import STS
 
 
 def describe_account(client: EcsClient) -> str:
-    """The account and the identity in it, in words.
+    """Return the account and the identity in it, in words.
 
     Source: GetCallerIdentity, which needs no permission.
 
     Raises:
-        GoldrunError: it cannot be asked.
+        GoldrunError: the call failed.
     """
     answer = client.call("GetCallerIdentity", api=STS)
     return f"account {answer['AccountId']} ({answer['Arn']})"

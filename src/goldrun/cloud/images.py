@@ -27,15 +27,15 @@ class Image(NamedTuple):
     """An ECS image (``DescribeImages``).
 
     Attributes:
-        architecture: ``amd64`` or ``arm64``, as people write it.
+        architecture: ``amd64`` or ``arm64``.
         status: Creating, Waiting, Available, UnAvailable, CreateFailed or Deprecated.
         progress: of its creation, e.g. ``45%``.
         creation_time: ISO 8601 in UTC, ``2026-11-23T08:00:00Z``.
-        size_gib: what its system disk needs.
-        snapshots: the snapshots it rests on.
+        size_gib: the size of its system disk, in GiB.
+        snapshots: ids of the snapshots it consists of.
         owner: system, self, others or marketplace.
-        in_use: instances run from it.
-        shared: other accounts may use it, or everybody.
+        in_use: whether instances run from it.
+        shared: whether other accounts may use it, or everybody.
         imds: ``v1`` forbids instances whose metadata service requires a token, ``v2`` allows them; empty: not reported.
     """
 
@@ -58,7 +58,7 @@ class Image(NamedTuple):
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
-        """The image that an element of ``Images.Image`` describes; what the API leaves out is empty."""
+        """Return the image that an element of ``Images.Image`` describes; what the API leaves out is empty."""
         disks = data.get("DiskDeviceMappings", {}).get("DiskDeviceMapping", [])
         return cls(
             image_id=data.get("ImageId", ""),
@@ -92,9 +92,9 @@ def describe_images(
     region: str | None = None,
     page_size: int = PAGE_SIZE,
 ) -> list[Image]:
-    """All images that match, in the API's order (newest first).
+    """Return all images that match, in the API's order (newest first).
 
-    One call per ``page_size`` images; they are read again if they do not fit together.
+    This takes one call per ``page_size`` images; the pages are read again if they do not fit together.
 
     Args:
         client: the cloud.
@@ -103,13 +103,13 @@ def describe_images(
         architecture: ``amd64`` or ``arm64``.
         status: one, several with commas, or ``ALL``.
         owner: self, others, system or marketplace; empty: the first three.
-        tags: every one of them must be on the image. Through a tag the API sees at most 1,000 images.
-        region: another region than the client's.
-        page_size: images a call.
+        tags: the image must have all of them. With a tag the API searches at most 1,000 images.
+        region: the region (default: the client's).
+        page_size: images per call.
 
     Raises:
         ApiError: the API refused.
-        UnavailableError: it could not be asked, or the list does not stand still.
+        UnavailableError: it could not be reached, or the list kept changing.
     """
     params: dict[str, Parameter] = {
         "ImageName": name or None,
@@ -124,7 +124,7 @@ def describe_images(
 
 
 def newest_of_family(client: EcsClient, family: str) -> Image | None:
-    """The newest Available image of an ``ImageFamily``, Alibaba Cloud's own (``acs:…``) included; None: none."""
+    """Return the newest Available image of an ``ImageFamily``, also of Alibaba Cloud's own (``acs:…``); None: none."""
     element = client.call("DescribeImageFromFamily", {"ImageFamily": family}).get("Image")
     return Image.from_api(element) if element else None
 
@@ -132,14 +132,14 @@ def newest_of_family(client: EcsClient, family: str) -> Image | None:
 def create_image(
     client: EcsClient, instance_id: str, *, name: str, description: str, tags: schema.Tags, token: str
 ) -> str:
-    """Begin to create an image of an instance's disk; returns its id.
+    """Begin to create an image of an instance's disk, and return its id.
 
     Args:
         client: the cloud.
-        instance_id: should be stopped.
+        instance_id: the instance, which should be stopped.
         name: unique in the account and region.
-        description: cut to what ECS takes.
-        tags: the image's.
+        description: cut to the length that ECS allows.
+        tags: the image's tags.
         token: the ``ClientToken``: a repetition with the same one creates no second image.
 
     Raises:
@@ -158,7 +158,7 @@ def create_image(
 
 
 def copy_image(client: EcsClient, image: Image, region: str, *, name: str, tags: schema.Tags, token: str) -> str:
-    """Begin to copy an image of the client's region to ``region``; returns the copy's id. See ``create_image``."""
+    """Begin to copy an image from the client's region to ``region``, and return the copy's id. See ``create_image``."""
     params: dict[str, Parameter] = {
         "ImageId": image.image_id,
         "DestinationRegionId": region,
@@ -171,18 +171,18 @@ def copy_image(client: EcsClient, image: Image, region: str, *, name: str, tags:
 
 
 def modification(image_id: str, *, name: str = "", family: str = "", status: str = "") -> Call:
-    """The call that changes an image's name, ``ImageFamily`` or status, all at once; empty: stays as it is."""
+    """Return the call that changes an image's name, ``ImageFamily`` or status, all at once; empty: unchanged."""
     change = {"ImageName": name, "ImageFamily": family, "Status": status}
     return Call("ModifyImageAttribute", {"ImageId": image_id, **{key: value for key, value in change.items() if value}})
 
 
 def delete_image(client: EcsClient, image_id: str) -> None:
-    """Delete an image, but not by force: ECS refuses while instances run from it, or while it is shared."""
+    """Delete an image, not by force: ECS refuses while instances run from it, or while it is shared."""
     client.call("DeleteImage", {"ImageId": image_id})
 
 
 def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on: bool) -> None:
-    """Let other accounts use an image, or end that.
+    """Share an image with other accounts, or stop sharing it (``on=False``).
 
     Raises:
         UsageError: an account's id is not a number.
@@ -197,7 +197,7 @@ def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on:
 
 
 def shared_with(client: EcsClient, image: Image) -> list[str]:
-    """The accounts that may use an image, every page of them."""
+    """Return the accounts that an image is shared with."""
     accounts: list[str] = []
     page = 0
     while True:
@@ -212,17 +212,17 @@ def shared_with(client: EcsClient, image: Image) -> list[str]:
 
 
 def is_name_taken(error: GoldrunError) -> bool:
-    """Whether another image has the name."""
+    """Return whether ECS refuses because another image has the name."""
     return isinstance(error, ApiError) and error.code == "InvalidImageName.Duplicated"
 
 
 def is_missing(error: GoldrunError) -> bool:
-    """Whether there is no such image."""
+    """Return whether ECS refuses because the image does not exist."""
     return isinstance(error, ApiError) and error.code in ("InvalidImageId.NotFound", "InvalidResourceId.NotFound")
 
 
 def why_kept(error: ApiError) -> str:
-    """Why ECS does not delete the image, in words; empty: the error is about something else."""
+    """Return why ECS does not delete the image, in words; empty: the error has another reason."""
     return _REFUSED_DELETIONS.get(error.code, "")
 
 
@@ -235,7 +235,7 @@ _REFUSED_DELETIONS = {
 
 
 def _walk(client: EcsClient, params: Mapping[str, Parameter], region: str | None, page_size: int) -> list[Image] | None:
-    """The images of one pass over the pages; None if they are not as many as every page says there are."""
+    """Return the images of one pass over the pages; None if their number is not the total that every page reports."""
     images: dict[str, Image] = {}
     totals: set[int] = set()
     page = 0

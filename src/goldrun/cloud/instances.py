@@ -1,4 +1,4 @@
-"""Instances: described, created, started, stopped, deleted, and given a release time.
+"""Instances: described, created, started, stopped and deleted, and their release times.
 
 Sources: RunInstances, DescribeInstances and the other actions' pages in the API reference, with their error tables.
 """
@@ -34,14 +34,14 @@ class Instance:
         status: Pending, Starting, Running, Stopping or Stopped.
         type: its instance type.
         zone: its zone.
-        image_id: what it was made from.
+        image_id: the image it was created from.
         created: seconds since 1970.
-        released: when it is released by itself; None: never.
+        released: its release time, in seconds since 1970; None: none.
         spot: whether it is a spot instance.
-        limit: the most that an hour of it may cost; 0: no limit of its own.
+        limit: its price limit per hour; 0: no limit of its own.
         reclaimed: whether the market has announced that it reclaims it.
-        private_ip: its address.
-        public_ip: its address on the internet, or empty.
+        private_ip: its private address.
+        public_ip: its public address; empty: none.
         tags: its tags.
     """
 
@@ -62,7 +62,7 @@ class Instance:
 
     @classmethod
     def from_api(cls, element: Mapping[str, Any]) -> Instance:
-        """From an element of ``Instances.Instance`` of DescribeInstances."""
+        """Return the instance that an element of ``Instances.Instance`` of DescribeInstances describes."""
         addresses = element.get("VpcAttributes", {}).get("PrivateIpAddress", {}).get("IpAddress", [])
         public = element.get("PublicIpAddress", {}).get("IpAddress", [])
         locks = element.get("OperationLocks", {}).get("LockReason", [])
@@ -78,7 +78,7 @@ class Instance:
             released=parse_moment(released) if released else None,
             spot=element.get("SpotStrategy", "NoSpot") != "NoSpot",
             limit=float(element.get("SpotPriceLimit") or 0.0),
-            reclaimed=any(one.get("LockReason") == "Recycling" for one in locks),
+            reclaimed=any(lock.get("LockReason") == "Recycling" for lock in locks),
             private_ip=addresses[0] if addresses else "",
             public_ip=public[0] if public else "",
             tags=from_api(element),
@@ -87,29 +87,29 @@ class Instance:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The instances that a RunInstances asks for.
+    """The instances that a RunInstances requests.
 
     Attributes:
-        image_id: the image; or else ``image_family``.
-        image_family: the family whose newest image is taken.
+        image_id: the image; empty: that of ``image_family``.
+        image_family: the family whose newest image is used.
         type: the instance type.
-        vswitch: where they are put.
+        vswitch: the vSwitch to place them in.
         security_group: their security group.
         name: their name.
         numbered: whether each name gets a number.
-        amount: how many at most; one at least.
+        amount: the maximum number; the minimum is one.
         spot: whether they are spot instances.
-        limit: the most that an hour of a spot instance may cost; None: the list price.
-        protected: whether the market leaves a spot instance alone in its first hour.
+        limit: the price limit of a spot instance per hour; None: the list price.
+        protected: whether the market spares a spot instance for its first hour.
         disk: the category of the system disk; empty: ECS chooses.
-        disk_size: GiB of it; None: the image's.
+        disk_size: its size in GiB; None: the image's.
         encrypted: whether it is encrypted.
-        public_ip: whether they get an address on the internet.
+        public_ip: whether they get a public address.
         key_pair: an SSH key pair; empty: none.
-        role: the RAM role that they have; empty: none.
-        user_data: what they run when they boot first.
-        tags: theirs, and their disks'.
-        token: the ``ClientToken``: a repetition with the same one creates nothing more.
+        role: their RAM role; empty: none.
+        user_data: what they run on first boot.
+        tags: the tags of the instances and their disks.
+        token: the ``ClientToken``: a repetition with the same one creates no more instances.
     """
 
     type: str
@@ -134,7 +134,7 @@ class Wanted:
     user_data: bytes = b""
 
     def to_api(self) -> dict[str, Parameter]:
-        """The parameters of RunInstances."""
+        """Return the parameters of RunInstances."""
         return {
             "ImageId": self.image_id or None,
             "ImageFamily": self.image_family or None,
@@ -166,7 +166,7 @@ class Wanted:
 
 
 def check_id(text: str) -> str:
-    """``text``, if it has the form of an instance's id: the API takes an empty one for "all", or for none.
+    """Return ``text`` if it has the form of an instance's id: to the API an empty one means "all", or none.
 
     Raises:
         UsageError: it has not.
@@ -181,9 +181,9 @@ def check_id(text: str) -> str:
 def describe_instances(
     client: EcsClient, *, ids: Sequence[str] = (), tags: Mapping[str, str] | None = None
 ) -> list[Instance]:
-    """The account's instances that have these ids and tags, newest first.
+    """Return the account's instances with these ids and tags, newest first.
 
-    Source: DescribeInstances; it pages by token, and takes 100 ids a call.
+    Source: DescribeInstances; it pages by token, and takes 100 ids per call.
     """
     found: list[Instance] = []
     for start in range(0, max(1, len(ids)), IDS_A_CALL):
@@ -196,10 +196,10 @@ def describe_instances(
 
 
 def find_instance(client: EcsClient, instance_id: str) -> Instance:
-    """The instance of that id.
+    """Return the instance with that id.
 
     Raises:
-        NotFoundError: the account has none in the region.
+        NotFoundError: the region has no such instance.
     """
     found = describe_instances(client, ids=[instance_id])
     if not found:
@@ -211,17 +211,17 @@ def find_instance(client: EcsClient, instance_id: str) -> Instance:
 
 
 def count_by_image(client: EcsClient) -> Counter[str]:
-    """The number of the account's instances by image id."""
-    return Counter(one.image_id for one in describe_instances(client))
+    """Return the number of the account's instances by image id."""
+    return Counter(instance.image_id for instance in describe_instances(client))
 
 
 def run_instances(client: EcsClient, wanted: Wanted, released: str) -> tuple[str, ...]:
-    """Create instances and start them; returns their ids.
+    """Create and start instances, and return their ids.
 
     Args:
         client: the cloud.
         wanted: the instances.
-        released: their ``AutoReleaseTime``, of ``format_moment``.
+        released: their ``AutoReleaseTime``, from ``format_moment``.
 
     Raises:
         ApiError: ECS refuses; see ``is_offer_gone`` and ``is_release_too_soon``.
@@ -236,12 +236,12 @@ def start_instance(client: EcsClient, instance_id: str) -> None:
 
 
 def stop_instance(client: EcsClient, instance_id: str, *, force: bool = False) -> None:
-    """Stop an instance; by force: as if its power were cut."""
+    """Stop an instance; by force: as if it lost power."""
     client.call("StopInstance", {"InstanceId": instance_id, "ForceStop": force or None})
 
 
 def reboot_instance(client: EcsClient, instance_id: str, *, force: bool = False) -> None:
-    """Restart a running instance; by force: as if its power were cut and came back."""
+    """Restart a running instance; by force: as if it lost power for a moment."""
     client.call("RebootInstance", {"InstanceId": instance_id, "ForceStop": force or None})
 
 
@@ -251,20 +251,20 @@ def delete_instances(client: EcsClient, ids: Sequence[str]) -> None:
 
 
 def set_release_time(client: EcsClient, instance_id: str, released: str) -> None:
-    """Give an instance another ``AutoReleaseTime``, of ``format_moment``."""
+    """Set the ``AutoReleaseTime`` of an instance, from ``format_moment``."""
     client.call("ModifyInstanceAutoReleaseTime", {"InstanceId": instance_id, "AutoReleaseTime": released})
 
 
 def console_output(client: EcsClient, instance_id: str) -> str:
-    """What the instance has written to its serial console since it started."""
+    """Return what the instance has written to its serial console since it started."""
     answer = client.call("GetInstanceConsoleOutput", {"InstanceId": instance_id, "RemoveSymbols": False})
     return base64.b64decode(answer.get("ConsoleOutput") or "").decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
-    """Whether the spot market reclaimed the instance.
+    """Return whether the spot market reclaimed the instance.
 
-    Source: DescribeInstanceHistoryEvents; it reports instances that are gone, too.
+    Source: DescribeInstanceHistoryEvents, which also covers deleted instances.
     """
     answer = client.call(
         "DescribeInstanceHistoryEvents",
@@ -278,34 +278,34 @@ def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
 
 
 def is_missing(error: GoldrunError) -> bool:
-    """Whether there is no such instance. When an instance goes, so does the tag that a policy requires: then denied."""
+    """Return whether the instance does not exist; a deleted one has lost the tag that a policy requires: denied."""
     return isinstance(error, AccessDeniedError) or _code(error).startswith("InvalidInstanceId")
 
 
 def is_passing(error: GoldrunError) -> bool:
-    """Whether a refused deletion may work later: it is just starting; or it is gone, and the look lags behind."""
+    """Return whether a refused deletion may work later: the instance is starting, or deleted but still listed."""
     return is_in_wrong_state(error) or _code(error).startswith("InvalidInstanceId")
 
 
 def is_in_wrong_state(error: GoldrunError) -> bool:
-    """Whether the instance is not in a state in which this can be done."""
+    """Return whether the instance is not in a state that allows the action."""
     return _code(error).startswith("IncorrectInstanceStatus")
 
 
 def is_release_too_soon(error: GoldrunError) -> bool:
-    """Whether the ``AutoReleaseTime`` is less than 30 minutes ahead."""
+    """Return whether ECS refuses because the ``AutoReleaseTime`` is less than 30 minutes ahead."""
     return _code(error) == "InvalidAutoReleaseTime.Malformed"
 
 
 def is_sold_out(error: GoldrunError) -> bool:
-    """Whether this offer cannot be had, whatever disk it gets."""
+    """Return whether this offer is not available, whatever disk it gets."""
     return _code(error) in _SOLD_OUT
 
 
 def is_offer_gone(error: GoldrunError) -> bool:
-    """Whether this offer cannot be had, and another may.
+    """Return whether this offer is not available, and another may be.
 
-    Every other refusal that does not pass is a person's to fix: permission, balance, quota, a wrong id.
+    Every other lasting refusal needs a person: permission, balance, quota, a wrong id.
     """
     return _code(error) in _OFFER_GONE
 

@@ -1,4 +1,4 @@
-"""The market: what is in stock, how big it is, what it costs, how often it is reclaimed.
+"""The market: stock, sizes, prices and reclaim rates of instance types.
 
 Sources: DescribeAvailableResource, DescribeInstanceTypes, DescribeSpotAdvice, DescribeSpotPriceHistory.
 """
@@ -20,10 +20,10 @@ Place = tuple[str, str]  # an instance type and a zone
 
 
 class Cache(Protocol):
-    """Keeps answers of reading calls for minutes, so that the next launch need not ask again."""
+    """Keeps the answers of reading calls for minutes, so that the next launch makes fewer calls."""
 
     def get(self, key: str) -> Element | None:
-        """The answer that was kept, if it is still young enough."""
+        """Return the kept answer; None: there is none, or it is stale."""
 
     def put(self, key: str, answer: Element) -> None:
         """Keep an answer."""
@@ -31,13 +31,13 @@ class Cache(Protocol):
 
 @dataclass(frozen=True)
 class Reader:
-    """Calls the market's actions, by way of a cache where there is one."""
+    """Calls the market's actions, through a cache if there is one."""
 
     client: EcsClient
     cache: Cache | None = None
 
-    def ask(self, action: str, params: Mapping[str, Parameter]) -> Element:
-        """The answer of a reading action, or what it answered some minutes ago."""
+    def read(self, action: str, params: Mapping[str, Parameter]) -> Element:
+        """Return the answer of a reading action, or its cached answer."""
         key = f"{self.client.region} {action} {sorted((name, str(value)) for name, value in params.items() if value)}"
         if self.cache and (kept := self.cache.get(key)) is not None:
             return kept
@@ -49,13 +49,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How big an instance type is.
+    """The size of an instance type.
 
     Attributes:
         cpus: vCPUs.
         memory: GiB.
         architecture: ``amd64`` or ``arm64``.
-        ordinary: neither burstable nor with accelerators: what a CI job is fast on and needs no more than.
+        ordinary: neither burstable, which is slow for a CI job, nor with accelerators, which it does not need.
     """
 
     cpus: int = 0
@@ -65,12 +65,12 @@ class Size:
 
     @property
     def units(self) -> float:
-        """What the list price goes by, roughly: vCPUs, and GiB at a fifth."""
+        """What the list price is roughly proportional to: vCPUs, and GiB at a fifth."""
         return self.cpus + 0.2 * self.memory
 
     @classmethod
     def from_api(cls, element: Element) -> Size:
-        """From an element of ``InstanceTypes.InstanceType`` of DescribeInstanceTypes."""
+        """Return the size that an element of ``InstanceTypes.InstanceType`` of DescribeInstanceTypes describes."""
         return cls(
             cpus=int(element["CpuCoreCount"]),
             memory=float(element["MemorySize"]),
@@ -84,9 +84,9 @@ class Series:
     """The spot prices of a type in a zone, oldest first.
 
     Attributes:
-        prices: of an hour.
-        list_price: without the spot discount.
-        times: since when each price holds.
+        prices: per hour.
+        list_price: the price without the spot discount.
+        times: when each price took effect.
     """
 
     prices: tuple[float, ...]
@@ -95,7 +95,7 @@ class Series:
 
     @classmethod
     def from_api(cls, rows: Sequence[Element]) -> Series:
-        """From elements of ``SpotPrices.SpotPriceType`` of DescribeSpotPriceHistory."""
+        """Return the series of elements of ``SpotPrices.SpotPriceType`` of DescribeSpotPriceHistory."""
         return cls(
             tuple(float(row["SpotPrice"]) for row in rows),
             float(rows[-1]["OriginPrice"]),
@@ -105,7 +105,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The prices of a type, zone by zone."""
+    """The prices of a type by zone."""
 
     currency: str
     zones: Mapping[str, Series]
@@ -113,7 +113,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What is known of an offer from the last 30 days.
+    """What the market reports about an offer for the last 30 days.
 
     Attributes:
         rate: the share of instances that were reclaimed.
@@ -125,15 +125,15 @@ class Advice:
 
 
 def read_stock(reader: Reader, *, spot: bool, disk: str, type_id: str = "") -> dict[Place, str]:
-    """What is in stock: ``WithStock`` or ``ClosedWithStock`` by place.
+    """Return what is in stock: ``WithStock`` or ``ClosedWithStock`` by place.
 
     Args:
         reader: the market.
         spot: as spot instances, or at the list price.
         disk: with a system disk of that category.
-        type_id: this type alone; empty: every type.
+        type_id: only this type; empty: every type.
     """
-    answer = reader.ask(
+    answer = reader.read(
         "DescribeAvailableResource",
         {
             "DestinationResource": "InstanceType",
@@ -145,11 +145,11 @@ def read_stock(reader: Reader, *, spot: bool, disk: str, type_id: str = "") -> d
         },
     )
     return {
-        (one["Value"], zone["ZoneId"]): str(one.get("StatusCategory") or IN_STOCK[0])
+        (found["Value"], zone["ZoneId"]): str(found.get("StatusCategory") or IN_STOCK[0])
         for zone in answer.get("AvailableZones", {}).get("AvailableZone", [])
         for resource in zone["AvailableResources"]["AvailableResource"]
-        for one in resource["SupportedResources"]["SupportedResource"]
-        if one["Status"] == "Available" and one.get("StatusCategory", IN_STOCK[0]) in IN_STOCK
+        for found in resource["SupportedResources"]["SupportedResource"]
+        if found["Status"] == "Available" and found.get("StatusCategory", IN_STOCK[0]) in IN_STOCK
     }
 
 
@@ -161,7 +161,7 @@ def read_sizes(
     min_cpus: int | None = None,
     max_cpus: int | None = None,
 ) -> dict[str, Size]:
-    """How big instance types are: those named or all; of an architecture and with so many vCPUs where that is given."""
+    """Return the sizes of instance types by name: of those named (default: all) that match what is given."""
     found: dict[str, Size] = {}
     for start in range(0, max(1, len(types)), TYPES_A_CALL):
         params: dict[str, Parameter] = {
@@ -172,9 +172,9 @@ def read_sizes(
         }
         token = ""
         while True:
-            answer = reader.ask("DescribeInstanceTypes", {**params, "NextToken": token or None})
+            answer = reader.read("DescribeInstanceTypes", {**params, "NextToken": token or None})
             elements = answer["InstanceTypes"]["InstanceType"]
-            found.update((one["InstanceTypeId"], Size.from_api(one)) for one in elements)
+            found.update((element["InstanceTypeId"], Size.from_api(element)) for element in elements)
             token = str(answer.get("NextToken") or "")
             if not token:
                 break
@@ -182,24 +182,24 @@ def read_sizes(
 
 
 def read_advice(reader: Reader, *, cpus: int | None = None, min_cpus: int | None = None) -> dict[Place, Advice]:
-    """Reclaim rates and average discounts by place, of types with exactly or at least so many vCPUs."""
-    answer = reader.ask("DescribeSpotAdvice", {"Cores": cpus} if cpus is not None else {"MinCores": min_cpus})
+    """Return reclaim rates and average discounts by place, of types with exactly or at least that many vCPUs."""
+    answer = reader.read("DescribeSpotAdvice", {"Cores": cpus} if cpus is not None else {"MinCores": min_cpus})
     return {
-        (one["InstanceType"], zone["ZoneId"]): Advice(
-            float(one["InterruptionRate"]), float(one["AverageSpotDiscount"]) / 100
+        (found["InstanceType"], zone["ZoneId"]): Advice(
+            float(found["InterruptionRate"]), float(found["AverageSpotDiscount"]) / 100
         )
         for zone in answer["AvailableSpotZones"]["AvailableSpotZone"]
-        for one in zone["AvailableSpotResources"]["AvailableSpotResource"]
+        for found in zone["AvailableSpotResources"]["AvailableSpotResource"]
     }
 
 
 def read_price(reader: Reader, type_id: str, *, since: str = "") -> Priced:
-    """The spot prices of a type in every zone, of the last three hours or since a moment (UTC, ISO 8601)."""
+    """Return the spot prices of a type in every zone, since a moment in UTC, ISO 8601 (default: the last 3 hours)."""
     params: dict[str, Parameter] = {"InstanceType": type_id, "NetworkType": "vpc", "OSType": "linux"}
     rows: list[Element] = []
     currency, offset = "", 0
     while True:
-        answer = reader.ask(
+        answer = reader.read(
             "DescribeSpotPriceHistory", {**params, "StartTime": since or None, "Offset": offset or None}
         )
         rows += answer["SpotPrices"]["SpotPriceType"]

@@ -1,4 +1,4 @@
-"""Moments as the API writes them."""
+"""Times in the API's formats."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 
 def parse_moment(text: str) -> float:
-    """Seconds since 1970 of ``2026-11-23T08:00:00Z`` or, as instances have it, ``2026-11-23T08:00Z``."""
+    """Return seconds since 1970 of ``2026-11-23T08:00:00Z`` or, the form of instances, ``2026-11-23T08:00Z``."""
     form = "%Y-%m-%dT%H:%MZ" if text.count(":") == 1 else "%Y-%m-%dT%H:%M:%SZ"
     return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
 
 
 def format_moment(moment: float) -> str:
-    """``2026-11-23T08:00:00Z``."""
+    """Return ``2026-11-23T08:00:00Z`` for seconds since 1970."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -17,8 +17,8 @@ class VSwitch(NamedTuple):
     Attributes:
         id: its id.
         zone: its zone.
-        vpc: its VPC; empty where only its name was given.
-        free: addresses that it has left; None: not asked.
+        vpc: its VPC; empty: not known.
+        free: number of free addresses; None: not known.
     """
 
     id: str
@@ -28,16 +28,16 @@ class VSwitch(NamedTuple):
 
 
 def zone_of_letter(region: str, letter: str) -> str:
-    """The zone that ``ALIYUN_VSWITCH_ID_K`` is of: ``cn-hangzhou-k``, but ``ap-southeast-1a``."""
+    """Return the zone of ``ALIYUN_VSWITCH_ID_K``: ``cn-hangzhou-k``, but ``ap-southeast-1a``."""
     joint = "" if region[-1].isdigit() else "-"
     return f"{region}{joint}{letter.lower()}"
 
 
 def vpc_of_group(client: EcsClient, security_group: str) -> str:
-    """The VPC that a security group belongs to.
+    """Return the VPC that a security group belongs to.
 
     Raises:
-        UsageError: there is no such group.
+        UsageError: the group was not found.
     """
     answer = client.call("DescribeSecurityGroups", {"SecurityGroupId": security_group})
     groups = answer["SecurityGroups"]["SecurityGroup"]
@@ -50,7 +50,7 @@ def vpc_of_group(client: EcsClient, security_group: str) -> str:
 
 
 def describe_vswitches(client: EcsClient, vpc: str = "") -> list[VSwitch]:
-    """The vSwitches of the region, or of one VPC; every page of them."""
+    """Return the vSwitches of the region, or of one VPC."""
     found: list[VSwitch] = []
     number = 1
     while True:
@@ -58,7 +58,8 @@ def describe_vswitches(client: EcsClient, vpc: str = "") -> list[VSwitch]:
         answer = client.call("DescribeVSwitches", params, api=VPC)
         page = answer["VSwitches"]["VSwitch"]
         found += [
-            VSwitch(one["VSwitchId"], one["ZoneId"], one["VpcId"], int(one["AvailableIpAddressCount"])) for one in page
+            VSwitch(vswitch["VSwitchId"], vswitch["ZoneId"], vswitch["VpcId"], int(vswitch["AvailableIpAddressCount"]))
+            for vswitch in page
         ]
         if not page or number * PAGE >= int(answer["TotalCount"]):
             return found

@@ -1,7 +1,7 @@
-"""Keys for a GitHub Actions job without any secret: its identity token, exchanged for a RAM role's temporary key.
+"""Exchanges a GitHub Actions job's identity token for a RAM role's temporary key, so that no secret is stored.
 
 Nothing is written to disk, and no other step of the job gets the key. Sources: "About security hardening with OpenID
-Connect" (GitHub), "AssumeRoleWithOIDC" (STS). Standard library alone: image look-ups run inside other people's jobs.
+Connect" (GitHub), "AssumeRoleWithOIDC" (STS). Standard library alone: image look-ups run inside users' jobs.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from goldrun.errors import CredentialsError
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.transport import Transport
 
-RENEW_SECONDS = 300.0  # so long before its end a key is renewed
+RENEW_SECONDS = 300.0  # a key is renewed this long before it expires
 TIMEOUT_SECONDS = 30.0
 SETUP = "docs/github-actions.md says how the role and the provider are made."
 
 
 def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider | None:
-    """The way to get keys by the job's identity; None if the environment does not ask for it.
+    """Return the provider of keys for the job's identity; None if the environment does not ask for it.
 
     Raises:
-        CredentialsError: a role is named, but the job has no identity token to ask for.
+        CredentialsError: a role is set, but the job has no permission to get an identity token.
     """
     role, provider = config.ROLE_ARN.read(env), config.OIDC_PROVIDER_ARN.read(env)
     if not role or not provider or config.OIDC_TOKEN_FILE.read(env) or env.get("GITHUB_ACTIONS") != "true":
@@ -60,7 +60,7 @@ class _Exchange:
         return self._key
 
     def _identity(self) -> str:
-        """GitHub's token for this job."""
+        """Return GitHub's identity token for this job."""
         url = urlsplit(config.ID_TOKEN_URL.read(self._env))
         endpoint = parse_endpoint(f"{url.scheme}://{url.netloc}")
         audience = urlencode({"audience": config.OIDC_AUDIENCE.read(self._env)})
@@ -82,7 +82,7 @@ class _Exchange:
 
     def _assume(self, token: str) -> tuple[Credentials, float]:
         endpoint = self._endpoint()
-        # In the body: what is in a URL ends up in logs.
+        # In the body, because URLs end up in logs.
         content = urlencode(
             {
                 "Action": "AssumeRoleWithOIDC",

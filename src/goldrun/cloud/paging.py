@@ -1,4 +1,4 @@
-"""Lists that the API gives in pages, by token."""
+"""Lists that the API pages by token."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PAGE_SIZE = 100
 def pages_by_token(
     client: EcsClient, action: str, params: Mapping[str, Parameter], *, api: Api = ECS, size: int = PAGE_SIZE
 ) -> Iterator[dict[str, Any]]:
-    """The answers of an action that pages by ``NextToken``, one call each; ``Data`` holds them in some APIs.
+    """Yield the answers of an action that pages by ``NextToken``, one call each; some APIs have the token in ``Data``.
 
-    These answers do not show whether the list stood still: their ``TotalCount`` means nothing (the API's reference). So
-    whatever is to be deleted is looked up again by its id.
+    These answers do not show whether the list changed meanwhile: their ``TotalCount`` means nothing (the API's
+    reference). So look up a resource by its id before you delete it.
 
     Raises:
-        UnavailableError: the answers lead in a circle.
+        UnavailableError: a token was repeated.
     """
     token = ""
     seen = set()

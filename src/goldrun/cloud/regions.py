@@ -6,7 +6,7 @@ from goldrun.cloud.client import EcsClient
 
 
 def list_regions(client: EcsClient) -> list[str]:
-    """The ids of all regions, in alphabetical order.
+    """Return the ids of all regions, in alphabetical order.
 
     Raises:
         GoldrunError: the API refused, or cannot be reached.

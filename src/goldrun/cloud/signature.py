@@ -1,9 +1,9 @@
 """The two ways to sign a request to an Alibaba Cloud RPC API.
 
-``ACS3-HMAC-SHA256`` (version 3) signs method, path, query, headers and body; its result travels in the
-``Authorization`` header. ``HMAC-SHA1`` (version 1) signs the parameters; its result travels among them.
+``ACS3-HMAC-SHA256`` (version 3) signs method, path, query, headers and body; the signature is in the ``Authorization``
+header. ``HMAC-SHA1`` (version 1) signs the parameters; the signature is one of them.
 Sources: "V3 request structure and signature" and "RPC request syntax and signature method" in Alibaba Cloud's
-SDK documentation. Both are compared with the official SDKs byte for byte in the tests.
+SDK documentation. The tests compare both with the official SDKs byte for byte.
 
 Standard library alone: this module is on the look-up path, and the local cloud verifies requests with it.
 """
@@ -20,17 +20,17 @@ ALGORITHM_V3 = "ACS3-HMAC-SHA256"
 
 
 def percent_encode(text: str) -> str:
-    """Encode ``text`` by RFC 3986: letters, digits and ``-_.~`` stay, a blank is ``%20``."""
+    """Return ``text`` encoded by RFC 3986: letters, digits and ``-_.~`` stay, a space becomes ``%20``."""
     return quote(text, safe="~")
 
 
 def canonical_query(params: Mapping[str, str]) -> str:
-    """The parameters sorted by name, encoded, joined: what is signed and what is sent."""
+    """Return the parameters sorted by name, encoded and joined, as they are signed and sent."""
     return "&".join(f"{percent_encode(key)}={percent_encode(params[key])}" for key in sorted(params))
 
 
 def sha256_hex(body: bytes) -> str:
-    """The body's digest as ``x-acs-content-sha256`` carries it."""
+    """Return the body's digest for ``x-acs-content-sha256``."""
     return hashlib.sha256(body).hexdigest()
 
 
@@ -42,15 +42,15 @@ def string_to_sign_v3(
     signed_headers: Iterable[str],
     body_sha256: str,
 ) -> str:
-    """Version 3's string to sign.
+    """Return version 3's string to sign.
 
     Args:
         method: HTTP method in capitals.
         path: the path, ``/`` for RPC APIs.
-        query: as ``canonical_query`` makes it.
+        query: from ``canonical_query``.
         headers: names in lower case; at least those of ``signed_headers``.
         signed_headers: names in lower case.
-        body_sha256: as ``sha256_hex`` makes it.
+        body_sha256: from ``sha256_hex``.
     """
     names = sorted(signed_headers)
     canonical_headers = "".join(f"{name}:{headers[name].strip()}\n" for name in names)
@@ -68,7 +68,7 @@ def authorization_v3(
     access_key_id: str,
     access_key_secret: str,
 ) -> str:
-    """The ``Authorization`` header of version 3, with every one of ``headers`` signed."""
+    """Return the ``Authorization`` header of version 3; it signs all ``headers``."""
     to_sign = string_to_sign_v3(method, path, query, headers, headers, body_sha256)
     signature = hmac_sha256_hex(access_key_secret, to_sign)
     names = ";".join(sorted(headers))
@@ -76,17 +76,17 @@ def authorization_v3(
 
 
 def hmac_sha256_hex(secret: str, text: str) -> str:
-    """Version 3's signature of a string to sign."""
+    """Return version 3's signature of a string to sign."""
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def string_to_sign_v1(method: str, params: Mapping[str, str]) -> str:
-    """Version 1's string to sign: ``params`` without ``Signature``."""
+    """Return version 1's string to sign; ``params`` are those without ``Signature``."""
     return f"{method}&%2F&{percent_encode(canonical_query(params))}"
 
 
 def signature_v1(method: str, params: Mapping[str, str], access_key_secret: str) -> str:
-    """Version 1's ``Signature`` parameter."""
+    """Return version 1's ``Signature`` parameter."""
     text = string_to_sign_v1(method, params)
     digest = hmac.new(f"{access_key_secret}&".encode(), text.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode()

@@ -1,4 +1,4 @@
-"""Snapshots: what an image rests on, and leaves behind when it is deleted."""
+"""Snapshots: images consist of them, and leave them behind when they are deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Snapshot(NamedTuple):
     """A snapshot of a disk (``DescribeSnapshots``).
 
     Attributes:
-        usage: image, disk, image_disk or none: what was made from it and still exists.
+        usage: what was created from it and still exists: image, disk, image_disk or none.
     """
 
     snapshot_id: str
@@ -28,7 +28,7 @@ class Snapshot(NamedTuple):
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> Self:
-        """The snapshot that an element of ``Snapshots.Snapshot`` describes."""
+        """Return the snapshot that an element of ``Snapshots.Snapshot`` describes."""
         return cls(
             snapshot_id=data.get("SnapshotId", ""),
             name=data.get("SnapshotName", ""),
@@ -40,7 +40,7 @@ class Snapshot(NamedTuple):
 
 
 def describe_snapshots(client: EcsClient, tags: schema.Tags | None = None, *, snapshot_id: str = "") -> list[Snapshot]:
-    """The account's snapshots that have the tags, or the one with that id if it has them."""
+    """Return the account's snapshots with these tags, or the one of them with that id."""
     params: dict[str, Parameter] = {
         "Tag": schema.to_api(tags or {}),
         "SnapshotIds": json.dumps([snapshot_id]) if snapshot_id else None,
@@ -53,10 +53,10 @@ def describe_snapshots(client: EcsClient, tags: schema.Tags | None = None, *, sn
 
 
 def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
-    """Delete a snapshot; ECS refuses while an image rests on it."""
+    """Delete a snapshot; ECS refuses while an image consists of it."""
     client.call("DeleteSnapshot", {"SnapshotId": snapshot_id})
 
 
 def has_image(error: ApiError) -> bool:
-    """Whether ECS refuses to delete the snapshot because an image rests on it."""
+    """Return whether ECS refuses to delete the snapshot because an image consists of it."""
     return error.code == "SnapshotCreatedImage"

@@ -1,4 +1,4 @@
-"""Tags written to resources that exist already."""
+"""Adds and removes tags of existing resources."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from goldrun.cloud.tags import Tags, to_api
 
 
 def tagging(kind: str, ids: Sequence[str], tags: Tags) -> Call:
-    """The call that puts tags on resources of a kind (image, instance, snapshot), in place of those of the same key."""
+    """Return the call that adds tags to resources of a kind (image, instance, snapshot) or replaces their values."""
     return Call("TagResources", {"ResourceType": kind, "ResourceId": list(ids), "Tag": to_api(tags)})
 
 
 def untagging(kind: str, ids: Sequence[str], keys: Sequence[str]) -> Call:
-    """The call that takes tags off resources of a kind; one that is not there is no error."""
+    """Return the call that removes tags from resources of a kind; a missing tag is not an error."""
     return Call("UntagResources", {"ResourceType": kind, "ResourceId": list(ids), "TagKey": list(keys)})

@@ -1,6 +1,6 @@
-"""The schema of the tags. They are goldrun's database: nothing else says whose a resource is, or what it is for.
+"""The schema of the tags. They are goldrun's database: nothing else records the owner and purpose of a resource.
 
-``tools/docs.py`` makes the table in docs/tags.md from it. Standard library alone: this module is on the look-up path.
+``tools/docs.py`` generates the table in docs/tags.md. Standard library alone: this module is on the look-up path.
 """
 
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ Tags = Mapping[str, str]
 
 
 class Tag(NamedTuple):
-    """A key, what its values mean, and who uses it.
+    """A key, the meaning of its values, and the commands that use it.
 
     Attributes:
-        key: as it is on the wire.
-        resources: what carries it: image, snapshot, instance (and the disks created with one).
-        meaning: what it says.
+        key: the key in the API.
+        resources: what has the tag: image, snapshot, instance (and the disks created with one).
+        meaning: what it records.
         writers: the commands that write it.
         readers: the commands that read it.
-        values: all values that it takes; empty: any of the form ``form``.
+        values: all valid values; empty: any of the form ``form``.
         form: an example or the pattern of its values.
     """
 
@@ -31,25 +31,25 @@ class Tag(NamedTuple):
     form: str = ""
 
     def of(self, value: str | None = None) -> dict[str, str]:
-        """The tag with that value; without one, with its only value."""
+        """Return the tag with that value (default: its only value)."""
         return {self.key: self.values[0] if value is None else value}
 
     def read(self, tags: Tags, default: str = "") -> str:
-        """Its value on a resource that has these tags."""
+        """Return its value among a resource's tags."""
         return tags.get(self.key, default)
 
     def matches(self, tags: Tags, value: str | None = None) -> bool:
-        """Whether it has that value there; without one, its only value."""
+        """Return whether a resource's tags have it with that value (default: its only value)."""
         return tags.get(self.key) == (self.values[0] if value is None else value)
 
 
 def to_api(tags: Tags) -> list[Mapping[str, str]]:
-    """The tags as the parameter ``Tag`` of an action."""
+    """Return the tags as the parameter ``Tag`` of an action."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def from_api(element: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a resource in an answer; some actions call the members ``Key`` and ``Value``."""
+    """Return the tags of a resource in an answer; in some actions the members are ``Key`` and ``Value``."""
     tags = element.get("Tags", {}).get("Tag", [])
     return {tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags}
 

@@ -1,1 +1,1 @@
-"""HTTP: the wire that the cloud's client and GitHub's share."""
+"""HTTP, shared by the cloud's client and GitHub's."""

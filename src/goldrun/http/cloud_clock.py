@@ -1,4 +1,4 @@
-"""The cloud's time, learnt from the ``Date`` of its answers.
+"""The cloud's time, read from the ``Date`` header of its answers.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from goldrun.clock import Clock
 
-# The local cloud says in its answers how fast its time runs; the real one has no such header.
+# The local cloud reports in its answers how fast its time runs; the real one has no such header.
 SPEED_HEADER = "x-goldrun-speed"
 MAX_SPEED = 1e6
 RESOLUTION = 1.0  # seconds: a Date has no fractions
@@ -18,7 +18,7 @@ _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 class _Known(NamedTuple):
-    """A moment on both clocks, and how many seconds of the cloud's pass in one of the machine's."""
+    """The same moment on both clocks, and how many seconds pass in the cloud during one second on this machine."""
 
     cloud: float
     machine: float
@@ -29,7 +29,7 @@ class _Known(NamedTuple):
 
 
 class _Learnt:
-    """What is known, and how to ask while nothing is."""
+    """What is known of the cloud's time, and how to ask for it as long as nothing is."""
 
     def __init__(self, ask: Callable[[], None] | None) -> None:
         self.known: _Known | None = None
@@ -39,9 +39,9 @@ class _Learnt:
 class CloudClock:
     """A clock that shows the cloud's time and waits on the machine's.
 
-    Release times, ages and costs are reckoned by it, so that a machine whose clock is wrong, or is set while goldrun
-    runs, reckons as any other does. It never shows less than the ``Date`` of the last answer: nothing that the cloud
-    has reported lies in the future. Where the cloud's time runs fast (the local cloud's can), waits are shorter to
+    Release times, ages and costs are computed from it, so that a machine whose clock is wrong, or is set while goldrun
+    runs, gets the same results as any other. It never shows less than the ``Date`` of the last answer: nothing that the
+    cloud has reported lies in the future. If the cloud's time runs fast (the local cloud's can), waits are shorter to
     match.
     """
 
@@ -50,13 +50,13 @@ class CloudClock:
 
         Args:
             machine: the machine's clock.
-            ask: makes some request, so that an answer comes; called once, if the time is wanted before any came.
+            ask: makes any request that is answered; called once, if the time is read before the first answer.
         """
         self.machine = machine
         self._learnt = _Learnt(ask)
 
     def now(self) -> float:
-        """Seconds since 1970-01-01 UTC; the machine's time if the cloud cannot be asked."""
+        """Return seconds since 1970-01-01 UTC; the machine's time if the cloud cannot be reached."""
         learnt = self._learnt
         if learnt.known is None and learnt.ask:
             ask, learnt.ask = learnt.ask, None
@@ -65,24 +65,24 @@ class CloudClock:
         return learnt.known.at(machine) if learnt.known else machine
 
     def sleep(self, seconds: float) -> None:
-        """Return when ``seconds`` have passed in the cloud, as far as it is known; never later than on this machine."""
+        """Sleep until ``seconds`` have passed in the cloud, as far as is known; never longer than on this machine."""
         self.machine.sleep(self.here(seconds))
 
     def here(self, seconds: float) -> float:
-        """How many of this machine's seconds so many of the cloud's take; never more."""
+        """Return how long ``seconds`` in the cloud take on this machine, in seconds; never more."""
         known = self._learnt.known
         return seconds / max(1.0, known.speed if known else 1.0)
 
     def learn(self, headers: Mapping[str, str], sent: float, received: float) -> None:
-        """Learn from an answer's headers.
+        """Update the time from an answer's headers.
 
-        What is known stays as long as the answer does not contradict it: a ``Date`` is whole seconds, and when between
-        ``sent`` and ``received`` it was written is unknown.
+        What is known stays as long as the answer does not contradict it: a ``Date`` is in whole seconds, and was
+        written at an unknown moment between ``sent`` and ``received``.
 
         Args:
             headers: with their names in lower case.
             sent: when the request was sent, on the machine's clock.
-            received: when the answer had come.
+            received: when the answer was complete, on the same clock.
         """
         date = parse_date(headers.get("date", ""))
         if date is None:
@@ -94,19 +94,16 @@ class CloudClock:
         self._learnt.known = _Known(min(max(date, expected), latest), received, speed)
 
     def on(self, machine: Clock) -> CloudClock:
-        """The same time, with waits on another clock of the machine's, which shows what this one does.
-
-        What either learns, the other knows.
-        """
+        """Return a clock of the same time that waits on another clock of the machine; both learn from every answer."""
         other = CloudClock(machine)
         other._learnt = self._learnt
         return other
 
 
 def parse_date(text: str) -> float | None:
-    """Seconds since 1970 of ``Tue, 24 Nov 2026 08:00:00 GMT``; None if it is not such a date.
+    """Return seconds since 1970 of ``Tue, 24 Nov 2026 08:00:00 GMT``; None if it is not such a date.
 
-    Source: IMF-fixdate of RFC 9110. By hand, as ``datetime`` would take longer to load than the rest of a look-up.
+    Source: IMF-fixdate of RFC 9110. Parsed by hand, as ``datetime`` takes longer to load than the rest of a look-up.
     """
     try:
         _, day, name, year, clock, zone = text.split()

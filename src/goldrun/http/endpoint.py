@@ -17,7 +17,7 @@ class Endpoint(NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """The ``Host`` header: the port only where it is not the scheme's own; an IPv6 address in brackets."""
+        """The ``Host`` header: the port unless it is the scheme's default; an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -29,10 +29,10 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """The endpoint that a person wrote: ``http://127.0.0.1:4679``, or a bare host, which means https.
+    """Parse an endpoint: ``http://127.0.0.1:4679``, or a bare host, which means https.
 
     Raises:
-        UsageError: it is not a URL of that form, or sends requests in clear text over a network.
+        UsageError: it is not a URL of that form, or would send requests in clear text over a network.
     """
     url = urlsplit(text if "://" in text else f"https://{text}")
     try:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as a client of one JSON API needs it: a request without a body, an answer with one, over a kept connection.
+"""As much of HTTP/1.1 as a client of a JSON API needs: requests and answers over a persistent connection.
 
-``http.client`` would do, but it imports the e-mail package to read headers, which doubles the time in which a look-up
-starts (docs/decisions.md has the figures). Source: RFC 9112.
+``http.client`` imports the e-mail package to read headers, which doubles the start-up time of a look-up
+(docs/decisions.md has the figures). Source: RFC 9112.
 """
 
 import socket
@@ -12,12 +12,12 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 32 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
 
-# Seconds that are left for what is being done; raises TimeoutError when there are none.
+# Returns the seconds that are left; raises TimeoutError when there are none.
 TimeLeft = Callable[[], float]
 
 
 class ProtocolError(OSError):
-    """What came is not HTTP/1.1, or is cut short, or is too large."""
+    """The answer is not HTTP/1.1, is cut short, or is too large."""
 
 
 class Answer(NamedTuple):
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """A connected socket that requests are sent over, one after the other."""
+    """A connected socket that carries one request after the other."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -43,7 +43,7 @@ class Connection:
         """Send a request, and return the answer.
 
         Raises:
-            OSError: the connection broke, or the time was up (TimeoutError), or it is not HTTP (ProtocolError).
+            OSError: the connection broke, the time is up (TimeoutError), or the answer is not HTTP (ProtocolError).
         """
         self._send(method, target, {**headers, "content-length": str(len(content))}, left, content)
         status, fields = self._read_head(left)
@@ -69,12 +69,12 @@ class Connection:
         """Whether the other side has hung up since the last answer."""
         try:
             self._socket.setblocking(False)
-            # Nothing may be there before the next request: neither the end nor a byte.
+            # Before the next request there is nothing to read, neither the end nor a byte.
             self._socket.recv(1)
         except BlockingIOError:
             return False
         except OSError as error:
-            # Over TLS an idle connection says "want read" where a plain one would block.
+            # Over TLS an idle connection reports "want read" where a plain one would block.
             return type(error).__name__ != "SSLWantReadError"
         return True
 
@@ -95,7 +95,7 @@ class Connection:
         return self._socket.recv(RECEIVE_BYTES)
 
     def _read_head(self, left: TimeLeft) -> tuple[int, dict[str, str]]:
-        """The status, and the headers with their names in lower case."""
+        """Return the status, and the headers with their names in lower case."""
         block = self._take_before(b"\r\n\r\n", left)
         status_line, *lines = block.decode("latin-1").split("\r\n")
         version, _, rest = status_line.partition(" ")
@@ -144,7 +144,7 @@ class Connection:
             self._take_before(b"\r\n", left)
 
     def _take_before(self, mark: bytes, left: TimeLeft) -> bytes:
-        """What comes before ``mark``; both are taken away."""
+        """Return what precedes ``mark``, and remove both from what was received."""
         while mark not in self._received:
             if len(self._received) > MAX_HEAD_BYTES:
                 raise ProtocolError("a line or the headers have no end")

@@ -1,7 +1,7 @@
-"""Lists that come in pages. A list counts only when it is steady and complete.
+"""Lists that come in pages. A list counts only if it did not change while it was read.
 
-Between two pages things come and go, and whatever moves from an unread page to one already read is missed: a hole in
-a list looks like something that is gone. Standard library alone: this module is on the look-up path.
+Between two pages elements are created and deleted, and one that moves from an unread page to a page already read is
+missed: it looks as if it were deleted. Standard library alone: this module is on the look-up path.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ T = TypeVar("T")
 
 
 def read_steady(machine: Clock, what: str, walk: Callable[[], list[T] | None]) -> list[T]:
-    """A list that stood still while it was read.
+    """Read a list until it does not change while it is read.
 
     Args:
-        machine: slept on before the list is read again. The machine's clock: to ask the cloud for its time would cost
-            a look-up a second call.
-        what: whose list it is, for people.
+        machine: the clock that sleeps before the list is read again. It is the machine's: asking the cloud for its time
+            would cost a look-up a second call.
+        what: what the list holds, for messages.
         walk: reads all pages; None if they do not fit together.
 
     Raises:
-        UnavailableError: it does not stand still.
+        UnavailableError: it changed every time.
     """
     for _ in islice(looks(machine, often=every(WALK_SECONDS)), MAX_WALKS):
         if (found := walk()) is not None:

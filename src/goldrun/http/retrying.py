@@ -14,7 +14,7 @@ from goldrun.errors import GoldrunError
 from goldrun.waiting import looks
 
 MAX_ATTEMPTS = 6
-# No attempt takes longer: a server that does not answer is asked again within the call's time limit.
+# No attempt takes longer, so that a call to a server that does not answer is repeated within its time limit.
 ATTEMPT_SECONDS = 30.0
 Backoff = Callable[[int], float]
 Notice = Callable[[str], None]  # receives a sentence for a person
@@ -22,21 +22,21 @@ T = TypeVar("T")
 
 
 def jittered_backoff(attempt: int) -> float:
-    """Seconds to wait after failed attempt ``attempt`` (from 0): 0.3, 0.6, … up to 8, each ± 50 % at random.
+    """Return seconds to wait after failed attempt ``attempt`` (from 0): 0.3, 0.6, … up to 8, each ± 50 % at random.
 
-    Jitter, so that jobs that were throttled together do not come back together.
+    The jitter keeps jobs that were throttled together from retrying together.
     """
     spread = int.from_bytes(os.urandom(2), "big") / 0xFFFF
     return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
 
 
 def retry(attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: Backoff, notice: Notice) -> T:
-    """Try until it works, fails for good, has failed six times, or runs out of time.
+    """Repeat ``attempt`` until it succeeds, fails for good, has failed six times, or runs out of time.
 
-    Throttling ends by itself, with the minute: a throttled call is tried until its time is up, however often.
+    Throttling ends by itself, with the minute: a throttled call is repeated until its time is up, however often.
 
     Args:
-        attempt: what is tried, given the moment by which it must end; its errors say whether they are ``retryable``.
+        attempt: one attempt, given the moment by which it must end; its errors say whether they are ``retryable``.
         clock: the machine's.
         seconds: time limit, pauses included.
         backoff: seconds to pause after the n-th failure.
@@ -44,7 +44,7 @@ def retry(attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: 
 
     Raises:
         GoldrunError: the last failure. It says how often the call was tried, and whether one of the attempts may have
-            had its effect (``unsure``): the last one can be a refusal that an earlier one has caused.
+            had its effect (``unsure``): the last one may be refused because an earlier one succeeded.
     """
     deadline = clock.now() + seconds
     pause = 0.0

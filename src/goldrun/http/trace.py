@@ -1,8 +1,7 @@
 """What ``--debug`` shows: a line for each request, retry and pause.
 
-A trace stands in front of the two ways out, the transport and the clock; clients do not know about it. It reads a few
-named fields of a request and of its answer and nothing else, so parameters, headers, bodies and keys cannot end up in
-a log. Loaded only when it is asked for.
+A trace wraps the transport and the clock; clients do not know about it. It reads a few named fields of a request and of
+its answer and nothing else, so parameters, headers, bodies and keys cannot end up in a log. Loaded only when requested.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
 
-# The headers with the id that the providers' support asks for.
+# The headers with the request id, which the providers' support needs.
 REQUEST_IDS = ("x-acs-request-id", "x-github-request-id")
 MASK = "***"
 # A shorter secret could be a part of any word; every real one is longer.

@@ -1,4 +1,4 @@
-"""The first of the two doors: one HTTP request out, one answer in, over connections that are kept alive."""
+"""Sends HTTP requests over connections that are reused: all of goldrun's network traffic passes here."""
 
 import socket
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ class Transport(Protocol):
         deadline: float,
         content: bytes = b"",
     ) -> Answer:
-        """Send, and return the answer whatever its status.
+        """Send a request, and return the answer whatever its status.
 
         Args:
-            endpoint: where to.
+            endpoint: where it is sent.
             method: HTTP method.
             target: path and query.
             headers: ``host`` included.
@@ -38,7 +38,7 @@ class Transport(Protocol):
             content: the request's body.
 
         Raises:
-            UnreachableError: if there was no answer by then. The request may have had its effect.
+            UnreachableError: there was no answer by then; the request may have had its effect.
         """
 
     def close(self) -> None:
@@ -53,14 +53,14 @@ class Proxy(NamedTuple):
     authorization: str
 
     def headers(self) -> dict[str, str]:
-        """What a request to the proxy carries."""
+        """Return the headers that a request to the proxy carries."""
         return {"proxy-authorization": self.authorization} if self.authorization else {}
 
 
 def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
-    """The proxy for ``endpoint``: ``HTTPS_PROXY``/``HTTP_PROXY`` (either case) unless ``NO_PROXY`` exempts it.
+    """Return the proxy for ``endpoint``: ``HTTPS_PROXY``/``HTTP_PROXY`` (either case) unless ``NO_PROXY`` exempts it.
 
-    This machine's own addresses never go through a proxy, as in Go and curl's ``--noproxy localhost``.
+    Requests to this machine's own addresses never use a proxy, as in Go and with curl's ``--noproxy localhost``.
 
     Raises:
         UsageError: the variable is not the URL of an HTTP proxy.
@@ -77,7 +77,7 @@ def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
     except ValueError:
         port = -1
     if url.scheme != "http" or not url.hostname or port == -1:
-        # The value may hold a password: it is not repeated.
+        # The value may hold a password, so it is not printed.
         raise UsageError(f"{name.upper()} is not the URL of an HTTP proxy.", fix=["write http://HOST:PORT"])
     authorization = ""
     if url.username is not None:
@@ -97,7 +97,7 @@ def _exempt(host: str, no_proxy: str) -> bool:
 
 
 class HttpTransport:
-    """Requests over connections that are kept for the next request. Safe to share between threads."""
+    """Sends requests, and keeps their connections for the next ones. Safe to share between threads."""
 
     def __init__(self, env: Environment, clock: Clock) -> None:
         self._env = env
@@ -160,7 +160,7 @@ class HttpTransport:
 
 
 def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> Connection:
-    """A new connection, through the proxy if there is one, with TLS if the scheme says so."""
+    """Return a new connection, through the proxy if there is one, with TLS for https."""
     address = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     sock = socket.create_connection(address, timeout=min(CONNECT_SECONDS, left()))
     try:
@@ -213,5 +213,5 @@ def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> Unr
 
 
 def _is_certificate_error(error: Exception) -> bool:
-    # `ssl` is loaded by now if it was needed at all: asking by name keeps it off the plain path.
+    # Compared by name, as importing `ssl` would slow down look-ups over plain HTTP.
     return any(base.__name__ in ("SSLCertVerificationError", "CertificateError") for base in type(error).__mro__)
