@@ -1,1 +1,1 @@
-"""What GitHub says: typed calls."""
+"""GitHub's REST API: client and typed calls."""

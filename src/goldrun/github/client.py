@@ -42,7 +42,7 @@ class GitHubError(GoldrunError):
 
     Attributes:
         status: the answer's HTTP status.
-        message: GitHub's own words.
+        message: GitHub's own message.
     """
 
     def __init__(self, what: str, *, status: int, message: str, wait: float = 0.0, **more: Any) -> None:
@@ -55,25 +55,25 @@ class GitHubError(GoldrunError):
 
 
 _EXIT_CODES = {401: EXIT_CREDENTIALS, 403: EXIT_PERMISSION, 404: EXIT_PERMISSION}
-_RIGHTS = (
+_PERMISSIONS = (
     "the token needs, for a repository, Administration: write; for an organization, Self-hosted runners: write.",
     "a classic token needs repo, or admin:org.",
     "GITHUB_TOKEN of a job can never register runners: use a GitHub App's token or a fine-grained one.",
 )
 _FIXES = {
     401: ("the token is wrong, expired or revoked: set GOLDRUN_GITHUB_TOKEN anew.",),
-    403: _RIGHTS,
-    404: ("check --repo or --org: GitHub says this also of what the token may not see.", *_RIGHTS),
+    403: _PERMISSIONS,
+    404: ("check --repo or --org: GitHub says this also of what the token may not see.", *_PERMISSIONS),
 }
 
 
 class GitHub:
-    """GitHub's REST API, as one token sees it.
+    """GitHub's REST API, accessed with one token.
 
     Attributes:
-        clock: the clock that retries wait on, for callers that wait themselves.
-        calls: how many requests were sent, retries included.
-        server: where people and runners find GitHub, e.g. ``https://github.com``.
+        clock: the clock that retries wait on, for callers that poll.
+        calls: number of requests sent, retries included.
+        server: GitHub's address for people and runners, e.g. ``https://github.com``.
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class GitHub:
         """Make a client.
 
         Args:
-            url: the API's, e.g. ``https://api.github.com`` or ``https://github.example.com/api/v3``.
+            url: the API's address, e.g. ``https://api.github.com`` or ``https://github.example.com/api/v3``.
             server: see ``server``.
-            token: a GitHub App's installation token or a personal one; empty: for what is public.
-            transport: the door to the network.
-            clock: the door to the time.
-            timeout: seconds that one call may take, retries included.
+            token: a GitHub App's installation token or a personal one; empty: only public data can be read.
+            transport: sends the requests.
+            clock: the clock to read and to wait on.
+            timeout: time limit of a call in seconds, retries included.
             backoff: seconds to wait after the n-th failed attempt.
             notice: receives a sentence about every retry.
 
@@ -119,13 +119,13 @@ class GitHub:
         *,
         query: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """Call the API and return its answer; None where it has no content.
+        """Call the API and return its answer; None if it has no content.
 
-        A call that fails for a passing reason is repeated: it may then have happened twice.
+        A call that fails for a passing reason is repeated, and may then take effect twice.
 
         Raises:
-            GitHubError: GitHub refused, or fails.
-            UnreachableError: no answer; the call may have happened.
+            GitHubError: GitHub refused or failed.
+            UnreachableError: no answer; the call may have had its effect.
         """
         target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
         return retry(
@@ -137,14 +137,14 @@ class GitHub:
         )
 
     def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
-        """All elements of a list that GitHub gives in pages, under ``name``; each has an ``id``.
+        """Return all elements of a list that GitHub pages, under ``name``; each has an ``id``.
 
-        It is read again until it is steady and complete: every page names the same total, and so many different
-        elements were seen. One that came while another went may still go unnoticed: look it up by name before deleting.
+        It is read again until every page reports the same total, and that many different elements were found. If one
+        was created while another was deleted, it may still be missed: look it up by name before you delete anything.
 
         Raises:
             GitHubError: see ``call``.
-            UnavailableError: the list does not stand still.
+            UnavailableError: the list kept changing.
         """
         return read_steady(self.clock, f"GitHub's {name}", lambda: self._walk(path, name, query or {}))
 
@@ -181,7 +181,7 @@ class GitHub:
             self.calls += 1
             answer = self._transport.send(self._endpoint, method, target, headers, until, content)
             moved = answer.headers.get("location", "")
-            # A repository that was renamed; the token goes nowhere else.
+            # A renamed repository; the token is not sent to any other server.
             if answer.status not in _REDIRECTS or not moved.startswith(f"{self._endpoint}/"):
                 break
             target = moved.removeprefix(str(self._endpoint))
@@ -210,7 +210,7 @@ class GitHub:
         )
 
     def _wait(self, answer: Answer) -> float:
-        """Seconds that GitHub asks to wait; 0 if this is about something else."""
+        """Return the seconds that GitHub asks to wait; 0 if it does not."""
         after = answer.headers.get("retry-after", "")
         if after.isdecimal():
             return float(after) or 1.0
@@ -229,25 +229,25 @@ def connect(
     trace: Trace | None = None,
     public: bool = False,
 ) -> GitHub:
-    """The client that this environment describes.
+    """Return the client that this environment describes.
 
     Args:
         env: the environment.
-        clock: the door to the time.
+        clock: the clock to read and to wait on.
         notice: receives a sentence about every retry.
         trace: records every request, retry and pause, instead of ``notice``.
-        public: nothing but what is public is asked for, which needs no token.
+        public: whether only public data is read, which needs no token.
 
     Raises:
-        UsageError: a variable is wrong.
-        CredentialsError: there is no token.
+        UsageError: a variable is not valid.
+        CredentialsError: no token is set.
     """
     token = config.GITHUB_TOKEN.read(env)
     if not token and not public:
         raise CredentialsError(
             "No GitHub token.",
             why=[f"{' and '.join(config.GITHUB_TOKEN.names)} are not set."],
-            fix=["export GOLDRUN_GITHUB_TOKEN=…, a GitHub App's token or a fine-grained one", *_RIGHTS],
+            fix=["export GOLDRUN_GITHUB_TOKEN=…, a GitHub App's token or a fine-grained one", *_PERMISSIONS],
         )
     if token and (not token.isascii() or not token.isprintable() or " " in token):
         raise CredentialsError(
@@ -270,7 +270,7 @@ def connect(
 
 
 def segment(text: str | int) -> str:
-    """A part of a path, so that it cannot become another path."""
+    """Return ``text`` encoded as a single part of a path."""
     return quote(str(text), safe="")
 
 

@@ -12,7 +12,7 @@ from goldrun.github.scope import Scope
 
 
 class Repository(NamedTuple):
-    """A repository; its number and its owner's stay when the names change."""
+    """A repository; its id and its owner's stay the same when the names change."""
 
     id: int
     name: str
@@ -22,10 +22,10 @@ class Repository(NamedTuple):
 
 
 def get_repository(github: GitHub, scope: Scope) -> Repository:
-    """A repository by its name.
+    """Return a repository by its name.
 
     Raises:
-        GitHubError: GitHub does not show it.
+        GitHubError: it was not found, or the token may not read it.
     """
     element = github.call("GET", scope.path)
     owner = element["owner"]
@@ -33,9 +33,9 @@ def get_repository(github: GitHub, scope: Scope) -> Repository:
 
 
 def latest_release(github: GitHub, scope: Scope) -> str:
-    """The tag of a repository's latest release; empty: it has none.
+    """Return the tag of a repository's latest release; empty: it has none.
 
     Raises:
-        GitHubError: GitHub refuses, or fails.
+        GitHubError: GitHub refused or failed.
     """
     return str(github.call("GET", f"{scope.path}/releases/latest").get("tag_name", ""))

@@ -1,4 +1,4 @@
-"""Self-hosted runners: registered, listed, deleted; their program's downloads, and when a version of it ends.
+"""Self-hosted runners: registered, listed, deleted; downloads of their program, and when a version of it expires.
 
 Sources: "REST API endpoints for self-hosted runners"; ``…/actions/runners/deprecations/{version}`` (GitHub changelog,
 2026-09-03). Observed there: a member without a date is left out, and a version unknown to GitHub is a 404. Servers
@@ -21,14 +21,14 @@ DEFAULT_GROUP = 1
 
 @dataclass(frozen=True)
 class Registration:
-    """A runner as GitHub sees it.
+    """A runner as GitHub lists it.
 
     Attributes:
-        id: its number.
+        id: its id at GitHub.
         name: its name.
         online: whether it is connected.
         busy: whether it runs a job.
-        labels: what jobs ask for it by.
+        labels: the labels that jobs select it by.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Registration:
 
     @classmethod
     def from_api(cls, element: Mapping[str, Any]) -> Registration:
-        """From an element of ``runners``."""
+        """Return the runner that an element of ``runners`` describes."""
         return cls(
             id=element["id"],
             name=element["name"],
@@ -51,14 +51,14 @@ class Registration:
 
 @dataclass(frozen=True)
 class Package:
-    """The runner's program for a kind of machine.
+    """The runner's program for an operating system and architecture.
 
     Attributes:
         os: linux, win or osx.
         architecture: x64, arm64 or arm.
-        filename: its version is in it.
-        url: where it is.
-        sha256: of what is there; empty: GitHub does not say.
+        filename: the file's name, which contains the version.
+        url: where to download it.
+        sha256: the file's digest; empty: not reported.
     """
 
     os: str
@@ -70,11 +70,11 @@ class Package:
 
 @dataclass(frozen=True)
 class End:
-    """When a version ends, in seconds since 1970; None: GitHub does not say yet.
+    """When a version expires, in seconds since 1970; None: not announced.
 
     Attributes:
         registration: from then on it cannot register.
-        runtime: from then on it gets no job.
+        runtime: from then on it gets no jobs.
     """
 
     registration: float | None
@@ -82,12 +82,12 @@ class End:
 
 
 def list_registrations(github: GitHub, scope: Scope) -> list[Registration]:
-    """All runners of the scope."""
+    """Return all runners of the scope."""
     return [Registration.from_api(element) for element in github.pages(_path(scope), "runners")]
 
 
 def find_registrations(github: GitHub, scope: Scope, name: str) -> list[Registration]:
-    """The runners of exactly that name: one, or none."""
+    """Return the runners with exactly that name: one or none."""
     elements = github.pages(_path(scope), "runners", {"name": name})
     return [Registration.from_api(element) for element in elements if element["name"] == name]
 
@@ -100,7 +100,7 @@ def delete_registration(github: GitHub, scope: Scope, runner_id: int) -> None:
 def generate_jit_config(
     github: GitHub, scope: Scope, name: str, labels: Sequence[str], group: int
 ) -> tuple[Registration, str]:
-    """Register a runner that serves one job; returns it and its configuration, which is a secret until it is used.
+    """Register a runner for one job; return it and its configuration, which is a secret until it is used.
 
     Raises:
         GitHubError: the name is taken (``is_conflict``), the server has no such configurations (``is_missing``), …
@@ -111,12 +111,12 @@ def generate_jit_config(
 
 
 def create_registration_token(github: GitHub, scope: Scope) -> str:
-    """A secret with which a runner registers itself, for an hour."""
+    """Return a secret that a runner registers itself with; it is valid for an hour."""
     return str(github.call("POST", f"{_path(scope)}/registration-token")["token"])
 
 
 def may_list(github: GitHub, scope: Scope) -> bool:
-    """Whether the token sees the scope's runners: then a 404 elsewhere means that there is no such endpoint."""
+    """Return whether the token may list the scope's runners: then a 404 elsewhere means a missing endpoint."""
     try:
         github.call("GET", _path(scope), query={"per_page": 1})
     except GitHubError as error:
@@ -127,7 +127,7 @@ def may_list(github: GitHub, scope: Scope) -> bool:
 
 
 def list_packages(github: GitHub, scope: Scope) -> list[Package]:
-    """The runner's program for every kind of machine, in the version that GitHub offers now."""
+    """Return the downloads of the runner's program in the version that GitHub offers now."""
     return [
         Package(
             os=str(element["os"]),
@@ -141,15 +141,15 @@ def list_packages(github: GitHub, scope: Scope) -> list[Package]:
 
 
 def find_end(github: GitHub, scope: Scope, version: str) -> End | None:
-    """When a version ends; None if GitHub does not know it, or does not let the token ask.
+    """Return when a version expires; None if GitHub does not know it, or the token may not read it.
 
     Raises:
-        GitHubError: GitHub fails.
+        GitHubError: GitHub failed.
     """
     try:
         answer = github.call("GET", f"{_path(scope)}/deprecations/{segment(version)}")
     except GitHubError as error:
-        # 403: a token may register runners and not read this.
+        # 403: a token that may register runners may still not read this.
         if error.status in (403, 404):
             return None
         raise
@@ -157,17 +157,17 @@ def find_end(github: GitHub, scope: Scope, version: str) -> End | None:
 
 
 def is_conflict(error: GitHubError) -> bool:
-    """Whether another runner has the name."""
+    """Return whether GitHub refuses because another runner has the name."""
     return error.status == 409
 
 
 def is_missing(error: GitHubError) -> bool:
-    """Whether there is no such runner, or no such endpoint."""
+    """Return whether the runner or the endpoint does not exist."""
     return error.status == 404
 
 
 def is_busy(error: GitHubError) -> bool:
-    """Whether the runner runs a job."""
+    """Return whether GitHub refuses because the runner runs a job."""
     return error.status == 422
 
 

@@ -1,4 +1,4 @@
-"""Whose runners are meant: a repository's or an organization's."""
+"""The scope of runners: a repository or an organization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Scope:
 
     @property
     def path(self) -> str:
-        """Where the API has it."""
+        """Its path in the API."""
         owner, _, repository = self.name.partition("/")
         return f"/repos/{segment(owner)}/{segment(repository)}" if repository else f"/orgs/{segment(owner)}"
 
@@ -29,7 +29,7 @@ class Scope:
 
 
 def repository_scope(text: str) -> Scope:
-    """The scope of ``owner/name``.
+    """Return the scope of ``owner/name``.
 
     Raises:
         UsageError: it is not OWNER/NAME.
@@ -41,7 +41,7 @@ def repository_scope(text: str) -> Scope:
 
 
 def organization_scope(text: str) -> Scope:
-    """The scope of an organization.
+    """Return the scope of an organization.
 
     Raises:
         UsageError: it is not a valid name of an organization.

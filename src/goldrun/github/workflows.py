@@ -1,4 +1,4 @@
-"""Workflow runs and their jobs: read, started, run again.
+"""Workflow runs and their jobs: read, started and repeated.
 
 Sources: "REST API endpoints for workflow runs", "… workflow jobs", "Create a workflow dispatch event".
 """
@@ -28,8 +28,8 @@ class Job(NamedTuple):
     """A job of a run.
 
     Attributes:
-        id: its number.
-        runner: the name of the runner that has it; empty: none yet.
+        id: its id.
+        runner: the name of its runner; empty: none yet.
         running: whether it runs now.
     """
 
@@ -39,29 +39,29 @@ class Job(NamedTuple):
 
 
 def get_run(github: GitHub, scope: Scope, run: str) -> Run:
-    """A run by its number."""
+    """Return a run by its id."""
     element = github.call("GET", f"{_path(scope)}/runs/{segment(run)}")
     return Run(int(element["run_attempt"]), element["status"] == "completed")
 
 
 def list_jobs(github: GitHub, scope: Scope, run: str) -> list[Job]:
-    """The jobs of a run's latest attempt."""
+    """Return the jobs of a run's latest attempt."""
     elements = github.pages(f"{_path(scope)}/runs/{segment(run)}/jobs", "jobs")
-    return [Job(int(one["id"]), str(one["runner_name"] or ""), one["status"] == "in_progress") for one in elements]
+    return [Job(int(job["id"]), str(job["runner_name"] or ""), job["status"] == "in_progress") for job in elements]
 
 
 def dispatch_workflow(github: GitHub, scope: Scope, workflow: str, ref: str, inputs: Mapping[str, str]) -> None:
-    """Start a workflow, by its file's name.
+    """Start a workflow, given the name of its file.
 
     Raises:
-        GitHubError: there is no such workflow, or the token may not start it (Actions: write).
+        GitHubError: the workflow was not found, or the token may not start it (Actions: write).
     """
     body = {"ref": ref, "inputs": dict(inputs)}
     github.call("POST", f"{_path(scope)}/workflows/{segment(workflow)}/dispatches", body)
 
 
 def rerun_job(github: GitHub, scope: Scope, job: str) -> None:
-    """Run a job again, and what depends on it; GitHub refuses while its run goes on."""
+    """Run a job and its dependents again; GitHub refuses until the run has completed."""
     github.call("POST", f"{_path(scope)}/jobs/{segment(job)}/rerun")
 
 

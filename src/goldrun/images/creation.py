@@ -1,4 +1,4 @@
-"""Creating calls whose answers may be lost."""
+"""Creates images even if answers are lost."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from goldrun.waiting import watch
 def create_once(client: EcsClient, create: Callable[[], str], find: Callable[[], str | None]) -> str:
     """Create an image, and return its id.
 
-    When the outcome is not known, or the name is taken, the image is looked for before anything is reported: ECS may
-    refuse a repetition because of the name that the first attempt took, and somebody else may have begun the same.
+    If the outcome is unknown or the name is taken, look for the image before an error is raised: ECS may refuse a
+    repetition because of the name that the first attempt took, and another run may have begun the same.
 
     Args:
         client: the cloud.
-        create: makes the call, which must carry a ``ClientToken``; returns the image's id.
-        find: the id of the image if it exists; it must not accept one that merely has the name.
+        create: makes the call, which must have a ``ClientToken``; returns the image's id.
+        find: returns the id of the image if it exists; it must not accept another image with the same name.
 
     Raises:
-        GoldrunError: it was not created, as far as can be seen.
+        GoldrunError: the image was not created, or was not found afterwards.
     """
     try:
         return create()

@@ -1,7 +1,7 @@
 """Why an image was not found: a name that differs by case, another architecture, not finished, deprecated, elsewhere.
 
-Looked for only after the cloud has answered that the image is not there. A call that fails here is reported as such:
-it never turns into a reason.
+Called only after the cloud has answered that it has no such image. A call that fails here is reported as a failure, and
+never taken for a reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STATES = {
 
 
 class ImageNotFoundError(NotFoundError):
-    """There is no such image; ``why`` says what there is instead."""
+    """The image was not found; ``why`` says what was found instead."""
 
     def __init__(self, reference: Reference, region: str, why: Iterable[str], fix: Iterable[str]) -> None:
         super().__init__(f"Image not found: {reference} in {region}.", why=why, fix=fix)
@@ -35,13 +35,13 @@ class ImageNotFoundError(NotFoundError):
         self.region = region
 
     def with_more(self, why: Iterable[str], fix: Iterable[str] = ()) -> ImageNotFoundError:
-        """The same error after a look into other regions: more reasons, and what to do instead if there is."""
+        """Return the same error with reasons from other regions, and with other fixes if there are any."""
         kept = [step for step in self.fix if step != ELSEWHERE]
         return ImageNotFoundError(self.reference, self.region, [*self.why, *why], [*fix] or kept)
 
 
 def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
-    """The error for ``reference``, with every reason that the account shows."""
+    """Return the error for ``reference``, with every reason found in the account."""
     if reference.image_id:
         why = _look(lambda: _other_architecture(client, reference))
         return ImageNotFoundError(reference, client.region, why, [] if why else _NOT_YOURS)
@@ -49,7 +49,7 @@ def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
     images: list[Image] = []
 
     def own_images() -> list[str]:
-        # One walk over all own images: names that differ by case are found whatever the fuzzy search ignores.
+        # Read all own images once: that finds names that differ by case, whatever the fuzzy search ignores.
         images.extend(describe_images(client, status=ALL_STATUSES))
         return _own_reasons(images, names, reference)
 
@@ -70,7 +70,7 @@ def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
 
 
 def not_found_anywhere(client: EcsClient, reference: Reference) -> ImageNotFoundError:
-    """As ``not_found``, and which other regions have it: an id works in its own region alone."""
+    """Return the error of ``not_found``, and which other regions have the image: an id is valid only in its region."""
     error = not_found(client, reference)
     try:
         regions = list_regions(client)
@@ -84,7 +84,7 @@ def not_found_anywhere(client: EcsClient, reference: Reference) -> ImageNotFound
 
 
 def _in_regions(client: EcsClient, reference: Reference, regions: list[str]) -> tuple[list[str], list[str]]:
-    """Which regions have the image, and what was learnt: which image it is there, or that a region did not answer."""
+    """Return the regions that have the image, and the reasons: its id in each, or that a region did not answer."""
     from concurrent.futures import ThreadPoolExecutor
 
     found, why = [], []
@@ -106,9 +106,9 @@ def _in_regions(client: EcsClient, reference: Reference, regions: list[str]) -> 
         for region, images in zip(regions, pool.map(search, regions), strict=True):
             if isinstance(images, GoldrunError):
                 why.append(f"{region} could not be asked: {images.what}")
-            elif matching := [one for one in images if reference.architecture in (None, one.architecture)]:
+            elif matching := [image for image in images if reference.architecture in (None, image.architecture)]:
                 found.append(region)
-                why += [f"{region} has it: {one.name} ({one.image_id})." for one in matching]
+                why += [f"{region} has it: {image.name} ({image.image_id})." for image in matching]
     return found, why
 
 
@@ -116,7 +116,7 @@ _NOT_YOURS = ["check the id and the region; an image of another account must be 
 
 
 def wanted_names(reference: Reference) -> list[str]:
-    """Every image name that would have answered ``reference``."""
+    """Return every image name that would have matched ``reference``."""
     names = [reference.name] if reference.name else []
     if reference.family:
         architectures = [reference.architecture] if reference.architecture else ["amd64", "arm64"]

@@ -1,4 +1,4 @@
-"""Find an image, or say why there is none.
+"""Finds an image, or explains why it was not found.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -11,23 +11,23 @@ from goldrun.images.naming import Reference
 
 
 def find_image(client: EcsClient, reference: Reference, *, all_regions: bool = False) -> Found:
-    """The image that ``reference`` means.
+    """Return the image that ``reference`` names.
 
     Args:
         client: the cloud.
         reference: what to find.
-        all_regions: if there is none, say which other regions have one.
+        all_regions: whether the error for a missing image names other regions that have it.
 
     Raises:
-        ImageNotFoundError: the cloud answered, and there is none.
-        UsageError: a family has images of both architectures and none was asked for.
+        ImageNotFoundError: the cloud answered, and has no such image.
+        UsageError: the family has images of both architectures, and no architecture was given.
         ApiError: the API refused.
-        UnavailableError: it could not be asked.
+        UnavailableError: it could not be reached.
     """
     found = look_up(client, reference)
     if found:
         return found
-    # Imported when it is needed: a look-up that succeeds does not pay for it.
+    # Imported only when needed: a successful look-up does not pay for it.
     from goldrun.images import diagnosis
 
     raise (diagnosis.not_found_anywhere(client, reference) if all_regions else diagnosis.not_found(client, reference))

@@ -1,6 +1,6 @@
-"""All images of one family and architecture, and what each of them is: the state that publishing works on.
+"""All images of one family and architecture, and their roles: the state that publishing works on.
 
-Nothing of it is stored outside the cloud: names, tags and states are read again before every step.
+None of it is stored outside the cloud: names, tags and states are read again before every step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from goldrun.images.naming import (
     parse_published,
 )
 
-NEAR_FAMILIES = 3  # this many are named when one is not found
+NEAR_FAMILIES = 3  # number of suggestions when a family is not found
 
 
 @dataclass(frozen=True)
@@ -49,31 +49,31 @@ class Lineage:
 
     @property
     def image_family(self) -> str:
-        """The ``ImageFamily`` of what the channel shows: the lineage; other channels than latest have their own."""
+        """The ``ImageFamily`` of what the channel shows: the lineage; channels other than latest have their own."""
         return self.name if self.channel == LATEST else f"{self.name}-{self.channel}"
 
     def shown(self) -> Image | None:
-        """The image that has the alias, in whatever state."""
+        """Return the image that has the alias, whatever its status."""
         return next((image for image in self.images.values() if image.name == str(self.alias)), None)
 
     def marked(self) -> list[Image]:
-        """The images that carry the channel's tag, newest first."""
+        """Return the images that have the channel's tag, newest first."""
         wanted = channel_tag(self.channel).items()
         return newest_first(image for image in self.images.values() if wanted <= image.tags.items())
 
     def current(self) -> Image | None:
-        """What a look-up of the alias answers: the image that shows it, else the newest that is marked."""
+        """Return what a look-up of the alias finds: the image that has it, else the newest with the channel's tag."""
         shown = self.shown()
         if shown and shown.status == AVAILABLE:
             return shown
         return next((image for image in self.marked() if image.status == AVAILABLE), None)
 
     def versions(self) -> list[Image]:
-        """All images, newest first."""
+        """Return all images, newest first."""
         return newest_first(self.images.values())
 
     def version_name(self, image: Image) -> str:
-        """The version name that ``image`` has or, while it shows an alias, gets back; free of other images' names."""
+        """Return the version name that ``image`` has or, while it has an alias, gets back; no other image has it."""
         taken = {other.name for other in self.images.values() if other.image_id != image.image_id}
         number = int(stamp(image))
         while (name := f"{self.name}-{number:014d}") in taken:
@@ -82,7 +82,7 @@ class Lineage:
 
 
 def stamp(image: Image) -> str:
-    """When the image was built, ``YYYYMMDDHHMMSS``: by its tag, its version name, or else its creation."""
+    """Return when the image was built, ``YYYYMMDDHHMMSS``: by its tag, its version name, or else its creation time."""
     tagged = BUILD_TIMESTAMP.read(image.tags)
     if is_stamp(tagged):
         return tagged
@@ -93,17 +93,17 @@ def stamp(image: Image) -> str:
 
 
 def age_key(image: Image) -> tuple[str, str]:
-    """Images sort by this from old to new; the id decides between two of one second, so that everybody agrees."""
+    """Return a key that sorts images from old to new; the id breaks ties, so that the order is always the same."""
     return stamp(image), image.image_id
 
 
 def newest_first(images: Iterable[Image]) -> list[Image]:
-    """The images, newest first."""
+    """Return the images, newest first."""
     return sorted(images, key=age_key, reverse=True)
 
 
 def read_lineage(client: EcsClient, alias: PublishedName) -> Lineage:
-    """The lineage as it is now."""
+    """Read the lineage from the cloud."""
     images = describe_images(client, name=f"{alias.lineage}-", status=ALL_STATUSES)
     own = {
         image.image_id: image
@@ -114,11 +114,11 @@ def read_lineage(client: EcsClient, alias: PublishedName) -> Lineage:
 
 
 def find_own(client: EcsClient, text: str) -> Image:
-    """The account's own image of that id or exact name, in whatever state.
+    """Return the account's own image with that id or exact name, whatever its status.
 
     Raises:
-        UsageError: it can be neither.
-        NotFoundError: there is none.
+        UsageError: it is not a valid id or name.
+        NotFoundError: the image was not found.
     """
     if not is_image_id(text):
         check_name(text)
@@ -137,7 +137,7 @@ def find_own(client: EcsClient, text: str) -> Image:
 
 
 def unknown_family(client: EcsClient, family: str, architecture: str | None = None) -> NotFoundError:
-    """The error that says that a family has no images, and which has a name like it."""
+    """Return the error for a family without images; it suggests families with similar names."""
     from difflib import get_close_matches
 
     names = [parse_published(image.name) for image in describe_images(client, status=ALL_STATUSES)]
@@ -153,10 +153,10 @@ def unknown_family(client: EcsClient, family: str, architecture: str | None = No
 
 
 def alias_of(image: Image, channel: str) -> PublishedName:
-    """The alias under which ``channel`` would show ``image``.
+    """Return the alias under which ``channel`` would show ``image``.
 
     Raises:
-        UsageError: its name does not say what lineage it is of, or it is not of the architecture that its name says.
+        UsageError: its name is not a version's, or has another architecture than the image.
     """
     name = parse_published(image.name)
     if name is None:

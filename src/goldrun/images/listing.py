@@ -1,4 +1,4 @@
-"""How images are shown to people: as rows of a table."""
+"""Images as rows of a table, for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = ("NAME", "ARCH", "CHANNEL", "STATUS", "AGE", "SIZE", "ID")
 
 
 def row(image: Image, now: float) -> tuple[str, ...]:
-    """The image as a row under ``COLUMNS``."""
+    """Return the image as a row under ``COLUMNS``."""
     status = f"{image.status} {image.progress}" if image.status == "Creating" else image.status
     size = f"{image.size_gib} GiB"
     return (
@@ -36,7 +36,7 @@ HISTORY_COLUMNS = ("VERSION", "CHANNEL", "STATUS", "AGE", "SIZE", "HASH", "SOURC
 
 
 def history_row(lineage: Lineage, verdict: Verdict, instances: int, now: float) -> tuple[str, ...]:
-    """A version as a row under ``HISTORY_COLUMNS``; ``instances`` run from it."""
+    """Return a version as a row under ``HISTORY_COLUMNS``; ``instances`` is how many run from it."""
     image = verdict.image
     return (
         lineage.version_name(image),
@@ -52,12 +52,12 @@ def history_row(lineage: Lineage, verdict: Verdict, instances: int, now: float) 
 
 
 def verdict_words(verdict: Verdict, deletion: str = "would delete") -> str:
-    """What a prune would do or, where ``deletion`` says so, has done, and why."""
+    """Return what a prune would do (or, depending on ``deletion``, did) with an image, and why."""
     return f"{'keep' if verdict.keep else deletion}: {verdict.reason}"
 
 
 def channel(image: Image) -> str:
-    """What shows the image: the channel of its alias, or of the tag that stands in for one."""
+    """Return the channel that shows the image, by its alias or its tag; empty: none."""
     published = parse_published(image.name)
     if published and not published.is_version and image.status == "Available":
         return published.suffix
@@ -65,5 +65,5 @@ def channel(image: Image) -> str:
 
 
 def age(creation_time: str, now: float) -> str:
-    """How long ago, in the largest whole unit."""
+    """Return how long ago that was, in the largest whole unit."""
     return format_duration(now - parse_moment(creation_time))

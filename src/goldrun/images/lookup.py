@@ -1,8 +1,8 @@
-"""Find one image: by id, by exact name, or by family and channel.
+"""Finds one image: by id, by exact name, or by family and channel.
 
-ECS searches names fuzzily and shows 10 a page, so every page is read and the names are compared here. If an
-alias is absent, a publish may be between its two renames, or may have died there: then the newest image that is
-tagged as the channel's answers. One API call when all is well.
+ECS searches names fuzzily and shows 10 per page by default, so every page is read and the names are compared here. If
+no image has the alias, a publish may be between its two renames, or was interrupted there: then the newest image with
+the channel's tag is found. Normally this takes one API call.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -19,19 +19,19 @@ from goldrun.images.naming import LATEST, PublishedName, Reference, parse_publis
 
 
 class Found(NamedTuple):
-    """An image, and what a person should know of how it was found (empty: nothing special)."""
+    """An image, and a note on how it was found (empty: nothing special)."""
 
     image: Image
     notice: str = ""
 
 
 def look_up(client: EcsClient, reference: Reference, *, page_size: int = PAGE_SIZE) -> Found | None:
-    """The image that ``reference`` means; None if the cloud answered and there is none.
+    """Return the image that ``reference`` names; None if the cloud answered and has none.
 
     Raises:
-        UsageError: a family has images of both architectures and none was asked for.
+        UsageError: the family has images of both architectures, and no architecture was given.
         ApiError: the API refused.
-        UnavailableError: it could not be asked.
+        UnavailableError: it could not be reached.
     """
     if reference.image_id:
         return _by_id(client, reference)
@@ -62,7 +62,7 @@ def _by_name(client: EcsClient, reference: Reference, page_size: int) -> Found |
 
 
 def _by_family(client: EcsClient, reference: Reference, page_size: int) -> Found | None:
-    """``family:suffix``: the lineages of it that have such an image; the architecture decides between two."""
+    """Find ``family:suffix`` in the lineages of the family; the architecture decides between two."""
     architectures = [reference.architecture] if reference.architecture else list(ARCHITECTURES)
     names = [PublishedName(reference.family, architecture, reference.suffix) for architecture in architectures]
     found = [
@@ -74,7 +74,7 @@ def _by_family(client: EcsClient, reference: Reference, page_size: int) -> Found
 
 
 def _by_word(client: EcsClient, reference: Reference, page_size: int) -> Found | None:
-    """A bare word: one fuzzy search shows the image of just that name, the aliases and the versions alike."""
+    """Find a bare word: one fuzzy search returns the image with exactly that name, the aliases and the versions."""
     images = describe_images(client, name=reference.name, architecture=reference.architecture, page_size=page_size)
     if image := _newest(_named(images, reference.name)):
         return Found(image)
@@ -91,14 +91,14 @@ def _by_word(client: EcsClient, reference: Reference, page_size: int) -> Found |
 def _only(found: list[Found], reference: Reference) -> Found | None:
     if len(found) > 1:
         raise UsageError(
-            f"{reference.text} exists for {' and '.join(one.image.architecture for one in found)}.",
+            f"{reference.text} exists for {' and '.join(match.image.architecture for match in found)}.",
             fix=["say which one: --arch amd64 or --arch arm64 (in scripts: ARCH=amd64)."],
         )
     return found[0] if found else None
 
 
 def _tagged(client: EcsClient, alias: PublishedName, page_size: int) -> Found | None:
-    """What the channel shows by its tag, while no image has its alias."""
+    """Find what the channel shows by its tag, while no image has its alias."""
     images = describe_images(
         client,
         name=f"{alias.lineage}-",
@@ -122,14 +122,14 @@ def _fallback(image: Image, alias: PublishedName) -> Found:
 
 
 def channel_tag(channel: str) -> dict[str, str]:
-    """The tag on the image that ``channel`` shows."""
+    """Return the tag of the image that ``channel`` shows."""
     return IS_LATEST.of() if channel == LATEST else CHANNEL.of(channel)
 
 
 def _marked(images: Iterable[Image], alias: PublishedName) -> list[Image]:
-    """The images of the alias's lineage that carry its channel's tag.
+    """Return the images of the alias's lineage that have its channel's tag.
 
-    The alias itself counts too: between a first question that found no alias and this answer a publish may have ended.
+    One with the alias counts too: since the first call, which found no alias, a publish may have been completed.
     """
     wanted = channel_tag(alias.suffix).items()
     return [
@@ -148,5 +148,5 @@ def _named(images: Iterable[Image], name: str) -> list[Image]:
 
 
 def _newest(images: Iterable[Image]) -> Image | None:
-    # ISO 8601 in UTC sorts as text; the id decides between two of one second, so that every reader agrees.
+    # ISO 8601 in UTC sorts as text; the id breaks ties, so that every reader gets the same image.
     return max(images, key=lambda image: (image.creation_time, image.image_id), default=None)

@@ -1,9 +1,9 @@
-"""What is inside an image: tools and their versions. It travels in the image's own tags.
+"""What is inside an image: tools and their versions, stored in the image's own tags.
 
-So any machine reads it with the ``DescribeImages`` that finds the image, without booting it, in every region that it
-was copied to, and it goes when the image goes. A tag holds 128 characters and an image 20 tags, of which goldrun leaves
-eight to the manifest: as plain ``name=version`` pairs, which a person can read in the console, or packed where they are
-too long.
+So ``DescribeImages``, which finds the image, returns the manifest too, without booting it, in every region that has a
+copy, and it is deleted with the image. A tag holds 128 characters and an image 20 tags, of which goldrun reserves eight
+for the manifest: as plain ``name=version`` pairs, which people can read in the console, or compressed if they are too
+long.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Difference:
     """What differs between two manifests.
 
     Attributes:
-        added: tools of the second alone, with their versions.
-        removed: tools of the first alone.
-        changed: tools of both, with both versions.
+        added: tools that only the second has, with their versions.
+        removed: tools that only the first has, with their versions.
+        changed: tools that both have, with both versions.
     """
 
     added: dict[str, str]
@@ -41,10 +41,10 @@ class Difference:
 
 
 def to_tags(manifest: Manifest) -> dict[str, str]:
-    """The tags that carry ``manifest``, ``Manifest.1`` and so on.
+    """Return the tags that store ``manifest``, ``Manifest.1`` and so on.
 
     Raises:
-        UsageError: it is too long even when packed, or a name or version has a character that separates them.
+        UsageError: it is too long even when compressed, or a name or version contains a separator.
     """
     for name, version in manifest.items():
         if not name or any(char in f"{name}{version}" for char in "=;\n"):
@@ -63,7 +63,7 @@ def to_tags(manifest: Manifest) -> dict[str, str]:
 
 
 def from_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The manifest that an image's tags carry; empty if they carry none.
+    """Return the manifest in an image's tags; empty: there is none.
 
     Raises:
         UsageError: it is damaged.
@@ -84,7 +84,7 @@ def from_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def compare(first: Manifest, second: Manifest) -> Difference:
-    """What changed from ``first`` to ``second``."""
+    """Return what changed from ``first`` to ``second``."""
     return Difference(
         added={name: second[name] for name in sorted(second.keys() - first.keys())},
         removed={name: first[name] for name in sorted(first.keys() - second.keys())},

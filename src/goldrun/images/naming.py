@@ -1,7 +1,7 @@
-"""How images are named: families, channels, versions, and the ways a person refers to one.
+"""The names of images: families, channels, versions, and references to them.
 
-A family and an architecture make a lineage. A channel shows one image of it under an alias,
-``<family>-<arch>-<channel>``; every image of it has a version name, ``<family>-<arch>-<YYYYMMDDHHMMSS>``.
+A family and an architecture make a lineage. A channel shows one of its images under an alias,
+``<family>-<arch>-<channel>``; every image has a version name, ``<family>-<arch>-<YYYYMMDDHHMMSS>``.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -17,7 +17,7 @@ MIN_ID_LENGTH = 10
 
 
 class PublishedName(NamedTuple):
-    """A name that our scheme makes: an alias or a version name.
+    """A name in goldrun's scheme: an alias or a version name.
 
     Attributes:
         suffix: the channel, or the version's time stamp.
@@ -29,12 +29,12 @@ class PublishedName(NamedTuple):
 
     @property
     def is_version(self) -> bool:
-        """Whether it names one build for ever, not what a channel shows today."""
+        """Whether it always names the same build, and not what a channel shows today."""
         return is_stamp(self.suffix)
 
     @property
     def lineage(self) -> str:
-        """``<family>-<arch>``: also the ``ImageFamily`` of what is published."""
+        """``<family>-<arch>``: also the ``ImageFamily`` of the published image."""
         return f"{self.family}-{self.architecture}"
 
     def __str__(self) -> str:
@@ -42,14 +42,14 @@ class PublishedName(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What a person asked for. Exactly one reading, or a family without an architecture.
+    """A user's reference to an image, parsed.
 
     Attributes:
         text: as it was written.
         image_id: set if it is an id.
         name: set if it is a full image name.
         family: set if it is ``family`` or ``family:channel``; ``suffix`` is then the channel or version.
-        architecture: what was asked for beside it, or None.
+        architecture: the architecture requested with it; None: any.
     """
 
     text: str
@@ -64,7 +64,7 @@ class Reference(NamedTuple):
 
 
 def parse_published(name: str) -> PublishedName | None:
-    """The parts of an alias or version name; None if ``name`` is not of our scheme."""
+    """Return the parts of an alias or version name; None if ``name`` is not in goldrun's scheme."""
     lineage, _, suffix = name.rpartition("-")
     family, _, architecture = lineage.rpartition("-")
     if not family or not suffix or architecture not in ARCHITECTURES:
@@ -73,25 +73,25 @@ def parse_published(name: str) -> PublishedName | None:
 
 
 def is_stamp(text: str) -> bool:
-    """Whether ``text`` has the form of a version's time stamp, ``YYYYMMDDHHMMSS``."""
+    """Return whether ``text`` has the form of a version's time stamp, ``YYYYMMDDHHMMSS``."""
     return len(text) == STAMP_DIGITS and text.isascii() and text.isdigit()
 
 
 def is_image_id(text: str) -> bool:
-    """Whether ``text`` has the form of a custom image's id, ``m-bp67acfmxazb4p****``."""
+    """Return whether ``text`` has the form of a custom image's id, ``m-bp67acfmxazb4p****``."""
     word = text.removeprefix("m-")
     return len(text) >= MIN_ID_LENGTH and word != text and word.isascii() and word.isalnum() and word == word.lower()
 
 
 def parse_reference(text: str, architecture: str | None) -> Reference:
-    """Read an image id, an image name, or ``family[:channel-or-version]``.
+    """Parse an image id, an image name, or ``family[:channel-or-version]``.
 
     Args:
-        text: what the person wrote.
-        architecture: what the person wants, in any spelling; None or empty: not said.
+        text: the reference.
+        architecture: the architecture wanted, in any spelling; None or empty: any.
 
     Raises:
-        UsageError: if it can be none of them, or no architecture.
+        UsageError: the reference or the architecture is not valid.
     """
     arch = _wanted(architecture)
     if is_image_id(text):
@@ -107,15 +107,15 @@ def parse_reference(text: str, architecture: str | None) -> Reference:
         return Reference(text, arch, family=check_name(family), suffix=suffix)
     if parse_published(text):
         return Reference(text, arch, name=text)
-    # A bare word is a family (its channel: latest) unless an image has just that name.
+    # A bare word is a family (its channel: latest) unless an image has exactly that name.
     return Reference(text, arch, name=text, family=text, suffix=LATEST)
 
 
 def name_reference(name: str, architecture: str | None) -> Reference:
-    """Read ``name`` as an exact image name and nothing else: the contract of ``get-image-id-by-name.py``.
+    """Parse ``name`` as an exact image name and nothing else: the contract of ``get-image-id-by-name.py``.
 
     Raises:
-        UsageError: if no image can have that name, or the architecture is none.
+        UsageError: the name or the architecture is not valid.
     """
     return Reference(name, _wanted(architecture), name=check_name(name))
 
@@ -125,10 +125,10 @@ def _wanted(architecture: str | None) -> str | None:
 
 
 def check_channel(text: str) -> str:
-    """Return ``text`` if it can be a channel.
+    """Return ``text`` if it is a valid name of a channel.
 
     Raises:
-        UsageError: if it cannot.
+        UsageError: it is not.
     """
     if text.isascii() and text.isalpha() and text == text.lower():
         return text
@@ -136,20 +136,20 @@ def check_channel(text: str) -> str:
 
 
 def published_names(family: str, architecture: str | None) -> list[PublishedName]:
-    """The names under which ``latest`` shows a family: of one architecture, or of every one where it is None.
+    """Return the names under which ``latest`` shows a family, for one architecture (default: for every one).
 
     Raises:
-        UsageError: if the family or the architecture is not valid.
+        UsageError: the family or the architecture is not valid.
     """
     architectures = [parse_architecture(architecture)] if architecture else list(ARCHITECTURES)
-    return [PublishedName(check_name(family), one, LATEST) for one in architectures]
+    return [PublishedName(check_name(family), wanted, LATEST) for wanted in architectures]
 
 
 def check_name(name: str) -> str:
     """Return ``name`` if ECS allows it for an image or a family (source: CreateImage, ImageName).
 
     Raises:
-        UsageError: if it does not, with the rule that is broken.
+        UsageError: it does not; the error names the broken rule.
     """
     if not 2 <= len(name) <= 128:
         rule = f"a name has 2 to 128 characters, this has {len(name)}."

@@ -1,17 +1,17 @@
-"""Move a channel to another version so that its name answers at every moment: publish and roll back.
+"""Moves a channel to another version so that a look-up of its name always succeeds: publish and roll back.
 
 ECS refuses two images of one name, so the alias cannot be swapped in one call. The order (docs/decisions.md says why):
 
-1. tag the goal as the channel's: from here on a look-up has an answer whatever happens;
-2. if the goal is older than what is shown (roll back, ``--force``): deprecate the bad version, take the tag off newer
-   ones;
+1. tag the goal as the channel's: from here on a look-up succeeds whatever happens;
+2. if the goal is older than what is shown (roll back, ``--force``): deprecate the bad version, remove the tag from
+   newer ones;
 3. rename the image that has the alias to its version name;
 4. give the goal the alias and the ``ImageFamily``, in one call;
-5. take the tag off the others, and newer ones out of the family.
+5. remove the tag from the others, and newer ones from the family.
 
-No plan is carried out: the cloud is read, the first missing step is done, and the cloud is read again, until nothing is
-missing. So an interrupted run is completed by the next one, wherever it runs, and two publishers
-at once end with the newer build: the last to act has read after it acted.
+The plan is not executed as a whole: read the cloud, do the first missing step, read again, until nothing is missing.
+So the next run completes an interrupted one, wherever it runs, and two publishers at once end with the newer build:
+each reads again after its last step.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Intent:
     """What a channel is to show.
 
     Attributes:
-        goal: the image's id.
-        bad: the id of the version that is rolled back, or empty.
-        force: show the goal although images that were marked when this began are newer.
+        goal: the id of the image.
+        bad: the id of the version that is rolled back; empty: none.
+        force: whether to show the goal although images that were tagged at the start are newer.
         known: the ids of those images.
     """
 
@@ -60,7 +60,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Step:
-    """One call, what it does in words, and what it makes of the image (to plan without doing)."""
+    """One call, its description, and how it changes the image, for a dry run."""
 
     image: Image
     words: str
@@ -78,24 +78,24 @@ def publish(
     tested: bool = False,
     tell: Callable[[list[str]], None] = lambda _: None,
 ) -> Image:
-    """Let ``channel`` show the image that ``text`` names (an id or a version name).
+    """Publish the image that ``text`` names (an id or a version name) in ``channel``.
 
     Args:
         client: the cloud.
         text: the image.
-        channel: what is to show it.
-        force: also an older one, or one that has not passed its boot test.
-        dry_run: only say what would be done.
-        tested: the caller knows that the boot test was passed: its mark may not be seen yet, as reads lag behind.
+        channel: the channel.
+        force: whether to publish an older image, or one that has not passed its boot test.
+        dry_run: whether to only report the plan.
+        tested: whether the caller has seen the boot test pass: reads lag behind, so its tag may not be visible yet.
         tell: receives the plan, a line per step.
 
     Returns:
-        The image that the channel shows at the end: a newer one, if somebody published that meanwhile.
+        The image that the channel shows at the end: a newer one, if another run has published that meanwhile.
 
     Raises:
-        NotFoundError: there is no such image.
+        NotFoundError: the image was not found.
         RefusedError: it is not Available, or older than what is published.
-        UsageError: it is of no lineage, or not of the architecture that its name says.
+        UsageError: it belongs to no lineage, or its name has another architecture.
     """
     candidate = find_own(client, text)
     alias = alias_of(candidate, channel)
@@ -112,17 +112,17 @@ def roll_back(
     dry_run: bool = False,
     tell: Callable[[list[str]], None] = lambda _: None,
 ) -> Image:
-    """Let the channel show the version before, and deprecate the one that it shows.
+    """Move the channel back to the previous version, and deprecate the one that it shows.
 
     Args:
         client: the cloud.
         alias: the channel.
-        to: the version (an id, a version name or its time stamp); empty: the newest that is older than the current one.
-        dry_run: only report the plan.
+        to: the version (an id, a version name or its time stamp); empty: the previous version.
+        dry_run: whether to only report the plan.
         tell: receives the plan, a line per step.
 
     Raises:
-        NotFoundError: the channel shows nothing, or there is nothing to go back to.
+        NotFoundError: the channel shows nothing, or has no previous version.
         RefusedError: the version cannot be shown, or the bad one cannot be deprecated.
     """
     lineage = read_lineage(client, alias)
@@ -145,7 +145,7 @@ def _marked_ids(lineage: Lineage) -> frozenset[str]:
 
 
 def _target(lineage: Lineage, current: Image, to: str) -> Image:
-    """The version to go back to."""
+    """Return the version to roll back to."""
     if to:
         for image in lineage.versions():
             if to in (image.image_id, image.name, stamp(image), lineage.version_name(image)):
@@ -156,7 +156,7 @@ def _target(lineage: Lineage, current: Image, to: str) -> Image:
             f"{to} is no version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
         )
     if any(image.status == DEPRECATED and age_key(image) > age_key(current) for image in lineage.versions()):
-        # It was rolled back already, or half: the same command again must not go back further. --to does.
+        # It was rolled back already, perhaps incompletely: the same command must not roll back further. --to does.
         return current
     older = [
         image
@@ -172,7 +172,7 @@ def _target(lineage: Lineage, current: Image, to: str) -> Image:
 
 
 def _has_version_name(image: Image) -> bool:
-    """Whether no channel shows the image under an alias."""
+    """Return whether the image has its version name: no channel shows it under an alias."""
     name = parse_published(image.name)
     return bool(name and name.is_version)
 
@@ -214,7 +214,7 @@ def _run(
         try:
             step.call.make(client)
         except ApiError as error:
-            # Somebody else moved the state between our look and our step: look again.
+            # Another run changed something between our read and our step: read again.
             if not (is_name_taken(error) or is_missing(error)):
                 raise
     raise RefusedError(
@@ -225,7 +225,7 @@ def _run(
 
 
 def _side_effects(lineage: Lineage, intent: Intent) -> list[str]:
-    """What follows from the plan without a step of its own."""
+    """Return what follows from the plan without a step of its own."""
     name = parse_published(lineage.images[intent.goal].name)
     if name is None or name.is_version or name == lineage.alias:
         return []
@@ -233,7 +233,7 @@ def _side_effects(lineage: Lineage, intent: Intent) -> list[str]:
 
 
 def plan(lineage: Lineage, intent: Intent) -> list[Step]:
-    """The steps that would be done if nobody else did anything."""
+    """Return the steps that are taken if nothing else changes the lineage meanwhile."""
     steps: list[Step] = []
     while len(steps) < MAX_STEPS and (step := next_step(lineage, intent)):
         steps.append(step)
@@ -243,14 +243,14 @@ def plan(lineage: Lineage, intent: Intent) -> list[Step]:
 
 
 def next_step(lineage: Lineage, intent: Intent) -> Step | None:
-    """The first step missing until the channel shows what it is to show; None: nothing is missing."""
+    """Return the first step missing until the channel shows the goal; None: nothing is missing."""
     return next(_missing_steps(lineage, lineage.images[_goal(lineage, intent)], intent), None)
 
 
 def _goal(lineage: Lineage, intent: Intent) -> str:
-    """What is to be shown: what was requested, or a newer image that somebody else is publishing.
+    """Return the id of the image to show: the requested one, or a newer one that another run is publishing.
 
-    When forced, an image counts as that only if it was marked after this began.
+    When forced, the latter counts only if it was tagged after this run began.
     """
     known = intent.known if intent.force else frozenset()
     rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]

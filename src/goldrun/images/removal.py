@@ -1,7 +1,7 @@
-"""Delete an image and its snapshots, and see that they are gone.
+"""Deletes images and their snapshots, and confirms the deletion.
 
-An image's snapshots stay when it is deleted, and cost money. So they are tagged with the image's id first: an
-interrupted run leaves snapshots that say whose they were, and the next one finds them.
+An image's snapshots stay when it is deleted, and cost money. So they are tagged with the image's id first: if a run is
+interrupted, the next one finds them by that tag.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ POLL_SECONDS = 2.0
 
 
 def protection(image: Image) -> str:
-    """Why the image must not be deleted, by whatever command; empty if it may."""
+    """Return why no command may delete the image; empty: it may be deleted."""
     name = parse_published(image.name)
     protections = (
         (name is not None and not name.is_version, "shown by a channel"),
@@ -37,14 +37,14 @@ def protection(image: Image) -> str:
 
 
 def protect(client: EcsClient, image: Image, on: bool) -> None:
-    """Keep every command from deleting the image, or allow it again."""
+    """Protect the image from deletion by any command, or end that (``on=False``)."""
     ids = [image.image_id]
     call = tagging.tagging("image", ids, PROTECTED.of()) if on else tagging.untagging("image", ids, [PROTECTED.key])
     call.make(client)
 
 
 def remove(client: EcsClient, image: Image) -> None:
-    """Delete an image that a person has named.
+    """Delete an image by a user's request.
 
     Raises:
         RefusedError: something protects it.
@@ -67,14 +67,14 @@ _RELEASES = {
 
 
 def delete_image(client: EcsClient, image: Image) -> None:
-    """Delete ``image``, then its snapshots; each is asked for again until it is gone.
+    """Delete ``image``, then its snapshots, and poll until they are gone.
 
     Never by force: ECS refuses while instances run from the image (their disks could not be reset any more) or while
     it is shared.
 
     Raises:
         ApiError: ECS refuses.
-        UnavailableError: it is still there after a minute.
+        UnavailableError: one of them still exists after a minute.
     """
     if image.snapshots:
         tags = {**OWNED, **IMAGE.of(image.image_id)}
@@ -90,17 +90,17 @@ def delete_image(client: EcsClient, image: Image) -> None:
         try:
             delete_snapshot(client, snapshot_id)
         except ApiError as error:
-            # Another image rests on it too: it goes with the last one.
+            # Another image consists of it too: it is deleted with the last one.
             if not snapshots.has_image(error):
                 raise
 
 
 def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
-    """Delete a snapshot, and see that it is gone.
+    """Delete a snapshot, and poll until it is gone.
 
     Raises:
         ApiError: ECS refuses.
-        UnavailableError: it is still there after a minute.
+        UnavailableError: it still exists after a minute.
     """
 
     def there() -> bool:
@@ -113,19 +113,19 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
 def find_orphan_snapshots(
     client: EcsClient, tags: Mapping[str, str] | None = None, *, snapshot_id: str = ""
 ) -> list[Snapshot]:
-    """Snapshots that goldrun has marked as an image's, whose image is gone, and from which nothing else was made.
+    """Return the snapshots that goldrun has tagged as an image's, if that image is gone and nothing else uses them.
 
     Args:
         client: the cloud.
-        tags: these alone that have the tags, too.
-        snapshot_id: this one alone.
+        tags: only snapshots that have these tags too.
+        snapshot_id: only this snapshot.
     """
     marked = [
         snapshot
         for snapshot in describe_snapshots(client, {**OWNED, **(tags or {})}, snapshot_id=snapshot_id)
         if IMAGE.key in snapshot.tags and snapshot.usage == "none"
     ]
-    # Usage says that no image rests on it; the image is asked for all the same: a wrong deletion cannot be undone.
+    # Usage reports that no image consists of it; look the image up anyway, as a wrong deletion cannot be undone.
     return [
         snapshot
         for snapshot in marked
@@ -136,8 +136,8 @@ def find_orphan_snapshots(
 def _delete(delete: Callable[[], None], there: Callable[[], bool]) -> None:
     """Make the deleting call.
 
-    When its answer is lost and it is repeated, the resource is gone, and with it the tag that a policy requires: then
-    the call is denied, and only a look shows what happened.
+    If its answer is lost and it is repeated, the resource no longer has the tag that a policy requires: the call is
+    denied, so check whether the resource still exists.
     """
     try:
         delete()

@@ -1,4 +1,4 @@
-"""Copies of a version in other regions."""
+"""Copies versions to other regions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
 from goldrun.images.waiting import Progress, wait_until_available
 
-# What says which image a channel shows belongs to a region, not to the image.
+# These tags depend on the region, not on the image.
 _CHANNEL_TAGS = frozenset({IS_LATEST.key, CHANNEL.key, PROTECTED.key})
 
 
@@ -28,20 +28,20 @@ def copy_image(
     publish: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> Image:
-    """Copy ``image`` to ``region`` under its version name, its tags with it, and wait until it is Available.
+    """Copy ``image`` and its tags to ``region`` under its version name, and wait until the copy is Available.
 
-    A repetition makes no second copy: it resumes the existing one, whoever began it.
+    A repetition makes no second copy: it resumes the existing one, even one that another run began.
 
     Args:
-        client: the cloud, at home in the image's region.
+        client: the cloud; its home region is the image's.
         image: an Available version.
-        region: where to.
-        publish: let the copy be shown by ``latest`` there.
+        region: the region to copy it to.
+        publish: whether to publish the copy there, in ``latest``.
         tell: receives the progress.
 
     Raises:
         RefusedError: it is not Available, another image has its name there, or the copy failed.
-        UsageError: it is not a version of a family, or the region is its own.
+        UsageError: it is not a version of a family, or is in that region already.
     """
     if region == client.region:
         raise UsageError(f"{image.name} is in {region} already.")
@@ -63,24 +63,24 @@ def copy_everywhere(
     publish: bool = False,
     tell: Callable[[str, Progress], None] = lambda _, __: None,
 ) -> dict[str, Image]:
-    """Copy ``image`` to several regions at once; one that fails does not end the others.
+    """Copy ``image`` to several regions at once; one that fails does not stop the others.
 
     Returns:
         The copies by region.
 
     Raises:
-        GoldrunError: the first failure, when all have ended, with the others among its reasons.
+        GoldrunError: the first failure, after all have ended; its reasons list the others.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    def one(region: str) -> Image | GoldrunError:
+    def copy_to(region: str) -> Image | GoldrunError:
         try:
             return copy_image(client, image, region, publish=publish, tell=lambda progress: tell(region, progress))
         except GoldrunError as error:
             return error
 
     with ThreadPoolExecutor(max_workers=len(regions)) as pool:
-        ended = dict(zip(regions, pool.map(one, regions), strict=True))
+        ended = dict(zip(regions, pool.map(copy_to, regions), strict=True))
     failures = {region: error for region, error in ended.items() if isinstance(error, GoldrunError)}
     if failures:
         region, error = next(iter(failures.items()))
@@ -91,17 +91,17 @@ def copy_everywhere(
 
 
 def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
-    """The id of the copy that is there already, under its version name or shown by a channel."""
+    """Return the id of an existing copy, under its version name or shown by a channel."""
     found = describe_images(there, tags=COPIED_FROM.of(image.image_id), status=ALL_STATUSES)
-    living = [one for one in found if one.status in (*UNFINISHED, AVAILABLE)]
-    if living:
-        return living[0].image_id
-    for one in describe_images(there, name=name, status=ALL_STATUSES):
-        if one.name == name:
+    usable = [other for other in found if other.status in (*UNFINISHED, AVAILABLE)]
+    if usable:
+        return usable[0].image_id
+    for other in describe_images(there, name=name, status=ALL_STATUSES):
+        if other.name == name:
             raise RefusedError(
-                f"Another image is named {name} in {there.region}: {one.image_id} ({one.status}).",
+                f"Another image is named {name} in {there.region}: {other.image_id} ({other.status}).",
                 why=["it is not a copy of this one, or a copy that failed."],
-                fix=[f"delete it: goldrun image rm {one.image_id} --region {there.region}"],
+                fix=[f"delete it: goldrun image rm {other.image_id} --region {there.region}"],
             )
     return None
 

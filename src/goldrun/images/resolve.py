@@ -1,4 +1,4 @@
-"""The image of a launch: from its name to an id or a family, checked, and of the right architecture."""
+"""Resolves the image of a launch: from its name to an id or a family, checked, and of the right architecture."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PUBLIC_FAMILY = "acs:"
 
 
 def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> LaunchSettings:
-    """The settings with their image by id or by family, and with its architecture where none is asked for.
+    """Return the settings with the image's id or family, and with its architecture unless one is requested.
 
     Args:
         client: the cloud.
         settings: the image is named by id, by family, or by ``image_name``: an image id, an image's name,
             ``family[:channel]``, or one of Alibaba Cloud's own families (``acs:ubuntu_24_04_x64``).
-        tell: hears what the look-up has to say.
+        tell: receives the look-up's notes.
 
     Raises:
         UsageError: no image is named.
-        NotFoundError: there is no such image.
-        RefusedError: goldrun can make no instance from it.
+        NotFoundError: the image was not found.
+        RefusedError: goldrun cannot create instances from it.
     """
     name = settings.image_name
     if name and not name.startswith(PUBLIC_FAMILY) and not is_image_id(name):
@@ -41,7 +41,7 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> La
         return _with_image(settings, found.image.image_id, "", found.image.architecture)
     image_id, family = settings.image_id, settings.image_family
     if name:
-        # ECS knows its own families itself; a look-up would not find them among the account's images.
+        # ECS resolves its own families; they are not among the account's images.
         image_id, family = ("", name) if name.startswith(PUBLIC_FAMILY) else (name, "")
     if not image_id and not family:
         raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
@@ -56,10 +56,10 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> La
 
 
 def read_manifest(client: EcsClient, settings: LaunchSettings) -> Manifest | None:
-    """What is inside the image, by its tags; None for one of Alibaba Cloud's own, which have no manifest.
+    """Return the manifest in the image's tags; None for one of Alibaba Cloud's own images, which have none.
 
     Raises:
-        NotFoundError: there is no such image.
+        NotFoundError: the image was not found.
         UsageError: the manifest is damaged.
     """
     if settings.image_family.startswith(PUBLIC_FAMILY):
@@ -68,9 +68,9 @@ def read_manifest(client: EcsClient, settings: LaunchSettings) -> Manifest | Non
 
 
 def require_imds_v2(image: Image) -> None:
-    """Check that an image allows ``HttpTokens=required`` (IMDSv2), which every instance is made with.
+    """Check that an image allows ``HttpTokens=required`` (IMDSv2), which every instance is created with.
 
-    Without that a job could have the keys of the instance's role.
+    Otherwise a job could get the keys of the instance's role.
 
     Raises:
         RefusedError: the image forbids it.
@@ -93,7 +93,7 @@ def _with_image(settings: LaunchSettings, image_id: str, family: str, architectu
 
 
 def _check_visible(client: EcsClient, image_id: str) -> None:
-    """Check an image that can be seen. One that cannot, or may not, is left to ECS to refuse."""
+    """Check an image if the account can read it; else leave it to ECS to refuse."""
     with contextlib.suppress(AccessDeniedError):
         for image in describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES):
             require_imds_v2(image)

@@ -1,7 +1,7 @@
-"""Which versions stay, and why; and the deletion of the rest.
+"""Decides which versions stay, and why, and deletes the rest.
 
-The newest N versions of a lineage stay, the published one counted. Whatever else somebody may need stays too, and
-every image is reported with its reason, so that the plan can be read before it runs.
+The newest N versions of a lineage stay, the published one counted. Every other version that may be needed stays too,
+and every image is reported with its reason, so that the plan can be read before it runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Pruned:
     Attributes:
         verdicts: the images.
         orphans: snapshots whose image is gone.
-        carried_out: False: this is only the plan. What was done as planned equals the plan.
+        carried_out: False: this is only the plan. Not compared: a result that matches the plan equals it.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -45,13 +45,13 @@ class Pruned:
 
 
 def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -> list[Verdict]:
-    """Every image of the lineage with its verdict, newest first.
+    """Return a verdict on every image of the lineage, newest first.
 
     Args:
         lineage: the images.
-        keep: how many versions stay, the published one counted; at least 1.
+        keep: number of versions that stay, the published one counted; at least 1.
         now: seconds since 1970.
-        older_than: seconds; younger images stay in any case.
+        older_than: seconds; younger images always stay.
     """
     current = lineage.current()
     left = keep - (1 if current else 0)
@@ -81,22 +81,22 @@ def prune(
     tell: Callable[[Pruned], None] = lambda _: None,
     allow: Callable[[Pruned], bool] = lambda _: True,
 ) -> Pruned:
-    """Delete the versions that need not stay, their snapshots too, and snapshots that a dead run left.
+    """Delete the versions that need not stay, with their snapshots, and the snapshots of interrupted runs.
 
     Args:
         client: the cloud.
-        alias: whose versions.
-        keep: how many stay.
+        alias: any alias of the lineage.
+        keep: number of versions that stay.
         older_than: seconds; younger versions stay.
-        dry_run: only plan.
+        dry_run: whether to only report the plan.
         tell: receives the plan.
-        allow: asked whether the plan may be carried out.
+        allow: returns whether the plan may be carried out.
 
     Returns:
         What was done: an image that ECS refused to delete is reported as kept.
 
     Raises:
-        ApiError: the API refused something else.
+        ApiError: the API refused another call.
     """
     lineage = read_lineage(client, alias)
     verdicts = judge(lineage, keep=keep, now=client.clock.now(), older_than=older_than)
@@ -125,12 +125,12 @@ def prune_all(
 
     Args:
         client: see ``prune``.
-        aliases: whose versions.
+        aliases: one alias of each lineage.
         keep: see ``prune``.
         older_than: see ``prune``.
-        all_orphans: also delete the orphaned snapshots of every family.
+        all_orphans: whether to delete the orphaned snapshots of every family too.
         dry_run: see ``prune``.
-        allow: see ``prune``; asked for each lineage, and for the snapshots of every family.
+        allow: see ``prune``; called for each lineage, and for the snapshots of every family.
 
     Raises:
         ApiError: see ``prune``.
@@ -142,13 +142,13 @@ def prune_all(
         done = prune(client, alias, keep=keep, older_than=older_than, dry_run=not going, allow=allow)
         going = going and done.carried_out
         verdicts += done.verdicts
-        orphans |= {one.snapshot_id: one for one in done.orphans}
+        orphans |= {snapshot.snapshot_id: snapshot for snapshot in done.orphans}
     if all_orphans:
         left = find_orphan_snapshots(client)
         going = going and allow(Pruned((), tuple(left)))
         for snapshot in left if going else ():
             delete_snapshot(client, snapshot.snapshot_id)
-        orphans |= {one.snapshot_id: one for one in left}
+        orphans |= {snapshot.snapshot_id: snapshot for snapshot in left}
     return Pruned(tuple(verdicts), tuple(orphans.values()), carried_out=going)
 
 
@@ -156,7 +156,7 @@ def _delete(client: EcsClient, verdict: Verdict) -> Verdict:
     try:
         delete_image(client, verdict.image)
     except ApiError as error:
-        # ECS knows better than our look at it.
+        # What ECS reports is newer than what we read.
         if not (reason := why_kept(error)):
             raise
         return Verdict(verdict.image, keep=True, reason=reason)
@@ -164,7 +164,7 @@ def _delete(client: EcsClient, verdict: Verdict) -> Verdict:
 
 
 def _foreign(image: Image) -> str:
-    """Why the image is not a prune's business; empty if it is: made by goldrun, and of an exact version name."""
+    """Return why a prune leaves the image alone; empty: it has a version name, and goldrun created it."""
     name = parse_published(image.name)
     if name is None or not name.is_version:
         return "not a version"

@@ -1,4 +1,4 @@
-"""Waits until an image is Available, and reports how far it is."""
+"""Waits until an image is Available, and reports the progress."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LIMIT_SECONDS = 2 * 3600.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the creation of an image is.
+    """The progress of an image's creation.
 
     Attributes:
         percent: 0 to 100.
-        elapsed: seconds since the waiting began.
-        left: estimate of the seconds that remain, or None while there is nothing to estimate from.
+        elapsed: seconds since the wait began.
+        left: estimate of the seconds that remain; None: no estimate yet.
     """
 
     percent: int
@@ -29,11 +29,11 @@ class Progress:
 
 
 def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progress], None] = lambda _: None) -> Image:
-    """Ask for the image, less and less often, until it is Available.
+    """Poll the image, less and less often, until it is Available.
 
     Raises:
         RefusedError: its creation failed.
-        UnavailableError: it is gone, or not ready after two hours.
+        UnavailableError: it was deleted, or is not ready after two hours.
     """
     start = client.clock.now()
     first_percent: int | None = None
@@ -71,5 +71,5 @@ def _percent(image: Image) -> int:
 
 
 def _left(first: int, now: int, elapsed: float) -> float | None:
-    """By the speed so far; None before there was any."""
+    """Return the estimate from the speed so far; None before any progress."""
     return elapsed * (100 - now) / (now - first) if now > first else None
