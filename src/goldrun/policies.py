@@ -1,7 +1,7 @@
-"""The least RAM policies for goldrun's jobs, ready to paste.
+"""The minimal RAM policies for goldrun's jobs, ready to paste.
 
-Every right to change or delete is bound to what goldrun made: the resource has the tag ``ManagedBy=goldrun``, or the
-call puts it there. Source: "Custom policies" and "Tag-based authorization" in the ECS documentation.
+Every permission to change or delete is limited to what goldrun created: the resource has the tag ``ManagedBy=goldrun``,
+or the call adds it. Source: "Custom policies" and "Tag-based authorization" in the ECS documentation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHOOSE = [
     "DescribeSpotPriceHistory",
     "DescribeInstances",
 ]
-# Talking to instances by Cloud Assistant.
+# Reading the results of Cloud Assistant.
 ASSIST = ["DescribeCloudAssistantStatus", "DescribeInvocationResults", "DescribeSendFileResults"]
 
 
@@ -65,7 +65,7 @@ JOBS: dict[str, list[Statement]] = {
             ],
             OWN,
         ),
-        # A snapshot gets its mark just before its image is deleted; a copy is born with it.
+        # A snapshot gets the tag before its image is deleted; a copy has it from the start.
         _allow(["TagResources"], MADE_OWN),
     ],
     # Choose offers; create, watch, prolong and release instances.
@@ -94,26 +94,26 @@ JOBS: dict[str, list[Statement]] = {
         # Only for instances that are given a role: those that delete themselves.
         _allow(["ram:PassRole"], TO_ECS),
     ],
-    # For the role of runners' instances: delete oneself. RAM cannot say "itself"; the tag is the nearest.
+    # For the role of runners' instances: delete themselves. RAM cannot express "itself", so the tag limits it.
     "self-destruct": [_allow(["DeleteInstance"], RUNNER)],
     # Find and delete what is no longer used.
     "sweep": [
         _allow(["DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"]),
-        # What a machine says of itself, where GitHub says nothing.
+        # The console of a runner's instance, if GitHub does not report the runner.
         _allow(["GetInstanceConsoleOutput"], RUNNER),
         _allow(["DeleteInstances", "DeleteDisk", "DeleteSnapshot", "DeleteImage"], OWN),
         _allow(["TagResources"], MADE_OWN),
     ],
-    # Tell what instances cost.
+    # Show what instances cost.
     "cost": [_allow(["DescribeInstances", "DescribeSpotPriceHistory", "bssapi:DescribeInstanceBill"])],
 }
 
 
 def policy_for(jobs: list[str]) -> dict[str, Any]:
-    """The policy document that the jobs need together.
+    """Return the policy document that the jobs need together.
 
     Raises:
-        UsageError: there is no such job.
+        UsageError: a job is not valid.
     """
     statements: list[Statement] = []
     for job in jobs:
@@ -124,15 +124,15 @@ def policy_for(jobs: list[str]) -> dict[str, Any]:
 
 
 def trust_policy(provider: str, *, issuer: str, audience: str, subjects: list[str]) -> dict[str, Any]:
-    """The trust policy of a role that GitHub's jobs assume: those of these subjects, and no others.
+    """Return the trust policy of a role that only GitHub jobs with these subjects may assume.
 
-    Source: "Create a RAM role for a trusted IdP": issuer and audience are compared by StringEquals alone.
+    Source: "Create a RAM role for a trusted IdP": issuer and audience are compared only by StringEquals.
 
     Args:
         provider: the identity provider's ARN in RAM.
-        issuer: who signs the jobs' tokens.
+        issuer: the issuer of the jobs' tokens.
         audience: the provider's client id.
-        subjects: what jobs say they are, whole: no patterns.
+        subjects: the jobs' full subjects; patterns are not allowed.
     """
     condition = {"oidc:iss": [issuer], "oidc:aud": [audience], "oidc:sub": subjects}
     statement = {

@@ -1,8 +1,8 @@
-"""Finds and deletes what is left over: the last of the defences against a leak.
+"""Finds and deletes what is left over: the last defence against a leak.
 
-Nothing is taken on trust: a side that cannot be asked is an error; what is about to be deleted is looked up again by
-its id or name, on both sides; and once more after it was deleted. A fresh heartbeat, a job or an image that is being
-created outweighs every reason to delete.
+Nothing is assumed: a side that cannot be read is an error; every resource is looked up again by its id or name, on both
+sides, before it is deleted, and once more afterwards. A fresh heartbeat, a job or an image that is being created
+outweighs every reason to delete.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from goldrun.runners import registrations
 from goldrun.runners.orphans import Orphan, ask_again, find_orphans
 
 MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
-GRACE_SECONDS = 10 * 60.0  # also of a heartbeat: twice as long as a live build can be silent
+GRACE_SECONDS = 10 * 60.0  # also of a heartbeat: twice as long as a running build can be silent
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is left over.
+    """A resource that is left over.
 
     Attributes:
         kind: ``instance``, ``runner`` (GitHub's side), ``disk``, ``snapshot`` or ``image``.
         id: its id.
-        name: its name, or empty.
+        name: its name; empty: none.
         age: seconds.
-        reason: why it should not be there.
-        scope: whose runner it is, if GitHub's side is the reason.
+        reason: why it is to be deleted.
+        scope: the runner's scope, if GitHub's side is the reason.
         doubt: why it is kept nevertheless; empty: no reason.
         instance: the instance as it was found, if it is one.
     """
@@ -71,12 +71,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Swept:
-    """What became of the findings.
+    """The outcome of a sweep.
 
     Attributes:
         removed: deleted, and confirmed to be gone.
-        kept: what could not be deleted, with the reason.
-        spared: what turned out to be in use when it was looked up again.
+        kept: could not be deleted, with the reason.
+        spared: found to be in use when it was looked up again.
     """
 
     removed: tuple[Finding, ...]
@@ -91,16 +91,16 @@ def find(
     github: GitHub | None = None,
     scopes: Sequence[Scope] = (),
 ) -> list[Finding]:
-    """Everything that goldrun created and that is left over.
+    """Return everything that goldrun created and that is left over.
 
     Args:
-        client: the cloud, at home in the region.
+        client: the cloud; its home region is swept.
         older_than: seconds; older instances count as left over too.
         github: GitHub's side, if there are scopes.
-        scopes: whose runners are compared with the instances.
+        scopes: the scopes whose runners are compared with the instances.
 
     Raises:
-        GoldrunError: a side cannot be asked, or its list does not stand still.
+        GoldrunError: a side cannot be read, or its list kept changing.
     """
     return _Sweep(client, older_than, github, scopes).find()
 
@@ -113,13 +113,13 @@ def remove(
     older_than: float | None = None,
     scopes: Sequence[Scope] = (),
 ) -> Swept:
-    """Look up each of them again, and delete those that are still left over.
+    """Look up each finding again, and delete those that are still left over.
 
-    One that cannot be deleted does not keep the others.
+    A finding that cannot be deleted does not keep the others.
 
     Args:
         client: see ``find``.
-        findings: what it has found.
+        findings: the result of ``find``.
         github: see ``find``.
         older_than: see ``find``.
         scopes: see ``find``.
@@ -138,53 +138,54 @@ class _Sweep:
         client, now = self.client, self.client.clock.now()
         found = self._instances(describe_instances(client, tags=OWNED))
         if self.github:
-            known = {one.id for one in found}
-            orphans = [one for scope in self.scopes for one in self._orphans(self.github, scope)]
-            found += [one for one in orphans if one.id not in known]
-        expired = {one.id for one in found}
-        disks = ((disk, _why_no_disk(disk, expired, now)) for disk in describe_disks(client))
+            known = {finding.id for finding in found}
+            orphans = [orphan for scope in self.scopes for orphan in self._orphans(self.github, scope)]
+            found += [orphan for orphan in orphans if orphan.id not in known]
+        expired = {finding.id for finding in found}
+        disks = ((disk, _why_delete_disk(disk, expired, now)) for disk in describe_disks(client))
         found += [Finding("disk", disk.id, "", now - disk.created, reason) for disk, reason in disks if reason]
         found += [
-            Finding("snapshot", one.snapshot_id, one.name, now - parse_moment(one.creation_time), "its image is gone")
-            for one in self._orphan_snapshots()
+            Finding("snapshot", old.snapshot_id, old.name, now - parse_moment(old.creation_time), "its image is gone")
+            for old in self._orphan_snapshots()
         ]
         found += [
-            Finding("image", one.image_id, one.name, now - parse_moment(one.creation_time), "its creation failed")
-            for one in self._failed_images()
+            Finding("image", image.image_id, image.name, now - parse_moment(image.creation_time), "its creation failed")
+            for image in self._failed_images()
         ]
         return found
 
     def remove(self, findings: Sequence[Finding]) -> Swept:
         kept: dict[Finding, GoldrunError] = {}
         spared: list[Finding] = []
-        # Instances first and all at once, as they hold the disks; then one by one.
-        instances = [one for one in findings if one.kind == "instance"]
+        # Instances first and all at once, as they hold the disks; then the rest one by one.
+        instances = [finding for finding in findings if finding.kind == "instance"]
         if instances:
             self._remove_instances(instances, kept, spared)
-        for one in findings:
-            if one.kind != "instance":
+        for finding in findings:
+            if finding.kind != "instance":
                 try:
-                    if not self._remove(one):
-                        spared.append(one)
+                    if not self._remove(finding):
+                        spared.append(finding)
                 except GoldrunError as error:
-                    kept[one] = error
-        removed = (one for one in findings if one not in kept and one not in spared)
+                    kept[finding] = error
+        removed = (finding for finding in findings if finding not in kept and finding not in spared)
         return Swept(tuple(removed), tuple(kept.items()), tuple(spared))
 
     def _instances(self, instances: Sequence[Instance]) -> list[Finding]:
         now = self.client.clock.now()
-        images = self._images_of_builds() if any(ROLE.matches(one.tags, BUILDER) for one in instances) else {}
+        any_builder = any(ROLE.matches(instance.tags, BUILDER) for instance in instances)
+        images = self._images_of_builds() if any_builder else {}
         return [
-            Finding("instance", one.id, one.name, now - one.created, reason, instance=one)
-            for one in instances
-            if (reason := self._why_not(one, images, now))
+            Finding("instance", instance.id, instance.name, now - instance.created, reason, instance=instance)
+            for instance in instances
+            if (reason := self._why_delete(instance, images, now))
         ]
 
-    def _why_not(self, instance: Instance, images: Mapping[Build, Image], now: float) -> str:
-        """Why an instance is left over; empty: it is in use."""
+    def _why_delete(self, instance: Instance, images: Mapping[Build, Image], now: float) -> str:
+        """Return why an instance is left over; empty: it is in use."""
         age = now - instance.created
         image = images.get(_build(instance.tags)) if ROLE.matches(instance.tags, BUILDER) else None
-        if _is_kept(instance.tags) or _shows_life(instance, image, self.client.clock):
+        if _is_kept(instance.tags) or _is_active(instance, image, self.client.clock):
             return ""
         released = instance.released
         made = (
@@ -203,75 +204,77 @@ class _Sweep:
         return next((reason for holds, reason in reasons if holds), "")
 
     def _images_of_builds(self) -> dict[Build, Image]:
-        return {_build(one.tags): one for one in describe_images(self.client, status=ALL_STATUSES, tags=OWNED)}
+        return {_build(image.tags): image for image in describe_images(self.client, status=ALL_STATUSES, tags=OWNED)}
 
     def _orphans(self, github: GitHub, scope: Scope) -> Iterator[Finding]:
         for orphan in find_orphans(self.client, github, scope):
             row, instance = orphan.row, orphan.row.instance
             more = (row.age, orphan.reason, str(scope), orphan.doubt)
-            if orphan.instance and instance and not self._lives(instance):
+            if orphan.instance and instance and not self._in_use(instance):
                 yield Finding("instance", instance.id, row.name, *more, instance=instance)
             if orphan.registration:
                 yield Finding("runner", row.name, str(scope), *more)
 
     def _orphan_snapshots(self, snapshot_id: str = "") -> list[Snapshot]:
-        return [one for one in find_orphan_snapshots(self.client, snapshot_id=snapshot_id) if not _is_kept(one.tags)]
+        orphans = find_orphan_snapshots(self.client, snapshot_id=snapshot_id)
+        return [snapshot for snapshot in orphans if not _is_kept(snapshot.tags)]
 
     def _failed_images(self, image_id: str = "") -> list[Image]:
         found = describe_images(self.client, image_id=image_id, status="CreateFailed", tags=OWNED)
         if not found:
             return []
-        # The build that waits for it reads there why it failed.
-        machines = describe_instances(self.client, tags={**OWNED, **ROLE.of(BUILDER)})
-        waiting = {_build(one.tags) for one in machines if self._lives(one)}
-        return [one for one in found if not _is_kept(one.tags) and _build(one.tags) not in waiting]
+        # A build that waits for its image reads there why it failed.
+        builders = describe_instances(self.client, tags={**OWNED, **ROLE.of(BUILDER)})
+        waiting = {_build(builder.tags) for builder in builders if self._in_use(builder)}
+        return [image for image in found if not _is_kept(image.tags) and _build(image.tags) not in waiting]
 
     def _remove_instances(
         self, findings: Sequence[Finding], kept: dict[Finding, GoldrunError], spared: list[Finding]
     ) -> None:
         expired: dict[str, Finding] = {}
         try:
-            there = {one.id: one for one in describe_instances(self.client, ids=[one.id for one in findings])}
-            judged = {one.id for one in self._instances(list(there.values()))}
+            instances = describe_instances(self.client, ids=[finding.id for finding in findings])
+            there = {instance.id: instance for instance in instances}
+            judged = {finding.id for finding in self._instances(instances)}
         except GoldrunError as error:
             kept |= dict.fromkeys(findings, error)
             return
-        for one in findings:
+        for finding in findings:
             try:
-                if one.id in there and not self._still_dead(one, there[one.id], judged):
-                    spared.append(one)
+                if finding.id in there and not self._still_expired(finding, there[finding.id], judged):
+                    spared.append(finding)
                 else:
-                    expired[one.id] = one
+                    expired[finding.id] = finding
             except GoldrunError as error:
-                kept[one] = error
+                kept[finding] = error
         try:
             kept |= {expired[name]: error for name, error in release_each(self.client, expired).kept.items()}
         except GoldrunError as error:
             kept |= dict.fromkeys(expired.values(), error)
 
-    def _still_dead(self, finding: Finding, instance: Instance, judged: set[str]) -> bool:
-        """Whether the reason to delete an instance still holds, now that both sides are asked for it alone.
+    def _still_expired(self, finding: Finding, instance: Instance, judged: set[str]) -> bool:
+        """Return whether the reason to delete an instance still holds, after looking it up on both sides.
 
         Raises:
-            UnavailableError: nobody can say.
+            UnavailableError: it is not known.
         """
         if self.github and finding.scope:
             orphan = ask_again(self.client, self.github, Scope(finding.scope), finding.name, instance)
             _settle(finding, orphan)
-            return orphan is not None and orphan.instance and not self._lives(instance)
+            return orphan is not None and orphan.instance and not self._in_use(instance)
         return instance.id in judged and not self._has_job(instance)
 
-    def _lives(self, instance: Instance) -> bool:
-        return _is_kept(instance.tags) or _shows_life(instance, None, self.client.clock)
+    def _in_use(self, instance: Instance) -> bool:
+        return _is_kept(instance.tags) or _is_active(instance, None, self.client.clock)
 
     def _has_job(self, instance: Instance) -> bool:
         scope, name = SCOPE.read(instance.tags), RUNNER_NAME.read(instance.tags)
-        if not self.github or not name or scope not in {str(one) for one in self.scopes}:
+        if not self.github or not name or Scope(scope) not in self.scopes:
             return False
-        return any(one.busy for one in find_registrations(self.github, Scope(scope), name))
+        return any(runner.busy for runner in find_registrations(self.github, Scope(scope), name))
 
     def _remove(self, finding: Finding) -> bool:
-        """Delete what is not an instance; False if it turns out to be in use."""
+        """Delete a finding other than an instance; return False if it is in use after all."""
         client, name = self.client, finding.id
         if finding.kind == "runner":
             assert self.github is not None
@@ -298,16 +301,16 @@ Build = tuple[str, ...]
 
 
 def _build(tags: Mapping[str, str]) -> Build:
-    """Which build a builder and its image belong to: they carry the same tags."""
+    """Return which build a builder or an image belongs to: both have these tags."""
     return tuple(tag.read(tags) for tag in (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP))
 
 
 def _is_kept(tags: Mapping[str, str]) -> bool:
-    """Whether a person keeps it; what goldrun does not own is not deleted either."""
+    """Return whether a user protects it, or goldrun did not create it."""
     return PROTECTED.matches(tags) or not MANAGED_BY.matches(tags)
 
 
-def _shows_life(instance: Instance, image: Image | None, clock: CloudClock) -> bool:
+def _is_active(instance: Instance, image: Image | None, clock: CloudClock) -> bool:
     making = image is not None and image.status in ("Creating", "Waiting")
     return making or (has_heartbeat(instance) and silence(instance, clock) <= GRACE_SECONDS)
 
@@ -324,7 +327,7 @@ def _settle(finding: Finding, orphan: Orphan | None) -> None:
         )
 
 
-def _why_no_disk(disk: Disk, expired: set[str], now: float) -> str:
+def _why_delete_disk(disk: Disk, expired: set[str], now: float) -> str:
     if not disk.instance:
         return "nothing is attached to it" if now - disk.created > GRACE_SECONDS else ""
     return "its instance goes, and it would stay" if disk.instance in expired and not disk.deleted_with_instance else ""

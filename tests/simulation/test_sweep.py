@@ -223,8 +223,8 @@ def test_past_the_release_time(frozen: Running) -> None:
     assert instance is not None
     shown = describe_instances(client)[0]
     judge = sweep._Sweep(client, None, None, ())
-    assert judge._why_not(shown, {}, NOW + 3 * HOUR) == "it is past its release time"
-    assert judge._why_not(shown, {}, NOW) == ""
+    assert judge._why_delete(shown, {}, NOW + 3 * HOUR) == "it is past its release time"
+    assert judge._why_delete(shown, {}, NOW) == ""
 
 
 def test_older_than(frozen: Running) -> None:

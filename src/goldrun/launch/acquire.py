@@ -1,4 +1,4 @@
-"""Acquires instances: from the settings to the best offers, and from those to a launch."""
+"""Acquires instances: finds the best offers for the settings, and launches them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def acquire(
     tell: Tell = lambda _: None,
     deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
-    """Launch the instances where they are best to be had.
+    """Launch the instances from the best offers.
 
     Raises:
         GoldrunError: see ``launch``.
@@ -32,7 +32,7 @@ def acquire(
 
 
 def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None = None) -> Iterator[Offer]:
-    """Yield the offers that fit, best first; no call is made before its answer is needed."""
+    """Yield the offers that match, best first; no call is made before its answer is needed."""
     if settings.candidates:
         yield from settings.candidates
         return
@@ -43,14 +43,14 @@ def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
         zones |= {zone: vswitch.id for zone, vswitch in by_zone(found).items()}
     yield from _placed(choose(Market(client, cache), criteria, zones, settings.policy), zones)
     if cache:
-        # The cached answers got no instance; fresh ones may.
+        # The cached offers gave no instance; fresh ones may.
         yield from _placed(choose(Market(client), criteria, zones, settings.policy), zones)
     if settings.on_demand_fallback:
         yield from _placed(choose(Market(client), replace(criteria, spot=False, max_price=None), zones), zones)
 
 
 def describe_launch(launched: Launched) -> str:
-    """What was launched and what it costs, in words."""
+    """Return what was launched and its price, in words."""
     count = f"{len(launched.ids)} × " if len(launched.ids) > 1 else ""
     offer = launched.offer
     if offer is None:

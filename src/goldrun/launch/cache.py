@@ -1,4 +1,4 @@
-"""A cache of answers about the market on disk, for the commands of the next minutes."""
+"""Caches answers about the market on disk, for the commands of the next minutes."""
 
 from __future__ import annotations
 

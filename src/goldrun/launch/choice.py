@@ -1,8 +1,8 @@
 """Chooses offers with few calls.
 
-A price costs one call per type, so prices are what counts. A few types are all priced. For many, the market's advice
-(one call for all) gives average prices; under ``cheapest`` the types are priced in that order, until none of the rest
-can hold a cheaper offer than the best one found.
+Prices take one call per type, so they cost the most. If there are only a few types, all are priced. For many, the
+market's advice (one call for all) gives average prices; under ``cheapest`` the types are priced in that order, until
+none of the rest can hold a cheaper offer than the best one found.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from goldrun.cloud.market import Advice, Place, Priced, Size
 from goldrun.launch.market import Market, parallel
 from goldrun.launch.offers import ANY, DEFAULT_POLICY, Criteria, Offer, rank
 
-PRICED_AT_ONCE = 3  # priced in parallel, before the rest is looked at again
+PRICED_AT_ONCE = 3  # priced in parallel, before the rest is compared again
 SIMPLY_PRICED = 6  # up to this many named types are priced without reading sizes and advice first
 # Assumptions about unknown prices, on the safe side. Spot instances cost at least a tenth of the list price ("Spot
 # instances" in the ECS documentation), and at least this share of their 30-day average; types of one family cost the
@@ -29,8 +29,8 @@ WORTH_A_CALL = 1.05  # a saving below this factor is not worth a call
 def choose(market: Market, criteria: Criteria, zones: Iterable[str], policy: str = DEFAULT_POLICY) -> Iterator[Offer]:
     """Yield the offers in these zones, best first.
 
-    A caller that takes the next offer could not use the previous one, so types that were not worth pricing before may
-    be now. Offers with the first disk category come first; the next category is read only when those are used up.
+    A caller that requests the next offer could not use the previous one, so types that were not worth pricing before
+    may be now. Offers with the first disk category come first; the next category is read only when those are used up.
     """
     criteria = replace(
         criteria, zones=tuple(sorted(set(zones) & set(criteria.zones) if criteria.zones else set(zones)))
@@ -61,7 +61,7 @@ def survey(market: Market, criteria: Criteria, policy: str = DEFAULT_POLICY) -> 
 
 
 def _offers(market: Market, criteria: Criteria, stock: dict[Place, str], policy: str) -> Iterator[Offer]:
-    sizes = market.sizes(criteria) if stock and _goes_by_size(criteria, policy) else None
+    sizes = market.sizes(criteria) if stock and _depends_on_size(criteria, policy) else None
     if sizes is not None:
         stock = {place: state for place, state in stock.items() if place[0] in sizes}
     names = {name for name, _ in stock}
@@ -78,8 +78,8 @@ def _offers(market: Market, criteria: Criteria, stock: dict[Place, str], policy:
         yield from rank(_build(stock, sizes, market.prices(names), advice, criteria), policy)
 
 
-def _goes_by_size(criteria: Criteria, policy: str) -> bool:
-    """Whether sizes matter; named types need no check of their architecture."""
+def _depends_on_size(criteria: Criteria, policy: str) -> bool:
+    """Return whether the choice depends on sizes; named types need no check of their architecture."""
     return (criteria.cpus, criteria.memory) != (ANY, ANY) or not criteria.types or policy != "cheapest"
 
 

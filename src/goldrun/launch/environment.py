@@ -1,7 +1,7 @@
-"""The settings of a launch from the environment: of the seed's script and of workflows.
+"""Reads the settings of a launch from the environment, for the seed's script and workflows.
 
-The command line and GARM's provider read single variables here, for what their users did not set. Every function
-raises ``UsageError`` for a value that is not valid, and names the variable.
+The command line and GARM's provider read single variables here, as defaults. Every function raises ``UsageError`` for a
+value that is not valid, and names the variable.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CANDIDATE_FIELDS = 5
 
 
 def read_settings(env: Environment, region: str) -> LaunchSettings:
-    """The whole settings; the image may still be missing."""
+    """Return all settings; the image may still be missing."""
     candidates, types = read_candidates(env), read_types(env)
     image_id, family, name = read_image(env)
     return LaunchSettings(
@@ -51,7 +51,7 @@ def read_settings(env: Environment, region: str) -> LaunchSettings:
 
 
 def read_network(env: Environment, region: str) -> Network:
-    """Where instances are placed."""
+    """Return where instances are placed."""
     return Network(
         security_group=config.SECURITY_GROUP.require(env),
         zones=read_zones(env, region),
@@ -61,7 +61,7 @@ def read_network(env: Environment, region: str) -> Network:
 
 
 def read_zones(env: Environment, region: str) -> dict[str, str]:
-    """The vSwitches that are set for a zone each, by zone."""
+    """Return the vSwitches that are set for one zone each, by zone."""
     return {
         zone_of_letter(region, name[-1]): vswitch
         for name in config.VSWITCH_OF_ZONE.names
@@ -70,12 +70,12 @@ def read_zones(env: Environment, region: str) -> dict[str, str]:
 
 
 def read_vswitches(env: Environment) -> tuple[str, ...]:
-    """The vSwitches that are set without their zones."""
+    """Return the vSwitches that are set without their zones."""
     return _words(config.VSWITCH.read(env))
 
 
 def read_image(env: Environment) -> tuple[str, str, str]:
-    """Image id, image family and image name; the first that is set, the others empty."""
+    """Return image id, image family and image name; only the first that is set, the others empty."""
     image_id, family = config.IMAGE_ID.read(env), config.IMAGE_FAMILY.read(env)
     if image_id:
         return image_id, "", ""
@@ -83,7 +83,7 @@ def read_image(env: Environment) -> tuple[str, str, str]:
 
 
 def read_architecture(env: Environment) -> str:
-    """The architecture; empty: the image's."""
+    """Return the architecture; empty: the image's."""
     text = config.ARCH.read(env)
     try:
         return parse_architecture(text) if text else ""
@@ -92,7 +92,7 @@ def read_architecture(env: Environment) -> str:
 
 
 def read_types(env: Environment) -> tuple[str, ...]:
-    """The instance types to choose from; empty: any."""
+    """Return the instance types to choose from; empty: any."""
     types = _words(config.INSTANCE_TYPE.read(env))
     for name in types:
         if not name.startswith("ecs."):
@@ -101,22 +101,22 @@ def read_types(env: Environment) -> tuple[str, ...]:
 
 
 def read_cpus(env: Environment, default: Span) -> Span:
-    """The range of vCPUs."""
+    """Return the range of vCPUs."""
     return _at_least(env, config.MIN_CPU, "vCPUs", default)
 
 
 def read_memory(env: Environment) -> Span:
-    """The range of memory, in GiB."""
+    """Return the range of memory, in GiB."""
     return _at_least(env, config.MIN_MEMORY, "GiB", Span())
 
 
 def read_price_limit(env: Environment) -> float | None:
-    """The most that an hour may cost; None: no limit."""
+    """Return the maximum price per hour; None: no limit."""
     return _price(config.PRICE_LIMIT.read(env), "SPOT_PRICE_LIMIT")
 
 
 def read_life(env: Environment) -> float:
-    """Seconds until an instance is released automatically."""
+    """Return seconds until an instance is released automatically."""
     text = config.LIFE_MINUTES.read(env)
     if text.isascii() and text.isdecimal() and MIN_LIFE_MINUTES <= int(text) <= MAX_LIFE_MINUTES:
         return int(text) * 60.0
@@ -126,7 +126,7 @@ def read_life(env: Environment) -> float:
 
 
 def read_protection(env: Environment) -> bool:
-    """Whether the market spares a new instance for its first hour."""
+    """Return whether the market spares a new instance for its first hour."""
     text = config.PROTECT.read(env)
     if text in config.PROTECTIONS:
         return text == config.PROTECTIONS[0]
@@ -134,7 +134,7 @@ def read_protection(env: Environment) -> bool:
 
 
 def read_name(env: Environment) -> str:
-    """The name of new instances."""
+    """Return the name of new instances."""
     name = config.INSTANCE_NAME.read(env)
     if 2 <= len(name) <= 128 and name[0].isalpha() and not name.startswith(("http://", "https://")):
         return name
@@ -145,13 +145,13 @@ def read_name(env: Environment) -> str:
 
 
 def read_user_data(env: Environment) -> bytes:
-    """What new instances run on first boot."""
+    """Return what new instances run on first boot."""
     text, path = env.get("USER_DATA", ""), config.USER_DATA_FILE.read(env)
     if text.strip() and path:
         raise UsageError("USER_DATA and USER_DATA_FILE are both set.", fix=["set one of them."])
     data = _read(path, "USER_DATA_FILE") if path else text.encode() if text.strip() else b""
     if data and not data.startswith((b"#", b"\x1f\x8b", b"Content-Type:", b"MIME-Version:")):
-        # cloud-init ignores what it does not recognise; a script without a first line is meant for bash.
+        # cloud-init ignores what it does not recognise; a script without an interpreter line is for bash.
         data = b"#!/bin/bash\n" + data
     if len(data) > MAX_USER_DATA:
         variable = "USER_DATA_FILE" if path else "USER_DATA"
@@ -160,7 +160,7 @@ def read_user_data(env: Environment) -> bytes:
 
 
 def read_candidates(env: Environment) -> tuple[Offer, ...]:
-    """The offers that the user lists in a file; empty: the market is asked."""
+    """Return the offers that the user lists in a file; empty: those of the market."""
     path = config.CANDIDATES_FILE.read(env)
     if not path:
         return ()
@@ -176,7 +176,7 @@ def read_candidates(env: Environment) -> tuple[Offer, ...]:
 
 
 def run_tags(env: Environment) -> dict[str, str]:
-    """Tags that say which GitHub run an instance is for; empty outside GitHub Actions."""
+    """Return tags that name the GitHub run an instance is for; empty outside GitHub Actions."""
     repository, run = env.get("GITHUB_REPOSITORY", ""), env.get("GITHUB_RUN_ID", "")
     if not repository or not run:
         return {}
@@ -210,7 +210,7 @@ def _read(path: str, variable: str) -> bytes:
 
 
 def _at_least(env: Environment, variable: config.Variable, unit: str, default: Span) -> Span:
-    """As ``parse_span``, but a single number is the minimum, as the variables' names say."""
+    """Parse a range like ``parse_span``, but a single number is the minimum, as the variables' names say."""
     text = variable.read(env)
     if not text:
         return default

@@ -1,7 +1,7 @@
-"""The heartbeat of a build, in the tags of the machine that it works with.
+"""The heartbeat of a build, in the tags of its instance.
 
-While it goes on, the build is alive, wherever it runs, and nobody else touches the machine. Once it has stopped,
-whoever comes next removes what the build left.
+While the heartbeat is fresh, the build is running, wherever that is, and nothing else touches the instance. Once it is
+stale, the next build or sweep deletes what the build left.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from goldrun.http.cloud_clock import CloudClock
 from goldrun.waiting import Beating
 
 BEAT_SECONDS = 60.0
-# A live build is silent no longer than this: the interval, an attempt of a call that hangs, and the call of the beat
-# itself until it gives up. A sweep waits longer still.
+# A running build is never silent for longer than this: the interval, an attempt of a call that hangs, and the call of
+# the beat itself until it gives up. A sweep waits even longer.
 STALE_SECONDS = 360.0
 
 
 @dataclass
 class Heartbeat:
-    """Written into an instance's tags, at most once a minute.
+    """Writes the heartbeat into an instance's tags, at most once a minute.
 
     Attributes:
         client: the cloud, on a clock that does not beat.
@@ -40,11 +40,11 @@ class Heartbeat:
     last: float = field(default=0.0)
 
     def start(self, instance_id: str) -> None:
-        """Beat on this instance from now on; it was launched with the tag."""
+        """Beat for this instance from now on; it was launched with the tag."""
         self.instance_id, self.last = instance_id, self.client.clock.now()
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop beating."""
         self.instance_id = ""
 
     def beat(self) -> None:
@@ -53,25 +53,25 @@ class Heartbeat:
         if not self.instance_id or 0 <= now - self.last < BEAT_SECONDS:
             return
         self.last = now
-        # A missed beat is not a reason to fail: the next call of the build itself reports what is wrong.
+        # A missed beat is not a reason to fail: the build's next call reports what is wrong.
         with contextlib.suppress(ApiError, UnavailableError):
             tagging("instance", [self.instance_id], HEARTBEAT.of(format_moment(now))).make(self.client)
 
     def pace(self, client: EcsClient) -> EcsClient:
-        """The same client on a clock that beats during every wait, between two attempts of a call too."""
+        """Return the same client on a clock that beats during every wait, also between two attempts of a call."""
         return client.on_clock(Beating(client.clock.machine, self.beat, BEAT_SECONDS / 4))
 
 
 def has_heartbeat(instance: Instance) -> bool:
-    """Whether a build works, or worked, with the machine."""
+    """Return whether the instance is a build's, running or interrupted."""
     return HEARTBEAT.key in instance.tags
 
 
 def silence(instance: Instance, clock: CloudClock) -> float:
-    """Seconds since the last sign of life; the instance's creation counts as one.
+    """Return seconds since the last beat or, if that is later, since the instance's creation.
 
     The tag is part of the request that creates the instance, which may have to be repeated for minutes. The seconds are
-    this machine's: how long a live process can be silent does not depend on how fast the cloud's time runs.
+    this machine's: how long a running process can be silent does not depend on how fast the cloud's time runs.
     """
     beat = parse_moment(HEARTBEAT.read(instance.tags)) if has_heartbeat(instance) else instance.created
     return clock.here(clock.now() - max(beat, instance.created))

@@ -1,6 +1,6 @@
-"""Launches instances: walks the offers until one succeeds, and never launches two instances in place of one.
+"""Launches instances: tries the offers until one succeeds, and never launches two instances instead of one.
 
-Every call carries a ``ClientToken`` derived from the launch's key and the offer. A call whose outcome is unknown is
+Every call has a ``ClientToken`` derived from the launch's key and the offer. A call whose outcome is unknown is
 repeated with the same token. If the outcome stays unknown, or the repetition is refused, the launch looks for its
 instances by their tag before it tries or reports anything else. A launch that fails or is interrupted finds what it
 created in the same way, and deletes it.
@@ -24,19 +24,19 @@ from goldrun.launch.settings import MAX_USER_DATA, LaunchSettings
 from goldrun.waiting import LAG_SECONDS, watch
 
 INSTANCES_A_CALL = 100
-LIMIT_FACTOR = 1.2  # the price cap over the current price
+LIMIT_FACTOR = 1.2  # the price limit over the market price
 SHOWN_REFUSALS = 5
 INTERRUPTED_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Launched:
-    """Instances that were given for an offer.
+    """Instances created from an offer.
 
     Attributes:
         ids: the instances.
-        offer: what was taken; None: they were there already, from an earlier run of the same launch.
-        limit: the most that an hour of one may cost; None: no limit.
+        offer: the offer; None: an earlier run of the same launch created them.
+        limit: the price limit of one per hour; None: no limit.
     """
 
     ids: tuple[str, ...]
@@ -56,18 +56,18 @@ def launch(
     tell: Tell = lambda _: None,
     deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
-    """Launch the instances, walking the offers until there are enough.
+    """Launch the instances, trying the offers until there are enough.
 
     Args:
         client: the cloud.
-        settings: what to launch; with ``resume``, what an earlier attempt with the same key got is looked for first
-            (one call more).
-        offers: where to try, in this order; read as far as needed.
+        settings: what to launch; with ``resume``, the instances of an earlier attempt with the same key are looked for
+            first (one more call).
+        offers: what to try, in this order; read as far as needed.
         tell: receives a sentence about every offer that was passed over.
-        deliver: hands the instances over; if it fails, they are deleted, because nobody would know of them.
+        deliver: hands the instances over; if it fails, they are deleted, because nothing else knows of them.
 
     Raises:
-        UsageError: the settings cannot be sent as they are.
+        UsageError: the settings are not valid.
         RefusedError: the offers do not give enough instances.
         ApiError: ECS refuses for a reason that holds for every offer.
         UnreachableError: the outcome is not known.
@@ -85,10 +85,10 @@ def launch(
 
 
 def check(settings: LaunchSettings) -> None:
-    """Check that the settings can be sent.
+    """Check the settings.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: they are not valid.
     """
     if bool(settings.image_id) == bool(settings.image_family):
         raise UsageError("Name one image: by its id or by its family.")
@@ -102,7 +102,7 @@ def check(settings: LaunchSettings) -> None:
 
 
 def price_limit(offer: Offer) -> float | None:
-    """The price cap of an offer: a fifth above its price, but never above the list price."""
+    """Return the price limit of an offer: a fifth above its price, but never above the list price."""
     if not offer.spot:
         return None
     if offer.limit is not None:
@@ -114,7 +114,7 @@ def price_limit(offer: Offer) -> float | None:
 def _walk(
     client: EcsClient, settings: LaunchSettings, offers: Iterable[Offer], got: list[Launched], tell: Tell
 ) -> None:
-    """Add to what was got until it is enough."""
+    """Add launched instances to ``got`` until there are enough."""
     if len(_ids(got)) >= settings.amount:
         return
     refusals: list[str] = []
@@ -180,10 +180,10 @@ def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, amount: int,
 def _undo(
     client: EcsClient, settings: LaunchSettings, before: tuple[str, ...], got: list[Launched], error: BaseException
 ) -> None:
-    """Delete what a launch that does not succeed has made; what cannot be deleted now is released by itself."""
+    """Delete what a failed launch has created; what cannot be deleted now has a release time."""
     known = set(_ids(got)) - set(before)
     try:
-        # An interrupt may have come between a call and its answer; and nobody waits long for one who is to end.
+        # An interrupt may have come between a call and its answer; an interrupted process does not have long.
         found = _look_for(client, settings, before, 0.0 if isinstance(error, GoldrunError) else INTERRUPTED_SECONDS)
         if ids := known | set(found):
             release(client, sorted(ids))
@@ -195,7 +195,7 @@ def _undo(
 def _look_for(
     client: EcsClient, settings: LaunchSettings, known: Sequence[str], seconds: float = LAG_SECONDS
 ) -> tuple[str, ...]:
-    """What has the launch's tag beside what is known: two looks in a row must agree, as reads lag behind."""
+    """Return the instances with the launch's tag that are not known: reads lag behind, so two in a row must agree."""
     seen: list[str] = []
 
     def look() -> bool | None:
@@ -208,15 +208,16 @@ def _look_for(
 
 
 def _ids(got: Iterable[Launched]) -> list[str]:
-    return [one for some in got for one in some.ids]
+    return [instance_id for launched in got for instance_id in launched.ids]
 
 
 def _made(client: EcsClient, settings: LaunchSettings) -> list[str]:
-    return [one.id for one in describe_instances(client, tags={**OWNED, **LAUNCH.of(launch_tag(settings.key))})]
+    tags = {**OWNED, **LAUNCH.of(launch_tag(settings.key))}
+    return [instance.id for instance in describe_instances(client, tags=tags)]
 
 
 def launch_tag(key: str) -> str:
-    """The value of the tag ``Launch``: the key may be longer than a tag, or secret."""
+    """Return the value of the tag ``Launch``: a hash, as the key may be longer than a tag, or secret."""
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""How long instances live: from the call that creates them, by way of running, to their release time."""
+"""The lifetime of instances: from the call that creates them, through Running, to their release time."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ T = TypeVar("T")
 
 
 def release_time(now: float, seconds: float) -> str:
-    """``AutoReleaseTime`` for a life of at least ``seconds`` from ``now``: ECS rounds down to the minute.
+    """Return the ``AutoReleaseTime`` at least ``seconds`` after ``now``: ECS rounds down to the minute.
 
-    Never less than ECS takes: 30 minutes.
+    It is never less than 30 minutes ahead, the minimum of ECS.
     """
     moment = now + max(seconds, MIN_LIFE_SECONDS) + 59
     return format_moment(moment - moment % 60)
 
 
 def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T]) -> T:
-    """Make a call that has an ``AutoReleaseTime`` in it, ``seconds`` from now.
+    """Make a call that has an ``AutoReleaseTime``, ``seconds`` from now.
 
-    ECS looks at it when the call gets through. That may be minutes later, as it was throttled: then 30 minutes are no
-    longer 30 minutes ahead, and the call is repeated with a later moment.
+    ECS checks it when the call succeeds. After throttling that may be minutes later, when the time is less than 30
+    minutes ahead: then the call is repeated with a later time.
 
     Args:
         client: the cloud.
-        seconds: the life that is wanted.
-        call: makes the call, given the moment.
+        seconds: the lifetime.
+        call: makes the call, given the ``AutoReleaseTime``.
 
     Raises:
         ApiError: ECS refuses.
@@ -57,17 +57,17 @@ def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T
 def wait_until_running(
     client: EcsClient, ids: Sequence[str], seconds: float, tell: Callable[[Sequence[Instance]], None] = lambda _: None
 ) -> list[Instance]:
-    """Wait until all of them are Running.
+    """Wait until all instances are Running.
 
     Args:
         client: the cloud.
         ids: the instances.
-        seconds: how long at most.
-        tell: receives what was seen, at every look.
+        seconds: time limit.
+        tell: receives the instances at every look.
 
     Raises:
-        LostError: one was reclaimed or deleted.
-        RefusedError: one was stopped.
+        LostError: an instance was reclaimed or deleted.
+        RefusedError: an instance was stopped.
         UnavailableError: they are not Running in time.
     """
     seen: set[str] = set()
@@ -76,16 +76,18 @@ def wait_until_running(
         nonlocal seen
         found = describe_instances(client, ids=ids)
         tell(found)
-        seen |= {one.id for one in found}
-        if gone := seen - {one.id for one in found}:
+        ids_found = {instance.id for instance in found}
+        seen |= ids_found
+        if gone := seen - ids_found:
             raise LostError(
                 f"{', '.join(sorted(gone))} is gone.", why=["the market reclaimed it, or somebody deleted it."]
             )
-        if stopped := [one for one in found if one.status in ("Stopping", "Stopped")]:
+        if stopped := [instance for instance in found if instance.status in ("Stopping", "Stopped")]:
             raise RefusedError(
                 f"{stopped[0].id} is {stopped[0].status}.", fix=[f"goldrun instance console {stopped[0].id}"]
             )
-        return found if len(found) == len(set(ids)) and all(one.status == "Running" for one in found) else None
+        running = [instance for instance in found if instance.status == "Running"]
+        return found if len(running) == len(found) == len(set(ids)) else None
 
     return wait_for(
         client.clock,
@@ -100,11 +102,7 @@ def wait_until_running(
 
 
 def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
-    """Let an instance live for that long from now on.
-
-    Returns:
-        When it is released.
-    """
+    """Set the release time of an instance to that many seconds from now, and return it."""
 
     def call(moment: str) -> str:
         set_release_time(client, instance_id, moment)
@@ -114,5 +112,5 @@ def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
 
 
 def often(elapsed: float) -> float:
-    """Seconds until the next look at instances, ``elapsed`` seconds after the first."""
+    """Return seconds until the next look at instances, ``elapsed`` seconds after the first."""
     return min(5.0, 1.0 + elapsed / 2)

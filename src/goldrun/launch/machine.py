@@ -1,4 +1,4 @@
-"""A machine that scripts run on: sent what it needs, results known by exit code, output as it comes."""
+"""An instance that scripts run on: receives files, reports exit codes, and shows output as it is printed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from goldrun.launch.launch import Tell
 from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0
-LOOKS_A_CHECK = 5  # so often, while its assistant does not answer, an instance is asked for itself
+LOOKS_A_CHECK = 5  # while the assistant does not answer, look up the instance itself every so many looks
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Machine:
     Attributes:
         client: the cloud.
         id: the instance.
-        key: what the scripts are for; with their names it makes the ``ClientToken`` of each.
+        key: identifies the work; with the name of a script it makes that script's ``ClientToken``.
     """
 
     client: EcsClient
@@ -50,7 +50,7 @@ class Machine:
             ready = assistant.is_ready(self.client, self.id)
             if ready:
                 return True
-            # One that was just made may not be seen yet: so early that says nothing.
+            # An instance that was just created may not be listed yet.
             if (next(looks) % LOOKS_A_CHECK == 0 or ready is None) and clock.now() - start > LAG_SECONDS:
                 self._require_there()
             return None
@@ -77,11 +77,11 @@ class Machine:
         """Run a bash script as root, and return when it has ended.
 
         Args:
-            name: what it is called in the cloud's list.
+            name: its name in the cloud's list of invocations.
             script: its text.
-            timeout: seconds that it may take.
+            timeout: time limit in seconds.
             variables: its environment.
-            tell: receives each line that it prints, as it comes.
+            tell: receives each line as it is printed.
 
         Raises:
             LostError: the instance is gone.
@@ -93,11 +93,11 @@ class Machine:
         return self._follow(invocation, timeout, tell)
 
     def send(self, content: bytes, target: str, *, mode: str, owner: str) -> None:
-        """Put a file on the instance, in pieces where it is long.
+        """Put a file on the instance, in pieces if it is long.
 
         Raises:
             LostError: the instance is gone.
-            RefusedError: it cannot be put there.
+            RefusedError: the file could not be written.
         """
         folder, _, name = target.rpartition("/")
         pieces = [content[start : start + MAX_FILE] for start in range(0, len(content), MAX_FILE)] or [b""]

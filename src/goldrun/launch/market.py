@@ -1,4 +1,4 @@
-"""The part of the market that meets the criteria. ``choice`` decides which of it is read."""
+"""Reads the part of the market that meets the criteria. ``choice`` decides which of it is read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Market:
         return Reader(self.client, self.cache)
 
     def stock(self, criteria: Criteria, disk: str) -> dict[Place, str]:
-        """What is in stock with a system disk of that category: ``WithStock`` or ``ClosedWithStock`` by place."""
+        """Return what is in stock with that disk category: ``WithStock`` or ``ClosedWithStock`` by place."""
         only = criteria.types[0] if len(criteria.types) == 1 else ""
         return {
             (type_id, zone): state
@@ -49,7 +49,7 @@ class Market:
         }
 
     def sizes(self, criteria: Criteria) -> dict[str, Size]:
-        """The types that match; special ones only if they are named."""
+        """Return the sizes of the types that match; special types only if they are named."""
         found = read_sizes(
             self._reader,
             criteria.types,
@@ -67,20 +67,20 @@ class Market:
         }
 
     def advice(self, sizes: Iterable[Size]) -> dict[Place, Advice]:
-        """Reclaim rates and average discounts of everything of these sizes, by place."""
+        """Return reclaim rates and average discounts by place, for types of these sizes."""
         cpus = {size.cpus for size in sizes}
         if len(cpus) == 1:
             return read_advice(self._reader, cpus=min(cpus))
         return read_advice(self._reader, min_cpus=min(cpus, default=None))
 
     def prices(self, types: Iterable[str], *, since: str = "") -> dict[str, Priced]:
-        """The spot prices of several types, read in parallel; see ``read_price``."""
+        """Return the spot prices of several types, read in parallel; see ``read_price``."""
         names, reader = sorted(set(types)), self._reader
         return dict(zip(names, parallel(lambda name: read_price(reader, name, since=since), names), strict=True))
 
 
 def parallel(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    """Return ``work`` of each item, in parallel; when all have ended, the first error is raised."""
+    """Return ``work`` of each item, computed in parallel; after all have ended, raise the first error."""
     if len(items) <= 1:
         return [work(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor

@@ -32,10 +32,10 @@ class Criteria:
         architecture: ``amd64`` or ``arm64``; empty: any.
         cpus: vCPUs.
         memory: GiB.
-        types: these instance types alone; empty: any.
-        zones: these zones alone; empty: any.
-        max_price: the most that an hour may cost; None: any price.
-        disks: system disk categories, the best first; the next one is looked at when the one before has no offers.
+        types: only these instance types; empty: any.
+        zones: only these zones; empty: any.
+        max_price: the maximum price per hour; None: any price.
+        disks: system disk categories, the best first; each is tried when the previous one has no offers left.
         spot: False: instances at the list price.
     """
 
@@ -56,19 +56,19 @@ class Offer:
     Attributes:
         type: the instance type.
         zone: the zone.
-        price: an hour of it, now.
-        list_price: the same without the spot discount.
+        price: its price per hour, now.
+        list_price: the price without the spot discount.
         currency: of both, e.g. ``CNY``.
         cpus: vCPUs; 0: not known.
         memory: GiB; 0: not known.
         architecture: ``amd64`` or ``arm64``; empty: not known.
         rate: the share of instances of it that are reclaimed; None: not known.
-        stock: as DescribeAvailableResource says: ``WithStock``, or ``ClosedWithStock`` when there is little.
-        disks: system disk categories that it can have, as far as they were asked for.
+        stock: as DescribeAvailableResource reports it: ``WithStock``, or ``ClosedWithStock`` when little is left.
+        disks: system disk categories that it can have, as far as they were read.
         trend: its prices of the last hours, oldest first.
         spot: False: at the list price.
-        vswitch: where it would be put; empty: not known yet.
-        limit: the most to pay for an hour of it, where that is given from outside.
+        vswitch: where an instance would be placed; empty: not known yet.
+        limit: the price limit per hour that the user set; None: computed from the price.
     """
 
     type: str
@@ -89,12 +89,12 @@ class Offer:
 
     @property
     def price_per_cpu(self) -> float:
-        """An hour of one vCPU."""
+        """The price of one vCPU per hour."""
         return self.price / self.cpus if self.cpus else 0.0
 
     @property
     def saving(self) -> float:
-        """How much less it costs than the list price says, from 0 to 1."""
+        """How far the price is below the list price, from 0 to 1."""
         return 1 - self.price / self.list_price if self.list_price else 0.0
 
 
@@ -114,7 +114,7 @@ def _steadiest(offer: Offer) -> tuple[float | str, ...]:
 
 
 def _balanced(offer: Offer) -> tuple[float | str, ...]:
-    # A reclaimed job runs again: what it costs is paid, on the average, 1 / (1 - rate) times.
+    # A reclaimed job runs again: on average it is paid for 1 / (1 - rate) times.
     paid = (offer.price_per_cpu or offer.price) / max(0.05, 1 - _rate(offer))
     return paid, offer.stock != "WithStock", offer.price, offer.type, offer.zone
 
@@ -129,10 +129,10 @@ DEFAULT_POLICY = "cheapest"
 
 
 def rank(offers: Iterable[Offer], policy: str = DEFAULT_POLICY) -> list[Offer]:
-    """The offers, the best first.
+    """Return the offers, the best first.
 
     Raises:
-        UsageError: there is no such policy.
+        UsageError: the policy is not valid.
     """
     if policy not in POLICIES:
         raise UsageError(f"{policy!r} is not a policy.", fix=[f"use one of: {', '.join(POLICIES)}"])
@@ -140,10 +140,10 @@ def rank(offers: Iterable[Offer], policy: str = DEFAULT_POLICY) -> list[Offer]:
 
 
 def parse_span(text: str, what: str) -> Span:
-    """``8`` (exactly), ``8..`` (at least), ``..64`` (at most) or ``8..64``.
+    """Parse ``8`` (exactly), ``8..`` (at least), ``..64`` (at most) or ``8..64``.
 
     Args:
-        text: as a person wrote it.
+        text: the range.
         what: what it is a range of, for the message.
 
     Raises:

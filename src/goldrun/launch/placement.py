@@ -1,4 +1,4 @@
-"""Where instances can be placed: a vSwitch with free addresses in each zone."""
+"""Finds where instances can be placed: a vSwitch with free addresses in each zone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldrun.errors import NotFoundError
 def find_vswitches(
     client: EcsClient, *, ids: Sequence[str] = (), vpc: str = "", security_group: str = ""
 ) -> list[VSwitch]:
-    """The vSwitches with free addresses, from one call (and one for the security group's VPC, where it matters).
+    """Return the vSwitches with free addresses, in one call (two if the security group's VPC must be looked up).
 
     Args:
         client: the cloud.
@@ -21,15 +21,15 @@ def find_vswitches(
         security_group: only those of this group's VPC.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: no vSwitch matches.
     """
-    found = [one for one in describe_vswitches(client, vpc) if not ids or one.id in ids]
-    if missing := set(ids) - {one.id for one in found}:
+    found = [vswitch for vswitch in describe_vswitches(client, vpc) if not ids or vswitch.id in ids]
+    if missing := set(ids) - {vswitch.id for vswitch in found}:
         raise NotFoundError(f"vSwitch not found: {', '.join(sorted(missing))} in {client.region}.")
-    if security_group and not vpc and len({one.vpc for one in found}) > 1:
+    if security_group and not vpc and len({vswitch.vpc for vswitch in found}) > 1:
         home = vpc_of_group(client, security_group)
-        found = [one for one in found if one.vpc == home]
-    usable = [one for one in found if one.free != 0]
+        found = [vswitch for vswitch in found if vswitch.vpc == home]
+    usable = [vswitch for vswitch in found if vswitch.free != 0]
     if not usable:
         raise NotFoundError(
             f"There is no vSwitch with free addresses in {client.region}{f' in {vpc}' if vpc else ''}.",
@@ -39,9 +39,9 @@ def find_vswitches(
 
 
 def by_zone(vswitches: Sequence[VSwitch]) -> Mapping[str, VSwitch]:
-    """The vSwitch of each zone: the one with the most free addresses."""
+    """Return the vSwitch with the most free addresses in each zone."""
     best: dict[str, VSwitch] = {}
-    for one in vswitches:
-        if one.zone not in best or (one.free or 0) > (best[one.zone].free or 0):
-            best[one.zone] = one
+    for vswitch in vswitches:
+        if vswitch.zone not in best or (vswitch.free or 0) > (best[vswitch.zone].free or 0):
+            best[vswitch.zone] = vswitch
     return best

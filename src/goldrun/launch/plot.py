@@ -23,9 +23,9 @@ class Line:
     """The prices of an offer.
 
     Attributes:
-        label: what it is.
+        label: its label in the legend.
         times: seconds since 1970.
-        prices: from each time on.
+        prices: the price from each time on.
         currency: of the prices.
     """
 
@@ -39,7 +39,7 @@ def check_span(seconds: float) -> float:
     """Return ``seconds`` if the API has prices that far back.
 
     Raises:
-        UsageError: it has not.
+        UsageError: it has none.
     """
     if 0 < seconds <= MAX_DAYS * DAY:
         return seconds
@@ -63,19 +63,19 @@ def check_file(file: Path) -> None:
 
 
 def lines_of(offers: Sequence[Offer], prices: Mapping[str, Priced], now: float) -> list[Line]:
-    """A line for each offer; the last price holds until now."""
+    """Return a line for each offer; the last price holds until now."""
     lines = []
     for offer in offers:
         priced = prices[offer.type]
         if series := priced.zones.get(offer.zone):
-            times = (*(parse_moment(one) for one in series.times), now)
+            times = (*(parse_moment(time) for time in series.times), now)
             label = f"{offer.type} {offer.zone}"
             lines.append(Line(label, times, (*series.prices, series.prices[-1]), priced.currency))
     return lines
 
 
 def in_terminal(lines: Sequence[Line], *, colour: bool) -> str:
-    """The lines as text."""
+    """Return the chart as text."""
     import plotille
 
     figure = plotille.Figure()
@@ -94,14 +94,14 @@ def in_terminal(lines: Sequence[Line], *, colour: bool) -> str:
 
 
 def as_picture(lines: Sequence[Line], file: Path) -> None:
-    """The lines as a PNG or SVG file."""
+    """Write the chart to a PNG or SVG file."""
     from matplotlib.dates import ConciseDateFormatter
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots()
     for line in lines:
-        moments = [datetime.fromtimestamp(one, UTC) for one in line.times]
+        moments = [datetime.fromtimestamp(time, UTC) for time in line.times]
         axes.step(moments, line.prices, where="post", label=line.label)  # type: ignore[arg-type]
     axes.set_ylabel(f"{lines[0].currency} an hour" if lines else "")
     axes.set_ylim(bottom=0)
@@ -112,7 +112,7 @@ def as_picture(lines: Sequence[Line], file: Path) -> None:
 
 
 def _label(span: float):  # type: ignore[no-untyped-def]
-    """Axis labels: moments are large numbers, prices small ones."""
+    """Return the formatter of both axes' labels: times are large numbers, prices small ones."""
     form = "%m-%d" if span > 2 * DAY else "%H:%M"
 
     def write(value: float, chars: int, delta: object = None, left: bool = False) -> str:  # noqa: ARG001 - plotille's

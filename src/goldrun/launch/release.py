@@ -17,11 +17,11 @@ GONE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Released:
-    """What became of instances that were to be deleted; all others of them are gone.
+    """The outcome of a deletion; all other instances of it are gone.
 
     Attributes:
-        missing: those that were not there in the first place.
-        kept: those that are still there, each with its own reason.
+        missing: the instances that did not exist in the first place.
+        kept: the instances that still exist, each with its own reason.
     """
 
     missing: tuple[str, ...]
@@ -29,16 +29,16 @@ class Released:
 
 
 def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
-    """Delete instances, running or not, and poll until the cloud no longer has them.
+    """Delete instances, running or not, and poll until they are gone.
 
-    One that cannot be deleted does not keep the others. The deletion comes before the first look: an instance created
-    a moment ago may not be seen yet.
+    An instance that cannot be deleted does not keep the others. The deletion comes before the first look: an instance
+    created a moment ago may not be listed yet.
 
     Raises:
-        GoldrunError: the cloud cannot be asked what is still there.
+        GoldrunError: the remaining instances cannot be listed.
     """
     left = list(dict.fromkeys(ids))
-    wanted = left  # not asked for yet, or refused for a reason that passes
+    wanted = left  # not requested yet, or refused for a reason that passes
     missing: list[str] | None = None
     refusals: dict[str, GoldrunError] = {}
     kept: dict[str, GoldrunError] = {}
@@ -48,12 +48,12 @@ def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
         refusals = {}
         for start in range(0, len(wanted), IDS_A_CALL):
             refusals |= _delete(client, wanted[start : start + IDS_A_CALL])
-        there = {one.id for one in describe_instances(client, ids=left)} if left else set()
+        there = {instance.id for instance in describe_instances(client, ids=left)} if left else set()
         if missing is None:
-            missing = [one for one, error in refusals.items() if one not in there and is_missing(error)]
-        kept.update({one: error for one, error in refusals.items() if one in there and not is_passing(error)})
-        left = [one for one in left if one in there and one not in kept]
-        wanted = [one for one in left if one in refusals]
+            missing = [name for name, error in refusals.items() if name not in there and is_missing(error)]
+        kept.update({name: error for name, error in refusals.items() if name in there and not is_passing(error)})
+        left = [name for name in left if name in there and name not in kept]
+        wanted = [name for name in left if name in refusals]
         return True if not left else None
 
     if watch(client.clock, look, seconds=GONE_SECONDS, often=often) is None:
@@ -61,19 +61,19 @@ def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
             f"{', '.join(left)} was deleted but is still there after {GONE_SECONDS:.0f} s.",
             fix=["run the same command again."],
         )
-        kept |= {one: refusals.get(one, late) for one in left}
+        kept |= {name: refusals.get(name, late) for name in left}
     return Released(tuple(missing or ()), kept)
 
 
 def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
-    """The same as ``release_each``, where all of them must go.
+    """Do the same as ``release_each``, but raise an error if an instance still exists.
 
     Returns:
-        Those that were not there in the first place.
+        The instances that did not exist in the first place.
 
     Raises:
-        ApiError: ECS refuses to delete one; the others are gone.
-        UnavailableError: one is still there after five minutes.
+        ApiError: ECS refuses to delete an instance; the others are gone.
+        UnavailableError: an instance still exists after five minutes.
     """
     released = release_each(client, ids)
     if released.kept:
@@ -85,14 +85,14 @@ def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
 
 
 def _delete(client: EcsClient, batch: Sequence[str]) -> dict[str, GoldrunError]:
-    """Request the deletion; returns which were refused, and why.
+    """Request the deletion, and return the refused instances with their errors.
 
-    ECS deletes all of a call's instances or none: a batch that is refused is halved until it is clear whom it is about.
+    ECS deletes all of a call's instances or none: a refused batch is halved until it is clear which instance caused it.
     """
     try:
         delete_instances(client, batch)
     except (ApiError, UnavailableError) as error:
-        if len(batch) == 1 or error.exit_code == EXIT_UNAVAILABLE:  # this is about the cloud, and not about one of them
+        if len(batch) == 1 or error.exit_code == EXIT_UNAVAILABLE:  # about the cloud, not about an instance
             return dict.fromkeys(batch, error)
         middle = len(batch) // 2
         return _delete(client, batch[:middle]) | _delete(client, batch[middle:])

@@ -1,8 +1,8 @@
-"""What to launch, where, and on which terms: typed, and built once, where the user's text comes in.
+"""What to launch, where, and on which terms: typed, and built once, where the user's text is read.
 
-They come from the environment (``launch.environment``), a command line (``cli.launching``), GARM (``garm.launching``)
-or a recipe (``bake.machines``). Each of these reports a mistake under the name that its user wrote: variable, option,
-key. Nothing else reads an environment or parses text.
+The settings come from the environment (``launch.environment``), a command line (``cli.launching``), GARM
+(``garm.launching``) or a recipe (``bake.machines``). Each of these reports a mistake under the name that its user
+wrote: variable, option, key. Nothing else reads an environment or parses text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from goldrun.launch.offers import DEFAULT_POLICY, Criteria, Offer, Span
 
 DEFAULT_LIFE_SECONDS = 240 * 60.0
-DEFAULT_CPUS = Span(8)  # of a machine of which neither size nor type was asked for
+DEFAULT_CPUS = Span(8)  # when neither a size nor a type is given
 MAX_USER_DATA = 32 * 1024  # bytes; RunInstances, UserData
 
 
@@ -26,7 +26,7 @@ class Network:
         security_group: the security group.
         zones: vSwitches by zone.
         vswitches: vSwitches whose zones are not known yet; they are looked up.
-        vpc: without vSwitches: use those of this VPC; empty: those of the security group's.
+        vpc: if no vSwitch is given, use those of this VPC; empty: those of the security group's VPC.
     """
 
     security_group: str
@@ -36,7 +36,7 @@ class Network:
 
 
 def new_key() -> str:
-    """Return the key of a launch that is not a repetition of any other."""
+    """Return a key for a new launch, which repeats no other."""
     return os.urandom(16).hex()
 
 
@@ -47,8 +47,8 @@ class LaunchSettings:
     Attributes:
         network: where the instances are placed.
         key: identifies the launch: a second one with the same key gets the same instances.
-        resume: whether an earlier attempt with this key may have got instances already.
-        image_name: the image as a person names it, by id, name or family; ``images.resolve`` turns it into one of:
+        resume: whether an earlier attempt with this key may have created instances already.
+        image_name: the image's id, name or family as the user wrote it; ``images.resolve`` turns it into one of:
         image_id: the image to boot.
         image_family: the family whose newest image to boot.
         name: the instances' name.
@@ -64,8 +64,8 @@ class LaunchSettings:
         tags: in addition to goldrun's own.
         criteria: which offers match.
         policy: how offers are ranked.
-        candidates: the offers to try, from the user; empty: the market is asked.
-        on_demand_fallback: whether to pay the list price when no spot offer can be had.
+        candidates: the offers to try, from the user; empty: those of the market.
+        on_demand_fallback: whether to pay the list price when no spot offer is available.
     """
 
     network: Network
