@@ -67,7 +67,7 @@ _PUBLISH = ("image publish", "image rollback", "image build")
 MANAGED_BY = Tag(
     "ManagedBy",
     ("image", "snapshot", "instance"),
-    "goldrun made it, and may delete it; the RAM policies allow changes to nothing else",
+    "created by goldrun, which may delete it; the RAM policies allow changes to nothing else",
     (*_LAUNCH, "image copy", "image rm", "image prune"),
     ("image prune", "sweep", "cost", "instance ls", "runner ls", "runner down", "garm", "policy"),
     values=("goldrun",),
@@ -75,7 +75,7 @@ MANAGED_BY = Tag(
 RUNNER_TYPE = Tag(
     "GITHUB_RUNNER_TYPE",
     _INSTANCE,
-    "an instance for GitHub Actions, for RAM policies and bills of your own",
+    "an instance for GitHub Actions, for your own RAM policies and bills",
     _LAUNCH,
     (),
     values=("aliyun-ecs-spot",),
@@ -83,7 +83,7 @@ RUNNER_TYPE = Tag(
 IS_LATEST = Tag(
     "Latest",
     _IMAGE,
-    "the channel `latest` shows it; answers a look-up while no image has the alias",
+    "the channel `latest` shows it; look-ups use this tag while no image has the alias",
     _PUBLISH,
     ("image id", "image ls", "image prune", "image rm", *_PUBLISH),
     values=("true",),
@@ -99,7 +99,7 @@ CHANNEL = Tag(
 FAMILY = Tag(
     "Family",
     ("image", "snapshot", "instance"),
-    "the family that it is, or is built for",
+    "the family that it belongs to, or is built for",
     (*_BUILD, "image rm", "image prune"),
     ("image build", "image prune", "sweep"),
     form="github-runner-ubuntu24",
@@ -107,7 +107,7 @@ FAMILY = Tag(
 ARCHITECTURE = Tag(
     "Architecture",
     ("image", "snapshot", "instance"),
-    "the architecture that it is, or is built for",
+    "its architecture, or the one that it builds for",
     (*_BUILD, "image rm", "image prune"),
     ("image build", "image prune", "sweep"),
     values=("amd64", "arm64"),
@@ -115,7 +115,7 @@ ARCHITECTURE = Tag(
 VERSION_HASH = Tag(
     "VersionHash",
     ("image", "instance"),
-    "SHA-256 of the recipe, its base image, architecture and pinned versions: the same hash is not built twice",
+    "SHA-256 of the recipe, its base image, architecture and pinned versions; the same hash is not built twice",
     _BUILD,
     ("image build", "image history", "sweep"),
     form="3f0c…",
@@ -123,17 +123,17 @@ VERSION_HASH = Tag(
 BUILD_TIMESTAMP = Tag(
     "BuildTimestamp",
     ("image", "instance"),
-    "when its build began, in UTC: versions are ordered by it",
+    "when its build began, in UTC; versions are sorted by it",
     _BUILD,
     (*_PUBLISH, "image prune", "sweep"),
     form="YYYYMMDDHHMMSS",
 )
-BASE_IMAGE = Tag("BaseImageId", _IMAGE, "the image that it was built from", _BUILD, (), form="m-…")
+BASE_IMAGE = Tag("BaseImageId", _IMAGE, "the base image that it was built from", _BUILD, (), form="m-…")
 SOURCE = Tag("Source", _IMAGE, "the recipe's repository and commit", _BUILD, ("image history",), form="owner/name@…")
 BOOT_TEST = Tag(
     "BootTest",
     _IMAGE,
-    "its boot test: an image that has not passed is not published",
+    "the result of its boot test; an image that has not passed is not published",
     _BUILD,
     ("image build", "image publish"),
     values=(PENDING, PASSED, FAILED),
@@ -141,7 +141,7 @@ BOOT_TEST = Tag(
 MANIFEST = Tag(
     "Manifest",
     _IMAGE,
-    "the tools in it and their versions, in pieces: `Manifest.1` to `Manifest.8`",
+    "its tools and their versions, in pieces: `Manifest.1` to `Manifest.8`",
     _BUILD,
     ("image diff", "image test", "runner up", "garm"),
     form="git=2.43.0;…",
@@ -150,7 +150,7 @@ COPIED_FROM = Tag("CopiedFrom", _IMAGE, "the image that it is a copy of", ("imag
 PROTECTED = Tag(
     "Protected",
     ("image", "snapshot", "instance"),
-    "a person keeps it: `image rm`, `image prune` and `sweep` leave it alone",
+    "protected by a user: `image rm`, `image prune` and `sweep` do not delete it",
     ("image protect", "image build --keep-builder"),
     ("image prune", "image rm", "sweep"),
     values=("true",),
@@ -158,7 +158,7 @@ PROTECTED = Tag(
 IMAGE = Tag(
     "ImageId",
     _SNAPSHOT,
-    "the image that it belonged to, written before that is deleted",
+    "the image that it belonged to, written before the image is deleted",
     ("image rm", "image prune"),
     ("image prune", "sweep"),
     form="m-…",
@@ -166,7 +166,7 @@ IMAGE = Tag(
 ROLE = Tag(
     "Role",
     _INSTANCE,
-    "what it does; `kept` is a failed build's builder, left alive for a person to look at",
+    "its role; `kept` is the builder of a failed build, kept for inspection",
     ("image build", "runner up", "garm"),
     ("image build", "runner ls", "runner down", "sweep", "garm"),
     values=(BUILDER, TESTER, KEPT, RUNNER, GARM_RUNNER),
@@ -174,7 +174,7 @@ ROLE = Tag(
 HEARTBEAT = Tag(
     "Heartbeat",
     _INSTANCE,
-    "when its build was last known to be alive, in UTC",
+    "when its build was last known to be running, in UTC",
     _BUILD,
     ("image build", "sweep"),
     form="2026-11-23T08:00:00Z",
@@ -182,17 +182,17 @@ HEARTBEAT = Tag(
 LAUNCH = Tag(
     "Launch",
     _INSTANCE,
-    "which launch made it: how one whose answer was lost is found again",
+    "the launch that created it; instances whose answer was lost are found by it",
     _LAUNCH,
     _LAUNCH,
     form="32 hexadecimal digits",
 )
-REPOSITORY = Tag("Repository", _INSTANCE, "the repository whose job made it", _JOB, (), form="owner/name")
-RUN = Tag("Run", _INSTANCE, "the workflow run whose job made it", _JOB, (), form="RUN_ID/ATTEMPT")
+REPOSITORY = Tag("Repository", _INSTANCE, "the repository whose job created it", _JOB, (), form="owner/name")
+RUN = Tag("Run", _INSTANCE, "the workflow run whose job created it", _JOB, (), form="RUN_ID/ATTEMPT")
 RUNNER_NAME = Tag(
     "Runner",
     _INSTANCE,
-    "the name under which GitHub knows it",
+    "the runner's name at GitHub",
     ("runner up",),
     ("runner ls", "runner down", "sweep"),
     form="goldrun-REGION-…",
@@ -200,7 +200,7 @@ RUNNER_NAME = Tag(
 SCOPE = Tag(
     "GitHub",
     _INSTANCE,
-    "whose runner it is",
+    "the repository or organization of the runner",
     ("runner up",),
     ("runner ls", "runner down", "sweep"),
     form="owner/name or organization",
@@ -222,7 +222,7 @@ ONLINE_WITHIN = Tag(
     form="600",
 )
 GARM_CONTROLLER = Tag("GarmController", _INSTANCE, "the controller that it serves", ("garm",), ("garm",), form="id")
-GARM_POOL = Tag("GarmPool", _INSTANCE, "the pool that it is in", ("garm",), ("garm",), form="id")
+GARM_POOL = Tag("GarmPool", _INSTANCE, "the pool that it belongs to", ("garm",), ("garm",), form="id")
 GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("garm",), form="garm-…")
 
 SCHEMA = (

@@ -16,7 +16,7 @@ class RunningCost:
 
     Attributes:
         instance: the instance.
-        price: the price of an hour; null: the market does not say.
+        price: the price per hour; null: not known.
         so_far: roughly what it has cost since it was created; null: not known.
         currency: of both, e.g. `CNY`.
     """
@@ -29,13 +29,13 @@ class RunningCost:
 
 @public
 class BilledDay:
-    """What goldrun's instances cost on a day of the bill.
+    """What goldrun's instances cost on a billing day.
 
     Attributes:
         date: the day, in Beijing's time, `YYYY-MM-DD`.
         amount: the amount billed so far.
         currency: of the amount; empty: nothing was billed.
-        instances: how many instances it is for.
+        instances: number of instances billed.
     """
 
     date: str
@@ -46,13 +46,13 @@ class BilledDay:
 
 @public
 class Cost:
-    """What instances cost: those that run, and the last days.
+    """What instances cost: the running ones now, and all of them in the last days.
 
     Attributes:
-        hourly: what all running instances cost in an hour, as far as their prices are known.
-        currency: of `hourly`; empty: nothing runs.
+        hourly: what all running instances cost per hour, as far as their prices are known.
+        currency: of `hourly`; empty: no instance is running.
         running: the running instances.
-        days: the days of the bill, oldest first; empty when the bill cannot be read.
+        days: the billing days, oldest first; empty when the bill cannot be read.
     """
 
     hourly: float
@@ -62,18 +62,18 @@ class Cost:
 
     @classmethod
     def of(cls, running: Sequence[cost.Hourly], days: Sequence[cost.Day]) -> Self:
-        """The object of what runs and what was billed."""
+        """Return the object for running instances and billed days."""
         return cls(
             hourly=cost.total(running),
             currency=running[0].currency if running else "",
             running=tuple(
                 RunningCost(
-                    instance=Instance.of(one.instance), price=one.price, so_far=one.so_far, currency=one.currency
+                    instance=Instance.of(now.instance), price=now.price, so_far=now.so_far, currency=now.currency
                 )
-                for one in running
+                for now in running
             ),
             days=tuple(
-                BilledDay(date=one.date, amount=one.amount, currency=one.currency, instances=one.instances)
-                for one in days
+                BilledDay(date=day.date, amount=day.amount, currency=day.currency, instances=day.instances)
+                for day in days
             ),
         )

@@ -1,4 +1,4 @@
-"""Public objects, and what they are as plain values for ``json.dumps``."""
+"""Public objects, and their conversion to plain values for ``json.dumps``."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ T = TypeVar("T")
 def public(cls: type[T]) -> type[T]:
     """Make a class a public object: frozen, its members given by name.
 
-    It is printed, never compared: to make those methods too would double what the class costs a command's start.
+    It is printed, never compared: generating those methods too would double the class's share of a command's start.
     """
     return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
 
 
 def plain(value: Any) -> Any:
-    """The value with its objects as dictionaries and its times as text."""
+    """Return the value with its objects as dictionaries and its times as text."""
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: plain(member) for key, member in value.items()}
+    return [plain(element) for element in value] if isinstance(value, list | tuple) else value
 
 
 def at(moment: float) -> datetime:
-    """The time that is ``moment`` seconds after 1970."""
+    """Return the time that is ``moment`` seconds after 1970."""
     return datetime.fromtimestamp(moment, UTC)

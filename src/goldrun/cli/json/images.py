@@ -1,4 +1,4 @@
-"""Images, for machines; what builds and prunes add is in ``versions``, as a look-up must not pay for it."""
+"""Images, for programs; what builds and prunes add is in ``versions``, so that a look-up does not pay for it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Image:
         image_name: its name.
         architecture: `amd64` or `arm64`.
         status: `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
-        progress: of its creation, e.g. `45%`.
+        progress: the progress of its creation, e.g. `45%`.
         channel: the channel that shows it, e.g. `latest`; empty: none.
-        creation_time: when it was made.
-        image_family: the image family that ECS files it under.
+        creation_time: when it was created.
+        image_family: its image family in ECS.
         description: its description.
         size_gib: the size of its system disk, in GiB.
         os_name: its operating system.
@@ -54,7 +54,7 @@ class Image:
 
     @classmethod
     def of(cls, image: images.Image, **more: Any) -> Self:
-        """The object of an image; ``more``: what a subclass adds."""
+        """Return the object for an image; ``more`` are the members that a subclass adds."""
         return cls(
             image_id=image.image_id,
             image_name=image.name,

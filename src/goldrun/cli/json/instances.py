@@ -1,4 +1,4 @@
-"""Instances and offers, for machines."""
+"""Instances and offers, for programs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Instance:
         creation_time: when it was created.
         release_time: when it is released automatically; null: never.
         spot: whether it is a spot instance.
-        price_limit: the most that an hour of it may cost; null: no limit of its own.
-        reclaimed: whether the market has announced that it takes the instance back.
+        price_limit: its price limit per hour; null: no limit of its own.
+        reclaimed: whether the market has announced that it reclaims the instance.
         private_ip: its private address; empty: none yet.
-        public_ip: its address on the internet; empty: none.
+        public_ip: its public address; empty: none.
         tags: its tags.
     """
 
@@ -49,7 +49,7 @@ class Instance:
 
     @classmethod
     def of(cls, instance: instances.Instance) -> Self:
-        """The object of an instance."""
+        """Return the object for an instance."""
         return cls(
             instance_id=instance.id,
             instance_name=instance.name,
@@ -75,20 +75,20 @@ class Offer:
     Attributes:
         type: the instance type.
         zone: the zone.
-        price: the price of an hour.
-        list_price: the same without the spot discount; null: not known.
+        price: the price per hour.
+        list_price: the price per hour without the spot discount; null: not known.
         currency: of all prices here, e.g. `CNY`.
-        price_per_cpu: the price of an hour of one vCPU; null: not known.
+        price_per_cpu: the price of one vCPU per hour; null: not known.
         saving: how far the price is below the list price, from 0 to 1; null: not known.
         cpus: vCPUs; null: not known.
         memory_gib: memory in GiB; null: not known.
         architecture: `amd64` or `arm64`; empty: not known.
-        reclaim_rate: the share of such instances that the market takes back, from 0 to 1; null: not known.
+        reclaim_rate: the share of such instances that the market reclaims, from 0 to 1; null: not known.
         stock: as ECS reports it: `WithStock`, or `ClosedWithStock` when little is left.
-        disks: categories of system disk that it can have.
+        disks: system disk categories that it can have.
         trend: its prices in the last hours, oldest first.
         spot: whether it is a spot offer; else it is at the list price.
-        vswitch_id: where an instance would be placed; empty: not decided.
+        vswitch_id: the vSwitch that an instance would be placed in; empty: not decided.
     """
 
     type: str
@@ -110,7 +110,7 @@ class Offer:
 
     @classmethod
     def of(cls, offer: offers.Offer) -> Self:
-        """The object of an offer."""
+        """Return the object for an offer."""
         return cls(
             type=offer.type,
             zone=offer.zone,
@@ -137,8 +137,8 @@ class Launch:
 
     Attributes:
         instance_ids: their ids.
-        offer: the offer that was taken; null: an earlier run of the same launch made them.
-        price_limit: the most that an hour of one may cost; null: no limit.
+        offer: the offer that was used; null: an earlier run of the same launch created them.
+        price_limit: the price limit of one per hour; null: no limit.
     """
 
     instance_ids: tuple[str, ...]
@@ -147,6 +147,6 @@ class Launch:
 
     @classmethod
     def of(cls, launched: launch.Launched) -> Self:
-        """The object of a launch."""
+        """Return the object for a launch."""
         offer = Offer.of(launched.offer) if launched.offer else None
         return cls(instance_ids=launched.ids, offer=offer, price_limit=launched.limit)

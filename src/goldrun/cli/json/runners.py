@@ -1,4 +1,4 @@
-"""Runners, for machines."""
+"""Runners, for programs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from goldrun.runners.naming import read_name
 
 @public
 class Runner:
-    """A runner as both the cloud and GitHub see it.
+    """A runner, from both the cloud and GitHub.
 
     Attributes:
         runner_name: its name, the same on both sides.
         state: `starting or ending`, `idle`, `busy`, `offline` or `no instance`.
-        creation_time: when it was ordered; null: its name does not say.
-        runner_id: its number at GitHub; null: not registered.
-        online: whether GitHub sees it connected.
+        creation_time: when it was requested; null: not in its name.
+        runner_id: its id at GitHub; null: not registered.
+        online: whether it is connected to GitHub.
         busy: whether it runs a job.
         labels: the labels that jobs select it by.
-        instance: its instance; null: there is none.
+        instance: its instance; null: none.
     """
 
     runner_name: str
@@ -37,7 +37,7 @@ class Runner:
 
     @classmethod
     def of(cls, row: listing.Row) -> Self:
-        """The object of a listed runner."""
+        """Return the object for a listed runner."""
         made, registration = read_name(row.name), row.registration
         return cls(
             runner_name=row.name,
@@ -58,11 +58,11 @@ class StartedRunner:
     Attributes:
         runner_name: its name, the same on both sides.
         runner_label: a label that no other runner has, for `runs-on`.
-        runner_id: its number at GitHub.
+        runner_id: its id at GitHub.
         instance_id: its instance.
-        offer: the offer that was taken; null: the instance was there already.
-        price_limit: the most that an hour of the instance may cost; null: no limit.
-        rerun_job_id: what `goldrun runner down --rerun-job` takes; null: `--rerun-on-reclaim` was not given.
+        offer: the offer that was used; null: the instance existed already.
+        price_limit: the instance's price limit per hour; null: no limit.
+        rerun_job_id: the value for `goldrun runner down --rerun-job`; null: `--rerun-on-reclaim` was not given.
     """
 
     runner_name: str
@@ -75,7 +75,7 @@ class StartedRunner:
 
     @classmethod
     def of(cls, made: lifecycle.Runner, job: int | None) -> Self:
-        """The object of a started runner and of the job that started it."""
+        """Return the object for a started runner; ``job`` becomes ``rerun_job_id``."""
         launched = made.launched
         return cls(
             runner_name=made.name,

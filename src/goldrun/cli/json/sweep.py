@@ -1,4 +1,4 @@
-"""What a sweep finds, for machines."""
+"""The result of a sweep, for programs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from goldrun.cli.json.instances import Instance
 
 @public
 class Finding:
-    """Something that should not be alive.
+    """A resource that should not exist.
 
     Attributes:
         kind: `instance`, `runner` (GitHub's side), `disk`, `snapshot` or `image`.
-        id: its id; of a runner: its name.
-        name: its name; of a runner: its repository or organization. Empty: none.
+        id: its id; for a runner, its name.
+        name: its name; for a runner, its repository or organization. Empty: none.
         age_seconds: its age.
-        reason: why it should not be there.
-        scope: the repository or organization whose runners were compared; empty: none were.
-        doubt: why it stays all the same; empty: nothing speaks for it.
+        reason: why it should not exist.
+        scope: the repository or organization whose runners were compared; empty: none.
+        doubt: why it is kept nevertheless; empty: no reason.
         removed: whether it has been deleted.
         error: why it could not be deleted; empty: no error.
         instance: the instance itself, if it is one; else null.
@@ -45,7 +45,7 @@ class Sweep:
 
     Attributes:
         dry_run: whether this is only the plan: nothing was deleted.
-        findings: what should not be alive.
+        findings: the resources that should not exist.
     """
 
     dry_run: bool
@@ -53,23 +53,23 @@ class Sweep:
 
     @classmethod
     def of(cls, found: Sequence[sweep.Finding], swept: sweep.Swept, *, dry_run: bool) -> Self:
-        """The object of a sweep."""
+        """Return the object for a sweep."""
         errors = dict(swept.kept)
         return cls(
             dry_run=dry_run,
             findings=tuple(
                 Finding(
-                    kind=one.kind,
-                    id=one.id,
-                    name=one.name,
-                    age_seconds=round(one.age),
-                    reason=one.reason,
-                    scope=one.scope,
-                    doubt=one.doubt,
-                    removed=one in swept.removed,
-                    error=str(errors.get(one) or ""),
-                    instance=Instance.of(one.instance) if one.instance else None,
+                    kind=finding.kind,
+                    id=finding.id,
+                    name=finding.name,
+                    age_seconds=round(finding.age),
+                    reason=finding.reason,
+                    scope=finding.scope,
+                    doubt=finding.doubt,
+                    removed=finding in swept.removed,
+                    error=str(errors.get(finding) or ""),
+                    instance=Instance.of(finding.instance) if finding.instance else None,
                 )
-                for one in found
+                for finding in found
             ),
         )

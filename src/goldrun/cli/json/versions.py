@@ -1,4 +1,4 @@
-"""What is built, kept, pruned and compared, for machines."""
+"""Builds, histories, prunes and comparisons of images, for programs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:  # a history must not pay for a build
 
 @public
 class BuiltImage(Image):
-    """An image that a build made, or found to be made already.
+    """An image that a build created, or found to exist already.
 
     Attributes:
-        version_hash: the hash of everything that went into it.
-        skipped: whether an image of the same content was there, so that nothing was built.
+        version_hash: the hash of all inputs of the build.
+        skipped: whether nothing was built, as an image with the same content exists.
     """
 
     version_hash: str
@@ -28,13 +28,13 @@ class BuiltImage(Image):
 
     @classmethod
     def built(cls, done: Built) -> Self:
-        """The object of a build's outcome."""
+        """Return the object for the outcome of a build."""
         return cls.of(done.image, version_hash=done.version_hash, skipped=done.skipped)
 
 
 @public
 class PrunedImage(Image):
-    """An image as a prune judges it.
+    """An image and a prune's verdict on it.
 
     Attributes:
         keep: whether it stays.
@@ -46,7 +46,7 @@ class PrunedImage(Image):
 
     @classmethod
     def judged(cls, verdict: retention.Verdict) -> Self:
-        """The object of a verdict."""
+        """Return the object for a verdict."""
         return cls.of(verdict.image, keep=verdict.keep, reason=verdict.reason)
 
 
@@ -55,8 +55,8 @@ class Version(Image):
     """A version in a family's history.
 
     Attributes:
-        version: its version name, also while a channel shows it under another.
-        instances: how many instances run from it.
+        version: its version name, also while a channel shows it under an alias.
+        instances: number of instances that run from it.
         keep: whether a prune would keep it.
         reason: why.
     """
@@ -68,7 +68,7 @@ class Version(Image):
 
     @classmethod
     def in_history(cls, lineage: Lineage, verdict: retention.Verdict, instances: int) -> Self:
-        """The object of a version and its verdict; ``instances`` run from it."""
+        """Return the object for a version and its verdict; ``instances`` is how many run from it."""
         return cls.of(
             verdict.image,
             version=lineage.version_name(verdict.image),
@@ -80,12 +80,12 @@ class Version(Image):
 
 @public
 class Prune:
-    """What a prune did.
+    """The result of a prune.
 
     Attributes:
         dry_run: whether this is only the plan: nothing was deleted.
-        images: the versions, those that stay included.
-        orphan_snapshots: ids of deleted snapshots whose image was gone already.
+        images: all versions, including those that stay.
+        orphan_snapshots: ids of deleted snapshots whose image was already gone.
     """
 
     dry_run: bool
@@ -94,11 +94,11 @@ class Prune:
 
     @classmethod
     def of(cls, done: retention.Pruned) -> Self:
-        """The object of a prune."""
+        """Return the object for a prune."""
         return cls(
             dry_run=not done.carried_out,
             images=tuple(map(PrunedImage.judged, done.verdicts)),
-            orphan_snapshots=tuple(one.snapshot_id for one in done.orphans),
+            orphan_snapshots=tuple(snapshot.snapshot_id for snapshot in done.orphans),
         )
 
 
@@ -131,7 +131,7 @@ class Difference:
 
     @classmethod
     def of(cls, difference: manifest.Difference) -> Self:
-        """The object of a comparison."""
+        """Return the object for a comparison."""
         changed = {name: Change(before=old, after=new) for name, (old, new) in difference.changed.items()}
         return cls(added=difference.added, removed=difference.removed, changed=changed)
 
@@ -142,7 +142,7 @@ class CheckedRecipe:
 
     Attributes:
         family: the image family it builds.
-        architectures: for which architectures: `amd64`, `arm64`.
+        architectures: the architectures it supports: `amd64`, `arm64`.
     """
 
     family: str
