@@ -118,7 +118,7 @@ def policy_for(jobs: list[str]) -> dict[str, Any]:
     statements: list[Statement] = []
     for job in jobs:
         if job not in JOBS:
-            raise UsageError(f"{job!r} is no job.", fix=[f"use one of: {', '.join(JOBS)}"])
+            raise UsageError(f"{job!r} is not a job.", fix=[f"use one of: {', '.join(JOBS)}"])
         statements += [statement for statement in JOBS[job] if statement not in statements]
     return {"Version": "1", "Statement": statements}
 

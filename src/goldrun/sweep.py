@@ -198,8 +198,8 @@ class _Sweep:
             (released is None and age > MAX_LIFE_SECONDS, "it has no release time"),
             (instance.status == "Stopped" and age > GRACE_SECONDS, "it is stopped"),
             (made, "its build has ended"),
-            (has_heartbeat(instance), "its build has died"),
-            (self.older_than is not None and age > self.older_than, "it is older than asked"),
+            (has_heartbeat(instance), "its build was interrupted"),
+            (self.older_than is not None and age > self.older_than, "it is older than requested"),
         )
         return next((reason for holds, reason in reasons if holds), "")
 
@@ -321,13 +321,14 @@ def _settle(finding: Finding, orphan: Orphan | None) -> None:
             f"{finding.id} ({finding.name}) is kept, although {finding.reason}.",
             why=[f"{orphan.doubt}."],
             fix=[
-                "does the token still see the runners, and is the scope still named so? goldrun runner ls shows both.",
-                "it ends at its release time, or with goldrun instance rm.",
+                "check that the token sees the runners and that the scope has not been renamed: goldrun runner ls",
+                "it is deleted at its release time, or by goldrun instance rm.",
             ],
         )
 
 
 def _why_delete_disk(disk: Disk, expired: set[str], now: float) -> str:
     if not disk.instance:
-        return "nothing is attached to it" if now - disk.created > GRACE_SECONDS else ""
-    return "its instance goes, and it would stay" if disk.instance in expired and not disk.deleted_with_instance else ""
+        return "it is not attached to an instance" if now - disk.created > GRACE_SECONDS else ""
+    left_behind = disk.instance in expired and not disk.deleted_with_instance
+    return "its instance is to be deleted, and it would stay" if left_behind else ""

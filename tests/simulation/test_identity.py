@@ -336,4 +336,4 @@ def test_from_the_command_line(live: Running, tmp_path: Path) -> None:
     del env["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"]
     assert "--account UID" in goldrun("policy", "--trust", code=2).stderr
     assert "are about --trust" in goldrun("policy", "--ref", "refs/heads/main", code=2).stderr
-    assert "is no repository" in goldrun("policy", "--trust", "--repo", "x", "--account", "7", code=2).stderr
+    assert "is not a repository" in goldrun("policy", "--trust", "--repo", "x", "--account", "7", code=2).stderr

@@ -350,7 +350,7 @@ def test_a_failed_launch_does_not_wait_for_what_may_show_later(frozen: Running) 
         launch(growing.client, request(), [OFFER])
     assert growing.deleted == ["i-1"]
     assert growing.slept == 0
-    assert caught.value.__notes__ == ["i-1: made, and deleted again."]
+    assert caught.value.__notes__ == ["i-1: created, and deleted again."]
 
 
 def test_an_interrupted_launch_looks_for_two_seconds(frozen: Running) -> None:
@@ -359,7 +359,7 @@ def test_an_interrupted_launch_looks_for_two_seconds(frozen: Running) -> None:
         launch(growing.client, request(), [OFFER])
     assert sorted(growing.deleted) == ["i-1", "i-2"]
     assert 1 <= growing.slept <= 2
-    assert caught.value.__notes__ == ["i-1, i-2: made, and deleted again."]
+    assert caught.value.__notes__ == ["i-1, i-2: created, and deleted again."]
 
 
 def test_what_cannot_be_cleaned_up_is_said(frozen: Running) -> None:

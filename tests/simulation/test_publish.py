@@ -78,7 +78,7 @@ def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> Non
     told: list[str] = []
     publish(frozen.client(), f"fam-amd64-{STAMPS[1]}", tell=told.extend)
     assert state(frozen) == {V1: old(1), V2: SHOWN}
-    assert [words.split()[0] for words in told] == ["tag", "rename", "show", "take"]
+    assert [words.split()[0] for words in told] == ["tag", "rename", "show", "remove"]
     assert frozen.cloud.gateway.calls["ModifyImageAttribute"] == 2
     assert frozen.cloud.gateway.calls["TagResources"] == 1
     assert frozen.cloud.gateway.calls["UntagResources"] == 1
@@ -222,7 +222,7 @@ def test_roll_back_refusals(frozen: Running) -> None:
     version(frozen, 1, state=DEPRECATED)
     with pytest.raises(RefusedError, match="cannot be shown"):
         roll_back(frozen.client(), ALIAS, to=V1)
-    with pytest.raises(NotFoundError, match="is no version of"):
+    with pytest.raises(NotFoundError, match="is not a version of"):
         roll_back(frozen.client(), ALIAS, to="20300101000000")
 
 
@@ -305,7 +305,7 @@ def test_the_tags_of_a_channel_come_and_go(frozen: Running) -> None:
     one, two = (read_lineage(frozen.client(), ALIAS).images[version] for version in (V1, V2))
     assert (one.tags["Channel"], one.tags["Latest"]) == ("latest", "true")
     assert not two.tags.keys() & {"Channel", "Latest"}
-    assert told[-1] == f"take {V2} out of the family: it is newer than what is shown"
+    assert told[-1] == f"remove {V2} from the family: it is newer than what is shown"
 
 
 def test_somebody_elses_rename_is_looked_at_and_another_refusal_told(frozen: Running) -> None:
@@ -318,9 +318,9 @@ def test_somebody_elses_rename_is_looked_at_and_another_refusal_told(frozen: Run
     with pytest.raises(ApiError, match=r"QuotaExceed\.Image"):
         publish(frozen.client(), V3)
     frozen.fault("error", "ModifyImageAttribute", times=None, code="InvalidImageName.Duplicated", status=400)
-    with pytest.raises(RefusedError, match="fam-amd64-latest did not come to rest in 60 steps") as caught:
+    with pytest.raises(RefusedError, match="fam-amd64-latest did not settle within 60 steps") as caught:
         publish(frozen.client(), V3)
-    assert "others keep changing it" in str(caught.value)
+    assert "other publishers keep changing it" in str(caught.value)
 
 
 def test_a_goal_that_is_deleted_meanwhile_is_told(frozen: Running) -> None:
@@ -330,7 +330,7 @@ def test_a_goal_that_is_deleted_meanwhile_is_told(frozen: Running) -> None:
     def meanwhile(_: list[str]) -> None:
         frozen.client().call("DeleteImage", {"ImageId": V2})
 
-    with pytest.raises(NotFoundError, match=f"{V2} is gone"):
+    with pytest.raises(NotFoundError, match=f"{V2} was deleted meanwhile"):
         publish(frozen.client(), V2, tell=meanwhile)
     assert answer(frozen) == V1
 

@@ -134,8 +134,8 @@ def test_reasons_are_told(frozen: Running) -> None:
     assert reasons["i-endless"] == "it has no release time"
     assert reasons["i-stopped"] == "it is stopped"
     assert reasons["i-built"] == "its build has ended"
-    assert reasons["i-dead"] == "its build has died"
-    assert reasons["d-loose"] == "nothing is attached to it"
+    assert reasons["i-dead"] == "its build was interrupted"
+    assert reasons["d-loose"] == "it is not attached to an instance"
 
 
 def test_a_finding_says_what_it_is(frozen: Running) -> None:
@@ -150,7 +150,7 @@ def test_a_finding_says_what_it_is(frozen: Running) -> None:
         ("image", "fam-amd64-20250101000001"),
     }
     assert findings["s-orphan"].reason == "its image is gone"
-    assert findings["d-staying"].reason == "its instance goes, and it would stay"
+    assert findings["d-staying"].reason == "its instance is to be deleted, and it would stay"
 
 
 @pytest.mark.parametrize("kind", ["disk", "snapshot", "image"])
@@ -230,7 +230,7 @@ def test_past_the_release_time(frozen: Running) -> None:
 def test_older_than(frozen: Running) -> None:
     put(frozen, "i-old", created=NOW - 3 * HOUR)
     put(frozen, "i-new", created=NOW - HOUR)
-    assert found(frozen, older_than=2 * HOUR) == {"i-old": "it is older than asked"}
+    assert found(frozen, older_than=2 * HOUR) == {"i-old": "it is older than requested"}
 
 
 def test_an_error_is_never_an_empty_account(frozen: Running) -> None:

@@ -226,7 +226,7 @@ def test_a_denied_permission_names_the_statement_to_add(frozen: Running) -> None
 def test_a_diagnosis_that_fails_never_becomes_a_reason(frozen: Running) -> None:
     frozen.fault("error", "DescribeImages", times=None, skip=2)
     told = why(frozen.client(), LATEST)
-    assert "the reason could not be looked for" in told
+    assert "the reason could not be determined" in told
 
 
 def test_a_list_that_changes_between_pages_is_read_again(frozen: Running) -> None:

@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a target that is no path": ('target = "/etc/motd"', 'target = "motd"', "not the absolute path"),
     "a range that is none": ('cpu = "2.."', 'cpu = "two"', "not a range of vCPUs"),
     "a disk too small": ("disk = 40", "disk = 4", "20 to 2048 GiB"),
-    "a family with blanks": ('family = "tools"', 'family = "my tools"', "cannot be an image's name"),
+    "a family with blanks": ('family = "tools"', 'family = "my tools"', "is not a valid image name"),
     "a family with an architecture": ('family = "tools"', 'family = "tools-amd64"', "not part of a family"),
     "a variable with a blank": ('jq = "1.7"', '"j q" = "1.7"', "cannot be the name of a variable"),
 }  # fmt: skip

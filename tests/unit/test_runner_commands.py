@@ -126,10 +126,10 @@ def test_a_job_from_the_command_line(shell: Any, populated: Running) -> None:
 
 
 CASES: list[tuple[list[str], dict[str, str], int, str]] = [
-    (["up", "--repo", "octo-repo", *IMAGE], {}, 2, "'octo-repo' is no repository"),
+    (["up", "--repo", "octo-repo", *IMAGE], {}, 2, "'octo-repo' is not a repository"),
     (["up", "--repo", "a/b", "--org", "c", *IMAGE], {}, 2, "--repo and --org are both said"),
     (["up", *IMAGE], {}, 2, "GITHUB_REPOSITORY is not set"),
-    (["up", "--org", "../x", *IMAGE], {}, 2, "is no organization"),
+    (["up", "--org", "../x", *IMAGE], {}, 2, "is not an organization"),
     (["up", *REPO, "--image", "no-such-image"], {}, 1, "Image not found"),
     (["up", *REPO], {}, 2, "No image is named"),
     (["up", *REPO, *IMAGE, "--label", "a,b"], {}, 2, "is no label"),
@@ -143,8 +143,8 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["up", *REPO, *IMAGE, "--max-price", "0.0001"], {}, 5, "No offer gives"),
     (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "wrong"}, 3, "answered GET"),
     (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": JOB_TOKEN}, 4, "Administration: write"),
-    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "two words"}, 3, "characters that no token has"),
-    (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "github"}, 2, "is no URL"),
+    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "two words"}, 3, "characters that are not valid"),
+    (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "github"}, 2, "is not a URL"),
     (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "http://github.example.com"}, 2, "in clear text"),
     (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "http://127.0.0.1:1", "GOLDRUN_TIMEOUT": "1"}, 6, "refused"),
     (["up", *REPO, *IMAGE], {"GOLDRUN_RUNNER_PROXY": "http://p:1\nX=1"}, 2, "line break"),
@@ -156,7 +156,7 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["down", "--yes", "x", "--rerun-job", "5", *REPO], {}, 2, "GITHUB_RUN_ID"),
     (["rerun", *REPO, "--run", "x", "--job", "1"], {}, 2, "--run 'x' is no number"),
     (["rerun", *REPO, "--run", "404", "--job", "1"], {}, 4, "answered GET"),
-    (["ls", "--repo", ""], {}, 2, "is no repository"),
+    (["ls", "--repo", ""], {}, 2, "is not a repository"),
     (["down", "--yes", "--missing-ok", "", *REPO], {}, 2, "name is empty"),
     (["down", "--yes", "x", "--instance", "", *REPO], {}, 2, "'' is not an instance's id"),
     (["down", "x", *REPO], {}, 2, "nobody could be asked"),
@@ -190,7 +190,7 @@ def test_sweep_of_orphans(shell: Any, populated: Running) -> None:
     ]
     shell("sweep", "--yes", *REPO, code=7)
     assert left(populated)[1] == 0
-    assert "is no repository" in shell("sweep", "--repo", "x", code=2).stderr
+    assert "is not a repository" in shell("sweep", "--repo", "x", code=2).stderr
 
 
 def image_with(populated: Running, version: str) -> str:

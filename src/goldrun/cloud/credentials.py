@@ -90,7 +90,7 @@ def from_profile(env: config.Environment) -> Credentials | None:
 def _check(value: str, what: str, fix: str) -> None:
     if not value.isascii() or not value.isprintable() or " " in value:
         raise CredentialsError(
-            f"The {what} has characters that no such value has.",
+            f"The {what} contains characters that are not valid.",
             why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
             fix=[fix],
         )

@@ -95,7 +95,7 @@ _FIXES = {
     "InvalidAccountStatus.NotEnoughBalance": "top up the account; pay-as-you-go resources need a balance.",
     "InvalidVSwitchId.NotFound": "check ALIYUN_VSWITCH_ID (or --vswitch); vSwitch and group must share a VPC.",
     "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region.",
-    "InvalidInstanceType.ValueNotSupported": "check --type (INSTANCE_TYPE): goldrun spot ls shows what there is.",
+    "InvalidInstanceType.ValueNotSupported": "check --type (INSTANCE_TYPE): goldrun spot ls lists what is in stock.",
     "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
     "ImageNotSupportHttpTokens": "the image's ImdsSupport is v1: build it again, or let ModifyImageAttribute set v2.",
     "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
@@ -152,9 +152,9 @@ _CLASSES: tuple[tuple[tuple[str, ...], type[ApiError], str], ...] = (
     (
         ("Throttling",),
         ThrottledError,
-        "run fewer jobs at once, wait longer (GOLDRUN_TIMEOUT) or get a quota.",
+        "run fewer jobs at once, wait longer (GOLDRUN_TIMEOUT) or request a higher quota.",
     ),
     (("ServiceUnavailable", "InternalError"), ServiceError, "try again in a few minutes."),
     (("Forbidden.RAM", "NoPermission"), AccessDeniedError, "add this statement to the RAM policy: {statement}"),
-    (("QuotaExceed",), ApiError, "delete what is not needed, or ask for a higher quota."),
+    (("QuotaExceed",), ApiError, "delete what is not needed, or request a higher quota."),
 )

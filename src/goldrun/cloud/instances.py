@@ -205,7 +205,7 @@ def find_instance(client: EcsClient, instance_id: str) -> Instance:
     if not found:
         raise NotFoundError(
             f"Instance not found: {instance_id} in {client.region}.",
-            fix=["list what there is: goldrun instance ls", "another region: --region"],
+            fix=["list the instances: goldrun instance ls", "another region: --region"],
         )
     return found[0]
 

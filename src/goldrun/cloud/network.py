@@ -43,7 +43,7 @@ def vpc_of_group(client: EcsClient, security_group: str) -> str:
     groups = answer["SecurityGroups"]["SecurityGroup"]
     if not groups:
         raise UsageError(
-            f"There is no security group {security_group} in {client.region}.",
+            f"Security group not found: {security_group} in {client.region}.",
             fix=["check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region."],
         )
     return str(groups[0]["VpcId"])

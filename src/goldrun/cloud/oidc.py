@@ -24,7 +24,7 @@ from goldrun.http.transport import Transport
 
 RENEW_SECONDS = 300.0  # a key is renewed this long before it expires
 TIMEOUT_SECONDS = 30.0
-SETUP = "docs/github-actions.md says how the role and the provider are made."
+SETUP = "docs/github-actions.md explains how to create the role and the provider."
 
 
 def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider | None:
@@ -77,7 +77,7 @@ class _Exchange:
         except (ValueError, KeyError, TypeError):
             raise CredentialsError(
                 f"GitHub gave no identity token (HTTP {answer.status}).",
-                fix=["is  permissions: id-token: write  still in force in this job?"],
+                fix=["check that the job still has  permissions: id-token: write"],
             ) from None
 
     def _assume(self, token: str) -> tuple[Credentials, float]:
@@ -114,7 +114,7 @@ class _Exchange:
             raise CredentialsError(
                 "The job's identity was not exchanged for a key.",
                 why=[refusal.what, *(reason.replace(token, "…") for reason in refusal.why)],
-                fix=[f"does the role's trust policy name this repository, and this audience? {SETUP}"],
+                fix=[f"check that the role's trust policy names this repository and audience; {SETUP}"],
                 request_id=refusal.request_id,
             )
         got = body["Credentials"]

@@ -32,5 +32,5 @@ def pages_by_token(
         if not token:
             return
         if token in seen:
-            raise UnavailableError(f"The pages of {action} lead in a circle.", fix=["run the same command again."])
+            raise UnavailableError(f"{action} returned the same page token twice.", fix=["run the same command again."])
         seen.add(token)

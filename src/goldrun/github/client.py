@@ -251,7 +251,7 @@ def connect(
         )
     if token and (not token.isascii() or not token.isprintable() or " " in token):
         raise CredentialsError(
-            "The GitHub token has characters that no token has.",
+            "The GitHub token contains characters that are not valid.",
             why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
             fix=["set GOLDRUN_GITHUB_TOKEN again."],
         )
@@ -277,5 +277,5 @@ def segment(text: str | int) -> str:
 def _split(url: str) -> tuple[Endpoint, str]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise UsageError(f"GITHUB_API_URL={url!r} is no URL.", fix=["write e.g. https://api.github.com"])
+        raise UsageError(f"GITHUB_API_URL={url!r} is not a URL.", fix=["write e.g. https://api.github.com"])
     return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")

@@ -182,5 +182,5 @@ def _moment(answer: Mapping[str, Any], name: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
     except (ValueError, TypeError):
-        raise UnavailableError(f"GitHub says {text!r} for {name}, which is no moment.") from None
+        raise UnavailableError(f"GitHub reports {text!r} for {name}, which is not a time.") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -45,11 +45,11 @@ def parse_endpoint(text: str) -> Endpoint:
             fix=["write scheme, host and port alone, e.g. http://127.0.0.1:4679"],
         )
     if url.username is not None or url.password is not None:
-        raise UsageError("An endpoint takes no user name and no password.")
+        raise UsageError("An endpoint has no user name or password.")
     if url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS:
         raise UsageError(
-            f"{url.hostname} would get credentials' tokens in clear text.",
-            why=["plain http is accepted for this machine alone (127.0.0.1, localhost)."],
+            f"Credentials would be sent to {url.hostname} in clear text.",
+            why=["plain http is accepted only for this machine (127.0.0.1, localhost)."],
             fix=[f"use https://{url.hostname}"],
         )
     return Endpoint(url.scheme, url.hostname, _PORTS[url.scheme] if port is None else port)

@@ -115,7 +115,7 @@ class Connection:
         if length is None:
             return self._read_to_end(left)
         if not length.isdigit():
-            raise ProtocolError("the answer's length is no number")
+            raise ProtocolError("the answer's length is not a number")
         return self._take(int(length), left)
 
     def _read_to_end(self, left: TimeLeft) -> bytes:
@@ -134,7 +134,7 @@ class Connection:
             try:
                 size = int(size_line, 16)
             except ValueError:
-                raise ProtocolError("a chunk's length is no number") from None
+                raise ProtocolError("a chunk's length is not a number") from None
             _check_size(len(body) + size)
             if size == 0:
                 while self._take_before(b"\r\n", left):

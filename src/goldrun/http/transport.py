@@ -203,7 +203,7 @@ def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> Unr
             f"{where} showed a certificate that this machine does not trust.",
             retryable=False,
             why=(str(error),),
-            fix=("a proxy that inspects TLS needs its CA in SSL_CERT_FILE; otherwise do not go on.",),
+            fix=("a proxy that inspects TLS needs its CA in SSL_CERT_FILE; otherwise do not continue.",),
         )
     return UnreachableError(
         f"The connection to {where} broke.",

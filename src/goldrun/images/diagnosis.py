@@ -57,13 +57,11 @@ def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
     if not why:
         why = _look(lambda: _shared_reasons(client, names))
     if any(image.name in names and image.architecture != reference.architecture for image in images):
-        fix = (
-            ["ask for the architecture that the name has, or for none (unset ARCH)."] if reference.architecture else []
-        )
+        fix = ["use the architecture in the name, or none (unset ARCH)."] if reference.architecture else []
     else:
         fix = [] if why else [f"did you mean {near}?" for near in _near(images, names)]
     if not why and not fix:
-        fix = [f"list what there is: goldrun image ls --region {client.region}"]
+        fix = [f"list the images: goldrun image ls --region {client.region}"]
         if not images:
             why = [f"this account has no images of its own in {client.region}."]
     return ImageNotFoundError(reference, client.region, why, [*fix, ELSEWHERE])
@@ -105,7 +103,7 @@ def _in_regions(client: EcsClient, reference: Reference, regions: list[str]) -> 
     with ThreadPoolExecutor(max_workers=PARALLEL_REGIONS) as pool:
         for region, images in zip(regions, pool.map(search, regions), strict=True):
             if isinstance(images, GoldrunError):
-                why.append(f"{region} could not be asked: {images.what}")
+                why.append(f"{region} could not be reached: {images.what}")
             elif matching := [image for image in images if reference.architecture in (None, image.architecture)]:
                 found.append(region)
                 why += [f"{region} has it: {image.name} ({image.image_id})." for image in matching]
@@ -128,7 +126,7 @@ def _look(search: Callable[[], list[str]]) -> list[str]:
     try:
         return search()
     except GoldrunError as error:
-        return [f"the reason could not be looked for: {error.what}"]
+        return [f"the reason could not be determined: {error.what}"]
 
 
 def _other_architecture(client: EcsClient, reference: Reference) -> list[str]:

@@ -131,9 +131,7 @@ def find_own(client: EcsClient, text: str) -> Image:
     for image in images:
         if text in (image.image_id, image.name):
             return image
-    raise NotFoundError(
-        f"Image not found: {text} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
-    )
+    raise NotFoundError(f"Image not found: {text} in {client.region}.", fix=["list the images: goldrun image ls --all"])
 
 
 def unknown_family(client: EcsClient, family: str, architecture: str | None = None) -> NotFoundError:
@@ -148,7 +146,7 @@ def unknown_family(client: EcsClient, family: str, architecture: str | None = No
         f"Family not found: {family}{of} in {client.region}.",
         why=[f"it has versions for {' and '.join(others)}."] if others else [],
         fix=[f"did you mean {near}?" for near in get_close_matches(family, known, NEAR_FAMILIES)]
-        or ["list what there is: goldrun image ls --all"],
+        or ["list the images: goldrun image ls --all"],
     )
 
 
@@ -162,7 +160,7 @@ def alias_of(image: Image, channel: str) -> PublishedName:
     if name is None:
         raise UsageError(
             f"{image.name} ({image.image_id}) cannot be published.",
-            why=["its name is not <family>-<arch>-<YYYYMMDDHHMMSS>: it does not say of what family it is a version."],
+            why=["its name is not <family>-<arch>-<YYYYMMDDHHMMSS>: it does not name a family."],
             fix=["rename it, or build it with goldrun."],
         )
     if name.architecture != image.architecture:

@@ -92,7 +92,7 @@ def _only(found: list[Found], reference: Reference) -> Found | None:
     if len(found) > 1:
         raise UsageError(
             f"{reference.text} exists for {' and '.join(match.image.architecture for match in found)}.",
-            fix=["say which one: --arch amd64 or --arch arm64 (in scripts: ARCH=amd64)."],
+            fix=["choose one: --arch amd64 or --arch arm64 (in scripts: ARCH=amd64)."],
         )
     return found[0] if found else None
 

@@ -48,14 +48,16 @@ def to_tags(manifest: Manifest) -> dict[str, str]:
     """
     for name, version in manifest.items():
         if not name or any(char in f"{name}{version}" for char in "=;\n"):
-            raise UsageError(f"{name}={version} cannot stand in a manifest.", why=["= ; and line breaks separate."])
+            raise UsageError(
+                f"{name}={version} is not valid in a manifest.", why=["= ; and line breaks are separators."]
+            )
     text = ";".join(f"{name}={manifest[name]}" for name in sorted(manifest))
     room = MAX_TAGS * MAX_VALUE
     if len(text) > room or text.startswith(PACKED) or "http://" in text or "https://" in text:
         text = PACKED + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     if len(text) > room:
         raise UsageError(
-            f"The manifest is too long: {len(manifest)} tools, {len(text)} characters packed, {room} fit.",
+            f"The manifest is too long: {len(manifest)} tools, {len(text)} characters compressed; {room} fit.",
             fix=["list fewer tools."],
         )
     pieces = [text[start : start + MAX_VALUE] for start in range(0, len(text), MAX_VALUE)]

@@ -158,13 +158,13 @@ def check_name(name: str) -> str:
     elif name.startswith(("aliyun", "acs:")):
         rule = "names that start with aliyun or acs: are Alibaba Cloud's own."
     elif "http://" in name or "https://" in name:
-        rule = "a name holds no URL."
+        rule = "a name must not contain a URL."
     elif bad := next((char for char in name if not _allowed(char)), None):
         rule = f"a name has letters, digits and . : _ - only, not {bad!r}."
     else:
         return name
     shown = name if len(name) <= 60 else f"{name[:60]}…"
-    raise UsageError(f"{shown!r} cannot be an image's name.", why=[rule])
+    raise UsageError(f"{shown!r} is not a valid image name.", why=[rule])
 
 
 def _allowed(char: str) -> bool:

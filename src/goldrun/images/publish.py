@@ -133,7 +133,7 @@ def roll_back(
     bad = lineage.shown() or current
     if bad is not goal and bad.shared:
         raise RefusedError(
-            f"{bad.name} ({bad.image_id}) is shared with other accounts, and ECS deprecates no shared image.",
+            f"{bad.name} ({bad.image_id}) is shared with other accounts, and ECS does not deprecate shared images.",
             fix=[f"goldrun image unshare {bad.image_id} --account ID, then roll back."],
         )
     intent = Intent(goal.image_id, bad="" if bad is goal else bad.image_id, force=True, known=_marked_ids(lineage))
@@ -153,7 +153,7 @@ def _target(lineage: Lineage, current: Image, to: str) -> Image:
                     raise RefusedError(f"{to} is {image.status}: it cannot be shown.")
                 return image
         raise NotFoundError(
-            f"{to} is no version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
+            f"{to} is not a version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
         )
     if any(image.status == DEPRECATED and age_key(image) > age_key(current) for image in lineage.versions()):
         # It was rolled back already, perhaps incompletely: the same command must not roll back further. --to does.
@@ -165,7 +165,7 @@ def _target(lineage: Lineage, current: Image, to: str) -> Image:
     ]
     if not older:
         raise NotFoundError(
-            f"{lineage.alias} has no older version to go back to.",
+            f"{lineage.alias} has no older version to roll back to.",
             why=[f"it shows {lineage.version_name(current)}, and no older version is Available."],
         )
     return older[0]
@@ -194,7 +194,7 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
     if current and age_key(current) > age_key(candidate) and not force:
         raise RefusedError(
             f"{candidate.name} is older than what {lineage.alias} shows ({lineage.version_name(current)}).",
-            fix=["to go back to it: goldrun image rollback; to publish it all the same: --force"],
+            fix=["to roll back to it: goldrun image rollback; to publish it anyway: --force"],
         )
 
 
@@ -207,7 +207,7 @@ def _run(
     for _ in range(MAX_STEPS):
         lineage = read_lineage(client, lineage.alias)
         if intent.goal not in lineage.images:
-            raise NotFoundError(f"{intent.goal} is gone: somebody deleted it meanwhile.")
+            raise NotFoundError(f"{intent.goal} was deleted meanwhile.")
         step = next_step(lineage, intent)
         if step is None:
             return lineage.images[_goal(lineage, intent)]
@@ -218,8 +218,8 @@ def _run(
             if not (is_name_taken(error) or is_missing(error)):
                 raise
     raise RefusedError(
-        f"{lineage.alias} did not come to rest in {MAX_STEPS} steps.",
-        why=["others keep changing it."],
+        f"{lineage.alias} did not settle within {MAX_STEPS} steps.",
+        why=["other publishers keep changing it."],
         fix=["stop the other publishers (a `concurrency` group in the workflow), then run this again."],
     )
 
@@ -279,7 +279,7 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
             yield _unmark(lineage, image)
         if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
             # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
-            words = f"take {image.image_id} out of the family: it is newer than what is shown"
+            words = f"remove {image.image_id} from the family: it is newer than what is shown"
             yield _modify(image, words, family=f"{lineage.image_family}-superseded")
 
 
@@ -298,7 +298,7 @@ def _unmark(lineage: Lineage, image: Image) -> Step:
     keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
     return Step(
         image,
-        f"take the tag {lineage.channel} off {image.image_id}",
+        f"remove the tag {lineage.channel} from {image.image_id}",
         tagging.untagging("image", [image.image_id], keys),
         {"tags": {key: value for key, value in image.tags.items() if key not in keys}},
     )

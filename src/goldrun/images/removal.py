@@ -59,9 +59,9 @@ def remove(client: EcsClient, image: Image) -> None:
 _RELEASES = {
     "shown by a channel": ["publish another version first, or roll back."],
     "tagged as a channel's": ["publish another version first, or roll back."],
-    "in use by instances": ["end the instances first: deleting it would break the reset of their disks."],
-    "protected": ["goldrun image unprotect lifts that."],
-    "shared with other accounts": ["take the sharing back first."],
+    "in use by instances": ["delete the instances first: without the image their disks cannot be reset."],
+    "protected": ["end the protection first: goldrun image unprotect"],
+    "shared with other accounts": ["stop sharing it first: goldrun image unshare"],
     "still being created": ["wait until it is Available."],
 }
 
@@ -152,7 +152,7 @@ def _wait_until_gone(client: EcsClient, what: str, there: Callable[[], bool]) ->
         lambda: not there() or None,
         seconds=CONFIRM_SECONDS,
         late=lambda elapsed: UnavailableError(
-            f"{what} was deleted but is still there after {elapsed:.0f} s.", fix=["run the same command again."]
+            f"{what} was deleted but still exists after {elapsed:.0f} s.", fix=["run the same command again."]
         ),
         often=at_least(POLL_SECONDS),
     )

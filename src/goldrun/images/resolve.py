@@ -44,7 +44,7 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> La
         # ECS resolves its own families; they are not among the account's images.
         image_id, family = ("", name) if name.startswith(PUBLIC_FAMILY) else (name, "")
     if not image_id and not family:
-        raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or say --image)."])
+        raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or use --image)."])
     if settings.criteria.architecture or settings.criteria.types or settings.candidates:
         if image_id:
             _check_visible(client, image_id)
@@ -77,11 +77,11 @@ def require_imds_v2(image: Image) -> None:
     """
     if image.imds == "v1":
         raise RefusedError(
-            f"{image.name} ({image.image_id}) allows no instance that serves its metadata by token only (IMDSv2).",
-            why=["its ImdsSupport is v1, and goldrun makes no other instances."],
+            f"{image.name} ({image.image_id}) does not allow instances that require a metadata token (IMDSv2).",
+            why=["its ImdsSupport is v1, and goldrun creates only instances that require it."],
             fix=[
                 "build it again: goldrun's builds set v2",
-                "or, if everything in it asks the metadata service with a token, declare that:",
+                "or, if everything in it uses a token for the metadata service, declare that:",
                 f"aliyun ecs ModifyImageAttribute --ImageId {image.image_id} --Features.ImdsSupport v2",
             ],
         )
@@ -107,5 +107,5 @@ def _find(client: EcsClient, image_id: str, family: str) -> Image:
     elif image := newest_of_family(client, family):
         return image
     raise NotFoundError(
-        f"Image not found: {image_id or family} in {client.region}.", fix=["list what there is: goldrun image ls --all"]
+        f"Image not found: {image_id or family} in {client.region}.", fix=["list the images: goldrun image ls --all"]
     )

@@ -44,7 +44,7 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
         images = describe_images(client, image_id=image_id, status=ALL_STATUSES)
         if not images:
             if elapsed > LAG_SECONDS:
-                raise UnavailableError(f"{image_id} is not there: somebody deleted it.")
+                raise UnavailableError(f"{image_id} was deleted.")
             return None
         image = images[0]
         percent = _percent(image)
@@ -60,7 +60,7 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
         seconds=LIMIT_SECONDS,
         late=lambda elapsed: UnavailableError(
             f"{image_id} is not Available after {elapsed / 3600:.0f} hours.",
-            fix=["run the same command again: it goes on waiting."],
+            fix=["run the same command again: it continues to wait."],
         ),
     )
 

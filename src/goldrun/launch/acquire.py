@@ -54,7 +54,7 @@ def describe_launch(launched: Launched) -> str:
     count = f"{len(launched.ids)} × " if len(launched.ids) > 1 else ""
     offer = launched.offer
     if offer is None:
-        return f"{count}{', '.join(launched.ids[:3])}: there already, from an earlier run with this key."
+        return f"{count}{', '.join(launched.ids[:3])}: created by an earlier run with this key."
     price = f"{offer.price:.3f} {offer.currency} an hour" if offer.price else "price not known"
     if launched.limit is not None:
         price = f"{price}, at most {launched.limit:.3f}"

@@ -228,5 +228,5 @@ def _price(text: str, what: str) -> float | None:
     except ValueError:
         price = math.nan
     if not 0 < price < math.inf:
-        raise UsageError(f"{what}: {text!r} is not a price of an hour.", fix=["write e.g. 0.52"])
+        raise UsageError(f"{what}: {text!r} is not a price per hour.", fix=["write e.g. 0.52"])
     return math.ceil(price * 1000 - 1e-6) / 1000

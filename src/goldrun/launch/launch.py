@@ -187,9 +187,9 @@ def _undo(
         found = _look_for(client, settings, before, 0.0 if isinstance(error, GoldrunError) else INTERRUPTED_SECONDS)
         if ids := known | set(found):
             release(client, sorted(ids))
-            error.add_note(f"{', '.join(sorted(ids))}: made, and deleted again.")
+            error.add_note(f"{', '.join(sorted(ids))}: created, and deleted again.")
     except GoldrunError as second:
-        error.add_note(f"what it made could not be deleted ({second.what}); it is released by itself, or by a sweep.")
+        error.add_note(f"what it created could not be deleted ({second.what}); a sweep or its release time deletes it.")
 
 
 def _look_for(

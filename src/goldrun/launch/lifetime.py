@@ -94,8 +94,8 @@ def wait_until_running(
         look,
         seconds=seconds,
         late=lambda elapsed: UnavailableError(
-            f"{', '.join(ids)} did not run within {elapsed:.0f} s.",
-            fix=[f"see what it says: goldrun instance console {ids[0]}"],
+            f"{', '.join(ids)} was not Running within {elapsed:.0f} s.",
+            fix=[f"read its console: goldrun instance console {ids[0]}"],
         ),
         often=often,
     )

@@ -61,7 +61,7 @@ class Machine:
             seconds=seconds,
             late=lambda elapsed: UnavailableError(
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
-                fix=[f"see what it says: goldrun instance console {self.id}", "is the agent in the image?"],
+                fix=[f"read its console: goldrun instance console {self.id}", "check that the image has the agent."],
             ),
         )
 
@@ -121,7 +121,7 @@ class Machine:
             join += f"chown {shlex.quote(owner)} {quoted}\n"
             done = self.run(f"join {name}", join.encode(), timeout=60, variables={})
             if not done.ok:
-                raise RefusedError(f"{target} could not be put together on {self.id}.", why=[done.output[-400:]])
+                raise RefusedError(f"{target} could not be joined on {self.id}.", why=[done.output[-400:]])
 
     def _start(self, call: Callable[[], str]) -> str:
         try:
@@ -164,7 +164,7 @@ class Machine:
                 return None
             if not delivery.ok:
                 self._require_there()
-                raise RefusedError(f"{target} could not be put on {self.id}: {delivery.status}.")
+                raise RefusedError(f"{target} could not be sent to {self.id}: {delivery.status}.")
             return True
 
         def late(elapsed: float) -> GoldrunError:
@@ -180,7 +180,7 @@ class Machine:
         if not found:
             raise LostError(f"{self.id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
         if found[0].status in ("Stopping", "Stopped"):
-            raise LostError(f"{self.id} is {found[0].status}.", why=["somebody stopped it, or it stopped itself."])
+            raise LostError(f"{self.id} is {found[0].status}.", why=["it was stopped, or it stopped itself."])
 
     def _token(self, kind: str, name: str, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()

@@ -32,7 +32,7 @@ def find_vswitches(
     usable = [vswitch for vswitch in found if vswitch.free != 0]
     if not usable:
         raise NotFoundError(
-            f"There is no vSwitch with free addresses in {client.region}{f' in {vpc}' if vpc else ''}.",
+            f"No vSwitch has free addresses in {client.region}{f' in {vpc}' if vpc else ''}.",
             fix=["create one in the VPC console, or name one: --vswitch, ALIYUN_VSWITCH_ID."],
         )
     return usable

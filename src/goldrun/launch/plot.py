@@ -55,7 +55,7 @@ def check_file(file: Path) -> None:
     if file.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"{str(file)!r} is neither .png nor .svg.")
     if not file.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {str(file.absolute().parent)!r}.")
+        raise UsageError(f"Folder not found: {str(file.absolute().parent)!r}.")
     try:
         import matplotlib as mpl  # noqa: F401
     except ImportError:

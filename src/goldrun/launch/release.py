@@ -58,7 +58,7 @@ def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
 
     if watch(client.clock, look, seconds=GONE_SECONDS, often=often) is None:
         late = UnavailableError(
-            f"{', '.join(left)} was deleted but is still there after {GONE_SECONDS:.0f} s.",
+            f"{', '.join(left)} was deleted but still exists after {GONE_SECONDS:.0f} s.",
             fix=["run the same command again."],
         )
         kept |= {name: refusals.get(name, late) for name in left}
