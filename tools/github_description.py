@@ -89,7 +89,7 @@ def main(modules: Path) -> None:
     examples = {name: whole["components"]["examples"][path]["value"] for name, path in EXAMPLES.items()}
     events = json.loads((octokit / "webhooks-examples/api.github.com/index.json").read_text())
     told = next(event for event in events if event["name"] == "workflow_job")["examples"]
-    by_action = {one["action"]: one for one in told}
+    by_action = {delivery["action"]: delivery for delivery in told}
     _write(
         "packages/local-cloud/src/local_cloud/github/examples.json",
         {**examples, "workflow_job": {name: by_action[name] for name in ("queued", "in_progress", "completed")}},
@@ -118,7 +118,7 @@ def _bare(value: Any) -> Any:
         # A property may be called like one of them.
         kept = {k: v for k, v in value.items() if k not in dropped or (isinstance(v, dict) and "type" in v)}
         return {name: _bare(member) for name, member in kept.items()}
-    return [_bare(one) for one in value] if isinstance(value, list) else value
+    return [_bare(member) for member in value] if isinstance(value, list) else value
 
 
 def _collect(whole: dict[str, Any], value: Any, parts: dict[str, Any]) -> None:
@@ -134,11 +134,11 @@ def _collect(whole: dict[str, Any], value: Any, parts: dict[str, Any]) -> None:
             if keys[-1] not in place:
                 place[keys[-1]] = _bare(source[keys[-1]])
                 _collect(whole, place[keys[-1]], parts)
-        for one in value.values():
-            _collect(whole, one, parts)
+        for member in value.values():
+            _collect(whole, member, parts)
     elif isinstance(value, list):
-        for one in value:
-            _collect(whole, one, parts)
+        for member in value:
+            _collect(whole, member, parts)
 
 
 def _write(name: str, content: Any) -> None:

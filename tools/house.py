@@ -41,7 +41,9 @@ def arrows() -> dict[str, set[str]]:
         if part(file) in ROOMS:
             targets = {name.split(".")[1] for name in imports(file) if name.startswith("goldrun.")}
             direct[part(file)] |= targets & ROOMS - {part(file)}
-    return {room: {one for one in targets if not _implied(direct, room, one)} for room, targets in direct.items()}
+    return {
+        room: {target for target in targets if not _implied(direct, room, target)} for room, targets in direct.items()
+    }
 
 
 def _implied(direct: Mapping[str, set[str]], room: str, target: str) -> bool:

@@ -151,7 +151,11 @@ def _marked(tree: ast.Module) -> Iterator[str | tuple[str, str]]:
     """What a module of click's gives to gettext."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            texts = [
+                argument.value
+                for argument in node.args
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            ]
             if node.func.id == "_" and texts:
                 yield texts[0]
             elif node.func.id == "ngettext" and len(texts) == 2:
@@ -184,12 +188,12 @@ def main() -> None:
     write_po(text, catalogue, width=120, omit_header=False, include_lineno=False, include_previous=True)
     write_mo(compiled, catalogue)
     written = {CATALOGUE: text.getvalue(), CATALOGUE.with_suffix(".mo"): compiled.getvalue()}
-    messages = [one for one in catalogue if one.id]
-    missing = [one for one in messages if one.fuzzy or not one.string or not any(one.string)]
+    messages = [message for message in catalogue if message.id]
+    missing = [message for message in messages if message.fuzzy or not message.string or not any(message.string)]
     if "--check" in sys.argv:
         if any(not file.exists() or file.read_bytes() != content for file, content in written.items()):
             sys.exit("the catalogue of messages is not current: run `make messages`")
-        if silent := {str(one.id) for one in missing} & set(help_texts()):
+        if silent := {str(message.id) for message in missing} & set(help_texts()):
             sys.exit(f"no Chinese in {CATALOGUE.relative_to(ROOT)} for: {', '.join(sorted(silent))}")
         return
     for file, content in written.items():

@@ -91,8 +91,8 @@ def summary(kind: type) -> str:
 def descriptions(kind: type) -> dict[str, str]:
     """What the docstrings of an object and of those it extends say of each member."""
     found: dict[str, str] = {}
-    for one in reversed(kind.__mro__):
-        _, _, listed = (inspect.getdoc(one) or "").partition("Attributes:\n")
+    for base in reversed(kind.__mro__):
+        _, _, listed = (inspect.getdoc(base) or "").partition("Attributes:\n")
         for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", listed, re.MULTILINE):
             found[name] = re.sub(r"\s+", " ", text).replace("``", "`").replace("None:", "null:")
     return found

@@ -25,7 +25,7 @@ Template = tuple[list[str], list[str]]
 
 def translate(text: str) -> str:
     """The Chinese of one message, its values filled in; the text itself where the catalogue has none."""
-    prefix = next((one for one in PREFIXES if text.startswith(one)), "")
+    prefix = next((known for known in PREFIXES if text.startswith(known)), "")
     return _catalogue()[0].get(prefix, prefix) + _best(text.removeprefix(prefix))[2]
 
 
@@ -109,5 +109,7 @@ def _catalogue() -> tuple[dict[str, str], list[tuple[Template, str]]]:
         messages = read(file.read())
     templates = [(parse(english), chinese) for english, chinese in messages.items() if "{" in english]
     # What has neither letters nor a colon is nothing but values, and would be tried on every text.
-    useful = [one for one in templates if any(sign.isalpha() or sign == ":" for sign in "".join(one[0][0]))]
+    useful = [
+        template for template in templates if any(sign.isalpha() or sign == ":" for sign in "".join(template[0][0]))
+    ]
     return {english: chinese for english, chinese in messages.items() if english}, useful

@@ -65,7 +65,7 @@ def _create(context: Context, state: State) -> State:
 def _find(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
     """The image of this build, where the answer with its id was lost."""
     found = describe_images(client, name=name, status=ALL_STATUSES)
-    return next((one.image_id for one in found if one.name == name and tags.items() <= one.tags.items()), None)
+    return next((image.image_id for image in found if image.name == name and tags.items() <= image.tags.items()), None)
 
 
 def _status(client: EcsClient, instance_id: str) -> str:

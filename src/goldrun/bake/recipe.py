@@ -290,9 +290,9 @@ def _named_files(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> It
 
 def _times(recipe: Recipe) -> Iterator[Problem]:
     named = {
-        "steps": [(one.name, one.timeout) for one in recipe.steps],
-        "tests": [(one.name, one.timeout) for one in recipe.tests],
-        "smoke": [(one.name, one.timeout) for one in recipe.smoke],
+        "steps": [(step.name, step.timeout) for step in recipe.steps],
+        "tests": [(test.name, test.timeout) for test in recipe.tests],
+        "smoke": [(test.name, test.timeout) for test in recipe.smoke],
     }
     for table, parts in named.items():
         for number, (name, timeout) in enumerate(parts):

@@ -26,7 +26,7 @@ LOOK_SECONDS = 15.0
 def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
     """The builders and testers of a lineage, whichever build they belong to."""
     found = describe_instances(client, tags={**OWNED, **lineage})
-    return [one for one in found if ROLE.read(one.tags) in (BUILDER, TESTER)]
+    return [instance for instance in found if ROLE.read(instance.tags) in (BUILDER, TESTER)]
 
 
 def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell) -> Sequence[Instance]:
@@ -42,7 +42,7 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell
         # Read again by id: a heartbeat may have come since the list was read.
         if not machines or (
             are_stale(client, machines)
-            and are_stale(client, describe_instances(client, ids=[one.id for one in machines]))
+            and are_stale(client, describe_instances(client, ids=[machine.id for machine in machines]))
         ):
             return machines
         if not said:
@@ -56,7 +56,7 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell
 
 def are_stale(client: EcsClient, machines: Sequence[Instance]) -> bool:
     """Whether the heartbeats of all instances are stale."""
-    return all(silence(one, client.clock) > STALE_SECONDS for one in machines)
+    return all(silence(machine, client.clock) > STALE_SECONDS for machine in machines)
 
 
 def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
@@ -75,8 +75,8 @@ def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
 def _wait_and_remove(context: Context, state: State) -> State:
     left = wait_for_other_builds(context.client, context.lineage_tags, context.report.line)
     if left:
-        context.report.line(f"deleting what an interrupted build left: {', '.join(one.id for one in left)}.")
-        release(context.client, [one.id for one in left])
+        context.report.line(f"deleting what an interrupted build left: {', '.join(machine.id for machine in left)}.")
+        release(context.client, [machine.id for machine in left])
     return state
 
 

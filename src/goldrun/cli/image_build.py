@@ -178,7 +178,7 @@ def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: di
 def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
     if text is None:
         return loaded.architectures
-    wanted = tuple(dict.fromkeys(parse_architecture(one) for one in text.split(",")))
+    wanted = tuple(dict.fromkeys(parse_architecture(name) for name in text.split(",")))
     for name in wanted:
         if name not in loaded.architectures:
             raise UsageError(

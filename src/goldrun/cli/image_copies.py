@@ -37,7 +37,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     """
     from goldrun.cli.progress import Bars
 
-    wanted = [config.check_region(one) for one in dict.fromkeys(regions)]
+    wanted = [config.check_region(name) for name in dict.fromkeys(regions)]
     telling.require_open(os.environ)
     client = open_client(region)
     source = find_own(client, version)

@@ -77,9 +77,9 @@ def runner_down(
     reclaimed = False
     if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
         return
-    for one in names:
-        gone = bring_down(client, github, scope, one, instance_id or "")
-        _tell_gone(one, gone, client.region, scope, missing_ok=missing_ok)
+    for runner_name in names:
+        gone = bring_down(client, github, scope, runner_name, instance_id or "")
+        _tell_gone(runner_name, gone, client.region, scope, missing_ok=missing_ok)
         reclaimed = reclaimed or gone.reclaimed
     output.result(f"RECLAIMED={str(reclaimed).lower()}")
     workflow.write_output(os.environ, "RECLAIMED", str(reclaimed).lower())

@@ -76,9 +76,9 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
     if as_json:
         from goldrun.cli.json import instances as json
 
-        output.result_json([json.Offer.of(one) for one in offers])
+        output.result_json([json.Offer.of(offer) for offer in offers])
     elif offers:
-        output.table(COLUMNS, [_row(one) for one in offers])
+        output.table(COLUMNS, [_row(offer) for offer in offers])
     else:
         output.note(f"no offer matches in {client.region}.")
 
@@ -112,7 +112,7 @@ def spot_plot(
     if not offers:
         raise NotFoundError(f"No offer matches in {client.region}.")
     now = client.clock.now()
-    prices = Market(client).prices((one.type for one in offers), since=format_moment(now - seconds))
+    prices = Market(client).prices((offer.type for offer in offers), since=format_moment(now - seconds))
     lines = plot.lines_of(offers, prices, now)
     output.result(plot.in_terminal(lines, colour=output.colours()))
     if file:

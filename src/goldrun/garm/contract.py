@@ -189,7 +189,7 @@ def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
         architecture=architecture,
         image=given["image"],
         flavor=given["flavor"],
-        labels=tuple(str(one) for one in given.get("labels") or []),
+        labels=tuple(str(label) for label in given.get("labels") or []),
         pool=str(given.get("pool_id") or call.pool),
         repo_url=str(given.get("repo_url") or ""),
         group=str(given.get("github-runner-group") or ""),
@@ -208,9 +208,9 @@ def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
 
 def _download(tools: list[Any], architecture: str) -> tuple[str, str]:
     kind = "arm64" if architecture == "arm64" else "x64"
-    for one in tools:
-        if isinstance(one, dict) and (one.get("os"), one.get("architecture")) == ("linux", kind):
-            return str(one.get("download_url") or ""), str(one.get("sha256_checksum") or "")
+    for tool in tools:
+        if isinstance(tool, dict) and (tool.get("os"), tool.get("architecture")) == ("linux", kind):
+            return str(tool.get("download_url") or ""), str(tool.get("sha256_checksum") or "")
     return "", ""
 
 

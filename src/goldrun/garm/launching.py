@@ -87,8 +87,8 @@ def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
     Raises:
         UsageError: it is neither.
     """
-    types = tuple(one.strip() for one in flavor.split(",") if one.strip())
-    if types and all(one.startswith("ecs.") for one in types):
+    types = tuple(name.strip() for name in flavor.split(",") if name.strip())
+    if types and all(name.startswith("ecs.") for name in types):
         return types, Span(), Span()
     match = FLAVOR.fullmatch(flavor.strip())
     if match is None:

@@ -73,10 +73,10 @@ class Provider:
         Raises:
             GoldrunError: it was not created, or could not be reported; nothing is left.
         """
-        for one in self._all(GARM_NAME.of(wanted.name)):
-            if not GARM_POOL.matches(one.tags, wanted.pool):
-                raise DuplicateError(f"{wanted.name} exists already ({one.id}), in another pool.")
-            say(json.dumps(_as_json(one.id, wanted.name, _status(one)) | _pool_of(wanted)))
+        for instance in self._all(GARM_NAME.of(wanted.name)):
+            if not GARM_POOL.matches(instance.tags, wanted.pool):
+                raise DuplicateError(f"{wanted.name} exists already ({instance.id}), in another pool.")
+            say(json.dumps(_as_json(instance.id, wanted.name, _status(instance)) | _pool_of(wanted)))
             return
 
         settings = self._launch_settings(wanted)
@@ -94,7 +94,7 @@ class Provider:
         Raises:
             GoldrunError: it may still be there.
         """
-        release(self.client, [one.id for one in self._named()])
+        release(self.client, [instance.id for instance in self._named()])
 
     def get(self) -> dict[str, Any]:
         """Describe the instance.
@@ -106,7 +106,7 @@ class Provider:
 
     def list_pool(self) -> list[dict[str, Any]]:
         """Describe the pool's instances."""
-        return [self._describe(one) for one in self._all(GARM_POOL.of(self.call.pool))]
+        return [self._describe(instance) for instance in self._all(GARM_POOL.of(self.call.pool))]
 
     def start(self) -> None:
         """Start the instance.
@@ -126,7 +126,7 @@ class Provider:
 
     def remove_all(self) -> None:
         """Delete every instance of this controller."""
-        release(self.client, [one.id for one in self._all({})])
+        release(self.client, [instance.id for instance in self._all({})])
 
     def _one(self) -> Instance:
         found = self._named()
@@ -139,7 +139,7 @@ class Provider:
         wanted = self.call.instance
         if wanted.startswith("i-"):
             found = describe_instances(self.client, ids=[wanted])
-            return [one for one in found if GARM_CONTROLLER.matches(one.tags, self.call.controller)]
+            return [instance for instance in found if GARM_CONTROLLER.matches(instance.tags, self.call.controller)]
         return self._all(GARM_NAME.of(wanted))
 
     def _all(self, more: Mapping[str, str]) -> list[Instance]:

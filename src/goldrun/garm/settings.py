@@ -190,7 +190,7 @@ def _check(found: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None
         if key is None:
             raise UsageError(f"The {what} has no key {name!r}.", fix=[f"it knows: {', '.join(keys)}."])
         wrong = not isinstance(value, _PYTHON[key.type]) or (isinstance(value, bool) and key.type != "boolean")
-        if wrong or (key.type == "array" and not all(isinstance(one, str) for one in value)):
+        if wrong or (key.type == "array" and not all(isinstance(item, str) for item in value)):
             raise UsageError(f"{name} in the {what} must be of type {key.type}.", why=[f"{name}: {key.meaning}."])
         if key.type in ("number", "integer") and not 0 < value < math.inf:
             raise UsageError(f"{name} in the {what} is {value}: it must be positive and finite.")

@@ -161,14 +161,14 @@ def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, insta
         GoldrunError: it may still be there.
     """
     found = find_instances(client, scope, name)
-    reclaimed = any(one.reclaimed for one in found)
+    reclaimed = any(instance.reclaimed for instance in found)
     # The instance first: it costs money, and GitHub lets go of a busy runner only when its machine is silent.
-    release(client, [one.id for one in found])
+    release(client, [instance.id for instance in found])
     missing = registrations.remove(github, scope, [name])
-    known = instance_id or next((one.id for one in found), "")
+    known = instance_id or next((instance.id for instance in found), "")
     if known and not reclaimed:
         reclaimed = was_reclaimed(client, known)
-    return Gone(tuple(one.id for one in found), not missing, reclaimed)
+    return Gone(tuple(instance.id for instance in found), not missing, reclaimed)
 
 
 def _wanted(name: str, plan: Plan) -> Wanted:
@@ -202,9 +202,9 @@ def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: floa
     looks = count()
 
     def look() -> Registration | None:
-        for one in find_registrations(github, plan.scope, machine.key):
-            if one.online:
-                return one
+        for registration in find_registrations(github, plan.scope, machine.key):
+            if registration.online:
+                return registration
         if next(looks) % LOOKS_A_CONSOLE == 0:
             if words := failure(machine):
                 raise RefusedError(f"{machine.id} cannot run its job: {words}.", **explain(machine, github.server))

@@ -30,9 +30,9 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
     """
     if read_name(text):
         return text
-    for one in find_instances(client, scope):
-        if text in (one.id, RUNNER_NAME.read(one.tags)):
-            return RUNNER_NAME.read(one.tags)
+    for instance in find_instances(client, scope):
+        if text in (instance.id, RUNNER_NAME.read(instance.tags)):
+            return RUNNER_NAME.read(instance.tags)
     if find_registrations(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
     raise NotFoundError(f"Runner not found: {text}, in {client.region} and with {scope}.")
@@ -92,8 +92,12 @@ class Row:
 
 def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
     """Goldrun's runners of the scope, newest first: those that either side has."""
-    instances = {RUNNER_NAME.read(one.tags): one for one in find_instances(client, scope)}
-    registered = {one.name: one for one in list_registrations(github, scope) if _is_here(client, one.name)}
+    instances = {RUNNER_NAME.read(instance.tags): instance for instance in find_instances(client, scope)}
+    registered = {
+        registration.name: registration
+        for registration in list_registrations(github, scope)
+        if _is_here(client, registration.name)
+    }
     now = client.clock.now()
     names: Iterable[str] = {*instances, *registered} - {""}
     rows = [Row(name, instances.get(name), registered.get(name), now - _made_at(name, now)) for name in names]

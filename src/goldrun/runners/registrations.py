@@ -118,7 +118,7 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
             missing = [name for name in found if name not in left]
         for registrations in found.values():
             _delete(github, scope, registrations)
-        busy = any(one.busy for registrations in found.values() for one in registrations)
+        busy = any(registration.busy for registrations in found.values() for registration in registrations)
         return missing if not left else None
 
     return wait_for(
@@ -155,9 +155,9 @@ def find_download(github: GitHub, scope: Scope, architecture: str, mirror: str =
 
 
 def _delete(github: GitHub, scope: Scope, registrations: Sequence[Registration]) -> None:
-    for one in registrations:
+    for registration in registrations:
         try:
-            delete_registration(github, scope, one.id)
+            delete_registration(github, scope, registration.id)
         except GitHubError as error:
             # One that went meanwhile: the next look says whether that is so.
             if not (is_busy(error) or is_missing(error)):

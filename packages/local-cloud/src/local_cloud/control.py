@@ -193,7 +193,7 @@ class Control:
             "runs": list(store.all(GitHubRun)),
             "jobs": list(store.all(GitHubJob)),
             # What a runner proves itself with is nobody else's.
-            "runners": [replace(one, credential="") for one in store.all(GitHubRunner)],
+            "runners": [replace(runner, credential="") for runner in store.all(GitHubRunner)],
         }
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(answer))
 

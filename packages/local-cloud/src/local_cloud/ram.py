@@ -64,7 +64,7 @@ def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
     if attached is None:
         return
     document = msgspec.convert(attached.document, Document)
-    matching = [one.effect for one in document.statement if _matches(one, view, action, params)]
+    matching = [statement.effect for statement in document.statement if _matches(statement, view, action, params)]
     if "Deny" in matching:
         raise _forbidden(key, action, "ExplicitDeny")
     if "Allow" not in matching:
@@ -84,7 +84,9 @@ def _holds(name: str, values: list[str], view: View, params: Params) -> bool:
     if name.startswith(RESOURCE_TAG):
         tag = name.removeprefix(RESOURCE_TAG)
         resources = list(_resources(view, params))
-        return bool(resources) and all(one is not None and one.tags.get(tag) in values for one in resources)
+        return bool(resources) and all(
+            resource is not None and resource.tags.get(tag) in values for resource in resources
+        )
     # Roles are passed to ECS alone here.
     return name == "acs:Service" and "ecs.aliyuncs.com" in values
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 BITS = 2048
 EXPONENT = 65537
 ROUNDS = 40  # a composite number passes with a chance of 4^-40
-_SMALL = [one for one in range(3, 2000, 2) if all(one % other for other in range(3, int(one**0.5) + 1, 2))]
+_SMALL = [number for number in range(3, 2000, 2) if all(number % other for other in range(3, int(number**0.5) + 1, 2))]
 # DER of the name of SHA-256, before the digest.
 _SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 
@@ -63,7 +63,7 @@ def _prime() -> int:
     while True:
         # Both highest bits: the product has all of its own.
         number = secrets.randbits(BITS // 2) | (3 << (BITS // 2 - 2)) | 1
-        if all(number % one for one in _SMALL) and _is_prime(number):
+        if all(number % prime for prime in _SMALL) and _is_prime(number):
             return number
 
 

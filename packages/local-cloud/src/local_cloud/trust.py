@@ -42,7 +42,7 @@ class Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fiel
 
 def trusts(document: Document, provider: str, claims: Mapping[str, Any]) -> bool:
     """Whether an identity with these claims, from the provider of that ARN, may assume the role."""
-    effects = [one.effect for one in document.statement if _matches(one, provider, claims)]
+    effects = [statement.effect for statement in document.statement if _matches(statement, provider, claims)]
     return "Allow" in effects and "Deny" not in effects
 
 
@@ -56,7 +56,7 @@ def _matches(statement: Statement, provider: str, claims: Mapping[str, Any]) -> 
 
 def _holds(compare: Callable[[str, str], bool], claim: Any, values: list[str]) -> bool:
     said = claim if isinstance(claim, list) else [claim]
-    return any(isinstance(one, str) and compare(one, value) for one in said for value in values)
+    return any(isinstance(text, str) and compare(text, value) for text in said for value in values)
 
 
 def _like(text: str, pattern: str) -> bool:

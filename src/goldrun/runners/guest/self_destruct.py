@@ -84,14 +84,14 @@ def main() -> None:
             region, instance, key = identity()
             # Inside a VPC the first one answers without a way to the internet.
             usual = [f"https://ecs-vpc.{region}.aliyuncs.com", f"https://ecs.{region}.aliyuncs.com"]
-            for one in [endpoint] if endpoint else usual:
+            for address in [endpoint] if endpoint else usual:
                 try:
-                    delete(one, region, instance, key)
-                    say("deletion asked for at " + one)
+                    delete(address, region, instance, key)
+                    say("deletion asked for at " + address)
                     break
                 except (OSError, ValueError) as error:
                     detail = error.read()[:300].decode() if isinstance(error, urllib.error.HTTPError) else ""
-                    say(f"{one}: {error} {detail}")
+                    say(f"{address}: {error} {detail}")
         except (OSError, ValueError, KeyError, IndexError) as error:
             say(f"no role to delete itself with ({error}): add one, so that it is deleted and not only switched off")
             start = min(start, time.monotonic() - POWER_OFF_SECONDS)

@@ -21,10 +21,10 @@ def describe_instance_bill(call: Call) -> Answer:
     if not period:
         raise missing("BillingDate")
     items = [
-        _item(one, day, amount)
-        for one in _usages(call)
-        if params.text("InstanceID") in ("", one.id)
-        for day, amount in one.amounts.items()
+        _item(billed, day, amount)
+        for billed in _usages(call)
+        if params.text("InstanceID") in ("", billed.id)
+        for day, amount in billed.amounts.items()
         if day.startswith(period)
     ]
     size = params.number("MaxResults", 20, 1, 300)
@@ -46,7 +46,7 @@ def describe_instance_bill(call: Call) -> Answer:
 
 def _usages(call: Call) -> Iterator[Usage]:
     """Of what is gone, and of what runs, in every region."""
-    yield from (one for one in call.view.all(Usage) if one.owner == call.account)
+    yield from (past for past in call.view.all(Usage) if past.owner == call.account)
     for instance in call.view.all(Instance):
         if instance.owner == call.account:
             yield usage(call.settings.market, instance, call.now)

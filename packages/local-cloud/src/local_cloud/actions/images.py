@@ -39,7 +39,7 @@ def describe_images(call: Call) -> Answer:
         raise dry_run()
     statuses = _statuses(params.text("Status", READY))
     owners = _owners(call)
-    ids = {one.strip() for one in params.text("ImageId").split(",") if one.strip()}
+    ids = {image_id.strip() for image_id in params.text("ImageId").split(",") if image_id.strip()}
     name = params.text("ImageName").lower()
     architecture = params.choice("Architecture", ("i386", "x86_64", "arm64"))
     usage = params.choice("Usage", ("instance", "none"))
@@ -241,7 +241,7 @@ def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
 
 
 def _statuses(text: str) -> frozenset[str]:
-    wanted = frozenset(one.strip() for one in text.split(","))
+    wanted = frozenset(status.strip() for status in text.split(","))
     if wanted == {"ALL"}:
         return frozenset(STATUSES)
     if not wanted <= set(STATUSES):

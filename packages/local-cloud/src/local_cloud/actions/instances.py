@@ -154,14 +154,14 @@ def describe_instance_history_events(call: Call) -> Answer:
     params = call.params
     wanted = {params.text("InstanceId"), *params.items("ResourceId")} - {""}
     rows = [
-        _event(f"e-{one.id.removeprefix('i-')}", one.id, one.reclaimed, "Scheduled")
-        for one in _own(call)
-        if noticed(one, call.now)
+        _event(f"e-{instance.id.removeprefix('i-')}", instance.id, instance.reclaimed, "Scheduled")
+        for instance in _own(call)
+        if noticed(instance, call.now)
     ]
     rows += [
-        _event(one.id, one.instance, one.created, "Executed")
-        for one in call.view.all(Interruption)
-        if one.owner == call.account and one.region == call.region
+        _event(interruption.id, interruption.instance, interruption.created, "Executed")
+        for interruption in call.view.all(Interruption)
+        if interruption.owner == call.account and interruption.region == call.region
     ]
     states = {params.text("EventCycleStatus"), *params.items("InstanceEventCycleStatus")} - {""}
     found = [
@@ -201,14 +201,18 @@ def own_instance(call: Call, instance_id: str) -> Instance:
 
 
 def _own(call: Call) -> Iterable[Instance]:
-    return (one for one in call.view.all(Instance) if one.owner == call.account and one.region == call.region)
+    return (
+        instance
+        for instance in call.view.all(Instance)
+        if instance.owner == call.account and instance.region == call.region
+    )
 
 
 def _named(call: Call) -> list[Instance]:
     ids = call.params.items("InstanceId")
     if not ids:
         raise missing("InstanceId")
-    return [own_instance(call, one) for one in dict.fromkeys(ids)]
+    return [own_instance(call, instance_id) for instance_id in dict.fromkeys(ids)]
 
 
 def _require_stoppable(call: Call, instance: Instance) -> None:

@@ -62,25 +62,25 @@ def describe_vswitches(call: Call) -> Answer:
 @action("DescribeVpcs", "vpc")
 def describe_vpcs(call: Call) -> Answer:
     """The VPCs."""
-    found = [one for one in own(call, Network) if call.params.text("VpcId") in ("", one.id)]
+    found = [network for network in own(call, Network) if call.params.text("VpcId") in ("", network.id)]
     shown, paging = page_by_number(call.params, found, most=50)
     return {
         **paging,
         "Vpcs": {
             "Vpc": [
                 {
-                    "VpcId": one.id,
-                    "VpcName": one.name,
-                    "RegionId": one.region,
-                    "CidrBlock": one.cidr,
+                    "VpcId": network.id,
+                    "VpcName": network.name,
+                    "RegionId": network.region,
+                    "CidrBlock": network.cidr,
                     "Status": "Available",
                     "IsDefault": False,
-                    "CreationTime": iso(one.created),
+                    "CreationTime": iso(network.created),
                     "VSwitchIds": {
-                        "VSwitchId": [vswitch.id for vswitch in call.view.all(VSwitch) if vswitch.vpc == one.id]
+                        "VSwitchId": [vswitch.id for vswitch in call.view.all(VSwitch) if vswitch.vpc == network.id]
                     },
                 }
-                for one in shown
+                for network in shown
             ]
         },
     }
@@ -143,9 +143,9 @@ def own(call: Call, kind: type[R]) -> list[R]:
     """The caller's resources of a kind in the region that have the tags asked for."""
     tags = call.params.pairs("Tag")
     return [
-        one
-        for one in call.view.all(kind)
-        if one.owner == call.account and one.region == call.region and has_tags(one.tags, tags)
+        resource
+        for resource in call.view.all(kind)
+        if resource.owner == call.account and resource.region == call.region and has_tags(resource.tags, tags)
     ]
 
 

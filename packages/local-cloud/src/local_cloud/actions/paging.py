@@ -46,7 +46,7 @@ def listed_ids(params: Params, name: str) -> set[str] | None:
         raise invalid(name) from None
     if len(ids) > MAX_PAGE:
         raise invalid(name)
-    return {str(one) for one in ids}
+    return {str(item) for item in ids}
 
 
 def page_by_token(items: Sequence[T], token: str, size: int) -> tuple[Sequence[T], str]:

@@ -142,7 +142,7 @@ def run_instances(call: Call) -> Answer:
             undeletable=params.flag("DeletionProtection"),
         )
         made.append(appoint_reclaim(call.settings.market, instance))
-        for disk in (system._replace(id=disk_id), *(one._replace(id=call.new_id("d-")) for one in extra)):
+        for disk in (system._replace(id=disk_id), *(data_disk._replace(id=call.new_id("d-")) for data_disk in extra)):
             call.store.put(
                 Disk(
                     id=disk.id,
@@ -299,9 +299,9 @@ def _data_disks(call: Call) -> list[Wanted]:
 
 def _require_quota(call: Call, kind: InstanceType, amount: int) -> None:
     used = sum(
-        INSTANCE_TYPES[one.type].cpus
-        for one in call.store.all(Instance)
-        if one.owner == call.account and one.region == call.region and one.type in INSTANCE_TYPES
+        INSTANCE_TYPES[instance.type].cpus
+        for instance in call.store.all(Instance)
+        if instance.owner == call.account and instance.region == call.region and instance.type in INSTANCE_TYPES
     )
     if used + kind.cpus * amount > call.settings.cpu_quota:
         raise ApiFault(403, "QuotaExceed.ElasticQuota", "The number of vCPUs has reached the quota of the account.")
@@ -336,8 +336,8 @@ def _stock(call: Call, kind: InstanceType, zone: str, bid: Bid) -> int:
     """How many more can be started: what there is, less what runs already."""
     stock = (spot_stock if bid.spot else on_demand_stock)(call.settings.market, kind, zone, call.now)
     running = sum(
-        one.type == kind.id and one.zone == zone and (one.strategy != "NoSpot") == bid.spot
-        for one in call.store.all(Instance)
+        instance.type == kind.id and instance.zone == zone and (instance.strategy != "NoSpot") == bid.spot
+        for instance in call.store.all(Instance)
     )
     return max(0, stock - running)
 

@@ -86,8 +86,10 @@ def _named(call: Call, view: View) -> list[Resource]:
     ids = call.params.items("ResourceId")
     if len(ids) > MAX_RESOURCES_A_CALL:
         raise invalid("ResourceId")
-    found = [view.get(kind, one) for one in ids]
-    named = [one for one in found if one and one.owner == call.account and one.region == call.region]
+    found = [view.get(kind, resource_id) for resource_id in ids]
+    named = [
+        resource for resource in found if resource and resource.owner == call.account and resource.region == call.region
+    ]
     if len(named) < len(ids):
         raise ApiFault(404, "InvalidResourceId.NotFound", "The specified ResourceId is not found in our records.")
     return named

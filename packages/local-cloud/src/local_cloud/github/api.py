@@ -114,14 +114,14 @@ class Api:
 
     def _list(self, asked: Asked) -> Payload:
         wanted = asked.query.get("name")
-        runners = [one for one in self.jobs.runners(asked.scope) if wanted in (None, one.name)]
+        runners = [runner for runner in self.jobs.runners(asked.scope) if wanted in (None, runner.name)]
         shown = _page(asked, runners)
         wall = self.jobs.clock.wall()
-        return 200, {"total_count": len(runners), "runners": [runner_json(one, wall) for one in shown]}
+        return 200, {"total_count": len(runners), "runners": [runner_json(runner, wall) for runner in shown]}
 
     def _downloads(self, _: Asked) -> Payload:
         version = releases.current(self.jobs.clock.now())
-        found = [one for one in example("downloads") if one["os"] != "linux"]
+        found = [download for download in example("downloads") if download["os"] != "linux"]
         for kind in ("x64", "arm64"):
             name = archive.filename(version, kind)
             shown = {"os": "linux", "architecture": kind, "filename": name, "sha256_checksum": archive.sha256()}
@@ -199,8 +199,8 @@ class Api:
         config, events = asked.body.get("config"), asked.body.get("events", ["push"])
         if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
             raise invalid("Validation Failed")
-        events = tuple(str(one) for one in events)
-        number = str(1 + max((int(one.id) for one in self.jobs.store.all(GitHubHook)), default=0))
+        events = tuple(str(event) for event in events)
+        number = str(1 + max((int(hook.id) for hook in self.jobs.store.all(GitHubHook)), default=0))
         secret = str(config.get("secret", ""))
         self.jobs.store.put(GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events))
         shown = {"url": config["url"], "content_type": "json", "insecure_ssl": "0"}

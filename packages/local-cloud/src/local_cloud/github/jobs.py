@@ -40,7 +40,7 @@ class Jobs:
         wanted = tuple(labels)
         if not wanted or not name:
             raise invalid("Invalid request.")
-        if any(one.name == name for one in self.runners(scope)):
+        if any(runner.name == name for runner in self.runners(scope)):
             raise GitHubFault(409, f"Already exists - A runner with the name {name} already exists.")
         runner = GitHubRunner(
             id=self._number(GitHubRunner),
@@ -56,7 +56,7 @@ class Jobs:
     def runners(self, scope: str) -> list[GitHubRunner]:
         """The scope's runners, as they are by now."""
         self.settle()
-        return [one for one in self.store.all(GitHubRunner) if one.scope.lower() == scope.lower()]
+        return [runner for runner in self.store.all(GitHubRunner) if runner.scope.lower() == scope.lower()]
 
     def runner(self, scope: str, number: str) -> GitHubRunner:
         """One of them.
@@ -64,7 +64,7 @@ class Jobs:
         Raises:
             GitHubFault: there is none.
         """
-        found = [one for one in self.runners(scope) if one.id == number]
+        found = [runner for runner in self.runners(scope) if runner.id == number]
         if not found:
             raise not_found()
         return found[0]
@@ -122,22 +122,22 @@ class Jobs:
             GitHubFault: the run has not ended.
         """
         jobs = self.of_run(run)
-        if any(one.status != "completed" for one in jobs):
+        if any(job.status != "completed" for job in jobs):
             raise GitHubFault(403, "This workflow is already running")
         again = {job.name}
-        while more := {one.name for one in jobs if again & set(one.needs)} - again:
+        while more := {job.name for job in jobs if again & set(job.needs)} - again:
             again |= more
         following = replace(run, attempt=run.attempt + 1)
         self.store.put(following)
-        for one in jobs:
+        for ended in jobs:
             kept = {"attempt": following.attempt, "id": self._number(GitHubJob)}
-            if one.name not in again:
-                self.store.put(replace(one, **kept))
+            if ended.name not in again:
+                self.store.put(replace(ended, **kept))
                 continue
             # Jobs on labels that a new runner brings are queued when the job that makes it says so.
             self._put(
                 replace(
-                    one,
+                    ended,
                     **kept,
                     status="queued",
                     conclusion="",
@@ -186,7 +186,7 @@ class Jobs:
             if job.status != "queued" or job.hosted or run is None or run.attempt != job.attempt:
                 continue
             in_scope = runner.scope.lower() in (run.repository.lower(), run.repository.partition("/")[0].lower())
-            if in_scope and {one.lower() for one in job.labels} <= _answers_to(runner):
+            if in_scope and {label.lower() for label in job.labels} <= _answers_to(runner):
                 taken = replace(
                     job,
                     status="in_progress",
@@ -213,8 +213,8 @@ class Jobs:
         self.changed(job)
 
     def _number(self, kind: type[GitHubRunner | GitHubRun | GitHubJob]) -> str:
-        return str(1 + max((int(one.id) for one in self.store.all(kind)), default=0))
+        return str(1 + max((int(record.id) for record in self.store.all(kind)), default=0))
 
 
 def _answers_to(runner: GitHubRunner) -> set[str]:
-    return {one.lower() for one in (*runner.labels, "self-hosted", "linux")}
+    return {label.lower() for label in (*runner.labels, "self-hosted", "linux")}

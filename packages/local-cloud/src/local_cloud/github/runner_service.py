@@ -62,7 +62,7 @@ class RunnerService:
         for old in self.jobs.runners(scope):
             if old.name == name:
                 self.jobs.store.remove(old)
-        runner = self.jobs.register(scope, name, [str(one) for one in labels], 1)
+        runner = self.jobs.register(scope, name, [str(label) for label in labels], 1)
         return 201, {"encoded_jit_config": jit_config(runner, self.url)}
 
     def _report(self, runner: GitHubRunner, report: Mapping[str, Any]) -> Payload:

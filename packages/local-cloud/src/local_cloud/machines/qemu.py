@@ -93,9 +93,11 @@ class Machines:
         while not self._end.wait(TICK_SECONDS):
             with self._lock:
                 settle(self._store, self._now())
-                instances = {one.id: one for one in self._store.all(Instance)}
-                images = [one for one in self._store.all(Image) if one.source_instance and one.ready == NEVER]
-                commands = [one for one in self._store.all(Invocation) if one.live in ("waiting", "running")]
+                instances = {instance.id: instance for instance in self._store.all(Instance)}
+                images = [image for image in self._store.all(Image) if image.source_instance and image.ready == NEVER]
+                commands = [
+                    command for command in self._store.all(Invocation) if command.live in ("waiting", "running")
+                ]
             for instance_id in list(self._guests):
                 if instance_id not in instances:
                     self._kill(instance_id)

@@ -53,10 +53,10 @@ class SimulatedRunners:
 
     def tend(self, now: float) -> None:
         """Do what is due by ``now``."""
-        if not self._guests and not any(one.user_data for one in self.store.all(Instance)):
+        if not self._guests and not any(instance.user_data for instance in self.store.all(Instance)):
             return
         lifecycle.settle(self.store, now)
-        instances = {one.id: one for one in self.store.all(Instance)}
+        instances = {instance.id: instance for instance in self.store.all(Instance)}
         for instance_id in list(self._guests):
             if instance_id not in instances:
                 self._kill(instance_id)
@@ -94,9 +94,9 @@ class SimulatedRunners:
             self._delete(instance, now)
 
     def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
-        for one in self.store.all(Invocation):
-            if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
-                return read_configuration(one.content)
+        for invocation in self.store.all(Invocation):
+            if invocation.instance == instance.id and invocation.file == INBOX and invocation.status(now) == "Success":
+                return read_configuration(invocation.content)
         return {}
 
     def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:

@@ -56,8 +56,8 @@ def descendants() -> list[int]:
     for process, parent in listing():
         children.setdefault(parent, []).append(process)
     found = list(children.get(os.getpid(), []))
-    for one in found:
-        found += children.get(one, [])
+    for child in found:
+        found += children.get(child, [])
     return found
 
 
