@@ -88,8 +88,8 @@ def main(modules: Path) -> None:
     _write("tests/github/openapi.json", {**description, "components": parts})
     examples = {name: whole["components"]["examples"][path]["value"] for name, path in EXAMPLES.items()}
     events = json.loads((octokit / "webhooks-examples/api.github.com/index.json").read_text())
-    told = next(event for event in events if event["name"] == "workflow_job")["examples"]
-    by_action = {delivery["action"]: delivery for delivery in told}
+    deliveries = next(event for event in events if event["name"] == "workflow_job")["examples"]
+    by_action = {delivery["action"]: delivery for delivery in deliveries}
     _write(
         "packages/local-cloud/src/local_cloud/github/examples.json",
         {**examples, "workflow_job": {name: by_action[name] for name in ("queued", "in_progress", "completed")}},

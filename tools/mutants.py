@@ -94,8 +94,8 @@ def states(here: Path) -> dict[str, str]:
     """What is known of each change."""
     if not (here / "mutants").exists():
         return {}
-    told = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=here, check=True, capture_output=True, text=True)
-    lines = [line.strip().rpartition(": ") for line in told.stdout.splitlines()]
+    listed = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=here, check=True, capture_output=True, text=True)
+    lines = [line.strip().rpartition(": ") for line in listed.stdout.splitlines()]
     return {name: STATES.get(state, state) for name, _, state in lines}
 
 

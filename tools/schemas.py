@@ -148,13 +148,13 @@ def objects(member: str, kind: str, meaning: str, *, translation: str = "") -> N
         definition = schema(one)["$defs"][one.__name__]
         base = one.__mro__[1] if one.__mro__[1] in OBJECTS else None
         own = [name for name in definition["properties"] if not base or name not in get_type_hints(base)]
-        told = words[one.__name__] if words else {"_": summary(one), **descriptions(one)}
-        print(f"### {one.__name__}\n\n{told['_']}")
+        texts = words[one.__name__] if words else {"_": summary(one), **descriptions(one)}
+        print(f"### {one.__name__}\n\n{texts['_']}")
         if base:
             print(f"\n[{base.__name__}](#{base.__name__.lower()}) +")
         print(f"\n| {member} | {kind} | {meaning} |\n|---|---|---|")
         for name in own:
-            print(f"| `{name}` | {_notation(definition['properties'][name]).replace('``', '')} | {told[name]} |")
+            print(f"| `{name}` | {_notation(definition['properties'][name]).replace('``', '')} | {texts[name]} |")
         print()
 
 

@@ -37,15 +37,15 @@ from goldrun.launch.launch import Launched
 def create(env: Environment) -> None:
     """Create the instance that the environment describes, and print its id; if that cannot be printed, delete it."""
     telling.require_open(env)
-    client = connect(env, SystemClock(), notice=script.tell, trace=telling.trace(env))
-    settings = resolve_image(client, read_settings(env, client.region), script.tell)
+    client = connect(env, SystemClock(), notice=script.note, trace=telling.trace(env))
+    settings = resolve_image(client, read_settings(env, client.region), script.note)
 
     def deliver(got: Sequence[Launched]) -> None:
         (launched,) = got
-        script.tell(describe_launch(launched))
+        script.note(describe_launch(launched))
         script.result(env, "INSTANCE_ID", launched.ids[0], launched.ids[0])
 
-    acquire(client, settings, tell=script.tell, deliver=deliver)
+    acquire(client, settings, tell=script.note, deliver=deliver)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ from goldrun.images.naming import name_reference
 def find(env: Environment) -> None:
     """Print the id of the image that the environment names."""
     reference = name_reference(config.IMAGE_NAME.require(env), config.ARCH.read(env))
-    found = find_image(connect(env, SystemClock(), notice=script.tell, trace=telling.trace(env)), reference)
+    found = find_image(connect(env, SystemClock(), notice=script.note, trace=telling.trace(env)), reference)
     if found.notice:
-        script.tell(found.notice)
+        script.note(found.notice)
     script.result(env, "IMAGE_ID", found.image.image_id)
 
 

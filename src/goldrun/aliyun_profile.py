@@ -49,15 +49,15 @@ def find_profile(env: config.Environment) -> Profile | None:
         return None
     document = _read(os.path.join(home, ".aliyun", "config.json"))  # noqa: PTH118 - pathlib takes 5 ms to import
     name = config.PROFILE.read(env) or str(document.get("current") or "default")
-    for told in document.get("profiles") or ():
-        if isinstance(told, dict) and told.get("name") == name:
+    for entry in document.get("profiles") or ():
+        if isinstance(entry, dict) and entry.get("name") == name:
             return Profile(
                 name=name,
-                mode=_text(told, "mode"),
-                access_key_id=_text(told, "access_key_id"),
-                access_key_secret=_text(told, "access_key_secret"),
-                security_token=_text(told, "sts_token"),
-                region=_text(told, "region_id"),
+                mode=_text(entry, "mode"),
+                access_key_id=_text(entry, "access_key_id"),
+                access_key_secret=_text(entry, "access_key_secret"),
+                security_token=_text(entry, "sts_token"),
+                region=_text(entry, "region_id"),
             )
     return None
 
@@ -78,8 +78,8 @@ def _read(path: str) -> Mapping[str, Any]:
     return document
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
-    value = told.get(name)
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 

@@ -18,7 +18,7 @@ FOLDER = os.path.join(os.path.dirname(__file__), "locale") if "__file__" in glob
 # What a line on stderr begins with.
 PREFIXES = ("error: ", "note: ", "  why: ", "  fix: ", "  note: ", "  request id: ")
 # Fewer letters than these prove nothing: the values must then be two words at most, or messages of their own.
-TELLING = 12
+ENOUGH_LETTERS = 12
 
 Template = tuple[list[str], list[str]]
 
@@ -47,7 +47,7 @@ def _best(text: str) -> tuple[int, int, str]:
                 (value.count(" ") for part, value in zip(parts, values, strict=True) if not part[0]), default=0
             )
             known = _letters(own) + sum(part[0] for part in parts)
-            if (known, len(own)) > best[:2] and (unknown <= 1 or known >= TELLING):
+            if (known, len(own)) > best[:2] and (unknown <= 1 or known >= ENOUGH_LETTERS):
                 said = (part[2] for part in parts)
                 best = (known, len(own), translation.format_map(dict(zip(names, said, strict=True))))
     return best

@@ -44,6 +44,6 @@ def result(env: Environment, name: str, value: str, *more: str) -> None:
             print(line)
 
 
-def tell(words: str) -> None:
+def note(words: str) -> None:
     """Say something to the person."""
     telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))

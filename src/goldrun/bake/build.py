@@ -116,11 +116,11 @@ def _make(context: Context, steps: Sequence[Step], state: State) -> State:
 def _publish(context: Context, state: State) -> State:
     assert state.image
 
-    def tell(plan: list[str]) -> None:
+    def report_plan(plan: list[str]) -> None:
         for line in plan:
             context.report.line(line)
 
-    return replace(state, image=publish(context.client, state.image.image_id, tested=True, tell=tell))
+    return replace(state, image=publish(context.client, state.image.image_id, tested=True, tell=report_plan))
 
 
 def _prune(context: Context, state: State) -> State:

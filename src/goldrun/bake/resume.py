@@ -29,7 +29,7 @@ def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
     return [instance for instance in found if ROLE.read(instance.tags) in (BUILDER, TESTER)]
 
 
-def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell) -> Sequence[Instance]:
+def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Tell) -> Sequence[Instance]:
     """Wait while another build of the lineage is running; return the instances that interrupted ones left.
 
     An interrupted build is recognised by its stale heartbeat: right after a crash that takes some minutes.
@@ -46,7 +46,7 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell
         ):
             return machines
         if not said:
-            tell(f"another build of it is under way ({machines[0].id}): waiting until it ends or goes stale.")
+            report(f"another build of it is under way ({machines[0].id}): waiting until it ends or goes stale.")
             said = True
         return None
 

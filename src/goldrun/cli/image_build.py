@@ -165,7 +165,7 @@ def _check_runner(github: GitHub, image: Image, now: float) -> None:
     repository = config.GITHUB_REPOSITORY.read(os.environ)
     if version and repository and config.GITHUB_TOKEN.read(os.environ):
         scope = repository_scope(repository)
-        versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, tell=output.note)
+        versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, report=output.note)
 
 
 def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:

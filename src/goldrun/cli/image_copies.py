@@ -42,7 +42,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     client = open_client(region)
     source = find_own(client, version)
     with Bars(wanted) as bars:
-        copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.tell)
+        copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.move)
     if as_json:
         from goldrun.cli.json.images import Image
 

@@ -38,7 +38,7 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def tell(self, name: str, waited: Waited) -> None:
+    def move(self, name: str, waited: Waited) -> None:
         """Move a bar."""
         left = "" if waited.left is None or waited.percent == 100 else f", about {clock_time(waited.left)} left"
         self._progress.update(self._tasks[name], completed=waited.percent, times=f"{clock_time(waited.elapsed)}{left}")

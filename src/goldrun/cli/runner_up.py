@@ -116,7 +116,7 @@ def runner_up(
         with telling.required():
             _print(made, job, as_json)
 
-    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
+    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), report=output.note, deliver=deliver)
     _summarize(made, settings.life)
 
 
@@ -131,7 +131,7 @@ def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, set
         versions.version_in(manifest),
         now=client.clock.now(),
         life=settings.life,
-        tell=output.note,
+        report=output.note,
     )
 
 

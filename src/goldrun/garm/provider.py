@@ -63,7 +63,7 @@ class Provider:
         self.clock = clock
         self.config = settings.read_config(call.config_file)
         self.env = {**env, **self.config.environment}
-        self.client: EcsClient = connect(self.env, clock, notice=_tell, trace=telling.trace(self.env))
+        self.client: EcsClient = connect(self.env, clock, notice=_note, trace=telling.trace(self.env))
         folder = self.config.cache_folder or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
         self.cache = FileCache(self.env, clock, Path(folder))
 
@@ -80,13 +80,13 @@ class Provider:
             return
 
         settings = self._launch_settings(wanted)
-        require_current_runner(self.client, settings, wanted.repo_url, self.env, self.clock, _tell)
+        require_current_runner(self.client, settings, wanted.repo_url, self.env, self.clock, _note)
 
         def deliver(got: Sequence[Launched]) -> None:
             (launched,) = got
             say(json.dumps(_as_json(launched.ids[0], wanted.name, "running") | _pool_of(wanted)))
 
-        acquire(self.client, settings, cache=self.cache, tell=_tell, deliver=deliver)
+        acquire(self.client, settings, cache=self.cache, tell=_note, deliver=deliver)
 
     def delete(self) -> None:
         """Delete the instance and verify that it is gone; a missing one is not an error.
@@ -158,7 +158,7 @@ class Provider:
             key=f"garm {self.call.controller} {wanted.pool} {wanted.name}",
             tags={**self._own_tags(), **GARM_POOL.of(wanted.pool), **GARM_NAME.of(wanted.name)},
         )
-        return resolve_image(self.client, found, _tell)
+        return resolve_image(self.client, found, _note)
 
     def _describe(self, one: Instance) -> dict[str, Any]:
         addresses = [(one.private_ip, "private"), (one.public_ip, "public")]
@@ -245,9 +245,9 @@ def _read_specs(given: Mapping[str, Any]) -> settings.Specs:
     specs = settings.read_specs(given)
     if specs.unknown:
         known = ", ".join(settings.SPECS)
-        _tell(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")
+        _note(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")
     return specs
 
 
-def _tell(words: str) -> None:
+def _note(words: str) -> None:
     print(f"note: {words}", file=sys.stderr)  # noqa: T201 - the engine logs it

@@ -22,7 +22,7 @@ def require_current_runner(
     repo_url: str,
     env: Environment,
     clock: Clock,
-    tell: Tell,
+    report: Tell,
 ) -> None:
     """Check that GitHub takes the image's runner for as long as the instance may live, if there is a token to ask with.
 
@@ -39,9 +39,9 @@ def require_current_runner(
         return
     version = versions.version_in(manifest)
     urls = {config.GITHUB_API_URL.names[0]: api_url(server), config.GITHUB_SERVER_URL.names[0]: server}
-    github = githubs.connect({**urls, **env}, clock, notice=tell, trace=telling.trace(env))
+    github = githubs.connect({**urls, **env}, clock, notice=report, trace=telling.trace(env))
     try:
-        versions.require_current(github, scope, version, now=client.clock.now(), life=settings.life, tell=tell)
+        versions.require_current(github, scope, version, now=client.clock.now(), life=settings.life, report=report)
     finally:
         github.close()
 

@@ -106,7 +106,7 @@ def bring_up(
     plan: Plan,
     *,
     cache: Cache | None = None,
-    tell: Tell,
+    report: Tell,
     deliver: Callable[[Runner], None] = lambda _: None,
 ) -> Runner:
     """Start a runner, and wait until it is online and ready for one job.
@@ -118,7 +118,7 @@ def bring_up(
         github: the other side.
         plan: the runner.
         cache: answers of the market.
-        tell: receives a sentence about each stage.
+        report: receives a sentence about each stage.
         deliver: hands the runner over; if it fails, nothing is left either.
 
     Raises:
@@ -126,18 +126,18 @@ def bring_up(
     """
     start = client.clock.now()
     name = new_name(client.region, start)
-    tell(f"registering {name} with {plan.scope}.")
+    report(f"registering {name} with {plan.scope}.")
     download = registrations.find_download(github, plan.scope, plan.launch.criteria.architecture, plan.mirror)
     instance_id = ""
     try:
         # The registration comes first: a wrong token costs no instance.
         one_use = registrations.register(github, plan.scope, _wanted(name, plan))
         settings = _machine_settings(plan, name, download)
-        (launched,) = acquire(client, settings, cache=cache, tell=tell)
+        (launched,) = acquire(client, settings, cache=cache, tell=report)
         instance_id = launched.ids[0]
-        tell(f"{instance_id} is there; waiting until it answers.")
+        report(f"{instance_id} is there; waiting until it answers.")
         machine = Machine(client, instance_id, name)
-        _hand_over(machine, one_use, plan, tell)
+        _hand_over(machine, one_use, plan, report)
         registration = _wait_until_online(machine, github, plan, start)
         made = Runner(name, instance_id, name, registration, launched, client.clock.now() - start)
         deliver(made)
@@ -191,11 +191,11 @@ def _machine_settings(plan: Plan, name: str, download: Download) -> LaunchSettin
     return replace(plan.launch, key=name, name=name, tags=tags, user_data=script)
 
 
-def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, tell: Tell) -> None:
+def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, report: Tell) -> None:
     """Give the machine its configuration, by Cloud Assistant, into memory."""
     machine.wait_until_ready(plan.online_seconds)
     machine.send(configuration({**plan.settings, **one_use.settings}), INBOX, mode="0600", owner="root")
-    tell("it has its configuration; waiting until GitHub sees it.")
+    report("it has its configuration; waiting until GitHub sees it.")
 
 
 def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: float) -> Registration:

@@ -46,7 +46,7 @@ def find_latest(github: GitHub) -> str:
     return version
 
 
-def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, tell: Tell) -> None:
+def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, report: Tell) -> None:
     """Ensure that a runner of that version gets its job.
 
     Args:
@@ -55,14 +55,14 @@ def require_current(github: GitHub, scope: Scope, version: str, *, now: float, l
         version: what the image has; empty: not known.
         now: seconds since 1970.
         life: how long the runner may live, in seconds.
-        tell: receives what could not be checked.
+        report: receives what could not be checked.
 
     Raises:
         RefusedError: the version has ended, or ends within the runner's life.
         GitHubError: GitHub fails.
     """
     if not version:
-        tell(
+        report(
             "the image does not say which version of the runner it has, so nobody checks whether GitHub still takes it."
         )
         return
@@ -70,7 +70,7 @@ def require_current(github: GitHub, scope: Scope, version: str, *, now: float, l
     if end is None:
         if _number(version) < MINIMUM and _has_endpoint(github, scope):
             raise _refusal(version, "GitHub registers 2.329.0 and later ones.")
-        tell(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
+        report(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
         return
     if end.registration is not None and end.registration <= now:
         raise _refusal(version, "GitHub registers it no more.")

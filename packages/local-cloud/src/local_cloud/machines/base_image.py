@@ -55,7 +55,7 @@ _INITRAMFS = (
 )
 
 
-def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> None:
+def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -> None:
     """Make the base disk, its kernel and its initial RAM disk in ``folder``.
 
     Raises:
@@ -71,7 +71,7 @@ def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> 
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
         root = work / "root"
-        tell(f"Debian {SUITE} from {mirror}: about a minute.")
+        report(f"Debian {SUITE} from {mirror}: about a minute.")
         without = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "locale")]
         options = ["--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}", *without]
         _run(["mmdebstrap", *options, f"--essential-hook={_INITRAMFS}", SUITE, str(root), mirror])
@@ -88,7 +88,7 @@ def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> 
         boot = root / "boot"
         shutil.copy(next(boot.glob("vmlinuz-*")), work / "vmlinuz")
         shutil.copy(next(boot.glob("initrd.img-*")), work / "initrd")
-        tell("the disk.")
+        report("the disk.")
         _run(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(root), str(work / "disk.raw"), f"{DISK_GIB}G"])
         _run(["qemu-img", "convert", "-O", "qcow2", str(work / "disk.raw"), str(work / "disk.qcow2")])
         (work / "root-device").write_text(ROOT_DEVICE, encoding="utf-8")
