@@ -1,11 +1,11 @@
-"""Takes what this project uses of GitHub's API out of the descriptions that Octokit publishes.
+"""Extracts the part of GitHub's API that this project uses from the descriptions that Octokit publishes.
 
 Usage: npm install @octokit/openapi @octokit/webhooks-examples @octokit/webhooks-schemas (in some folder);
 python3 tools/github_description.py FOLDER/node_modules
 
-Writes tests/github/openapi.json and tests/github/webhooks.json (what the tests validate against), and
-packages/local-cloud/src/local_cloud/github/examples.json (what the local GitHub fills its answers' many other members
-with).
+Writes tests/github/openapi.json and tests/github/webhooks.json (the tests validate against them), and
+packages/local-cloud/src/local_cloud/github/examples.json (the local GitHub takes the unused members of its answers from
+it).
 Octokit publishes them under the MIT licence.
 """
 
@@ -37,7 +37,7 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
     "/repos/{owner}/{repo}/hooks": ["post"],
 }
-# Not in Octokit's description yet: GitHub's changelog of 2026-09-03. Dates that are not fixed are left out in fact.
+# Not in Octokit's description yet: GitHub's changelog of 2026-09-03. Real answers omit dates that are not fixed.
 _MOMENT = {"type": "string", "format": "date-time", "nullable": True}
 _DEPRECATIONS = {
     "operationId": "actions/get-runner-version-deprecation",
@@ -112,7 +112,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare(value: Any) -> Any:
-    """Without prose and examples."""
+    """Return ``value`` without prose and examples."""
     if isinstance(value, dict):
         dropped = {"description", "example", "examples", "x-github", "title"}
         # A property may be called like one of them.
@@ -122,7 +122,7 @@ def _bare(value: Any) -> Any:
 
 
 def _collect(whole: dict[str, Any], value: Any, parts: dict[str, Any]) -> None:
-    """Everything that ``value`` refers to, and what that refers to."""
+    """Collect everything that ``value`` refers to, directly or indirectly."""
     if isinstance(value, dict):
         if isinstance(reference := value.get("$ref"), str):
             keys = reference.removeprefix("#/").split("/")

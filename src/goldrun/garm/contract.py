@@ -46,7 +46,7 @@ class Call:
         command: one of ``COMMANDS``.
         controller: the engine's id; instances of other controllers are never touched.
         pool: the pool's id.
-        instance: a provider id, or the name of an instance whose creation failed before it had one.
+        instance: a provider id, or the name of an instance whose creation failed before it had an id.
         config_file: the provider's configuration.
         specs: the pool's extra specs.
     """
@@ -61,14 +61,14 @@ class Call:
 
 @dataclass(frozen=True)
 class BootstrapInstance:
-    """The instance to create: the part that is needed of the engine's ``BootstrapInstance``.
+    """The instance to create: the needed part of the engine's ``BootstrapInstance``.
 
     Attributes:
         name: a unique name.
         architecture: amd64 or arm64.
-        image: the pool's.
-        flavor: the pool's.
-        labels: the runner's.
+        image: the pool's image.
+        flavor: the pool's flavor.
+        labels: the runner's labels.
         pool: the pool's id.
         repo_url: repository, organization or enterprise of the runner.
         group: the runner group.
@@ -80,7 +80,7 @@ class BootstrapInstance:
         runner_url: where to download the runner from, on images without one.
         runner_sha256: the download's checksum.
         proxy: an HTTP proxy, or empty.
-        no_proxy: hosts to reach without it.
+        no_proxy: hosts to reach without the proxy.
         specs: the pool's extra specs.
     """
 

@@ -39,7 +39,7 @@ STATUS = {
 
 
 class DuplicateError(GoldrunError):
-    """Another instance has the name."""
+    """Another instance already has the name."""
 
     exit_code = contract.EXIT_DUPLICATE
 
@@ -71,7 +71,7 @@ class Provider:
         """Create the instance, or find the one that an earlier call created, and report it.
 
         Raises:
-            GoldrunError: it was not created, or could not be reported; nothing is left.
+            GoldrunError: it was not created, or could not be reported; no instance is left.
         """
         for instance in self._all(GARM_NAME.of(wanted.name)):
             if not GARM_POOL.matches(instance.tags, wanted.pool):
@@ -92,7 +92,7 @@ class Provider:
         """Delete the instance and verify that it is gone; a missing one is not an error.
 
         Raises:
-            GoldrunError: it may still be there.
+            GoldrunError: it may still exist.
         """
         release(self.client, [instance.id for instance in self._named()])
 
@@ -135,7 +135,7 @@ class Provider:
         return found[0]
 
     def _named(self) -> list[Instance]:
-        """Find instances by provider id or by name, among this controller's only."""
+        """Return this controller's instances with the provider id or name."""
         wanted = self.call.instance
         if wanted.startswith("i-"):
             found = describe_instances(self.client, ids=[wanted])
@@ -184,10 +184,10 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
     """Answer a call.
 
     Args:
-        env: the environment, with the call in it.
+        env: the environment, which contains the call.
         stdin: the call's input.
-        clock: what to wait on.
-        say: prints the answer, for the engine.
+        clock: the clock for waits.
+        say: prints the answer for the engine.
 
     Raises:
         GoldrunError: the call failed.
@@ -230,7 +230,7 @@ _WORK: dict[str, Callable[[Provider], Any]] = {
 
 
 def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
-    """The answer to a creation that failed: the instance with its fault; empty: not a creation."""
+    """Return the answer to a creation that failed: the instance with its fault; empty for other commands."""
     if env.get("GARM_COMMAND") != contract.CREATE:
         return ""
     try:
