@@ -1,4 +1,4 @@
-"""``goldrun image``: the look-up commands; the others are in modules of their own, imported when they are called."""
+"""``goldrun image``: the look-up commands; the others are in modules that are imported when they are called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``goldrun runner``; ``up`` is in a module of its own."""
+"""``goldrun runner``; ``up`` is in ``runner_up``."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def criteria_options(command: Command) -> Command:
-    """The options that select offers; ``read_criteria`` takes them."""
+    """Add the options that select offers; ``read_criteria`` takes them."""
     for option in (PRICE, TYPES, ZONES, ARCH, MEMORY, CPU):
         command = option(command)
     return command
@@ -128,10 +128,10 @@ def read_criteria(
     types: tuple[str, ...],
     max_price: float | None,
 ) -> Criteria:
-    """The criteria that the options state.
+    """Return the criteria that the options state.
 
     Raises:
-        UsageError: one of them is wrong.
+        UsageError: one of them is not valid.
     """
     return Criteria(
         architecture=parse_architecture(arch) if arch else "",
@@ -169,7 +169,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
 
 
 def sparkline(prices: tuple[float, ...]) -> str:
-    """The prices as bars of eight heights."""
+    """Return the prices as bars of eight heights."""
     low, high = min(prices, default=0.0), max(prices, default=0.0)
     if high == low:
         return BARS[3] * len(prices)

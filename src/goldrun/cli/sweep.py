@@ -81,7 +81,7 @@ def sweep(
 
 
 def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:
-    """What has become of a finding, in a word."""
+    """Return what happened to a finding."""
     if one.doubt if dry_run else one in {finding for finding, _ in swept.kept}:
         return "kept"
     if one in swept.spared:

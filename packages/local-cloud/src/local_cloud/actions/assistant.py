@@ -1,8 +1,8 @@
-"""Cloud Assistant: commands and files for instances. On simulated machines a command says itself how it ends.
+"""Cloud Assistant: commands and files for instances. On simulated machines a command describes its own result.
 
 A line ``# simulate: seconds=30 exit=1 output=text`` in the content (all three are optional, ``output`` comes last) sets
-how long it takes, its exit code and, line by line, what it prints. Without one it succeeds after a second and says that
-it was not run.
+its duration, its exit code and, line by line, its output. Without one it succeeds after a second, and its output says
+that it was not run.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def send_file(call: Call) -> Answer:
 
 @action("DescribeInvocationResults")
 def describe_invocation_results(call: Call) -> Answer:
-    """How commands went, with what they have printed so far."""
+    """The results of commands, with their output so far."""
     params = call.params
     plain = params.text("ContentEncoding", "Base64").lower() == "plaintext"
     found = [
@@ -148,7 +148,7 @@ def describe_invocations(call: Call) -> Answer:
 
 @action("DescribeSendFileResults")
 def describe_send_file_results(call: Call) -> Answer:
-    """How the sending of files went."""
+    """The results of sending files."""
     params = call.params
     found = [
         invocation
@@ -175,7 +175,7 @@ def describe_send_file_results(call: Call) -> Answer:
 
 @action("StopInvocation")
 def stop_invocation(call: Call) -> Answer:
-    """Stop a command that runs."""
+    """Stop a running command."""
     invoke_id = call.params.require("InvokeId")
     found = [invocation for invocation in _own(call) if invocation.invocation == invoke_id]
     if not found:
@@ -188,7 +188,7 @@ def stop_invocation(call: Call) -> Answer:
 
 @action("DescribeCloudAssistantStatus")
 def describe_cloud_assistant_status(call: Call) -> Answer:
-    """Whether the assistant of instances answers."""
+    """Whether the assistants of instances answer."""
     ids = call.params.items("InstanceId")
     found = [
         instance

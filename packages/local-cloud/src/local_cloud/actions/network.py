@@ -1,4 +1,4 @@
-"""What an instance is put into: VPCs, vSwitches, security groups; and key pairs."""
+"""Networks and access of instances: VPCs, vSwitches, security groups, key pairs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ R = TypeVar("R", bound=Resource)
 
 @action("DescribeVSwitches", "vpc")
 def describe_vswitches(call: Call) -> Answer:
-    """The vSwitches by VPC, zone, id and name, with the addresses they have left."""
+    """The vSwitches by VPC, zone, id and name, with their numbers of free addresses."""
     params = call.params
     found = [
         vswitch
@@ -120,7 +120,7 @@ def describe_security_groups(call: Call) -> Answer:
 
 @action("DescribeKeyPairs")
 def describe_key_pairs(call: Call) -> Answer:
-    """The key pairs by name; their private halves are nowhere."""
+    """The key pairs by name; their private keys are not stored."""
     found = [pair for pair in own(call, KeyPair) if call.params.text("KeyPairName") in ("", pair.name)]
     shown, paging = page_by_number(call.params, found)
     return {
@@ -140,7 +140,7 @@ def describe_key_pairs(call: Call) -> Answer:
 
 
 def own(call: Call, kind: type[R]) -> list[R]:
-    """The caller's resources of a kind in the region that have the tags asked for."""
+    """Return the caller's resources of a kind in the region that have the requested tags."""
     tags = call.params.pairs("Tag")
     return [
         resource
@@ -150,7 +150,7 @@ def own(call: Call, kind: type[R]) -> list[R]:
 
 
 def free_addresses(view: View, vswitch: VSwitch) -> list[str]:
-    """The addresses that no instance has."""
+    """Return the free addresses of a vSwitch."""
     taken = {instance.ip for instance in view.all(Instance) if instance.vswitch == vswitch.id}
     return [address for address in _addresses(vswitch.cidr) if address not in taken]
 

@@ -1,4 +1,4 @@
-"""The account: what is in it, and who may do what."""
+"""The account: its content and its permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conditions: faults, throttling, the clock and the spot market."""
+"""The cloud's conditions: faults, throttling, the clock and the spot market."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ IMAGE_ID = "debian_13_x64_goldrun.qcow2"
 FAMILY = "acs:debian_13_x64"
 DISK_GIB = 4
 ROOT_DEVICE = "/dev/vda"
-BOOT_FILES = ("vmlinuz", "initrd", "root")  # beside the disk: what boots it, and where its root is
+BOOT_FILES = ("vmlinuz", "initrd", "root")  # beside the disk: kernel, initial RAM disk, the root file system's device
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "qemu-img": "qemu-utils"}
 _FILES = {
-    # Only what a machine of the local cloud needs: the usual modules take a minute without KVM.
+    # Only the modules that a machine of the local cloud needs: the usual ones take a minute without KVM.
     "etc/cloud/cloud.cfg.d/99-goldrun.cfg": """\
 datasource_list: [AliYun, None]
 network: {config: disabled}
@@ -59,8 +59,8 @@ def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -
     """Make the base disk, its kernel and its initial RAM disk in ``folder``.
 
     Raises:
-        UsageError: a program or a right is missing.
-        UnavailableError: it cannot be made; with the last words of the program that failed.
+        UsageError: a program or a permission is missing.
+        UnavailableError: it cannot be made; with the last output of the program that failed.
     """
     missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
     if missing:
@@ -98,17 +98,17 @@ def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -
 
 
 def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> None:
-    """Take a disk that somebody else has made, with cloud-init and the guest agent on it.
+    """Import an existing disk, which contains cloud-init and the guest agent.
 
     Args:
-        folder: where disks are.
+        folder: the folder of disks.
         disk: qcow2 or raw.
-        kernel: what boots it.
+        kernel: its kernel.
         initrd: its initial RAM disk.
-        root: where its root file system is, e.g. ``/dev/vda1``.
+        root: the device of its root file system, e.g. ``/dev/vda1``.
 
     Raises:
-        UnavailableError: it is not a disk image.
+        UnavailableError: it is not a valid disk image.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _run(["qemu-img", "convert", "-O", "qcow2", str(disk), str(disk_file(folder, IMAGE_ID))])
@@ -118,7 +118,7 @@ def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> Non
 
 
 def disk_file(folder: Path, image_id: str, suffix: str = "qcow2") -> Path:
-    """Where an image's disk (or what boots it) is."""
+    """Return the path of an image's disk (or of one of ``BOOT_FILES``)."""
     return folder / f"{image_id}.{suffix}"
 
 
