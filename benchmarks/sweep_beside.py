@@ -412,7 +412,7 @@ class Worker(Party):
         criteria = Criteria(types=TYPES, architecture="amd64")
         settings = LaunchSettings(Network(GROUP), image_id="m-runner", role="self-destruct", criteria=criteria)
         plan = Plan(scope=SCOPE, launch=settings, bootstrap=Bootstrap(life=0.0), settings={})
-        made = bring_up(client, github, plan, tell=lambda _: None)
+        made = bring_up(client, github, plan, report=lambda _: None)
         self.world.handed_over.add(made.instance_id)
         run = self.world.jobs.begin_run(str(SCOPE), "ci.yml")
         seconds = self.random.choice((60, 1500, 2400))

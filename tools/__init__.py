@@ -1,1 +1,1 @@
-"""What builds the project: its docs and its single-file scripts."""
+"""Builds the project's docs, schemas, message catalogue and single-file scripts."""

@@ -20,19 +20,19 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "packages/local-cloud/src/local_cloud/api.json"
 TYPES = {"str": "String", "int": "Integer", "bool": "Boolean", "float": "Float"}
 REQUIRED = "# This parameter is required."
-# Of the API's own accounting; no client sends them.
+# For the API's own accounting; clients do not send them.
 UNUSED = re.compile(r"(Resource)?Owner(Account|Id)")
 
 
 def parameters(action: str) -> dict[str, str]:
-    """The parameters of an action by name, with their types; ``!`` marks required ones."""
+    """Return an action's parameters by name, with their types; ``!`` marks required ones."""
     return dict(sorted(_members(getattr(models, f"{action}Request"), "")))
 
 
 def _members(model: Any, prefix: str) -> list[tuple[str, str]]:
     source = inspect.getsource(model)
     members = re.findall(r"^        self\.(\w+) = \1$", source, re.MULTILINE)
-    # Both go through the members in one order.
+    # Both have the members in the same order.
     names = dict(zip(members, re.findall(r"result\['([^']+)'\] = ", source), strict=True))
     types = dict(re.findall(r"^        (\w+): (.+) = None,$", source, re.MULTILINE))
     found: list[tuple[str, str]] = []
@@ -59,7 +59,7 @@ def _members(model: Any, prefix: str) -> list[tuple[str, str]]:
 
 
 def known() -> list[str]:
-    """The names of all actions."""
+    """Return the names of all actions."""
     requests = {name.removesuffix("Request") for name in dir(models) if name.endswith("Request")}
     return sorted(name for name in requests if not name.endswith("Shrink") and hasattr(models, f"{name}Response"))
 

@@ -1,7 +1,7 @@
-"""Build each script of `.github/scripts` as one self-contained file, for repositories that do not hold this checkout.
+"""Build each script of `.github/scripts` as one self-contained file, for repositories without this checkout.
 
-The result is plain text: the script at the end, before it the sources of the modules that it needs, as they stand
-here. It can be read, reviewed and compared, which a zip archive cannot.
+The result is plain text: the unchanged sources of the modules that the script needs, then the script. Unlike a zip
+archive it can be read, reviewed and compared.
 
 Usage: python tools/build_scripts.py [FOLDER]
 """
@@ -19,7 +19,7 @@ LOADER = '''\
 import os
 import sys
 
-# A module that stands beside this file is not ours: in the place of `json`, say, it would get the keys.
+# Modules beside this file are not ours: one that replaces `json`, for example, would get the keys.
 here = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
 
@@ -28,7 +28,7 @@ import importlib.util
 
 
 class _Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Imports from the texts below."""
+    """Imports from the texts above."""
 
     def find_spec(self, name, path=None, target=None):
         if name not in SOURCES:
@@ -45,7 +45,7 @@ sys.meta_path.insert(0, _Sources())
 
 
 def needed_modules(source: str, known: dict[str, str]) -> dict[str, str]:
-    """The modules of ours that ``source`` imports, and those that they import, with their sources."""
+    """Return the project's modules that ``source`` imports, directly or indirectly, with their sources."""
     found: dict[str, str] = {}
     waiting = [source]
     while waiting:
@@ -67,7 +67,7 @@ def needed_modules(source: str, known: dict[str, str]) -> dict[str, str]:
 
 
 def build(script: Path) -> str:
-    """The script as one file."""
+    """Return the script as one file."""
     source = script.read_text(encoding="utf-8")
     modules = needed_modules(source, {})
     version = next(line for line in modules["goldrun"].splitlines() if line.startswith("__version__"))
@@ -84,7 +84,7 @@ def build(script: Path) -> str:
     tree = ast.parse(source)
     doc = ast.get_docstring(tree)
     body = source.split('"""', 2)[2] if doc else source
-    # The single file brings its modules along, and must not take any from the repository that it is put into.
+    # The single file contains its modules, and must not import any from the repository that it is in.
     body = "".join(line for line in body.splitlines(keepends=True) if not line.startswith("sys.path.insert("))
     return "".join([*parts, "\n", LOADER, "\n# " + "-" * 117, body])
 

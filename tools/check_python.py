@@ -1,4 +1,4 @@
-"""Say clearly, on any Python 3, that a newer one is needed."""
+"""Report clearly, on any Python 3, that a newer one is needed."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """The generated parts of the docs: `cog` runs these functions inside README.md and docs/*.md (`make docs`).
 
-What a command prints is what it printed, on a local cloud with the realistic account in it.
+The output of commands is real: they run on a local cloud that contains the realistic account.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WIDTH = 110
 
 
 def example(*commands: str) -> None:
-    """Print commands and what they say, as a person sees it on a terminal."""
+    """Print commands and their output, as on a terminal."""
     print("```console")
     for command in commands:
         print(f"$ {command}")
@@ -50,7 +50,7 @@ def example(*commands: str) -> None:
 
 
 def cli_reference(language: str = "en") -> None:
-    """Print the ``--help`` of every command, made in a process of its own, because the language is a process's."""
+    """Print the ``--help`` of every command, from a separate process: a process has one language."""
     env = {**os.environ, "GOLDRUN_LANG": language, "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, "-m", "tools.docs"], cwd=ROOT, env=env, capture_output=True, check=True)
     print(run.stdout.decode(), end="")
@@ -78,7 +78,7 @@ def variables(*headings: str, chinese: bool = False) -> None:
 
 
 def tags(*headings: str, meanings: Mapping[str, str] | None = None, between: str = ", ") -> None:
-    """Print a table of the tags; ``meanings``: what they mean in another language, by key."""
+    """Print a table of the tags; ``meanings``: their meanings in another language, by key."""
     print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
     for tag in SCHEMA:
         values = between.join(f"`{value}`" for value in tag.values) or f"`{tag.form}`"
@@ -106,7 +106,7 @@ def actions(*headings: str) -> None:
 
 
 def mutants(*headings: str) -> None:
-    """The scores of ``make mutants``."""
+    """Print the scores of ``make mutants``."""
     print(f"| {' | '.join(headings)} |", "|---|" + "--:|" * (len(headings) - 1), sep="\n")
     for module, score in json.loads((ROOT / "docs/mutants.json").read_text()).items():
         total = sum(score.values())
@@ -148,7 +148,7 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
 
 @cache
 def _cloud() -> tuple[str, float]:
-    """A local cloud whose time stands still, and the moment at which it was filled."""
+    """Return the URL of a local cloud whose time stands still, and the moment at which it was filled."""
     now = time.time()
     cloud = LocalCloud(None, clock=LocalClock(anchor=Anchor(now, now, 0.0)))
     seed.populate(cloud.store, now)
@@ -176,7 +176,7 @@ def _run(command: str) -> str:
     while True:
         try:
             piece = os.read(controller, 65536)
-        except OSError:  # the way a terminal says that its other side is closed
+        except OSError:  # a terminal's sign that its other side is closed
             break
         if not piece:
             break
@@ -189,7 +189,7 @@ def _run(command: str) -> str:
 
 
 def _shift(stamp: str, now: float) -> str:
-    """A version's time stamp, moved so that the docs do not change with the day on which they are made."""
+    """Return a version's time stamp, moved so that the docs do not depend on the day of the build."""
     moment = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
     return datetime.fromtimestamp(SHOWN_NOW.timestamp() + moment - int(now), UTC).strftime("%Y%m%d%H%M%S")
 

@@ -1,11 +1,11 @@
-"""Takes what this project uses of GitHub's API out of the descriptions that Octokit publishes.
+"""Extracts the part of GitHub's API that this project uses from the descriptions that Octokit publishes.
 
 Usage: npm install @octokit/openapi @octokit/webhooks-examples @octokit/webhooks-schemas (in some folder);
 python3 tools/github_description.py FOLDER/node_modules
 
-Writes tests/github/openapi.json and tests/github/webhooks.json (what the tests validate against), and
-packages/local-cloud/src/local_cloud/github/examples.json (what the local GitHub fills its answers' many other members
-with).
+Writes tests/github/openapi.json and tests/github/webhooks.json (the tests validate against them), and
+packages/local-cloud/src/local_cloud/github/examples.json (the local GitHub takes the unused members of its answers from
+it).
 Octokit publishes them under the MIT licence.
 """
 
@@ -37,7 +37,7 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
     "/repos/{owner}/{repo}/hooks": ["post"],
 }
-# Not in Octokit's description yet: GitHub's changelog of 2026-09-03. Dates that are not fixed are left out in fact.
+# Not in Octokit's description yet: GitHub's changelog of 2026-09-03. Real answers omit dates that are not fixed.
 _MOMENT = {"type": "string", "format": "date-time", "nullable": True}
 _DEPRECATIONS = {
     "operationId": "actions/get-runner-version-deprecation",
@@ -88,8 +88,8 @@ def main(modules: Path) -> None:
     _write("tests/github/openapi.json", {**description, "components": parts})
     examples = {name: whole["components"]["examples"][path]["value"] for name, path in EXAMPLES.items()}
     events = json.loads((octokit / "webhooks-examples/api.github.com/index.json").read_text())
-    told = next(event for event in events if event["name"] == "workflow_job")["examples"]
-    by_action = {one["action"]: one for one in told}
+    deliveries = next(event for event in events if event["name"] == "workflow_job")["examples"]
+    by_action = {delivery["action"]: delivery for delivery in deliveries}
     _write(
         "packages/local-cloud/src/local_cloud/github/examples.json",
         {**examples, "workflow_job": {name: by_action[name] for name in ("queued", "in_progress", "completed")}},
@@ -112,17 +112,17 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare(value: Any) -> Any:
-    """Without prose and examples."""
+    """Return ``value`` without prose and examples."""
     if isinstance(value, dict):
         dropped = {"description", "example", "examples", "x-github", "title"}
         # A property may be called like one of them.
         kept = {k: v for k, v in value.items() if k not in dropped or (isinstance(v, dict) and "type" in v)}
         return {name: _bare(member) for name, member in kept.items()}
-    return [_bare(one) for one in value] if isinstance(value, list) else value
+    return [_bare(member) for member in value] if isinstance(value, list) else value
 
 
 def _collect(whole: dict[str, Any], value: Any, parts: dict[str, Any]) -> None:
-    """Everything that ``value`` refers to, and what that refers to."""
+    """Collect everything that ``value`` refers to, directly or indirectly."""
     if isinstance(value, dict):
         if isinstance(reference := value.get("$ref"), str):
             keys = reference.removeprefix("#/").split("/")
@@ -134,11 +134,11 @@ def _collect(whole: dict[str, Any], value: Any, parts: dict[str, Any]) -> None:
             if keys[-1] not in place:
                 place[keys[-1]] = _bare(source[keys[-1]])
                 _collect(whole, place[keys[-1]], parts)
-        for one in value.values():
-            _collect(whole, one, parts)
+        for member in value.values():
+            _collect(whole, member, parts)
     elif isinstance(value, list):
-        for one in value:
-            _collect(whole, one, parts)
+        for member in value:
+            _collect(whole, member, parts)
 
 
 def _write(name: str, content: Any) -> None:

@@ -1,4 +1,4 @@
-"""The house, read from the code: which part of goldrun imports which."""
+"""The architecture, read from the code: which part of goldrun imports which."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/goldrun"
 LOCAL = ROOT / "packages/local-cloud/src/local_cloud"
 
-# The rooms, from the door to the wire. A module outside of them (errors, config, clock, …) is small, and open to all.
+# The packages, from the front ends to the wire. Modules outside of them (errors, config, …) are small, and open to all.
 FLOORS = {
     "front ends: parse, call, print": ("cli", "garm"),
     "decisions: functions over frozen data": ("sweep", "cost", "bake", "runners", "images", "launch"),
@@ -30,18 +30,20 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def part(file: Path) -> str:
-    """Return the package, or the module at the top, that a file of goldrun belongs to."""
+    """Return the package, or the top-level module, that a file of goldrun belongs to."""
     return file.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
 def arrows() -> dict[str, set[str]]:
-    """Return which rooms each room imports, without the arrows that others imply."""
+    """Return which packages each package imports, without the arrows that others imply."""
     direct: dict[str, set[str]] = {room: set() for room in sorted(ROOMS)}
     for file in SOURCE.rglob("*.py"):
         if part(file) in ROOMS:
             targets = {name.split(".")[1] for name in imports(file) if name.startswith("goldrun.")}
             direct[part(file)] |= targets & ROOMS - {part(file)}
-    return {room: {one for one in targets if not _implied(direct, room, one)} for room, targets in direct.items()}
+    return {
+        room: {target for target in targets if not _implied(direct, room, target)} for room, targets in direct.items()
+    }
 
 
 def _implied(direct: Mapping[str, set[str]], room: str, target: str) -> bool:

@@ -1,8 +1,8 @@
-"""The catalogue of messages: collect what goldrun says, keep the translations that are there (`make messages`).
+"""The catalogue of messages: collects goldrun's messages, keeps the existing translations (`make messages`).
 
-What has changed in English keeps its old translation, marked fuzzy: look at it, correct it, take the mark away and run
-this again. Fuzzy and empty ones are shown in English. The compiled catalogue is committed: the scripts of
-`.github/scripts` run from a checkout on bare Python, where nothing could compile it.
+A message that has changed in English keeps its old translation, marked fuzzy: correct it, delete the mark and run this
+again. Messages with a fuzzy or empty translation are shown in English. The compiled catalogue is committed: the scripts
+of `.github/scripts` run from a checkout on bare Python, which cannot compile it.
 
 Usage: python tools/messages.py [--check]
 """
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [ROOT / "src/goldrun", ROOT / "packages/local-cloud/src/local_cloud/cli"]
-# What they say is for machines, or for files.
+# Their texts are for programs, or for files.
 SILENT = {"policies.py", "tags.py", "template.py", "plot.py", "self_destruct.py", "contract.py"}
 CLICK = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
 CATALOGUE = ROOT / "src/goldrun/locale/zh_CN/LC_MESSAGES/goldrun.po"
 
 
 def collect() -> dict[str | tuple[str, str], set[str]]:
-    """Every message, and the files that it stands in."""
+    """Return every message, and the files that contain it."""
     found: dict[str | tuple[str, str], set[str]] = {}
 
     def add(message: str | tuple[str, str], place: str) -> None:
@@ -70,12 +70,12 @@ def collect() -> dict[str | tuple[str, str], set[str]]:
 
 
 def help_texts() -> list[str]:
-    """What every page of ``--help`` consists of, click's own words left out."""
+    """Return the texts of every ``--help`` page, without click's own."""
     return list(filter(None, [*_NOUNS.values(), *_help(goldrun)]))
 
 
 def _help(command: click.Command) -> Iterator[str]:
-    """What ``--help`` of a command and of those in it consists of."""
+    """Yield the ``--help`` texts of a command and its subcommands."""
     for text in (command.help, command.epilog, command.short_help):
         for part in paragraphs(text or ""):
             lines = part.split("\n")[1:] if part.startswith("\b") else [part]
@@ -92,7 +92,7 @@ def _help(command: click.Command) -> Iterator[str]:
 
 
 def _spoken(tree: ast.Module) -> Iterator[str]:
-    """The texts of a module that read like a sentence, f-strings as templates; no docstrings, no help."""
+    """Yield a module's texts that read like a sentence, f-strings as templates; without docstrings and help."""
     skipped: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) or (isinstance(node, ast.keyword) and node.arg in {"help", "metavar"}):
@@ -113,7 +113,7 @@ def _spoken(tree: ast.Module) -> Iterator[str]:
 
 
 def template(node: ast.JoinedStr) -> str:
-    """The f-string with a name for each value: the variable's or the attribute's, else the function's."""
+    """Return the f-string with a name for each value: the variable's or the attribute's, else the function's."""
     names: dict[str, str] = {}
     text = ""
     for part in node.values:
@@ -148,10 +148,14 @@ def _name(node: ast.expr) -> str:
 
 
 def _marked(tree: ast.Module) -> Iterator[str | tuple[str, str]]:
-    """What a module of click's gives to gettext."""
+    """Yield the texts that a module of click passes to gettext."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            texts = [
+                argument.value
+                for argument in node.args
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            ]
             if node.func.id == "_" and texts:
                 yield texts[0]
             elif node.func.id == "ngettext" and len(texts) == 2:
@@ -159,7 +163,7 @@ def _marked(tree: ast.Module) -> Iterator[str | tuple[str, str]]:
 
 
 def update() -> Catalog:
-    """The catalogue as it should be: the messages of the code, the translations of the file."""
+    """Return the current catalogue: the messages of the code, the translations of the file."""
     from babel.messages.catalog import Catalog
     from babel.messages.pofile import read_po
 
@@ -175,7 +179,7 @@ def update() -> Catalog:
 
 
 def main() -> None:
-    """Write the catalogue; with --check, exit with 1 where it is not current."""
+    """Write the catalogue; with --check, exit with 1 if it is not current."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import write_po
 
@@ -184,12 +188,12 @@ def main() -> None:
     write_po(text, catalogue, width=120, omit_header=False, include_lineno=False, include_previous=True)
     write_mo(compiled, catalogue)
     written = {CATALOGUE: text.getvalue(), CATALOGUE.with_suffix(".mo"): compiled.getvalue()}
-    messages = [one for one in catalogue if one.id]
-    missing = [one for one in messages if one.fuzzy or not one.string or not any(one.string)]
+    messages = [message for message in catalogue if message.id]
+    missing = [message for message in messages if message.fuzzy or not message.string or not any(message.string)]
     if "--check" in sys.argv:
         if any(not file.exists() or file.read_bytes() != content for file, content in written.items()):
             sys.exit("the catalogue of messages is not current: run `make messages`")
-        if silent := {str(one.id) for one in missing} & set(help_texts()):
+        if silent := {str(message.id) for message in missing} & set(help_texts()):
             sys.exit(f"no Chinese in {CATALOGUE.relative_to(ROOT)} for: {', '.join(sorted(silent))}")
         return
     for file, content in written.items():

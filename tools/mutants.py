@@ -1,9 +1,9 @@
-"""Change the code a little, many times over, and see whether a test fails each time.
+"""Mutation testing: changes the code a little, many times, and checks that a test fails each time.
 
-mutmut makes the changes to Python (what a function does), one module after the other, each in a copy of the checkout
-under ``mutants/``: there it remembers its results, and the next run looks only at what has changed. Changes that it
-cannot make, to shell scripts and to constants, are written down in ``tests/mutants.toml``. The scores go to
-``docs/mutants.json``, from which docs/testing.md has its table.
+mutmut changes the functions of one Python module after the other, each in a copy of the checkout under ``mutants/``:
+there it stores its results, and the next run covers only what has changed. Changes that it cannot make, to shell
+scripts and to constants, are listed in ``tests/mutants.toml``. The scores are written to ``docs/mutants.json``, the
+source of the table in docs/testing.md.
 
 Usage: python tools/mutants.py [MODULE ...]
 """
@@ -25,7 +25,7 @@ SCORES = ROOT / "docs/mutants.json"
 BY_HAND = ROOT / "tests/mutants.toml"
 MUTMUT = str(Path(sys.executable).with_name("mutmut"))
 
-# Each module with the tests that see it from inside, and quickly.
+# Each module with the fast tests that exercise it directly.
 MODULES: dict[str, tuple[str, list[str]]] = {
     "signature": ("cloud/signature.py", ["unit/test_signature.py", "../packages/local-cloud/tests/test_gateway.py"]),
     "publish": ("images/publish.py", ["simulation/test_publish.py"]),
@@ -37,15 +37,15 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "bootstrap": ("runners/bootstrap.py", ["unit/test_agent.py", "simulation/test_runners.py"]),
     "self-destruct": ("runners/guest/self_destruct.py", ["simulation/test_self_destruct.py"]),
 }
-# What people read is not changed: a test that repeats a sentence finds nothing.
+# Messages are not changed: a test that repeats a sentence finds no defects.
 UNCHANGED = [r"^\s*(fix|why)=", r"""^\s*f?"[^"]* [^"]*",?$""", r"\b(tell|say)\("]
-# Hundreds of machines, or every order of three publishers: seconds each, and what they see, others mostly see too.
+# Hundreds of instances, or every order of three publishers: seconds each, and other tests find mostly the same.
 SLOW = "not thousand and not hundred and not random_markets and not without_pause and not interleaving"
 STATES = {"killed": "killed", "timeout": "timeouts", "survived": "survived", "no tests": "survived"}
 
 
 def copy_checkout(to: Path) -> None:
-    """What git knows of, as it is here."""
+    """Copy the files that git knows, with their uncommitted changes."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -73,14 +73,14 @@ def by_mutmut(module: str) -> Counter[str]:
         "pytest_add_cli_args_test_selection": [f"tests/{test}" for test in tests],
         "pytest_add_cli_args": ["-p", "no:xdist", "-k", SLOW],
         "do_not_mutate_patterns": UNCHANGED,
-        "timeout_multiplier": 12.0,  # a busy machine kills no change
+        "timeout_multiplier": 12.0,  # so that a busy machine does not count as a caught change
     }
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
     (here / "pyproject.toml").write_text(f"{(ROOT / 'pyproject.toml').read_text()}\n[tool.mutmut]\n{lines}")
     before = states(here)
     run = [MUTMUT, "run", "--max-children", os.environ.get("JOBS", "1")]
     subprocess.run(run, cwd=here, check=True)
-    # It sees that code has changed, but not that a test has: what survived meets the new tests.
+    # It notices changed code, but not changed tests: run the survivors again.
     if again := [name for name, state in states(here).items() if state == before.get(name) == "survived"]:
         subprocess.run([*run, *again], cwd=here, check=True)
     found = states(here)
@@ -91,22 +91,22 @@ def by_mutmut(module: str) -> Counter[str]:
 
 
 def states(here: Path) -> dict[str, str]:
-    """What is known of each change."""
+    """Return the state of each change."""
     if not (here / "mutants").exists():
         return {}
-    told = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=here, check=True, capture_output=True, text=True)
-    lines = [line.strip().rpartition(": ") for line in told.stdout.splitlines()]
+    listed = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=here, check=True, capture_output=True, text=True)
+    lines = [line.strip().rpartition(": ") for line in listed.stdout.splitlines()]
     return {name: STATES.get(state, state) for name, _, state in lines}
 
 
 def hand_made() -> dict[str, list[dict[str, str]]]:
-    """The changes that are written down, by module."""
+    """Return the changes of ``tests/mutants.toml``, by module."""
     found: dict[str, list[dict[str, str]]] = tomllib.loads(BY_HAND.read_text())
     return found
 
 
 def by_hand(module: str) -> Counter[str]:
-    """Make the changes that are written down for the module."""
+    """Make the module's changes of ``tests/mutants.toml``."""
     here = SCRATCH / "by-hand"
     copy_checkout(here)
     found: Counter[str] = Counter()
@@ -134,7 +134,7 @@ def by_hand(module: str) -> Counter[str]:
 
 
 def main() -> None:
-    """Change the modules that are named, or all."""
+    """Run for the named modules (default: all)."""
     known = [*MODULES, *(module for module in hand_made() if module not in MODULES)]
     chosen = sys.argv[1:] or known
     if unknown := set(chosen) - set(known):

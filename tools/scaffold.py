@@ -1,4 +1,4 @@
-"""Starts a new action of the local cloud: a function with its parameters, and a test by the official SDK.
+"""Starts a new action of the local cloud: a function with its parameters, and a test with the official SDK.
 
 Usage: make scaffold ACTION=RebootInstance [IN=instances]
 
@@ -30,14 +30,14 @@ def snake(name: str) -> str:
 
 
 def home(action: str) -> Path:
-    """The module of the most similar action."""
+    """Return the module of the most similar action."""
     performed = {name: entry for (product, name), entry in ACTIONS.items() if product == "ecs"}
     nearest = difflib.get_close_matches(action, performed, n=1, cutoff=0.0)[0]
     return Path(inspect.getsourcefile(inspect.unwrap(performed[nearest].perform)) or "")
 
 
 def function(action: str, types: dict[str, str]) -> str:
-    """The function, with a line for each parameter."""
+    """Return the function, with a line for each parameter."""
     options = "" if "RegionId" in types else ", regionless=True"
     options += ", idempotent=True" if "ClientToken" in types else ""
     lines = []
@@ -56,7 +56,7 @@ def function(action: str, types: dict[str, str]) -> str:
 
 
 def test(action: str, types: dict[str, str]) -> str:
-    """A test that calls it with its required parameters."""
+    """Return a test that calls it with its required parameters."""
     given = ", ".join(f'{snake(name)}="TODO"' for name, kind in types.items() if kind.endswith("!"))
     return (
         f'"""{action} as the official SDK calls it."""\n\nfrom __future__ import annotations\n\n'

@@ -1,4 +1,4 @@
-"""The JSON schemas of what ``--json`` prints: `make docs` writes them to schemas/, `make check` compares.
+"""The JSON schemas of ``--json`` output: `make docs` writes them to schemas/, `make check` compares them.
 
 Types give the shape, docstrings the descriptions.
 """
@@ -41,7 +41,7 @@ class LocalStatus(Status, frozen=True, kw_only=True):
     url: str
 
 
-# What each command prints with --json.
+# The --json output of each command.
 PRINTS: dict[str, Any] = {
     "image build": dict[str, BuiltImage],
     "image copy": dict[str, Image],
@@ -73,33 +73,33 @@ OBJECTS += (LocalStatus, MarketState, FaultRule)
 
 
 def printed(command: str) -> type:
-    """The object that a command prints one or several of."""
+    """Return the kind of object that a command prints."""
     kind: type = (get_args(PRINTS[command]) or (PRINTS[command],))[-1]
     return kind
 
 
 def file_name(kind: type) -> str:
-    """The schema's file of an object: ``started-runner.schema.json``."""
+    """Return the file name of an object's schema: ``started-runner.schema.json``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower() + ".schema.json"
 
 
 def summary(kind: type) -> str:
-    """The first line of its docstring."""
+    """Return the first line of its docstring."""
     return (inspect.getdoc(kind) or "").splitlines()[0]
 
 
 def descriptions(kind: type) -> dict[str, str]:
-    """What the docstrings of an object and of those it extends say of each member."""
+    """Return each member's description, from the docstrings of an object and of its base classes."""
     found: dict[str, str] = {}
-    for one in reversed(kind.__mro__):
-        _, _, listed = (inspect.getdoc(one) or "").partition("Attributes:\n")
+    for base in reversed(kind.__mro__):
+        _, _, listed = (inspect.getdoc(base) or "").partition("Attributes:\n")
         for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", listed, re.MULTILINE):
             found[name] = re.sub(r"\s+", " ", text).replace("``", "`").replace("None:", "null:")
     return found
 
 
 def schema(kind: Any) -> dict[str, Any]:
-    """The schema of an object, or of a list or mapping of one."""
+    """Return the schema of an object, or of a list or mapping of objects."""
     made: dict[str, Any] = {"$schema": DIALECT, **msgspec.json.schema(kind)}
     known = {one.__name__: one for one in OBJECTS}
     moment = {"type": "string", "format": "date-time", "pattern": MOMENT}
@@ -119,7 +119,7 @@ def schema(kind: Any) -> dict[str, Any]:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Every schema's file and what belongs in it."""
+    """Yield every schema's file and its content."""
     for kind in dict.fromkeys(map(printed, PRINTS)):
         yield FOLDER / file_name(kind), json.dumps(schema(kind), indent=2) + "\n"
 
@@ -148,18 +148,18 @@ def objects(member: str, kind: str, meaning: str, *, translation: str = "") -> N
         definition = schema(one)["$defs"][one.__name__]
         base = one.__mro__[1] if one.__mro__[1] in OBJECTS else None
         own = [name for name in definition["properties"] if not base or name not in get_type_hints(base)]
-        told = words[one.__name__] if words else {"_": summary(one), **descriptions(one)}
-        print(f"### {one.__name__}\n\n{told['_']}")
+        texts = words[one.__name__] if words else {"_": summary(one), **descriptions(one)}
+        print(f"### {one.__name__}\n\n{texts['_']}")
         if base:
             print(f"\n[{base.__name__}](#{base.__name__.lower()}) +")
         print(f"\n| {member} | {kind} | {meaning} |\n|---|---|---|")
         for name in own:
-            print(f"| `{name}` | {_notation(definition['properties'][name]).replace('``', '')} | {told[name]} |")
+            print(f"| `{name}` | {_notation(definition['properties'][name]).replace('``', '')} | {texts[name]} |")
         print()
 
 
 def _notation(rule: dict[str, Any]) -> str:
-    """A member's type in a few characters that need no translation: ``string[]``, ``integer | null``."""
+    """Return a member's type in a notation that needs no translation: ``string[]``, ``integer | null``."""
     if "anyOf" in rule:
         return " \\| ".join(map(_notation, rule["anyOf"]))
     if "$ref" in rule:
@@ -173,7 +173,7 @@ def _notation(rule: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Write the files, or see that they are current."""
+    """Write the files, or check that they are current."""
     check = "--check" in sys.argv[1:]
     stale = [(file, text) for file, text in files() if not file.exists() or file.read_text(encoding="utf-8") != text]
     for file, text in stale:

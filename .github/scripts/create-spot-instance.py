@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Create a spot instance where it is best to be had.
+"""Create a spot instance from the best offer.
 
 In:  ALIYUN_REGION_ID, ALIYUN_SECURITY_GROUP_ID, the image (ALIYUN_IMAGE_ID, ALIYUN_IMAGE_FAMILY or IMAGE_NAME), and
-     what docs/configuration.md lists of vSwitches, types, sizes, prices, names, user data and credentials.
-Out: on stdout INSTANCE_ID=i-…, then the bare id as the last line, for workflows that take `… 2>&1 | tail -1`; what was
-     chosen and what it costs on stderr, before; exit codes as `goldrun`.
+     the variables of docs/configuration.md for vSwitches, types, sizes, prices, names, user data and credentials.
+Out: on stdout INSTANCE_ID=i-…, then the bare id as the last line, for workflows that use `… 2>&1 | tail -1`; before, on
+     stderr, the offer and its price; exit codes as `goldrun`.
 
 Needs Python 3.11 and this checkout, nothing installed.
 """
@@ -15,7 +15,7 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("error: this script needs Python 3.11 or newer (actions/setup-python installs one).")
 
-# A module that stands beside this file is not ours: in the place of `json`, say, it would get the keys.
+# Modules beside this file are not ours: one that replaces `json`, for example, would get the keys.
 # Without pathlib: its import would take longer than the rest of this file.
 here = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
@@ -37,15 +37,15 @@ from goldrun.launch.launch import Launched
 def create(env: Environment) -> None:
     """Create the instance that the environment describes, and print its id; if that cannot be printed, delete it."""
     telling.require_open(env)
-    client = connect(env, SystemClock(), notice=script.tell, trace=telling.trace(env))
-    settings = resolve_image(client, read_settings(env, client.region), script.tell)
+    client = connect(env, SystemClock(), notice=script.note, trace=telling.trace(env))
+    settings = resolve_image(client, read_settings(env, client.region), script.note)
 
     def deliver(got: Sequence[Launched]) -> None:
         (launched,) = got
-        script.tell(describe_launch(launched))
+        script.note(describe_launch(launched))
         script.result(env, "INSTANCE_ID", launched.ids[0], launched.ids[0])
 
-    acquire(client, settings, tell=script.tell, deliver=deliver)
+    acquire(client, settings, tell=script.note, deliver=deliver)
 
 
 if __name__ == "__main__":

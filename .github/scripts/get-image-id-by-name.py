@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Print the id of an ECS image that is known by its name.
+"""Print the id of an ECS image, given its name.
 
-In:  ALIYUN_REGION_ID, IMAGE_NAME, optional ARCH; credentials as docs/configuration.md says.
-Out: IMAGE_ID=m-… alone on stdout; words for people on stderr; exit codes as `goldrun` (1: Image not found).
+In:  ALIYUN_REGION_ID, IMAGE_NAME, optionally ARCH; credentials: see docs/configuration.md.
+Out: only IMAGE_ID=m-… on stdout; messages for people on stderr; exit codes as `goldrun` (1: Image not found).
 
 Needs Python 3.11 and this checkout, nothing installed.
 """
@@ -13,7 +13,7 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("error: this script needs Python 3.11 or newer (actions/setup-python installs one).")
 
-# A module that stands beside this file is not ours: in the place of `json`, say, it would get the keys.
+# Modules beside this file are not ours: one that replaces `json`, for example, would get the keys.
 # Without pathlib: its import would take longer than the rest of this file.
 here = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
@@ -31,9 +31,9 @@ from goldrun.images.naming import name_reference
 def find(env: Environment) -> None:
     """Print the id of the image that the environment names."""
     reference = name_reference(config.IMAGE_NAME.require(env), config.ARCH.read(env))
-    found = find_image(connect(env, SystemClock(), notice=script.tell, trace=telling.trace(env)), reference)
+    found = find_image(connect(env, SystemClock(), notice=script.note, trace=telling.trace(env)), reference)
     if found.notice:
-        script.tell(found.notice)
+        script.note(found.notice)
     script.result(env, "IMAGE_ID", found.image.image_id)
 
 

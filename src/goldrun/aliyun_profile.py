@@ -16,11 +16,11 @@ SHOWN_PATH = "~/.aliyun/config.json"
 
 
 class Profile(NamedTuple):
-    """A profile; what it does not say is empty.
+    """A profile; members that it does not set are empty.
 
     Attributes:
         name: its name.
-        mode: how it gets keys: ``AK`` and ``StsToken`` have them, the others ask for them.
+        mode: how it gets keys: ``AK`` and ``StsToken`` contain them, the others request them.
         access_key_id: with these two modes.
         access_key_secret: likewise.
         security_token: with ``StsToken``.
@@ -39,25 +39,25 @@ class Profile(NamedTuple):
 
 
 def find_profile(env: config.Environment) -> Profile | None:
-    """The profile that the environment names, or the file's current one; None if there is no such profile.
+    """Return the profile that the environment names (default: the file's current one); None if it does not exist.
 
     Raises:
-        CredentialsError: there is a file, and it cannot be read.
+        CredentialsError: the file exists, but cannot be read.
     """
     home = env.get("HOME") or env.get("USERPROFILE")
     if not home or config.PROFILE_DISABLED.read(env).lower() == "true":
         return None
     document = _read(os.path.join(home, ".aliyun", "config.json"))  # noqa: PTH118 - pathlib takes 5 ms to import
     name = config.PROFILE.read(env) or str(document.get("current") or "default")
-    for told in document.get("profiles") or ():
-        if isinstance(told, dict) and told.get("name") == name:
+    for entry in document.get("profiles") or ():
+        if isinstance(entry, dict) and entry.get("name") == name:
             return Profile(
                 name=name,
-                mode=_text(told, "mode"),
-                access_key_id=_text(told, "access_key_id"),
-                access_key_secret=_text(told, "access_key_secret"),
-                security_token=_text(told, "sts_token"),
-                region=_text(told, "region_id"),
+                mode=_text(entry, "mode"),
+                access_key_id=_text(entry, "access_key_id"),
+                access_key_secret=_text(entry, "access_key_secret"),
+                security_token=_text(entry, "sts_token"),
+                region=_text(entry, "region_id"),
             )
     return None
 
@@ -71,15 +71,15 @@ def _read(path: str) -> Mapping[str, Any]:
     except OSError as error:
         raise _unreadable(f"{error.strerror}.") from error
     except (ValueError, RecursionError):
-        # Not with the parser's words: they may quote the file, and keys are in it.
+        # Without the parser's message: it may quote the file, which contains keys.
         raise _unreadable("it is not JSON.") from None
     if not isinstance(document, dict) or not isinstance(document.get("profiles") or [], list):
         raise _unreadable("it has no list of profiles.")
     return document
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
-    value = told.get(name)
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 

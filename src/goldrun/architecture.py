@@ -20,10 +20,10 @@ _SPELLINGS = {
 
 
 def parse_architecture(text: str) -> str:
-    """The architecture that a person means.
+    """Return the architecture that a person's spelling stands for.
 
     Raises:
-        UsageError: if it is none we know.
+        UsageError: the spelling is not known.
     """
     try:
         return _SPELLINGS[text.strip().lower()]
@@ -34,10 +34,10 @@ def parse_architecture(text: str) -> str:
 
 
 def to_ecs(architecture: str) -> str:
-    """``x86_64`` for ``amd64``; the rest has one name."""
+    """Return ``x86_64`` for ``amd64``; other names are the same."""
     return "x86_64" if architecture == AMD64 else architecture
 
 
 def from_ecs(architecture: str) -> str:
-    """``amd64`` for ``x86_64``; the rest (also i386, which we never build) has one name."""
+    """Return ``amd64`` for ``x86_64``; other names (also i386, which is never built) are the same."""
     return AMD64 if architecture == "x86_64" else architecture

@@ -1,4 +1,4 @@
-"""The second of the two doors: every reading of the time and every wait goes through a clock that is passed in."""
+"""Clocks: every reading of the time and every wait uses a clock that is passed in."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import threading
 import time
 from typing import Protocol
 
-# Linux counts the time that a machine slept in a clock of its own; elsewhere the monotonic one has to do.
+# Linux has a separate clock that includes the time spent suspended; other systems have the monotonic one.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def steady_seconds() -> float:
-    """Seconds since some moment in the past. It never goes back, and nobody who sets the time of day moves it."""
+    """Return the seconds since some past moment. Unaffected by setting the time of day, they never go back."""
     return time.clock_gettime(_STEADY)
 
 
-# One for the process: a deadline that one clock sets is kept by another.
+# One for the process: a deadline that one clock sets holds for another.
 _START = time.time() - steady_seconds()
 
 
 class Clock(Protocol):
-    """What the time is, and how to wait."""
+    """Reads the time, and waits."""
 
     def now(self) -> float:
-        """Seconds since 1970-01-01 UTC."""
+        """Return the seconds since 1970-01-01 UTC."""
 
     def sleep(self, seconds: float) -> None:
         """Return when ``seconds`` have passed on this clock."""
 
 
 class SystemClock:
-    """The machine's clock: the time of day when the process began, and what has passed since.
+    """The machine's clock: the time of day when the process started, plus the time since.
 
-    Setting the machine's time does not reach it: a wait is as long as it was meant to be, a deadline where it was put.
+    Setting the machine's time does not affect it, nor the waits and deadlines that use it.
     """
 
     def now(self) -> float:
-        """Seconds since 1970-01-01 UTC."""
+        """Return the seconds since 1970-01-01 UTC."""
         return _START + steady_seconds()
 
     def sleep(self, seconds: float) -> None:
@@ -45,9 +45,9 @@ class SystemClock:
 
 
 class StoppableClock(SystemClock):
-    """The machine's clock for work in a thread of its own: a wait ends with KeyboardInterrupt when the work is stopped.
+    """The machine's clock for work in another thread: its next wait raises KeyboardInterrupt after ``stop``.
 
-    That is raised once, so that whoever cleans up can wait.
+    It is raised once, so that the clean-up can wait.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Every environment variable that goldrun reads, declared once: names, meaning, default.
 
-Where several names are given the first one that is set to something wins. A variable that is set to the
+If a variable has several names, the first one that is not empty wins. A variable that is set to the
 empty string counts as not set: GitHub Actions passes unset ``vars.X`` as "".
 
 Standard library alone: this module is on the look-up path.
@@ -15,7 +15,7 @@ Environment = Mapping[str, str]
 
 
 class Variable(NamedTuple):
-    """One setting: the names it goes by, what it means, and what holds when it is not set."""
+    """One setting: its names, its meaning and its default."""
 
     names: tuple[str, ...]
     meaning: str
@@ -23,7 +23,7 @@ class Variable(NamedTuple):
     secret: bool = False
 
     def read(self, env: Environment) -> str:
-        """The value, without surrounding white space; the default if no name is set."""
+        """Return the value, without surrounding white space; the default if no name is set."""
         for name in self.names:
             value = env.get(name, "").strip()
             if value:
@@ -31,10 +31,10 @@ class Variable(NamedTuple):
         return self.default
 
     def require(self, env: Environment) -> str:
-        """The value.
+        """Return the value.
 
         Raises:
-            UsageError: if no name is set to something; it says whether the variable is missing or empty.
+            UsageError: no name is set; says whether the variable is missing or empty.
         """
         value = self.read(env)
         if value:
@@ -97,7 +97,7 @@ ENDPOINT = Variable(
     ("GOLDRUN_ENDPOINT",),
     "endpoint of the API, e.g. http://127.0.0.1:4679 for the local cloud; not set: the region's endpoint",
 )
-# Throttling lasts to the end of the minute, and of two minutes where many wait for it.
+# Throttling lasts until the end of the minute, or of the next one if many clients wait.
 DEFAULT_TIMEOUT_SECONDS = 180.0
 TIMEOUT = Variable(
     ("GOLDRUN_TIMEOUT",),
@@ -230,7 +230,7 @@ def check_region(region: str) -> str:
     """Return ``region`` if it has the form of a region id.
 
     Raises:
-        UsageError: if it has not; the cloud was not asked.
+        UsageError: it does not; no request was sent.
     """
     if _is_region_id(region):
         return region
@@ -241,17 +241,17 @@ def check_region(region: str) -> str:
 
 
 def _is_region_id(text: str) -> bool:
-    """Words of lower-case letters and digits, joined by hyphens: nothing that could change a host name."""
+    """Return whether it is lower-case words joined by hyphens: no character that could change a host name."""
     words = text.split("-")
     plain = all(word and word.isascii() and word.isalnum() and word == word.lower() for word in words)
     return plain and 2 <= len(words) <= MAX_REGION_WORDS and words[0].isalpha()
 
 
 def read_timeout(env: Environment) -> float:
-    """Seconds that one API call may take.
+    """Return the seconds that one API call may take.
 
     Raises:
-        UsageError: if the variable is not a number from 1 to 3600.
+        UsageError: the variable is not a number from 1 to 3600.
     """
     text = TIMEOUT.read(env)
     try:
@@ -264,21 +264,21 @@ def read_timeout(env: Environment) -> float:
 
 
 def wants_debug(env: Environment) -> bool:
-    """Whether the environment asks for a trace; any value other than a spelling of "no" does."""
+    """Return whether the environment requests a trace; any value other than a spelling of "no" does."""
     return DEBUG.read(env).lower() not in ("", "0", "false", "no", "off")
 
 
 def secrets_in(env: Environment) -> list[str]:
-    """The values of all variables that hold a secret."""
+    """Return the values of all variables that contain a secret."""
     names = (name for variable in VARIABLES if variable.secret for name in variable.names)
     return [value for name in names if (value := env.get(name, "").strip())]
 
 
 def read_keep(env: Environment, given: int | None = None) -> int:
-    """How many versions stay: the number given on the command line, else the environment's.
+    """Return how many versions to keep: the number from the command line (default: the environment's).
 
     Raises:
-        UsageError: if it is not a whole number from 1 on.
+        UsageError: it is not a whole number from 1 to 1000.
     """
     if given is not None:
         return given

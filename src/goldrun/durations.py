@@ -13,10 +13,10 @@ def parse_duration(text: str, name: str = "") -> float:
 
     Args:
         text: as a person wrote it.
-        name: under which name, for the message: an option, a key.
+        name: the option or key, for the message.
 
     Raises:
-        UsageError: it is not a span of time.
+        UsageError: it is not a valid span of time.
     """
     number, unit = text[:-1], text[-1:]
     if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
@@ -26,7 +26,7 @@ def parse_duration(text: str, name: str = "") -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """A span in its largest whole unit: ``3d``, ``5h``, ``12m``, ``40s``."""
+    """Return a span in its largest whole unit: ``3d``, ``5h``, ``12m``, ``40s``."""
     whole = max(0, int(seconds))
     for unit in ("d", "h", "m"):
         if whole >= _SECONDS[unit]:
@@ -35,6 +35,6 @@ def format_duration(seconds: float) -> str:
 
 
 def clock_time(seconds: float) -> str:
-    """``1:05`` for 65 seconds."""
+    """Return ``1:05`` for 65 seconds."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02d}"

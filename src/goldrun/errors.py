@@ -1,4 +1,4 @@
-"""The one family of errors: what happened, why, what to do next, and the exit code a script can rely on.
+"""The errors: what happened, why, what to do next, and the exit code that scripts can rely on.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -37,15 +37,15 @@ class GoldrunError(Exception):
     """An error meant for a person.
 
     Attributes:
-        what: one sentence: what happened.
-        why: the reasons that are known, a sentence each.
-        fix: what to do next, a sentence or a line to paste each.
+        what: what happened, in one sentence.
+        why: the known reasons, a sentence each.
+        fix: what to do next, each a sentence or a line to paste.
         request_id: the cloud's id of the failed call, for a support ticket; empty if no call failed.
         exit_code: one of ``EXIT_CODES``.
-        unsure: whether what was asked for may have been done all the same: an earlier attempt's answer was lost.
-        retryable: whether the same call may succeed a little later.
-        throttled: whether that is certain: there were too many calls in this minute.
-        wait: seconds that the other side asks to wait before that; 0: it does not say.
+        unsure: whether the call may have taken effect nevertheless: an earlier attempt's answer was lost.
+        retryable: whether the same call may succeed later.
+        throttled: whether it failed because there were too many calls in this minute, so that it will succeed later.
+        wait: seconds that the server asks to wait before a retry; 0: not given.
     """
 
     exit_code: int = EXIT_USAGE
@@ -69,7 +69,7 @@ class GoldrunError(Exception):
         self.request_id = request_id
 
     def details(self) -> list[str]:
-        """The lines below the first one."""
+        """Return the lines below the first one."""
         lines = [f"  why: {reason}" for reason in self.why]
         lines += [f"  fix: {step}" for step in self.fix]
         lines += [f"  note: {note}" for note in getattr(self, "__notes__", ())]
@@ -88,7 +88,7 @@ class UsageError(GoldrunError):
 
 
 class NotFoundError(GoldrunError):
-    """The cloud answered, and what was asked for is not there."""
+    """The cloud answered that it does not exist."""
 
     exit_code = EXIT_NOT_FOUND
 
@@ -100,18 +100,18 @@ class CredentialsError(GoldrunError):
 
 
 class RefusedError(GoldrunError):
-    """What was asked for would be wrong; nothing was changed."""
+    """The action would be wrong; nothing was changed."""
 
     exit_code = EXIT_REFUSED
 
 
 class UntoldError(GoldrunError):
-    """The caller cannot be told the result."""
+    """The result cannot be written for the caller."""
 
     exit_code = EXIT_UNTOLD
 
 
 class UnavailableError(GoldrunError):
-    """The other side cannot be reached, or fails."""
+    """A server cannot be reached, or fails."""
 
     exit_code = EXIT_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends the work, and lets it clean up in peace.
+"""Ctrl-C and SIGTERM: the first signal ends the work, later ones do not disturb its clean-up.
 
 GitHub Actions cancels a job with SIGINT, and with SIGTERM 7.5 seconds later; cleaning up takes longer than that.
 """
@@ -14,7 +14,7 @@ _AGAIN_SECONDS = 0.01
 
 
 def end_once() -> None:
-    """From now on the first SIGINT or SIGTERM raises KeyboardInterrupt, and the others do nothing."""
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt, and ignore later ones."""
     sys.unraisablehook = _raise_again
     signal.signal(signal.SIGALRM, _end)
     for number in _SIGNALS:
@@ -28,7 +28,7 @@ def _end(_: int, __: FrameType | None) -> None:
 
 
 def _raise_again(lost: sys.UnraisableHookArgs) -> None:
-    """Repeat an interrupt that fell into a finalizer or a weak reference's callback: Python drops it there."""
+    """Repeat an interrupt that occurred in a finalizer or a weak reference's callback, where Python drops it."""
     if lost.exc_type is KeyboardInterrupt:
         signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
     else:

@@ -1,7 +1,7 @@
 """The catalogue of translated messages: ``locale/zh_CN/LC_MESSAGES/goldrun.mo``, written by ``make messages``.
 
-A message with values is found by the text around them: ``Image not found: {name}.`` translates whatever name was
-written there. So code keeps its f-strings, and the catalogue stays an ordinary gettext one, which click reads too.
+A message with values is found by the text around them: ``Image not found: {name}.`` matches any name. So the code uses
+plain f-strings, and the catalogue is an ordinary gettext one, which click reads too.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from functools import cache
 from string import Formatter
 
 DOMAIN = "goldrun"
-# The scripts that stand alone (``make scripts``) carry no catalogue and have no place on the disk.
+# The single-file scripts (``make scripts``) contain no catalogue, and their modules have no file.
 FOLDER = os.path.join(os.path.dirname(__file__), "locale") if "__file__" in globals() else ""  # noqa: PTH118, PTH120
-# What a line on stderr begins with.
+# How lines on stderr begin.
 PREFIXES = ("error: ", "note: ", "  why: ", "  fix: ", "  note: ", "  request id: ")
-# Fewer letters than these prove nothing: the values must then be two words at most, or messages of their own.
-TELLING = 12
+# With fewer letters in common a match is weak: its values must be two words at most, or messages themselves.
+ENOUGH_LETTERS = 12
 
 Template = tuple[list[str], list[str]]
 
 
 def translate(text: str) -> str:
-    """The Chinese of one message, its values filled in; the text itself where the catalogue has none."""
-    prefix = next((one for one in PREFIXES if text.startswith(one)), "")
+    """Return one message in Chinese, its values filled in; the text itself if the catalogue does not have it."""
+    prefix = next((known for known in PREFIXES if text.startswith(known)), "")
     return _catalogue()[0].get(prefix, prefix) + _best(text.removeprefix(prefix))[2]
 
 
 @cache
 def _best(text: str) -> tuple[int, int, str]:
-    """The translation in which the most letters of ``text`` belong to messages: how many, and the outermost's length.
+    """Return the translation that matches the most letters of ``text``: how many, the outer message's length, the text.
 
-    A value of several words may be a message of its own: an error within an error.
+    A value of several words may be a message itself: an error within an error.
     """
     exact, templates = _catalogue()
     if text in exact:
@@ -47,7 +47,7 @@ def _best(text: str) -> tuple[int, int, str]:
                 (value.count(" ") for part, value in zip(parts, values, strict=True) if not part[0]), default=0
             )
             known = _letters(own) + sum(part[0] for part in parts)
-            if (known, len(own)) > best[:2] and (unknown <= 1 or known >= TELLING):
+            if (known, len(own)) > best[:2] and (unknown <= 1 or known >= ENOUGH_LETTERS):
                 said = (part[2] for part in parts)
                 best = (known, len(own), translation.format_map(dict(zip(names, said, strict=True))))
     return best
@@ -58,7 +58,7 @@ def _letters(text: str) -> int:
 
 
 def parse(template: str) -> Template:
-    """The literal texts of a template, and the names of the values between them: always one fewer."""
+    """Return the literal texts of a template, and the names of the values between them (always one fewer)."""
     literals, names = [""], []
     for literal, name, _, _ in Formatter().parse(template):
         literals[-1] += literal
@@ -69,7 +69,7 @@ def parse(template: str) -> Template:
 
 
 def matches(text: str, literals: list[str]) -> Iterator[list[str]]:
-    """The values that may stand between the literals: one list for each way to read the text."""
+    """Yield the values between the literals: one list for each way to read the text."""
     first, *rest = literals
     if not text.startswith(first):
         return
@@ -80,7 +80,7 @@ def matches(text: str, literals: list[str]) -> Iterator[list[str]]:
     elif len(rest) == 1:
         if text.endswith(rest[0]):
             yield [text[: len(text) - len(rest[0])]]
-    elif not rest[0]:  # two values touch each other: nobody knows where one ends
+    elif not rest[0]:  # two values touch each other: where one ends is unknown
         yield from (["", *values] for values in matches(text, rest))
     else:
         place = text.find(rest[0])
@@ -90,7 +90,7 @@ def matches(text: str, literals: list[str]) -> Iterator[list[str]]:
 
 
 def read(content: bytes) -> dict[str, str]:
-    """The translated messages of a .mo file (GNU gettext manual, "The Format of GNU MO Files")."""
+    """Return the translated messages of a .mo file (GNU gettext manual, "The Format of GNU MO Files")."""
     count, ids, translations = struct.unpack_from("<3I", content, 8)
 
     def entry(table: int, index: int) -> str:
@@ -102,12 +102,14 @@ def read(content: bytes) -> dict[str, str]:
 
 @cache
 def _catalogue() -> tuple[dict[str, str], list[tuple[Template, str]]]:
-    """All messages, and those with values."""
+    """Return all messages, and those with values."""
     if not FOLDER:
         return {}, []
     with open(os.path.join(FOLDER, "zh_CN", "LC_MESSAGES", f"{DOMAIN}.mo"), "rb") as file:  # noqa: PTH118, PTH123
         messages = read(file.read())
     templates = [(parse(english), chinese) for english, chinese in messages.items() if "{" in english]
-    # What has neither letters nor a colon is nothing but values, and would be tried on every text.
-    useful = [one for one in templates if any(sign.isalpha() or sign == ":" for sign in "".join(one[0][0]))]
+    # A template without letters and colons consists of values alone, and would be tried on every text.
+    useful = [
+        template for template in templates if any(sign.isalpha() or sign == ":" for sign in "".join(template[0][0]))
+    ]
     return {english: chinese for english, chinese in messages.items() if english}, useful

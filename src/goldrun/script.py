@@ -1,4 +1,4 @@
-"""What the scripts of `.github/scripts` have in common: errors for people, the step's output, lines on stdout.
+"""What the scripts of `.github/scripts` share: errors for people, the step's output, lines on stdout.
 
 Standard library alone: the scripts run inside other people's jobs.
 """
@@ -14,7 +14,7 @@ from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
 
 
 def run(work: Callable[[Environment], None]) -> int:
-    """Do the work, and explain what went wrong.
+    """Do the work, and print its error.
 
     Returns:
         The exit code.
@@ -33,10 +33,10 @@ def run(work: Callable[[Environment], None]) -> int:
 
 
 def result(env: Environment, name: str, value: str, *more: str) -> None:
-    """Tell the result: ``name=value`` on stdout and as a step's output, then ``more`` lines on stdout.
+    """Write the result: ``name=value`` on stdout and as a step's output, then ``more`` lines on stdout.
 
     Raises:
-        UntoldError: it could not be written.
+        UntoldError: the result could not be written.
     """
     workflow.write_output(env, name, value)
     with telling.required():
@@ -44,6 +44,6 @@ def result(env: Environment, name: str, value: str, *more: str) -> None:
             print(line)
 
 
-def tell(words: str) -> None:
-    """Say something to the person."""
+def note(words: str) -> None:
+    """Print a note for people."""
     telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))

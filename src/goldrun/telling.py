@@ -1,7 +1,7 @@
-"""How a result reaches the caller: on stdout and as a step's outputs. It arrives whole, or that is an error.
+"""Writes results for the caller: on stdout and as a step's outputs. They are written completely, or it is an error.
 
-An instance whose id was lost costs money, and nobody knows of it. Whoever makes one calls ``require_open`` before, and
-tells the id where a failure still undoes the work (``deliver`` of ``launch``).
+An instance whose id was lost costs money unnoticed. Code that creates one calls ``require_open`` before, and writes the
+id while a failure still undoes the work (``deliver`` of ``launch``).
 
 Standard library alone: the seed's scripts run inside other people's jobs.
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class ReaderGoneError(UntoldError):
-    """Nobody reads the result any more."""
+    """The reader of stdout has gone."""
 
 
 def require_open(env: Environment) -> None:
-    """See that there is somebody to tell, before something is made.
+    """Check that results can be written, before anything is created.
 
     Raises:
         UntoldError: stdout is closed, or the step's outputs cannot be written.
@@ -38,10 +38,10 @@ def require_open(env: Environment) -> None:
 
 @contextlib.contextmanager
 def whole() -> Iterator[None]:
-    """What is written to stdout inside arrives there.
+    """Ensure that everything written to stdout in this block arrives.
 
     Raises:
-        UntoldError: stdout is closed, or does not take it (a full disk).
+        UntoldError: stdout is closed, or cannot be written (a full disk).
         ReaderGoneError: the reader has gone, which is how ``| head`` ends a listing.
     """
     _require_stdout()
@@ -56,10 +56,10 @@ def whole() -> Iterator[None]:
 
 @contextlib.contextmanager
 def required() -> Iterator[None]:
-    """As ``whole``, where a reader that has gone is an error too: it was to be told what was made.
+    """As ``whole``, but a reader that has gone is an error too: the result names what was created.
 
     Raises:
-        UntoldError: stdout did not take it.
+        UntoldError: stdout could not be written.
     """
     try:
         with whole():
@@ -69,7 +69,7 @@ def required() -> Iterator[None]:
 
 
 def aside(words: str) -> None:
-    """Say something to the person, on stderr; whether anybody listens makes no difference to the work."""
+    """Print a message for people on stderr; a closed stderr does not affect the work."""
     try:
         print(words, file=sys.stderr, flush=True)
     except OSError:
@@ -77,11 +77,11 @@ def aside(words: str) -> None:
 
 
 def trace(env: Environment, *, wanted: bool = False) -> Trace | None:
-    """Where to write down every request, retry and pause: on stderr; None if nobody asks for it.
+    """Return the trace of every request, retry and pause on stderr; None if it is not requested.
 
     Args:
-        env: the environment; it may ask for it (GOLDRUN_DEBUG, RUNNER_DEBUG), and its secrets are masked.
-        wanted: it is wanted whatever the environment says.
+        env: the environment; it may request a trace (GOLDRUN_DEBUG, RUNNER_DEBUG), and its secrets are masked.
+        wanted: trace regardless of the environment.
     """
     if not (wanted or config.wants_debug(env)):
         return None
@@ -91,13 +91,13 @@ def trace(env: Environment, *, wanted: bool = False) -> Trace | None:
 
 
 def _require_stdout() -> None:
-    # Python has no stdout at all when it was started with a closed one, whatever its type says.
+    # Python sets stdout to None when it was started with a closed one; its type does not say so.
     if getattr(sys, "stdout", None) is None:
         raise UntoldError("The result cannot be written: stdout is closed.")
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let Python's own last attempt to write, at exit, succeed: it would change the exit code."""
+    """Let Python's own flush at exit succeed: its failure would change the exit code."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

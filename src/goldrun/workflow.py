@@ -1,4 +1,4 @@
-"""What a GitHub Actions job understands: step outputs and annotations; and what it must not take for a command.
+"""GitHub Actions: step outputs, annotations, summaries; and text that must not be read as a workflow command.
 
 Sources: "Workflow commands for GitHub Actions" in GitHub's documentation; ``ActionCommand.cs`` of actions/runner.
 Standard library alone: the seed's scripts run inside other people's jobs.
@@ -19,27 +19,27 @@ GITHUB_OUTPUT = Variable(("GITHUB_OUTPUT",), "the file that a step's outputs are
 
 
 def in_workflow(env: Environment) -> bool:
-    """Whether this process runs inside a GitHub Actions job."""
+    """Return whether this process runs inside a GitHub Actions job."""
     return GITHUB_ACTIONS.read(env) == "true"
 
 
 def write_output(env: Environment, name: str, value: str) -> None:
-    """Set the step's output ``name``; nothing happens outside a job.
+    """Set the step's output ``name``; does nothing outside a job.
 
-    The value is written between delimiters that nobody can guess, so no value can set another output.
+    The value is written between random delimiters, so no value can set another output.
 
     Raises:
-        UntoldError: if the file cannot be written: the next step would go on with an empty value.
+        UntoldError: the file cannot be written: the next step would continue with an empty value.
     """
     delimiter = f"goldrun_{os.urandom(16).hex()}"
     _append(env, f"{name}<<{delimiter}\n{value}\n{delimiter}\n", f"The step's output {name} could not be written.")
 
 
 def require_outputs(env: Environment) -> None:
-    """See that outputs can be written, before something is made whose id belongs there; nothing happens outside a job.
+    """Check that outputs can be written, before anything is created whose id belongs there; does nothing outside a job.
 
     Raises:
-        UntoldError: they cannot.
+        UntoldError: they cannot be written.
     """
     _append(env, "", "The step's outputs cannot be written.")
 
@@ -56,7 +56,7 @@ def _append(env: Environment, text: str, failure: str) -> None:
 
 
 def write_summary(env: Environment, markdown: str) -> None:
-    """Add to the step's summary; nothing happens outside a job, and one that cannot be written is no error."""
+    """Add to the step's summary; does nothing outside a job, and ignores a summary that cannot be written."""
     path = GITHUB_STEP_SUMMARY.read(env)
     if in_workflow(env) and path:
         with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - as above
@@ -64,7 +64,7 @@ def write_summary(env: Environment, markdown: str) -> None:
 
 
 def describe_error(env: Environment, error: GoldrunError) -> str:
-    """The error as it should stand on stderr: in a job the first line becomes an annotation."""
+    """Return the error as it is printed on stderr: in a job the first line becomes an annotation."""
     if not in_workflow(env):
         return say(env, f"error: {error}")
     details = [harmless(say(env, line)) for line in error.details()]
@@ -72,20 +72,20 @@ def describe_error(env: Environment, error: GoldrunError) -> str:
 
 
 def shown(env: Environment, text: str) -> str:
-    """``text`` as it may be printed: in a job, what others wrote must not become a command of ours."""
+    """Return ``text`` as it may be printed: in a job, text from elsewhere must not become a workflow command."""
     return harmless(text) if in_workflow(env) else text
 
 
 def harmless(text: str) -> str:
-    """The same to a reader, and nothing to GitHub's runner.
+    """Return text that reads the same, and that GitHub's runner does not take for a command.
 
-    The runner takes two forms, in any case of letters: ``::command::`` where a line begins, blanks before it allowed,
-    and ``##[command]`` anywhere in a line. It compares by culture, which skips characters that cannot be seen. So
-    whatever is no plain character may stand between two of the signs, and a blank is put there.
+    The runner accepts two forms, in upper and lower case: ``::command::`` at the start of a line, after any blanks,
+    and ``##[command]`` anywhere in a line. It compares by culture, which ignores invisible characters. So any
+    characters but plain ones may stand between two of the signs; a blank is inserted there.
     """
     if text.count(":") < 2 and text.count("#") < 2:
         return text
-    import re  # takes a while to import, and the look-up has no use for it
+    import re  # takes a while to import, and the look-up does not need it
 
     unseen = r"[^\x21-\x7e]*"
     command = re.compile(rf"^{unseen}:(?={unseen}:)|#{unseen}#(?={unseen}\[)")
@@ -93,5 +93,5 @@ def harmless(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """``text`` as the data of a command."""
+    """Return ``text`` as the data of a command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -136,7 +136,7 @@ def run_runner(client: EcsClient) -> None:
     settings = resolve_image(client, settings, lambda _: None)
     github = open_github(f"{client._endpoint}", client)
     scope = repository_scope("octo-org/octo-repo")
-    made = bring_up(client, github, Plan(scope=scope, launch=settings), tell=lambda _: None)
+    made = bring_up(client, github, Plan(scope=scope, launch=settings), report=lambda _: None)
     machine = Machine(client, made.instance_id, "policy")
     failure(machine)
     words = "\n".join(explain(machine, "https://github.com")["why"])

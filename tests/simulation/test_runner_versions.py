@@ -33,7 +33,7 @@ def github(frozen: Running) -> GitHub:
 def check(github: GitHub, version: str, *, now: float = NOW, life: float = 4 * 3600.0) -> list[str]:
     """What is told; raises what is raised."""
     told: list[str] = []
-    require_current(github, SCOPES[0], version, now=now, life=life, tell=told.append)
+    require_current(github, SCOPES[0], version, now=now, life=life, report=told.append)
     return told
 
 

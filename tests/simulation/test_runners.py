@@ -68,7 +68,7 @@ def both(frozen: Running, **options: Any) -> tuple[EcsClient, GitHub]:
 
 
 def up(client: EcsClient, github: GitHub, wanted: Plan) -> Runner:
-    return bring_up(client, github, wanted, tell=lambda _: None)
+    return bring_up(client, github, wanted, report=lambda _: None)
 
 
 @pytest.fixture

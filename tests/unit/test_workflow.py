@@ -124,7 +124,7 @@ def test_every_way_out_of_a_job(text: str, capsys: pytest.CaptureFixture[str]) -
     output.result_json({"a": text, text: [text]})
     output.note(text)
     output.table(("NAME", text), [(text, "a")])
-    script.tell(text)
+    script.note(text)
     output.error(GoldrunError("it failed", why=[text], fix=[text]))
     report = view(("amd64",), quiet=False).of("amd64")
     report.begin("a step")

@@ -1,4 +1,4 @@
-"""The base image, and with it the hash that identifies what is built."""
+"""The base image, and the hash that identifies the content to build."""
 
 from __future__ import annotations
 

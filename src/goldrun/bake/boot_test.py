@@ -1,4 +1,4 @@
-"""The boot test: a machine booted from the image must pass the recipe's smoke tests."""
+"""The boot test: an instance booted from the image must pass the recipe's smoke tests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from goldrun.images.removal import delete_image
 
 
 def smoke_test(context: Context, image: Image) -> None:
-    """Boot a machine from the image and run the smoke tests.
+    """Boot an instance from the image and run the smoke tests.
 
     Raises:
-        RefusedError: one failed, or the image was refused before anything booted.
+        RefusedError: a test failed, or the image was refused before the boot.
     """
     context.options.check(image)
     key = f"test {image.image_id} {context.client.clock.now()}"

@@ -1,7 +1,7 @@
 """A build of one architecture: the list of its steps, from the base image to the prune.
 
-The cloud's tags are the only memory. Wherever a build is interrupted, the same command resumes it: it waits for an
-image that is being created, tests one that was created, publishes one that was tested, and deletes everything else.
+A build keeps its state in the cloud's tags alone. The same command resumes it at any point: it waits for an image that
+is being created, tests one that was created, publishes one that was tested, and deletes everything else.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ class Built:
 def build(
     client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
 ) -> Built:
-    """Build, test and publish an image, or find that it exists already.
+    """Build, test and publish an image, unless it exists already.
 
     Args:
         client: the cloud.
         loaded: the recipe.
         architecture: which architecture.
-        settings: network, key pair and role of the machines.
+        settings: network, key pair and role of the instances.
         options: how to build.
         report: shows the progress.
 
     Raises:
-        RefusedError: a step or a test failed; nothing is published, and nothing is left.
+        RefusedError: a step or a test failed; nothing is published, and no resources are left.
         GoldrunError: the cloud refuses or cannot be reached.
     """
     context = open_context(client, loaded, architecture, settings, options, report)
@@ -69,7 +69,7 @@ def build(
 
 
 def making(recipe: Recipe) -> list[Step]:
-    """The steps to an image; they start again when the market reclaims the builder."""
+    """Return the steps that make an image; they start again when the market reclaims the builder."""
     return [
         WAIT_FOR_OTHERS,
         RESUME,
@@ -82,7 +82,7 @@ def making(recipe: Recipe) -> list[Step]:
 
 
 def releasing(options: Options) -> list[Step]:
-    """The steps from an image to its users."""
+    """Return the steps that test and publish an image."""
     return [TEST_IMAGE, PUBLISH, PRUNE] if options.publish else [TEST_IMAGE]
 
 
@@ -94,10 +94,10 @@ def boot_test(
     report: Report,
     check: Check = lambda _: None,
 ) -> None:
-    """Boot a machine from any image and let it pass the recipe's smoke tests; its tags stay as they are.
+    """Boot an instance from any image and run the recipe's smoke tests; the image's tags do not change.
 
     Raises:
-        RefusedError: a test failed, or ``check`` did, before anything booted.
+        RefusedError: a test failed, or ``check`` did, before the boot.
     """
     context = open_context(client, loaded, image.architecture, settings, Options(check=check), report)
     with reported(report, context.client.clock, TEST_IMAGE.name):
@@ -116,11 +116,11 @@ def _make(context: Context, steps: Sequence[Step], state: State) -> State:
 def _publish(context: Context, state: State) -> State:
     assert state.image
 
-    def tell(plan: list[str]) -> None:
+    def report_plan(plan: list[str]) -> None:
         for line in plan:
             context.report.line(line)
 
-    return replace(state, image=publish(context.client, state.image.image_id, tested=True, tell=tell))
+    return replace(state, image=publish(context.client, state.image.image_id, tested=True, tell=report_plan))
 
 
 def _prune(context: Context, state: State) -> State:

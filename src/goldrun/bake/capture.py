@@ -1,4 +1,4 @@
-"""From the builder's disk to an image."""
+"""Creates the image from the builder's disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _stop(context: Context, builder: Machine) -> None:
     try:
         stop_instance(client, builder.id)
     except ApiError as error:
-        # Repeated because its answer was lost, the call finds the instance stopping already.
+        # A call that was repeated, because its answer was lost, finds the instance stopping already.
         stops = _status(client, builder.id) in ("Stopping", "Stopped")
         if not is_in_wrong_state(error) or not stops:
             raise
@@ -63,9 +63,9 @@ def _create(context: Context, state: State) -> State:
 
 
 def _find(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
-    """The image of this build, where the answer with its id was lost."""
+    """Return the id of this build's image if the answer that contained it was lost."""
     found = describe_images(client, name=name, status=ALL_STATUSES)
-    return next((one.image_id for one in found if one.name == name and tags.items() <= one.tags.items()), None)
+    return next((image.image_id for image in found if image.name == name and tags.items() <= image.tags.items()), None)
 
 
 def _status(client: EcsClient, instance_id: str) -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What must not be in an image: keys, identities, caches, logs, histories, and what the build itself put there.
+# Removes what must not be in an image: keys, identities, caches, logs, histories, and the build's own files.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 if command -v apt-get >/dev/null; then apt-get clean; rm -rf /var/lib/apt/lists/*; fi

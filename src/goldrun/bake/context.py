@@ -1,4 +1,4 @@
-"""What every step of a build works with: recipe, settings, clients. It does not change while the build runs."""
+"""What every step of a build uses: recipe, settings, clients. It does not change during the build."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Options:
 
     Attributes:
         force: build even if an image with the same hash exists.
-        publish: let ``latest`` show the image.
+        publish: publish the image as ``latest``.
         keep: number of versions to keep.
-        keep_builder: leave the builder alive for inspection when a step fails.
+        keep_builder: keep the builder for inspection when a step fails.
         source: the recipe's repository@commit, or empty.
-        check: called with the image before its boot test; raises RefusedError if it is of no use.
+        check: called with the image before its boot test; raises RefusedError if the image must not be used.
     """
 
     force: bool = False
@@ -43,11 +43,11 @@ class Context:
     """One build of one architecture.
 
     Attributes:
-        client: the cloud; the heartbeat goes on during all its waits.
-        heartbeat: of the machine that the build works with.
+        client: the cloud; its waits refresh the heartbeat.
+        heartbeat: of the instance that the build uses.
         loaded: the recipe and its files.
         architecture: ``amd64`` or ``arm64``.
-        settings: network, key pair and role of the build's machines.
+        settings: network, key pair and role of the build's instances.
         options: how to build.
         report: shows the progress.
     """
@@ -62,23 +62,23 @@ class Context:
 
     @property
     def recipe(self) -> Recipe:
-        """What ``recipe.toml`` says."""
+        """The content of ``recipe.toml``."""
         return self.loaded.recipe
 
     @property
     def alias(self) -> PublishedName:
-        """The name that will show the image."""
+        """The name that the image is published under."""
         return PublishedName(self.recipe.family, self.architecture, LATEST)
 
     @property
     def lineage_tags(self) -> dict[str, str]:
-        """The tags that the lineage's images and machines share."""
+        """The tags that the lineage's images and instances share."""
         return {**FAMILY.of(self.recipe.family), **ARCHITECTURE.of(self.architecture)}
 
 
 def open_context(
     client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
 ) -> Context:
-    """The context of a build, with a heartbeat of its own."""
+    """Return the context of a build, with its own heartbeat."""
     heartbeat = Heartbeat(client)
     return Context(heartbeat.pace(client), heartbeat, loaded, architecture, settings, options, report)

@@ -1,7 +1,7 @@
-"""The machines of a build: launched on the spot market, marked as the build's, and deleted.
+"""The instances of a build: launched on the spot market, tagged, and deleted.
 
-Each carries a heartbeat (``launch.heartbeat``): a build whose heartbeat is stale was interrupted, and the next one
-removes what it left.
+Each has a heartbeat (``launch.heartbeat``): a build whose heartbeat is stale was interrupted, and the next build
+deletes its instances.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from goldrun.launch.settings import LaunchSettings
 
 
 def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[str, str]) -> LaunchSettings:
-    """The settings of a machine: its network is the command's, its size and life are the recipe's."""
+    """Return the settings of an instance: the network comes from the command, size and life from the recipe."""
     builder, settings = context.recipe.builder, context.settings
     return replace(
         settings,
@@ -46,14 +46,14 @@ def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[st
 
 
 def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Machine:
-    """Launch a machine, on which the build's heartbeat goes on until it is deleted.
+    """Launch an instance, which has the build's heartbeat until it is deleted.
 
     Args:
         context: the build.
-        image_id: what it boots.
+        image_id: the image that it boots.
         role: ``builder`` or ``tester``.
-        key: identifies it.
-        tags: say which build it belongs to.
+        key: identifies the instance.
+        tags: identify the build.
 
     Raises:
         GoldrunError: see ``acquire``.
@@ -67,17 +67,17 @@ def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags
 
 
 def delete_machine(context: Context, machine: Machine) -> None:
-    """Delete a machine and verify that it is gone.
+    """Delete an instance and verify that it is gone.
 
     Raises:
-        GoldrunError: it may still be there.
+        GoldrunError: the instance may still exist.
     """
     release(context.client, [machine.id])
     context.heartbeat.stop()
 
 
 def abandon_machine(context: Context, machine: Machine, error: BaseException, *, keep: bool = False) -> None:
-    """Delete a machine after an error, or keep it for inspection; the error's notes say what is left."""
+    """Delete an instance after an error, or keep it for inspection; the error's notes say what is left."""
     try:
         if keep:
             _keep(context.client, machine.id)
@@ -92,7 +92,7 @@ def abandon_machine(context: Context, machine: Machine, error: BaseException, *,
 
 @contextlib.contextmanager
 def machine_for(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Iterator[Machine]:
-    """A machine that is deleted at the end, whatever happens; see ``launch_machine``."""
+    """Yield an instance, which is deleted at the end, also after an error; see ``launch_machine``."""
     machine = launch_machine(context, image_id, role=role, key=key, tags=tags)
     try:
         yield machine
@@ -103,5 +103,5 @@ def machine_for(context: Context, image_id: str, *, role: str, key: str, tags: M
 
 
 def _keep(client: EcsClient, instance_id: str) -> None:
-    """Take the instance out of the build, and out of every sweep's reach."""
+    """Detach the instance from the build, and protect it from sweeps."""
     tagging("instance", [instance_id], {**PROTECTED.of(), **ROLE.of(KEPT)}).make(client)

@@ -1,4 +1,4 @@
-"""The steps on the builder: launch it, make it what the recipe says, test it, clean it, delete it."""
+"""The steps on the builder: launch it, run the recipe's steps, test it, clean it, delete it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLEAN_SECONDS = 300.0
 
 
 def on_builder(name: str, work: Callable[[Context, Machine], None]) -> Step:
-    """A step that works on the builder and gives nothing else."""
+    """Return a step that works on the builder and does not change the state."""
 
     def run(context: Context, state: State) -> State:
         assert state.builder
@@ -35,7 +35,7 @@ def on_builder(name: str, work: Callable[[Context, Machine], None]) -> Step:
 
 
 def provisioning(recipe: Recipe) -> Iterator[Step]:
-    """The steps between the builder's launch and its image, in the recipe's order."""
+    """Yield the steps between the builder's launch and its image, in the recipe's order."""
     yield on_builder("boot the builder", _boot)
     if recipe.files:
         yield on_builder("send the files", _send_files)
@@ -104,7 +104,7 @@ def _clean(context: Context, builder: Machine) -> None:
 
 
 def _free_stamp(client: EcsClient, lineage: Lineage) -> str:
-    """A version that no image has: the time, to the second."""
+    """Return a version that no image has yet: the time, to the second."""
     taken = {image.name for image in lineage.images.values()}
     now = client.clock.now()
     while (stamp := time.strftime("%Y%m%d%H%M%S", time.gmtime(now))) and f"{lineage.name}-{stamp}" in taken:

@@ -1,4 +1,4 @@
-"""A recipe, the folder that says how to make an image: reads it, checks it line by line, hashes it."""
+"""Reads, checks and hashes a recipe: the folder that describes how to make an image."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Loaded:
 
     Attributes:
         recipe: what ``recipe.toml`` says.
-        contents: the files by the path that the recipe names.
+        contents: the files by their paths in the recipe.
     """
 
     recipe: Recipe
@@ -142,7 +142,7 @@ class Loaded:
 
     @property
     def wants_latest_runner(self) -> bool:
-        """Whether the runner's version must be looked up first: without it there is no hash, and scripts cannot run."""
+        """Whether the runner's version must be looked up first: the hash and the scripts need it."""
         return self.recipe.versions.get(RUNNER) == LATEST
 
     def with_runner(self, version: str) -> Loaded:
@@ -151,7 +151,7 @@ class Loaded:
         return replace(self, recipe=msgspec.structs.replace(self.recipe, versions=versions))
 
     def version_hash(self, architecture: str, base_image_id: str) -> str:
-        """Return the hash of everything that the image's content depends on, and of nothing else.
+        """Return the hash of everything that determines the image's content.
 
         Limits, retention, the builder's size and the description do not change the content.
         """
@@ -222,7 +222,7 @@ def _parse(file: Path, text: str) -> Recipe:
 
 
 def _path(where: str) -> list[str | int]:
-    """``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not reported."""
+    """Return ``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not reported."""
     return [
         int(index) if index.isdigit() else name or "..."
         for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where)
@@ -230,7 +230,7 @@ def _path(where: str) -> list[str | int]:
 
 
 def _exact(data: Any, path: list[str | int]) -> list[str | int]:
-    """The path with the key that ``...`` stands for: the first one whose value is not text."""
+    """Return the path with ``...`` replaced by its key: the first one whose value is not text."""
     if path and path[-1] == "...":
         table: Any = data
         for part in path[:-1]:
@@ -247,7 +247,7 @@ Problem = tuple[tuple[str | int, ...], str]
 
 
 def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator[Problem]:
-    """Yield every mistake with its place; put the files that are right into ``contents``."""
+    """Yield every mistake with its place; put the valid files into ``contents``."""
     yield from _heading(recipe)
     yield from _named_files(recipe, folder, contents)
     yield from _times(recipe)
@@ -290,9 +290,9 @@ def _named_files(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> It
 
 def _times(recipe: Recipe) -> Iterator[Problem]:
     named = {
-        "steps": [(one.name, one.timeout) for one in recipe.steps],
-        "tests": [(one.name, one.timeout) for one in recipe.tests],
-        "smoke": [(one.name, one.timeout) for one in recipe.smoke],
+        "steps": [(step.name, step.timeout) for step in recipe.steps],
+        "tests": [(test.name, test.timeout) for test in recipe.tests],
+        "smoke": [(test.name, test.timeout) for test in recipe.smoke],
     }
     for table, parts in named.items():
         for number, (name, timeout) in enumerate(parts):

@@ -1,4 +1,4 @@
-"""The progress of a build. Where and how it is shown is up to the caller."""
+"""The progress of a build. The caller decides where and how it is shown."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Report(Protocol):
         """A step begins."""
 
     def line(self, text: str) -> None:
-        """The step printed a line, or goldrun did about it."""
+        """The step, or goldrun, printed a line."""
 
     def end(self, step: str, seconds: float, failed: bool) -> None:
         """A step has ended."""
 
 
 class Silence:
-    """Shows nothing."""
+    """Discards the progress."""
 
     def begin(self, step: str) -> None:
         """See ``Report.begin``."""
@@ -37,7 +37,7 @@ class Silence:
 
 @contextmanager
 def reported(report: Report, clock: Clock, name: str) -> Iterator[None]:
-    """Report a step's beginning, and its end with the time it took."""
+    """Report the start of a step, and its end with the time that it took."""
     start = clock.now()
     report.begin(name)
     failed = True

@@ -1,4 +1,4 @@
-"""Other builds of the same lineage: waits for those that run, resumes or removes what interrupted ones left."""
+"""Other builds of the same lineage: waits for running ones, resumes or cleans up interrupted ones."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ LOOK_SECONDS = 15.0
 
 
 def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
-    """The builders and testers of a lineage, whichever build they belong to."""
+    """Return the builders and testers of all builds of a lineage."""
     found = describe_instances(client, tags={**OWNED, **lineage})
-    return [one for one in found if ROLE.read(one.tags) in (BUILDER, TESTER)]
+    return [instance for instance in found if ROLE.read(instance.tags) in (BUILDER, TESTER)]
 
 
-def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell) -> Sequence[Instance]:
+def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Tell) -> Sequence[Instance]:
     """Wait while another build of the lineage is running; return the instances that interrupted ones left.
 
-    An interrupted build is recognised by its stale heartbeat: right after a crash that takes some minutes.
+    An interrupted build is recognised by its stale heartbeat, which takes some minutes after a crash.
     """
     said = False
 
@@ -42,25 +42,25 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], tell: Tell
         # Read again by id: a heartbeat may have come since the list was read.
         if not machines or (
             are_stale(client, machines)
-            and are_stale(client, describe_instances(client, ids=[one.id for one in machines]))
+            and are_stale(client, describe_instances(client, ids=[machine.id for machine in machines]))
         ):
             return machines
         if not said:
-            tell(f"another build of it is under way ({machines[0].id}): waiting until it ends or goes stale.")
+            report(f"another build of it is under way ({machines[0].id}): waiting until it ends or goes stale.")
             said = True
         return None
 
-    # Every machine has a release time, so this ends.
+    # Every instance has a release time, so this ends.
     return watch(client.clock, look, seconds=math.inf, often=every(LOOK_SECONDS)) or ()
 
 
 def are_stale(client: EcsClient, machines: Sequence[Instance]) -> bool:
-    """Whether the heartbeats of all instances are stale."""
-    return all(silence(one, client.clock) > STALE_SECONDS for one in machines)
+    """Return whether the heartbeats of all instances are stale."""
+    return all(silence(machine, client.clock) > STALE_SECONDS for machine in machines)
 
 
 def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
-    """The images of the same content, newest first, down to the published one.
+    """Yield the images with the same content, newest first, down to the published one.
 
     Older ones do not count: they were replaced, or rolled back.
     """
@@ -75,8 +75,8 @@ def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
 def _wait_and_remove(context: Context, state: State) -> State:
     left = wait_for_other_builds(context.client, context.lineage_tags, context.report.line)
     if left:
-        context.report.line(f"deleting what an interrupted build left: {', '.join(one.id for one in left)}.")
-        release(context.client, [one.id for one in left])
+        context.report.line(f"deleting what an interrupted build left: {', '.join(machine.id for machine in left)}.")
+        release(context.client, [machine.id for machine in left])
     return state
 
 

@@ -1,4 +1,4 @@
-"""Scripts and tests that must succeed on a build's machine."""
+"""Runs scripts and tests, which must succeed, on a build's instance."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHOWN_CONSOLE_LINES = 5
 def run_script(
     context: Context, machine: Machine, name: str, script: bytes, timeout: float, *, ours: bool = False
 ) -> Result:
-    """Run a script; one of the recipe's sees the recipe's variables, one of ours does not.
+    """Run a script; the recipe's scripts get the recipe's variables, goldrun's own (``ours``) do not.
 
     Raises:
-        RefusedError: it failed; with its exit code and last lines, and the console's.
+        RefusedError: the script failed; with its exit code and last lines, and the console's.
     """
     variables = {} if ours else context.loaded.variables(context.architecture)
     result = machine.run(name, script, timeout=timeout, variables=variables, tell=context.report.line)
@@ -42,7 +42,7 @@ def run_test(context: Context, machine: Machine, test: Test) -> None:
     """Run a test of the recipe.
 
     Raises:
-        RefusedError: it failed.
+        RefusedError: the test failed.
     """
     script = f"#!/bin/bash\nset -euo pipefail\n{test.command}\n".encode()
     run_script(context, machine, test.name, script, parse_duration(test.timeout))

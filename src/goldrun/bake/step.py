@@ -13,16 +13,16 @@ from goldrun.launch.machine import Machine
 
 @dataclass(frozen=True)
 class State:
-    """What a build knows so far. A step returns it with what the step gives.
+    """The results of a build so far. A step returns them with its own added.
 
     Attributes:
         base: the image to build on.
-        version_hash: identifies the content that is built.
-        builder: the machine that becomes the image.
-        tags: of the image, as far as they are known before it exists.
-        manifest: what the recipe's script reports to be inside.
+        version_hash: identifies the content to build.
+        builder: the instance that the image is created from.
+        tags: the image's tags that are known before it exists.
+        manifest: the content that the recipe's script reports.
         image: the image.
-        resumed: whether an earlier build made it.
+        resumed: whether an earlier build created the image.
     """
 
     base: Image | None = None
@@ -39,12 +39,12 @@ class Step:
     """One step of a build.
 
     Attributes:
-        name: as people see it.
+        name: the name that people see.
         run: does the work. If it fails, it leaves nothing behind.
-        needs: what the state must hold before.
-        gives: what the state holds afterwards.
-        skipped: whether there is nothing to do, because an earlier build did it.
-        undo: removes what ``run`` made when a later step fails with the error; explains in its notes what it left.
+        needs: the members of the state that must be set before.
+        gives: the members of the state that are set afterwards.
+        skipped: whether an earlier build has done the work already.
+        undo: removes what ``run`` made when a later step fails with the error; adds notes about what is left to it.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Step:
 
 
 def has_image(state: State) -> bool:
-    """Whether there is an image already; then nothing is built."""
+    """Return whether there is an image already; then nothing is built."""
     return state.image is not None
 
 
 def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
-    """Run steps in order; if one fails, undo those before it, the last one first.
+    """Run steps in order; if one fails, undo the earlier ones in reverse order.
 
     Raises:
         GoldrunError: a step failed.

@@ -1,9 +1,9 @@
-"""The recipe that ``goldrun recipe init`` writes: small, whole, and working."""
+"""The recipe that ``goldrun recipe init`` writes: small, complete and working."""
 
 from __future__ import annotations
 
 _RECIPE = """\
-# How the image FAMILY is made. `goldrun recipe check` tells every mistake with its line.
+# How the image FAMILY is made. `goldrun recipe check` reports every mistake with its line.
 family = "FAMILY"
 description = "Ubuntu 24.04 with jq"
 
@@ -28,7 +28,7 @@ timeout = "10m"
 name = "jq runs"
 command = "jq --version"
 
-[[smoke]]  # on a machine that was booted from the image
+[[smoke]]  # on an instance that was booted from the image
 name = "jq is in the image"
 command = "echo '{\\"a\\": 1}' | jq .a"
 

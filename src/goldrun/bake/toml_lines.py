@@ -1,4 +1,4 @@
-"""Finds the line of a key in TOML text, which people need to fix a recipe and no parser reports."""
+"""Finds the line of a key in TOML text: people need it to fix a recipe, and parsers do not report it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: one module a noun. Parse, call, print; no logic."""
+"""The command line: a module for each noun. Parse, call, print; no logic."""

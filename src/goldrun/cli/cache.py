@@ -1,4 +1,4 @@
-"""Where the commands keep what they know of the market: in the user's cache directory."""
+"""The cache of market data for the commands, in the user's cache directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # --help must not pay for a cache
 
 
 def market_cache(clock: Clock) -> FileCache:
-    """The cache of this environment."""
+    """Return the cache of this environment."""
     from pathlib import Path
 
     import platformdirs

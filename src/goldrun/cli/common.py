@@ -1,4 +1,4 @@
-"""What the commands have in common: options, the client, asking before a deletion."""
+"""What the commands share: options, clients, confirmation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmatio
 
 
 def open_client(region: str | None) -> EcsClient:
-    """The client that the environment describes; closed when the command ends.
+    """Return the client that the environment describes; closed when the command ends.
 
     Raises:
         GoldrunError: see ``connect``.
@@ -45,10 +45,10 @@ def open_client(region: str | None) -> EcsClient:
 
 
 def open_github(*, public: bool = False) -> GitHub:
-    """GitHub as the environment describes it; closed when the command ends.
+    """Return a client of the GitHub that the environment describes; closed when the command ends.
 
     Args:
-        public: only what everybody may read is asked for, so no token is needed.
+        public: the command reads public data alone, so no token is needed.
 
     Raises:
         GoldrunError: see ``goldrun.github.client.connect``.
@@ -61,29 +61,29 @@ def open_github(*, public: bool = False) -> GitHub:
 
 
 def silence(quiet: bool) -> None:
-    """Let notes be dropped."""
+    """Drop notes, if ``quiet``."""
     if quiet:
         click.get_current_context().find_root().obj["quiet"] = True
 
 
 def require_consent(what: str, *, yes: bool) -> None:
-    """See that somebody said yes in advance, or can be asked; before anything is sent.
+    """Check, before any request is sent, that ``--yes`` was given or a terminal can ask.
 
     Raises:
-        UsageError: nobody can be asked.
+        UsageError: there is neither.
     """
     if not yes and not sys.stdin.isatty():
         raise UsageError(f"{what} was not done: nobody could be asked.", fix=["say --yes"])
 
 
 def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes: bool) -> bool:
-    """Whether it may be done: the person said so in advance, or sees the plan and is asked.
+    """Return whether the command may proceed: ``--yes`` was given, or the person agrees to the plan.
 
     Args:
-        question: what is asked.
-        plan: what would happen, a line each; read only when somebody is asked.
-        place: says where, in words; called only then.
-        yes: what was said in advance.
+        question: the question.
+        plan: what would happen, a line each; read only if the question is asked.
+        place: returns a description of the account and region; called only then.
+        yes: whether ``--yes`` was given.
     """
     if yes:
         return True
@@ -97,7 +97,7 @@ def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes
 
 
 def place_of(client: EcsClient) -> Callable[[], str]:
-    """Says whose account, which region and which endpoint a command works on."""
+    """Return a function that describes the account, region and endpoint that a command works on."""
 
     def words() -> str:
         from goldrun.cloud.identity import describe_account
@@ -115,7 +115,7 @@ class Number(click.FloatRange):
     """A number in a range: not ``nan``, which compares as if it were in every range, and not infinite."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; a word that is none is the person's mistake."""
+        """Return the number; fail for other words."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a number of use.", param, ctx)

@@ -39,21 +39,21 @@ def cost(days: int, region: str | None, as_json: bool) -> None:
     now = client.clock.now()
     rows = [
         (
-            one.instance.id,
-            one.instance.type,
-            one.instance.zone,
-            format_duration(now - one.instance.created),
-            _amount(one.price, one.currency),
-            _amount(one.so_far, one.currency),
+            cost.instance.id,
+            cost.instance.type,
+            cost.instance.zone,
+            format_duration(now - cost.instance.created),
+            _amount(cost.price, cost.currency),
+            _amount(cost.so_far, cost.currency),
         )
-        for one in running
+        for cost in running
     ]
     if rows:
         output.table(("ID", "TYPE", "ZONE", "AGE", "AN HOUR", "SO FAR"), rows)
     currency = running[0].currency if running else ""
     output.note(f"{len(running)} running in {client.region}: {_amount(costs.total(running), currency)} an hour.")
     if billed:
-        days_rows = [(one.date, _amount(one.amount, one.currency), str(one.instances)) for one in billed]
+        days_rows = [(day.date, _amount(day.amount, day.currency), str(day.instances)) for day in billed]
         output.table(("DAY", "BILLED", "INSTANCES"), days_rows)
 
 

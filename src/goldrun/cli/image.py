@@ -1,4 +1,4 @@
-"""``goldrun image``: the look-up commands; the others are in modules of their own, imported when they are called."""
+"""``goldrun image``: the look-up commands; the others are in modules that are imported when they are called."""
 
 from __future__ import annotations
 
@@ -113,12 +113,12 @@ def image_ls(
     if as_json:
         from goldrun.cli.json.images import Image
 
-        output.result_json([Image.of(one) for one in images])
+        output.result_json([Image.of(found) for found in images])
     elif quiet:
-        for one in images:
-            output.result(one.image_id)
+        for found in images:
+            output.result(found.image_id)
     elif images:
-        output.table(listing.COLUMNS, [listing.row(one, client.clock.now()) for one in images])
+        output.table(listing.COLUMNS, [listing.row(found, client.clock.now()) for found in images])
     else:
         output.note(f"no images in {client.region}.")
 

@@ -102,7 +102,7 @@ def image_build(
             for name, future in running.items():
                 _gather(name, future, done, failed)
         except KeyboardInterrupt:
-            # The builds clean up in their threads; leaving the pool waits for that.
+            # The builds clean up in their threads; the pool's exit waits for them.
             for clock in clocks.values():
                 clock.stop()
             raise
@@ -149,7 +149,7 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
 
 
 def _machine_settings(client: EcsClient) -> LaunchSettings:
-    """What the environment says of builders and testers; the rest is the recipe's."""
+    """Return the settings of builders and testers from the environment; the recipe has the rest."""
     env = os.environ
     return LaunchSettings(
         network=environment.read_network(env, client.region),
@@ -160,12 +160,12 @@ def _machine_settings(client: EcsClient) -> LaunchSettings:
 
 
 def _check_runner(github: GitHub, image: Image, now: float) -> None:
-    """See that GitHub takes the image's runner, for as long as runners usually live; where there is somebody to ask."""
+    """Check that GitHub accepts the image's runner for a runner's default life, if repository and token are set."""
     version = versions.version_in(from_tags(image.tags))
     repository = config.GITHUB_REPOSITORY.read(os.environ)
     if version and repository and config.GITHUB_TOKEN.read(os.environ):
         scope = repository_scope(repository)
-        versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, tell=output.note)
+        versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, report=output.note)
 
 
 def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
@@ -178,7 +178,7 @@ def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: di
 def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
     if text is None:
         return loaded.architectures
-    wanted = tuple(dict.fromkeys(parse_architecture(one) for one in text.split(",")))
+    wanted = tuple(dict.fromkeys(parse_architecture(name) for name in text.split(",")))
     for name in wanted:
         if name not in loaded.architectures:
             raise UsageError(
@@ -188,7 +188,7 @@ def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
 
 
 def _source() -> str:
-    """Which commit of which repository is built, where GitHub says it."""
+    """Return the repository and commit that is built; empty outside GitHub Actions."""
     repository, commit = os.environ.get("GITHUB_REPOSITORY", ""), os.environ.get("GITHUB_SHA", "")
     return f"{repository}@{commit}" if repository and commit else ""
 
@@ -212,7 +212,7 @@ def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool
 
 
 def _summarize(loaded: Loaded, done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
-    """A step summary in GitHub Actions."""
+    """Write a step summary in GitHub Actions."""
     rows = [
         f"| {name} | `{one.image.name}` | `{one.image.image_id}` | {'as it was' if one.skipped else 'built'} |"
         for name, one in done.items()

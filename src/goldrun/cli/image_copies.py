@@ -37,12 +37,12 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     """
     from goldrun.cli.progress import Bars
 
-    wanted = [config.check_region(one) for one in dict.fromkeys(regions)]
+    wanted = [config.check_region(name) for name in dict.fromkeys(regions)]
     telling.require_open(os.environ)
     client = open_client(region)
     source = find_own(client, version)
     with Bars(wanted) as bars:
-        copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.tell)
+        copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.move)
     if as_json:
         from goldrun.cli.json.images import Image
 

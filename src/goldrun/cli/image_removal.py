@@ -52,7 +52,11 @@ def image_prune(
     client = open_client(region)
 
     def allow(planned: retention.Pruned) -> bool:
-        plan = [f"{one.image.name} ({one.image.image_id}): {one.reason}" for one in planned.verdicts if not one.keep]
+        plan = [
+            f"{verdict.image.name} ({verdict.image.image_id}): {verdict.reason}"
+            for verdict in planned.verdicts
+            if not verdict.keep
+        ]
         plan += [f"{snapshot.snapshot_id}: its image is gone" for snapshot in planned.orphans]
         lines = (f"would delete: {one}" for one in plan)
         return not plan or confirm(f"Delete these {len(plan)}?", lines, place_of(client), yes=yes)
@@ -68,8 +72,10 @@ def image_prune(
         output.result_json(Prune.of(done))
         return
     word = "deleted" if done.carried_out else "would delete"
-    rows = [(one.image.name, one.image.image_id, listing.verdict_words(one, word)) for one in done.verdicts]
-    rows += [("", one.snapshot_id, f"{word}: its image is gone") for one in done.orphans]
+    rows = [
+        (verdict.image.name, verdict.image.image_id, listing.verdict_words(verdict, word)) for verdict in done.verdicts
+    ]
+    rows += [("", snapshot.snapshot_id, f"{word}: its image is gone") for snapshot in done.orphans]
     if rows:
         output.table(("NAME", "ID", "PRUNE"), rows)
     if dry_run:

@@ -37,20 +37,20 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
     """
     client = open_client(region)
     count = config.read_keep(os.environ, keep)
-    told = []
+    verdicts = []
     for alias in published_names(family, arch):
         lineage = read_lineage(client, alias)
-        told += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
-    if not told:
+        verdicts += [(lineage, verdict) for verdict in judge(lineage, keep=count, now=client.clock.now())]
+    if not verdicts:
         raise unknown_family(client, family, arch)
     used = count_by_image(client)
     if as_json:
         from goldrun.cli.json.versions import Version
 
-        output.result_json([Version.in_history(lineage, one, used[one.image.image_id]) for lineage, one in told])
+        output.result_json([Version.in_history(lineage, one, used[one.image.image_id]) for lineage, one in verdicts])
     else:
         now = client.clock.now()
-        rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in told]
+        rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in verdicts]
         output.table(listing.HISTORY_COLUMNS, rows)
 
 
@@ -115,7 +115,7 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
         channel=check_channel(channel),
         force=force,
         dry_run=dry_run,
-        tell=_tell_plan(dry_run),
+        tell=_plan_notes(dry_run),
     )
     _print_image(shown, as_json)
 
@@ -149,24 +149,24 @@ def image_rollback(
     require_consent(f"The roll-back of {alias}", yes=yes or dry_run)
     client = open_client(region)
     if dry_run:
-        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, tell=_tell_plan(True)), as_json)
+        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, tell=_plan_notes(True)), as_json)
         return
     planned: list[str] = []
     if not yes:
         publishing.roll_back(client, alias, to=to, dry_run=True, tell=planned.extend)
     steps = (f"would do: {step}" for step in planned)
     if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
-        _print_image(publishing.roll_back(client, alias, to=to, tell=_tell_plan(False)), as_json)
+        _print_image(publishing.roll_back(client, alias, to=to, tell=_plan_notes(False)), as_json)
 
 
-def _tell_plan(dry_run: bool) -> Callable[[list[str]], None]:
-    def tell(words: list[str]) -> None:
+def _plan_notes(dry_run: bool) -> Callable[[list[str]], None]:
+    def note_steps(words: list[str]) -> None:
         if not words:
             output.note("nothing to do: already up to date.")
         for number, step in enumerate(words, 1):
             output.note(f"would do {number}: {step}" if dry_run else f"step {number}: {step}")
 
-    return tell
+    return note_steps
 
 
 def _print_image(shown: images.Image, as_json: bool) -> None:

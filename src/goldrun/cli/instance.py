@@ -84,7 +84,7 @@ def instance_create(
 
     got = acquire(client, settings, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
     if wait:
-        _wait(client, [one for some in got for one in some.ids], parse_duration(WAIT_SECONDS))
+        _wait(client, [instance_id for some in got for instance_id in some.ids], parse_duration(WAIT_SECONDS))
 
 
 @instance.command("ls")
@@ -100,12 +100,12 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
     if as_json:
         from goldrun.cli.json.instances import Instance
 
-        output.result_json([Instance.of(one) for one in found])
+        output.result_json([Instance.of(listed) for listed in found])
     elif quiet:
-        for one in found:
-            output.result(one.id)
+        for listed in found:
+            output.result(listed.id)
     elif found:
-        output.table(COLUMNS, [_row(one, client.clock.now()) for one in found])
+        output.table(COLUMNS, [_row(listed, client.clock.now()) for listed in found])
     else:
         output.note(f"no instances in {client.region}.")
 
@@ -164,7 +164,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
     if not confirm(f"Delete {', '.join(ids)}?", _plan(client, ids), place_of(client), yes=yes):
         return
     missing = release(client, ids)
-    if gone := [one for one in ids if one not in missing]:
+    if gone := [instance_id for instance_id in ids if instance_id not in missing]:
         output.note(f"deleted: {', '.join(gone)}.")
     if missing and not missing_ok:
         raise NotFoundError(
@@ -189,25 +189,27 @@ def instance_extend(instance_id: str, life: str, region: str | None) -> None:
 
 def _plan(client: EcsClient, ids: Sequence[str]) -> Iterator[str]:
     now = client.clock.now()
-    for one in instances.describe_instances(client, ids=ids):
-        yield f"would delete: {one.id} {one.name}, {one.status}, {format_duration(now - one.created)} old"
+    for found in instances.describe_instances(client, ids=ids):
+        yield f"would delete: {found.id} {found.name}, {found.status}, {format_duration(now - found.created)} old"
 
 
 def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:
     if as_json:
         from goldrun.cli.json.instances import Launch
 
-        output.result_json([Launch.of(one) for one in got])
+        output.result_json([Launch.of(launched) for launched in got])
         return
-    for one in got:
-        output.note(describe_launch(one))
-    for one_id in (one for some in got for one in some.ids):
+    for launched in got:
+        output.note(describe_launch(launched))
+    for one_id in (instance_id for some in got for instance_id in some.ids):
         output.result(one_id if quiet else f"INSTANCE_ID={one_id}")
 
 
 def _wait(client: EcsClient, ids: Sequence[str], seconds: float) -> None:
-    for one in lifetime.wait_until_running(client, ids, seconds):
-        output.note(f"{one.id} is Running: {one.private_ip}{f', {one.public_ip}' if one.public_ip else ''}.")
+    for running in lifetime.wait_until_running(client, ids, seconds):
+        output.note(
+            f"{running.id} is Running: {running.private_ip}{f', {running.public_ip}' if running.public_ip else ''}."
+        )
 
 
 def _row(one: Instance, now: float) -> tuple[str, ...]:

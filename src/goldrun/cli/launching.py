@@ -1,4 +1,4 @@
-"""The settings of a launch from a command line; the environment gives the defaults."""
+"""The settings of a launch from a command line; the defaults come from the environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def launch_options(command: Command) -> Command:
-    """The options of every command that launches instances; ``read_settings`` takes them."""
+    """Add the options of every command that launches instances; ``read_settings`` takes them."""
     for option in (
         click.option(
             "--protect",
@@ -56,12 +56,12 @@ def launch_options(command: Command) -> Command:
 def read_settings(
     client: EcsClient,
     *,
-    # Of the single command.
+    # Options of one command.
     amount: int = 1,
     name: str | None = None,
     user_data: bytes | None = None,
     key: str | None = None,
-    # Of ``launch_options``.
+    # Options of ``launch_options``.
     image: str | None,
     policy: str,
     on_demand_fallback: bool,
@@ -77,10 +77,10 @@ def read_settings(
     zones: tuple[str, ...],
     max_price: float | None,
 ) -> LaunchSettings:
-    """The settings, with their image looked up. None: what the variable says.
+    """Return the settings, with their image looked up. None stands for the variable's value.
 
     Raises:
-        GoldrunError: a variable or an option is wrong, or there is no such image.
+        GoldrunError: a variable or an option is not valid, or the image does not exist.
     """
     env = os.environ
     given = read_criteria(cpu, memory, arch, zones, types, max_price)
@@ -127,7 +127,7 @@ def read_life(text: str, name: str) -> float:
     """Return the seconds of a life, given as the option or argument ``name``.
 
     Raises:
-        UsageError: it is not a span of time, or shorter than ECS allows.
+        UsageError: it is not a valid span of time, or shorter than ECS allows.
     """
     seconds = parse_duration(text, name)
     if seconds < instances.MIN_LIFE_SECONDS:

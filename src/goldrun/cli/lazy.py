@@ -13,7 +13,7 @@ from goldrun import language
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when that command is called: a look-up must not pay for a build.
+    """Imports a command's module when that command is called: a look-up must not load the modules of a build.
 
     Args:
         lazy: where each command is, ``{"build": "goldrun.cli.image_build:image_build"}``.
@@ -24,11 +24,11 @@ class LazyGroup(click.Group):
         self._lazy = dict(lazy)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the alphabet."""
+        """Return the names in alphabetical order."""
         return sorted({*super().list_commands(ctx), *self._lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now if it is a lazy one."""
+        """Return the command; import it now if it is a lazy one."""
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
         module, _, name = self._lazy[cmd_name].partition(":")
@@ -38,7 +38,7 @@ class LazyGroup(click.Group):
 
 
 def in_language(command: click.Command) -> click.Command:
-    """The command, its help in the language that the environment asks for."""
+    """Return the command, its help in the language that the environment requests."""
     if language.speaks_chinese(os.environ):
         from goldrun.cli import translated
 

@@ -56,7 +56,7 @@ class _Shown:
 
 
 class Screen:
-    """Steps, times and the last lines of each architecture, drawn anew as they change."""
+    """Steps, times and the last lines of each architecture, redrawn as they change."""
 
     def __init__(self, architectures: tuple[str, ...]) -> None:
         self._shown = {name: _Shown(name) for name in architectures}

@@ -14,7 +14,7 @@ from goldrun.cli import output
 from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, UsageError
 
-# Loaded when they are called, so that a look-up does not pay for the local cloud's server.
+# Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
     "image": "Find, inspect and publish images.",
     "recipe": "Write and check recipes.",
@@ -30,16 +30,16 @@ _ELSEWHERE = {"local": "local_cloud.cli.main"}
 
 
 class _Nouns(LazyGroup):
-    """Commands by noun, each in a module of its own, listed without importing any."""
+    """Commands by noun, each in its own module, listed without importing any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_NOUNS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now.
+        """Return the command, imported now.
 
         Raises:
-            UsageError: it is the local cloud's, which is not installed.
+            UsageError: it belongs to the local cloud, which is not installed.
         """
         try:
             return super().get_command(ctx, cmd_name)
@@ -49,7 +49,7 @@ class _Nouns(LazyGroup):
             raise UsageError("The local cloud is not installed.", fix=["pip install 'goldrun[local]'"]) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        with formatter.section(gettext("Commands")):  # as click asks for it
+        with formatter.section(gettext("Commands")):  # click's own message
             formatter.write_dl([(noun, language.say(os.environ, text)) for noun, text in _NOUNS.items()])
 
 
@@ -75,7 +75,7 @@ def goldrun(context: click.Context, quiet: bool, debug: bool) -> None:
 
 
 def run() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its code."""
     run_command(goldrun)
 
 
@@ -94,7 +94,7 @@ def _exit_code(command: click.Command) -> int:
     try:
         return command.main(standalone_mode=False) or 0
     except telling.ReaderGoneError:
-        return 0  # that is how `| head` ends a listing
+        return 0  # `| head` ends a listing like this
     except GoldrunError as problem:
         output.error(problem)
         return problem.exit_code

@@ -1,4 +1,4 @@
-"""How goldrun speaks: results on stdout, everything else on stderr; tables for terminals, lines for machines."""
+"""Output of the commands: results on stdout, everything else on stderr; tables for terminals, lines for programs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 def result(text: str) -> None:
-    """A line of the result.
+    """Print a line of the result.
 
     Raises:
         UntoldError: it could not be written.
-        ReaderGoneError: nobody reads it any more.
+        ReaderGoneError: the reader has gone.
     """
     _write(workflow.shown(os.environ, text))
 
 
 def result_json(value: Any) -> None:
-    """The whole result as JSON: public objects (goldrun.cli.json), or plain values."""
+    """Print the result as JSON: public objects (goldrun.cli.json), or plain values."""
     from goldrun.cli.json.encoding import plain
 
     job = workflow.in_workflow(os.environ)
     text = json.dumps(plain(value), ensure_ascii=job, indent=2)
     if job:
-        # See ``workflow.harmless``. These stand in JSON's texts alone, where an escape means the same.
+        # See ``workflow.harmless``. These occur in JSON strings alone, where an escape means the same.
         text = text.replace("\x7f", "\\u007f").replace("##[", "\\u0023#[")
     _write(text)
 
@@ -45,13 +45,13 @@ def _write(text: str) -> None:
 
 
 def note(words: str) -> None:
-    """Tell the person something beside the result, unless ``--quiet``."""
+    """Print a note for people, unless ``--quiet``."""
     if not is_quiet():
         telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
 
 
 def error(problem: GoldrunError) -> None:
-    """Tell what went wrong, the first words in red on a terminal."""
+    """Print an error, its prefix in red on a terminal."""
     text = workflow.describe_error(os.environ, problem)
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ):
         word = language.say(os.environ, "error: ").strip()
@@ -60,12 +60,12 @@ def error(problem: GoldrunError) -> None:
 
 
 def colours() -> bool:
-    """Whether stdout shows colours."""
+    """Return whether stdout shows colours."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table: drawn on a terminal, tab-separated lines otherwise."""
+    """Print a table: drawn on a terminal, tab-separated lines otherwise."""
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
             result("\t".join(row))
@@ -73,7 +73,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    # Rich drops colours for NO_COLOR but keeps bold; whoever asks for none wants plain text.
+    # Rich drops colours for NO_COLOR but keeps bold; NO_COLOR is a request for plain text.
     drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
     for column in columns:
         drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
@@ -99,12 +99,12 @@ def _coloured(cell: str) -> str:
 
 
 def is_quiet() -> bool:
-    """Whether notes are dropped."""
+    """Return whether notes are dropped."""
     return _asks_for("quiet")
 
 
 def trace() -> Trace | None:
-    """Where to write down every request, retry and pause; None without ``--debug`` and GOLDRUN_DEBUG."""
+    """Return the trace of every request, retry and pause; None without ``--debug`` and GOLDRUN_DEBUG."""
     return telling.trace(os.environ, wanted=_asks_for("debug"))
 
 

@@ -79,7 +79,7 @@ def policy(
 
 
 def _provider(account: str | None, provider: str | None) -> str:
-    """The ARN of the identity provider in RAM."""
+    """Return the ARN of the identity provider in RAM."""
     named = provider or ("" if account else config.OIDC_PROVIDER_ARN.read(os.environ)) or "github"
     arn = named if named.startswith("acs:") else f"acs:ram::{account or ''}:oidc-provider/{named}"
     if not _ARN.fullmatch(arn):

@@ -1,4 +1,4 @@
-"""Progress of several waits at once: bars on a terminal, nothing elsewhere. On stderr."""
+"""The progress of several waits, on stderr: bars on a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from goldrun.images.waiting import Progress as Waited
 
 
 class Bars:
-    """A bar for each name; percent, time that has passed, estimate of what is left."""
+    """A bar for each name: percent, elapsed time, estimate of the remaining time."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Make the bars; they show while this is entered."""
+        """Create the bars; they are shown while this is entered."""
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -38,7 +38,7 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def tell(self, name: str, waited: Waited) -> None:
+    def move(self, name: str, waited: Waited) -> None:
         """Move a bar."""
         left = "" if waited.left is None or waited.percent == 100 else f", about {clock_time(waited.left)} left"
         self._progress.update(self._tasks[name], completed=waited.percent, times=f"{clock_time(waited.elapsed)}{left}")

@@ -1,4 +1,4 @@
-"""How a build is shown: live on a terminal, in groups in GitHub Actions, line by line elsewhere. On stderr."""
+"""Shows a build on stderr: live on a terminal, in groups in GitHub Actions, line by line elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class View(Protocol):
     """Shows the builds of several architectures."""
 
     def of(self, architecture: str) -> Report:
-        """The report of one of them."""
+        """Return the report of one of them."""
 
     def __enter__(self) -> Self: ...
 
@@ -30,7 +30,7 @@ class View(Protocol):
 
 
 def view(architectures: tuple[str, ...], *, quiet: bool) -> View:
-    """The view that suits where stderr goes."""
+    """Return the view that suits stderr."""
     if quiet:
         return Lines(architectures, quiet=True)
     if workflow.in_workflow(os.environ):
@@ -43,13 +43,13 @@ def view(architectures: tuple[str, ...], *, quiet: bool) -> View:
 
 
 def _named(step: str) -> str:
-    """A build's own steps have names in the person's language; a recipe's are the recipe's."""
+    """Return a step's name: a build's own steps are translated, a recipe's are not."""
     return language.say(os.environ, step)
 
 
 @dataclass
 class _Plain:
-    """Line by line, each with its architecture."""
+    """Prints line by line, each with its architecture."""
 
     prefix: str
     quiet: bool = False
@@ -89,7 +89,7 @@ class Lines:
 
 @dataclass
 class _Grouped:
-    """A step's lines are kept until it ends: two architectures at once would tear their groups apart."""
+    """Prints a step's lines when it ends: parallel builds would interleave their groups."""
 
     prefix: str
     lock: threading.Lock
@@ -99,7 +99,7 @@ class _Grouped:
         self.kept.clear()
 
     def line(self, text: str) -> None:
-        # The guest's words, and the recipe's.
+        # Text from the guest and the recipe.
         self.kept.append(workflow.harmless(text))
 
     def end(self, step: str, seconds: float, failed: bool) -> None:

@@ -1,4 +1,4 @@
-"""``goldrun runner``; ``up`` is in a module of its own."""
+"""``goldrun runner``; ``up`` is in ``runner_up``."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def runner_down(
     reclaimed = False
     if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
         return
-    for one in names:
-        gone = bring_down(client, github, scope, one, instance_id or "")
-        _tell_gone(one, gone, client.region, scope, missing_ok=missing_ok)
+    for runner_name in names:
+        gone = bring_down(client, github, scope, runner_name, instance_id or "")
+        _report_gone(runner_name, gone, client.region, scope, missing_ok=missing_ok)
         reclaimed = reclaimed or gone.reclaimed
     output.result(f"RECLAIMED={str(reclaimed).lower()}")
     workflow.write_output(os.environ, "RECLAIMED", str(reclaimed).lower())
@@ -141,7 +141,7 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
     output.result(f"RUN_ATTEMPT={attempt}")
 
 
-def _tell_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
+def _report_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
     if gone.instances or gone.registered:
         output.note(f"deleted: {name} ({', '.join(gone.instances) or 'no instance'}); GitHub lists it no more.")
         return

@@ -116,12 +116,12 @@ def runner_up(
         with telling.required():
             _print(made, job, as_json)
 
-    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
+    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), report=output.note, deliver=deliver)
     _summarize(made, settings.life)
 
 
 def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, settings: LaunchSettings) -> None:
-    """Check that GitHub takes the image's runner as long as it may live; Alibaba Cloud's images get the current one."""
+    """Check that GitHub accepts the image's runner for its whole life; Alibaba Cloud's images get the current one."""
     manifest = read_manifest(client, settings)
     if manifest is None:
         return
@@ -131,7 +131,7 @@ def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, set
         versions.version_in(manifest),
         now=client.clock.now(),
         life=settings.life,
-        tell=output.note,
+        report=output.note,
     )
 
 
@@ -174,7 +174,7 @@ def _print(made: Runner, job: int | None, as_json: bool) -> None:
 
 
 def _summarize(made: Runner, life: float) -> None:
-    """A step summary in GitHub Actions: what was chosen, its price and its life."""
+    """Write a step summary in GitHub Actions: the offer, its price and the runner's life."""
     offer = made.launched.offer
     rows = [("runner", f"`{made.name}`"), ("instance", f"`{made.instance_id}`")]
     if offer:

@@ -1,4 +1,4 @@
-"""Whose runners a command is about: a repository's or an organization's."""
+"""The scope of a command's runners: a repository or an organization."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def scope_options(command: Command) -> Command:
-    """The options that say whose runner is meant; ``read_scope`` takes them."""
+    """Add the options that select the scope; ``read_scope`` takes them."""
     command = click.option("--org", metavar="NAME", help="The organization, instead of a repository.")(command)
     return REPOSITORY(command)
 
 
 def read_scope(repo: str | None, org: str | None) -> Scope:
-    """The scope that the options name; without either, the repository whose workflow this is.
+    """Return the scope that the options name (default: the repository of this workflow).
 
     Raises:
         UsageError: both are given, or neither, or one is not valid.
@@ -36,5 +36,5 @@ def read_scope(repo: str | None, org: str | None) -> Scope:
 
 
 def repository_of(scope: Scope) -> Scope:
-    """The repository whose workflow this is: the scope itself unless that is an organization."""
+    """Return the repository of this workflow: the scope itself unless it is an organization."""
     return scope if "/" in scope.name else repository_scope(config.GITHUB_REPOSITORY.require(os.environ))

@@ -38,7 +38,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def criteria_options(command: Command) -> Command:
-    """The options that select offers; ``read_criteria`` takes them."""
+    """Add the options that select offers; ``read_criteria`` takes them."""
     for option in (PRICE, TYPES, ZONES, ARCH, MEMORY, CPU):
         command = option(command)
     return command
@@ -76,9 +76,9 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
     if as_json:
         from goldrun.cli.json import instances as json
 
-        output.result_json([json.Offer.of(one) for one in offers])
+        output.result_json([json.Offer.of(offer) for offer in offers])
     elif offers:
-        output.table(COLUMNS, [_row(one) for one in offers])
+        output.table(COLUMNS, [_row(offer) for offer in offers])
     else:
         output.note(f"no offer matches in {client.region}.")
 
@@ -112,7 +112,7 @@ def spot_plot(
     if not offers:
         raise NotFoundError(f"No offer matches in {client.region}.")
     now = client.clock.now()
-    prices = Market(client).prices((one.type for one in offers), since=format_moment(now - seconds))
+    prices = Market(client).prices((offer.type for offer in offers), since=format_moment(now - seconds))
     lines = plot.lines_of(offers, prices, now)
     output.result(plot.in_terminal(lines, colour=output.colours()))
     if file:
@@ -128,10 +128,10 @@ def read_criteria(
     types: tuple[str, ...],
     max_price: float | None,
 ) -> Criteria:
-    """The criteria that the options state.
+    """Return the criteria that the options state.
 
     Raises:
-        UsageError: one of them is wrong.
+        UsageError: one of them is not valid.
     """
     return Criteria(
         architecture=parse_architecture(arch) if arch else "",
@@ -169,7 +169,7 @@ def _row(offer: Offer) -> tuple[str, ...]:
 
 
 def sparkline(prices: tuple[float, ...]) -> str:
-    """The prices as bars of eight heights."""
+    """Return the prices as bars of eight heights."""
     low, high = min(prices, default=0.0), max(prices, default=0.0)
     if high == low:
         return BARS[3] * len(prices)

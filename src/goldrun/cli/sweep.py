@@ -47,7 +47,11 @@ def sweep(
     github = open_github() if scopes else None
     client = open_client(region)
     found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes)
-    plan = (f"would delete: {one.kind} {one.id} {one.name}: {one.reason}" for one in found if not one.doubt)
+    plan = (
+        f"would delete: {finding.kind} {finding.id} {finding.name}: {finding.reason}"
+        for finding in found
+        if not finding.doubt
+    )
     if found and not dry_run:
         dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
     swept = sweeping.remove(client, [] if dry_run else found, github, older_than=seconds, scopes=scopes)
@@ -57,8 +61,15 @@ def sweep(
         output.result_json(Sweep.of(found, swept, dry_run=dry_run))
     elif found:
         rows = [
-            (one.kind, one.id, one.name, format_duration(one.age), one.reason, _now(one, swept, dry_run))
-            for one in found
+            (
+                finding.kind,
+                finding.id,
+                finding.name,
+                format_duration(finding.age),
+                finding.reason,
+                _now(finding, swept, dry_run),
+            )
+            for finding in found
         ]
         output.table(("KIND", "ID", "NAME", "AGE", "WHY", "NOW"), rows)
     else:
@@ -70,7 +81,7 @@ def sweep(
 
 
 def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:
-    """What has become of a finding, in a word."""
+    """Return what happened to a finding."""
     if one.doubt if dry_run else one in {finding for finding, _ in swept.kept}:
         return "kept"
     if one in swept.spared:

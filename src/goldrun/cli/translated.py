@@ -1,4 +1,4 @@
-"""``--help`` and click's own messages in Chinese. Nothing of this is imported for English."""
+"""``--help`` and click's own messages in Chinese. Not imported for English."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_LAST = "（「『《"
 
 
 def install() -> None:
-    """Let click speak Chinese in this process: its words from our catalogue, its help pages with our line breaks."""
+    """Make click print Chinese in this process, with the messages of the catalogue and Chinese line breaks."""
     os.environ["LANGUAGE"] = "zh_CN"  # gettext's first choice; it does not know GOLDRUN_LANG
     gettext.bindtextdomain(DOMAIN, FOLDER)
     gettext.textdomain(DOMAIN)
@@ -26,7 +26,7 @@ def install() -> None:
 
 
 def translate_help(command: click.Command) -> click.Command:
-    """The command itself, its help and its options' help translated, and those of the commands that it holds."""
+    """Translate the help of a command, its options and its subcommands; return the command."""
     command.short_help = _paragraph(command.short_help or paragraphs(command.help or "")[0])
     command.help = _text(command.help)
     command.epilog = _text(command.epilog)
@@ -40,7 +40,7 @@ def translate_help(command: click.Command) -> click.Command:
 
 
 def paragraphs(text: str) -> list[str]:
-    r"""The messages that a help text consists of: its paragraphs, each on one line where it has no ``\b``."""
+    r"""Return the messages of a help text: its paragraphs, each on one line unless it begins with ``\b``."""
     found = inspect.cleandoc(text).split("\n\n")
     return [part if part.startswith("\b") else re.sub(r"\s*\n\s*", " ", part) for part in found]
 
@@ -58,7 +58,7 @@ def _paragraph(text: str) -> str:
 
 
 class ChineseFormatter(click.HelpFormatter):
-    """Help pages that count a Chinese character as two columns, and may break a line after any of them."""
+    """Formats help pages with Chinese characters: two columns wide, with line breaks allowed after any of them."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """As click's, without a blank after a Chinese colon."""
@@ -89,16 +89,16 @@ class ChineseFormatter(click.HelpFormatter):
 
 
 def _columns(text: str) -> int:
-    """How wide a terminal draws it."""
+    """Return its width on a terminal."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _fill(text: str, width: int) -> list[str]:
-    r"""Lines of at most ``width`` columns; those of a paragraph that begins with ``\b`` stay as they are."""
+    r"""Return lines of at most ``width`` columns; those of a paragraph that begins with ``\b`` are not changed."""
     if text.startswith("\b"):
         return [line.rstrip() for line in text.split("\n")[1:]]
     lines = [""]
-    # What no line break may part: words of other scripts, and punctuation from what it belongs to.
+    # Line breaks separate neither words of other scripts nor punctuation from its character.
     for piece in re.findall(rf"\s+|[{_NOT_LAST}]*(?:[^\s⺀-￯]+|[⺀-￯])[{_NOT_FIRST}]*", text):
         if lines[-1] and _columns(lines[-1] + piece.rstrip()) > width:
             lines[-1] = lines[-1].rstrip()

@@ -46,7 +46,7 @@ class Call:
         command: one of ``COMMANDS``.
         controller: the engine's id; instances of other controllers are never touched.
         pool: the pool's id.
-        instance: a provider id, or the name of an instance whose creation failed before it had one.
+        instance: a provider id, or the name of an instance whose creation failed before it had an id.
         config_file: the provider's configuration.
         specs: the pool's extra specs.
     """
@@ -61,14 +61,14 @@ class Call:
 
 @dataclass(frozen=True)
 class BootstrapInstance:
-    """The instance to create: the part that is needed of the engine's ``BootstrapInstance``.
+    """The instance to create: the needed part of the engine's ``BootstrapInstance``.
 
     Attributes:
         name: a unique name.
         architecture: amd64 or arm64.
-        image: the pool's.
-        flavor: the pool's.
-        labels: the runner's.
+        image: the pool's image.
+        flavor: the pool's flavor.
+        labels: the runner's labels.
         pool: the pool's id.
         repo_url: repository, organization or enterprise of the runner.
         group: the runner group.
@@ -80,7 +80,7 @@ class BootstrapInstance:
         runner_url: where to download the runner from, on images without one.
         runner_sha256: the download's checksum.
         proxy: an HTTP proxy, or empty.
-        no_proxy: hosts to reach without it.
+        no_proxy: hosts to reach without the proxy.
         specs: the pool's extra specs.
     """
 
@@ -189,7 +189,7 @@ def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
         architecture=architecture,
         image=given["image"],
         flavor=given["flavor"],
-        labels=tuple(str(one) for one in given.get("labels") or []),
+        labels=tuple(str(label) for label in given.get("labels") or []),
         pool=str(given.get("pool_id") or call.pool),
         repo_url=str(given.get("repo_url") or ""),
         group=str(given.get("github-runner-group") or ""),
@@ -208,9 +208,9 @@ def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
 
 def _download(tools: list[Any], architecture: str) -> tuple[str, str]:
     kind = "arm64" if architecture == "arm64" else "x64"
-    for one in tools:
-        if isinstance(one, dict) and (one.get("os"), one.get("architecture")) == ("linux", kind):
-            return str(one.get("download_url") or ""), str(one.get("sha256_checksum") or "")
+    for tool in tools:
+        if isinstance(tool, dict) and (tool.get("os"), tool.get("architecture")) == ("linux", kind):
+            return str(tool.get("download_url") or ""), str(tool.get("sha256_checksum") or "")
     return "", ""
 
 

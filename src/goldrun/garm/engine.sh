@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # it is a part of the agent, and shares its variables
-# The agent's part for GARM: the configuration comes from the engine, and the engine is told how it goes.
-# It is sourced by the agent; what it defines here replaces what the agent has.
+# The agent's part for GARM: gets the configuration from the engine, and reports the status to it.
+# The agent sources it; its functions replace the agent's.
 
 readonly engine=/run/goldrun/engine # the token, for curl alone: never among a process's arguments
 
-ask() { # ask PATH: what the engine's metadata service says
+ask() { # ask PATH: print the answer of the engine's metadata service
   curl -fsS --retry 5 --retry-delay 3 --retry-connrefused --max-time 60 --config "${engine}" \
     -H 'Accept: application/json' "${METADATA_URL%/}/$1"
 }

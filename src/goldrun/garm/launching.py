@@ -29,19 +29,19 @@ def read_settings(
     key: str,
     tags: dict[str, str],
 ) -> LaunchSettings:
-    """The settings of the instance that the engine wants; its image is still a name.
+    """Return the settings of the instance that the engine wants; its image is still a name.
 
     Args:
-        wanted: what the engine sends.
+        wanted: the engine's request.
         specs: the pool's extra specs.
         provider: the configuration file.
         env: the engine's environment; gives the defaults of the configuration.
         region: the region to work in.
         key: identifies the instance.
-        tags: mark it.
+        tags: the instance's tags.
 
     Raises:
-        UsageError: the flavor, or what goes into the user data, is wrong.
+        UsageError: the flavor, or a value for the user data, is not valid.
     """
     types, cpus, memory = read_flavor(wanted.flavor)
     return LaunchSettings(
@@ -79,7 +79,7 @@ def read_settings(
 
 
 def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
-    """A pool's flavor: instance types separated by commas, or a size: ``8c16g``, or ``8`` vCPUs.
+    """Read a pool's flavor: instance types separated by commas, or a size: ``8c16g``, or ``8`` vCPUs.
 
     Returns:
         The instance types, and the ranges of vCPUs and of GiB.
@@ -87,8 +87,8 @@ def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
     Raises:
         UsageError: it is neither.
     """
-    types = tuple(one.strip() for one in flavor.split(",") if one.strip())
-    if types and all(one.startswith("ecs.") for one in types):
+    types = tuple(name.strip() for name in flavor.split(",") if name.strip())
+    if types and all(name.startswith("ecs.") for name in types):
         return types, Span(), Span()
     match = FLAVOR.fullmatch(flavor.strip())
     if match is None:
@@ -101,7 +101,7 @@ def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
 
 
 def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
-    """The script of the first boot. The engine's token is in it: the instance fetches its registration itself."""
+    """Return the script of the first boot, with the engine's token: the instance fetches its registration itself."""
     if urlsplit(wanted.proxy).password:
         raise UsageError(
             "The pool's proxy has a password, and user data is no place for one.",

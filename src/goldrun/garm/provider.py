@@ -39,7 +39,7 @@ STATUS = {
 
 
 class DuplicateError(GoldrunError):
-    """Another instance has the name."""
+    """Another instance already has the name."""
 
     exit_code = contract.EXIT_DUPLICATE
 
@@ -63,7 +63,7 @@ class Provider:
         self.clock = clock
         self.config = settings.read_config(call.config_file)
         self.env = {**env, **self.config.environment}
-        self.client: EcsClient = connect(self.env, clock, notice=_tell, trace=telling.trace(self.env))
+        self.client: EcsClient = connect(self.env, clock, notice=_note, trace=telling.trace(self.env))
         folder = self.config.cache_folder or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
         self.cache = FileCache(self.env, clock, Path(folder))
 
@@ -71,30 +71,30 @@ class Provider:
         """Create the instance, or find the one that an earlier call created, and report it.
 
         Raises:
-            GoldrunError: it was not created, or could not be reported; nothing is left.
+            GoldrunError: it was not created, or could not be reported; no instance is left.
         """
-        for one in self._all(GARM_NAME.of(wanted.name)):
-            if not GARM_POOL.matches(one.tags, wanted.pool):
-                raise DuplicateError(f"{wanted.name} exists already ({one.id}), in another pool.")
-            say(json.dumps(_as_json(one.id, wanted.name, _status(one)) | _pool_of(wanted)))
+        for instance in self._all(GARM_NAME.of(wanted.name)):
+            if not GARM_POOL.matches(instance.tags, wanted.pool):
+                raise DuplicateError(f"{wanted.name} exists already ({instance.id}), in another pool.")
+            say(json.dumps(_as_json(instance.id, wanted.name, _status(instance)) | _pool_of(wanted)))
             return
 
         settings = self._launch_settings(wanted)
-        require_current_runner(self.client, settings, wanted.repo_url, self.env, self.clock, _tell)
+        require_current_runner(self.client, settings, wanted.repo_url, self.env, self.clock, _note)
 
         def deliver(got: Sequence[Launched]) -> None:
             (launched,) = got
             say(json.dumps(_as_json(launched.ids[0], wanted.name, "running") | _pool_of(wanted)))
 
-        acquire(self.client, settings, cache=self.cache, tell=_tell, deliver=deliver)
+        acquire(self.client, settings, cache=self.cache, tell=_note, deliver=deliver)
 
     def delete(self) -> None:
         """Delete the instance and verify that it is gone; a missing one is not an error.
 
         Raises:
-            GoldrunError: it may still be there.
+            GoldrunError: it may still exist.
         """
-        release(self.client, [one.id for one in self._named()])
+        release(self.client, [instance.id for instance in self._named()])
 
     def get(self) -> dict[str, Any]:
         """Describe the instance.
@@ -106,7 +106,7 @@ class Provider:
 
     def list_pool(self) -> list[dict[str, Any]]:
         """Describe the pool's instances."""
-        return [self._describe(one) for one in self._all(GARM_POOL.of(self.call.pool))]
+        return [self._describe(instance) for instance in self._all(GARM_POOL.of(self.call.pool))]
 
     def start(self) -> None:
         """Start the instance.
@@ -126,7 +126,7 @@ class Provider:
 
     def remove_all(self) -> None:
         """Delete every instance of this controller."""
-        release(self.client, [one.id for one in self._all({})])
+        release(self.client, [instance.id for instance in self._all({})])
 
     def _one(self) -> Instance:
         found = self._named()
@@ -135,11 +135,11 @@ class Provider:
         return found[0]
 
     def _named(self) -> list[Instance]:
-        """Find instances by provider id or by name, among this controller's only."""
+        """Return this controller's instances with the provider id or name."""
         wanted = self.call.instance
         if wanted.startswith("i-"):
             found = describe_instances(self.client, ids=[wanted])
-            return [one for one in found if GARM_CONTROLLER.matches(one.tags, self.call.controller)]
+            return [instance for instance in found if GARM_CONTROLLER.matches(instance.tags, self.call.controller)]
         return self._all(GARM_NAME.of(wanted))
 
     def _all(self, more: Mapping[str, str]) -> list[Instance]:
@@ -158,7 +158,7 @@ class Provider:
             key=f"garm {self.call.controller} {wanted.pool} {wanted.name}",
             tags={**self._own_tags(), **GARM_POOL.of(wanted.pool), **GARM_NAME.of(wanted.name)},
         )
-        return resolve_image(self.client, found, _tell)
+        return resolve_image(self.client, found, _note)
 
     def _describe(self, one: Instance) -> dict[str, Any]:
         addresses = [(one.private_ip, "private"), (one.public_ip, "public")]
@@ -184,10 +184,10 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
     """Answer a call.
 
     Args:
-        env: the environment, with the call in it.
+        env: the environment, which contains the call.
         stdin: the call's input.
-        clock: what to wait on.
-        say: prints the answer, for the engine.
+        clock: the clock for waits.
+        say: prints the answer for the engine.
 
     Raises:
         GoldrunError: the call failed.
@@ -230,7 +230,7 @@ _WORK: dict[str, Callable[[Provider], Any]] = {
 
 
 def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
-    """The answer to a creation that failed: the instance with its fault; empty: not a creation."""
+    """Return the answer to a creation that failed: the instance with its fault; empty for other commands."""
     if env.get("GARM_COMMAND") != contract.CREATE:
         return ""
     try:
@@ -245,9 +245,9 @@ def _read_specs(given: Mapping[str, Any]) -> settings.Specs:
     specs = settings.read_specs(given)
     if specs.unknown:
         known = ", ".join(settings.SPECS)
-        _tell(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")
+        _note(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")
     return specs
 
 
-def _tell(words: str) -> None:
+def _note(words: str) -> None:
     print(f"note: {words}", file=sys.stderr)  # noqa: T201 - the engine logs it

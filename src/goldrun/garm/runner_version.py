@@ -1,4 +1,4 @@
-"""Whether GitHub still gives jobs to the runner in a pool's image."""
+"""Checks that GitHub still assigns jobs to the runner in a pool's image."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def require_current_runner(
     repo_url: str,
     env: Environment,
     clock: Clock,
-    tell: Tell,
+    report: Tell,
 ) -> None:
-    """Check that GitHub takes the image's runner for as long as the instance may live, if there is a token to ask with.
+    """Check, if a token is set, that GitHub accepts the image's runner for as long as the instance may live.
 
     An image without a runner gets the one that the engine names.
 
     Raises:
-        RefusedError: GitHub does not.
+        RefusedError: GitHub does not accept it that long.
     """
     if not config.GITHUB_TOKEN.read(env):
         return
@@ -39,18 +39,18 @@ def require_current_runner(
         return
     version = versions.version_in(manifest)
     urls = {config.GITHUB_API_URL.names[0]: api_url(server), config.GITHUB_SERVER_URL.names[0]: server}
-    github = githubs.connect({**urls, **env}, clock, notice=tell, trace=telling.trace(env))
+    github = githubs.connect({**urls, **env}, clock, notice=report, trace=telling.trace(env))
     try:
-        versions.require_current(github, scope, version, now=client.clock.now(), life=settings.life, tell=tell)
+        versions.require_current(github, scope, version, now=client.clock.now(), life=settings.life, report=report)
     finally:
         github.close()
 
 
 def read_repository(url: str) -> tuple[str, Scope | None]:
-    """Server and scope of what a pool belongs to, ``https://github.com/octo-org/octo-repo``; an enterprise has none.
+    """Return server and scope of a pool's URL, ``https://github.com/octo-org/octo-repo``; an enterprise has no scope.
 
     Raises:
-        UsageError: it is not GitHub's.
+        UsageError: it is not a GitHub URL.
     """
     parts = urlsplit(url)
     folder, _, name = parts.path.strip("/").rpartition("/")
@@ -64,6 +64,6 @@ def read_repository(url: str) -> tuple[str, Scope | None]:
 
 
 def api_url(server: str) -> str:
-    """Where a server's API is: GitHub's own have a host for it, an Enterprise Server a path."""
+    """Return the URL of a server's API: GitHub's own servers have a host for it, an Enterprise Server a path."""
     scheme, _, host = server.partition("://")
     return f"{scheme}://api.{host}" if host == "github.com" or host.endswith(".ghe.com") else f"{server}/api/v3"

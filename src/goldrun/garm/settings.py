@@ -1,4 +1,4 @@
-"""The provider's configuration file and the extra specs of a pool, typed; the same tables make their JSON schemas."""
+"""The provider's configuration file and a pool's extra specs; their JSON schemas are made from the same tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_LIFE = "6h"
 
 
 class Key(NamedTuple):
-    """A key: its JSON type, what it means, and the variable by which the clients of cloud and GitHub know it."""
+    """A key: its JSON type, its meaning, and its variable for the clients of the cloud and GitHub."""
 
     type: str
     meaning: str
@@ -84,13 +84,13 @@ class Config:
     """The configuration file.
 
     Attributes:
-        environment: the settings of the connections to cloud and GitHub, as the variables that their clients read.
+        environment: the settings of the connections to the cloud and GitHub, as the variables that their clients read.
         security_group: the security group of new instances.
-        vswitches: their vSwitches; empty: not set, as with the rest.
+        vswitches: their vSwitches; empty: not set (also below).
         vpc: the VPC whose vSwitches are used.
         key_pair: their SSH key pair.
         role: their RAM role.
-        cache_folder: where answers about the market are kept.
+        cache_folder: where answers about the market are cached.
     """
 
     environment: Mapping[str, str]
@@ -104,7 +104,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Specs:
-    """The extra specs of a pool; the tables above say what each means.
+    """The extra specs of a pool; ``SPECS`` has their meanings.
 
     Attributes:
         unknown: keys that goldrun does not read.
@@ -130,7 +130,7 @@ def read_config(path: str) -> Config:
     """Read the configuration file.
 
     Raises:
-        UsageError: it cannot be read, or a key or a value is wrong.
+        UsageError: it cannot be read, or a key or a value is not valid.
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes a while to import
@@ -157,11 +157,11 @@ def read_config(path: str) -> Config:
 def read_specs(found: Mapping[str, Any]) -> Specs:
     """Read the extra specs.
 
-    Only wrong values are refused. A pool's extra specs are not goldrun's alone: since 0.2.0 the engine adds keys of its
-    own (``runner_install_template``, ``extra_context``, ``pre_install_scripts``) to every call.
+    Unknown keys are accepted: since 0.2.0 the engine adds its own (``runner_install_template``, ``extra_context``,
+    ``pre_install_scripts``) to every call.
 
     Raises:
-        UsageError: a value is wrong; its key is named.
+        UsageError: a value is not valid; the message names its key.
     """
     known = {name: value for name, value in found.items() if name in SPECS}
     _check(known, SPECS, "extra specs")
@@ -190,7 +190,7 @@ def _check(found: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None
         if key is None:
             raise UsageError(f"The {what} has no key {name!r}.", fix=[f"it knows: {', '.join(keys)}."])
         wrong = not isinstance(value, _PYTHON[key.type]) or (isinstance(value, bool) and key.type != "boolean")
-        if wrong or (key.type == "array" and not all(isinstance(one, str) for one in value)):
+        if wrong or (key.type == "array" and not all(isinstance(item, str) for item in value)):
             raise UsageError(f"{name} in the {what} must be of type {key.type}.", why=[f"{name}: {key.meaning}."])
         if key.type in ("number", "integer") and not 0 < value < math.inf:
             raise UsageError(f"{name} in the {what} is {value}: it must be positive and finite.")
@@ -216,10 +216,10 @@ def _schema(keys: Mapping[str, Key], required: tuple[str, ...] = (), *, more: bo
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON schema of the configuration file."""
+    """Return the JSON schema of the configuration file."""
     return _schema(CONFIG, _REQUIRED, more=False)
 
 
 def specs_schema() -> dict[str, Any]:
-    """The JSON schema of a pool's extra specs; it allows the engine's own keys."""
+    """Return the JSON schema of a pool's extra specs; it allows the engine's own keys."""
     return _schema(SPECS, more=True)

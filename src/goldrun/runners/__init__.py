@@ -1,1 +1,1 @@
-"""GitHub's side: runners that live for one job."""
+"""GitHub Actions runners that run one job each."""

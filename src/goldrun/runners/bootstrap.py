@@ -1,6 +1,6 @@
-"""The user data of a runner: what makes an instance run one job and then delete itself.
+"""The user data of a runner: makes an instance run one job and then delete itself.
 
-Nothing in it is secret. The runner's configuration comes later, by Cloud Assistant, into memory.
+It contains no secret. The runner's configuration follows by Cloud Assistant, and stays in memory.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from goldrun.errors import UsageError
 from goldrun.guest import FOLDER
 from goldrun.launch.settings import MAX_USER_DATA
 
-ENDED = "goldrun: the runner has ended"  # on the console, when there is nothing left to do but to go
-FAILED = "goldrun: failed: "  # on the console, before a machine that cannot run its job ends
+ENDED = "goldrun: the runner has ended"  # on the console, before the instance deletes itself
+FAILED = "goldrun: failed: "  # on the console, before an instance that cannot run its job deletes itself
 _END = "GOLDRUN_END"
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How a machine runs its job.
+    """How an instance runs its job.
 
     Attributes:
-        life: seconds after which it deletes itself, whatever it does.
+        life: seconds after which it deletes itself in any case.
         runner_url: where the runner is downloaded from, on images without it.
         runner_sha256: the download's checksum.
-        endpoint: where the ECS API answers it; empty: the region's own endpoints.
+        endpoint: the endpoint of the ECS API for the instance; empty: the region's own endpoints.
         config_seconds: how long it waits for the runner's configuration.
         job_seconds: how long it waits for a job.
-        notice_seconds: how long a job may go on after the spot market's notice, of five minutes.
-        examine_seconds: how long a machine that failed stays for whoever looks into it.
+        notice_seconds: how long a job may continue after the spot market's notice, of five minutes.
+        examine_seconds: how long an instance that failed stays, so that it can be examined.
         setup: a script that root runs before the runner starts.
         engine: a part of the agent that gets its configuration in another way.
     """
@@ -49,14 +49,14 @@ class Bootstrap:
 
 
 def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> bytes:
-    """The script that an instance runs when it boots first.
+    """Return the script that an instance runs at its first boot.
 
     Args:
-        bootstrap: how.
+        bootstrap: how the instance runs its job.
         more: settings of the engine's part.
 
     Raises:
-        UsageError: it is longer than ECS takes; the setup script is the one part that can be long.
+        UsageError: it is longer than ECS allows; only the setup script can be that long.
     """
     here = files("goldrun.runners").joinpath("guest")
     settings = {
@@ -71,11 +71,11 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         **(more or {}),
     }
     parts = {
-        # What deletes the machine is written first.
+        # The self-destruct is written first.
         "signature.py": files("goldrun.cloud").joinpath("signature.py").read_text(encoding="utf-8"),
         "self_destruct.py": here.joinpath("self_destruct.py")
         .read_text(encoding="utf-8")
-        # Python runs it isolated, and so looks for no module beside it.
+        # Python runs it isolated, and so does not find modules beside it.
         .replace("from goldrun.cloud import signature", f"sys.path.insert(0, {FOLDER!r})\nimport signature"),
         "agent.sh": here.joinpath("agent.sh").read_text(encoding="utf-8"),
         "job-started.sh": here.joinpath("job-started.sh").read_text(encoding="utf-8"),
@@ -83,7 +83,7 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         "setup": bootstrap.setup,
     }
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    # An engine's settings have a token in them until the agent has taken it out.
+    # An engine's settings contain a token until the agent removes it.
     text = f"#!/bin/bash\n# A runner for one job, by goldrun.\numask 077\ninstall -d -m 0755 {FOLDER}\n"
     text += _write("settings", assignments)
     for name, content in parts.items():
@@ -101,10 +101,10 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
 
 
 def configuration(settings: Mapping[str, str]) -> bytes:
-    """The runner's configuration as the machine reads it.
+    """Return the runner's configuration as the instance reads it.
 
     Raises:
-        UsageError: a value has a line break in it.
+        UsageError: a value contains a line break.
     """
     for name, value in settings.items():
         if "\n" in value or "\r" in value:

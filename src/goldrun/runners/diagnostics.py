@@ -1,4 +1,4 @@
-"""Why a runner never came online: what its machine says, and what to check."""
+"""Diagnostics of a runner that does not come online: what its instance reports, and what to check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldrun.runners.bootstrap import ENDED, FAILED
 
 CONSOLE_LINES = 12
 EXAMINE_TIMEOUT = 30.0
-# Said by the machine itself: how far its boot is, what the runner wrote, whether GitHub can be reached from there.
+# Reported by the instance itself: how far its boot is, the runner's log, whether it can reach GitHub.
 EXAMINE = r"""
 echo "cloud-init: $(cloud-init status 2>&1 | head -n 1)"
 echo "agent: $(systemctl is-active goldrun-runner 2>&1)"
@@ -25,26 +25,26 @@ df -h / | tail -n 1
 
 
 class Reasons(TypedDict):
-    """What an error gets of it."""
+    """The parts of an error that the diagnostics fill."""
 
     why: list[str]
     fix: list[str]
 
 
 def failure(machine: Machine) -> str:
-    """What the machine says on its console of why it gives up; empty if it does not say anything."""
+    """Return why the instance gives up, according to its console; empty if it has not given up."""
     try:
         lines = console_output(machine.client, machine.id).splitlines()
     except GoldrunError:
-        return ""  # no console yet; the wait goes on
+        return ""  # no console yet; the wait continues
     return next((line.partition(FAILED)[2].strip() for line in reversed(lines) if FAILED in line), "")
 
 
 def has_ended(client: EcsClient, instance_id: str) -> bool:
-    """Whether the machine itself says that it is done; a console that is not there says nothing.
+    """Return whether the instance reports on its console that it is done; False if there is no console.
 
     Raises:
-        AccessDeniedError: the console may not be read.
+        AccessDeniedError: RAM does not allow reading the console.
     """
     try:
         text = console_output(client, instance_id)
@@ -56,7 +56,7 @@ def has_ended(client: EcsClient, instance_id: str) -> bool:
 
 
 def explain(machine: Machine, server: str) -> Reasons:
-    """Everything that can be found out, as far as it can be."""
+    """Return everything that can be found out, skipping what cannot be read."""
     why = []
     try:
         result = machine.run(

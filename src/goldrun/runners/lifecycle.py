@@ -1,7 +1,7 @@
-"""The life of a runner: registered, launched, configured, online; and gone, on both sides.
+"""The life of a runner: registered, launched, configured, online; and deleted, in the cloud and at GitHub.
 
-A runner's name is its identity on both sides, and says when it was created: GitHub does not. The order is chosen so
-that an interruption leaves what a sweep recognises: a registration without an instance, or an instance without one.
+A runner's name identifies it on both sides, and contains its creation time, which GitHub does not record. The order is
+chosen so that an interruption leaves only what a sweep recognises: a registration without an instance, or vice versa.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Runner:
     """A runner that is online.
 
     Attributes:
-        name: its name, on both sides.
+        name: its name, in the cloud and at GitHub.
         instance_id: its instance.
         label: a label that no other runner has.
-        registration: GitHub's side of it.
-        launched: what was taken on the market.
+        registration: its registration with GitHub.
+        launched: the instance's offer and price.
         seconds: how long it took from the first call to being online.
     """
 
@@ -60,7 +60,7 @@ class Runner:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runner to bring up.
+    """The runner to start.
 
     Attributes:
         scope: its repository or organization.
@@ -68,8 +68,8 @@ class Plan:
         labels: in addition to the unique one.
         run: marks the runners of a workflow run, see ``run_label``; empty: none.
         group: the number of its runner group.
-        bootstrap: how the machine runs its job.
-        settings: of the machine's proxy; a secret may be in them.
+        bootstrap: how the instance runs its job.
+        settings: of the instance's proxy; may contain a secret.
         mirror: where the runner is downloaded from.
         online_seconds: time limit for coming online.
     """
@@ -87,11 +87,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Gone:
-    """What ``bring_down`` found.
+    """The result of ``bring_down``.
 
     Attributes:
-        instances: those that were deleted.
-        registered: whether GitHub still had the runner.
+        instances: the deleted instances.
+        registered: whether the runner was still registered with GitHub.
         reclaimed: the market reclaimed the instance, or had announced it.
     """
 
@@ -106,38 +106,38 @@ def bring_up(
     plan: Plan,
     *,
     cache: Cache | None = None,
-    tell: Tell,
+    report: Tell,
     deliver: Callable[[Runner], None] = lambda _: None,
 ) -> Runner:
     """Start a runner, and wait until it is online and ready for one job.
 
-    Whatever fails, nothing is left on either side.
+    If anything fails, neither an instance nor a registration is left.
 
     Args:
         client: the cloud.
-        github: the other side.
+        github: GitHub's API.
         plan: the runner.
-        cache: answers of the market.
-        tell: receives a sentence about each stage.
+        cache: cached answers about the market.
+        report: receives a sentence about each stage.
         deliver: hands the runner over; if it fails, nothing is left either.
 
     Raises:
-        GoldrunError: there is no runner; if its machine never came online, with what the machine reported.
+        GoldrunError: the runner did not start; with diagnostics if its instance did not come online.
     """
     start = client.clock.now()
     name = new_name(client.region, start)
-    tell(f"registering {name} with {plan.scope}.")
+    report(f"registering {name} with {plan.scope}.")
     download = registrations.find_download(github, plan.scope, plan.launch.criteria.architecture, plan.mirror)
     instance_id = ""
     try:
         # The registration comes first: a wrong token costs no instance.
         one_use = registrations.register(github, plan.scope, _wanted(name, plan))
         settings = _machine_settings(plan, name, download)
-        (launched,) = acquire(client, settings, cache=cache, tell=tell)
+        (launched,) = acquire(client, settings, cache=cache, tell=report)
         instance_id = launched.ids[0]
-        tell(f"{instance_id} is there; waiting until it answers.")
+        report(f"{instance_id} is there; waiting until it answers.")
         machine = Machine(client, instance_id, name)
-        _hand_over(machine, one_use, plan, tell)
+        _hand_over(machine, one_use, plan, report)
         registration = _wait_until_online(machine, github, plan, start)
         made = Runner(name, instance_id, name, registration, launched, client.clock.now() - start)
         deliver(made)
@@ -148,27 +148,27 @@ def bring_up(
 
 
 def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_id: str = "") -> Gone:
-    """Delete a runner on both sides, and see that it is gone there.
+    """Delete a runner's instance and registration, and verify that both are gone.
 
     Args:
         client: the cloud.
-        github: the other side.
-        scope: whose runner.
-        name: the runner's.
-        instance_id: its instance, if known: then a reclaim is told apart from an end.
+        github: GitHub's API.
+        scope: the runner's repository or organization.
+        name: the runner's name.
+        instance_id: its instance, if known: tells a reclaim from an instance that deleted itself.
 
     Raises:
-        GoldrunError: it may still be there.
+        GoldrunError: one of them may still exist.
     """
     found = find_instances(client, scope, name)
-    reclaimed = any(one.reclaimed for one in found)
-    # The instance first: it costs money, and GitHub lets go of a busy runner only when its machine is silent.
-    release(client, [one.id for one in found])
+    reclaimed = any(instance.reclaimed for instance in found)
+    # The instance first: it costs money, and GitHub removes a busy runner only when its instance is silent.
+    release(client, [instance.id for instance in found])
     missing = registrations.remove(github, scope, [name])
-    known = instance_id or next((one.id for one in found), "")
+    known = instance_id or next((instance.id for instance in found), "")
     if known and not reclaimed:
         reclaimed = was_reclaimed(client, known)
-    return Gone(tuple(one.id for one in found), not missing, reclaimed)
+    return Gone(tuple(instance.id for instance in found), not missing, reclaimed)
 
 
 def _wanted(name: str, plan: Plan) -> Wanted:
@@ -191,20 +191,20 @@ def _machine_settings(plan: Plan, name: str, download: Download) -> LaunchSettin
     return replace(plan.launch, key=name, name=name, tags=tags, user_data=script)
 
 
-def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, tell: Tell) -> None:
-    """Give the machine its configuration, by Cloud Assistant, into memory."""
+def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, report: Tell) -> None:
+    """Send the instance its configuration by Cloud Assistant, into memory."""
     machine.wait_until_ready(plan.online_seconds)
     machine.send(configuration({**plan.settings, **one_use.settings}), INBOX, mode="0600", owner="root")
-    tell("it has its configuration; waiting until GitHub sees it.")
+    report("it has its configuration; waiting until GitHub sees it.")
 
 
 def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: float) -> Registration:
     looks = count()
 
     def look() -> Registration | None:
-        for one in find_registrations(github, plan.scope, machine.key):
-            if one.online:
-                return one
+        for registration in find_registrations(github, plan.scope, machine.key):
+            if registration.online:
+                return registration
         if next(looks) % LOOKS_A_CONSOLE == 0:
             if words := failure(machine):
                 raise RefusedError(f"{machine.id} cannot run its job: {words}.", **explain(machine, github.server))
@@ -227,14 +227,14 @@ def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: floa
 
 
 def _undo(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_id: str, error: BaseException) -> None:
-    """Leave nothing of a runner that does not come up; what cannot be removed now is a sweep's."""
+    """Remove everything of a runner that failed to start; a sweep removes what cannot be removed now."""
     if instance_id:
         try:
             release(client, [instance_id])
         except GoldrunError as second:
             error.add_note(f"{instance_id} could not be deleted ({second.what}): it deletes itself, or a sweep does.")
     if isinstance(error, GitHubError) and error.status in (401, 403, 404) and not error.unsure:
-        return  # GitHub does not let us in: there is no registration
+        return  # GitHub denies access: there is no registration
     try:
         registrations.remove(github, scope, [name])
     except GoldrunError as second:

@@ -1,4 +1,4 @@
-"""goldrun's runners as the cloud and GitHub see them."""
+"""Lists goldrun's runners, with their instances and registrations."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from goldrun.runners.naming import read_name
 
 
 def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
-    """The instances of a scope's runners, or of the one with that name."""
+    """Return the instances of a scope's runners, or of the runner with that name."""
     tags = {**OWNED, **ROLE.of(RUNNER), **SCOPE.of(str(scope)), **(RUNNER_NAME.of(name) if name else {})}
     return describe_instances(client, tags=tags)
 
 
 def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
-    """The name of the runner that is meant by its name or its instance's id.
+    """Return the name of a runner, given its name or its instance's id.
 
     Raises:
-        NotFoundError: neither side has one.
+        NotFoundError: neither the cloud nor GitHub has it.
     """
     if read_name(text):
         return text
-    for one in find_instances(client, scope):
-        if text in (one.id, RUNNER_NAME.read(one.tags)):
-            return RUNNER_NAME.read(one.tags)
+    for instance in find_instances(client, scope):
+        if text in (instance.id, RUNNER_NAME.read(instance.tags)):
+            return RUNNER_NAME.read(instance.tags)
     if find_registrations(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
     raise NotFoundError(f"Runner not found: {text}, in {client.region} and with {scope}.")
 
 
 def names_of_run(client: EcsClient, github: GitHub, scope: Scope, run: str) -> list[str]:
-    """The runners that a workflow run has started, whether they came up or not, as either side has them.
+    """Return the runners that a workflow run has started, also those that did not come online.
 
     Args:
         client: the cloud.
-        github: the other side.
-        scope: whose runners.
-        run: its label, of ``run_label``.
+        github: GitHub's API.
+        scope: the runners' repository or organization.
+        run: the run's label, from ``run_label``.
     """
     rows = list_runners(client, github, scope)
     return [
@@ -57,20 +57,20 @@ def names_of_run(client: EcsClient, github: GitHub, scope: Scope, run: str) -> l
 
 
 def run_label(env: Environment) -> str:
-    """What marks the runners of this workflow run, on both sides; empty outside one."""
+    """Return the label and tag value of this workflow run's runners; empty outside a run."""
     run, repository = env.get("GITHUB_RUN_ID", ""), env.get("GITHUB_REPOSITORY", "")
     return f"run-{run}-{env.get('GITHUB_RUN_ATTEMPT', '1')}" if run and repository else ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A runner as both sides see it.
+    """A runner.
 
     Attributes:
         name: its name.
-        instance: the cloud's side; None: none.
-        registration: GitHub's side; None: none.
-        age: seconds.
+        instance: its instance, or None.
+        registration: its registration, or None.
+        age: its age in seconds.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Row:
 
     @property
     def state(self) -> str:
-        """In a word."""
+        """Its state in a few words."""
         if self.registration is None:
             return "starting or ending"
         if self.instance is None:
@@ -91,9 +91,13 @@ class Row:
 
 
 def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
-    """Goldrun's runners of the scope, newest first: those that either side has."""
-    instances = {RUNNER_NAME.read(one.tags): one for one in find_instances(client, scope)}
-    registered = {one.name: one for one in list_registrations(github, scope) if _is_here(client, one.name)}
+    """Return goldrun's runners of the scope that have an instance or a registration, newest first."""
+    instances = {RUNNER_NAME.read(instance.tags): instance for instance in find_instances(client, scope)}
+    registered = {
+        registration.name: registration
+        for registration in list_registrations(github, scope)
+        if _is_here(client, registration.name)
+    }
     now = client.clock.now()
     names: Iterable[str] = {*instances, *registered} - {""}
     rows = [Row(name, instances.get(name), registered.get(name), now - _made_at(name, now)) for name in names]
@@ -101,14 +105,14 @@ def list_runners(client: EcsClient, github: GitHub, scope: Scope) -> list[Row]:
 
 
 def look_at(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Row:
-    """One runner, asked for by its name on both sides.
+    """Look up one runner, by its name, in the cloud and at GitHub.
 
     Args:
         client: the cloud.
-        github: the other side.
-        scope: whose runner.
-        name: the runner's.
-        instance: its instance, where that was just asked for.
+        github: GitHub's API.
+        scope: the runner's repository or organization.
+        name: the runner's name.
+        instance: its instance, if it was just read.
     """
     instances = [instance] if instance else find_instances(client, scope, name)
     registered = find_registrations(github, scope, name)
@@ -117,7 +121,7 @@ def look_at(client: EcsClient, github: GitHub, scope: Scope, name: str, instance
 
 
 def _is_here(client: EcsClient, name: str) -> bool:
-    """Whether it is a runner of goldrun's in the client's region: of others the cloud's side is not seen."""
+    """Return whether it is a goldrun runner in the client's region: instances elsewhere are not listed."""
     made = read_name(name)
     return made is not None and made.region == client.region
 

@@ -1,4 +1,4 @@
-"""A runner's name: its identity on both sides. It says where and when it was made, which GitHub does not record."""
+"""A runner's name identifies it in the cloud and at GitHub. It has region and time, which GitHub does not record."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _STAMP = "%Y%m%d%H%M%S"
 
 
 class Made(NamedTuple):
-    """Where and when (seconds since 1970) a runner was made."""
+    """Where and when (seconds since 1970) a runner was created."""
 
     region: str
     at: float
 
 
 def new_name(region: str, now: float) -> str:
-    """A name that no other runner has: its region, the time, and chance."""
+    """Return a unique name: the region, the time and a random number."""
     return f"goldrun-{region}-{time.strftime(_STAMP, time.gmtime(now))}-{os.urandom(4).hex()}"
 
 
 def read_name(name: str) -> Made | None:
-    """What the name says; None: it is not one of goldrun's."""
+    """Return what the name contains; None if it is not a goldrun name."""
     match = _NAME.fullmatch(name)
     try:
         return Made(match["region"], float(calendar.timegm(time.strptime(match["stamp"], _STAMP)))) if match else None

@@ -1,8 +1,9 @@
-"""Orphans: runners that one side has and the other does not. Looked for from both sides.
+"""Orphans: instances without a registration, and registrations without an instance.
 
-A runner that is coming up, or ending by itself, is not one: both take minutes. And silence is weak evidence: the list
-is empty, too, when the token has lost its right or another repository has taken the name. So an instance without a
-registration goes only if GitHub shows other runners of the scope, or the machine itself says that it is done.
+A runner that is starting, or ending by itself, is not an orphan: both take minutes. And a missing registration is weak
+evidence: GitHub's list is also empty when the token has lost its permission or another repository has taken the name.
+So an instance without a registration is deleted only if GitHub lists other runners of the scope, or the instance
+itself reports that it is done.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from goldrun.github.scope import Scope
 from goldrun.runners.diagnostics import has_ended
 from goldrun.runners.listing import Row, list_runners, look_at
 
-GRACE_SECONDS = 20 * 60.0  # longer than a runner takes to come online, unless its instance says otherwise
+GRACE_SECONDS = 20 * 60.0  # longer than a runner takes to come online, unless its instance's tag says otherwise
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A runner that only one side has, or that neither uses.
+    """A runner that has only an instance or only a registration, or that is offline.
 
     Attributes:
         row: the runner.
-        instance: its instance should go.
-        registration: its registration should go.
+        instance: its instance is to be deleted.
+        registration: its registration is to be removed.
         reason: why.
-        doubt: why it should stay nevertheless; empty: no reason.
+        doubt: why to keep it nevertheless; empty: no reason.
     """
 
     row: Row
@@ -42,10 +43,10 @@ class Orphan:
 
 
 def find_orphans(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Orphan]:
-    """The orphans of a scope, in the client's region.
+    """Yield the orphans of a scope, in the client's region.
 
     Raises:
-        GoldrunError: one side cannot be asked: then nothing is an orphan.
+        GoldrunError: the cloud or GitHub cannot be read: then nothing is an orphan.
     """
     for row in list_runners(client, github, scope):
         if orphan := _judge(row):
@@ -53,14 +54,14 @@ def find_orphans(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Or
 
 
 def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Orphan | None:
-    """Ask both sides for one runner, by its name, right before it goes; None: it is not an orphan.
+    """Look one runner up again, by its name, right before its deletion; None if it is not an orphan.
 
     Args:
         client: the cloud.
-        github: the other side.
-        scope: whose runner.
-        name: the runner's.
-        instance: its instance, just asked for by its id; None: it is looked for by its tags.
+        github: GitHub's API.
+        scope: the runner's repository or organization.
+        name: the runner's name.
+        instance: its instance, just read by its id; None: look it up by its tags.
     """
     orphan = _judge(look_at(client, github, scope, name, instance))
     return orphan and _doubted(client, github, scope, orphan)

@@ -1,4 +1,4 @@
-"""A runner's registration with GitHub: made for one job, removed and confirmed to be gone."""
+"""A runner's registration with GitHub: created for one job, removed, and verified to be gone."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """The registration to make.
+    """The registration to create.
 
     Attributes:
-        name: the runner's, unique.
+        name: the runner's unique name.
         labels: at least one.
         group: the number of its runner group.
     """
@@ -44,11 +44,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class OneUse:
-    """A configuration that serves once. It is a secret until it has been used.
+    """A configuration that can be used once. It is a secret until then.
 
     Attributes:
-        registration: there already with a just-in-time configuration; None: the runner registers itself.
-        settings: what the runner gets, by name.
+        registration: exists already with a just-in-time configuration; None: the runner registers itself.
+        settings: the runner's settings, by name.
     """
 
     registration: Registration | None
@@ -60,16 +60,16 @@ class OneUse:
 
 @dataclass(frozen=True)
 class Download:
-    """Where the runner's program is, and the SHA-256 of what is there."""
+    """Where to download the runner's program, and its SHA-256."""
 
     url: str
     sha256: str
 
 
 def register(github: GitHub, scope: Scope, wanted: Wanted) -> OneUse:
-    """Get a just-in-time configuration; from servers without them (old ones), a registration token.
+    """Get a just-in-time configuration; from old servers without them, a registration token.
 
-    The name is unique: a registration that has it already was made by an earlier attempt whose answer was lost.
+    The name is unique: an existing registration with it comes from an earlier attempt whose answer was lost.
 
     Raises:
         GitHubError: GitHub refuses.
@@ -95,16 +95,16 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
 
     Args:
         github: the API.
-        scope: whose runners.
-        names: the runners'.
+        scope: the runners' repository or organization.
+        names: the runners' names.
         seconds: how long GitHub may take to notice.
 
     Returns:
-        Those that were not there in the first place.
+        The names that were not registered in the first place.
 
     Raises:
         GitHubError: GitHub refuses for another reason.
-        UnavailableError: one is still there.
+        UnavailableError: a runner is still registered.
     """
     left = list(dict.fromkeys(names))
     missing: list[str] | None = None
@@ -118,7 +118,7 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
             missing = [name for name in found if name not in left]
         for registrations in found.values():
             _delete(github, scope, registrations)
-        busy = any(one.busy for registrations in found.values() for one in registrations)
+        busy = any(registration.busy for registrations in found.values() for registration in registrations)
         return missing if not left else None
 
     return wait_for(
@@ -135,16 +135,16 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
 
 
 def find_download(github: GitHub, scope: Scope, architecture: str, mirror: str = "") -> Download:
-    """Where a machine whose image has no runner gets it, and its checksum: as GitHub says.
+    """Return the download for instances whose image has no runner, with GitHub's checksum.
 
     Args:
         github: the API.
-        scope: whose runner.
+        scope: the runner's repository or organization.
         architecture: amd64 or arm64.
-        mirror: downloads come from there; the checksum stays GitHub's.
+        mirror: the URL to download from instead; the checksum stays GitHub's.
 
     Raises:
-        NotFoundError: GitHub has none for it.
+        NotFoundError: GitHub offers none for the architecture.
     """
     kind = "arm64" if architecture == "arm64" else "x64"
     for package in list_packages(github, scope):
@@ -155,11 +155,11 @@ def find_download(github: GitHub, scope: Scope, architecture: str, mirror: str =
 
 
 def _delete(github: GitHub, scope: Scope, registrations: Sequence[Registration]) -> None:
-    for one in registrations:
+    for registration in registrations:
         try:
-            delete_registration(github, scope, one.id)
+            delete_registration(github, scope, registration.id)
         except GitHubError as error:
-            # One that went meanwhile: the next look says whether that is so.
+            # It may have been removed meanwhile: the next poll shows it.
             if not (is_busy(error) or is_missing(error)):
                 raise
 

@@ -1,7 +1,7 @@
 """Reruns a job whose runner the spot market reclaimed.
 
-GitHub reruns nothing while the run goes on. So the job that notices the reclaim (the one that stops the runner) starts
-another workflow; that one waits for the run to end, then reruns the job that started the runner and all that depend
+GitHub does not rerun jobs during a run. So the job that notices the reclaim (the one that stops the runner) starts
+another workflow, which waits for the run to end, then reruns the job that started the runner and all jobs that depend
 on it.
 """
 
@@ -18,11 +18,11 @@ MAX_ATTEMPTS = 3
 
 
 def find_this_job(github: GitHub, scope: Scope, env: Environment) -> int:
-    """The number of the job that this process is a part of.
+    """Return the number of the job that this process runs in.
 
     Raises:
-        UsageError: it is part of none.
-        RefusedError: GitHub does not list it.
+        UsageError: it does not run in a job.
+        RefusedError: GitHub does not list the job.
     """
     run, runner = env.get("GITHUB_RUN_ID", ""), env.get("RUNNER_NAME", "")
     if not run or not runner:
@@ -34,7 +34,7 @@ def find_this_job(github: GitHub, scope: Scope, env: Environment) -> int:
 
 
 def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, ref: str, run: str, job: str) -> None:
-    """Start the workflow that will run it again.
+    """Start the workflow that reruns the job.
 
     Raises:
         GitHubError: there is no such workflow, or the token may not start it (Actions: write).
@@ -43,22 +43,22 @@ def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, ref: str, run: st
 
 
 def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, most: int = MAX_ATTEMPTS) -> int:
-    """Wait until the run has ended, and run the job and what follows it again.
+    """Wait until the run has ended, then rerun the job and the jobs that depend on it.
 
     Args:
         github: the API.
         scope: the repository.
         run: the run's number.
-        job: the job's.
-        seconds: how long the run may still go on.
-        most: attempts, the first one counted.
+        job: the job's number.
+        seconds: how long the run may still take.
+        most: the maximum number of attempts, including the first one.
 
     Returns:
-        Which attempt it is now.
+        The number of the new attempt.
 
     Raises:
-        RefusedError: it has been tried often enough.
-        UnavailableError: the run does not end.
+        RefusedError: the maximum is reached.
+        UnavailableError: the run does not end in time.
     """
 
     def look() -> int | None:
@@ -83,7 +83,7 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
     try:
         rerun_job(github, scope, job)
     except GoldrunError as error:
-        # GitHub refuses to run again what runs: also when that is what the first try, whose answer was lost, has done.
+        # GitHub refuses to rerun a running job: also one that a first call, whose answer was lost, has rerun.
         if (
             not error.unsure
             or watch(github.clock, lambda: get_run(github, scope, run).attempt > attempt or None) is None

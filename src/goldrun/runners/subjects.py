@@ -1,7 +1,7 @@
-"""Who a job says it is: the subjects of its identity token, in both forms that GitHub has.
+"""The subjects of jobs' identity tokens, in both forms that GitHub has.
 
-Repositories created or renamed since 15 July 2026 are identified by their numbers too, which nobody can take over with
-a name. Source: "OpenID Connect reference" in GitHub's documentation.
+The subjects of repositories created or renamed since 15 July 2026 contain their numbers too, which cannot be taken over
+with a name. Source: "OpenID Connect reference" in GitHub's documentation.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from goldrun.github.scope import Scope
 
 
 def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", ref: str = "") -> list[str]:
-    """The subjects of a repository's jobs: those of an environment, of a ref, or else of the default branch.
+    """Return the subjects of a repository's jobs: of an environment or a ref (default: of the default branch).
 
     Args:
         github: the API.
-        repository: whose jobs.
-        environment: jobs that deploy to it; their subject does not say the ref.
+        repository: the jobs' repository.
+        environment: the environment that the jobs deploy to; their subject does not contain the ref.
         ref: ``refs/heads/main`` or ``refs/tags/v1``.
 
     Raises:
-        UsageError: it names more than one, or nothing that a job can say.
+        UsageError: both are given, or one is not valid.
         GitHubError: GitHub does not show the repository.
     """
     if environment and ref:
@@ -37,7 +37,7 @@ def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", r
     if ref and not ref.startswith(("refs/heads/", "refs/tags/")):
         raise UsageError(f"--ref {ref!r} is no whole ref.", fix=[f"write e.g. --ref refs/heads/{ref}"])
     found = get_repository(github, repository)
-    # A colon separates the parts of a subject; GitHub writes it so in the name of an environment.
+    # A colon separates the parts of a subject; GitHub encodes one in the name of an environment.
     of = f"environment:{environment.replace(':', '%3A')}" if environment else ""
     of = of or f"ref:{ref or 'refs/heads/' + found.default_branch}"
     return [
@@ -47,7 +47,7 @@ def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", r
 
 
 def issuer_of(server: str) -> str:
-    """Who signs the tokens of a server's jobs."""
+    """Return the issuer of the identity tokens of a server's jobs."""
     return (
         "https://token.actions.githubusercontent.com" if server == "https://github.com" else f"{server}/_services/token"
     )

@@ -1,7 +1,7 @@
-"""Versions of GitHub's runner end: an old one is refused when it registers, or gets no job.
+"""Versions of GitHub's runner expire: an old one cannot register, or gets no job.
 
-A runner past its end registers, connects, says one line and leaves with exit code 0, and its job waits. So GitHub is
-asked before a machine is created for it.
+An expired runner registers, connects, prints one line and ends with exit code 0, while its job waits. So the version is
+checked before an instance is created for it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from goldrun.github.scope import Scope
 from goldrun.launch.launch import Tell
 
 RUNNER = Scope("actions/runner")  # the repository whose releases are the runner's program
-MINIMUM = (2, 329, 0)  # what registers, where GitHub enforces it
-# What a manifest may call the runner: what a recipe's script says of the image, then what the recipe has pinned.
+MINIMUM = (2, 329, 0)  # the oldest version that can register, where GitHub enforces it
+# The runner's names in a manifest: from a recipe's manifest script, then from its pinned versions.
 NAMES = ("actions-runner", "runner")
 REBUILD = 'build the image anew: goldrun image build RECIPE, with runner = "latest" under [versions].'
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)", re.ASCII)
 
 
 def version_in(manifest: Mapping[str, str]) -> str:
-    """The runner's version by an image's manifest; empty: it has none, or does not say."""
+    """Return the runner's version in an image's manifest; empty if it has none."""
     found = (manifest[name] for name in NAMES if name in manifest)
     return next((version for version in found if _VERSION.fullmatch(version)), "")
 
 
 def find_latest(github: GitHub) -> str:
-    """The version of the runner that GitHub has released last.
+    """Return the latest version of GitHub's runner.
 
     Raises:
-        GoldrunError: GitHub does not say, or cannot be reached.
+        GoldrunError: GitHub does not report it, or cannot be reached.
     """
     try:
         version = latest_release(github, RUNNER).removeprefix("v")
@@ -46,23 +46,23 @@ def find_latest(github: GitHub) -> str:
     return version
 
 
-def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, tell: Tell) -> None:
+def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, report: Tell) -> None:
     """Ensure that a runner of that version gets its job.
 
     Args:
         github: the API.
-        scope: whose runner it is to be.
-        version: what the image has; empty: not known.
+        scope: the runner's repository or organization.
+        version: the version in the image; empty: not known.
         now: seconds since 1970.
         life: how long the runner may live, in seconds.
-        tell: receives what could not be checked.
+        report: receives what could not be checked.
 
     Raises:
-        RefusedError: the version has ended, or ends within the runner's life.
+        RefusedError: the version has expired, or expires within the runner's life.
         GitHubError: GitHub fails.
     """
     if not version:
-        tell(
+        report(
             "the image does not say which version of the runner it has, so nobody checks whether GitHub still takes it."
         )
         return
@@ -70,7 +70,7 @@ def require_current(github: GitHub, scope: Scope, version: str, *, now: float, l
     if end is None:
         if _number(version) < MINIMUM and _has_endpoint(github, scope):
             raise _refusal(version, "GitHub registers 2.329.0 and later ones.")
-        tell(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
+        report(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
         return
     if end.registration is not None and end.registration <= now:
         raise _refusal(version, "GitHub registers it no more.")
@@ -85,7 +85,7 @@ def _refusal(version: str, why: str) -> RefusedError:
 
 
 def _has_endpoint(github: GitHub, scope: Scope) -> bool:
-    """Whether GitHub reports ends at all: then it does for the version that it offers for download."""
+    """Return whether GitHub reports expiry dates at all: then it has one for the version that it offers."""
     found = (match[0] for package in list_packages(github, scope) if (match := _VERSION.search(package.filename)))
     return any(find_end(github, scope, version) for version in dict.fromkeys(found))
 

@@ -1,4 +1,4 @@
-"""The local cloud: a server that the official SDKs cannot tell from ECS, its data in one SQLite file.
+"""The local cloud: an ECS-compatible server for the official SDKs, with its data in one SQLite file.
 
-It knows nothing of the rest of goldrun but how a request is signed, so that it can serve as a witness.
+It shares only the signature of requests with the rest of goldrun, so that tests against it are independent.
 """

@@ -1,4 +1,4 @@
-"""Who may call what: AccessKeys, and what RAM denies or allows them."""
+"""AccessKeys, and the RAM statements and policies that deny or allow actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class AccessKey(Record, frozen=True, kw_only=True):
     Attributes:
         user: the RAM user's or role session's name; empty for the account itself.
         role: the role's name, if it is a role session's temporary key.
-        token: what must come with it then.
+        token: the STS token that such a key needs.
         expires: on the machine's clock; 0: never.
     """
 
@@ -41,7 +41,7 @@ class TrustPolicy(Record, frozen=True, kw_only=True):
 
 
 class SigningKey(Record, frozen=True, kw_only=True):
-    """What an issuer of identity tokens signs them with; ``id`` is the issuer's URL. Numbers in hexadecimal."""
+    """The key of an issuer of identity tokens; ``id`` is the issuer's URL. Numbers in hexadecimal."""
 
     modulus: str
     private: str

@@ -1,4 +1,4 @@
-"""Who calls: both signatures verified, temporary keys checked, replays and wrong clocks refused.
+"""Authentication: verifies both kinds of signatures, checks temporary keys, refuses replays and wrong clocks.
 
 Codes, texts and order follow the gateway of Alibaba Cloud's RPC APIs.
 """
@@ -18,7 +18,7 @@ from local_cloud.errors import ApiFault, missing
 from local_cloud.store import Store
 
 ALLOWED_SKEW = 15 * 60.0
-# Some 20 MB. A client that calls more than fifty times a second for half an hour may replay the oldest.
+# About 20 MB. A client with more than fifty calls a second for half an hour may replay the oldest.
 MAX_NONCES = 100_000
 
 _AUTHORIZATION = re.compile(
@@ -27,7 +27,7 @@ _AUTHORIZATION = re.compile(
 
 
 class Wire(NamedTuple):
-    """A request as it came.
+    """A request as received.
 
     Attributes:
         method: in capitals.
@@ -47,7 +47,7 @@ class Wire(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a request says of itself, whichever way it is signed."""
+    """A request's claims about its signature, in either version."""
 
     key_id: str
     signature: str
@@ -63,13 +63,13 @@ class NonceBook:
         self._seen: dict[bytes, float] = {}
 
     def enter(self, nonce: str, now: float) -> bool:
-        """Note ``nonce``; False if it was there already."""
+        """Record ``nonce``; return False if it was known already."""
         while self._seen:
             oldest = next(iter(self._seen))
             if now - self._seen[oldest] <= 2 * ALLOWED_SKEW and len(self._seen) < MAX_NONCES:
                 break
             del self._seen[oldest]
-        digest = hashlib.sha256(nonce.encode()).digest()  # whatever its length
+        digest = hashlib.sha256(nonce.encode()).digest()  # of fixed length
         if digest in self._seen:
             return False
         self._seen[digest] = now
@@ -77,21 +77,21 @@ class NonceBook:
 
 
 def is_v3(wire: Wire) -> bool:
-    """Whether the request is signed by version 3 (the legacy SDK sends ``x-acs-action`` too, beside its parameters)."""
+    """Return whether the request is signed by version 3 (the legacy SDK sends ``x-acs-action`` as well)."""
     return "Signature" not in wire.params and ("x-acs-action" in wire.headers or "authorization" in wire.headers)
 
 
 def authenticate(wire: Wire, store: Store, nonces: NonceBook, now: float) -> AccessKey:
-    """The AccessKey that signed the request.
+    """Return the AccessKey that signed the request.
 
     Args:
         wire: the request.
-        store: where the keys are.
-        nonces: what was seen before.
-        now: on the machine's clock.
+        store: contains the keys.
+        nonces: the nonces of earlier requests.
+        now: the time of the machine's clock.
 
     Raises:
-        ApiFault: the request is not, wrongly, too early, too late or again signed.
+        ApiFault: the signature is missing or wrong, or the request is too early, too late or a replay.
     """
     claim = _claim_v3(wire) if is_v3(wire) else _claim_v1(wire)
     _check_moment(claim, now)
@@ -211,5 +211,5 @@ def _check_v1(wire: Wire, claim: Claim, key: AccessKey) -> None:
 
 
 def _same(ours: str, theirs: str) -> bool:
-    """Compare without telling by the time where they differ; as bytes, for theirs may be anything."""
+    """Compare in constant time; as bytes, because the given text may contain any character."""
     return hmac.compare_digest(ours.encode(), theirs.encode())

@@ -1,11 +1,11 @@
-"""What the cloud offers: regions and their zones. Names are those of DescribeRegions."""
+"""Regions and their zones. Names are those of DescribeRegions."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 SYSTEM_ACCOUNT = "1"
-EVERYWHERE = "*"  # the region of public images: they have one id in all of them
+EVERYWHERE = "*"  # the region of public images: they have the same id in all regions
 
 
 class Region(NamedTuple):

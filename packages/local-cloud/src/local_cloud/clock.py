@@ -1,4 +1,4 @@
-"""The local cloud's time: it can run fast, leap forward, and goes on while the server is down."""
+"""The local cloud's time: it can run fast, leap forward, and continues while the server is down."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from goldrun.clock import steady_seconds
 from goldrun.http.cloud_clock import SPEED_HEADER
 
-# At a million times the usual speed it is there in a year; beyond the year 9999 no moment could be written.
+# At a million times the usual speed it is reached in a year; moments beyond the year 9999 could not be written.
 LAST_MOMENT = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -25,10 +25,10 @@ class Anchor(msgspec.Struct, frozen=True):
 
 
 class LocalClock:
-    """Virtual time. ``wall`` is the machine's, in seconds since 1970; both can be asked.
+    """Virtual time, and ``wall``, the machine's, in seconds since 1970.
 
-    Requests are signed with the machine's time, so their age is judged by ``wall``; everything that lives in the
-    cloud lives in virtual time. That goes by a clock that nobody sets: it never goes back, whatever ``wall`` does.
+    Requests are signed with the machine's time, so their age is judged by ``wall``; all resources use virtual time.
+    It runs by the steady clock: it never goes back, even if ``wall`` does.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class LocalClock:
 
         Args:
             wall: the machine's time.
-            anchor: where it begins; None: with the machine's time.
-            steady: what it runs by; None: by the machine's steady clock, or by ``wall`` where that is another one.
+            anchor: where it begins; None: at the machine's time.
+            steady: the clock that it runs by; None: the machine's steady clock, or a ``wall`` that was passed in.
         """
         self.wall = wall
         self._steady = steady or (steady_seconds if wall is time.time else wall)
@@ -51,21 +51,21 @@ class LocalClock:
 
     @property
     def anchor(self) -> Anchor:
-        """Where time has got to, and how fast it runs: with this it goes on after the server has been down."""
+        """Return the present moment and the speed: the clock resumes from them after the server was down."""
         return Anchor(self.now(), self.wall(), self._anchor.speed)
 
     def resume(self, anchor: Anchor, latest: float = 0.0) -> None:
-        """Go on from an anchor: what has passed on the machine's clock since then has passed here, too.
+        """Resume from an anchor: add the time that has passed on the machine's clock since.
 
         Args:
-            anchor: as it was saved.
-            latest: a moment that had been reached in any case; the machine's clock may have been set back.
+            anchor: the saved anchor.
+            latest: a moment that had certainly been reached; the machine's clock may have been set back.
         """
         passed = max(0.0, self.wall() - anchor.wall) * anchor.speed
         self._set(max(anchor.virtual + passed, latest), anchor.speed)
 
     def now(self) -> float:
-        """Virtual seconds since 1970-01-01 UTC."""
+        """Return the virtual seconds since 1970-01-01 UTC."""
         return min(LAST_MOMENT, self._anchor.virtual + (self._steady() - self._since) * self._anchor.speed)
 
     def set_speed(self, speed: float) -> None:
@@ -73,11 +73,11 @@ class LocalClock:
         self._set(self.now(), speed)
 
     def advance(self, seconds: float) -> None:
-        """Move virtual time forward at once."""
+        """Move virtual time forward immediately."""
         self._set(self.now() + seconds, self._anchor.speed)
 
     def headers(self) -> dict[str, str]:
-        """What an answer says of the time: the ``Date``, and how fast it runs where that is not as usual."""
+        """Return the headers about time: the ``Date``, and the speed if it is not the usual one."""
         speed = self._anchor.speed
         date = {"date": formatdate(self.now() // 1, usegmt=True)}
         return date if speed == 1 else {**date, SPEED_HEADER: f"{speed:g}"}
@@ -87,15 +87,15 @@ class LocalClock:
 
 
 def iso(moment: float) -> str:
-    """``2026-11-23T08:00:00Z``, as the API writes moments."""
+    """Return ``2026-11-23T08:00:00Z``, as the API writes moments."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_iso(text: str) -> float:
-    """The moment that ``2026-11-23T08:00:00Z`` or ``2026-11-23T08:00Z`` names.
+    """Return the moment of ``2026-11-23T08:00:00Z`` or ``2026-11-23T08:00Z``.
 
     Raises:
-        ValueError: if ``text`` has neither form.
+        ValueError: ``text`` has neither form.
     """
     form = "%Y-%m-%dT%H:%MZ" if text.count(":") == 1 else "%Y-%m-%dT%H:%M:%SZ"
     return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()

@@ -35,12 +35,12 @@ from local_cloud.lifecycle import change_market, settle
 from local_cloud.records import Image, Instance, Settings, Snapshot
 
 PREFIX = "/_goldrun/"
-MAX_LEAP = 366 * 86400.0  # what has run meanwhile is billed hour by hour
+MAX_LEAP = 366 * 86400.0  # running instances are billed hour by hour
 
 
 @dataclass
 class Control:
-    """Answers the control API for whoever has the ``token``; ``stop`` ends the server."""
+    """Answers control API requests that have the ``token``; ``stop`` ends the server."""
 
     gateway: Gateway
     jobs: Jobs
@@ -53,7 +53,7 @@ class Control:
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request under ``PREFIX``; the names of ``headers`` are in lower case.
 
-        What changes anything must be JSON and say so: a page cannot send that to another origin unasked.
+        Requests that change anything must be JSON with its content type: a page cannot send that across origins.
         """
         if not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self.token}".encode()):
             return _json(401, {"error": "send the token that the server has written beside its data file"})
@@ -192,8 +192,8 @@ class Control:
         answer = {
             "runs": list(store.all(GitHubRun)),
             "jobs": list(store.all(GitHubJob)),
-            # What a runner proves itself with is nobody else's.
-            "runners": [replace(one, credential="") for one in store.all(GitHubRunner)],
+            # A runner's credential is secret.
+            "runners": [replace(runner, credential="") for runner in store.all(GitHubRunner)],
         }
         return Reply(200, {"content-type": "application/json"}, msgspec.json.encode(answer))
 

@@ -12,7 +12,7 @@ from local_cloud.server import HOST
 
 
 class NotRunningError(UnavailableError):
-    """No local cloud answers, or another one."""
+    """No local cloud, or another one, answers."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"No local cloud answers on port {port}.", fix=["start it: goldrun local up --detach"])
@@ -24,16 +24,16 @@ def ask(
     """Call the control API and return its answer.
 
     Args:
-        port: where it listens.
-        token: what its server has written beside its data.
+        port: its port.
+        token: the token that its server has written beside its data.
         method: e.g. ``POST``.
-        name: what is asked for, e.g. ``reset``.
-        body: with what.
+        name: the endpoint, e.g. ``reset``.
+        body: the request's members.
         timeout: seconds to wait for an answer.
 
     Raises:
-        NotRunningError: nothing listens, nothing answers in time, or another server has the port by now.
-        UsageError: what was asked for is not possible.
+        NotRunningError: nothing listens, nothing answers in time, or another server uses the port now.
+        UsageError: the request was refused.
     """
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}

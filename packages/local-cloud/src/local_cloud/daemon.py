@@ -1,4 +1,4 @@
-"""Start the local cloud in the background, find it again, and stop it."""
+"""Starts the local cloud in the background, finds it, stops it."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ class Running(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its URL."""
         return f"http://{HOST}:{self.port}"
 
 
 def default_data() -> Path:
-    """The data file where none is named: in the user's cache directory."""
+    """Return the default data file: in the user's cache directory."""
     return Path(platformdirs.user_cache_dir("goldrun")) / "local-cloud.db"
 
 
 def note_of(data: Path) -> Path:
-    """The file beside the data that says which process serves it, and how to control it; the user's alone."""
+    """Return the file beside the data that has its server's process, port and token; private to the user."""
     return data.with_name(f"{data.name}.run.json")
 
 
 def write_note(data: Path, port: int, token: str) -> None:
-    """Record that this process serves ``data`` on ``port``; ``token`` opens its control API.
+    """Record that this process serves ``data`` on ``port``; ``token`` gives access to its control API.
 
-    The file is there whole or not at all, and never anybody else's to read.
+    The file is written atomically, and other users can never read it.
     """
     made = note_of(data).with_suffix(f".{os.getpid()}")
     made.unlink(missing_ok=True)
@@ -66,14 +66,14 @@ def write_note(data: Path, port: int, token: str) -> None:
 
 
 def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
-    """The local cloud that serves ``data``, and its status; None if none answers."""
+    """Return the local cloud that serves ``data``, and its status; None if none answers."""
     try:
         note = json.loads(note_of(data).read_text(encoding="utf-8"))
         running = Running(int(note["pid"]), int(note["port"]), str(note["token"]))
         status = ask(running.port, running.token, "GET", "status")
     except (OSError, ValueError, KeyError, NotRunningError):
         return None
-    # Another cloud may have the port by now.
+    # Another cloud may use the port now.
     return (running, status) if status["pid"] == running.pid else None
 
 
@@ -95,7 +95,7 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
     Args:
         data: the data file.
         arguments: further arguments of ``local-cloud up``.
-        clock: to wait on.
+        clock: the clock for waits.
 
     Raises:
         UnavailableError: it ended, or did not answer in time; with the end of its log.
@@ -110,7 +110,7 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         )
     for _ in looks(clock, seconds=START_SECONDS, often=every(POLL_SECONDS)):
         ended = process.poll() is not None
-        # Where two were started at once, the other one may have the data file.
+        # If two were started at the same time, the other one may hold the data file.
         if found := find(data):
             return found[0]
         if ended and not _in_use(data):
@@ -122,10 +122,10 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
 
 
 def stop(data: Path, clock: Clock) -> bool:
-    """Stop the server of ``data`` and see that its process is gone; False if none was running.
+    """Stop the server of ``data`` and verify that its process has ended; False if none was running.
 
     Raises:
-        UnavailableError: it would not go.
+        UnavailableError: it did not stop.
     """
     found = find(data)
     if found is None:
@@ -151,8 +151,8 @@ def stop(data: Path, clock: Clock) -> bool:
 
 
 def variables(url: str, machines: str = "simulated") -> dict[str, str]:
-    """The environment variables that make goldrun and its scripts use the local cloud."""
-    # Real machines have this one under another address.
+    """Return the environment variables that make goldrun and its scripts use the local cloud."""
+    # Virtual machines use another address.
     there = url.replace(HOST, HOST_ADDRESS)
     guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
     return {
@@ -169,7 +169,7 @@ def variables(url: str, machines: str = "simulated") -> dict[str, str]:
 
 
 def make_room(data: Path) -> None:
-    """Make the folder of the data file, and the file; both for this user alone.
+    """Create the data file and its folder, both private to this user.
 
     An existing folder other than the default one keeps its mode.
 
@@ -181,7 +181,7 @@ def make_room(data: Path) -> None:
         if data.parent == default_data().parent:
             data.parent.chmod(0o700)
         data.touch(0o600)
-        data.chmod(0o600)  # what SQLite writes beside it gets the same
+        data.chmod(0o600)  # SQLite's files beside it get the same mode
         with data.open("rb") as file:
             head = file.read(16)
     except OSError as error:

@@ -22,12 +22,12 @@ class ApiFault(Exception):  # noqa: N818 - not a failure of this program: an ans
 
 
 def missing(name: str) -> ApiFault:
-    """A mandatory parameter is absent."""
+    """A mandatory parameter is missing."""
     return ApiFault(400, f"Missing{name}", f"{name} is mandatory for this action.")
 
 
 def invalid(name: str) -> ApiFault:
-    """A parameter has a value outside what it may have."""
+    """A parameter's value is not valid."""
     return ApiFault(400, f"Invalid{name}", f"Specified parameter {name} is not valid.")
 
 
@@ -37,7 +37,7 @@ def internal_error() -> ApiFault:
 
 
 def no_such_image() -> ApiFault:
-    """The image does not exist, or is not the caller's."""
+    """The image does not exist, or the caller does not own it."""
     return ApiFault(404, "InvalidImageId.NotFound", "The specified ImageId does not exist.")
 
 
@@ -47,12 +47,12 @@ def wrong_image_status() -> ApiFault:
 
 
 def dry_run() -> ApiFault:
-    """What a dry run that would have succeeded is answered with."""
+    """The answer to a dry run that would have succeeded."""
     return ApiFault(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
 
 
 def no_such_instance() -> ApiFault:
-    """The instance does not exist, or is not the caller's."""
+    """The instance does not exist, or the caller does not own it."""
     return ApiFault(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
 
 

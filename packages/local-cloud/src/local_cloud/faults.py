@@ -60,7 +60,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class _Armed:
-    """A rule and what is left of it."""
+    """A rule and its remaining uses."""
 
     def __init__(self, rule: FaultRule) -> None:
         self.rule = rule
@@ -69,7 +69,7 @@ class _Armed:
 
 
 class Faults:
-    """The rules in force. Chance is seeded, so that a run can be repeated."""
+    """The rules in force. Their random numbers are seeded, so that a run can be repeated."""
 
     def __init__(self, seed: int = 0) -> None:
         self._armed: list[_Armed] = []
@@ -80,15 +80,15 @@ class Faults:
         self._armed.append(_Armed(rule))
 
     def clear(self) -> None:
-        """Lift every rule."""
+        """Remove every rule."""
         self._armed.clear()
 
     def rules(self) -> list[FaultRule]:
-        """The rules in force, with what is left of them."""
+        """Return the rules in force, with their remaining uses."""
         return [msgspec.structs.replace(armed.rule, skip=armed.skip, times=armed.times) for armed in self._armed]
 
     def strike(self, action: str) -> FaultRule | None:
-        """The first rule that strikes this call; it is used up by one."""
+        """Return the first rule that applies to this call; count the use."""
         for armed in self._armed:
             if not fnmatchcase(action, armed.rule.action):
                 continue

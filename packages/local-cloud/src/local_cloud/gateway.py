@@ -1,6 +1,6 @@
-"""One request in, one reply out: decode, authenticate, fail on demand, authorize, act, render.
+"""Handles a request: decode, authenticate, inject faults, authorize, perform, render.
 
-Knows nothing of sockets; ``server`` does.
+Sockets are in ``server``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Reply:
 
 @dataclass
 class Gateway:
-    """The API as one function, and the counts of what was called."""
+    """The API as one function, and the counts of calls."""
 
     store: Store
     clock: LocalClock
@@ -86,7 +86,7 @@ class Gateway:
             return _render_fault(fault, headers, request_id, xml)
 
     def refuse(self, query: str, headers: Mapping[str, str], fault: ApiFault, request_id: str) -> Reply:
-        """The error answer to a request that is not, or cannot be, read."""
+        """Return the error answer to a request that was not, or cannot be, read."""
         json_wanted = "authorization" in headers or "format=json" in query.lower()
         return _render_fault(fault, headers, request_id, not json_wanted)
 
@@ -141,7 +141,7 @@ class Gateway:
 
 
 def new_request_id() -> str:
-    """An id for a request, as the answer and a support ticket carry it."""
+    """Return a new request id."""
     return str(uuid.uuid4()).upper()
 
 

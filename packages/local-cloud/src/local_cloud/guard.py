@@ -1,8 +1,8 @@
-"""Who may ask: this machine's own programs, and no web page. It stands in front of every endpoint.
+"""Admits requests of this computer's programs, and refuses those of web pages, for every endpoint.
 
-Listening on 127.0.0.1 keeps the network out, not the browser: any page that the user looks at can send requests there,
-and a page whose name is made to resolve to 127.0.0.1 can read the answers too. Both give themselves away by what the
-browser adds to their requests, and no program adds.
+Listening on 127.0.0.1 keeps out the network, but not the browser: any page that the user opens can send requests there,
+and a page whose name resolves to 127.0.0.1 can read the answers too. The browser adds headers to such requests that
+programs do not send.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Guard:
-    """Tells this machine's programs from web pages, by a request's headers."""
+    """Distinguishes this computer's programs from web pages, by a request's headers."""
 
     def __init__(self, *more: str) -> None:
-        """Admit those who call us by a name of the loopback, or by one of ``more``."""
+        """Accept the loopback's names, and those of ``more``, as ``Host``."""
         names = "|".join(re.escape(name) for name in (*LOOPBACK, *more))
         self._host = re.compile(rf"(?:{names})(?::\d+)?".encode())
 
     def admits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """Whether a request with these headers, their names in lower case, is a program's.
+        """Return whether a request with these headers, their names in lower case, comes from a program.
 
-        Its ``Host`` is one of ours: a page's own name is in there when that name was made to resolve to us. Its
-        ``Origin`` and ``Sec-Fetch-Site`` are absent, or those of a page of this very server. ``none``, which is said
-        of what was typed into the address bar, is refused as well: it stays when the site that was typed redirects
-        here, with a call that it has signed.
+        Its ``Host`` must be an accepted name: a page whose name resolves to this server sends its own name. Its
+        ``Origin`` and ``Sec-Fetch-Site`` must be missing, or those of this server's own pages. ``none``, which stands
+        for an address that was typed, is refused as well: browsers also send it when the typed site redirects here,
+        with a call that it has signed.
         """
         known = [(name, value.lower()) for name, value in headers if name in (b"host", b"origin", b"sec-fetch-site")]
         hosts = [value for name, value in known if name == b"host"]

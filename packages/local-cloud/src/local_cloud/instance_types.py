@@ -1,7 +1,7 @@
 """The instance types that the local cloud sells: families, sizes and list prices of a realistic shape.
 
 Names, vCPUs and memory follow the real catalogue ("Overview of instance families" in the ECS documentation). List
-prices are of the right order, not anybody's bill.
+prices are of the right order, but not exact.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What comes in from the network: within bounds before anything parses it, and in time.
+"""Bounds the size and the duration of requests before they are parsed.
 
-Anybody who can reach the port can send to it, without a key. So the size of a request, and the time that it takes to
-arrive, are bounded here before it costs anything.
+Every program that can reach the port can send requests, without a key. So their size, and the time that they take to
+arrive, are limited before they consume resources.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from local_cloud.errors import ApiFault
 
-# The SDKs put everything into the request line, 32 KB of user data in base64 included.
+# The SDKs put everything into the request line, including 32 KB of user data in base64.
 MAX_HEAD_BYTES = 256 * 1024
-# The largest that is meant: a runner's report with 256 KB of log, in which JSON may write a byte in six.
+# The largest valid body: a runner's report with 256 KB of log, in which JSON may write a byte as six.
 MAX_BODY_BYTES = 2 * 1024 * 1024
-# RunInstances with everything that it takes has some three hundred.
+# RunInstances with all its parameters has about three hundred.
 MAX_FIELDS = 1000
-# From the connection, or the end of the last request, until a request has come whole. Faults may hold it longer then.
+# From the connection, or the end of the previous request, to the end of a request. Faults may then hold it longer.
 REQUEST_SECONDS = 10.0
-# Below the 1,024 open files that a process may usually have.
+# Below the usual limit of 1,024 open files for a process.
 MAX_CONNECTIONS = 512
 
 FORM = "application/x-www-form-urlencoded"
 
 
 class ClientGoneError(Exception):
-    """The client has hung up before its request was whole: there is nobody to answer."""
+    """The client has disconnected before its request was complete: it cannot be answered."""
 
 
 async def read_body(query: str, headers: Mapping[str, str], receive: Receive) -> bytes:
-    """The body of a request whose fields may be parsed.
+    """Read the body of a request whose fields may be parsed.
 
     Args:
-        query: raw.
+        query: the raw query.
         headers: names in lower case.
-        receive: ASGI's.
+        receive: ASGI's ``receive``.
 
     Raises:
         ApiFault: it is too large, or has too many fields. The rest of it has not been read.
-        ClientGoneError: it did not come whole.
+        ClientGoneError: it was not complete.
     """
     _count_fields(query.count("&"))
     announced = headers.get("content-length", "")
@@ -74,44 +74,44 @@ def _too_large() -> ApiFault:
 
 
 class PunctualProtocol(H11Protocol):
-    """HTTP/1.1 for clients that send their requests in time; from others the connection is taken away.
+    """HTTP/1.1 with a deadline for each request; connections of slow clients are closed.
 
-    uvicorn's own limit is for connections that are idle between two requests, and any byte lifts it.
+    uvicorn's own limit covers connections that are idle between two requests, and any byte lifts it.
     """
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, unless there are too many."""
+        """Accept the connection, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come."""
+        """Process received bytes."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
-        """Expect the next request."""
+        """Set the deadline of the next request."""
         super().on_response_complete()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Clear the deadline."""
         self._lift()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer that it is not HTTP, unless an answer has begun."""
+        """Answer that the request is not valid HTTP, unless an answer has begun."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
-        else:  # the answer went out before the rest of the request turned out to be none
+        else:  # the answer was sent before the rest of the request turned out not to be valid
             self.transport.close()
 
     def _watch(self) -> None:
-        """A deadline stands exactly as long as the client owes a request, or the rest of one."""
+        """Set or clear the deadline: it holds while a request, or the rest of one, is missing."""
         if self.transport.is_closing() or self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
             self._lift()
         elif self._deadline is None:

@@ -1,4 +1,4 @@
-"""JSON from outside: of bounded depth, strict, and with one error."""
+"""Reads untrusted JSON: strictly, of bounded depth, with one kind of error."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import TypeVar
 
 import msgspec
 
-# As Ruby's parser has it by default, and with it GitHub.
+# The default of Ruby's parser, and so of GitHub.
 MAX_DEPTH = 100
 T = TypeVar("T")
-# Also one without an end: searching on from its middle would take quadratic time.
+# Also an unterminated one: searching on from its middle would take quadratic time.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_BRACKETS = bytes(set(range(256)) - set(_STEPS))
 
 
 def decode(text: bytes | str, kind: type[T]) -> T:
-    """What ``text`` says, as a ``kind``.
+    """Decode ``text`` as a ``kind``.
 
     Raises:
-        ValueError: it is not JSON, is nested too deeply, or is not of that kind; the message says where.
+        ValueError: it is not valid JSON, is nested too deeply, or is not of that kind; the message says where.
     """
     raw = text.encode() if isinstance(text, str) else text
-    # Decoders recurse, so what is too deep must not reach one.
+    # Decoders recurse, so deeply nested text must not reach one.
     brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
         raise ValueError(f"JSON is nested more than {MAX_DEPTH} deep")

@@ -1,6 +1,6 @@
-"""What happens to instances as time goes by: automatic release, reclaim, deletion; and what they have cost.
+"""The life of instances over time: automatic release, reclaim, deletion; and their cost.
 
-There is no background task: what is due is done before the next request is handled.
+There is no background task: due work is done before the next request is handled.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from local_cloud.market import NEVER, NOTICE_SECONDS, PRICE_SECONDS, Market, rec
 from local_cloud.records import Disk, Instance, Interruption, Usage
 from local_cloud.store import Store
 
-BILL_OFFSET_SECONDS = 8 * 3600.0  # days of the bill are Beijing's
+BILL_OFFSET_SECONDS = 8 * 3600.0  # the bill's days are in Beijing time
 
 
 def settle(store: Store, now: float) -> None:
-    """Do what is due by ``now``."""
+    """Do the work that is due by ``now``."""
     due = [instance for instance in store.all(Instance) if instance.ends() <= now]
     if not due:
         return
@@ -36,7 +36,7 @@ def settle(store: Store, now: float) -> None:
 
 
 def release(store: Store, market: Market, instance: Instance, at: float) -> None:
-    """Delete an instance, with the disks that go with it."""
+    """Delete an instance, and the disks that are deleted with it."""
     store.remove(instance)
     store.put(usage(market, instance, at))
     for disk in store.all(Disk):
@@ -48,7 +48,7 @@ def release(store: Store, market: Market, instance: Instance, at: float) -> None
 
 
 def appoint_reclaim(market: Market, instance: Instance) -> Instance:
-    """The instance, with the moment at which this market reclaims it."""
+    """Return the instance, with the moment at which this market reclaims it."""
     kind = INSTANCE_TYPES.get(instance.type)
     if instance.strategy == "NoSpot" or kind is None:
         return instance
@@ -65,7 +65,7 @@ def appoint_reclaim(market: Market, instance: Instance) -> Instance:
 
 
 def change_market(store: Store, market: Market, now: float) -> None:
-    """Change the market from now on; instances that already have their notice keep it."""
+    """Change the market from now on; reclaims that were already announced stay."""
     with store.transaction():
         store.put(replace(store.settings(), market=market))
         for instance in store.all(Instance):
@@ -76,12 +76,12 @@ def change_market(store: Store, market: Market, now: float) -> None:
 
 
 def noticed(instance: Instance, now: float) -> bool:
-    """Whether it has its reclaim notice."""
+    """Return whether its reclaim has been announced."""
     return instance.reclaimed - NOTICE_SECONDS <= now
 
 
 def usage(market: Market, instance: Instance, until: float) -> Usage:
-    """What the instance has cost: spot prices as they moved, by the second."""
+    """Return the instance's cost: by the second, at the spot prices of the time."""
     kind = INSTANCE_TYPES.get(instance.type)
     amounts: dict[str, float] = {}
     moment = instance.created

@@ -1,4 +1,4 @@
-"""How many calls an account may make of an action in a region: by the second, and by the minute as at the real API."""
+"""Limits an account's calls of an action in a region: by the second, and by the minute as the real API does."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Whose = tuple[str, str, str]  # account, region, action
 
 
 class Limits:
-    """The counts; in memory alone, as nothing of them is worth keeping."""
+    """The counts, in memory alone: they are not worth storing."""
 
     def __init__(self) -> None:
         self._buckets: dict[Whose, tuple[float, float]] = {}
         self._windows: dict[Whose, tuple[float, int]] = {}
 
     def admit(self, whose: Whose, per_second: float, per_minute: int, now: float) -> None:
-        """Let a call pass, or not; one that does not pass is not counted.
+        """Count a call, unless it is throttled.
 
         Args:
             whose: account, region and action.
-            per_second: calls a second, as a bucket that fills again; 0: any number.
+            per_second: calls a second, as a token bucket; 0: any number.
             per_minute: calls in each minute of the clock; 0: any number.
             now: the cloud's time.
 
@@ -46,5 +46,5 @@ class Limits:
 
 
 def throttled() -> ApiFault:
-    """The error of a call too many."""
+    """Return the error of a throttled call."""
     return ApiFault(400, "Throttling.User", "Request was denied due to user flow control.")

@@ -1,4 +1,4 @@
-"""One server for one data file: each answers from its own memory, so that two would lose each other's data."""
+"""Locks the data file: each server answers from memory, so two servers of one file would lose each other's data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from goldrun.errors import UsageError
 
 
 class InUseError(UsageError):
-    """Another process has the data file."""
+    """Another process uses the data file."""
 
     def __init__(self, data: Path, pid: str) -> None:
         super().__init__(
@@ -22,14 +22,14 @@ class InUseError(UsageError):
 
 
 class Lock:
-    """Held from its creation until ``release``, or until the process ends, however it ends."""
+    """A lock that is held from its creation until ``release`` or the end of the process."""
 
     def __init__(self, data: Path) -> None:
         """Lock ``data``, by a file beside it that stays.
 
         Raises:
-            InUseError: another process has it.
-            OSError: the file cannot be made.
+            InUseError: another process holds the lock.
+            OSError: the file cannot be created.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = os.open(data.with_name(f"{data.name}.lock"), flags, 0o600)
@@ -43,5 +43,5 @@ class Lock:
         os.write(self._file, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
-        """Give it up."""
+        """Release the lock."""
         os.close(self._file)

@@ -1,7 +1,7 @@
 """The spot market: prices, stock and reclaim rates of every instance type in every zone, at every moment.
 
-All of it is computed from a seed and the time: the same seed makes the same market, nothing runs in the background,
-and the past can be asked for as well as the present. A scenario bends the market from the moment it begins.
+Everything is computed from a seed and the time: the same seed makes the same market, nothing runs in the background,
+and the past can be read as well as the present. A scenario changes the market from its beginning.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ STOCK_SECONDS = 1800.0
 FLOOR = 0.1  # spot prices go down to a tenth of the list price
 NOTICE_SECONDS = 300.0
 PROTECTED_SECONDS = 3600.0  # SpotDuration=1
-UNPROTECTED = 0.95  # what SpotDuration=0 costs, as a share of the price with it: assumed
-PLENTY = 450  # instances of a type in a zone, where nothing is scarce
+UNPROTECTED = 0.95  # the price with SpotDuration=0, as a share of the price with protection: assumed
+PLENTY = 450  # instances of a type in a zone, without scarcity
 HORIZON_HOURS = 96
 NEVER = 9e15  # JSON has no infinity
-# Upper bounds of the bands that DescribeSpotAdvice tells, and their share of all offers.
+# Upper bounds of the bands that DescribeSpotAdvice reports, and their share of all offers.
 RATES = ((0.03, 0.55), (0.05, 0.75), (0.10, 0.9), (0.20, 0.97), (0.30, 1.0))
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
-    """What the market is made of.
+    """The market's settings.
 
     Attributes:
-        seed: of all chance.
+        seed: the seed of all random values.
         scarcity: the share of offers that are sold out at any time.
-        phantoms: the share of offers that are reported in stock and are not.
-        scenario: what is happening.
+        phantoms: the share of offers that are reported in stock but are sold out.
+        scenario: the scenario.
         since: when the scenario began.
-        zones: the zones that it strikes; empty: all.
+        zones: the zones that it affects; empty: all.
     """
 
     seed: int = 1
@@ -50,11 +50,11 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()
 
     def chance(self, *words: object) -> float:
-        """A number from 0 to 1 that is always the same for the same words."""
+        """Return a number from 0 to 1 that is always the same for the same words."""
         return _chance(self.seed, *words)
 
     def struck(self, scenario: Scenario, zone: str, now: float) -> bool:
-        """Whether a scenario strikes a zone."""
+        """Return whether a scenario affects a zone."""
         return self.scenario == scenario and now >= self.since and (not self.zones or zone in self.zones)
 
 
@@ -65,23 +65,23 @@ def _chance(*words: object) -> float:
 
 
 def sold_in(market: Market, kind: InstanceType, zone: str) -> bool:
-    """Whether a zone has the type on sale at all, in stock or not."""
+    """Return whether a zone sells the type at all, in stock or not."""
     return market.chance("sold", kind.family, zone) < 0.8
 
 
 def disks_in(market: Market, kind: InstanceType, zone: str) -> tuple[str, ...]:
-    """The system disk categories that the type can have in the zone: not all of them everywhere."""
+    """Return the system disk categories that the type can have in the zone: not all of them everywhere."""
     kept = [disk for disk in kind.disks if market.chance("disk", disk, kind.family, zone) < 0.85]
     return tuple(kept) or kind.disks[:1]
 
 
 def average_discount(market: Market, kind: InstanceType, zone: str) -> float:
-    """What the spot price is in the long run, as a share of the list price."""
+    """Return the average spot price, as a share of the list price."""
     return FLOOR + 0.5 * market.chance("discount", kind.id, zone) ** 2
 
 
 def spot_price(market: Market, kind: InstanceType, zone: str, now: float, *, protected: bool = True) -> float:
-    """CNY for an hour, in thousandths, as of the last full hour; without the protected first hour it is less."""
+    """Return the price of an hour, rounded to 0.001 CNY, as of the last full hour; less without a protected hour."""
     hour = now // PRICE_SECONDS
     mean = average_discount(market, kind, zone)
     swing = 0.35 * mean * market.chance("swing", kind.id, zone)
@@ -89,14 +89,14 @@ def spot_price(market: Market, kind: InstanceType, zone: str, now: float, *, pro
     day = math.sin(2 * math.pi * (hour / 24 + phase))
     jitter = 2 * market.chance("jitter", kind.id, zone, hour) - 1
     discount = mean + swing * (0.6 * day + 0.4 * jitter)
-    # Prices follow the hour before the present one: a scenario shows with the next full hour after it began.
+    # Prices follow the previous hour: a scenario affects them from the next full hour.
     if market.struck("price-spike", zone, hour * PRICE_SECONDS):
         discount *= 2.5 + market.chance("spike", kind.id, zone)
     return round(kind.price * min(1.0, max(FLOOR, discount)) * (1.0 if protected else UNPROTECTED), 3)
 
 
 def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
-    """How many instances could be started, were none running, by what DescribeAvailableResource goes by."""
+    """Return how many instances could be started, were none running, as DescribeAvailableResource reports it."""
     if not sold_in(market, kind, zone):
         return 0
     scarcity = max(market.scarcity, 0.93) if market.struck("stock-out", zone, now) else market.scarcity
@@ -109,19 +109,19 @@ def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int
 
 
 def spot_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
-    """The real stock: some of what is reported does not exist."""
+    """Return the real stock: some of the reported stock does not exist."""
     phantom = market.chance("phantom", kind.id, zone, now // STOCK_SECONDS) < market.phantoms
     return 0 if phantom else told_stock(market, kind, zone, now)
 
 
 def on_demand_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
-    """The same for instances at the list price: rarely sold out, and never where nothing is scarce."""
+    """Return the stock at the list price: rarely sold out, and never without scarcity."""
     sold_out = market.chance("on-demand", kind.id, zone, now // STOCK_SECONDS) < min(0.02, market.scarcity)
     return 0 if sold_out or not sold_in(market, kind, zone) else PLENTY
 
 
 def reclaim_rate(market: Market, kind: InstanceType, zone: str) -> float:
-    """The share of instances that are taken back within a day, as the upper bound of its band."""
+    """Return the share of instances that are reclaimed within a day, as the upper bound of its band."""
     chance = market.chance("rate", kind.id, zone)
     return next(rate for rate, share in RATES if chance <= share)
 
@@ -129,9 +129,9 @@ def reclaim_rate(market: Market, kind: InstanceType, zone: str) -> float:
 def reclaim_moment(
     market: Market, kind: InstanceType, zone: str, instance_id: str, *, created: float, protected: bool, limit: float
 ) -> float:
-    """When a spot instance is taken back; ``NEVER`` within the horizon.
+    """Return when a spot instance is reclaimed; ``NEVER`` if not within the horizon.
 
-    By chance, at the offer's rate; when the price rises above its limit; or in a wave.
+    It is reclaimed at random, at the offer's rate; when the price rises above its limit; or in a wave.
     """
     earliest = created + (PROTECTED_SECONDS if protected else 0.0)
     rate = -math.log(1 - reclaim_rate(market, kind, zone)) / 86400.0

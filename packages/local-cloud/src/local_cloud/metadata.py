@@ -1,7 +1,7 @@
-"""What an instance can ask about itself: the metadata service of 100.100.100.200, with IMDSv2.
+"""The metadata service of instances (100.100.100.200), with IMDSv2.
 
-Paths and headers as in "Instance metadata" in the ECS documentation; the version before the path (``latest`` or a date)
-is any.
+Paths and headers as in "Instance metadata" in the ECS documentation; any version before the path (``latest`` or a date)
+is accepted.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Page:
 
 @dataclass
 class Metadata:
-    """The service for all instances; the tokens are in memory alone, as they are short-lived."""
+    """The service for all instances; its short-lived tokens are in memory alone."""
 
     store: Store
     wall: Callable[[], float]
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def handle(self, instance_id: str, method: str, path: str, headers: Mapping[str, str], now: float) -> Page:
-        """Answer a request that comes from an instance.
+        """Answer an instance's request.
 
         Args:
             instance_id: the instance.
@@ -82,9 +82,9 @@ class Metadata:
         return Page(200, token)
 
     def _key(self, instance: Instance, now: float) -> str:
-        """The temporary key of the instance's role; RAM policies of the role's name hold for it.
+        """Return the temporary key of the instance's role; RAM policies with the role's name apply to it.
 
-        It is the same one until half its life is over, as instances may ask before every call.
+        It stays the same for half its life, because instances may read it before every call.
         """
         if not instance.role:
             return ""

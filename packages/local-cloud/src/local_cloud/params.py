@@ -1,4 +1,4 @@
-"""A request's parameters: decoded by the API's own metadata, checked as the API's gateway checks them.
+"""A request's parameters: decoded by the API's metadata, checked as the API's gateway checks them.
 
 ``api.json`` holds, for each action of each product, its parameters and their types, from the official CLI's metadata;
 ``!`` marks those that are mandatory.
@@ -28,7 +28,7 @@ class Product(msgspec.Struct, frozen=True):
 
 @cache
 def products() -> dict[str, Product]:
-    """The APIs that are known, by code (ecs, sts, vpc)."""
+    """Return the known APIs, by code (ecs, sts, vpc)."""
     return msgspec.json.decode(files(__package__).joinpath("api.json").read_bytes(), type=dict[str, Product])
 
 
@@ -61,23 +61,23 @@ class Params:
         return any(given.startswith(f"{name}.1") for given in self.values)
 
     def text(self, name: str, default: str = "") -> str:
-        """A text; empty counts as not given."""
+        """Return a text; empty if it is not given."""
         return self.values.get(name) or default
 
     def require(self, name: str) -> str:
-        """A text that must be given."""
+        """Return a text that must be given."""
         value = self.text(name)
         if not value:
             raise missing(name)
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean."""
+        """Return a boolean."""
         value = self.text(name)
         return value.lower() == "true" if value else default
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``."""
+        """Return a whole number from ``low`` to ``high``."""
         value = self.text(name)
         if value and not _INTEGER.fullmatch(value):
             raise invalid(name)
@@ -87,14 +87,14 @@ class Params:
         return number
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
-        """One of some words."""
+        """Return one of the allowed words."""
         value = self.text(name, default)
         if value and value not in allowed:
             raise ApiFault(400, f"Invalid{name}.ValueNotSupported", f"The specified parameter {name} is not supported.")
         return value
 
     def items(self, name: str) -> list[str]:
-        """``Name.1``, ``Name.2``, … as far as they go."""
+        """Return the values of ``Name.1``, ``Name.2``, … up to the first missing one."""
         found = []
         for number in range(1, MAX_LIST + 1):
             value = self.values.get(f"{name}.{number}")
@@ -104,7 +104,7 @@ class Params:
         return found
 
     def pairs(self, name: str) -> list[tuple[str, str | None]]:
-        """``Name.1.Key`` and ``Name.1.Value``, … as far as they go; a missing value is None.
+        """Return the pairs of ``Name.1.Key`` and ``Name.1.Value``, …; a missing value is None.
 
         The metadata also lists the older spelling in lower case.
         """

@@ -1,7 +1,7 @@
-"""What a caller may do: RAM policies, with the conditions on tags.
+"""Authorization: RAM policies, with conditions on tags.
 
-A key that no policy is attached to may do everything, as an account's own key may. Source: "Policy structure and
-syntax" in the RAM documentation: an explicit Deny wins, then an Allow, and what nothing allows is denied.
+A key without a policy may do everything, as an account's own key may. Source: "Policy structure and syntax" in the RAM
+documentation: an explicit Deny wins, then an Allow; everything else is denied.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fiel
 
 
 def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
-    """Let the call pass, or not.
+    """Check that a call is allowed.
 
     Args:
-        view: where policies and resources are.
-        key: who calls.
-        action: as RAM writes it, ``ecs:DescribeImages``.
-        params: what is asked for.
+        view: contains policies and resources.
+        key: the caller's AccessKey.
+        action: in RAM's form, ``ecs:DescribeImages``.
+        params: the call's parameters.
 
     Raises:
         ApiFault: ``Forbidden.RAM``.
@@ -64,7 +64,7 @@ def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
     if attached is None:
         return
     document = msgspec.convert(attached.document, Document)
-    matching = [one.effect for one in document.statement if _matches(one, view, action, params)]
+    matching = [statement.effect for statement in document.statement if _matches(statement, view, action, params)]
     if "Deny" in matching:
         raise _forbidden(key, action, "ExplicitDeny")
     if "Allow" not in matching:
@@ -84,13 +84,15 @@ def _holds(name: str, values: list[str], view: View, params: Params) -> bool:
     if name.startswith(RESOURCE_TAG):
         tag = name.removeprefix(RESOURCE_TAG)
         resources = list(_resources(view, params))
-        return bool(resources) and all(one is not None and one.tags.get(tag) in values for one in resources)
-    # Roles are passed to ECS alone here.
+        return bool(resources) and all(
+            resource is not None and resource.tags.get(tag) in values for resource in resources
+        )
+    # Here roles are passed to ECS alone.
     return name == "acs:Service" and "ecs.aliyuncs.com" in values
 
 
 def _resources(view: View, params: Params) -> Iterable[Resource | None]:
-    """What the call names by id; None for an id that nothing has."""
+    """Return the resources that the call names by id; None for an unknown id."""
     named = [params.text(name) for name in ("ImageId", "SnapshotId", "InstanceId", "DiskId")]
     for record_id in [*filter(None, named), *params.items("ResourceId"), *params.items("InstanceId")]:
         kinds: tuple[type[Resource], ...] = (Image, Snapshot, Instance, Disk)
@@ -98,7 +100,7 @@ def _resources(view: View, params: Params) -> Iterable[Resource | None]:
 
 
 def listed(words: Words) -> list[str]:
-    """The words of a policy's member, which has one or a list of them."""
+    """Return the words of a policy's member, which is one word or a list."""
     return [words] if isinstance(words, str) else words
 
 

@@ -1,4 +1,4 @@
-"""What the local cloud stores: frozen records. What changes with time alone is computed, not stored."""
+"""The records of the local cloud, which are frozen. What changes with time alone is computed, not stored."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ DEPRECATED = "Deprecated"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Something stored under an id."""
+    """A record that is stored under an id."""
 
     id: str
 
 
 class Resource(Record, frozen=True, kw_only=True):
-    """Something of the cloud's that an account owns and can tag."""
+    """A cloud resource, which an account owns and can tag."""
 
     region: str
     owner: str
@@ -37,7 +37,7 @@ class Made(Resource, frozen=True, kw_only=True):
     ready: float
 
     def progress(self, now: float) -> str:
-        """The progress of its creation at a moment."""
+        """Return the progress of its creation at a moment."""
         if now >= self.ready:
             return "100%"
         return f"{int(100 * (now - self.created) / (self.ready - self.created))}%"
@@ -47,12 +47,12 @@ class Image(Made, frozen=True, kw_only=True):
     """An image.
 
     Attributes:
-        state: its status from then on.
+        state: its status when it is ready.
         shared_with: accounts that may use it.
         public: a community image.
-        copying: it is the copy of an image; its copying can be cancelled until it is ready.
-        imds_support: ``v1`` forbids instances whose metadata is had by tokens alone.
-        source_instance: the instance whose disk becomes the image's, where machines are real.
+        copying: a copy of another image; it can be cancelled until it is ready.
+        imds_support: ``v1`` forbids instances whose metadata requires tokens.
+        source_instance: the instance whose disk becomes the image's, with virtual machines.
     """
 
     state: str = READY
@@ -91,17 +91,17 @@ class Instance(Resource, frozen=True, kw_only=True):
     """An instance.
 
     Attributes:
-        state: what it is, or becomes by ``ready``: ``Running`` or ``Stopped``.
+        state: its status, or from ``ready`` on: ``Running`` or ``Stopped``.
         type: its instance type.
         strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
-        limit: the most that an hour may cost.
+        limit: the maximum price of an hour.
         protected: it cannot be reclaimed within its first hour.
         behavior: what a reclaim does: ``Terminate`` or ``Stop``.
         auto_release: when it is released.
         reclaimed: when the market reclaims it.
         gone: when its deletion ends.
-        user_data: in base64, as it came.
-        agent: the guest's agent has answered, where machines are real.
+        user_data: in base64, as received.
+        agent: the guest's agent has answered, with virtual machines.
         undeletable: no call deletes it (``DeletionProtection``).
     """
 
@@ -144,7 +144,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         return "Pending" if now < self.created + PENDING_SECONDS else "Starting"
 
     def ends(self) -> float:
-        """When it will be deleted, as things stand."""
+        """Return when it will be deleted, from what is known now."""
         return min(self.auto_release, self.reclaimed, self.gone)
 
 
@@ -152,7 +152,7 @@ class Disk(Resource, frozen=True, kw_only=True):
     """A disk.
 
     Attributes:
-        instance: what it is attached to; empty if nothing.
+        instance: the instance that it is attached to, or empty.
         with_instance: it is deleted with the instance.
     """
 
@@ -198,21 +198,21 @@ class Interruption(Resource, frozen=True, kw_only=True):
 
 
 class Invocation(Resource, frozen=True, kw_only=True):
-    """A command (or a file) on its way to one instance.
+    """A command (or a file) for one instance.
 
     Attributes:
         invocation: its invocation's id.
         command: its command's id.
-        instance: where it runs.
+        instance: the instance that runs it.
         timeout: seconds that it may take.
         seconds: seconds that it takes.
-        output: all that it prints.
-        answered: the assistant was there to take it.
-        stopped: when somebody stopped it.
+        output: its whole output.
+        answered: the assistant was running and accepted it.
+        stopped: when it was stopped.
         lost: when its instance ends.
-        file: the file's path, if it is one.
-        live: ``waiting``, ``running`` or ``done`` in a real machine; empty in a simulated one.
-        content: what is run or written there.
+        file: the file's path, or empty for a command.
+        live: ``waiting``, ``running`` or ``done`` in a virtual machine; empty in a simulated one.
+        content: the script or the file's content.
         mode: the file's mode.
         user: the file's owner.
     """
@@ -234,7 +234,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
     user: str = "root"
 
     def end(self) -> float:
-        """When it is over, however it ends."""
+        """Return when it ends, for any reason."""
         if self.live in ("waiting", "running"):
             return min(self.stopped, self.lost)
         return min(self.created + min(self.seconds, self.timeout), self.stopped, self.lost)
@@ -254,7 +254,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
         return "Success" if self.exit_code == 0 else "Failed"
 
     def printed(self, now: float) -> str:
-        """What it has printed by a moment, line by line over its time."""
+        """Return its output up to a moment, which grows line by line over its time."""
         if self.live:
             return self.output
         lines = self.output.splitlines(keepends=True)
@@ -262,7 +262,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
         return "".join(lines[: int(len(lines) * min(1.0, share))])
 
     def error(self, now: float) -> str:
-        """Why it failed, as the API says it; empty if it did not."""
+        """Return the API's error code of its failure; empty if it did not fail."""
         if not self.answered:
             return "ClientNotRunning"
         status = self.status(now)
@@ -272,7 +272,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
 
 
 class Usage(Resource, frozen=True, kw_only=True):
-    """What a deleted instance has cost; ``id`` is the instance's.
+    """The cost of a deleted instance; ``id`` is the instance's.
 
     Attributes:
         amounts: CNY by day of the bill.
@@ -293,7 +293,7 @@ class Receipt(Record, frozen=True, kw_only=True):
 
 
 class Settings(Record, frozen=True, kw_only=True):
-    """How this cloud behaves; ``id`` is always ``settings``.
+    """The local cloud's settings; ``id`` is always ``settings``.
 
     Attributes:
         image_seconds: virtual seconds that the creation of an image takes.
@@ -304,10 +304,10 @@ class Settings(Record, frozen=True, kw_only=True):
         release_seconds: virtual seconds that a deletion takes.
         cpu_quota: vCPUs an account may have running in a region.
         balance: whether the account can pay.
-        calls_per_second: of each action, before calls are throttled; 0: any number.
-        calls_per_minute: the same in a minute of the clock: with the next one the action is open again.
-        market: what the spot market is made of.
-        machines: the folder of the real machines; empty: they are simulated.
+        calls_per_second: calls of each action before throttling; 0: any number.
+        calls_per_minute: the same in a minute of the clock; throttling ends with the minute.
+        market: the spot market's settings.
+        machines: the folder of the virtual machines; empty: they are simulated.
     """
 
     image_seconds: float = 120.0

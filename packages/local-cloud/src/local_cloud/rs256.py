@@ -1,8 +1,7 @@
 """RS256: the signature of GitHub's identity tokens. RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017), and keys for it.
 
-Python has all that it takes: ``pow`` and ``hashlib``. The keys are worth nothing outside of one local cloud, so a
-library of cryptography, the largest dependency by far, is not taken for them (docs/decisions.md); the tests hold it
-against one.
+Python's ``pow`` and ``hashlib`` suffice. The keys have no value outside of one local cloud, so it does without a
+cryptography library, which would be the largest dependency by far (docs/decisions.md); the tests compare it with one.
 """
 
 from __future__ import annotations
@@ -14,20 +13,20 @@ from typing import NamedTuple
 BITS = 2048
 EXPONENT = 65537
 ROUNDS = 40  # a composite number passes with a chance of 4^-40
-_SMALL = [one for one in range(3, 2000, 2) if all(one % other for other in range(3, int(one**0.5) + 1, 2))]
+_SMALL = [number for number in range(3, 2000, 2) if all(number % other for other in range(3, int(number**0.5) + 1, 2))]
 # DER of the name of SHA-256, before the digest.
 _SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 
 
 class Key(NamedTuple):
-    """A key; without ``private`` it can but verify."""
+    """A key; without ``private`` it can only verify."""
 
     modulus: int
     private: int = 0
 
 
 def make_key() -> Key:
-    """A new key."""
+    """Return a new key."""
     while True:
         first, second = _prime(), _prime()
         totient = (first - 1) * (second - 1)
@@ -36,13 +35,13 @@ def make_key() -> Key:
 
 
 def sign(key: Key, data: bytes) -> bytes:
-    """The signature of ``data``."""
+    """Return the signature of ``data``."""
     size = _size(key)
     return pow(int.from_bytes(_padded(data, size), "big"), key.private, key.modulus).to_bytes(size, "big")
 
 
 def verify(key: Key, data: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` is that of ``data``: compared whole, so that nothing can hide in the padding."""
+    """Return whether ``signature`` is that of ``data``: compared completely, so that the padding cannot be abused."""
     size = _size(key)
     number = int.from_bytes(signature, "big")
     if len(signature) != size or number >= key.modulus:
@@ -61,14 +60,14 @@ def _padded(data: bytes, size: int) -> bytes:
 
 def _prime() -> int:
     while True:
-        # Both highest bits: the product has all of its own.
+        # The two highest bits are set, so that the product has its full length.
         number = secrets.randbits(BITS // 2) | (3 << (BITS // 2 - 2)) | 1
-        if all(number % one for one in _SMALL) and _is_prime(number):
+        if all(number % prime for prime in _SMALL) and _is_prime(number):
             return number
 
 
 def _is_prime(number: int) -> bool:
-    """Miller and Rabin's test."""
+    """Return whether ``number`` is prime, by the Miller-Rabin test."""
     odd, twos = number - 1, 0
     while not odd % 2:
         odd, twos = odd // 2, twos + 1

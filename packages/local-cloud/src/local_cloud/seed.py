@@ -1,7 +1,7 @@
-"""What is in the local cloud from the start, and the realistic account that ``goldrun local seed`` adds.
+"""The initial content of the local cloud, and the realistic account that ``goldrun local seed`` adds.
 
-The account has what a team has after some weeks: both images of the guide, older versions, a build under way, a
-version that was rolled back, look-alike names, an image that instances run from, and images of other accounts.
+The account is like a team's after some weeks: both images of the guide, older versions, a running build, a version
+that was rolled back, look-alike names, an image that instances run from, and images of other accounts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from local_cloud.store import Store
 
 ACCOUNT = "1000000000000001"
 OTHER_ACCOUNT = "1000000000000002"
-# Not of the form of real keys, so that no scanner takes them for any.
+# Not in the form of real keys, so that scanners do not report them.
 KEY = AccessKey(id="goldrun-local", secret="goldrun-local-secret", account=ACCOUNT, user="platform")  # noqa: S106
 OTHER_KEY = AccessKey(id="goldrun-other", secret="goldrun-other-secret", account=OTHER_ACCOUNT)  # noqa: S106
 REGION = "cn-hangzhou"
@@ -46,12 +46,12 @@ ARCHITECTURES = (("amd64", "x86_64"), ("arm64", "arm64"))
 
 
 def put_defaults(store: Store) -> None:
-    """Put what every account starts with: AccessKeys, public images and networks."""
+    """Add every account's initial records: AccessKeys, public images and networks."""
     store.put(KEY, OTHER_KEY, *_public_images(), *_networks())
 
 
 def populate(store: Store, now: float) -> None:
-    """Put in the realistic account; doing so again changes nothing but what is of the same ids."""
+    """Add the realistic account; a repetition replaces the records with the same ids."""
     with store.transaction():
         store.put(*_account(now))
 
@@ -74,7 +74,7 @@ def _public_images() -> Iterator[Image]:
 
 
 def _networks() -> Iterator[Resource]:
-    """Where instances can be put: in every region a VPC with a vSwitch in every zone, a security group, a key pair."""
+    """Yield, for every region, a VPC with a vSwitch in every zone, a security group and a key pair."""
     for region in REGIONS.values():
         vpc = f"vpc-local-{region.id}"
         where: dict[str, Any] = {"region": region.id, "owner": ACCOUNT}
@@ -93,7 +93,7 @@ def _account(now: float) -> Iterator[Resource]:
         yield from _built(now - 5 * DAY - number * 60, lineage, ecs_arch, word=f"bad{arch}", state=DEPRECATED)
         yield from _built(now - 2 * DAY - number * 60, lineage, ecs_arch, word=f"new{arch}", alias=f"{lineage}-latest")
     yield from _built(now - 30.0, f"{FAMILY}-amd64", "x86_64", word="buildamd64", ready=now + 90.0)
-    # Near the wanted names, and none of them.
+    # Similar to the wanted names, but different.
     for name in (
         f"{FAMILY}-amd64-latest-backup",
         f"my-{FAMILY}-amd64-latest",
@@ -145,7 +145,7 @@ def _built(
     state: str = READY,
     ready: float = 0.0,
 ) -> Iterator[Resource]:
-    """A version as goldrun builds it, and its snapshot."""
+    """Return a version as goldrun builds it, and its snapshot."""
     stamp = "".join(char for char in iso(created) if char.isdigit())
     family, _, arch = lineage.rpartition("-")
     tags = {
@@ -154,7 +154,7 @@ def _built(
         "Architecture": arch,
         "BuildTimestamp": stamp,
         "VersionHash": f"{word:0<12}"[:12],
-        # The runner that was the latest one when it was built.
+        # The latest runner at the time of the build.
         "Manifest.1": f"actions-runner={releases.current(created)};{_tools(word)}",
     }
     if alias:

@@ -35,9 +35,9 @@ from local_cloud.records import Network
 from local_cloud.store import Store, StoreError
 
 HOST = "127.0.0.1"
-# Before an instance's id and the path that it asks for: a machine reaches 100.100.100.200 by way of this.
+# Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.
 METADATA_PREFIX = "/_metadata/"
-# The same for every path: a web page does not learn from it what is there.
+# The same for every path: a web page must not learn which paths exist.
 REFUSED = Reply(403, {"content-type": "text/plain"}, b"Forbidden\n")
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class LocalCloud:
     """A local cloud: its data file open, ready to serve.
 
     Attributes:
-        token: opens the control API; a new one at every start.
+        token: gives access to the control API; a new one at every start.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class LocalCloud:
         """Open the cloud.
 
         Args:
-            data: its file; None: it lives in memory.
-            clock: its time; None: the machine's, or where the file's last clock has got to.
-            machines: the folder of real machines; None: they are simulated.
-            run_jobs_here: whether jobs on simulated machines may run, as they do so on this very computer.
+            data: its file; None: in memory.
+            clock: its time; None: the file's clock, resumed, or the machine's time.
+            machines: the folder of virtual machines; None: they are simulated.
+            run_jobs_here: whether jobs on simulated machines may run: they run on this computer.
 
         Raises:
             UsageError: the data file is in use, or virtual machines do not work here.
@@ -103,7 +103,7 @@ class LocalCloud:
         self._server: uvicorn.Server | None = None
 
     def serve(self, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it in order."""
+        """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it properly."""
         config = uvicorn.Config(
             self,
             http=PunctualProtocol,
@@ -118,7 +118,7 @@ class LocalCloud:
         )
         self._server = _Server(config, ready)
         port = listening.getsockname()[1]
-        # Where runners find GitHub: a guest has this machine under an address of its own.
+        # GitHub's URL for runners: guests use another address for this computer.
         here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{router.PREFIX}"
         self._github = router.Router(self.jobs, self.gateway.faults, here, secret=self._secret, refusal=self._refusal)
         if self._machines:
@@ -139,7 +139,7 @@ class LocalCloud:
 
     @property
     def started(self) -> bool:
-        """Whether ``serve`` accepts requests."""
+        """Return whether ``serve`` accepts requests."""
         return self._server is not None and self._server.started
 
     def _metadata(self, method: str, path: str, headers: dict[str, str]) -> Reply:
@@ -169,18 +169,18 @@ class LocalCloud:
         except StoreError as error:
             unavailable = ApiFault(503, "ServiceUnavailable", f"{error.what} {error.why[0]}")
             reply = self._refuse(path, query, headers, unavailable, new_request_id())
-        except Exception:  # noqa: BLE001 - whatever it is: a defect must be seen, and must not end the server
+        except Exception:  # noqa: BLE001 - any defect must be logged, and must not end the server
             request_id = new_request_id()
             _log.exception("a defect of the local cloud, answered as request %s", request_id)
             reply = self._refuse(path, query, headers, internal_error(), request_id)
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
-        # After what was done: nothing that the answer tells of lies in the future.
+        # After the work: no moment in the answer is in the future.
         await _send(reply, send, self.clock.headers())
 
     def _answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
-        """One at a time, and not while a machine is looked after: the store is of one thread at a time."""
+        """Handle one request at a time, and not during the machines' update: the store is not thread-safe."""
         if path.startswith(PREFIX):
             return self._control.handle(method, path, headers, body)
         if self._runners:
@@ -192,7 +192,7 @@ class LocalCloud:
         return self.gateway.handle(method, path, query, headers, body)
 
     def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:
-        """The error as the endpoint that was called would render it."""
+        """Return the error in the form of the requested endpoint."""
         if path.startswith(PREFIX):
             return self._control.refuse(fault)
         if self._github and path.startswith(f"{router.PREFIX}/"):
@@ -203,7 +203,7 @@ class LocalCloud:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started, its signal handlers in place."""
+    """Reports when it has started, its signal handlers installed."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -229,7 +229,7 @@ async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None)
 
 
 async def _hold(seconds: float, receive: Receive) -> None:
-    """Say nothing until the client has gone, or for ``seconds``."""
+    """Wait, without an answer, until the client disconnects or ``seconds`` have passed."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":
@@ -237,12 +237,12 @@ async def _hold(seconds: float, receive: Receive) -> None:
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on ``port`` of this machine alone (0: a free one).
+    """Return a socket that listens on ``port`` of the loopback (0: a free one).
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
-    # The protocol is named: asyncio switches Nagle's delay off only where it is.
+    # The protocol is set explicitly: otherwise asyncio does not switch off Nagle's delay.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,8 +1,7 @@
 """Stores the records: in memory for reading, in one SQLite file to keep.
 
-Every version of a record is kept with the span of (virtual) time in which it was the current one. So a change is on
-disk before it is answered, a killed server loses nothing, and what the cloud showed some seconds ago can still be
-asked: that is how stale reads are served.
+Every version of a record is stored with the span of (virtual) time in which it was current. A change is on disk before
+it is answered, so a killed server loses nothing. Stale reads are answered from the versions of some seconds ago.
 """
 
 from __future__ import annotations
@@ -76,23 +75,23 @@ class StoreError(UsageError):
 
 
 class View(Protocol):
-    """Something records can be read from."""
+    """A source of records."""
 
     def get(self, kind: type[R], record_id: str) -> R | None:
-        """The record, or None."""
+        """Return the record, or None."""
 
     def all(self, kind: type[R]) -> Iterable[R]:
-        """All records of a kind."""
+        """Return all records of a kind."""
 
 
 class Store:
     """The current records. One thread at a time."""
 
     def __init__(self, path: Path | None, now: Callable[[], float]) -> None:
-        """Open the file, and keep every other process from it (None: keep everything in memory).
+        """Open and lock the file (None: keep everything in memory).
 
         Raises:
-            InUseError: another process has it.
+            InUseError: another process uses it.
             StoreError: it cannot be used.
         """
         self.now = now
@@ -130,7 +129,7 @@ class Store:
         return db
 
     def get(self, kind: type[R], record_id: str) -> R | None:
-        """The record as it is now, or None."""
+        """Return the current record, or None."""
         if self._pending is not None and (kind, record_id) in self._pending:
             record = self._pending[kind, record_id]
         else:
@@ -139,7 +138,7 @@ class Store:
         return record
 
     def all(self, kind: type[R]) -> Iterable[R]:
-        """All records of a kind, oldest first."""
+        """Return all records of a kind, oldest first."""
         found = self._current[kind]
         if self._pending:
             pending = {record_id: record for (one, record_id), record in self._pending.items() if one is kind}
@@ -148,7 +147,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is put and removed inside is written at the end, all of it or, on an exception, nothing."""
+        """Write the changes of this block at its end; on an exception, none of them."""
         self._pending = {}
         try:
             yield
@@ -165,34 +164,34 @@ class Store:
         self._change({(type(record), record.id): None for record in old})
 
     def settings(self) -> records.Settings:
-        """How this cloud behaves."""
+        """The local cloud's settings."""
         return self.get(records.Settings, "settings") or records.Settings(id="settings")
 
     def load_anchor(self) -> Anchor | None:
-        """The clock's anchor as it was saved last."""
+        """Return the saved anchor of the clock."""
         with self._reporting():
             row = self._db.execute("SELECT anchor FROM clock").fetchone()
         return msgspec.json.decode(row[0], type=Anchor) if row else None
 
     def save_anchor(self, anchor: Anchor) -> None:
-        """Remember the clock's anchor."""
+        """Save the clock's anchor."""
         with self._reporting():
             self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
 
     def latest(self) -> float:
-        """When something was written last, in virtual time; 0: never."""
+        """Return the time of the last write, in virtual time; 0: never."""
         return float(self._db.execute("SELECT coalesce(max(since), 0) FROM version").fetchone()[0])
 
     def clear(self) -> None:
-        """Forget everything but the time."""
+        """Delete everything but the clock."""
         with self._reporting():
             self._db.execute("DELETE FROM version")
         for kept in self._current.values():
             kept.clear()
 
     def close(self) -> None:
-        """Forget versions that are long gone, close the file, and let others have it."""
-        with suppress(StoreError):  # nothing is lost by keeping them
+        """Delete old versions, close the file and unlock it."""
+        with suppress(StoreError):  # keeping them is harmless
             self._forget()
         self._db.close()
         self._unlock()
@@ -214,7 +213,7 @@ class Store:
             raise StoreError(self._path, error) from error
 
     def as_of(self, moment: float) -> View:
-        """The records as they were at ``moment``, for about the last hour."""
+        """Return the records at ``moment``, within about the last hour."""
         return _Past(self._db, moment)
 
     def _change(self, changes: dict[tuple[type[Record], str], Record | None]) -> None:
@@ -255,7 +254,7 @@ class Store:
 
 
 class _Past:
-    """A look back."""
+    """The records at an earlier moment."""
 
     def __init__(self, db: sqlite3.Connection, moment: float) -> None:
         self._db = db

@@ -1,6 +1,6 @@
-"""Identity tokens: JSON Web Tokens with RS256, made by the local GitHub and judged by the local STS.
+"""Identity tokens: JSON Web Tokens with RS256, issued by the local GitHub and verified by the local STS.
 
-An issuer is known when it has a key here. Codes and words as STS has them: "Error codes", STS 2015-04-01.
+An issuer is known if it has a key here. Error codes and messages are those of STS: "Error codes", STS 2015-04-01.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _CODE = "AuthenticationFail.OIDCToken."
 
 
 def issue(store: Store, issuer: str, claims: Mapping[str, Any]) -> str:
-    """A token of the issuer's."""
+    """Return a token of the issuer."""
     header = {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
     body = ".".join(_encode(json.dumps(part).encode()) for part in (header, {"iss": issuer, **claims}))
     return f"{body}.{_encode(rs256.sign(signing_key(store, issuer), body.encode()))}"
 
 
 def signing_key(store: Store, issuer: str) -> rs256.Key:
-    """The issuer's key, made when it is needed first."""
+    """Return the issuer's key, created when it is first needed."""
     kept = store.get(SigningKey, issuer)
     if kept is None:
         made = rs256.make_key()
@@ -40,14 +40,14 @@ def signing_key(store: Store, issuer: str) -> rs256.Key:
 
 
 def jwks(store: Store, issuer: str) -> dict[str, Any]:
-    """The issuer's public key, as it is published."""
+    """Return the issuer's public key, as published."""
     modulus = signing_key(store, issuer).modulus
     numbers = {"n": _encode(modulus.to_bytes(rs256.BITS // 8, "big")), "e": _encode(rs256.EXPONENT.to_bytes(3, "big"))}
     return {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": KEY_ID, **numbers}]}
 
 
 def read(store: Store, token: str, now: float) -> dict[str, Any]:
-    """What a genuine token says.
+    """Return the claims of a valid token.
 
     Raises:
         ApiFault: it is not an identity token, has no known issuer's signature, has expired, or has another audience.

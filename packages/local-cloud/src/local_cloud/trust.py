@@ -1,7 +1,7 @@
-"""Whom a role trusts: trust policies, as AssumeRoleWithOIDC evaluates them.
+"""Trust policies of roles, as AssumeRoleWithOIDC evaluates them.
 
 Source: "Create a RAM role for a trusted IdP": the keys of conditions are ``oidc:iss``, ``oidc:aud`` and ``oidc:sub``;
-issuer and audience are compared by ``StringEquals``. An operator's keys must all hold, one of a key's values is enough.
+issuer and audience are compared by ``StringEquals``. All of an operator's keys must match, each with one of its values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ConditionKey = Literal["oidc:iss", "oidc:aud", "oidc:sub"]
 
 
 class Principal(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
-    """Whom a statement is about: identity providers."""
+    """The identity providers of a statement."""
 
     federated: Words
 
@@ -41,8 +41,8 @@ class Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fiel
 
 
 def trusts(document: Document, provider: str, claims: Mapping[str, Any]) -> bool:
-    """Whether an identity with these claims, from the provider of that ARN, may assume the role."""
-    effects = [one.effect for one in document.statement if _matches(one, provider, claims)]
+    """Return whether an identity with these claims, from the provider with this ARN, may assume the role."""
+    effects = [statement.effect for statement in document.statement if _matches(statement, provider, claims)]
     return "Allow" in effects and "Deny" not in effects
 
 
@@ -56,11 +56,11 @@ def _matches(statement: Statement, provider: str, claims: Mapping[str, Any]) -> 
 
 def _holds(compare: Callable[[str, str], bool], claim: Any, values: list[str]) -> bool:
     said = claim if isinstance(claim, list) else [claim]
-    return any(isinstance(one, str) and compare(one, value) for one in said for value in values)
+    return any(isinstance(text, str) and compare(text, value) for text in said for value in values)
 
 
 def _like(text: str, pattern: str) -> bool:
-    """``*`` and ``?``; a bracket is a bracket."""
+    """Return whether the value matches a pattern of ``*`` and ``?``; brackets are literal."""
     return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 

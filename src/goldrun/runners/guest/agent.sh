@@ -2,8 +2,8 @@
 # Runs one job: waits for the runner's configuration, installs the runner where the image has none, starts it, and
 # watches the clock and the spot market until it ends. When this script ends, the machine is deleted.
 #
-# It is root's, and the job is not trusted: root neither writes, reads nor runs anything in a folder of the runner's,
-# where a name may be a link to anywhere. What is to be done there is done as the runner.
+# It runs as root, and the job is not trusted: root neither writes, reads nor runs anything in the runner's folders,
+# where any name may be a link. Work there is done as the runner's user.
 set -uo pipefail
 set -m # a process group for the runner: it must not ignore SIGINT
 
@@ -11,7 +11,7 @@ set -m # a process group for the runner: it must not ignore SIGINT
 source /opt/goldrun/settings
 
 readonly home=/home/runner root=/home/runner/actions-runner
-readonly inbox=/run/goldrun/config       # what comes by Cloud Assistant; in memory, root's alone
+readonly inbox=/run/goldrun/config       # sent by Cloud Assistant; in memory, readable by root alone
 readonly state=/run/goldrun-runner       # in memory too; the runner's
 readonly notice=/run/goldrun-notice/spot-notice # root's; the job reads it
 readonly metadata=http://100.100.100.200/latest
@@ -19,7 +19,7 @@ declare -A given=()
 
 say() { echo "goldrun: $*"; }
 
-# Whoever waits for the runner reads this on the console, and has some time to look at the machine.
+# goldrun reads this on the console, and has some time to examine the instance.
 fail() {
   say "failed: $*"
   report failed "$*"
@@ -27,7 +27,7 @@ fail() {
   exit 1
 }
 
-# Tells an engine how it goes; without one nothing.
+# Reports the status to an engine; does nothing without one.
 report() { :; }
 
 take_configuration() {
@@ -43,7 +43,7 @@ take_configuration() {
 use_proxy() {
   [[ -n ${given[PROXY]:-} ]] || return 0
   export HTTP_PROXY=${given[PROXY]} HTTPS_PROXY=${given[PROXY]} http_proxy=${given[PROXY]} https_proxy=${given[PROXY]}
-  # The metadata service is never asked through a proxy.
+  # Requests to the metadata service never use a proxy.
   export NO_PROXY="localhost,127.0.0.1,100.100.100.200${given[NO_PROXY]:+,${given[NO_PROXY]}}"
   export no_proxy=${NO_PROXY}
 }
@@ -60,16 +60,16 @@ install_runner() {
     || fail 'what was downloaded is not the runner: its checksum differs'
   (as_runner mkdir -p "${root}")
   (as_runner tar -xz -C "${root}" < "${folder}/runner.tar.gz") || fail 'the runner cannot be unpacked'
-  # Root runs a copy that nobody else can have changed.
+  # Root runs a copy that no other user can have changed.
   tar -xzf "${folder}/runner.tar.gz" -C "${folder}" ./bin/installdependencies.sh
   "${folder}/bin/installdependencies.sh" > /dev/null 2>&1 || say 'some of its dependencies could not be installed'
   rm -rf "${folder}"
 }
 
-# Becomes the runner: in a subshell, where there is more to do.
+# Becomes the runner's user; callers with more to do use a subshell.
 as_runner() { exec setpriv --reuid=runner --regid=runner --init-groups --inh-caps=-all "$@"; }
 
-# What the runner writes of its identity stays in memory.
+# The files with the runner's identity stay in memory.
 keep_in_memory() {
   local file
   install -d -m 0755 "${notice%/*}"
@@ -83,7 +83,7 @@ configure() {
   [[ -z ${given[JITCONFIG]:-} && -n ${given[TOKEN]:-} ]] || return 0
   (
     cd "${root}" || exit 1
-    # By environment: the arguments of a process can be read by everybody.
+    # By environment: every user can read the arguments of a process.
     export ACTIONS_RUNNER_INPUT_TOKEN=${given[TOKEN]}
     as_runner env HOME="${home}" ./config.sh --unattended --ephemeral --replace --url "${given[URL]}" --name "${given[NAME]}" \
       --labels "${given[LABELS]}" ${given[GROUP]:+--runnergroup "${given[GROUP]}"}
@@ -113,11 +113,11 @@ termination_time() {
     "${metadata}/meta-data/instance/spot/termination-time" 2> /dev/null
 }
 
-# The job may save what it has; then the runner ends it as GitHub does when a runner is shut down.
+# The job may save its results; then the runner ends it, as GitHub does when a runner is shut down.
 give_notice() {
   local limit=$((SECONDS + NOTICE_SECONDS))
   say "spot notice: the market takes this instance back at $1"
-  # Renamed into place, so that nobody reads half of it.
+  # Renamed into place, so that no reader sees half of it.
   echo "$1" > "${notice}.new" && mv -T "${notice}.new" "${notice}"
   wall "goldrun: the spot market takes this instance back at $1" 2> /dev/null
   while alive && ((SECONDS < limit)); do sleep 1; done

@@ -11,13 +11,13 @@ destroy() {
   systemctl poweroff --force
 }
 
-# 1: whatever happens from here on, the machine ends with its life.
+# 1: from here on the instance is deleted at the end of its life, whatever happens.
 systemd-run --quiet --unit=goldrun-life --on-active="${LIFE_SECONDS}" --timer-property=AccuracySec=1s \
   --property=StandardOutput=journal+console --property=StandardError=journal+console \
   python3 -I /opt/goldrun/self_destruct.py 'its time is over' "${ENDPOINT}" \
   || destroy 'the self-destruct could not be armed'
 
-# 2: the end of the agent, whatever it is, ends the machine.
+# 2: the instance is deleted when the agent ends, for any reason.
 install -d -m 0700 /run/goldrun
 systemd-run --quiet --unit=goldrun-runner --property=KillMode=mixed --property=TimeoutStopSec=infinity \
   --property=StandardOutput=journal+console --property=StandardError=journal+console \

@@ -1,7 +1,7 @@
-"""Deletes the instance that it runs on: by the API where the instance has a role that may, else by switching it off.
+"""Deletes the instance that it runs on: by the API if the instance's role allows it, else by switching it off.
 
-Runs on instances, on whatever Python 3 they have, beside ``signature.py``: standard library alone. It does not return
-while the machine is alive.
+Runs on instances, on any Python 3, beside ``signature.py``: standard library alone. It does not return while the
+instance exists.
 
 Usage: python3 self_destruct.py REASON [ENDPOINT]
 """
@@ -22,12 +22,12 @@ from goldrun.cloud import signature
 
 METADATA = "http://100.100.100.200/latest"
 TRY_SECONDS = 10
-POWER_OFF_SECONDS = 300  # so long the API is tried before the power goes
+POWER_OFF_SECONDS = 300  # how long to try the API before switching off
 TIMEOUT = 10
 
 
 def ask(path: str, method: str = "GET", headers: dict[str, str] | None = None) -> str:
-    """What the metadata service says."""
+    """Return the metadata service's answer."""
     request = urllib.request.Request(METADATA + path, method=method, headers=headers or {})  # noqa: S310 - plain HTTP
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(request, timeout=TIMEOUT) as answer:
@@ -35,7 +35,7 @@ def ask(path: str, method: str = "GET", headers: dict[str, str] | None = None) -
 
 
 def identity() -> tuple[str, str, dict[str, str]]:
-    """Region, instance id and the role's temporary key."""
+    """Return region, instance id and the role's temporary key."""
     token = {"X-aliyun-ecs-metadata-token": ask("/api/token", "PUT", {"X-aliyun-ecs-metadata-token-ttl-seconds": "60"})}
     region, instance = (ask("/meta-data/" + name, headers=token) for name in ("region-id", "instance-id"))
     role = ask("/meta-data/ram/security-credentials/", headers=token).split()[0]
@@ -44,7 +44,7 @@ def identity() -> tuple[str, str, dict[str, str]]:
 
 
 def delete(endpoint: str, region: str, instance: str, key: dict[str, str]) -> None:
-    """Ask the API for the deletion."""
+    """Request the deletion from the API."""
     query = signature.canonical_query({"RegionId": region, "InstanceId": instance, "Force": "true"})
     empty = hashlib.sha256(b"").hexdigest()
     headers = {
@@ -70,33 +70,33 @@ def delete(endpoint: str, region: str, instance: str, key: dict[str, str]) -> No
 
 
 def say(words: str) -> None:
-    """To the console, which outlives the machine for a while."""
+    """Print to the console, which can be read for a while after the deletion."""
     print("goldrun: " + words, flush=True)  # noqa: T201 - this is its output
 
 
 def main() -> None:
-    """Try until the machine is gone."""
+    """Try until the instance is gone."""
     reason, endpoint = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else "")
     say("deleting this instance: " + reason)
     start = time.monotonic()
     while True:
         try:
             region, instance, key = identity()
-            # Inside a VPC the first one answers without a way to the internet.
+            # The first one needs no internet access from inside a VPC.
             usual = [f"https://ecs-vpc.{region}.aliyuncs.com", f"https://ecs.{region}.aliyuncs.com"]
-            for one in [endpoint] if endpoint else usual:
+            for address in [endpoint] if endpoint else usual:
                 try:
-                    delete(one, region, instance, key)
-                    say("deletion asked for at " + one)
+                    delete(address, region, instance, key)
+                    say("deletion asked for at " + address)
                     break
                 except (OSError, ValueError) as error:
                     detail = error.read()[:300].decode() if isinstance(error, urllib.error.HTTPError) else ""
-                    say(f"{one}: {error} {detail}")
+                    say(f"{address}: {error} {detail}")
         except (OSError, ValueError, KeyError, IndexError) as error:
             say(f"no role to delete itself with ({error}): add one, so that it is deleted and not only switched off")
             start = min(start, time.monotonic() - POWER_OFF_SECONDS)
         if time.monotonic() - start >= POWER_OFF_SECONDS:
-            # What is switched off is found by a sweep, and ends with its release time.
+            # A sweep, or its release time, deletes a stopped instance.
             subprocess.call(["systemctl", "poweroff", "--force"])
         time.sleep(TRY_SECONDS)
 

@@ -1,6 +1,6 @@
-"""The API actions that the local cloud performs, a module a subject.
+"""The API actions that the local cloud performs, a module for each subject.
 
-Every module fills the table of ``registry``; importing this package fills it whole.
+Every module registers its actions in ``registry``; importing this package registers all of them.
 """
 
 from local_cloud.actions import (

@@ -1,8 +1,8 @@
-"""Cloud Assistant: commands and files for instances. On simulated machines a command says itself how it ends.
+"""Cloud Assistant: commands and files for instances. On simulated machines a command describes its own result.
 
 A line ``# simulate: seconds=30 exit=1 output=text`` in the content (all three are optional, ``output`` comes last) sets
-how long it takes, its exit code and, line by line, what it prints. Without one it succeeds after a second and says that
-it was not run.
+its duration, its exit code and, line by line, its output. Without one it succeeds after a second, and its output says
+that it was not run.
 """
 
 from __future__ import annotations
@@ -74,35 +74,35 @@ def send_file(call: Call) -> Answer:
 
 @action("DescribeInvocationResults")
 def describe_invocation_results(call: Call) -> Answer:
-    """How commands went, with what they have printed so far."""
+    """The results of commands, with their output so far."""
     params = call.params
     plain = params.text("ContentEncoding", "Base64").lower() == "plaintext"
     found = [
-        one
-        for one in _own(call)
-        if not one.file
-        and params.text("InvokeId") in ("", one.invocation)
-        and params.text("InstanceId") in ("", one.instance)
-        and params.text("CommandId") in ("", one.command)
+        invocation
+        for invocation in _own(call)
+        if not invocation.file
+        and params.text("InvokeId") in ("", invocation.invocation)
+        and params.text("InstanceId") in ("", invocation.instance)
+        and params.text("CommandId") in ("", invocation.command)
     ]
     shown, paging = page(params, found)
     rows = []
-    for one in shown:
-        output = one.printed(call.now)[-MAX_OUTPUT:]
-        finished = one.status(call.now) not in ("Pending", "Running")
+    for invocation in shown:
+        output = invocation.printed(call.now)[-MAX_OUTPUT:]
+        finished = invocation.status(call.now) not in ("Pending", "Running")
         rows.append(
             {
-                "InvokeId": one.invocation,
-                "CommandId": one.command,
-                "InstanceId": one.instance,
-                "InvocationStatus": one.status(call.now),
+                "InvokeId": invocation.invocation,
+                "CommandId": invocation.command,
+                "InstanceId": invocation.instance,
+                "InvocationStatus": invocation.status(call.now),
                 "InvokeRecordStatus": "Finished" if finished else "Running",
-                "ExitCode": one.exit_code if finished else 0,
+                "ExitCode": invocation.exit_code if finished else 0,
                 "Output": output if plain else base64.b64encode(output.encode()).decode(),
-                "Dropped": max(0, len(one.printed(call.now)) - MAX_OUTPUT),
-                "StartTime": iso(one.created),
-                "FinishedTime": iso(one.end()) if finished else "",
-                "ErrorCode": one.error(call.now),
+                "Dropped": max(0, len(invocation.printed(call.now)) - MAX_OUTPUT),
+                "StartTime": iso(invocation.created),
+                "FinishedTime": iso(invocation.end()) if finished else "",
+                "ErrorCode": invocation.error(call.now),
                 "ErrorInfo": "",
             }
         )
@@ -114,93 +114,97 @@ def describe_invocations(call: Call) -> Answer:
     """The commands that were run."""
     params = call.params
     found = [
-        one
-        for one in _own(call)
-        if not one.file
-        and params.text("InvokeId") in ("", one.invocation)
-        and params.text("InstanceId") in ("", one.instance)
+        invocation
+        for invocation in _own(call)
+        if not invocation.file
+        and params.text("InvokeId") in ("", invocation.invocation)
+        and params.text("InstanceId") in ("", invocation.instance)
     ]
     shown, paging = page(params, found)
     rows = [
         {
-            "InvokeId": one.invocation,
-            "CommandId": one.command,
-            "CommandName": one.name,
+            "InvokeId": invocation.invocation,
+            "CommandId": invocation.command,
+            "CommandName": invocation.name,
             "CommandType": "RunShellScript",
-            "InvocationStatus": one.status(call.now),
-            "InvokeStatus": "Running" if one.status(call.now) in ("Pending", "Running") else "Finished",
-            "CreationTime": iso(one.created),
-            "Timeout": int(one.timeout),
+            "InvocationStatus": invocation.status(call.now),
+            "InvokeStatus": "Running" if invocation.status(call.now) in ("Pending", "Running") else "Finished",
+            "CreationTime": iso(invocation.created),
+            "Timeout": int(invocation.timeout),
             "InvokeInstances": {
                 "InvokeInstance": [
                     {
-                        "InstanceId": one.instance,
-                        "InvocationStatus": one.status(call.now),
-                        "ExitCode": one.exit_code,
+                        "InstanceId": invocation.instance,
+                        "InvocationStatus": invocation.status(call.now),
+                        "ExitCode": invocation.exit_code,
                     }
                 ]
             },
         }
-        for one in shown
+        for invocation in shown
     ]
     return {**paging, "Invocations": {"Invocation": rows}}
 
 
 @action("DescribeSendFileResults")
 def describe_send_file_results(call: Call) -> Answer:
-    """How the sending of files went."""
+    """The results of sending files."""
     params = call.params
-    found = [one for one in _own(call) if one.file and params.text("InvokeId") in ("", one.invocation)]
+    found = [
+        invocation
+        for invocation in _own(call)
+        if invocation.file and params.text("InvokeId") in ("", invocation.invocation)
+    ]
     shown, paging = page(params, found)
     rows = [
         {
-            "InvokeId": one.invocation,
-            "Name": one.file.rpartition("/")[2],
-            "TargetDir": one.file.rpartition("/")[0],
-            "InvocationStatus": one.status(call.now),
-            "CreationTime": iso(one.created),
+            "InvokeId": invocation.invocation,
+            "Name": invocation.file.rpartition("/")[2],
+            "TargetDir": invocation.file.rpartition("/")[0],
+            "InvocationStatus": invocation.status(call.now),
+            "CreationTime": iso(invocation.created),
             "VmCount": 1,
             "InvokeInstances": {
-                "InvokeInstance": [{"InstanceId": one.instance, "InvocationStatus": one.status(call.now)}]
+                "InvokeInstance": [{"InstanceId": invocation.instance, "InvocationStatus": invocation.status(call.now)}]
             },
         }
-        for one in shown
+        for invocation in shown
     ]
     return {**paging, "Invocations": {"Invocation": rows}}
 
 
 @action("StopInvocation")
 def stop_invocation(call: Call) -> Answer:
-    """Stop a command that runs."""
+    """Stop a running command."""
     invoke_id = call.params.require("InvokeId")
-    found = [one for one in _own(call) if one.invocation == invoke_id]
+    found = [invocation for invocation in _own(call) if invocation.invocation == invoke_id]
     if not found:
         raise ApiFault(404, "InvalidInvokeId.NotFound", "The specified invoke id does not exist.")
-    for one in found:
-        if one.status(call.now) in ("Pending", "Running"):
-            call.store.put(replace(one, stopped=call.now))
+    for invocation in found:
+        if invocation.status(call.now) in ("Pending", "Running"):
+            call.store.put(replace(invocation, stopped=call.now))
     return {}
 
 
 @action("DescribeCloudAssistantStatus")
 def describe_cloud_assistant_status(call: Call) -> Answer:
-    """Whether the assistant of instances answers."""
+    """Whether the assistants of instances answer."""
     ids = call.params.items("InstanceId")
     found = [
-        one
-        for one in call.view.all(Instance)
-        if one.owner == call.account and one.region == call.region and (not ids or one.id in ids)
+        instance
+        for instance in call.view.all(Instance)
+        if instance.owner == call.account and instance.region == call.region and (not ids or instance.id in ids)
     ]
     shown, paging = page(call.params, found)
     rows = [
         {
-            "InstanceId": one.id,
-            "CloudAssistantStatus": str(_answers(call, one)).lower(),
-            "CloudAssistantVersion": "2.2.3.857" if _answers(call, one) else "",
-            "LastHeartbeatTime": iso(call.now) if _answers(call, one) else "",
+            "InstanceId": instance.id,
+            "CloudAssistantStatus": str(_answers(call, instance)).lower(),
+            "CloudAssistantVersion": "2.2.3.857" if _answers(call, instance) else "",
+            "LastHeartbeatTime": iso(call.now) if _answers(call, instance) else "",
             "OSType": "Linux",
         }
-        for one in shown
+        for instance in shown
     ]
     return {**paging, "InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": rows}}
 
@@ -212,15 +216,19 @@ def _answers(call: Call, instance: Instance) -> bool:
 
 
 def _own(call: Call) -> list[Invocation]:
-    return [one for one in call.view.all(Invocation) if one.owner == call.account and one.region == call.region]
+    return [
+        invocation
+        for invocation in call.view.all(Invocation)
+        if invocation.owner == call.account and invocation.region == call.region
+    ]
 
 
 def _named(call: Call) -> list[Instance]:
     ids = call.params.items("InstanceId")
     if not ids:
         raise missing("InstanceId")
-    found = [own_instance(call, one) for one in ids]
-    if any(one.status(call.now) != "Running" for one in found):
+    found = [own_instance(call, instance_id) for instance_id in ids]
+    if any(instance.status(call.now) != "Running" for instance in found):
         raise wrong_instance_status()
     return found
 
@@ -244,8 +252,8 @@ def _invocation(
 ) -> Invocation:
     real = bool(call.settings.machines)
     found = list(DIRECTIVE.finditer(content.decode("utf-8", "replace")))
-    seconds = sum(float(one["seconds"] or 0) for one in found) if found else 1.0
-    printed = [one["output"] for one in found if one["output"]]
+    seconds = sum(float(match["seconds"] or 0) for match in found) if found else 1.0
+    printed = [match["output"] for match in found if match["output"]]
     return Invocation(
         id=record_id,
         region=call.region,
@@ -257,7 +265,7 @@ def _invocation(
         instance=instance.id,
         timeout=float(timeout),
         seconds=seconds,
-        exit_code=next((int(one["exit"]) for one in found if one["exit"]), 0),
+        exit_code=next((int(match["exit"]) for match in found if match["exit"]), 0),
         output="" if real else "".join(f"{line}\n" for line in printed) or "(simulated: not run)\n",
         live="waiting" if real and _answers(call, instance) else "",
         content=content if real or call.action == "SendFile" else b"",

@@ -1,4 +1,4 @@
-"""The bill (BssOpenApi): what instances have cost, day by day, those that are gone included."""
+"""The bill (BssOpenApi): the cost of instances, day by day, including deleted ones."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from local_cloud.records import Instance, Usage
 
 @action("DescribeInstanceBill", product="bssapi", regionless=True)
 def describe_instance_bill(call: Call) -> Answer:
-    """What each instance has cost in a month, or on one day of it."""
+    """The cost of each instance in a month, or on one day of it."""
     params = call.params
     daily = params.choice("Granularity", ("MONTHLY", "DAILY"), "MONTHLY") == "DAILY"
     period = params.text("BillingDate") if daily else params.require("BillingCycle")
     if not period:
         raise missing("BillingDate")
     items = [
-        _item(one, day, amount)
-        for one in _usages(call)
-        if params.text("InstanceID") in ("", one.id)
-        for day, amount in one.amounts.items()
+        _item(billed, day, amount)
+        for billed in _usages(call)
+        if params.text("InstanceID") in ("", billed.id)
+        for day, amount in billed.amounts.items()
         if day.startswith(period)
     ]
     size = params.number("MaxResults", 20, 1, 300)
@@ -45,8 +45,8 @@ def describe_instance_bill(call: Call) -> Answer:
 
 
 def _usages(call: Call) -> Iterator[Usage]:
-    """Of what is gone, and of what runs, in every region."""
-    yield from (one for one in call.view.all(Usage) if one.owner == call.account)
+    """Yield the usage of deleted and of running instances, in every region."""
+    yield from (past for past in call.view.all(Usage) if past.owner == call.account)
     for instance in call.view.all(Instance):
         if instance.owner == call.account:
             yield usage(call.settings.market, instance, call.now)

@@ -32,7 +32,7 @@ def describe_disks(call: Call) -> Answer:
 
 @action("DeleteDisk", regionless=True)
 def delete_disk(call: Call) -> Answer:
-    """Delete a disk that nothing is attached to."""
+    """Delete a disk that is not attached."""
     disk = call.store.get(Disk, call.params.require("DiskId"))
     if disk is None or disk.owner != call.account:
         raise ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")

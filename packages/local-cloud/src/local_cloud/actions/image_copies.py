@@ -15,7 +15,7 @@ from local_cloud.records import READY, Snapshot
 
 @action("CopyImage", idempotent=True)
 def copy_image(call: Call) -> Answer:
-    """Copy an Available image to another region; the copy has a snapshot of its own there."""
+    """Copy an Available image to another region; the copy has its own snapshot there."""
     params = call.params
     source = own_image(call)
     region = params.require("DestinationRegionId")
@@ -62,7 +62,7 @@ def copy_image(call: Call) -> Answer:
 
 @action("CancelCopyImage")
 def cancel_copy_image(call: Call) -> Answer:
-    """End a copying that goes on; what is there of the copy goes."""
+    """Cancel a running copy, and delete the partial copy."""
     image = own_image(call)
     if not image.copying or image.status(call.now) != "Creating":
         raise wrong_image_status()

@@ -8,7 +8,7 @@ from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, wro
 from local_cloud.market import NEVER
 from local_cloud.records import Image, Instance, Snapshot
 
-IMDS = ("v1", "v2")  # it never goes back
+IMDS = ("v1", "v2")  # changes in this direction alone
 
 
 @action("CreateImage", idempotent=True)
@@ -24,7 +24,7 @@ def create_image(call: Call) -> Answer:
     tags = check_tags(params.pairs("Tag"))
     instance_id = params.text("InstanceId")
     real = bool(instance_id and call.settings.machines)
-    # A real machine's disk takes as long to keep as it takes.
+    # The time to copy a virtual machine's disk is not known.
     ready = NEVER if real else call.now + call.settings.image_seconds
     snapshot_id = params.text("SnapshotId") or params.text("DiskDeviceMapping.1.SnapshotId")
     if bool(snapshot_id) == bool(instance_id):
@@ -83,7 +83,7 @@ def create_image(call: Call) -> Answer:
 
 
 def require_free_name(call: Call, region: str, name: str) -> None:
-    """Names are unique in an account and region.
+    """Check that the name is unique in the account and region.
 
     Raises:
         ApiFault: ``InvalidImageName.Duplicated``.
@@ -95,7 +95,7 @@ def require_free_name(call: Call, region: str, name: str) -> None:
 
 
 def require_quota(call: Call, region: str) -> None:
-    """There is room for one more image.
+    """Check that the quota allows one more image.
 
     Raises:
         ApiFault: ``QuotaExceed.Image``.

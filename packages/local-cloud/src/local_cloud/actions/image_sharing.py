@@ -1,4 +1,4 @@
-"""Who else may use an image."""
+"""Sharing images with other accounts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MAX_ACCOUNTS_A_CALL = 10
 
 @action("ModifyImageSharePermission")
 def modify_image_share_permission(call: Call) -> Answer:
-    """Share an image with accounts, take it back, make it a community image or a plain one.
+    """Share an image with accounts, end the sharing, make it a community image or a private one.
 
-    More than ten accounts a call are cut to the first ten, without an error: so says the API reference.
+    Only the first ten accounts of a call count, without an error for the others: see the API reference.
     """
     image = own_image(call)
     if image.status(call.now) != READY:
@@ -43,7 +43,7 @@ def modify_image_share_permission(call: Call) -> Answer:
 
 @action("DescribeImageSharePermission")
 def describe_image_share_permission(call: Call) -> Answer:
-    """The accounts that an own image is shared with."""
+    """The accounts that an image of the caller's is shared with."""
     image = own_image(call)
     page, paging = page_by_number(call.params, sorted(image.shared_with.items()))
     return {

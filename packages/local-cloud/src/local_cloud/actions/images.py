@@ -39,7 +39,7 @@ def describe_images(call: Call) -> Answer:
         raise dry_run()
     statuses = _statuses(params.text("Status", READY))
     owners = _owners(call)
-    ids = {one.strip() for one in params.text("ImageId").split(",") if one.strip()}
+    ids = {image_id.strip() for image_id in params.text("ImageId").split(",") if image_id.strip()}
     name = params.text("ImageName").lower()
     architecture = params.choice("Architecture", ("i386", "x86_64", "arm64"))
     usage = params.choice("Usage", ("instance", "none"))
@@ -77,14 +77,14 @@ def describe_images(call: Call) -> Answer:
 
 @action("DescribeImageFromFamily")
 def describe_image_from_family(call: Call) -> Answer:
-    """The newest Available image of a family; nothing if there is none."""
+    """The newest Available image of a family; an empty answer if there is none."""
     family = call.params.require("ImageFamily")
     image = newest_of_family(call.view, call, family)
     return {"Image": describe(image, call, _used_images(call.view))} if image else {}
 
 
 def newest_of_family(view: View, call: Call, family: str) -> Image | None:
-    """The image that a family stands for just now."""
+    """Return a family's current image."""
     members = [
         image
         for image in view.all(Image)
@@ -98,7 +98,7 @@ def newest_of_family(view: View, call: Call, family: str) -> Image | None:
 
 @action("ModifyImageAttribute")
 def modify_image_attribute(call: Call) -> Answer:
-    """Name, family, description and status of an own image."""
+    """Change name, family, description or status of an image of the caller's."""
     params = call.params
     image = own_image(call)
     name, family = params.text("ImageName"), params.text("ImageFamily")
@@ -134,7 +134,7 @@ def modify_image_attribute(call: Call) -> Answer:
 
 @action("DeleteImage")
 def delete_image(call: Call) -> Answer:
-    """Delete an own image; its snapshots stay. One that does not exist is ignored."""
+    """Delete an image of the caller's; its snapshots stay. A missing image is ignored."""
     image = call.store.get(Image, call.params.require("ImageId"))
     if image is None or image.region != call.region:
         return {}
@@ -169,10 +169,10 @@ def delete_image(call: Call) -> Answer:
 
 
 def own_image(call: Call) -> Image:
-    """The caller's image that ``ImageId`` names in the region.
+    """Return the caller's image that ``ImageId`` names in the region.
 
     Raises:
-        ApiFault: there is none.
+        ApiFault: it does not exist.
     """
     image = call.store.get(Image, call.params.require("ImageId"))
     if image is None or image.owner != call.account or image.region != call.region:
@@ -181,7 +181,7 @@ def own_image(call: Call) -> Image:
 
 
 def owner_alias(image: Image, account: str) -> str:
-    """Whose image it is, seen from ``account``; ``hidden`` if it must not be seen, ``community`` if it is public."""
+    """Return the image's owner alias for ``account``; ``hidden`` if invisible to it, ``community`` if public."""
     if image.owner == account:
         return "self"
     if image.owner == SYSTEM_ACCOUNT:
@@ -192,7 +192,7 @@ def owner_alias(image: Image, account: str) -> str:
 
 
 def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
-    """The image as an element of ``Images.Image``."""
+    """Return the image as an element of ``Images.Image``."""
     alias = owner_alias(image, call.account)
     return {
         "ImageId": image.id,
@@ -241,7 +241,7 @@ def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
 
 
 def _statuses(text: str) -> frozenset[str]:
-    wanted = frozenset(one.strip() for one in text.split(","))
+    wanted = frozenset(status.strip() for status in text.split(","))
     if wanted == {"ALL"}:
         return frozenset(STATUSES)
     if not wanted <= set(STATUSES):

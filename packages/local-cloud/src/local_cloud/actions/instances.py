@@ -112,7 +112,7 @@ def stop_instances(call: Call) -> Answer:
 
 @action("DeleteInstance", regionless=True)
 def delete_instance(call: Call) -> Answer:
-    """Delete an instance; a running one only by force."""
+    """Delete an instance; ``Force`` is needed for a running one."""
     _delete(call, [own_instance(call, call.params.require("InstanceId"))])
     return {}
 
@@ -135,7 +135,7 @@ def modify_instance_auto_release_time(call: Call) -> Answer:
 
 @action("GetInstanceConsoleOutput")
 def get_instance_console_output(call: Call) -> Answer:
-    """What the instance has written to its serial console."""
+    """The output on the instance's serial console."""
     instance = own_instance(call, call.params.require("InstanceId"))
     if call.settings.machines:
         text = console(Path(call.settings.machines), instance.id)
@@ -154,14 +154,14 @@ def describe_instance_history_events(call: Call) -> Answer:
     params = call.params
     wanted = {params.text("InstanceId"), *params.items("ResourceId")} - {""}
     rows = [
-        _event(f"e-{one.id.removeprefix('i-')}", one.id, one.reclaimed, "Scheduled")
-        for one in _own(call)
-        if noticed(one, call.now)
+        _event(f"e-{instance.id.removeprefix('i-')}", instance.id, instance.reclaimed, "Scheduled")
+        for instance in _own(call)
+        if noticed(instance, call.now)
     ]
     rows += [
-        _event(one.id, one.instance, one.created, "Executed")
-        for one in call.view.all(Interruption)
-        if one.owner == call.account and one.region == call.region
+        _event(interruption.id, interruption.instance, interruption.created, "Executed")
+        for interruption in call.view.all(Interruption)
+        if interruption.owner == call.account and interruption.region == call.region
     ]
     states = {params.text("EventCycleStatus"), *params.items("InstanceEventCycleStatus")} - {""}
     found = [
@@ -175,7 +175,7 @@ def describe_instance_history_events(call: Call) -> Answer:
 
 @action("RebootInstance", regionless=True)
 def reboot_instance(call: Call) -> Answer:
-    """Restart a running instance; by force it does not wait for a clean shutdown."""
+    """Restart a running instance; with ``ForceStop`` without a clean shutdown."""
     instance = own_instance(call, call.params.require("InstanceId"))
     if instance.status(call.now) != "Running":
         raise wrong_instance_status()
@@ -189,10 +189,10 @@ def reboot_instance(call: Call) -> Answer:
 
 
 def own_instance(call: Call, instance_id: str) -> Instance:
-    """The caller's instance.
+    """Return the caller's instance.
 
     Raises:
-        ApiFault: there is none.
+        ApiFault: it does not exist.
     """
     instance = call.store.get(Instance, instance_id)
     if instance is None or instance.owner != call.account:
@@ -201,14 +201,18 @@ def own_instance(call: Call, instance_id: str) -> Instance:
 
 
 def _own(call: Call) -> Iterable[Instance]:
-    return (one for one in call.view.all(Instance) if one.owner == call.account and one.region == call.region)
+    return (
+        instance
+        for instance in call.view.all(Instance)
+        if instance.owner == call.account and instance.region == call.region
+    )
 
 
 def _named(call: Call) -> list[Instance]:
     ids = call.params.items("InstanceId")
     if not ids:
         raise missing("InstanceId")
-    return [own_instance(call, one) for one in dict.fromkeys(ids)]
+    return [own_instance(call, instance_id) for instance_id in dict.fromkeys(ids)]
 
 
 def _require_stoppable(call: Call, instance: Instance) -> None:
@@ -315,7 +319,7 @@ def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:
 
 
 def _boot_log(call: Call, instance: Instance) -> Iterable[str]:
-    """The console of a simulated instance: it says that it is simulated."""
+    """Return the console of a simulated instance, which says that it is simulated."""
     share = (call.now - instance.created) / max(1.0, instance.ready - instance.created)
     lines = (
         f"[    0.000000] goldrun simulated machine {instance.id} ({instance.type}, {instance.zone})",

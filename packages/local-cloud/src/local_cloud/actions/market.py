@@ -1,4 +1,4 @@
-"""The market: instance types, stock, prices, reclaim rates."""
+"""The spot market: instance types, stock, prices, reclaim rates."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def describe_available_resource(call: Call) -> Answer:
         elif wanted == "InstanceType":
             resources = [_resource("InstanceType", list(stock.items()))]
         else:
-            # A type that is not sold has no disks to go with it.
+            # A type that is not sold has no disks.
             resources = [
                 _resource("SystemDisk", [(name, stock[kind.id]) for name in disks_in(market, kind, zone)])
                 for kind in kinds
@@ -143,7 +143,7 @@ def describe_spot_price_history(call: Call) -> Answer:
 
 @action("DescribeSpotAdvice")
 def describe_spot_advice(call: Call) -> Answer:
-    """How often spot instances are taken back, and how cheap they were in the last 30 days."""
+    """Reclaim rates of spot instances, and their average discounts in the last 30 days."""
     params = call.params
     names = params.items("InstanceTypes")
     if len(names) > MAX_TYPES_ADVISED:
@@ -180,7 +180,7 @@ def describe_spot_advice(call: Call) -> Answer:
 
 @action("DescribePrice")
 def describe_price(call: Call) -> Answer:
-    """What an hour of an instance costs, its system disk with it."""
+    """The price of an hour of an instance, including its system disk."""
     params = call.params
     params.choice("ResourceType", ("instance",), "instance")
     params.choice("PriceUnit", ("Hour",), "Hour")
@@ -302,6 +302,6 @@ def _moment(call: Call, name: str, default: float) -> float:
         moment = parse_iso(text) if text else default
     except ValueError:
         raise invalid(name) from None
-    if moment < 0:  # nothing was sold then, and what is subtracted from it may lie before all years
+    if moment < 0:  # nothing was sold then, and earlier moments may be out of range
         raise invalid(name)
     return moment

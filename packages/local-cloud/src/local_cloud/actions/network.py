@@ -1,4 +1,4 @@
-"""What an instance is put into: VPCs, vSwitches, security groups; and key pairs."""
+"""Networks and access of instances: VPCs, vSwitches, security groups, key pairs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ R = TypeVar("R", bound=Resource)
 
 @action("DescribeVSwitches", "vpc")
 def describe_vswitches(call: Call) -> Answer:
-    """The vSwitches by VPC, zone, id and name, with the addresses they have left."""
+    """The vSwitches by VPC, zone, id and name, with their numbers of free addresses."""
     params = call.params
     found = [
         vswitch
@@ -62,25 +62,25 @@ def describe_vswitches(call: Call) -> Answer:
 @action("DescribeVpcs", "vpc")
 def describe_vpcs(call: Call) -> Answer:
     """The VPCs."""
-    found = [one for one in own(call, Network) if call.params.text("VpcId") in ("", one.id)]
+    found = [network for network in own(call, Network) if call.params.text("VpcId") in ("", network.id)]
     shown, paging = page_by_number(call.params, found, most=50)
     return {
         **paging,
         "Vpcs": {
             "Vpc": [
                 {
-                    "VpcId": one.id,
-                    "VpcName": one.name,
-                    "RegionId": one.region,
-                    "CidrBlock": one.cidr,
+                    "VpcId": network.id,
+                    "VpcName": network.name,
+                    "RegionId": network.region,
+                    "CidrBlock": network.cidr,
                     "Status": "Available",
                     "IsDefault": False,
-                    "CreationTime": iso(one.created),
+                    "CreationTime": iso(network.created),
                     "VSwitchIds": {
-                        "VSwitchId": [vswitch.id for vswitch in call.view.all(VSwitch) if vswitch.vpc == one.id]
+                        "VSwitchId": [vswitch.id for vswitch in call.view.all(VSwitch) if vswitch.vpc == network.id]
                     },
                 }
-                for one in shown
+                for network in shown
             ]
         },
     }
@@ -120,7 +120,7 @@ def describe_security_groups(call: Call) -> Answer:
 
 @action("DescribeKeyPairs")
 def describe_key_pairs(call: Call) -> Answer:
-    """The key pairs by name; their private halves are nowhere."""
+    """The key pairs by name; their private keys are not stored."""
     found = [pair for pair in own(call, KeyPair) if call.params.text("KeyPairName") in ("", pair.name)]
     shown, paging = page_by_number(call.params, found)
     return {
@@ -140,17 +140,17 @@ def describe_key_pairs(call: Call) -> Answer:
 
 
 def own(call: Call, kind: type[R]) -> list[R]:
-    """The caller's resources of a kind in the region that have the tags asked for."""
+    """Return the caller's resources of a kind in the region that have the requested tags."""
     tags = call.params.pairs("Tag")
     return [
-        one
-        for one in call.view.all(kind)
-        if one.owner == call.account and one.region == call.region and has_tags(one.tags, tags)
+        resource
+        for resource in call.view.all(kind)
+        if resource.owner == call.account and resource.region == call.region and has_tags(resource.tags, tags)
     ]
 
 
 def free_addresses(view: View, vswitch: VSwitch) -> list[str]:
-    """The addresses that no instance has."""
+    """Return the free addresses of a vSwitch."""
     taken = {instance.ip for instance in view.all(Instance) if instance.vswitch == vswitch.id}
     return [address for address in _addresses(vswitch.cidr) if address not in taken]
 

@@ -1,4 +1,4 @@
-"""The API's two ways to page: numbers and tokens."""
+"""The API's two kinds of paging: by number and by token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"\d{0,18}")
 
 
 def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> tuple[Sequence[T], dict[str, int]]:
-    """The page that ``PageNumber`` and ``PageSize`` name, and the members of the answer that describe it."""
+    """Return the page of ``PageNumber`` and ``PageSize``, and the members of the answer that describe it."""
     number = params.number("PageNumber", 1, 1, 10**9)
     size = params.number("PageSize", DEFAULT_PAGE, 1, most)
     start = (number - 1) * size
@@ -26,7 +26,7 @@ def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> 
 
 
 def page(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dict[str, Any]]:
-    """By token if the request names ``MaxResults`` or ``NextToken``, else by number."""
+    """Return the page by token if the request has ``MaxResults`` or ``NextToken``, else by number."""
     if "MaxResults" not in params.values and "NextToken" not in params.values:
         shown, numbers = page_by_number(params, items)
         return shown, {**numbers, "NextToken": ""}
@@ -36,7 +36,7 @@ def page(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dict[str, Any
 
 
 def listed_ids(params: Params, name: str) -> set[str] | None:
-    """The ids of a JSON list of at most 100; None if there is no such parameter."""
+    """Return the ids of a JSON list of at most 100; None if the parameter is missing."""
     text = params.text(name)
     if not text:
         return None
@@ -46,11 +46,11 @@ def listed_ids(params: Params, name: str) -> set[str] | None:
         raise invalid(name) from None
     if len(ids) > MAX_PAGE:
         raise invalid(name)
-    return {str(one) for one in ids}
+    return {str(item) for item in ids}
 
 
 def page_by_token(items: Sequence[T], token: str, size: int) -> tuple[Sequence[T], str]:
-    """The items from ``NextToken`` on, and the token that goes on from there (empty at the end)."""
+    """Return the items from ``NextToken`` on, and the next page's token (empty at the end)."""
     if not _TOKEN.fullmatch(token):
         raise invalid("NextToken")
     start = int(token or 0)

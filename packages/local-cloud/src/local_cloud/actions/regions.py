@@ -8,7 +8,7 @@ from local_cloud.catalogue import REGIONS
 
 @action("DescribeRegions", regionless=True)
 def describe_regions(call: Call) -> Answer:
-    """Every region, its name in the language asked for (default: Chinese, as at the real API)."""
+    """Every region, its name in the requested language (default: Chinese, as at the real API)."""
     english = call.params.text("AcceptLanguage").startswith("en")
     return {
         "Regions": {

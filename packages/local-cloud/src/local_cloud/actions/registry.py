@@ -1,4 +1,4 @@
-"""How an action is written: a function from a ``Call`` to the members of its answer."""
+"""The registry of actions. An action is a function from a ``Call`` to the members of its answer."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Call:
         region: the region that it works in.
         now: the cloud's time.
         wall: the machine's time.
-        view: what reads see; may lag behind the store.
-        store: what is so.
-        new_id: makes an id with a prefix.
+        view: the records for reads; may lag behind the store.
+        store: the current records.
+        new_id: returns a new id with a prefix.
     """
 
     product: str
@@ -53,12 +53,12 @@ class Call:
 
     @property
     def account(self) -> str:
-        """The account that calls."""
+        """The caller's account."""
         return self.caller.account
 
     @property
     def settings(self) -> Settings:
-        """How this cloud behaves."""
+        """The local cloud's settings."""
         return self.store.settings()
 
 
@@ -68,8 +68,8 @@ class Entry:
 
     Attributes:
         perform: computes the answer.
-        regionless: it works in no region, or finds its region by an id, so ``RegionId`` may be absent or unknown.
-        unsigned: it carries its own proof of identity instead of a signature.
+        regionless: it needs no region, or finds it by an id, so ``RegionId`` may be missing or unknown.
+        unsigned: it has another proof of identity instead of a signature.
     """
 
     perform: Action
@@ -86,11 +86,11 @@ def action(
     """Register a function as the API action ``name``.
 
     Args:
-        name: as the API spells it.
+        name: the action's name in the API.
         product: ``ecs``, ``vpc``, ``sts`` or ``bssapi``.
         regionless: see ``Entry``.
         unsigned: see ``Entry``.
-        idempotent: a repeated ``ClientToken`` gets the first answer again.
+        idempotent: a call with a repeated ``ClientToken`` returns the first answer again.
     """
 
     def register(function: Action) -> Action:
@@ -101,12 +101,12 @@ def action(
 
 
 def random_word(length: int) -> str:
-    """Lower-case letters and digits, as in the cloud's ids."""
+    """Return lower-case letters and digits, as in the cloud's ids."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
 def _idempotent(function: Action) -> Action:
-    """Make a creating action answer a repeated ``ClientToken`` with what it answered first.
+    """Make a creating action answer a repeated ``ClientToken`` with the first answer.
 
     The same token with other parameters is refused (``IdempotentParameterMismatch``). Source: "How to ensure
     idempotence" in the ECS API reference.
@@ -137,7 +137,7 @@ def _idempotent(function: Action) -> Action:
     return run
 
 
-# What differs between two sendings of one request.
+# The parameters that differ when a request is sent again.
 _NOT_MEANT = frozenset(
     {"Signature", "SignatureNonce", "SignatureMethod", "SignatureVersion", "SignatureType", "Timestamp"}
     | {"AccessKeyId", "SecurityToken", "Format", "Version", "Action"}

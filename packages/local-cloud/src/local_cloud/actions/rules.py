@@ -1,4 +1,4 @@
-"""What names, tags and descriptions may be. Sources: CreateImage, TagResources and their error tables."""
+"""The rules for names, tags and descriptions. Sources: CreateImage, TagResources and their error tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_TAG_LENGTH = 128
 
 
 def check_name(name: str, parameter: str) -> str:
-    """Return ``name`` if an image or a family may be called so.
+    """Return ``name`` if it is a valid name of an image or a family.
 
     Raises:
         ApiFault: ``<parameter>.Malformed``.
@@ -24,7 +24,7 @@ def check_name(name: str, parameter: str) -> str:
 
 
 def check_description(text: str) -> str:
-    """Return ``text`` if it may describe an image.
+    """Return ``text`` if it is a valid description of an image.
 
     Raises:
         ApiFault: ``InvalidDescription.Malformed``.
@@ -35,10 +35,10 @@ def check_description(text: str) -> str:
 
 
 def check_tags(pairs: Iterable[tuple[str, str | None]]) -> dict[str, str]:
-    """The tags of a request, if they may be put on a resource.
+    """Return the tags of a request, if they are valid.
 
     Raises:
-        ApiFault: a key or value is malformed, a key comes twice, or there are more than 20.
+        ApiFault: a key or value is malformed, a key is repeated, or there are more than 20.
     """
     tags: dict[str, str] = {}
     for key, value in pairs:
@@ -53,10 +53,10 @@ def check_tags(pairs: Iterable[tuple[str, str | None]]) -> dict[str, str]:
 
 
 def merge_tags(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
-    """Both, the new ones winning.
+    """Return both, with the new values of common keys.
 
     Raises:
-        ApiFault: together they are more than 20.
+        ApiFault: there are more than 20.
     """
     merged = {**old, **new}
     if len(merged) > MAX_TAGS:
@@ -65,12 +65,12 @@ def merge_tags(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
 
 
 def has_tags(tags: dict[str, str], wanted: Iterable[tuple[str, str | None]]) -> bool:
-    """Whether every wanted tag is there; a wanted tag without a value takes any."""
+    """Return whether it has every wanted tag; a wanted tag without a value matches any."""
     return all(key in tags and value in (None, "", tags[key]) for key, value in wanted)
 
 
 def tag_rows(tags: dict[str, str], key: str = "TagKey", value: str = "TagValue") -> dict[str, list[dict[str, str]]]:
-    """Tags as an answer shows them."""
+    """Return tags in the form of an answer."""
     return {"Tag": [{key: name, value: content} for name, content in tags.items()]}
 
 

@@ -1,4 +1,4 @@
-"""RunInstances: every check that the real one makes and that matters here, in its order."""
+"""RunInstances, with the real one's relevant checks in their order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_DISK_SIZE = 65_536  # GiB
 
 
 class Wanted(NamedTuple):
-    """A disk to be."""
+    """A disk to create."""
 
     kind: str
     category: str
@@ -50,13 +50,13 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Bid:
-    """What is offered for an hour.
+    """A bid for an hour.
 
     Attributes:
         strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
-        limit: the most to pay.
-        price: what it costs now.
-        protected: it is not taken back within its first hour.
+        limit: the maximum price.
+        price: the current price.
+        protected: it is not reclaimed within its first hour.
     """
 
     strategy: str
@@ -142,7 +142,7 @@ def run_instances(call: Call) -> Answer:
             undeletable=params.flag("DeletionProtection"),
         )
         made.append(appoint_reclaim(call.settings.market, instance))
-        for disk in (system._replace(id=disk_id), *(one._replace(id=call.new_id("d-")) for one in extra)):
+        for disk in (system._replace(id=disk_id), *(data_disk._replace(id=call.new_id("d-")) for data_disk in extra)):
             call.store.put(
                 Disk(
                     id=disk.id,
@@ -225,7 +225,7 @@ def _key_pair(call: Call) -> None:
 
 
 def _role(call: Call) -> None:
-    """Giving an instance a role needs permission (``ram:PassRole``)."""
+    """Check the permission to give an instance a role (``ram:PassRole``)."""
     if call.params.text("RamRoleName"):
         ram.authorize(call.store, call.caller, "ram:PassRole", call.params)
 
@@ -249,7 +249,7 @@ def _release_time(call: Call) -> float:
 
 
 def release_time(text: str, now: float) -> float:
-    """The moment, rounded down to the minute.
+    """Return the moment, rounded down to the minute.
 
     Raises:
         ApiFault: it is not a valid time, or less than 30 minutes ahead.
@@ -259,7 +259,7 @@ def release_time(text: str, now: float) -> float:
     except ValueError:
         moment = 0.0
     moment -= moment % 60
-    # The minute that now is in counts whole, or nobody could ask for exactly half an hour.
+    # The current minute counts completely, or exactly half an hour would never be valid.
     if moment < now - now % 60 + MIN_RELEASE_SECONDS:
         raise ApiFault(400, "InvalidAutoReleaseTime.Malformed", "The specified parameter AutoReleaseTime is not valid.")
     return moment
@@ -299,9 +299,9 @@ def _data_disks(call: Call) -> list[Wanted]:
 
 def _require_quota(call: Call, kind: InstanceType, amount: int) -> None:
     used = sum(
-        INSTANCE_TYPES[one.type].cpus
-        for one in call.store.all(Instance)
-        if one.owner == call.account and one.region == call.region and one.type in INSTANCE_TYPES
+        INSTANCE_TYPES[instance.type].cpus
+        for instance in call.store.all(Instance)
+        if instance.owner == call.account and instance.region == call.region and instance.type in INSTANCE_TYPES
     )
     if used + kind.cpus * amount > call.settings.cpu_quota:
         raise ApiFault(403, "QuotaExceed.ElasticQuota", "The number of vCPUs has reached the quota of the account.")
@@ -333,11 +333,11 @@ def _bid(call: Call, kind: InstanceType, zone: str) -> Bid:
 
 
 def _stock(call: Call, kind: InstanceType, zone: str, bid: Bid) -> int:
-    """How many more can be started: what there is, less what runs already."""
+    """Return how many more can be started: the stock, less the running instances."""
     stock = (spot_stock if bid.spot else on_demand_stock)(call.settings.market, kind, zone, call.now)
     running = sum(
-        one.type == kind.id and one.zone == zone and (one.strategy != "NoSpot") == bid.spot
-        for one in call.store.all(Instance)
+        instance.type == kind.id and instance.zone == zone and (instance.strategy != "NoSpot") == bid.spot
+        for instance in call.store.all(Instance)
     )
     return max(0, stock - running)
 

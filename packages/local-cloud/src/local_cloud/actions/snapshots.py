@@ -41,7 +41,7 @@ def describe_snapshots(call: Call) -> Answer:
 
 @action("DeleteSnapshot", regionless=True)
 def delete_snapshot(call: Call) -> Answer:
-    """Delete a snapshot that no image rests on. One that does not exist is ignored."""
+    """Delete a snapshot that no image uses. A missing snapshot is ignored."""
     snapshot = call.store.get(Snapshot, call.params.require("SnapshotId"))
     if snapshot is None:
         return {}

@@ -1,4 +1,4 @@
-"""Who the caller is, and temporary keys."""
+"""STS: the caller's identity, and temporary keys."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def assume_role(call: Call) -> Answer:
 def assume_role_with_oidc(call: Call) -> Answer:
     """A temporary key for a role in exchange for an identity provider's token.
 
-    The call is not signed: the token is the proof. Every provider of the account is the local GitHub here, whatever
-    its name, and has the audience ``sts.aliyuncs.com``. A role that no trust policy was set for trusts all of it.
+    The call is not signed: the token is the proof. Here every provider of the account, of any name, is the local
+    GitHub, with the audience ``sts.aliyuncs.com``. A role without a trust policy trusts all its jobs.
     """
     account, role = _role(call)
     provider = _PROVIDER_ARN.fullmatch(call.params.require("OIDCProviderArn"))
@@ -79,7 +79,7 @@ def assume_role_with_oidc(call: Call) -> Answer:
 
 
 def _role(call: Call) -> tuple[str, str]:
-    """The account and the name of the role that is asked for."""
+    """Return the account and the name of the requested role."""
     match = _ROLE_ARN.fullmatch(call.params.require("RoleArn"))
     if match is None:
         raise invalid("RoleArn")
@@ -87,7 +87,7 @@ def _role(call: Call) -> tuple[str, str]:
 
 
 def _session(call: Call, account: str, role: str) -> Answer:
-    """A temporary key for the role."""
+    """Return a temporary key for the role."""
     session = call.params.require("RoleSessionName")
     if not _SESSION.fullmatch(session):
         raise invalid("RoleSessionName")
@@ -117,5 +117,5 @@ def _session(call: Call, account: str, role: str) -> Answer:
 
 
 def _number(name: str) -> str:
-    """A stable number for a name, as RAM has one for each user and role."""
+    """Return a stable number for a name: RAM has one for each user and role."""
     return f"2{int.from_bytes(name.encode()[:6].ljust(6, b'0'), 'big') % 10**17:017d}"

@@ -1,4 +1,4 @@
-"""Tags on whatever can be tagged."""
+"""Tags of resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = 50
 
 @action("TagResources")
 def tag_resources(call: Call) -> Answer:
-    """Put tags on resources: on all of them or, when one of them is refused, on none."""
+    """Put tags on all of the resources or, if one is refused, on none."""
     tags = check_tags(call.params.pairs("Tag"))
     resources = _named(call, call.store)
     call.store.put(*(replace(resource, tags=merge_tags(resource.tags, tags)) for resource in resources))
@@ -33,7 +33,7 @@ def tag_resources(call: Call) -> Answer:
 
 @action("UntagResources")
 def untag_resources(call: Call) -> Answer:
-    """Take tags off resources: those of ``TagKey.N``, or with ``All`` every one."""
+    """Remove tags from resources: those of ``TagKey.N``, or all with ``All``."""
     keys = call.params.items("TagKey")
     everything = call.params.flag("All") and not keys
     resources = _named(call, call.store)
@@ -51,7 +51,7 @@ def untag_resources(call: Call) -> Answer:
 
 @action("ListTagResources")
 def list_tag_resources(call: Call) -> Answer:
-    """Which resources have which tags, 50 a page."""
+    """The tags of resources, 50 a page."""
     kind = _kind(call)
     ids, wanted = call.params.items("ResourceId"), call.params.pairs("Tag")
     if not ids and not wanted:
@@ -86,8 +86,10 @@ def _named(call: Call, view: View) -> list[Resource]:
     ids = call.params.items("ResourceId")
     if len(ids) > MAX_RESOURCES_A_CALL:
         raise invalid("ResourceId")
-    found = [view.get(kind, one) for one in ids]
-    named = [one for one in found if one and one.owner == call.account and one.region == call.region]
+    found = [view.get(kind, resource_id) for resource_id in ids]
+    named = [
+        resource for resource in found if resource and resource.owner == call.account and resource.region == call.region
+    ]
     if len(named) < len(ids):
         raise ApiFault(404, "InvalidResourceId.NotFound", "The specified ResourceId is not found in our records.")
     return named

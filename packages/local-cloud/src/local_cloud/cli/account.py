@@ -1,4 +1,4 @@
-"""The account: what is in it, and who may do what."""
+"""The account: its content and its permissions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def seed(data: Path) -> None:
 @click.argument("actions", nargs=-1, required=True)
 def deny(data: Path, actions: tuple[str, ...]) -> None:
     """Deny ACTIONS, e.g. ecs:DescribeImages or 'ecs:*', as a RAM policy would."""
-    control(data, "POST", "deny", {"actions": [_ram_action(one) for one in actions]})
+    control(data, "POST", "deny", {"actions": [_ram_action(action) for action in actions]})
 
 
 @click.command()
@@ -51,7 +51,7 @@ def deny(data: Path, actions: tuple[str, ...]) -> None:
 @click.argument("actions", nargs=-1, required=True)
 def allow(data: Path, actions: tuple[str, ...]) -> None:
     """Allow ACTIONS again that were denied."""
-    control(data, "POST", "allow", {"actions": [_ram_action(one) for one in actions]})
+    control(data, "POST", "allow", {"actions": [_ram_action(action) for action in actions]})
 
 
 @click.command()

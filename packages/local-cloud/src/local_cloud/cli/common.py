@@ -1,4 +1,4 @@
-"""What the commands have in common: the data file, and a call of the control API."""
+"""What the commands share: the data file, and calls of the control API."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def control(data: Path, method: str, name: str, body: dict[str, Any] | None = No
     """Call the control API of the local cloud that serves ``data``.
 
     Raises:
-        UnavailableError: none answers.
-        UsageError: it refused.
+        UnavailableError: no local cloud answers.
+        UsageError: it refused the call.
     """
     running, _ = daemon.require(data)
     return ask(running.port, running.token, method, name, body)
 
 
 def plain(value: object) -> str:
-    """A member of an answer, for a table's cell."""
+    """Return a member of an answer as a table's cell."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value)

@@ -32,7 +32,7 @@ def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str,
     number = control(data, "POST", "jobs", body)["job"]
     output.result(f"JOB_ID={number}")
     for _ in looks(SystemClock(), often=every(POLL_SECONDS)) if wait else ():
-        found = next(one for one in control(data, "GET", "jobs")["jobs"] if one["id"] == number)
+        found = next(job for job in control(data, "GET", "jobs")["jobs"] if job["id"] == number)
         if found["status"] == "completed":
             output.note(f"{found['conclusion']} on {found['runner_name'] or 'no runner'}. {found['note']}".rstrip())
             output.result(found["log"].rstrip("\n"))

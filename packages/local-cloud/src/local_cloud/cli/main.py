@@ -32,5 +32,5 @@ def local() -> None:
 
 
 def run() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its code."""
     run_command(local)

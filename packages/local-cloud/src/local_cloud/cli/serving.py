@@ -1,4 +1,4 @@
-"""The server: start it, find it, stop it; what a shell needs to use it."""
+"""The server: start it, find it, stop it; print the variables to use it."""
 
 from __future__ import annotations
 

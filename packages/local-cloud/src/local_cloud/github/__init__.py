@@ -1,1 +1,1 @@
-"""GitHub as far as runners see it, on this machine: REST endpoints, jobs, webhooks, and a stand-in for its runner."""
+"""The local GitHub, as far as runners need it: REST endpoints, jobs, webhooks, and a stand-in runner."""

@@ -25,8 +25,8 @@ from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRunner
 from local_cloud.json_input import decode
 
 API = "/api/v3"
-TOKEN = "goldrun-local-github"  # noqa: S105 - opens nothing but this machine's own cloud
-JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - as a job's GITHUB_TOKEN: it may not administer runners
+TOKEN = "goldrun-local-github"  # noqa: S105 - valid for this computer's own cloud alone
+JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - like a job's GITHUB_TOKEN: it may not administer runners
 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
@@ -36,7 +36,7 @@ Payload = tuple[int, Any]  # the status, and the body as JSON
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, read.
+    """A parsed request.
 
     Attributes:
         scope: ``owner/name``, or an organization.
@@ -52,7 +52,7 @@ class Asked:
 
 
 class NewRunner(msgspec.Struct):
-    """What a just-in-time configuration is asked for with; further members are none of ours."""
+    """The members of a request for a just-in-time configuration; others are ignored."""
 
     name: str
     runner_group_id: Annotated[int, Meta(ge=1, lt=2**53)]
@@ -63,7 +63,7 @@ class Api:
     """Answers requests."""
 
     def __init__(self, jobs: Jobs, url: str) -> None:
-        """Answer from ``jobs``; runners reach it all under ``url``."""
+        """Answer from ``jobs``; ``url`` is the URL for runners."""
         self.jobs, self.url = jobs, url
         serve: list[tuple[str, str, str, Callable[[Asked], Payload]]] = [
             ("GET", RUNNERS, "list-runners", self._list),
@@ -85,17 +85,17 @@ class Api:
         self._routes = [(method, re.compile(path), name, function) for method, path, name, function in serve]
 
     def operation(self, method: str, path: str) -> str:
-        """What the request is called, for faults: ``generate-jitconfig``."""
+        """Return the request's name, for faults: ``generate-jitconfig``."""
         return next((name for verb, form, name, _ in self._routes if verb == method and form.fullmatch(path)), "")
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Payload:
-        """The status and the JSON of the answer; None where there is no content.
+        """Return the status and the JSON of the answer; None if there is no content.
 
         Raises:
             GitHubFault: an error.
         """
         token = headers.get("authorization", "").partition(" ")[2]
-        # Public data needs no token, and any valid one may read it.
+        # Public data needs no token; any valid one may read it.
         public = path == LATEST_RUNNER and not token
         if token not in (TOKEN, JOB_TOKEN) and not public:
             raise GitHubFault(401, "Bad credentials")
@@ -114,14 +114,14 @@ class Api:
 
     def _list(self, asked: Asked) -> Payload:
         wanted = asked.query.get("name")
-        runners = [one for one in self.jobs.runners(asked.scope) if wanted in (None, one.name)]
+        runners = [runner for runner in self.jobs.runners(asked.scope) if wanted in (None, runner.name)]
         shown = _page(asked, runners)
         wall = self.jobs.clock.wall()
-        return 200, {"total_count": len(runners), "runners": [runner_json(one, wall) for one in shown]}
+        return 200, {"total_count": len(runners), "runners": [runner_json(runner, wall) for runner in shown]}
 
     def _downloads(self, _: Asked) -> Payload:
         version = releases.current(self.jobs.clock.now())
-        found = [one for one in example("downloads") if one["os"] != "linux"]
+        found = [download for download in example("downloads") if download["os"] != "linux"]
         for kind in ("x64", "arm64"):
             name = archive.filename(version, kind)
             shown = {"os": "linux", "architecture": kind, "filename": name, "sha256_checksum": archive.sha256()}
@@ -199,8 +199,8 @@ class Api:
         config, events = asked.body.get("config"), asked.body.get("events", ["push"])
         if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
             raise invalid("Validation Failed")
-        events = tuple(str(one) for one in events)
-        number = str(1 + max((int(one.id) for one in self.jobs.store.all(GitHubHook)), default=0))
+        events = tuple(str(event) for event in events)
+        number = str(1 + max((int(hook.id) for hook in self.jobs.store.all(GitHubHook)), default=0))
         secret = str(config.get("secret", ""))
         self.jobs.store.put(GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events))
         shown = {"url": config["url"], "content_type": "json", "insecure_ssl": "0"}
@@ -208,10 +208,10 @@ class Api:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The members of a body; none if it is empty.
+    """Return the members of a body; none if it is empty.
 
     Raises:
-        GitHubFault: it is not a JSON object.
+        GitHubFault: it is not a valid JSON object.
     """
     try:
         parsed = decode(body or b"{}", object)
@@ -223,7 +223,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def jit_config(runner: GitHubRunner, url: str) -> str:
-    """A just-in-time configuration: the runner's files, as GitHub packs them."""
+    """Return a just-in-time configuration: the runner's files, packed as GitHub does."""
     settings = {
         "agentId": int(runner.id),
         "agentName": runner.name,
@@ -251,7 +251,7 @@ def _number(text: str) -> int:
 
 
 def _is_url(value: object) -> bool:
-    """Whether a webhook can be sent there."""
+    """Return whether webhooks can be sent to a URL."""
     try:
         found = urlsplit(value if isinstance(value, str) else "")
         return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0

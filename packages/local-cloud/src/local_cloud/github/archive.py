@@ -1,4 +1,4 @@
-"""The stand-in for GitHub's runner, packed as GitHub packs the real one."""
+"""The archive of the stand-in runner, packed as GitHub packs the real one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES = ("run.sh", "config.sh", "bin/Runner.Listener", "bin/installdependencies.
 
 @cache
 def content() -> bytes:
-    """The archive; the same bytes every time."""
+    """Return the archive; always the same bytes."""
     here = files("local_cloud.github").joinpath("standin")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -28,10 +28,10 @@ def content() -> bytes:
 
 
 def filename(version: str, kind: str) -> str:
-    """What GitHub calls it, for x64 or arm64."""
+    """Return GitHub's name for it, for x64 or arm64."""
     return f"actions-runner-linux-{kind}-{version}.tar.gz"
 
 
 def sha256() -> str:
-    """Its checksum."""
+    """Return its checksum."""
     return hashlib.sha256(content()).hexdigest()

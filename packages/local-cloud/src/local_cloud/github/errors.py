@@ -17,5 +17,5 @@ def not_found() -> GitHubFault:
 
 
 def invalid(message: str) -> GitHubFault:
-    """The input is wrong."""
+    """The input is not valid."""
     return GitHubFault(422, message)

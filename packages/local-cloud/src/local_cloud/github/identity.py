@@ -1,7 +1,7 @@
 """Identity tokens for jobs: under ``/_services/token``, where GitHub Enterprise Server has its issuer.
 
-Source: "OpenID Connect" in GitHub's documentation. A job asks by ``ACTIONS_ID_TOKEN_REQUEST_URL``; which job it is, the
-query says here.
+Source: "OpenID Connect" in GitHub's documentation. A job requests it at ``ACTIONS_ID_TOKEN_REQUEST_URL``; here the
+query identifies the job.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Identity:
         self.jobs, self.issuer = jobs, url + ISSUER
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> tuple[int, Any]:
-        """The status and the JSON of the answer.
+        """Return the status and the JSON of the answer.
 
         Raises:
             GitHubFault: an error.
@@ -45,7 +45,7 @@ class Identity:
         raise not_found()
 
     def _claims(self, asked: Mapping[str, str]) -> dict[str, Any]:
-        """Of a job: ``repository``, ``ref``, ``environment``; ``subject=old``: one from before July 2026."""
+        """Return a job's claims: ``repository``, ``ref``, ``environment``; ``subject=old``: as before July 2026."""
         repository = asked.get("repository", "octo-org/octo-repo")
         owner, _, name = repository.partition("/")
         ref, environment = asked.get("ref", "refs/heads/main"), asked.get("environment", "")

@@ -1,4 +1,4 @@
-"""Runs, jobs and runners: who gets what, and what becomes of it. Nothing of the wire is in here."""
+"""Runs, jobs and runners: assigns jobs and tracks their results, independently of HTTP."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MAX_LOG = 256 * 1024
 
 @dataclass
 class Jobs:
-    """GitHub's books. ``changed`` is called with every job that changes."""
+    """GitHub's runs, jobs and runners. ``changed`` is called with every job that changes."""
 
     store: Store
     clock: LocalClock
     changed: Callable[[GitHubJob], None] = field(default=lambda _: None)
 
     def register(self, scope: str, name: str, labels: Iterable[str], group: int) -> GitHubRunner:
-        """A new runner.
+        """Add a runner.
 
         Raises:
             GitHubFault: the name is taken, or there are no labels.
@@ -40,7 +40,7 @@ class Jobs:
         wanted = tuple(labels)
         if not wanted or not name:
             raise invalid("Invalid request.")
-        if any(one.name == name for one in self.runners(scope)):
+        if any(runner.name == name for runner in self.runners(scope)):
             raise GitHubFault(409, f"Already exists - A runner with the name {name} already exists.")
         runner = GitHubRunner(
             id=self._number(GitHubRunner),
@@ -54,17 +54,17 @@ class Jobs:
         return runner
 
     def runners(self, scope: str) -> list[GitHubRunner]:
-        """The scope's runners, as they are by now."""
+        """Return the scope's runners in their current state."""
         self.settle()
-        return [one for one in self.store.all(GitHubRunner) if one.scope.lower() == scope.lower()]
+        return [runner for runner in self.store.all(GitHubRunner) if runner.scope.lower() == scope.lower()]
 
     def runner(self, scope: str, number: str) -> GitHubRunner:
-        """One of them.
+        """Return a runner of the scope.
 
         Raises:
-            GitHubFault: there is none.
+            GitHubFault: it does not exist.
         """
-        found = [one for one in self.runners(scope) if one.id == number]
+        found = [runner for runner in self.runners(scope) if runner.id == number]
         if not found:
             raise not_found()
         return found[0]
@@ -80,29 +80,29 @@ class Jobs:
         self.store.remove(runner)
 
     def issue_token(self, scope: str) -> GitHubToken:
-        """A registration token."""
+        """Return a new registration token."""
         token = GitHubToken(id=secrets.token_hex(15).upper(), scope=scope, expires=self.clock.wall() + TOKEN_SECONDS)
         self.store.put(token)
         return token
 
     def begin_run(self, repository: str, workflow: str) -> GitHubRun:
-        """A new run, without jobs."""
+        """Add a run, without jobs."""
         run = GitHubRun(id=self._number(GitHubRun), repository=repository, workflow=workflow, created=self.clock.now())
         self.store.put(run)
         return run
 
     def add_job(self, run: GitHubRun, **fields: object) -> GitHubJob:
-        """A new job of a run's present attempt."""
+        """Add a job to a run's current attempt."""
         number = self._number(GitHubJob)
         job = GitHubJob(id=number, run=run.id, attempt=run.attempt, created=self.clock.now(), **fields)  # type: ignore[arg-type]
         self._put(job)
         return job
 
     def run(self, repository: str, number: str) -> GitHubRun:
-        """A run.
+        """Return a run.
 
         Raises:
-            GitHubFault: there is none.
+            GitHubFault: it does not exist.
         """
         run = self.store.get(GitHubRun, number)
         if run is None or run.repository.lower() != repository.lower():
@@ -110,34 +110,34 @@ class Jobs:
         return run
 
     def of_run(self, run: GitHubRun, *, attempt: int | None = None) -> list[GitHubJob]:
-        """The jobs of a run's attempt, the present one where none is named."""
+        """Return the jobs of a run's attempt (default: the current one)."""
         self.settle()
         wanted = run.attempt if attempt is None else attempt
         return [job for job in self.store.all(GitHubJob) if job.run == run.id and job.attempt == wanted]
 
     def rerun(self, run: GitHubRun, job: GitHubJob) -> None:
-        """Run a job again, and those that come after it; the others stay as they ended.
+        """Rerun a job and the jobs that depend on it; the others keep their results.
 
         Raises:
             GitHubFault: the run has not ended.
         """
         jobs = self.of_run(run)
-        if any(one.status != "completed" for one in jobs):
+        if any(job.status != "completed" for job in jobs):
             raise GitHubFault(403, "This workflow is already running")
         again = {job.name}
-        while more := {one.name for one in jobs if again & set(one.needs)} - again:
+        while more := {job.name for job in jobs if again & set(job.needs)} - again:
             again |= more
         following = replace(run, attempt=run.attempt + 1)
         self.store.put(following)
-        for one in jobs:
+        for ended in jobs:
             kept = {"attempt": following.attempt, "id": self._number(GitHubJob)}
-            if one.name not in again:
-                self.store.put(replace(one, **kept))
+            if ended.name not in again:
+                self.store.put(replace(ended, **kept))
                 continue
-            # Jobs on labels that a new runner brings are queued when the job that makes it says so.
+            # Jobs for a new runner's labels are queued when the job that starts the runner reports it.
             self._put(
                 replace(
-                    one,
+                    ended,
                     **kept,
                     status="queued",
                     conclusion="",
@@ -153,7 +153,7 @@ class Jobs:
             )
 
     def cancel(self, run: GitHubRun) -> None:
-        """End a run: queued jobs are cancelled at once, running ones are asked to stop."""
+        """Cancel a run: queued jobs immediately, running ones by a request to stop."""
         for job in self.of_run(run):
             if job.status == "queued":
                 self.end(job, "cancelled")
@@ -161,14 +161,14 @@ class Jobs:
                 self._put(replace(job, cancelled=True))
 
     def say(self, job: GitHubJob, status: str, conclusion: str) -> None:
-        """How a hosted job goes."""
+        """Record the progress of a hosted job."""
         if status == "completed":
             self.end(job, conclusion)
         else:
             self._put(replace(job, status=status, started=self.clock.now()))
 
     def end(self, job: GitHubJob, conclusion: str, *, log: str | None = None, note: str = "") -> None:
-        """A job has ended; the runner that ran it had that one."""
+        """Record the end of a job."""
         ended = replace(
             job,
             status="completed",
@@ -180,13 +180,13 @@ class Jobs:
         self._put(ended)
 
     def take(self, runner: GitHubRunner) -> GitHubJob | None:
-        """The next job for a runner that asks."""
+        """Return the next job for a runner."""
         for job in self.store.all(GitHubJob):
             run = self.store.get(GitHubRun, job.run)
             if job.status != "queued" or job.hosted or run is None or run.attempt != job.attempt:
                 continue
             in_scope = runner.scope.lower() in (run.repository.lower(), run.repository.partition("/")[0].lower())
-            if in_scope and {one.lower() for one in job.labels} <= _answers_to(runner):
+            if in_scope and {label.lower() for label in job.labels} <= _answers_to(runner):
                 taken = replace(
                     job,
                     status="in_progress",
@@ -200,7 +200,7 @@ class Jobs:
         return None
 
     def settle(self) -> None:
-        """Give up jobs whose runner is silent. Its registration stays, offline, as with GitHub."""
+        """Fail jobs whose runner is silent. Its registration stays, offline, as at GitHub."""
         for runner in self.store.all(GitHubRunner):
             if runner.job and not is_online(runner, self.clock.wall()):
                 job = self.store.get(GitHubJob, runner.job)
@@ -213,8 +213,8 @@ class Jobs:
         self.changed(job)
 
     def _number(self, kind: type[GitHubRunner | GitHubRun | GitHubJob]) -> str:
-        return str(1 + max((int(one.id) for one in self.store.all(kind)), default=0))
+        return str(1 + max((int(record.id) for record in self.store.all(kind)), default=0))
 
 
 def _answers_to(runner: GitHubRunner) -> set[str]:
-    return {one.lower() for one in (*runner.labels, "self-hosted", "linux")}
+    return {label.lower() for label in (*runner.labels, "self-hosted", "linux")}

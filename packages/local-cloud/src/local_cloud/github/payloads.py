@@ -1,4 +1,4 @@
-"""GitHub's objects as JSON: our members in GitHub's own examples, so that every other member is there too.
+"""GitHub's objects as JSON: members that are used here, in copies of GitHub's examples, which have all others.
 
 The examples are those that Octokit publishes (tools/github_description.py).
 """
@@ -15,7 +15,7 @@ from typing import Any
 from local_cloud.clock import iso
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 
-ONLINE_SECONDS = 30.0  # without a word from its program a runner counts as offline
+ONLINE_SECONDS = 30.0  # without a request from its program, a runner counts as offline
 DEFAULT_LABELS = ("self-hosted", "Linux", "X64")
 EPOCH = "1970-01-01T00:00:00Z"
 
@@ -28,17 +28,17 @@ def _examples() -> dict[str, Any]:
 
 
 def example(name: str) -> Any:
-    """A copy of one of GitHub's examples."""
+    """Return a copy of one of GitHub's examples."""
     return copy.deepcopy(_examples()[name])
 
 
 def number_of(name: str) -> int:
-    """The number of a user, an organization or a repository: the same one every time."""
+    """Return the stable number of a user, an organization or a repository."""
     return 1 + int.from_bytes(hashlib.sha256(name.lower().encode()).digest()[:4], "big")
 
 
 def repository_json(name: str, api: str) -> dict[str, Any]:
-    """A repository: every name is one, and none is a fork."""
+    """Return a repository: every name exists, and is not a fork."""
     owner, _, short = name.partition("/")
     whole = {key: value for key, value in example("repository").items() if key not in ("parent", "source")}
     return {
@@ -55,12 +55,12 @@ def repository_json(name: str, api: str) -> dict[str, Any]:
 
 
 def is_online(runner: GitHubRunner, wall: float) -> bool:
-    """Whether the runner's program was heard of lately."""
+    """Return whether the runner's program has sent a request recently."""
     return wall - runner.seen < ONLINE_SECONDS
 
 
 def runner_json(runner: GitHubRunner, wall: float) -> dict[str, Any]:
-    """A runner."""
+    """Return a runner."""
     kinds = [(name, "read-only") for name in DEFAULT_LABELS if not runner.labels or name == "self-hosted"]
     kinds += [(name, "custom") for name in runner.labels if name not in DEFAULT_LABELS]
     return {
@@ -76,7 +76,7 @@ def runner_json(runner: GitHubRunner, wall: float) -> dict[str, Any]:
 
 
 def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
-    """A workflow run, as its jobs have it."""
+    """Return a workflow run, with the state of its jobs."""
     done = bool(jobs) and all(job.status == "completed" for job in jobs)
     begun = any(job.status != "queued" for job in jobs)
     bad = next((name for name in ("failure", "cancelled") if any(job.conclusion == name for job in jobs)), "success")
@@ -99,7 +99,7 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
 
 
 def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
-    """A job."""
+    """Return a job."""
     whole = example("job")["jobs"][0]
     repository = f"{api}/repos/{run.repository}"
     times = {
@@ -140,7 +140,7 @@ def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
 
 
 def webhook_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
-    """What a ``workflow_job`` webhook carries."""
+    """Return the payload of a ``workflow_job`` webhook."""
     whole = example("workflow_job")[job.status]
     described = job_json(job, run, api)
     known = {name: value for name, value in described.items() if name in whole["workflow_job"]}

@@ -1,4 +1,4 @@
-"""What the local GitHub remembers."""
+"""The records of the local GitHub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class GitHubRunner(Record, frozen=True, kw_only=True):
 
     Attributes:
         scope: ``owner/name``, or an organization.
-        credential: what its program proves itself with.
+        credential: authenticates its program.
         seen: when its program was last seen, on the machine's clock; 0: never, or it signed off.
         job: the number of the job that it runs; empty: none.
     """
@@ -38,7 +38,7 @@ class GitHubJob(Record, frozen=True, kw_only=True):
 
     Attributes:
         script: its one step.
-        needs: the names of jobs that come before it.
+        needs: the names of the jobs that it depends on.
         hosted: on a runner of GitHub's; its creator reports its progress.
         status: ``queued``, ``in_progress`` or ``completed``.
         conclusion: ``success``, ``failure`` or ``cancelled``.

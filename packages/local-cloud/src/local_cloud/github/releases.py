@@ -1,8 +1,8 @@
-"""Versions of the runner, as GitHub's clock has them: one is released every four weeks, and ends after the next one.
+"""Versions of the runner over time: one is released every four weeks, and expires some time after the next one.
 
-The first is a real one; GitHub releases at about that pace. The time that a version lives on after the next release
-is the one that GitHub documents, 30 days. What it tells of a version is what it was seen to tell in September 2026:
-dates that are not fixed yet are left out, and versions that it does not know are not found.
+The first is a real one; GitHub releases at about that pace. A version expires 30 days after the next release, as GitHub
+documents. Answers about versions are those observed in September 2026: dates that are not fixed yet are omitted, and
+unknown versions are not found.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ MINIMUM, MINIMUM_SINCE = 329, 1_790_294_400.0  # since 2026-09-25 older ones can
 
 
 def current(now: float) -> str:
-    """The version that was released last."""
+    """Return the latest version."""
     return f"2.{_number(now)}.0"
 
 
 def released(version: str) -> float:
-    """When a version was released."""
+    """Return when a version was released."""
     return FIRST_RELEASED + (int(version.split(".")[1]) - FIRST) * PACE
 
 
 def deprecations(version: str, now: float) -> dict[str, str] | None:
-    """What GitHub tells of a version's end; None: it does not know that version."""
+    """Return GitHub's answer about a version's expiry; None if the version is not known."""
     match = re.fullmatch(r"2\.(\d+)\.0", version, re.ASCII)
     if match is None or not FIRST <= int(match[1]) <= _number(now):
         return None

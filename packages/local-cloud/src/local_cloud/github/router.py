@@ -1,4 +1,4 @@
-"""GitHub behind HTTP, under ``/_github`` as an Enterprise Server is: routes, injected faults and errors on the wire."""
+"""The local GitHub's HTTP, under ``/_github`` like an Enterprise Server: routes, injected faults and errors."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PROOF = f"{RUNNER}/proof"
 class Router:
     """Answers requests under ``PREFIX``.
 
-    Stand-ins that this server has started let it prove itself before they ask anything else.
+    Stand-ins that this server has started verify its identity before they send other requests.
 
-    Faults strike ``github:generate-jitconfig`` and so on, and ``github:runner`` what the runner's program asks.
+    Faults match ``github:generate-jitconfig`` and so on; ``github:runner`` stands for the runner program's requests.
     """
 
     def __init__(self, jobs: Jobs, faults: Faults, url: str, *, secret: str, refusal: str = "") -> None:
         """Answer; runners reach it under ``url``.
 
         Args:
-            jobs: GitHub's books.
+            jobs: GitHub's runs, jobs and runners.
             faults: the faults to inject.
-            url: where runners reach it.
-            secret: what the stand-ins that this server starts know it by.
-            refusal: if not empty, jobs fail with these words instead of being run.
+            url: its URL for runners.
+            secret: identifies this server to the stand-ins that it starts.
+            refusal: if not empty, jobs fail with this text instead of being run.
         """
         self.jobs = jobs
         self._secret = secret.encode()

@@ -1,4 +1,4 @@
-"""What the stand-in for GitHub's runner talks to: under ``/_github/_runner``. GitHub's own protocol is not public."""
+"""The stand-in runner's endpoints, under ``/_github/_runner``. GitHub's own protocol is not public."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RunnerService:
     """Sessions of runners, and their jobs.
 
     Attributes:
-        refusal: if not empty, jobs fail with these words instead of being given to their runners.
+        refusal: if not empty, jobs fail with this text instead of being given to their runners.
     """
 
     def __init__(self, jobs: Jobs, url: str, refusal: str) -> None:
@@ -27,7 +27,7 @@ class RunnerService:
         """Answer a runner.
 
         Raises:
-            GitHubFault: it is not valid, or asks for something else.
+            GitHubFault: the request or its credential is not valid.
         """
         report = read_object(body)
         if (method, path) == ("POST", "/register"):
@@ -37,7 +37,7 @@ class RunnerService:
             self._see(runner)
             return 200, {"name": runner.name}
         if (method, path) == ("DELETE", "/session"):
-            # GitHub keeps a registration whose runner had no job; one that had its job is gone with it.
+            # GitHub keeps the registration of a runner that had no job; after a job the registration is removed.
             self.jobs.store.put(replace(runner, seen=0.0))
             return 204, None
         if (method, path) == ("GET", "/job"):
@@ -62,7 +62,7 @@ class RunnerService:
         for old in self.jobs.runners(scope):
             if old.name == name:
                 self.jobs.store.remove(old)
-        runner = self.jobs.register(scope, name, [str(one) for one in labels], 1)
+        runner = self.jobs.register(scope, name, [str(label) for label in labels], 1)
         return 201, {"encoded_jit_config": jit_config(runner, self.url)}
 
     def _report(self, runner: GitHubRunner, report: Mapping[str, Any]) -> Payload:

@@ -31,7 +31,7 @@ class Delivery(NamedTuple):
 
 
 class Webhooks:
-    """Sends in a thread of its own, so that a receiver may ask back."""
+    """Sends in a separate thread, so that a receiver can send requests to the local cloud."""
 
     def __init__(self, store: Store, url: str) -> None:
         self._store, self._url = store, url
@@ -39,14 +39,14 @@ class Webhooks:
         self._thread: threading.Thread | None = None
 
     def deliver_change(self, job: GitHubJob) -> None:
-        """Deliver to its subscribers that a job has changed."""
+        """Deliver a job's change to its subscribers."""
         run = self._store.get(GitHubRun, job.run)
         if run is None:
             return
         owner = run.repository.partition("/")[0]
         for hook in self._store.all(GitHubHook):
             if EVENT in hook.events and hook.scope.lower() in (run.repository.lower(), owner.lower()):
-                with suppress(queue.Full):  # its receiver is dead, or as good as dead
+                with suppress(queue.Full):  # its receiver does not answer
                     self._queue.put_nowait(_delivery(hook, webhook_json(job, run, self._url)))
                 self._start()
 

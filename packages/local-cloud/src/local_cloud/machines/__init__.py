@@ -1,1 +1,1 @@
-"""Real machines behind the local cloud's instances: QEMU boots them, the guest agent runs commands in them."""
+"""Virtual machines for the local cloud's instances: QEMU boots them, the guest agent runs commands in them."""

@@ -24,10 +24,10 @@ IMAGE_ID = "debian_13_x64_goldrun.qcow2"
 FAMILY = "acs:debian_13_x64"
 DISK_GIB = 4
 ROOT_DEVICE = "/dev/vda"
-BOOT_FILES = ("vmlinuz", "initrd", "root")  # beside the disk: what boots it, and where its root is
+BOOT_FILES = ("vmlinuz", "initrd", "root")  # beside the disk: kernel, initial RAM disk, the root file system's device
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "qemu-img": "qemu-utils"}
 _FILES = {
-    # Only what a machine of the local cloud needs: the usual modules take a minute without KVM.
+    # Only the modules that a machine of the local cloud needs: the usual ones take a minute without KVM.
     "etc/cloud/cloud.cfg.d/99-goldrun.cfg": """\
 datasource_list: [AliYun, None]
 network: {config: disabled}
@@ -55,12 +55,12 @@ _INITRAMFS = (
 )
 
 
-def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> None:
+def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -> None:
     """Make the base disk, its kernel and its initial RAM disk in ``folder``.
 
     Raises:
-        UsageError: a program or a right is missing.
-        UnavailableError: it cannot be made; with the last words of the program that failed.
+        UsageError: a program or a permission is missing.
+        UnavailableError: it cannot be made; with the last output of the program that failed.
     """
     missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
     if missing:
@@ -71,7 +71,7 @@ def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> 
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
         root = work / "root"
-        tell(f"Debian {SUITE} from {mirror}: about a minute.")
+        report(f"Debian {SUITE} from {mirror}: about a minute.")
         without = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "locale")]
         options = ["--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}", *without]
         _run(["mmdebstrap", *options, f"--essential-hook={_INITRAMFS}", SUITE, str(root), mirror])
@@ -88,7 +88,7 @@ def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> 
         boot = root / "boot"
         shutil.copy(next(boot.glob("vmlinuz-*")), work / "vmlinuz")
         shutil.copy(next(boot.glob("initrd.img-*")), work / "initrd")
-        tell("the disk.")
+        report("the disk.")
         _run(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(root), str(work / "disk.raw"), f"{DISK_GIB}G"])
         _run(["qemu-img", "convert", "-O", "qcow2", str(work / "disk.raw"), str(work / "disk.qcow2")])
         (work / "root-device").write_text(ROOT_DEVICE, encoding="utf-8")
@@ -98,17 +98,17 @@ def make(folder: Path, tell: Callable[[str], None], *, mirror: str = MIRROR) -> 
 
 
 def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> None:
-    """Take a disk that somebody else has made, with cloud-init and the guest agent on it.
+    """Import an existing disk, which contains cloud-init and the guest agent.
 
     Args:
-        folder: where disks are.
+        folder: the folder of disks.
         disk: qcow2 or raw.
-        kernel: what boots it.
+        kernel: its kernel.
         initrd: its initial RAM disk.
-        root: where its root file system is, e.g. ``/dev/vda1``.
+        root: the device of its root file system, e.g. ``/dev/vda1``.
 
     Raises:
-        UnavailableError: it is not a disk image.
+        UnavailableError: it is not a valid disk image.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _run(["qemu-img", "convert", "-O", "qcow2", str(disk), str(disk_file(folder, IMAGE_ID))])
@@ -118,7 +118,7 @@ def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> Non
 
 
 def disk_file(folder: Path, image_id: str, suffix: str = "qcow2") -> Path:
-    """Where an image's disk (or what boots it) is."""
+    """Return the path of an image's disk (or of one of ``BOOT_FILES``)."""
     return folder / f"{image_id}.{suffix}"
 
 

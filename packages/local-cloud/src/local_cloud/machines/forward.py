@@ -1,6 +1,6 @@
-"""Carries one request of a guest to 100.100.100.200 on to the local cloud's metadata service.
+"""Forwards one request of a guest to 100.100.100.200 to the local cloud's metadata service.
 
-QEMU starts this for every connection, with the guest's bytes on stdin and stdout: a plain file that needs nothing else.
+QEMU starts this for every connection, with the guest's bytes on stdin and stdout. A single file without dependencies.
 
 Usage: python3 -I -S forward.py PORT INSTANCE
 """
@@ -11,9 +11,9 @@ import sys
 
 
 def main() -> None:
-    """Read the request's head, put the instance's prefix before the path, pass the answer back.
+    """Read the request's head, prefix the path with the instance, return the answer.
 
-    The guest asks a host of its own network; the local cloud answers to its own names alone.
+    The guest's ``Host`` is a name in its own network, which the local cloud does not accept.
     """
     port, instance = int(sys.argv[1]), sys.argv[2]
     head = b""

@@ -1,4 +1,4 @@
-"""Speaks to a guest's QEMU agent over its socket: write and read files, run programs.
+"""A client of a guest's QEMU agent, over its socket: writes and reads files, runs programs.
 
 Source: "QEMU Guest Agent Protocol Reference" in QEMU's documentation.
 """
@@ -20,14 +20,14 @@ class AgentError(Exception):
 
 
 class GuestAgent:
-    """One guest's agent. Each call is a connection of its own: a guest that restarts leaves nothing half-read."""
+    """One guest's agent. Each call uses a new connection: a guest that restarts leaves no partial answer."""
 
     def __init__(self, path: Path, timeout: float = 20.0) -> None:
         self._path = path
         self._timeout = timeout
 
     def ping(self) -> bool:
-        """Whether it answers."""
+        """Return whether it answers."""
         try:
             self._ask("guest-ping", timeout=3.0)
         except AgentError:
@@ -35,7 +35,7 @@ class GuestAgent:
         return True
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file; its folder is made.
+        """Write a file; create its folder.
 
         Raises:
             AgentError: it cannot be written.
@@ -50,7 +50,7 @@ class GuestAgent:
             self._ask("guest-file-close", {"handle": handle})
 
     def read(self, path: str, offset: int) -> bytes:
-        """What a file has from ``offset`` on; nothing if there is no such file (yet)."""
+        """Return a file's content from ``offset`` on; empty if the file does not exist (yet)."""
         try:
             handle = self._ask("guest-file-open", {"path": path, "mode": "r"})
         except AgentError:
@@ -63,18 +63,18 @@ class GuestAgent:
             self._ask("guest-file-close", {"handle": handle})
 
     def start(self, path: str, arguments: list[str]) -> int:
-        """Run a program; returns its process id."""
+        """Start a program; return its process id."""
         return int(self._ask("guest-exec", {"path": path, "arg": arguments})["pid"])
 
     def exit_code(self, pid: int) -> int | None:
-        """How a program ended; None while it runs."""
+        """Return a program's exit code; None while it runs."""
         answer = self._ask("guest-exec-status", {"pid": pid})
         if not answer["exited"]:
             return None
         return int(answer.get("exitcode", 128 + int(answer.get("signal", 0))))
 
     def wait(self, pid: int) -> int:
-        """The exit code of a program that ends at once."""
+        """Run a program that ends quickly; return its exit code."""
         while (code := self.exit_code(pid)) is None:
             pass
         return code
@@ -84,7 +84,7 @@ class GuestAgent:
         try:
             self._ask("guest-shutdown", {"mode": "powerdown"}, timeout=2.0)
         except AgentError:
-            return  # it answers nothing when it does as asked
+            return  # it does not answer on success
 
     def _ask(self, command: str, arguments: dict[str, Any] | None = None, timeout: float | None = None) -> Any:
         token = int.from_bytes(id(self).to_bytes(8, "big")[-4:], "big") & 0x7FFFFFFF
@@ -108,7 +108,7 @@ class GuestAgent:
 
 
 def _line(there: socket.socket, token: int | None) -> Any:
-    """The next answer; where one is waited for by its token, older ones are dropped."""
+    """Return the next answer; if it is identified by a token, drop older ones."""
     rest = b""
     while True:
         while b"\n" not in rest:

@@ -1,9 +1,8 @@
-"""Instances as virtual machines. A thread follows the store: which ones run, and what runs in them.
+"""Instances as virtual machines. A thread makes the machines, and the commands in them, follow the store.
 
 Each guest boots an overlay over its image's disk, without a boot loader. It finds its metadata at 100.100.100.200
 (QEMU's user network forwards that to the local cloud), runs user data by cloud-init's own AliYun data source, and
-executes Cloud Assistant commands by the guest agent. An image that is made of an instance holds what was installed in
-it.
+executes Cloud Assistant commands by the guest agent. An image that is created from an instance contains its disk.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from local_cloud.records import Image, Instance, Invocation
 from local_cloud.store import Store
 
 TICK_SECONDS = 0.3
-HOST_ADDRESS = "100.100.100.2"  # this machine, as a guest sees it
+HOST_ADDRESS = "100.100.100.2"  # this computer's address for guests
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
 PROGRAM = "qemu-system-x86_64"
@@ -40,7 +39,7 @@ ALIVE = b"Linux version"
 
 @dataclass
 class _Guest:
-    """A machine that runs."""
+    """A running machine."""
 
     process: Supervised
     agent: GuestAgent
@@ -54,10 +53,10 @@ class Machines:
     """The guests of a local cloud."""
 
     def __init__(self, folder: Path, store: Store, now: Callable[[], float], lock: threading.Lock) -> None:
-        """Look after the machines of ``store``.
+        """Prepare to run the machines of ``store``.
 
         Args:
-            folder: where disks, consoles and sockets are.
+            folder: the folder of disks, consoles and sockets.
             store: the wanted state; used only under ``lock``.
             now: the cloud's time.
             lock: guards the store.
@@ -78,7 +77,7 @@ class Machines:
         self._thread = threading.Thread(target=self._follow, name="machines", daemon=True)
 
     def start(self, port: int) -> None:
-        """Begin; the metadata service answers on ``port``."""
+        """Start; the metadata service answers on ``port``."""
         self._port = port
         self._thread.start()
 
@@ -93,9 +92,11 @@ class Machines:
         while not self._end.wait(TICK_SECONDS):
             with self._lock:
                 settle(self._store, self._now())
-                instances = {one.id: one for one in self._store.all(Instance)}
-                images = [one for one in self._store.all(Image) if one.source_instance and one.ready == NEVER]
-                commands = [one for one in self._store.all(Invocation) if one.live in ("waiting", "running")]
+                instances = {instance.id: instance for instance in self._store.all(Instance)}
+                images = [image for image in self._store.all(Image) if image.source_instance and image.ready == NEVER]
+                commands = [
+                    command for command in self._store.all(Invocation) if command.live in ("waiting", "running")
+                ]
             for instance_id in list(self._guests):
                 if instance_id not in instances:
                     self._kill(instance_id)
@@ -105,7 +106,7 @@ class Machines:
             for image in images:
                 self._capture(image, instances.get(image.source_instance))
             for command in commands:
-                with contextlib.suppress(AgentError):  # the next look tries again, until its time is up
+                with contextlib.suppress(AgentError):  # retried until its time limit
                     self._execute(command)
 
     def _tend(self, instance: Instance) -> None:
@@ -156,7 +157,7 @@ class Machines:
         return ["-kernel", kernel, "-initrd", initrd, "-append", words]
 
     def _acceleration(self, image_id: str) -> list[str]:
-        """KVM where a short boot proves that it works: a device that is there can hang at the first instruction."""
+        """Return KVM if a short boot proves that it works: an existing device can hang at the first instruction."""
         if not self._accelerator:
             self._accelerator = "kvm" if self._probe(image_id) else "tcg"
         kvm = self._accelerator == "kvm"
@@ -185,14 +186,14 @@ class Machines:
             process.wait()
 
     def _capture(self, image: Image, instance: Instance | None) -> None:
-        """Keep an instance's disk as an image's; it waits until the machine has powered off."""
+        """Copy an instance's disk for an image, when the machine has powered off."""
         if instance is None:
             self._change(image, state="CreateFailed", ready=self._now())
             return
         guest = self._guests.get(instance.id)
         if guest and guest.process.running:
             if instance.state == "Running" and not guest.stopping:
-                # The image of a running instance is of what is on its disk at that moment.
+                # The image of a running instance has the content of its disk at that moment.
                 with contextlib.suppress(AgentError):
                     guest.agent.wait(guest.agent.start("/bin/sync", []))
             elif self._now() < instance.ready + 60.0:
@@ -210,7 +211,7 @@ class Machines:
         self._change(image, ready=self._now())
 
     def _execute(self, command: Invocation) -> None:
-        """Begin a command or a file in its guest, or see how far it is."""
+        """Start a command or a file in its guest, or update its progress."""
         guest = self._guests.get(command.instance)
         now = self._now()
         if guest is None or now > command.created + command.timeout + 5:
@@ -226,11 +227,11 @@ class Machines:
         path = f"/run/goldrun/{command.invocation}"
         if command.id not in guest.pids:
             guest.agent.write(path, command.content)
-            # As Cloud Assistant does: a login's environment, output of both kinds, in order.
+            # As Cloud Assistant does: a login's environment, stdout and stderr in order.
             guest.pids[command.id] = guest.agent.start("/bin/bash", ["-c", f"HOME=/root bash {path} > {path}.out 2>&1"])
             self._change(command, live="running")
             return
-        # The agent tells how a program ended once, and forgets it.
+        # The agent reports the end of a program once, then forgets it.
         if command.id not in guest.codes and (code := guest.agent.exit_code(guest.pids[command.id])) is not None:
             guest.codes[command.id] = code
         offset = guest.offsets.get(command.id, 0)
@@ -243,7 +244,7 @@ class Machines:
             self._change(command, live="done", exit_code=ended, seconds=max(0.1, now - command.created))
 
     def _change(self, record: Image | Instance | Invocation, **fields: object) -> None:
-        """Change a record, unless it is gone by now."""
+        """Change a record, unless it has been removed."""
         with self._lock:
             current = self._store.get(type(record), record.id)
             if current is not None:
@@ -256,7 +257,7 @@ class Machines:
 
 
 def console(folder: Path, instance_id: str, most: int = 64 * 1024) -> str:
-    """The last of what a machine has written to its serial console."""
+    """Return the last output on a machine's serial console."""
     try:
         return (folder / instance_id / "console.log").read_bytes()[-most:].decode("utf-8", "replace")
     except OSError:
@@ -264,7 +265,7 @@ def console(folder: Path, instance_id: str, most: int = 64 * 1024) -> str:
 
 
 def base_record(folder: Path, now: float, owner: str, region: str) -> Image | None:
-    """The base image, if it has been made."""
+    """Return the base image, if it exists."""
     if not disk_file(folder / "images", base_image.IMAGE_ID).exists():
         return None
     return Image(

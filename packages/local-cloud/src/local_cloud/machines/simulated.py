@@ -1,11 +1,12 @@
-"""Runners on simulated machines: nothing boots, but a job runs, by the stand-in for GitHub's runner, on this machine.
+"""Runners on simulated machines: nothing boots, but the stand-in for GitHub's runner runs the job on this computer.
 
-What the runner's bootstrap does on a real instance is played: it waits for its configuration and for a job, hears the
-spot market's notice, and deletes its instance in the end. There is no background task: what is due is done before
-the next request is handled, and the stand-in itself polls every second.
+It replaces the runner's bootstrap of a real instance: waits for its configuration and for a job, reads the spot
+market's notice, and deletes its instance in the end. There is no background task: due work is done before the next
+request is handled, and the stand-in itself polls every second.
 
-Anybody who may call SendFile can send a configuration. So the stand-in asks only the server that has started it, which
-proves itself with the secret of that start, and gets a job's script only if the user lets jobs run here (``REFUSAL``).
+Every caller that may call SendFile can send a configuration. So the stand-in uses only the server that has started it,
+which proves itself with the secret of that start, and gets a job's script only if the user allows jobs on this
+computer (``REFUSAL``).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ REFUSAL = (
 
 @dataclass
 class _Guest:
-    """A stand-in that runs."""
+    """A running stand-in."""
 
     process: Supervised
     home: Path
@@ -44,7 +45,7 @@ class _Guest:
 
 @dataclass
 class SimulatedRunners:
-    """The stand-ins of a local cloud, which they know by its ``secret``."""
+    """The stand-ins of a local cloud, which they recognise by its ``secret``."""
 
     store: Store
     secret: str
@@ -52,11 +53,11 @@ class SimulatedRunners:
     _limits: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
-        """Do what is due by ``now``."""
-        if not self._guests and not any(one.user_data for one in self.store.all(Instance)):
+        """Do the work that is due by ``now``."""
+        if not self._guests and not any(instance.user_data for instance in self.store.all(Instance)):
             return
         lifecycle.settle(self.store, now)
-        instances = {one.id: one for one in self.store.all(Instance)}
+        instances = {instance.id: instance for instance in self.store.all(Instance)}
         for instance_id in list(self._guests):
             if instance_id not in instances:
                 self._kill(instance_id)
@@ -94,9 +95,9 @@ class SimulatedRunners:
             self._delete(instance, now)
 
     def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
-        for one in self.store.all(Invocation):
-            if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
-                return read_configuration(one.content)
+        for invocation in self.store.all(Invocation):
+            if invocation.instance == instance.id and invocation.file == INBOX and invocation.status(now) == "Success":
+                return read_configuration(invocation.content)
         return {}
 
     def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:
@@ -123,12 +124,12 @@ class SimulatedRunners:
         self._guests[instance.id] = _Guest(process, home, now)
 
     def _delete(self, instance: Instance, now: float) -> None:
-        """As the bootstrap does in the end."""
+        """Delete the instance, as the bootstrap does in the end."""
         self._kill(instance.id)
         lifecycle.release(self.store, self.store.settings().market, instance, now)
 
     def _kill(self, instance_id: str) -> None:
-        """A deleted machine does not sign off."""
+        """End a deleted machine's stand-in, which does not sign off."""
         guest = self._guests.pop(instance_id, None)
         if guest is not None:
             guest.process.end()

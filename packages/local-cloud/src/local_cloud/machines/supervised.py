@@ -1,4 +1,4 @@
-"""Processes that stand for instances: they end with the local cloud, however it ends."""
+"""Processes that represent instances: they end with the local cloud, even if it is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local_cloud.machines import supervisor
 
 
 class Supervised:
-    """A command under a supervisor, which ends it and everything it started when this process ends."""
+    """A command under a supervisor, which ends it and its descendants when this process ends."""
 
     def __init__(
         self, command: Sequence[str], log: Path, *, folder: Path | None = None, env: Mapping[str, str] | None = None
@@ -20,13 +20,13 @@ class Supervised:
         """Start ``command``.
 
         Args:
-            command: its words.
-            log: the file for what it says.
-            folder: where it runs; None: here.
-            env: its environment; None: ours.
+            command: the program and its arguments.
+            log: the file for its output.
+            folder: its working directory; None: this process's.
+            env: its environment; None: this process's.
         """
         with log.open("wb") as output:
-            # In a session of its own: Ctrl-C is for the server, which ends its machines in order.
+            # In another session: Ctrl-C is for the server, which ends its machines in order.
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor.__file__, *command],
                 cwd=folder,
@@ -39,7 +39,7 @@ class Supervised:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Return whether it is running."""
         return self._supervisor.poll() is None
 
     def interrupt(self) -> None:
@@ -47,7 +47,7 @@ class Supervised:
         self._supervisor.send_signal(signal.SIGINT)
 
     def end(self) -> None:
-        """End it and everything it started; return when all of it has ended."""
+        """End it and its descendants; return when all of them have ended."""
         assert self._supervisor.stdin is not None
         self._supervisor.stdin.close()
         self._supervisor.wait()

@@ -1,7 +1,7 @@
-"""Runs a command, and ends it and everything it started once nobody holds the other end of its stdin.
+"""Runs a command, and ends it and its descendants when the other end of stdin is closed.
 
-The kernel closes that end however its holder goes, ``kill -9`` included: so what runs here outlives no server. A plain
-file that needs nothing else. SIGINT is handed on to the command.
+The kernel closes it when its holder ends, even by ``kill -9``: so the command never outlives its server. A single file
+without dependencies. SIGINT is passed on to the command.
 
 Usage: python3 -I -S supervisor.py COMMAND [ARGUMENT]...
 """
@@ -22,10 +22,10 @@ PR_SET_CHILD_SUBREAPER = 36
 def main() -> int:
     """Run until the command ends, or stdin is closed."""
     if sys.platform == "linux":
-        # What has lost its parent becomes a child of this process, and is found.
+        # Orphaned descendants become children of this process, which finds them.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    # A server that a script has started in the background ignores it, and so would everything below.
+    # A server that a script has started in the background ignores SIGINT, and its children would inherit that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def end_all() -> None:
-    """Kill every descendant; one may just have started another, so look again until none is left."""
+    """Kill every descendant; repeat until none is left, because one may just have started another."""
     while found := descendants():
         for process in found:
             with contextlib.suppress(ProcessLookupError):
@@ -51,18 +51,18 @@ def end_all() -> None:
 
 
 def descendants() -> list[int]:
-    """Every process that comes from this one."""
+    """Return every descendant of this process."""
     children: dict[int, list[int]] = {}
     for process, parent in listing():
         children.setdefault(parent, []).append(process)
     found = list(children.get(os.getpid(), []))
-    for one in found:
-        found += children.get(one, [])
+    for child in found:
+        found += children.get(child, [])
     return found
 
 
 def listing() -> list[tuple[int, int]]:
-    """Every process with its parent: from /proc on Linux, where ``ps`` may be missing, else from ``ps``."""
+    """Return every process with its parent: from /proc on Linux, where ``ps`` may be missing, else from ``ps``."""
     if sys.platform != "linux":
         with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, text=True) as ps:
             lines = [line.split() for line in ps.communicate()[0].splitlines()]

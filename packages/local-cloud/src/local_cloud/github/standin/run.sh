@@ -1,5 +1,5 @@
 #!/bin/bash
-# Starts the stand-in for GitHub's runner, and hands an interrupt on to it.
+# Starts the stand-in for GitHub's runner, and passes interrupts on to it.
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 set -m
 trap 'kill -INT "${listener}" 2> /dev/null' INT TERM
