@@ -436,8 +436,8 @@ class Worker(Party):
 class OneAfterTheOther:
     """Stands for a pool of threads: the stage knows of none but its own."""
 
-    def __init__(self, most: int) -> None:
-        del most
+    def __init__(self, max_workers: int) -> None:
+        del max_workers
 
     def __enter__(self) -> Self:
         return self
@@ -456,7 +456,7 @@ def chance(random: Random) -> Iterator[None]:
     with (
         patch("os.urandom", random.randbytes),
         patch("secrets.choice", random.choice),
-        patch("goldrun.launch.market.ThreadPoolExecutor", OneAfterTheOther),
+        patch("concurrent.futures.ThreadPoolExecutor", OneAfterTheOther),
     ):
         yield
 
