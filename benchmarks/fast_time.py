@@ -130,12 +130,12 @@ class Stage:
     def command(self, number: int) -> None:
         """The same through the commands, whose start alone takes ten minutes; the image is found by its name."""
         image = "github-runner-ubuntu24-amd64-latest"
-        told = self.run(
+        output = self.run(
             *("instance", "create", "--image", image, "--life", ("6h", "12h", "24h")[number % 3]),
             *("--type", TYPES[number % len(TYPES)], "--on-demand-fallback"),
         )
-        found = re.search(r"i-[a-z0-9]+", told)
-        assert found, told
+        found = re.search(r"i-[a-z0-9]+", output)
+        assert found, output
         try:
             self.run("instance", "wait", found[0])
             self.run("instance", "extend", found[0], "2h")
@@ -154,8 +154,8 @@ class Stage:
     def build_command(self, number: int) -> None:
         """The same as a command; every third build finds that it is done."""
         folder = self.recipe("commanded", number - number % 3)
-        told = self.run("image", "build", str(folder), "--quiet")
-        assert f"SKIP_BUILD={'false' if number % 3 == 0 else 'true'}" in told, told
+        output = self.run("image", "build", str(folder), "--quiet")
+        assert f"SKIP_BUILD={'false' if number % 3 == 0 else 'true'}" in output, output
 
     def sweep(self, _: int) -> None:
         """Find and delete what should not be alive: nothing, but for a snapshot that a prune is about to delete."""

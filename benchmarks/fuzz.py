@@ -379,8 +379,8 @@ def main() -> int:
         outcomes = [(name, task.get()) for name, task in tasks]
     bad = 0
     for name, outcome in outcomes:
-        told = ", ".join(f"{status or 'none'} {count:,}" for status, count in sorted(outcome.statuses.items()))
-        print(f"{name}: {sum(outcome.statuses.values()):,} answers ({told}); at most {outcome.memory / 1024:.0f} MiB")
+        counts = ", ".join(f"{status or 'none'} {count:,}" for status, count in sorted(outcome.statuses.items()))
+        print(f"{name}: {sum(outcome.statuses.values()):,} answers ({counts}); at most {outcome.memory / 1024:.0f} MiB")
         for failure in outcome.failures[:20]:
             print(f"  {failure}", file=sys.stderr)
         bad += len(outcome.failures) + (outcome.memory > MAX_MEMORY)

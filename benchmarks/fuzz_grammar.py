@@ -380,8 +380,8 @@ class Grammar:
         return self.random.random() < share
 
     def _sent(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Sent:
-        told = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        return Sent(method, _printable(target), told, body)
+        fields = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        return Sent(method, _printable(target), fields, body)
 
 
 # What parameters are called in the API, and values that go through.

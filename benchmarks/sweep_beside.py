@@ -93,7 +93,7 @@ class Crash(BaseException):
 
 
 @dataclass
-class Told:
+class Outcome:
     """How it went.
 
     Attributes:
@@ -139,7 +139,7 @@ class World:
         self.gateway = Gateway(self.store, clock, self.faults)
         self.jobs = Jobs(self.store, clock)
         self.github = router.Router(self.jobs, self.faults, URL, secret="")
-        self.told = Told()
+        self.outcome = Outcome()
         self.owners: dict[str, Party] = {}  # by instance's id and runner's name
         self.forgetful: set[str] = set()
         self.handed_over: set[str] = set()  # runners' instances, once they are online: from then on the job counts
@@ -277,7 +277,7 @@ class Party:
         else:
             reply = self.world.gateway.handle(method, path, query, headers, content)
         if reply.status < 300:
-            self.world.told.killed += killed
+            self.world.outcome.killed += killed
             self._own(reply.body)
         if self.sent == self.dies:
             self.alive = False
@@ -291,9 +291,9 @@ class Party:
 
     def _own(self, body: bytes) -> None:
         """What it has made is its own."""
-        told = json.loads(body) if body.startswith(b"{") else {}
-        made = [*told.get("InstanceIdSets", {}).get("InstanceIdSet", [])]
-        made += [told["runner"]["name"]] if "encoded_jit_config" in told else []
+        answer = json.loads(body) if body.startswith(b"{") else {}
+        made = [*answer.get("InstanceIdSets", {}).get("InstanceIdSet", [])]
+        made += [answer["runner"]["name"]] if "encoded_jit_config" in answer else []
         for name in made:
             self.world.owners[name] = self
             if self.random.random() < FORGETFUL:
@@ -349,18 +349,18 @@ class Sweeper(Party):
 
     def run(self) -> None:
         """For ever."""
-        told = self.world.told
+        outcome = self.world.outcome
         while True:
             client, github = self.both()
             try:
                 found = sweep.find(client, github=github, scopes=[SCOPE])
                 swept = sweep.remove(client, found, github, scopes=[SCOPE])
             except GoldrunError:
-                told.unsteady += 1
+                outcome.unsteady += 1
                 continue
-            told.sweeps += 1
-            told.removed.update(one.kind for one in swept.removed)
-            told.spared += len(swept.spared)
+            outcome.sweeps += 1
+            outcome.removed.update(one.kind for one in swept.removed)
+            outcome.spared += len(swept.spared)
 
 
 class Others(Party):
@@ -461,11 +461,11 @@ def chance(random: Random) -> Iterator[None]:
         yield
 
 
-def play(number: int, works: int, *, sweepers: int = 2) -> Told:
+def play(number: int, works: int, *, sweepers: int = 2) -> Outcome:
     """One world, and what became of it."""
     with tempfile.TemporaryDirectory() as name, chance(Random(number)):
         world = World(number)
-        random, stage, told = world.random, world.stage, world.told
+        random, stage, outcome = world.random, world.stage, world.outcome
         stage.add("others", Others(world, Random(random.random())).run, endless=True)
         endless = [Sweeper(world, Random(random.random())) for _ in range(sweepers)]
         watching = [stage.add("sweep", one.run, endless=True) for one in endless]
@@ -479,13 +479,13 @@ def play(number: int, works: int, *, sweepers: int = 2) -> Told:
         for one in watching:
             if one.error and not isinstance(one.error, Ended):
                 raise one.error
-        told.works = works
+        outcome.works = works
         for work in played:
-            told.died += isinstance(work.error, Crash)
+            outcome.died += isinstance(work.error, Crash)
             if work.error and not isinstance(work.error, Crash):
-                told.errors[f"{type(work.error).__name__}: {work.error}".splitlines()[0]] += 1
-        told.left = world.dead()
-        return told
+                outcome.errors[f"{type(work.error).__name__}: {work.error}".splitlines()[0]] += 1
+        outcome.left = world.dead()
+        return outcome
 
 
 def main() -> int:
@@ -494,16 +494,17 @@ def main() -> int:
     parser.add_argument("--works", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    told = play(given.seed, given.works)
-    print(f"{told.works} builds, runners and launches, {told.died} of them killed in the middle")
+    outcome = play(given.seed, given.works)
+    print(f"{outcome.works} builds, runners and launches, {outcome.died} of them killed in the middle")
     print(
-        f"{told.sweeps} sweeps, and {told.unsteady} that gave up; removed: {dict(told.removed)}; spared: {told.spared}"
+        f"{outcome.sweeps} sweeps, and {outcome.unsteady} that gave up; "
+        f"removed: {dict(outcome.removed)}; spared: {outcome.spared}"
     )
-    print(f"errors of works that lived: {dict(told.errors)}")
-    print(f"alive and deleted: {len(told.killed)}; dead and still there: {len(told.left)}")
-    for words in (*told.killed, *told.left):
+    print(f"errors of works that lived: {dict(outcome.errors)}")
+    print(f"alive and deleted: {len(outcome.killed)}; dead and still there: {len(outcome.left)}")
+    for words in (*outcome.killed, *outcome.left):
         print(f"  {words}")
-    return int(bool(told.killed or told.left))
+    return int(bool(outcome.killed or outcome.left))
 
 
 if __name__ == "__main__":

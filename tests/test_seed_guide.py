@@ -201,8 +201,8 @@ def test_lesson_keys_and_region_from_where_the_guides_workflow_leaves_them(
     sts = AccessKey(id="STS.guide", secret="sec", account=seed.ACCOUNT, role="r", user="u", token="tok", expires=9e9)
     populated.cloud.store.put(sts)
     (tmp_path / ".aliyun").mkdir()
-    told = {"current": "default", "profiles": [profile | {"region_id": "cn-hangzhou"}], "meta_path": ""}
-    (tmp_path / ".aliyun/config.json").write_text(json.dumps(told))
+    config = {"current": "default", "profiles": [profile | {"region_id": "cn-hangzhou"}], "meta_path": ""}
+    (tmp_path / ".aliyun/config.json").write_text(json.dumps(config))
     env = {name: value for name, value in bare.items() if "ACCESS_KEY" not in name} | {"HOME": str(tmp_path)}
     env |= {"IMAGE_NAME": "github-runner-ubuntu24-arm64-latest"}
     run = bash("python3 .github/scripts/get-image-id-by-name.py", env)

@@ -118,12 +118,12 @@ def bootstrap(name: str, **more: Any) -> dict[str, Any]:
 
 def valid(text: str) -> dict[str, Any]:
     """What the engine accepts (``ValidateResult``)."""
-    told: dict[str, Any] = json.loads(text)
-    assert told["provider_id"]
-    assert told["name"]
-    assert told["status"] in ("running", "error", "stopped", "unknown")
-    base64.b64decode(told.get("provider_fault", ""), validate=True)
-    return told
+    answer: dict[str, Any] = json.loads(text)
+    assert answer["provider_id"]
+    assert answer["name"]
+    assert answer["status"] in ("running", "error", "stopped", "unknown")
+    base64.b64decode(answer.get("provider_fault", ""), validate=True)
+    return answer
 
 
 def ours(cloud: Running) -> list[Instance]:
@@ -143,35 +143,40 @@ def test_an_instances_life(cloud: Running, tmp_path: Path, version: str) -> None
     engine = Engine(cloud, tmp_path, version)
     made = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
     assert made.returncode == 0, made.stderr
-    told = valid(made.stdout)
-    assert (told["name"], told["os_type"], told["os_arch"], told["pool_id"]) == ("garm-one", "linux", "amd64", POOL)
+    answer = valid(made.stdout)
+    assert (answer["name"], answer["os_type"], answer["os_arch"], answer["pool_id"]) == (
+        "garm-one",
+        "linux",
+        "amd64",
+        POOL,
+    )
     again = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
-    assert valid(again.stdout)["provider_id"] == told["provider_id"], "a repeated call makes no second one"
+    assert valid(again.stdout)["provider_id"] == answer["provider_id"], "a repeated call makes no second one"
     (instance,) = ours(cloud)
     assert instance.tags["GarmController"] == CONTROLLER
     assert instance.tags["GarmPool"] == POOL
     user_data = base64.b64decode(instance.user_data).decode()
     assert "runner-pool-id:" in user_data
     assert seed.KEY.secret not in user_data + json.dumps(instance.tags) + made.stdout + made.stderr
-    for which in (told["provider_id"], "garm-one"):
+    for which in (answer["provider_id"], "garm-one"):
         got = engine("GetInstance", GARM_INSTANCE_ID=which)
-        assert valid(got.stdout)["provider_id"] == told["provider_id"], got.stderr
+        assert valid(got.stdout)["provider_id"] == answer["provider_id"], got.stderr
         assert valid(got.stdout)["addresses"][0]["type"] == "private"
     listed = engine("ListInstances", GARM_POOL_ID=POOL)
     assert [valid(json.dumps(one))["name"] for one in json.loads(listed.stdout)] == ["garm-one"]
     assert json.loads(engine("ListInstances", GARM_POOL_ID="another").stdout) == []
     for command, status in (("StopInstance", "stopped"), ("StartInstance", "running")):
         cloud.cloud.clock.advance(5)
-        done = engine(command, GARM_INSTANCE_ID=told["provider_id"])
+        done = engine(command, GARM_INSTANCE_ID=answer["provider_id"])
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         cloud.cloud.clock.advance(5)
-        assert valid(engine("GetInstance", GARM_INSTANCE_ID=told["provider_id"]).stdout)["status"] == status
+        assert valid(engine("GetInstance", GARM_INSTANCE_ID=answer["provider_id"]).stdout)["status"] == status
     for _ in range(2):
-        gone = engine("DeleteInstance", GARM_INSTANCE_ID=told["provider_id"])
+        gone = engine("DeleteInstance", GARM_INSTANCE_ID=answer["provider_id"])
         assert (gone.returncode, gone.stdout) == (0, ""), gone.stderr
     assert ours(cloud) == []
     for command in ("GetInstance", "StartInstance", "StopInstance"):
-        missing = engine(command, GARM_INSTANCE_ID=told["provider_id"])
+        missing = engine(command, GARM_INSTANCE_ID=answer["provider_id"])
         assert missing.returncode == contract.EXIT_NOT_FOUND, missing.stderr
         assert "error:" in missing.stderr
 
@@ -222,12 +227,12 @@ def test_a_creation_that_fails_says_why_and_leaves_nothing(
     engine = Engine(cloud, tmp_path, "v0.1.1")
     failed = engine("CreateInstance", bootstrap("garm-bad", **case))
     assert failed.returncode == 1
-    told = valid(failed.stdout)
-    assert (told["name"], told["status"]) == ("garm-bad", "error")
-    assert words in base64.b64decode(told["provider_fault"]).decode()
+    answer = valid(failed.stdout)
+    assert (answer["name"], answer["status"]) == ("garm-bad", "error")
+    assert words in base64.b64decode(answer["provider_fault"]).decode()
     assert words in failed.stderr
     for secret in (TOKEN, "planted-password", seed.KEY.secret):
-        assert secret not in failed.stdout + failed.stderr + base64.b64decode(told["provider_fault"]).decode()
+        assert secret not in failed.stdout + failed.stderr + base64.b64decode(answer["provider_fault"]).decode()
     assert ours(cloud) == []
     # Before it tries again the engine deletes, by the name.
     assert engine("DeleteInstance", GARM_INSTANCE_ID="garm-bad").returncode == 0

@@ -119,8 +119,8 @@ def test_runners(github: GitHub, scope: Scope) -> None:
     made = registrations.register(github, scope, Wanted("one", ("one", "big")))
     assert made.registration is not None
     assert runners.find_registrations(github, scope, "one") == [made.registration]
-    told = github.call("GET", f"{scope.path}/actions/runners/{made.registration.id}")
-    assert told["status"] == "offline"
+    shown = github.call("GET", f"{scope.path}/actions/runners/{made.registration.id}")
+    assert shown["status"] == "offline"
     for number in range(120):
         registrations.register(github, scope, Wanted(f"many-{number}", ("x",)))
     assert len(runners.list_registrations(github, scope)) == 121
@@ -176,8 +176,8 @@ def test_runs_and_jobs(github: GitHub, live: Running) -> None:
     for job in jobs.of_run(run):
         if job.status != "completed":
             jobs.end(job, "failure")
-    told = github.call("GET", f"{REPO.path}/actions/runs/{run.id}")
-    assert (told["status"], told["conclusion"], told["run_attempt"]) == ("completed", "failure", 1)
+    shown = github.call("GET", f"{REPO.path}/actions/runs/{run.id}")
+    assert (shown["status"], shown["conclusion"], shown["run_attempt"]) == ("completed", "failure", 1)
     assert rerun(github, REPO, run.id, start.id, seconds=1) == 2
     again = {job["name"]: job["status"] for job in github.pages(f"{REPO.path}/actions/runs/{run.id}/jobs", "jobs")}
     assert again == {"start": "queued", "test": "queued", "apart": "completed"}

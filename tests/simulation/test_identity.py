@@ -300,11 +300,11 @@ CLAIMS = {"iss": "https://i", "aud": "sts.aliyuncs.com", "sub": "repo:o/r:ref:re
 )
 def test_conditions(condition: dict[str, Any], holds: bool) -> None:
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Federated": PROVIDER}}
-    told: dict[str, Any] = {"Version": "1", "Statement": [{**statement, "Condition": condition}]}
-    assert trusts(msgspec.convert(told, Document), PROVIDER, CLAIMS) is holds
-    denied = {**told, "Statement": [statement, {**told["Statement"][0], "Effect": "Deny"}]}
+    document: dict[str, Any] = {"Version": "1", "Statement": [{**statement, "Condition": condition}]}
+    assert trusts(msgspec.convert(document, Document), PROVIDER, CLAIMS) is holds
+    denied = {**document, "Statement": [statement, {**document["Statement"][0], "Effect": "Deny"}]}
     assert trusts(msgspec.convert(denied, Document), PROVIDER, CLAIMS) is not holds
-    assert not trusts(msgspec.convert(told, Document), PROVIDER + "2", CLAIMS)
+    assert not trusts(msgspec.convert(document, Document), PROVIDER + "2", CLAIMS)
 
 
 def test_from_the_command_line(live: Running, tmp_path: Path) -> None:

@@ -400,9 +400,9 @@ def test_many_refusals_are_told_in_few_lines(frozen: Running, count: int, last: 
     offers = [Offer(f"ecs.n{number}", "cn-hangzhou-k", 1.0) for number in range(count)]
     with pytest.raises(RefusedError, match="No offer gives 2 instances in cn-hangzhou") as caught:
         launch(frozen.client(), replace(launch_settings(frozen), amount=2), offers)
-    told = str(caught.value).partition("fix:")[0].split("why: ")[1:]
-    assert len(told) == min(count, 6)
-    assert told[-1].startswith(last)
+    reasons = str(caught.value).partition("fix:")[0].split("why: ")[1:]
+    assert len(reasons) == min(count, 6)
+    assert reasons[-1].startswith(last)
 
 
 STOPS = ("QuotaExceed.ElasticQuota", "InvalidAccountStatus.NotEnoughBalance", "InvalidSecurityGroupId.NotFound")

@@ -127,15 +127,15 @@ def test_every_candidate_stays_and_none_of_them_counts(frozen: Running) -> None:
     for number in (1, 2, 4, 5):
         built(frozen, number)
     built(frozen, 3, shown=True)
-    told: list[Pruned] = []
+    reported: list[Pruned] = []
     asked: list[Pruned] = []
 
     def allow(plan: Pruned) -> bool:
         asked.append(plan)
         return True
 
-    done = prune(frozen.client(), ALIAS, keep=2, tell=told.append, allow=allow)
-    assert told == asked == [done]
+    done = prune(frozen.client(), ALIAS, keep=2, tell=reported.append, allow=allow)
+    assert reported == asked == [done]
     assert [(one.image.image_id[-1], one.keep, one.reason) for one in done.verdicts] == [
         ("5", True, "newer than what is published"),
         ("4", True, "newer than what is published"),

@@ -75,10 +75,10 @@ def test_the_first_version_of_a_lineage(frozen: Running) -> None:
 def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
-    told: list[str] = []
-    publish(frozen.client(), f"fam-amd64-{STAMPS[1]}", tell=told.extend)
+    reported: list[str] = []
+    publish(frozen.client(), f"fam-amd64-{STAMPS[1]}", tell=reported.extend)
     assert state(frozen) == {V1: old(1), V2: SHOWN}
-    assert [words.split()[0] for words in told] == ["tag", "rename", "show", "remove"]
+    assert [words.split()[0] for words in reported] == ["tag", "rename", "show", "remove"]
     assert frozen.cloud.gateway.calls["ModifyImageAttribute"] == 2
     assert frozen.cloud.gateway.calls["TagResources"] == 1
     assert frozen.cloud.gateway.calls["UntagResources"] == 1
@@ -86,9 +86,9 @@ def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> Non
 
 def test_publishing_again_changes_nothing(frozen: Running) -> None:
     version(frozen, 1, shown=True)
-    told: list[str] = []
-    publish(frozen.client(), V1, tell=told.extend)
-    assert told == []
+    reported: list[str] = []
+    publish(frozen.client(), V1, tell=reported.extend)
+    assert reported == []
     assert "ModifyImageAttribute" not in frozen.cloud.gateway.calls
 
 
@@ -207,9 +207,9 @@ def test_an_image_that_leaves_a_channel_is_told(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     publish(frozen.client(), V2, channel="canary")
-    told: list[str] = []
-    publish(frozen.client(), V2, tell=told.extend)
-    assert told[-1].startswith("from then on fam-amd64-canary shows nothing")
+    reported: list[str] = []
+    publish(frozen.client(), V2, tell=reported.extend)
+    assert reported[-1].startswith("from then on fam-amd64-canary shows nothing")
     assert answer(frozen) == V2
 
 
@@ -299,13 +299,13 @@ def test_the_tags_of_a_channel_come_and_go(frozen: Running) -> None:
     version(frozen, 1)
     publish(frozen.client(), V1)
     version(frozen, 2)
-    told: list[str] = []
+    reported: list[str] = []
     publish(frozen.client(), V2)
-    publish(frozen.client(), V1, force=True, tell=told.extend)
+    publish(frozen.client(), V1, force=True, tell=reported.extend)
     one, two = (read_lineage(frozen.client(), ALIAS).images[version] for version in (V1, V2))
     assert (one.tags["Channel"], one.tags["Latest"]) == ("latest", "true")
     assert not two.tags.keys() & {"Channel", "Latest"}
-    assert told[-1] == f"remove {V2} from the family: it is newer than what is shown"
+    assert reported[-1] == f"remove {V2} from the family: it is newer than what is shown"
 
 
 def test_somebody_elses_rename_is_looked_at_and_another_refusal_told(frozen: Running) -> None:

@@ -35,16 +35,16 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
         tags={"BuildTimestamp": STAMPS[1], "VersionHash": "abc", "Latest": "true", "Channel": "latest"},
     )
     client = frozen.client()
-    told: list[Progress] = []
-    made = copy_image(client, find_own(client, V2), BEIJING, tell=told.append)
+    reports: list[Progress] = []
+    made = copy_image(client, find_own(client, V2), BEIJING, tell=reports.append)
     assert made.name == f"fam-amd64-{STAMPS[1]}"
     assert made.tags == {"BuildTimestamp": STAMPS[1], "VersionHash": "abc", "CopiedFrom": V2}
-    percents = [progress.percent for progress in told]
+    percents = [progress.percent for progress in reports]
     assert percents == sorted(percents)
     assert (percents[0], percents[-1]) == (0, 100)
-    assert told[-2].left is not None
-    assert 0 < told[-2].left < 20
-    assert len(told) < 200, "it polls less and less often"
+    assert reports[-2].left is not None
+    assert 0 < reports[-2].left < 20
+    assert len(reports) < 200, "it polls less and less often"
 
 
 @pytest.mark.parametrize("code", ["InvalidImageName.Duplicated", "InvalidImage.Locked"])

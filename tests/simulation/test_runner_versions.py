@@ -32,9 +32,9 @@ def github(frozen: Running) -> GitHub:
 
 def check(github: GitHub, version: str, *, now: float = NOW, life: float = 4 * 3600.0) -> list[str]:
     """What is told; raises what is raised."""
-    told: list[str] = []
-    require_current(github, SCOPES[0], version, now=now, life=life, report=told.append)
-    return told
+    notes: list[str] = []
+    require_current(github, SCOPES[0], version, now=now, life=life, report=notes.append)
+    return notes
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
@@ -124,7 +124,7 @@ def test_the_manifest_says_what_the_image_has(manifest: dict[str, str], version:
     assert version_in(manifest) == version
 
 
-class Told(GitHub):
+class Answering(GitHub):
     """Answers as it is told."""
 
     def __init__(self, answer: Any) -> None:
@@ -137,12 +137,12 @@ class Told(GitHub):
 @pytest.mark.parametrize("member", ["runtime_deprecates_at", "registration_deprecates_at"])
 def test_dates_as_github_may_write_them(member: str) -> None:
     for text in ("2026-11-05T15:30:55Z", "2026-11-05T15:30:55.000+00:00", "2026-11-05T15:30:55"):
-        end = find_end(Told({"runner_version": "x", member: text}), SCOPES[0], "x")
+        end = find_end(Answering({"runner_version": "x", member: text}), SCOPES[0], "x")
         assert end is not None
         assert 1793892655.0 in (end.registration, end.runtime)
-    assert find_end(Told({"runner_version": "x", member: None}), SCOPES[0], "x") == End(None, None)
+    assert find_end(Answering({"runner_version": "x", member: None}), SCOPES[0], "x") == End(None, None)
     with pytest.raises(UnavailableError, match="not a time"):
-        find_end(Told({"runner_version": "x", member: "soon"}), SCOPES[0], "x")
+        find_end(Answering({"runner_version": "x", member: "soon"}), SCOPES[0], "x")
 
 
 def test_the_latest_is_asked_for_without_a_token_too(frozen: Running) -> None:
@@ -161,4 +161,4 @@ def test_without_an_answer_a_version_can_be_pinned(frozen: Running, github: GitH
 
 def test_a_release_without_a_version_is_none() -> None:
     with pytest.raises(UnavailableError):
-        find_latest(Told(json.loads('{"tag_name": "nightly"}')))
+        find_latest(Answering(json.loads('{"tag_name": "nightly"}')))

@@ -291,9 +291,9 @@ def test_lesson_ghosts_are_found_from_both_sides(cloud: Running) -> None:
     play(cloud).idle = 2 * GRACE_SECONDS  # or the machines would have ended by themselves
     cloud.wall.value += GRACE_SECONDS + 1
     found = sweep.find(client, github=github, scopes=[SCOPE])
-    told = {(finding.kind, finding.id if finding.kind == "runner" else finding.name) for finding in found}
+    reported = {(finding.kind, finding.id if finding.kind == "runner" else finding.name) for finding in found}
     wanted = {("runner", one.name), ("instance", two.name)}
-    assert told == wanted
+    assert reported == wanted
     swept = sweep.remove(client, found, github)
     assert not swept.kept
     assert one.name not in registered(cloud)

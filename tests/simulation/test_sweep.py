@@ -289,8 +289,8 @@ def test_random_accounts(frozen: Running, drawn: list[tuple[dict[str, str], str,
     left = {one.id for one in store.all(Instance)}
     for number, (tags, state, hours, endless) in enumerate(drawn):
         age = now - (now - hours * HOUR) // 60 * 60  # the API tells minutes
-        doomed = tags == OURS and ((state == "Stopped" and age > 600) or (endless and age > 4 * HOUR))
-        assert (f"i-{number}" not in left) == doomed
+        to_delete = tags == OURS and ((state == "Stopped" and age > 600) or (endless and age > 4 * HOUR))
+        assert (f"i-{number}" not in left) == to_delete
 
 
 def test_costs(frozen: Running) -> None:

@@ -18,10 +18,10 @@ SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 
 def steps(file: Path) -> list[dict[str, Any]]:
-    told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if "runs" in told:
-        return list(told["runs"]["steps"])
-    return [step for job in told["jobs"].values() for step in job.get("steps", [job])]
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if "runs" in document:
+        return list(document["runs"]["steps"])
+    return [step for job in document["jobs"].values() for step in job.get("steps", [job])]
 
 
 def test_there_are_the_four_actions() -> None:
@@ -45,25 +45,25 @@ def test_what_is_run(file: Path) -> None:
 
 @pytest.mark.parametrize("file", ACTIONS, ids=lambda file: file.parent.name)
 def test_an_action_is_documented(file: Path) -> None:
-    told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert told["name"]
-    assert told["description"]
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert document["name"]
+    assert document["description"]
     for kind in ("inputs", "outputs"):
-        for name, one in told[kind].items():
+        for name, one in document[kind].items():
             assert one["description"], name
             assert re.fullmatch(r"[a-z0-9-]+", name)
     used = set(re.findall(r"inputs\.([a-z0-9-]+)", file.read_text(encoding="utf-8")))
-    assert used == set(told["inputs"]), "every input is used, and every one that is used is an input"
-    shown = " ".join(one["value"] for one in told["outputs"].values())
+    assert used == set(document["inputs"]), "every input is used, and every one that is used is an input"
+    shown = " ".join(one["value"] for one in document["outputs"].values())
     assert "token" not in shown
     assert "secret" not in shown
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_a_workflow_may_do_little(file: Path) -> None:
-    told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert told["permissions"] == {}
-    for job in told["jobs"].values():
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert document["permissions"] == {}
+    for job in document["jobs"].values():
         assert set(job["permissions"].values()) <= {"read", "write"}
         assert {name for name, right in job["permissions"].items() if right == "write"} <= {"id-token"}
         assert "timeout-minutes" in job

@@ -71,8 +71,8 @@ def test_both_architectures_in_github_actions(env: dict[str, str], recipe: str, 
     assert read_outputs(files["GITHUB_OUTPUT"].read_text()) == keys(done.stdout)
     assert done.stderr.count("::group::") == done.stderr.count("::endgroup::") > 10
     assert "| amd64 | `tools-amd64-latest` |" in files["GITHUB_STEP_SUMMARY"].read_text()
-    told = json.loads(run(env, "image", "ls", "tools-", "--json").stdout)
-    assert {one["tags"]["Source"] for one in told} == {"o/r@abc"}
+    images = json.loads(run(env, "image", "ls", "tools-", "--json").stdout)
+    assert {one["tags"]["Source"] for one in images} == {"o/r@abc"}
 
 
 def test_json_and_quiet(env: dict[str, str], recipe: str) -> None:
@@ -134,9 +134,9 @@ def test_a_signal_cleans_up(env: dict[str, str], recipe: str, populated: Running
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert "Traceback" not in told
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
     assert run(env, "instance", "ls", "-q").stdout.split() == ["i-localrunner000001"]
 
 

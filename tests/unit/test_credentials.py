@@ -66,8 +66,8 @@ EMPTY = {"name": "empty", "mode": "AK", "access_key_id": "", "access_key_secret"
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     (tmp_path / ".aliyun").mkdir()
-    told = {"current": "ci", "profiles": [EMPTY, AK, STS, OTHER], "meta_path": ""}
-    (tmp_path / ".aliyun/config.json").write_text(json.dumps(told))
+    config = {"current": "ci", "profiles": [EMPTY, AK, STS, OTHER], "meta_path": ""}
+    (tmp_path / ".aliyun/config.json").write_text(json.dumps(config))
     return {"HOME": str(tmp_path)}
 
 

@@ -125,9 +125,9 @@ def test_the_newest_of_one_name_answers(frozen: Running) -> None:
 
 def test_images_of_others_never_answer_by_name(frozen: Running) -> None:
     frozen.image(LATEST, owner=seed.OTHER_ACCOUNT, shared_with={seed.ACCOUNT: 0.0}, id="m-othersimage")
-    told = why(frozen.client(), LATEST)
-    assert "m-othersimage" in told
-    assert "shared with you by another account" in told
+    reason = why(frozen.client(), LATEST)
+    assert "m-othersimage" in reason
+    assert "shared with you by another account" in reason
 
 
 def test_by_id_whoever_owns_it(frozen: Running) -> None:
@@ -197,10 +197,10 @@ def test_why_an_empty_account(frozen: Running) -> None:
 def test_why_another_region(frozen: Running) -> None:
     frozen.image(LATEST, region="cn-shanghai", id="m-inshanghai1")
     assert "--all-regions" in why(frozen.client(), LATEST)
-    told = why(frozen.client(), LATEST, all_regions=True)
-    assert "cn-shanghai has it" in told
-    assert "m-inshanghai1" in told
-    assert "use --region cn-shanghai" in told
+    reason = why(frozen.client(), LATEST, all_regions=True)
+    assert "cn-shanghai has it" in reason
+    assert "m-inshanghai1" in reason
+    assert "use --region cn-shanghai" in reason
 
 
 def test_nowhere_at_all(frozen: Running) -> None:
@@ -209,8 +209,8 @@ def test_nowhere_at_all(frozen: Running) -> None:
 
 def test_a_region_that_cannot_be_asked_is_told(frozen: Running) -> None:
     frozen.fault("error", "DescribeRegions", times=None)
-    told = why(frozen.client(), LATEST, all_regions=True)
-    assert "the regions could not be listed" in told
+    reason = why(frozen.client(), LATEST, all_regions=True)
+    assert "the regions could not be listed" in reason
 
 
 def test_a_denied_permission_names_the_statement_to_add(frozen: Running) -> None:
@@ -225,8 +225,8 @@ def test_a_denied_permission_names_the_statement_to_add(frozen: Running) -> None
 
 def test_a_diagnosis_that_fails_never_becomes_a_reason(frozen: Running) -> None:
     frozen.fault("error", "DescribeImages", times=None, skip=2)
-    told = why(frozen.client(), LATEST)
-    assert "the reason could not be determined" in told
+    reason = why(frozen.client(), LATEST)
+    assert "the reason could not be determined" in reason
 
 
 def test_a_list_that_changes_between_pages_is_read_again(frozen: Running) -> None:

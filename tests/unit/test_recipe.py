@@ -85,9 +85,9 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
     second = change(folder, "disk = 40", "disk = 4")
     with pytest.raises(UsageError) as caught:
         load(folder)
-    told = str(caught.value)
-    assert f"recipe.toml:{first}: " in told
-    assert f"recipe.toml:{second}: " in told
+    message = str(caught.value)
+    assert f"recipe.toml:{first}: " in message
+    assert f"recipe.toml:{second}: " in message
 
 
 MISSING: dict[str, tuple[str, str]] = {

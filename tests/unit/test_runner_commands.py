@@ -90,11 +90,11 @@ def test_up_ls_down(shell: Any, populated: Running) -> None:
 
 def test_json_and_quiet(shell: Any, populated: Running) -> None:
     up = shell("runner", "up", "--org", "octo-org", *IMAGE, "--json", "-q")
-    told = json.loads(up.stdout)
-    assert told["offer"]["type"].startswith("ecs.")
+    runner = json.loads(up.stdout)
+    assert runner["offer"]["type"].startswith("ecs.")
     assert up.stderr == ""
-    assert told["runner_label"] == told["runner_name"]
-    shell("runner", "down", "--yes", told["runner_name"], "--org", "octo-org")
+    assert runner["runner_label"] == runner["runner_name"]
+    shell("runner", "down", "--yes", runner["runner_name"], "--org", "octo-org")
     assert left(populated) == (0, 0)
 
 

@@ -95,8 +95,8 @@ def test_several_with_a_key(shell: Any, populated: Running) -> None:
     first = shell(*words).stdout.split()
     assert len(first) == 3
     assert sorted(shell(*words).stdout.split()) == sorted(first)
-    told = json.loads(shell(*words, "--json").stdout)
-    assert sorted(one for some in told for one in some["instance_ids"]) == sorted(first)
+    launched = json.loads(shell(*words, "--json").stdout)
+    assert sorted(one for some in launched for one in some["instance_ids"]) == sorted(first)
 
 
 def test_a_sweep(shell: Any, populated: Running) -> None:
@@ -111,9 +111,9 @@ def test_a_sweep(shell: Any, populated: Running) -> None:
     dry = shell("sweep", "--dry-run", code=7)
     assert "would delete" in dry.stdout
     assert store.get(Instance, instance.id)
-    told = json.loads(shell("sweep", "--json", "--yes", code=7).stdout)
-    assert {one["id"] for one in told["findings"]} == {"i-localrunner000001", "d-loose"}
-    assert all(one["removed"] for one in told["findings"])
+    swept = json.loads(shell("sweep", "--json", "--yes", code=7).stdout)
+    assert {one["id"] for one in swept["findings"]} == {"i-localrunner000001", "d-loose"}
+    assert all(one["removed"] for one in swept["findings"])
     shell("sweep", "--yes")
     assert store.get(Disk, "d-loose") is None
 
@@ -122,9 +122,9 @@ def test_costs(shell: Any) -> None:
     done = shell("cost", "--days", "2")
     assert "i-localrunner000001" in done.stdout
     assert "an hour" in done.stderr
-    told = json.loads(shell("cost", "--days", "2", "--json").stdout)
-    assert told["hourly"] == pytest.approx(sum(one["price"] for one in told["running"]))
-    assert len(told["days"]) == 2
+    costs = json.loads(shell("cost", "--days", "2", "--json").stdout)
+    assert costs["hourly"] == pytest.approx(sum(one["price"] for one in costs["running"]))
+    assert len(costs["days"]) == 2
 
 
 def test_costs_without_the_right_to_read_the_bill(shell: Any, populated: Running) -> None:
@@ -141,8 +141,8 @@ def test_the_market_of_the_local_cloud(shell: Any, tmp_path: Path) -> None:
     shell("local", "up", "--detach", "--port", "0", "--data", data)
     try:
         spike = ("--scenario", "price-spike", "--zone", "cn-hangzhou-k", "--json", "--data", data)
-        told = json.loads(shell("local", "market", *spike).stdout)
-        assert (told["scenario"], told["zones"]) == ("price-spike", ["cn-hangzhou-k"])
+        market = json.loads(shell("local", "market", *spike).stdout)
+        assert (market["scenario"], market["zones"]) == ("price-spike", ["cn-hangzhou-k"])
         assert "price-spike" in shell("local", "market", "--data", data).stdout
     finally:
         shell("local", "down", "--data", data)

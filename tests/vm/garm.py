@@ -27,7 +27,7 @@ class Controller:
     """The engine's side: its metadata service and its callbacks."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.reports: list[dict[str, Any]] = []
         controller = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ class Controller:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if self.headers["authorization"] == f"Bearer {TOKEN}" and self.path == "/callbacks/status":
-                    controller.told.append(json.loads(body))
+                    controller.reports.append(json.loads(body))
                 self._answer(200)
 
             def log_message(self, *_: object) -> None:

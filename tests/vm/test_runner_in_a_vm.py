@@ -95,11 +95,11 @@ def test_garms_runner_registers_tells_runs_a_job_and_ends(
 ) -> None:
     controller, instance_id = garm
     limit = time.monotonic() + 300
-    while "idle" not in [one["status"] for one in controller.told]:
-        assert time.monotonic() < limit, (controller.told, shell.console(instance_id)[-3000:])
+    while "idle" not in [one["status"] for one in controller.reports]:
+        assert time.monotonic() < limit, (controller.reports, shell.console(instance_id)[-3000:])
         time.sleep(1)
-    assert {one["status"] for one in controller.told} == {"installing", "idle"}
-    assert controller.told[-1]["agent_id"] > 0
+    assert {one["status"] for one in controller.reports} == {"installing", "idle"}
+    assert controller.reports[-1]["agent_id"] > 0
     client = connect(shell.env, SystemClock())
     search = f"""
 umask 077

@@ -152,10 +152,10 @@ class Engine:
         """Queue the job for the runner that has the label, and wait."""
         self.cloud.cloud.store.put(replace(self._record(name), labels=(label,), script=script, hosted=False))
         limit = time.monotonic() + JOB_LIMIT
-        told = False
+        announced = False
         while (job := self._record(name)).status != "completed":
-            if job.status == "in_progress" and not told:
-                told = True
+            if job.status == "in_progress" and not announced:
+                announced = True
                 self.during(name, self)
             assert time.monotonic() < limit, f"{name} does not end: {job}"
             time.sleep(0.2)

@@ -36,8 +36,8 @@ class Shell:
         self.env |= dict(re.findall(r"^export (\w+)=(.*)$", self.run("local", "env"), re.MULTILINE))
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.run("local", "status", "--json"))
-        return told
+        answer: dict[str, Any] = json.loads(self.run("local", "status", "--json"))
+        return answer
 
     def token(self) -> str:
         note = json.loads(Path(f"{self.env['GOLDRUN_LOCAL_DATA']}.run.json").read_text())

@@ -240,8 +240,8 @@ def state(running: Running) -> Any:
     """All that there is to change, and what control says of it."""
     cloud = running.cloud
     records = {kind: dict(found) for kind, found in cloud.store._current.items() if found}
-    told = ask(running.port, cloud.token, "GET", "status")
-    return records, cloud._instances._tokens.copy(), {**told, "time": ""}
+    status = ask(running.port, cloud.token, "GET", "status")
+    return records, cloud._instances._tokens.copy(), {**status, "time": ""}
 
 
 def attack(running: Running, evil: Evil, browse: Callable[[str], None], page: str) -> list[dict[str, Any]]:
@@ -256,9 +256,9 @@ def attack(running: Running, evil: Evil, browse: Callable[[str], None], page: st
     evil.page = f"<!doctype html><body><script>{known}\n{SCRIPT}</script>"
     browse(f"http://{origin}/evil/page")
     assert evil.reported.wait(PATIENCE), "the page has told nothing"
-    told: list[dict[str, Any]] = json.loads(evil.report)
-    assert {one["way"] for one in told} == {*READING, *WRITING}
-    return told
+    outcomes: list[dict[str, Any]] = json.loads(evil.report)
+    assert {one["way"] for one in outcomes} == {*READING, *WRITING}
+    return outcomes
 
 
 PAGES = ["port", "name", "rebound"]
@@ -270,19 +270,19 @@ def test_a_page_changes_nothing_and_learns_nothing(
 ) -> None:
     before = state(cloud)
     mine = guard.admitted
-    told = attack(cloud, evil, browse, page)
+    outcomes = attack(cloud, evil, browse, page)
     assert guard.admitted == mine
     assert guard.refused > 100, "they did not reach it"
     assert state(cloud) == before
     if page == "rebound":
         # Its own origin: it reads every answer, and all are the same.
-        assert {one["text"] for one in told if "text" in one} == {REFUSED}
-        assert {one["status"] for one in told if "status" in one} == {403}
+        assert {one["text"] for one in outcomes if "text" in one} == {REFUSED}
+        assert {one["status"] for one in outcomes if "status" in one} == {403}
     else:
-        assert [one for one in told if one.get("text") or "status" in one] == []
+        assert [one for one in outcomes if one.get("text") or "status" in one] == []
     for way in READING:
         # Whether a request ends well or ill tells a page whether a thing is there; here it does not.
-        ends = {name: one for one in told if one["way"] == way and (name := one["name"]).startswith("metadata ")}
+        ends = {name: one for one in outcomes if one["way"] == way and (name := one["name"]).startswith("metadata ")}
         assert len(ends) == 3
         assert len({json.dumps({**one, "name": ""}) for one in ends.values()}) == 1
 
@@ -294,7 +294,7 @@ def test_it_would_get_in_if_nobody_stood_in_the_door(
     """But not to control, which has a token."""
     guard.opened = True
     _, tokens, status = state(cloud)
-    told = attack(cloud, evil, browse, page)
+    outcomes = attack(cloud, evil, browse, page)
     records, new_tokens, new_status = state(cloud)
     names = {kind.__name__: found for kind, found in records.items()}
     assert names["Image"]["m-localnewamd64"].tags["planted"] == "x"
@@ -304,10 +304,10 @@ def test_it_would_get_in_if_nobody_stood_in_the_door(
     )
     assert (new_status["pid"], new_status["speed"]) == (status["pid"], 1.0)
     assert "GitHubJob" not in names
-    read = {one["name"] for one in told if one.get("status") == 200}
+    read = {one["name"] for one in outcomes if one.get("status") == 200}
     if page == "rebound":
         assert read >= {"ecs DescribeImages", f"metadata {MACHINE}", "token", "github ls", "proof"}
-        assert any(MARK in one.get("text", "") for one in told)
+        assert any(MARK in one.get("text", "") for one in outcomes)
         assert any(one.name == "planted" for one in names["GitHubRunner"].values())
         assert new_tokens != tokens
     else:

@@ -137,10 +137,10 @@ def test_create_image_from_an_instance_makes_a_snapshot(populated: Running) -> N
     snapshot_id = (
         images(client, image_id=image_id, status="ALL")[0].disk_device_mappings.disk_device_mapping[0].snapshot_id
     )
-    told = client.describe_snapshots(
+    snapshot = client.describe_snapshots(
         models.DescribeSnapshotsRequest(region_id=REGION, snapshot_ids=f'["{snapshot_id}"]')
     ).body.snapshots.snapshot[0]
-    assert (told.usage, told.status, told.source_disk_id) == ("image", "progressing", "d-localrunner000001")
+    assert (snapshot.usage, snapshot.status, snapshot.source_disk_id) == ("image", "progressing", "d-localrunner000001")
 
 
 @pytest.mark.parametrize(
@@ -295,8 +295,8 @@ def test_sharing(live: Running) -> None:
     assert images(other, image_id=image_id)[0].image_owner_alias == "others"
     assert images(client, image_id=image_id)[0].is_self_shared == "true"
     request = models.DescribeImageSharePermissionRequest(region_id=REGION, image_id=image_id)
-    told = client.describe_image_share_permission(request).body
-    assert [account.aliyun_id for account in told.accounts.account] == [seed.OTHER_ACCOUNT]
+    permission = client.describe_image_share_permission(request).body
+    assert [account.aliyun_id for account in permission.accounts.account] == [seed.OTHER_ACCOUNT]
     assert refused(lambda: delete(client, image_id)) == (403, "ImageUseShared")
     assert refused(lambda: modify(client, image_id, status="Deprecated")) == (403, "ImageUseShared")
     share(client, image_id, remove_account=[seed.OTHER_ACCOUNT])

@@ -103,8 +103,8 @@ def test_every_action(populated: Running, method: str) -> None:
     sdk.call(UntagResourcesRequest.UntagResourcesRequest(), method, TagKeys=["b"], **tagging)
     sharing = ModifyImageSharePermissionRequest.ModifyImageSharePermissionRequest
     sdk.call(sharing(), method, ImageId=made, AddAccounts=[seed.OTHER_ACCOUNT])
-    told = sdk.call(DescribeImageSharePermissionRequest.DescribeImageSharePermissionRequest(), method, ImageId=made)
-    assert told["Accounts"]["Account"][0]["AliyunId"] == seed.OTHER_ACCOUNT
+    answer = sdk.call(DescribeImageSharePermissionRequest.DescribeImageSharePermissionRequest(), method, ImageId=made)
+    assert answer["Accounts"]["Account"][0]["AliyunId"] == seed.OTHER_ACCOUNT
     sdk.call(sharing(), method, ImageId=made, RemoveAccounts=[seed.OTHER_ACCOUNT])
     copied = sdk.call(
         CopyImageRequest.CopyImageRequest(),

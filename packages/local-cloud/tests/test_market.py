@@ -117,9 +117,11 @@ def test_where_nothing_is_scarce_nothing_sells_out() -> None:
 
 def test_some_of_what_is_told_is_not_there() -> None:
     market = Market(seed=5, phantoms=0.3)
-    told = [(kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if told_stock(market, kind, zone, NOW)]
-    there = [place for place in told if spot_stock(market, *place, NOW)]
-    assert 0.5 < len(there) / len(told) < 0.9
+    reported = [
+        (kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if told_stock(market, kind, zone, NOW)
+    ]
+    there = [place for place in reported if spot_stock(market, *place, NOW)]
+    assert 0.5 < len(there) / len(reported) < 0.9
 
 
 def test_automatic_release_is_rounded_down_to_the_minute(frozen: Running) -> None:
@@ -149,16 +151,16 @@ def test_the_first_hour_is_protected(frozen: Running) -> None:
 
 def test_a_wave_takes_instances_back_with_notice(frozen: Running) -> None:
     instance = launch(frozen, SpotDuration=0)
-    told = ask(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
-    assert told["market"]["scenario"] == "reclaim-wave"
+    status = ask(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
+    assert status["market"]["scenario"] == "reclaim-wave"
     frozen.wall.value += 1
-    doomed = frozen.cloud.store.get(Instance, instance.id)
-    assert doomed is not None
-    assert NOW + 300 <= doomed.reclaimed <= NOW + 300 + 901
-    frozen.wall.value = doomed.reclaimed - 299
+    affected = frozen.cloud.store.get(Instance, instance.id)
+    assert affected is not None
+    assert NOW + 300 <= affected.reclaimed <= NOW + 300 + 901
+    frozen.wall.value = affected.reclaimed - 299
     shown = frozen.client().call("DescribeInstances")["Instances"]["Instance"][0]
     assert shown["OperationLocks"]["LockReason"][0]["LockReason"] == "Recycling"
-    frozen.wall.value = doomed.reclaimed
+    frozen.wall.value = affected.reclaimed
     assert gone(frozen, instance)
     assert [one.instance for one in frozen.cloud.store.all(Interruption)] == [instance.id]
 

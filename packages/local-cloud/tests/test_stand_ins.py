@@ -149,8 +149,8 @@ def listener(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def packed(contents: dict[str, bytes]) -> str:
-    told = {name: base64.b64encode(content).decode() for name, content in contents.items()}
-    return base64.b64encode(json.dumps(told).encode()).decode()
+    encoded = {name: base64.b64encode(content).decode() for name, content in contents.items()}
+    return base64.b64encode(json.dumps(encoded).encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -286,8 +286,8 @@ def bring_up(shell: Shell, *words: str) -> tuple[str, str]:
     shell.run("local", "market", "--scarcity", "0", "--phantoms", "0")
     shell.run("local", "clock", "--speed", "20")
     image = ["--image", "github-runner-ubuntu24", "--arch", "amd64", "--type", "ecs.c7.2xlarge"]
-    told = shell.run("runner", "up", "--repo", "octo-org/octo-repo", *image)
-    values = dict(line.split("=") for line in told.splitlines())
+    output = shell.run("runner", "up", "--repo", "octo-org/octo-repo", *image)
+    values = dict(line.split("=") for line in output.splitlines())
     return values["RUNNER_NAME"], values["INSTANCE_ID"]
 
 
@@ -296,9 +296,9 @@ def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Pa
     script.write_text(f"touch {shlex.quote(str(tmp_path))}/ran && echo it ran\n")
     name, instance_id = bring_up(shell)
     words = ["local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name, "--wait"]
-    told = shell.run(*words, code=1)
-    assert "nobody has allowed that" in told
-    assert "goldrun local up --run-jobs-here" in told
+    output = shell.run(*words, code=1)
+    assert "nobody has allowed that" in output
+    assert "goldrun local up --run-jobs-here" in output
     assert f"failure on {name}. This job has not run" in shell.said
     assert not (tmp_path / "ran").exists()
     wait_for(lambda: instance_id not in shell.run("instance", "ls", "-q"), "the machine did not end")
