@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(here, "..", "..", "src"))
 
 from collections.abc import Sequence
 
-from goldrun import script, telling
+from goldrun import script, stdio
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from goldrun.config import Environment
@@ -36,8 +36,8 @@ from goldrun.launch.launch import Launched
 
 def create(env: Environment) -> None:
     """Create the instance that the environment describes, and print its id; if that cannot be printed, delete it."""
-    telling.require_open(env)
-    client = connect(env, SystemClock(), notice=script.note, trace=telling.trace(env))
+    stdio.require_open(env)
+    client = connect(env, SystemClock(), notice=script.note, trace=stdio.trace(env))
     settings = resolve_image(client, read_settings(env, client.region), script.note)
 
     def deliver(got: Sequence[Launched]) -> None:
@@ -45,7 +45,7 @@ def create(env: Environment) -> None:
         script.note(describe_launch(launched))
         script.result(env, "INSTANCE_ID", launched.ids[0], launched.ids[0])
 
-    acquire(client, settings, tell=script.note, deliver=deliver)
+    acquire(client, settings, report=script.note, deliver=deliver)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here
 # The modules of this checkout.
 sys.path.insert(0, os.path.join(here, "..", "..", "src"))
 
-from goldrun import config, script, telling
+from goldrun import config, script, stdio
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from goldrun.config import Environment
@@ -31,7 +31,7 @@ from goldrun.images.naming import name_reference
 def find(env: Environment) -> None:
     """Print the id of the image that the environment names."""
     reference = name_reference(config.IMAGE_NAME.require(env), config.ARCH.read(env))
-    found = find_image(connect(env, SystemClock(), notice=script.note, trace=telling.trace(env)), reference)
+    found = find_image(connect(env, SystemClock(), notice=script.note, trace=stdio.trace(env)), reference)
     if found.notice:
         script.note(found.notice)
     script.result(env, "IMAGE_ID", found.image.image_id)

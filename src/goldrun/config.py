@@ -127,7 +127,7 @@ INSTANCE_NAME = Variable(("INSTANCE_NAME",), "name of new instances", default="g
 MIN_CPU = Variable(("MIN_CPU",), "vCPUs: 8 (at least), 8..64, ..64; not set, and no type named: 8")
 MIN_MEMORY = Variable(("MIN_MEM",), "GiB of memory: 16 (at least), 16..64, ..64; not set: any")
 PRICE_LIMIT = Variable(
-    ("SPOT_PRICE_LIMIT",), "maximum price of an instance per hour; not set: 120 % of the current price"
+    ("SPOT_PRICE_LIMIT",), "maximum price of an instance per hour; not set: 120 % of the market price"
 )
 PROTECTIONS = ("1h", "none")
 PROTECT = Variable(

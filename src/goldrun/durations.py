@@ -22,7 +22,7 @@ def parse_duration(text: str, name: str = "") -> float:
     if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
         return float(int(number) * _SECONDS[unit])
     where = f" ({name})" if name else ""
-    raise UsageError(f"{text!r} is not a span of time{where}.", fix=["write e.g. 90s, 30m, 12h or 7d."])
+    raise UsageError(f"{text!r} is not a duration{where}.", fix=["for example 90s, 30m, 12h or 7d."])
 
 
 def format_duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ EXIT_PERMISSION = 4
 EXIT_REFUSED = 5
 EXIT_UNAVAILABLE = 6
 EXIT_LEFTOVERS = 7
-EXIT_UNTOLD = 8
+EXIT_OUTPUT = 8
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES: dict[int, str] = {
@@ -24,11 +24,11 @@ EXIT_CODES: dict[int, str] = {
     EXIT_USAGE: "invalid input: a variable, option, name or file is missing or not valid",
     EXIT_CREDENTIALS: "no credentials, or the cloud does not accept them",
     EXIT_PERMISSION: "the credentials are valid, but RAM does not allow the action",
-    EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: somebody must act",
+    EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: a person must act",
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us, failed, also after retries, "
     "or reclaimed the instance: try again later",
     EXIT_LEFTOVERS: "`goldrun sweep` found something to delete (and deleted it, unless --dry-run was given)",
-    EXIT_UNTOLD: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
+    EXIT_OUTPUT: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
 }
 
@@ -105,10 +105,10 @@ class RefusedError(GoldrunError):
     exit_code = EXIT_REFUSED
 
 
-class UntoldError(GoldrunError):
+class OutputError(GoldrunError):
     """The result cannot be written for the caller."""
 
-    exit_code = EXIT_UNTOLD
+    exit_code = EXIT_OUTPUT
 
 
 class UnavailableError(GoldrunError):

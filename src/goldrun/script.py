@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from goldrun import interrupts, language, telling, workflow
+from goldrun import interrupts, language, stdio, workflow
 from goldrun.config import Environment
 from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
 
@@ -24,10 +24,10 @@ def run(work: Callable[[Environment], None]) -> int:
     try:
         work(env)
     except GoldrunError as error:
-        telling.aside(workflow.describe_error(env, error))
+        stdio.to_stderr(workflow.describe_error(env, error))
         return error.exit_code
     except KeyboardInterrupt:
-        telling.aside(language.say(env, "interrupted"))
+        stdio.to_stderr(language.say(env, "interrupted"))
         return EXIT_INTERRUPTED
     return EXIT_OK
 
@@ -36,14 +36,14 @@ def result(env: Environment, name: str, value: str, *more: str) -> None:
     """Write the result: ``name=value`` on stdout and as a step's output, then ``more`` lines on stdout.
 
     Raises:
-        UntoldError: the result could not be written.
+        OutputError: the result could not be written.
     """
     workflow.write_output(env, name, value)
-    with telling.required():
+    with stdio.required():
         for line in (f"{name}={value}", *more):
             print(line)
 
 
 def note(words: str) -> None:
     """Print a note for people."""
-    telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
+    stdio.to_stderr(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))

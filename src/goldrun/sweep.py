@@ -318,7 +318,7 @@ def _is_active(instance: Instance, image: Image | None, clock: CloudClock) -> bo
 def _settle(finding: Finding, orphan: Orphan | None) -> None:
     if orphan and orphan.doubt:
         raise UnavailableError(
-            f"{finding.id} ({finding.name}) is kept, although {finding.reason}.",
+            f"{finding.id} ({finding.name}) is kept although {finding.reason}.",
             why=[f"{orphan.doubt}."],
             fix=[
                 "check that the token sees the runners and that the scope has not been renamed: goldrun runner ls",

@@ -10,7 +10,7 @@ import contextlib
 import os
 
 from goldrun.config import Environment, Variable
-from goldrun.errors import GoldrunError, UntoldError
+from goldrun.errors import GoldrunError, OutputError
 from goldrun.language import say
 
 GITHUB_ACTIONS = Variable(("GITHUB_ACTIONS",), "true inside a GitHub Actions job")
@@ -29,7 +29,7 @@ def write_output(env: Environment, name: str, value: str) -> None:
     The value is written between random delimiters, so no value can set another output.
 
     Raises:
-        UntoldError: the file cannot be written: the next step would continue with an empty value.
+        OutputError: the file cannot be written: the next step would continue with an empty value.
     """
     delimiter = f"goldrun_{os.urandom(16).hex()}"
     _append(env, f"{name}<<{delimiter}\n{value}\n{delimiter}\n", f"The step's output {name} could not be written.")
@@ -39,7 +39,7 @@ def require_outputs(env: Environment) -> None:
     """Check that outputs can be written, before anything is created whose id belongs there; does nothing outside a job.
 
     Raises:
-        UntoldError: they cannot be written.
+        OutputError: they cannot be written.
     """
     _append(env, "", "The step's outputs cannot be written.")
 
@@ -52,7 +52,7 @@ def _append(env: Environment, text: str, failure: str) -> None:
         with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
             file.write(text)
     except OSError as error:
-        raise UntoldError(failure, why=[f"GITHUB_OUTPUT: {error.strerror}."]) from error
+        raise OutputError(failure, why=[f"GITHUB_OUTPUT: {error.strerror}."]) from error
 
 
 def write_summary(env: Environment, markdown: str) -> None:

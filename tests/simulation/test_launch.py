@@ -162,7 +162,7 @@ def test_after_a_lost_answer_without_effect_the_next_offer_is_taken(frozen: Runn
     frozen.fault("error", "RunInstances")
     frozen.fault("error", "RunInstances", code="OperationDenied.NoStock", status=403)
     said: list[str] = []
-    got = acquire(frozen.client(), launch_settings(frozen), tell=said.append)
+    got = acquire(frozen.client(), launch_settings(frozen), report=said.append)
     assert [one.id for one in alive(frozen)] == ids(got)
     assert "trying the next offer" in said[0]
 
@@ -194,7 +194,7 @@ def test_the_next_offer_is_taken_when_one_is_sold_out(frozen: Running) -> None:
     set_market(frozen)
     said: list[str] = []
     frozen.fault("error", "RunInstances", times=2, code="OperationDenied.NoStock", status=403)
-    got = acquire(frozen.client(), launch_settings(frozen), tell=said.append)
+    got = acquire(frozen.client(), launch_settings(frozen), report=said.append)
     assert len(ids(got)) == 1
     assert len(said) == 2
     assert "OperationDenied.NoStock" in said[0]
@@ -457,7 +457,7 @@ def test_a_price_limit_holds(frozen: Running) -> None:
 def test_phantoms_are_walked_past(frozen: Running) -> None:
     set_market(frozen, phantoms=0.6, scarcity=0.0)
     said: list[str] = []
-    acquire(frozen.client(), launch_settings(frozen), tell=said.append)
+    acquire(frozen.client(), launch_settings(frozen), report=said.append)
     assert len(alive(frozen)) == 1
 
 
@@ -471,7 +471,7 @@ def test_a_vswitch_without_addresses_is_passed_over(frozen: Running) -> None:
     zones = {one.zone: one.id for one in frozen.cloud.store.all(VSwitch) if one.region == REGION}
     said: list[str] = []
     (got,) = acquire(
-        frozen.client(), launch_settings(frozen, key="other", network=Network(GROUP, zones)), tell=said.append
+        frozen.client(), launch_settings(frozen, key="other", network=Network(GROUP, zones)), report=said.append
     )
     assert got.offer is not None
     assert got.offer.zone != first.zone

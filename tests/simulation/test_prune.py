@@ -87,7 +87,7 @@ def test_an_instance_that_starts_after_the_look_is_safe_too(frozen: Running) -> 
     def start(_: Pruned) -> None:
         frozen.cloud.store.put(Instance(id="i-1", region=REGION, owner=seed.ACCOUNT, created=NOW, image=used))
 
-    done = prune(frozen.client(), ALIAS, keep=1, tell=start)
+    done = prune(frozen.client(), ALIAS, keep=1, report=start)
     assert numbers(frozen) == [1, 2]
     assert (done.verdicts[1].image.image_id, done.verdicts[1].keep) == (used, True)
     assert done.verdicts[1].reason == "in use by instances"
@@ -134,7 +134,7 @@ def test_every_candidate_stays_and_none_of_them_counts(frozen: Running) -> None:
         asked.append(plan)
         return True
 
-    done = prune(frozen.client(), ALIAS, keep=2, tell=reported.append, allow=allow)
+    done = prune(frozen.client(), ALIAS, keep=2, report=reported.append, allow=allow)
     assert reported == asked == [done]
     assert [(one.image.image_id[-1], one.keep, one.reason) for one in done.verdicts] == [
         ("5", True, "newer than what is published"),

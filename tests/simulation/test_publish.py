@@ -76,7 +76,7 @@ def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> Non
     version(frozen, 1, shown=True)
     version(frozen, 2)
     reported: list[str] = []
-    publish(frozen.client(), f"fam-amd64-{STAMPS[1]}", tell=reported.extend)
+    publish(frozen.client(), f"fam-amd64-{STAMPS[1]}", report=reported.extend)
     assert state(frozen) == {V1: old(1), V2: SHOWN}
     assert [words.split()[0] for words in reported] == ["tag", "rename", "show", "remove"]
     assert frozen.cloud.gateway.calls["ModifyImageAttribute"] == 2
@@ -87,7 +87,7 @@ def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> Non
 def test_publishing_again_changes_nothing(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     reported: list[str] = []
-    publish(frozen.client(), V1, tell=reported.extend)
+    publish(frozen.client(), V1, report=reported.extend)
     assert reported == []
     assert "ModifyImageAttribute" not in frozen.cloud.gateway.calls
 
@@ -96,9 +96,9 @@ def test_dry_run_tells_the_same_and_does_nothing(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     before, planned, done = state(frozen), list[str](), list[str]()
-    publish(frozen.client(), V2, dry_run=True, tell=planned.extend)
+    publish(frozen.client(), V2, dry_run=True, report=planned.extend)
     assert state(frozen) == before
-    publish(frozen.client(), V2, tell=done.extend)
+    publish(frozen.client(), V2, report=done.extend)
     assert planned == done
 
 
@@ -208,7 +208,7 @@ def test_an_image_that_leaves_a_channel_is_told(frozen: Running) -> None:
     version(frozen, 2)
     publish(frozen.client(), V2, channel="canary")
     reported: list[str] = []
-    publish(frozen.client(), V2, tell=reported.extend)
+    publish(frozen.client(), V2, report=reported.extend)
     assert reported[-1].startswith("from then on fam-amd64-canary shows nothing")
     assert answer(frozen) == V2
 
@@ -244,9 +244,9 @@ def test_a_dry_roll_back_tells_the_same_and_does_nothing(frozen: Running) -> Non
     version(frozen, 1)
     version(frozen, 2, shown=True)
     before, planned, done = state(frozen), list[str](), list[str]()
-    assert roll_back(frozen.client(), ALIAS, dry_run=True, tell=planned.extend).image_id == V1
+    assert roll_back(frozen.client(), ALIAS, dry_run=True, report=planned.extend).image_id == V1
     assert state(frozen) == before
-    roll_back(frozen.client(), ALIAS, tell=done.extend)
+    roll_back(frozen.client(), ALIAS, report=done.extend)
     assert planned == done
     assert f"deprecate {V2}: it is rolled back" in done
 
@@ -277,7 +277,7 @@ def test_a_second_roll_back_spares_its_goal_when_somebody_publishes_meanwhile(fr
         version(frozen, 4)
         publish(frozen.client(), V4)
 
-    assert roll_back(frozen.client(), ALIAS, tell=meanwhile).image_id == V4
+    assert roll_back(frozen.client(), ALIAS, report=meanwhile).image_id == V4
     assert state(frozen)[V2] == old(2)
 
 
@@ -301,7 +301,7 @@ def test_the_tags_of_a_channel_come_and_go(frozen: Running) -> None:
     version(frozen, 2)
     reported: list[str] = []
     publish(frozen.client(), V2)
-    publish(frozen.client(), V1, force=True, tell=reported.extend)
+    publish(frozen.client(), V1, force=True, report=reported.extend)
     one, two = (read_lineage(frozen.client(), ALIAS).images[version] for version in (V1, V2))
     assert (one.tags["Channel"], one.tags["Latest"]) == ("latest", "true")
     assert not two.tags.keys() & {"Channel", "Latest"}
@@ -331,7 +331,7 @@ def test_a_goal_that_is_deleted_meanwhile_is_told(frozen: Running) -> None:
         frozen.client().call("DeleteImage", {"ImageId": V2})
 
     with pytest.raises(NotFoundError, match=f"{V2} was deleted meanwhile"):
-        publish(frozen.client(), V2, tell=meanwhile)
+        publish(frozen.client(), V2, report=meanwhile)
     assert answer(frozen) == V1
 
 

@@ -36,7 +36,7 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
     )
     client = frozen.client()
     reports: list[Progress] = []
-    made = copy_image(client, find_own(client, V2), BEIJING, tell=reports.append)
+    made = copy_image(client, find_own(client, V2), BEIJING, report=reports.append)
     assert made.name == f"fam-amd64-{STAMPS[1]}"
     assert made.tags == {"BuildTimestamp": STAMPS[1], "VersionHash": "abc", "CopiedFrom": V2}
     percents = [progress.percent for progress in reports]

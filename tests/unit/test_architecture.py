@@ -24,8 +24,8 @@ BASE = {"config", "errors", "clock", "waiting", "architecture", "durations", "la
 ALLOWED = {
     "cli": BASE
     | {"images", "bake", "launch", "runners", "sweep", "cost", "cloud", "github", "http"}
-    | {"workflow", "telling", "policies", "interrupts", "messages"},
-    "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "telling"},
+    | {"workflow", "stdio", "policies", "interrupts", "messages"},
+    "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "stdio"},
     "sweep": BASE | {"images", "launch", "runners", "cloud", "github", "http"},
     "cost": BASE | {"launch", "cloud"},
     "bake": BASE | {"images", "launch", "cloud"},
@@ -43,8 +43,8 @@ ALLOWED = {
     "architecture": {"errors"},
     "durations": {"errors"},
     "interrupts": set(),
-    "script": {"interrupts", "telling", "workflow", "config", "errors", "language"},
-    "telling": {"workflow", "config", "errors", "http"},
+    "script": {"interrupts", "stdio", "workflow", "config", "errors", "language"},
+    "stdio": {"workflow", "config", "errors", "http"},
     "policies": {"cloud", "errors"},
     "errors": set(),
     "guest": set(),

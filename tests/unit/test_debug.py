@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from goldrun import config, telling
+from goldrun import config, stdio
 from goldrun.cloud import client as clouds
 from goldrun.cloud.oidc import find_oidc
 from goldrun.errors import UnavailableError
@@ -139,8 +139,8 @@ def test_the_script_still_ends_with_the_id(run: Any) -> None:
     ],
 )
 def test_who_asks_for_it(env: dict[str, str], wanted: bool) -> None:
-    assert (telling.trace(env) is not None) is wanted
-    assert telling.trace(env, wanted=True) is not None
+    assert (stdio.trace(env) is not None) is wanted
+    assert stdio.trace(env, wanted=True) is not None
 
 
 class Wire:
@@ -227,7 +227,7 @@ def test_a_secret_in_a_field_that_is_shown_is_masked() -> None:
 
 
 def test_what_an_answer_says_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
-    trace = telling.trace({"GITHUB_ACTIONS": "true"}, wanted=True)
+    trace = stdio.trace({"GITHUB_ACTIONS": "true"}, wanted=True)
     assert trace
     body = json.dumps({"Code": "\x1b[31m\n##[group]x"}).encode()
     through(trace, Answer(400, "application/json", body, {"x-acs-request-id": "\r::x::"}), "/", {}, b"")

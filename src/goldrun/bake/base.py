@@ -24,13 +24,13 @@ def _newest_base(context: Context) -> Image:
     if not family:
         raise RefusedError(
             f"{context.recipe.family} has no base image for {context.architecture}.",
-            fix=[f'say {context.architecture} = "…" under [base] in the recipe.'],
+            fix=[f'add {context.architecture} = "…" under [base] to the recipe.'],
         )
     base = newest_of_family(context.client, family)
     if base is None:
         raise NotFoundError(
             f"The image family {family} has no image in {context.client.region}.",
-            fix=["Alibaba Cloud's own families begin with acs:, e.g. acs:ubuntu_24_04_x64."],
+            fix=["Alibaba Cloud's own families start with acs:, for example acs:ubuntu_24_04_x64."],
         )
     if base.architecture != context.architecture:
         raise RefusedError(f"{family} is {to_ecs(base.architecture)}, not {to_ecs(context.architecture)}.")

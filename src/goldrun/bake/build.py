@@ -120,7 +120,7 @@ def _publish(context: Context, state: State) -> State:
         for line in plan:
             context.report.line(line)
 
-    return replace(state, image=publish(context.client, state.image.image_id, tested=True, tell=report_plan))
+    return replace(state, image=publish(context.client, state.image.image_id, tested=True, report=report_plan))
 
 
 def _prune(context: Context, state: State) -> State:

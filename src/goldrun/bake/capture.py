@@ -71,7 +71,7 @@ def _find(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
 def _status(client: EcsClient, instance_id: str) -> str:
     found = describe_instances(client, ids=[instance_id])
     if not found:
-        raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
+        raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or it was deleted by someone else."])
     return found[0].status
 
 

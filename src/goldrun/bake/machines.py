@@ -60,7 +60,7 @@ def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags
     """
     client = context.client
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
-    (launched,) = acquire(client, machine_settings(context, image_id, key, marked), tell=context.report.line)
+    (launched,) = acquire(client, machine_settings(context, image_id, key, marked), report=context.report.line)
     machine = Machine(client, launched.ids[0], key)
     context.heartbeat.start(machine.id)
     return machine
@@ -81,7 +81,7 @@ def abandon_machine(context: Context, machine: Machine, error: BaseException, *,
     try:
         if keep:
             _keep(context.client, machine.id)
-            error.add_note(f"the builder {machine.id} is left alive until its release time.")
+            error.add_note(f"the builder {machine.id} is kept until its release time.")
         else:
             release(context.client, [machine.id])
     except GoldrunError as second:

@@ -217,7 +217,7 @@ def _parse(file: Path, text: str) -> Recipe:
             path.append(named[1])
         raise UsageError(
             f"{file}:{line_of(text, _exact(tomllib.loads(text), path))}: {words}{_place(path)}.",
-            fix=["goldrun recipe schema prints what a recipe may say."],
+            fix=["goldrun recipe schema prints the schema of a recipe."],
         ) from None
 
 
@@ -256,7 +256,7 @@ def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Itera
     if not 20 <= recipe.builder.disk <= 2048:
         yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
     if not 0 <= recipe.retention.keep <= 1000:
-        yield ("retention", "keep"), "keep 1 to 1000 versions, or leave it out"
+        yield ("retention", "keep"), "keep 1 to 1000 versions, or unset it"
 
 
 def _heading(recipe: Recipe) -> Iterator[Problem]:
@@ -298,7 +298,7 @@ def _times(recipe: Recipe) -> Iterator[Problem]:
         for number, (name, timeout) in enumerate(parts):
             yield from _span((table, number, "timeout"), timeout)
             if [other for other, _ in parts].index(name) < number:
-                yield (table, number, "name"), f"there is another {name!r} before"
+                yield (table, number, "name"), f"{name!r} is defined twice"
     yield from _span(("limits", "build"), recipe.limits.build)
     yield from _span(("limits", "boot"), recipe.limits.boot)
 
@@ -317,7 +317,7 @@ def _read(
 ) -> Iterator[Problem]:
     file = (folder / name).resolve()
     if not file.is_relative_to(folder.resolve()):
-        yield path, f"{name} is outside of the recipe's folder"
+        yield path, f"{name} is outside the recipe's folder"
         return
     try:
         content = file.read_bytes()

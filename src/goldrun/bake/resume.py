@@ -16,7 +16,7 @@ from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import STALE_SECONDS, silence
-from goldrun.launch.launch import Tell
+from goldrun.launch.launch import Report
 from goldrun.launch.release import release
 from goldrun.waiting import every, watch
 
@@ -29,7 +29,7 @@ def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
     return [instance for instance in found if ROLE.read(instance.tags) in (BUILDER, TESTER)]
 
 
-def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Tell) -> Sequence[Instance]:
+def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Report) -> Sequence[Instance]:
     """Wait while another build of the lineage is running; return the instances that interrupted ones left.
 
     An interrupted build is recognised by its stale heartbeat, which takes some minutes after a crash.
@@ -46,7 +46,7 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Te
         ):
             return machines
         if not said:
-            report(f"another build of it is under way ({machines[0].id}): waiting until it ends or goes stale.")
+            report(f"another build of it is running ({machines[0].id}): waiting until it ends or goes stale.")
             said = True
         return None
 
@@ -94,4 +94,4 @@ def _resume(context: Context, state: State) -> State:
 
 
 WAIT_FOR_OTHERS = Step("wait for other builds", _wait_and_remove)
-RESUME = Step("look for an earlier build", _resume, needs=("version_hash",))
+RESUME = Step("find an earlier build", _resume, needs=("version_hash",))

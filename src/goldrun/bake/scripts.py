@@ -24,7 +24,7 @@ def run_script(
         RefusedError: the script failed; with its exit code and last lines, and the console's.
     """
     variables = {} if ours else context.loaded.variables(context.architecture)
-    result = machine.run(name, script, timeout=timeout, variables=variables, tell=context.report.line)
+    result = machine.run(name, script, timeout=timeout, variables=variables, report=context.report.line)
     if result.ok:
         return result
     late = result.status == "Timeout"

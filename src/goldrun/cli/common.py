@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goldrun import language, telling, workflow
+from goldrun import language, stdio, workflow
 from goldrun.cli import output
 from goldrun.clock import SystemClock
 from goldrun.errors import GoldrunError, UsageError
@@ -22,9 +22,9 @@ if TYPE_CHECKING:  # --help must not pay for a client
 REGION = click.option("--region", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 KEEP = click.option(
-    "--keep", type=click.IntRange(1), help="Versions that stay, the published one counted. [env: KEEP_IMAGE_COUNT]"
+    "--keep", type=click.IntRange(1), help="Versions to keep, including the published one. [env: KEEP_IMAGE_COUNT]"
 )
 YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation; required without a terminal.")
 
@@ -38,7 +38,7 @@ def open_client(region: str | None) -> EcsClient:
     from goldrun.cloud.client import connect
 
     if region == "":
-        raise UsageError("--region is empty.", fix=["write e.g. --region cn-hangzhou"])
+        raise UsageError("--region is empty.", fix=["for example --region cn-hangzhou"])
     client = connect(os.environ, SystemClock(), region=region, notice=output.note, trace=output.trace())
     click.get_current_context().call_on_close(client.close)
     return client
@@ -73,7 +73,9 @@ def require_consent(what: str, *, yes: bool) -> None:
         UsageError: there is neither.
     """
     if not yes and not sys.stdin.isatty():
-        raise UsageError(f"{what} was not done: nobody could be asked.", fix=["say --yes"])
+        raise UsageError(
+            f"{what} was not done: it needs a confirmation, and there is no terminal to ask on.", fix=["pass --yes"]
+        )
 
 
 def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes: bool) -> bool:
@@ -88,8 +90,8 @@ def confirm(question: str, plan: Iterable[str], place: Callable[[], str], *, yes
     if yes:
         return True
     for line in plan:
-        telling.aside(f"  {workflow.shown(os.environ, language.say(os.environ, line))}")
-    telling.aside(language.say(os.environ, place()))
+        stdio.to_stderr(f"  {workflow.shown(os.environ, language.say(os.environ, line))}")
+    stdio.to_stderr(language.say(os.environ, place()))
     if click.confirm(language.say(os.environ, question), err=True):
         return True
     output.note("nothing was changed.")
@@ -105,7 +107,7 @@ def place_of(client: EcsClient) -> Callable[[], str]:
         try:
             account = describe_account(client)
         except GoldrunError as error:
-            account = f"an account that could not be asked for ({error.what})"
+            account = f"an unknown account ({error.what})"
         return f"in {account}, {client.region}, {client.endpoint}."
 
     return words

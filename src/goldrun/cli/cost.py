@@ -15,14 +15,14 @@ MAX_DAYS = 90
 
 @click.command()
 @click.option(
-    "--days", type=click.IntRange(0, MAX_DAYS), default=7, show_default=True, help="How many days of the bill."
+    "--days", type=click.IntRange(0, MAX_DAYS), default=7, show_default=True, help="Days of the bill to show."
 )
 @REGION
 @JSON
 def cost(days: int, region: str | None, as_json: bool) -> None:
-    """Show what goldrun's instances cost: those that run, by the hour, and the last days, by the bill.
+    """Show what goldrun's instances cost per hour, and what the last days were billed.
 
-    Disks and traffic are not in it. The bill is the account's, of every region, and follows within a day.
+    Without disks and traffic. The bill covers the whole account, in all regions, and lags by up to a day.
     """
     client = open_client(region)
     running = costs.running_costs(client)

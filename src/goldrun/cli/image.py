@@ -13,7 +13,9 @@ from goldrun.images.lookup import Found
 from goldrun.images.naming import parse_reference
 
 NAME = click.argument("name")
-ALL_REGIONS = click.option("--all-regions", is_flag=True, help="If it is not in the region, look in all others too.")
+ALL_REGIONS = click.option(
+    "--all-regions", is_flag=True, help="Search all other regions too if the region does not have it."
+)
 
 _LAZY = {
     "history": "image_versions",
@@ -37,7 +39,7 @@ def image() -> None:
     """Find, inspect and publish images.
 
     NAME is an image id (m-…), an exact image name, or FAMILY[:CHANNEL-OR-VERSION]; the channel is
-    "latest" where none is said.
+    "latest" by default.
     """
 
 
@@ -47,7 +49,7 @@ def image() -> None:
 @REGION
 @ALL_REGIONS
 @JSON
-@click.option("-q", "--quiet", is_flag=True, help="Print the id alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the id.")
 def image_id(name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool, quiet: bool) -> None:
     """Print the id of the image that NAME means, as IMAGE_ID=….
 
@@ -77,10 +79,10 @@ def image_id(name: str, arch: str | None, region: str | None, all_regions: bool,
     type=click.Choice(["self", "others", "system", "marketplace"]),
     default="self",
     show_default=True,
-    help="Whose images.",
+    help="Owner of the images.",
 )
 @JSON
-@click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the ids.")
 def image_ls(
     text: str,
     arch: str | None,
@@ -130,7 +132,7 @@ def image_ls(
 @ALL_REGIONS
 @JSON
 def image_inspect(name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool) -> None:
-    """Show all that is known of the image that NAME means.
+    """Show details of the image that NAME means.
 
     \b
     Examples:

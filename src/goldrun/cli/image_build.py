@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldrun import config, telling, workflow
+from goldrun import config, stdio, workflow
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
@@ -39,7 +39,7 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 @RECIPE
 @click.option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both. [default: all that the recipe supports]")
 @click.option("--force", is_flag=True, help="Build even if an image with the same content exists.")
-@click.option("--no-publish", is_flag=True, help="Make and test the image, and let nothing show it yet.")
+@click.option("--no-publish", is_flag=True, help="Build and test the image without publishing it.")
 @click.option("--keep-builder-on-failure", is_flag=True, help="Keep the builder until its release time.")
 @REGION
 @JSON
@@ -56,7 +56,7 @@ def image_build(
 ) -> None:
     """Build RECIPE's image, boot-test it, publish it, prune old ones.
 
-    Nothing is done if an image of the same content is there. An interrupted build is resumed, or cleaned up, by the
+    Does nothing if an image with the same content exists. An interrupted build is resumed, or cleaned up, by the
     next one. Prints IMAGE_ID=, IMAGE_NAME=, VERSION_HASH= and SKIP_BUILD=; when two architectures are built, each name
     ends in _AMD64 or _ARM64.
 
@@ -83,7 +83,7 @@ def image_build(
         source=_source(),
         check=lambda image: _check_runner(github, image, client.clock.now()),
     )
-    telling.require_open(os.environ)
+    stdio.require_open(os.environ)
     client = open_client(region)
     settings = _machine_settings(client)
     if loaded.wants_latest_runner:
@@ -119,11 +119,13 @@ def image_build(
 
 @click.command("test")
 @click.argument("image")
-@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Whose smoke tests.")
+@click.option(
+    "--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Recipe with the smoke tests."
+)
 @ARCH
 @REGION
 def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -> None:
-    """Boot a machine from IMAGE and let it pass the recipe's smoke tests; nothing else is done.
+    """Boot IMAGE and run the recipe's smoke tests on it.
 
     \b
     Example:
@@ -145,7 +147,7 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
 
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         boot_test(client, loaded, found, settings, shown.of(found.architecture), check)
-    output.note(f"{found.name} ({found.image_id}) passes.")
+    output.note(f"{found.name} ({found.image_id}) passed.")
 
 
 def _machine_settings(client: EcsClient) -> LaunchSettings:
@@ -214,7 +216,7 @@ def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool
 def _summarize(loaded: Loaded, done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
     """Write a step summary in GitHub Actions."""
     rows = [
-        f"| {name} | `{one.image.name}` | `{one.image.image_id}` | {'as it was' if one.skipped else 'built'} |"
+        f"| {name} | `{one.image.name}` | `{one.image.image_id}` | {'unchanged' if one.skipped else 'built'} |"
         for name, one in done.items()
     ]
     rows += [f"| {name} | – | – | failed: {error.what} |" for name, error in failed.items()]

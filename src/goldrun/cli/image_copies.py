@@ -6,7 +6,7 @@ import os
 
 import click
 
-from goldrun import config, telling
+from goldrun import config, stdio
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, open_client
 from goldrun.cloud.images import share_image, shared_with
@@ -14,20 +14,20 @@ from goldrun.images.lineage import find_own
 from goldrun.images.replicate import copy_everywhere
 
 ACCOUNTS = click.option(
-    "--account", "accounts", multiple=True, required=True, metavar="ID", help="An account's number; can be repeated."
+    "--account", "accounts", multiple=True, required=True, metavar="ID", help="Account id; can be repeated."
 )
 
 
 @click.command("copy")
 @click.argument("version")
 @click.option(
-    "--to-region", "regions", multiple=True, required=True, metavar="REGION", help="Where to; can be repeated."
+    "--to-region", "regions", multiple=True, required=True, metavar="REGION", help="Target region; can be repeated."
 )
 @REGION
-@click.option("--publish", is_flag=True, help="Let latest show the copy there.")
+@click.option("--publish", is_flag=True, help="Publish the copy to latest in each region.")
 @JSON
 def image_copy(version: str, regions: tuple[str, ...], region: str | None, publish: bool, as_json: bool) -> None:
-    """Copy VERSION, an image id or name, to other regions at once, its tags with it.
+    """Copy VERSION, an image id or name, and its tags to other regions.
 
     Running it again continues with the existing copies.
 
@@ -38,11 +38,11 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     from goldrun.cli.progress import Bars
 
     wanted = [config.check_region(name) for name in dict.fromkeys(regions)]
-    telling.require_open(os.environ)
+    stdio.require_open(os.environ)
     client = open_client(region)
     source = find_own(client, version)
     with Bars(wanted) as bars:
-        copies = copy_everywhere(client, source, wanted, publish=publish, tell=bars.move)
+        copies = copy_everywhere(client, source, wanted, publish=publish, report=bars.move)
     if as_json:
         from goldrun.cli.json.images import Image
 
@@ -56,7 +56,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
 @ACCOUNTS
 @REGION
 def image_share(version: str, accounts: tuple[str, ...], region: str | None) -> None:
-    """Let other accounts use VERSION, an image id or name."""
+    """Share VERSION, an image id or name, with other accounts."""
     _share(version, accounts, region, on=True)
 
 
@@ -65,7 +65,7 @@ def image_share(version: str, accounts: tuple[str, ...], region: str | None) -> 
 @ACCOUNTS
 @REGION
 def image_unshare(version: str, accounts: tuple[str, ...], region: str | None) -> None:
-    """End the sharing of VERSION, an image id or name, with accounts."""
+    """Stop sharing VERSION, an image id or name, with accounts."""
     _share(version, accounts, region, on=False)
 
 

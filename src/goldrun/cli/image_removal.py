@@ -21,8 +21,8 @@ from goldrun.images.naming import published_names
 @ARCH
 @REGION
 @KEEP
-@click.option("--older-than", default="0s", metavar="AGE", help="Only versions older than this, e.g. 7d.")
-@click.option("--orphans", is_flag=True, help="Also snapshots of any family whose image is gone.")
+@click.option("--older-than", default="0s", metavar="AGE", help="Only versions older than this, for example 7d.")
+@click.option("--orphans", is_flag=True, help="Include snapshots of any family whose image is gone.")
 @DRY_RUN
 @YES
 @JSON
@@ -37,7 +37,7 @@ def image_prune(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Delete FAMILY's old versions and their snapshots; say what stays, and why.
+    """Delete FAMILY's old versions and their snapshots.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def image_prune(
       goldrun image prune --orphans
     """
     if not family and not orphans:
-        raise UsageError("Name a family, or say --orphans.")
+        raise UsageError("Name a family, or pass --orphans.")
     seconds, count = parse_duration(older_than, "--older-than"), config.read_keep(os.environ, keep)
     aliases = published_names(family, arch) if family else []
     require_consent("The prune", yes=yes or dry_run)
@@ -89,7 +89,7 @@ def image_prune(
 def image_rm(version: str, region: str | None, yes: bool) -> None:
     """Delete VERSION, an image id or name, and its snapshots.
 
-    What a channel shows, what instances run from, and what is shared or protected is refused.
+    Refuses what is published, shared, protected or used by an instance.
     """
     require_consent(f"The deletion of {version}", yes=yes)
     client = open_client(region)
@@ -105,7 +105,7 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
 @click.argument("version")
 @REGION
 def image_protect(version: str, region: str | None) -> None:
-    """Let no command delete VERSION, an image id or name."""
+    """Protect VERSION, an image id or name, from deletion."""
     _protect(version, region, on=True)
 
 
@@ -113,7 +113,7 @@ def image_protect(version: str, region: str | None) -> None:
 @click.argument("version")
 @REGION
 def image_unprotect(version: str, region: str | None) -> None:
-    """Lift the protection of VERSION, an image id or name."""
+    """Unprotect VERSION, an image id or name."""
     _protect(version, region, on=False)
 
 

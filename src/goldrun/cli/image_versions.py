@@ -28,7 +28,7 @@ from goldrun.images.retention import judge
 @KEEP
 @JSON
 def image_history(family: str, arch: str | None, region: str | None, keep: int | None, as_json: bool) -> None:
-    """Show FAMILY's versions, newest first, and which of them a prune would keep, and why.
+    """Show FAMILY's versions, newest first, and what a prune would keep.
 
     \b
     Examples:
@@ -60,9 +60,9 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 @REGION
 @JSON
 def image_diff(first: str, second: str, region: str | None, as_json: bool) -> None:
-    """Show which tools SECOND has that FIRST has not, lacks, or has in another version.
+    """Show the tools that SECOND adds, lacks or has in another version.
 
-    Both are image ids or names; what is inside them is read from their tags.
+    FIRST and SECOND are image ids or names; their tags say what is inside.
 
     \b
     Examples:
@@ -98,9 +98,9 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
 @DRY_RUN
 @JSON
 def image_publish(version: str, region: str | None, channel: str, force: bool, dry_run: bool, as_json: bool) -> None:
-    """Let a channel show VERSION, an image id or a version name.
+    """Publish VERSION, an image id or name, to a channel.
 
-    The name answers at every moment. A run that was cut short is completed by the next one.
+    The name resolves at every moment. The next run completes an interrupted one.
 
     \b
     Examples:
@@ -115,7 +115,7 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
         channel=check_channel(channel),
         force=force,
         dry_run=dry_run,
-        tell=_plan_notes(dry_run),
+        report=_plan_notes(dry_run),
     )
     _print_image(shown, as_json)
 
@@ -132,7 +132,7 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
 def image_rollback(
     family: str, arch: str | None, region: str | None, to: str, channel: str, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Let FAMILY show its previous version again; the bad one becomes Deprecated and stays out.
+    """Go back to FAMILY's previous version; the bad one becomes Deprecated.
 
     Running it twice changes nothing more; use --to to go back further.
 
@@ -144,19 +144,19 @@ def image_rollback(
     from goldrun.images import publish as publishing
 
     if not arch:
-        raise UsageError("A roll-back needs an architecture.", fix=["say --arch amd64 or --arch arm64"])
+        raise UsageError("A roll-back needs an architecture.", fix=["pass --arch amd64 or --arch arm64"])
     alias = PublishedName(check_name(family), parse_architecture(arch), check_channel(channel))
     require_consent(f"The roll-back of {alias}", yes=yes or dry_run)
     client = open_client(region)
     if dry_run:
-        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, tell=_plan_notes(True)), as_json)
+        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, report=_plan_notes(True)), as_json)
         return
     planned: list[str] = []
     if not yes:
-        publishing.roll_back(client, alias, to=to, dry_run=True, tell=planned.extend)
+        publishing.roll_back(client, alias, to=to, dry_run=True, report=planned.extend)
     steps = (f"would do: {step}" for step in planned)
     if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
-        _print_image(publishing.roll_back(client, alias, to=to, tell=_plan_notes(False)), as_json)
+        _print_image(publishing.roll_back(client, alias, to=to, report=_plan_notes(False)), as_json)
 
 
 def _plan_notes(dry_run: bool) -> Callable[[list[str]], None]:

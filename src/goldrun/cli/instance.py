@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from goldrun import telling
+from goldrun import stdio
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
@@ -36,14 +36,20 @@ def instance() -> None:
 
 @instance.command("create")
 @launch_options
-@click.option("--amount", type=click.IntRange(1, 5000), default=1, show_default=True, help="How many, all or none.")
-@click.option("--name", help="The instances' name. [env: INSTANCE_NAME]")
-@click.option("--user-data", type=click.Path(exists=True, dir_okay=False), help="A file it runs when it boots first.")
-@click.option("--key", help="What it is for: the same key again gets the same instances, not new ones.")
-@click.option("--wait", is_flag=True, help="Print the ids, and return when they are Running.")
+@click.option(
+    "--amount",
+    type=click.IntRange(1, 5000),
+    default=1,
+    show_default=True,
+    help="Number of instances; all or none are created.",
+)
+@click.option("--name", help="Name of the instances. [env: INSTANCE_NAME]")
+@click.option("--user-data", type=click.Path(exists=True, dir_okay=False), help="Script to run at the first boot.")
+@click.option("--key", help="Idempotency key: the same key returns the same instances.")
+@click.option("--wait", is_flag=True, help="Print the ids and wait until the instances are Running.")
 @REGION
 @JSON
-@click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the ids.")
 def instance_create(
     *,
     amount: int,
@@ -56,10 +62,10 @@ def instance_create(
     quiet: bool,
     **launch: Any,
 ) -> None:
-    """Create spot instances where they are best to be had, and print INSTANCE_ID=….
+    """Create spot instances from the best offers, and print INSTANCE_ID=….
 
     vSwitches, security group, key pair and role come from the environment (docs/configuration.md). Every
-    instance has a release time, IMDSv2 alone and no public address unless asked for.
+    instance has a release time, accepts only IMDSv2, and has no public address by default.
 
     \b
     Examples:
@@ -67,7 +73,7 @@ def instance_create(
       goldrun instance create --image m-bp1g7004ksh0oeuco3bd --type ecs.c7.2xlarge --amount 20 --wait
     """
     silence(quiet)
-    telling.require_open(os.environ)
+    stdio.require_open(os.environ)
     client = open_client(region)
     settings = read_settings(
         client,
@@ -79,19 +85,19 @@ def instance_create(
     )
 
     def deliver(got: Sequence[Launched]) -> None:
-        with telling.required():
+        with stdio.required():
             _print(got, as_json, quiet)
 
-    got = acquire(client, settings, cache=market_cache(client.clock.machine), tell=output.note, deliver=deliver)
+    got = acquire(client, settings, cache=market_cache(client.clock.machine), report=output.note, deliver=deliver)
     if wait:
         _wait(client, [instance_id for some in got for instance_id in some.ids], parse_duration(WAIT_SECONDS))
 
 
 @instance.command("ls")
-@click.option("-a", "--all", "everybodys", is_flag=True, help="Also instances that goldrun did not make.")
+@click.option("-a", "--all", "everybodys", is_flag=True, help="Include instances that goldrun did not create.")
 @REGION
 @JSON
-@click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the ids.")
 def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool) -> None:
     """List goldrun's instances, newest first."""
     silence(quiet)
@@ -112,10 +118,10 @@ def instance_ls(everybodys: bool, region: str | None, as_json: bool, quiet: bool
 
 @instance.command("wait")
 @IDS
-@click.option("--timeout", default=WAIT_SECONDS, show_default=True, help="How long at most.")
+@click.option("--timeout", default=WAIT_SECONDS, show_default=True, help="Longest wait.")
 @REGION
 def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> None:
-    """Return when the instances are Running; an error when one is taken back, or the time is up."""
+    """Wait until the instances are Running."""
     seconds = parse_duration(timeout, "--timeout")
     for one_id in ids:
         instances.check_id(one_id)
@@ -126,7 +132,7 @@ def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> Non
 @click.argument("instance_id", metavar="ID")
 @REGION
 def instance_console(instance_id: str, region: str | None) -> None:
-    """Print what the instance has written to its serial console."""
+    """Print the instance's serial console output."""
     instances.check_id(instance_id)
     client = open_client(region)
     text = instances.console_output(client, instances.find_instance(client, instance_id).id)
@@ -153,10 +159,10 @@ def instance_reboot(ids: tuple[str, ...], force: bool, region: str | None) -> No
 @instance.command("rm")
 @IDS
 @YES
-@click.option("--missing-ok", is_flag=True, help="Ignore missing instances: they may have deleted themselves.")
+@click.option("--missing-ok", is_flag=True, help="Accept that instances are already gone.")
 @REGION
 def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str | None) -> None:
-    """Delete instances, and ask again until they are gone."""
+    """Delete instances and wait until they are gone."""
     for one_id in ids:
         instances.check_id(one_id)
     require_consent(f"The deletion of {', '.join(ids)}", yes=yes)
@@ -169,8 +175,8 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
     if missing and not missing_ok:
         raise NotFoundError(
             f"Instance not found: {', '.join(missing)} in {client.region}.",
-            why=["it is gone already, or it is in another region, or the id is wrong."],
-            fix=["say --missing-ok where instances delete themselves", "another region: --region"],
+            why=["it is already gone, in another region, or the id is wrong."],
+            fix=["pass --missing-ok if instances delete themselves", "another region: --region"],
         )
 
 
@@ -179,7 +185,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 @click.argument("life", metavar="TIME")
 @REGION
 def instance_extend(instance_id: str, life: str, region: str | None) -> None:
-    """Let an instance live for TIME from now on, e.g. 2h; 30m at least."""
+    """Move an instance's release time to TIME from now, for example 2h (at least 30m)."""
     instances.check_id(instance_id)
     seconds = read_life(life, "TIME")
     client = open_client(region)

@@ -30,13 +30,15 @@ def launch_options(command: Command) -> Command:
         click.option(
             "--protect",
             type=click.Choice(config.PROTECTIONS),
-            help="How long the market leaves a spot instance alone; none is cheaper. [env: SPOT_PROTECT; default: 1h]",
+            help="How long a spot instance cannot be reclaimed; none is cheaper. [env: SPOT_PROTECT; default: 1h]",
         ),
-        click.option("--public-ip", is_flag=True, help="Give it an address on the internet."),
+        click.option("--public-ip", is_flag=True, help="Assign a public IP address."),
         click.option("--encrypted", is_flag=True, help="Encrypt the system disk."),
         click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk."),
         click.option(
-            "--life", metavar="TIME", help="Delete it after that, whatever it does; 30m at least. [default: 4h]"
+            "--life",
+            metavar="TIME",
+            help="Delete the instance after this time, busy or not (at least 30m). [default: 4h]",
         ),
         click.option(
             "--on-demand-fallback", is_flag=True, help="Launch a pay-as-you-go instance if no spot offer is left."
@@ -131,5 +133,5 @@ def read_life(text: str, name: str) -> float:
     """
     seconds = parse_duration(text, name)
     if seconds < instances.MIN_LIFE_SECONDS:
-        raise UsageError(f"{text} is too short a life: ECS takes 30m at least.")
+        raise UsageError(f"{text} is too short: the minimum is 30m.")
     return seconds

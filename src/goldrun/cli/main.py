@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from goldrun import __version__, interrupts, language, telling
+from goldrun import __version__, interrupts, language, stdio
 from goldrun.cli import output
 from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, UsageError
@@ -24,7 +24,7 @@ _NOUNS = {
     "sweep": "Find and delete what is no longer used.",
     "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",
-    "local": "Run the local cloud: ECS on this machine.",
+    "local": "Run the local cloud: ECS on this computer.",
 }
 _ELSEWHERE = {"local": "local_cloud.cli.main"}
 
@@ -93,7 +93,7 @@ def run_command(command: click.Command) -> NoReturn:
 def _exit_code(command: click.Command) -> int:
     try:
         return command.main(standalone_mode=False) or 0
-    except telling.ReaderGoneError:
+    except stdio.ReaderGoneError:
         return 0  # `| head` ends a listing like this
     except GoldrunError as problem:
         output.error(problem)
@@ -101,7 +101,7 @@ def _exit_code(command: click.Command) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
-        telling.aside(language.say(os.environ, "interrupted"))
+        stdio.to_stderr(language.say(os.environ, "interrupted"))
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
         problem.show()

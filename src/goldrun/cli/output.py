@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goldrun import language, telling, workflow
+from goldrun import language, stdio, workflow
 from goldrun.errors import GoldrunError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def result(text: str) -> None:
     """Print a line of the result.
 
     Raises:
-        UntoldError: it could not be written.
+        OutputError: it could not be written.
         ReaderGoneError: the reader has gone.
     """
     _write(workflow.shown(os.environ, text))
@@ -40,14 +40,14 @@ def result_json(value: Any) -> None:
 
 
 def _write(text: str) -> None:
-    with telling.whole():
+    with stdio.whole():
         click.echo(text)
 
 
 def note(words: str) -> None:
     """Print a note for people, unless ``--quiet``."""
     if not is_quiet():
-        telling.aside(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
+        stdio.to_stderr(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
 
 
 def error(problem: GoldrunError) -> None:
@@ -56,7 +56,7 @@ def error(problem: GoldrunError) -> None:
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ):
         word = language.say(os.environ, "error: ").strip()
         text = click.style(word, fg="red", bold=True) + text.removeprefix(word)
-    telling.aside(text)
+    stdio.to_stderr(text)
 
 
 def colours() -> bool:
@@ -105,7 +105,7 @@ def is_quiet() -> bool:
 
 def trace() -> Trace | None:
     """Return the trace of every request, retry and pause; None without ``--debug`` and GOLDRUN_DEBUG."""
-    return telling.trace(os.environ, wanted=_asks_for("debug"))
+    return stdio.trace(os.environ, wanted=_asks_for("debug"))
 
 
 def _asks_for(option: str) -> bool:

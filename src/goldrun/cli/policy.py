@@ -24,14 +24,18 @@ _ARN = re.compile(r"acs:ram::\d+:oidc-provider/[\w.-]{1,128}", re.ASCII)
     type=click.Choice(list(JOBS)),
     default=("lookup",),
     show_default=True,
-    help="The job; can be repeated.",
+    help="What the policy must allow; can be repeated.",
 )
-@click.option("--trust", is_flag=True, help="Instead: whom the role trusts, the jobs of --repo.")
+@click.option("--trust", is_flag=True, help="Print the trust policy of a role for the jobs of --repo.")
 @click.option("--repo", metavar="OWNER/NAME", help="The repository. [env: GITHUB_REPOSITORY]")
-@click.option("--environment", default="", metavar="NAME", help="Jobs of this environment.")
-@click.option("--ref", default="", metavar="REF", help="Jobs of this ref, refs/heads/…; else of the default branch.")
-@click.option("--account", metavar="UID", help="The Alibaba Cloud account that has the identity provider.")
-@click.option("--provider", metavar="NAME|ARN", help="The provider. [env: ALIBABA_CLOUD_OIDC_PROVIDER_ARN; or: github]")
+@click.option("--environment", default="", metavar="NAME", help="Trust only jobs of this environment.")
+@click.option("--ref", default="", metavar="REF", help="Trust only jobs of this ref (default: the default branch).")
+@click.option("--account", metavar="UID", help="Id of the Alibaba Cloud account with the identity provider.")
+@click.option(
+    "--provider",
+    metavar="NAME|ARN",
+    help="Its name or ARN. [env: ALIBABA_CLOUD_OIDC_PROVIDER_ARN; default: github]",
+)
 def policy(
     jobs: tuple[str, ...],
     trust: bool,
@@ -41,20 +45,20 @@ def policy(
     account: str | None,
     provider: str | None,
 ) -> None:
-    """Print the least RAM policy for jobs, as JSON ready to paste.
+    """Print the least-privilege RAM policy for jobs, as JSON.
 
     With --trust: the trust policy of the role that jobs of one repository assume by their identity. It names the
-    repository in both forms that GitHub has, by name and by numbers, which GitHub is asked for.
+    repository both by name and by its ids, which are read from GitHub.
 
     \b
     lookup   find images by name
     publish  publish, roll back, prune, protect, remove, copy and share versions
     build    build, boot-test and publish images
-    run      choose offers; create, watch, prolong and release instances
+    run      choose offers; create, watch, extend and release instances
     runner   start and stop runners for GitHub Actions jobs
-    self-destruct  delete oneself: for the role of runners' instances
+    self-destruct  delete the instance itself: for the role of runner instances
     sweep    find and delete what is no longer used
-    cost     tell what instances cost
+    cost     show what instances cost
 
     \b
     Examples:
@@ -64,7 +68,7 @@ def policy(
     """
     if not trust:
         if repo is not None or environment or ref or account or provider:
-            raise UsageError("--repo, --environment, --ref, --account and --provider are about --trust.")
+            raise UsageError("--repo, --environment, --ref, --account and --provider need --trust.")
         output.result_json(policy_for(list(jobs)))
         return
     from goldrun.github.scope import repository_scope
@@ -84,7 +88,7 @@ def _provider(account: str | None, provider: str | None) -> str:
     arn = named if named.startswith("acs:") else f"acs:ram::{account or ''}:oidc-provider/{named}"
     if not _ARN.fullmatch(arn):
         raise UsageError(
-            f"{arn!r} is no identity provider of RAM's.",
-            fix=["say --account UID, and --provider NAME where it is not called github."],
+            f"{arn!r} is not a RAM identity provider.",
+            fix=["pass --account UID, and --provider NAME if it is not called github."],
         )
     return arn

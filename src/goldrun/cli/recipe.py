@@ -18,14 +18,14 @@ FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=Fals
 
 @click.group()
 def recipe() -> None:
-    """Write and check recipes: folders that say how an image is made."""
+    """Write and check recipes: folders that describe an image."""
 
 
 @recipe.command("init")
 @FOLDER
 @click.option("--family", help="The image family to build (default: the folder's name).")
 def recipe_init(folder: Path, family: str | None) -> None:
-    """Write a recipe that works into a new FOLDER; change it from there.
+    """Write a working recipe into a new FOLDER, to start from.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def recipe_check(folder: Path, as_json: bool) -> None:
         output.result_json(CheckedRecipe(family=loaded.recipe.family, architectures=loaded.architectures))
     else:
         steps = len(loaded.recipe.steps)
-        output.note(f"{folder} is right: {loaded.recipe.family} for {', '.join(loaded.architectures)}, {steps} steps.")
+        output.note(f"{folder} is valid: {loaded.recipe.family} for {', '.join(loaded.architectures)}, {steps} steps.")
 
 
 @recipe.command("schema")

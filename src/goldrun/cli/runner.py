@@ -25,20 +25,22 @@ RERUN_WORKFLOW = "goldrun-rerun.yml"
 
 @click.group(cls=LazyGroup, lazy={"up": "goldrun.cli.runner_up:runner_up"})
 def runner() -> None:
-    """Start, list and stop runners that live for one job.
+    """Start, list and stop runners, each for one job.
 
-    GitHub's token comes from GOLDRUN_GITHUB_TOKEN: a GitHub App's or a fine-grained one that may administer runners.
+    GOLDRUN_GITHUB_TOKEN holds the token: a GitHub App's or a fine-grained one that may administer runners.
     """
 
 
 @runner.command("down")
 @click.argument("name", metavar="[NAME|ID]", required=False)
-@click.option("--this-run", is_flag=True, help="Every runner that this workflow run has started, also half.")
+@click.option("--this-run", is_flag=True, help="All runners that this workflow run started, also incomplete ones.")
 @scope_options
-@click.option("--instance", "instance_id", metavar="ID", help="Its instance, to know whether the market took it back.")
-@click.option("--rerun-job", metavar="JOB", help="If it did: have that job run again, as `runner up` has printed it.")
-@click.option("--rerun-workflow", default=RERUN_WORKFLOW, show_default=True, help="The workflow that does it.")
-@click.option("--missing-ok", is_flag=True, help="Ignore a runner that neither side knows: its job may be done.")
+@click.option(
+    "--instance", "instance_id", metavar="ID", help="The runner's instance, to find out whether it was reclaimed."
+)
+@click.option("--rerun-job", metavar="JOB", help="If it was reclaimed: rerun this job, as printed by `runner up`.")
+@click.option("--rerun-workflow", default=RERUN_WORKFLOW, show_default=True, help="The workflow that reruns it.")
+@click.option("--missing-ok", is_flag=True, help="Accept that the runner is already gone.")
 @YES
 @REGION
 def runner_down(
@@ -53,13 +55,13 @@ def runner_down(
     yes: bool,
     region: str | None,
 ) -> None:
-    """Delete a runner: its instance and its registration, and see that both are gone. Prints RECLAIMED=true|false."""
+    """Delete a runner: its instance and its registration. Prints RECLAIMED=true|false."""
     if (name is None) != this_run:
-        raise UsageError("Name a runner, or say --this-run.")
+        raise UsageError("Name a runner, or pass --this-run.")
     scope = read_scope(repo, org)
     label = run_label(os.environ)
     if this_run and not label:
-        raise UsageError("--this-run means a workflow run, and this is none (GITHUB_RUN_ID is not set).")
+        raise UsageError("--this-run works only in a workflow run (GITHUB_RUN_ID is not set).")
     if name == "":
         raise UsageError("The runner's name is empty.", fix=["goldrun runner ls shows names."])
     if instance_id is not None:
@@ -71,7 +73,7 @@ def runner_down(
     if name is None:
         names = names_of_run(client, github, scope, label)
         if not names:
-            output.note(f"this run has no runners, in {client.region} and with {scope}.")
+            output.note(f"this run has no runners in {client.region} and {scope}.")
     else:
         names = [resolve(client, github, scope, name)]
     reclaimed = False
@@ -85,16 +87,16 @@ def runner_down(
     workflow.write_output(os.environ, "RECLAIMED", str(reclaimed).lower())
     if reclaimed and rerun_job:
         reruns.ask_for_rerun(github, repository_of(scope), rerun_workflow, _ref(), run, rerun_job)
-        output.note(f"the spot market took it back: {rerun_workflow} runs the job again when this run has ended.")
+        output.note(f"it was reclaimed: {rerun_workflow} runs the job again when this run has ended.")
 
 
 @runner.command("ls")
 @scope_options
 @REGION
 @JSON
-@click.option("-q", "--quiet", is_flag=True, help="Print the names alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the names.")
 def runner_ls(repo: str | None, org: str | None, region: str | None, as_json: bool, quiet: bool) -> None:
-    """List goldrun's runners as both sides see them, newest first."""
+    """List goldrun's runners, their instances and registrations, newest first."""
     silence(quiet)
     scope = read_scope(repo, org)
     github = open_github()
@@ -126,15 +128,21 @@ def runner_ls(repo: str | None, org: str | None, region: str | None, as_json: bo
 
 @runner.command("rerun")
 @REPOSITORY
-@click.option("--run", required=True, metavar="RUN", help="The workflow run's number.")
-@click.option("--job", required=True, metavar="JOB", help="The number of the job that started the runner.")
-@click.option("--wait", default="30m", show_default=True, metavar="TIME", help="How long the run may still go on.")
-@click.option("--attempts", type=click.IntRange(2, 10), default=reruns.MAX_ATTEMPTS, show_default=True, help="At most.")
+@click.option("--run", required=True, metavar="RUN", help="Id of the workflow run.")
+@click.option("--job", required=True, metavar="JOB", help="Id of the job that started the runner.")
+@click.option("--wait", default="30m", show_default=True, metavar="TIME", help="Longest wait for the run to end.")
+@click.option(
+    "--attempts",
+    type=click.IntRange(2, 10),
+    default=reruns.MAX_ATTEMPTS,
+    show_default=True,
+    help="Most attempts.",
+)
 def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int) -> None:
-    """Run a job again whose runner the spot market took back, when its run has ended; and all that follows it."""
+    """Rerun a job whose runner was reclaimed, and the jobs that depend on it."""
     for what, number in (("--run", run), ("--job", job)):
         if not number.isascii() or not number.isdecimal():
-            raise UsageError(f"{what} {number!r} is no number.")
+            raise UsageError(f"{what} {number!r} is not a number.")
     seconds = parse_duration(wait, "--wait")
     scope = read_scope(repo, None)
     attempt = reruns.rerun(open_github(), scope, run, job, seconds=seconds, most=attempts)
@@ -143,15 +151,15 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
 
 def _report_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
     if gone.instances or gone.registered:
-        output.note(f"deleted: {name} ({', '.join(gone.instances) or 'no instance'}); GitHub lists it no more.")
+        output.note(f"deleted: {name} ({', '.join(gone.instances) or 'no instance'}); GitHub no longer lists it.")
         return
     if not missing_ok and not gone.reclaimed:
         raise NotFoundError(
-            f"Runner not found: {name}, in {region} and with {scope}.",
-            why=["it is gone already, or it is in another region, or it is another scope's."],
-            fix=["say --missing-ok where runners end by themselves", "another region: --region"],
+            f"Runner not found: {name} in {region} and {scope}.",
+            why=["it is already gone, in another region, or in another scope."],
+            fix=["pass --missing-ok if runners end by themselves", "another region: --region"],
         )
-    output.note(f"{name} was gone already, on both sides.")
+    output.note(f"{name} was already gone, on both sides.")
 
 
 def _ref() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from goldrun import config, telling, workflow
+from goldrun import config, stdio, workflow
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
@@ -31,20 +31,26 @@ from goldrun.runners.listing import run_label
 
 @click.command("up")
 @scope_options
-@click.option("--label", "labels", multiple=True, metavar="LABEL", help="Beside its own name; can be repeated.")
-@click.option("--group", type=click.IntRange(1), default=1, show_default=True, help="Number of its runner group.")
+@click.option("--label", "labels", multiple=True, metavar="LABEL", help="Extra label; can be repeated.")
+@click.option("--group", type=click.IntRange(1), default=1, show_default=True, help="Id of the runner group.")
 @launch_options
-@click.option("--timeout", default="10m", show_default=True, metavar="TIME", help="How long it may take to be online.")
-@click.option("--job-timeout", default="15m", show_default=True, metavar="TIME", help="How long it waits for a job.")
+@click.option(
+    "--timeout", default="10m", show_default=True, metavar="TIME", help="Longest wait for the runner to come online."
+)
+@click.option("--job-timeout", default="15m", show_default=True, metavar="TIME", help="Longest wait for a job.")
 @click.option(
     "--notice-grace",
     default="2m",
     show_default=True,
     metavar="TIME",
-    help="How long a job goes on after a spot notice.",
+    help="How long a job may go on after a reclaim notice.",
 )
-@click.option("--setup", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A script root runs first.")
-@click.option("--rerun-on-reclaim", is_flag=True, help="Print what `runner down` needs to have the job run again.")
+@click.option(
+    "--setup",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Script to run as root before the job.",
+)
+@click.option("--rerun-on-reclaim", is_flag=True, help="Print what `runner down` needs to rerun the job.")
 @REGION
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print results only.")
@@ -64,9 +70,9 @@ def runner_up(
     quiet: bool,
     **launch: Any,
 ) -> None:
-    """Start a runner for one job, and return when GitHub sees it online.
+    """Start a runner for one job and wait until it is online.
 
-    Jobs ask for it by its own name, which is a label that no other runner has. After its job the instance deletes
+    Its name is also a unique label: use it as runs-on. After its job the instance deletes
     itself; it needs a RAM role for that (ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME). Prints RUNNER_NAME=, RUNNER_LABEL= and
     INSTANCE_ID=.
 
@@ -79,9 +85,9 @@ def runner_up(
     scope = read_scope(repo, org)
     for label in labels:
         if not label or "," in label or not label.isprintable():
-            raise UsageError(f"{label!r} is no label.")
+            raise UsageError(f"{label!r} is not a valid label.")
     online = parse_duration(timeout, "--timeout")
-    telling.require_open(os.environ)
+    stdio.require_open(os.environ)
     github = open_github()
     client = open_client(region)
     job = reruns.find_this_job(github, repository_of(scope), os.environ) if rerun_on_reclaim else None
@@ -108,12 +114,10 @@ def runner_up(
         online_seconds=online,
     )
     if not settings.role:
-        output.note(
-            "without a RAM role it cannot delete itself: it is switched off after its job, for a sweep to delete."
-        )
+        output.note("without a RAM role it cannot delete itself: it shuts down after its job, and a sweep deletes it.")
 
     def deliver(made: Runner) -> None:
-        with telling.required():
+        with stdio.required():
             _print(made, job, as_json)
 
     made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), report=output.note, deliver=deliver)
@@ -182,7 +186,7 @@ def _summarize(made: Runner, life: float) -> None:
         rows += [
             ("type", f"{offer.type} in {offer.zone}"),
             (
-                "price of an hour",
+                "price per hour",
                 f"{offer.price:.3f} {offer.currency}{limit} ({offer.saving:.0%} below the list price)",
             ),
         ]

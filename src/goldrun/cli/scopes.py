@@ -29,7 +29,7 @@ def read_scope(repo: str | None, org: str | None) -> Scope:
         UsageError: both are given, or neither, or one is not valid.
     """
     if repo is not None and org is not None:
-        raise UsageError("--repo and --org are both said.", fix=["say one of them."])
+        raise UsageError("--repo and --org exclude each other.", fix=["pass one of them."])
     if org is not None:
         return organization_scope(org)
     return repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)

@@ -23,16 +23,16 @@ if TYPE_CHECKING:  # --help must not pay for a client
 COLUMNS = ("TYPE", "ZONE", "ARCH", "CPU", "GIB", "PRICE", "PER CPU", "SAVING", "RECLAIM", "STOCK", "DISKS", "TREND")
 CPU = click.option("--cpu", metavar="RANGE", help="vCPUs: 8, 8.., ..64 or 8..64.")
 MEMORY = click.option("--memory", metavar="RANGE", help="GiB, as --cpu.")
-TYPES = click.option("--type", "types", multiple=True, metavar="TYPE", help="This instance type; can be repeated.")
-ZONES = click.option("--zone", "zones", multiple=True, metavar="ZONE", help="This zone; can be repeated.")
+TYPES = click.option("--type", "types", multiple=True, metavar="TYPE", help="Instance type to use; can be repeated.")
+ZONES = click.option("--zone", "zones", multiple=True, metavar="ZONE", help="Zone to use; can be repeated.")
 POLICY = click.option(
-    "--policy", type=click.Choice(list(POLICIES)), default=DEFAULT_POLICY, show_default=True, help="What is best."
+    "--policy", type=click.Choice(list(POLICIES)), default=DEFAULT_POLICY, show_default=True, help="How to rank offers."
 )
 PRICE = click.option(
-    "--max-price", type=Number(0, min_open=True), metavar="PRICE", help="The most that an hour may cost."
+    "--max-price", type=Number(0, min_open=True), metavar="PRICE", help="Highest price per hour, in CNY."
 )
-LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many are shown.")
-FRESH = click.option("--fresh", is_flag=True, help="Do not use what was read in the last five minutes.")
+LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of offers to show.")
+FRESH = click.option("--fresh", is_flag=True, help="Ignore cached prices (kept for five minutes).")
 BARS = "▁▂▃▄▅▆▇█"
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -50,8 +50,8 @@ def spot() -> None:
 
     \b
     Policies:
-      cheapest   the lowest price of an hour; then the lower reclaim rate
-      balanced   the lowest price of a vCPU and hour, divided by (1 - reclaim rate)
+      cheapest   the lowest price per hour; then the lower reclaim rate
+      balanced   the lowest price per vCPU hour, divided by (1 - reclaim rate)
       steadiest  the lowest reclaim rate; then the better stock, then the lower price
     """
 
@@ -64,7 +64,7 @@ def spot() -> None:
 @REGION
 @JSON
 def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: bool, **criteria: Any) -> None:
-    """List offers, the best first.
+    """List offers, best first.
 
     \b
     Examples:
@@ -86,8 +86,8 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
 @spot.command("plot")
 @criteria_options
 @POLICY
-@click.option("--limit", type=click.IntRange(1, 8), default=4, show_default=True, help="How many offers are drawn.")
-@click.option("--days", "span", default="7d", show_default=True, help="How far back, up to 30d.")
+@click.option("--limit", type=click.IntRange(1, 8), default=4, show_default=True, help="Number of offers to draw.")
+@click.option("--days", "span", default="7d", show_default=True, help="Time span, up to 30d.")
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="A .png or .svg file.")
 @FRESH
 @REGION

@@ -13,9 +13,9 @@ from goldrun.github.scope import organization_scope, repository_scope
 
 
 @click.command()
-@click.option("--older-than", metavar="AGE", help="Also every instance that is older, e.g. 6h.")
-@click.option("--repo", "repos", multiple=True, metavar="OWNER/NAME", help="Also this repository's runners.")
-@click.option("--org", "orgs", multiple=True, metavar="NAME", help="Also this organization's runners.")
+@click.option("--older-than", metavar="AGE", help="Include every instance older than this, for example 6h.")
+@click.option("--repo", "repos", multiple=True, metavar="OWNER/NAME", help="Include this repository's runners.")
+@click.option("--org", "orgs", multiple=True, metavar="NAME", help="Include this organization's runners.")
 @DRY_RUN
 @YES
 @REGION
@@ -29,7 +29,7 @@ def sweep(
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Find and delete what goldrun created and nothing uses any more.
+    """Find and delete what goldrun created and nothing uses.
 
     Instances past their release time, stopped or without a release time, builders whose build has ended, disks that
     nothing is attached to, snapshots whose image is gone. With --repo or --org also orphans: runners that GitHub has
@@ -85,5 +85,5 @@ def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:
     if one.doubt if dry_run else one in {finding for finding, _ in swept.kept}:
         return "kept"
     if one in swept.spared:
-        return "alive"
+        return "in use"
     return "would delete" if dry_run else "deleted"

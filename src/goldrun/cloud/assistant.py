@@ -154,6 +154,6 @@ def command(script: bytes, variables: Mapping[str, str]) -> bytes:
     )
     if len(base64.b64encode(sent)) > MAX_COMMAND:
         raise GoldrunError(
-            f"A script of {len(script):,} bytes is too long to be sent.", fix=["split it into several steps."]
+            f"A script of {len(script):,} bytes is too long to send.", fix=["split it into several steps."]
         )
     return sent

@@ -157,7 +157,7 @@ def _about_profile(env: config.Environment) -> str:
     if profile is None:
         named = config.PROFILE.read(env)
         return f"{SHOWN_PATH} has no profile {named!r}." if named else f"{SHOWN_PATH} has no current profile."
-    return f"the profile {profile.name!r} of {SHOWN_PATH} holds no key (its mode: {profile.mode or 'none'})."
+    return f"the profile {profile.name!r} of {SHOWN_PATH} has no key (its mode: {profile.mode or 'none'})."
 
 
 def _chain_reasons(error: Exception) -> list[str]:

@@ -81,12 +81,12 @@ class LostError(UnavailableError):
 _CREDENTIAL_CODES = {
     "InvalidAccessKeyId.NotFound": "the AccessKey id is unknown: check for a typo, or that the key was not deleted.",
     "InvalidAccessKeyId.Inactive": "the AccessKey is disabled: enable it in the RAM console.",
-    "IncompleteSignature": "the AccessKey secret does not belong to the id, or has a blank or line break in it.",
-    "SignatureDoesNotMatch": "the AccessKey secret does not belong to the id, or has a blank or line break in it.",
+    "IncompleteSignature": "the AccessKey secret does not belong to the id, or contains a blank or line break.",
+    "SignatureDoesNotMatch": "the AccessKey secret does not belong to the id, or contains a blank or line break.",
     "InvalidTimeStamp.Expired": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
     "IllegalTimestamp": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
     "InvalidSecurityToken.Expired": "the STS token has expired: get a new one.",
-    "InvalidSecurityToken.Malformed": "the STS token is damaged, or belongs to another service.",
+    "InvalidSecurityToken.Malformed": "the STS token is malformed, or belongs to another service.",
     "InvalidSecurityToken.MismatchWithAccessKey": "the STS token belongs to another AccessKey: set all three together.",
     "MissingSecurityToken": "this is a temporary AccessKey (STS.…): it needs its token, ALIBABA_CLOUD_SECURITY_TOKEN.",
 }
@@ -99,7 +99,7 @@ _FIXES = {
     "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
     "ImageNotSupportHttpTokens": "the image's ImdsSupport is v1: build it again, or let ModifyImageAttribute set v2.",
     "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
-    "InvalidImageName.Duplicated": "choose another name: names are unique per account and region.",
+    "InvalidImageName.Duplicated": "choose another name: image names are unique per account and region.",
 }
 
 
@@ -156,5 +156,5 @@ _CLASSES: tuple[tuple[tuple[str, ...], type[ApiError], str], ...] = (
     ),
     (("ServiceUnavailable", "InternalError"), ServiceError, "try again in a few minutes."),
     (("Forbidden.RAM", "NoPermission"), AccessDeniedError, "add this statement to the RAM policy: {statement}"),
-    (("QuotaExceed",), ApiError, "delete what is not needed, or request a higher quota."),
+    (("QuotaExceed",), ApiError, "delete what you do not need, or request a higher quota."),
 )

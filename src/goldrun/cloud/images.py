@@ -189,7 +189,7 @@ def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on:
     """
     for account in accounts:
         if not (account.isascii() and account.isdigit()):
-            raise UsageError(f"{account!r} is not an account id.", fix=["write its number, e.g. 1234567890123456"])
+            raise UsageError(f"{account!r} is not an account id.", fix=["write its id, for example 1234567890123456"])
     for start in range(0, len(accounts), ACCOUNTS_A_CALL):
         batch = list(accounts[start : start + ACCOUNTS_A_CALL])
         key = "AddAccount" if on else "RemoveAccount"

@@ -104,8 +104,8 @@ def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
     """Return the script of the first boot, with the engine's token: the instance fetches its registration itself."""
     if urlsplit(wanted.proxy).password:
         raise UsageError(
-            "The pool's proxy has a password, and user data is no place for one.",
-            fix=["let the proxy know runners by their addresses instead."],
+            "The pool's proxy has a password, which must not be in user data.",
+            fix=["let the proxy identify runners by their addresses instead."],
         )
     bootstrap = Bootstrap(
         life=specs.life,

@@ -6,9 +6,9 @@ import contextlib
 import os
 import sys
 
-from goldrun import interrupts, telling
+from goldrun import interrupts, stdio
 from goldrun.clock import SystemClock
-from goldrun.errors import EXIT_INTERRUPTED, GoldrunError, UntoldError
+from goldrun.errors import EXIT_INTERRUPTED, GoldrunError, OutputError
 from goldrun.garm import contract, provider
 
 
@@ -25,9 +25,9 @@ def _run() -> int:
         provider.answer(env, stdin, SystemClock(), _say)
     except GoldrunError as error:
         if answer := provider.failure(env, stdin, error):
-            with contextlib.suppress(UntoldError):
+            with contextlib.suppress(OutputError):
                 _say(answer)
-        telling.aside(f"error: {error}")
+        stdio.to_stderr(f"error: {error}")
         return error.exit_code if error.exit_code in (contract.EXIT_NOT_FOUND, contract.EXIT_DUPLICATE) else 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -36,7 +36,7 @@ def _run() -> int:
 
 def _say(text: str) -> None:
     """Print for GARM to read."""
-    with telling.required():
+    with stdio.required():
         print(text)  # noqa: T201 - its contract
 
 

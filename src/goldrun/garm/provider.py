@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from goldrun import __version__, telling
+from goldrun import __version__, stdio
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import Instance, describe_instances, start_instance, stop_instance
@@ -63,7 +63,7 @@ class Provider:
         self.clock = clock
         self.config = settings.read_config(call.config_file)
         self.env = {**env, **self.config.environment}
-        self.client: EcsClient = connect(self.env, clock, notice=_note, trace=telling.trace(self.env))
+        self.client: EcsClient = connect(self.env, clock, notice=_note, trace=stdio.trace(self.env))
         folder = self.config.cache_folder or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
         self.cache = FileCache(self.env, clock, Path(folder))
 
@@ -75,7 +75,7 @@ class Provider:
         """
         for instance in self._all(GARM_NAME.of(wanted.name)):
             if not GARM_POOL.matches(instance.tags, wanted.pool):
-                raise DuplicateError(f"{wanted.name} exists already ({instance.id}), in another pool.")
+                raise DuplicateError(f"{wanted.name} already exists ({instance.id}), in another pool.")
             say(json.dumps(_as_json(instance.id, wanted.name, _status(instance)) | _pool_of(wanted)))
             return
 
@@ -86,7 +86,7 @@ class Provider:
             (launched,) = got
             say(json.dumps(_as_json(launched.ids[0], wanted.name, "running") | _pool_of(wanted)))
 
-        acquire(self.client, settings, cache=self.cache, tell=_note, deliver=deliver)
+        acquire(self.client, settings, cache=self.cache, report=_note, deliver=deliver)
 
     def delete(self) -> None:
         """Delete the instance and verify that it is gone; a missing one is not an error.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from goldrun import config, telling
+from goldrun import config, stdio
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient
 from goldrun.config import Environment
 from goldrun.github import client as githubs
 from goldrun.github.scope import Scope, organization_scope, repository_scope
 from goldrun.images.resolve import read_manifest
-from goldrun.launch.launch import Tell
+from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import versions
 
@@ -22,7 +22,7 @@ def require_current_runner(
     repo_url: str,
     env: Environment,
     clock: Clock,
-    report: Tell,
+    report: Report,
 ) -> None:
     """Check, if a token is set, that GitHub accepts the image's runner for as long as the instance may live.
 
@@ -39,7 +39,7 @@ def require_current_runner(
         return
     version = versions.version_in(manifest)
     urls = {config.GITHUB_API_URL.names[0]: api_url(server), config.GITHUB_SERVER_URL.names[0]: server}
-    github = githubs.connect({**urls, **env}, clock, notice=report, trace=telling.trace(env))
+    github = githubs.connect({**urls, **env}, clock, notice=report, trace=stdio.trace(env))
     try:
         versions.require_current(github, scope, version, now=client.clock.now(), life=settings.life, report=report)
     finally:

@@ -58,12 +58,12 @@ _EXIT_CODES = {401: EXIT_CREDENTIALS, 403: EXIT_PERMISSION, 404: EXIT_PERMISSION
 _PERMISSIONS = (
     "the token needs, for a repository, Administration: write; for an organization, Self-hosted runners: write.",
     "a classic token needs repo, or admin:org.",
-    "GITHUB_TOKEN of a job can never register runners: use a GitHub App's token or a fine-grained one.",
+    "a job's GITHUB_TOKEN cannot register runners: use a GitHub App's token or a fine-grained one.",
 )
 _FIXES = {
-    401: ("the token is wrong, expired or revoked: set GOLDRUN_GITHUB_TOKEN anew.",),
+    401: ("the token is wrong, expired or revoked: set a new GOLDRUN_GITHUB_TOKEN.",),
     403: _PERMISSIONS,
-    404: ("check --repo or --org: GitHub says this also of what the token may not see.", *_PERMISSIONS),
+    404: ("check --repo or --org: GitHub answers like this also for what the token cannot see.", *_PERMISSIONS),
 }
 
 
@@ -277,5 +277,5 @@ def segment(text: str | int) -> str:
 def _split(url: str) -> tuple[Endpoint, str]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise UsageError(f"GITHUB_API_URL={url!r} is not a URL.", fix=["write e.g. https://api.github.com"])
+        raise UsageError(f"GITHUB_API_URL={url!r} is not a URL.", fix=["for example https://api.github.com"])
     return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")

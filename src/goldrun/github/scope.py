@@ -37,7 +37,7 @@ def repository_scope(text: str) -> Scope:
     owner, slash, name = text.partition("/")
     if slash and _OWNER.fullmatch(owner) and _REPOSITORY.fullmatch(name) and name not in (".", ".."):
         return Scope(text)
-    raise UsageError(f"{text!r} is not a repository.", fix=["write OWNER/NAME, e.g. --repo octo-org/octo-repo"])
+    raise UsageError(f"{text!r} is not a repository.", fix=["write OWNER/NAME, for example --repo octo-org/octo-repo"])
 
 
 def organization_scope(text: str) -> Scope:
@@ -48,4 +48,4 @@ def organization_scope(text: str) -> Scope:
     """
     if _OWNER.fullmatch(text):
         return Scope(text)
-    raise UsageError(f"{text!r} is not an organization.", fix=["write its name alone, e.g. --org octo-org"])
+    raise UsageError(f"{text!r} is not an organization.", fix=["write only its name, for example --org octo-org"])

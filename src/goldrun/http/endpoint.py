@@ -42,7 +42,7 @@ def parse_endpoint(text: str) -> Endpoint:
     if url.scheme not in _PORTS or not url.hostname or port == -1 or url.path.strip("/") or url.query:
         raise UsageError(
             f"{text!r} is not an endpoint.",
-            fix=["write scheme, host and port alone, e.g. http://127.0.0.1:4679"],
+            fix=["write only scheme, host and port, for example http://127.0.0.1:4679"],
         )
     if url.username is not None or url.password is not None:
         raise UsageError("An endpoint has no user name or password.")

@@ -150,7 +150,7 @@ class Connection:
                 raise ProtocolError("a line or the headers have no end")
             piece = self._receive(left)
             if not piece:
-                raise ProtocolError("the other side hung up in the middle of an answer")
+                raise ProtocolError("the server closed the connection in the middle of an answer")
             self._received += piece
         taken, _, self._received = self._received.partition(mark)
         return taken

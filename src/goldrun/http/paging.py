@@ -36,6 +36,6 @@ def read_steady(machine: Clock, what: str, walk: Callable[[], list[T] | None]) -
             return found
     raise UnavailableError(
         f"The list of {what} changed while it was read, {MAX_WALKS} times.",
-        why=["its pages and their total do not fit together: what is missing from it may still exist."],
+        why=["its pages do not add up to its total: what is missing from it may still exist."],
         fix=["run the same command again."],
     )

@@ -19,7 +19,7 @@ ELSEWHERE = "look in other regions: goldrun image id NAME --all-regions"
 PARALLEL_REGIONS = 8  # well below the API's rate
 _STATES = {
     "Creating": "is still being created ({progress}): wait until it is Available.",
-    "Waiting": "waits in the queue of images to be created.",
+    "Waiting": "waiting in the queue of images.",
     "UnAvailable": "is UnAvailable: the cloud cannot use it.",
     "CreateFailed": "could not be created (CreateFailed): build it again.",
     "Deprecated": "is Deprecated: it was rolled back. Its id can still be used.",
@@ -57,7 +57,7 @@ def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
     if not why:
         why = _look(lambda: _shared_reasons(client, names))
     if any(image.name in names and image.architecture != reference.architecture for image in images):
-        fix = ["use the architecture in the name, or none (unset ARCH)."] if reference.architecture else []
+        fix = ["use the architecture in the name, or unset ARCH."] if reference.architecture else []
     else:
         fix = [] if why else [f"did you mean {near}?" for near in _near(images, names)]
     if not why and not fix:

@@ -116,8 +116,8 @@ def _fallback(image: Image, alias: PublishedName) -> Found:
     ((key, value),) = channel_tag(alias.suffix).items()
     return Found(
         image,
-        f"no image is named {alias} just now; {image.name} is tagged {key}={value} and answers. "
-        "A publish is under way, or was cut short: the next one completes it.",
+        f"no image is named {alias} at the moment; {image.name} is tagged {key}={value} and answers. "
+        "A publish is running or was interrupted: the next one completes it.",
     )
 
 

@@ -45,7 +45,7 @@ class Reference(NamedTuple):
     """A user's reference to an image, parsed.
 
     Attributes:
-        text: as it was written.
+        text: as written.
         image_id: set if it is an id.
         name: set if it is a full image name.
         family: set if it is ``family`` or ``family:channel``; ``suffix`` is then the channel or version.
@@ -102,7 +102,7 @@ def parse_reference(text: str, architecture: str | None) -> Reference:
         if not family or not suffix or ":" in suffix:
             raise UsageError(
                 f"{text!r} is not family:channel.",
-                fix=["write e.g. github-runner-ubuntu24:latest, with --arch."],
+                fix=["for example github-runner-ubuntu24:latest, with --arch."],
             )
         return Reference(text, arch, family=check_name(family), suffix=suffix)
     if parse_published(text):
@@ -152,7 +152,7 @@ def check_name(name: str) -> str:
         UsageError: it does not; the error names the broken rule.
     """
     if not 2 <= len(name) <= 128:
-        rule = f"a name has 2 to 128 characters, this has {len(name)}."
+        rule = f"a name has 2 to 128 characters, this one has {len(name)}."
     elif not (name[0].isascii() and name[0].isalpha()) and not _is_chinese(name[0]):
         rule = "a name starts with a letter."
     elif name.startswith(("aliyun", "acs:")):
@@ -160,7 +160,7 @@ def check_name(name: str) -> str:
     elif "http://" in name or "https://" in name:
         rule = "a name must not contain a URL."
     elif bad := next((char for char in name if not _allowed(char)), None):
-        rule = f"a name has letters, digits and . : _ - only, not {bad!r}."
+        rule = f"a name contains only letters, digits and . : _ -, not {bad!r}."
     else:
         return name
     shown = name if len(name) <= 60 else f"{name[:60]}…"

@@ -76,7 +76,7 @@ def publish(
     force: bool = False,
     dry_run: bool = False,
     tested: bool = False,
-    tell: Callable[[list[str]], None] = lambda _: None,
+    report: Callable[[list[str]], None] = lambda _: None,
 ) -> Image:
     """Publish the image that ``text`` names (an id or a version name) in ``channel``.
 
@@ -87,7 +87,7 @@ def publish(
         force: whether to publish an older image, or one that has not passed its boot test.
         dry_run: whether to only report the plan.
         tested: whether the caller has seen the boot test pass: reads lag behind, so its tag may not be visible yet.
-        tell: receives the plan, a line per step.
+        report: receives the plan, a line per step.
 
     Returns:
         The image that the channel shows at the end: a newer one, if another run has published that meanwhile.
@@ -101,7 +101,7 @@ def publish(
     alias = alias_of(candidate, channel)
     lineage = read_lineage(client, alias)
     _check_candidate(lineage, candidate, force, tested)
-    return _run(client, lineage, Intent(candidate.image_id, force=force, known=_marked_ids(lineage)), dry_run, tell)
+    return _run(client, lineage, Intent(candidate.image_id, force=force, known=_marked_ids(lineage)), dry_run, report)
 
 
 def roll_back(
@@ -110,7 +110,7 @@ def roll_back(
     *,
     to: str = "",
     dry_run: bool = False,
-    tell: Callable[[list[str]], None] = lambda _: None,
+    report: Callable[[list[str]], None] = lambda _: None,
 ) -> Image:
     """Move the channel back to the previous version, and deprecate the one that it shows.
 
@@ -119,7 +119,7 @@ def roll_back(
         alias: the channel.
         to: the version (an id, a version name or its time stamp); empty: the previous version.
         dry_run: whether to only report the plan.
-        tell: receives the plan, a line per step.
+        report: receives the plan, a line per step.
 
     Raises:
         NotFoundError: the channel shows nothing, or has no previous version.
@@ -137,7 +137,7 @@ def roll_back(
             fix=[f"goldrun image unshare {bad.image_id} --account ID, then roll back."],
         )
     intent = Intent(goal.image_id, bad="" if bad is goal else bad.image_id, force=True, known=_marked_ids(lineage))
-    return _run(client, lineage, intent, dry_run, tell)
+    return _run(client, lineage, intent, dry_run, report)
 
 
 def _marked_ids(lineage: Lineage) -> frozenset[str]:
@@ -199,9 +199,9 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
 
 
 def _run(
-    client: EcsClient, lineage: Lineage, intent: Intent, dry_run: bool, tell: Callable[[list[str]], None]
+    client: EcsClient, lineage: Lineage, intent: Intent, dry_run: bool, report: Callable[[list[str]], None]
 ) -> Image:
-    tell([*(step.words for step in plan(lineage, intent)), *_side_effects(lineage, intent)])
+    report([*(step.words for step in plan(lineage, intent)), *_side_effects(lineage, intent)])
     if dry_run:
         return lineage.images[intent.goal]
     for _ in range(MAX_STEPS):
@@ -229,7 +229,7 @@ def _side_effects(lineage: Lineage, intent: Intent) -> list[str]:
     name = parse_published(lineage.images[intent.goal].name)
     if name is None or name.is_version or name == lineage.alias:
         return []
-    return [f"from then on {name} shows nothing: an image has one name, and {intent.goal} leaves that channel"]
+    return [f"{name} shows nothing afterwards: an image has one name, and {intent.goal} leaves that channel"]
 
 
 def plan(lineage: Lineage, intent: Intent) -> list[Step]:

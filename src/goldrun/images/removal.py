@@ -60,7 +60,7 @@ _RELEASES = {
     "shown by a channel": ["publish another version first, or roll back."],
     "tagged as a channel's": ["publish another version first, or roll back."],
     "in use by instances": ["delete the instances first: without the image their disks cannot be reset."],
-    "protected": ["end the protection first: goldrun image unprotect"],
+    "protected": ["unprotect it first: goldrun image unprotect"],
     "shared with other accounts": ["stop sharing it first: goldrun image unshare"],
     "still being created": ["wait until it is Available."],
 }

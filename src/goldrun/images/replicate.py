@@ -26,7 +26,7 @@ def copy_image(
     region: str,
     *,
     publish: bool = False,
-    tell: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[Progress], None] = lambda _: None,
 ) -> Image:
     """Copy ``image`` and its tags to ``region`` under its version name, and wait until the copy is Available.
 
@@ -37,21 +37,21 @@ def copy_image(
         image: an Available version.
         region: the region to copy it to.
         publish: whether to publish the copy there, in ``latest``.
-        tell: receives the progress.
+        report: receives the progress.
 
     Raises:
         RefusedError: it is not Available, another image has its name there, or the copy failed.
         UsageError: it is not a version of a family, or is in that region already.
     """
     if region == client.region:
-        raise UsageError(f"{image.name} is in {region} already.")
+        raise UsageError(f"{image.name} is already in {region}.")
     if image.status != AVAILABLE:
         raise RefusedError(f"{image.name} ({image.image_id}) is {image.status}: only Available images are copied.")
     alias = alias_of(image, LATEST)
     name = read_lineage(client, alias).version_name(image)
     there = client.in_region(region)
     copied = _find_copy(there, image, name) or _begin(client, there, image, region, name)
-    ready = wait_until_available(there, copied, tell)
+    ready = wait_until_available(there, copied, report)
     return publish_image(there, copied) if publish else ready
 
 
@@ -61,7 +61,7 @@ def copy_everywhere(
     regions: Sequence[str],
     *,
     publish: bool = False,
-    tell: Callable[[str, Progress], None] = lambda _, __: None,
+    report: Callable[[str, Progress], None] = lambda _, __: None,
 ) -> dict[str, Image]:
     """Copy ``image`` to several regions at once; one that fails does not stop the others.
 
@@ -75,7 +75,7 @@ def copy_everywhere(
 
     def copy_to(region: str) -> Image | GoldrunError:
         try:
-            return copy_image(client, image, region, publish=publish, tell=lambda progress: tell(region, progress))
+            return copy_image(client, image, region, publish=publish, report=lambda progress: report(region, progress))
         except GoldrunError as error:
             return error
 
@@ -85,7 +85,7 @@ def copy_everywhere(
     if failures:
         region, error = next(iter(failures.items()))
         others = [f"{other} failed too: {problem.what}" for other, problem in failures.items() if other != region]
-        error.why = (f"this was the copy to {region}.", *error.why, *others)
+        error.why = (f"while copying to {region}.", *error.why, *others)
         raise error
     return {region: copy for region, copy in ended.items() if isinstance(copy, Image)}
 

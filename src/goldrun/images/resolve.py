@@ -12,20 +12,20 @@ from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.manifest import Manifest, from_tags
 from goldrun.images.naming import is_image_id, parse_reference
-from goldrun.launch.launch import Tell
+from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
 
 PUBLIC_FAMILY = "acs:"
 
 
-def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> LaunchSettings:
+def resolve_image(client: EcsClient, settings: LaunchSettings, report: Report) -> LaunchSettings:
     """Return the settings with the image's id or family, and with its architecture unless one is requested.
 
     Args:
         client: the cloud.
         settings: the image is named by id, by family, or by ``image_name``: an image id, an image's name,
             ``family[:channel]``, or one of Alibaba Cloud's own families (``acs:ubuntu_24_04_x64``).
-        tell: receives the look-up's notes.
+        report: receives the look-up's notes.
 
     Raises:
         UsageError: no image is named.
@@ -36,7 +36,7 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, tell: Tell) -> La
     if name and not name.startswith(PUBLIC_FAMILY) and not is_image_id(name):
         found = find_image(client, parse_reference(name, settings.criteria.architecture or None))
         if found.notice:
-            tell(found.notice)
+            report(found.notice)
         require_imds_v2(found.image)
         return _with_image(settings, found.image.image_id, "", found.image.architecture)
     image_id, family = settings.image_id, settings.image_family
@@ -80,7 +80,7 @@ def require_imds_v2(image: Image) -> None:
             f"{image.name} ({image.image_id}) does not allow instances that require a metadata token (IMDSv2).",
             why=["its ImdsSupport is v1, and goldrun creates only instances that require it."],
             fix=[
-                "build it again: goldrun's builds set v2",
+                "rebuild it: goldrun's builds set v2",
                 "or, if everything in it uses a token for the metadata service, declare that:",
                 f"aliyun ecs ModifyImageAttribute --ImageId {image.image_id} --Features.ImdsSupport v2",
             ],

@@ -78,7 +78,7 @@ def prune(
     keep: int,
     older_than: float = 0.0,
     dry_run: bool = False,
-    tell: Callable[[Pruned], None] = lambda _: None,
+    report: Callable[[Pruned], None] = lambda _: None,
     allow: Callable[[Pruned], bool] = lambda _: True,
 ) -> Pruned:
     """Delete the versions that need not stay, with their snapshots, and the snapshots of interrupted runs.
@@ -89,7 +89,7 @@ def prune(
         keep: number of versions that stay.
         older_than: seconds; younger versions stay.
         dry_run: whether to only report the plan.
-        tell: receives the plan.
+        report: receives the plan.
         allow: returns whether the plan may be carried out.
 
     Returns:
@@ -102,7 +102,7 @@ def prune(
     verdicts = judge(lineage, keep=keep, now=client.clock.now(), older_than=older_than)
     orphans = find_orphan_snapshots(client, {**FAMILY.of(alias.family), **ARCHITECTURE.of(alias.architecture)})
     planned = Pruned(tuple(verdicts), tuple(orphans))
-    tell(planned)
+    report(planned)
     if dry_run or not allow(planned):
         return planned
     done = [verdict if verdict.keep else _delete(client, verdict) for verdict in verdicts]

@@ -28,7 +28,9 @@ class Progress:
     left: float | None
 
 
-def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progress], None] = lambda _: None) -> Image:
+def wait_until_available(
+    client: EcsClient, image_id: str, report: Callable[[Progress], None] = lambda _: None
+) -> Image:
     """Poll the image, less and less often, until it is Available.
 
     Raises:
@@ -49,7 +51,7 @@ def wait_until_available(client: EcsClient, image_id: str, tell: Callable[[Progr
         image = images[0]
         percent = _percent(image)
         first_percent = percent if first_percent is None else first_percent
-        tell(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
+        report(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
         if image.status not in (*UNFINISHED, AVAILABLE):
             raise RefusedError(f"{image.name} ({image_id}) became {image.status}.", fix=["build or copy it again."])
         return image if image.status == AVAILABLE else None

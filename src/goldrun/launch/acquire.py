@@ -8,7 +8,7 @@ from dataclasses import replace
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
 from goldrun.launch.choice import choose
-from goldrun.launch.launch import Deliver, Launched, Tell, launch
+from goldrun.launch.launch import Deliver, Launched, Report, launch
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer
 from goldrun.launch.placement import by_zone, find_vswitches
@@ -20,7 +20,7 @@ def acquire(
     settings: LaunchSettings,
     *,
     cache: Cache | None = None,
-    tell: Tell = lambda _: None,
+    report: Report = lambda _: None,
     deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
     """Launch the instances from the best offers.
@@ -28,7 +28,7 @@ def acquire(
     Raises:
         GoldrunError: see ``launch``.
     """
-    return launch(client, settings, find_offers(client, settings, cache), tell=tell, deliver=deliver)
+    return launch(client, settings, find_offers(client, settings, cache), report=report, deliver=deliver)
 
 
 def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None = None) -> Iterator[Offer]:

@@ -96,7 +96,7 @@ def read_types(env: Environment) -> tuple[str, ...]:
     types = _words(config.INSTANCE_TYPE.read(env))
     for name in types:
         if not name.startswith("ecs."):
-            raise UsageError(f"INSTANCE_TYPE={name!r} is not an instance type.", fix=["write e.g. ecs.c7.2xlarge."])
+            raise UsageError(f"INSTANCE_TYPE={name!r} is not an instance type.", fix=["for example ecs.c7.2xlarge."])
     return types
 
 
@@ -130,7 +130,7 @@ def read_protection(env: Environment) -> bool:
     text = config.PROTECT.read(env)
     if text in config.PROTECTIONS:
         return text == config.PROTECTIONS[0]
-    raise UsageError(f"SPOT_PROTECT={text!r} is neither of {' and '.join(config.PROTECTIONS)}.")
+    raise UsageError(f"SPOT_PROTECT={text!r} is not one of {', '.join(config.PROTECTIONS)}.")
 
 
 def read_name(env: Environment) -> str:
@@ -140,7 +140,7 @@ def read_name(env: Environment) -> str:
         return name
     raise UsageError(
         f"INSTANCE_NAME={name!r} is not a valid name for an instance.",
-        fix=["2 to 128 characters, the first one a letter."],
+        fix=["use 2 to 128 characters, starting with a letter."],
     )
 
 
@@ -171,7 +171,7 @@ def read_candidates(env: Environment) -> tuple[Offer, ...]:
         if line.strip()
     ]
     if not offers:
-        raise UsageError(f"CANDIDATES_FILE={path!r} has no candidates in it.")
+        raise UsageError(f"CANDIDATES_FILE={path!r} contains no candidates.")
     return tuple(replace(offer, disks=(disk,)) for offer in offers for disk in DISKS)
 
 
@@ -228,5 +228,5 @@ def _price(text: str, what: str) -> float | None:
     except ValueError:
         price = math.nan
     if not 0 < price < math.inf:
-        raise UsageError(f"{what}: {text!r} is not a price per hour.", fix=["write e.g. 0.52"])
+        raise UsageError(f"{what}: {text!r} is not a price per hour.", fix=["for example 0.52"])
     return math.ceil(price * 1000 - 1e-6) / 1000

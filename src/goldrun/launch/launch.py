@@ -44,7 +44,7 @@ class Launched:
     limit: float | None = None
 
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Deliver = Callable[[Sequence[Launched]], None]
 
 
@@ -53,7 +53,7 @@ def launch(
     settings: LaunchSettings,
     offers: Iterable[Offer],
     *,
-    tell: Tell = lambda _: None,
+    report: Report = lambda _: None,
     deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
     """Launch the instances, trying the offers until there are enough.
@@ -63,7 +63,7 @@ def launch(
         settings: what to launch; with ``resume``, the instances of an earlier attempt with the same key are looked for
             first (one more call).
         offers: what to try, in this order; read as far as needed.
-        tell: receives a sentence about every offer that was passed over.
+        report: receives a sentence about every offer that was passed over.
         deliver: hands the instances over; if it fails, they are deleted, because nothing else knows of them.
 
     Raises:
@@ -76,7 +76,7 @@ def launch(
     before = tuple(_made(client, settings)) if settings.resume else ()
     got = [Launched(before[: settings.amount])] if before else []
     try:
-        _walk(client, settings, offers, got, tell)
+        _walk(client, settings, offers, got, report)
         deliver(got)
     except BaseException as error:
         _undo(client, settings, before, got, error)
@@ -95,7 +95,7 @@ def check(settings: LaunchSettings) -> None:
     if len(settings.user_data) > MAX_USER_DATA:
         raise UsageError(
             f"The user data is {len(settings.user_data):,} bytes long; ECS takes {MAX_USER_DATA:,}.",
-            fix=["let it fetch the rest, or put it into the image."],
+            fix=["let the script fetch the rest, or put it into the image."],
         )
     if settings.amount < 1:
         raise UsageError("The amount must be 1 or more.")
@@ -112,7 +112,7 @@ def price_limit(offer: Offer) -> float | None:
 
 
 def _walk(
-    client: EcsClient, settings: LaunchSettings, offers: Iterable[Offer], got: list[Launched], tell: Tell
+    client: EcsClient, settings: LaunchSettings, offers: Iterable[Offer], got: list[Launched], report: Report
 ) -> None:
     """Add launched instances to ``got`` until there are enough."""
     if len(_ids(got)) >= settings.amount:
@@ -128,13 +128,13 @@ def _walk(
                 ids = _run(client, settings, offer, wanted, len(got))
             except (ApiError, UnavailableError) as error:
                 if error.unsure and (ids := _look_for(client, settings, _ids(got))):
-                    tell(f"the answer was lost, but the instances exist: {', '.join(ids)}.")
+                    report(f"the answer was lost, but the instances exist: {', '.join(ids)}.")
                     got.append(Launched(ids, offer, price_limit(offer)))
                     break
                 if not isinstance(error, ApiError) or not is_offer_gone(error):
                     raise
                 refusals.append(f"{offer.type} in {offer.zone}: {error.code}")
-                tell(f"{refusals[-1]}; trying the next offer.")
+                report(f"{refusals[-1]}; trying the next offer.")
                 if is_sold_out(error):
                     sold_out.add((offer.type, offer.zone, offer.spot))
                 break

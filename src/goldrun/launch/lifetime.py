@@ -55,7 +55,7 @@ def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T
 
 
 def wait_until_running(
-    client: EcsClient, ids: Sequence[str], seconds: float, tell: Callable[[Sequence[Instance]], None] = lambda _: None
+    client: EcsClient, ids: Sequence[str], seconds: float, report: Callable[[Sequence[Instance]], None] = lambda _: None
 ) -> list[Instance]:
     """Wait until all instances are Running.
 
@@ -63,7 +63,7 @@ def wait_until_running(
         client: the cloud.
         ids: the instances.
         seconds: time limit.
-        tell: receives the instances at every look.
+        report: receives the instances at every look.
 
     Raises:
         LostError: an instance was reclaimed or deleted.
@@ -75,12 +75,13 @@ def wait_until_running(
     def look() -> list[Instance] | None:
         nonlocal seen
         found = describe_instances(client, ids=ids)
-        tell(found)
+        report(found)
         ids_found = {instance.id for instance in found}
         seen |= ids_found
         if gone := seen - ids_found:
             raise LostError(
-                f"{', '.join(sorted(gone))} is gone.", why=["the market reclaimed it, or somebody deleted it."]
+                f"{', '.join(sorted(gone))} is gone.",
+                why=["the market reclaimed it, or it was deleted by someone else."],
             )
         if stopped := [instance for instance in found if instance.status in ("Stopping", "Stopped")]:
             raise RefusedError(

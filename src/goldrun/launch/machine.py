@@ -15,7 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
-from goldrun.launch.launch import Tell
+from goldrun.launch.launch import Report
 from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0
@@ -72,7 +72,7 @@ class Machine:
         *,
         timeout: float,
         variables: Mapping[str, str],
-        tell: Tell = lambda _: None,
+        report: Report = lambda _: None,
     ) -> Result:
         """Run a bash script as root, and return when it has ended.
 
@@ -81,7 +81,7 @@ class Machine:
             script: its text.
             timeout: time limit in seconds.
             variables: its environment.
-            tell: receives each line as it is printed.
+            report: receives each line as it is printed.
 
         Raises:
             LostError: the instance is gone.
@@ -90,7 +90,7 @@ class Machine:
         invocation = self._start(
             lambda: assistant.run_command(self.client, self.id, name=name, script=sent, timeout=timeout, token=token)
         )
-        return self._follow(invocation, timeout, tell)
+        return self._follow(invocation, timeout, report)
 
     def send(self, content: bytes, target: str, *, mode: str, owner: str) -> None:
         """Put a file on the instance, in pieces if it is long.
@@ -131,7 +131,7 @@ class Machine:
                 self._require_there()
             raise
 
-    def _follow(self, invocation: str, timeout: float, tell: Tell) -> Result:
+    def _follow(self, invocation: str, timeout: float, report: Report) -> Result:
         shown = 0
 
         def look() -> Result | None:
@@ -143,7 +143,7 @@ class Machine:
             if result.running and not result.output.endswith("\n"):
                 lines = lines[:-1]
             for line in lines[shown:]:
-                tell(line)
+                report(line)
             shown = max(shown, len(lines))
             if result.running:
                 return None
@@ -178,7 +178,7 @@ class Machine:
     def _require_there(self) -> None:
         found = describe_instances(self.client, ids=[self.id])
         if not found:
-            raise LostError(f"{self.id} is gone.", why=["the market reclaimed it, or somebody deleted it."])
+            raise LostError(f"{self.id} is gone.", why=["the market reclaimed it, or it was deleted by someone else."])
         if found[0].status in ("Stopping", "Stopped"):
             raise LostError(f"{self.id} is {found[0].status}.", why=["it was stopped, or it stopped itself."])
 

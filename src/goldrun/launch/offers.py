@@ -121,8 +121,8 @@ def _balanced(offer: Offer) -> tuple[float | str, ...]:
 
 POLICIES: dict[str, Key] = {"cheapest": _cheapest, "balanced": _balanced, "steadiest": _steadiest}
 POLICY_MEANINGS = {
-    "cheapest": "the lowest price of an hour; then the lower reclaim rate, then the better stock",
-    "balanced": "the lowest price of a vCPU and hour, divided by (1 - reclaim rate): a reclaimed job is paid for again",
+    "cheapest": "the lowest price per hour; then the lower reclaim rate, then the better stock",
+    "balanced": "the lowest price per vCPU hour, divided by (1 - reclaim rate): a reclaimed job is paid for again",
     "steadiest": "the lowest reclaim rate; then the better stock, then the lower price",
 }
 DEFAULT_POLICY = "cheapest"
@@ -155,5 +155,5 @@ def parse_span(text: str, what: str) -> Span:
     except ValueError:
         span = Span(1, 0)
     if not text.strip() or not 0 <= span.low <= span.high or span.high <= 0 or not math.isfinite(span.low):
-        raise UsageError(f"{text!r} is not a range of {what}.", fix=["write e.g. 8, 8.., ..64 or 8..64."])
+        raise UsageError(f"{text!r} is not a range of {what}.", fix=["for example 8, 8.., ..64 or 8..64."])
     return span

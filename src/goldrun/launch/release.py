@@ -79,7 +79,7 @@ def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
     if released.kept:
         error = next(iter(released.kept.values()))
         if len(released.kept) > 1:
-            error.why = (*error.why, *(f"{one} is still there: {why.what}" for one, why in released.kept.items()))
+            error.why = (*error.why, *(f"{one} still exists: {why.what}" for one, why in released.kept.items()))
         raise error
     return list(released.missing)
 

@@ -95,7 +95,7 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
     if len(data) > MAX_USER_DATA:
         raise UsageError(
             f"The user data would be {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.",
-            fix=["make the setup script shorter: let it fetch the rest, or put it into the image."],
+            fix=["make the setup script shorter: let the script fetch the rest, or put it into the image."],
         )
     return data
 
@@ -114,5 +114,5 @@ def configuration(settings: Mapping[str, str]) -> bytes:
 
 def _write(name: str, content: str) -> str:
     if f"\n{_END}\n" in f"\n{content}\n":
-        raise UsageError(f"A line of the {name} script is {_END!r}: write another word.")
+        raise UsageError(f"A line of the {name} script is {_END!r}, which ends the script: use another word.")
     return f"cat > {FOLDER}/{name} <<'{_END}'\n{content.rstrip()}\n{_END}\n"

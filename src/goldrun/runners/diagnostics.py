@@ -62,9 +62,9 @@ def explain(machine: Machine, server: str) -> Reasons:
         result = machine.run(
             "why is there no runner", EXAMINE.encode(), timeout=EXAMINE_TIMEOUT, variables={"SERVER": server}
         )
-        why += ["its machine says:", *(f"  {line}" for line in result.output.splitlines() if line.strip())]
+        why += ["its instance says:", *(f"  {line}" for line in result.output.splitlines() if line.strip())]
     except GoldrunError as error:
-        why.append(f"its machine cannot be asked ({error.what})")
+        why.append(f"its instance cannot be reached ({error.what})")
     try:
         lines = [line for line in console_output(machine.client, machine.id).splitlines() if line.strip()]
         if lines:
@@ -72,7 +72,7 @@ def explain(machine: Machine, server: str) -> Reasons:
     except GoldrunError as error:
         why.append(f"its console cannot be read ({error.what})")
     fix = [
-        f"can the vSwitch reach {server} (NAT gateway, GOLDRUN_RUNNER_PROXY), and does the security group let it out?",
-        "does the image boot, with cloud-init and the Cloud Assistant in it (goldrun image test)?",
+        f"can the vSwitch reach {server} (NAT gateway, GOLDRUN_RUNNER_PROXY), and does the security group allow it?",
+        "does the image boot, with cloud-init and the Cloud Assistant (goldrun image test)?",
     ]
     return {"why": why, "fix": fix}

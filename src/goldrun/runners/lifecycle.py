@@ -21,7 +21,7 @@ from goldrun.github.runners import DEFAULT_GROUP, Registration, find_registratio
 from goldrun.github.scope import Scope
 from goldrun.guest import INBOX
 from goldrun.launch.acquire import acquire
-from goldrun.launch.launch import Launched, Tell
+from goldrun.launch.launch import Launched, Report
 from goldrun.launch.machine import Machine
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
@@ -106,7 +106,7 @@ def bring_up(
     plan: Plan,
     *,
     cache: Cache | None = None,
-    report: Tell,
+    report: Report,
     deliver: Callable[[Runner], None] = lambda _: None,
 ) -> Runner:
     """Start a runner, and wait until it is online and ready for one job.
@@ -133,9 +133,9 @@ def bring_up(
         # The registration comes first: a wrong token costs no instance.
         one_use = registrations.register(github, plan.scope, _wanted(name, plan))
         settings = _machine_settings(plan, name, download)
-        (launched,) = acquire(client, settings, cache=cache, tell=report)
+        (launched,) = acquire(client, settings, cache=cache, report=report)
         instance_id = launched.ids[0]
-        report(f"{instance_id} is there; waiting until it answers.")
+        report(f"{instance_id} exists; waiting until it answers.")
         machine = Machine(client, instance_id, name)
         _hand_over(machine, one_use, plan, report)
         registration = _wait_until_online(machine, github, plan, start)
@@ -191,11 +191,11 @@ def _machine_settings(plan: Plan, name: str, download: Download) -> LaunchSettin
     return replace(plan.launch, key=name, name=name, tags=tags, user_data=script)
 
 
-def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, report: Tell) -> None:
+def _hand_over(machine: Machine, one_use: OneUse, plan: Plan, report: Report) -> None:
     """Send the instance its configuration by Cloud Assistant, into memory."""
     machine.wait_until_ready(plan.online_seconds)
     machine.send(configuration({**plan.settings, **one_use.settings}), INBOX, mode="0600", owner="root")
-    report("it has its configuration; waiting until GitHub sees it.")
+    report("it has its configuration; waiting until it is online.")
 
 
 def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: float) -> Registration:
@@ -210,7 +210,7 @@ def _wait_until_online(machine: Machine, github: GitHub, plan: Plan, start: floa
                 raise RefusedError(f"{machine.id} cannot run its job: {words}.", **explain(machine, github.server))
             if not describe_instances(machine.client, ids=[machine.id]):
                 taken = was_reclaimed(machine.client, machine.id)
-                why = "the market reclaimed it." if taken else "it deleted itself, or somebody did."
+                why = "the market reclaimed it." if taken else "it deleted itself, or someone else did."
                 raise LostError(f"{machine.id} is gone before its runner came online.", why=[why])
         return None
 
@@ -238,4 +238,4 @@ def _undo(client: EcsClient, github: GitHub, scope: Scope, name: str, instance_i
     try:
         registrations.remove(github, scope, [name])
     except GoldrunError as second:
-        error.add_note(f"{name} could not be removed from GitHub ({second.what}): a sweep will.")
+        error.add_note(f"{name} could not be removed from GitHub ({second.what}): a sweep does it.")

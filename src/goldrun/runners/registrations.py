@@ -127,7 +127,7 @@ def remove(github: GitHub, scope: Scope, names: Iterable[str], seconds: float = 
         seconds=seconds,
         late=lambda elapsed: UnavailableError(
             f"GitHub still has {', '.join(left)} after {elapsed:.0f} s.",
-            why=["a runner that runs a job cannot be removed until GitHub notices that it is gone."],
+            why=["GitHub removes a busy runner only after it has noticed that the runner is gone."],
             fix=[f"later: goldrun runner down {left[0]}, or goldrun sweep with --repo or --org"],
         ),
         often=lambda _: LOOK_SECONDS if busy else SHORTEST,

@@ -77,7 +77,7 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
     if attempt >= most:
         raise RefusedError(
             f"Run {run} has been tried {attempt} times.",
-            why=["the spot market took its machine back every time."],
+            why=["its instance was reclaimed every time."],
             fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
         )
     try:

@@ -27,15 +27,17 @@ def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", r
     """
     if environment and ref:
         raise UsageError(
-            "--environment and --ref are both said.",
-            why=["a job that has an environment says that, and not its ref."],
-            fix=["protect the environment by branch, in the repository's settings, and say --environment alone."],
+            "--environment and --ref exclude each other.",
+            why=["the identity token of a job with an environment names the environment, not the ref."],
+            fix=["protect the environment by branch, in the repository's settings, and pass only --environment."],
         )
     for option, text in (("--environment", environment), ("--ref", ref)):
         if any(char in text for char in "*?") or not text.isprintable():
-            raise UsageError(f"{option} {text!r} is no name.", why=["a pattern would let jobs in that nobody meant."])
+            raise UsageError(
+                f"{option} {text!r} is not a valid name.", why=["a pattern could match jobs that you did not mean."]
+            )
     if ref and not ref.startswith(("refs/heads/", "refs/tags/")):
-        raise UsageError(f"--ref {ref!r} is no whole ref.", fix=[f"write e.g. --ref refs/heads/{ref}"])
+        raise UsageError(f"--ref {ref!r} is not a full ref.", fix=[f"write --ref refs/heads/{ref}"])
     found = get_repository(github, repository)
     # A colon separates the parts of a subject; GitHub encodes one in the name of an environment.
     of = f"environment:{environment.replace(':', '%3A')}" if environment else ""

@@ -14,13 +14,13 @@ from goldrun.github.client import GitHub
 from goldrun.github.repositories import latest_release
 from goldrun.github.runners import find_end, list_packages
 from goldrun.github.scope import Scope
-from goldrun.launch.launch import Tell
+from goldrun.launch.launch import Report
 
 RUNNER = Scope("actions/runner")  # the repository whose releases are the runner's program
 MINIMUM = (2, 329, 0)  # the oldest version that can register, where GitHub enforces it
 # The runner's names in a manifest: from a recipe's manifest script, then from its pinned versions.
 NAMES = ("actions-runner", "runner")
-REBUILD = 'build the image anew: goldrun image build RECIPE, with runner = "latest" under [versions].'
+REBUILD = 'rebuild the image: goldrun image build RECIPE, with runner = "latest" under [versions].'
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)", re.ASCII)
 
 
@@ -46,7 +46,7 @@ def find_latest(github: GitHub) -> str:
     return version
 
 
-def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, report: Tell) -> None:
+def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, report: Report) -> None:
     """Ensure that a runner of that version gets its job.
 
     Args:
@@ -62,22 +62,20 @@ def require_current(github: GitHub, scope: Scope, version: str, *, now: float, l
         GitHubError: GitHub fails.
     """
     if not version:
-        report(
-            "the image does not say which version of the runner it has, so nobody checks whether GitHub still takes it."
-        )
+        report("the image does not say which version of the runner it has, so GitHub may no longer accept it.")
         return
     end = find_end(github, scope, version)
     if end is None:
         if _number(version) < MINIMUM and _has_endpoint(github, scope):
-            raise _refusal(version, "GitHub registers 2.329.0 and later ones.")
+            raise _refusal(version, "GitHub registers runners from 2.329.0.")
         report(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
         return
     if end.registration is not None and end.registration <= now:
-        raise _refusal(version, "GitHub registers it no more.")
+        raise _refusal(version, "GitHub no longer registers it.")
     if end.runtime is not None and end.runtime <= now:
-        raise _refusal(version, "GitHub gives it no jobs any more.")
+        raise _refusal(version, "GitHub no longer gives it jobs.")
     if end.runtime is not None and end.runtime <= now + life:
-        raise _refusal(version, "GitHub will give it no jobs before the runner's life is over.")
+        raise _refusal(version, "GitHub will stop giving it jobs during the runner's lifetime.")
 
 
 def _refusal(version: str, why: str) -> RefusedError:

@@ -21,7 +21,7 @@ class InstanceType(NamedTuple):
         architecture: ``x86_64`` or ``arm64``.
         cpus: vCPUs.
         memory: GiB.
-        price: list price of an hour, in CNY.
+        price: list price per hour, in CNY.
         processor: its model.
         disks: system disk categories that it can have.
     """

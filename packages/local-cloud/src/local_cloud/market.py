@@ -81,7 +81,7 @@ def average_discount(market: Market, kind: InstanceType, zone: str) -> float:
 
 
 def spot_price(market: Market, kind: InstanceType, zone: str, now: float, *, protected: bool = True) -> float:
-    """Return the price of an hour, rounded to 0.001 CNY, as of the last full hour; less without a protected hour."""
+    """Return the price per hour, rounded to 0.001 CNY, as of the last full hour; less without a protected hour."""
     hour = now // PRICE_SECONDS
     mean = average_discount(market, kind, zone)
     swing = 0.35 * mean * market.chance("swing", kind.id, zone)

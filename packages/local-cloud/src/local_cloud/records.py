@@ -94,7 +94,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         state: its status, or from ``ready`` on: ``Running`` or ``Stopped``.
         type: its instance type.
         strategy: ``NoSpot``, ``SpotWithPriceLimit`` or ``SpotAsPriceGo``.
-        limit: the maximum price of an hour.
+        limit: the maximum price per hour.
         protected: it cannot be reclaimed within its first hour.
         behavior: what a reclaim does: ``Terminate`` or ``Stop``.
         auto_release: when it is released.

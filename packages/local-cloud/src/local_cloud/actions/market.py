@@ -180,7 +180,7 @@ def describe_spot_advice(call: Call) -> Answer:
 
 @action("DescribePrice")
 def describe_price(call: Call) -> Answer:
-    """The price of an hour of an instance, including its system disk."""
+    """The price per hour of an instance, including its system disk."""
     params = call.params
     params.choice("ResourceType", ("instance",), "instance")
     params.choice("PriceUnit", ("Hour",), "Hour")

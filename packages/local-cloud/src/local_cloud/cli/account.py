@@ -17,10 +17,10 @@ from local_cloud.cli.common import DATA, control, plain
 
 @click.command()
 @DATA
-@click.option("--seed", is_flag=True, help="Then add the realistic account.")
+@click.option("--seed", is_flag=True, help="Add the realistic account afterwards.")
 @YES
 def reset(data: Path, seed: bool, yes: bool) -> None:
-    """Empty the local cloud; faults and denials go too."""
+    """Delete everything in the local cloud, faults and denials included."""
     require_consent("The reset", yes=yes)
     running, status = daemon.require(data)
     plan = (f"would delete: {key} {plain(value)}" for key, value in status.items() if isinstance(value, int) and value)
@@ -33,9 +33,9 @@ def reset(data: Path, seed: bool, yes: bool) -> None:
 @click.command()
 @DATA
 def seed(data: Path) -> None:
-    """Add a realistic account: both images of the guide, older ones, near ones, shared ones."""
+    """Add a realistic account: the guide's images, older versions, similar names, shared images."""
     control(data, "POST", "seed")
-    output.note("the realistic account is there: goldrun image ls --all")
+    output.note("added the realistic account: goldrun image ls --all")
 
 
 @click.command()
@@ -50,18 +50,18 @@ def deny(data: Path, actions: tuple[str, ...]) -> None:
 @DATA
 @click.argument("actions", nargs=-1, required=True)
 def allow(data: Path, actions: tuple[str, ...]) -> None:
-    """Allow ACTIONS again that were denied."""
+    """Lift denials of ACTIONS."""
     control(data, "POST", "allow", {"actions": [_ram_action(action) for action in actions]})
 
 
 @click.command()
 @DATA
 @click.argument("file", type=click.File("rb"), required=False)
-@click.option("--key", default="goldrun-local", show_default=True, help="The AccessKey that it is for.")
-@click.option("--role", help="Instead: the role of instances that it is for.")
-@click.option("--clear", is_flag=True, help="Take the policy away: the key may do everything again.")
+@click.option("--key", default="goldrun-local", show_default=True, help="The AccessKey to restrict.")
+@click.option("--role", help="The instance role to restrict, instead of a key.")
+@click.option("--clear", is_flag=True, help="Remove the policy: the key may do everything again.")
 def policy(data: Path, file: BinaryIO | None, key: str, role: str | None, clear: bool) -> None:
-    """Attach the RAM policy of FILE (- for standard input) to an AccessKey; from then on it is enforced.
+    """Attach and enforce the RAM policy of FILE (- for stdin) on an AccessKey.
 
     \b
     Examples:
@@ -76,9 +76,9 @@ def policy(data: Path, file: BinaryIO | None, key: str, role: str | None, clear:
 @DATA
 @click.argument("role")
 @click.argument("file", type=click.File("rb"), required=False)
-@click.option("--clear", is_flag=True, help="Take the policy away: the role trusts every job again.")
+@click.option("--clear", is_flag=True, help="Remove the policy: the role trusts every job again.")
 def trust(data: Path, role: str, file: BinaryIO | None, clear: bool) -> None:
-    """Let ROLE trust whom the trust policy of FILE (- for standard input) names; AssumeRoleWithOIDC enforces it.
+    """Set ROLE's trust policy from FILE (- for stdin); AssumeRoleWithOIDC enforces it.
 
     \b
     Example:
@@ -89,7 +89,7 @@ def trust(data: Path, role: str, file: BinaryIO | None, clear: bool) -> None:
 
 def _read_policy(file: BinaryIO | None, *, clear: bool) -> Any:
     if bool(file) == clear:
-        raise UsageError("Name a file, or say --clear.")
+        raise UsageError("Name a file, or pass --clear.")
     try:
         return json.load(file) if file else None
     except ValueError as error:

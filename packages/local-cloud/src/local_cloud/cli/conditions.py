@@ -17,21 +17,21 @@ from local_cloud.market import SCENARIOS
 
 @click.command()
 @DATA
-@click.option("--kind", type=click.Choice(KINDS), help="What happens.")
-@click.option("--action", default="*", show_default=True, help="To which actions (a pattern).")
+@click.option("--kind", type=click.Choice(KINDS), help="Kind of fault.")
+@click.option("--action", default="*", show_default=True, help="Actions it applies to (a pattern).")
 @click.option("--times", type=click.IntRange(1), help="How many times (default: without limit).")
-@click.option("--skip", type=click.IntRange(0), default=0, help="How many calls pass first.")
-@click.option("--probability", type=Number(0, 1), default=1.0, help="How likely, each time.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Calls that pass first.")
+@click.option("--probability", type=Number(0, 1), default=1.0, help="Probability of each fault.")
 @click.option(
     "--seconds",
     type=Number(0),
     default=5.0,
-    help="How long a timeout holds; how old stale reads are.",
+    help="Length of a timeout; age of stale reads.",
 )
-@click.option("--clear", is_flag=True, help="Lift every fault.")
+@click.option("--clear", is_flag=True, help="Remove all faults.")
 @JSON
 def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: object) -> None:
-    """Make calls fail as they do on a bad day; without --kind or --clear show what is set.
+    """Inject faults into API calls; without --kind or --clear, list them.
 
     \b
     Examples:
@@ -55,10 +55,10 @@ def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: obje
 
 @click.command()
 @DATA
-@click.option("--per-minute", type=click.IntRange(0), help="In each minute of the clock; 0: any number.")
-@click.option("--per-second", type=Number(0), help="In any second; 0: any number.")
+@click.option("--per-minute", type=click.IntRange(0), help="Calls per minute; 0: no limit.")
+@click.option("--per-second", type=Number(0), help="Calls per second; 0: no limit.")
 def throttle(data: Path, per_minute: int | None, per_second: float | None) -> None:
-    """Limit how often each action may be called, in each region, as the real API does by the minute.
+    """Limit the calls of each action in each region, as the real API does.
 
     \b
     Examples:
@@ -67,39 +67,39 @@ def throttle(data: Path, per_minute: int | None, per_second: float | None) -> No
     """
     given = {"calls_per_minute": per_minute, "calls_per_second": per_second}
     if not (change := {name: value for name, value in given.items() if value is not None}):
-        raise UsageError("Say --per-minute or --per-second.")
+        raise UsageError("Pass --per-minute or --per-second.")
     control(data, "PATCH", "settings", change)
 
 
 @click.command()
 @DATA
-@click.option("--speed", type=Number(0, 1e6), help="How fast time runs from now on.")
-@click.option("--advance", type=Number(0), default=0.0, help="Seconds to leap forward.")
+@click.option("--speed", type=Number(0, 1e6), help="Speed of time: 60 makes a minute take a second.")
+@click.option("--advance", type=Number(0), default=0.0, help="Seconds to skip forward.")
 def clock(data: Path, speed: float | None, advance: float) -> None:
-    """Show the local cloud's time, change its speed, or leap forward."""
+    """Show the local cloud's time, change its speed, or skip forward."""
     status = control(data, "POST", "clock", {"speed": speed, "advance": advance})
     output.result(f"{status['time']} speed {status['speed']:g}")
 
 
 @click.command()
 @DATA
-@click.option("--scenario", type=click.Choice(SCENARIOS), help="What happens from now on.")
+@click.option("--scenario", type=click.Choice(SCENARIOS), help="Scenario to apply from now on.")
 @click.option(
-    "--zone", "zones", multiple=True, metavar="ZONE", help="A zone it applies to; repeatable (default: everywhere)."
+    "--zone", "zones", multiple=True, metavar="ZONE", help="Zone it applies to; can be repeated. [default: all]"
 )
-@click.option("--seed", type=int, help="Another market: other prices, stock and reclaim rates.")
-@click.option("--scarcity", type=Number(0, 1), help="The share of offers that are sold out at any time.")
-@click.option("--phantoms", type=Number(0, 1), help="The share that is reported in stock and is not.")
+@click.option("--seed", type=int, help="Seed of the prices, stock and reclaim rates.")
+@click.option("--scarcity", type=Number(0, 1), help="Share of offers that are sold out at any time.")
+@click.option("--phantoms", type=Number(0, 1), help="Share of offers reported in stock that are not.")
 @JSON
 def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bool, **fields: object) -> None:
     """Show or change the spot market.
 
     \b
     Scenarios:
-      calm          prices go up and down by the day
+      calm          prices rise and fall over the day
       stock-out     nearly everything is sold out
       price-spike   prices rise to a multiple
-      reclaim-wave  spot instances are taken back within minutes, after their protected hour
+      reclaim-wave  spot instances are reclaimed within minutes, after their protected hour
 
     \b
     Examples:
@@ -110,7 +110,7 @@ def market(data: Path, scenario: str | None, zones: tuple[str, ...], as_json: bo
     if scenario:
         change |= {"scenario": scenario, "zones": list(zones)}
     elif zones:
-        raise UsageError("--zone says where a scenario is: say --scenario too.")
+        raise UsageError("--zone needs --scenario.")
     shown = (control(data, "PATCH", "market", change) if change else control(data, "GET", "status"))["market"]
     if as_json:
         output.result_json(shown)

@@ -18,11 +18,13 @@ POLL_SECONDS = 0.5
 @DATA
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--repo", required=True, metavar="OWNER/NAME", help="The repository.")
-@click.option("--label", "labels", multiple=True, required=True, metavar="LABEL", help="What its runner must have.")
+@click.option(
+    "--label", "labels", multiple=True, required=True, metavar="LABEL", help="Label that the runner must have."
+)
 @click.option("--name", default="job", show_default=True, help="The job's name.")
-@click.option("--wait", is_flag=True, help="Return when it has ended; the exit code is 1 if it failed.")
+@click.option("--wait", is_flag=True, help="Wait until it has ended; the exit code is 1 if it failed.")
 def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str, wait: bool) -> None:
-    """Queue a job of one step, SCRIPT, with the local GitHub; print its log when it has ended.
+    """Queue a job with one step, SCRIPT, on the local GitHub; with --wait, print its log.
 
     \b
     Example:

@@ -25,9 +25,9 @@ _MODULES = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 def local() -> None:
-    """Run the local cloud: ECS on this machine, its data in one file.
+    """Run the local cloud: ECS on this computer, with its data in one file.
 
-    The official SDKs talk to it as they do to the real one.
+    The official SDKs work with it unchanged.
     """
 
 

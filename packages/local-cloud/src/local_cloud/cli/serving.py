@@ -26,20 +26,20 @@ from local_cloud.server import LocalCloud, listen
     show_default=True,
     help="0: a free one.",
 )
-@click.option("--detach", "-d", is_flag=True, help="Run in the background, and return when it answers.")
-@click.option("--speed", type=Number(0, 1e6), help="How fast its time runs: 60 makes a minute a second.")
+@click.option("--detach", "-d", is_flag=True, help="Run in the background; return when it answers.")
+@click.option("--speed", type=Number(0, 1e6), help="Speed of time: 60 makes a minute take a second.")
 @click.option("--seed", is_flag=True, help="Add the realistic account (as `goldrun local seed`).")
 @click.option(
     "--machines",
     type=click.Choice(["simulated", "qemu"]),
     default="simulated",
     show_default=True,
-    help="What instances are: nothing is run in simulated ones, qemu boots real virtual machines.",
+    help="Kind of instances: simulated ones run nothing, qemu boots virtual machines.",
 )
 @click.option(
     "--run-jobs-here",
     is_flag=True,
-    help="Let jobs on simulated machines run, on this computer and as you; else they fail.",
+    help="Run jobs of simulated instances on this computer, as you; otherwise they fail.",
 )
 def up(
     data: Path, port: int, detach: bool, speed: float | None, seed: bool, machines: str, run_jobs_here: bool
@@ -53,12 +53,12 @@ def up(
     """
     daemon.make_room(data)
     if found := daemon.find(data):
-        output.note(f"the local cloud is up already: {found[0].url} (goldrun local down stops it).")
+        output.note(f"the local cloud is already up: {found[0].url} (goldrun local down stops it).")
         if not detach:
             raise UsageError("The data file is in use.", fix=["name another: --data FILE"])
         if run_jobs_here and not found[1]["runs_jobs"]:
             raise UsageError(
-                "The local cloud that is up runs no jobs here.",
+                "The running local cloud does not run jobs on this computer.",
                 fix=["goldrun local down", "then start it with --run-jobs-here"],
             )
         return
@@ -95,7 +95,7 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str
 
     def ready() -> None:
         daemon.write_note(data, chosen, cloud.token)
-        output.note(f"the local cloud answers on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
+        output.note(f"the local cloud listens on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
 
     try:
         cloud.serve(listening, ready)
@@ -108,21 +108,21 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("base-image")
 @DATA
-@click.option("--mirror", default=images.MIRROR, show_default=True, help="Where Debian's packages come from.")
-@click.option("--import", "disk", type=FILE, help="A disk file instead: a cloud image, say.")
-@click.option("--kernel", type=FILE, help="Its kernel.")
-@click.option("--initrd", type=FILE, help="Its initial RAM disk.")
-@click.option("--root", default="/dev/vda1", show_default=True, help="Where the root file system of --import is.")
+@click.option("--mirror", default=images.MIRROR, show_default=True, help="Mirror of Debian's packages.")
+@click.option("--import", "disk", type=FILE, help="Disk file to use instead, such as a cloud image.")
+@click.option("--kernel", type=FILE, help="Kernel of the disk.")
+@click.option("--initrd", type=FILE, help="Initial RAM disk of the disk.")
+@click.option("--root", default="/dev/vda1", show_default=True, help="Root file system of --import.")
 def base_image(data: Path, mirror: str, disk: Path | None, kernel: Path | None, initrd: Path | None, root: str) -> None:
-    """Make the disk that machines boot from (`goldrun local up --machines qemu`): the family acs:debian_13_x64.
+    """Make the disk that virtual machines boot from (`goldrun local up --machines qemu`): the family acs:debian_13_x64.
 
-    From Debian's packages, which takes about a minute, as root; or from a cloud image's disk (qcow2 or raw, with
+    From Debian's packages, which takes about a minute, as root, or from a cloud image's disk (qcow2 or raw, with
     cloud-init and the guest agent on it), its kernel and its initial RAM disk.
     """
     folder = _machines(data) / "images"
     if disk:
         if not kernel or not initrd:
-            raise UsageError("A disk needs --kernel and --initrd: machines boot without a boot loader.")
+            raise UsageError("--import needs --kernel and --initrd: virtual machines boot without a boot loader.")
         images.take(folder, disk, kernel, initrd, root)
     else:
         images.make(folder, output.note, mirror=mirror)
@@ -145,7 +145,7 @@ def down(data: Path) -> None:
 @DATA
 @JSON
 def status(data: Path, as_json: bool) -> None:
-    """Say whether the local cloud runs, and what is in it."""
+    """Show whether the local cloud runs, and what it contains."""
     running, status = daemon.require(data)
     if as_json:
         output.result_json({"url": running.url, **status})
@@ -158,7 +158,7 @@ def status(data: Path, as_json: bool) -> None:
 @click.command()
 @DATA
 def env(data: Path) -> None:
-    """Print what to export so that goldrun uses the local cloud: eval "$(goldrun local env)"."""
+    """Print the variables that make goldrun use the local cloud: eval "$(goldrun local env)"."""
     running, status = daemon.require(data)
     for name, value in daemon.variables(running.url, status["machines"]).items():
         output.result(f"export {name}={shlex.quote(value)}")

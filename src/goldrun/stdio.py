@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from goldrun import config, workflow
 from goldrun.config import Environment
-from goldrun.errors import UntoldError
+from goldrun.errors import OutputError
 
 if TYPE_CHECKING:
     from goldrun.http.trace import Trace
 
 
-class ReaderGoneError(UntoldError):
+class ReaderGoneError(OutputError):
     """The reader of stdout has gone."""
 
 
@@ -30,7 +30,7 @@ def require_open(env: Environment) -> None:
     """Check that results can be written, before anything is created.
 
     Raises:
-        UntoldError: stdout is closed, or the step's outputs cannot be written.
+        OutputError: stdout is closed, or the step's outputs cannot be written.
     """
     _require_stdout()
     workflow.require_outputs(env)
@@ -41,7 +41,7 @@ def whole() -> Iterator[None]:
     """Ensure that everything written to stdout in this block arrives.
 
     Raises:
-        UntoldError: stdout is closed, or cannot be written (a full disk).
+        OutputError: stdout is closed, or cannot be written (a full disk).
         ReaderGoneError: the reader has gone, which is how ``| head`` ends a listing.
     """
     _require_stdout()
@@ -50,7 +50,7 @@ def whole() -> Iterator[None]:
         sys.stdout.flush()
     except OSError as error:
         _give_up(sys.stdout)
-        kind = ReaderGoneError if isinstance(error, BrokenPipeError) else UntoldError
+        kind = ReaderGoneError if isinstance(error, BrokenPipeError) else OutputError
         raise kind("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
 
 
@@ -59,16 +59,16 @@ def required() -> Iterator[None]:
     """As ``whole``, but a reader that has gone is an error too: the result names what was created.
 
     Raises:
-        UntoldError: stdout could not be written.
+        OutputError: stdout could not be written.
     """
     try:
         with whole():
             yield
     except ReaderGoneError as error:
-        raise UntoldError(error.what, why=error.why) from error
+        raise OutputError(error.what, why=error.why) from error
 
 
-def aside(words: str) -> None:
+def to_stderr(words: str) -> None:
     """Print a message for people on stderr; a closed stderr does not affect the work."""
     try:
         print(words, file=sys.stderr, flush=True)
@@ -87,13 +87,13 @@ def trace(env: Environment, *, wanted: bool = False) -> Trace | None:
         return None
     from goldrun.http.trace import Trace
 
-    return Trace(lambda line: aside(workflow.shown(env, f"debug: {line}")), config.secrets_in(env))
+    return Trace(lambda line: to_stderr(workflow.shown(env, f"debug: {line}")), config.secrets_in(env))
 
 
 def _require_stdout() -> None:
     # Python sets stdout to None when it was started with a closed one; its type does not say so.
     if getattr(sys, "stdout", None) is None:
-        raise UntoldError("The result cannot be written: stdout is closed.")
+        raise OutputError("The result cannot be written: stdout is closed.")
 
 
 def _give_up(stream: TextIO) -> None:
