@@ -352,7 +352,7 @@ def _ask(port: int, content: bytes, method: str, *, patient: bool = True) -> int
 def _log_lines(data: Path) -> list[str]:
     """What the server has written beside that it was started."""
     lines = data.with_name(f"{data.name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    return [line for line in lines if "the local cloud answers on" not in line]
+    return [line for line in lines if "the local cloud listens on" not in line]
 
 
 def peak_memory(pid: str) -> int:

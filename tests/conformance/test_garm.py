@@ -213,10 +213,10 @@ def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str)
         ({"arch": "riscv"}, "arch 'riscv' is not supported"),
         ({"extra_specs": {**ENGINE_SPECS, "cpu": 8}}, "cpu in the extra specs must be of type string"),
         ({"extra_specs": {"memory": "much"}}, "'much' is not a range of GiB (memory in the extra specs)"),
-        ({"extra_specs": {"life": "long"}}, "'long' is not a span of time (life in the extra specs)"),
+        ({"extra_specs": {"life": "long"}}, "'long' is not a duration (life in the extra specs)"),
         ({"proxy_config": "http://p:1"}, "proxy_config"),
         ({"instance-token": ""}, "no instance-token"),
-        ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "user data is no place"),
+        ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "must not be in user data"),
         ({"extra_specs": {"max_price": 0.0001}}, "No offer gives"),
         ({"ca-cert-bundle": "%%%"}, "not a certificate"),
     ],
@@ -294,7 +294,7 @@ def test_an_image_whose_runner_gets_no_jobs_is_refused(cloud: Running, tmp_path:
     assert refused.returncode == 1
     fault = base64.b64decode(valid(refused.stdout)["provider_fault"]).decode()
     assert f"The image's runner, version 2.{number - 2}.0, is too old." in fault
-    assert "build the image anew" in fault
+    assert "rebuild the image" in fault
     assert GITHUB_TOKEN not in fault + refused.stdout + refused.stderr
     assert ours(cloud) == []
     for number, wanted in enumerate(

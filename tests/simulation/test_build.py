@@ -309,7 +309,7 @@ def test_a_live_build_is_waited_for(cloud: Running, folder: Path) -> None:
     heard = Heard()
     run(cloud, load(folder), heard=heard)
     assert cloud.wall.value > now + 400
-    assert any("another build of it is under way" in line for line in heard.lines)
+    assert any("another build of it is running" in line for line in heard.lines)
 
 
 class Watched:

@@ -335,5 +335,5 @@ def test_from_the_command_line(live: Running, tmp_path: Path) -> None:
     assert "acs:ram::7:oidc-provider/x" in goldrun("policy", "--trust", "--account", "7", "--provider", "x").stdout
     del env["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"]
     assert "--account UID" in goldrun("policy", "--trust", code=2).stderr
-    assert "are about --trust" in goldrun("policy", "--ref", "refs/heads/main", code=2).stderr
+    assert "need --trust" in goldrun("policy", "--ref", "refs/heads/main", code=2).stderr
     assert "is not a repository" in goldrun("policy", "--trust", "--repo", "x", "--account", "7", code=2).stderr

@@ -209,7 +209,7 @@ def test_an_image_that_leaves_a_channel_is_told(frozen: Running) -> None:
     publish(frozen.client(), V2, channel="canary")
     reported: list[str] = []
     publish(frozen.client(), V2, report=reported.extend)
-    assert reported[-1].startswith("from then on fam-amd64-canary shows nothing")
+    assert reported[-1].startswith("fam-amd64-canary shows nothing afterwards")
     assert answer(frozen) == V2
 
 

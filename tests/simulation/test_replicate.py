@@ -142,5 +142,5 @@ def test_several_regions_at_once_and_one_failure_does_not_end_the_others(frozen:
     assert {region: copy.name for region, copy in made.items()} == dict.fromkeys(made, "fam-amd64-latest")
     with pytest.raises(GoldrunError) as caught:
         copy_everywhere(client, image, ["cn-nowhere", "cn-shenzhen"])
-    assert "copy to cn-nowhere" in str(caught.value)
+    assert "copying to cn-nowhere" in str(caught.value)
     assert sum(one.region == "cn-shenzhen" for one in frozen.cloud.store.all(Image)) == 1

@@ -220,7 +220,7 @@ def test_lesson_a_runner_that_never_registers_leaves_no_instance(cloud: Running)
         up(*both(cloud), plan(cloud))
     assert "is not online after" in caught.value.what
     words = str(caught.value)
-    assert "its machine says" in words
+    assert "its instance says" in words
     assert "the console's last lines" in words
     assert "NAT gateway" in words
     assert (alive(cloud), registered(cloud)) == ([], [])

@@ -91,7 +91,7 @@ def test_a_yes_on_the_terminal(account: Running, tmp_path: Path, command: str) -
 def test_nobody_to_ask_and_nothing_sent(account: Running, tmp_path: Path, command: str) -> None:
     done = goldrun(account, tmp_path, COMMANDS[command], None)
     assert done.returncode == 2
-    assert "say --yes" in done.stderr
+    assert "pass --yes" in done.stderr
     assert account.cloud.gateway.calls == {}
 
 

@@ -126,7 +126,7 @@ def test_wrong_variables(case: str, tmp_path: Path) -> None:
 def test_an_empty_file_of_candidates(tmp_path: Path) -> None:
     file = tmp_path / "empty"
     file.touch()
-    with pytest.raises(UsageError, match="no candidates in it"):
+    with pytest.raises(UsageError, match="contains no candidates"):
         read_settings({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
 
 

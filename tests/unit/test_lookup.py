@@ -101,7 +101,7 @@ def test_a_missing_alias_is_answered_by_the_tag_and_a_notice_says_so(frozen: Run
     for name in ("fam-amd64-latest", "fam:latest", "fam"):
         found = find_image(frozen.client(), parse_reference(name, "amd64"))
         assert found.image.image_id == wanted, name
-        assert "no image is named fam-amd64-latest just now" in found.notice
+        assert "no image is named fam-amd64-latest at the moment" in found.notice
 
 
 def test_another_channel_falls_back_to_its_own_tag(frozen: Running) -> None:

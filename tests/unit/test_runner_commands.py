@@ -127,14 +127,14 @@ def test_a_job_from_the_command_line(shell: Any, populated: Running) -> None:
 
 CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["up", "--repo", "octo-repo", *IMAGE], {}, 2, "'octo-repo' is not a repository"),
-    (["up", "--repo", "a/b", "--org", "c", *IMAGE], {}, 2, "--repo and --org are both said"),
+    (["up", "--repo", "a/b", "--org", "c", *IMAGE], {}, 2, "--repo and --org exclude each other"),
     (["up", *IMAGE], {}, 2, "GITHUB_REPOSITORY is not set"),
     (["up", "--org", "../x", *IMAGE], {}, 2, "is not an organization"),
     (["up", *REPO, "--image", "no-such-image"], {}, 1, "Image not found"),
     (["up", *REPO], {}, 2, "No image is named"),
-    (["up", *REPO, *IMAGE, "--label", "a,b"], {}, 2, "is no label"),
-    (["up", *REPO, *IMAGE, "--life", "5m"], {}, 2, "too short a life"),
-    (["up", *REPO, *IMAGE, "--timeout", "soon"], {}, 2, "is not a span of time"),
+    (["up", *REPO, *IMAGE, "--label", "a,b"], {}, 2, "is not a valid label"),
+    (["up", *REPO, *IMAGE, "--life", "5m"], {}, 2, "is too short"),
+    (["up", *REPO, *IMAGE, "--timeout", "soon"], {}, 2, "is not a duration"),
     (["up", *REPO, *IMAGE, "--setup", "nowhere.sh"], {}, 2, "nowhere.sh"),
     (["up", *REPO, *IMAGE, "--setup", "binary"], {}, 2, "cannot be read as text"),
     (["up", *REPO, *IMAGE, "--setup", "long"], {}, 2, "user data would be"),
@@ -150,16 +150,16 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["up", *REPO, *IMAGE], {"GOLDRUN_RUNNER_PROXY": "http://p:1\nX=1"}, 2, "line break"),
     (["down", *REPO], {}, 2, "Name a runner"),
     (["down", "one", "--this-run", *REPO], {}, 2, "Name a runner"),
-    (["down", "--this-run", *REPO], {}, 2, "this is none"),
+    (["down", "--this-run", *REPO], {}, 2, "only in a workflow run"),
     (["down", "--yes", "nobody", *REPO], {}, 1, "Runner not found: nobody"),
     (["down", "--yes", "somebody-s", *REPO], {}, 5, "not one of goldrun's"),
     (["down", "--yes", "x", "--rerun-job", "5", *REPO], {}, 2, "GITHUB_RUN_ID"),
-    (["rerun", *REPO, "--run", "x", "--job", "1"], {}, 2, "--run 'x' is no number"),
+    (["rerun", *REPO, "--run", "x", "--job", "1"], {}, 2, "--run 'x' is not a number"),
     (["rerun", *REPO, "--run", "404", "--job", "1"], {}, 4, "answered GET"),
     (["ls", "--repo", ""], {}, 2, "is not a repository"),
     (["down", "--yes", "--missing-ok", "", *REPO], {}, 2, "name is empty"),
     (["down", "--yes", "x", "--instance", "", *REPO], {}, 2, "'' is not an instance's id"),
-    (["down", "x", *REPO], {}, 2, "nobody could be asked"),
+    (["down", "x", *REPO], {}, 2, "needs a confirmation"),
 ]
 
 
@@ -213,7 +213,7 @@ def test_an_image_whose_runner_gets_no_jobs_is_refused_before_anything_is_made(
     env = {"ALIYUN_IMAGE_FAMILY": "old-amd64"} if by == "family" else {}
     refused = shell("runner", "up", *REPO, *named[by], code=5, **env)
     assert f"The image's runner, version {old}, is too old." in refused.stderr
-    assert "build the image anew" in refused.stderr
+    assert "rebuild the image" in refused.stderr
     assert left(populated) == (0, 0)
 
 

@@ -19,7 +19,7 @@ def test_up_use_down(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0", "--seed")
     shell.use()
     assert shell.run("image", "id", "github-runner-ubuntu24", "--arch", "amd64") == "IMAGE_ID=m-localnewamd64\n"
-    assert "is up already" in (shell.run("local", "up", "--detach"), shell.said)[1]
+    assert "is already up" in (shell.run("local", "up", "--detach"), shell.said)[1]
     pid = shell.status()["pid"]
     shell.run("local", "down")
     with pytest.raises(ProcessLookupError):
@@ -113,7 +113,7 @@ def test_ctrl_c_ends_it_cleanly(shell: Shell, tmp_path: Path) -> None:
         [*GOLDRUN, "local", "up", "--port", "0"], env=shell.env, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    assert "answers on" in process.stderr.readline()
+    assert "listens on" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
     assert process.returncode in (0, 130)

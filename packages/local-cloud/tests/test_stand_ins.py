@@ -165,7 +165,7 @@ def test_a_configuration_names_no_other_files(tmp_path: Path, listener: Any, nam
 
 
 class Stranger:
-    """Whoever else answers on a port: it gives a job to everyone, and notes what it is asked."""
+    """Another program listens on a port: it gives a job to everyone, and notes what it is asked."""
 
     def __init__(self, script: str) -> None:
         self.asked: list[str] = []
@@ -304,7 +304,7 @@ def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Pa
     wait_for(lambda: instance_id not in shell.run("instance", "ls", "-q"), "the machine did not end")
     assert shell.run("runner", "ls", "--repo", "octo-org/octo-repo", "-q") == ""
     shell.run("local", "up", "--detach", "--run-jobs-here", code=2)
-    assert "runs no jobs here" in shell.said
+    assert "does not run jobs on this computer" in shell.said
     shell.run("local", "down")
     name, _ = bring_up(shell, "--run-jobs-here")
     words[words.index("--label") + 1] = name

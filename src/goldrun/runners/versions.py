@@ -67,7 +67,7 @@ def require_current(github: GitHub, scope: Scope, version: str, *, now: float, l
     end = find_end(github, scope, version)
     if end is None:
         if _number(version) < MINIMUM and _has_endpoint(github, scope):
-            raise _refusal(version, "GitHub registers runners from 2.329.0.")
+            raise _refusal(version, "GitHub registers only 2.329.0 and newer.")
         report(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
         return
     if end.registration is not None and end.registration <= now:
