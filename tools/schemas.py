@@ -17,12 +17,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from goldrun.cli.json.builds import BuiltImage
 from goldrun.cli.json.cost import BilledDay, Cost, RunningCost
+from goldrun.cli.json.diffs import Change, Difference
 from goldrun.cli.json.images import Image
 from goldrun.cli.json.instances import Instance, Launch, Offer
+from goldrun.cli.json.prunes import Prune, PrunedImage
+from goldrun.cli.json.recipes import CheckedRecipe
 from goldrun.cli.json.runners import Runner, StartedRunner
 from goldrun.cli.json.sweep import Finding, Sweep
-from goldrun.cli.json.versions import BuiltImage, Change, CheckedRecipe, Difference, Prune, PrunedImage, Version
+from goldrun.cli.json.versions import Version
 from local_cloud.control_messages import MarketState, Status
 from local_cloud.faults import FaultRule
 

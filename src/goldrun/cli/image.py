@@ -19,7 +19,7 @@ ALL_REGIONS = click.option(
 
 _LAZY = {
     "history": "image_versions",
-    "diff": "image_versions",
+    "diff": "image_diff",
     "publish": "image_versions",
     "rollback": "image_versions",
     "prune": "image_removal",

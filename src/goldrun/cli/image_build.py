@@ -197,7 +197,7 @@ def _source() -> str:
 
 def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        from goldrun.cli.json.versions import BuiltImage
+        from goldrun.cli.json.builds import BuiltImage
 
         output.result_json({name: BuiltImage.built(one) for name, one in done.items()})
         return

@@ -67,7 +67,7 @@ def image_prune(
     if family and not done.verdicts and not done.orphans:
         raise unknown_family(client, family, arch)
     if as_json:
-        from goldrun.cli.json.versions import Prune
+        from goldrun.cli.json.prunes import Prune
 
         output.result_json(Prune.of(done))
         return

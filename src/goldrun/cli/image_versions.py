@@ -1,4 +1,4 @@
-"""``goldrun image history``, ``diff``, ``publish`` and ``rollback``."""
+"""``goldrun image history``, ``publish`` and ``rollback``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from goldrun.cloud import images
 from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
 from goldrun.images import listing
-from goldrun.images.lineage import find_own, read_lineage, unknown_family
-from goldrun.images.manifest import compare, from_tags
+from goldrun.images.lineage import read_lineage, unknown_family
 from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
 from goldrun.images.retention import judge
 
@@ -52,42 +51,6 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
         now = client.clock.now()
         rows = [listing.history_row(lineage, one, used[one.image.image_id], now) for lineage, one in verdicts]
         output.table(listing.HISTORY_COLUMNS, rows)
-
-
-@click.command("diff")
-@click.argument("first")
-@click.argument("second")
-@REGION
-@JSON
-def image_diff(first: str, second: str, region: str | None, as_json: bool) -> None:
-    """Show the tools that SECOND adds, lacks or has in another version.
-
-    FIRST and SECOND are image ids or names; their tags say what is inside.
-
-    \b
-    Examples:
-      goldrun image diff github-runner-ubuntu24-amd64-20261114080000 github-runner-ubuntu24-amd64-latest
-    """
-    client = open_client(region)
-    manifests = []
-    for text in (first, second):
-        found = find_own(client, text)
-        manifests.append(from_tags(found.tags))
-        if not manifests[-1]:
-            output.note(f"{found.name} ({found.image_id}) has no manifest.")
-    difference = compare(*manifests)
-    if as_json:
-        from goldrun.cli.json.versions import Difference
-
-        output.result_json(Difference.of(difference))
-        return
-    rows = [(name, "", version) for name, version in difference.added.items()]
-    rows += [(name, version, "") for name, version in difference.removed.items()]
-    rows += [(name, before, after) for name, (before, after) in difference.changed.items()]
-    if rows:
-        output.table(("TOOL", "FIRST", "SECOND"), sorted(rows))
-    else:
-        output.note("their manifests are the same.")
 
 
 @click.command("publish")

@@ -53,7 +53,7 @@ def recipe_check(folder: Path, as_json: bool) -> None:
     """Check a recipe; report every mistake with its line."""
     loaded = recipes.load(folder)
     if as_json:
-        from goldrun.cli.json.versions import CheckedRecipe
+        from goldrun.cli.json.recipes import CheckedRecipe
 
         output.result_json(CheckedRecipe(family=loaded.recipe.family, architectures=loaded.architectures))
     else:

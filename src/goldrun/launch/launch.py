@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.creation import Wanted, run_instances
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.instances import Wanted, describe_instances, is_offer_gone, is_sold_out, run_instances
+from goldrun.cloud.instances import describe_instances, is_offer_gone, is_sold_out
 from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.launch.lifetime import with_release_time
