@@ -41,7 +41,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("architecture*.md")), ids=lambda page: page.name)
-def test_the_architecture_names_modules_that_exist(page: Path) -> None:
+def test_the_architecture_test_names_existing_modules(page: Path) -> None:
     for name in re.findall(r"`([\w./-]+(?:/|\.py|\.sh|\.json))`", page.read_text(encoding="utf-8")):
         assert any((folder / name).exists() for folder in (ROOT, SOURCE, LOCAL)), name
 
@@ -67,7 +67,7 @@ def test_both_languages_have_the_same_parts(page: str) -> None:
     assert shape(f"{page}.md") == shape(f"{page}.zh-CN.md")
 
 
-def test_the_shell_lines_of_the_readme_are_real_commands() -> None:
+def test_the_shell_lines_of_the_readme_are_valid_commands() -> None:
     """Every `goldrun …` and `make …` of the READMEs exists."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

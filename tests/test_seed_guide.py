@@ -93,7 +93,7 @@ def test_the_step_that_creates_an_instance(bare: dict[str, str], tmp_path: Path,
 
 
 @pytest.mark.parametrize("single_file", [False, True])
-def test_lesson_the_last_line_of_the_guides_own_workflow_is_the_id(
+def test_the_last_line_of_the_guides_own_workflow_is_the_id(
     bare: dict[str, str], populated: Running, tmp_path: Path, single_file: bool
 ) -> None:
     """It takes `2>&1 | tail -1` for the id: with anything else there, its clean-up deleted nothing, and was green."""
@@ -194,7 +194,7 @@ PROFILES: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=["AK", "StsToken"])
-def test_lesson_keys_and_region_from_where_the_guides_workflow_leaves_them(
+def test_keys_and_region_are_read_where_the_guides_workflow_leaves_them(
     bare: dict[str, str], populated: Running, tmp_path: Path, profile: dict[str, str]
 ) -> None:
     """Its action runs `aliyun configure set`; no variable holds a key. Elsewhere the look-up then failed, unnoticed."""

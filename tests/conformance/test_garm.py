@@ -182,7 +182,7 @@ def test_an_instances_life(cloud: Running, tmp_path: Path, version: str) -> None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_questions_without_a_cloud(cloud: Running, tmp_path: Path, version: str) -> None:
+def test_commands_without_a_cloud(cloud: Running, tmp_path: Path, version: str) -> None:
     engine = Engine(cloud, tmp_path, version)
     assert re.fullmatch(r"v\d+\.\d+\.\d+\S*\n", engine("GetVersion").stdout)
     assert json.loads(engine("GetSupportedInterfaceVersions").stdout) == VERSIONS
@@ -239,9 +239,7 @@ def test_a_creation_that_fails_says_why_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_engines_own_extra_specs_are_warned_of_and_not_refused(
-    cloud: Running, tmp_path: Path, version: str
-) -> None:
+def test_the_engines_own_extra_specs_are_accepted_with_a_warning(cloud: Running, tmp_path: Path, version: str) -> None:
     """GARM 0.2.0 adds ``runner_install_template`` to every call: no pool got a runner any more."""
     engine = Engine(cloud, tmp_path, version)
     specs = {**ENGINE_SPECS, "policy": "balanced", "cpus": 8}
@@ -279,7 +277,7 @@ def test_the_engines_proxy_reaches_the_machine(cloud: Running, tmp_path: Path, p
     assert f"NO_PROXY_FOR={(proxy or {}).get('no_proxy') or repr('')}\n" in user_data
 
 
-def test_an_image_whose_runner_gets_no_jobs_is_refused(cloud: Running, tmp_path: Path) -> None:
+def test_an_image_with_an_outdated_runner_is_refused(cloud: Running, tmp_path: Path) -> None:
     number = int(releases.current(cloud.cloud.clock.now()).split(".")[1])
     for back in (0, 2):
         tags = {"Manifest.1": f"actions-runner=2.{number - back}.0"}
@@ -319,7 +317,7 @@ def test_an_image_whose_runner_gets_no_jobs_is_refused(cloud: Running, tmp_path:
         ("https://github.com/enterprises/e", "https://github.com", "None", "https://api.github.com"),
     ],
 )
-def test_where_a_pools_github_is(url: str, server: str, scope: str, api: str) -> None:
+def test_the_address_of_a_pools_github(url: str, server: str, scope: str, api: str) -> None:
     found, whose = read_repository(url)
     assert (found, str(whose), api_url(found)) == (server, scope, api)
 
@@ -389,7 +387,7 @@ def test_it_starts_with_the_standard_library_alone() -> None:
     assert os.access(PROVIDER, os.X_OK)
 
 
-def test_lesson_an_instance_that_the_engine_cannot_be_told_of(cloud: Running, tmp_path: Path) -> None:
+def test_an_instance_is_deleted_if_the_engine_cannot_learn_of_it(cloud: Running, tmp_path: Path) -> None:
     engine = Engine(cloud, tmp_path, VERSIONS[-1])
     engine.full = True
     before = {one.id for one in cloud.cloud.store.all(Instance)}

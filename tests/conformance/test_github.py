@@ -186,7 +186,7 @@ def test_runs_and_jobs(github: GitHub, live: Running) -> None:
     assert len(seen(github)) == 6
 
 
-def test_deliveries_to_a_receiver_that_is_dead_do_not_pile_up(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deliveries_to_an_unreachable_receiver_do_not_pile_up(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "MAX_WAITING", 2)
     hooks = webhooks.Webhooks(live.cloud.store, "http://127.0.0.1")
     monkeypatch.setattr(hooks, "_start", lambda: None)

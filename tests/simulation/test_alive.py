@@ -101,7 +101,7 @@ def many(frozen: Running) -> tuple[list[GitHubRunner], str]:
     return others, machine(frozen, busy.name)
 
 
-def test_a_busy_runner_that_slips_between_two_pages_is_no_orphan(frozen: Running) -> None:
+def test_a_busy_runner_that_moves_between_two_pages_is_not_an_orphan(frozen: Running) -> None:
     others, instance = many(frozen)
     client, github = both(frozen)
 
@@ -114,7 +114,7 @@ def test_a_busy_runner_that_slips_between_two_pages_is_no_orphan(frozen: Running
     assert instance in alive(frozen)
 
 
-def test_one_that_no_list_shows_is_asked_for_by_its_name(frozen: Running) -> None:
+def test_an_unlisted_registration_is_read_by_its_name(frozen: Running) -> None:
     """One goes, another comes: the total stands still, the pages fit together, and none shows the busy runner."""
     others, instance = many(frozen)
     client, github = both(frozen)
@@ -133,7 +133,7 @@ def test_one_that_no_list_shows_is_asked_for_by_its_name(frozen: Running) -> Non
 
 
 @pytest.mark.parametrize("shift", [-1, 1])
-def test_a_list_that_never_stands_still_is_an_error(frozen: Running, shift: int) -> None:
+def test_a_list_that_keeps_changing_is_an_error(frozen: Running, shift: int) -> None:
     others, instance = many(frozen)
     client, github = both(frozen)
 
@@ -162,7 +162,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_contradictory_answers_are_no_list(frozen: Running, case: str) -> None:
+def test_contradictory_pages_are_not_a_list(frozen: Running, case: str) -> None:
     _, github = both(frozen)
     pages = ANSWERS[case]
     github.call = lambda *_, query, **__: pages[query["page"] - 1]  # type: ignore[method-assign]
@@ -170,7 +170,7 @@ def test_contradictory_answers_are_no_list(frozen: Running, case: str) -> None:
         github.pages("/x", "runners")
 
 
-def test_an_empty_list_deletes_nothing_and_is_told(frozen: Running) -> None:
+def test_an_empty_list_deletes_nothing_and_is_reported(frozen: Running) -> None:
     """A token that lost its right, or a repository that took the name: 200, and nobody there."""
     instance = machine(frozen, new_name(REGION, OLD))
     (finding,) = sweep.find(*both(frozen)[:1], github=both(frozen)[1], scopes=[SCOPE])
@@ -183,7 +183,7 @@ def test_an_empty_list_deletes_nothing_and_is_told(frozen: Running) -> None:
     assert instance in alive(frozen)
 
 
-def test_a_list_that_shows_others_is_believed(frozen: Running) -> None:
+def test_a_list_with_other_runners_is_accepted(frozen: Running) -> None:
     instance = machine(frozen, new_name(REGION, OLD))
     register(frozen, "somebody-s")
     assert [one.id for one in swept(*both(frozen)).removed] == [instance]
@@ -191,7 +191,7 @@ def test_a_list_that_shows_others_is_believed(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("line", ["goldrun: the runner has ended", "goldrun: failed: no job came within 900 s"])
-def test_a_machine_that_says_it_is_done_is_believed(frozen: Running, line: str) -> None:
+def test_an_instance_that_reports_its_end_is_deleted(frozen: Running, line: str) -> None:
     instance = machine(frozen, new_name(REGION, OLD))
     client, github = both(frozen)
     call = client.call
@@ -206,7 +206,7 @@ def test_a_machine_that_says_it_is_done_is_believed(frozen: Running, line: str) 
     assert [one.id for one in swept(client, github).removed] == [instance]
 
 
-def test_a_runner_that_is_busy_but_not_heard_of_is_alive(frozen: Running) -> None:
+def test_a_busy_runner_without_a_heartbeat_is_in_use(frozen: Running) -> None:
     """Its network fails for a while: GitHub counts it as offline, and the job goes on."""
     unsettled(frozen)
     silent = frozen.wall.value - ONLINE_SECONDS - 1
@@ -227,7 +227,7 @@ def test_a_runner_that_may_take_long_to_come_online_has_the_time(frozen: Running
     assert {one.id for one in swept(*both(frozen)).removed} == {instance, name}
 
 
-def test_a_runner_whose_instance_is_protected_is_no_orphan(frozen: Running) -> None:
+def test_a_runner_with_a_protected_instance_is_not_an_orphan(frozen: Running) -> None:
     """Not even its registration goes: somebody looks into the machine."""
     name = register(frozen, seen=0.0).name
     retag(frozen, machine(frozen, name), Protected="true")
@@ -292,7 +292,7 @@ def test_findings_name_both_sides(frozen: Running) -> None:
     assert (alone.kind, alone.reason) == ("instance", "GitHub has no runner of its name")
 
 
-def test_a_machine_with_a_heartbeat_is_no_orphan(frozen: Running) -> None:
+def test_an_instance_with_a_heartbeat_is_not_an_orphan(frozen: Running) -> None:
     runner = register(frozen, seen=0.0)
     retag(frozen, machine(frozen, runner.name), Heartbeat=iso(NOW))
     client, github = both(frozen)
@@ -310,7 +310,7 @@ def test_a_runner_that_came_online_keeps_its_registration(frozen: Running) -> No
     assert [one.name for one in frozen.cloud.store.all(GitHubRunner)] == [runner.name]
 
 
-def test_nobody_asks_about_a_scope_that_was_not_named(frozen: Running) -> None:
+def test_only_named_scopes_are_read(frozen: Running) -> None:
     """The token may well not see it: its stopped machine goes all the same."""
     name = new_name(REGION, OLD)
     tags = {**OURS, "Role": "runner", "Runner": name, "GitHub": "octo-org/another"}
@@ -336,7 +336,7 @@ def protected(frozen: Running, instance: str) -> None:
 
 
 @pytest.mark.parametrize("change", [beat, image_begun, protected])
-def test_a_builder_that_shows_life_after_it_was_found_is_spared(frozen: Running, change: Callable[..., None]) -> None:
+def test_a_builder_with_a_new_heartbeat_is_kept(frozen: Running, change: Callable[..., None]) -> None:
     tags = {**OURS, "Role": "builder", "VersionHash": "new", "Heartbeat": iso(NOW - 3600)}
     instance = put(frozen, "i-builder", tags=tags, state="Stopped")
     client = frozen.client()
@@ -348,7 +348,7 @@ def test_a_builder_that_shows_life_after_it_was_found_is_spared(frozen: Running,
     assert instance in alive(frozen)
 
 
-def test_a_stopped_instance_whose_runner_is_busy_is_spared(frozen: Running) -> None:
+def test_a_stopped_instance_with_a_busy_runner_is_kept(frozen: Running) -> None:
     """The two sides contradict each other: the one that says it lives is believed."""
     runner = register(frozen, job="1")
     instance = machine(frozen, runner.name, state="Stopped")
@@ -357,7 +357,7 @@ def test_a_stopped_instance_whose_runner_is_busy_is_spared(frozen: Running) -> N
     assert instance in alive(frozen)
 
 
-def test_an_error_while_asking_again_deletes_nothing(frozen: Running) -> None:
+def test_an_error_during_the_second_check_deletes_nothing(frozen: Running) -> None:
     runner = register(frozen, seen=0.0)
     instance = machine(frozen, runner.name)
     register(frozen, "somebody-s")
@@ -369,7 +369,7 @@ def test_an_error_while_asking_again_deletes_nothing(frozen: Running) -> None:
     assert instance in alive(frozen)
 
 
-def test_images_that_never_stand_still_are_an_error(frozen: Running) -> None:
+def test_an_image_list_that_keeps_changing_is_an_error(frozen: Running) -> None:
     made = [frozen.image(f"fam-{number}") for number in range(70)]
     client = frozen.client()
 
@@ -390,7 +390,7 @@ def test_pages_that_lead_in_a_circle_end(frozen: Running) -> None:
         describe_instances(client)
 
 
-def test_one_that_cannot_be_deleted_keeps_no_other_alive(frozen: Running) -> None:
+def test_one_failed_deletion_does_not_stop_the_others(frozen: Running) -> None:
     made = [put(frozen, f"i-{number:03d}", undeletable=number == 57) for number in range(100)]
     client = frozen.client()
     told = release_each(client, [*made, "i-never-was"])
@@ -401,7 +401,7 @@ def test_one_that_cannot_be_deleted_keeps_no_other_alive(frozen: Running) -> Non
     assert frozen.cloud.gateway.calls["DeleteInstances"] < 25, "halved, and not asked for one by one"
 
 
-def test_each_that_cannot_be_deleted_is_told_with_its_reason(frozen: Running) -> None:
+def test_each_failed_deletion_is_reported_with_its_reason(frozen: Running) -> None:
     for number in range(8):
         put(frozen, f"i-{number}", undeletable=number in (2, 5))
     with pytest.raises(Exception, match=r"i-2 still exists(.|\n)*i-5 still exists"):
@@ -419,7 +419,7 @@ def test_a_sweep_reports_each_instance_for_itself(frozen: Running) -> None:
     assert alive(frozen) == {"i-03"}
 
 
-def test_registrations_are_removed_and_those_that_never_were_are_told(frozen: Running) -> None:
+def test_registrations_are_removed_and_missing_ones_reported(frozen: Running) -> None:
     runner = register(frozen)
     _, github = both(frozen)
     assert registrations.remove(github, SCOPE, [runner.name, "never-was"]) == ["never-was"]

@@ -180,12 +180,12 @@ def test_a_new_base_image_rebuilds(cloud: Running, folder: Path) -> None:
     assert not run(cloud, load(folder)).skipped
 
 
-def test_force_builds_again(cloud: Running, folder: Path) -> None:
+def test_force_rebuilds(cloud: Running, folder: Path) -> None:
     first = run(cloud, load(folder))
     assert run(cloud, load(folder), force=True).image.image_id != first.image.image_id
 
 
-def test_a_candidate_is_not_published_when_nobody_wants_it(cloud: Running, folder: Path) -> None:
+def test_a_candidate_is_not_published_with_no_publish(cloud: Running, folder: Path) -> None:
     built = run(cloud, load(folder), publish=False)
     assert answer(cloud) == ""
     assert built.image.tags["BootTest"] == "passed"
@@ -217,7 +217,7 @@ FAILURES: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-def test_what_breaks_is_not_published_and_leaves_nothing(cloud: Running, folder: Path, case: str) -> None:
+def test_a_failing_build_is_not_published_and_leaves_nothing(cloud: Running, folder: Path, case: str) -> None:
     """LESSONS: it never learns whether provisioning succeeded; a broken image is published."""
     good = run(cloud, load(folder))
     name, text, words = FAILURES[case]
@@ -232,14 +232,14 @@ def test_what_breaks_is_not_published_and_leaves_nothing(cloud: Running, folder:
     assert "the console's last lines" in str(caught.value)
 
 
-def test_the_last_lines_of_what_failed_are_told(cloud: Running, folder: Path) -> None:
+def test_the_last_lines_of_a_failure_are_reported(cloud: Running, folder: Path) -> None:
     (folder / "install.sh").write_text("#!/bin/bash\n# simulate: seconds=20 exit=100 output=E: no such package\n")
     with pytest.raises(RefusedError, match="ended with exit code 100") as caught:
         run(cloud, load(folder))
     assert "E: no such package" in str(caught.value)
 
 
-def test_the_builder_is_kept_for_whoever_looks_into_it(cloud: Running, folder: Path) -> None:
+def test_a_failed_builder_can_be_kept(cloud: Running, folder: Path) -> None:
     (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=6 exit=3"))
     with pytest.raises(RefusedError) as caught:
         run(cloud, load(folder), keep_builder=True)
@@ -265,7 +265,7 @@ def test_the_boot_test_alone(cloud: Running, folder: Path) -> None:
     assert alive(cloud) == []
 
 
-def test_a_reclaim_in_mid_build_starts_again_on_another_offer(cloud: Running, folder: Path) -> None:
+def test_a_build_reclaimed_midway_restarts_on_another_offer(cloud: Running, folder: Path) -> None:
     heard = Heard()
     store = cloud.cloud.store
 
@@ -286,7 +286,7 @@ def test_a_reclaim_in_mid_build_starts_again_on_another_offer(cloud: Running, fo
     assert alive(cloud) == []
 
 
-def test_a_live_build_is_waited_for(cloud: Running, folder: Path) -> None:
+def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) -> None:
     """Two builds of one recipe: the second waits while the first one's heart beats, then finds it done."""
     now = cloud.wall.value
     other = Instance(
@@ -340,7 +340,7 @@ class Watched:
     ],
     ids=str,
 )
-def test_a_live_build_is_alive_to_everybody_however_long_it_waits(cloud: Running, folder: Path, slow: Any) -> None:
+def test_a_waiting_build_keeps_its_heartbeat_fresh(cloud: Running, folder: Path, slow: Any) -> None:
     """A sweep deleted the builder while its image was made; another build took it for dead while it stopped."""
     if isinstance(slow, dict):
         cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **slow))
@@ -380,7 +380,7 @@ def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, f
     assert not any(waited)
 
 
-def test_a_heart_that_is_late_by_the_launch_is_no_dead_one(cloud: Running) -> None:
+def test_a_heartbeat_delayed_by_the_launch_is_not_stale(cloud: Running) -> None:
     """The tag is written into the request; when that had to be repeated for minutes, it is old from the start."""
     now = cloud.wall.value
     tags = {**ALIAS_TAGS, "ManagedBy": "goldrun", "Role": "builder", "Heartbeat": iso(now - 3000)}
@@ -401,7 +401,7 @@ def test_a_heart_that_is_late_by_the_launch_is_no_dead_one(cloud: Running) -> No
 
 @pytest.mark.parametrize("lag", [0, 25])
 @pytest.mark.parametrize("refusal", ["InvalidImageName.Duplicated", "IncorrectInstanceStatus", "ServiceUnavailable"])
-def test_an_image_whose_id_was_never_told_is_found(cloud: Running, folder: Path, refusal: str, lag: int) -> None:
+def test_an_image_whose_id_was_lost_is_found(cloud: Running, folder: Path, refusal: str, lag: int) -> None:
     cloud.fault("error-after", "CreateImage")
     cloud.fault("error", "CreateImage", times=5, code=refusal, status=503 if refusal.startswith("Service") else 400)
     heard = Heard()
@@ -434,7 +434,7 @@ def test_reads_that_lag_behind_fail_no_build(cloud: Running, folder: Path, step:
     assert cloud.cloud.gateway.calls["RunInstances"] == 2
 
 
-def test_an_image_of_somebody_else_is_not_taken_for_it(cloud: Running, folder: Path) -> None:
+def test_an_image_of_another_account_is_not_mistaken_for_it(cloud: Running, folder: Path) -> None:
     cloud.fault("error", "CreateImage", times=2)
     cloud.fault("error", "CreateImage", times=None, code="InvalidImageName.Duplicated", status=400)
     with pytest.raises(ApiError, match="Duplicated"):
@@ -486,7 +486,7 @@ def test_a_crash_at_every_call(cloud: Running, folder: Path, after: bool) -> Non
 
 
 @pytest.mark.parametrize("kind", ["error", "error-after", "throttle"])
-def test_passing_failures_do_not_matter(cloud: Running, folder: Path, kind: Any) -> None:
+def test_temporary_failures_do_not_matter(cloud: Running, folder: Path, kind: Any) -> None:
     cloud.fault(kind, times=None, probability=0.2)
     built = run(cloud, load(folder))
     cloud.cloud.gateway.faults.clear()
@@ -519,7 +519,7 @@ def test_the_overhead_is_small(cloud: Running, folder: Path) -> None:
     assert took / unavoidable <= 1.03
 
 
-def test_no_stock_at_all_is_said(cloud: Running, folder: Path) -> None:
+def test_no_stock_at_all_is_reported(cloud: Running, folder: Path) -> None:
     (folder / "recipe.toml").write_text(RECIPE + "\n[builder]\non_demand_fallback = false\n")
     cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), market=Market(scarcity=1.0)))
     with pytest.raises(GoldrunError, match="No offer gives"):

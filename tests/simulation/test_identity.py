@@ -113,12 +113,12 @@ def test_a_token_that_github_did_not_sign_is_refused(frozen: Running, case: str)
 @pytest.mark.parametrize(
     "token", ["a.b", "a.b.c.d", "header.claims.signature", "e30.e30.", "W10.W10.", "Ä.Ä.Ä", "x" * 30000]
 )
-def test_what_is_no_token_is_refused(frozen: Running, token: str) -> None:
+def test_an_invalid_token_is_refused(frozen: Running, token: str) -> None:
     status, code = assume(frozen, token)
     assert (status, code) == (401, f"{CODE}OIDCToken.Invalid")
 
 
-def test_deep_nesting_is_no_token(frozen: Running) -> None:
+def test_a_deeply_nested_token_is_refused(frozen: Running) -> None:
     deep = base64.urlsafe_b64encode(b"[" * 6000).decode().rstrip("=")
     assert assume(frozen, f"{deep}.{deep}.x") == (401, f"{CODE}OIDCToken.Invalid")
 
@@ -131,7 +131,7 @@ def test_a_token_ends(frozen: Running) -> None:
     assert assume(frozen, token) == (401, f"{CODE}OIDCToken.Expired")
 
 
-def test_a_token_for_somebody_else_is_refused(frozen: Running) -> None:
+def test_a_token_for_another_audience_is_refused(frozen: Running) -> None:
     for audience in ("https://github.com/octo-org", "sts.amazonaws.com", ""):
         assert assume(frozen, identity(frozen, audience=audience)) == (401, f"{CODE}OIDCToken.AudienceNotMatch")
 
@@ -150,7 +150,7 @@ def test_a_foreign_provider_is_not_registered(frozen: Running) -> None:
     assert assume(frozen, identity(frozen), provider=foreign) == (401, f"{CODE}NoPermission")
 
 
-def test_github_gives_tokens_to_jobs_alone(frozen: Running) -> None:
+def test_github_issues_tokens_only_to_jobs(frozen: Running) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"{frozen.url}{PREFIX}{ISSUER}/request", timeout=20)
 
@@ -211,7 +211,7 @@ def test_a_role_trusts_one_branch_of_one_repository_in_both_forms(frozen: Runnin
         assert assume(frozen, identity(frozen, subject=form, **other)) == NOBODY, other
 
 
-def test_whoever_takes_a_name_over_has_other_numbers(frozen: Running, github: GitHub) -> None:
+def test_a_reused_repository_name_has_other_ids(frozen: Running, github: GitHub) -> None:
     subjects = find_subjects(github, repository_scope(REPO))
     owner, repository = number_of("octo-org"), number_of(REPO)
     assert subjects == [
@@ -239,7 +239,7 @@ def test_an_environment_or_a_ref(frozen: Running, github: GitHub, which: dict[st
     assert assume(frozen, identity(frozen)) == NOBODY
 
 
-def test_another_role_or_provider_is_another_matter(frozen: Running, github: GitHub) -> None:
+def test_another_role_or_provider_is_refused(frozen: Running, github: GitHub) -> None:
     trust(frozen, github)
     other = f"acs:ram::{seed.ACCOUNT}:oidc-provider/other"
     assert assume(frozen, identity(frozen), provider=other) == NOBODY
@@ -258,12 +258,12 @@ def test_another_role_or_provider_is_another_matter(frozen: Running, github: Git
         {"environment": "a\nb"},
     ],
 )
-def test_nothing_wide_is_printed(frozen: Running, github: GitHub, which: dict[str, str]) -> None:
+def test_nothing_wider_than_80_columns_is_printed(frozen: Running, github: GitHub, which: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         find_subjects(github, repository_scope(REPO), **which)
 
 
-def test_a_colon_in_an_environments_name_is_no_separator(github: GitHub) -> None:
+def test_a_colon_in_an_environment_name_is_not_a_separator(github: GitHub) -> None:
     for subject in find_subjects(github, repository_scope(REPO), environment="a:ref:refs/heads/main"):
         assert subject.endswith(":environment:a%3Aref%3Arefs/heads/main")
 

@@ -55,7 +55,7 @@ def test_an_image_of_v2_costs_one_look(frozen: Running, old: str) -> None:
     assert client.calls == 1
 
 
-def test_who_may_not_look_lets_ecs_say_it(frozen: Running, old: str) -> None:
+def test_without_read_permission_ecs_reports_the_error(frozen: Running, old: str) -> None:
     frozen.cloud.store.put(Denial(id="ecs:DescribeImages"))
     settings = resolve_image(frozen.client(), launch_settings(frozen, image_id=old), lambda _: None)
     with pytest.raises(ApiError, match="ImageNotSupportHttpTokens") as caught:

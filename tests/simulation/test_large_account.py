@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[Callable[[EcsClient], int], int]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_calls_grow_by_pages_alone(frozen: Running, command: str) -> None:
+def test_the_number_of_calls_grows_only_with_pages(frozen: Running, command: str) -> None:
     run, constant = COMMANDS[command]
     frozen.cloud.store.put(
         *(

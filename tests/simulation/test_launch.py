@@ -92,7 +92,7 @@ def test_random_markets() -> None:
     assert median(one.warm for one in outcomes) == 2  # what time it is, and the launch
 
 
-def test_what_is_launched_is_defended(frozen: Running) -> None:
+def test_a_launched_instance_has_every_leak_defence(frozen: Running) -> None:
     set_market(frozen)
     (got,) = acquire(frozen.client(), launch_settings(frozen, user_data=b"#!/bin/sh\n", role="destroyer"))
     (made,) = alive(frozen)
@@ -109,7 +109,7 @@ def test_what_is_launched_is_defended(frozen: Running) -> None:
     assert disk.tags == made.tags
 
 
-def test_a_lost_answer_never_makes_two(frozen: Running) -> None:
+def test_a_lost_answer_never_creates_two(frozen: Running) -> None:
     """LESSONS: assume that a timed-out call may have happened."""
     set_market(frozen)
     for kind in ("error-after", "timeout-after"):
@@ -119,7 +119,7 @@ def test_a_lost_answer_never_makes_two(frozen: Running) -> None:
         release(frozen.client(), ids(got))
 
 
-def test_an_outcome_that_stays_unknown_is_looked_for(frozen: Running) -> None:
+def test_an_unknown_outcome_is_searched_for(frozen: Running) -> None:
     set_market(frozen)
     frozen.fault("timeout-after", "RunInstances", times=None, seconds=0.01)
     got = acquire(frozen.client(), launch_settings(frozen))
@@ -127,7 +127,7 @@ def test_an_outcome_that_stays_unknown_is_looked_for(frozen: Running) -> None:
     assert [one.id for one in alive(frozen)] == ids(got)
 
 
-def test_an_outcome_that_stays_unknown_tries_no_other_offer(frozen: Running) -> None:
+def test_an_unknown_outcome_tries_no_other_offer(frozen: Running) -> None:
     set_market(frozen)
     frozen.fault("timeout", "RunInstances", times=None, seconds=0.01)
     with pytest.raises((UnreachableError, ServiceError)):
@@ -157,7 +157,7 @@ def test_a_refused_repetition_after_a_lost_answer_makes_no_second_instance(
     assert frozen.cloud.gateway.calls["RunInstances"] == 1
 
 
-def test_after_a_lost_answer_without_effect_the_next_offer_is_taken(frozen: Running) -> None:
+def test_after_a_lost_request_the_next_offer_is_used(frozen: Running) -> None:
     set_market(frozen)
     frozen.fault("error", "RunInstances")
     frozen.fault("error", "RunInstances", code="OperationDenied.NoStock", status=403)
@@ -167,7 +167,7 @@ def test_after_a_lost_answer_without_effect_the_next_offer_is_taken(frozen: Runn
     assert "trying the next offer" in said[0]
 
 
-def test_a_known_refusal_is_not_looked_into(frozen: Running) -> None:
+def test_a_known_refusal_is_not_diagnosed(frozen: Running) -> None:
     """Throttled or sold out: nothing was made, and nobody waits for it to show."""
     set_market(frozen)
     frozen.fault("throttle", "RunInstances", times=2)
@@ -177,7 +177,7 @@ def test_a_known_refusal_is_not_looked_into(frozen: Running) -> None:
     assert frozen.cloud.gateway.calls.get("DescribeInstances", 0) == 0
 
 
-def test_what_is_known_is_deleted_though_no_list_shows_it(frozen: Running) -> None:
+def test_a_known_instance_is_deleted_though_no_list_shows_it(frozen: Running) -> None:
     set_market(frozen)
     frozen.fault("stale", "DescribeInstances", times=4, seconds=60)
 
@@ -190,7 +190,7 @@ def test_what_is_known_is_deleted_though_no_list_shows_it(frozen: Running) -> No
     assert alive(frozen) == []
 
 
-def test_the_next_offer_is_taken_when_one_is_sold_out(frozen: Running) -> None:
+def test_the_next_offer_is_used_when_one_is_sold_out(frozen: Running) -> None:
     set_market(frozen)
     said: list[str] = []
     frozen.fault("error", "RunInstances", times=2, code="OperationDenied.NoStock", status=403)
@@ -234,7 +234,7 @@ def asked_for(frozen: Running, settings: LaunchSettings, offer: Offer) -> dict[s
     return {key: value for key, value in sent.items() if key not in ("Action", "RegionId", "ClientToken")}
 
 
-def test_every_wish_reaches_the_api(frozen: Running) -> None:
+def test_every_search_criterion_reaches_the_api(frozen: Running) -> None:
     zone, vswitch = next(iter(K.items()))
     offer = Offer("ecs.c7.2xlarge", zone, 1.0, list_price=3.0, disks=("cloud_essd", "cloud_auto"), vswitch=vswitch)
     settings = LaunchSettings(
@@ -289,7 +289,7 @@ def test_every_wish_reaches_the_api(frozen: Running) -> None:
     }
 
 
-def test_what_is_not_wished_for_is_left_to_the_api(frozen: Running) -> None:
+def test_unset_criteria_are_left_to_the_api(frozen: Running) -> None:
     zone, vswitch = next(iter(K.items()))
     offer = Offer("ecs.c7.2xlarge", zone, 3.0, list_price=3.0, spot=False, vswitch=vswitch)
     sent = asked_for(frozen, LaunchSettings(Network(GROUP), key="k", image_id="m-1"), offer)
@@ -343,7 +343,7 @@ def test_two_looks_must_agree_on_what_a_lost_answer_made(frozen: Running) -> Non
     assert growing.slept < 10, "once they agree, nobody waits any longer"
 
 
-def test_a_failed_launch_does_not_wait_for_what_may_show_later(frozen: Running) -> None:
+def test_a_failed_launch_does_not_wait_for_late_instances(frozen: Running) -> None:
     refused = ApiError("refused", code="QuotaExceed.ElasticQuota", http_status=403, action="RunInstances")
     growing = Growing(frozen, [["i-1"]], refused)
     with pytest.raises(ApiError) as caught:
@@ -362,7 +362,7 @@ def test_an_interrupted_launch_looks_for_two_seconds(frozen: Running) -> None:
     assert caught.value.__notes__ == ["i-1, i-2: created, and deleted again."]
 
 
-def test_what_cannot_be_cleaned_up_is_said(frozen: Running) -> None:
+def test_a_failed_cleanup_is_reported(frozen: Running) -> None:
     refused = ApiError("refused", code="QuotaExceed.ElasticQuota", http_status=403, action="RunInstances")
     growing = Growing(frozen, [], refused)
     with pytest.raises(ApiError) as caught:
@@ -385,7 +385,7 @@ def test_a_token_covers_the_disk_too(frozen: Running) -> None:
     assert sent[0]["ClientToken"] != sent[1]["ClientToken"]
 
 
-def test_a_launch_that_fails_deletes_nobody_elses(frozen: Running) -> None:
+def test_a_launch_that_fails_deletes_only_its_own_instances(frozen: Running) -> None:
     set_market(frozen)
     others = acquire(frozen.client(), launch_settings(frozen, key="another"))
     frozen.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
@@ -395,7 +395,7 @@ def test_a_launch_that_fails_deletes_nobody_elses(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize(("count", "last"), [(5, "ecs.n4"), (6, "and 1 more."), (8, "and 3 more.")])
-def test_many_refusals_are_told_in_few_lines(frozen: Running, count: int, last: str) -> None:
+def test_many_refusals_are_summarized(frozen: Running, count: int, last: str) -> None:
     frozen.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
     offers = [Offer(f"ecs.n{number}", "cn-hangzhou-k", 1.0) for number in range(count)]
     with pytest.raises(RefusedError, match="No offer gives 2 instances in cn-hangzhou") as caught:
@@ -409,7 +409,7 @@ STOPS = ("QuotaExceed.ElasticQuota", "InvalidAccountStatus.NotEnoughBalance", "I
 
 
 @pytest.mark.parametrize("code", STOPS)
-def test_what_a_person_must_mend_stops_at_once(frozen: Running, code: str) -> None:
+def test_errors_that_need_a_person_stop_at_once(frozen: Running, code: str) -> None:
     set_market(frozen)
     frozen.fault("error", "RunInstances", times=None, code=code, status=403)
     with pytest.raises(ApiError) as caught:
@@ -427,7 +427,7 @@ def test_a_denial_stops_and_names_the_statement(frozen: Running) -> None:
         acquire(frozen.client(), launch_settings(frozen))
 
 
-def test_nothing_in_stock_is_said_with_reasons(frozen: Running) -> None:
+def test_no_stock_is_reported_with_reasons(frozen: Running) -> None:
     set_market(frozen, scarcity=1.0)
     with pytest.raises(RefusedError, match="No offer gives an instance") as caught:
         acquire(frozen.client(), launch_settings(frozen))
@@ -435,7 +435,7 @@ def test_nothing_in_stock_is_said_with_reasons(frozen: Running) -> None:
     assert "--on-demand-fallback" in str(caught.value)
 
 
-def test_on_demand_when_allowed(frozen: Running) -> None:
+def test_pay_as_you_go_when_allowed(frozen: Running) -> None:
     set_market(frozen, scarcity=1.0)
     (got,) = acquire(frozen.client(), launch_settings(frozen, on_demand_fallback=True))
     assert got.offer is not None
@@ -489,7 +489,7 @@ def test_the_same_key_gets_the_same_instances(frozen: Running) -> None:
     assert len(alive(frozen)) == 3
 
 
-def test_a_failed_repetition_spares_what_was_there(frozen: Running) -> None:
+def test_a_failed_retry_keeps_earlier_instances(frozen: Running) -> None:
     set_market(frozen)
     first = acquire(frozen.client(), launch_settings(frozen, resume=True))
     set_market(frozen, scarcity=1.0)
@@ -585,7 +585,7 @@ def test_after_a_crash_one_sweep_leaves_nothing_even_if_the_cloud_forgets_to_rel
             break
 
 
-def test_a_crash_in_a_release_is_mended_by_the_next(frozen: Running) -> None:
+def test_the_next_release_completes_one_that_crashed(frozen: Running) -> None:
     set_market(frozen)
     for after in (False, True):
         for at in range(1, 20):
@@ -600,7 +600,7 @@ def test_a_crash_in_a_release_is_mended_by_the_next(frozen: Running) -> None:
                 break
 
 
-def test_stopped_is_not_taken_for_deleted(frozen: Running) -> None:
+def test_stopped_is_not_mistaken_for_deleted(frozen: Running) -> None:
     """LESSONS: `Stopped` was taken for deleted."""
     set_market(frozen)
     (made,) = ids(acquire(frozen.client(), launch_settings(frozen)))
@@ -629,7 +629,7 @@ def test_an_error_is_not_taken_for_deleted(frozen: Running) -> None:
         frozen.cloud.store.remove(*frozen.cloud.store.all(Denial))
 
 
-def test_one_that_is_just_starting_is_deleted_all_the_same(frozen: Running) -> None:
+def test_a_starting_instance_is_deleted_too(frozen: Running) -> None:
     set_market(frozen)
     made = ids(acquire(frozen.client(), launch_settings(frozen)))
     frozen.fault("error", "DeleteInstances", times=2, code="IncorrectInstanceStatus.Initializing", status=403)
@@ -648,7 +648,7 @@ def test_a_reclaimed_instance_is_not_waited_for(frozen: Running) -> None:
     assert caught.value.exit_code == EXIT_UNAVAILABLE
 
 
-def test_prices_are_asked_for_by_need(frozen: Running) -> None:
+def test_prices_are_read_only_when_needed(frozen: Running) -> None:
     """Of many types few are priced, and the cheapest is among them."""
     set_market(frozen)
     client = frozen.client()
@@ -690,7 +690,7 @@ def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
     assert all(json.loads(file.read_text())["answer"] for file in tmp_path.glob("*.json"))
 
 
-def test_what_was_kept_and_has_gone_stale_is_read_anew(frozen: Running, tmp_path: Path) -> None:
+def test_a_stale_cache_entry_is_read_again(frozen: Running, tmp_path: Path) -> None:
     from goldrun.launch.cache import FileCache
 
     set_market(frozen)
@@ -723,7 +723,7 @@ def test_bad_requests_are_refused_before_anything_is_sent(frozen: Running) -> No
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_protection_of_the_first_hour_is_chosen_and_its_lack_is_cheaper(frozen: Running, protected: bool) -> None:
+def test_an_unprotected_first_hour_can_be_chosen_and_is_cheaper(frozen: Running, protected: bool) -> None:
     set_market(frozen)
     acquire(frozen.client(), launch_settings(frozen, protected=protected))
     (made,) = alive(frozen)

@@ -193,7 +193,7 @@ def leave_things_behind(frozen: Running) -> None:
     frozen.image("fam-amd64-20240101000000", id="m-failed", state="CreateFailed", tags=ours, snapshot="s-failed")
 
 
-def test_every_job_is_proved() -> None:
+def test_every_policy_is_proven_by_its_job() -> None:
     assert set(RUNS) == set(JOBS)
 
 
@@ -228,7 +228,7 @@ def test_foreign_images_are_out_of_reach(frozen: Running) -> None:
             client.call(action, params)
 
 
-def test_a_deletion_whose_answer_was_lost_is_not_taken_for_a_denial(frozen: Running) -> None:
+def test_a_deletion_with_a_lost_answer_is_not_mistaken_for_a_denial(frozen: Running) -> None:
     client = prepare(frozen, policy_for(["publish"]))
     frozen.fault("error-after", "DeleteImage")
     frozen.fault("error-after", "DeleteSnapshot")
@@ -236,7 +236,7 @@ def test_a_deletion_whose_answer_was_lost_is_not_taken_for_a_denial(frozen: Runn
     assert frozen.cloud.store.get(Snapshot, "s-version001") is None
 
 
-def test_a_denial_wins_over_an_allowance(frozen: Running) -> None:
+def test_a_deny_statement_overrides_an_allow_statement(frozen: Running) -> None:
     document = policy_for(["lookup"])
     document["Statement"].append({"Effect": "Deny", "Action": "ecs:Describe*", "Resource": "*"})
     with pytest.raises(AccessDeniedError):
@@ -264,7 +264,7 @@ def test_foreign_instances_are_out_of_reach(frozen: Running) -> None:
             client.call(action, params)
 
 
-def test_a_machine_may_delete_runners_alone(frozen: Running) -> None:
+def test_an_instance_role_may_delete_only_runners(frozen: Running) -> None:
     """Every job on a machine can use its role."""
     client = prepare(frozen, policy_for(["self-destruct"]))
     where: dict[str, Any] = {"region": REGION, "owner": seed.ACCOUNT, "created": NOW}
@@ -276,7 +276,7 @@ def test_a_machine_may_delete_runners_alone(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("job", ["run", "build", "runner"])
-def test_a_role_may_be_passed_to_ecs_alone(job: str) -> None:
+def test_a_role_may_be_passed_only_to_ecs(job: str) -> None:
     """ECS is not the only service that takes roles; the local cloud's one service cannot show it."""
     (passing,) = (one for one in policy_for([job])["Statement"] if one["Action"] == ["ram:PassRole"])
     assert passing["Condition"] == {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}

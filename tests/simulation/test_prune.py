@@ -54,7 +54,7 @@ def snapshots(frozen: Running) -> list[int]:
 
 
 @pytest.mark.parametrize(("keep", "left"), [(1, [5]), (2, [4, 5]), (3, [3, 4, 5]), (9, [1, 2, 3, 4, 5])])
-def test_lesson_the_published_version_is_counted_and_snapshots_go_too(
+def test_the_published_version_is_counted_and_snapshots_are_deleted(
     frozen: Running, keep: int, left: list[int]
 ) -> None:
     """Field: KEEP_IMAGE_COUNT=1 kept two, and snapshots were never deleted."""
@@ -66,7 +66,7 @@ def test_lesson_the_published_version_is_counted_and_snapshots_go_too(
     assert snapshots(frozen) == left
 
 
-def test_lesson_images_in_use_stay(frozen: Running) -> None:
+def test_images_in_use_are_kept(frozen: Running) -> None:
     """Field: images that instances ran from were deleted."""
     used = built(frozen, 1)
     built(frozen, 2)
@@ -106,7 +106,7 @@ def test_an_instance_that_starts_after_the_look_is_safe_too(frozen: Running) -> 
         ({"ready": NOW + 50}, "still being created"),
     ],
 )
-def test_what_stays_and_why(frozen: Running, fields: dict[str, Any], reason: str) -> None:
+def test_kept_versions_and_their_reasons(frozen: Running, fields: dict[str, Any], reason: str) -> None:
     built(frozen, 1, **fields)
     built(frozen, 2, shown=True)
     done = prune(frozen.client(), ALIAS, keep=1)
@@ -114,7 +114,7 @@ def test_what_stays_and_why(frozen: Running, fields: dict[str, Any], reason: str
     assert done.verdicts[1].reason == reason
 
 
-def test_a_build_under_way_and_an_unpublished_candidate_stay(frozen: Running) -> None:
+def test_a_running_build_and_an_unpublished_candidate_are_kept(frozen: Running) -> None:
     built(frozen, 1)
     built(frozen, 2, shown=True)
     built(frozen, 3)
@@ -123,7 +123,7 @@ def test_a_build_under_way_and_an_unpublished_candidate_stay(frozen: Running) ->
     assert numbers(frozen) == [2, 3, 4]
 
 
-def test_every_candidate_stays_and_none_of_them_counts(frozen: Running) -> None:
+def test_candidates_are_kept_and_not_counted(frozen: Running) -> None:
     for number in (1, 2, 4, 5):
         built(frozen, number)
     built(frozen, 3, shown=True)
@@ -145,7 +145,7 @@ def test_every_candidate_stays_and_none_of_them_counts(frozen: Running) -> None:
     ]
 
 
-def test_another_familys_left_snapshots_are_its_own_prunes_business(frozen: Running) -> None:
+def test_a_prune_leaves_orphan_snapshots_of_other_families(frozen: Running) -> None:
     built(frozen, 1, shown=True)
     for number, family in (("s-orphan001", "fam"), ("s-orphan002", "other")):
         tags = {"ManagedBy": "goldrun", "ImageId": "m-gone000000", "Family": family, "Architecture": "amd64"}
@@ -155,7 +155,7 @@ def test_another_familys_left_snapshots_are_its_own_prunes_business(frozen: Runn
     assert snapshots(frozen) == [1, 2]
 
 
-def test_a_rolled_back_version_does_not_count_and_goes(frozen: Running) -> None:
+def test_a_rolled_back_version_is_not_counted_and_is_pruned(frozen: Running) -> None:
     built(frozen, 1)
     built(frozen, 2)
     built(frozen, 3, shown=True)
@@ -165,7 +165,7 @@ def test_a_rolled_back_version_does_not_count_and_goes(frozen: Running) -> None:
     assert done.verdicts[0].reason == "rolled back"
 
 
-def test_older_than_spares_the_young(frozen: Running) -> None:
+def test_older_than_keeps_younger_instances(frozen: Running) -> None:
     for number in (5, 20):
         built(frozen, number)
     built(frozen, 29, shown=True)
@@ -175,7 +175,7 @@ def test_older_than_spares_the_young(frozen: Running) -> None:
     assert done.verdicts[1].reason == "not old enough"
 
 
-def test_dry_run_is_the_same_plan_and_deletes_nothing(frozen: Running) -> None:
+def test_a_dry_run_shows_the_same_plan_and_deletes_nothing(frozen: Running) -> None:
     for number in (1, 2):
         built(frozen, number)
     built(frozen, 3, shown=True)
@@ -184,7 +184,7 @@ def test_dry_run_is_the_same_plan_and_deletes_nothing(frozen: Running) -> None:
     assert prune(frozen.client(), ALIAS, keep=1) == planned
 
 
-def test_when_nothing_is_published_the_newest_stay(frozen: Running) -> None:
+def test_without_a_published_version_the_newest_are_kept(frozen: Running) -> None:
     for number in (1, 2, 3):
         built(frozen, number)
     prune(frozen.client(), ALIAS, keep=2)
@@ -203,7 +203,7 @@ def test_an_error_is_never_an_empty_account(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool) -> None:
+def test_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool) -> None:
     """Field: deleted images left their snapshots behind, and the bill. All placements."""
     for at in range(1, 200):
         frozen.cloud.store.clear()
@@ -227,7 +227,7 @@ def test_lesson_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool)
     pytest.fail("it never ended")
 
 
-def test_a_snapshot_that_two_images_rest_on_goes_with_the_last_one(frozen: Running) -> None:
+def test_a_snapshot_of_two_images_is_deleted_with_the_last_one(frozen: Running) -> None:
     for number in (1, 2, 3):
         built(frozen, number, snapshot="s-version001")
     built(frozen, 4, shown=True, snapshot="s-version004")
@@ -281,9 +281,7 @@ def test_orphans_of_others_are_not_touched(frozen: Running) -> None:
 
 @settings(max_examples=60)
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
-def test_whatever_the_account_holds_prune_never_touches_what_it_must_not(
-    frozen: Running, chance: random.Random, keep: int
-) -> None:
+def test_in_random_accounts_prune_keeps_what_it_must(frozen: Running, chance: random.Random, keep: int) -> None:
     """Random accounts: look-alike names, other people's images, shared ones, images in use, missing tags."""
     frozen.cloud.store.clear()
     seed.put_defaults(frozen.cloud.store)

@@ -72,7 +72,7 @@ def test_the_first_version_of_a_lineage(frozen: Running) -> None:
     assert state(frozen) == {V1: SHOWN}
 
 
-def test_publish_takes_four_changes_and_tells_them_first(frozen: Running) -> None:
+def test_publish_reports_its_four_changes_before_making_them(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     reported: list[str] = []
@@ -92,7 +92,7 @@ def test_publishing_again_changes_nothing(frozen: Running) -> None:
     assert "ModifyImageAttribute" not in frozen.cloud.gateway.calls
 
 
-def test_dry_run_tells_the_same_and_does_nothing(frozen: Running) -> None:
+def test_a_dry_run_reports_the_same_plan_and_changes_nothing(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     before, planned, done = state(frozen), list[str](), list[str]()
@@ -144,7 +144,7 @@ def test_force_publishes_an_older_one_and_the_family_follows(frozen: Running) ->
     assert family["Image"]["ImageId"] == V1
 
 
-def test_channels_stand_beside_each_other(frozen: Running) -> None:
+def test_channels_are_independent(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     publish(frozen.client(), V2, channel="canary")
@@ -170,7 +170,7 @@ def test_roll_back_deprecates_the_bad_version(frozen: Running) -> None:
         publish(frozen.client(), V3)
 
 
-def test_roll_back_twice_goes_back_once_and_further_only_when_told(frozen: Running) -> None:
+def test_roll_back_twice_goes_back_once_and_further_only_with_to(frozen: Running) -> None:
     """The second press of the button, or the run after one that died at its last call, loses no other version."""
     version(frozen, 1)
     version(frozen, 2)
@@ -183,7 +183,7 @@ def test_roll_back_twice_goes_back_once_and_further_only_when_told(frozen: Runni
     assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED), V3: old(3, DEPRECATED)}
 
 
-def test_after_a_roll_back_the_next_build_is_published_as_ever(frozen: Running) -> None:
+def test_after_a_roll_back_the_next_build_is_published(frozen: Running) -> None:
     version(frozen, 1)
     version(frozen, 2, shown=True)
     roll_back(frozen.client(), ALIAS)
@@ -203,7 +203,7 @@ def test_a_shared_version_is_not_rolled_back_half_way(frozen: Running) -> None:
     assert state(frozen) == before
 
 
-def test_an_image_that_leaves_a_channel_is_told(frozen: Running) -> None:
+def test_an_image_that_leaves_a_channel_is_reported(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     publish(frozen.client(), V2, channel="canary")
@@ -227,7 +227,7 @@ def test_roll_back_refusals(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("verdict", ["pending", "failed"])
-def test_what_has_not_passed_its_boot_test_is_shown_to_nobody_unless_forced(frozen: Running, verdict: str) -> None:
+def test_an_untested_image_is_published_only_by_force(frozen: Running, verdict: str) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], **BOOT_TEST.of(verdict)})
     before = state(frozen)
@@ -240,7 +240,7 @@ def test_what_has_not_passed_its_boot_test_is_shown_to_nobody_unless_forced(froz
     assert publish(frozen.client(), V2, force=True).image_id == V2
 
 
-def test_a_dry_roll_back_tells_the_same_and_does_nothing(frozen: Running) -> None:
+def test_a_dry_roll_back_reports_the_same_plan_and_changes_nothing(frozen: Running) -> None:
     version(frozen, 1)
     version(frozen, 2, shown=True)
     before, planned, done = state(frozen), list[str](), list[str]()
@@ -267,7 +267,7 @@ def test_a_roll_back_takes_nothing_from_another_channel(frozen: Running) -> None
         roll_back(frozen.client(), ALIAS)
 
 
-def test_a_second_roll_back_spares_its_goal_when_somebody_publishes_meanwhile(frozen: Running) -> None:
+def test_a_second_roll_back_keeps_its_goal_during_a_concurrent_publish(frozen: Running) -> None:
     for number in (1, 2):
         version(frozen, number)
     version(frozen, 3, shown=True)
@@ -281,7 +281,7 @@ def test_a_second_roll_back_spares_its_goal_when_somebody_publishes_meanwhile(fr
     assert state(frozen)[V2] == old(2)
 
 
-def test_a_newer_one_that_was_half_published_wins(frozen: Running) -> None:
+def test_a_newer_version_that_was_half_published_wins(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 3, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[2], "Latest": "true"})
     version(frozen, 2)
@@ -289,7 +289,7 @@ def test_a_newer_one_that_was_half_published_wins(frozen: Running) -> None:
     assert state(frozen)[V3] == SHOWN
 
 
-def test_an_alias_of_no_family_gets_it_back(frozen: Running) -> None:
+def test_an_alias_that_lost_its_family_gets_it_back(frozen: Running) -> None:
     version(frozen, 1, shown=True, family="")
     publish(frozen.client(), V1)
     assert state(frozen) == {V1: SHOWN}
@@ -308,7 +308,7 @@ def test_the_tags_of_a_channel_come_and_go(frozen: Running) -> None:
     assert reported[-1] == f"remove {V2} from the family: it is newer than what is shown"
 
 
-def test_somebody_elses_rename_is_looked_at_and_another_refusal_told(frozen: Running) -> None:
+def test_a_concurrent_rename_is_read_again_and_other_refusals_are_reported(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     frozen.fault("error", "ModifyImageAttribute", code="InvalidImageName.Duplicated", status=400)
@@ -323,7 +323,7 @@ def test_somebody_elses_rename_is_looked_at_and_another_refusal_told(frozen: Run
     assert "other publishers keep changing it" in str(caught.value)
 
 
-def test_a_goal_that_is_deleted_meanwhile_is_told(frozen: Running) -> None:
+def test_a_goal_that_gets_deleted_is_reported(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
 
@@ -357,7 +357,7 @@ STORIES: dict[str, tuple[Action, set[str], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("story", STORIES)
-def test_lesson_a_crash_anywhere_leaves_a_name_that_answers_and_the_next_run_completes_it(
+def test_after_a_crash_anywhere_the_name_resolves_and_the_next_run_completes(
     frozen: Running, story: str, after: bool
 ) -> None:
     """Field: the alias was renamed away first and for good. All placements, before and after every call."""
@@ -385,7 +385,7 @@ def test_lesson_a_crash_anywhere_leaves_a_name_that_answers_and_the_next_run_com
 
 
 @pytest.mark.parametrize("kind", ["error", "error-after", "throttle"])
-def test_passing_failures_do_not_matter(frozen: Running, kind: Any) -> None:
+def test_temporary_failures_do_not_matter(frozen: Running, kind: Any) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)
     frozen.fault(kind, times=None, probability=0.4)
@@ -514,7 +514,7 @@ def test_a_roll_back_and_a_publisher_at_once() -> None:
     assert all(image.status == DEPRECATED for end in ends for image in end if image.image_id == V2)
 
 
-def test_the_plan_is_what_is_done() -> None:
+def test_the_plan_matches_what_is_done() -> None:
     lineage = as_lineage(picture([model(1, shown=True), model(2)]))
     assert [step.call.action for step in plan(lineage, Intent(V2))] == [
         "TagResources",

@@ -48,7 +48,7 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
 
 
 @pytest.mark.parametrize("code", ["InvalidImageName.Duplicated", "InvalidImage.Locked"])
-def test_a_copy_whose_id_was_never_told_is_found(frozen: Running, code: str) -> None:
+def test_a_copy_whose_id_was_lost_is_found(frozen: Running, code: str) -> None:
     version(frozen, 2, shown=True)
     client = frozen.client()
     image = find_own(client, V2)
@@ -58,7 +58,7 @@ def test_a_copy_whose_id_was_never_told_is_found(frozen: Running, code: str) -> 
     assert [one.id for one in copies(frozen)] == [made.image_id]
 
 
-def test_done_again_it_copies_nothing(frozen: Running) -> None:
+def test_repeating_a_copy_copies_nothing(frozen: Running) -> None:
     version(frozen, 2, shown=True)
     client = frozen.client()
     first = copy_image(client, find_own(client, V2), BEIJING)
@@ -73,7 +73,7 @@ def test_done_again_it_copies_nothing(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_crash_anywhere_ends_with_one_copy_that_is_shown(frozen: Running, after: bool) -> None:
+def test_a_crash_anywhere_ends_with_one_published_copy(frozen: Running, after: bool) -> None:
     """All placements of copy and publish there."""
     for at in range(1, 300):
         frozen.cloud.store.clear()
@@ -93,7 +93,7 @@ def test_a_crash_anywhere_ends_with_one_copy_that_is_shown(frozen: Running, afte
     pytest.fail("it never ended")
 
 
-def test_a_lost_answer_makes_no_second_copy(frozen: Running) -> None:
+def test_a_lost_answer_creates_no_second_copy(frozen: Running) -> None:
     version(frozen, 2, shown=True)
     frozen.fault("error-after", "CopyImage", times=2)
     client = frozen.client()
@@ -115,7 +115,7 @@ def test_refusals(frozen: Running) -> None:
     assert "m-foreign001" in str(caught.value)
 
 
-def test_waiting_tells_a_failure(frozen: Running) -> None:
+def test_waiting_reports_a_failure(frozen: Running) -> None:
     failed = frozen.image("failed", state="CreateFailed", ready=NOW + 30)
     with pytest.raises(RefusedError, match="became CreateFailed"):
         wait_until_available(frozen.client(), failed)

@@ -38,7 +38,7 @@ def check(github: GitHub, version: str, *, now: float = NOW, life: float = 4 * 3
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-def test_github_tells_when_a_version_ends(github: GitHub, scope: Any) -> None:
+def test_github_reports_when_a_version_ends(github: GitHub, scope: Any) -> None:
     assert find_end(github, scope, CURRENT) == End(None, None)
     assert find_end(github, scope, BEFORE) == End(None, BEFORE_ENDS)
     old = find_end(github, scope, "2.328.0")
@@ -57,12 +57,12 @@ def test_its_clock_decides(frozen: Running, github: GitHub) -> None:
     assert end.runtime is not None
 
 
-def test_one_that_github_takes_is_taken(github: GitHub) -> None:
+def test_a_version_that_github_accepts_passes(github: GitHub) -> None:
     assert check(github, CURRENT) == []
     assert check(github, BEFORE) == []
 
 
-def test_one_that_has_ended_is_refused(github: GitHub) -> None:
+def test_a_version_that_has_ended_is_refused(github: GitHub) -> None:
     with pytest.raises(RefusedError) as caught:
         check(github, ENDED)
     assert ENDED in caught.value.what
@@ -71,7 +71,7 @@ def test_one_that_has_ended_is_refused(github: GitHub) -> None:
     assert "goldrun image build" in "".join(caught.value.fix)
 
 
-def test_one_that_cannot_register_is_refused(github: GitHub) -> None:
+def test_a_version_that_cannot_register_is_refused(github: GitHub) -> None:
     with pytest.raises(RefusedError, match="2\\.328\\.0") as caught:
         check(github, "2.328.0", now=releases.MINIMUM_SINCE)
     assert "no longer registers it" in str(caught.value)
@@ -79,7 +79,7 @@ def test_one_that_cannot_register_is_refused(github: GitHub) -> None:
         check(github, "2.299.1")  # GitHub knows nothing of one as old as that
 
 
-def test_one_that_ends_within_the_runners_life_is_refused(github: GitHub) -> None:
+def test_a_version_that_ends_within_the_runners_lifetime_is_refused(github: GitHub) -> None:
     life = 6 * 3600.0
     assert check(github, BEFORE, now=BEFORE_ENDS - life - 1, life=life) == []
     with pytest.raises(RefusedError, match="during the runner's lifetime"):
@@ -90,20 +90,22 @@ def test_one_that_ends_within_the_runners_life_is_refused(github: GitHub) -> Non
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("version", [CURRENT, "2.299.1"])
-def test_a_server_that_does_not_tell_is_no_error(frozen: Running, github: GitHub, status: int, version: str) -> None:
+def test_a_server_without_version_dates_is_not_an_error(
+    frozen: Running, github: GitHub, status: int, version: str
+) -> None:
     """GitHub Enterprise Server has no such endpoint, and takes old runners."""
     frozen.fault("error", "github:runner-deprecations", times=None, status=status)
     (words,) = check(github, version)
     assert version in words
 
 
-def test_an_image_that_does_not_say_is_no_error(github: GitHub) -> None:
+def test_an_image_without_a_runner_version_is_not_an_error(github: GitHub) -> None:
     (words,) = check(github, "")
     assert "does not say which version" in words
 
 
 @pytest.mark.parametrize("status", [401, 500, 503])
-def test_a_failure_is_never_an_answer(frozen: Running, github: GitHub, status: int) -> None:
+def test_a_failure_is_never_taken_for_an_answer(frozen: Running, github: GitHub, status: int) -> None:
     frozen.fault("error", "github:runner-deprecations", times=None, status=status)
     with pytest.raises(GitHubError):
         check(github, CURRENT)
@@ -120,7 +122,7 @@ def test_a_failure_is_never_an_answer(frozen: Running, github: GitHub, status: i
         ({}, ""),
     ],
 )
-def test_the_manifest_says_what_the_image_has(manifest: dict[str, str], version: str) -> None:
+def test_the_manifest_lists_the_images_tools(manifest: dict[str, str], version: str) -> None:
     assert version_in(manifest) == version
 
 
@@ -145,7 +147,7 @@ def test_dates_as_github_may_write_them(member: str) -> None:
         find_end(Answering({"runner_version": "x", member: "soon"}), SCOPES[0], "x")
 
 
-def test_the_latest_is_asked_for_without_a_token_too(frozen: Running) -> None:
+def test_the_latest_version_is_read_without_a_token_too(frozen: Running) -> None:
     assert find_latest(open_github(frozen.url, frozen.client(), token="")) == CURRENT
     with pytest.raises(GitHubError):
         find_end(open_github(frozen.url, frozen.client(), token=""), SCOPES[0], CURRENT)
@@ -159,6 +161,6 @@ def test_without_an_answer_a_version_can_be_pinned(frozen: Running, github: GitH
     assert 'runner = "' in caught.value.fix[-1]
 
 
-def test_a_release_without_a_version_is_none() -> None:
+def test_a_release_without_a_version_is_ignored() -> None:
     with pytest.raises(UnavailableError):
         find_latest(Answering(json.loads('{"tag_name": "nightly"}')))

@@ -180,7 +180,7 @@ def test_a_cancellation_at_every_call_leaves_nothing_at_once(cloud: Running, aft
     pytest.fail("it never ended")
 
 
-def test_a_crash_in_a_stop_is_mended_by_the_next(cloud: Running) -> None:
+def test_the_next_stop_completes_one_that_crashed(cloud: Running) -> None:
     wanted = plan(cloud)
     for at in range(1, 50):
         made = up(*both(cloud), wanted)
@@ -196,7 +196,7 @@ def test_a_crash_in_a_stop_is_mended_by_the_next(cloud: Running) -> None:
     pytest.fail("it never ended")
 
 
-def test_lesson_a_bad_token_is_an_error_and_costs_no_instance(cloud: Running) -> None:
+def test_a_bad_token_is_an_error_and_costs_no_instance(cloud: Running) -> None:
     """Elsewhere it gave "runner not found, skipped"."""
     for token, code in (("nonsense", EXIT_CREDENTIALS), (JOB_TOKEN, EXIT_PERMISSION)):
         client, github = both(cloud, token=token)
@@ -214,7 +214,7 @@ def test_lesson_a_bad_token_is_an_error_and_costs_no_instance(cloud: Running) ->
     assert alive(cloud) == []
 
 
-def test_lesson_a_runner_that_never_registers_leaves_no_instance(cloud: Running) -> None:
+def test_a_runner_that_never_registers_leaves_no_instance(cloud: Running) -> None:
     play(cloud).silent = True
     with pytest.raises(UnavailableError) as caught:
         up(*both(cloud), plan(cloud))
@@ -226,7 +226,7 @@ def test_lesson_a_runner_that_never_registers_leaves_no_instance(cloud: Running)
     assert (alive(cloud), registered(cloud)) == ([], [])
 
 
-def test_a_lost_answer_makes_one_registration(cloud: Running) -> None:
+def test_a_lost_answer_creates_one_registration(cloud: Running) -> None:
     for kind in ("error-after", "timeout-after"):
         cloud.fault(kind, "github:generate-jitconfig", seconds=0.05)
         client, github = both(cloud)
@@ -235,7 +235,7 @@ def test_a_lost_answer_makes_one_registration(cloud: Running) -> None:
         bring_down(client, github, SCOPE, made.name)
 
 
-def test_a_registration_of_a_lost_answer_goes_though_the_repetition_was_denied(cloud: Running) -> None:
+def test_a_registration_with_a_lost_answer_is_removed_though_the_retry_was_denied(cloud: Running) -> None:
     cloud.fault("error-after", "github:generate-jitconfig")
     cloud.fault("error", "github:generate-jitconfig", status=403, code="Resource not accessible")
     with pytest.raises(GitHubError):
@@ -243,7 +243,7 @@ def test_a_registration_of_a_lost_answer_goes_though_the_repetition_was_denied(c
     assert (alive(cloud), registered(cloud)) == ([], [])
 
 
-def test_a_rerun_whose_answer_was_lost_is_no_error(cloud: Running) -> None:
+def test_a_rerun_with_a_lost_answer_is_not_an_error(cloud: Running) -> None:
     """The repetition finds that the run is going on already, and is refused."""
     run = cloud.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
     job = cloud.cloud.jobs.add_job(run, name="test", labels=("x",), hosted=True)
@@ -255,7 +255,7 @@ def test_a_rerun_whose_answer_was_lost_is_no_error(cloud: Running) -> None:
         rerun(github, SCOPE, run.id, job.id, seconds=60)
 
 
-def test_github_that_throttles_or_fails_is_asked_again(cloud: Running) -> None:
+def test_throttled_and_failed_github_requests_are_retried(cloud: Running) -> None:
     cloud.fault("throttle", "github:*", times=3)
     cloud.fault("error", "github:list-runners", times=2)
     client, github = both(cloud)
@@ -276,7 +276,7 @@ def test_without_just_in_time_configurations_a_token_does(cloud: Running) -> Non
     assert (alive(cloud), registered(cloud)) == ([], [])
 
 
-def test_lesson_ghosts_are_found_from_both_sides(cloud: Running) -> None:
+def test_orphans_are_found_from_both_sides(cloud: Running) -> None:
     """Elsewhere clean-up looked only from the cloud's side: offline runners piled up at GitHub."""
     client, github = both(cloud)
     one, two, three = (up(client, github, plan(cloud)) for _ in range(3))
@@ -301,7 +301,7 @@ def test_lesson_ghosts_are_found_from_both_sides(cloud: Running) -> None:
     assert three.instance_id in alive(cloud)
 
 
-def test_a_side_that_cannot_be_asked_makes_no_orphan(cloud: Running) -> None:
+def test_an_unreachable_side_makes_nothing_an_orphan(cloud: Running) -> None:
     client, github = both(cloud)
     made = up(client, github, plan(cloud))
     cloud.wall.value += GRACE_SECONDS / 2
@@ -311,7 +311,7 @@ def test_a_side_that_cannot_be_asked_makes_no_orphan(cloud: Running) -> None:
     assert made.instance_id in alive(cloud)
 
 
-def test_a_busy_runner_is_removed_when_github_lets_go_of_it(cloud: Running) -> None:
+def test_a_busy_runner_is_removed_once_github_allows_it(cloud: Running) -> None:
     client, github = both(cloud)
     made = up(client, github, plan(cloud))
     run = cloud.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
@@ -324,7 +324,7 @@ def test_a_busy_runner_is_removed_when_github_lets_go_of_it(cloud: Running) -> N
     assert (ended.conclusion, "lost communication" in ended.note) == ("failure", True)
 
 
-def test_a_reclaim_is_told(cloud: Running) -> None:
+def test_a_reclaim_is_reported(cloud: Running) -> None:
     client, github = both(cloud)
     made = up(client, github, plan(cloud))
     store = cloud.cloud.store

@@ -79,7 +79,7 @@ def machine(live: Running, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return made
 
 
-def test_it_is_gone_and_its_role_may_do_no_more_than_that(
+def test_its_role_may_only_delete_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.run(monkeypatch, machine.live.url)
@@ -92,7 +92,7 @@ def test_it_is_gone_and_its_role_may_do_no_more_than_that(
     ]
 
 
-def test_a_refusal_is_told_and_tried_again_and_the_power_goes_in_the_end(
+def test_a_refused_deletion_is_reported_retried_and_followed_by_a_shutdown(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The policy is for what has the runners' tag alone."""
@@ -103,7 +103,7 @@ def test_a_refusal_is_told_and_tried_again_and_the_power_goes_in_the_end(
     assert len(machine.slept) - len(machine.ran) == self_destruct.POWER_OFF_SECONDS // self_destruct.TRY_SECONDS
 
 
-def test_without_a_role_the_power_goes_at_once(
+def test_without_a_role_the_instance_shuts_down_at_once(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.run(monkeypatch, machine.live.url, role="")
@@ -131,7 +131,7 @@ def test_an_endpoint_that_does_not_answer_is_passed_over(
     assert f"{asked[0]}: unreachable" in capsys.readouterr().out
 
 
-def test_neither_a_proxy_nor_a_time_zone_of_the_machine_keeps_it_alive(
+def test_neither_a_proxy_nor_a_time_zone_prevents_its_deletion(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No proxy knows the way to a machine's own metadata; the API's date is UTC."""
@@ -155,7 +155,7 @@ def test_neither_a_proxy_nor_a_time_zone_of_the_machine_keeps_it_alive(
     assert machine.gone
 
 
-def test_who_never_answers_is_not_waited_for(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_destruct, "TIMEOUT", 0.05)
     key = {"AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": "token"}
     with socket.create_server(("127.0.0.1", 0)) as silent:

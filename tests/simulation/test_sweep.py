@@ -112,12 +112,12 @@ def leftovers(frozen: Running) -> set[str]:
     return bad
 
 
-def test_everything_that_should_not_be_alive_and_nothing_else(frozen: Running) -> None:
+def test_a_sweep_finds_every_leftover_and_nothing_else(frozen: Running) -> None:
     bad = leftovers(frozen)
     assert set(found(frozen)) == bad
 
 
-def test_one_sweep_removes_it_all(frozen: Running) -> None:
+def test_one_sweep_removes_everything(frozen: Running) -> None:
     bad = leftovers(frozen)
     before = everything(frozen)
     client = frozen.client()
@@ -128,7 +128,7 @@ def test_one_sweep_removes_it_all(frozen: Running) -> None:
     assert found(frozen) == {}
 
 
-def test_reasons_are_told(frozen: Running) -> None:
+def test_reasons_are_reported(frozen: Running) -> None:
     leftovers(frozen)
     reasons = found(frozen)
     assert reasons["i-endless"] == "it has no release time"
@@ -138,7 +138,7 @@ def test_reasons_are_told(frozen: Running) -> None:
     assert reasons["d-loose"] == "it is not attached to an instance"
 
 
-def test_a_finding_says_what_it_is(frozen: Running) -> None:
+def test_a_finding_describes_its_resource(frozen: Running) -> None:
     leftovers(frozen)
     findings = {one.id: one for one in sweep.find(frozen.client())}
     ages = {name: one.age for name, one in findings.items()}
@@ -170,7 +170,7 @@ def test_only_what_was_handed_over_is_removed(frozen: Running, kind: str) -> Non
     assert left == {name for names in made.values() for name in names} - {first.id}
 
 
-def test_older_than_holds_when_it_is_asked_again(frozen: Running) -> None:
+def test_older_than_applies_to_the_second_check(frozen: Running) -> None:
     put(frozen, "i-old", created=NOW - 3 * HOUR)
     client = frozen.client()
     findings = sweep.find(client, older_than=2 * HOUR)
@@ -178,7 +178,7 @@ def test_older_than_holds_when_it_is_asked_again(frozen: Running) -> None:
     assert sweep.remove(client, findings, older_than=2 * HOUR).removed == tuple(findings)
 
 
-def test_a_disk_that_is_attached_meanwhile_is_spared(frozen: Running) -> None:
+def test_a_disk_that_gets_attached_is_kept(frozen: Running) -> None:
     put(frozen, "i-running")
     disk(frozen, "d-loose")
     client = frozen.client()
@@ -206,7 +206,7 @@ BUILT = {"Family": "fam", "Architecture": "amd64", "VersionHash": "done", "Build
 
 
 @pytest.mark.parametrize("other", [{name: "other"} for name in BUILT])
-def test_the_image_of_another_build_ends_none(frozen: Running, other: dict[str, str]) -> None:
+def test_the_image_of_another_build_does_not_end_this_one(frozen: Running, other: dict[str, str]) -> None:
     put(frozen, "i-built", tags={**OURS, **BUILT, "Role": "builder"})
     name = "fam-amd64-20250101000002"
     frozen.image(name, id="m-2", created=NOW - HOUR, tags={**OURS, **BUILT, **other})
@@ -215,7 +215,7 @@ def test_the_image_of_another_build_ends_none(frozen: Running, other: dict[str, 
     assert found(frozen) == {"i-built": "its build has ended"}
 
 
-def test_past_the_release_time(frozen: Running) -> None:
+def test_an_instance_past_its_release_time(frozen: Running) -> None:
     """The cloud should have released it; here it has not (yet)."""
     put(frozen, "i-late", auto_release=NOW + 60)
     client = frozen.client()
@@ -243,7 +243,7 @@ def test_an_error_is_never_an_empty_account(frozen: Running) -> None:
         frozen.cloud.gateway.faults.clear()
 
 
-def test_what_cannot_be_deleted_keeps_nothing_else_alive(frozen: Running) -> None:
+def test_a_failed_deletion_does_not_stop_the_others(frozen: Running) -> None:
     bad = leftovers(frozen)
     frozen.cloud.store.put(Denial(id="ecs:DeleteDisk"))
     client = frozen.client()
@@ -310,7 +310,7 @@ def test_costs(frozen: Running) -> None:
     assert max(day.instances for day in days) == 2
 
 
-def test_costs_of_what_is_gone_are_on_the_bill(frozen: Running) -> None:
+def test_costs_of_deleted_instances_are_on_the_bill(frozen: Running) -> None:
     put(frozen, "i-gone", type="ecs.c7.2xlarge", created=NOW - 2 * HOUR)
     store = frozen.cloud.store
     instance = store.get(Instance, "i-gone")

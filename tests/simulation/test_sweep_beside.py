@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.sweep_beside import play
 
 
-def test_sweeps_delete_nothing_alive_and_leave_nothing_dead() -> None:
+def test_sweeps_delete_nothing_in_use_and_leave_no_leftovers() -> None:
     outcome = play(3, 20, sweepers=1)
     assert outcome.killed == []
     assert outcome.left == []

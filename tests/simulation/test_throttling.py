@@ -70,7 +70,7 @@ def refused(limits: Limits, whose: tuple[str, str, str], now: float) -> bool:
     return False
 
 
-def test_a_minute_is_counted_by_account_region_and_action() -> None:
+def test_limits_per_minute_count_by_account_region_and_action() -> None:
     limits = Limits()
     whose = ("1", "cn-hangzhou", "RunInstances")
     assert [refused(limits, whose, MINUTE + second) for second in (0, 30, 59, 59.5)] == [False, False, False, True]

@@ -29,7 +29,7 @@ def test_there_are_the_four_actions() -> None:
 
 
 @pytest.mark.parametrize("file", [*ACTIONS, *WORKFLOWS], ids=lambda file: str(file.relative_to(ROOT)))
-def test_what_is_run(file: Path) -> None:
+def test_the_commands_that_are_run(file: Path) -> None:
     for step in steps(file):
         uses = step.get("uses", "")
         if uses and not uses.startswith("./"):
@@ -60,7 +60,7 @@ def test_an_action_is_documented(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_a_workflow_may_do_little(file: Path) -> None:
+def test_workflow_permissions_are_minimal(file: Path) -> None:
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert document["permissions"] == {}
     for job in document["jobs"].values():

@@ -230,7 +230,7 @@ touch "$folder/mine" 2> /dev/null && exit
 
 @needs_root
 @pytest.mark.parametrize("has_runner", [True, False])
-def test_links_in_the_runners_folders_lead_root_nowhere(guest: Guest, has_runner: bool) -> None:
+def test_root_follows_no_links_in_the_runners_folders(guest: Guest, has_runner: bool) -> None:
     """A process of the runner's user that is there before: a service of the image's, or what the setup has started."""
     theirs = guest.write("/etc/theirs/run.sh" if has_runner else "/etc/theirs/kept", "#!/bin/bash\n", 0o755).parent
     before = [path.name for path in theirs.iterdir()]
@@ -274,7 +274,7 @@ def test_the_self_destruct_is_armed_before_the_agent_starts(guest: Guest) -> Non
     assert "self_destruct.py" in runner
 
 
-def test_what_is_armed_can_start(guest: Guest) -> None:
+def test_an_armed_self_destruct_can_start(guest: Guest) -> None:
     """Isolated, Python does not look into the script's own folder: the self-destruct found no module to sign with."""
     guest.image_has("#!/bin/bash\n")
     guest.boot(quick(endpoint="http://127.0.0.1:9"))
@@ -303,7 +303,7 @@ def test_what_is_armed_can_start(guest: Guest) -> None:
 
 
 @pytest.mark.parametrize("unit", ["goldrun-life", "goldrun-runner"])
-def test_what_cannot_be_armed_or_started_ends_the_machine(guest: Guest, unit: str) -> None:
+def test_a_failure_to_arm_or_start_ends_the_instance(guest: Guest, unit: str) -> None:
     (guest.here / "fails").write_text(f"--unit={unit}")
     guest.boot(quick())
     assert any(line.startswith("self-destruct:") for line in guest.units)
@@ -335,7 +335,7 @@ printf %s "$ACTIONS_RUNNER_INPUT_JITCONFIG" > {home}/given
     assert not inbox.exists()
 
 
-def test_an_engines_token_is_left_nowhere(guest: Guest) -> None:
+def test_an_engines_token_is_stored_nowhere(guest: Guest) -> None:
     home = guest.path("/home/runner")
     for name in ("user-data.txt", "user-data.txt.i", "scripts/part-001", "obj.pkl", "cloud-config.txt"):
         guest.write(f"/var/lib/cloud/instances/i-1/{name}", TOKEN)
@@ -368,7 +368,7 @@ def test_without_a_configuration_nothing_runs(guest: Guest) -> None:
     assert not guest.path("/home/runner/ran").exists()
 
 
-def test_a_runner_without_a_job_is_interrupted_in_the_end(guest: Guest) -> None:
+def test_a_runner_without_a_job_is_interrupted_after_its_wait(guest: Guest) -> None:
     guest.image_has(f"""#!/bin/bash
 trap 'touch {guest.path("/home/runner")}/interrupted; exit' INT
 for ((n = 0; n < 300; n++)); do sleep 0.1; done
@@ -392,7 +392,7 @@ touch {guest.path("/home/runner")}/done
     assert guest.path("/home/runner/done").exists()
 
 
-def test_a_setup_that_fails_ends_the_machine_before_the_runner(guest: Guest) -> None:
+def test_a_failing_setup_ends_the_instance_before_the_runner_starts(guest: Guest) -> None:
     guest.image_has(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/ran\n")
     console = guest.boot(quick(setup="exit 7"))
     assert "goldrun: failed: the setup script ended with exit code 7" in console

@@ -79,7 +79,7 @@ def test_no_module_imports_itself_by_way_of_others(root: Path, files: list[Path]
 
 
 @pytest.mark.parametrize("file", LOCAL_FILES, ids=lambda file: str(file.relative_to(LOCAL)))
-def test_the_local_cloud_is_a_witness(file: Path) -> None:
+def test_the_local_cloud_confirms_it(file: Path) -> None:
     """It knows how a request is signed and what stands in a guest, and nothing else of what goldrun says to a cloud."""
     allowed: tuple[str, ...] = ("goldrun.cloud.signature", "goldrun.errors", "goldrun.clock", "goldrun.waiting")
     allowed += ("goldrun.guest", "goldrun.http.cloud_clock.SPEED_HEADER")
@@ -122,7 +122,7 @@ def test_only_the_one_wait_sleeps(where: str) -> None:
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_effects_go_through_the_two_doors(where: str) -> None:
+def test_effects_go_through_the_clients_or_the_clock(where: str) -> None:
     file = PLACES[where]
     used = set(calls(file))
     if where not in CLOCKS:

@@ -48,7 +48,7 @@ def test_the_self_destruct_imports_nothing_that_the_instance_lacks() -> None:
     assert b"import goldrun" not in data
 
 
-def test_user_data_may_be_as_long_as_ecs_takes_and_no_longer() -> None:
+def test_user_data_has_the_length_limit_of_ecs() -> None:
     room = MAX_USER_DATA - len(user_data(Bootstrap(life=7200.0, setup="#")))
     longest = Bootstrap(life=7200.0, setup="#" * (room + 1))
     assert len(user_data(longest)) == MAX_USER_DATA
@@ -63,7 +63,7 @@ def test_a_script_that_would_end_its_own_file_is_refused() -> None:
         user_data(Bootstrap(life=7200.0, setup=f"echo\n{marker[1].decode()}\necho"))
 
 
-def test_a_configuration_is_whole_when_its_last_line_says_so() -> None:
+def test_a_configuration_is_complete_once_its_last_line_has_arrived() -> None:
     assert (
         configuration({"URL": "https://github.com/a/b", "NAME": "n"}) == b"URL=https://github.com/a/b\nNAME=n\nEND=1\n"
     )

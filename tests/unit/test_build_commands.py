@@ -47,7 +47,7 @@ def keys(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
-def test_a_fresh_user_has_an_image_published(env: dict[str, str], recipe: str) -> None:
+def test_a_new_user_publishes_an_image(env: dict[str, str], recipe: str) -> None:
     """The guide's lines: init, check, build, again, find."""
     assert "is valid: tools for amd64, arm64" in run(env, "recipe", "check", recipe).stderr
     built = keys(run(env, "image", "build", recipe, "--arch", "amd64").stdout)
@@ -157,7 +157,7 @@ def current(populated: Running, back: int = 0) -> str:
     return f"2.{number - back}.0"
 
 
-def test_the_latest_runner_is_asked_for_and_a_new_release_rebuilds(
+def test_a_new_runner_release_rebuilds_latest(
     github: dict[str, str], recipe: str, populated: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     want_runner(recipe, "latest")

@@ -61,7 +61,7 @@ def test_every_need_is_given_by_an_earlier_step(tmp_path: Path) -> None:
     assert "publish" not in {one.name for one in releasing(Options(publish=False))}
 
 
-def test_a_failing_step_has_those_before_it_undone_the_last_one_first() -> None:
+def test_a_failing_step_undoes_the_steps_before_it_in_reverse() -> None:
     done: list[str] = []
     steps = [step("a", done), step("b", done), step("c", done, fails=True), step("d", done)]
     with pytest.raises(RuntimeError):
@@ -79,6 +79,6 @@ def test_a_skipped_step_is_neither_run_nor_undone() -> None:
     assert done == ["b", "c"]
 
 
-def test_a_step_without_what_it_needs_is_a_mistake_of_ours() -> None:
+def test_a_step_without_its_inputs_is_a_programming_error() -> None:
     with pytest.raises(AssertionError, match="a"):
         run_steps(CONTEXT, [step("a", [], needs=("image",))], State())

@@ -39,7 +39,7 @@ def test_a_kept_connection_that_the_server_closed_is_not_used(frozen: Running) -
 
 
 @pytest.mark.parametrize("kind", ["throttle", "error", "error-after"])
-def test_passing_failures_are_retried(frozen: Running, kind: str) -> None:
+def test_temporary_failures_are_retried(frozen: Running, kind: str) -> None:
     frozen.fault(kind, times=2)  # type: ignore[arg-type]
     client = frozen.client()
     client.call("DescribeRegions")

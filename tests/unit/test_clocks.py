@@ -41,7 +41,7 @@ def test_dates_are_read_as_the_mail_package_writes_them(moment: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "now", "Tue, 24 Nov 2026", "Tue, 24 Now 2026 08:00:00 GMT", "1 2 3 4 5:6 GMT"])
-def test_what_is_no_date_is_passed_over(text: str) -> None:
+def test_invalid_dates_are_ignored(text: str) -> None:
     machine = FakeClock(Wall(NOW))
     clock = CloudClock(machine)
     clock.learn({"date": text}, NOW, NOW)
@@ -75,7 +75,7 @@ def test_the_clouds_time_is_never_before_its_last_date_nor_further_off_than_an_a
         shown = moved
 
 
-def test_the_time_is_asked_for_once_if_it_is_wanted_before_any_answer() -> None:
+def test_the_time_is_read_once_if_needed_before_any_answer() -> None:
     machine, asked = FakeClock(Wall(NOW)), [0]
 
     def ask() -> None:
@@ -87,7 +87,7 @@ def test_the_time_is_asked_for_once_if_it_is_wanted_before_any_answer() -> None:
     assert (clock.now(), asked) == (NOW + 500, [1])
 
 
-def test_fast_time_makes_waits_short_and_goes_on_between_answers() -> None:
+def test_fast_time_shortens_waits_and_advances_between_answers() -> None:
     machine = FakeClock(Wall(NOW))
     clock = CloudClock(machine)
     clock.learn(headers(NOW, "600"), NOW, NOW)
@@ -100,7 +100,7 @@ def test_fast_time_makes_waits_short_and_goes_on_between_answers() -> None:
 
 
 @pytest.mark.parametrize("speed", ["0", "0.5", "nan", "-1", "much", "1e9"])
-def test_no_speed_makes_a_wait_longer_than_it_is(speed: str) -> None:
+def test_no_speed_of_time_lengthens_a_wait(speed: str) -> None:
     machine = FakeClock(Wall(NOW))
     clock = CloudClock(machine)
     clock.learn(headers(NOW, speed), NOW, NOW)
@@ -145,7 +145,7 @@ def test_a_wait_ends_with_a_look_that_began_after_its_end() -> None:
     assert watch(machine, lambda: None, seconds=60.0) is None
 
 
-def test_the_local_cloud_runs_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_cloud_runs_by_a_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     steady = Wall(0.0)
     monkeypatch.setattr(local_clock, "steady_seconds", steady)
     clock = LocalClock()

@@ -14,7 +14,7 @@ def test_every_name_of_the_region(name: str) -> None:
     assert read_region({name: " cn-shanghai "}) == "cn-shanghai"
 
 
-def test_an_empty_variable_counts_as_not_set_and_the_error_tells_them_apart() -> None:
+def test_an_empty_variable_counts_as_unset_and_the_error_says_which() -> None:
     assert config.REGION.read({"ALIYUN_REGION_ID": "", "ALICLOUD_REGION": "cn-beijing"}) == "cn-beijing"
     with pytest.raises(UsageError, match="is set but empty"):
         read_region({"ALIYUN_REGION_ID": ""})

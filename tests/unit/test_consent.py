@@ -67,7 +67,7 @@ def account(populated: Running) -> Running:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_plan_the_place_and_a_no(account: Running, tmp_path: Path, command: str) -> None:
+def test_a_confirmation_shows_plan_and_place_and_accepts_a_no(account: Running, tmp_path: Path, command: str) -> None:
     before = state(account)
     done = goldrun(account, tmp_path, COMMANDS[command], "n")
     assert "  would d" in done.stderr, done.stderr
@@ -88,14 +88,14 @@ def test_a_yes_on_the_terminal(account: Running, tmp_path: Path, command: str) -
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_nobody_to_ask_and_nothing_sent(account: Running, tmp_path: Path, command: str) -> None:
+def test_without_a_terminal_or_yes_nothing_is_sent(account: Running, tmp_path: Path, command: str) -> None:
     done = goldrun(account, tmp_path, COMMANDS[command], None)
     assert done.returncode == 2
     assert "pass --yes" in done.stderr
     assert account.cloud.gateway.calls == {}
 
 
-def test_said_in_advance_the_account_is_not_asked_for(account: Running, tmp_path: Path) -> None:
+def test_with_an_account_id_github_actions_reads_no_identity(account: Running, tmp_path: Path) -> None:
     done = goldrun(account, tmp_path, [*COMMANDS["prune"], "--yes"], None)
     assert done.returncode == 0, done.stderr
     assert "deleted: beyond the newest 1" in done.stdout

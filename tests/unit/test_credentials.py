@@ -41,7 +41,7 @@ def test_half_an_access_key_is_an_error_not_a_fallback(half: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["has blank", "line\nbreak", "中文"])
-def test_a_damaged_key_id_is_told_before_anything_is_sent(bad: str) -> None:
+def test_a_malformed_key_id_is_reported_before_anything_is_sent(bad: str) -> None:
     with pytest.raises(CredentialsError, match="characters"):
         from_variables({"ALIYUN_ACCESS_KEY_ID": bad, "ALIYUN_ACCESS_KEY_SECRET": "x"})
 
@@ -85,7 +85,7 @@ def test_variables_win_over_a_profile(home: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["empty", "role", "not-there"])
-def test_a_profile_without_a_key_is_left_to_the_official_library(home: dict[str, str], name: str) -> None:
+def test_a_profile_without_a_key_is_passed_to_the_official_library(home: dict[str, str], name: str) -> None:
     assert from_profile({**home, "ALIBABA_CLOUD_PROFILE": name}) is None
 
 
@@ -94,7 +94,7 @@ def test_profiles_can_be_left_alone(home: dict[str, str]) -> None:
     assert find_profile({}) is None
 
 
-def test_the_region_of_the_profile_where_no_variable_says_one(home: dict[str, str]) -> None:
+def test_the_region_comes_from_the_profile_if_no_variable_is_set(home: dict[str, str]) -> None:
     assert read_region(home) == "cn-beijing"
     assert read_region({**home, "ALICLOUD_REGION": "cn-shanghai"}) == "cn-shanghai"
     with pytest.raises(UsageError, match="ALIYUN_REGION_ID is not set"):
@@ -111,7 +111,7 @@ BROKEN_PROFILES: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN_PROFILES)
-def test_a_broken_profile_is_told_and_quotes_no_secret(home: dict[str, str], case: str) -> None:
+def test_a_broken_profile_is_reported_without_its_secrets(home: dict[str, str], case: str) -> None:
     document, words = BROKEN_PROFILES[case]
     Path(home["HOME"], ".aliyun/config.json").write_text(json.dumps(document))
     with pytest.raises(CredentialsError, match=words) as caught:
@@ -222,7 +222,7 @@ def test_a_credentials_service(live: Running, tmp_path: Path) -> None:
     assert found.stdout.startswith("m-"), found.stderr
 
 
-def test_nothing_anywhere_says_where_was_looked(live: Running, tmp_path: Path) -> None:
+def test_a_search_without_a_result_names_the_regions(live: Running, tmp_path: Path) -> None:
     found = _look_up(live, tmp_path, ALIBABA_CLOUD_ECS_METADATA_DISABLED="true")
     assert found.returncode == 3
     assert "No credentials" in found.stderr

@@ -98,7 +98,7 @@ def test_the_command_line_shows_each_call(run: Any, populated: Running) -> None:
     assert "\x1b" not in shown.stderr
 
 
-def test_what_fails_and_is_repeated_is_shown(run: Any, populated: Running) -> None:
+def test_failures_and_retries_are_traced(run: Any, populated: Running) -> None:
     populated.fault("throttle", times=1)
     lines = debug_lines(run(*goldrun("-q", "image", "id", NAME), GOLDRUN_DEBUG="1").stderr)
     assert "400 Throttling" in lines[0]
@@ -138,7 +138,7 @@ def test_the_script_still_ends_with_the_id(run: Any) -> None:
         ({"GOLDRUN_DEBUG": "False"}, False),
     ],
 )
-def test_who_asks_for_it(env: dict[str, str], wanted: bool) -> None:
+def test_callers_of_identity_tokens(env: dict[str, str], wanted: bool) -> None:
     assert (stdio.trace(env) is not None) is wanted
     assert stdio.trace(env, wanted=True) is not None
 
@@ -226,7 +226,7 @@ def test_a_secret_in_a_field_that_is_shown_is_masked() -> None:
     assert lines == [f"ecs.cn-hangzhou.aliyuncs.com POST /{MASK}/api 200 0 ms", f"retry: {MASK} was refused."]
 
 
-def test_what_an_answer_says_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_in_an_answer_is_never_a_workflow_command(capsys: pytest.CaptureFixture[str]) -> None:
     trace = stdio.trace({"GITHUB_ACTIONS": "true"}, wanted=True)
     assert trace
     body = json.dumps({"Code": "\x1b[31m\n##[group]x"}).encode()
@@ -258,7 +258,7 @@ def test_a_jobs_identity_is_shown_by_its_two_calls_alone() -> None:
     assert lines == ["token.test GET /idtoken 200 0 ms", "sts.cn-hangzhou.aliyuncs.com AssumeRoleWithOIDC 200 0 ms"]
 
 
-def test_both_clients_hand_their_two_ways_out_to_the_trace() -> None:
+def test_both_clients_trace_requests_and_pauses() -> None:
     lines: list[str] = []
     clock = FakeClock(Wall(NOW))
     env = {

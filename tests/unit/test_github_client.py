@@ -104,7 +104,7 @@ def test_redirects_in_a_circle_end(fake_clock: Callable[[], FakeClock]) -> None:
     assert len(network.sent) <= 5
 
 
-def test_an_enterprise_servers_redirects_stay_on_it(fake_clock: Callable[[], FakeClock]) -> None:
+def test_redirects_of_an_enterprise_server_stay_on_it(fake_clock: Callable[[], FakeClock]) -> None:
     network = Network("https://github.example.com/api/v3/repositories/7", "https://api.github.com/repositories/7")
     with pytest.raises(GitHubError):
         client(network, fake_clock(), "https://github.example.com/api/v3").call("GET", "/repos/o/r")

@@ -50,25 +50,25 @@ def test_the_three_ways_to_end_a_body(answer: bytes, reusable: bool) -> None:
 
 
 @given(st.sampled_from([LENGTH, CHUNKED, TO_END]), st.data())
-def test_the_pieces_in_which_it_comes_do_not_matter(answer: bytes, data: st.DataObject) -> None:
+def test_an_answer_may_arrive_in_any_pieces(answer: bytes, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(answer)), max_size=5))
     assert exchange(answer, cut=cuts)[0].body == BODY
 
 
 @given(st.sampled_from([LENGTH, CHUNKED]), st.data())
-def test_an_answer_that_is_cut_short_is_never_taken_for_whole(answer: bytes, data: st.DataObject) -> None:
+def test_a_truncated_answer_is_never_taken_for_complete(answer: bytes, data: st.DataObject) -> None:
     # The last line end of the trailers may be missing no more than any other byte.
     with pytest.raises(ProtocolError):
         exchange(answer[: data.draw(st.integers(0, len(answer) - 1))])
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_an_answer_or_refused(noise: bytes) -> None:
+def test_every_input_is_answered_or_refused(noise: bytes) -> None:
     with pytest.raises(ProtocolError):
         exchange(noise)
 
 
-def test_interim_answers_are_passed_over() -> None:
+def test_interim_responses_are_skipped() -> None:
     assert (
         exchange(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + LENGTH)[0].body == BODY
     )

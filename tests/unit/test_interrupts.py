@@ -40,13 +40,13 @@ except KeyboardInterrupt:
     ],
     ids=["in plain code", "in a weak reference's callback", "in a finalizer"],
 )
-def test_it_ends_the_work_once(name: str, work: str, finalizer: str) -> None:
+def test_an_interrupt_ends_the_work_once(name: str, work: str, finalizer: str) -> None:
     program = PROGRAM.format(signal=name, work=work, finalizer=finalizer)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("cleaned up\n", "")
 
 
-def test_other_lost_exceptions_are_still_told() -> None:
+def test_other_lost_exceptions_are_still_reported() -> None:
     program = PROGRAM.format(signal="SIGINT", work="thing = Thing(); del thing; interrupt()", finalizer="1 / 0")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "cleaned up\n"

@@ -102,7 +102,7 @@ def validate(command: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("command", CASES)
-def test_a_command_prints_what_its_schema_says(command: str, env: dict[str, str]) -> None:
+def test_a_commands_output_matches_its_schema(command: str, env: dict[str, str]) -> None:
     before, words = CASES[command]
     for one in before:
         run(one, env)

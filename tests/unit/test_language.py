@@ -78,7 +78,7 @@ def test_an_error_is_chinese_with_the_same_exit_code(populated: Running, tmp_pat
     assert not CHINESE.search(english.stderr)
 
 
-def test_a_script_that_stands_alone_has_no_catalogue_and_speaks_english(tmp_path: Path) -> None:
+def test_a_single_file_script_without_a_catalogue_speaks_english(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", tmp_path], check=True, capture_output=True)
     done = run([sys.executable, "-S", str(tmp_path / LOOK_UP[2].rsplit("/", 1)[1])], {"GOLDRUN_LANG": "zh_CN"})
     assert (done.returncode, done.stderr.split("\n")[0]) == (2, "error: IMAGE_NAME is not set.")
@@ -114,19 +114,19 @@ def test_a_message_is_found_by_the_text_around_its_values() -> None:
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=4), st.text(max_size=30))
-def test_what_matches_is_made_of_the_literals_and_the_values(literals: list[str], text: str) -> None:
+def test_a_match_consists_of_the_literals_and_the_values(literals: list[str], text: str) -> None:
     for values in messages.matches(text, literals):
         assert literals[0] + "".join(a + b for a, b in zip(values, literals[1:], strict=True)) == text
 
 
-def test_no_message_is_taken_for_another() -> None:
+def test_no_message_is_mistaken_for_another() -> None:
     for (literals, names), chinese in messages._catalogue()[1]:
         values = {name: f"value-{number}" for number, name in enumerate(dict.fromkeys(names))}
         text = literals[0] + "".join(values[a] + b for a, b in zip(names, literals[1:], strict=True))
         assert messages._best(text)[2] == chinese.format_map(values), text
 
 
-def test_the_reading_that_explains_most_of_a_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longest_matching_message_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {
         "{what} Trying again in {pause} s.": "{what}{pause} s 后重试。",
         "{action} was answered with {code}.": "{action} 返回 {code}。",
@@ -147,7 +147,7 @@ def test_the_reading_that_explains_most_of_a_text_counts(monkeypatch: pytest.Mon
 
 
 @given(st.text())
-def test_no_text_is_an_error(text: str) -> None:
+def test_every_text_can_be_translated(text: str) -> None:
     assert say({}, text) == text
     say({"GOLDRUN_LANG": "zh"}, text)
 

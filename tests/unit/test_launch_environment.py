@@ -14,7 +14,7 @@ MINIMAL = {"ALIYUN_SECURITY_GROUP_ID": "sg-1", "ALIYUN_IMAGE_ID": "m-1"}
 REGION = "cn-hangzhou"
 
 
-def test_the_least_that_must_be_said() -> None:
+def test_the_required_settings() -> None:
     settings = read_settings(MINIMAL, REGION)
     assert (settings.image_id, settings.network.security_group) == ("m-1", "sg-1")
     assert settings.criteria.cpus == Span(8)
@@ -68,7 +68,7 @@ def test_a_named_type_needs_no_size() -> None:
     assert read_settings({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).criteria.cpus == Span()
 
 
-def test_candidates_of_the_field(tmp_path: Path) -> None:
+def test_candidates_in_the_field_format(tmp_path: Path) -> None:
     """The file that published scripts write: TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS."""
     file = tmp_path / "candidates.txt"
     file.write_text("ecs.c7.2xlarge|cn-hangzhou-k|vsw-k|0.4921|8\n\necs.g7.2xlarge|cn-hangzhou-b|vsw-b||8\n")
@@ -130,7 +130,7 @@ def test_an_empty_file_of_candidates(tmp_path: Path) -> None:
         read_settings({**MINIMAL, "CANDIDATES_FILE": str(file)}, REGION)
 
 
-def test_the_protected_first_hour_is_the_default_and_can_be_done_without() -> None:
+def test_the_first_hour_is_protected_by_default() -> None:
     assert read_settings(MINIMAL, REGION).protected
     assert read_settings({**MINIMAL, "SPOT_PROTECT": "1h"}, REGION).protected
     assert not read_settings({**MINIMAL, "SPOT_PROTECT": "none"}, REGION).protected

@@ -51,9 +51,7 @@ def test_one_call_for_a_family_too(frozen: Running, name: str) -> None:
 
 
 @pytest.mark.parametrize(("images", "page_size"), [(25, 10), (250, 100)])
-def test_lesson_the_exact_name_is_found_on_page_3_and_near_names_never(
-    frozen: Running, images: int, page_size: int
-) -> None:
+def test_an_exact_name_is_found_on_page_3_and_near_names_never(frozen: Running, images: int, page_size: int) -> None:
     """Field: DescribeImages was read without paging, and its fuzzy match was taken as exact."""
     for number in range(images - 1):
         frozen.image(f"x{number}-{LATEST}" if number % 2 else f"{LATEST}-{number}")
@@ -67,7 +65,7 @@ def test_lesson_the_exact_name_is_found_on_page_3_and_near_names_never(
     assert look_up(client, name_reference(LATEST, "amd64"), page_size=page_size) is None
 
 
-def test_lesson_a_throttled_call_is_not_an_empty_account(frozen: Running) -> None:
+def test_a_throttled_call_is_not_an_empty_account(frozen: Running) -> None:
     """Field: query errors were printed as warnings and read as "no images"."""
     frozen.image(LATEST)
     frozen.fault("throttle", times=None)
@@ -78,7 +76,7 @@ def test_lesson_a_throttled_call_is_not_an_empty_account(frozen: Running) -> Non
     assert caught.value.request_id
 
 
-def test_throttling_that_passes_is_waited_out(frozen: Running) -> None:
+def test_temporary_throttling_is_waited_out(frozen: Running) -> None:
     wanted = frozen.image(LATEST)
     frozen.fault("throttle", times=3)
     notes: list[str] = []
@@ -89,7 +87,7 @@ def test_throttling_that_passes_is_waited_out(frozen: Running) -> None:
     assert len(notes) == 3
 
 
-def test_a_missing_alias_is_answered_by_the_tag_and_a_notice_says_so(frozen: Running) -> None:
+def test_a_missing_alias_resolves_by_its_tag_with_a_notice(frozen: Running) -> None:
     tags = {"Latest": "true", "Family": "fam", "Architecture": "amd64"}
     frozen.image("fam-amd64-20260101000000", tags=tags, created=NOW - 900)
     wanted = frozen.image("fam-amd64-20260201000000", tags=tags, created=NOW - 800)
@@ -130,7 +128,7 @@ def test_images_of_others_never_answer_by_name(frozen: Running) -> None:
     assert "shared with you by another account" in reason
 
 
-def test_by_id_whoever_owns_it(frozen: Running) -> None:
+def test_an_id_resolves_for_any_owner(frozen: Running) -> None:
     frozen.image("any", owner=seed.OTHER_ACCOUNT, shared_with={seed.ACCOUNT: 0.0}, id="m-shared00000")
     assert find(frozen.client(), "m-shared00000") == "m-shared00000"
     assert "check the id and the region" in why(frozen.client(), "m-nothing00000")
@@ -143,7 +141,7 @@ def test_by_id_a_deprecated_image_answers_with_a_notice(frozen: Running) -> None
     assert "Deprecated" in found.notice
 
 
-def test_a_family_of_two_architectures_needs_one_said(frozen: Running) -> None:
+def test_a_family_of_two_architectures_needs_an_arch(frozen: Running) -> None:
     frozen.image("fam-amd64-latest")
     arm = frozen.image("fam-arm64-latest", architecture="arm64")
     for name in ("fam", "fam:latest"):
@@ -152,13 +150,13 @@ def test_a_family_of_two_architectures_needs_one_said(frozen: Running) -> None:
         assert find(frozen.client(), name, "arm64") == arm
 
 
-def test_a_family_of_one_architecture_needs_none_said(frozen: Running) -> None:
+def test_a_family_of_one_architecture_needs_no_arch(frozen: Running) -> None:
     wanted = frozen.image("fam-arm64-latest", architecture="arm64")
     assert find(frozen.client(), "fam") == wanted
     assert find(frozen.client(), "fam:latest") == wanted
 
 
-def test_an_image_of_just_that_name_wins_over_a_family(frozen: Running) -> None:
+def test_an_exact_image_name_takes_precedence_over_a_family(frozen: Running) -> None:
     frozen.image("fam-amd64-latest")
     wanted = frozen.image("fam")
     assert find(frozen.client(), "fam") == wanted
@@ -207,7 +205,7 @@ def test_nowhere_at_all(frozen: Running) -> None:
     assert "none of the other 19 regions has it" in why(frozen.client(), LATEST, all_regions=True)
 
 
-def test_a_region_that_cannot_be_asked_is_told(frozen: Running) -> None:
+def test_a_region_that_cannot_be_reached_is_reported(frozen: Running) -> None:
     frozen.fault("error", "DescribeRegions", times=None)
     reason = why(frozen.client(), LATEST, all_regions=True)
     assert "the regions could not be listed" in reason
@@ -252,7 +250,7 @@ def test_a_list_that_changes_between_pages_is_read_again(frozen: Running) -> Non
 
 @settings(max_examples=40)
 @given(st.randoms(use_true_random=False))
-def test_whatever_the_account_holds_the_answer_is_the_exact_name(frozen: Running, chance: random.Random) -> None:
+def test_in_random_accounts_only_the_exact_name_resolves(frozen: Running, chance: random.Random) -> None:
     """Random accounts of near names, states, owners and architectures, against a model in three lines."""
     frozen.cloud.store.clear()
     seed.put_defaults(frozen.cloud.store)

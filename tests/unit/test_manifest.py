@@ -20,7 +20,7 @@ def test_it_travels_in_tags_and_comes_back(manifest: dict[str, str]) -> None:
     assert all(0 < len(value) <= 128 for value in tags.values())
 
 
-def test_a_usual_one_can_be_read_in_the_console() -> None:
+def test_a_plain_manifest_is_readable_in_the_console() -> None:
     assert to_tags({"git": "2.43.0", "docker": "27.3.1"}) == {"Manifest.1": "docker=27.3.1;git=2.43.0"}
 
 
@@ -31,7 +31,7 @@ def test_a_hundred_tools_are_packed() -> None:
     assert from_tags(tags) == manifest
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_a_mismatch_is_refused() -> None:
     import hashlib
 
     with pytest.raises(UsageError, match="too long"):
@@ -40,7 +40,7 @@ def test_what_does_not_fit_is_refused() -> None:
         to_tags({"a=b": "1"})
 
 
-def test_a_damaged_one_is_told() -> None:
+def test_a_damaged_manifest_is_reported() -> None:
     with pytest.raises(UsageError, match="damaged"):
         from_tags({"Manifest.1": "z:not base64!"})
 

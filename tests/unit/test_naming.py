@@ -82,6 +82,6 @@ def test_the_script_reads_exact_names_only() -> None:
 
 
 @pytest.mark.parametrize("text", ["fam:", ":latest", "a:b:c"])
-def test_half_references_are_refused(text: str) -> None:
+def test_incomplete_references_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_reference(text, None)

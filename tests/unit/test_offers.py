@@ -27,7 +27,7 @@ def test_ranges(text: str, span: Span) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "..", "x", "8-64", "64..8", "-1", "0", "nan", "8...64", "1..2..3"])
-def test_what_is_no_range(text: str) -> None:
+def test_invalid_ranges(text: str) -> None:
     if text == "..":
         assert parse_span(text, "vCPUs") == Span()
         return
@@ -85,6 +85,6 @@ def test_zones_of_letters() -> None:
     assert zone_of_letter("ap-southeast-1", "A") == "ap-southeast-1a"
 
 
-def test_the_vswitch_with_most_addresses_stands_for_its_zone() -> None:
+def test_the_vswitch_with_most_free_addresses_represents_its_zone() -> None:
     some = [VSwitch("a", "z", free=5), VSwitch("b", "z", free=50), VSwitch("c", "y", free=1)]
     assert {zone: one.id for zone, one in by_zone(some).items()} == {"z": "b", "y": "c"}

@@ -38,14 +38,14 @@ def change(folder: Path, old: str, new: str) -> int:
     return text[: text.index(old)].count("\n") + 1
 
 
-def test_the_template_is_right(folder: Path) -> None:
+def test_the_template_is_valid(folder: Path) -> None:
     loaded = load(folder)
     assert loaded.recipe.family == "tools"
     assert loaded.architectures == ("amd64", "arm64")
     assert loaded.variables("amd64") == {"JQ_VERSION": "1.7", "ARCH": "amd64", "FAMILY": "tools"}
 
 
-def test_every_recipe_of_this_repository_is_right() -> None:
+def test_every_recipe_in_this_repository_is_valid() -> None:
     for file in (ROOT / "recipes").glob("*/recipe.toml"):
         assert load(file.parent).recipe.family == file.parent.name
 
@@ -71,7 +71,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_mistakes_are_told_with_their_line(folder: Path, case: str) -> None:
+def test_mistakes_are_reported_with_their_line(folder: Path, case: str) -> None:
     old, new, words = WRONG[case]
     line = change(folder, old, new)
     with pytest.raises(UsageError) as caught:
@@ -80,7 +80,7 @@ def test_mistakes_are_told_with_their_line(folder: Path, case: str) -> None:
     assert words in caught.value.what
 
 
-def test_all_mistakes_are_told_at_once(folder: Path) -> None:
+def test_all_mistakes_are_reported_at_once(folder: Path) -> None:
     first = change(folder, 'script = "scripts/install.sh"', 'script = "none.sh"')
     second = change(folder, "disk = 40", "disk = 4")
     with pytest.raises(UsageError) as caught:
@@ -101,7 +101,7 @@ MISSING: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("case", MISSING)
-def test_what_is_missing_is_said(folder: Path, case: str) -> None:
+def test_missing_members_are_reported(folder: Path, case: str) -> None:
     pattern, words = MISSING[case]
     file = folder / "recipe.toml"
     text, count = re.subn(pattern, "", file.read_text(), count=1, flags=re.DOTALL)
@@ -117,7 +117,7 @@ def test_a_script_without_its_first_line(folder: Path) -> None:
         load(folder)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         load(tmp_path / "none")
 

@@ -98,7 +98,7 @@ def test_json_and_quiet(shell: Any, populated: Running) -> None:
     assert left(populated) == (0, 0)
 
 
-def test_what_this_run_has_started(shell: Any, populated: Running) -> None:
+def test_runners_that_this_run_started(shell: Any, populated: Running) -> None:
     run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "octo-org/octo-repo"}
     shell("runner", "up", *IMAGE, **run)
     shell("runner", "up", *REPO, *IMAGE)
@@ -203,7 +203,7 @@ def version(populated: Running, back: int) -> str:
 
 
 @pytest.mark.parametrize("by", ["id", "name", "family"])
-def test_an_image_whose_runner_gets_no_jobs_is_refused_before_anything_is_made(
+def test_an_image_with_an_outdated_runner_is_refused_before_anything_is_created(
     shell: Any, populated: Running, by: str
 ) -> None:
     """It registered, connected, left with exit code 0, and its job waited for good."""
@@ -217,13 +217,13 @@ def test_an_image_whose_runner_gets_no_jobs_is_refused_before_anything_is_made(
     assert left(populated) == (0, 0)
 
 
-def test_an_image_that_does_not_say_which_runner_it_has(shell: Any, populated: Running) -> None:
+def test_an_image_without_a_runner_version(shell: Any, populated: Running) -> None:
     populated.image("old-amd64-latest", family="old-amd64")
     up = shell("runner", "up", *REPO, "--image", "old-amd64-latest")
     assert "does not say which version of the runner it has" in up.stderr
 
 
-def test_an_image_of_alibaba_clouds_own_gets_the_current_runner(shell: Any, populated: Running) -> None:
+def test_an_alibaba_cloud_image_gets_the_current_runner(shell: Any, populated: Running) -> None:
     up = shell("runner", "up", *REPO, "--image", "acs:ubuntu_24_04_x64", "--cpu", "4", "-q")
     assert up.stderr == ""
     (instance,) = [one for one in populated.cloud.store.all(Instance) if one.id in up.stdout]

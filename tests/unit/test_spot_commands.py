@@ -49,7 +49,7 @@ def test_offers_for_people_and_machines(shell: Any) -> None:
     assert all(one["price"] <= 0.2 for one in cheap)
 
 
-def test_the_second_look_asks_nothing(shell: Any, populated: Running) -> None:
+def test_a_second_look_is_answered_from_the_cache(shell: Any, populated: Running) -> None:
     first = shell("spot", "ls", "--cpu", "8", "--json").stdout
     asked = sum(populated.cloud.gateway.calls.values())
     assert shell("spot", "ls", "--cpu", "8", "--json").stdout == first

@@ -56,20 +56,22 @@ def require_undone(cloud: Running, before: set[str], done: subprocess.CompletedP
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_lesson_an_id_that_cannot_be_printed(populated: Running, tmp_path: Path, broken: str) -> None:
+def test_an_instance_is_deleted_if_its_id_cannot_be_printed(populated: Running, tmp_path: Path, broken: str) -> None:
     before = alive(populated)
     require_undone(populated, before, run(CREATE, environment(populated, tmp_path), broken))
 
 
 @pytest.mark.parametrize("path", OUTPUTS.values(), ids=OUTPUTS)
-def test_lesson_an_id_that_cannot_be_a_steps_output(populated: Running, tmp_path: Path, path: str) -> None:
+def test_an_instance_is_deleted_if_its_id_cannot_be_a_step_output(
+    populated: Running, tmp_path: Path, path: str
+) -> None:
     before = alive(populated)
     env = environment(populated, tmp_path, GITHUB_ACTIONS="true", GITHUB_OUTPUT=path)
     require_undone(populated, before, run(CREATE, env))
 
 
 @pytest.mark.parametrize("closed", ["stdout", "output"])
-def test_what_is_seen_to_be_closed_costs_no_instance(populated: Running, tmp_path: Path, closed: str) -> None:
+def test_a_closed_output_costs_no_instance(populated: Running, tmp_path: Path, closed: str) -> None:
     env = environment(populated, tmp_path, GITHUB_ACTIONS="true")
     env["GITHUB_OUTPUT"] = str(tmp_path / "file" if closed == "stdout" else tmp_path)
     done = run(CREATE, env, BROKEN["stdout is closed"] if closed == "stdout" else 'exec "$@"')
@@ -78,11 +80,11 @@ def test_what_is_seen_to_be_closed_costs_no_instance(populated: Running, tmp_pat
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_look_up_that_cannot_be_told_is_no_success(populated: Running, tmp_path: Path, broken: str) -> None:
+def test_a_look_up_that_cannot_be_printed_is_an_error(populated: Running, tmp_path: Path, broken: str) -> None:
     require_undone(populated, alive(populated), run(LOOK_UP, environment(populated, tmp_path), broken))
 
 
-def test_notes_that_nobody_can_read_stop_nothing(populated: Running, tmp_path: Path) -> None:
+def test_a_closed_stderr_stops_nothing(populated: Running, tmp_path: Path) -> None:
     done = run(CREATE, environment(populated, tmp_path), 'exec "$@" 2>/dev/full')
     assert done.returncode == 0
     assert done.stdout.split()[-1] in alive(populated)
@@ -102,7 +104,9 @@ RUNNER = {**BROKEN, "an output on a full disk": 'GITHUB_ACTIONS=true GITHUB_OUTP
 
 
 @pytest.mark.parametrize("broken", RUNNER.values(), ids=RUNNER)
-def test_a_runner_that_cannot_be_told_is_gone_on_both_sides(populated: Running, tmp_path: Path, broken: str) -> None:
+def test_a_runner_whose_name_cannot_be_printed_is_deleted_on_both_sides(
+    populated: Running, tmp_path: Path, broken: str
+) -> None:
     store = populated.cloud.store
     store.put(replace(store.settings(), boot_seconds=1.0, release_seconds=0.5))
     url = f"{populated.url}{PREFIX}"
@@ -120,6 +124,6 @@ def test_a_listing_on_a_full_disk_is_no_success(populated: Running, tmp_path: Pa
     assert done.stderr.startswith("error: The result could not be written to stdout.")
 
 
-def test_a_reader_that_ends_a_listing_early_is_no_error(populated: Running, tmp_path: Path) -> None:
+def test_closing_stdout_during_a_listing_is_not_an_error(populated: Running, tmp_path: Path) -> None:
     done = run([*GOLDRUN, "image", "ls"], environment(populated, tmp_path), BROKEN["nobody reads stdout"])
     assert (done.returncode, done.stderr) == (0, "")

@@ -12,7 +12,7 @@ SOURCE = Path(tags.__file__).parents[1]
 CONSTANTS = {name: value for name, value in vars(tags).items() if isinstance(value, tags.Tag)}
 
 
-def test_every_key_stands_once_in_the_schema() -> None:
+def test_every_tag_key_is_in_the_schema_once() -> None:
     keys = [tag.key for tag in SCHEMA]
     assert len(keys) == len(set(keys))
     assert set(CONSTANTS.values()) == set(SCHEMA)

@@ -220,7 +220,7 @@ def test_the_role_of_the_instance(live: Running, proxy: Proxy, tmp_path: Path) -
     assert any(f"security-credentials/{ROLE}" in one for one in proxy.asked)
 
 
-def test_lesson_a_token_is_not_told_when_sts_cannot_be_reached(live: Running, proxy: Proxy, tmp_path: Path) -> None:
+def test_a_token_is_not_printed_when_sts_is_unreachable(live: Running, proxy: Proxy, tmp_path: Path) -> None:
     """The official library's message quotes the whole request, the identity token in it, and logs it to stderr."""
     (tmp_path / "token").write_text("planted-7oken.a.b")
     found = look_up(

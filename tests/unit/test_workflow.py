@@ -73,7 +73,7 @@ def taken(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", FOREIGN)
-def test_no_form_of_a_command_is_taken(text: str) -> None:
+def test_form_encoded_commands_are_refused(text: str) -> None:
     """``##[…]`` was let through, ``::`` after a carriage return too."""
     if text != "##[no] ##[##[error]x":
         assert taken(text), "the oracle takes it as it stands"
@@ -82,7 +82,7 @@ def test_no_form_of_a_command_is_taken(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", INNOCENT)
-def test_what_is_no_command_stays_as_it_is(text: str) -> None:
+def test_other_text_stays_unchanged(text: str) -> None:
     assert workflow.harmless(text) == text
 
 
@@ -108,7 +108,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
-def test_whatever_is_put_together(text: str) -> None:
+def test_every_combination(text: str) -> None:
     assert taken(workflow.harmless(text)) == []
 
 
@@ -119,7 +119,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("job")
 @pytest.mark.parametrize("text", FOREIGN)
-def test_every_way_out_of_a_job(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_end_of_a_job(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     output.result(text)
     output.result_json({"a": text, text: [text]})
     output.note(text)
@@ -143,13 +143,13 @@ def test_a_step_of_a_recipes_cannot_end_its_own_title(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.usefixtures("job")
-def test_json_means_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_and_form_input_are_equivalent(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"a": [*FOREIGN, "镜像", "\x7f"]}
     output.result_json(value)
     assert json.loads(capsys.readouterr().out) == value
 
 
-def test_outside_of_a_job_words_stay_as_they_are(
+def test_outside_a_job_words_stay_unchanged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)

@@ -404,7 +404,7 @@ def test_strange_answers(strange_server: Callable[[Respond], str], case: str) ->
     expect(run(SCRIPT, env), code, words)
 
 
-def test_there_are_more_than_forty() -> None:
+def test_more_than_forty_wrong_inputs_are_tested() -> None:
     assert len(VARIABLES) + len(COMMANDS) + len(ANSWERS) >= 40
 
 

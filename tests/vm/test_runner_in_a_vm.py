@@ -90,7 +90,7 @@ def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path
     assert "RECLAIMED=false" in shell("runner", "down", "--yes", name, *REPO, "--missing-ok").stdout
 
 
-def test_garms_runner_registers_tells_runs_a_job_and_ends(
+def test_garms_runner_registers_reports_runs_a_job_and_ends(
     shell: Shell, garm: tuple[Controller, str], tmp_path: Path
 ) -> None:
     controller, instance_id = garm
@@ -122,7 +122,7 @@ echo nothing found
         time.sleep(2)
 
 
-def test_without_a_way_to_github_it_deletes_itself_too(shell: Shell) -> None:
+def test_without_access_to_github_it_deletes_itself_too(shell: Shell) -> None:
     """Whoever started it dies when the machine has its configuration: nobody but the machine itself is left."""
     shell("local", "fault", "--kind", "timeout", "--seconds", "5", "--action", "github:runner")
     command = [*GOLDRUN, *UP, "--job-timeout", "30s"]

@@ -139,7 +139,7 @@ def kill(run: Engine) -> None:
 
 
 @pytest.mark.parametrize("end", [Engine.cancel, kill], ids=["cancelled", "killed"])
-def test_lesson_a_start_that_is_cut_off(cloud: Running, tmp_path: Path, end: Callable[[Engine], None]) -> None:
+def test_an_interrupted_start(cloud: Running, tmp_path: Path, end: Callable[[Engine], None]) -> None:
     """Elsewhere `if: failure()` missed cancelled runs. A killed start told nothing: its run is enough to find it."""
     run = offline(cloud, tmp_path, during=when_an_instance_is_there(cloud, end))
     assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output

@@ -41,7 +41,7 @@ def set_traps(folder: Path, sprung: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["image-id", "goldrun.sh"])
-def test_lesson_nothing_of_the_callers_workspace_is_run(cloud: Running, tmp_path: Path, name: str) -> None:
+def test_nothing_in_the_callers_workspace_is_run(cloud: Running, tmp_path: Path, name: str) -> None:
     """A `click.py` there was given GOLDRUN_GITHUB_TOKEN."""
     sprung = tmp_path / "sprung"
     set_traps(tmp_path / "look", sprung)
@@ -70,7 +70,7 @@ def test_lesson_nothing_of_the_callers_workspace_is_run(cloud: Running, tmp_path
 
 @pytest.mark.parametrize("single_file", [False, True])
 @pytest.mark.parametrize("script", ["get-image-id-by-name.py", "create-spot-instance.py"])
-def test_the_scripts_take_nothing_from_where_they_stand_or_are_called(
+def test_the_scripts_import_nothing_from_their_folder_or_the_current_one(
     populated: Running, tmp_path: Path, script: str, single_file: bool
 ) -> None:
     """As the guide calls them, without `-I`: a module beside them, or in the workspace, is not theirs."""

@@ -97,7 +97,7 @@ def test_sweep(cloud: Running, tmp_path: Path) -> None:
     assert [one.id for one in store.all(Instance)] == ["i-foreign"]
 
 
-def test_lesson_a_sweep_that_fails_is_red(cloud: Running, tmp_path: Path) -> None:
+def test_a_failing_sweep_fails_its_job(cloud: Running, tmp_path: Path) -> None:
     """It was green for every failure: its pipe ended well, and GitHub's default shell has no pipefail."""
     cloud.cloud.store.put(Denial(id="ecs:DescribeInstances"))
     run = run_of(cloud, tmp_path, "sweep.yml")

@@ -265,7 +265,7 @@ PAGES = ["port", "name", "rebound"]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_changes_nothing_and_learns_nothing(
+def test_a_web_page_changes_nothing_and_learns_nothing(
     cloud: Running, guard: CountingGuard, evil: Evil, browse: Callable[[str], None], page: str
 ) -> None:
     before = state(cloud)
@@ -288,7 +288,7 @@ def test_a_page_changes_nothing_and_learns_nothing(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_it_would_get_in_if_nobody_stood_in_the_door(
+def test_without_the_guard_the_page_would_get_in(
     cloud: Running, guard: CountingGuard, evil: Evil, browse: Callable[[str], None], page: str
 ) -> None:
     """But not to control, which has a token."""

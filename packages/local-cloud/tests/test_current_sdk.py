@@ -406,7 +406,7 @@ def test_sts_identity_and_temporary_keys(live: Running) -> None:
     assert refused(lambda: images(expired)) == (400, "InvalidSecurityToken.Expired")
 
 
-def test_credentials_that_are_not_accepted(live: Running) -> None:
+def test_refused_credentials(live: Running) -> None:
     assert refused(lambda: images(ecs(live, access_key_secret="wrong"))) == (400, "SignatureDoesNotMatch")
     assert refused(lambda: images(ecs(live, access_key_id="nobody"))) == (404, "InvalidAccessKeyId.NotFound")
 

@@ -68,7 +68,7 @@ def advance(live: Running, seconds: float) -> None:
     live.cloud.clock.advance(seconds)
 
 
-def test_an_instance_from_its_birth_to_its_end(stocked: Running) -> None:
+def test_an_instance_from_creation_to_deletion(stocked: Running) -> None:
     sdk = ecs(stocked)
     image = stocked.image("fam")
     (made,) = run(
@@ -232,7 +232,7 @@ def test_networks(live: Running) -> None:
     assert [pair.key_pair_name for pair in pairs.key_pairs.key_pair] == ["ci"]
 
 
-def test_a_reclaim_is_told_five_minutes_ahead_and_then_happens(stocked: Running) -> None:
+def test_a_reclaim_is_announced_five_minutes_ahead(stocked: Running) -> None:
     sdk = ecs(stocked)
     (made,) = run(sdk, stocked.image("fam"), spot_duration=0)
     advance(stocked, 60)
@@ -318,7 +318,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", SETTINGS)
-def test_an_account_that_may_not(stocked: Running, case: str) -> None:
+def test_an_account_without_permission(stocked: Running, case: str) -> None:
     fields, code = SETTINGS[case]
     stocked.cloud.store.put(replace(stocked.cloud.store.settings(), **fields))
     assert refused(lambda: run(ecs(stocked), stocked.image("fam")))[1] == code
@@ -349,7 +349,7 @@ def test_calls_are_throttled(stocked: Running) -> None:
     assert refused(lambda: [instances(sdk) for _ in range(5)])[1] == "Throttling.User"
 
 
-def test_another_account_sees_none_of_it(stocked: Running) -> None:
+def test_another_account_sees_nothing(stocked: Running) -> None:
     (made,) = run(ecs(stocked), stocked.image("fam"))
     other = ecs(stocked, access_key_id=seed.OTHER_KEY.id, access_key_secret=seed.OTHER_KEY.secret)
     assert instances(other) == []

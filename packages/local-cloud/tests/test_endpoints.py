@@ -62,7 +62,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_door_answers_a_web_page(populated: Running, page: str) -> None:
+def test_no_endpoint_answers_a_web_page(populated: Running, page: str) -> None:
     sent = {name: value.format(port=populated.port) for name, value in PAGES[page].items()}
     answers = set()
     for method, target, own, body in each_endpoint(populated):
@@ -75,7 +75,7 @@ def test_no_door_answers_a_web_page(populated: Running, page: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST", "[::1]:9"])
 @pytest.mark.parametrize("own", [False, True])
-def test_every_door_answers_programs_of_this_machine(populated: Running, host: str, own: bool) -> None:
+def test_every_endpoint_answers_local_programs(populated: Running, host: str, own: bool) -> None:
     name = host.format(port=populated.port)
     page = {"Origin": f"http://{name}", "Sec-Fetch-Site": "same-origin"} if own else {}
     for method, target, headers, body in each_endpoint(populated):
@@ -93,7 +93,7 @@ def test_a_guest_reaches_its_metadata(populated: Running) -> None:
     assert done.stdout.startswith(b"HTTP/1.1 200 ")
 
 
-def test_two_hosts_are_none(populated: Running) -> None:
+def test_two_host_headers_are_refused(populated: Running) -> None:
     """Whoever reads the first and whoever reads the last must not see different ones. HTTP/1.0 needs none."""
     guard = Guard()
     assert not guard.admits([])
@@ -102,14 +102,14 @@ def test_two_hosts_are_none(populated: Running) -> None:
     assert not guard.admits([(b"host", b"localhost"), (b"origin", b"http://localhost"), (b"origin", b"http://a.test")])
 
 
-def test_real_machines_have_a_name_of_their_own_for_it() -> None:
+def test_virtual_machines_have_their_own_host_name_for_it() -> None:
     asked = [(b"host", b"100.100.100.2:4679")]
     assert not Guard().admits(asked)
     assert Guard("100.100.100.2").admits(asked)
 
 
 @pytest.mark.parametrize("words", ["", "Bearer ", "Bearer wrong", "Basic {token}", "{token}", "bearer {token}x"])
-def test_control_asks_for_its_token(populated: Running, words: str) -> None:
+def test_control_requires_its_token(populated: Running, words: str) -> None:
     """Without it any program of any user of this machine could queue jobs, and they may run here."""
     token = populated.cloud.token
     headers = {"Host": "localhost", "Content-Type": "application/json", "Authorization": words.format(token=token)}
@@ -123,7 +123,7 @@ def test_control_asks_for_its_token(populated: Running, words: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_control_takes_json_alone(populated: Running, kind: str) -> None:
+def test_control_accepts_only_json(populated: Running, kind: str) -> None:
     headers = {"Host": "localhost", "Authorization": f"Bearer {populated.cloud.token}", "Content-Type": kind}
     status, _, _ = send(populated.port, "POST", "/_goldrun/reset", headers, "{}")
     assert status == 415

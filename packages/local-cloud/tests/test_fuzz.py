@@ -9,7 +9,7 @@ from local_cloud.github import api
 from local_cloud.store import Store
 
 
-def test_no_request_is_a_defect_of_the_server() -> None:
+def test_no_request_crashes_the_server() -> None:
     outcome = fuzz.in_process(3000, 1)
     assert outcome.failures == []
     assert sum(outcome.statuses.values()) == 3000
@@ -18,20 +18,20 @@ def test_no_request_is_a_defect_of_the_server() -> None:
     assert outcome.statuses.keys() >= {201, 204, 400, 401, 403, 404, 422}
 
 
-def test_nor_is_one_over_a_socket() -> None:
+def test_no_request_over_a_socket_crashes_the_server() -> None:
     outcome = fuzz.over_sockets(600, 1)
     assert outcome.failures == []
     assert sum(outcome.statuses.values()) == 600
 
 
-def test_a_defect_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzzer_detects_a_planted_defect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "_number", lambda text: int(text or "30"))
     outcome = fuzz.in_process(3000, 1)
     assert any("invalid literal for int()" in one for one in outcome.failures)
     assert outcome.statuses[500]
 
 
-def test_a_loss_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_benchmark_detects_a_planted_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     close = Store.close
 
     def forgetful(store: Store) -> None:

@@ -63,12 +63,12 @@ def test_the_body_of_an_error(live: Running) -> None:
         ({"SecurityToken": "stray"}, "InvalidSecurityToken.MismatchWithAccessKey"),
     ],
 )
-def test_what_the_gateway_refuses(live: Running, change: dict[str, str], code: str) -> None:
+def test_the_gateways_refusals(live: Running, change: dict[str, str], code: str) -> None:
     params = v1("DescribeImages", RegionId=REGION) | change
     assert send(live, "GET", signed("GET", params))[2]["Code"] == code
 
 
-def test_unknown_parameters_pass_as_at_the_real_gateway(live: Running) -> None:
+def test_unknown_parameters_are_ignored_as_by_the_real_gateway(live: Running) -> None:
     assert send(live, "GET", signed("GET", v1("DescribeImages", RegionId=REGION, Unicorn="1")))[0] == 200
 
 
@@ -77,7 +77,7 @@ def test_a_known_action_that_is_not_performed_says_so(live: Running) -> None:
     assert (status, answer["Code"]) == (501, "NotImplemented.LocalCloud")
 
 
-def test_a_replay_is_refused_and_a_refused_request_is_none(live: Running) -> None:
+def test_a_replay_is_refused_but_a_refused_request_may_be_sent_again(live: Running) -> None:
     query = {"RegionId": REGION}
     headers = v3(live, query=query)
     assert send(live, "POST", query, headers)[0] == 200

@@ -89,7 +89,7 @@ def test_a_body_without_a_length_is_counted_while_it_comes(live: Running) -> Non
     assert raw(live, head, *[chunk] * 40, b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_client_that_asks_first_is_refused_before_it_sends(live: Running) -> None:
+def test_a_client_that_expects_100_continue_is_refused_before_it_sends(live: Running) -> None:
     with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
         connection.sendall(
             b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"
@@ -113,7 +113,7 @@ def test_a_head_without_end_is_refused(live: Running) -> None:
     assert raw(live, b"GET /?" + b"a" * (intake.MAX_HEAD_BYTES + 1)).startswith(b"HTTP/1.1 400 ")
 
 
-def test_what_the_api_allows_still_passes(live: Running) -> None:
+def test_everything_that_the_api_allows_passes(live: Running) -> None:
     """User data of 32 KB in base64 in the query, its padding percent-encoded."""
     data = "A" * 43_690 + "=="
     query = signed("GET", v1("DescribeImages", RegionId=REGION, UserData=data))
@@ -121,7 +121,7 @@ def test_what_the_api_allows_still_passes(live: Running) -> None:
 
 
 @pytest.mark.parametrize("depth", [101, 20_000])
-def test_deep_nesting_is_no_recursion(live: Running, depth: int) -> None:
+def test_deep_nesting_is_refused(live: Running, depth: int) -> None:
     nested = "[" * depth + "]" * depth
     assert github(live, "POST", "/actions/runners/registration-token", nested)[0] == 400
     assert ask(live, "POST", "/_goldrun/deny", '{"actions":' + nested + "}")[0] == 400
@@ -141,7 +141,7 @@ def test_a_half_open_connection_is_closed(live: Running, monkeypatch: pytest.Mon
         assert _received(connection) == b""
 
 
-def test_a_client_that_sends_a_byte_at_a_time_is_closed_too(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_sends_a_byte_at_a_time_is_disconnected(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "REQUEST_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
         _until(lambda: _fails(connection.sendall, b"G"))
@@ -158,7 +158,7 @@ def test_a_second_request_has_its_own_deadline(live: Running, monkeypatch: pytes
         assert _received(connection) == b""
 
 
-def test_a_client_that_does_not_read_its_answer_is_closed(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_its_answer_is_disconnected(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """uvicorn waits for ever until the answer has gone out."""
     assert live.cloud._server
     monkeypatch.setattr(intake, "REQUEST_SECONDS", 0.3)
@@ -179,7 +179,7 @@ def test_a_fault_may_hold_a_connection_for_longer(live: Running, monkeypatch: py
     assert ask(live, "GET", "/?Action=DescribeRegions")[0] == 504
 
 
-def test_connections_beyond_what_it_can_hold_are_turned_away(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_beyond_the_limit_are_refused(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "MAX_CONNECTIONS", 3)
     with ExitStack() as stack:
         held = [stack.enter_context(socket.create_connection(("127.0.0.1", live.port), timeout=20)) for _ in range(4)]
@@ -188,7 +188,7 @@ def test_connections_beyond_what_it_can_hold_are_turned_away(live: Running, monk
         _until(lambda: ask(live, "GET", "/_goldrun/status")[0] == 200)
 
 
-def test_a_client_that_hangs_up_is_no_traceback(live: Running) -> None:
+def test_a_client_that_hangs_up_causes_no_traceback(live: Running) -> None:
     """In the middle of a head, of a body, and of waiting for the answer."""
     whole = b"POST /_goldrun/deny HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 20\r\n\r\n" + b" " * 20
     for end in (10, len(whole) - 5, len(whole)):
@@ -204,7 +204,7 @@ def test_a_client_that_hangs_up_is_no_traceback(live: Running) -> None:
     assert ask(live, "GET", "/_goldrun/status")[0] == 200
 
 
-def test_half_a_request_does_nothing(live: Running) -> None:
+def test_an_incomplete_request_does_nothing(live: Running) -> None:
     """What has come of it would make sense by itself."""
     head = (
         f"POST /_goldrun/deny HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {live.cloud.token}\r\n"
@@ -215,7 +215,7 @@ def test_half_a_request_does_nothing(live: Running) -> None:
 
 
 @pytest.mark.parametrize("change", [{"Signature": "é"}, {"SecurityToken": "ü"}, {"AccessKeyId": "\0"}])
-def test_what_is_not_ascii_is_no_signature(live: Running, change: dict[str, str]) -> None:
+def test_a_non_ascii_signature_is_refused(live: Running, change: dict[str, str]) -> None:
     status, _, answer = send(live, "GET", signed("GET", v1("DescribeRegions")) | change)
     assert (status // 100, isinstance(answer["Code"], str)) == (4, True)
 
@@ -240,7 +240,7 @@ def test_headers_that_are_not_ascii(live: Running, name: str) -> None:
         ),
     ],
 )
-def test_parameters_that_no_machine_can_take(live: Running, action: str, change: dict[str, str], code: str) -> None:
+def test_impossible_parameters(live: Running, action: str, change: dict[str, str], code: str) -> None:
     answer = send(live, "GET", signed("GET", v1(action, RegionId=REGION, **change)))[2]
     assert answer["Code"] == code
 
@@ -268,7 +268,7 @@ def test_numbers_that_the_data_file_could_not_give_back(populated: Running, chan
 
 
 @pytest.mark.parametrize("query", ["per_page=x", "per_page=-1", "per_page=0", "page=-3", "page=" + "9" * 5000])
-def test_pages_that_are_none_are_the_default_as_at_github(live: Running, query: str) -> None:
+def test_invalid_pages_are_the_default_as_at_github(live: Running, query: str) -> None:
     status, answer = github(live, "GET", f"/actions/runners?{query}")
     assert (status, answer["total_count"]) == (200, 0)
 
@@ -314,7 +314,7 @@ def test_a_runner_that_says_nonsense(live: Running, body: str) -> None:
         ("POST", "policy", '{"key":"k","document":{"Version":"1"}}'),
     ],
 )
-def test_the_control_door_says_what_is_wrong(live: Running, method: str, name: str, body: bytes | str) -> None:
+def test_the_control_endpoint_reports_what_is_wrong(live: Running, method: str, name: str, body: bytes | str) -> None:
     status, _, text = ask(live, method, f"/_goldrun/{name}", body)
     assert status == 400
     assert json.loads(text)["error"]
@@ -328,7 +328,7 @@ def test_time_that_runs_out_of_all_years_stands_still(live: Running) -> None:
 
 
 @pytest.mark.parametrize("ttl", ["9" * 5000, "-1", "x", "\u00b2", ""])
-def test_a_lifetime_that_is_none_at_the_metadata_door(populated: Running, ttl: str) -> None:
+def test_an_invalid_token_lifetime_is_refused_by_the_metadata_service(populated: Running, ttl: str) -> None:
     headers = {"x-aliyun-ecs-metadata-token-ttl-seconds": ttl.encode().decode("latin-1")}
     path = f"/_metadata/{_instance(populated)}/latest/api/token"
     assert ask(populated, "PUT", path, b"", headers)[0] == 400
@@ -354,7 +354,7 @@ def test_a_lifetime_that_is_none_at_the_metadata_door(populated: Running, ttl: s
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )
-def test_requests_that_are_none(live: Running, request_: bytes) -> None:
+def test_invalid_requests(live: Running, request_: bytes) -> None:
     assert raw(live, request_)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 403", b"HTTP/1.1 404")
 
 
@@ -385,7 +385,7 @@ def test_nonces_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [book.enter(str(number), 0.0) for number in (1, 2, 3, 3, 4, 1)] == [True, True, True, False, True, True]
 
 
-def test_an_instance_that_asks_for_its_key_again_gets_the_same(populated: Running) -> None:
+def test_an_instance_that_requests_its_key_again_gets_the_same_one(populated: Running) -> None:
     store, clock = populated.cloud.store, populated.cloud.clock
     instance = store.get(Instance, _instance(populated))
     assert instance is not None
@@ -398,7 +398,7 @@ def test_an_instance_that_asks_for_its_key_again_gets_the_same(populated: Runnin
     assert json.loads(ask(populated, "GET", path)[2])["AccessKeyId"] != first
 
 
-def test_a_data_file_that_cannot_be_written_is_an_answer_and_no_traceback(live: Running) -> None:
+def test_a_data_file_that_cannot_be_written_is_an_error_response_without_a_traceback(live: Running) -> None:
     live.cloud.store._db.execute("PRAGMA query_only = ON")
     status, answer = github(live, "POST", "/actions/runners/registration-token")
     assert (status, "readonly" in answer["message"]) == (503, True)
@@ -415,7 +415,7 @@ class TestADefect:
         """Here the log is meant to speak."""
 
     @pytest.mark.parametrize("path", ENDPOINTS)
-    def test_is_an_answer_and_a_traceback(
+    def test_a_server_error_is_an_answer_and_a_traceback(
         self, live: Running, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         def broken(*_: object) -> None:

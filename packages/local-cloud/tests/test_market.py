@@ -107,7 +107,7 @@ def test_scenarios_bend_it() -> None:
     assert stocked(out, ZONES[1]) == stocked(calm, ZONES[1])
 
 
-def test_where_nothing_is_scarce_nothing_sells_out() -> None:
+def test_without_scarcity_nothing_sells_out() -> None:
     market = Market(seed=5, scarcity=0.0, phantoms=0.0)
     sold = [(kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if sold_in(market, kind, zone)]
     for hour in range(12):
@@ -115,7 +115,7 @@ def test_where_nothing_is_scarce_nothing_sells_out() -> None:
         assert min(stocks) >= 100
 
 
-def test_some_of_what_is_told_is_not_there() -> None:
+def test_some_reported_instances_do_not_exist() -> None:
     market = Market(seed=5, phantoms=0.3)
     reported = [
         (kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if told_stock(market, kind, zone, NOW)
@@ -149,7 +149,7 @@ def test_the_first_hour_is_protected(frozen: Running) -> None:
     assert all(one.reclaimed >= NOW + HOUR for one in protected)
 
 
-def test_a_wave_takes_instances_back_with_notice(frozen: Running) -> None:
+def test_a_reclaim_wave_gives_notice(frozen: Running) -> None:
     instance = launch(frozen, SpotDuration=0)
     status = ask(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
     assert status["market"]["scenario"] == "reclaim-wave"
@@ -165,7 +165,7 @@ def test_a_wave_takes_instances_back_with_notice(frozen: Running) -> None:
     assert [one.instance for one in frozen.cloud.store.all(Interruption)] == [instance.id]
 
 
-def test_a_price_above_the_limit_takes_it_back(frozen: Running) -> None:
+def test_a_price_above_the_limit_reclaims_the_instance(frozen: Running) -> None:
     market = frozen.cloud.store.settings().market
     zone = next(zone for zone in ZONES if spot_stock(market, KIND, zone, NOW) > 0)
     price = spot_price(market, KIND, zone, NOW)
@@ -187,7 +187,7 @@ def test_stop_instead_of_release(frozen: Running) -> None:
     assert stopped.status(frozen.wall.value) == "Stopped"
 
 
-def test_what_is_gone_has_cost_something(frozen: Running) -> None:
+def test_deleted_instances_are_billed(frozen: Running) -> None:
     instance = launch(frozen)
     frozen.wall.value += HOUR
     frozen.client().call("DeleteInstances", {"InstanceId": [instance.id], "Force": True})
@@ -237,7 +237,7 @@ def test_metadata_with_tokens(frozen: Running) -> None:
     assert ask_metadata(frozen, instance.id, "/latest/meta-data/zone-id", **with_token)[0] == 401
 
 
-def test_a_token_of_another_instance_is_worth_nothing(frozen: Running) -> None:
+def test_a_token_of_another_instance_is_refused(frozen: Running) -> None:
     one, other = launch(frozen), launch(frozen, HttpTokens="required")
     _, token = ask_metadata(frozen, one.id, "/latest/api/token", "PUT", **TTL)
     assert ask_metadata(frozen, other.id, "/latest/meta-data/zone-id", X_aliyun_ecs_metadata_token=token)[0] == 401

@@ -38,7 +38,7 @@ def test_an_instance_restarts(populated: Running) -> None:
     assert instance(populated).status(now()) == "Running"
 
 
-def test_by_force_it_is_back_sooner(populated: Running) -> None:
+def test_a_forced_reboot_is_faster(populated: Running) -> None:
     client, now = ecs(populated), populated.cloud.clock.now()
     reboot(client, RUNNING)
     clean = instance(populated).ready - now
@@ -47,7 +47,7 @@ def test_by_force_it_is_back_sooner(populated: Running) -> None:
     assert instance(populated).ready - now < clean
 
 
-def test_what_cannot_be_restarted(populated: Running) -> None:
+def test_instances_that_cannot_be_restarted(populated: Running) -> None:
     client, store = ecs(populated), populated.cloud.store
     assert refused(lambda: reboot(client, "i-nothing")) == (404, "InvalidInstanceId.NotFound")
     store.put(replace(instance(populated), state="Stopped"))

@@ -28,7 +28,7 @@ def test_up_use_down(shell: Shell) -> None:
     assert "was not running" in (shell.run("local", "down"), shell.said)[1]
 
 
-def test_killed_in_the_middle_of_writing_it_loses_nothing_that_it_answered(shell: Shell) -> None:
+def test_a_kill_during_a_write_loses_nothing_acknowledged(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0", "--seed")
     status = shell.status()
     port = int(status["url"].rsplit(":", 1)[1])
@@ -135,7 +135,7 @@ def test_ctrl_c_ends_a_look_up_cleanly(shell: Shell) -> None:
     shell.run("local", "fault", "--clear")
 
 
-def test_what_it_writes_is_for_the_users_eyes(shell: Shell, tmp_path: Path) -> None:
+def test_its_files_are_readable_only_by_their_user(shell: Shell, tmp_path: Path) -> None:
     """Whoever has the token of the control API may run scripts; keys and logs of jobs are in the data."""
     old = os.umask(0)
     try:
@@ -159,7 +159,7 @@ def test_every_start_has_a_token_of_its_own(shell: Shell) -> None:
     assert len(shell.token()) >= 32
 
 
-def test_another_cloud_on_its_port_is_not_taken_for_it(shell: Shell, tmp_path: Path) -> None:
+def test_another_cloud_on_the_same_port_is_not_mistaken_for_it(shell: Shell, tmp_path: Path) -> None:
     shell.run("local", "up", "--detach", "--port", "0")
     status = shell.status()
     os.kill(status["pid"], signal.SIGKILL)
@@ -205,7 +205,7 @@ def test_two_that_start_at_once_are_one_server(shell: Shell) -> None:
     assert all(url in words for words in said)
 
 
-def test_a_data_file_that_is_none_is_said(shell: Shell, tmp_path: Path) -> None:
+def test_an_invalid_data_file_is_reported(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "cloud.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
     shell.run("local", "up", "--port", "0", code=2)
     assert "cannot be used" in shell.said

@@ -63,7 +63,7 @@ def started(pids: Path, count: int = 3) -> list[int]:
     return [int(one) for one in pids.read_text().split()]
 
 
-def test_what_is_kept_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
+def test_a_supervised_process_ends_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     kept = Supervised(["bash", "-c", TENACIOUS.format(pids=pids)], tmp_path / "log")
     found = started(pids)
@@ -74,7 +74,7 @@ def test_what_is_kept_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
     assert not kept.running
 
 
-def test_what_is_kept_leaves_nothing_when_it_ends_by_itself(tmp_path: Path) -> None:
+def test_a_supervised_process_that_ends_leaves_nothing(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     kept = Supervised(["bash", "-c", TENACIOUS.format(pids=pids).replace("wait\n", "sleep 1\n")], tmp_path / "log")
     found = started(pids)
@@ -83,7 +83,7 @@ def test_what_is_kept_leaves_nothing_when_it_ends_by_itself(tmp_path: Path) -> N
     kept.end()
 
 
-def test_what_is_kept_outlives_no_killed_server(tmp_path: Path) -> None:
+def test_a_supervised_process_ends_with_a_killed_server(tmp_path: Path) -> None:
     pids, log = tmp_path / "pids", tmp_path / "log"
     code = (
         "import sys, time; from pathlib import Path; from local_cloud.machines.supervised import Supervised;"
@@ -112,7 +112,7 @@ def test_an_interrupt_reaches_what_is_kept(tmp_path: Path, server: Any) -> None:
     kept.end()
 
 
-def test_elsewhere_than_on_linux_ps_tells_who_comes_from_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_ps_gives_the_parent_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     child = subprocess.Popen(["bash", "-c", "sleep 600 & wait"])
     try:
         wait_for(lambda: len(supervisor.descendants()) >= 2, "it has no child")
@@ -156,7 +156,7 @@ def packed(contents: dict[str, bytes]) -> str:
 @pytest.mark.parametrize(
     "name", ["../../planted", "{folder}/planted", "bin/Runner.Listener", "run.sh", ".runner/../x", ""]
 )
-def test_a_configuration_names_no_other_files(tmp_path: Path, listener: Any, name: str) -> None:
+def test_a_configuration_cannot_name_other_files(tmp_path: Path, listener: Any, name: str) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     done = listener(packed({".runner": b"{}", name.format(folder=tmp_path): b"planted"}))
     assert done.returncode == 1
@@ -201,9 +201,7 @@ def stranger(tmp_path: Path) -> Iterator[Stranger]:
     made.server.server_close()
 
 
-def test_a_stand_in_asks_nobody_but_the_server_that_has_started_it(
-    tmp_path: Path, listener: Any, stranger: Stranger
-) -> None:
+def test_a_stand_in_talks_only_to_the_server_that_started_it(tmp_path: Path, listener: Any, stranger: Stranger) -> None:
     """A configuration that names another server, or a port that has another owner by now."""
     runner = GitHubRunner(
         id="1", scope="octo-org/octo-repo", name="one", labels=("x",), credential="planted-credential"
@@ -263,7 +261,7 @@ def test_a_configuration_that_names_another_server_runs_nothing(
     assert not (tmp_path / "planted").exists()
 
 
-def test_user_data_that_only_looks_like_a_runners_makes_none(populated: Running) -> None:
+def test_user_data_that_only_resembles_a_runners_starts_none(populated: Running) -> None:
     """Nor does it break the cloud for everybody else."""
     made = machine(populated, b"JITCONFIG=nonsense\n")
     user_data = base64.b64encode(b"/opt/goldrun/agent.sh\nCONFIG_SECONDS=300\n").decode()
@@ -274,7 +272,7 @@ def test_user_data_that_only_looks_like_a_runners_makes_none(populated: Running)
 
 
 @pytest.mark.parametrize("config", [b"\xff\xfe=\x00", b"JITCONFIG=nonsense\n", b"TOKEN=x\nURL=y\nNAME=z\nLABELS=w\n"])
-def test_a_configuration_that_is_none_ends_its_machine(populated: Running, config: bytes) -> None:
+def test_an_invalid_configuration_ends_its_instance(populated: Running, config: bytes) -> None:
     made = machine(populated, config)
     wait_for(lambda: not is_there(populated, made), "the machine did not end")
 
@@ -291,7 +289,7 @@ def bring_up(shell: Shell, *words: str) -> tuple[str, str]:
     return values["RUNNER_NAME"], values["INSTANCE_ID"]
 
 
-def test_jobs_run_here_only_when_the_user_has_said_so(shell: Shell, tmp_path: Path) -> None:
+def test_jobs_run_here_only_with_run_jobs_here(shell: Shell, tmp_path: Path) -> None:
     script = tmp_path / "job.sh"
     script.write_text(f"touch {shlex.quote(str(tmp_path))}/ran && echo it ran\n")
     name, instance_id = bring_up(shell)

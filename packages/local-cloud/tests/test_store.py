@@ -91,7 +91,7 @@ def test_a_program_that_a_server_has_started_does_not_hold_its_lock(tmp_path: Pa
         child.kill()
 
 
-def test_a_full_disk_is_said_and_changes_nothing() -> None:
+def test_a_full_disk_is_reported_and_changes_nothing() -> None:
     store = opened(None)
     store.put(Denial(id="before"))
     pages = store._db.execute("PRAGMA page_count").fetchone()[0]
@@ -106,7 +106,7 @@ def test_a_full_disk_is_said_and_changes_nothing() -> None:
     store.close()
 
 
-def test_a_file_that_cannot_be_written_is_said_and_can_be_closed(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_and_can_be_closed(tmp_path: Path) -> None:
     file = tmp_path / "cloud.db"
     store = opened(file)
     store._db.execute("PRAGMA query_only = ON")
@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_written_is_said_and_can_be_closed(tmp_path: Path)
 @pytest.mark.parametrize(
     "broken", [b"SQLite format 3\0" + b"\xff" * 4096, b"no database at all, but long enough" * 200]
 )
-def test_a_broken_file_is_said_and_not_kept_locked(tmp_path: Path, broken: bytes) -> None:
+def test_a_broken_file_is_reported_and_not_kept_locked(tmp_path: Path, broken: bytes) -> None:
     file = tmp_path / "cloud.db"
     file.write_bytes(broken)
     for _ in range(2):
@@ -136,7 +136,7 @@ def test_a_broken_file_is_said_and_not_kept_locked(tmp_path: Path, broken: bytes
             opened(file)
 
 
-def test_records_of_a_version_to_come_are_said(tmp_path: Path) -> None:
+def test_records_of_a_later_version_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "cloud.db"
     opened(file).close()
     for kind, record in (("Unicorn", b"{}"), ("Denial", b'{"id":5}')):
@@ -150,12 +150,12 @@ def test_records_of_a_version_to_come_are_said(tmp_path: Path) -> None:
         assert "this version of goldrun" in str(said.value)
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         opened(tmp_path / "nowhere" / "cloud.db")
 
 
-def test_what_is_long_gone_is_forgotten_while_it_runs() -> None:
+def test_old_deleted_records_are_forgotten_at_run_time() -> None:
     moment = [0.0]
     store = Store(None, lambda: moment[0])
     for _ in range(2 * FORGET_EVERY):
@@ -181,7 +181,7 @@ class Ended:
     def wait(self) -> None: ...
 
 
-def test_who_starts_a_server_second_is_given_the_first(
+def test_a_second_start_returns_the_running_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_clock: Callable[[], FakeClock]
 ) -> None:
     data = tmp_path / "cloud.db"
