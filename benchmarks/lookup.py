@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def environment(url: str) -> dict[str, str]:
-    """A person's: Python may keep its bytecode, as it does unless told otherwise."""
+    """A user's environment: Python keeps its bytecode, as it does by default."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**env, **daemon.variables(url), "IMAGE_NAME": NAME}
 

@@ -34,7 +34,7 @@ SPEED = 600.0  # an image is created in 0.2 s
 
 
 class Reader(threading.Thread):
-    """Looks the alias up until told to stop, and counts what went wrong."""
+    """Looks the alias up until stopped, and counts what went wrong."""
 
     def __init__(self, url: str, wanted: int) -> None:
         super().__init__(daemon=True)

@@ -80,7 +80,7 @@ def unpack(commit: str, folder: Path) -> Path:
 
 
 def environment(url: str, home: str) -> dict[str, str]:
-    """A person's: Python may keep its bytecode, as it does unless told otherwise."""
+    """A user's environment: Python keeps its bytecode, as it does by default."""
     return {"PATH": os.environ["PATH"], "HOME": home, **daemon.variables(url)}
 
 

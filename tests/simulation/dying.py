@@ -59,7 +59,7 @@ def dying(
         at: at which of them.
         after: when it has had its effect, or before.
         error: what it ends with; KeyboardInterrupt is a cancellation.
-        lasting: the dead stay dead: nothing cleans up.
+        lasting: every later call fails too: nothing cleans up.
     """
     client._transport = transport = DyingTransport(client._transport, at, after=after, error=error, lasting=lasting)
     return transport

@@ -1,4 +1,4 @@
-"""Nothing alive is deleted, nothing dead is kept: whatever moves meanwhile, and whatever cannot be deleted."""
+"""Nothing in use is deleted and no leftover is kept, whatever changes meanwhile, and whatever cannot be deleted."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def test_an_unlisted_registration_is_read_by_its_name(frozen: Running) -> None:
     github._transport = Meddled(github._transport, "/actions/runners", happen)
     found = sweep.find(client, github=github, scopes=[SCOPE])
     assert [one.id for one in found] == [instance], "the list alone would have it deleted"
-    told = sweep.remove(client, found, github, scopes=[SCOPE])
-    assert (told.removed, told.kept, [one.id for one in told.spared]) == ((), (), [instance])
+    outcome = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert (outcome.removed, outcome.kept, [one.id for one in outcome.spared]) == ((), (), [instance])
     assert instance in alive(frozen)
 
 
@@ -175,9 +175,9 @@ def test_an_empty_list_deletes_nothing_and_is_reported(frozen: Running) -> None:
     instance = machine(frozen, new_name(REGION, OLD))
     (finding,) = sweep.find(*both(frozen)[:1], github=both(frozen)[1], scopes=[SCOPE])
     assert "shows no runner" in finding.doubt
-    told = swept(*both(frozen))
-    ((kept, error),) = told.kept
-    assert (kept.id, told.removed) == (instance, ())
+    outcome = swept(*both(frozen))
+    ((kept, error),) = outcome.kept
+    assert (kept.id, outcome.removed) == (instance, ())
     assert isinstance(error, UnavailableError)
     assert "GitHub shows no runner of octo-org/octo-repo at all" in str(error)
     assert instance in alive(frozen)
@@ -267,9 +267,9 @@ def test_a_runner_that_changes_after_it_was_found_is_spared(frozen: Running, cha
     found = sweep.find(client, github=github, scopes=[SCOPE])
     assert {one.kind for one in found} == {"instance", "runner"}
     change(frozen, runner, instance)
-    told = sweep.remove(client, found, github, scopes=[SCOPE])
-    assert "instance" not in {one.kind for one in told.removed}
-    assert told.kept == ()
+    outcome = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert "instance" not in {one.kind for one in outcome.removed}
+    assert outcome.kept == ()
     assert instance in alive(frozen)
 
 
@@ -305,8 +305,8 @@ def test_a_runner_that_came_online_keeps_its_registration(frozen: Running) -> No
     found = sweep.find(client, github=github, scopes=[SCOPE])
     assert [one.id for one in found] == [runner.name]
     came_online(frozen, runner, "")
-    told = sweep.remove(client, found, github, scopes=[SCOPE])
-    assert (told.removed, told.spared) == ((), tuple(found))
+    outcome = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert (outcome.removed, outcome.spared) == ((), tuple(found))
     assert [one.name for one in frozen.cloud.store.all(GitHubRunner)] == [runner.name]
 
 
@@ -343,8 +343,8 @@ def test_a_builder_with_a_new_heartbeat_is_kept(frozen: Running, change: Callabl
     found = sweep.find(client)
     assert [one.id for one in found] == [instance]
     change(frozen, instance)
-    told = sweep.remove(client, found)
-    assert [one.id for one in told.spared] == [instance]
+    outcome = sweep.remove(client, found)
+    assert [one.id for one in outcome.spared] == [instance]
     assert instance in alive(frozen)
 
 
@@ -352,8 +352,8 @@ def test_a_stopped_instance_with_a_busy_runner_is_kept(frozen: Running) -> None:
     """The two sides contradict each other: the one that says it lives is believed."""
     runner = register(frozen, job="1")
     instance = machine(frozen, runner.name, state="Stopped")
-    told = swept(*both(frozen))
-    assert [one.id for one in told.spared] == [instance]
+    outcome = swept(*both(frozen))
+    assert [one.id for one in outcome.spared] == [instance]
     assert instance in alive(frozen)
 
 
@@ -364,8 +364,8 @@ def test_an_error_during_the_second_check_deletes_nothing(frozen: Running) -> No
     client, github = both(frozen)
     found = sweep.find(client, github=github, scopes=[SCOPE])
     frozen.fault("error", "github:list-runners", times=None)
-    told = sweep.remove(client, found, github, scopes=[SCOPE])
-    assert {one.id for one, _ in told.kept} == {instance, runner.name}
+    outcome = sweep.remove(client, found, github, scopes=[SCOPE])
+    assert {one.id for one, _ in outcome.kept} == {instance, runner.name}
     assert instance in alive(frozen)
 
 
@@ -393,10 +393,10 @@ def test_pages_that_lead_in_a_circle_end(frozen: Running) -> None:
 def test_one_failed_deletion_does_not_stop_the_others(frozen: Running) -> None:
     made = [put(frozen, f"i-{number:03d}", undeletable=number == 57) for number in range(100)]
     client = frozen.client()
-    told = release_each(client, [*made, "i-never-was"])
-    assert told.missing == ("i-never-was",)
-    assert list(told.kept) == ["i-057"]
-    assert "DeletionProtection" in str(told.kept["i-057"])
+    outcome = release_each(client, [*made, "i-never-was"])
+    assert outcome.missing == ("i-never-was",)
+    assert list(outcome.kept) == ["i-057"]
+    assert "DeletionProtection" in str(outcome.kept["i-057"])
     assert alive(frozen) == {"i-057"}
     assert frozen.cloud.gateway.calls["DeleteInstances"] < 25, "halved, and not asked for one by one"
 
@@ -413,9 +413,9 @@ def test_a_sweep_reports_each_instance_for_itself(frozen: Running) -> None:
     for number in range(30):
         put(frozen, f"i-{number:02d}", state="Stopped", undeletable=number == 3)
     client = frozen.client()
-    told = sweep.remove(client, sweep.find(client))
-    assert [one.id for one, _ in told.kept] == ["i-03"]
-    assert len(told.removed) == 29
+    outcome = sweep.remove(client, sweep.find(client))
+    assert [one.id for one, _ in outcome.kept] == ["i-03"]
+    assert len(outcome.removed) == 29
     assert alive(frozen) == {"i-03"}
 
 

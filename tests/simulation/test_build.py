@@ -164,7 +164,7 @@ def test_the_second_build_is_skipped_and_a_changed_byte_rebuilds(cloud: Running,
 
 
 def test_both_architectures_have_hashes_of_their_own(cloud: Running, folder: Path) -> None:
-    """LESSONS: the arm64 build can be skipped because amd64 has that hash."""
+    """Seen in the field: the arm64 build can be skipped because amd64 has that hash."""
     amd, arm = run(cloud, load(folder)), run(cloud, load(folder), "arm64")
     assert amd.version_hash != arm.version_hash
     assert not arm.skipped
@@ -173,7 +173,7 @@ def test_both_architectures_have_hashes_of_their_own(cloud: Running, folder: Pat
 
 
 def test_a_new_base_image_rebuilds(cloud: Running, folder: Path) -> None:
-    """LESSONS: a changed tool list never rebuilds."""
+    """Seen in the field: a changed tool list never rebuilds."""
     run(cloud, load(folder))
     base = next(one for one in cloud.cloud.store.all(Image) if one.family == "acs:ubuntu_24_04_x64")
     cloud.cloud.store.put(replaced(base, id="ubuntu_24_04_x64_20G_alibase_20991231.vhd", created=base.created + 1))
@@ -218,7 +218,7 @@ FAILURES: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("case", FAILURES)
 def test_a_failing_build_is_not_published_and_leaves_nothing(cloud: Running, folder: Path, case: str) -> None:
-    """LESSONS: it never learns whether provisioning succeeded; a broken image is published."""
+    """Seen in the field: it never learns whether provisioning succeeded; a broken image is published."""
     good = run(cloud, load(folder))
     name, text, words = FAILURES[case]
     (folder / name).write_text(text)
@@ -287,7 +287,7 @@ def test_a_build_reclaimed_midway_restarts_on_another_offer(cloud: Running, fold
 
 
 def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) -> None:
-    """Two builds of one recipe: the second waits while the first one's heart beats, then finds it done."""
+    """Two builds of one recipe: the second waits while the first one's heartbeat is fresh, then finds it done."""
     now = cloud.wall.value
     other = Instance(
         id="i-other",
@@ -341,7 +341,7 @@ class Watched:
     ids=str,
 )
 def test_a_waiting_build_keeps_its_heartbeat_fresh(cloud: Running, folder: Path, slow: Any) -> None:
-    """A sweep deleted the builder while its image was made; another build took it for dead while it stopped."""
+    """A sweep deleted the builder while its image was made; another build took it for stale while it stopped."""
     if isinstance(slow, dict):
         cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **slow))
     else:
@@ -444,7 +444,7 @@ def test_an_image_of_another_account_is_not_mistaken_for_it(cloud: Running, fold
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_every_call(cloud: Running, folder: Path, after: bool) -> None:
-    """The alias always resolves to a tested image; after the next run, or a sweep, nothing of the dead one is left."""
+    """The alias always resolves to a tested image; a run or a sweep removes what an interrupted one left."""
     short = RECIPE.replace("seconds=2", "seconds=1")
     (folder / "recipe.toml").write_text(short)
     (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=3"))

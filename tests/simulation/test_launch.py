@@ -110,7 +110,7 @@ def test_a_launched_instance_has_every_leak_defence(frozen: Running) -> None:
 
 
 def test_a_lost_answer_never_creates_two(frozen: Running) -> None:
-    """LESSONS: assume that a timed-out call may have happened."""
+    """Seen in the field: assume that a timed-out call may have happened."""
     set_market(frozen)
     for kind in ("error-after", "timeout-after"):
         frozen.fault(kind, "RunInstances", times=2, seconds=0.05)
@@ -601,7 +601,7 @@ def test_the_next_release_completes_one_that_crashed(frozen: Running) -> None:
 
 
 def test_stopped_is_not_mistaken_for_deleted(frozen: Running) -> None:
-    """LESSONS: `Stopped` was taken for deleted."""
+    """Seen in the field: `Stopped` was taken for deleted."""
     set_market(frozen)
     (made,) = ids(acquire(frozen.client(), launch_settings(frozen)))
     client = frozen.client()
@@ -614,7 +614,7 @@ def test_stopped_is_not_mistaken_for_deleted(frozen: Running) -> None:
 
 
 def test_an_error_is_not_taken_for_deleted(frozen: Running) -> None:
-    """LESSONS: the clean-up step turned every error into "already deleted", exit 0."""
+    """Seen in the field: the clean-up step turned every error into "already deleted", exit 0."""
     set_market(frozen)
     for number, action in enumerate(("DeleteInstances", "DescribeInstances")):
         made = ids(acquire(frozen.client(), launch_settings(frozen, key=f"fault {number}")))

@@ -115,8 +115,8 @@ def build_twice(client: EcsClient) -> None:
             build(client, load(folder), "amd64", settings, Options(), Silence())
         # A console that may not be read does not hide why the build failed; the policy allows it all the same.
         if "GetInstanceConsoleOutput was answered with Forbidden.RAM" in str(caught.value):
-            told = '"ecs:GetInstanceConsoleOutput"'
-            raise AccessDeniedError(told, code="Forbidden.RAM", http_status=403, action="GetInstanceConsoleOutput")
+            message = '"ecs:GetInstanceConsoleOutput"'
+            raise AccessDeniedError(message, code="Forbidden.RAM", http_status=403, action="GetInstanceConsoleOutput")
 
 
 def tell_costs(client: EcsClient) -> None:

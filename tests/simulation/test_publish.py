@@ -504,7 +504,7 @@ def test_publishers_at_once_converge_on_the_newest_in_every_interleaving(publish
 
 
 def test_a_roll_back_and_a_publisher_at_once() -> None:
-    """The newer build wins, whoever is first; the bad version never comes back."""
+    """The newer build wins, in any order; the bad version never comes back."""
     images = picture([model(1), model(2, shown=True), model(3)])
     known = frozenset({V2})
     rolling = Intent(V1, bad=V2, force=True, known=known)

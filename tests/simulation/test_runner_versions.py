@@ -1,4 +1,4 @@
-"""Versions of the runner end: told before anything is made for one that GitHub gives no job to."""
+"""Runner versions end: reported before anything is created for one that GitHub gives no jobs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def github(frozen: Running) -> GitHub:
 
 
 def check(github: GitHub, version: str, *, now: float = NOW, life: float = 4 * 3600.0) -> list[str]:
-    """What is told; raises what is raised."""
+    """Return the notes; raise what is raised."""
     notes: list[str] = []
     require_current(github, SCOPES[0], version, now=now, life=life, report=notes.append)
     return notes
@@ -127,7 +127,7 @@ def test_the_manifest_lists_the_images_tools(manifest: dict[str, str], version: 
 
 
 class Answering(GitHub):
-    """Answers as it is told."""
+    """Answers with the given values."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer

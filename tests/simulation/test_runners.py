@@ -139,7 +139,7 @@ def test_nothing_secret_is_in_user_data_and_tags(cloud: Running) -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_every_call_leaves_nothing_in_the_end(cloud: Running, after: bool) -> None:
-    """The machine's own defences and one sweep, from both sides, end whatever a dead start has left."""
+    """The instance's own defences and one sweep, from both sides, delete whatever an interrupted start left."""
     wanted = plan(cloud)
     for at in range(1, 200):
         client, github = both(cloud)

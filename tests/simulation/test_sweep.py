@@ -96,8 +96,8 @@ def leftovers(frozen: Running) -> set[str]:
     put(frozen, "i-waiting", tags={**OURS, "Role": "builder", "VersionHash": "failing", "Heartbeat": iso(NOW - 60)})
     frozen.image("fam-amd64-20250101000005", state="CreateFailed", tags={**OURS, "VersionHash": "failing"})
     bad = {
-        put(frozen, "i-dead", tags={**OURS, "Role": "builder", "Heartbeat": iso(NOW - 900)}),
-        put(frozen, "i-dead-tester", tags={**OURS, "Role": "tester", "Heartbeat": iso(NOW - 900)}),
+        put(frozen, "i-stale", tags={**OURS, "Role": "builder", "Heartbeat": iso(NOW - 900)}),
+        put(frozen, "i-stale-tester", tags={**OURS, "Role": "tester", "Heartbeat": iso(NOW - 900)}),
         put(frozen, "i-stopped", state="Stopped"),
         put(frozen, "i-endless", auto_release=9e15, created=NOW - 5 * HOUR),
         put(frozen, "i-built", tags={**OURS, "Role": "builder", "VersionHash": "done"}),
@@ -134,7 +134,7 @@ def test_reasons_are_reported(frozen: Running) -> None:
     assert reasons["i-endless"] == "it has no release time"
     assert reasons["i-stopped"] == "it is stopped"
     assert reasons["i-built"] == "its build has ended"
-    assert reasons["i-dead"] == "its build was interrupted"
+    assert reasons["i-stale"] == "its build was interrupted"
     assert reasons["d-loose"] == "it is not attached to an instance"
 
 
@@ -234,7 +234,7 @@ def test_older_than(frozen: Running) -> None:
 
 
 def test_an_error_is_never_an_empty_account(frozen: Running) -> None:
-    """LESSONS: a throttled call looks like an empty account."""
+    """Seen in the field: a throttled call looks like an empty account."""
     leftovers(frozen)
     for action in ("DescribeInstances", "DescribeDisks", "DescribeSnapshots", "DescribeImages"):
         frozen.fault("throttle", action, times=None)
@@ -254,7 +254,7 @@ def test_a_failed_deletion_does_not_stop_the_others(frozen: Running) -> None:
 
 
 def test_a_thousand_leftovers_are_read_page_by_page(frozen: Running) -> None:
-    """LESSONS: read without paging (10 results)."""
+    """Seen in the field: read without paging (10 results)."""
     for number in range(250):
         put(frozen, f"i-{number:04d}", state="Stopped")
     client = frozen.client()

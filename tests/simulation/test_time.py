@@ -124,8 +124,8 @@ def test_a_process_starved_of_cpu_is_not_stale_when_time_runs_fast(frozen: Runni
     set_market(frozen)
     client = frozen.client()
     frozen.cloud.clock.set_speed(600.0)
-    heart = {"Heartbeat": iso(frozen.cloud.clock.now()), "Role": "builder"}
-    (made,) = acquire(client, launch_settings(frozen, tags=heart, life=48 * HOUR))
+    beating = {"Heartbeat": iso(frozen.cloud.clock.now()), "Role": "builder"}
+    (made,) = acquire(client, launch_settings(frozen, tags=beating, life=48 * HOUR))
     frozen.wall.value += 5.0
     (found,) = describe_instances(client, ids=made.ids)
     assert client.clock.now() - found.created > 2900

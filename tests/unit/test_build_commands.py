@@ -193,7 +193,7 @@ def test_a_runner_that_has_ended_does_not_pass_the_boot_test(
     failed = run({**github, "GOLDRUN_GITHUB_TOKEN": TOKEN}, "image", "build", recipe, "--arch", "amd64", code=5)
     assert f"The image's runner, version {old}, is too old." in failed.stderr
     assert json.loads(run(github, "image", "ls", "tools-", "--json").stdout) == []
-    # Whoever has no token that may ask builds all the same, and is told when a runner is started.
+    # Without a token that may read it, a build works all the same; starting a runner reports it.
     run(github, "image", "build", recipe, "--arch", "amd64")
     asked = run(
         {**github, "GOLDRUN_GITHUB_TOKEN": TOKEN},

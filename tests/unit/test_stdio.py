@@ -1,4 +1,4 @@
-"""Where an id cannot be told, what was made is deleted, and it is an error."""
+"""If an id cannot be printed, what was created is deleted, and it is an error."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def kill(run: Engine) -> None:
 
 @pytest.mark.parametrize("end", [Engine.cancel, kill], ids=["cancelled", "killed"])
 def test_an_interrupted_start(cloud: Running, tmp_path: Path, end: Callable[[Engine], None]) -> None:
-    """Elsewhere `if: failure()` missed cancelled runs. A killed start told nothing: its run is enough to find it."""
+    """`if: failure()` misses cancelled runs. A killed start reported nothing: its run is enough to find it."""
     run = offline(cloud, tmp_path, during=when_an_instance_is_there(cloud, end))
     assert run.execute() == {"start": "cancelled", "test": "skipped", "stop": "success"}, run.output
     require_nothing_left(cloud)

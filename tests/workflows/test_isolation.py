@@ -1,4 +1,4 @@
-"""A workspace full of traps: whoever opened the pull request wrote it, and our steps run there with keys and tokens."""
+"""A workspace full of traps: the author of the pull request wrote it, and our steps run there with keys and tokens."""
 
 from __future__ import annotations
 

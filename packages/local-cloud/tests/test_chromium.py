@@ -255,7 +255,7 @@ def attack(running: Running, evil: Evil, browse: Callable[[str], None], page: st
     known = f"const base = {json.dumps(base)}, attempts = {json.dumps(attempts(running))};"
     evil.page = f"<!doctype html><body><script>{known}\n{SCRIPT}</script>"
     browse(f"http://{origin}/evil/page")
-    assert evil.reported.wait(PATIENCE), "the page has told nothing"
+    assert evil.reported.wait(PATIENCE), "the page reported nothing"
     outcomes: list[dict[str, Any]] = json.loads(evil.report)
     assert {one["way"] for one in outcomes} == {*READING, *WRITING}
     return outcomes

@@ -68,7 +68,7 @@ def test_no_endpoint_answers_a_web_page(populated: Running, page: str) -> None:
     for method, target, own, body in each_endpoint(populated):
         status, content, headers = send(populated.port, method, target, {**own, **sent}, body)
         answers.add((status, content, tuple(sorted(set(headers) - {"date"}))))
-    # One and the same to all: not even what is there can be told from it, nor may a page read it.
+    # The same answer for all: it does not reveal what exists, and a page cannot read it.
     assert answers == {(403, b"Forbidden\n", ("content-length", "content-type"))}
     assert populated.cloud.gateway.calls == {}
 
@@ -94,7 +94,7 @@ def test_a_guest_reaches_its_metadata(populated: Running) -> None:
 
 
 def test_two_host_headers_are_refused(populated: Running) -> None:
-    """Whoever reads the first and whoever reads the last must not see different ones. HTTP/1.0 needs none."""
+    """Readers of the first and of the last one must not see different hosts. HTTP/1.0 needs none."""
     guard = Guard()
     assert not guard.admits([])
     assert guard.admits([(b"host", b"localhost")])

@@ -1,4 +1,4 @@
-"""The local cloud as a process: it is killed, restarted, told to fail, and its time runs."""
+"""The local cloud as a process: killed, restarted, with faults, and with fast time."""
 
 from __future__ import annotations
 

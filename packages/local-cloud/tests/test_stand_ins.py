@@ -42,7 +42,7 @@ def wait_for(what: Callable[[], object], why: str) -> None:
 
 
 def runs(process: int) -> bool:
-    """Whether it does, and is not only waiting to be reaped by whoever inherits it."""
+    """Return whether it runs, and is not only waiting to be reaped."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -210,7 +210,7 @@ def test_a_stand_in_talks_only_to_the_server_that_started_it(tmp_path: Path, lis
     assert done.returncode == 1
     assert "is not the local cloud that has started this runner" in done.stderr
     (asked,) = stranger.asked
-    assert re.fullmatch(r"GET /_github/_runner/proof\?[0-9a-f]{32}", asked), "not even its credential is told"
+    assert re.fullmatch(r"GET /_github/_runner/proof\?[0-9a-f]{32}", asked), "not even its credential is sent"
     assert not (tmp_path / "planted").exists()
 
 
