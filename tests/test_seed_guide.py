@@ -76,7 +76,9 @@ def test_the_workflow_steps(bare: dict[str, str], tmp_path: Path, title: str, in
 
 
 @pytest.mark.parametrize(("first", "second"), STEPS)
-def test_the_step_that_creates_an_instance(bare: dict[str, str], tmp_path: Path, first: str, second: str) -> None:
+def test_the_step_that_creates_an_instance(
+    bare: dict[str, str], populated: Running, tmp_path: Path, first: str, second: str
+) -> None:
     """The step after it, with what it says and `... 其他环境变量`: a security group is all that must be there."""
     steps = [*yaml.safe_load(block("yaml", first))]
     create: dict[str, Any] = next(step for step in steps if step["name"] == second)
@@ -89,7 +91,13 @@ def test_the_step_that_creates_an_instance(bare: dict[str, str], tmp_path: Path,
     assert run.returncode == 0, run.stderr
     assert re.fullmatch(r"INSTANCE_ID=(i-\w+)\n\1\n", run.stdout)
     assert re.search(r"note: ecs\.\w+.* an hour, at most", run.stderr)
-    assert read_outputs(output.read_text()) == {"INSTANCE_ID": run.stdout.split()[-1]}
+    outputs = read_outputs(output.read_text())
+    made = populated.cloud.store.get(Instance, outputs["INSTANCE_ID"])
+    assert made
+    assert made.id == run.stdout.split()[-1]
+    assert (outputs["INSTANCE_TYPE"], outputs["ZONE_ID"], outputs["VSWITCH_ID"]) == (made.type, made.zone, made.vswitch)
+    assert (float(outputs["SPOT_PRICE_LIMIT"]), int(outputs["CPU_CORES"])) == (made.limit, 8)
+    assert len(outputs) == 6
 
 
 @pytest.mark.parametrize("single_file", [False, True])

@@ -4,7 +4,8 @@
 In:  ALIYUN_REGION_ID, ALIYUN_SECURITY_GROUP_ID, the image (ALIYUN_IMAGE_ID, ALIYUN_IMAGE_FAMILY or IMAGE_NAME), and
      the variables of docs/configuration.md for vSwitches, types, sizes, prices, names, user data and credentials.
 Out: on stdout INSTANCE_ID=i-…, then the bare id as the last line, for workflows that use `… 2>&1 | tail -1`; before, on
-     stderr, the offer and its price; exit codes as `goldrun`.
+     stderr, the offer and its price; exit codes as `goldrun`. Outputs of the step: INSTANCE_ID, INSTANCE_TYPE, ZONE_ID,
+     VSWITCH_ID, SPOT_PRICE_LIMIT and CPU_CORES, as far as they are known.
 
 Needs Python 3.11 and this checkout, nothing installed.
 """
@@ -24,12 +25,12 @@ sys.path.insert(0, os.path.join(here, "..", "..", "src"))
 
 from collections.abc import Sequence
 
-from goldrun import script, stdio
+from goldrun import script, stdio, workflow
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from goldrun.config import Environment
 from goldrun.images.resolve import resolve_image
-from goldrun.launch.acquire import acquire, describe_launch
+from goldrun.launch.acquire import acquire, describe_launch, describe_offer
 from goldrun.launch.environment import read_settings
 from goldrun.launch.launch import Launched
 
@@ -43,6 +44,8 @@ def create(env: Environment) -> None:
     def deliver(got: Sequence[Launched]) -> None:
         (launched,) = got
         script.note(describe_launch(launched))
+        for name, value in describe_offer(launched).items():
+            workflow.write_output(env, name, value)
         script.result(env, "INSTANCE_ID", launched.ids[0], launched.ids[0])
 
     acquire(client, settings, report=script.note, deliver=deliver)

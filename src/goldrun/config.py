@@ -107,8 +107,10 @@ TIMEOUT = Variable(
 KEEP_IMAGE_COUNT = Variable(
     ("KEEP_IMAGE_COUNT",), "versions of an image to keep, including the published one", default="1"
 )
-IMAGE_ID = Variable(("ALIYUN_IMAGE_ID",), "image to launch instances from, m-…")
 IMAGE_FAMILY = Variable(("ALIYUN_IMAGE_FAMILY",), "image family whose newest image instances are launched from")
+IMAGE_ID = Variable(
+    ("ALIYUN_IMAGE_ID",), "image to launch instances from, m-…; with ALIYUN_IMAGE_FAMILY: if the family has no image"
+)
 SECURITY_GROUP = Variable(("ALIYUN_SECURITY_GROUP_ID",), "security group of new instances, sg-…")
 VSWITCH = Variable(
     ("ALIYUN_VSWITCH_ID",), "vSwitches of new instances, vsw-…, comma-separated; not set: those of the account"
@@ -125,7 +127,9 @@ INSTANCE_TYPE = Variable(
 )
 INSTANCE_NAME = Variable(("INSTANCE_NAME",), "name of new instances", default="github-runner")
 MIN_CPU = Variable(("MIN_CPU",), "vCPUs: 8 (at least), 8..64, ..64; not set, and no type named: 8")
+MAX_CPU = Variable(("MAX_CPU",), "vCPUs at most")
 MIN_MEMORY = Variable(("MIN_MEM",), "GiB of memory: 16 (at least), 16..64, ..64; not set: any")
+MAX_MEMORY = Variable(("MAX_MEM",), "GiB of memory at most")
 PRICE_LIMIT = Variable(
     ("SPOT_PRICE_LIMIT",), "maximum price of an instance per hour; not set: 120 % of the market price"
 )
@@ -140,7 +144,7 @@ CANDIDATES_FILE = Variable(
     "file with the offers to try, lines of TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS; replaces the search for offers",
 )
 USER_DATA = Variable(("USER_DATA",), "what new instances run at their first boot: a script or cloud-config")
-USER_DATA_FILE = Variable(("USER_DATA_FILE",), "file that contains the user data")
+USER_DATA_FILE = Variable(("USER_DATA_FILE",), "file that contains the user data; it takes precedence over USER_DATA")
 LIFE_MINUTES = Variable(
     ("INSTANCE_TTL_MINUTES",), "minutes after which ECS releases an instance, at least 30", default="240"
 )
@@ -205,7 +209,9 @@ VARIABLES: tuple[Variable, ...] = (
     INSTANCE_TYPE,
     INSTANCE_NAME,
     MIN_CPU,
+    MAX_CPU,
     MIN_MEMORY,
+    MAX_MEMORY,
     PRICE_LIMIT,
     PROTECT,
     CANDIDATES_FILE,

@@ -28,7 +28,14 @@ SCRIPTS = Path(bootstraps.__file__).parent / "guest"
 TIME = "2026-11-18T18:02:00Z"
 TOKEN = "planted-instance-token"
 # The paths that root uses, and what stands for them in the folder.
-PLACES = ("/opt/goldrun", "/run/goldrun", "/home/runner", "/var/lib/cloud", "/usr/local/share/ca-certificates")
+PLACES = (
+    "/opt/goldrun",
+    "/opt/actions-runner",
+    "/run/goldrun",
+    "/home/runner",
+    "/var/lib/cloud",
+    "/usr/local/share/ca-certificates",
+)
 STANDINS = {
     # Runs the agent as systemd would; everything else is written down.
     "systemd-run": """#!/bin/bash
@@ -107,6 +114,11 @@ class Guest:
         """The image has the runner already."""
         self.write("/home/runner/actions-runner/run.sh", run, 0o755)
         self.belongs_to_the_runner("/home/runner")
+
+    def image_ships(self, run: str, version: str) -> None:
+        """The image has the runner where other builders put it, as root's."""
+        self.write("/opt/actions-runner/run.sh", run, 0o755)
+        self.write("/opt/actions-runner/bin/Runner.Listener", f"#!/bin/bash\necho {version}\n", 0o755)
 
     def belongs_to_the_runner(self, place: str) -> None:
         if ROOT:
@@ -252,6 +264,33 @@ def test_an_engines_credentials_are_not_written_through_links(guest: Guest) -> N
     guest.boot(quick(engine=late), ENGINE)
     assert victim.read_text() == "root's own\n"
     assert (victim.stat().st_uid, victim.stat().st_mode & 0o777) == (0, 0o600)
+
+
+def test_a_runner_that_the_image_ships_elsewhere_is_used(guest: Guest) -> None:
+    """Images of other builders have it in /opt/actions-runner, as root's."""
+    guest.image_ships(f"#!/bin/bash\npwd > {guest.path('/home/runner')}/where\n", "2.331.0")
+    console = guest.boot(quick())
+    assert "using the image's runner 2.331.0" in console
+    assert guest.path("/home/runner/where").read_text() == f"{guest.path('/home/runner/actions-runner')}\n"
+    assert not (guest.here / "curl").exists() or "runner.tar.gz" not in (guest.here / "curl").read_text()
+
+
+@pytest.mark.parametrize("version", ["2.311.0", "2.328.1", "", "not a version"])
+def test_a_shipped_runner_that_github_does_not_register_is_replaced(guest: Guest, version: str) -> None:
+    guest.image_ships(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/old\n", version)
+    sha256 = guest.archive("#!/bin/bash\n")
+    console = guest.boot(quick(runner_url="https://example.com/runner.tar.gz", runner_sha256=sha256))
+    assert "downloading https://example.com/runner.tar.gz" in console
+    assert not guest.path("/home/runner/old").exists()
+
+
+@needs_root
+def test_root_runs_nothing_of_a_shipped_runner_that_is_not_its_own(guest: Guest) -> None:
+    guest.image_ships("#!/bin/bash\n", "")
+    guest.write("/opt/actions-runner/bin/installdependencies.sh", f"#!/bin/bash\ntouch {guest.here}/ran\n", 0o755)
+    guest.belongs_to_the_runner("/opt/actions-runner")
+    guest.boot(quick(runner_url="https://example.com/runner.tar.gz", runner_sha256=guest.archive("#!/bin/bash\n")))
+    assert not (guest.here / "ran").exists()
 
 
 def test_root_runs_nothing_out_of_the_runners_folder(guest: Guest) -> None:

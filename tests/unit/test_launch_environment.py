@@ -29,7 +29,7 @@ def test_everything(tmp_path: Path) -> None:
     settings = read_settings(
         {
             **MINIMAL,
-            "ALIYUN_IMAGE_FAMILY": "loses-to-the-id",
+            "ALIYUN_IMAGE_FAMILY": "tools-amd64",
             "ALIYUN_VSWITCH_ID_K": "vsw-k",
             "ALIYUN_VSWITCH_ID_B": "vsw-b",
             "ALIYUN_VSWITCH_ID": "vsw-1, vsw-2",
@@ -60,7 +60,7 @@ def test_everything(tmp_path: Path) -> None:
     )
     assert (settings.criteria.max_price, settings.name, settings.life) == (0.5, "runner-1", 2700)
     assert settings.user_data == b"#!/bin/sh\ntrue\n"
-    assert settings.image_family == ""
+    assert (settings.image_family, settings.image_id, settings.image_name) == ("tools-amd64", "m-1", "")
     assert settings.tags == {"Repository": "o/r", "Run": "7/1"}
 
 
@@ -77,6 +77,23 @@ def test_candidates_in_the_field_format(tmp_path: Path) -> None:
     first, last = settings.candidates[0], settings.candidates[-1]
     assert (first.type, first.zone, first.vswitch, first.limit) == ("ecs.c7.2xlarge", "cn-hangzhou-k", "vsw-k", 0.493)
     assert (last.type, last.limit) == ("ecs.g7.2xlarge", None)
+    capped = read_settings({**MINIMAL, "CANDIDATES_FILE": str(file), "SPOT_PRICE_LIMIT": "0.6"}, REGION)
+    assert (capped.candidates[0].limit, capped.candidates[-1].limit) == (0.493, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("change", "cpus", "memory"),
+    [
+        ({"MAX_CPU": "64"}, Span(8, 64), Span()),
+        ({"MAX_CPU": "4"}, Span(4, 4), Span()),
+        ({"MIN_CPU": "2", "MAX_CPU": "4", "MIN_MEM": "4", "MAX_MEM": "16"}, Span(2, 4), Span(4, 16)),
+        ({"MIN_CPU": "2..32", "MAX_CPU": "16"}, Span(2, 16), Span()),
+        ({"INSTANCE_TYPE": "ecs.c7.large", "MAX_MEM": "8"}, Span(), Span(0, 8)),
+    ],
+)
+def test_sizes_have_a_minimum_and_a_maximum(change: dict[str, str], cpus: Span, memory: Span) -> None:
+    criteria = read_settings({**MINIMAL, **change}, REGION).criteria
+    assert (criteria.cpus, criteria.memory) == (cpus, memory)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +103,22 @@ def test_candidates_in_the_field_format(tmp_path: Path) -> None:
         ("#cloud-config\n{}", b"#cloud-config\n{}"),
         ("echo hello", b"#!/bin/bash\necho hello"),
         ("  ", b""),
+        ("#!/bin/sh\r\ntrue\r\n", b"#!/bin/sh\ntrue\n"),
+        ("echo hello\r\n", b"#!/bin/bash\necho hello\n"),
     ],
 )
 def test_user_data(text: str, sent: bytes) -> None:
     assert read_settings({**MINIMAL, "USER_DATA": text}, REGION).user_data == sent
+
+
+def test_the_file_of_user_data_takes_precedence(tmp_path: Path) -> None:
+    file = tmp_path / "boot.sh"
+    file.write_bytes(b"#!/bin/sh\r\nfile\r\n")
+    env = {**MINIMAL, "USER_DATA": "#!/bin/sh\nvariable", "USER_DATA_FILE": str(file)}
+    assert read_settings(env, REGION).user_data == b"#!/bin/sh\nfile\n"
+    packed = b"\x1f\x8b\x08\r\n"
+    file.write_bytes(packed)
+    assert read_settings(env, REGION).user_data == packed
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
@@ -105,7 +134,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a life of a minute": ({"INSTANCE_TTL_MINUTES": "1"}, "from 30"),
     "a life without end": ({"INSTANCE_TTL_MINUTES": "inf"}, "from 30"),
     "a name that is none": ({"INSTANCE_NAME": "1"}, "not a valid name for an instance"),
-    "user data twice": ({"USER_DATA": "#!a", "USER_DATA_FILE": __file__}, "both set"),
+    "at most less than at least": ({"MIN_CPU": "16", "MAX_CPU": "8"}, "less than MIN_CPU=16"),
+    "memory at most in words": ({"MAX_MEM": "much"}, "range of GiB"),
     "user data that is not there": ({"USER_DATA_FILE": "NOWHERE"}, "No such file"),
     "too much user data": ({"USER_DATA": "#" * 33_000}, "33,000 bytes"),
     "candidates that are not there": ({"CANDIDATES_FILE": "NOWHERE"}, "No such file"),

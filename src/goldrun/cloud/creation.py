@@ -28,7 +28,7 @@ class Wanted:
         numbered: whether each name gets a number.
         amount: the maximum number; the minimum is one.
         spot: whether they are spot instances.
-        limit: the price limit of a spot instance per hour; None: the list price.
+        limit: the price limit of a spot instance per hour; None: up to the list price.
         protected: whether the market spares a spot instance for its first hour.
         disk: the category of the system disk; empty: ECS chooses.
         disk_size: its size in GiB; None: the image's.
@@ -62,6 +62,11 @@ class Wanted:
     role: str = ""
     user_data: bytes = b""
 
+    def _strategy(self) -> str:
+        if not self.spot:
+            return "NoSpot"
+        return "SpotAsPriceGo" if self.limit is None else "SpotWithPriceLimit"
+
     def to_api(self) -> dict[str, Parameter]:
         """Return the parameters of RunInstances."""
         return {
@@ -75,7 +80,7 @@ class Wanted:
             "Amount": self.amount,
             "MinAmount": 1,
             "InstanceChargeType": "PostPaid",
-            "SpotStrategy": "SpotWithPriceLimit" if self.spot else "NoSpot",
+            "SpotStrategy": self._strategy(),
             "SpotPriceLimit": f"{self.limit:.3f}" if self.limit is not None else None,
             "SpotDuration": int(self.protected) if self.spot else None,
             "SpotInterruptionBehavior": "Terminate" if self.spot else None,

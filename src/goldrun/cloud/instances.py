@@ -214,6 +214,11 @@ def is_offer_gone(error: GoldrunError) -> bool:
     return _code(error) in _OFFER_GONE
 
 
+def is_vswitch_wrong(error: GoldrunError) -> bool:
+    """Return whether the vSwitch does not exist, or does not fit the zone or the security group."""
+    return _code(error) in ("InvalidVSwitchId.NotFound", "InvalidParameter.Mismatch")
+
+
 _SOLD_OUT = ("OperationDenied.NoStock", "Zone.NotOnSale", "InvalidInstanceType.NotSupported")
 _OFFER_GONE = (
     *_SOLD_OUT,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, Image, describe_images
-from goldrun.cloud.tags import BUILD_TIMESTAMP
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, MANAGED_BY, VERSION_HASH
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import (
@@ -74,6 +74,8 @@ class Lineage:
 
     def version_name(self, image: Image) -> str:
         """Return the version name that ``image`` has or, while it has an alias, gets back; no other image has it."""
+        if (named := parse_published(image.name)) and named.is_version:
+            return image.name
         taken = {other.name for other in self.images.values() if other.image_id != image.image_id}
         number = int(stamp(image))
         while (name := f"{self.name}-{number:014d}") in taken:
@@ -85,11 +87,17 @@ def stamp(image: Image) -> str:
     """Return when the image was built, ``YYYYMMDDHHMMSS``: by its tag, its version name, or else its creation time."""
     tagged = BUILD_TIMESTAMP.read(image.tags)
     if is_stamp(tagged):
-        return tagged
+        return tagged.ljust(STAMP_DIGITS, "0")
     name = parse_published(image.name)
     if name and name.is_version:
-        return name.suffix
+        return name.suffix.ljust(STAMP_DIGITS, "0")
     return "".join(char for char in image.creation_time if char.isdigit())[:STAMP_DIGITS].ljust(STAMP_DIGITS, "0")
+
+
+def is_from_guide(image: Image) -> bool:
+    """Return whether the guide's own builder made the image: it writes these tags, and ``Latest`` on every version."""
+    written = {VERSION_HASH.key, BASE_IMAGE.key, BUILD_TIMESTAMP.key}
+    return written <= image.tags.keys() and not MANAGED_BY.matches(image.tags)
 
 
 def age_key(image: Image) -> tuple[str, str]:

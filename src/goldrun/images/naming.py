@@ -1,7 +1,8 @@
 """The names of images: families, channels, versions, and references to them.
 
 A family and an architecture make a lineage. A channel shows one of its images under an alias,
-``<family>-<arch>-<channel>``; every image has a version name, ``<family>-<arch>-<YYYYMMDDHHMMSS>``.
+``<family>-<arch>-<channel>``; every image has a version name, ``<family>-<arch>-<YYYYMMDDHHMMSS>``. The guide's own
+builder names versions without seconds.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -13,6 +14,7 @@ from goldrun.errors import UsageError
 
 LATEST = "latest"
 STAMP_DIGITS = 14
+SHORT_STAMP_DIGITS = 12
 MIN_ID_LENGTH = 10
 
 
@@ -73,8 +75,8 @@ def parse_published(name: str) -> PublishedName | None:
 
 
 def is_stamp(text: str) -> bool:
-    """Return whether ``text`` has the form of a version's time stamp, ``YYYYMMDDHHMMSS``."""
-    return len(text) == STAMP_DIGITS and text.isascii() and text.isdigit()
+    """Return whether ``text`` has the form of a version's time stamp, ``YYYYMMDDHHMMSS`` or without seconds."""
+    return len(text) in (STAMP_DIGITS, SHORT_STAMP_DIGITS) and text.isascii() and text.isdigit()
 
 
 def is_image_id(text: str) -> bool:

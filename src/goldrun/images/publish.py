@@ -33,7 +33,6 @@ from goldrun.images.lineage import (
     find_own,
     newest_first,
     read_lineage,
-    stamp,
 )
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import LATEST, PublishedName, parse_published
@@ -148,7 +147,8 @@ def _target(lineage: Lineage, current: Image, to: str) -> Image:
     """Return the version to roll back to."""
     if to:
         for image in lineage.versions():
-            if to in (image.image_id, image.name, stamp(image), lineage.version_name(image)):
+            name = lineage.version_name(image)
+            if to in (image.image_id, image.name, name, name.rpartition("-")[2]):
                 if image.status != AVAILABLE:
                     raise RefusedError(f"{to} is {image.status}: it cannot be shown.")
                 return image
@@ -260,7 +260,7 @@ def _goal(lineage: Lineage, intent: Intent) -> str:
 def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
     marked = {image.image_id for image in lineage.marked()}
-    if goal.image_id not in marked:
+    if not _marks(lineage).items() <= goal.tags.items():
         yield _mark(lineage, goal)
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
@@ -283,8 +283,12 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
             yield _modify(image, words, family=f"{lineage.image_family}-superseded")
 
 
+def _marks(lineage: Lineage) -> dict[str, str]:
+    return {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
+
+
 def _mark(lineage: Lineage, image: Image) -> Step:
-    tags = {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
+    tags = _marks(lineage)
     return Step(
         image,
         f"tag {image.image_id} as {lineage.channel}",
@@ -294,7 +298,7 @@ def _mark(lineage: Lineage, image: Image) -> Step:
 
 
 def _unmark(lineage: Lineage, image: Image) -> Step:
-    wanted = {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
+    wanted = _marks(lineage)
     keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
     return Step(
         image,

@@ -15,6 +15,7 @@ from goldrun.cloud.images import ALL_STATUSES, UNFINISHED, Image, describe_image
 from goldrun.cloud.snapshots import Snapshot, describe_snapshots
 from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, FAMILY, IMAGE, IS_LATEST, OWNED, PROTECTED
 from goldrun.errors import RefusedError, UnavailableError
+from goldrun.images.lineage import is_from_guide
 from goldrun.images.naming import parse_published
 from goldrun.waiting import at_least, wait_for
 
@@ -27,7 +28,8 @@ def protection(image: Image) -> str:
     name = parse_published(image.name)
     protections = (
         (name is not None and not name.is_version, "shown by a channel"),
-        (IS_LATEST.matches(image.tags) or CHANNEL.key in image.tags, "tagged as a channel's"),
+        (CHANNEL.key in image.tags, "tagged as a channel's"),
+        (IS_LATEST.matches(image.tags) and not is_from_guide(image), "tagged as a channel's"),
         (image.in_use, "in use by instances"),
         (PROTECTED.matches(image.tags), "protected"),
         (image.shared, "shared with other accounts"),

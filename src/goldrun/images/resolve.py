@@ -23,8 +23,9 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, report: Report) -
 
     Args:
         client: the cloud.
-        settings: the image is named by id, by family, or by ``image_name``: an image id, an image's name,
-            ``family[:channel]``, or one of Alibaba Cloud's own families (``acs:ubuntu_24_04_x64``).
+        settings: the image is named by id, by family (an id beside it is used if the family has no image), or by
+            ``image_name``: an image id, an image's name, ``family[:channel]``, or one of Alibaba Cloud's own families
+            (``acs:ubuntu_24_04_x64``).
         report: receives the look-up's notes.
 
     Raises:
@@ -45,6 +46,8 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, report: Report) -
         image_id, family = ("", name) if name.startswith(PUBLIC_FAMILY) else (name, "")
     if not image_id and not family:
         raise UsageError("No image is named.", fix=["set ALIYUN_IMAGE_ID or IMAGE_NAME (or use --image)."])
+    if image_id and family:
+        image_id, family = _prefer_family(client, image_id, family, report)
     if settings.criteria.architecture or settings.criteria.types or settings.candidates:
         if image_id:
             _check_visible(client, image_id)
@@ -90,6 +93,15 @@ def require_imds_v2(image: Image) -> None:
 def _with_image(settings: LaunchSettings, image_id: str, family: str, architecture: str) -> LaunchSettings:
     criteria = replace(settings.criteria, architecture=settings.criteria.architecture or architecture)
     return replace(settings, image_name="", image_id=image_id, image_family=family, criteria=criteria)
+
+
+def _prefer_family(client: EcsClient, image_id: str, family: str, report: Report) -> tuple[str, str]:
+    """Return the id or the family that the launch uses: the id only if the family has no image."""
+    with contextlib.suppress(AccessDeniedError):  # ECS resolves the family of a launch without this permission
+        if newest_of_family(client, family) is None:
+            report(f"the image family {family} has no image in {client.region}: using {image_id}.")
+            return image_id, ""
+    return "", family
 
 
 def _check_visible(client: EcsClient, image_id: str) -> None:

@@ -15,7 +15,7 @@ from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, why_kept
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY
-from goldrun.images.lineage import Lineage, age_key, read_lineage
+from goldrun.images.lineage import Lineage, age_key, is_from_guide, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphan_snapshots, protection
 
@@ -60,6 +60,8 @@ def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -
         reason = protection(image) or _foreign(image)
         if not reason and current and age_key(image) > age_key(current) and image.status != DEPRECATED:
             reason = "newer than what is published"
+        if not reason and image is current:
+            reason = "found by look-ups"
         older = not current or age_key(image) < age_key(current)
         if older and image.status == AVAILABLE and left > 0:
             left -= 1
@@ -164,8 +166,8 @@ def _delete(client: EcsClient, verdict: Verdict) -> Verdict:
 
 
 def _foreign(image: Image) -> str:
-    """Return why a prune leaves the image alone; empty: it has a version name, and goldrun created it."""
+    """Return why a prune leaves the image alone; empty: it is a version that goldrun or the guide's builder made."""
     name = parse_published(image.name)
     if name is None or not name.is_version:
         return "not a version"
-    return "" if MANAGED_BY.matches(image.tags) else "not made by goldrun"
+    return "" if MANAGED_BY.matches(image.tags) or is_from_guide(image) else "not made by goldrun"

@@ -63,5 +63,20 @@ def describe_launch(launched: Launched) -> str:
     return f"{count}{offer.type} in {offer.zone}: {price}."
 
 
+def describe_offer(launched: Launched) -> dict[str, str]:
+    """Return the offer that was launched, as outputs of a step; what is not known is left out."""
+    offer = launched.offer
+    if offer is None:
+        return {}
+    values = {
+        "INSTANCE_TYPE": offer.type,
+        "ZONE_ID": offer.zone,
+        "VSWITCH_ID": offer.vswitch,
+        "SPOT_PRICE_LIMIT": "" if launched.limit is None else f"{launched.limit:.3f}",
+        "CPU_CORES": str(offer.cpus or ""),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
 def _placed(offers: Iterable[Offer], zones: Mapping[str, str]) -> Iterator[Offer]:
     return (replace(offer, vswitch=zones[offer.zone]) for offer in offers)

@@ -21,6 +21,7 @@ from goldrun.launch.settings import DEFAULT_CPUS, MAX_USER_DATA, LaunchSettings,
 MIN_LIFE_MINUTES = 30
 MAX_LIFE_MINUTES = 7 * 24 * 60
 CANDIDATE_FIELDS = 5
+GZIP = b"\x1f\x8b"
 
 
 def read_settings(env: Environment, region: str) -> LaunchSettings:
@@ -75,11 +76,9 @@ def read_vswitches(env: Environment) -> tuple[str, ...]:
 
 
 def read_image(env: Environment) -> tuple[str, str, str]:
-    """Return image id, image family and image name; only the first that is set, the others empty."""
+    """Return image id, image family and image name: the family takes precedence over the id, both over the name."""
     image_id, family = config.IMAGE_ID.read(env), config.IMAGE_FAMILY.read(env)
-    if image_id:
-        return image_id, "", ""
-    return ("", family, "") if family else ("", "", config.IMAGE_NAME.read(env))
+    return image_id, family, "" if image_id or family else config.IMAGE_NAME.read(env)
 
 
 def read_architecture(env: Environment) -> str:
@@ -102,12 +101,12 @@ def read_types(env: Environment) -> tuple[str, ...]:
 
 def read_cpus(env: Environment, default: Span) -> Span:
     """Return the range of vCPUs."""
-    return _at_least(env, config.MIN_CPU, "vCPUs", default)
+    return _between(env, config.MIN_CPU, config.MAX_CPU, "vCPUs", default)
 
 
 def read_memory(env: Environment) -> Span:
     """Return the range of memory, in GiB."""
-    return _at_least(env, config.MIN_MEMORY, "GiB", Span())
+    return _between(env, config.MIN_MEMORY, config.MAX_MEMORY, "GiB", Span())
 
 
 def read_price_limit(env: Environment) -> float | None:
@@ -145,14 +144,14 @@ def read_name(env: Environment) -> str:
 
 
 def read_user_data(env: Environment) -> bytes:
-    """Return what new instances run on first boot."""
+    """Return what new instances run on first boot, its line ends as cloud-init and bash read them."""
     text, path = env.get("USER_DATA", ""), config.USER_DATA_FILE.read(env)
-    if text.strip() and path:
-        raise UsageError("USER_DATA and USER_DATA_FILE are both set.", fix=["set one of them."])
     data = _read(path, "USER_DATA_FILE") if path else text.encode() if text.strip() else b""
-    if data and not data.startswith((b"#", b"\x1f\x8b", b"Content-Type:", b"MIME-Version:")):
-        # cloud-init ignores what it does not recognise; a script without an interpreter line is for bash.
-        data = b"#!/bin/bash\n" + data
+    if not data.startswith(GZIP):
+        data = data.replace(b"\r\n", b"\n")
+        if data and not data.startswith((b"#", b"Content-Type:", b"MIME-Version:")):
+            # cloud-init ignores what it does not recognise; a script without an interpreter line is for bash.
+            data = b"#!/bin/bash\n" + data
     if len(data) > MAX_USER_DATA:
         variable = "USER_DATA_FILE" if path else "USER_DATA"
         raise UsageError(f"{variable} is {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.")
@@ -160,13 +159,18 @@ def read_user_data(env: Environment) -> bytes:
 
 
 def read_candidates(env: Environment) -> tuple[Offer, ...]:
-    """Return the offers that the user lists in a file; empty: those of the market."""
+    """Return the offers that the user lists in a file; empty: those of the market.
+
+    A candidate without a price limit has that of SPOT_PRICE_LIMIT, if any; one without a vSwitch is kept, and passed
+    over by ``launch``.
+    """
     path = config.CANDIDATES_FILE.read(env)
     if not path:
         return ()
     lines = _read(path, "CANDIDATES_FILE").decode("utf-8", "replace").splitlines()
+    limit = read_price_limit(env)
     offers = [
-        _candidate(line, f"CANDIDATES_FILE: {path}, line {number}")
+        _candidate(line, f"CANDIDATES_FILE: {path}, line {number}", limit)
         for number, line in enumerate(lines, 1)
         if line.strip()
     ]
@@ -183,15 +187,15 @@ def run_tags(env: Environment) -> dict[str, str]:
     return {**REPOSITORY.of(repository[:MAX_VALUE]), **RUN.of(f"{run}/{env.get('GITHUB_RUN_ATTEMPT', '1')}")}
 
 
-def _candidate(line: str, place: str) -> Offer:
+def _candidate(line: str, place: str, default_limit: float | None) -> Offer:
     parts = [part.strip() for part in line.split("|")]
     parts += [""] * (CANDIDATE_FIELDS - len(parts))
     type_id, zone, vswitch, limit, cpus = parts[:CANDIDATE_FIELDS]
-    price = _price(limit, f"{place}: the price limit")
-    if not type_id.startswith("ecs.") or not vswitch or len(parts) > CANDIDATE_FIELDS:
+    price = _price(limit, f"{place}: the price limit") or default_limit
+    if not type_id.startswith("ecs.") or len(parts) > CANDIDATE_FIELDS:
         raise UsageError(
             f"{place} is not a candidate: {line.strip()!r}.",
-            fix=["write TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS, e.g. ecs.c7.2xlarge|cn-hangzhou-k|vsw-…|0.52|8"],
+            fix=["write TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS, for example ecs.c7.2xlarge|cn-hangzhou-k|vsw-…|0.52|8"],
         )
     known_cpus = int(cpus) if cpus.isdecimal() else 0
     return Offer(type=type_id, zone=zone, price=price or 0.0, cpus=known_cpus, vswitch=vswitch, limit=price)
@@ -209,15 +213,25 @@ def _read(path: str, variable: str) -> bytes:
         raise UsageError(f"{variable}={path!r} cannot be read.", why=[f"{error.strerror}."]) from error
 
 
-def _at_least(env: Environment, variable: config.Variable, unit: str, default: Span) -> Span:
-    """Parse a range like ``parse_span``, but a single number is the minimum, as the variables' names say."""
-    text = variable.read(env)
+def _between(env: Environment, least: config.Variable, most: config.Variable, unit: str, default: Span) -> Span:
+    """Parse a range from two variables; the first may be a range like ``parse_span``'s, its single number a minimum."""
+    text, limit = least.read(env), most.read(env)
+    span = _range(f"{text}" if ".." in text else f"{text}..", least.names[0], text, unit) if text else default
+    if not limit:
+        return span
+    high = _range(f"..{limit}", most.names[0], limit, unit).high
     if not text:
-        return default
+        return Span(min(span.low, high), high)
+    if high < span.low:
+        raise UsageError(f"{most.names[0]}={limit} is less than {least.names[0]}={text}.")
+    return Span(span.low, min(span.high, high))
+
+
+def _range(span: str, variable: str, text: str, unit: str) -> Span:
     try:
-        return parse_span(text if ".." in text else f"{text}..", unit)
+        return parse_span(span, unit)
     except UsageError as error:
-        raise UsageError(f"{variable.names[0]}={text!r} is not a range of {unit}.", fix=error.fix) from None
+        raise UsageError(f"{variable}={text!r} is not a range of {unit}.", fix=error.fix) from None
 
 
 def _price(text: str, what: str) -> float | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.creation import Wanted, run_instances
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.instances import describe_instances, is_offer_gone, is_sold_out
+from goldrun.cloud.instances import describe_instances, is_offer_gone, is_sold_out, is_vswitch_wrong
 from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
 from goldrun.launch.lifetime import with_release_time
@@ -103,11 +103,16 @@ def check(settings: LaunchSettings) -> None:
 
 
 def price_limit(offer: Offer) -> float | None:
-    """Return the price limit of an offer: a fifth above its price, but never above the list price."""
+    """Return the price limit of an offer: a fifth above its price, but never above the list price.
+
+    None: no limit of its own; a spot instance whose price is not known costs up to the list price.
+    """
     if not offer.spot:
         return None
     if offer.limit is not None:
         return offer.limit
+    if not offer.price:
+        return None
     limit = offer.price * LIMIT_FACTOR
     return round(max(offer.price, min(limit, offer.list_price or limit)), 3)
 
@@ -119,9 +124,20 @@ def _walk(
     if len(_ids(got)) >= settings.amount:
         return
     refusals: list[str] = []
-    sold_out: set[tuple[str, str, bool]] = set()
+    hopeless: set[tuple[str, str, bool]] = set()  # with any disk
+    wrong_vswitches: set[str] = set()
+
+    def pass_over(offer: Offer, reason: str) -> None:
+        refusals.append(f"{offer.type} in {offer.zone}: {reason}")
+        report(f"{refusals[-1]}; trying the next offer.")
+
     for offer in offers:
-        if (offer.type, offer.zone, offer.spot) in sold_out:
+        kind = (offer.type, offer.zone, offer.spot)
+        if kind in hopeless or offer.vswitch in wrong_vswitches:
+            continue
+        if settings.candidates and not offer.vswitch:
+            pass_over(offer, "no vSwitch is given")
+            hopeless.add(kind)
             continue
         while (missing := settings.amount - len(_ids(got))) > 0:
             wanted = min(missing, INSTANCES_A_CALL)
@@ -132,12 +148,13 @@ def _walk(
                     report(f"the answer was lost, but the instances exist: {', '.join(ids)}.")
                     got.append(Launched(ids, offer, price_limit(offer)))
                     break
-                if not isinstance(error, ApiError) or not is_offer_gone(error):
+                if not isinstance(error, ApiError) or not _is_passed_over(settings, error):
                     raise
-                refusals.append(f"{offer.type} in {offer.zone}: {error.code}")
-                report(f"{refusals[-1]}; trying the next offer.")
+                pass_over(offer, error.code)
                 if is_sold_out(error):
-                    sold_out.add((offer.type, offer.zone, offer.spot))
+                    hopeless.add(kind)
+                if is_vswitch_wrong(error):
+                    wrong_vswitches.add(offer.vswitch)
                 break
             got.append(Launched(ids, offer, price_limit(offer)))
             if len(ids) < wanted:
@@ -150,6 +167,11 @@ def _walk(
         or ["no offer matches: nothing is in stock in a zone with a vSwitch, or the price limit is too low."],
         fix=["widen the search (--cpu, --type, --zone, --max-price), or allow --on-demand-fallback."],
     )
+
+
+def _is_passed_over(settings: LaunchSettings, error: ApiError) -> bool:
+    """Return whether another offer may work; a wrong vSwitch concerns only the candidate that names it."""
+    return is_offer_gone(error) or (bool(settings.candidates) and is_vswitch_wrong(error))
 
 
 def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, amount: int, number: int) -> tuple[str, ...]:

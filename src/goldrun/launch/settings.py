@@ -49,7 +49,7 @@ class LaunchSettings:
         key: identifies the launch: a second one with the same key gets the same instances.
         resume: whether an earlier attempt with this key may have created instances already.
         image_name: the image's id, name or family as the user wrote it; ``images.resolve`` turns it into one of:
-        image_id: the image to boot.
+        image_id: the image to boot; with ``image_family``, until it is resolved: if the family has no image.
         image_family: the family whose newest image to boot.
         name: the instances' name.
         amount: number of instances; all of them or none.

@@ -13,6 +13,7 @@ from importlib.resources import files
 from goldrun.errors import UsageError
 from goldrun.guest import FOLDER
 from goldrun.launch.settings import MAX_USER_DATA
+from goldrun.runners.versions import MINIMUM
 
 ENDED = "goldrun: the runner has ended"  # on the console, before the instance deletes itself
 FAILED = "goldrun: failed: "  # on the console, before an instance that cannot run its job deletes itself
@@ -66,6 +67,7 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         "NOTICE_SECONDS": f"{bootstrap.notice_seconds:.0f}",
         "EXAMINE_SECONDS": f"{bootstrap.examine_seconds:.0f}",
         "ENDPOINT": bootstrap.endpoint,
+        "RUNNER_OLDEST": ".".join(map(str, MINIMUM)),
         "RUNNER_URL": bootstrap.runner_url,
         "RUNNER_SHA256": bootstrap.runner_sha256,
         **(more or {}),

@@ -11,6 +11,7 @@ set -m # a process group for the runner: it must not ignore SIGINT
 source /opt/goldrun/settings
 
 readonly home=/home/runner root=/home/runner/actions-runner
+readonly shipped=/opt/actions-runner     # where images of other builders have the runner, as root's
 readonly inbox=/run/goldrun/config       # sent by Cloud Assistant; in memory, readable by root alone
 readonly state=/run/goldrun-runner       # in memory too; the runner's
 readonly notice=/run/goldrun-notice/spot-notice # root's; the job reads it
@@ -51,6 +52,7 @@ use_proxy() {
 install_runner() {
   id runner > /dev/null 2>&1 || useradd --create-home --shell /bin/bash runner || fail 'the user cannot be made'
   [[ -x ${root}/run.sh ]] && return 0
+  take_shipped_runner && return 0
   say "the image has no runner: downloading ${RUNNER_URL}"
   local folder
   folder=$(mktemp -d)
@@ -65,6 +67,25 @@ install_runner() {
   "${folder}/bin/installdependencies.sh" > /dev/null 2>&1 || say 'some of its dependencies could not be installed'
   rm -rf "${folder}"
 }
+
+take_shipped_runner() {
+  local version
+  [[ -x ${shipped}/run.sh ]] || return 1
+  if ! version=$(shipped_version) && [[ -O ${shipped} && -O ${shipped}/bin && -O ${shipped}/bin/installdependencies.sh ]]; then
+    "${shipped}/bin/installdependencies.sh" > /dev/null 2>&1 || say 'some of its dependencies could not be installed'
+    version=$(shipped_version)
+  fi
+  [[ ${version} =~ ^[0-9]+(\.[0-9]+){2}$ ]] || return 1
+  if [[ $(printf '%s\n' "${RUNNER_OLDEST}" "${version}" | sort -V | head -n 1) != "${RUNNER_OLDEST}" ]]; then
+    say "GitHub does not register the image's runner: version ${version} is older than ${RUNNER_OLDEST}"
+    return 1
+  fi
+  (as_runner mkdir -p "${root}")
+  (as_runner cp -r "${shipped}/." "${root}") || return 1
+  say "using the image's runner ${version} from ${shipped}"
+}
+
+shipped_version() { as_runner "${shipped}/bin/Runner.Listener" --version 2> /dev/null; }
 
 # Becomes the runner's user; callers with more to do use a subshell.
 as_runner() { exec setpriv --reuid=runner --regid=runner --init-groups --inh-caps=-all "$@"; }

@@ -1,0 +1,126 @@
+"""`create-spot-instance.py` as the guide's own workflows call it: its variables, candidates and images."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from local_cloud.access import Denial
+from local_cloud.records import Image, Instance
+from tests.conftest import Running
+
+SCRIPT = Path(__file__).parents[1] / ".github/scripts/create-spot-instance.py"
+AMD64, OLD = "m-localnewamd64", "m-localoldamd64"
+FAMILY = "tools-amd64"
+
+
+@dataclass(frozen=True)
+class Created:
+    """What a run of the script printed, and the instance that it created."""
+
+    stderr: str
+    instance: Instance
+
+
+def run(cloud: Running, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    env = cloud.environment(HOME=str(home), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", **variables)
+    words = [sys.executable, "-S", str(SCRIPT)]
+    return subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def create(cloud: Running, home: Path, **variables: str) -> Created:
+    done = run(cloud, home, **variables)
+    assert done.returncode == 0, done.stderr
+    instance = cloud.cloud.store.get(Instance, done.stdout.split()[-1])
+    assert instance
+    return Created(done.stderr, instance)
+
+
+def candidates(home: Path, *lines: str) -> str:
+    file = home / "candidates.txt"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return str(file)
+
+
+@pytest.fixture
+def cloud(populated: Running) -> Running:
+    """The seed's account, with a family in ECS's sense."""
+    store = populated.cloud.store
+    image = store.get(Image, AMD64)
+    assert image
+    store.put(replace(image, family=FAMILY))
+    return populated
+
+
+def test_a_family_takes_precedence_over_an_id(cloud: Running, tmp_path: Path) -> None:
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_FAMILY=FAMILY, ALIYUN_IMAGE_ID=OLD)
+    assert created.instance.image == AMD64
+    assert "has no image" not in created.stderr
+
+
+@pytest.mark.parametrize("arch", ["", "amd64"])
+def test_an_id_replaces_a_family_without_images(cloud: Running, tmp_path: Path, arch: str) -> None:
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_FAMILY="nothing-here", ALIYUN_IMAGE_ID=OLD, ARCH=arch)
+    assert created.instance.image == OLD
+    assert f"the image family nothing-here has no image in cn-hangzhou: using {OLD}." in created.stderr
+
+
+def test_a_failed_look_up_of_the_family_is_not_an_empty_family(cloud: Running, tmp_path: Path) -> None:
+    cloud.fault("error", "DescribeImageFromFamily", times=None, status=500)
+    done = run(cloud, tmp_path, ALIYUN_IMAGE_FAMILY=FAMILY, ALIYUN_IMAGE_ID=OLD, GOLDRUN_TIMEOUT="2")
+    assert done.returncode == 6, done.stderr
+    assert "RunInstances" not in cloud.cloud.gateway.calls
+
+
+def test_without_permission_to_read_the_family_ecs_resolves_it(cloud: Running, tmp_path: Path) -> None:
+    cloud.cloud.store.put(Denial(id="ecs:DescribeImageFromFamily"))
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_FAMILY=FAMILY, ALIYUN_IMAGE_ID=OLD, ARCH="amd64")
+    assert created.instance.image == AMD64
+
+
+def test_sizes_have_an_upper_limit(cloud: Running, tmp_path: Path) -> None:
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, MIN_CPU="4", MAX_CPU="4", MIN_MEM="8", MAX_MEM="16")
+    assert created.instance.type.endswith(".xlarge")
+
+
+def test_a_candidate_without_a_price_is_launched_at_the_market_price(cloud: Running, tmp_path: Path) -> None:
+    file = candidates(tmp_path, "ecs.c7.2xlarge|cn-hangzhou-k|vsw-local-cn-hangzhou-k||")
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, CANDIDATES_FILE=file)
+    assert created.instance.strategy == "SpotAsPriceGo"
+    assert "price not known" in created.stderr
+    capped = create(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, CANDIDATES_FILE=file, SPOT_PRICE_LIMIT="2.71828")
+    assert (capped.instance.strategy, capped.instance.limit) == ("SpotWithPriceLimit", 2.719)
+
+
+def test_a_candidate_with_a_wrong_vswitch_is_passed_over(cloud: Running, tmp_path: Path) -> None:
+    file = candidates(
+        tmp_path,
+        "ecs.c7.2xlarge|cn-hangzhou-k||0.9|8",
+        "ecs.c7.2xlarge|cn-hangzhou-b|vsw-deleted|0.9|8",
+        "ecs.g7.2xlarge|cn-hangzhou-k|vsw-local-cn-hangzhou-k||8",
+    )
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, CANDIDATES_FILE=file)
+    assert created.instance.type == "ecs.g7.2xlarge"
+    assert "note: ecs.c7.2xlarge in cn-hangzhou-k: no vSwitch is given; trying the next offer." in created.stderr
+    assert created.stderr.count("InvalidVSwitchId.NotFound; trying the next offer.") == 1, "not again for each disk"
+    assert cloud.cloud.gateway.calls["RunInstances"] == 2
+
+
+def test_candidates_that_all_fail_are_listed(cloud: Running, tmp_path: Path) -> None:
+    file = candidates(tmp_path, "ecs.c7.2xlarge|cn-hangzhou-k||0.9|8", "ecs.c7.2xlarge|cn-hangzhou-b|vsw-deleted|0.9|8")
+    done = run(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, CANDIDATES_FILE=file)
+    assert done.returncode == 5, done.stderr
+    assert "cn-hangzhou-k: no vSwitch is given" in done.stderr
+    assert "cn-hangzhou-b: InvalidVSwitchId.NotFound" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_vswitch_of_the_environment_that_does_not_exist_is_an_error(cloud: Running, tmp_path: Path) -> None:
+    done = run(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, ALIYUN_VSWITCH_ID_K="vsw-deleted")
+    assert done.returncode in (1, 5), done.stderr
+    assert "InvalidVSwitchId.NotFound" in done.stderr or "vSwitch not found" in done.stderr
