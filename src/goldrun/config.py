@@ -139,6 +139,12 @@ PROTECT = Variable(
     "how long a new spot instance is protected from reclaim: 1h, or none, which is cheaper",
     default=PROTECTIONS[0],
 )
+TOKEN_USES = ("required", "optional")
+METADATA_TOKENS = Variable(
+    ("GOLDRUN_METADATA_TOKENS",),
+    "whether the metadata service of new instances requires a token (IMDSv2): required, or optional for older scripts",
+    default=TOKEN_USES[0],
+)
 CANDIDATES_FILE = Variable(
     ("CANDIDATES_FILE",),
     "file with the offers to try, lines of TYPE|ZONE|VSWITCH|PRICE_LIMIT|CPUS; replaces the search for offers",
@@ -214,6 +220,7 @@ VARIABLES: tuple[Variable, ...] = (
     MAX_MEMORY,
     PRICE_LIMIT,
     PROTECT,
+    METADATA_TOKENS,
     CANDIDATES_FILE,
     USER_DATA,
     USER_DATA_FILE,

@@ -26,6 +26,7 @@ from goldrun.cloud.tags import (
     PROTECTED,
     ROLE,
     RUNNER_NAME,
+    RUNNER_TYPE,
     SCOPE,
     VERSION_HASH,
 )
@@ -90,6 +91,7 @@ def find(
     older_than: float | None = None,
     github: GitHub | None = None,
     scopes: Sequence[Scope] = (),
+    foreign: bool = False,
 ) -> list[Finding]:
     """Return everything that goldrun created and that is left over.
 
@@ -98,11 +100,12 @@ def find(
         older_than: seconds; older instances count as left over too.
         github: GitHub's side, if there are scopes.
         scopes: the scopes whose runners are compared with the instances.
+        foreign: whether instances that another tool launched as runners (tag ``GITHUB_RUNNER_TYPE``) count too.
 
     Raises:
         GoldrunError: a side cannot be read, or its list kept changing.
     """
-    return _Sweep(client, older_than, github, scopes).find()
+    return _Sweep(client, older_than, github, scopes, foreign).find()
 
 
 def remove(
@@ -112,19 +115,13 @@ def remove(
     *,
     older_than: float | None = None,
     scopes: Sequence[Scope] = (),
+    foreign: bool = False,
 ) -> Swept:
-    """Look up each finding again, and delete those that are still left over.
+    """Look up each finding of ``find`` again, and delete those that are still left over.
 
-    A finding that cannot be deleted does not keep the others.
-
-    Args:
-        client: see ``find``.
-        findings: the result of ``find``.
-        github: see ``find``.
-        older_than: see ``find``.
-        scopes: see ``find``.
+    A finding that cannot be deleted does not keep the others. The other arguments are those of ``find``.
     """
-    return _Sweep(client, older_than, github, scopes).remove(findings)
+    return _Sweep(client, older_than, github, scopes, foreign).remove(findings)
 
 
 @dataclass(frozen=True)
@@ -133,10 +130,15 @@ class _Sweep:
     older_than: float | None
     github: GitHub | None
     scopes: Sequence[Scope]
+    foreign: bool = False
 
     def find(self) -> list[Finding]:
         client, now = self.client, self.client.clock.now()
-        found = self._instances(describe_instances(client, tags=OWNED))
+        instances = describe_instances(client, tags=OWNED)
+        if self.foreign:
+            runners = describe_instances(client, tags=RUNNER_TYPE.of())
+            instances += [runner for runner in runners if _is_foreign_runner(runner.tags)]
+        found = self._instances(instances)
         if self.github:
             known = {finding.id for finding in found}
             orphans = [orphan for scope in self.scopes for orphan in self._orphans(self.github, scope)]
@@ -185,7 +187,7 @@ class _Sweep:
         """Return why an instance is left over; empty: it is in use."""
         age = now - instance.created
         image = images.get(_build(instance.tags)) if ROLE.matches(instance.tags, BUILDER) else None
-        if _is_kept(instance.tags) or _is_active(instance, image, self.client.clock):
+        if _is_kept(instance.tags, self.foreign) or _is_active(instance, image, self.client.clock):
             return ""
         released = instance.released
         made = (
@@ -201,7 +203,8 @@ class _Sweep:
             (has_heartbeat(instance), "its build was interrupted"),
             (self.older_than is not None and age > self.older_than, "it is older than requested"),
         )
-        return next((reason for holds, reason in reasons if holds), "")
+        reason = next((reason for holds, reason in reasons if holds), "")
+        return f"{reason}; another tool launched it" if reason and _is_foreign_runner(instance.tags) else reason
 
     def _images_of_builds(self) -> dict[Build, Image]:
         return {_build(image.tags): image for image in describe_images(self.client, status=ALL_STATUSES, tags=OWNED)}
@@ -265,13 +268,18 @@ class _Sweep:
         return instance.id in judged and not self._has_job(instance)
 
     def _in_use(self, instance: Instance) -> bool:
-        return _is_kept(instance.tags) or _is_active(instance, None, self.client.clock)
+        return _is_kept(instance.tags, self.foreign) or _is_active(instance, None, self.client.clock)
 
     def _has_job(self, instance: Instance) -> bool:
-        scope, name = SCOPE.read(instance.tags), RUNNER_NAME.read(instance.tags)
-        if not self.github or not name or Scope(scope) not in self.scopes:
+        if _is_foreign_runner(instance.tags):
+            # Other tools register a runner under its instance's name, and do not record the scope.
+            name, scopes = instance.name, self.scopes
+        else:
+            scope = Scope(SCOPE.read(instance.tags))
+            name, scopes = RUNNER_NAME.read(instance.tags), [scope] if scope in self.scopes else []
+        if not self.github or not name:
             return False
-        return any(runner.busy for runner in find_registrations(self.github, Scope(scope), name))
+        return any(runner.busy for scope in scopes for runner in find_registrations(self.github, scope, name))
 
     def _remove(self, finding: Finding) -> bool:
         """Delete a finding other than an instance; return False if it is in use after all."""
@@ -305,9 +313,14 @@ def _build(tags: Mapping[str, str]) -> Build:
     return tuple(tag.read(tags) for tag in (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP))
 
 
-def _is_kept(tags: Mapping[str, str]) -> bool:
-    """Return whether a user protects it, or goldrun did not create it."""
-    return PROTECTED.matches(tags) or not MANAGED_BY.matches(tags)
+def _is_foreign_runner(tags: Mapping[str, str]) -> bool:
+    """Return whether another tool launched the instance as a runner; the guide's own scripts set this tag."""
+    return RUNNER_TYPE.matches(tags) and not MANAGED_BY.matches(tags)
+
+
+def _is_kept(tags: Mapping[str, str], foreign: bool = False) -> bool:
+    """Return whether a user protects it, or goldrun did not create it (``foreign``: nor another tool as a runner)."""
+    return PROTECTED.matches(tags) or not (MANAGED_BY.matches(tags) or (foreign and _is_foreign_runner(tags)))
 
 
 def _is_active(instance: Instance, image: Image | None, clock: CloudClock) -> bool:

@@ -101,6 +101,19 @@ def many(frozen: Running) -> tuple[list[GitHubRunner], str]:
     return others, machine(frozen, busy.name)
 
 
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_busy_runner_of_another_tool_is_in_use(frozen: Running, busy: bool) -> None:
+    """Other tools register the instance's name, and do not say where."""
+    tags = {"GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
+    old = put(frozen, "i-their-old", name="their-old", tags=tags, auto_release=9e15, created=NOW - 90 * 3600)
+    register(frozen, "their-old", job="1" if busy else "")
+    client, github = both(frozen)
+    findings = sweep.find(client, foreign=True)
+    outcome = sweep.remove(client, findings, github, scopes=[SCOPE], foreign=True)
+    assert (old in alive(frozen)) is busy
+    assert [finding.id for finding in outcome.spared] == ([old] if busy else [])
+
+
 def test_a_busy_runner_that_moves_between_two_pages_is_not_an_orphan(frozen: Running) -> None:
     others, instance = many(frozen)
     client, github = both(frozen)

@@ -47,6 +47,18 @@ def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
     assert "RunInstances" not in frozen.cloud.gateway.calls
 
 
+@pytest.mark.parametrize("by", ["id", "name"])
+def test_an_image_of_v1_is_launched_if_tokens_are_optional(frozen: Running, old: str, by: str) -> None:
+    """Self-destruct scripts of older images ask the metadata service without a token."""
+    client = frozen.client()
+    name = old if by == "id" else "old-amd64-latest"
+    settings = LaunchSettings(Network(GROUP), key="k", image_name=name, metadata_tokens=False)
+    (launched,) = acquire(client, resolve_image(client, settings, lambda _: None))
+    instance = frozen.cloud.store.get(Instance, launched.ids[0])
+    assert instance
+    assert instance.http_tokens == "optional"
+
+
 def test_an_image_of_v2_costs_one_look(frozen: Running, old: str) -> None:
     frozen.client().call("ModifyImageAttribute", {"ImageId": old, "Features.ImdsSupport": "v2"})
     client = frozen.client()

@@ -128,6 +128,40 @@ def test_one_sweep_removes_everything(frozen: Running) -> None:
     assert found(frozen) == {}
 
 
+THEIRS = {"GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
+
+
+def foreign_runners(frozen: Running) -> str:
+    """Runners that another tool launched: it sets no release time; returns the one that is left over."""
+    put(frozen, "i-their-new", name="their-new", tags=THEIRS, auto_release=9e15, created=NOW - HOUR)
+    put(frozen, "i-their-kept", tags={**THEIRS, "Protected": "true"}, auto_release=9e15, created=NOW - 90 * HOUR)
+    put(frozen, "i-not-a-runner", tags={"GITHUB_RUNNER_TYPE": "other"}, auto_release=9e15, created=NOW - 90 * HOUR)
+    return put(frozen, "i-their-old", name="their-old", tags=THEIRS, auto_release=9e15, created=NOW - 90 * HOUR)
+
+
+def test_runners_of_other_tools_are_left_alone_by_default(frozen: Running) -> None:
+    bad, client = leftovers(frozen), frozen.client()
+    old = foreign_runners(frozen)
+    assert set(found(frozen)) == bad
+    # Not even as the finding of a run that included them.
+    findings = [finding for finding in sweep.find(client, foreign=True) if finding.id == old]
+    assert sweep.remove(client, findings).spared == tuple(findings)
+    assert old in everything(frozen)
+
+
+def test_runners_of_other_tools_are_deleted_on_request(frozen: Running) -> None:
+    bad, client = leftovers(frozen), frozen.client()
+    old = foreign_runners(frozen)
+    findings = sweep.find(client, foreign=True)
+    assert {finding.id for finding in findings} == {*bad, old}
+    (theirs,) = (finding for finding in findings if finding.id == old)
+    assert theirs.reason == "it has no release time; another tool launched it"
+    swept = sweep.remove(client, findings, foreign=True)
+    assert swept.kept == ()
+    assert old not in everything(frozen)
+    assert {"i-their-new", "i-their-kept", "i-not-a-runner", "i-foreign"} <= everything(frozen)
+
+
 def test_reasons_are_reported(frozen: Running) -> None:
     leftovers(frozen)
     reasons = found(frozen)

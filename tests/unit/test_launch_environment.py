@@ -64,6 +64,12 @@ def test_everything(tmp_path: Path) -> None:
     assert settings.tags == {"Repository": "o/r", "Run": "7/1"}
 
 
+def test_metadata_tokens_are_required_unless_the_user_says_otherwise() -> None:
+    assert read_settings(MINIMAL, REGION).metadata_tokens
+    assert read_settings({**MINIMAL, "GOLDRUN_METADATA_TOKENS": "required"}, REGION).metadata_tokens
+    assert not read_settings({**MINIMAL, "GOLDRUN_METADATA_TOKENS": "optional"}, REGION).metadata_tokens
+
+
 def test_a_named_type_needs_no_size() -> None:
     assert read_settings({**MINIMAL, "INSTANCE_TYPE": "ecs.c7.large"}, REGION).criteria.cpus == Span()
 
@@ -135,6 +141,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a life without end": ({"INSTANCE_TTL_MINUTES": "inf"}, "from 30"),
     "a name that is none": ({"INSTANCE_NAME": "1"}, "not a valid name for an instance"),
     "at most less than at least": ({"MIN_CPU": "16", "MAX_CPU": "8"}, "less than MIN_CPU=16"),
+    "metadata tokens": ({"GOLDRUN_METADATA_TOKENS": "v1"}, "not one of required, optional"),
     "memory at most in words": ({"MAX_MEM": "much"}, "range of GiB"),
     "user data that is not there": ({"USER_DATA_FILE": "NOWHERE"}, "No such file"),
     "too much user data": ({"USER_DATA": "#" * 33_000}, "33,000 bytes"),

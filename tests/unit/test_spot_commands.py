@@ -90,6 +90,32 @@ def test_an_instance_from_the_command_line(shell: Any, populated: Running) -> No
     shell("instance", "rm", "--yes", "--missing-ok", made)
 
 
+@pytest.mark.parametrize(("words", "tokens"), [((), "required"), (("--metadata-tokens", "optional"), "optional")])
+def test_metadata_tokens_are_required_by_default(
+    shell: Any, populated: Running, words: tuple[str, ...], tokens: str
+) -> None:
+    made = shell("instance", "create", "--image", NAME, "-q", *words).stdout.strip()
+    instance = populated.cloud.store.get(Instance, made)
+    assert instance
+    assert instance.http_tokens == tokens
+
+
+def test_a_sweep_includes_runners_of_other_tools_on_request(shell: Any, populated: Running) -> None:
+    store = populated.cloud.store
+    ours = store.get(Instance, "i-localrunner000001")
+    assert ours
+    tags = {"GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
+    store.put(replace(ours, id="i-theirs", name="their-runner", tags=tags, state="Stopped", created=ours.created - 9e5))
+    assert "nothing to sweep" in shell("sweep", "--yes").stderr
+    shown = shell("sweep", "--include-foreign-runners", "--dry-run", code=7).stdout
+    assert "i-theirs" in shown
+    assert "another tool launched it" in shown
+    assert store.get(Instance, "i-theirs")
+    populated.cloud.clock.set_speed(100)
+    shell("sweep", "--include-foreign-runners", "--yes", code=7)
+    assert store.get(Instance, "i-theirs") is None
+
+
 def test_several_with_a_key(shell: Any, populated: Running) -> None:
     words = ("instance", "create", "--image", NAME, "--amount", "3", "--key", "nightly-7", "-q")
     first = shell(*words).stdout.split()

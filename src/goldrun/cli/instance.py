@@ -65,7 +65,7 @@ def instance_create(
     """Create spot instances from the best offers, and print INSTANCE_ID=….
 
     vSwitches, security group, key pair and role come from the environment (docs/configuration.md). Every
-    instance has a release time, accepts only IMDSv2, and has no public address by default.
+    instance has a release time; by default it accepts only IMDSv2 and has no public address.
 
     \b
     Examples:

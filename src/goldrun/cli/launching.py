@@ -32,6 +32,12 @@ def launch_options(command: Command) -> Command:
             type=click.Choice(config.PROTECTIONS),
             help="How long a spot instance cannot be reclaimed; none is cheaper. [env: SPOT_PROTECT; default: 1h]",
         ),
+        click.option(
+            "--metadata-tokens",
+            type=click.Choice(config.TOKEN_USES),
+            help="Whether the metadata service requires a token (IMDSv2); optional is less safe. "
+            "[env: GOLDRUN_METADATA_TOKENS; default: required]",
+        ),
         click.option("--public-ip", is_flag=True, help="Assign a public IP address."),
         click.option("--encrypted", is_flag=True, help="Encrypt the system disk."),
         click.option("--disk-size", type=click.IntRange(20, 2048), metavar="GIB", help="Size of the system disk."),
@@ -72,6 +78,7 @@ def read_settings(
     encrypted: bool,
     public_ip: bool,
     protect: str | None,
+    metadata_tokens: str | None,
     cpu: str | None,
     memory: str | None,
     arch: str | None,
@@ -110,6 +117,7 @@ def read_settings(
         encrypted=encrypted,
         public_ip=public_ip,
         protected=environment.read_protection(env) if protect is None else protect == config.PROTECTIONS[0],
+        metadata_tokens=_read_metadata_tokens(metadata_tokens),
         tags=environment.run_tags(env),
         criteria=replace(
             given,
@@ -135,3 +143,7 @@ def read_life(text: str, name: str) -> float:
     if seconds < instances.MIN_LIFE_SECONDS:
         raise UsageError(f"{text} is too short: the minimum is 30m.")
     return seconds
+
+
+def _read_metadata_tokens(given: str | None) -> bool:
+    return environment.read_metadata_tokens(os.environ) if given is None else given == config.TOKEN_USES[0]

@@ -16,6 +16,12 @@ from goldrun.github.scope import organization_scope, repository_scope
 @click.option("--older-than", metavar="AGE", help="Include every instance older than this, for example 6h.")
 @click.option("--repo", "repos", multiple=True, metavar="OWNER/NAME", help="Include this repository's runners.")
 @click.option("--org", "orgs", multiple=True, metavar="NAME", help="Include this organization's runners.")
+@click.option(
+    "--include-foreign-runners",
+    "foreign",
+    is_flag=True,
+    help="Include runner instances that other tools launched (tag GITHUB_RUNNER_TYPE=aliyun-ecs-spot).",
+)
 @DRY_RUN
 @YES
 @REGION
@@ -24,6 +30,7 @@ def sweep(
     older_than: str | None,
     repos: tuple[str, ...],
     orgs: tuple[str, ...],
+    foreign: bool,
     dry_run: bool,
     yes: bool,
     region: str | None,
@@ -40,13 +47,14 @@ def sweep(
       goldrun sweep --dry-run
       goldrun sweep --older-than 6h --json --yes
       goldrun sweep --repo octo-org/octo-repo --org octo-org
+      goldrun sweep --include-foreign-runners --dry-run
     """
     seconds = parse_duration(older_than, "--older-than") if older_than is not None else None
     scopes = [*map(repository_scope, repos), *map(organization_scope, orgs)]
     require_consent("The sweep", yes=yes or dry_run)
     github = open_github() if scopes else None
     client = open_client(region)
-    found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes)
+    found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes, foreign=foreign)
     plan = (
         f"would delete: {finding.kind} {finding.id} {finding.name}: {finding.reason}"
         for finding in found
@@ -54,7 +62,8 @@ def sweep(
     )
     if found and not dry_run:
         dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
-    swept = sweeping.remove(client, [] if dry_run else found, github, older_than=seconds, scopes=scopes)
+    to_delete = [] if dry_run else found
+    swept = sweeping.remove(client, to_delete, github, older_than=seconds, scopes=scopes, foreign=foreign)
     if as_json:
         from goldrun.cli.json.sweep import Sweep
 

@@ -30,6 +30,7 @@ class Wanted:
         spot: whether they are spot instances.
         limit: the price limit of a spot instance per hour; None: up to the list price.
         protected: whether the market spares a spot instance for its first hour.
+        metadata_tokens: whether the metadata service requires a token (IMDSv2).
         disk: the category of the system disk; empty: ECS chooses.
         disk_size: its size in GiB; None: the image's.
         encrypted: whether it is encrypted.
@@ -54,6 +55,7 @@ class Wanted:
     numbered: bool = False
     limit: float | None = None
     protected: bool = True
+    metadata_tokens: bool = True
     disk: str = ""
     disk_size: int | None = None
     encrypted: bool = False
@@ -88,7 +90,7 @@ class Wanted:
             "SystemDisk.Size": self.disk_size,
             "SystemDisk.Encrypted": self.encrypted or None,
             "HttpEndpoint": "enabled",
-            "HttpTokens": "required",
+            "HttpTokens": "required" if self.metadata_tokens else "optional",
             "InternetMaxBandwidthOut": PUBLIC_MBITS if self.public_ip else 0,
             "KeyPairName": self.key_pair or None,
             "RamRoleName": self.role or None,

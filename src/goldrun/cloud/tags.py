@@ -77,7 +77,7 @@ RUNNER_TYPE = Tag(
     _INSTANCE,
     "an instance for GitHub Actions, for your own RAM policies and bills",
     _LAUNCH,
-    (),
+    ("sweep",),
     values=("aliyun-ecs-spot",),
 )
 IS_LATEST = Tag(

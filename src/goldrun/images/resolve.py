@@ -38,7 +38,7 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, report: Report) -
         found = find_image(client, parse_reference(name, settings.criteria.architecture or None))
         if found.notice:
             report(found.notice)
-        require_imds_v2(found.image)
+        _check_tokens(settings, found.image)
         return _with_image(settings, found.image.image_id, "", found.image.architecture)
     image_id, family = settings.image_id, settings.image_family
     if name:
@@ -50,10 +50,10 @@ def resolve_image(client: EcsClient, settings: LaunchSettings, report: Report) -
         image_id, family = _prefer_family(client, image_id, family, report)
     if settings.criteria.architecture or settings.criteria.types or settings.candidates:
         if image_id:
-            _check_visible(client, image_id)
+            _check_visible(client, settings, image_id)
         return _with_image(settings, image_id, family, "")
     image = _find(client, image_id, family)
-    require_imds_v2(image)
+    _check_tokens(settings, image)
     # ECS refuses instance types of another architecture.
     return _with_image(settings, image_id, family, image.architecture)
 
@@ -71,7 +71,7 @@ def read_manifest(client: EcsClient, settings: LaunchSettings) -> Manifest | Non
 
 
 def require_imds_v2(image: Image) -> None:
-    """Check that an image allows ``HttpTokens=required`` (IMDSv2), which every instance is created with.
+    """Check that an image allows ``HttpTokens=required`` (IMDSv2), which instances are created with by default.
 
     Otherwise a job could get the keys of the instance's role.
 
@@ -81,7 +81,7 @@ def require_imds_v2(image: Image) -> None:
     if image.imds == "v1":
         raise RefusedError(
             f"{image.name} ({image.image_id}) does not allow instances that require a metadata token (IMDSv2).",
-            why=["its ImdsSupport is v1, and goldrun creates only instances that require it."],
+            why=["its ImdsSupport is v1, and instances require it unless --metadata-tokens optional is given."],
             fix=[
                 "rebuild it: goldrun's builds set v2",
                 "or, if everything in it uses a token for the metadata service, declare that:",
@@ -104,11 +104,16 @@ def _prefer_family(client: EcsClient, image_id: str, family: str, report: Report
     return "", family
 
 
-def _check_visible(client: EcsClient, image_id: str) -> None:
+def _check_tokens(settings: LaunchSettings, image: Image) -> None:
+    if settings.metadata_tokens:
+        require_imds_v2(image)
+
+
+def _check_visible(client: EcsClient, settings: LaunchSettings, image_id: str) -> None:
     """Check an image if the account can read it; else leave it to ECS to refuse."""
     with contextlib.suppress(AccessDeniedError):
         for image in describe_images(client, image_id=image_id, owner="", status=ALL_STATUSES):
-            require_imds_v2(image)
+            _check_tokens(settings, image)
 
 
 def _find(client: EcsClient, image_id: str, family: str) -> Image:

@@ -39,6 +39,7 @@ def read_settings(env: Environment, region: str) -> LaunchSettings:
         role=config.ROLE.read(env),
         user_data=read_user_data(env),
         protected=read_protection(env),
+        metadata_tokens=read_metadata_tokens(env),
         tags=run_tags(env),
         criteria=Criteria(
             architecture=read_architecture(env),
@@ -130,6 +131,14 @@ def read_protection(env: Environment) -> bool:
     if text in config.PROTECTIONS:
         return text == config.PROTECTIONS[0]
     raise UsageError(f"SPOT_PROTECT={text!r} is not one of {', '.join(config.PROTECTIONS)}.")
+
+
+def read_metadata_tokens(env: Environment) -> bool:
+    """Return whether the metadata service of new instances requires a token."""
+    text = config.METADATA_TOKENS.read(env)
+    if text in config.TOKEN_USES:
+        return text == config.TOKEN_USES[0]
+    raise UsageError(f"GOLDRUN_METADATA_TOKENS={text!r} is not one of {', '.join(config.TOKEN_USES)}.")
 
 
 def read_name(env: Environment) -> str:

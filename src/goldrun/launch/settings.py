@@ -61,6 +61,8 @@ class LaunchSettings:
         encrypted: whether the system disk is encrypted.
         public_ip: whether they get a public address.
         protected: whether the market spares a spot instance for its first hour; unprotected ones are cheaper.
+        metadata_tokens: whether the metadata service requires a token (IMDSv2). Without, any request that a job can be
+            made to send gets the keys of the instance's role.
         tags: in addition to goldrun's own.
         criteria: which offers match.
         policy: how offers are ranked.
@@ -84,6 +86,7 @@ class LaunchSettings:
     encrypted: bool = False
     public_ip: bool = False
     protected: bool = True
+    metadata_tokens: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
     criteria: Criteria = field(default_factory=Criteria)
     policy: str = DEFAULT_POLICY
