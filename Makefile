@@ -9,7 +9,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -23,6 +23,12 @@ test: $(VENV)/.dev  ## Run the tests
 test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or newer)
 	npm ci --prefix packages/local-cloud/tests/node --no-audit --no-fund
 	GOLDRUN_TEST_NODE=1 $(BIN)/pytest packages/local-cloud/tests/test_node_sdk.py
+
+test-go: $(VENV)/.dev  ## Run the tests of the Go SDKs (needs Go)
+	GOLDRUN_TEST_GO=1 $(BIN)/pytest packages/local-cloud/tests/test_go_sdks.py
+
+test-java: $(VENV)/.dev  ## Run the tests of the Java SDKs (needs a JDK and Maven)
+	GOLDRUN_TEST_JAVA=1 $(BIN)/pytest packages/local-cloud/tests/test_java_sdks.py
 
 vm-test: $(VENV)/.dev  ## Run the tests in virtual machines (needs root, QEMU, mmdebstrap, e2fsprogs)
 	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm

@@ -1,0 +1,1 @@
+"""Official clients of other languages: one table of calls, and a bridge to each client."""
