@@ -20,11 +20,12 @@ class Profile(NamedTuple):
 
     Attributes:
         name: its name.
-        mode: how it gets keys: ``AK`` and ``StsToken`` contain them, the others request them.
+        mode: how it gets keys: ``AK`` and ``StsToken`` contain them, the others request them (``cloud.profile_keys``).
         access_key_id: with these two modes.
         access_key_secret: likewise.
         security_token: with ``StsToken``.
         region: where it works.
+        members: everything that it sets.
     """
 
     name: str
@@ -33,13 +34,22 @@ class Profile(NamedTuple):
     access_key_secret: str
     security_token: str
     region: str
+    members: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return one of its members; empty: it is not set, or not text."""
+        return _text(self.members, name)
 
     def __repr__(self) -> str:
         return f"Profile({self.name!r}, {self.mode!r}, {self.region!r}, ***)"
 
 
-def find_profile(env: config.Environment) -> Profile | None:
-    """Return the profile that the environment names (default: the file's current one); None if it does not exist.
+def find_profile(env: config.Environment, named: str = "") -> Profile | None:
+    """Return a profile; None if it does not exist.
+
+    Args:
+        env: the environment.
+        named: its name (default: the one that the environment names, or else the file's current one).
 
     Raises:
         CredentialsError: the file exists, but cannot be read.
@@ -48,18 +58,24 @@ def find_profile(env: config.Environment) -> Profile | None:
     if not home or config.PROFILE_DISABLED.read(env).lower() == "true":
         return None
     document = _read(os.path.join(home, ".aliyun", "config.json"))  # noqa: PTH118 - pathlib takes 5 ms to import
-    name = config.PROFILE.read(env) or str(document.get("current") or "default")
+    name = named or config.PROFILE.read(env) or str(document.get("current") or "default")
     for entry in document.get("profiles") or ():
         if isinstance(entry, dict) and entry.get("name") == name:
-            return Profile(
-                name=name,
-                mode=_text(entry, "mode"),
-                access_key_id=_text(entry, "access_key_id"),
-                access_key_secret=_text(entry, "access_key_secret"),
-                security_token=_text(entry, "sts_token"),
-                region=_text(entry, "region_id"),
-            )
+            return make_profile(entry)
     return None
+
+
+def make_profile(members: Mapping[str, Any]) -> Profile:
+    """Return the profile with these members."""
+    return Profile(
+        name=_text(members, "name"),
+        mode=_text(members, "mode"),
+        access_key_id=_text(members, "access_key_id"),
+        access_key_secret=_text(members, "access_key_secret"),
+        security_token=_text(members, "sts_token"),
+        region=_text(members, "region_id"),
+        members=members,
+    )
 
 
 def _read(path: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.cloud import signature
-from goldrun.cloud.credentials import CredentialProvider, Credentials, find_credentials, from_variables
+from goldrun.cloud.credentials import CredentialProvider, Credentials, find_credentials, from_variables, requests_keys
 from goldrun.cloud.endpoints import ECS, Api, region_endpoint
 from goldrun.cloud.errors import BadCredentialsError, ServiceError, api_error
 from goldrun.cloud.home import read_region
@@ -243,12 +243,20 @@ def connect(
 
 
 def _find_credentials(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider:
-    """Try plain variables first, then the identity of a GitHub Actions job, then the official library's chain."""
-    if not from_variables(env) and config.ROLE_ARN.read(env):
-        from goldrun.cloud.oidc import find_oidc
+    """Try plain variables, the identity of a GitHub Actions job, a profile that requests keys, the official library."""
+    if not from_variables(env):
+        if config.ROLE_ARN.read(env):
+            from goldrun.cloud.oidc import find_oidc
 
-        if provider := find_oidc(env, transport, clock):
-            return provider
+            if provider := find_oidc(env, transport, clock):
+                return provider
+        if requests_keys(env):
+            from goldrun.cloud.profile_keys import find_provider
+
+            def open_sts(**more: Any) -> EcsClient:
+                return EcsClient(transport=transport, clock=clock, **more)
+
+            return find_provider(env, transport, clock, open_sts)
     return find_credentials(env)
 
 

@@ -1,8 +1,8 @@
 """Where credentials come from: plain variables, the official CLI's profile, then the official library's chain.
 
-Plain variables and profiles that hold a key need the standard library alone. Everything else (profiles that request
-keys, the shared credentials file, OIDC, instance roles, a credentials URI) needs ``alibabacloud-credentials``, which is
-imported only then: it costs half a second and eight packages.
+Plain variables and profiles need the standard library alone (``profile_keys``: profiles that request keys). Everything
+else (the shared credentials file, OIDC and instance roles by variables, a credentials URI, OAuth) needs
+``alibabacloud-credentials``, which is imported only then: it costs half a second and eight packages.
 """
 
 import os
@@ -23,6 +23,17 @@ class Credentials(NamedTuple):
     def __repr__(self) -> str:
         return f"Credentials({self.access_key_id!r}, ***)"
 
+
+# Modes of profiles that request keys, in lower case; source: config/profile.go of github.com/aliyun/aliyun-cli.
+REQUESTING = (
+    "ramrolearn",
+    "ecsramrole",
+    "ramrolearnwithrolename",
+    "chainableramrolearn",
+    "external",
+    "oidc",
+    "cloudsso",
+)
 
 # Called before every request, so that temporary credentials are renewed in a long run.
 CredentialProvider = Callable[[], Credentials]
@@ -63,6 +74,18 @@ def from_variables(env: config.Environment) -> Credentials | None:
     for variable, value in ((config.ACCESS_KEY_ID, key_id), (config.SECURITY_TOKEN, token)):
         _check(value, variable.meaning.split(" that")[0], f"set {variable.names[0]} again.")
     return Credentials(key_id, secret, token)
+
+
+def requests_keys(env: config.Environment) -> bool:
+    """Return whether the official CLI's profile decides, and has to request its keys (``profile_keys``).
+
+    Raises:
+        CredentialsError: the profiles cannot be read.
+    """
+    from goldrun.aliyun_profile import find_profile
+
+    profile = None if _is_oidc(env) else find_profile(env)
+    return profile is not None and profile.mode.lower() in REQUESTING
 
 
 def from_profile(env: config.Environment) -> Credentials | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from goldrun import __version__, config
@@ -42,24 +43,46 @@ def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> Cr
             why=["a role is to be assumed (ALIBABA_CLOUD_ROLE_ARN), and GitHub gives the job no token for it."],
             fix=["add to the job:  permissions: { id-token: write, contents: read }"],
         )
-    return _Exchange(env, transport, clock, role, provider)
+    exchange = Exchange(env, transport, clock, role, provider)
+    return renewed(clock, lambda: exchange.assume(exchange.identity()))
 
 
-class _Exchange:
-    """Exchanges the identity again when the key is about to expire."""
+def renewed(clock: Clock, request: Callable[[], tuple[Credentials, float]]) -> CredentialProvider:
+    """Return a provider that requests a key again when it is about to expire.
 
-    def __init__(self, env: config.Environment, transport: Transport, clock: Clock, role: str, provider: str) -> None:
+    Args:
+        clock: the machine's clock.
+        request: returns a key and when it expires, in seconds since 1970.
+    """
+    key: Credentials | None = None
+    until = 0.0
+
+    def provide() -> Credentials:
+        nonlocal key, until
+        if key is None or clock.now() > until - RENEW_SECONDS:
+            key, until = request()
+        return key
+
+    return provide
+
+
+class Exchange:
+    """Exchanges an identity token for a role's key."""
+
+    def __init__(
+        self,
+        env: config.Environment,
+        transport: Transport,
+        clock: Clock,
+        role: str,
+        provider: str,
+        session: str = "",
+    ) -> None:
         self._env, self._transport, self._clock = env, transport, clock
         self._role, self._provider = role, provider
-        self._key: Credentials | None = None
-        self._until = 0.0
+        self._session = session or f"goldrun-{env.get('GITHUB_RUN_ID', 'job')}"[:64]
 
-    def __call__(self) -> Credentials:
-        if self._key is None or self._clock.now() > self._until - RENEW_SECONDS:
-            self._key, self._until = self._assume(self._identity())
-        return self._key
-
-    def _identity(self) -> str:
+    def identity(self) -> str:
         """Return GitHub's identity token for this job."""
         url = urlsplit(config.ID_TOKEN_URL.read(self._env))
         endpoint = parse_endpoint(f"{url.scheme}://{url.netloc}")
@@ -80,7 +103,12 @@ class _Exchange:
                 fix=["check that the job still has  permissions: id-token: write"],
             ) from None
 
-    def _assume(self, token: str) -> tuple[Credentials, float]:
+    def assume(self, token: str) -> tuple[Credentials, float]:
+        """Return the key for an identity token, and when it expires, in seconds since 1970.
+
+        Raises:
+            CredentialsError: STS refuses.
+        """
         endpoint = self._endpoint()
         # In the body, because URLs end up in logs.
         content = urlencode(
@@ -93,7 +121,7 @@ class _Exchange:
                 "RoleArn": self._role,
                 "OIDCProviderArn": self._provider,
                 "OIDCToken": token,
-                "RoleSessionName": f"goldrun-{self._env.get('GITHUB_RUN_ID', 'job')}"[:64],
+                "RoleSessionName": self._session,
                 "DurationSeconds": "3600",
             }
         ).encode()
