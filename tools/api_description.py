@@ -1,4 +1,4 @@
-"""Adds to api.json, from which the local cloud checks parameters, every ECS action that the official SDK knows.
+"""Adds actions to api.json, from which the local cloud checks parameters: all of ECS, and those of the VPC API it has.
 
 Usage: python tools/api_description.py
 
@@ -14,7 +14,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from alibabacloud_ecs20140526 import models
+from alibabacloud_ecs20140526 import models as ecs
+from alibabacloud_vpc20160428 import models as vpc
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "packages/local-cloud/src/local_cloud/api.json"
@@ -24,12 +25,24 @@ REQUIRED = "# This parameter is required."
 UNUSED = re.compile(r"(Resource)?Owner(Account|Id)")
 
 
-def parameters(action: str) -> dict[str, str]:
+# Of the VPC API's hundreds of actions.
+VPC = (
+    "CreateDefaultVpc",
+    "CreateVpc",
+    "CreateVSwitch",
+    "DeleteVpc",
+    "DeleteVSwitch",
+    "DescribeVpcAttribute",
+    "DescribeVSwitchAttributes",
+)
+
+
+def parameters(models: Any, action: str) -> dict[str, str]:
     """Return an action's parameters by name, with their types; ``!`` marks required ones."""
-    return dict(sorted(_members(getattr(models, f"{action}Request"), "")))
+    return dict(sorted(_members(models, getattr(models, f"{action}Request"), "")))
 
 
-def _members(model: Any, prefix: str) -> list[tuple[str, str]]:
+def _members(models: Any, model: Any, prefix: str) -> list[tuple[str, str]]:
     source = inspect.getsource(model)
     members = re.findall(r"^        self\.(\w+) = \1$", source, re.MULTILINE)
     # Both have the members in the same order.
@@ -54,21 +67,21 @@ def _members(model: Any, prefix: str) -> list[tuple[str, str]]:
                 found.append((name, f"Json{must}"))
             else:
                 found.append((name, f"Struct{must}"))
-                found += _members(getattr(models, kind.removeprefix("main_models.")), f"{name}.")
+                found += _members(models, getattr(models, kind.removeprefix("main_models.")), f"{name}.")
     return found
 
 
 def known() -> list[str]:
     """Return the names of all actions."""
-    requests = {name.removesuffix("Request") for name in dir(models) if name.endswith("Request")}
-    return sorted(name for name in requests if not name.endswith("Shrink") and hasattr(models, f"{name}Response"))
+    requests = {name.removesuffix("Request") for name in dir(ecs) if name.endswith("Request")}
+    return sorted(name for name in requests if not name.endswith("Shrink") and hasattr(ecs, f"{name}Response"))
 
 
 def main() -> None:
     """Write the file."""
     products: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    actions = products["ecs"]["actions"]
-    actions |= {name: parameters(name) for name in known() if name not in actions}
+    for models, actions, names in ((ecs, products["ecs"]["actions"], known()), (vpc, products["vpc"]["actions"], VPC)):
+        actions |= {name: parameters(models, name) for name in names if name not in actions}
     lines = []
     for code, api in products.items():
         members = ",\n".join(

@@ -49,7 +49,7 @@ class Cli:
         )
 
     def call(self, product: str, action: str, parameters: Mapping[str, Any]) -> Answer:
-        words = [word for name, value in flatten(parameters) for word in (f"--{name}", value)]
+        words = [f"--{name}={value}" for name, value in flatten(parameters)]
         done = self.run(PRODUCTS[product], action, *words)
         if done.returncode == 0:
             return Answer(json.loads(done.stdout))

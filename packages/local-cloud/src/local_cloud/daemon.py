@@ -161,11 +161,22 @@ def variables(url: str, machines: str = "simulated") -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
         "ALIYUN_REGION_ID": seed.REGION,
+        # The official CLI.
+        "ALIBABA_CLOUD_REGION_ID": seed.REGION,
+        "ALIBABA_CLOUD_ENDPOINT": url.partition("://")[2],
+        # Packer's plugin and Terraform's provider for Alibaba Cloud.
+        "ALICLOUD_ACCESS_KEY": seed.KEY.id,
+        "ALICLOUD_SECRET_KEY": seed.KEY.secret,
+        "ALICLOUD_REGION": seed.REGION,
         "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
         "GITHUB_API_URL": f"{url}{router.PREFIX}{API}",
         "GITHUB_SERVER_URL": f"{url}{router.PREFIX}",
         "GOLDRUN_GITHUB_TOKEN": TOKEN,
     }
+
+
+# All names; virtual machines add one.
+VARIABLES = tuple(variables("http://127.0.0.1:1", "qemu"))
 
 
 def make_room(data: Path) -> None:

@@ -166,9 +166,15 @@ class Disk(Resource, frozen=True, kw_only=True):
 
 
 class Network(Resource, frozen=True, kw_only=True):
-    """A VPC."""
+    """A VPC.
+
+    Attributes:
+        default: ECS made it for a launch that named no vSwitch.
+    """
 
     cidr: str = "172.16.0.0/12"
+    description: str = ""
+    default: bool = False
 
 
 class VSwitch(Resource, frozen=True, kw_only=True):
@@ -177,12 +183,39 @@ class VSwitch(Resource, frozen=True, kw_only=True):
     vpc: str
     zone: str
     cidr: str
+    description: str = ""
+    default: bool = False
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule of a security group.
+
+    Attributes:
+        direction: ``ingress`` or ``egress``.
+        protocol: ``TCP``, ``ALL``, …
+        ports: ``22/22``; ``-1/-1``: all.
+        cidr: the addresses at the other end; empty: those of ``group``.
+        group: the security group at the other end.
+        policy: ``Accept`` or ``Drop``.
+    """
+
+    direction: str
+    protocol: str
+    ports: str
+    cidr: str = ""
+    group: str = ""
+    policy: str = "Accept"
+    priority: int = 1
+    description: str = ""
+    created: float = 0.0
 
 
 class SecurityGroup(Resource, frozen=True, kw_only=True):
     """A security group."""
 
     vpc: str
+    description: str = ""
+    rules: tuple[Rule, ...] = ()
 
 
 class KeyPair(Resource, frozen=True, kw_only=True):

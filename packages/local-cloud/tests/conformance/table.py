@@ -42,6 +42,58 @@ def _ecs(action: str, members: Mapping[str, Any] | None = None, **parameters: An
     return Call(action, {"RegionId": REGION, **parameters}, members or {})
 
 
+def _network(product: str) -> tuple[Call, ...]:
+    """A VPC and a vSwitch from creation to deletion, by the VPC API or by ECS's own older actions."""
+    vpc, vswitch = f"vpc_{product}", f"vsw_{product}"
+    attributes = (
+        Call("DescribeVpcAttribute", {"RegionId": REGION, "VpcId": f"${vpc}"}, {"VpcName": "lab"}, product=product),
+        Call(
+            "DescribeVSwitchAttributes",
+            {"RegionId": REGION, "VSwitchId": f"${vswitch}"},
+            {"CidrBlock": "10.8.1.0/24", "VpcId": f"${vpc}"},
+            product=product,
+        ),
+    )
+    return (
+        Call(
+            "CreateVpc",
+            {"RegionId": REGION, "CidrBlock": "10.8.0.0/16", "VpcName": "lab", "ClientToken": f"lab-{product}"},
+            {"RouteTableId": None},
+            {vpc: "VpcId"},
+            product=product,
+        ),
+        Call(
+            "CreateVSwitch",
+            {"VpcId": f"${vpc}", "ZoneId": ZONE, "CidrBlock": "10.8.1.0/24", "VSwitchName": "lab-k"},
+            gives={vswitch: "VSwitchId"},
+            product=product,
+        ),
+        Call(
+            "CreateVSwitch",
+            {"VpcId": f"${vpc}", "ZoneId": ZONE, "CidrBlock": "10.8.1.128/25"},
+            error="InvalidCidrBlock.Overlapped",
+            product=product,
+        ),
+        Call(
+            "DescribeVpcs",
+            {"RegionId": REGION, "VpcId": f"${vpc}"},
+            {"Vpcs.Vpc.0.CidrBlock": "10.8.0.0/16", "Vpcs.Vpc.0.VSwitchIds.VSwitchId.0": f"${vswitch}"},
+            product=product,
+        ),
+        Call(
+            "DescribeVSwitches",
+            {"RegionId": REGION, "VpcId": f"${vpc}"},
+            {"VSwitches.VSwitch.0.VSwitchId": f"${vswitch}", "VSwitches.VSwitch.0.AvailableIpAddressCount": 252},
+            product=product,
+        ),
+        *(attributes if product == "vpc" else ()),
+        Call("DeleteVpc", {"VpcId": f"${vpc}"}, error="DependencyViolation.VSwitch", product=product),
+        Call("DeleteVSwitch", {"VSwitchId": f"${vswitch}"}, product=product),
+        Call("DeleteVpc", {"VpcId": f"${vpc}"}, product=product),
+        Call("DeleteVpc", {"VpcId": f"${vpc}"}, error="InvalidVpcId.NotFound", product=product),
+    )
+
+
 LAUNCH = {
     "RegionId": REGION,
     "ImageId": IMAGE,
@@ -84,6 +136,73 @@ CALLS: tuple[Call, ...] = (
     _ecs("DescribePrice", {"PriceInfo.Price.OriginalPrice": None}, InstanceType=TYPE, ZoneId=ZONE),
     _ecs("DescribeSecurityGroups", {"SecurityGroups.SecurityGroup.0.SecurityGroupId": f"sg-local-{REGION}"}),
     _ecs("DescribeKeyPairs", {"TotalCount": None}),
+    Call("CreateDefaultVpc", {"RegionId": REGION}, gives={"default": "VpcId"}, product="vpc"),
+    Call("DeleteVpc", {"VpcId": "$default"}, product="vpc"),
+    *_network("vpc"),
+    *_network("ecs"),
+    Call(
+        "CreateVpc", {"RegionId": REGION, "CidrBlock": "10.9.0.0/16"}, {"VpcId": None}, {"vpc": "VpcId"}, product="vpc"
+    ),
+    Call(
+        "CreateSecurityGroup",
+        {
+            "RegionId": REGION,
+            "VpcId": "$vpc",
+            "SecurityGroupName": "conformance",
+            "Tag": [{"Key": "by", "Value": "me"}],
+        },
+        gives={"group": "SecurityGroupId"},
+    ),
+    _ecs("ModifySecurityGroupAttribute", SecurityGroupId="$group", Description="changed"),
+    _ecs(
+        "AuthorizeSecurityGroup",
+        SecurityGroupId="$group",
+        IpProtocol="tcp",
+        PortRange="22/22",
+        SourceCidrIp="192.0.2.0/24",
+    ),
+    _ecs(
+        "AuthorizeSecurityGroupEgress",
+        SecurityGroupId="$group",
+        IpProtocol="all",
+        PortRange="-1/-1",
+        DestCidrIp="0.0.0.0/0",
+        Policy="drop",
+    ),
+    _ecs(
+        "DescribeSecurityGroupAttribute",
+        {
+            "Description": "changed",
+            "Permissions.Permission.0.PortRange": "22/22",
+            "Permissions.Permission.0.Policy": "Accept",
+            "Permissions.Permission.1.Direction": "egress",
+            "Permissions.Permission.1.Policy": "Drop",
+        },
+        SecurityGroupId="$group",
+    ),
+    _ecs(
+        "RevokeSecurityGroup",
+        SecurityGroupId="$group",
+        IpProtocol="tcp",
+        PortRange="22/22",
+        SourceCidrIp="192.0.2.0/24",
+    ),
+    _ecs(
+        "RevokeSecurityGroupEgress",
+        SecurityGroupId="$group",
+        IpProtocol="all",
+        PortRange="-1/-1",
+        DestCidrIp="0.0.0.0/0",
+        Policy="drop",
+    ),
+    Call("DeleteVpc", {"VpcId": "$vpc"}, error="DependencyViolation.SecurityGroup", product="vpc"),
+    _ecs("DeleteSecurityGroup", SecurityGroupId="$group"),
+    Call(
+        "DeleteSecurityGroup",
+        {"RegionId": REGION, "SecurityGroupId": "$group"},
+        error="InvalidSecurityGroupId.NotFound",
+    ),
+    Call("DeleteVpc", {"VpcId": "$vpc"}, product="vpc"),
     Call("DescribeVpcs", {"RegionId": REGION}, {"Vpcs.Vpc.0.VpcId": None}, product="vpc"),
     Call("DescribeVSwitches", {"RegionId": REGION}, {"VSwitches.VSwitch.0.VSwitchId": None}, product="vpc"),
     _ecs("DescribeImages", {"TotalCount": None, "Images.Image.0.ImageName": None}, ImageName=NAME, PageSize=100),

@@ -16,9 +16,11 @@ from local_cloud.actions import (
     network,
     regions,
     run_instances,
+    security_groups,
     snapshots,
     sts,
     tags,
+    vpcs,
 )
 
 __all__ = [
@@ -34,7 +36,9 @@ __all__ = [
     "network",
     "regions",
     "run_instances",
+    "security_groups",
     "snapshots",
     "sts",
     "tags",
+    "vpcs",
 ]

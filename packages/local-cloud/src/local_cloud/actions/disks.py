@@ -60,6 +60,8 @@ def _describe(disk: Disk) -> Answer:
         "DeleteWithInstance": disk.with_instance,
         "Encrypted": disk.encrypted,
         "DiskChargeType": "PostPaid",
+        "OperationLocks": {"OperationLock": []},
+        "Portable": disk.kind == "data",
         "CreationTime": iso(disk.created),
         "Tags": tag_rows(disk.tags),
     }

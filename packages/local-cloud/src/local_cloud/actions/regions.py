@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.catalogue import REGIONS
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.market import sold_in
 
 
 @action("DescribeRegions", regionless=True)
@@ -44,7 +46,11 @@ def describe_zones(call: Call) -> Answer:
                     },
                     "AvailableDiskCategories": {"DiskCategories": ["cloud_essd", "cloud_auto", "cloud_efficiency"]},
                     "AvailableVolumeCategories": {"VolumeCategories": []},
-                    "AvailableInstanceTypes": {"InstanceTypes": []},
+                    "AvailableInstanceTypes": {
+                        "InstanceTypes": [
+                            kind.id for kind in INSTANCE_TYPES.values() if sold_in(call.settings.market, kind, zone)
+                        ]
+                    },
                     "AvailableDedicatedHostTypes": {"DedicatedHostType": []},
                     "AvailableResources": {"ResourcesInfo": []},
                     "DedicatedHostGenerations": {"DedicatedHostGeneration": []},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
 from local_cloud import daemon
 from local_cloud.cli.common import DATA, JSON, plain
+from local_cloud.cli.shells import SHELLS
 from local_cloud.machines import base_image as images
 from local_cloud.server import LocalCloud, listen
 
@@ -157,8 +157,33 @@ def status(data: Path, as_json: bool) -> None:
 
 @click.command()
 @DATA
-def env(data: Path) -> None:
-    """Print the variables that make goldrun use the local cloud: eval "$(goldrun local env)"."""
+@click.option(
+    "--format",
+    "shell",
+    type=click.Choice(list(SHELLS)),
+    default="bash",
+    show_default=True,
+    help="Shell to print for; bash works for every POSIX shell.",
+)
+@click.option("--unset", is_flag=True, help="Remove the variables again.")
+def env(data: Path, shell: str, unset: bool) -> None:
+    """Print the variables that make goldrun use the local cloud: eval "$(goldrun local env)".
+
+    The official CLI, Packer and Terraform read them too. The CLI also needs --insecure.
+
+    \b
+    Examples:
+      eval "$(goldrun local env)"
+      goldrun local env --format fish | source
+      eval "$(goldrun local env --unset)"
+    """
+    statements = SHELLS[shell]
+    if unset:
+        if statements.unset is None:
+            raise UsageError(f"--unset does not work with --format {shell}.")
+        for name in daemon.VARIABLES:
+            output.result(statements.unset(name))
+        return
     running, status = daemon.require(data)
     for name, value in daemon.variables(running.url, status["machines"]).items():
-        output.result(f"export {name}={shlex.quote(value)}")
+        output.result(statements.set(name, value))

@@ -1,0 +1,267 @@
+"""VPCs and vSwitches: created, described, deleted.
+
+Both the VPC API and ECS's own, older actions do this; Packer's plugin for Alibaba Cloud uses the latter. Sources:
+CreateVpc, CreateVSwitch and the other actions' pages of the VPC API, with their error tables.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from local_cloud.actions.network import free_addresses, own
+from local_cloud.actions.paging import page_by_number
+from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.catalogue import REGIONS
+from local_cloud.clock import iso
+from local_cloud.errors import ApiFault, invalid
+from local_cloud.records import Instance, Network, SecurityGroup, VSwitch
+
+DEFAULT_CIDR = "172.16.0.0/12"
+Cidr = ipaddress.IPv4Network
+# A vSwitch has from 8 to 65,536 addresses, a VPC from 16 to 16 million.
+VPC_PREFIXES, VSWITCH_PREFIXES = range(8, 29), range(16, 30)
+
+
+@action("CreateVpc", "vpc", idempotent=True)
+@action("CreateVpc", idempotent=True)
+def create_vpc(call: Call) -> Answer:
+    """Create a VPC; without a block of addresses it has 172.16.0.0/12."""
+    params = call.params
+    cidr = _cidr(params.text("CidrBlock", DEFAULT_CIDR), VPC_PREFIXES)
+    vpc = Network(
+        id=call.new_id("vpc-"),
+        region=call.region,
+        owner=call.account,
+        name=params.text("VpcName"),
+        description=params.text("Description"),
+        created=call.now,
+        tags=check_tags(params.pairs("Tag")),
+        cidr=str(cidr),
+    )
+    call.store.put(vpc)
+    return {"VpcId": vpc.id, "VRouterId": _router(vpc), "RouteTableId": _table(vpc.id), "ResourceGroupId": ""}
+
+
+@action("CreateDefaultVpc", "vpc", idempotent=True)
+def create_default_vpc(call: Call) -> Answer:
+    """Create the default VPC, whose vSwitches a launch uses that names none."""
+    if any(vpc.default for vpc in own(call, Network)):
+        raise ApiFault(400, "OperationFailed.DefaultVpcExist", "The default VPC exists already in this region.")
+    vpc = _create_default_vpc(call)
+    return {"VpcId": vpc.id, "VRouterId": _router(vpc), "RouteTableId": _table(vpc.id), "ResourceGroupId": ""}
+
+
+@action("DescribeVpcs", "vpc")
+@action("DescribeVpcs")
+def describe_vpcs(call: Call) -> Answer:
+    """The VPCs by id and name."""
+    params = call.params
+    ids = [word for word in params.text("VpcId").split(",") if word]
+    found = [
+        vpc
+        for vpc in own(call, Network)
+        if (not ids or vpc.id in ids)
+        and params.text("VpcName") in ("", vpc.name)
+        and params.text("IsDefault").lower() in ("", str(vpc.default).lower())
+    ]
+    shown, paging = page_by_number(params, found, most=50)
+    return {**paging, "Vpcs": {"Vpc": [_describe_vpc(call, vpc) for vpc in shown]}}
+
+
+@action("DescribeVpcAttribute", "vpc")
+def describe_vpc_attribute(call: Call) -> Answer:
+    """One VPC."""
+    return _describe_vpc(call, _vpc(call))
+
+
+@action("DeleteVpc", "vpc", regionless=True)
+@action("DeleteVpc", regionless=True)
+def delete_vpc(call: Call) -> Answer:
+    """Delete a VPC that has neither vSwitches nor security groups."""
+    vpc = _vpc(call)
+    if any(vswitch.vpc == vpc.id for vswitch in call.store.all(VSwitch)):
+        raise ApiFault(400, "DependencyViolation.VSwitch", "The specified VPC has vSwitches, and cannot be deleted.")
+    if any(group.vpc == vpc.id for group in call.store.all(SecurityGroup)):
+        raise ApiFault(400, "DependencyViolation.SecurityGroup", "The specified VPC has security groups in it.")
+    call.store.remove(vpc)
+    return {}
+
+
+@action("CreateVSwitch", "vpc", regionless=True, idempotent=True)
+@action("CreateVSwitch", regionless=True, idempotent=True)
+def create_vswitch(call: Call) -> Answer:
+    """Create a vSwitch in a zone, from addresses of its VPC that no other vSwitch has."""
+    params = call.params
+    vpc = _vpc(call)
+    zone = params.require("ZoneId")
+    if zone not in REGIONS[vpc.region].zones:
+        raise ApiFault(404, "InvalidZoneId.NotFound", "Specified value of ZoneId is not exists.")
+    cidr = _cidr(params.require("CidrBlock"), VSWITCH_PREFIXES)
+    if not cidr.subnet_of(ipaddress.IPv4Network(vpc.cidr)):
+        raise ApiFault(400, "InvalidCidrBlock.Malformed", "Specified CIDR block is not within the VPC's CIDR block.")
+    if any(cidr.overlaps(Cidr(other.cidr)) for other in call.store.all(VSwitch) if other.vpc == vpc.id):
+        raise ApiFault(400, "InvalidCidrBlock.Overlapped", "Specified CIDR block overlapped with other subnets.")
+    vswitch = VSwitch(
+        id=call.new_id("vsw-"),
+        region=vpc.region,
+        owner=call.account,
+        name=params.text("VSwitchName"),
+        description=params.text("Description"),
+        created=call.now,
+        tags=check_tags(params.pairs("Tag")),
+        vpc=vpc.id,
+        zone=zone,
+        cidr=str(cidr),
+    )
+    call.store.put(vswitch)
+    return {"VSwitchId": vswitch.id}
+
+
+@action("DescribeVSwitches", "vpc")
+@action("DescribeVSwitches")
+def describe_vswitches(call: Call) -> Answer:
+    """The vSwitches by VPC, zone, id and name, with their numbers of free addresses."""
+    params = call.params
+    found = [
+        vswitch
+        for vswitch in own(call, VSwitch)
+        if params.text("VSwitchId") in ("", vswitch.id)
+        and params.text("VpcId") in ("", vswitch.vpc)
+        and params.text("ZoneId") in ("", vswitch.zone)
+        and params.text("VSwitchName") in ("", vswitch.name)
+        and params.text("IsDefault").lower() in ("", str(vswitch.default).lower())
+    ]
+    shown, paging = page_by_number(params, found, most=50)
+    return {**paging, "VSwitches": {"VSwitch": [_describe_vswitch(call, vswitch) for vswitch in shown]}}
+
+
+@action("DescribeVSwitchAttributes", "vpc")
+def describe_vswitch_attributes(call: Call) -> Answer:
+    """One vSwitch."""
+    return _describe_vswitch(call, _vswitch(call))
+
+
+@action("DeleteVSwitch", "vpc", regionless=True)
+@action("DeleteVSwitch", regionless=True)
+def delete_vswitch(call: Call) -> Answer:
+    """Delete a vSwitch that no instance uses."""
+    vswitch = _vswitch(call)
+    if any(instance.vswitch == vswitch.id for instance in call.store.all(Instance)):
+        raise ApiFault(400, "DependencyViolation.NetworkInterface", "Specified object has dependent resources.")
+    call.store.remove(vswitch)
+    return {}
+
+
+def default_vswitch(call: Call, zone: str) -> VSwitch:
+    """Return the default VPC's vSwitch in a zone; make what does not exist yet.
+
+    ECS does this for a launch that names no vSwitch (source: "Default VPC and default vSwitch").
+    """
+    for vswitch in call.store.all(VSwitch):
+        if vswitch.default and (vswitch.owner, vswitch.region, vswitch.zone) == (call.account, call.region, zone):
+            return vswitch
+    vpc = next((vpc for vpc in own(call, Network) if vpc.default), None) or _create_default_vpc(call)
+    # ECS takes 172.16.0.0/20 to 172.31.240.0/20, one for each zone.
+    number = REGIONS[call.region].zones.index(zone)
+    cidr = list(Cidr(DEFAULT_CIDR).subnets(new_prefix=20))[number]
+    vswitch = VSwitch(
+        id=call.new_id("vsw-"),
+        region=call.region,
+        owner=call.account,
+        created=call.now,
+        vpc=vpc.id,
+        zone=zone,
+        cidr=str(cidr),
+        default=True,
+    )
+    call.store.put(vswitch)
+    return vswitch
+
+
+def _create_default_vpc(call: Call) -> Network:
+    vpc = Network(
+        id=call.new_id("vpc-"),
+        region=call.region,
+        owner=call.account,
+        created=call.now,
+        cidr=DEFAULT_CIDR,
+        default=True,
+    )
+    call.store.put(vpc)
+    return vpc
+
+
+def _vpc(call: Call) -> Network:
+    vpc = call.store.get(Network, call.params.require("VpcId"))
+    if vpc is None or vpc.owner != call.account:
+        raise ApiFault(404, "InvalidVpcId.NotFound", "Specified VPC does not exist.")
+    return vpc
+
+
+def _vswitch(call: Call) -> VSwitch:
+    vswitch = call.store.get(VSwitch, call.params.require("VSwitchId"))
+    if vswitch is None or vswitch.owner != call.account:
+        raise ApiFault(404, "InvalidVSwitchId.NotFound", "Specified virtual switch does not exist.")
+    return vswitch
+
+
+def _cidr(text: str, prefixes: range) -> Cidr:
+    try:
+        cidr = Cidr(text)
+    except ValueError:
+        raise invalid("CidrBlock") from None
+    if cidr.prefixlen not in prefixes or not cidr.is_private:
+        raise invalid("CidrBlock")
+    return cidr
+
+
+def _router(vpc: Network) -> str:
+    return f"vrt-{vpc.id.removeprefix('vpc-')}"
+
+
+def _table(vpc_id: str) -> str:
+    return f"vtb-{vpc_id.removeprefix('vpc-')}"
+
+
+def _describe_vpc(call: Call, vpc: Network) -> Answer:
+    return {
+        "VpcId": vpc.id,
+        "VpcName": vpc.name,
+        "Description": vpc.description,
+        "RegionId": vpc.region,
+        "OwnerId": int(vpc.owner),
+        "CidrBlock": vpc.cidr,
+        "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
+        "UserCidrs": {"UserCidr": []},
+        "Ipv6CidrBlock": "",
+        "Status": "Available",
+        "IsDefault": vpc.default,
+        "VRouterId": _router(vpc),
+        "RouterTableIds": {"RouterTableIds": [_table(vpc.id)]},
+        "NatGatewayIds": {"NatGatewayIds": []},
+        "ResourceGroupId": "",
+        "CreationTime": iso(vpc.created),
+        "Tags": tag_rows(vpc.tags, key="Key", value="Value"),
+        "VSwitchIds": {"VSwitchId": [vswitch.id for vswitch in call.view.all(VSwitch) if vswitch.vpc == vpc.id]},
+    }
+
+
+def _describe_vswitch(call: Call, vswitch: VSwitch) -> Answer:
+    return {
+        "VSwitchId": vswitch.id,
+        "VSwitchName": vswitch.name,
+        "Description": vswitch.description,
+        "VpcId": vswitch.vpc,
+        "ZoneId": vswitch.zone,
+        "OwnerId": int(vswitch.owner),
+        "CidrBlock": vswitch.cidr,
+        "Ipv6CidrBlock": "",
+        "Status": "Available",
+        "IsDefault": vswitch.default,
+        "AvailableIpAddressCount": len(free_addresses(call.view, vswitch)),
+        "RouteTable": {"RouteTableId": _table(vswitch.vpc), "RouteTableType": "System"},
+        "ResourceGroupId": "",
+        "CreationTime": iso(vswitch.created),
+        "Tags": tag_rows(vswitch.tags, key="Key", value="Value"),
+    }
