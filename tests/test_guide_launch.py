@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from goldrun.cloud.instances import describe_instances
+from local_cloud import seed
 from local_cloud.access import Denial
 from local_cloud.records import Image, Instance
 from tests.conftest import Running
@@ -124,3 +128,56 @@ def test_a_vswitch_of_the_environment_that_does_not_exist_is_an_error(cloud: Run
     done = run(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, ALIYUN_VSWITCH_ID_K="vsw-deleted")
     assert done.returncode in (1, 5), done.stderr
     assert "InvalidVSwitchId.NotFound" in done.stderr or "vSwitch not found" in done.stderr
+
+
+# What the guide's own action sets for the step that creates: whatever its user did not give is there, and empty.
+ACTION = {
+    "ALIYUN_VPC_ID": "vpc-local-cn-hangzhou",
+    "ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou",
+    "ALIYUN_IMAGE_ID": AMD64,
+    "ALIYUN_IMAGE_FAMILY": "",
+    "ALIYUN_KEY_PAIR_NAME": "",
+    "ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "",
+    "INSTANCE_TYPE": "ecs.c7.2xlarge",
+    "INSTANCE_NAME": "ci-runner-amd64-spot-1795570380",
+    "ARCH": "amd64",
+    "SPOT_PRICE_LIMIT": "1.6400",
+    **{f"ALIYUN_VSWITCH_ID_{letter}": "" for letter in "ABCDEFGHIJLMNOPQRSTUVWXYZ"},
+    "ALIYUN_VSWITCH_ID_K": "vsw-local-cn-hangzhou-k",
+    "USER_DATA_FILE": "user-data.sh",
+}
+# Its steps, in its manner: the id is the last line, whatever stands before it.
+STEPS = f"""
+printf '#!/bin/bash\\r\\necho hello\\r\\n' > user-data.sh
+export CANDIDATES_FILE=$PWD/candidates.txt
+echo 'ecs.c7.2xlarge|cn-hangzhou-k|vsw-local-cn-hangzhou-k|1.6400|8' > "$CANDIDATES_FILE"
+python3 {SCRIPT} > instance-id.txt 2> error.log || {{ cat error.log; exit 1; }}
+INSTANCE_ID=$(cat instance-id.txt | tail -1)
+[[ -n "$INSTANCE_ID" ]] || exit 1
+echo "instance_id=$INSTANCE_ID" >> "$GITHUB_OUTPUT"
+"""
+
+
+@pytest.mark.parametrize("keys", ["variables", "profile"])
+def test_the_guides_own_action_creates_an_instance_and_deletes_it(cloud: Running, tmp_path: Path, keys: str) -> None:
+    env = cloud.environment(HOME=str(tmp_path), GITHUB_OUTPUT=str(tmp_path / "output"), **ACTION)
+    if keys == "profile":
+        env = {name: value for name, value in env.items() if "ACCESS_KEY" not in name}
+        profile = {"name": "default", "mode": "AK", "access_key_id": seed.KEY.id, "access_key_secret": seed.KEY.secret}
+        (tmp_path / ".aliyun").mkdir()
+        (tmp_path / ".aliyun/config.json").write_text(json.dumps({"current": "default", "profiles": [profile]}))
+    done = subprocess.run(
+        ["bash", "-e", "-c", STEPS], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = (tmp_path / "output").read_text().strip().removeprefix("instance_id=")
+    (instance,) = describe_instances(cloud.client(), ids=[made])
+    assert (instance.name, instance.zone, instance.limit) == (ACTION["INSTANCE_NAME"], "cn-hangzhou-k", 1.64)
+    assert instance.released is not None, "its own script set no release time"
+    stored = cloud.cloud.store.get(Instance, made)
+    assert stored
+    assert base64.b64decode(stored.user_data) == b"#!/bin/bash\necho hello\n"
+    # Its clean-up: DeleteInstance by force, and the cloud is asked whether it is gone.
+    cloud.client().call("DeleteInstance", {"InstanceId": made, "Force": True})
+    cloud.cloud.clock.advance(300)
+    assert describe_instances(cloud.client(), ids=[made]) == []
