@@ -7,6 +7,8 @@ import hmac
 import json
 import re
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -108,6 +110,14 @@ def github(live: Running) -> Iterator[GitHub]:
     transport.close()
 
 
+@pytest.fixture
+def plain(live: Running) -> Iterator[GitHub]:
+    """For what goldrun itself does not use: Octokit's description is kept for its own requests alone."""
+    transport, url = HttpTransport({}, SystemClock()), f"{live.url}{PREFIX}"
+    yield GitHub(url=url + API, server=url, token=TOKEN, transport=transport, clock=SystemClock())
+    transport.close()
+
+
 def seen(github: GitHub) -> set[str]:
     transport = github._transport
     assert isinstance(transport, Checked)
@@ -199,6 +209,48 @@ def test_deliveries_to_an_unreachable_receiver_do_not_pile_up(live: Running, mon
     assert hooks._queue.qsize() == 2
 
 
+def hooks_of(github: GitHub, scope: Scope) -> list[dict[str, Any]]:
+    return list(github.call("GET", f"{scope.path}/hooks"))
+
+
+@pytest.mark.parametrize("scope", [REPO, ORG], ids=str)
+def test_hooks_are_listed_read_and_deleted(plain: GitHub, scope: Scope) -> None:
+    """GARM installs its own, and looks for it."""
+    config = {"url": "http://127.0.0.1:9/webhooks", "secret": "planted-secret"}
+    made = plain.call("POST", f"{scope.path}/hooks", {"config": config, "events": ["workflow_job"]})
+    other = REPO if scope == ORG else ORG
+    assert hooks_of(plain, other) == []
+    assert hooks_of(plain, scope) == [plain.call("GET", f"{scope.path}/hooks/{made['id']}")] == [made]
+    assert made["config"] == {**config, "secret": "********", "content_type": "json", "insecure_ssl": "0"}
+    assert made["url"].endswith(f"{scope.path}/hooks/{made['id']}")
+    for path in (f"{other.path}/hooks/{made['id']}", f"{scope.path}/hooks/999"):
+        with pytest.raises(GitHubError) as caught:
+            plain.call("DELETE", path)
+        assert caught.value.status == 404
+    plain.call("DELETE", f"{scope.path}/hooks/{made['id']}")
+    assert hooks_of(plain, scope) == []
+
+
+def test_runner_groups_and_the_rate_limit(plain: GitHub) -> None:
+    groups = plain.call("GET", f"{ORG.path}/actions/runner-groups")
+    assert [(group["id"], group["name"], group["default"]) for group in groups["runner_groups"]] == [
+        (1, "Default", True)
+    ]
+    limits = plain.call("GET", "/rate_limit")
+    assert limits["rate"] == limits["resources"]["core"]
+    assert limits["rate"]["remaining"] == 5000
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/v3", "/api/v3/nowhere", "/api/v4/orgs", "/login"])
+def test_unknown_paths_are_not_found_as_at_github(live: Running, path: str) -> None:
+    request = urllib.request.Request(f"{live.url}{PREFIX}{path}", headers={"authorization": f"token {TOKEN}"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=20)
+    with caught.value as error:
+        assert error.code == 404
+        assert json.load(error)["documentation_url"] == "https://docs.github.com/rest"
+
+
 def test_webhooks(github: GitHub, live: Running) -> None:
     """``workflow_job`` in its three states: the published schema, the published examples' members, signed."""
     got: list[tuple[dict[str, str], bytes]] = []
@@ -239,6 +291,7 @@ def test_webhooks(github: GitHub, live: Running) -> None:
         lower = {name.lower(): value for name, value in headers.items()}
         assert lower["x-hub-signature-256"] == sign
         assert lower["x-github-event"] == "workflow_job"
+        assert lower["x-github-hook-installation-target-type"] == "repository", "GARM refuses others"
         schema = {"$ref": f"#/definitions/workflow_job${action}", **WEBHOOKS}
         problems = [f"{list(one.path)}: {one.message}" for one in OAS31Validator(schema).iter_errors(payload)]
         assert not problems, problems[:5]

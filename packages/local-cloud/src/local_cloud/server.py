@@ -185,7 +185,7 @@ class LocalCloud:
             return self._control.handle(method, path, headers, body)
         if self._runners:
             self._runners.tend(self.clock.now())
-        if self._github and path.startswith(f"{router.PREFIX}/"):
+        if self._github and _is_github(path):
             return self._github.handle(method, path.removeprefix(router.PREFIX), query, headers, body)
         if path.startswith(METADATA_PREFIX):
             return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
@@ -195,7 +195,7 @@ class LocalCloud:
         """Return the error in the form of the requested endpoint."""
         if path.startswith(PREFIX):
             return self._control.refuse(fault)
-        if self._github and path.startswith(f"{router.PREFIX}/"):
+        if self._github and _is_github(path):
             return self._github.refuse(fault.status, fault.message, request_id)
         if path.startswith(METADATA_PREFIX):
             return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())
@@ -212,6 +212,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+
+def _is_github(path: str) -> bool:
+    return f"{path}/".startswith(f"{router.PREFIX}/")
 
 
 async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None) -> None:

@@ -79,7 +79,12 @@ class Api:
             ("POST", rf"{SCOPE}/actions/runs/(?P<run>\d+)/cancel", "cancel-run", self._cancel),
             ("POST", rf"{SCOPE}/actions/jobs/(?P<job>\d+)/rerun", "rerun-job", self._rerun),
             ("POST", f"{SCOPE}/actions/workflows/(?P<workflow>[^/]+)/dispatches", "dispatch", self._dispatch),
+            ("GET", rf"{RUNNERS.replace('runners', 'runner-groups')}", "list-runner-groups", self._groups),
             ("POST", f"{SCOPE}/hooks", "create-hook", self._hook),
+            ("GET", f"{SCOPE}/hooks", "list-hooks", self._list_hooks),
+            ("GET", rf"{SCOPE}/hooks/(?P<hook>\d+)", "get-hook", self._get_hook),
+            ("DELETE", rf"{SCOPE}/hooks/(?P<hook>\d+)", "delete-hook", self._delete_hook),
+            ("GET", "/rate_limit", "rate-limit", self._rate_limit),
             ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
         ]
         self._routes = [(method, re.compile(path), name, function) for method, path, name, function in serve]
@@ -103,7 +108,7 @@ class Api:
             match = form.fullmatch(path)
             if match is None or verb != method:
                 continue
-            readable = "run" in match.groupdict() or name in ("latest-runner", "get-repository")
+            readable = "run" in match.groupdict() or name in ("latest-runner", "get-repository", "rate-limit")
             if token == JOB_TOKEN and not readable:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
@@ -202,9 +207,59 @@ class Api:
         events = tuple(str(event) for event in events)
         number = str(1 + max((int(hook.id) for hook in self.jobs.store.all(GitHubHook)), default=0))
         secret = str(config.get("secret", ""))
-        self.jobs.store.put(GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events))
-        shown = {"url": config["url"], "content_type": "json", "insecure_ssl": "0"}
-        return 201, {**example("hook"), "id": int(number), "events": list(events), "config": shown}
+        hook = GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events)
+        self.jobs.store.put(hook)
+        return 201, self._hook_json(hook)
+
+    def _list_hooks(self, asked: Asked) -> Payload:
+        hooks = [hook for hook in self.jobs.store.all(GitHubHook) if hook.scope.lower() == asked.scope.lower()]
+        return 200, [self._hook_json(hook) for hook in _page(asked, hooks)]
+
+    def _get_hook(self, asked: Asked) -> Payload:
+        return 200, self._hook_json(self._found_hook(asked))
+
+    def _delete_hook(self, asked: Asked) -> Payload:
+        self.jobs.store.remove(self._found_hook(asked))
+        return 204, None
+
+    def _found_hook(self, asked: Asked) -> GitHubHook:
+        hook = self.jobs.store.get(GitHubHook, asked.found["hook"])
+        if hook is None or hook.scope.lower() != asked.scope.lower():
+            raise not_found()
+        return hook
+
+    def _hook_json(self, hook: GitHubHook) -> dict[str, Any]:
+        kind = "repos" if "/" in hook.scope else "orgs"
+        place = f"{self.url}{API}/{kind}/{hook.scope}/hooks/{hook.id}"
+        shown = {"url": hook.url, "content_type": "json", "insecure_ssl": "0"}
+        if hook.secret:
+            shown["secret"] = "********"  # noqa: S105 - as GitHub shows one
+        links = {"url": place, "ping_url": f"{place}/pings", "deliveries_url": f"{place}/deliveries"}
+        return {**example("hook"), **links, "id": int(hook.id), "events": list(hook.events), "config": shown}
+
+    def _groups(self, asked: Asked) -> Payload:
+        """The runner groups of an organization: the default one alone."""
+        if "organization" not in asked.found:
+            raise not_found()
+        place = f"{self.url}{API}/orgs/{asked.scope}/actions/runner-groups/1"
+        group = {
+            "id": 1,
+            "name": "Default",
+            "visibility": "all",
+            "default": True,
+            "runners_url": f"{place}/runners",
+            "inherited": False,
+            "allows_public_repositories": True,
+            "restricted_to_workflows": False,
+            "selected_workflows": [],
+            "workflow_restrictions_read_only": False,
+        }
+        return 200, {"total_count": 1, "runner_groups": [group]}
+
+    def _rate_limit(self, _: Asked) -> Payload:
+        """The limits; the local GitHub counts no requests."""
+        hour = {"limit": 5000, "used": 0, "remaining": 5000, "reset": int(self.jobs.clock.wall()) + 3600}
+        return 200, {"resources": {"core": hour, "search": hour, "graphql": hour}, "rate": hour}
 
 
 def read_object(body: bytes) -> dict[str, Any]:

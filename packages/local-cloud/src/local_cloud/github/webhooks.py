@@ -73,6 +73,7 @@ def _delivery(hook: GitHubHook, payload: object) -> Delivery:
         "x-github-event": EVENT,
         "x-github-delivery": str(uuid.uuid4()),
         "x-github-hook-id": hook.id,
+        "x-github-hook-installation-target-type": "repository" if "/" in hook.scope else "organization",
     }
     if hook.secret:
         headers["x-hub-signature-256"] = "sha256=" + hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
