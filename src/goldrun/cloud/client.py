@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.cloud import signature
-from goldrun.cloud.credentials import CredentialProvider, Credentials, find_credentials, from_variables, requests_keys
+from goldrun.cloud.credentials import CredentialProvider, Credentials
 from goldrun.cloud.endpoints import ECS, Api, region_endpoint
 from goldrun.cloud.errors import BadCredentialsError, ServiceError, api_error
 from goldrun.cloud.home import read_region
+from goldrun.cloud.sources import find_source
 from goldrun.errors import GoldrunError, UnavailableError, UsageError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint
@@ -231,33 +232,19 @@ def connect(
     transport: Transport = HttpTransport(env, clock)
     if trace:
         transport, clock, notice = trace.transport(transport, clock), trace.clock(clock), trace.retry
+
+    def open_sts(**more: Any) -> EcsClient:
+        return EcsClient(transport=transport, clock=clock, **more)
+
     return EcsClient(
         region=read_region(env, region),
         endpoint=parse_endpoint(endpoint) if endpoint else None,
         timeout=config.read_timeout(env),
-        credentials=_find_credentials(env, transport, clock),
+        credentials=find_source(env, transport, clock, open_sts),
         transport=transport,
         clock=clock,
         notice=notice,
     )
-
-
-def _find_credentials(env: config.Environment, transport: Transport, clock: Clock) -> CredentialProvider:
-    """Try plain variables, the identity of a GitHub Actions job, a profile that requests keys, the official library."""
-    if not from_variables(env):
-        if config.ROLE_ARN.read(env):
-            from goldrun.cloud.oidc import find_oidc
-
-            if provider := find_oidc(env, transport, clock):
-                return provider
-        if requests_keys(env):
-            from goldrun.cloud.profile_keys import find_provider
-
-            def open_sts(**more: Any) -> EcsClient:
-                return EcsClient(transport=transport, clock=clock, **more)
-
-            return find_provider(env, transport, clock, open_sts)
-    return find_credentials(env)
 
 
 def flatten(params: Mapping[str, Parameter]) -> dict[str, str]:

@@ -188,16 +188,7 @@ class VSwitch(Resource, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule of a security group.
-
-    Attributes:
-        direction: ``ingress`` or ``egress``.
-        protocol: ``TCP``, ``ALL``, …
-        ports: ``22/22``; ``-1/-1``: all.
-        cidr: the addresses at the other end; empty: those of ``group``.
-        group: the security group at the other end.
-        policy: ``Accept`` or ``Drop``.
-    """
+    """A rule of a security group; ``cidr`` or ``group`` is the other end."""
 
     direction: str
     protocol: str

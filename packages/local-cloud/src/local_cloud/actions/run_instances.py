@@ -13,8 +13,8 @@ from local_cloud.actions.images import newest_of_family, owner_alias
 from local_cloud.actions.network import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags
-from local_cloud.actions.vpcs import default_vswitch
-from local_cloud.catalogue import EVERYWHERE, REGIONS
+from local_cloud.actions.vpcs import named_or_default
+from local_cloud.catalogue import EVERYWHERE
 from local_cloud.clock import parse_iso
 from local_cloud.errors import ApiFault, dry_run, missing, no_such_image
 from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
@@ -197,19 +197,8 @@ def _image(call: Call, kind: InstanceType) -> Image:
     return image
 
 
-def _vswitch(call: Call) -> VSwitch | None:
-    named = call.params.text("VSwitchId")
-    if named:
-        return call.store.get(VSwitch, named)
-    zones = REGIONS[call.region].zones
-    zone = call.params.text("ZoneId", zones[0])
-    if zone not in zones:
-        raise ApiFault(404, "InvalidZoneId.NotFound", "The specified ZoneId does not exist.")
-    return default_vswitch(call, zone)
-
-
 def _place(call: Call) -> tuple[VSwitch, tuple[str, ...]]:
-    vswitch = _vswitch(call)
+    vswitch = named_or_default(call)
     if vswitch is None or vswitch.owner != call.account or vswitch.region != call.region:
         raise ApiFault(404, "InvalidVSwitchId.NotFound", "The specified virtual switch does not exist.")
     if call.params.text("ZoneId") not in ("", vswitch.zone):

@@ -153,11 +153,21 @@ def delete_vswitch(call: Call) -> Answer:
     return {}
 
 
-def default_vswitch(call: Call, zone: str) -> VSwitch:
-    """Return the default VPC's vSwitch in a zone; make what does not exist yet.
+def named_or_default(call: Call) -> VSwitch | None:
+    """Return the vSwitch that a launch names; if it names none, the default VPC's in its zone.
 
-    ECS does this for a launch that names no vSwitch (source: "Default VPC and default vSwitch").
+    ECS makes the default ones where they do not exist yet (source: "Default VPC and default vSwitch").
     """
+    if named := call.params.text("VSwitchId"):
+        return call.store.get(VSwitch, named)
+    zones = REGIONS[call.region].zones
+    zone = call.params.text("ZoneId", zones[0])
+    if zone not in zones:
+        raise ApiFault(404, "InvalidZoneId.NotFound", "The specified ZoneId does not exist.")
+    return _default_vswitch(call, zone)
+
+
+def _default_vswitch(call: Call, zone: str) -> VSwitch:
     for vswitch in call.store.all(VSwitch):
         if vswitch.default and (vswitch.owner, vswitch.region, vswitch.zone) == (call.account, call.region, zone):
             return vswitch
