@@ -165,7 +165,7 @@ def test_a_rolled_back_version_is_not_counted_and_is_pruned(frozen: Running) -> 
     assert done.verdicts[0].reason == "rolled back"
 
 
-def test_older_than_keeps_younger_instances(frozen: Running) -> None:
+def test_older_than_keeps_younger_versions(frozen: Running) -> None:
     for number in (5, 20):
         built(frozen, number)
     built(frozen, 29, shown=True)

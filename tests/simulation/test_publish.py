@@ -227,7 +227,7 @@ def test_roll_back_refusals(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("verdict", ["pending", "failed"])
-def test_an_untested_image_is_published_only_by_force(frozen: Running, verdict: str) -> None:
+def test_an_image_that_has_not_passed_its_boot_test_is_refused_without_force(frozen: Running, verdict: str) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], **BOOT_TEST.of(verdict)})
     before = state(frozen)
