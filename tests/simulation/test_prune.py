@@ -80,7 +80,7 @@ def test_images_in_use_are_kept(frozen: Running) -> None:
     ]
 
 
-def test_an_instance_that_starts_after_the_look_is_safe_too(frozen: Running) -> None:
+def test_an_image_is_kept_if_an_instance_starts_after_the_plan(frozen: Running) -> None:
     used = built(frozen, 1)
     built(frozen, 2, shown=True)
 
@@ -128,14 +128,14 @@ def test_candidates_are_kept_and_not_counted(frozen: Running) -> None:
         built(frozen, number)
     built(frozen, 3, shown=True)
     reported: list[Pruned] = []
-    asked: list[Pruned] = []
+    confirmed: list[Pruned] = []
 
     def allow(plan: Pruned) -> bool:
-        asked.append(plan)
+        confirmed.append(plan)
         return True
 
     done = prune(frozen.client(), ALIAS, keep=2, report=reported.append, allow=allow)
-    assert reported == asked == [done]
+    assert reported == confirmed == [done]
     assert [(one.image.image_id[-1], one.keep, one.reason) for one in done.verdicts] == [
         ("5", True, "newer than what is published"),
         ("4", True, "newer than what is published"),
@@ -218,7 +218,7 @@ def test_a_crash_anywhere_leaks_no_snapshot(frozen: Running, after: bool) -> Non
         found = look_up(frozen.client(), name_reference(str(ALIAS), "amd64"))
         assert found is not None
         assert set(numbers(frozen)) >= {3, 4}
-        assert set(snapshots(frozen)) >= set(numbers(frozen)), "no snapshot goes before its image"
+        assert set(snapshots(frozen)) >= set(numbers(frozen)), "no snapshot is deleted before its image"
         prune(frozen.client(), ALIAS, keep=2)
         assert (numbers(frozen), snapshots(frozen)) == ([3, 4], [3, 4]), at
         if transport.sent < at:

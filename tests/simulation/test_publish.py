@@ -171,7 +171,7 @@ def test_roll_back_deprecates_the_bad_version(frozen: Running) -> None:
 
 
 def test_roll_back_twice_goes_back_once_and_further_only_with_to(frozen: Running) -> None:
-    """The second press of the button, or the run after one that died at its last call, loses no other version."""
+    """A second run, or one after a crash at the last call, loses no other version."""
     version(frozen, 1)
     version(frozen, 2)
     version(frozen, 3, shown=True)
@@ -252,7 +252,7 @@ def test_a_dry_roll_back_reports_the_same_plan_and_changes_nothing(frozen: Runni
 
 
 def test_a_roll_back_leaves_a_version_that_only_has_the_tag(frozen: Running) -> None:
-    """A publish died after its first call: its image is what a look-up answers, under its version name."""
+    """A publish crashed after its first call: its image is what a look-up answers, under its version name."""
     version(frozen, 1)
     version(frozen, 2, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], "Latest": "true"})
     assert answer(frozen) == V2
@@ -430,7 +430,7 @@ def read_answer(images: tuple[Image, ...]) -> str | None:
 def explore(images: tuple[Image, ...], intents: list[Intent]) -> tuple[set[str | None], set[tuple[Image, ...]], int]:
     """Walk through every state that the actors can reach: what readers see, how it ends, how many states there are.
 
-    From every one of them an end can be reached: nobody hinders the others for ever.
+    From every one of them an end can be reached: no publisher blocks the others for ever.
     """
     start: World = (images, (None,) * len(intents))
     seen, waiting = {start}, deque([start])

@@ -1,4 +1,4 @@
-"""Runners on both sides: up, down, and what is left when anything dies. In virtual time, over real HTTP."""
+"""Runners on both sides: up, down, and what is left after a crash anywhere. In virtual time, over real HTTP."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _image() -> Any:
 
 
 def both(frozen: Running, **options: Any) -> tuple[EcsClient, GitHub]:
-    """Both sides, over one connection: what dies, dies on both."""
+    """Both sides, over one connection: what is deleted, is deleted on both."""
     client = frozen.client()
     return client, open_github(frozen.url, client, **options)
 
@@ -282,7 +282,7 @@ def test_orphans_are_found_from_both_sides(cloud: Running) -> None:
     one, two, three = (up(client, github, plan(cloud)) for _ in range(3))
     store = cloud.cloud.store
     jobs = cloud.cloud.jobs
-    # The market took one's machine; two's registration is gone; three is well; four runs elsewhere; five is somebody's.
+    # One's instance was reclaimed; two's registration is gone; three is fine; four runs elsewhere; five is a user's.
     store.remove(*(i for i in store.all(Instance) if i.id == one.instance_id))
     store.remove(*(r for r in store.all(GitHubRunner) if r.name == two.name))
     jobs.register(str(SCOPE), new_name("cn-beijing", NOW), ["x"], 1)

@@ -115,11 +115,11 @@ def test_an_endpoint_that_does_not_answer_is_passed_over(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not every region has a name inside the VPC."""
-    asked: list[str] = []
+    called: list[str] = []
     real = self_destruct.delete
 
     def delete(endpoint: str, *more: Any) -> None:
-        asked.append(endpoint)
+        called.append(endpoint)
         if "vpc" in endpoint:
             raise OSError("unreachable")
         real(machine.live.url, *more)
@@ -127,8 +127,8 @@ def test_an_endpoint_that_does_not_answer_is_passed_over(
     monkeypatch.setattr(self_destruct, "delete", delete)
     machine.run(monkeypatch)
     assert machine.gone
-    assert asked == [f"https://ecs-vpc.{REGION}.aliyuncs.com", f"https://ecs.{REGION}.aliyuncs.com"]
-    assert f"{asked[0]}: unreachable" in capsys.readouterr().out
+    assert called == [f"https://ecs-vpc.{REGION}.aliyuncs.com", f"https://ecs.{REGION}.aliyuncs.com"]
+    assert f"{called[0]}: unreachable" in capsys.readouterr().out
 
 
 def test_neither_a_proxy_nor_a_time_zone_prevents_its_deletion(

@@ -1,4 +1,4 @@
-"""The sweep finds what should not be alive, spares what may live, and takes nothing on trust."""
+"""A sweep finds leftovers, keeps what may be in use, and assumes nothing."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def everything(frozen: Running) -> set[str]:
 
 
 def leftovers(frozen: Running) -> set[str]:
-    """One of everything that should not be alive, and one of everything that may."""
+    """Put one leftover of each kind and one resource in use of each kind; return the leftovers."""
     frozen.image("fam-amd64-20250101000000", id="m-1", created=NOW - HOUR)
     put(frozen, "i-running")
     put(frozen, "i-foreign", tags={}, auto_release=9e15, created=NOW - 90 * HOUR)
@@ -224,7 +224,7 @@ def test_a_disk_that_gets_attached_is_kept(frozen: Running) -> None:
 
 
 @pytest.mark.parametrize("action", ["DescribeInstances", "DeleteInstances"])
-def test_instances_that_cannot_be_asked_for_or_deleted_are_all_reported(frozen: Running, action: str) -> None:
+def test_instances_that_cannot_be_read_or_deleted_are_all_reported(frozen: Running, action: str) -> None:
     put(frozen, "i-1", state="Stopped")
     put(frozen, "i-2", state="Stopped")
     disk(frozen, "d-loose")

@@ -83,7 +83,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory, base_disk: Path) -> Iterator
 
 @pytest.fixture(scope="session")
 def garm(shell: Shell) -> Iterator[tuple[Controller, str]]:
-    """An instance that GARM has asked for, booting, and the engine's side of it."""
+    """An instance that GARM has requested, booting, and the engine's side of it."""
     controller, instance_id = create(shell.folder, shell.env)
     yield controller, instance_id
     controller.server.shutdown()

@@ -25,7 +25,7 @@ REPO = ["--repo", "octo-org/octo-repo"]
 ROLE = {"ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct", "ALIYUN_IMAGE_FAMILY": "acs:debian_13_x64"}
 UP = ["runner", "up", *REPO, "--cpu", "2", "--memory", "2..", "--timeout", "8m"]
 PASSWORD = "a-proxy-password"
-# What a job sees: it is nobody special, and the configuration that it came with is not on the disk.
+# What a job sees: it has an ordinary user, and the configuration that it came with is not on the disk.
 JOB = r"""
 set -x
 test "$(id -un)" = runner
@@ -123,7 +123,7 @@ echo nothing found
 
 
 def test_without_access_to_github_it_deletes_itself_too(shell: Shell) -> None:
-    """Whoever started it dies when the machine has its configuration: nobody but the machine itself is left."""
+    """The process that started it is killed once the instance has its configuration: only the instance is left."""
     shell("local", "fault", "--kind", "timeout", "--seconds", "5", "--action", "github:runner")
     command = [*GOLDRUN, *UP, "--job-timeout", "30s"]
     process = subprocess.Popen(command, env={**shell.env, **ROLE}, stderr=subprocess.PIPE, text=True)

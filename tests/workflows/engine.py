@@ -95,7 +95,7 @@ class Engine:
         return {name: one["result"] for name, one in done.items()}
 
     def cancel(self) -> None:
-        """As somebody who presses the button: SIGINT, and SIGTERM 7.5 s later."""
+        """Cancel as GitHub does: SIGINT, and SIGTERM 7.5 s later."""
         self.cancelled = True
         assert self.run is not None
         for job in self.cloud.cloud.jobs.of_run(self.run):
@@ -259,7 +259,7 @@ class Engine:
             )
             self.during(job_name, self)
             while process.poll() is None:
-                # Ours and the local cloud's stand-ins, which this process starts too; nobody else's.
+                # Ours and the local cloud's stand-ins, which this process starts too, and no others.
                 self.arguments |= arguments(os.getpid())
                 time.sleep(0.1)
         self._process = None

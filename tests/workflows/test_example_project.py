@@ -1,6 +1,6 @@
 """The example project, offline: success, failure, cancellation, a runner that never comes, a reclaim.
 
-Whatever happens, nothing is left alive on either side, and no secret is seen anywhere.
+Whatever happens, nothing is left on either side, and no secret is seen anywhere.
 """
 
 from __future__ import annotations
