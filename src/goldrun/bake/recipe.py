@@ -256,7 +256,7 @@ def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Itera
     if not 20 <= recipe.builder.disk <= 2048:
         yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
     if not 0 <= recipe.retention.keep <= 1000:
-        yield ("retention", "keep"), "keep 1 to 1000 versions, or unset it"
+        yield ("retention", "keep"), "keep 1 to 1000 versions, or leave it out"
 
 
 def _heading(recipe: Recipe) -> Iterator[Problem]:
