@@ -112,6 +112,19 @@ def test_an_interrupt_reaches_what_is_kept(tmp_path: Path, server: Any) -> None:
     kept.end()
 
 
+def test_an_interrupt_at_the_start_reaches_what_is_kept() -> None:
+    """Between the command's start and the supervisor's handler, it ended the supervisor alone."""
+    code = (
+        "import os, runpy, signal, subprocess, sys; start = subprocess.Popen;"
+        "subprocess.Popen = lambda *words, **more: (start(*words, **more), os.kill(os.getpid(), signal.SIGINT))[0];"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    words = [sys.executable, "-c", code, supervisor.__file__, "bash", "-c", "trap 'exit 7' INT; sleep 600 & wait"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        # As the command ends: by its trap, or before it has set one.
+        assert process.wait(timeout=60) in (7, 256 - signal.SIGINT)
+
+
 def test_without_proc_ps_gives_the_parent_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     child = subprocess.Popen(["bash", "-c", "sleep 600 & wait"])
     try:

@@ -25,12 +25,15 @@ def main() -> int:
         # Orphaned descendants become children of this process, which finds them.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    # A server that a script has started in the background ignores SIGINT, and its children would inherit that.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Before the command starts: it may be interrupted at once. A server that a script has started in the background
+    # ignores SIGINT, which the command would inherit; a handler it does not.
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
         command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-        signal.signal(signal.SIGINT, lambda number, _: command.send_signal(number))
         while command.poll() is None:
+            while interrupts:
+                command.send_signal(interrupts.pop())
             if select.select([0], [], [], LOOK_SECONDS)[0] and not os.read(0, 1):
                 return 1
         return command.returncode
