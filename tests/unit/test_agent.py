@@ -436,3 +436,54 @@ def test_a_failing_setup_ends_the_instance_before_the_runner_starts(guest: Guest
     console = guest.boot(quick(setup="exit 7"))
     assert "goldrun: failed: the setup script ended with exit code 7" in console
     assert not guest.path("/home/runner/ran").exists()
+
+
+def test_pre_install_scripts_run_in_their_order_before_the_runner_is_installed(guest: Guest) -> None:
+    """GARM's operators put what the runner needs there: a mirror, a certificate. Any bytes arrive as they are."""
+    log, root = guest.here / "order", guest.path("/home/runner/actions-runner")
+    sha256 = guest.archive(f"#!/bin/bash\necho runner >> {log}\n")
+    log.touch()
+    log.chmod(0o666)
+    scripts = {
+        "01-first": f"#!/bin/bash\necho first >> {log}\n[[ ! -e {root} ]]\n".encode(),
+        "02-bytes": f"#!/usr/bin/env python3\nopen('{log}', 'ab').write('é\\n'.encode())\nGOLDRUN_END = 1\n".encode(),
+    }
+    console = guest.boot(
+        quick(pre_install=scripts, runner_url="https://example.com/runner.tar.gz", runner_sha256=sha256)
+    )
+    assert log.read_text().split() == ["first", "é", "runner"], console
+    assert not guest.path("/opt/goldrun/pre-install").exists(), "a job does not read them"
+
+
+def test_a_pre_install_script_that_fails_is_named(guest: Guest) -> None:
+    guest.image_has(f"#!/bin/bash\ntouch {guest.here}/ran\n")
+    console = guest.boot(quick(pre_install={"10-mirror": b"#!/bin/sh\nexit 3\n", "20-never": b"#!/bin/sh\n"}))
+    assert "goldrun: failed: the script 10-mirror ended with exit code 3" in console
+    assert not (guest.here / "ran").exists()
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_boot_debug_traces_the_scripts_and_the_installation_and_no_secret(guest: Guest, debug: bool) -> None:
+    sha256 = guest.archive("#!/bin/bash\necho the job runs\n")
+    guest.settings["JITCONFIG"] = TOKEN
+    console = guest.boot(
+        quick(
+            debug=debug,
+            pre_install={"one": b"#!/bin/bash\ntrue the-script\n"},
+            setup="true the-setup\n",
+            runner_url="https://example.com/runner.tar.gz",
+            runner_sha256=sha256,
+        )
+    )
+    assert "the job runs" in console
+    for line in ("+ true the-script", "+ true the-setup", "+ curl -fsSL"):
+        assert (line in console) is debug
+    assert TOKEN not in console
+
+
+def test_a_runner_takes_no_job_that_its_life_does_not_hold(guest: Guest) -> None:
+    """One accepted a job 45 s before its end, and the job died."""
+    guest.image_has("#!/bin/bash\ntrap 'echo stopped; exit' INT\nfor ((i = 0; i < 300; i++)); do sleep 0.1; done\n")
+    console = guest.boot(quick(longest_job=3598.0))
+    assert "failed: no job came while enough of the instance's life was left for one" in console
+    assert "stopped" in console

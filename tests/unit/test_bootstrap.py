@@ -25,12 +25,14 @@ def test_every_setting_reaches_the_instance() -> None:
         job_seconds=901.0,
         notice_seconds=121.0,
         examine_seconds=61.0,
+        longest_job=3600.0,
     )
     found = assignments(user_data(bootstrap, {"MORE": "of an engine"}))
     assert found.items() >= {
         ("LIFE_SECONDS", "7200"),
         ("CONFIG_SECONDS", "301"),
         ("JOB_SECONDS", "901"),
+        ("IDLE_SECONDS", "3600"),
         ("NOTICE_SECONDS", "121"),
         ("EXAMINE_SECONDS", "61"),
         ("ENDPOINT", "http://127.0.0.1:1"),

@@ -81,6 +81,7 @@ class BootstrapInstance:
         runner_sha256: the download's checksum.
         proxy: an HTTP proxy, or empty.
         no_proxy: hosts to reach without the proxy.
+        boot_debug: whether the pool's options ask for a trace of the boot.
         specs: the pool's extra specs.
     """
 
@@ -101,6 +102,7 @@ class BootstrapInstance:
     runner_sha256: str
     proxy: str
     no_proxy: str
+    boot_debug: bool
     specs: Mapping[str, Any]
 
     def __repr__(self) -> str:
@@ -202,6 +204,7 @@ def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
         runner_sha256=sha256,
         proxy=str(proxy.get("https_proxy") or proxy.get("http_proxy") or ""),
         no_proxy=str(proxy.get("no_proxy") or ""),
+        boot_debug=_boot_debug(given.get("user_data_options")),
         specs=given.get("extra_specs") or call.specs,
     )
 
@@ -212,6 +215,10 @@ def _download(tools: list[Any], architecture: str) -> tuple[str, str]:
         if isinstance(tool, dict) and (tool.get("os"), tool.get("architecture")) == ("linux", kind):
             return str(tool.get("download_url") or ""), str(tool.get("sha256_checksum") or "")
     return "", ""
+
+
+def _boot_debug(options: Any) -> bool:
+    return isinstance(options, dict) and options.get("enable_boot_debug") is True
 
 
 def _pem(encoded: Any) -> str:

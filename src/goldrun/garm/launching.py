@@ -113,7 +113,10 @@ def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
         runner_sha256=wanted.runner_sha256,
         endpoint=endpoint,
         job_seconds=specs.life if specs.job_timeout is None else specs.job_timeout,
+        longest_job=specs.longest_job,
         setup=specs.setup,
+        pre_install=specs.pre_install,
+        debug=specs.boot_debug or wanted.boot_debug,
         engine=files("goldrun.garm").joinpath("engine.sh").read_text(encoding="utf-8"),
     )
     more = {

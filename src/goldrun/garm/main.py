@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
 from goldrun import interrupts, stdio
 from goldrun.clock import SystemClock
-from goldrun.errors import EXIT_INTERRUPTED, GoldrunError, OutputError
+from goldrun.errors import EXIT_INTERRUPTED, GoldrunError
 from goldrun.garm import contract, provider
+from goldrun.garm.hints import for_operators
 
 
 def run() -> None:
@@ -24,10 +24,8 @@ def _run() -> int:
     try:
         provider.answer(env, stdin, SystemClock(), _say)
     except GoldrunError as error:
-        if answer := provider.failure(env, stdin, error):
-            with contextlib.suppress(OutputError):
-                _say(answer)
-        stdio.to_stderr(f"error: {error}")
+        # Nothing on stdout: the engine shows what a failed provider printed there too, before the reason.
+        stdio.to_stderr(f"error: {for_operators(str(error))}")
         return error.exit_code if error.exit_code in (contract.EXIT_NOT_FOUND, contract.EXIT_DUPLICATE) else 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sys
@@ -227,18 +226,6 @@ _WORK: dict[str, Callable[[Provider], Any]] = {
     contract.STOP: Provider.stop,
     contract.REMOVE_ALL: Provider.remove_all,
 }
-
-
-def failure(env: Mapping[str, str], stdin: str, error: GoldrunError) -> str:
-    """Return the answer to a creation that failed: the instance with its fault; empty for other commands."""
-    if env.get("GARM_COMMAND") != contract.CREATE:
-        return ""
-    try:
-        name = str(json.loads(stdin)["name"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-    fault = base64.b64encode(str(error).encode()).decode()
-    return json.dumps({"provider_id": name, "name": name, "status": "error", "provider_fault": fault})
 
 
 def _read_specs(given: Mapping[str, Any]) -> settings.Specs:

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from goldrun import config
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
+from goldrun.garm.preparation import read_scripts
 from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Span, parse_span
 
 DEFAULT_LIFE = "6h"
+DEFAULT_LONGEST_JOB = "1h"
 
 
 class Key(NamedTuple):
@@ -60,6 +62,11 @@ SPECS: dict[str, Key] = {
     "on_demand_fallback": Key("boolean", "pay the list price if there is no spot offer"),
     "life": Key("string", f"how long an instance lives at most: 30m, 6h (default: {DEFAULT_LIFE})"),
     "job_timeout": Key("string", "how long an idle runner waits for a job (default: as long as it lives)"),
+    "longest_job": Key(
+        "string",
+        "how long a job may take: an idle runner takes none when less of its life is left "
+        f"(default: {DEFAULT_LONGEST_JOB}, or half of a shorter life)",
+    ),
     "disk_size": Key("integer", "GiB of the system disk"),
     "encrypted": Key("boolean", "encrypt the system disk"),
     "public_ip": Key("boolean", "assign a public address"),
@@ -69,6 +76,11 @@ SPECS: dict[str, Key] = {
         values=config.PROTECTIONS,
     ),
     "setup": Key("string", "a script that runs as root before the runner starts"),
+    "pre_install_scripts": Key(
+        "object",
+        "scripts in base64 by name; they run as root, in the order of their names, before the runner is installed",
+    ),
+    "enable_boot_debug": Key("boolean", "print each command of the boot and of the scripts on the console"),
 }
 _PYTHON: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -76,6 +88,7 @@ _PYTHON: dict[str, type | tuple[type, ...]] = {
     "number": (int, float),
     "integer": int,
     "boolean": bool,
+    "object": dict,
 }
 
 
@@ -118,11 +131,14 @@ class Specs:
     on_demand_fallback: bool
     life: float
     job_timeout: float | None
+    longest_job: float
     disk_size: int | None
     encrypted: bool
     public_ip: bool
     protected: bool
     setup: str
+    pre_install: Mapping[str, bytes]
+    boot_debug: bool
     unknown: tuple[str, ...]
 
 
@@ -157,8 +173,8 @@ def read_config(path: str) -> Config:
 def read_specs(found: Mapping[str, Any]) -> Specs:
     """Read the extra specs.
 
-    Unknown keys are accepted: since 0.2.0 the engine adds its own (``runner_install_template``, ``extra_context``,
-    ``pre_install_scripts``) to every call.
+    Unknown keys are accepted: since 0.2.0 the engine adds its own (``runner_install_template``, ``extra_context``) to
+    every call.
 
     Raises:
         UsageError: a value is not valid; the message names its key.
@@ -166,6 +182,7 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
     known = {name: value for name, value in found.items() if name in SPECS}
     _check(known, SPECS, "extra specs")
     waits = known.get("job_timeout")
+    life = parse_duration(known.get("life", DEFAULT_LIFE), "life in the extra specs")
     return Specs(
         cpus=parse_span(known["cpu"], "vCPUs (cpu in the extra specs)") if "cpu" in known else None,
         memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,
@@ -173,15 +190,30 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
         policy=known.get("policy", DEFAULT_POLICY),
         max_price=known.get("max_price"),
         on_demand_fallback=known.get("on_demand_fallback", False),
-        life=parse_duration(known.get("life", DEFAULT_LIFE), "life in the extra specs"),
+        life=life,
         job_timeout=None if waits is None else parse_duration(waits, "job_timeout in the extra specs"),
+        longest_job=_longest_job(known.get("longest_job"), life),
         disk_size=known.get("disk_size"),
         encrypted=known.get("encrypted", False),
         public_ip=known.get("public_ip", False),
         protected=known.get("protect", config.PROTECTIONS[0]) == config.PROTECTIONS[0],
         setup=known.get("setup", ""),
+        pre_install=read_scripts(known.get("pre_install_scripts", {})),
+        boot_debug=known.get("enable_boot_debug", False),
         unknown=tuple(name for name in found if name not in SPECS),
     )
+
+
+def _longest_job(given: str | None, life: float) -> float:
+    if given is None:
+        return min(parse_duration(DEFAULT_LONGEST_JOB, "longest_job"), life / 2)
+    longest = parse_duration(given, "longest_job in the extra specs")
+    if longest >= life:
+        raise UsageError(
+            f"longest_job in the extra specs, {given}, is not shorter than life: the runner would take no job.",
+            fix=["make life longer: it has to hold the boot, the wait for a job, and the job."],
+        )
+    return longest
 
 
 def _check(found: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None:
@@ -190,7 +222,8 @@ def _check(found: Mapping[str, Any], keys: Mapping[str, Key], what: str) -> None
         if key is None:
             raise UsageError(f"The {what} has no key {name!r}.", fix=[f"it knows: {', '.join(keys)}."])
         wrong = not isinstance(value, _PYTHON[key.type]) or (isinstance(value, bool) and key.type != "boolean")
-        if wrong or (key.type == "array" and not all(isinstance(item, str) for item in value)):
+        items = value if key.type == "array" else value.values() if isinstance(value, dict) else ()
+        if wrong or not all(isinstance(item, str) for item in items):
             raise UsageError(f"{name} in the {what} must be of type {key.type}.", why=[f"{name}: {key.meaning}."])
         if key.type in ("number", "integer") and not 0 < value < math.inf:
             raise UsageError(f"{name} in the {what} is {value}: it must be positive and finite.")
@@ -202,8 +235,8 @@ def _schema(keys: Mapping[str, Key], required: tuple[str, ...] = (), *, more: bo
     properties: dict[str, Any] = {}
     for name, key in keys.items():
         properties[name] = {"type": key.type, "description": key.meaning}
-        if key.type == "array":
-            properties[name]["items"] = {"type": "string"}
+        if items := {"array": "items", "object": "additionalProperties"}.get(key.type):
+            properties[name][items] = {"type": "string"}
         if key.values:
             properties[name]["enum"] = list(key.values)
     return {

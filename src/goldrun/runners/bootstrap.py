@@ -5,9 +5,10 @@ It contains no secret. The runner's configuration follows by Cloud Assistant, an
 
 from __future__ import annotations
 
+import base64
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from goldrun.errors import UsageError
@@ -31,9 +32,12 @@ class Bootstrap:
         endpoint: the endpoint of the ECS API for the instance; empty: the region's own endpoints.
         config_seconds: how long it waits for the runner's configuration.
         job_seconds: how long it waits for a job.
+        longest_job: seconds of its life that must be left for it to wait on: a job takes so long at most.
         notice_seconds: how long a job may continue after the spot market's notice, of five minutes.
         examine_seconds: how long an instance that failed stays, so that it can be examined.
         setup: a script that root runs before the runner starts.
+        pre_install: scripts that root runs before the runner is installed, in this order.
+        debug: whether the console shows each command of the installation and of the scripts.
         engine: a part of the agent that gets its configuration in another way.
     """
 
@@ -43,9 +47,12 @@ class Bootstrap:
     endpoint: str = ""
     config_seconds: float = 300.0
     job_seconds: float = 900.0
+    longest_job: float = 0.0
     notice_seconds: float = 120.0
     examine_seconds: float = 60.0
     setup: str = ""
+    pre_install: Mapping[str, bytes] = field(default_factory=dict)
+    debug: bool = False
     engine: str = ""
 
 
@@ -57,19 +64,21 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         more: settings of the engine's part.
 
     Raises:
-        UsageError: it is longer than ECS allows; only the setup script can be that long.
+        UsageError: it is longer than ECS allows; only the scripts can be that long.
     """
     here = files("goldrun.runners").joinpath("guest")
     settings = {
         "LIFE_SECONDS": f"{bootstrap.life:.0f}",
         "CONFIG_SECONDS": f"{bootstrap.config_seconds:.0f}",
         "JOB_SECONDS": f"{bootstrap.job_seconds:.0f}",
+        "IDLE_SECONDS": f"{bootstrap.life - bootstrap.longest_job:.0f}",
         "NOTICE_SECONDS": f"{bootstrap.notice_seconds:.0f}",
         "EXAMINE_SECONDS": f"{bootstrap.examine_seconds:.0f}",
         "ENDPOINT": bootstrap.endpoint,
         "RUNNER_OLDEST": ".".join(map(str, MINIMUM)),
         "RUNNER_URL": bootstrap.runner_url,
         "RUNNER_SHA256": bootstrap.runner_sha256,
+        "BOOT_DEBUG": "true" if bootstrap.debug else "",
         **(more or {}),
     }
     parts = {
@@ -92,12 +101,13 @@ def user_data(bootstrap: Bootstrap, more: Mapping[str, str] | None = None) -> by
         if content:
             text += _write(name, content)
     text += f"chmod 0755 {FOLDER}/job-started.sh\n"
+    text += _write_scripts(bootstrap.pre_install)
     text += here.joinpath("bootstrap.sh").read_text(encoding="utf-8")
     data = text.encode()
     if len(data) > MAX_USER_DATA:
         raise UsageError(
             f"The user data would be {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.",
-            fix=["make the setup script shorter: let the script fetch the rest, or put it into the image."],
+            fix=["make the scripts shorter: let them fetch the rest, or put it into the image."],
         )
     return data
 
@@ -118,3 +128,13 @@ def _write(name: str, content: str) -> str:
     if f"\n{_END}\n" in f"\n{content}\n":
         raise UsageError(f"A line of the {name} script is {_END!r}, which ends the script: use another word.")
     return f"cat > {FOLDER}/{name} <<'{_END}'\n{content.rstrip()}\n{_END}\n"
+
+
+def _write_scripts(scripts: Mapping[str, bytes]) -> str:
+    """Return commands that write scripts, whose bytes may be any."""
+    text = ""
+    for number, (name, content) in enumerate(scripts.items()):
+        folder = f"{FOLDER}/pre-install/{number:02d}"
+        text += f"install -d -m 0700 {folder}\nbase64 -d > {folder}/{shlex.quote(name)} <<< "
+        text += f"{base64.b64encode(content).decode()}\nchmod 0700 {folder}/{shlex.quote(name)}\n"
+    return text

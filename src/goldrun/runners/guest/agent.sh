@@ -152,14 +152,18 @@ stop_runner() {
 }
 
 watch() {
-  local limit=$((SECONDS + JOB_SECONDS)) look=0 when
+  local limit=$((SECONDS + JOB_SECONDS)) look=0 when why="no job came within ${JOB_SECONDS} s"
+  if ((limit > IDLE_SECONDS)); then
+    limit=${IDLE_SECONDS}
+    why="no job came while enough of the instance's life was left for one"
+  fi
   while alive; do
     if [[ -z ${had_job:-} && -e ${state}/job ]]; then
       had_job=1
       say 'the job has begun'
     fi
     if [[ -z ${had_job:-} ]] && ((SECONDS >= limit)); then
-      say "failed: no job came within ${JOB_SECONDS} s"
+      say "failed: ${why}"
       stop_runner
       return
     fi
@@ -177,11 +181,32 @@ watch() {
 # shellcheck source=/dev/null
 [[ ! -e /opt/goldrun/engine.sh ]] || source /opt/goldrun/engine.sh
 
+# Runs a script of the operator's as root, traced where they ask for it.
+prepare() { # prepare KIND SCRIPT
+  report installing "running $1"
+  if [[ -n ${BOOT_DEBUG} && $(head -c 64 "$2" | head -n 1) =~ ^#!.*[/\ ]bash ]]; then
+    bash -x "$2"
+  else
+    "$2"
+  fi || fail "$1 ended with exit code $?"
+}
+
+# The installation alone is traced: what comes after it has secrets.
+install_traced() {
+  [[ -z ${BOOT_DEBUG} ]] || set -x
+  install_runner
+  { set +x; } 2> /dev/null
+}
+
 take_configuration
 use_proxy
-install_runner
+for script in /opt/goldrun/pre-install/*/*; do
+  [[ ! -e ${script} ]] || prepare "the script ${script##*/}" "${script}"
+done
+rm -rf /opt/goldrun/pre-install
+install_traced
 if [[ -e /opt/goldrun/setup ]]; then
-  bash /opt/goldrun/setup || fail "the setup script ended with exit code $?"
+  bash ${BOOT_DEBUG:+-x} /opt/goldrun/setup || fail "the setup script ended with exit code $?"
 fi
 keep_in_memory
 configure
