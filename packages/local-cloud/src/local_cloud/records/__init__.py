@@ -1,0 +1,31 @@
+"""The records of the local cloud, a module for each subject."""
+
+from local_cloud.records.base import Made, Record, Resource
+from local_cloud.records.cloud import Receipt, Settings
+from local_cloud.records.commands import Invocation
+from local_cloud.records.images import DEPRECATED, READY, Image, Snapshot
+from local_cloud.records.instances import PENDING_SECONDS, Disk, Instance, Interruption, Usage
+from local_cloud.records.networks import KeyPair, Network, Rule, SecurityGroup, VSwitch
+
+__all__ = [
+    "DEPRECATED",
+    "PENDING_SECONDS",
+    "READY",
+    "Disk",
+    "Image",
+    "Instance",
+    "Interruption",
+    "Invocation",
+    "KeyPair",
+    "Made",
+    "Network",
+    "Receipt",
+    "Record",
+    "Resource",
+    "Rule",
+    "SecurityGroup",
+    "Settings",
+    "Snapshot",
+    "Usage",
+    "VSwitch",
+]
