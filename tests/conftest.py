@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from msgspec.structs import replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
@@ -20,6 +21,7 @@ from goldrun.http.transport import HttpTransport
 from local_cloud import seed
 from local_cloud.clock import LocalClock
 from local_cloud.faults import FaultRule, Kind
+from local_cloud.market import Market
 from local_cloud.records import Image, Snapshot
 from local_cloud.server import LocalCloud, listen
 
@@ -177,9 +179,15 @@ def frozen() -> Iterator[Running]:
 
 @pytest.fixture
 def live() -> Iterator[Running]:
-    """An empty local cloud on the machine's time, for SDKs, scripts and commands."""
+    """An empty local cloud on the machine's time, for SDKs, scripts and commands.
+
+    Its market never sells out: what a test can launch would depend on the hour.
+    """
     wall = Wall(time.time())
-    yield from _serve(LocalClock(), wall, run_jobs_here=True)
+    for running in _serve(LocalClock(), wall, run_jobs_here=True):
+        store = running.cloud.store
+        store.put(replace(store.settings(), market=Market(scarcity=0.0, phantoms=0.0)))
+        yield running
 
 
 @pytest.fixture

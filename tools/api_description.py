@@ -27,13 +27,27 @@ UNUSED = re.compile(r"(Resource)?Owner(Account|Id)")
 
 # Of the VPC API's hundreds of actions.
 VPC = (
+    "AllocateEipAddress",
+    "AssociateEipAddress",
     "CreateDefaultVpc",
+    "CreateDefaultVSwitch",
     "CreateVpc",
     "CreateVSwitch",
     "DeleteVpc",
     "DeleteVSwitch",
+    "DescribeEipAddresses",
+    "DescribeRouteTableList",
+    "DescribeRouteTables",
     "DescribeVpcAttribute",
     "DescribeVSwitchAttributes",
+    "ListTagResources",
+    "ModifyEipAddressAttribute",
+    "ModifyVpcAttribute",
+    "ModifyVSwitchAttribute",
+    "ReleaseEipAddress",
+    "TagResources",
+    "UnassociateEipAddress",
+    "UnTagResources",
 )
 
 

@@ -296,7 +296,6 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         {"spot_strategy": "SpotWithPriceLimit", "spot_price_limit": 0.001},
         "InvalidSpotPriceLimit.LowerThanPublicPrice",
     ),
-    "four decimals": ({"spot_strategy": "SpotWithPriceLimit", "spot_price_limit": 0.5001}, "InvalidSpotPriceLimit"),
     "a hundred and one": ({"amount": 101}, "InvalidAmount"),
     "a dry run": ({"dry_run": True}, "DryRunOperation"),
 }

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from tests.conftest import Running
 
+from conformance.call import IMAGE, REGION
 from conformance.driver import Answer, play
 from conformance.flat import flatten
-from conformance.table import CALLS, IMAGE, REGION
+from conformance.table import CALLS
 from local_cloud import seed
 
 DOCS = Path(__file__).parents[3] / "docs"

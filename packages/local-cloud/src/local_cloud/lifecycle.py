@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.market import NEVER, NOTICE_SECONDS, PRICE_SECONDS, Market, reclaim_moment, spot_price
-from local_cloud.records import Disk, Instance, Interruption, Usage
+from local_cloud.records import Disk, Eip, Instance, Interruption, NetworkInterface, Usage
 from local_cloud.store import Store
 
 BILL_OFFSET_SECONDS = 8 * 3600.0  # the bill's days are in Beijing time
@@ -36,7 +36,7 @@ def settle(store: Store, now: float) -> None:
 
 
 def release(store: Store, market: Market, instance: Instance, at: float) -> None:
-    """Delete an instance, and the disks that are deleted with it."""
+    """Delete an instance, and what is deleted with it."""
     store.remove(instance)
     store.put(usage(market, instance, at))
     for disk in store.all(Disk):
@@ -45,6 +45,20 @@ def release(store: Store, market: Market, instance: Instance, at: float) -> None
                 store.remove(disk)
             else:
                 store.put(replace(disk, instance=""))
+    _free(store, instance.id)
+
+
+def _free(store: Store, owner: str) -> None:
+    """Detach what a deleted instance or network interface had."""
+    for address in store.all(Eip):
+        if address.bound_to == owner:
+            store.put(replace(address, bound_to=""))
+    for interface in store.all(NetworkInterface):
+        if interface.instance == owner and interface.with_instance:
+            store.remove(interface)
+            _free(store, interface.id)
+        elif interface.instance == owner:
+            store.put(replace(interface, instance=""))
 
 
 def appoint_reclaim(market: Market, instance: Instance) -> Instance:

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from local_cloud.access import AccessKey, Policy
+from local_cloud.actions.eips import address_of
+from local_cloud.actions.network_interfaces import primary_interface
 from local_cloud.clock import iso
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import noticed
-from local_cloud.records import Instance
+from local_cloud.records import Instance, KeyPair
 from local_cloud.store import Store
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name
@@ -68,7 +70,7 @@ class Metadata:
         if token is not None and not self._valid(instance, token, now):
             return Page(401, "Unauthorized: the token is not valid")
         key = self._key(instance, now) if "security-credentials/" in rest else ""
-        return _read(instance, rest.rstrip("/"), key, now)
+        return _read(instance, rest.rstrip("/"), {**_network(self.store, instance), **_tree(instance, key, now)})
 
     def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Page:
         ttl = headers.get(TTL_HEADER, "")
@@ -127,7 +129,7 @@ def _credentials(key: AccessKey, now: float, left: float) -> str:
     return json.dumps(document)
 
 
-def _read(instance: Instance, path: str, key: str, now: float) -> Page:
+def _read(instance: Instance, path: str, tree: Tree) -> Page:
     if path == "user-data":
         return (
             Page(200, base64.b64decode(instance.user_data).decode("utf-8", "replace")) if instance.user_data else _NONE
@@ -135,7 +137,7 @@ def _read(instance: Instance, path: str, key: str, now: float) -> Page:
     if path == "dynamic/instance-identity/document":
         return Page(200, json.dumps(_identity(instance)))
     if path == "meta-data" or path.startswith("meta-data/"):
-        return _walk(_tree(instance, key, now), [step for step in path.split("/")[1:] if step])
+        return _walk(tree, [step for step in path.split("/")[1:] if step])
     return _NONE
 
 
@@ -167,12 +169,11 @@ def _tree(instance: Instance, key: str, now: float) -> Tree:
         "image-id": instance.image,
         "region-id": instance.region,
         "zone-id": instance.zone,
-        "hostname": instance.id.replace("-", "Z", 1),
+        "hostname": instance.host_name or instance.id.replace("-", "Z", 1),
         "private-ipv4": instance.ip,
         "owner-account-id": instance.owner,
         "vpc-id": instance.vpc,
         "vswitch-id": instance.vswitch,
-        "mac": "00:16:3e:00:00:01",
         "network-type": "vpc",
         "dns-conf": {"nameservers": "100.100.2.136\n100.100.2.138"},
         "ntp-conf": {"ntp-servers": "ntp.cloud.aliyuncs.com"},
@@ -180,6 +181,19 @@ def _tree(instance: Instance, key: str, now: float) -> Tree:
     }
     if instance.role:
         tree["ram"] = {"security-credentials": {instance.role: key}}
+    return tree
+
+
+def _network(store: Store, instance: Instance) -> Tree:
+    """Return what stands in other records: addresses, and the SSH key that cloud-init gives to the user."""
+    tree: Tree = {"mac": primary_interface(instance).mac}
+    for pair in store.all(KeyPair):
+        if (pair.owner, pair.region, pair.name) == (instance.owner, instance.region, instance.key_pair):
+            tree["public-keys"] = {"0": {"openssh-key": pair.public_key}}
+    if address := address_of(store, instance.id):
+        tree["eipv4"] = address.ip
+    if instance.public_ip:
+        tree["public-ipv4"] = instance.public_ip
     return tree
 
 

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from tests.conftest import Running
 
+from conformance.call import REGION
 from conformance.driver import Answer
 from conformance.flat import flatten
-from conformance.table import REGION
 from local_cloud import seed
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.conftest import Running
 
-from conformance.table import Call
+from conformance.call import Call
 
 
 class Answer(NamedTuple):

@@ -7,92 +7,10 @@ answer stands beside the call.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-REGION, TYPE, ZONE = "cn-hangzhou", "ecs.c7.2xlarge", "cn-hangzhou-k"
-NAME, IMAGE = "github-runner-ubuntu24-amd64-latest", "m-localnewamd64"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call, and what must hold of its answer.
-
-    Attributes:
-        action: the API action.
-        parameters: its parameters, as the API's reference nests them; ``$name`` stands for what an earlier call gave.
-        members: paths that the answer must have, and their values (None: any value but an empty one).
-        gives: names for values of the answer that later calls use, and their paths.
-        error: the code with which the call must be refused; empty: it must succeed.
-        product: ``ecs``, ``vpc``, ``sts`` or ``bssapi``.
-        wait: seconds that the cloud's clock advances before the call.
-    """
-
-    action: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    members: Mapping[str, Any] = field(default_factory=dict)
-    gives: Mapping[str, str] = field(default_factory=dict)
-    error: str = ""
-    product: str = "ecs"
-    wait: float = 0.0
-
-
-def _ecs(action: str, members: Mapping[str, Any] | None = None, **parameters: Any) -> Call:
-    return Call(action, {"RegionId": REGION, **parameters}, members or {})
-
-
-def _network(product: str) -> tuple[Call, ...]:
-    """A VPC and a vSwitch from creation to deletion, by the VPC API or by ECS's own older actions."""
-    vpc, vswitch = f"vpc_{product}", f"vsw_{product}"
-    attributes = (
-        Call("DescribeVpcAttribute", {"RegionId": REGION, "VpcId": f"${vpc}"}, {"VpcName": "lab"}, product=product),
-        Call(
-            "DescribeVSwitchAttributes",
-            {"RegionId": REGION, "VSwitchId": f"${vswitch}"},
-            {"CidrBlock": "10.8.1.0/24", "VpcId": f"${vpc}"},
-            product=product,
-        ),
-    )
-    return (
-        Call(
-            "CreateVpc",
-            {"RegionId": REGION, "CidrBlock": "10.8.0.0/16", "VpcName": "lab", "ClientToken": f"lab-{product}"},
-            {"RouteTableId": None},
-            {vpc: "VpcId"},
-            product=product,
-        ),
-        Call(
-            "CreateVSwitch",
-            {"VpcId": f"${vpc}", "ZoneId": ZONE, "CidrBlock": "10.8.1.0/24", "VSwitchName": "lab-k"},
-            gives={vswitch: "VSwitchId"},
-            product=product,
-        ),
-        Call(
-            "CreateVSwitch",
-            {"VpcId": f"${vpc}", "ZoneId": ZONE, "CidrBlock": "10.8.1.128/25"},
-            error="InvalidCidrBlock.Overlapped",
-            product=product,
-        ),
-        Call(
-            "DescribeVpcs",
-            {"RegionId": REGION, "VpcId": f"${vpc}"},
-            {"Vpcs.Vpc.0.CidrBlock": "10.8.0.0/16", "Vpcs.Vpc.0.VSwitchIds.VSwitchId.0": f"${vswitch}"},
-            product=product,
-        ),
-        Call(
-            "DescribeVSwitches",
-            {"RegionId": REGION, "VpcId": f"${vpc}"},
-            {"VSwitches.VSwitch.0.VSwitchId": f"${vswitch}", "VSwitches.VSwitch.0.AvailableIpAddressCount": 252},
-            product=product,
-        ),
-        *(attributes if product == "vpc" else ()),
-        Call("DeleteVpc", {"VpcId": f"${vpc}"}, error="DependencyViolation.VSwitch", product=product),
-        Call("DeleteVSwitch", {"VSwitchId": f"${vswitch}"}, product=product),
-        Call("DeleteVpc", {"VpcId": f"${vpc}"}, product=product),
-        Call("DeleteVpc", {"VpcId": f"${vpc}"}, error="InvalidVpcId.NotFound", product=product),
-    )
-
+from conformance.call import IMAGE, NAME, REGION, TYPE, ZONE, Call, ecs
+from conformance.machines import CREATED, TEMPLATES
+from conformance.networks import KEY_PAIRS, ROUTES, VPC_TAGS, network
 
 LAUNCH = {
     "RegionId": REGION,
@@ -112,37 +30,44 @@ MADE = {"RegionId": REGION, "InstanceIds": '["$first"]'}
 
 CALLS: tuple[Call, ...] = (
     Call("DescribeRegions", {}, {"Regions.Region.0.RegionId": None}),
-    _ecs("DescribeZones", {"Zones.Zone.0.ZoneId": None}),
+    ecs("DescribeZones", {"Zones.Zone.0.ZoneId": None}),
     Call(
         "DescribeInstanceTypes",
         {"InstanceTypes": [TYPE]},
         {"InstanceTypes.InstanceType.0.InstanceTypeId": TYPE, "InstanceTypes.InstanceType.0.CpuCoreCount": 8},
     ),
-    _ecs(
+    ecs(
         "DescribeAvailableResource",
         {"AvailableZones.AvailableZone.0.ZoneId": None},
         DestinationResource="SystemDisk",
         InstanceType=TYPE,
         SpotStrategy="SpotAsPriceGo",
     ),
-    _ecs(
+    ecs(
         "DescribeSpotPriceHistory",
         {"SpotPrices.SpotPriceType.0.SpotPrice": None, "Currency": "CNY"},
         InstanceType=TYPE,
         NetworkType="vpc",
         ZoneId=ZONE,
     ),
-    _ecs("DescribeSpotAdvice", {"AvailableSpotZones.AvailableSpotZone.0.ZoneId": None}, InstanceTypes=[TYPE]),
-    _ecs("DescribePrice", {"PriceInfo.Price.OriginalPrice": None}, InstanceType=TYPE, ZoneId=ZONE),
-    _ecs("DescribeSecurityGroups", {"SecurityGroups.SecurityGroup.0.SecurityGroupId": f"sg-local-{REGION}"}),
-    _ecs("DescribeKeyPairs", {"TotalCount": None}),
+    ecs("DescribeSpotAdvice", {"AvailableSpotZones.AvailableSpotZone.0.ZoneId": None}, InstanceTypes=[TYPE]),
+    ecs("DescribePrice", {"PriceInfo.Price.OriginalPrice": None}, InstanceType=TYPE, ZoneId=ZONE),
+    ecs("DescribeSecurityGroups", {"SecurityGroups.SecurityGroup.0.SecurityGroupId": f"sg-local-{REGION}"}),
+    ecs("DescribeKeyPairs", {"TotalCount": None}),
     Call("CreateDefaultVpc", {"RegionId": REGION}, gives={"default": "VpcId"}, product="vpc"),
+    Call(
+        "CreateDefaultVSwitch", {"RegionId": REGION, "ZoneId": ZONE}, gives={"default_vsw": "VSwitchId"}, product="vpc"
+    ),
+    Call("DeleteVSwitch", {"VSwitchId": "$default_vsw"}, product="vpc"),
     Call("DeleteVpc", {"VpcId": "$default"}, product="vpc"),
-    *_network("vpc"),
-    *_network("ecs"),
+    *VPC_TAGS,
+    *KEY_PAIRS,
+    *network("vpc"),
+    *network("ecs"),
     Call(
         "CreateVpc", {"RegionId": REGION, "CidrBlock": "10.9.0.0/16"}, {"VpcId": None}, {"vpc": "VpcId"}, product="vpc"
     ),
+    *ROUTES,
     Call(
         "CreateSecurityGroup",
         {
@@ -153,15 +78,15 @@ CALLS: tuple[Call, ...] = (
         },
         gives={"group": "SecurityGroupId"},
     ),
-    _ecs("ModifySecurityGroupAttribute", SecurityGroupId="$group", Description="changed"),
-    _ecs(
+    ecs("ModifySecurityGroupAttribute", SecurityGroupId="$group", Description="changed"),
+    ecs(
         "AuthorizeSecurityGroup",
         SecurityGroupId="$group",
         IpProtocol="tcp",
         PortRange="22/22",
         SourceCidrIp="192.0.2.0/24",
     ),
-    _ecs(
+    ecs(
         "AuthorizeSecurityGroupEgress",
         SecurityGroupId="$group",
         IpProtocol="all",
@@ -169,7 +94,7 @@ CALLS: tuple[Call, ...] = (
         DestCidrIp="0.0.0.0/0",
         Policy="drop",
     ),
-    _ecs(
+    ecs(
         "DescribeSecurityGroupAttribute",
         {
             "Description": "changed",
@@ -180,14 +105,14 @@ CALLS: tuple[Call, ...] = (
         },
         SecurityGroupId="$group",
     ),
-    _ecs(
+    ecs(
         "RevokeSecurityGroup",
         SecurityGroupId="$group",
         IpProtocol="tcp",
         PortRange="22/22",
         SourceCidrIp="192.0.2.0/24",
     ),
-    _ecs(
+    ecs(
         "RevokeSecurityGroupEgress",
         SecurityGroupId="$group",
         IpProtocol="all",
@@ -196,7 +121,7 @@ CALLS: tuple[Call, ...] = (
         Policy="drop",
     ),
     Call("DeleteVpc", {"VpcId": "$vpc"}, error="DependencyViolation.SecurityGroup", product="vpc"),
-    _ecs("DeleteSecurityGroup", SecurityGroupId="$group"),
+    ecs("DeleteSecurityGroup", SecurityGroupId="$group"),
     Call(
         "DeleteSecurityGroup",
         {"RegionId": REGION, "SecurityGroupId": "$group"},
@@ -205,9 +130,9 @@ CALLS: tuple[Call, ...] = (
     Call("DeleteVpc", {"VpcId": "$vpc"}, product="vpc"),
     Call("DescribeVpcs", {"RegionId": REGION}, {"Vpcs.Vpc.0.VpcId": None}, product="vpc"),
     Call("DescribeVSwitches", {"RegionId": REGION}, {"VSwitches.VSwitch.0.VSwitchId": None}, product="vpc"),
-    _ecs("DescribeImages", {"TotalCount": None, "Images.Image.0.ImageName": None}, ImageName=NAME, PageSize=100),
-    _ecs("DescribeImages", {"Images.Image.0.Architecture": "x86_64", "TotalCount": 1}, ImageId=IMAGE),
-    _ecs(
+    ecs("DescribeImages", {"TotalCount": None, "Images.Image.0.ImageName": None}, ImageName=NAME, PageSize=100),
+    ecs("DescribeImages", {"Images.Image.0.Architecture": "x86_64", "TotalCount": 1}, ImageId=IMAGE),
+    ecs(
         "DescribeImageFromFamily",
         {"Image.ImageFamily": "acs:ubuntu_24_04_x64"},
         ImageFamily="acs:ubuntu_24_04_x64",
@@ -237,22 +162,22 @@ CALLS: tuple[Call, ...] = (
         },
         wait=90,
     ),
-    _ecs("DescribeInstances", {"TotalCount": 2}, Tag=[{"Key": "blank", "Value": "a b+c/d=é"}], MaxResults=10),
-    _ecs(
+    ecs("DescribeInstances", {"TotalCount": 2}, Tag=[{"Key": "blank", "Value": "a b+c/d=é"}], MaxResults=10),
+    ecs(
         "DescribeInstanceStatus",
         {"InstanceStatuses.InstanceStatus.0.Status": "Running"},
         InstanceId=["$first", "$second"],
     ),
-    _ecs("ModifyInstanceAutoReleaseTime", InstanceId="$first", AutoReleaseTime="2099-01-01T00:00:00Z"),
-    _ecs("GetInstanceConsoleOutput", {"InstanceId": "$first"}, InstanceId="$first"),
-    _ecs(
+    ecs("ModifyInstanceAutoReleaseTime", InstanceId="$first", AutoReleaseTime="2099-01-01T00:00:00Z"),
+    ecs("GetInstanceConsoleOutput", {"InstanceId": "$first"}, InstanceId="$first"),
+    ecs(
         "DescribeInstanceHistoryEvents",
         {"TotalCount": 0},
         ResourceType="instance",
         ResourceId=["$first"],
         InstanceEventType=["Instance:PreemptibleInstanceInterruption"],
     ),
-    _ecs(
+    ecs(
         "DescribeCloudAssistantStatus",
         {"InstanceCloudAssistantStatusSet.InstanceCloudAssistantStatus.0.CloudAssistantStatus": "true"},
         InstanceId=["$first"],
@@ -270,13 +195,13 @@ CALLS: tuple[Call, ...] = (
         {"CommandId": None},
         {"invocation": "InvokeId"},
     ),
-    _ecs("DescribeInvocations", {"Invocations.Invocation.0.InvokeId": "$invocation"}, InvokeId="$invocation"),
-    _ecs(
+    ecs("DescribeInvocations", {"Invocations.Invocation.0.InvokeId": "$invocation"}, InvokeId="$invocation"),
+    ecs(
         "DescribeInvocationResults",
         {"Invocation.InvocationResults.InvocationResult.0.InstanceId": "$first"},
         InvokeId="$invocation",
     ),
-    _ecs("StopInvocation", InvokeId="$invocation"),
+    ecs("StopInvocation", InvokeId="$invocation"),
     Call(
         "SendFile",
         {
@@ -289,16 +214,16 @@ CALLS: tuple[Call, ...] = (
         },
         gives={"sent": "InvokeId"},
     ),
-    _ecs("DescribeSendFileResults", {"Invocations.Invocation.0.InvokeId": "$sent"}, InvokeId="$sent"),
-    _ecs("TagResources", ResourceType="instance", ResourceId=["$first"], Tag=[{"Key": "more", "Value": "yes"}]),
-    _ecs(
+    ecs("DescribeSendFileResults", {"Invocations.Invocation.0.InvokeId": "$sent"}, InvokeId="$sent"),
+    ecs("TagResources", ResourceType="instance", ResourceId=["$first"], Tag=[{"Key": "more", "Value": "yes"}]),
+    ecs(
         "ListTagResources",
         {"TagResources.TagResource.0.ResourceId": "$first"},
         ResourceType="instance",
         ResourceId=["$first"],
         Tag=[{"Key": "more"}],
     ),
-    _ecs("UntagResources", ResourceType="instance", ResourceId=["$first"], TagKey=["more"]),
+    ecs("UntagResources", ResourceType="instance", ResourceId=["$first"], TagKey=["more"]),
     Call("RebootInstance", {"InstanceId": "$first"}),
     Call("StopInstance", {"InstanceId": "$first"}, wait=120),
     Call("StartInstance", {"InstanceId": "$first"}, wait=120),
@@ -326,12 +251,12 @@ CALLS: tuple[Call, ...] = (
         {"snapshot": "Images.Image.0.DiskDeviceMappings.DiskDeviceMapping.0.SnapshotId"},
         wait=900,
     ),
-    _ecs("DescribeSnapshots", {"Snapshots.Snapshot.0.SnapshotId": "$snapshot"}, SnapshotIds='["$snapshot"]'),
-    _ecs("ModifyImageAttribute", ImageId="$image", ImageName="conformance-renamed", ImageFamily="conformance"),
-    _ecs("DescribeImages", {"Images.Image.0.ImageFamily": "conformance"}, ImageName="conformance-renamed"),
-    _ecs("ModifyImageSharePermission", ImageId="$image", AddAccount=["1234567890123456"]),
-    _ecs("DescribeImageSharePermission", {"Accounts.Account.0.AliyunId": "1234567890123456"}, ImageId="$image"),
-    _ecs("ModifyImageSharePermission", ImageId="$image", RemoveAccount=["1234567890123456"]),
+    ecs("DescribeSnapshots", {"Snapshots.Snapshot.0.SnapshotId": "$snapshot"}, SnapshotIds='["$snapshot"]'),
+    ecs("ModifyImageAttribute", ImageId="$image", ImageName="conformance-renamed", ImageFamily="conformance"),
+    ecs("DescribeImages", {"Images.Image.0.ImageFamily": "conformance"}, ImageName="conformance-renamed"),
+    ecs("ModifyImageSharePermission", ImageId="$image", AddAccount=["1234567890123456"]),
+    ecs("DescribeImageSharePermission", {"Accounts.Account.0.AliyunId": "1234567890123456"}, ImageId="$image"),
+    ecs("ModifyImageSharePermission", ImageId="$image", RemoveAccount=["1234567890123456"]),
     Call(
         "CopyImage",
         {
@@ -343,13 +268,15 @@ CALLS: tuple[Call, ...] = (
         gives={"copy": "ImageId"},
     ),
     Call("CancelCopyImage", {"RegionId": "cn-beijing", "ImageId": "$copy"}),
-    _ecs("DeleteImage", ImageId="$image"),
-    _ecs("DeleteImage", ImageId="$image"),
+    ecs("DeleteImage", ImageId="$image"),
+    ecs("DeleteImage", ImageId="$image"),
     Call("DeleteSnapshot", {"SnapshotId": "$snapshot"}),
     Call("DeleteDisk", {"DiskId": "d-nowhere"}, error="InvalidDiskId.NotFound"),
     Call("DeleteInstance", {"InstanceId": "$first", "Force": True}),
-    _ecs("DeleteInstances", InstanceId=["$second"], Force=True),
+    ecs("DeleteInstances", InstanceId=["$second"], Force=True),
     Call("DescribeInstances", MADE, {"TotalCount": 0}, wait=120),
+    *TEMPLATES,
+    *CREATED,
     Call("GetCallerIdentity", {}, {"AccountId": None, "Arn": None}, product="sts"),
     Call(
         "AssumeRole",

@@ -13,7 +13,7 @@ import re
 
 from msgspec.structs import replace
 
-from local_cloud.actions.instances import own_instance
+from local_cloud.actions.owned import own_instance
 from local_cloud.actions.paging import page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.clock import iso

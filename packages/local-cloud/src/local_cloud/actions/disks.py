@@ -1,14 +1,23 @@
-"""Disks."""
+"""Disks: created, attached, changed, deleted.
+
+Sources: CreateDisk, AttachDisk, ResizeDisk and the other actions' pages, with their error tables.
+"""
 
 from __future__ import annotations
 
-from local_cloud.actions.network import own
+from msgspec.structs import replace
+
+from local_cloud.actions.owned import own, own_instance, require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import tag_rows
+from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault
-from local_cloud.records import Disk
+from local_cloud.errors import ApiFault, missing, wrong_instance_status
+from local_cloud.records import Disk, Snapshot
+
+MAX_SIZE = 65_536  # GiB
+_DEVICES = [f"/dev/xvd{letter}" for letter in "bcdefghijklmnopq"]
 
 
 @action("DescribeDisks")
@@ -30,16 +39,134 @@ def describe_disks(call: Call) -> Answer:
     return {**paging, "Disks": {"Disk": [_describe(disk) for disk in shown]}}
 
 
+@action("CreateDisk", idempotent=True)
+def create_disk(call: Call) -> Answer:
+    """Create a data disk in a zone, or for an instance that it is attached to at once."""
+    params = call.params
+    instance = own_instance(call, params.text("InstanceId")) if params.text("InstanceId") else None
+    zone = instance.zone if instance else params.require("ZoneId")
+    if zone not in REGIONS[call.region].zones:
+        raise ApiFault(404, "InvalidZoneId.NotFound", "The specified zone does not exist.")
+    size = params.number("Size", 0, 0, MAX_SIZE)
+    if snapshot_id := params.text("SnapshotId"):
+        fault = ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
+        size = max(size, require_own(call, Snapshot, snapshot_id, fault).size)
+    if not size:
+        raise missing("Size")
+    disk = Disk(
+        id=call.new_id("d-"),
+        region=call.region,
+        owner=call.account,
+        name=params.text("DiskName"),
+        description=params.text("Description"),
+        created=call.now,
+        tags=check_tags(params.pairs("Tag")),
+        zone=zone,
+        category=params.text("DiskCategory", "cloud_essd"),
+        size=size,
+        kind="data",
+        with_instance=False,
+        encrypted=params.flag("Encrypted"),
+        snapshot=snapshot_id,
+        device="",
+    )
+    if instance:
+        disk = _attached(call, disk, instance.id)
+    call.store.put(disk)
+    return {"DiskId": disk.id, "OrderId": ""}
+
+
+@action("AttachDisk", regionless=True)
+def attach_disk(call: Call) -> Answer:
+    """Attach a data disk to an instance of its zone."""
+    disk, instance = _disk(call), own_instance(call, call.params.require("InstanceId"))
+    if disk.instance:
+        raise _wrong_status()
+    if disk.zone != instance.zone:
+        raise ApiFault(403, "ResourceNotInSameZone", "The disk and the instance are not in the same zone.")
+    if instance.status(call.now) not in ("Running", "Stopped"):
+        raise wrong_instance_status()
+    attached = _attached(call, disk, instance.id)
+    call.store.put(replace(attached, with_instance=call.params.flag("DeleteWithInstance", disk.with_instance)))
+    return {}
+
+
+@action("DetachDisk", regionless=True)
+def detach_disk(call: Call) -> Answer:
+    """Detach a data disk from its instance."""
+    disk = _disk(call)
+    if disk.kind == "system" or disk.instance != call.params.require("InstanceId"):
+        raise _wrong_status()
+    call.store.put(replace(disk, instance="", device=""))
+    return {}
+
+
+@action("ModifyDiskAttribute", regionless=True)
+def modify_disk_attribute(call: Call) -> Answer:
+    """Change the name and description of disks, and whether they are deleted with their instance."""
+    params = call.params
+    disks = [_named(call, disk_id) for disk_id in params.items("DiskIds")] or [_disk(call)]
+    call.store.put(
+        *(
+            replace(
+                disk,
+                name=params.text("DiskName", disk.name),
+                description=params.text("Description", disk.description),
+                with_instance=params.flag("DeleteWithInstance", disk.with_instance),
+            )
+            for disk in disks
+        )
+    )
+    return {}
+
+
+@action("ResizeDisk", regionless=True, idempotent=True)
+def resize_disk(call: Call) -> Answer:
+    """Make a disk larger."""
+    disk, size = _disk(call), call.params.number("NewSize", 0, 1, MAX_SIZE)
+    if size < disk.size:
+        raise ApiFault(400, "InvalidDiskSize.TooSmall", "The disk cannot become smaller.")
+    _require_simulated(call)
+    call.store.put(replace(disk, size=size))
+    return {"OrderId": ""}
+
+
 @action("DeleteDisk", regionless=True)
 def delete_disk(call: Call) -> Answer:
     """Delete a disk that is not attached."""
-    disk = call.store.get(Disk, call.params.require("DiskId"))
-    if disk is None or disk.owner != call.account:
-        raise ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
+    disk = _disk(call)
     if disk.instance:
-        raise ApiFault(403, "IncorrectDiskStatus", "The current disk status does not support this operation.")
+        raise _wrong_status()
     call.store.remove(disk)
     return {}
+
+
+def _disk(call: Call) -> Disk:
+    return _named(call, call.params.require("DiskId"))
+
+
+def _named(call: Call, disk_id: str) -> Disk:
+    return require_own(
+        call, Disk, disk_id, ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
+    )
+
+
+def _attached(call: Call, disk: Disk, instance_id: str) -> Disk:
+    _require_simulated(call)
+    taken = {other.device for other in call.store.all(Disk) if other.instance == instance_id}
+    device = next((name for name in _DEVICES if name not in taken), "")
+    if not device:
+        raise ApiFault(403, "InstanceDiskLimitExceeded", "The instance has as many disks as it may have.")
+    return replace(disk, instance=instance_id, device=device)
+
+
+def _require_simulated(call: Call) -> None:
+    if call.settings.machines:
+        raise ApiFault(501, "NotImplemented.LocalCloud", "The local cloud does not change disks of virtual machines.")
+
+
+def _wrong_status() -> ApiFault:
+    return ApiFault(403, "IncorrectDiskStatus", "The current disk status does not support this operation.")
 
 
 def _status(disk: Disk) -> str:
@@ -52,11 +179,18 @@ def _describe(disk: Disk) -> Answer:
         "DiskName": disk.name,
         "RegionId": disk.region,
         "ZoneId": disk.zone,
+        "Description": disk.description,
         "Category": disk.category,
         "Size": disk.size,
         "Type": disk.kind,
         "Status": _status(disk),
         "InstanceId": disk.instance,
+        "Device": disk.device,
+        "SourceSnapshotId": disk.snapshot,
+        "ResourceGroupId": "",
+        "PerformanceLevel": "PL1" if disk.category == "cloud_essd" else "",
+        "DeleteAutoSnapshot": False,
+        "EnableAutoSnapshot": False,
         "DeleteWithInstance": disk.with_instance,
         "Encrypted": disk.encrypted,
         "DiskChargeType": "PostPaid",

@@ -8,17 +8,18 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from local_cloud.actions.instance_rows import describe
+from local_cloud.actions.launch_checks import release_time
+from local_cloud.actions.owned import own_instance
 from local_cloud.actions.paging import listed_ids, page, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import has_tags, tag_rows
-from local_cloud.actions.run_instances import release_time
+from local_cloud.actions.rules import has_tags
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, wrong_instance_status
-from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.errors import ApiFault, dry_run, missing, wrong_instance_status
 from local_cloud.lifecycle import noticed
 from local_cloud.machines.qemu import console
 from local_cloud.market import NEVER, NOTICE_SECONDS
-from local_cloud.records import Image, Instance, Interruption
+from local_cloud.records import Instance, Interruption
 
 
 @action("DescribeInstances")
@@ -46,7 +47,7 @@ def describe_instances(call: Call) -> Answer:
     ]
     found.sort(key=lambda instance: (instance.created, instance.id), reverse=True)
     shown, paging = page(params, found)
-    return {**paging, "Instances": {"Instance": [_describe(instance, call) for instance in shown]}}
+    return {**paging, "Instances": {"Instance": [describe(instance, call) for instance in shown]}}
 
 
 @action("DescribeInstanceStatus")
@@ -188,18 +189,6 @@ def reboot_instance(call: Call) -> Answer:
     return {}
 
 
-def own_instance(call: Call, instance_id: str) -> Instance:
-    """Return the caller's instance.
-
-    Raises:
-        ApiFault: it does not exist.
-    """
-    instance = call.store.get(Instance, instance_id)
-    if instance is None or instance.owner != call.account:
-        raise no_such_instance()
-    return instance
-
-
 def _own(call: Call) -> Iterable[Instance]:
     return (
         instance
@@ -252,54 +241,6 @@ def _like(pattern: str, name: str) -> bool:
     if pattern.endswith("*"):
         return name.startswith(pattern[:-1])
     return name.endswith(pattern[1:]) if pattern.startswith("*") else name == pattern
-
-
-def _describe(instance: Instance, call: Call) -> Answer:
-    kind = INSTANCE_TYPES.get(instance.type)
-    locks = [{"LockReason": "Recycling", "LockMsg": ""}] if noticed(instance, call.now) else []
-    image = call.view.get(Image, instance.image)
-    return {
-        "InstanceId": instance.id,
-        "InstanceName": instance.name,
-        "Description": "",
-        "ImageId": instance.image,
-        "InstanceType": instance.type,
-        "InstanceTypeFamily": kind.family if kind else "",
-        "Cpu": kind.cpus if kind else 0,
-        "Memory": int(kind.memory * 1024) if kind else 0,
-        "Status": instance.status(call.now),
-        "RegionId": instance.region,
-        "ZoneId": instance.zone,
-        "HostName": instance.id.replace("-", "Z", 1),
-        "CreationTime": iso(instance.created)[:-4] + "Z",
-        "StartTime": iso(instance.created)[:-4] + "Z",
-        "AutoReleaseTime": "" if instance.auto_release == NEVER else iso(instance.auto_release)[:-4] + "Z",
-        "InstanceChargeType": "PostPaid",
-        "InstanceNetworkType": "vpc",
-        "InternetChargeType": "PayByTraffic",
-        "InternetMaxBandwidthOut": 5 if instance.public_ip else 0,
-        "OSType": "linux",
-        "OSName": image.os_name if image else "",
-        "KeyPairName": instance.key_pair,
-        "SpotStrategy": instance.strategy,
-        "SpotPriceLimit": instance.limit if instance.strategy == "SpotWithPriceLimit" else 0.0,
-        "SpotDuration": int(instance.protected),
-        "SpotInterruptionBehavior": instance.behavior,
-        "StoppedMode": "Not-applicable" if instance.state == "Running" else "KeepCharging",
-        "DeletionProtection": instance.undeletable,
-        "IoOptimized": True,
-        "VpcAttributes": {
-            "VpcId": instance.vpc,
-            "VSwitchId": instance.vswitch,
-            "NatIpAddress": "",
-            "PrivateIpAddress": {"IpAddress": [instance.ip] if instance.ip else []},
-        },
-        "PublicIpAddress": {"IpAddress": [instance.public_ip] if instance.public_ip else []},
-        "SecurityGroupIds": {"SecurityGroupId": list(instance.security_groups)},
-        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": instance.http_tokens},
-        "OperationLocks": {"LockReason": locks},
-        "Tags": tag_rows(instance.tags),
-    }
 
 
 def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:

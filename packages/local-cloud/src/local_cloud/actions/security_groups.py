@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from local_cloud.actions.network import own
+from local_cloud.actions.owned import own
 from local_cloud.actions.paging import page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid, missing
-from local_cloud.records import Instance, Network, Rule, SecurityGroup
+from local_cloud.records import Instance, Network, NetworkInterface, Rule, SecurityGroup
 
 PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPV6", "GRE", "ALL")
 MAX_RULES = 100
@@ -132,7 +132,8 @@ def revoke_security_group_egress(call: Call) -> Answer:
 def delete_security_group(call: Call) -> Answer:
     """Delete a security group that no instance is in."""
     group = _group(call)
-    if any(group.id in instance.security_groups for instance in call.store.all(Instance)):
+    users: tuple[Instance | NetworkInterface, ...] = (*call.store.all(Instance), *call.store.all(NetworkInterface))
+    if any(group.id in user.security_groups for user in users):
         raise ApiFault(403, "DependencyViolation", "There is still instance(s) in the specified security group.")
     call.store.remove(group)
     return {}

@@ -1,13 +1,16 @@
-"""Snapshots: describe and delete."""
+"""Snapshots: created, described, changed, deleted."""
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from local_cloud.actions.owned import require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import has_tags, tag_rows
+from local_cloud.actions.rules import check_tags, has_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run
-from local_cloud.records import Image, Snapshot
+from local_cloud.records import Disk, Image, Snapshot
 
 
 @action("DescribeSnapshots")
@@ -37,6 +40,44 @@ def describe_snapshots(call: Call) -> Answer:
     found.sort(key=lambda snapshot: (snapshot.created, snapshot.id), reverse=True)
     shown, paging = page(params, found)
     return {**paging, "Snapshots": {"Snapshot": [_describe(snapshot, call, imaged) for snapshot in shown]}}
+
+
+@action("CreateSnapshot", regionless=True, idempotent=True)
+def create_snapshot(call: Call) -> Answer:
+    """Copy the content of a disk."""
+    params = call.params
+    fault = ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
+    disk = require_own(call, Disk, params.require("DiskId"), fault)
+    if call.settings.machines:
+        raise ApiFault(
+            501, "NotImplemented.LocalCloud", "The local cloud makes snapshots of virtual machines by images alone."
+        )
+    snapshot = Snapshot(
+        id=call.new_id("s-"),
+        region=disk.region,
+        owner=call.account,
+        name=params.text("SnapshotName"),
+        description=params.text("Description"),
+        created=call.now,
+        ready=call.now + call.settings.image_seconds,
+        tags=check_tags(params.pairs("Tag")),
+        size=disk.size,
+        disk=disk.id,
+        disk_type=disk.kind,
+    )
+    call.store.put(snapshot)
+    return {"SnapshotId": snapshot.id}
+
+
+@action("ModifySnapshotAttribute", regionless=True)
+def modify_snapshot_attribute(call: Call) -> Answer:
+    """Change a snapshot's name and description."""
+    params = call.params
+    fault = ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
+    snapshot = require_own(call, Snapshot, params.require("SnapshotId"), fault)
+    name = params.text("SnapshotName", snapshot.name)
+    call.store.put(replace(snapshot, name=name, description=params.text("Description", snapshot.description)))
+    return {}
 
 
 @action("DeleteSnapshot", regionless=True)

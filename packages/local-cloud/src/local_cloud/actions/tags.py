@@ -1,27 +1,51 @@
-"""Tags of resources."""
+"""Tags of resources: by the current actions, the VPC API's, and ECS's own older ones, which Packer uses."""
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_call
+
 from msgspec.structs import replace
 
-from local_cloud.actions.paging import page_by_token
+from local_cloud.actions.owned import key_pair, own
+from local_cloud.actions.paging import page_by_number, page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, has_tags, merge_tags
 from local_cloud.errors import ApiFault, invalid, missing
+from local_cloud.params import Params
 from local_cloud.records import (
     Disk,
+    Eip,
     Image,
     Instance,
+    KeyPair,
+    LaunchTemplate,
+    Network,
+    NetworkInterface,
     Resource,
+    SecurityGroup,
     Snapshot,
+    VSwitch,
 )
 from local_cloud.store import View
 
-KINDS: dict[str, type[Resource]] = {"image": Image, "snapshot": Snapshot, "instance": Instance, "disk": Disk}
+KINDS: dict[str, dict[str, type[Resource]]] = {
+    "ecs": {
+        "image": Image,
+        "snapshot": Snapshot,
+        "instance": Instance,
+        "disk": Disk,
+        "securitygroup": SecurityGroup,
+        "eni": NetworkInterface,
+        "keypair": KeyPair,
+        "launchtemplate": LaunchTemplate,
+    },
+    "vpc": {"vpc": Network, "vswitch": VSwitch, "eip": Eip},
+}
 MAX_RESOURCES_A_CALL = 50
 PAGE = 50
 
 
+@action("TagResources", "vpc")
 @action("TagResources")
 def tag_resources(call: Call) -> Answer:
     """Put tags on all of the resources or, if one is refused, on none."""
@@ -31,6 +55,7 @@ def tag_resources(call: Call) -> Answer:
     return {}
 
 
+@action("UnTagResources", "vpc")
 @action("UntagResources")
 def untag_resources(call: Call) -> Answer:
     """Remove tags from resources: those of ``TagKey.N``, or all with ``All``."""
@@ -49,6 +74,7 @@ def untag_resources(call: Call) -> Answer:
     return {}
 
 
+@action("ListTagResources", "vpc")
 @action("ListTagResources")
 def list_tag_resources(call: Call) -> Answer:
     """The tags of resources, 50 a page."""
@@ -58,7 +84,7 @@ def list_tag_resources(call: Call) -> Answer:
         raise missing("ResourceId")
     rows = [
         {
-            "ResourceId": resource.id,
+            "ResourceId": _id(resource),
             "ResourceType": call.params.text("ResourceType").upper(),
             "TagKey": key,
             "TagValue": value,
@@ -66,7 +92,7 @@ def list_tag_resources(call: Call) -> Answer:
         for resource in call.view.all(kind)
         if resource.owner == call.account
         and resource.region == call.region
-        and (not ids or resource.id in ids)
+        and (not ids or _id(resource) in ids)
         and has_tags(resource.tags, wanted)
         for key, value in resource.tags.items()
     ]
@@ -74,8 +100,65 @@ def list_tag_resources(call: Call) -> Answer:
     return {"NextToken": token, "TagResources": {"TagResource": list(page)}}
 
 
+@action("AddTags")
+def add_tags(call: Call) -> Answer:
+    """Put tags on one resource."""
+    resource = _one(call)
+    call.store.put(replace(resource, tags=merge_tags(resource.tags, check_tags(call.params.pairs("Tag")))))
+    return {}
+
+
+@action("RemoveTags")
+def remove_tags(call: Call) -> Answer:
+    """Remove tags from one resource: those named or, without names, all."""
+    resource = _one(call)
+    keys = {key for key, _ in call.params.pairs("Tag")}
+    call.store.put(
+        replace(resource, tags={key: value for key, value in resource.tags.items() if keys and key not in keys})
+    )
+    return {}
+
+
+@action("DescribeTags")
+def describe_tags(call: Call) -> Answer:
+    """The tags in use, with the number of resources of each kind that have them."""
+    params = call.params
+    wanted_kind, wanted_id = params.text("ResourceType").lower(), params.text("ResourceId")
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for name, kind in KINDS["ecs"].items():
+        if wanted_kind not in ("", name):
+            continue
+        for resource in own(call, kind):
+            if wanted_id in ("", _id(resource)):
+                for pair in resource.tags.items():
+                    number = counts.setdefault(pair, {})
+                    number[_COUNTED[name]] = number.get(_COUNTED[name], 0) + 1
+    rows = [
+        {"TagKey": key, "TagValue": value, "ResourceTypeCount": number}
+        for (key, value), number in sorted(counts.items())
+    ]
+    shown, paging = page_by_number(params, rows)
+    return {**paging, "Tags": {"Tag": list(shown)}}
+
+
+# The members that have names of their own in DescribeTags.
+_COUNTED = {name: name.capitalize() for name in KINDS["ecs"]} | {
+    "keypair": "KeyPair",
+    "launchtemplate": "LaunchTemplate",
+}
+
+
+def _id(resource: Resource) -> str:
+    return resource.name if isinstance(resource, KeyPair) else resource.id
+
+
+def _one(call: Call) -> Resource:
+    values = {**call.params.values, "ResourceId.1": call.params.require("ResourceId")}
+    return _named(replace_call(call, params=Params(values)), call.store)[0]
+
+
 def _kind(call: Call) -> type[Resource]:
-    kind = KINDS.get(call.params.require("ResourceType").lower())
+    kind = KINDS[call.product].get(call.params.require("ResourceType").lower())
     if kind is None:
         raise ApiFault(404, "InvalidResourceType.NotFound", "The ResourceType provided does not exist in our records.")
     return kind
@@ -86,7 +169,7 @@ def _named(call: Call, view: View) -> list[Resource]:
     ids = call.params.items("ResourceId")
     if len(ids) > MAX_RESOURCES_A_CALL:
         raise invalid("ResourceId")
-    found = [view.get(kind, resource_id) for resource_id in ids]
+    found = [key_pair(call, resource_id) if kind is KeyPair else view.get(kind, resource_id) for resource_id in ids]
     named = [
         resource for resource in found if resource and resource.owner == call.account and resource.region == call.region
     ]

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 
-from local_cloud.actions.network import free_addresses, own
+from msgspec.structs import replace
+
+from local_cloud.actions.owned import own, require_own
 from local_cloud.actions.paging import page_by_number
+from local_cloud.actions.private_addresses import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
-from local_cloud.records import Instance, Network, SecurityGroup, VSwitch
+from local_cloud.records import Instance, Network, NetworkInterface, SecurityGroup, VSwitch
 
 DEFAULT_CIDR = "172.16.0.0/12"
 Cidr = ipaddress.IPv4Network
@@ -40,7 +43,7 @@ def create_vpc(call: Call) -> Answer:
         cidr=str(cidr),
     )
     call.store.put(vpc)
-    return {"VpcId": vpc.id, "VRouterId": _router(vpc), "RouteTableId": _table(vpc.id), "ResourceGroupId": ""}
+    return {"VpcId": vpc.id, "VRouterId": router_id(vpc), "RouteTableId": table_id(vpc.id), "ResourceGroupId": ""}
 
 
 @action("CreateDefaultVpc", "vpc", idempotent=True)
@@ -49,7 +52,7 @@ def create_default_vpc(call: Call) -> Answer:
     if any(vpc.default for vpc in own(call, Network)):
         raise ApiFault(400, "OperationFailed.DefaultVpcExist", "The default VPC exists already in this region.")
     vpc = _create_default_vpc(call)
-    return {"VpcId": vpc.id, "VRouterId": _router(vpc), "RouteTableId": _table(vpc.id), "ResourceGroupId": ""}
+    return {"VpcId": vpc.id, "VRouterId": router_id(vpc), "RouteTableId": table_id(vpc.id), "ResourceGroupId": ""}
 
 
 @action("DescribeVpcs", "vpc")
@@ -73,6 +76,16 @@ def describe_vpcs(call: Call) -> Answer:
 def describe_vpc_attribute(call: Call) -> Answer:
     """One VPC."""
     return _describe_vpc(call, _vpc(call))
+
+
+@action("ModifyVpcAttribute", "vpc", regionless=True)
+@action("ModifyVpcAttribute", regionless=True)
+def modify_vpc_attribute(call: Call) -> Answer:
+    """Change a VPC's name and description."""
+    vpc, params = _vpc(call), call.params
+    name = params.text("VpcName", vpc.name)
+    call.store.put(replace(vpc, name=name, description=params.text("Description", vpc.description)))
+    return {}
 
 
 @action("DeleteVpc", "vpc", regionless=True)
@@ -142,12 +155,34 @@ def describe_vswitch_attributes(call: Call) -> Answer:
     return _describe_vswitch(call, _vswitch(call))
 
 
+@action("ModifyVSwitchAttribute", "vpc", regionless=True)
+@action("ModifyVSwitchAttribute", regionless=True)
+def modify_vswitch_attribute(call: Call) -> Answer:
+    """Change a vSwitch's name and description."""
+    vswitch, params = _vswitch(call), call.params
+    name = params.text("VSwitchName", vswitch.name)
+    call.store.put(replace(vswitch, name=name, description=params.text("Description", vswitch.description)))
+    return {}
+
+
+@action("CreateDefaultVSwitch", "vpc", idempotent=True)
+def create_default_vswitch(call: Call) -> Answer:
+    """Create the default vSwitch of a zone, and the default VPC if there is none."""
+    zone = call.params.require("ZoneId")
+    if zone not in REGIONS[call.region].zones:
+        raise ApiFault(404, "InvalidZoneId.NotFound", "Specified value of ZoneId is not exists.")
+    if any(vswitch.default and vswitch.zone == zone for vswitch in own(call, VSwitch)):
+        raise ApiFault(400, "OperationFailed.DefaultVSwitchExist", "The zone has a default vSwitch already.")
+    return {"VSwitchId": _default_vswitch(call, zone).id}
+
+
 @action("DeleteVSwitch", "vpc", regionless=True)
 @action("DeleteVSwitch", regionless=True)
 def delete_vswitch(call: Call) -> Answer:
-    """Delete a vSwitch that no instance uses."""
+    """Delete a vSwitch that no instance or network interface uses."""
     vswitch = _vswitch(call)
-    if any(instance.vswitch == vswitch.id for instance in call.store.all(Instance)):
+    users: tuple[Instance | NetworkInterface, ...] = (*call.store.all(Instance), *call.store.all(NetworkInterface))
+    if any(user.vswitch == vswitch.id for user in users):
         raise ApiFault(400, "DependencyViolation.NetworkInterface", "Specified object has dependent resources.")
     call.store.remove(vswitch)
     return {}
@@ -203,17 +238,13 @@ def _create_default_vpc(call: Call) -> Network:
 
 
 def _vpc(call: Call) -> Network:
-    vpc = call.store.get(Network, call.params.require("VpcId"))
-    if vpc is None or vpc.owner != call.account:
-        raise ApiFault(404, "InvalidVpcId.NotFound", "Specified VPC does not exist.")
-    return vpc
+    fault = ApiFault(404, "InvalidVpcId.NotFound", "Specified VPC does not exist.")
+    return require_own(call, Network, call.params.require("VpcId"), fault)
 
 
 def _vswitch(call: Call) -> VSwitch:
-    vswitch = call.store.get(VSwitch, call.params.require("VSwitchId"))
-    if vswitch is None or vswitch.owner != call.account:
-        raise ApiFault(404, "InvalidVSwitchId.NotFound", "Specified virtual switch does not exist.")
-    return vswitch
+    fault = ApiFault(404, "InvalidVSwitchId.NotFound", "Specified virtual switch does not exist.")
+    return require_own(call, VSwitch, call.params.require("VSwitchId"), fault)
 
 
 def _cidr(text: str, prefixes: range) -> Cidr:
@@ -226,11 +257,13 @@ def _cidr(text: str, prefixes: range) -> Cidr:
     return cidr
 
 
-def _router(vpc: Network) -> str:
+def router_id(vpc: Network) -> str:
+    """Return the id of a VPC's router."""
     return f"vrt-{vpc.id.removeprefix('vpc-')}"
 
 
-def _table(vpc_id: str) -> str:
+def table_id(vpc_id: str) -> str:
+    """Return the id of a VPC's route table."""
     return f"vtb-{vpc_id.removeprefix('vpc-')}"
 
 
@@ -247,8 +280,8 @@ def _describe_vpc(call: Call, vpc: Network) -> Answer:
         "Ipv6CidrBlock": "",
         "Status": "Available",
         "IsDefault": vpc.default,
-        "VRouterId": _router(vpc),
-        "RouterTableIds": {"RouterTableIds": [_table(vpc.id)]},
+        "VRouterId": router_id(vpc),
+        "RouterTableIds": {"RouterTableIds": [table_id(vpc.id)]},
         "NatGatewayIds": {"NatGatewayIds": []},
         "ResourceGroupId": "",
         "CreationTime": iso(vpc.created),
@@ -270,7 +303,7 @@ def _describe_vswitch(call: Call, vswitch: VSwitch) -> Answer:
         "Status": "Available",
         "IsDefault": vswitch.default,
         "AvailableIpAddressCount": len(free_addresses(call.view, vswitch)),
-        "RouteTable": {"RouteTableId": _table(vswitch.vpc), "RouteTableType": "System"},
+        "RouteTable": {"RouteTableId": table_id(vswitch.vpc), "RouteTableType": "System"},
         "ResourceGroupId": "",
         "CreationTime": iso(vswitch.created),
         "Tags": tag_rows(vswitch.tags, key="Key", value="Value"),

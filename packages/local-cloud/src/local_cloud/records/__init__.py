@@ -5,20 +5,24 @@ from local_cloud.records.cloud import Receipt, Settings
 from local_cloud.records.commands import Invocation
 from local_cloud.records.images import DEPRECATED, READY, Image, Snapshot
 from local_cloud.records.instances import PENDING_SECONDS, Disk, Instance, Interruption, Usage
-from local_cloud.records.networks import KeyPair, Network, Rule, SecurityGroup, VSwitch
+from local_cloud.records.networks import Eip, KeyPair, Network, NetworkInterface, Rule, SecurityGroup, VSwitch
+from local_cloud.records.templates import LaunchTemplate, TemplateVersion
 
 __all__ = [
     "DEPRECATED",
     "PENDING_SECONDS",
     "READY",
     "Disk",
+    "Eip",
     "Image",
     "Instance",
     "Interruption",
     "Invocation",
     "KeyPair",
+    "LaunchTemplate",
     "Made",
     "Network",
+    "NetworkInterface",
     "Receipt",
     "Record",
     "Resource",
@@ -26,6 +30,7 @@ __all__ = [
     "SecurityGroup",
     "Settings",
     "Snapshot",
+    "TemplateVersion",
     "Usage",
     "VSwitch",
 ]

@@ -24,6 +24,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         user_data: in base64, as received.
         agent: the guest's agent has answered, with virtual machines.
         undeletable: no call deletes it (``DeletionProtection``).
+        bandwidth: Mbit/s of its public address to the internet.
     """
 
     image: str
@@ -53,6 +54,9 @@ class Instance(Resource, frozen=True, kw_only=True):
     gone: float = NEVER
     agent: bool = False
     undeletable: bool = False
+    description: str = ""
+    host_name: str = ""
+    bandwidth: int = 0
 
     def status(self, now: float) -> str:
         """The status at a moment."""
@@ -84,6 +88,9 @@ class Disk(Resource, frozen=True, kw_only=True):
     instance: str = ""
     with_instance: bool = True
     encrypted: bool = False
+    description: str = ""
+    device: str = "/dev/xvda"
+    snapshot: str = ""
 
 
 class Interruption(Resource, frozen=True, kw_only=True):

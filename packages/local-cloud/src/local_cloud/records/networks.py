@@ -52,6 +52,41 @@ class SecurityGroup(Resource, frozen=True, kw_only=True):
 
 
 class KeyPair(Resource, frozen=True, kw_only=True):
-    """An SSH key pair; ``id`` is its name with the region."""
+    """An SSH key pair, without its private key; ``id`` is its name, the region, and but for the seed's the owner."""
 
     fingerprint: str = ""
+    public_key: str = ""
+
+
+class Eip(Resource, frozen=True, kw_only=True):
+    """An elastic IP address.
+
+    Attributes:
+        bandwidth: Mbit/s, as text.
+        bound_to: the instance or network interface that has it, or empty.
+    """
+
+    ip: str
+    bandwidth: str = "5"
+    charge: str = "PayByBandwidth"
+    description: str = ""
+    bound_to: str = ""
+
+
+class NetworkInterface(Resource, frozen=True, kw_only=True):
+    """A secondary network interface; an instance's primary one is made from its record.
+
+    Attributes:
+        instance: the instance that it is attached to, or empty.
+        with_instance: it is deleted with the instance.
+    """
+
+    vpc: str
+    vswitch: str
+    zone: str
+    ip: str
+    mac: str
+    security_groups: tuple[str, ...]
+    description: str = ""
+    instance: str = ""
+    with_instance: bool = True

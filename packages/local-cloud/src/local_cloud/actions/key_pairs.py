@@ -1,0 +1,164 @@
+"""SSH key pairs: created, imported, attached to instances, deleted. Private keys are not stored.
+
+Sources: CreateKeyPair, ImportKeyPair, AttachKeyPair and the other actions' pages, with their error tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from msgspec.structs import replace
+
+from local_cloud.actions.owned import key_pair, own, own_instance
+from local_cloud.actions.paging import listed_ids, page_by_number
+from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.clock import iso
+from local_cloud.errors import ApiFault, invalid
+from local_cloud.records import Instance, KeyPair
+
+BITS = 2048
+
+
+@action("CreateKeyPair")
+def create_key_pair(call: Call) -> Answer:
+    """Create a key pair; its private key is in this answer alone."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
+    public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    pair = _put(call, public.decode())
+    body = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return {
+        "KeyPairId": f"ssh-{hashlib.sha256(pair.id.encode()).hexdigest()[:20]}",
+        "KeyPairName": pair.name,
+        "KeyPairFingerPrint": pair.fingerprint,
+        "PrivateKeyBody": body.decode(),
+    }
+
+
+@action("ImportKeyPair")
+def import_key_pair(call: Call) -> Answer:
+    """Store a public RSA key of the caller's."""
+    text = call.params.require("PublicKeyBody").strip()
+    try:
+        key = serialization.load_ssh_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise ApiFault(400, "InvalidPublicKeyBody.Malformed", "The specified parameter PublicKeyBody is not valid.")
+    pair = _put(call, text)
+    return {"KeyPairName": pair.name, "KeyPairFingerPrint": pair.fingerprint}
+
+
+@action("DescribeKeyPairs")
+def describe_key_pairs(call: Call) -> Answer:
+    """The key pairs by name, which may have ``*`` at either end, and fingerprint."""
+    params = call.params
+    wanted = params.text("KeyPairName")
+    found = [
+        pair
+        for pair in own(call, KeyPair)
+        if _like(wanted, pair.name) and params.text("KeyPairFingerPrint") in ("", pair.fingerprint)
+    ]
+    shown, paging = page_by_number(params, found)
+    public = params.flag("IncludePublicKey")
+    return {**paging, "KeyPairs": {"KeyPair": [_describe(pair, public=public) for pair in shown]}}
+
+
+@action("DeleteKeyPairs")
+def delete_key_pairs(call: Call) -> Answer:
+    """Delete key pairs, all of them or none; names that do not exist are ignored."""
+    pairs = [pair for name in sorted(_names(call)) if (pair := key_pair(call, name))]
+    for pair in pairs:
+        if any(_has(instance, pair) for instance in call.store.all(Instance)):
+            raise ApiFault(403, "InvalidParameter.KeypairAlreadyAttachedInstance", "The key pair is in use.")
+    for pair in pairs:
+        call.store.remove(pair)
+    return {}
+
+
+@action("AttachKeyPair")
+def attach_key_pair(call: Call) -> Answer:
+    """Give instances a key pair; a running one has it after its next start."""
+    pair = key_pair(call, call.params.require("KeyPairName"))
+    if pair is None:
+        raise ApiFault(404, "InvalidKeyPair.NotFound", "The specified KeyPairName does not exist.")
+    return _set(call, pair.name)
+
+
+@action("DetachKeyPair")
+def detach_key_pair(call: Call) -> Answer:
+    """Take a key pair from instances."""
+    call.params.require("KeyPairName")
+    return _set(call, "")
+
+
+def _set(call: Call, name: str) -> Answer:
+    ids = listed_ids(call.params, "InstanceIds") or set()
+    instances = [own_instance(call, instance_id) for instance_id in sorted(ids)]
+    call.store.put(*(replace(instance, key_pair=name) for instance in instances))
+    rows = [
+        {"InstanceId": instance.id, "Code": "200", "Message": "success", "Success": "true"} for instance in instances
+    ]
+    return {
+        "KeyPairName": call.params.text("KeyPairName"),
+        "TotalCount": str(len(rows)),
+        "FailCount": "0",
+        "Results": {"Result": rows},
+    }
+
+
+def _put(call: Call, public: str) -> KeyPair:
+    name = call.params.require("KeyPairName")
+    if not 2 <= len(name) <= 128 or not name[0].isalpha() or name.startswith(("http://", "https://")):
+        raise invalid("KeyPairName")
+    if key_pair(call, name):
+        raise ApiFault(400, "KeyPair.AlreadyExist", "The key pair already exist.")
+    pair = KeyPair(
+        id=f"{name} {call.region} {call.account}",
+        region=call.region,
+        owner=call.account,
+        name=name,
+        created=call.now,
+        tags=check_tags(call.params.pairs("Tag")),
+        # ECS documents it as the MD5 of the public key's text (DescribeKeyPairs).
+        fingerprint=hashlib.md5(public.encode(), usedforsecurity=False).hexdigest(),
+        public_key=public,
+    )
+    call.store.put(pair)
+    return pair
+
+
+def _names(call: Call) -> set[str]:
+    # It is called KeyPairNames, and holds a JSON list.
+    call.params.require("KeyPairNames")
+    return listed_ids(call.params, "KeyPairNames") or set()
+
+
+def _has(instance: Instance, pair: KeyPair) -> bool:
+    return (instance.owner, instance.region, instance.key_pair) == (pair.owner, pair.region, pair.name)
+
+
+def _like(pattern: str, name: str) -> bool:
+    word = pattern.strip("*")
+    if pattern.startswith("*") and pattern.endswith("*"):
+        return word in name
+    if pattern.startswith("*"):
+        return name.endswith(word)
+    return name.startswith(word) if pattern.endswith("*") else pattern in ("", name)
+
+
+def _describe(pair: KeyPair, *, public: bool) -> Answer:
+    return {
+        "KeyPairId": f"ssh-{hashlib.sha256(pair.id.encode()).hexdigest()[:20]}",
+        "KeyPairName": pair.name,
+        "KeyPairFingerPrint": pair.fingerprint,
+        "CreationTime": iso(pair.created),
+        "ResourceGroupId": "",
+        "Tags": tag_rows(pair.tags),
+        **({"PublicKey": pair.public_key} if public else {}),
+    }
