@@ -16,7 +16,7 @@ import platformdirs
 from goldrun.clock import Clock
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
-from local_cloud import seed
+from local_cloud import seed, tls
 from local_cloud.control_client import NotRunningError, ask
 from local_cloud.github import router
 from local_cloud.github.api import API, TOKEN
@@ -31,16 +31,22 @@ POLL_SECONDS = 0.05
 
 
 class Running(NamedTuple):
-    """A local cloud that was started: its process, its port and the token of its control API."""
+    """A local cloud that was started: its process, its ports (https: 0 without TLS) and its control API's token."""
 
     pid: int
     port: int
     token: str
+    https_port: int = 0
 
     @property
     def url(self) -> str:
         """Its URL."""
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def https_url(self) -> str:
+        """Its URL with TLS; empty without."""
+        return f"https://{HOST}:{self.https_port}" if self.https_port else ""
 
 
 def default_data() -> Path:
@@ -53,7 +59,7 @@ def note_of(data: Path) -> Path:
     return data.with_name(f"{data.name}.run.json")
 
 
-def write_note(data: Path, port: int, token: str) -> None:
+def write_note(data: Path, port: int, token: str, https_port: int = 0) -> None:
     """Record that this process serves ``data`` on ``port``; ``token`` gives access to its control API.
 
     The file is written atomically, and other users can never read it.
@@ -61,7 +67,7 @@ def write_note(data: Path, port: int, token: str) -> None:
     made = note_of(data).with_suffix(f".{os.getpid()}")
     made.unlink(missing_ok=True)
     with open(made, "x", encoding="utf-8", opener=_privately) as file:
-        json.dump({"pid": os.getpid(), "port": port, "token": token}, file)
+        json.dump({"pid": os.getpid(), "port": port, "token": token, "https_port": https_port}, file)
     made.replace(note_of(data))
 
 
@@ -69,7 +75,7 @@ def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
     """Return the local cloud that serves ``data``, and its status; None if none answers."""
     try:
         note = json.loads(note_of(data).read_text(encoding="utf-8"))
-        running = Running(int(note["pid"]), int(note["port"]), str(note["token"]))
+        running = Running(int(note["pid"]), int(note["port"]), str(note["token"]), int(note["https_port"]))
         status = ask(running.port, running.token, "GET", "status")
     except (OSError, ValueError, KeyError, NotRunningError):
         return None
@@ -150,20 +156,28 @@ def stop(data: Path, clock: Clock) -> bool:
     return True
 
 
-def variables(url: str, machines: str = "simulated") -> dict[str, str]:
-    """Return the environment variables that make goldrun and its scripts use the local cloud."""
+def variables(url: str, machines: str = "simulated", https_url: str = "", data: Path | None = None) -> dict[str, str]:
+    """Return the environment variables that make goldrun, its scripts and other clients use the local cloud.
+
+    Args:
+        url: its URL.
+        machines: the kind of its instances.
+        https_url: its URL with TLS; empty without.
+        data: its data file, beside which the certificates are.
+    """
     # Virtual machines use another address.
     there = url.replace(HOST, HOST_ADDRESS)
     guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
     return {
         **guests,
+        **(_trust(tls.files(data)) if https_url and data else {}),
         "GOLDRUN_ENDPOINT": url,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
         "ALIYUN_REGION_ID": seed.REGION,
         # The official CLI.
         "ALIBABA_CLOUD_REGION_ID": seed.REGION,
-        "ALIBABA_CLOUD_ENDPOINT": url.partition("://")[2],
+        "ALIBABA_CLOUD_ENDPOINT": (https_url or url).partition("://")[2],
         # Packer's plugin and Terraform's provider for Alibaba Cloud.
         "ALICLOUD_ACCESS_KEY": seed.KEY.id,
         "ALICLOUD_SECRET_KEY": seed.KEY.secret,
@@ -175,8 +189,17 @@ def variables(url: str, machines: str = "simulated") -> dict[str, str]:
     }
 
 
-# All names; virtual machines add one.
-VARIABLES = tuple(variables("http://127.0.0.1:1", "qemu"))
+def _trust(files: tls.Files) -> dict[str, str]:
+    """Return what makes clients trust the certificate: OpenSSL and Go, Python's requests, Node.js."""
+    return {
+        "SSL_CERT_FILE": str(files.bundle),
+        "REQUESTS_CA_BUNDLE": str(files.bundle),
+        "NODE_EXTRA_CA_CERTS": str(files.authority),
+    }
+
+
+# All names; virtual machines add one, TLS some more.
+VARIABLES = tuple(variables("http://127.0.0.1:1", "qemu", "https://127.0.0.1:2", Path("data")))
 
 
 def make_room(data: Path) -> None:

@@ -16,6 +16,7 @@ import uvicorn
 from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
+from goldrun.errors import UsageError
 from local_cloud import seed
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from local_cloud.clock import LocalClock
@@ -33,6 +34,7 @@ from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
 from local_cloud.records import Network
 from local_cloud.store import Store, StoreError
+from local_cloud.tls import Files
 
 HOST = "127.0.0.1"
 # Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.
@@ -102,21 +104,21 @@ class LocalCloud:
         self._guard = Guard(HOST_ADDRESS) if machines else Guard()
         self._server: uvicorn.Server | None = None
 
-    def serve(self, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it properly."""
-        config = uvicorn.Config(
-            self,
-            http=PunctualProtocol,
-            log_level="error",  # a client's mistakes are reported to the client
-            lifespan="off",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            ws="none",
-            timeout_graceful_shutdown=1,
-            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        )
-        self._server = _Server(config, ready)
+    def serve(
+        self,
+        listening: socket.socket,
+        ready: Callable[[], None] = lambda: None,
+        secure: tuple[socket.socket, Files] | None = None,
+    ) -> None:
+        """Serve until stopped; call ``ready`` when requests are answered and Ctrl-C ends it properly.
+
+        Args:
+            listening: where http is answered.
+            ready: see above.
+            secure: where https is answered, and with which certificate.
+        """
+        more = _Secure(self._config(secure[1]), secure[0]) if secure else None
+        self._server = _Server(self._config(), ready, more)
         port = listening.getsockname()[1]
         # GitHub's URL for runners: guests use another address for this computer.
         here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{router.PREFIX}"
@@ -131,6 +133,22 @@ class LocalCloud:
             if self._runners:
                 self._runners.stop()
             self.store.close()
+
+    def _config(self, files: Files | None = None) -> uvicorn.Config:
+        return uvicorn.Config(
+            self,
+            http=PunctualProtocol,
+            log_level="error",  # a client's mistakes are reported to the client
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws="none",
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            ssl_certfile=files.certificate if files else None,
+            ssl_keyfile=files.key if files else None,
+        )
 
     def stop(self) -> None:
         """End ``serve``."""
@@ -203,15 +221,39 @@ class LocalCloud:
 
 
 class _Server(uvicorn.Server):
-    """Reports when it has started, its signal handlers installed."""
+    """Reports when it has started, its signal handlers installed; serves https beside itself."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], secure: _Secure | None) -> None:
         super().__init__(config)
         self._ready = ready
+        self._secure = secure
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._secure:
+            await self._secure.begin()
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._secure:
+            await self._secure.end()
+        await super().shutdown(sockets)
+
+
+class _Secure(uvicorn.Server):
+    """Serves https from the start to the end of another server, which receives the signals."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
+        super().__init__(config)
+        self._sockets = [listening]
+
+    async def begin(self) -> None:
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(self._sockets)
+
+    async def end(self) -> None:
+        await self.shutdown(self._sockets)
 
 
 def _is_github(path: str) -> bool:
@@ -256,3 +298,18 @@ def listen(port: int) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def listen_or_say(port: int) -> socket.socket:
+    """As ``listen``.
+
+    Raises:
+        UsageError: the port cannot be used; says why and what to do.
+    """
+    try:
+        return listen(port)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "There is no such port"
+        raise UsageError(
+            f"Port {port} cannot be used.", why=[f"{reason}."], fix=["name another: --port N (0: a free one)"]
+        ) from error

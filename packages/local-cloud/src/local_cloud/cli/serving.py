@@ -10,11 +10,11 @@ from goldrun.cli import output
 from goldrun.cli.common import Number
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
-from local_cloud import daemon
+from local_cloud import daemon, tls
 from local_cloud.cli.common import DATA, JSON, plain
 from local_cloud.cli.shells import SHELLS
 from local_cloud.machines import base_image as images
-from local_cloud.server import LocalCloud, listen
+from local_cloud.server import LocalCloud, listen_or_say
 
 
 @click.command()
@@ -41,8 +41,18 @@ from local_cloud.server import LocalCloud, listen
     is_flag=True,
     help="Run jobs of simulated instances on this computer, as you; otherwise they fail.",
 )
+@click.option(
+    "--tls", "with_tls", is_flag=True, help="Answer https too, on the next port, with a certificate of its own."
+)
 def up(
-    data: Path, port: int, detach: bool, speed: float | None, seed: bool, machines: str, run_jobs_here: bool
+    data: Path,
+    port: int,
+    detach: bool,
+    speed: float | None,
+    seed: bool,
+    machines: str,
+    run_jobs_here: bool,
+    with_tls: bool,
 ) -> None:
     """Start the local cloud.
 
@@ -61,6 +71,10 @@ def up(
                 "The running local cloud does not run jobs on this computer.",
                 fix=["goldrun local down", "then start it with --run-jobs-here"],
             )
+        if with_tls and not found[0].https_port:
+            raise UsageError(
+                "The running local cloud does not answer https.", fix=["goldrun local down", "then start it with --tls"]
+            )
         return
     if detach:
         arguments = ["--port", str(port)]
@@ -68,23 +82,20 @@ def up(
         arguments += ["--seed"] if seed else []
         arguments += ["--machines", machines]
         arguments += ["--run-jobs-here"] if run_jobs_here else []
+        arguments += ["--tls"] if with_tls else []
         running = daemon.start(data, arguments, SystemClock())
         output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env)"')
         return
-    _serve(data, port, speed, seed, machines, run_jobs_here)
+    _serve(data, port, speed, seed, machines, run_jobs_here, with_tls)
 
 
-def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str, run_jobs_here: bool) -> None:
+def _serve(
+    data: Path, port: int, speed: float | None, seed: bool, machines: str, run_jobs_here: bool, with_tls: bool
+) -> None:
     from local_cloud.seed import populate
 
-    try:
-        listening = listen(port)
-    except OSError as error:
-        raise UsageError(
-            f"Port {port} cannot be used.",
-            why=[f"{error.strerror}."],
-            fix=["name another: --port N (0: a free one)"],
-        ) from error
+    listening = listen_or_say(port)
+    secure = (listen_or_say(port and port + 1), tls.prepare(data, SystemClock().now())) if with_tls else None
     cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
     if speed is not None:
         cloud.clock.set_speed(speed)
@@ -94,11 +105,14 @@ def _serve(data: Path, port: int, speed: float | None, seed: bool, machines: str
     chosen = listening.getsockname()[1]
 
     def ready() -> None:
-        daemon.write_note(data, chosen, cloud.token)
+        https_port = secure[0].getsockname()[1] if secure else 0
+        daemon.write_note(data, chosen, cloud.token, https_port)
         output.note(f"the local cloud listens on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
+        if https_port:
+            output.note(f"and on https://127.0.0.1:{https_port}.")
 
     try:
-        cloud.serve(listening, ready)
+        cloud.serve(listening, ready, secure)
     finally:
         daemon.note_of(data).unlink(missing_ok=True)
 
@@ -169,7 +183,7 @@ def status(data: Path, as_json: bool) -> None:
 def env(data: Path, shell: str, unset: bool) -> None:
     """Print the variables that make goldrun use the local cloud: eval "$(goldrun local env)".
 
-    The official CLI, Packer and Terraform read them too. The CLI also needs --insecure.
+    The official CLI, Packer and Terraform read them too. The CLI also needs --insecure, or `goldrun local up --tls`.
 
     \b
     Examples:
@@ -185,5 +199,5 @@ def env(data: Path, shell: str, unset: bool) -> None:
             output.result(statements.unset(name))
         return
     running, status = daemon.require(data)
-    for name, value in daemon.variables(running.url, status["machines"]).items():
+    for name, value in daemon.variables(running.url, status["machines"], running.https_url, data).items():
         output.result(statements.set(name, value))

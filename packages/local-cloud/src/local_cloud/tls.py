@@ -1,0 +1,147 @@
+"""https for the local cloud: a certificate authority of its own, and certificates for 127.0.0.1.
+
+The authority is made at first use, beside the data file. Who trusts it trusts little: it can certify this computer's
+own names alone (RFC 5280, name constraints), and its key is readable by the user alone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+CERTIFICATE_DAYS = 90
+RENEWED_DAYS = 30  # before its end an authority is replaced
+_ADDRESS = ipaddress.IPv4Network("127.0.0.1/32")
+_NAME = "localhost"
+
+
+class Files(NamedTuple):
+    """The files of one local cloud.
+
+    Attributes:
+        authority: the authority's certificate.
+        bundle: the same after the certificates that this computer trusts, for programs that take one file for all.
+        certificate: the server's certificate.
+        key: the server's key.
+    """
+
+    authority: Path
+    bundle: Path
+    certificate: Path
+    key: Path
+
+
+def files(data: Path) -> Files:
+    """Return where the files of the local cloud with this data file are, or will be."""
+    folder = data.with_name(f"{data.name}.tls")
+    return Files(*(folder / name for name in ("authority.pem", "bundle.pem", "server.pem", "server.key")))
+
+
+def prepare(data: Path, now: float) -> Files:
+    """Make a certificate for the server, and the authority if there is none that lasts.
+
+    Args:
+        data: the data file.
+        now: this computer's time, in seconds since 1970.
+    """
+    found = files(data)
+    found.authority.parent.mkdir(mode=0o700, exist_ok=True)
+    moment = datetime.fromtimestamp(now, UTC)
+    authority, signer = _authority(found.authority, moment)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _builder("goldrun local cloud", authority.subject, key.public_key(), moment, CERTIFICATE_DAYS)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(_ADDRESS.network_address), x509.DNSName(_NAME)]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    _write(found.key, _pem(key))
+    _write(found.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    trusted = ssl.get_default_verify_paths().cafile
+    system = Path(trusted).read_bytes() if trusted else b""
+    _write(found.bundle, system.rstrip() + b"\n" + found.authority.read_bytes())
+    return found
+
+
+def _authority(path: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return the authority, a new one if there is none or its end is near."""
+    key_path = path.with_suffix(".key")
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
+    except (OSError, ValueError):
+        key = None
+    if isinstance(key, ec.EllipticCurvePrivateKey) and certificate.not_valid_after_utc > now + timedelta(RENEWED_DAYS):
+        return certificate, key
+    made = ec.generate_private_key(ec.SECP256R1())
+    name = f"goldrun local cloud on {_NAME}"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        _builder(name, subject, made.public_key(), now, AUTHORITY_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.NameConstraints([x509.IPAddress(_ADDRESS), x509.DNSName(_NAME)], excluded_subtrees=None), critical=True
+        )
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=False,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=True,
+                crl_sign=True,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(made.public_key()), critical=False)
+        .sign(made, hashes.SHA256())
+    )
+    _write(key_path, _pem(made))
+    _write(path, certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate, made
+
+
+def _builder(
+    name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days))
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that other users cannot read, at once or not at all."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(content)
+    part.replace(path)
