@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [ROOT / "src/goldrun", ROOT / "packages/local-cloud/src/local_cloud/cli"]
 # Their texts are for programs, or for files.
-SILENT = {"policies.py", "shells.py", "tags.py", "template.py", "plot.py", "self_destruct.py", "contract.py"}
+SILENT = {
+    "policies.py",
+    "shells.py",
+    "tags.py",
+    "template.py",
+    "plot.py",
+    "replacements.py",
+    "self_destruct.py",
+    "contract.py",
+}
 CLICK = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
 CATALOGUE = ROOT / "src/goldrun/locale/zh_CN/LC_MESSAGES/goldrun.po"
 

@@ -23,11 +23,12 @@ LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 BASE = {"config", "errors", "clock", "waiting", "architecture", "durations", "language", "__version__"}
 ALLOWED = {
     "cli": BASE
-    | {"images", "bake", "launch", "runners", "sweep", "cost", "cloud", "github", "http"}
+    | {"images", "bake", "launch", "runners", "sweep", "cost", "migrate", "cloud", "github", "http"}
     | {"workflow", "stdio", "policies", "interrupts", "messages"},
     "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "stdio"},
     "sweep": BASE | {"images", "launch", "runners", "cloud", "github", "http"},
     "cost": BASE | {"launch", "cloud"},
+    "migrate": {"errors"},
     "bake": BASE | {"images", "launch", "cloud"},
     "runners": BASE | {"launch", "cloud", "github", "http", "guest"},
     "images": BASE | {"launch", "cloud", "http"},

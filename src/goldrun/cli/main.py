@@ -24,6 +24,7 @@ _NOUNS = {
     "sweep": "Find and delete what is no longer used.",
     "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",
+    "migrate": "Move workflows from the guide's own scripts and action to goldrun.",
     "local": "Run the local cloud: ECS on this computer.",
 }
 _ELSEWHERE = {"local": "local_cloud.cli.main"}

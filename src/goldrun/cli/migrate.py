@@ -1,0 +1,100 @@
+"""``goldrun migrate``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from goldrun.cli import output
+from goldrun.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from goldrun.migrate.workflows import Finding
+
+
+@click.group()
+def migrate() -> None:
+    """Move workflows from the guide's own scripts and action to goldrun."""
+
+
+@migrate.command("check")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--write", is_flag=True, help="Change what has only one answer; the rest is listed.")
+def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
+    """List what has to change in workflows, line by line.
+
+    PATHS are workflow files, or folders of them. Exits with 5 if a person has to change something.
+
+    \b
+    Examples:
+      goldrun migrate check .github/workflows
+      goldrun migrate check .github/workflows --write && git diff
+    """
+    try:
+        from goldrun.migrate import workflows
+    except ModuleNotFoundError as missing:
+        if missing.name != "yaml":
+            raise
+        raise UsageError("PyYAML is not installed.", fix=["pip install 'goldrun[migrate]'"]) from None
+    # All are read before the first is written.
+    texts = {path: _read(path) for path in _files(paths)}
+    found = {path: workflows.check(text, str(path)) for path, text in texts.items()}
+    rows: list[tuple[str, str, str]] = []
+    written = left = 0
+    for path, findings in found.items():
+        changed = workflows.rewrite(texts[path], findings)
+        if write and changed != texts[path]:
+            _write(path, changed)
+        for one in findings:
+            done = write and bool(one.name)
+            written += done
+            if not done or one.advice:
+                left += not done or bool(one.advice)
+                rows.append((f"{path}:{one.line}", one.found, _instead(one, done=done)))
+    if rows:
+        output.table(("LINE", "FOUND", "INSTEAD"), rows)
+    if write:
+        output.note(f"changes written: {written}.")
+    if left:
+        raise RefusedError(f"{left} places have to change.", fix=["see docs/migrating.md for each of them"])
+    output.note(f"nothing else has to change in {len(texts)} workflows.")
+
+
+def _instead(one: Finding, *, done: bool) -> str:
+    if done:
+        return one.advice
+    return ", ".join(part for part in (one.name, one.advice) if part)
+
+
+def _files(paths: tuple[Path, ...]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted({*path.glob("*.yml"), *path.glob("*.yaml")}) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(f"{path} contains no workflow.", fix=["name .github/workflows, or a file."])
+        files += inside
+    return list(dict.fromkeys(files))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read.", why=[f"{error.strerror}."]) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not text in UTF-8.") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file at once or not at all; it keeps its mode."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_bytes(text.encode())
+        part.chmod(path.stat().st_mode & 0o777)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error
