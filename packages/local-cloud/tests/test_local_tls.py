@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -68,6 +69,15 @@ def test_http_answers_beside_it_and_a_second_start_keeps_the_authority(shell: Sh
     shell.run("local", "down")
     shell.run("local", "up", "--detach", "--tls", "--port", "0")
     assert authority.read_bytes() == before
+
+
+def test_a_server_that_was_started_before_there_was_tls_is_found(shell: Shell, tmp_path: Path) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    note = tmp_path / "cloud.db.run.json"
+    old = json.loads(note.read_text())
+    del old["https_port"]
+    note.write_text(json.dumps(old))
+    assert shell.status()["url"].startswith("http://")
 
 
 def test_its_files_are_the_users_alone(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
     """Return the local cloud that serves ``data``, and its status; None if none answers."""
     try:
         note = json.loads(note_of(data).read_text(encoding="utf-8"))
-        running = Running(int(note["pid"]), int(note["port"]), str(note["token"]), int(note["https_port"]))
+        running = Running(int(note["pid"]), int(note["port"]), str(note["token"]), int(note.get("https_port", 0)))
         status = ask(running.port, running.token, "GET", "status")
     except (OSError, ValueError, KeyError, NotRunningError):
         return None
