@@ -16,12 +16,13 @@ import platformdirs
 from goldrun.clock import Clock
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
-from local_cloud import seed, tls
+from local_cloud import seed, tls_files
 from local_cloud.control_client import NotRunningError, ask
 from local_cloud.github import router
 from local_cloud.github.api import API, TOKEN
 from local_cloud.lock import InUseError, Lock
 from local_cloud.machines.qemu import HOST_ADDRESS
+from local_cloud.private_files import privately, write_privately
 from local_cloud.server import HOST
 
 DEFAULT_PORT = 4679
@@ -64,11 +65,8 @@ def write_note(data: Path, port: int, token: str, https_port: int = 0) -> None:
 
     The file is written atomically, and other users can never read it.
     """
-    made = note_of(data).with_suffix(f".{os.getpid()}")
-    made.unlink(missing_ok=True)
-    with open(made, "x", encoding="utf-8", opener=_privately) as file:
-        json.dump({"pid": os.getpid(), "port": port, "token": token, "https_port": https_port}, file)
-    made.replace(note_of(data))
+    note = {"pid": os.getpid(), "port": port, "token": token, "https_port": https_port}
+    write_privately(note_of(data), json.dumps(note).encode())
 
 
 def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
@@ -110,7 +108,7 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
     # -P: a module in the current folder must not shadow ours.
     command = [sys.executable, "-P", "-m", "local_cloud", "up", "--data", str(data), *arguments]
     log.unlink(missing_ok=True)
-    with open(log, "wb", opener=_privately) as output:
+    with open(log, "wb", opener=privately) as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
@@ -170,7 +168,7 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
     guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
     return {
         **guests,
-        **(_trust(tls.files(data)) if https_url and data else {}),
+        **(_trust(tls_files.files(data)) if https_url and data else {}),
         "GOLDRUN_ENDPOINT": url,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
@@ -189,7 +187,7 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
     }
 
 
-def _trust(files: tls.Files) -> dict[str, str]:
+def _trust(files: tls_files.Files) -> dict[str, str]:
     """Return what makes clients trust the certificate: OpenSSL and Go, Python's requests, Node.js."""
     return {
         "SSL_CERT_FILE": str(files.bundle),
@@ -230,10 +228,6 @@ def _in_use(data: Path) -> bool:
     except InUseError:
         return True
     return False
-
-
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _alive(pid: int) -> bool:

@@ -56,6 +56,16 @@ def no_such_instance() -> ApiFault:
     return ApiFault(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
 
 
+def no_such_disk() -> ApiFault:
+    """The disk does not exist, or the caller does not own it."""
+    return ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
+
+
+def no_such_snapshot() -> ApiFault:
+    """The snapshot does not exist, or the caller does not own it."""
+    return ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
+
+
 def wrong_instance_status() -> ApiFault:
     """The instance is in a state that the action cannot work on."""
     return ApiFault(

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from local_cloud.access import AccessKey, Policy
 from local_cloud.actions.eips import address_of
 from local_cloud.actions.network_interfaces import primary_interface
+from local_cloud.actions.owned import key_pair
 from local_cloud.clock import iso
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import noticed
-from local_cloud.records import Instance, KeyPair
+from local_cloud.records import Instance
 from local_cloud.store import Store
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name
@@ -70,7 +71,7 @@ class Metadata:
         if token is not None and not self._valid(instance, token, now):
             return Page(401, "Unauthorized: the token is not valid")
         key = self._key(instance, now) if "security-credentials/" in rest else ""
-        return _read(instance, rest.rstrip("/"), {**_network(self.store, instance), **_tree(instance, key, now)})
+        return _read(self.store, instance, rest.rstrip("/"), key, now)
 
     def _issue(self, instance: Instance, headers: Mapping[str, str], now: float) -> Page:
         ttl = headers.get(TTL_HEADER, "")
@@ -129,7 +130,7 @@ def _credentials(key: AccessKey, now: float, left: float) -> str:
     return json.dumps(document)
 
 
-def _read(instance: Instance, path: str, tree: Tree) -> Page:
+def _read(store: Store, instance: Instance, path: str, key: str, now: float) -> Page:
     if path == "user-data":
         return (
             Page(200, base64.b64decode(instance.user_data).decode("utf-8", "replace")) if instance.user_data else _NONE
@@ -137,6 +138,7 @@ def _read(instance: Instance, path: str, tree: Tree) -> Page:
     if path == "dynamic/instance-identity/document":
         return Page(200, json.dumps(_identity(instance)))
     if path == "meta-data" or path.startswith("meta-data/"):
+        tree = {**_network(store, instance), **_tree(instance, key, now)}
         return _walk(tree, [step for step in path.split("/")[1:] if step])
     return _NONE
 
@@ -187,9 +189,8 @@ def _tree(instance: Instance, key: str, now: float) -> Tree:
 def _network(store: Store, instance: Instance) -> Tree:
     """Return what stands in other records: addresses, and the SSH key that cloud-init gives to the user."""
     tree: Tree = {"mac": primary_interface(instance).mac}
-    for pair in store.all(KeyPair):
-        if (pair.owner, pair.region, pair.name) == (instance.owner, instance.region, instance.key_pair):
-            tree["public-keys"] = {"0": {"openssh-key": pair.public_key}}
+    if pair := key_pair(store, instance.owner, instance.region, instance.key_pair):
+        tree["public-keys"] = {"0": {"openssh-key": pair.public_key}}
     if address := address_of(store, instance.id):
         tree["eipv4"] = address.ip
     if instance.public_ip:

@@ -34,7 +34,7 @@ from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
 from local_cloud.records import Network
 from local_cloud.store import Store, StoreError
-from local_cloud.tls import Files
+from local_cloud.tls_files import Files
 
 HOST = "127.0.0.1"
 # Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.

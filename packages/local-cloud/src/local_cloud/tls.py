@@ -7,44 +7,23 @@ own names alone (RFC 5280, name constraints), and its key is readable by the use
 from __future__ import annotations
 
 import ipaddress
-import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from local_cloud.private_files import write_privately
+from local_cloud.tls_files import Files, files
+
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 90
 RENEWED_DAYS = 30  # before its end an authority is replaced
 _ADDRESS = ipaddress.IPv4Network("127.0.0.1/32")
 _NAME = "localhost"
-
-
-class Files(NamedTuple):
-    """The files of one local cloud.
-
-    Attributes:
-        authority: the authority's certificate.
-        bundle: the same after the certificates that this computer trusts, for programs that take one file for all.
-        certificate: the server's certificate.
-        key: the server's key.
-    """
-
-    authority: Path
-    bundle: Path
-    certificate: Path
-    key: Path
-
-
-def files(data: Path) -> Files:
-    """Return where the files of the local cloud with this data file are, or will be."""
-    folder = data.with_name(f"{data.name}.tls")
-    return Files(*(folder / name for name in ("authority.pem", "bundle.pem", "server.pem", "server.key")))
 
 
 def prepare(data: Path, now: float) -> Files:
@@ -69,11 +48,11 @@ def prepare(data: Path, now: float) -> Files:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
-    _write(found.key, _pem(key))
-    _write(found.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    write_privately(found.key, _pem(key))
+    write_privately(found.certificate, certificate.public_bytes(serialization.Encoding.PEM))
     trusted = ssl.get_default_verify_paths().cafile
     system = Path(trusted).read_bytes() if trusted else b""
-    _write(found.bundle, system.rstrip() + b"\n" + found.authority.read_bytes())
+    write_privately(found.bundle, system.rstrip() + b"\n" + found.authority.read_bytes())
     return found
 
 
@@ -113,8 +92,8 @@ def _authority(path: Path, now: datetime) -> tuple[x509.Certificate, ec.Elliptic
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(made.public_key()), critical=False)
         .sign(made, hashes.SHA256())
     )
-    _write(key_path, _pem(made))
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM))
+    write_privately(key_path, _pem(made))
+    write_privately(path, certificate.public_bytes(serialization.Encoding.PEM))
     return certificate, made
 
 
@@ -136,12 +115,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that other users cannot read, at once or not at all."""
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(content)
-    part.replace(path)

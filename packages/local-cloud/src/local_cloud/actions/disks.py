@@ -13,7 +13,7 @@ from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, missing, wrong_instance_status
+from local_cloud.errors import ApiFault, missing, no_such_disk, no_such_snapshot, wrong_instance_status
 from local_cloud.records import Disk, Snapshot
 
 MAX_SIZE = 65_536  # GiB
@@ -49,8 +49,7 @@ def create_disk(call: Call) -> Answer:
         raise ApiFault(404, "InvalidZoneId.NotFound", "The specified zone does not exist.")
     size = params.number("Size", 0, 0, MAX_SIZE)
     if snapshot_id := params.text("SnapshotId"):
-        fault = ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
-        size = max(size, require_own(call, Snapshot, snapshot_id, fault).size)
+        size = max(size, require_own(call, Snapshot, snapshot_id, no_such_snapshot()).size)
     if not size:
         raise missing("Size")
     disk = Disk(
@@ -146,9 +145,7 @@ def _disk(call: Call) -> Disk:
 
 
 def _named(call: Call, disk_id: str) -> Disk:
-    return require_own(
-        call, Disk, disk_id, ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
-    )
+    return require_own(call, Disk, disk_id, no_such_disk())
 
 
 def _attached(call: Call, disk: Disk, instance_id: str) -> Disk:

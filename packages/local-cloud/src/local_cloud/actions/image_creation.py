@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags
-from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, wrong_instance_status
+from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, no_such_snapshot, wrong_instance_status
 from local_cloud.market import NEVER
 from local_cloud.records import Image, Instance, Snapshot
 
@@ -108,7 +108,7 @@ def require_quota(call: Call, region: str) -> None:
 def _own_snapshot(call: Call, snapshot_id: str) -> Snapshot:
     snapshot = call.store.get(Snapshot, snapshot_id)
     if snapshot is None or snapshot.owner != call.account or snapshot.region != call.region:
-        raise ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
+        raise no_such_snapshot()
     if call.now < snapshot.ready:
         raise ApiFault(400, "InvalidSnapshotId.NotReady", "The specified snapshot has not completed yet.")
     if snapshot.disk_type != "system":

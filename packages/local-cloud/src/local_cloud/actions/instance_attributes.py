@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from local_cloud import ram
 from local_cloud.actions import launch_checks as checks
 from local_cloud.actions.instance_rows import describe
-from local_cloud.actions.owned import own, own_instance, require_own
+from local_cloud.actions.owned import own, own_instance, require_groups
 from local_cloud.actions.paging import listed_ids, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.errors import ApiFault, missing, wrong_instance_status
-from local_cloud.records import Image, Instance, SecurityGroup
+from local_cloud.records import Image, Instance
 
 
 @action("DescribeInstanceAttribute", regionless=True)
@@ -128,7 +127,7 @@ def describe_instance_ram_role(call: Call) -> Answer:
 def attach_instance_ram_role(call: Call) -> Answer:
     """Give instances a RAM role; the caller may have to be allowed to pass it (``ram:PassRole``)."""
     role = call.params.require("RamRoleName")
-    ram.authorize(call.store, call.caller, "ram:PassRole", call.params)
+    checks.check_role(call)
     instances = _listed(call)
     if any(instance.role not in ("", role) for instance in instances):
         raise ApiFault(400, "InvalidInstanceRamRole.AlreadyAttached", "The instance has a RAM role already.")
@@ -197,8 +196,5 @@ def _set_role(call: Call, instances: list[Instance], role: str, name: str) -> An
 
 
 def _groups(call: Call, instance: Instance, names: list[str]) -> tuple[str, ...]:
-    fault = ApiFault(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.")
-    for name in names:
-        if require_own(call, SecurityGroup, name, fault).vpc != instance.vpc:
-            raise ApiFault(403, "InvalidSecurityGroupId.NotInVpc", "The security group is not in the instance's VPC.")
-    return tuple(names)
+    mismatch = ApiFault(403, "InvalidSecurityGroupId.NotInVpc", "The security group is not in the instance's VPC.")
+    return require_groups(call, names, region=instance.region, vpc=instance.vpc, mismatch=mismatch)

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec.structs import replace
 
 from local_cloud.actions.owned import key_pair, own, own_instance
@@ -20,35 +17,29 @@ from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
 from local_cloud.records import Instance, KeyPair
 
-BITS = 2048
-
 
 @action("CreateKeyPair")
 def create_key_pair(call: Call) -> Answer:
     """Create a key pair; its private key is in this answer alone."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
-    public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    pair = _put(call, public.decode())
-    body = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
+    from local_cloud import ssh_keys  # loads a large library, which no other action needs
+
+    private, public = ssh_keys.make()
+    pair = _put(call, public)
     return {
         "KeyPairId": f"ssh-{hashlib.sha256(pair.id.encode()).hexdigest()[:20]}",
         "KeyPairName": pair.name,
         "KeyPairFingerPrint": pair.fingerprint,
-        "PrivateKeyBody": body.decode(),
+        "PrivateKeyBody": private,
     }
 
 
 @action("ImportKeyPair")
 def import_key_pair(call: Call) -> Answer:
     """Store a public RSA key of the caller's."""
+    from local_cloud import ssh_keys
+
     text = call.params.require("PublicKeyBody").strip()
-    try:
-        key = serialization.load_ssh_public_key(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, rsa.RSAPublicKey):
+    if not ssh_keys.is_rsa(text):
         raise ApiFault(400, "InvalidPublicKeyBody.Malformed", "The specified parameter PublicKeyBody is not valid.")
     pair = _put(call, text)
     return {"KeyPairName": pair.name, "KeyPairFingerPrint": pair.fingerprint}
@@ -72,7 +63,7 @@ def describe_key_pairs(call: Call) -> Answer:
 @action("DeleteKeyPairs")
 def delete_key_pairs(call: Call) -> Answer:
     """Delete key pairs, all of them or none; names that do not exist are ignored."""
-    pairs = [pair for name in sorted(_names(call)) if (pair := key_pair(call, name))]
+    pairs = [pair for name in sorted(_names(call)) if (pair := _named(call, name))]
     for pair in pairs:
         if any(_has(instance, pair) for instance in call.store.all(Instance)):
             raise ApiFault(403, "InvalidParameter.KeypairAlreadyAttachedInstance", "The key pair is in use.")
@@ -84,7 +75,7 @@ def delete_key_pairs(call: Call) -> Answer:
 @action("AttachKeyPair")
 def attach_key_pair(call: Call) -> Answer:
     """Give instances a key pair; a running one has it after its next start."""
-    pair = key_pair(call, call.params.require("KeyPairName"))
+    pair = _named(call, call.params.require("KeyPairName"))
     if pair is None:
         raise ApiFault(404, "InvalidKeyPair.NotFound", "The specified KeyPairName does not exist.")
     return _set(call, pair.name)
@@ -116,7 +107,7 @@ def _put(call: Call, public: str) -> KeyPair:
     name = call.params.require("KeyPairName")
     if not 2 <= len(name) <= 128 or not name[0].isalpha() or name.startswith(("http://", "https://")):
         raise invalid("KeyPairName")
-    if key_pair(call, name):
+    if _named(call, name):
         raise ApiFault(400, "KeyPair.AlreadyExist", "The key pair already exist.")
     pair = KeyPair(
         id=f"{name} {call.region} {call.account}",
@@ -131,6 +122,10 @@ def _put(call: Call, public: str) -> KeyPair:
     )
     call.store.put(pair)
     return pair
+
+
+def _named(call: Call, name: str) -> KeyPair | None:
+    return key_pair(call.store, call.account, call.region, name)
 
 
 def _names(call: Call) -> set[str]:

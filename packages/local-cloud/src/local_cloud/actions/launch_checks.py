@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from local_cloud import ram
 from local_cloud.actions.images import newest_of_family, owner_alias
-from local_cloud.actions.owned import key_pair
+from local_cloud.actions.owned import key_pair, require_groups
 from local_cloud.actions.registry import Call
 from local_cloud.actions.vpcs import named_or_default
 from local_cloud.catalogue import EVERYWHERE
@@ -18,7 +18,7 @@ from local_cloud.clock import parse_iso
 from local_cloud.errors import ApiFault, missing, no_such_image
 from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
 from local_cloud.market import NEVER, disks_in, on_demand_stock, spot_price, spot_stock
-from local_cloud.records import DEPRECATED, READY, Image, Instance, SecurityGroup, VSwitch
+from local_cloud.records import DEPRECATED, READY, Image, Instance, VSwitch
 
 MAX_USER_DATA = 32 * 1024
 MIN_RELEASE_SECONDS = 30 * 60
@@ -101,21 +101,14 @@ def place(call: Call) -> tuple[VSwitch, tuple[str, ...]]:
     names = [single] if single else call.params.items("SecurityGroupIds")
     if not names:
         raise missing("SecurityGroupId")
-    for name in names:
-        group = call.store.get(SecurityGroup, name)
-        if group is None or group.owner != call.account or group.region != call.region:
-            raise ApiFault(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.")
-        if group.vpc != vswitch.vpc:
-            raise ApiFault(
-                403, "InvalidVSwitchId.NotFound", "The security group and the vSwitch are of different VPCs."
-            )
-    return vswitch, tuple(names)
+    mismatch = ApiFault(403, "InvalidVSwitchId.NotFound", "The security group and the vSwitch are of different VPCs.")
+    return vswitch, require_groups(call, names, region=call.region, vpc=vswitch.vpc, mismatch=mismatch)
 
 
 def check_key_pair(call: Call) -> None:
     """Check that the key pair exists."""
     name = call.params.text("KeyPairName")
-    if name and not key_pair(call, name):
+    if name and not key_pair(call.store, call.account, call.region, name):
         raise ApiFault(404, "InvalidKeyPairName.NotFound", "The specified KeyPairName does not exist.")
 
 

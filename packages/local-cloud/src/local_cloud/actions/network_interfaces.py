@@ -10,14 +10,14 @@ import hashlib
 from msgspec.structs import replace
 
 from local_cloud.actions.eips import address_of
-from local_cloud.actions.owned import own, own_instance, require_own
+from local_cloud.actions.owned import own, own_instance, require_groups, require_own
 from local_cloud.actions.paging import page
 from local_cloud.actions.private_addresses import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, missing
-from local_cloud.records import Instance, NetworkInterface, SecurityGroup, VSwitch
+from local_cloud.records import Instance, NetworkInterface, VSwitch
 
 
 @action("CreateNetworkInterface", idempotent=True)
@@ -44,7 +44,7 @@ def create_network_interface(call: Call) -> Answer:
         zone=vswitch.zone,
         ip=wanted,
         mac=mac_address(interface_id),
-        security_groups=_groups(call, vswitch.vpc),
+        security_groups=_groups(call, vswitch.region, vswitch.vpc),
         with_instance=params.flag("DeleteOnRelease", default=True),
     )
     call.store.put(interface)
@@ -85,7 +85,9 @@ def describe_network_interface_attribute(call: Call) -> Answer:
 def modify_network_interface_attribute(call: Call) -> Answer:
     """Change a secondary interface's name, description and security groups."""
     interface, params = _interface(call), call.params
-    groups = _groups(call, interface.vpc) if params.items("SecurityGroupId") else interface.security_groups
+    groups = (
+        _groups(call, interface.region, interface.vpc) if params.items("SecurityGroupId") else interface.security_groups
+    )
     changed = replace(
         interface,
         name=params.text("NetworkInterfaceName", interface.name),
@@ -172,17 +174,14 @@ def _interface(call: Call) -> NetworkInterface:
     return require_own(call, NetworkInterface, call.params.require("NetworkInterfaceId"), fault)
 
 
-def _groups(call: Call, vpc: str) -> tuple[str, ...]:
+def _groups(call: Call, region: str, vpc: str) -> tuple[str, ...]:
     params = call.params
     names = [params.text("SecurityGroupId")] if params.text("SecurityGroupId") else params.items("SecurityGroupIds")
     names = names or params.items("SecurityGroupId")
     if not names:
         raise missing("SecurityGroupId")
-    fault = ApiFault(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.")
-    for name in names:
-        if require_own(call, SecurityGroup, name, fault).vpc != vpc:
-            raise ApiFault(403, "InvalidSecurityGroup.NotInVpc", "The security group is not in the vSwitch's VPC.")
-    return tuple(names)
+    mismatch = ApiFault(403, "InvalidSecurityGroup.NotInVpc", "The security group is not in the vSwitch's VPC.")
+    return require_groups(call, names, region=region, vpc=vpc, mismatch=mismatch)
 
 
 def _type(interface: NetworkInterface) -> str:

@@ -7,7 +7,8 @@ from typing import TypeVar
 from local_cloud.actions.registry import Call
 from local_cloud.actions.rules import has_tags
 from local_cloud.errors import ApiFault, no_such_instance
-from local_cloud.records import Instance, KeyPair, Resource
+from local_cloud.records import Instance, KeyPair, Resource, SecurityGroup
+from local_cloud.store import View
 
 R = TypeVar("R", bound=Resource)
 
@@ -34,12 +35,37 @@ def require_own(call: Call, kind: type[R], record_id: str, fault: ApiFault) -> R
     return found
 
 
-def key_pair(call: Call, name: str) -> KeyPair | None:
-    """Return the caller's key pair in the region, which is known by its name."""
-    for pair in call.store.all(KeyPair):
-        if (pair.owner, pair.region, pair.name) == (call.account, call.region, name):
+def key_pair(view: View, account: str, region: str, name: str) -> KeyPair | None:
+    """Return an account's key pair in a region, where it is known by its name."""
+    for pair in view.all(KeyPair):
+        if (pair.owner, pair.region, pair.name) == (account, region, name):
             return pair
     return None
+
+
+def require_groups(call: Call, names: list[str], *, region: str, vpc: str, mismatch: ApiFault) -> tuple[str, ...]:
+    """Return the ids of the caller's security groups in a region and a VPC.
+
+    Raises:
+        ApiFault: one does not exist, or ``mismatch``: it is of another VPC.
+    """
+    for name in names:
+        if require_group(call, name, region).vpc != vpc:
+            raise mismatch
+    return tuple(names)
+
+
+def require_group(call: Call, group_id: str, region: str) -> SecurityGroup:
+    """Return the caller's security group in a region.
+
+    Raises:
+        ApiFault: it does not exist.
+    """
+    fault = ApiFault(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.")
+    group = require_own(call, SecurityGroup, group_id, fault)
+    if group.region != region:
+        raise fault
+    return group
 
 
 def own_instance(call: Call, instance_id: str) -> Instance:

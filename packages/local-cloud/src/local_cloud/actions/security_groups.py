@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import own
+from local_cloud.actions.owned import own, require_group
 from local_cloud.actions.paging import page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
@@ -140,10 +140,7 @@ def delete_security_group(call: Call) -> Answer:
 
 
 def _group(call: Call) -> SecurityGroup:
-    group = call.store.get(SecurityGroup, call.params.require("SecurityGroupId"))
-    if group is None or group.owner != call.account or group.region != call.region:
-        raise ApiFault(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.")
-    return group
+    return require_group(call, call.params.require("SecurityGroupId"), call.region)
 
 
 def _add(call: Call, direction: str) -> Answer:

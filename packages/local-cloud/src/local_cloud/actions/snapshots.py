@@ -9,7 +9,7 @@ from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, has_tags, tag_rows
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, dry_run
+from local_cloud.errors import ApiFault, dry_run, no_such_disk, no_such_snapshot
 from local_cloud.records import Disk, Image, Snapshot
 
 
@@ -46,8 +46,7 @@ def describe_snapshots(call: Call) -> Answer:
 def create_snapshot(call: Call) -> Answer:
     """Copy the content of a disk."""
     params = call.params
-    fault = ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
-    disk = require_own(call, Disk, params.require("DiskId"), fault)
+    disk = require_own(call, Disk, params.require("DiskId"), no_such_disk())
     if call.settings.machines:
         raise ApiFault(
             501, "NotImplemented.LocalCloud", "The local cloud makes snapshots of virtual machines by images alone."
@@ -73,8 +72,7 @@ def create_snapshot(call: Call) -> Answer:
 def modify_snapshot_attribute(call: Call) -> Answer:
     """Change a snapshot's name and description."""
     params = call.params
-    fault = ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
-    snapshot = require_own(call, Snapshot, params.require("SnapshotId"), fault)
+    snapshot = require_own(call, Snapshot, params.require("SnapshotId"), no_such_snapshot())
     name = params.text("SnapshotName", snapshot.name)
     call.store.put(replace(snapshot, name=name, description=params.text("Description", snapshot.description)))
     return {}
@@ -87,7 +85,7 @@ def delete_snapshot(call: Call) -> Answer:
     if snapshot is None:
         return {}
     if snapshot.owner != call.account:
-        raise ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")
+        raise no_such_snapshot()
     if any(image.snapshot == snapshot.id for image in call.store.all(Image)):
         raise ApiFault(
             403,

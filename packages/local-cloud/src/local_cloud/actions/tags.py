@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as replace_call
-
 from msgspec.structs import replace
 
 from local_cloud.actions.owned import key_pair, own
@@ -11,7 +9,6 @@ from local_cloud.actions.paging import page_by_number, page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, has_tags, merge_tags
 from local_cloud.errors import ApiFault, invalid, missing
-from local_cloud.params import Params
 from local_cloud.records import (
     Disk,
     Eip,
@@ -26,7 +23,6 @@ from local_cloud.records import (
     Snapshot,
     VSwitch,
 )
-from local_cloud.store import View
 
 KINDS: dict[str, dict[str, type[Resource]]] = {
     "ecs": {
@@ -49,10 +45,7 @@ PAGE = 50
 @action("TagResources")
 def tag_resources(call: Call) -> Answer:
     """Put tags on all of the resources or, if one is refused, on none."""
-    tags = check_tags(call.params.pairs("Tag"))
-    resources = _named(call, call.store)
-    call.store.put(*(replace(resource, tags=merge_tags(resource.tags, tags)) for resource in resources))
-    return {}
+    return _tag(call, call.params.items("ResourceId"))
 
 
 @action("UnTagResources", "vpc")
@@ -61,17 +54,7 @@ def untag_resources(call: Call) -> Answer:
     """Remove tags from resources: those of ``TagKey.N``, or all with ``All``."""
     keys = call.params.items("TagKey")
     everything = call.params.flag("All") and not keys
-    resources = _named(call, call.store)
-    call.store.put(
-        *(
-            replace(
-                resource,
-                tags={key: value for key, value in resource.tags.items() if not everything and key not in keys},
-            )
-            for resource in resources
-        )
-    )
-    return {}
+    return _untag(call, call.params.items("ResourceId"), keys, everything=everything)
 
 
 @action("ListTagResources", "vpc")
@@ -103,20 +86,14 @@ def list_tag_resources(call: Call) -> Answer:
 @action("AddTags")
 def add_tags(call: Call) -> Answer:
     """Put tags on one resource."""
-    resource = _one(call)
-    call.store.put(replace(resource, tags=merge_tags(resource.tags, check_tags(call.params.pairs("Tag")))))
-    return {}
+    return _tag(call, [call.params.require("ResourceId")])
 
 
 @action("RemoveTags")
 def remove_tags(call: Call) -> Answer:
     """Remove tags from one resource: those named or, without names, all."""
-    resource = _one(call)
-    keys = {key for key, _ in call.params.pairs("Tag")}
-    call.store.put(
-        replace(resource, tags={key: value for key, value in resource.tags.items() if keys and key not in keys})
-    )
-    return {}
+    keys = [key for key, _ in call.params.pairs("Tag")]
+    return _untag(call, [call.params.require("ResourceId")], keys, everything=not keys)
 
 
 @action("DescribeTags")
@@ -152,9 +129,23 @@ def _id(resource: Resource) -> str:
     return resource.name if isinstance(resource, KeyPair) else resource.id
 
 
-def _one(call: Call) -> Resource:
-    values = {**call.params.values, "ResourceId.1": call.params.require("ResourceId")}
-    return _named(replace_call(call, params=Params(values)), call.store)[0]
+def _tag(call: Call, ids: list[str]) -> Answer:
+    tags = check_tags(call.params.pairs("Tag"))
+    call.store.put(*(replace(resource, tags=merge_tags(resource.tags, tags)) for resource in _named(call, ids)))
+    return {}
+
+
+def _untag(call: Call, ids: list[str], keys: list[str], *, everything: bool) -> Answer:
+    call.store.put(
+        *(
+            replace(
+                resource,
+                tags={key: value for key, value in resource.tags.items() if not everything and key not in keys},
+            )
+            for resource in _named(call, ids)
+        )
+    )
+    return {}
 
 
 def _kind(call: Call) -> type[Resource]:
@@ -164,15 +155,20 @@ def _kind(call: Call) -> type[Resource]:
     return kind
 
 
-def _named(call: Call, view: View) -> list[Resource]:
+def _named(call: Call, ids: list[str]) -> list[Resource]:
     kind = _kind(call)
-    ids = call.params.items("ResourceId")
     if len(ids) > MAX_RESOURCES_A_CALL:
         raise invalid("ResourceId")
-    found = [key_pair(call, resource_id) if kind is KeyPair else view.get(kind, resource_id) for resource_id in ids]
+    found = [_current(call, kind, resource_id) for resource_id in ids]
     named = [
         resource for resource in found if resource and resource.owner == call.account and resource.region == call.region
     ]
     if len(named) < len(ids):
         raise ApiFault(404, "InvalidResourceId.NotFound", "The specified ResourceId is not found in our records.")
     return named
+
+
+def _current(call: Call, kind: type[Resource], resource_id: str) -> Resource | None:
+    if kind is KeyPair:
+        return key_pair(call.store, call.account, call.region, resource_id)
+    return call.store.get(kind, resource_id)

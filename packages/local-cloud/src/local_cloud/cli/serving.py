@@ -10,7 +10,7 @@ from goldrun.cli import output
 from goldrun.cli.common import Number
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
-from local_cloud import daemon, tls
+from local_cloud import daemon
 from local_cloud.cli.common import DATA, JSON, plain
 from local_cloud.cli.shells import SHELLS
 from local_cloud.machines import base_image as images
@@ -95,17 +95,22 @@ def _serve(
     from local_cloud.seed import populate
 
     listening = listen_or_say(port)
-    secure = (listen_or_say(port and port + 1), tls.prepare(data, SystemClock().now())) if with_tls else None
+    listening_securely = listen_or_say(port and port + 1) if with_tls else None
     cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
     if speed is not None:
         cloud.clock.set_speed(speed)
         cloud.store.save_anchor(cloud.clock.anchor)
     if seed:
         populate(cloud.store, cloud.clock.now())
+    secure = None
+    if listening_securely:
+        from local_cloud import tls  # takes as long to load as a short command of `local`
+
+        secure = (listening_securely, tls.prepare(data, SystemClock().now()))
     chosen = listening.getsockname()[1]
 
     def ready() -> None:
-        https_port = secure[0].getsockname()[1] if secure else 0
+        https_port = listening_securely.getsockname()[1] if listening_securely else 0
         daemon.write_note(data, chosen, cloud.token, https_port)
         output.note(f"the local cloud listens on http://127.0.0.1:{chosen}; Ctrl-C stops it.")
         if https_port:
