@@ -43,7 +43,7 @@ def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
     texts = {path: _read(path) for path in _files(paths)}
     found = {path: workflows.check(text, str(path)) for path, text in texts.items()}
     rows: list[tuple[str, str, str]] = []
-    written = left = 0
+    written = 0
     for path, findings in found.items():
         changed = workflows.rewrite(texts[path], findings)
         if write and changed != texts[path]:
@@ -52,13 +52,12 @@ def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
             done = write and bool(one.name)
             written += done
             if not done or one.advice:
-                left += not done or bool(one.advice)
                 rows.append((f"{path}:{one.line}", one.found, _instead(one, done=done)))
     if rows:
         output.table(("LINE", "FOUND", "INSTEAD"), rows)
     if write:
         output.note(f"changes written: {written}.")
-    if left:
+    if left := len(rows):
         raise RefusedError(f"{left} places have to change.", fix=["see docs/migrating.md for each of them"])
     output.note(f"nothing else has to change in {len(texts)} workflows.")
 

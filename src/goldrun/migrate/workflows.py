@@ -55,7 +55,7 @@ def check(text: str, path: str) -> list[Finding]:
     for step in _steps(root):
         found += _step(step)
         if identity := step.get("id"):
-            ids.add(str(identity[1].value))
+            ids.add(str(identity.value))
     found += _lines(text, ids)
     return sorted(set(found), key=lambda one: (one.line, one.column))
 
@@ -70,15 +70,15 @@ def rewrite(text: str, findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-Members = dict[str, tuple[yaml.Node, yaml.Node]]
+Members = dict[str, yaml.Node]
 
 
 def _steps(node: yaml.Node | None) -> Iterator[Members]:
     """Yield the mappings that use their action."""
     if isinstance(node, yaml.MappingNode):
-        members = {str(key.value): (key, value) for key, value in node.value}
+        members = {str(key.value): value for key, value in node.value}
         uses = members.get("uses")
-        if uses and re.search(rf"(^|/){ACTION}(@|$)", str(uses[1].value)):
+        if uses and re.search(rf"(^|/){ACTION}(@|$)", str(uses.value)):
             yield members
         for _, value in node.value:
             yield from _steps(value)
@@ -88,13 +88,13 @@ def _steps(node: yaml.Node | None) -> Iterator[Members]:
 
 
 def _step(step: Members) -> Iterator[Finding]:
-    uses = step["uses"][1]
+    uses = step["uses"]
     advice = "and check goldrun out to .goldrun in a step before, with a token for the runner"
     yield _finding(uses, str(uses.value), Replacement(OURS, advice))
     inputs = step.get("with")
-    if inputs and isinstance(inputs[1], yaml.MappingNode):
-        names = {str(key.value) for key, _ in inputs[1].value}
-        for key, _ in inputs[1].value:
+    if isinstance(inputs, yaml.MappingNode):
+        names = {str(key.value) for key, _ in inputs.value}
+        for key, _ in inputs.value:
             name = str(key.value)
             replacement = INPUTS.get(name)
             if name == "aliyun_image_id" and "aliyun_image_family" not in names:
