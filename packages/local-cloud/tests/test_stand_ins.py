@@ -22,6 +22,7 @@ import pytest
 from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
+from goldrun.runners.bootstrap import Bootstrap, user_data
 from local_cloud.github.api import jit_config
 from local_cloud.github.records import GitHubRunner
 from local_cloud.github.router import PREFIX
@@ -227,9 +228,7 @@ def test_a_stand_in_talks_only_to_the_server_that_started_it(tmp_path: Path, lis
     assert not (tmp_path / "planted").exists()
 
 
-USER_DATA = base64.b64encode(
-    b"/opt/goldrun/agent.sh\nCONFIG_SECONDS=300\nJOB_SECONDS=900\nNOTICE_SECONDS=120\n"
-).decode()
+USER_DATA = base64.b64encode(user_data(Bootstrap(life=21600.0))).decode()
 
 
 def machine(running: Running, config: bytes) -> Instance:
@@ -274,11 +273,14 @@ def test_a_configuration_that_names_another_server_runs_nothing(
     assert not (tmp_path / "planted").exists()
 
 
-def test_user_data_that_only_resembles_a_runners_starts_none(populated: Running) -> None:
+@pytest.mark.parametrize(
+    "settings", ["CONFIG_SECONDS=300", "CONFIG_SECONDS='", "CONFIG_SECONDS=\u0661 JOB_SECONDS=-1 NOTICE_SECONDS=x"]
+)
+def test_user_data_that_only_resembles_a_runners_starts_none(populated: Running, settings: str) -> None:
     """Nor does it break the cloud for everybody else."""
     made = machine(populated, b"JITCONFIG=nonsense\n")
-    user_data = base64.b64encode(b"/opt/goldrun/agent.sh\nCONFIG_SECONDS=300\n").decode()
-    populated.cloud.store.put(replace(made, user_data=user_data))
+    text = f"cat > /opt/goldrun/settings <<'END'\n{settings}\nEND\n/opt/goldrun/agent.sh\n"
+    populated.cloud.store.put(replace(made, user_data=base64.b64encode(text.encode()).decode()))
     for _ in range(3):
         assert is_there(populated, made)
     assert not populated.cloud._runners._guests  # type: ignore[union-attr]

@@ -2,7 +2,7 @@
 # The agent's part for GARM: gets the configuration from the engine, and reports the status to it.
 # The agent sources it; its functions replace the agent's.
 
-readonly engine=/run/goldrun/engine # the token, for curl alone: never among a process's arguments
+: "${engine:=/run/goldrun/engine}" # the token, for curl alone: never among a process's arguments
 
 ask() { # ask PATH: print the answer of the engine's metadata service
   curl -fsS --retry 5 --retry-delay 3 --retry-connrefused --max-time 60 --config "${engine}" \
@@ -11,18 +11,30 @@ ask() { # ask PATH: print the answer of the engine's metadata service
 
 json_text() { python3 -I -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
 
-report() { # report STATUS WORDS [AGENT_ID]
+send() { # send PATH JSON: to the engine's callbacks
   [[ -n ${CALLBACK_URL} ]] || return 0
-  local url=${CALLBACK_URL%/} message
-  [[ ${url} == */status ]] || url+=/status
-  message=$(json_text "$2")
+  local url=${CALLBACK_URL%/}
   curl -fsS --retry 3 --retry-delay 3 --retry-connrefused --max-time 30 --config "${engine}" -X POST \
-    -H 'Content-Type: application/json' -d "{\"status\": \"$1\", \"message\": ${message}, \"agent_id\": ${agent_id:-null}}" \
-    -o /dev/null "${url}" || say 'the engine cannot be told'
+    -H 'Content-Type: application/json' -d "$2" -o /dev/null "${url%/status}/$1" || say 'the engine cannot be told'
 }
 
+report() { # report STATUS WORDS
+  local message
+  message=$(json_text "$2")
+  send status "{\"status\": \"$1\", \"message\": ${message}, \"agent_id\": ${agent_id:-null}}"
+}
+
+report_system() {
+  local name version
+  name=$(json_text "$(. /etc/os-release 2> /dev/null && echo "${NAME:-}")")
+  version=$(json_text "$(. /etc/os-release 2> /dev/null && echo "${VERSION_ID:-}")")
+  send system-info/ "{\"os_name\": ${name}, \"os_version\": ${version}, \"agent_id\": ${agent_id:-null}}"
+}
+
+authenticate() { (umask 077 && printf 'header = "Authorization: Bearer %s"\n' "${INSTANCE_TOKEN}" > "${engine}"); }
+
 take_configuration() {
-  printf 'header = "Authorization: Bearer %s"\n' "${INSTANCE_TOKEN}" > "${engine}"
+  authenticate
   if [[ -n ${CA_BUNDLE:-} ]]; then
     printf '%s\n' "${CA_BUNDLE}" > /usr/local/share/ca-certificates/garm.crt
     update-ca-certificates > /dev/null 2>&1 || say 'the engine'"'"'s certificate could not be installed'

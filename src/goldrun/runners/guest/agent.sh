@@ -28,8 +28,9 @@ fail() {
   exit 1
 }
 
-# Reports the status to an engine; does nothing without one.
+# Report the status, and the system, to an engine; do nothing without one.
 report() { :; }
+report_system() { :; }
 
 take_configuration() {
   local limit=$((SECONDS + CONFIG_SECONDS)) name value
@@ -211,6 +212,7 @@ fi
 keep_in_memory
 configure
 start_runner
+report_system
 report idle 'the runner runs'
 watch
 rm -rf "${state}"

@@ -1,8 +1,8 @@
 """Runners on simulated machines: nothing boots, but the stand-in for GitHub's runner runs the job on this computer.
 
-It replaces the runner's bootstrap of a real instance: waits for its configuration and for a job, reads the spot
-market's notice, and deletes its instance in the end. There is no background task: due work is done before the next
-request is handled, and the stand-in itself polls every second.
+It replaces the runner's bootstrap of a real instance: waits for its configuration, or fetches it from GARM, and for a
+job, reads the spot market's notice, and deletes its instance in the end. There is no background task: due work is done
+before the next request is handled, and the stand-in itself polls every second.
 
 Every caller that may call SendFile can send a configuration. So the stand-in uses only the server that has started it,
 which proves itself with the secret of that start, and gets a job's script only if the user allows jobs on this
@@ -17,10 +17,11 @@ import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass, field
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
-from goldrun.guest import INBOX, read_configuration, read_waits
+from goldrun.guest import INBOX, read_configuration, read_settings, read_waits
 from local_cloud import lifecycle
 from local_cloud.github import archive
 from local_cloud.machines.supervised import Supervised
@@ -30,6 +31,11 @@ from local_cloud.store import Store
 REFUSAL = (
     "This job has not run: it would have run on this computer, in no sandbox, and nobody has allowed that. Start the"
     " local cloud with: goldrun local up --run-jobs-here\n"
+)
+# What GARM's part of the bootstrap reads.
+_ENGINE = (
+    *("METADATA_URL", "CALLBACK_URL", "INSTANCE_TOKEN", "JIT", "CA_BUNDLE"),
+    *("REPO_URL", "RUNNER_NAME", "LABELS", "GROUP"),
 )
 
 
@@ -50,7 +56,7 @@ class SimulatedRunners:
     store: Store
     secret: str
     _guests: dict[str, _Guest] = field(default_factory=dict)
-    _limits: dict[str, dict[str, float]] = field(default_factory=dict)
+    _settings: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
         """Do the work that is due by ``now``."""
@@ -64,22 +70,25 @@ class SimulatedRunners:
         for instance in instances.values():
             if not instance.user_data or instance.status(now) != "Running":
                 continue
-            if instance.id not in self._limits:
+            if instance.id not in self._settings:
                 user_data = base64.b64decode(instance.user_data).decode("utf-8", "replace")
-                self._limits[instance.id] = read_waits(user_data)
-            if limits := self._limits[instance.id]:
-                self._tend(instance, limits, now)
+                self._settings[instance.id] = read_settings(user_data)
+            settings = self._settings[instance.id]
+            if limits := read_waits(settings):
+                self._tend(instance, settings, limits, now)
 
     def stop(self) -> None:
         """End every stand-in."""
         for instance_id in list(self._guests):
             self._kill(instance_id)
 
-    def _tend(self, instance: Instance, limits: dict[str, float], now: float) -> None:
+    def _tend(self, instance: Instance, settings: dict[str, str], limits: dict[str, float], now: float) -> None:
         guest = self._guests.get(instance.id)
         if guest is None:
-            if settings := self._configuration(instance, now):
-                self._start(instance, settings, now)
+            if settings.get("METADATA_URL"):
+                self._start(instance, *_ask_engine(settings), now)
+            elif given := self._configuration(instance, now):
+                self._start(instance, *_use(given), now)
             elif now > instance.ready + limits["CONFIG_SECONDS"]:
                 self._delete(instance, now)
             return
@@ -91,7 +100,7 @@ class SimulatedRunners:
                 (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
             if now >= guest.noticed + limits["NOTICE_SECONDS"]:
                 guest.process.interrupt()
-        elif not (guest.home / "job").exists() and now > guest.since + limits["JOB_SECONDS"]:
+        elif not (guest.home / "job").exists() and now > _patience_ends(instance, guest, limits):
             self._delete(instance, now)
 
     def _configuration(self, instance: Instance, now: float) -> dict[str, str]:
@@ -100,7 +109,7 @@ class SimulatedRunners:
                 return read_configuration(invocation.content)
         return {}
 
-    def _start(self, instance: Instance, settings: dict[str, str], now: float) -> None:
+    def _start(self, instance: Instance, command: list[str], settings: dict[str, str], now: float) -> None:
         home = Path(tempfile.mkdtemp(prefix="goldrun-runner-"))
         with tarfile.open(fileobj=BytesIO(archive.content())) as packed:
             packed.extractall(home, filter="data")
@@ -112,15 +121,9 @@ class SimulatedRunners:
             "GOLDRUN_SERVER_SECRET": self.secret,
             "GOLDRUN_SPOT_NOTICE": str(home / "spot-notice"),
             "ACTIONS_RUNNER_HOOK_JOB_STARTED": str(hook),
+            **settings,
         }
-        command = "exec ./run.sh"
-        if jit_config := settings.get("JITCONFIG"):
-            environment["ACTIONS_RUNNER_INPUT_JITCONFIG"] = jit_config
-        else:
-            wanted = ("TOKEN", "URL", "NAME", "LABELS")
-            environment |= {f"ACTIONS_RUNNER_INPUT_{name}": settings.get(name, "") for name in wanted}
-            command = "./config.sh && exec ./run.sh"
-        process = Supervised(["bash", "-c", command], home / "log", folder=home, env=environment)
+        process = Supervised(command, home / "log", folder=home, env=environment)
         self._guests[instance.id] = _Guest(process, home, now)
 
     def _delete(self, instance: Instance, now: float) -> None:
@@ -134,3 +137,21 @@ class SimulatedRunners:
         if guest is not None:
             guest.process.end()
             shutil.rmtree(guest.home, ignore_errors=True)
+
+
+def _patience_ends(instance: Instance, guest: _Guest, limits: dict[str, float]) -> float:
+    return min(guest.since + limits["JOB_SECONDS"], instance.ready + limits["IDLE_SECONDS"])
+
+
+def _use(given: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a runner whose configuration has come, and its environment."""
+    if jit_config := given.get("JITCONFIG"):
+        return ["./run.sh"], {"ACTIONS_RUNNER_INPUT_JITCONFIG": jit_config}
+    wanted = {f"ACTIONS_RUNNER_INPUT_{name}": given.get(name, "") for name in ("TOKEN", "URL", "NAME", "LABELS")}
+    return ["bash", "-c", "./config.sh && exec ./run.sh"], wanted
+
+
+def _ask_engine(settings: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a runner that fetches its configuration from GARM, and its environment."""
+    script, functions = files("local_cloud.machines") / "garm_guest.sh", files("goldrun.garm") / "engine.sh"
+    return ["bash", str(script), str(functions)], {name: settings.get(name, "") for name in _ENGINE}
