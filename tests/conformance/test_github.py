@@ -251,7 +251,7 @@ def test_unknown_paths_are_not_found_as_at_github(live: Running, path: str) -> N
         assert json.load(error)["documentation_url"] == "https://docs.github.com/rest"
 
 
-def test_webhooks(github: GitHub, live: Running) -> None:
+def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
     """``workflow_job`` in its three states: the published schema, the published examples' members, signed."""
     got: list[tuple[dict[str, str], bytes]] = []
     here = threading.Event()
@@ -262,7 +262,7 @@ def test_webhooks(github: GitHub, live: Running) -> None:
             got.append((dict(self.headers.items()), body))
             self.send_response(204)
             self.end_headers()
-            if len(got) == 3:
+            if len(got) == 5:
                 here.set()
 
         def log_message(self, *_: object) -> None:
@@ -274,7 +274,8 @@ def test_webhooks(github: GitHub, live: Running) -> None:
     impossible = GitHubHook(id="900", scope="octo-org", url="http://[", secret="", events=("workflow_job",))
     live.cloud.store.put(impossible)
     config = {"url": f"http://127.0.0.1:{server.server_port}/", "secret": "planted", "content_type": "json"}
-    github.call("POST", f"{REPO.path}/hooks", {"config": config, "events": ["workflow_job"]})
+    hook = github.call("POST", f"{REPO.path}/hooks", {"config": config, "events": ["workflow_job"]})
+    plain.call("POST", f"{REPO.path}/hooks/{hook['id']}/pings")
     run = live.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
     job = live.cloud.jobs.add_job(run, name="start", labels=("ubuntu-24.04",), hosted=True)
     live.cloud.jobs.say(job, "in_progress", "")
@@ -282,11 +283,19 @@ def test_webhooks(github: GitHub, live: Running) -> None:
     assert here.wait(10)
     server.shutdown()
     server.server_close()
-    for (headers, body), action in zip(got, ("queued", "in_progress", "completed"), strict=True):
+    for headers, body in got[:2]:
+        assert json.loads(body)["hook"]["id"] == hook["id"]
+        assert {name.lower(): value for name, value in headers.items()}["x-github-event"] == "ping"
+    for (headers, body), action in zip(got[2:], ("queued", "in_progress", "completed"), strict=True):
         payload = json.loads(body)
         assert payload["action"] == action
         assert payload["workflow_job"]["id"] == int(job.id)
         assert payload["repository"]["full_name"] == "octo-org/octo-repo"
+        place = f"{live.url}{PREFIX}/octo-org/octo-repo"
+        assert payload["workflow_job"]["html_url"] == f"{place}/actions/runs/{run.id}/job/{job.id}"
+        assert payload["repository"]["html_url"] == place, "GARM finds its endpoint by the server"
+        shown = json.dumps([payload["workflow_job"], payload["repository"]])
+        assert not re.search(r"https://(api\.)?github\.com", shown)
         sign = "sha256=" + hmac.new(b"planted", body, hashlib.sha256).hexdigest()
         lower = {name.lower(): value for name, value in headers.items()}
         assert lower["x-hub-signature-256"] == sign

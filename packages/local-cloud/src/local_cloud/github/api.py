@@ -62,9 +62,15 @@ class NewRunner(msgspec.Struct):
 class Api:
     """Answers requests."""
 
-    def __init__(self, jobs: Jobs, url: str) -> None:
-        """Answer from ``jobs``; ``url`` is the URL for runners."""
-        self.jobs, self.url = jobs, url
+    def __init__(self, jobs: Jobs, url: str, ping: Callable[[GitHubHook, dict[str, Any]], None]) -> None:
+        """Answer from ``jobs``.
+
+        Args:
+            jobs: runs, jobs and runners.
+            url: the URL for runners.
+            ping: sends a hook's ping; receives the hook as JSON too.
+        """
+        self.jobs, self.url, self._ping = jobs, url, ping
         serve: list[tuple[str, str, str, Callable[[Asked], Payload]]] = [
             ("GET", RUNNERS, "list-runners", self._list),
             ("GET", f"{RUNNERS}/downloads", "list-runner-applications", self._downloads),
@@ -84,6 +90,7 @@ class Api:
             ("GET", f"{SCOPE}/hooks", "list-hooks", self._list_hooks),
             ("GET", rf"{SCOPE}/hooks/(?P<hook>\d+)", "get-hook", self._get_hook),
             ("DELETE", rf"{SCOPE}/hooks/(?P<hook>\d+)", "delete-hook", self._delete_hook),
+            ("POST", rf"{SCOPE}/hooks/(?P<hook>\d+)/pings", "ping-hook", self._ping_hook),
             ("GET", "/rate_limit", "rate-limit", self._rate_limit),
             ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
         ]
@@ -209,6 +216,7 @@ class Api:
         secret = str(config.get("secret", ""))
         hook = GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events)
         self.jobs.store.put(hook)
+        self._ping(hook, self._hook_json(hook))
         return 201, self._hook_json(hook)
 
     def _list_hooks(self, asked: Asked) -> Payload:
@@ -220,6 +228,11 @@ class Api:
 
     def _delete_hook(self, asked: Asked) -> Payload:
         self.jobs.store.remove(self._found_hook(asked))
+        return 204, None
+
+    def _ping_hook(self, asked: Asked) -> Payload:
+        hook = self._found_hook(asked)
+        self._ping(hook, self._hook_json(hook))
         return 204, None
 
     def _found_hook(self, asked: Asked) -> GitHubHook:

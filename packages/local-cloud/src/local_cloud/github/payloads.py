@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,6 +18,8 @@ from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 
 ONLINE_SECONDS = 30.0  # without a request from its program, a runner counts as offline
 DEFAULT_LABELS = ("self-hosted", "Linux", "X64")
+# The repository in a URL of an example.
+_REPOSITORY = re.compile(r"(https://(?:api\.github\.com/repos|github\.com)/)[\w-]+/[\w-]+(?=$|[/.{])")
 EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -32,6 +35,25 @@ def example(name: str) -> Any:
     return copy.deepcopy(_examples()[name])
 
 
+def _example_of(name: str, repository: str, api: str) -> Any:
+    """Return a copy of one of GitHub's examples, with its URLs on this server and of this repository."""
+    server = api.removesuffix("/api/v3")
+
+    def move(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: move(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [move(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        value = _REPOSITORY.sub(rf"\g<1>{repository}", value)
+        for theirs, ours in (("https://api.github.com", api), ("https://github.com", server)):
+            value = value.replace(theirs, ours)
+        return value
+
+    return move(_examples()[name])
+
+
 def number_of(name: str) -> int:
     """Return the stable number of a user, an organization or a repository."""
     return 1 + int.from_bytes(hashlib.sha256(name.lower().encode()).digest()[:4], "big")
@@ -40,7 +62,9 @@ def number_of(name: str) -> int:
 def repository_json(name: str, api: str) -> dict[str, Any]:
     """Return a repository: every name exists, and is not a fork."""
     owner, _, short = name.partition("/")
-    whole = {key: value for key, value in example("repository").items() if key not in ("parent", "source")}
+    whole = {
+        key: value for key, value in _example_of("repository", name, api).items() if key not in ("parent", "source")
+    }
     return {
         **whole,
         "id": number_of(name),
@@ -82,7 +106,7 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
     bad = next((name for name in ("failure", "cancelled") if any(job.conclusion == name for job in jobs)), "success")
     url = f"{api}/repos/{run.repository}/actions/runs/{run.id}"
     return {
-        **example("run"),
+        **_example_of("run", run.repository, api),
         "id": int(run.id),
         "name": run.workflow,
         "path": f".github/workflows/{run.workflow}",
@@ -92,6 +116,7 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
         "created_at": iso(run.created),
         "updated_at": iso(max([run.created, *(job.completed for job in jobs)])),
         "url": url,
+        "html_url": f"{api.removesuffix('/api/v3')}/{run.repository}/actions/runs/{run.id}",
         "jobs_url": f"{url}/jobs",
         "rerun_url": f"{url}/rerun",
         "cancel_url": f"{url}/cancel",
@@ -100,7 +125,7 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
 
 def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
     """Return a job."""
-    whole = example("job")["jobs"][0]
+    whole = _example_of("job", run.repository, api)["jobs"][0]
     repository = f"{api}/repos/{run.repository}"
     times = {
         "created_at": iso(job.created),
@@ -127,6 +152,7 @@ def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
         "workflow_name": run.workflow,
         "name": job.name,
         "url": f"{repository}/actions/jobs/{job.id}",
+        "html_url": f"{api.removesuffix('/api/v3')}/{run.repository}/actions/runs/{job.run}/job/{job.id}",
         "check_run_url": f"{repository}/check-runs/{job.id}",
         "status": job.status,
         "conclusion": job.conclusion or None,
@@ -141,7 +167,7 @@ def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
 
 def webhook_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
     """Return the payload of a ``workflow_job`` webhook."""
-    whole = example("workflow_job")[job.status]
+    whole = _example_of("workflow_job", run.repository, api)[job.status]
     described = job_json(job, run, api)
     known = {name: value for name, value in described.items() if name in whole["workflow_job"]}
     whole["workflow_job"] |= known

@@ -45,10 +45,11 @@ class Router:
         self.jobs = jobs
         self._secret = secret.encode()
         self._faults = faults
-        self._api = Api(jobs, url)
+        webhooks = Webhooks(jobs.store, url + API)
+        self._api = Api(jobs, url, webhooks.ping)
         self._identity = Identity(jobs, url)
         self._runners = RunnerService(jobs, url, refusal)
-        jobs.changed = Webhooks(jobs.store, url + API).deliver_change
+        jobs.changed = webhooks.deliver_change
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""

@@ -1,4 +1,4 @@
-"""Webhooks: delivers ``workflow_job`` events to their subscribers, signed as GitHub signs them."""
+"""Webhooks: delivers ``workflow_job`` and ``ping`` events to their receivers, signed as GitHub signs them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import urllib.request
 import uuid
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from local_cloud.github.payloads import webhook_json
 from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun
@@ -46,9 +46,21 @@ class Webhooks:
         owner = run.repository.partition("/")[0]
         for hook in self._store.all(GitHubHook):
             if EVENT in hook.events and hook.scope.lower() in (run.repository.lower(), owner.lower()):
-                with suppress(queue.Full):  # its receiver does not answer
-                    self._queue.put_nowait(_delivery(hook, webhook_json(job, run, self._url)))
-                self._start()
+                self._put(_delivery(hook, EVENT, webhook_json(job, run, self._url)))
+
+    def ping(self, hook: GitHubHook, shown: dict[str, Any]) -> None:
+        """Deliver a hook's ``ping``, as after its creation.
+
+        Args:
+            hook: the hook.
+            shown: the hook as JSON.
+        """
+        self._put(_delivery(hook, "ping", {"zen": "Design for failure.", "hook_id": int(hook.id), "hook": shown}))
+
+    def _put(self, delivery: Delivery) -> None:
+        with suppress(queue.Full):  # its receiver does not answer
+            self._queue.put_nowait(delivery)
+        self._start()
 
     def _start(self) -> None:
         if self._thread is None:
@@ -65,12 +77,12 @@ class Webhooks:
                 continue  # as with GitHub, a delivery that fails is not repeated
 
 
-def _delivery(hook: GitHubHook, payload: object) -> Delivery:
+def _delivery(hook: GitHubHook, event: str, payload: object) -> Delivery:
     body = json.dumps(payload).encode()
     headers = {
         "content-type": "application/json",
         "user-agent": "GitHub-Hookshot/goldrun",
-        "x-github-event": EVENT,
+        "x-github-event": event,
         "x-github-delivery": str(uuid.uuid4()),
         "x-github-hook-id": hook.id,
         "x-github-hook-installation-target-type": "repository" if "/" in hook.scope else "organization",
