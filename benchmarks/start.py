@@ -30,7 +30,9 @@ NOUNS = ("image", "recipe", "spot", "instance", "runner", "sweep", "cost", "poli
 COMMANDS = ["--help", *(f"{noun} --help" for noun in NOUNS)]
 COMMANDS += [f"image id {NAME}", f"image id {NAME} --json", "image ls", "instance ls --json", "spot ls", "policy"]
 COMMANDS += [f"image history {NAME.removesuffix('-amd64-latest')} --json", "cost --days 1"]
+GARM = "garm GetVersion"
 BARE, RUN = ["-c", "pass"], ["-c", "from goldrun.cli.main import run; run()"]
+PROVIDER = ["-c", "from goldrun.garm.main import run; run()"]
 
 
 class Times(NamedTuple):
@@ -59,7 +61,7 @@ def main() -> int:
     print(f"bare Python: {bare.cpu * 1000:.0f} ms of CPU, {bare.wall * 1000:.0f} ms. Ratios to it:\n")
     print(f"{'':52}{'CPU before':>11}{'after':>7}{'wall before':>13}{'after':>7}{'CPU after/before':>18}")
     slower = []
-    for command in COMMANDS:
+    for command in [*COMMANDS, GARM]:
         before, after = median(measured[command, "before"]), median(measured[command, "after"])
         ratio = after.cpu / before.cpu
         slower += [command] if ratio > NOISE else []
@@ -87,7 +89,12 @@ def environment(url: str, home: str) -> dict[str, str]:
 def measure(env: dict[str, str], old: Path, runs: int) -> dict[tuple[str, str], list[Times]]:
     """What every run of every command took, one warm-up each left out."""
     before = {**env, "PYTHONPATH": str(old)}
-    jobs = {("bare", "after"): (BARE, env)}
+    asked = {"GARM_COMMAND": "GetVersion"}
+    jobs = {
+        ("bare", "after"): (BARE, env),
+        (GARM, "before"): (PROVIDER, {**before, **asked}),
+        (GARM, "after"): (PROVIDER, {**env, **asked}),
+    }
     for command in COMMANDS:
         words = [*RUN, *command.split()]
         jobs |= {(command, "before"): (words, before), (command, "after"): (words, env)}

@@ -22,6 +22,7 @@ from openapi_schema_validator import OAS31Validator
 
 from goldrun.garm import contract
 from goldrun.garm.runner_version import api_url, read_repository
+from goldrun.launch.spread import LEAST
 from local_cloud import seed
 from local_cloud.github import releases
 from local_cloud.github.api import TOKEN as GITHUB_TOKEN
@@ -96,8 +97,8 @@ def bootstrap(name: str, **more: Any) -> dict[str, Any]:
             }
         ],
         "repo_url": "https://github.com/octo-org/octo-repo",
-        "callback-url": "https://garm.example.com/api/v1/callbacks",
-        "metadata-url": "https://garm.example.com/api/v1/metadata",
+        "callback-url": "http://127.0.0.1:9/api/v1/callbacks",
+        "metadata-url": "http://127.0.0.1:9/api/v1/metadata",
         "instance-token": TOKEN,
         "ssh-keys": None,
         "extra_specs": {"policy": "balanced", "on_demand_fallback": True},
@@ -133,13 +134,15 @@ def ours(cloud: Running) -> list[Instance]:
 def cloud(populated: Running) -> Running:
     store = populated.cloud.store
     market = Market(seed=11, phantoms=0.0, scarcity=0.0)
-    store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5, stop_seconds=0.5))
+    store.put(replace(store.settings(), market=market, boot_seconds=600.0, release_seconds=0.5, stop_seconds=0.5))
     return populated
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_instances_life(cloud: Running, tmp_path: Path, version: str) -> None:
     engine = Engine(cloud, tmp_path, version)
+    store = cloud.cloud.store
+    store.put(replace(store.settings(), boot_seconds=1.0))
     made = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
     assert made.returncode == 0, made.stderr
     answer = valid(made.stdout)
@@ -215,7 +218,6 @@ def test_commands_without_a_cloud(cloud: Running, tmp_path: Path, version: str) 
         ({"extra_specs": {"life": "long"}}, "'long' is not a duration (life in the extra specs)"),
         ({"proxy_config": "http://p:1"}, "proxy_config"),
         ({"instance-token": ""}, "no instance-token"),
-        ({"proxy_config": {"https_proxy": "http://u:planted-password@p:1"}}, "must not be in user data"),
         ({"extra_specs": {"max_price": 0.0001}}, "zones in the extra specs, max_price in the extra specs"),
         ({"extra_specs": {"longest_job": "6h"}}, "longest_job in the extra specs, 6h, is not shorter than life"),
         (
@@ -284,6 +286,16 @@ def test_the_engines_proxy_reaches_the_machine(cloud: Running, tmp_path: Path, p
     user_data = base64.b64decode(ours(cloud)[0].user_data).decode()
     assert f"PROXY={(proxy or {}).get('https_proxy') or repr('')}\n" in user_data
     assert f"NO_PROXY_FOR={(proxy or {}).get('no_proxy') or repr('')}\n" in user_data
+
+
+def test_a_proxys_password_is_fetched_by_the_machine_and_not_in_user_data(cloud: Running, tmp_path: Path) -> None:
+    proxy = {"https_proxy": "http://user:planted-password@10.0.0.1:3128", "no_proxy": "internal"}
+    made = Engine(cloud, tmp_path, "v0.1.1")("CreateInstance", bootstrap("garm-proxy", proxy_config=proxy))
+    assert made.returncode == 0, made.stderr
+    user_data = base64.b64decode(ours(cloud)[0].user_data).decode()
+    assert "planted-password" not in user_data + made.stdout + made.stderr
+    assert "\nSECRET_PROXY=true\n" in user_data
+    assert "\nNO_PROXY_FOR=internal\n" in user_data
 
 
 @pytest.mark.parametrize(
@@ -357,7 +369,7 @@ def test_wrong_calls(cloud: Running, tmp_path: Path) -> None:
         ("Dance", None, {}),
         ("CreateInstance", None, {}),
         ("DeleteInstance", None, {}),
-        ("GetVersion", None, {"GARM_INTERFACE_VERSION": "v9"}),
+        ("GetSupportedInterfaceVersions", None, {"GARM_INTERFACE_VERSION": "v9"}),
         ("ListInstances", None, {"GARM_POOL_ID": ""}),
         ("ListInstances", None, {"GARM_PROVIDER_CONFIG_FILE": "/nowhere"}),
         ("ListInstances", None, {"GARM_PROVIDER_CONFIG_FILE": __file__}),
@@ -381,6 +393,47 @@ def test_another_pool_has_the_name(cloud: Running, tmp_path: Path) -> None:
     assert len(ours(cloud)) == 1, "nothing of another controller's is touched"
     assert engine("RemoveAllInstances").returncode == 0
     assert ours(cloud) == []
+
+
+def places(cloud: Running) -> set[tuple[str, str]]:
+    return {(one.type, one.zone) for one in ours(cloud)}
+
+
+def create_all(engine: Engine, names: list[str], **more: Any) -> None:
+    with ThreadPoolExecutor(len(names)) as threads:
+        made = list(threads.map(lambda name: engine("CreateInstance", bootstrap(name, **more)), names))
+    assert [one.stderr for one in made if one.returncode] == []
+
+
+def test_a_small_pool_takes_the_best_offer_and_a_larger_one_is_spread(cloud: Running, tmp_path: Path) -> None:
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    for number in range(LEAST - 1):
+        create_all(engine, [f"garm-{number}"])
+    assert len(places(cloud)) == 1
+    create_all(engine, [f"garm-more-{number}" for number in range(6)])
+    assert len(places(cloud)) > 1
+
+
+@pytest.mark.parametrize(("specs", "spread"), [({}, True), ({"spread": False}, False)])
+def test_a_pool_that_is_filled_at_once_is_spread(
+    cloud: Running, tmp_path: Path, specs: dict[str, Any], spread: bool
+) -> None:
+    """No process finds the instances of the others yet."""
+    engine = Engine(cloud, tmp_path, "v0.1.1")
+    create_all(engine, [f"garm-{number}" for number in range(10)], extra_specs=specs)
+    assert (len(places(cloud)) > 1) is spread
+    assert not list((tmp_path / "cache").glob("creating-*"))
+
+
+def test_a_deletion_takes_four_calls_at_most(cloud: Running, tmp_path: Path) -> None:
+    engine = Engine(cloud, tmp_path, "v0.1.0")
+    made = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
+    store = cloud.cloud.store
+    store.put(replace(store.settings(), release_seconds=4.0))
+    before = sum(cloud.cloud.gateway.calls.values())
+    assert engine("DeleteInstance", GARM_INSTANCE_ID=json.loads(made.stdout)["provider_id"]).returncode == 0
+    assert ours(cloud) == []
+    assert sum(cloud.cloud.gateway.calls.values()) - before <= 4
 
 
 def test_two_hundred_at_once(cloud: Running, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ case "${words}" in
   */spot/termination-time*) cat "$HERE/termination" 2> /dev/null || exit 22 ;;
   *runner.tar.gz*) cat "$HERE/archive" > "${out}" ;;
   */credentials/*) echo '{"agentId": 7}' > "${out}" ;;
+  */systemd/unit-file*) cat "$HERE/unit-file" 2> /dev/null || exit 22 ;;
 esac
 """,
 }
@@ -388,6 +389,44 @@ env > {home}/environment
     assert not [path for path in kept if TOKEN in path.read_text()]
     assert TOKEN not in (home / "environment").read_text()
     assert TOKEN not in (guest.here / "curl").read_text(), "nor among a process's arguments"
+
+
+PROXY = "http://user:planted-password@10.0.0.1:3128"
+UNIT = f"""[Service]
+User=runner
+Environment="HTTP_PROXY=http://10.0.0.2:80"
+Environment="http_proxy=http://10.0.0.2:80"
+Environment="HTTPS_PROXY={PROXY}"
+Environment="https_proxy={PROXY}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "proxy"), [(UNIT, PROXY), (UNIT.replace("HTTPS", "OTHER").replace("https_", "x_"), "http://10.0.0.2:80")]
+)
+def test_an_engines_proxy_with_a_password_is_fetched_from_it(guest: Guest, unit: str, proxy: str) -> None:
+    home = guest.path("/home/runner")
+    guest.image_has(f"#!/bin/bash\nenv > {home}/environment\n")
+    guest.settings = {}
+    (guest.here / "unit-file").write_text(unit)
+    more = {**ENGINE, "SECRET_PROXY": "true", "CALLBACK_URL": "https://garm.example.com/callbacks"}
+    console = guest.boot(quick(engine=engine()), more)
+    assert f"\nHTTPS_PROXY={proxy}\n" in (home / "environment").read_text()
+    calls = (guest.here / "curl").read_text().splitlines()
+    assert "planted-password" not in console + "".join(calls)
+    assert [call for call in calls if "callbacks/system-info/" in call and '"agent_id": 7' in call]
+    assert '"status": "idle"' in [call for call in calls if "callbacks/status" in call][-1]
+
+
+@pytest.mark.parametrize("unit", [None, "[Service]\nUser=runner\n"])
+def test_without_the_engines_proxy_no_runner_starts(guest: Guest, unit: str | None) -> None:
+    guest.image_has(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/ran\n")
+    guest.settings = {}
+    if unit:
+        (guest.here / "unit-file").write_text(unit)
+    console = guest.boot(quick(engine=engine()), {**ENGINE, "SECRET_PROXY": "true"})
+    assert "goldrun: failed: the engine" in console
+    assert not guest.path("/home/runner/ran").exists()
 
 
 def test_the_settings_are_roots_alone(guest: Guest) -> None:

@@ -26,7 +26,6 @@ LIST = "ListInstances"
 START = "StartInstance"
 STOP = "StopInstance"
 REMOVE_ALL = "RemoveAllInstances"
-GET_VERSION = "GetVersion"
 # Of version 0.1.1.
 GET_VERSIONS = "GetSupportedInterfaceVersions"
 VALIDATE = "ValidatePoolInfo"
@@ -34,7 +33,7 @@ CONFIG_SCHEMA = "GetConfigJSONSchema"
 SPECS_SCHEMA = "GetExtraSpecsJSONSchema"
 
 _ONE = (DELETE, GET, START, STOP)
-_WITHOUT_CLOUD = (GET_VERSION, GET_VERSIONS, CONFIG_SCHEMA, SPECS_SCHEMA)
+_WITHOUT_CLOUD = (GET_VERSIONS, CONFIG_SCHEMA, SPECS_SCHEMA)
 COMMANDS = (CREATE, *_ONE, LIST, REMOVE_ALL, VALIDATE, *_WITHOUT_CLOUD)
 
 

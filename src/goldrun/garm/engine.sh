@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # it is a part of the agent, and shares its variables
+# shellcheck shell=bash disable=SC1091,SC2034,SC2154 # it is a part of the agent, and shares its variables
 # The agent's part for GARM: gets the configuration from the engine, and reports the status to it.
 # The agent sources it; its functions replace the agent's.
 
@@ -31,6 +31,15 @@ report_system() {
   send system-info/ "{\"os_name\": ${name}, \"os_version\": ${version}, \"agent_id\": ${agent_id:-null}}"
 }
 
+# The engine's unit file names the proxy with its password, which user data does not have.
+ask_for_proxy() {
+  local unit
+  unit=$(ask 'systemd/unit-file?runAsUser=runner') || fail 'the engine gives no proxy: it must be reachable without one'
+  given[PROXY]=$(sed -n 's/^Environment="https_proxy=\(.*\)"$/\1/p' <<< "${unit}")
+  [[ -n ${given[PROXY]} ]] || given[PROXY]=$(sed -n 's/^Environment="http_proxy=\(.*\)"$/\1/p' <<< "${unit}")
+  [[ -n ${given[PROXY]} ]] || fail 'the engine names no proxy any more'
+}
+
 authenticate() { (umask 077 && printf 'header = "Authorization: Bearer %s"\n' "${INSTANCE_TOKEN}" > "${engine}"); }
 
 take_configuration() {
@@ -46,6 +55,7 @@ take_configuration() {
   rm -f /var/lib/cloud/instances/*/user-data.txt* /var/lib/cloud/instances/*/scripts/part-* \
     /var/lib/cloud/instances/*/obj.pkl /var/lib/cloud/instances/*/cloud-config.txt
   unset INSTANCE_TOKEN
+  [[ -z ${SECRET_PROXY:-} ]] || ask_for_proxy
   report installing 'the machine is up'
 }
 

@@ -28,6 +28,7 @@ def read_settings(
     *,
     key: str,
     tags: dict[str, str],
+    spread: bool,
 ) -> LaunchSettings:
     """Return the settings of the instance that the engine wants; its image is still a name.
 
@@ -39,6 +40,7 @@ def read_settings(
         region: the region to work in.
         key: identifies the instance.
         tags: the instance's tags.
+        spread: whether the pool's instances are distributed, if its extra specs do not say.
 
     Raises:
         UsageError: the flavor, or a value for the user data, is not valid.
@@ -52,8 +54,6 @@ def read_settings(
             vpc=provider.vpc or config.VPC.read(env),
         ),
         key=key,
-        # An earlier call for this instance may have been cut off.
-        resume=True,
         image_name=wanted.image,
         name=wanted.name,
         life=specs.life,
@@ -74,6 +74,7 @@ def read_settings(
             max_price=specs.max_price,
         ),
         policy=specs.policy,
+        spread=spread if specs.spread is None else specs.spread,
         on_demand_fallback=specs.on_demand_fallback,
     )
 
@@ -101,12 +102,11 @@ def read_flavor(flavor: str) -> tuple[tuple[str, ...], Span, Span]:
 
 
 def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
-    """Return the script of the first boot, with the engine's token: the instance fetches its registration itself."""
-    if urlsplit(wanted.proxy).password:
-        raise UsageError(
-            "The pool's proxy has a password, which must not be in user data.",
-            fix=["let the proxy identify runners by their addresses instead."],
-        )
+    """Return the script of the first boot, with the engine's token: the instance fetches its registration itself.
+
+    It fetches a proxy with a password too: the token is of no use once the runner is idle, a password stays good.
+    """
+    secret_proxy = bool(urlsplit(wanted.proxy).password)
     bootstrap = Bootstrap(
         life=specs.life,
         runner_url=wanted.runner_url,
@@ -128,7 +128,8 @@ def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
         "RUNNER_NAME": wanted.name,
         "LABELS": ",".join(wanted.labels),
         "GROUP": wanted.group,
-        "PROXY": wanted.proxy,
+        "PROXY": "" if secret_proxy else wanted.proxy,
+        "SECRET_PROXY": "true" if secret_proxy else "",
         "NO_PROXY_FOR": wanted.no_proxy,
         "CA_BUNDLE": wanted.ca_bundle,
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from goldrun import __version__, stdio
+from goldrun import stdio
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import Instance, describe_instances, start_instance, stop_instance
@@ -20,14 +20,18 @@ from goldrun.garm import contract, settings
 from goldrun.garm.contract import BootstrapInstance, Call
 from goldrun.garm.launching import read_settings
 from goldrun.garm.runner_version import require_current_runner
+from goldrun.garm.underway import underway
 from goldrun.images.resolve import resolve_image
 from goldrun.launch.acquire import acquire
 from goldrun.launch.cache import FileCache
 from goldrun.launch.launch import Launched
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
+from goldrun.launch.spread import LEAST
+from goldrun.waiting import every
 
 Say = Callable[[str], None]
+LOOK_SECONDS = 5.0  # a deletion takes several
 STATUS = {
     "Running": "running",
     "Pending": "running",
@@ -64,7 +68,8 @@ class Provider:
         self.env = {**env, **self.config.environment}
         self.client: EcsClient = connect(self.env, clock, notice=_note, trace=stdio.trace(self.env))
         folder = self.config.cache_folder or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
-        self.cache = FileCache(self.env, clock, Path(folder))
+        self.folder = Path(folder)
+        self.cache = FileCache(self.env, clock, self.folder)
 
     def create(self, wanted: BootstrapInstance, say: Say) -> None:
         """Create the instance, or find the one that an earlier call created, and report it.
@@ -72,13 +77,26 @@ class Provider:
         Raises:
             GoldrunError: it was not created, or could not be reported; no instance is left.
         """
-        for instance in self._all(GARM_NAME.of(wanted.name)):
-            if not GARM_POOL.matches(instance.tags, wanted.pool):
-                raise DuplicateError(f"{wanted.name} already exists ({instance.id}), in another pool.")
-            say(json.dumps(_as_json(instance.id, wanted.name, _status(instance)) | _pool_of(wanted)))
-            return
+        if not self._exists(wanted, self._all(GARM_NAME.of(wanted.name)), say):
+            with underway(self.folder, wanted.pool, wanted.name, self.clock) as names:
+                self._launch(wanted, names, say)
 
-        settings = self._launch_settings(wanted)
+    def _exists(self, wanted: BootstrapInstance, found: Sequence[Instance], say: Say) -> bool:
+        """Report the instance if an earlier call created it."""
+        for instance in found:
+            if GARM_NAME.matches(instance.tags, wanted.name):
+                if not GARM_POOL.matches(instance.tags, wanted.pool):
+                    raise DuplicateError(f"{wanted.name} already exists ({instance.id}), in another pool.")
+                say(json.dumps(_as_json(instance.id, wanted.name, _status(instance)) | _pool_of(wanted)))
+                return True
+        return False
+
+    def _launch(self, wanted: BootstrapInstance, names: set[str], say: Say) -> None:
+        siblings = self._all(GARM_POOL.of(wanted.pool))
+        if self._exists(wanted, siblings, say):  # a list may lag behind: this is the second one
+            return
+        names |= {GARM_NAME.read(instance.tags) for instance in siblings}
+        settings = self._launch_settings(wanted, spread=len(names) >= LEAST)
         require_current_runner(self.client, settings, wanted.repo_url, self.env, self.clock, _note)
 
         def deliver(got: Sequence[Launched]) -> None:
@@ -93,7 +111,8 @@ class Provider:
         Raises:
             GoldrunError: it may still exist.
         """
-        release(self.client, [instance.id for instance in self._named()])
+        # Few looks: an account has one limit of calls for all of the engine's processes.
+        release(self.client, [instance.id for instance in self._named()], often=every(LOOK_SECONDS))
 
     def get(self) -> dict[str, Any]:
         """Describe the instance.
@@ -147,7 +166,7 @@ class Provider:
     def _own_tags(self) -> dict[str, str]:
         return {**ROLE.of(GARM_RUNNER), **GARM_CONTROLLER.of(self.call.controller)}
 
-    def _launch_settings(self, wanted: BootstrapInstance) -> LaunchSettings:
+    def _launch_settings(self, wanted: BootstrapInstance, *, spread: bool) -> LaunchSettings:
         found = read_settings(
             wanted,
             _read_specs(wanted.specs),
@@ -156,6 +175,7 @@ class Provider:
             self.client.region,
             key=f"garm {self.call.controller} {wanted.pool} {wanted.name}",
             tags={**self._own_tags(), **GARM_POOL.of(wanted.pool), **GARM_NAME.of(wanted.name)},
+            spread=spread,
         )
         return resolve_image(self.client, found, _note)
 
@@ -213,7 +233,6 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
 
 # Answered without the cloud.
 _PLAIN: dict[str, Callable[[], str]] = {
-    contract.GET_VERSION: lambda: f"v{__version__}",
     contract.GET_VERSIONS: lambda: json.dumps(list(contract.VERSIONS)),
     contract.CONFIG_SCHEMA: lambda: json.dumps(settings.config_schema()),
     contract.SPECS_SCHEMA: lambda: json.dumps(settings.specs_schema()),

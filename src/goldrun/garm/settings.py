@@ -13,6 +13,7 @@ from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.garm.preparation import read_scripts
 from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Span, parse_span
+from goldrun.launch.spread import LEAST
 
 DEFAULT_LIFE = "6h"
 DEFAULT_LONGEST_JOB = "1h"
@@ -58,6 +59,11 @@ SPECS: dict[str, Key] = {
     "memory": Key("string", "GiB, as cpu"),
     "zones": Key("array", "zones to choose from"),
     "policy": Key("string", "how offers are ranked", values=tuple(POLICIES)),
+    "spread": Key(
+        "boolean",
+        "distribute the pool's instances over types and zones that cost little more than the best "
+        f"(default: in pools with {LEAST} or more)",
+    ),
     "max_price": Key("number", "the most that an hour may cost"),
     "on_demand_fallback": Key("boolean", "pay the list price if there is no spot offer"),
     "life": Key("string", f"how long an instance lives at most: 30m, 6h (default: {DEFAULT_LIFE})"),
@@ -127,6 +133,7 @@ class Specs:
     memory: Span | None
     zones: tuple[str, ...]
     policy: str
+    spread: bool | None
     max_price: float | None
     on_demand_fallback: bool
     life: float
@@ -188,6 +195,7 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
         memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,
         zones=tuple(known.get("zones", ())),
         policy=known.get("policy", DEFAULT_POLICY),
+        spread=known.get("spread"),
         max_price=known.get("max_price"),
         on_demand_fallback=known.get("on_demand_fallback", False),
         life=life,

@@ -13,6 +13,7 @@ from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer
 from goldrun.launch.placement import by_zone, find_vswitches
 from goldrun.launch.settings import LaunchSettings
+from goldrun.launch.spread import spread
 
 
 def acquire(
@@ -41,7 +42,8 @@ def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
     if not zones or network.vswitches:
         found = find_vswitches(client, ids=network.vswitches, vpc=network.vpc, security_group=network.security_group)
         zones |= {zone: vswitch.id for zone, vswitch in by_zone(found).items()}
-    yield from _placed(choose(Market(client, cache), criteria, zones, settings.policy), zones)
+    best = choose(Market(client, cache), criteria, zones, settings.policy)
+    yield from _placed(spread(best, settings.key) if settings.spread else best, zones)
     if cache:
         # The cached offers gave no instance; fresh ones may.
         yield from _placed(choose(Market(client), criteria, zones, settings.policy), zones)

@@ -10,7 +10,7 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import IDS_A_CALL, delete_instances, describe_instances, is_missing, is_passing
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UnavailableError
 from goldrun.launch.lifetime import often
-from goldrun.waiting import watch
+from goldrun.waiting import Pause, watch
 
 GONE_SECONDS = 300.0
 
@@ -28,7 +28,7 @@ class Released:
     kept: Mapping[str, GoldrunError]
 
 
-def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
+def release_each(client: EcsClient, ids: Iterable[str], *, often: Pause = often) -> Released:
     """Delete instances, running or not, and poll until they are gone.
 
     An instance that cannot be deleted does not keep the others. The deletion comes before the first look: an instance
@@ -65,7 +65,7 @@ def release_each(client: EcsClient, ids: Iterable[str]) -> Released:
     return Released(tuple(missing or ()), kept)
 
 
-def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
+def release(client: EcsClient, ids: Iterable[str], *, often: Pause = often) -> list[str]:
     """Do the same as ``release_each``, but raise an error if an instance still exists.
 
     Returns:
@@ -75,7 +75,7 @@ def release(client: EcsClient, ids: Iterable[str]) -> list[str]:
         ApiError: ECS refuses to delete an instance; the others are gone.
         UnavailableError: an instance still exists after five minutes.
     """
-    released = release_each(client, ids)
+    released = release_each(client, ids, often=often)
     if released.kept:
         error = next(iter(released.kept.values()))
         if len(released.kept) > 1:

@@ -66,6 +66,7 @@ class LaunchSettings:
         tags: in addition to goldrun's own.
         criteria: which offers match.
         policy: how offers are ranked.
+        spread: whether the best offers are tried in an order of the launch's own, by its key; see ``launch.spread``.
         candidates: the offers to try, from the user; empty: those of the market.
         on_demand_fallback: whether to pay the list price when no spot offer is available.
     """
@@ -90,5 +91,6 @@ class LaunchSettings:
     tags: Mapping[str, str] = field(default_factory=dict)
     criteria: Criteria = field(default_factory=Criteria)
     policy: str = DEFAULT_POLICY
+    spread: bool = False
     candidates: tuple[Offer, ...] = ()
     on_demand_fallback: bool = False
