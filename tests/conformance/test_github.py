@@ -241,6 +241,53 @@ def test_runner_groups_and_the_rate_limit(plain: GitHub) -> None:
     assert limits["rate"]["remaining"] == 5000
 
 
+def get(url: str) -> Any:
+    return urllib.request.urlopen(urllib.request.Request(url, headers={"authorization": f"token {TOKEN}"}), timeout=20)
+
+
+def test_the_next_page_is_named_in_a_header(live: Running) -> None:
+    """Octokit, `gh` and GARM follow it; without, they would take the first page for everything."""
+    for number in range(5):
+        live.cloud.jobs.register("octo-org/octo-repo", f"runner-{number}", ["x"], 1)
+    url, seen, links = f"{live.url}{PREFIX}/api/v3{REPO.path}/actions/runners?per_page=2&x=a%26b", [], []
+    while url:
+        with get(url) as answer:
+            page = json.load(answer)
+            found = re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers.get("link") or "")
+        links.append({relation: target for target, relation in found})
+        assert page["total_count"] == 5
+        seen += [runner["name"] for runner in page["runners"]]
+        url = links[-1].get("next", "")
+    assert seen == [f"runner-{number}" for number in range(5)]
+    assert [" ".join(sorted(found)) for found in links] == ["last next", "first last next prev", "first prev"]
+    with get(f"{live.url}{PREFIX}/api/v3{REPO.path}/actions/runners") as answer:
+        assert answer.headers.get("link") is None
+
+
+def test_runs_are_listed_newest_first(plain: GitHub, live: Running) -> None:
+    runs = [live.cloud.jobs.begin_run("octo-org/octo-repo", f"{number}.yml") for number in range(11)]
+    live.cloud.jobs.begin_run("octo-org/other", "ci.yml")
+    job = live.cloud.jobs.add_job(runs[3], name="a", labels=("x",), hosted=True)
+    live.cloud.jobs.say(job, "completed", "success")
+    path = f"{REPO.path}/actions/runs"
+    listed = plain.call("GET", path)
+    assert [run["id"] for run in listed["workflow_runs"]] == sorted((int(run.id) for run in runs), reverse=True)
+    for status in ("completed", "success"):
+        (run,) = plain.call("GET", path, query={"status": status})["workflow_runs"]
+        assert run["id"] == int(runs[3].id)
+
+
+def test_the_api_is_at_the_servers_own_path_too(live: Running) -> None:
+    """`gh` knows a host, and no path before."""
+    with get(f"{live.url}/api/v3/rate_limit") as answer:
+        assert json.load(answer)["rate"]["limit"] == 5000
+    for path in ("/api/v3", "/api/v3/nowhere"):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            get(f"{live.url}{path}")
+        with caught.value as error:
+            assert (error.code, "documentation_url" in json.load(error)) == (404, True)
+
+
 @pytest.mark.parametrize("path", ["", "/", "/api/v3", "/api/v3/nowhere", "/api/v4/orgs", "/login"])
 def test_unknown_paths_are_not_found_as_at_github(live: Running, path: str) -> None:
     request = urllib.request.Request(f"{live.url}{PREFIX}{path}", headers={"authorization": f"token {TOKEN}"})

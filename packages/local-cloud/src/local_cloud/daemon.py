@@ -168,7 +168,7 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
     guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
     return {
         **guests,
-        **(_trust(tls_files.files(data)) if https_url and data else {}),
+        **(_over_tls(https_url, tls_files.files(data)) if https_url and data else {}),
         "GOLDRUN_ENDPOINT": url,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
@@ -187,9 +187,14 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
     }
 
 
-def _trust(files: tls_files.Files) -> dict[str, str]:
-    """Return what makes clients trust the certificate: OpenSSL and Go, Python's requests, Node.js."""
+def _over_tls(url: str, files: tls_files.Files) -> dict[str, str]:
+    """Return what makes clients trust the certificate (OpenSSL and Go, Python's requests, Node.js), and those of `gh`.
+
+    It speaks https alone, and finds the API at a host of its own.
+    """
     return {
+        "GH_HOST": url.partition("://")[2],
+        "GH_ENTERPRISE_TOKEN": TOKEN,
         "SSL_CERT_FILE": str(files.bundle),
         "REQUESTS_CA_BUNDLE": str(files.bundle),
         "NODE_EXTRA_CA_CERTS": str(files.authority),

@@ -203,8 +203,8 @@ class LocalCloud:
             return self._control.handle(method, path, headers, body)
         if self._runners:
             self._runners.tend(self.clock.now())
-        if self._github and _is_github(path):
-            return self._github.handle(method, path.removeprefix(router.PREFIX), query, headers, body)
+        if self._github and (there := router.path_at_github(path)) is not None:
+            return self._github.handle(method, there, query, headers, body)
         if path.startswith(METADATA_PREFIX):
             return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
         return self.gateway.handle(method, path, query, headers, body)
@@ -213,7 +213,7 @@ class LocalCloud:
         """Return the error in the form of the requested endpoint."""
         if path.startswith(PREFIX):
             return self._control.refuse(fault)
-        if self._github and _is_github(path):
+        if self._github and router.path_at_github(path) is not None:
             return self._github.refuse(fault.status, fault.message, request_id)
         if path.startswith(METADATA_PREFIX):
             return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())
@@ -254,10 +254,6 @@ class _Secure(uvicorn.Server):
 
     async def end(self) -> None:
         await self.shutdown(self._sockets)
-
-
-def _is_github(path: str) -> bool:
-    return f"{path}/".startswith(f"{router.PREFIX}/")
 
 
 async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -21,7 +21,7 @@ from local_cloud.github import archive, releases
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
-from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRunner
+from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.json_input import decode
 
 API = "/api/v3"
@@ -43,12 +43,14 @@ class Asked:
         found: the parts of the path.
         query: the query.
         body: the body, parsed.
+        links: receives the numbers of the other pages by their relation, if the answer is one of several.
     """
 
     scope: str
     found: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    links: dict[str, int]
 
 
 class NewRunner(msgspec.Struct):
@@ -80,6 +82,7 @@ class Api:
             ("POST", f"{RUNNERS}/registration-token", "registration-token", self._token),
             ("GET", rf"{RUNNERS}/(?P<runner>\d+)", "get-runner", self._get),
             ("DELETE", rf"{RUNNERS}/(?P<runner>\d+)", "delete-runner", self._delete),
+            ("GET", f"{SCOPE}/actions/runs", "list-runs", self._list_runs),
             ("GET", rf"{SCOPE}/actions/runs/(?P<run>\d+)", "get-run", self._get_run),
             ("GET", rf"{SCOPE}/actions/runs/(?P<run>\d+)/jobs", "list-jobs", self._list_jobs),
             ("POST", rf"{SCOPE}/actions/runs/(?P<run>\d+)/cancel", "cancel-run", self._cancel),
@@ -100,8 +103,10 @@ class Api:
         """Return the request's name, for faults: ``generate-jitconfig``."""
         return next((name for verb, form, name, _ in self._routes if verb == method and form.fullmatch(path)), "")
 
-    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Payload:
-        """Return the status and the JSON of the answer; None if there is no content.
+    def handle(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Return the status, the JSON of the answer (None if there is no content) and further headers.
 
         Raises:
             GitHubFault: an error.
@@ -120,8 +125,9 @@ class Api:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
             scope = found.get("repository") or found.get("organization") or ""
-            del name
-            return function(Asked(scope, found, dict(parse_qsl(query)), read_object(body)))
+            asked = Asked(scope, found, dict(parse_qsl(query)), read_object(body), {})
+            status, content = function(asked)
+            return status, content, _link(f"{self.url}{API}{path}", asked)
         raise not_found()
 
     def _list(self, asked: Asked) -> Payload:
@@ -176,6 +182,14 @@ class Api:
     def _delete(self, asked: Asked) -> Payload:
         self.jobs.remove(self.jobs.runner(asked.scope, asked.found["runner"]))
         return 204, None
+
+    def _list_runs(self, asked: Asked) -> Payload:
+        runs = [run for run in self.jobs.store.all(GitHubRun) if run.repository.lower() == asked.scope.lower()]
+        shown = [run_json(run, self.jobs.of_run(run), self.url + API) for run in sorted(runs, key=_age)]
+        # As at GitHub, the status is a status or a conclusion.
+        if wanted := asked.query.get("status"):
+            shown = [run for run in shown if wanted in (run["status"], run["conclusion"])]
+        return 200, {"total_count": len(shown), "workflow_runs": _page(asked, shown)}
 
     def _get_run(self, asked: Asked) -> Payload:
         run = self.jobs.run(asked.scope, asked.found["run"])
@@ -311,7 +325,27 @@ def _page(asked: Asked, whole: list[Any]) -> list[Any]:
     """Anything but a number from 1 upwards counts as not given, as at GitHub."""
     size = min(100, _number(asked.query.get("per_page", "")) or 30)
     page = _number(asked.query.get("page", "")) or 1
+    last = -(-len(whole) // size)
+    if page > 1:
+        asked.links.update(prev=page - 1)
+    if page < last:
+        asked.links.update(next=page + 1, last=last)
+    if page > 1:
+        asked.links.update(first=1)
     return whole[(page - 1) * size : page * size]
+
+
+def _link(url: str, asked: Asked) -> dict[str, str]:
+    """Return the header by which clients find the other pages ("Using pagination in the REST API")."""
+    links = (
+        f'<{url}?{urlencode({**asked.query, "page": page})}>; rel="{relation}"'
+        for relation, page in asked.links.items()
+    )
+    return {"link": ", ".join(links)} if asked.links else {}
+
+
+def _age(run: GitHubRun) -> int:
+    return -int(run.id)
 
 
 def _number(text: str) -> int:

@@ -1,4 +1,7 @@
-"""The local GitHub's HTTP, under ``/_github`` like an Enterprise Server: routes, injected faults and errors."""
+"""The local GitHub's HTTP, under ``/_github`` like an Enterprise Server: routes, injected faults and errors.
+
+Its API is at the server's own ``/api/v3`` too: some clients (``gh``) know a host, and no path before.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,13 @@ from local_cloud.github.webhooks import Webhooks
 PREFIX = "/_github"
 RUNNER = "/_runner"
 PROOF = f"{RUNNER}/proof"
+
+
+def path_at_github(path: str) -> str | None:
+    """Return the path as GitHub's router reads it; None if the request is not for GitHub."""
+    if f"{path}/".startswith(f"{PREFIX}/"):
+        return path.removeprefix(PREFIX)
+    return path if f"{path}/".startswith(f"{API}/") else None
 
 
 class Router:
@@ -64,8 +74,8 @@ class Router:
         try:
             if rule and not rule.kind.endswith("-after"):
                 return _fail(rule)
-            status, content = self._perform(runner, method, path, query, headers, body)
-            return _fail(rule) if rule else _json(status, content)
+            status, content, more = self._perform(runner, method, path, query, headers, body)
+            return _fail(rule) if rule else _json(status, content, more)
         except GitHubFault as fault:
             return self.refuse(fault.status, fault.message, new_request_id(), fault.headers)
 
@@ -76,11 +86,11 @@ class Router:
 
     def _perform(
         self, runner: bool, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, Any, dict[str, str]]:
         if runner:
-            return self._runners.handle(method, path.removeprefix(RUNNER), headers, body)
+            return *self._runners.handle(method, path.removeprefix(RUNNER), headers, body), {}
         if path.startswith(ISSUER):
-            return self._identity.handle(method, path.removeprefix(ISSUER), query, headers)
+            return *self._identity.handle(method, path.removeprefix(ISSUER), query, headers), {}
         if path.startswith(API):
             return self._api.handle(method, path.removeprefix(API), query, headers, body)
         raise not_found()
