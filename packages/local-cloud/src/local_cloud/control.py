@@ -32,6 +32,7 @@ from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.json_input import decode
 from local_cloud.lifecycle import change_market, settle
+from local_cloud.recorder import Recorder
 from local_cloud.records import Image, Instance, Settings, Snapshot
 
 PREFIX = "/_goldrun/"
@@ -44,6 +45,7 @@ class Control:
 
     gateway: Gateway
     jobs: Jobs
+    recorder: Recorder
     pid: int
     data: str
     stop: Callable[[], None]
@@ -90,6 +92,8 @@ class Control:
             ("PATCH", "jobs"): self._change_job,
             ("POST", "reset"): self._reset,
             ("POST", "seed"): self._seed,
+            ("POST", "recording"): self._begin_recording,
+            ("DELETE", "recording"): self._end_recording,
             ("POST", "shutdown"): self._shutdown,
         }
 
@@ -231,6 +235,13 @@ class Control:
     def _seed(self, _: bytes) -> Reply:
         seed.populate(self.gateway.store, self.gateway.clock.now())
         return self._status()
+
+    def _begin_recording(self, _: bytes) -> Reply:
+        self.recorder.begin()
+        return _json(200, {})
+
+    def _end_recording(self, _: bytes) -> Reply:
+        return _json(200, {"calls": self.recorder.end(), "lost": self.recorder.lost})
 
     def _shutdown(self, _: bytes) -> Reply:
         self.stop()

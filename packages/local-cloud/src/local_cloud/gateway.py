@@ -67,7 +67,7 @@ class Gateway:
             body: as it came.
         """
         request_id = new_request_id()
-        wire = _read(method, path, query, headers, body)
+        wire = read(method, path, query, headers, body)
         action = wire.headers.get("x-acs-action") or wire.params.get("Action", "")
         xml = not is_v3(wire) and wire.params.get("Format", "XML").upper() != "JSON"
         rule = self.faults.strike(action) if action else None
@@ -145,7 +145,8 @@ def new_request_id() -> str:
     return str(uuid.uuid4()).upper()
 
 
-def _read(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Wire:
+def read(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Wire:
+    """Return a request with its parameters, which are in the query or in a form."""
     in_query = dict(parse_qsl(query, keep_blank_values=True))
     form = {}
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):

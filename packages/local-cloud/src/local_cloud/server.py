@@ -32,6 +32,7 @@ from local_cloud.lifecycle import settle
 from local_cloud.machines.qemu import HOST_ADDRESS, Machines, base_record
 from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
+from local_cloud.recorder import Recorder
 from local_cloud.records import Network
 from local_cloud.store import Store, StoreError
 from local_cloud.tls_files import Files
@@ -92,9 +93,11 @@ class LocalCloud:
         self._refusal = "" if machines or run_jobs_here else REFUSAL
         self._runners = None if machines else SimulatedRunners(self.store, self._secret)
         self.token = secrets.token_urlsafe(32)
+        self._recorder = Recorder()
         self._control = Control(
             self.gateway,
             self.jobs,
+            self._recorder,
             os.getpid(),
             str(data or ":memory:"),
             self.stop,
@@ -203,10 +206,16 @@ class LocalCloud:
             return self._control.handle(method, path, headers, body)
         if self._runners:
             self._runners.tend(self.clock.now())
-        if self._github and (there := router.path_at_github(path)) is not None:
-            return self._github.handle(method, there, query, headers, body)
         if path.startswith(METADATA_PREFIX):
             return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
+        at = self.clock.now()
+        reply = self._perform(method, path, query, headers, body)
+        self._recorder.note(at, method, path, query, headers, body, reply)
+        return reply
+
+    def _perform(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
+        if self._github and (there := router.path_at_github(path)) is not None:
+            return self._github.handle(method, there, query, headers, body)
         return self.gateway.handle(method, path, query, headers, body)
 
     def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:

@@ -12,6 +12,7 @@ _MODULES = {
     "account": ("seed", "reset", "deny", "allow", "policy", "trust"),
     "conditions": ("fault", "throttle", "clock", "market"),
     "job": ("job",),
+    "recording": ("record",),
 }
 
 

@@ -1,0 +1,63 @@
+"""Real clients' calls, recorded from their runs (``goldrun local record``) and asked again here.
+
+``NAME.jsonl`` is a recording, and ``NAME.toml`` says what must hold of its answers. docs/testing.md says how they are
+made.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from local_cloud import seed
+from local_cloud.market import Market
+from tests.conftest import Running
+from tests.peers.replay import Replay, read_expectations, read_recording
+
+HERE = Path(__file__).parent
+RECORDINGS = sorted(HERE.glob("*.jsonl"))
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    store = frozen.cloud.store
+    store.put(replace(store.settings(), market=Market(scarcity=0.0, phantoms=0.0)))
+    return frozen
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_a_real_clients_calls_are_answered_as_when_it_worked(cloud: Running, path: Path) -> None:
+    head, calls = read_recording(path)
+    assert head["client"]
+    cloud.wall.value = calls[0]["at"]
+    seed.populate(cloud.cloud.store, cloud.cloud.clock.now())
+    replay = Replay(cloud)
+    replay.run(calls)
+    assert not replay.problems, "\n".join(replay.problems[:20])
+    problems = [one.problem(replay.told) for one in read_expectations(path.with_suffix(".toml"))]
+    assert not any(problems), "\n".join(filter(None, problems))
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_a_recording_has_no_secrets(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for word in (seed.KEY.secret, "Signature", "BEGIN RSA PRIVATE KEY", "BEGIN PRIVATE KEY"):
+        assert word not in text
+    for call in map(json.loads, text.splitlines()[1:]):
+        assert "SignatureNonce" not in call["params"]
+
+
+def test_a_changed_answer_is_noticed(cloud: Running) -> None:
+    """The comparison itself: a member that is gone, another type, an empty list, an error, another value."""
+    _, calls = read_recording(HERE / "aliyun-cli-3.4.11.jsonl")
+    cloud.wall.value = calls[0]["at"]
+    call = calls[0]
+    wanted = {"RequestId": {}, "Regions": {"Region": [{"RegionId": 1, "Gone": ""}]}}
+    replay = Replay(cloud)
+    replay.run([{**call, "status": 404, "answer": wanted}])
+    text = "\n".join(replay.problems)
+    for problem in ("200 ", "RequestId is", "RegionId is", "Gone is missing"):
+        assert problem in text
