@@ -13,6 +13,7 @@ from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.launching import launch_options, read_life, read_settings
+from goldrun.cli.lazy import LazyGroup
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
@@ -29,7 +30,7 @@ IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
 WAIT_SECONDS = "10m"
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy={"ssh": "goldrun.cli.instance_ssh:instance_ssh"})
 def instance() -> None:
     """Create, watch and release instances."""
 

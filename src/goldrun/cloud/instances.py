@@ -40,7 +40,7 @@ class Instance:
         limit: its price limit per hour; 0: no limit of its own.
         reclaimed: whether the market has announced that it reclaims it.
         private_ip: its private address.
-        public_ip: its public address; empty: none.
+        public_ip: its public address or EIP; empty: none.
         tags: its tags.
     """
 
@@ -63,7 +63,9 @@ class Instance:
     def from_api(cls, element: Mapping[str, Any]) -> Instance:
         """Return the instance that an element of ``Instances.Instance`` of DescribeInstances describes."""
         addresses = element.get("VpcAttributes", {}).get("PrivateIpAddress", {}).get("IpAddress", [])
-        public = element.get("PublicIpAddress", {}).get("IpAddress", [])
+        public = element.get("PublicIpAddress", {}).get("IpAddress", []) or [
+            element.get("EipAddress", {}).get("IpAddress")
+        ]
         locks = element.get("OperationLocks", {}).get("LockReason", [])
         released = str(element.get("AutoReleaseTime") or "")
         return cls(
@@ -79,7 +81,7 @@ class Instance:
             limit=float(element.get("SpotPriceLimit") or 0.0),
             reclaimed=any(lock.get("LockReason") == "Recycling" for lock in locks),
             private_ip=addresses[0] if addresses else "",
-            public_ip=public[0] if public else "",
+            public_ip=public[0] or "",
             tags=from_api(element),
         )
 

@@ -17,12 +17,14 @@ from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault
 from local_cloud.records import Eip, Instance, NetworkInterface
-from local_cloud.store import View
+from local_cloud.store import Store, View
 
 # Addresses that exist nowhere (RFC 5737).
 PUBLIC = tuple(
     str(address) for block in ("203.0.113.0/24", "198.51.100.0/24") for address in ipaddress.ip_network(block).hosts()
 )
+# Of virtual machines: on this computer.
+LOOPBACK = tuple(str(address) for address in ipaddress.ip_network("127.84.0.0/23").hosts())
 
 
 @action("AllocateEipAddress", "vpc", idempotent=True)
@@ -131,14 +133,14 @@ def allocate_public_ip_address(call: Call) -> Answer:
     return {"IpAddress": address}
 
 
-def free_public_addresses(view: View, amount: int) -> list[str]:
+def free_public_addresses(view: Store, amount: int) -> list[str]:
     """Return public addresses that nothing has.
 
     Raises:
         ApiFault: there are not enough.
     """
     taken = {address.ip for address in view.all(Eip)} | {instance.public_ip for instance in view.all(Instance)}
-    free = [address for address in PUBLIC if address not in taken]
+    free = [address for address in (LOOPBACK if view.settings().machines else PUBLIC) if address not in taken]
     if len(free) < amount:
         raise ApiFault(400, "QuotaExceeded.Eip", "The local cloud has no public address left.")
     return free[:amount]

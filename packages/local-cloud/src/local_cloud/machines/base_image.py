@@ -18,7 +18,7 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     *("systemd-sysv", "udev", "cloud-init", "qemu-guest-agent", "linux-image-cloud-amd64"),
-    *("initramfs-tools", "iproute2", "ca-certificates", "curl"),
+    *("initramfs-tools", "iproute2", "ca-certificates", "curl", "openssh-server"),
 )
 IMAGE_ID = "debian_13_x64_goldrun.qcow2"
 FAMILY = "acs:debian_13_x64"
@@ -31,6 +31,9 @@ _FILES = {
     "etc/cloud/cloud.cfg.d/99-goldrun.cfg": """\
 datasource_list: [AliYun, None]
 network: {config: disabled}
+users: []
+disable_root: false
+ssh_genkeytypes: [ed25519]
 cloud_init_modules: [seed_random, write_files, set_hostname]
 cloud_config_modules: [ssh, runcmd]
 cloud_final_modules: [scripts_user, final_message]
@@ -41,7 +44,7 @@ cloud_final_modules: [scripts_user, final_message]
     "etc/machine-id": "",
     "etc/hostname": "goldrun\n",
 }
-_ENABLED = ("systemd-networkd", "qemu-guest-agent", "serial-getty@ttyS0.service")
+_ENABLED = ("systemd-networkd", "ssh", "qemu-guest-agent", "serial-getty@ttyS0.service")
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer", "dpkg-db-backup.timer"),
     *("systemd-networkd-wait-online.service", "systemd-timesyncd.service", "e2scrub_reap.service"),

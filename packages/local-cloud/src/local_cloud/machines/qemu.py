@@ -21,12 +21,12 @@ from msgspec.structs import replace
 from goldrun.errors import UsageError
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
-from local_cloud.machines import base_image, forward
+from local_cloud.machines import base_image, doors, forward
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.guest_agent import AgentError, GuestAgent
 from local_cloud.machines.supervised import Supervised
 from local_cloud.market import NEVER
-from local_cloud.records import Image, Instance, Invocation
+from local_cloud.records import Eip, Image, Instance, Invocation
 from local_cloud.store import Store
 
 TICK_SECONDS = 0.3
@@ -47,6 +47,7 @@ class _Guest:
     pids: dict[str, int] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
+    doors: dict[str, int] = field(default_factory=dict)
 
 
 class Machines:
@@ -93,6 +94,7 @@ class Machines:
             with self._lock:
                 settle(self._store, self._now())
                 instances = {instance.id: instance for instance in self._store.all(Instance)}
+                addresses = [(address.bound_to, address.ip) for address in self._store.all(Eip) if address.bound_to]
                 images = [image for image in self._store.all(Image) if image.source_instance and image.ready == NEVER]
                 commands = [
                     command for command in self._store.all(Invocation) if command.live in ("waiting", "running")
@@ -103,6 +105,9 @@ class Machines:
                     shutil.rmtree(self.folder / instance_id, ignore_errors=True)
             for instance in instances.values():
                 self._tend(instance)
+                if guest := self._guests.get(instance.id):
+                    public = {ip for owner, ip in addresses if owner == instance.id} | {instance.public_ip} - {""}
+                    doors.follow(self._monitor(instance.id), guest.doors, public)
             for image in images:
                 self._capture(image, instances.get(image.source_instance))
             for command in commands:
@@ -136,6 +141,7 @@ class Machines:
         memory = min(MAX_MEMORY_MIB, int((kind.memory if kind else 1) * 1024))
         socket_path = home / "agent.sock"
         socket_path.unlink(missing_ok=True)
+        self._monitor(instance.id).unlink(missing_ok=True)
         carrier = f"{sys.executable} -I -S {forward.__file__} {self._port} {instance.id}"
         command = [
             *(PROGRAM, *self._acceleration(instance.image), "-smp", "2", "-m", str(memory)),
@@ -144,11 +150,15 @@ class Machines:
             *("-drive", f"file={disk},if=virtio,cache=unsafe,discard=unmap"),
             *("-smbios", f"type=1,product=Alibaba Cloud ECS,serial={instance.id}"),
             *("-nic", f"user,model=virtio,net=100.100.100.0/24,guestfwd=tcp:100.100.100.200:80-cmd:{carrier}"),
+            *("-qmp", f"unix:{self._monitor(instance.id)},server=on,wait=off"),
             *("-device", "virtio-rng-pci", "-device", "virtio-serial"),
             *("-chardev", f"socket,path={socket_path},server=on,wait=off,id=agent"),
             *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
         ]
         self._guests[instance.id] = _Guest(Supervised(command, home / "qemu.log"), GuestAgent(socket_path))
+
+    def _monitor(self, instance_id: str) -> Path:
+        return self.folder / instance_id / "monitor.sock"
 
     def _kernel(self, image_id: str) -> list[str]:
         kernel, initrd = (str(disk_file(self.images, image_id, suffix)) for suffix in ("vmlinuz", "initrd"))
