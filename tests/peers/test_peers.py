@@ -13,6 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud import seed
+from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
+from local_cloud.machines.base_image import IMAGE_ID, disk_file
+from local_cloud.machines.qemu import base_record
 from local_cloud.market import Market
 from tests.conftest import Running
 from tests.peers.replay import Replay, read_expectations, read_recording
@@ -22,9 +25,17 @@ RECORDINGS = sorted(HERE.glob("*.jsonl"))
 
 
 @pytest.fixture
-def cloud(frozen: Running) -> Running:
+def cloud(frozen: Running, tmp_path: Path) -> Running:
     store = frozen.cloud.store
-    store.put(replace(store.settings(), market=Market(scarcity=0.0, phantoms=0.0)))
+    # Recordings with virtual machines use their base image.
+    disk_file(tmp_path / "images", IMAGE_ID).parent.mkdir()
+    disk_file(tmp_path / "images", IMAGE_ID).touch()
+    base = base_record(tmp_path, 0.0, SYSTEM_ACCOUNT, EVERYWHERE)
+    assert base
+    store.put(base)
+    market = Market(scarcity=0.0, phantoms=0.0)
+    # A disk of a machine is copied in less time than a simulated one takes.
+    store.put(replace(store.settings(), market=market, image_seconds=30.0))
     return frozen
 
 

@@ -30,9 +30,11 @@ from local_cloud.records import Eip, Image, Instance, Invocation
 from local_cloud.store import Store
 
 TICK_SECONDS = 0.3
+LOOKS_A_REQUEST = 10
 HOST_ADDRESS = "100.100.100.2"  # this computer's address for guests
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
+DISK = "disk.qcow2"
 PROGRAM = "qemu-system-x86_64"
 ALIVE = b"Linux version"
 
@@ -43,7 +45,7 @@ class _Guest:
 
     process: Supervised
     agent: GuestAgent
-    stopping: bool = False
+    stopping: int = 0  # looks since it was first asked to shut down
     pids: dict[str, int] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
@@ -102,7 +104,9 @@ class Machines:
             for instance_id in list(self._guests):
                 if instance_id not in instances:
                     self._kill(instance_id)
-                    shutil.rmtree(self.folder / instance_id, ignore_errors=True)
+            for disk in self.folder.glob(f"i-*/{DISK}"):
+                if disk.parent.name not in instances:
+                    disk.unlink()  # its console stays, to be read
             for instance in instances.values():
                 self._tend(instance)
                 if guest := self._guests.get(instance.id):
@@ -124,16 +128,17 @@ class Machines:
             self._kill(instance.id)
         elif instance.state == "Running" and guest is None and disk_file(self.images, instance.image).exists():
             self._boot(instance)
-        elif instance.state == "Stopped" and guest and not guest.stopping:
-            guest.stopping = True
-            guest.agent.shut_down()
+        elif instance.state == "Stopped" and guest:
+            if guest.stopping % LOOKS_A_REQUEST == 0:  # its agent may not have started yet
+                guest.agent.shut_down()
+            guest.stopping += 1
         if guest and instance.state == "Running" and not instance.agent and guest.agent.ping():
             self._change(instance, agent=True)
 
     def _boot(self, instance: Instance) -> None:
         home = self.folder / instance.id
         home.mkdir(exist_ok=True)
-        disk = home / "disk.qcow2"
+        disk = home / DISK
         base = disk_file(self.images, instance.image)
         if not disk.exists():
             _image_tool("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(disk))
@@ -212,7 +217,7 @@ class Machines:
                 self._kill(instance.id)
         target = disk_file(self.images, image.id)
         part = target.with_suffix(".part")
-        _image_tool("convert", "-U", "-O", "qcow2", str(self.folder / instance.id / "disk.qcow2"), str(part))
+        _image_tool("convert", "-U", "-O", "qcow2", str(self.folder / instance.id / DISK), str(part))
         for suffix in base_image.BOOT_FILES:
             link = disk_file(self.images, image.id, suffix)
             link.unlink(missing_ok=True)
