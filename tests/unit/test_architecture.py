@@ -103,7 +103,12 @@ NETWORK = {
     "local_cloud/server.py",
     "local_cloud/control_client.py",
 }
-NETWORK |= {"local_cloud/machines/guest_agent.py", "local_cloud/machines/forward.py", "local_cloud/github/webhooks.py"}
+NETWORK |= {
+    "local_cloud/machines/doors.py",
+    "local_cloud/machines/guest_agent.py",
+    "local_cloud/machines/forward.py",
+    "local_cloud/github/webhooks.py",
+}
 # Asks where this computer keeps the certificates that it trusts.
 NETWORK.add("local_cloud/tls.py")
 # What runs on an instance has that machine alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -32,17 +33,35 @@ def recipe_init(folder: Path, family: str | None) -> None:
       goldrun recipe init recipes/tools && goldrun image build recipes/tools --arch amd64
     """
     name = check_name(family or folder.absolute().name)
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty.", fix=["name a new folder."])
-    for path, text in TEMPLATE.items():
-        file = folder / path
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text.replace("FAMILY", name), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written.", why=[f"{error.strerror}."]) from error
-        if file.suffix == ".sh":
-            file.chmod(0o755)
+    _require_new(folder)
+    _write(folder, {path: text.replace("FAMILY", name).encode() for path, text in TEMPLATE.items()})
+    output.note(f"{folder} is written. Check it: goldrun recipe check {folder}")
+
+
+@recipe.command("from-packer")
+@click.argument("template", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@FOLDER
+@click.option("--family", help="The image family to build (default: from the template's image_name).")
+def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None:
+    """Write a recipe into a new FOLDER from a Packer TEMPLATE with the builder alicloud-ecs.
+
+    Lists, line by line, what was taken over, and what to do about the rest.
+
+    \b
+    Example:
+      goldrun recipe from-packer image.pkr.hcl recipes/tools && goldrun recipe check recipes/tools
+    """
+    try:
+        from goldrun.migrate import packer
+    except ModuleNotFoundError as missing:
+        if missing.name != "hcl2":
+            raise
+        raise UsageError("python-hcl2 is not installed.", fix=["pip install 'goldrun[migrate]'"]) from None
+    _require_new(folder)
+    draft = packer.convert(_read(template), template, check_name(family) if family else "")
+    _write(folder, draft.files)
+    rows = [(f"{template}:{one.line}", one.found, "yes" if one.taken else "no", one.outcome) for one in draft.notes]
+    output.table(("LINE", "FOUND", "TAKEN OVER", "WHERE, OR INSTEAD"), rows)
     output.note(f"{folder} is written. Check it: goldrun recipe check {folder}")
 
 
@@ -65,3 +84,29 @@ def recipe_check(folder: Path, as_json: bool) -> None:
 def recipe_schema() -> None:
     """Print the JSON Schema of recipe.toml, for editors."""
     output.result_json(recipes.schema())
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty.", fix=["name a new folder."])
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read.", why=[f"{error.strerror}."]) from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not text in UTF-8.") from None
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for path, content in files.items():
+        file = folder / path
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written.", why=[f"{error.strerror}."]) from error
+        if file.suffix == ".sh":
+            file.chmod(0o755)

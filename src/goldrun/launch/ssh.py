@@ -12,6 +12,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.errors import RefusedError
 from goldrun.launch.machine import Machine
 
+READY_SECONDS = 300.0  # of an instance that may be booting
 ANSWER_SECONDS = 60.0
 KEY_HOURS = 12
 _HOST_KEY = re.compile(r"^(?:ssh|ecdsa)-\S+ [A-Za-z0-9+/=]+", re.MULTILINE)
@@ -19,6 +20,8 @@ _SCRIPT = b"""
 set -eu
 home=$(getent passwd "$LOGIN" | cut -d: -f6)
 [ -n "$home" ] || { echo "there is no user $LOGIN"; exit 3; }
+# An instance that has just booted makes its keys first.
+for _ in $(seq 60); do (exec 3<> /dev/tcp/127.0.0.1/22) 2> /dev/null && break || sleep 0.5; done
 cat /etc/ssh/ssh_host_*_key.pub
 umask 077
 mkdir -p "$home/.ssh"
@@ -43,7 +46,7 @@ def admit(client: EcsClient, instance_id: str, login: str, key: str) -> list[str
         UnavailableError: its assistant does not answer.
     """
     machine = Machine(client, instance_id, key)
-    machine.wait_until_ready(ANSWER_SECONDS)
+    machine.wait_until_ready(READY_SECONDS)
     variables = {"LOGIN": login, "KEY": key, "HOURS": str(KEY_HOURS)}
     result = machine.run("goldrun-ssh", _SCRIPT, timeout=ANSWER_SECONDS, variables=variables)
     keys = _HOST_KEY.findall(result.output)
