@@ -1,4 +1,4 @@
-"""Adds actions to api.json, from which the local cloud checks parameters: all of ECS, and those of the VPC API it has.
+"""Adds actions to api.json, from which the local cloud checks parameters: all of ECS, and what it has of other APIs.
 
 Usage: python tools/api_description.py
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from alibabacloud_ecs20140526 import models as ecs
+from alibabacloud_ims20190815 import models as ims
+from alibabacloud_ram20150501 import models as ram
 from alibabacloud_vpc20160428 import models as vpc
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +51,21 @@ VPC = (
     "UnassociateEipAddress",
     "UnTagResources",
 )
+
+
+RAM = (
+    *("CreateRole", "GetRole", "ListRoles", "UpdateRole", "DeleteRole"),
+    *("CreatePolicy", "GetPolicy", "ListPolicies", "UpdatePolicyDescription", "DeletePolicy"),
+    *("CreatePolicyVersion", "GetPolicyVersion", "ListPolicyVersions", "SetDefaultPolicyVersion"),
+    *("DeletePolicyVersion", "AttachPolicyToRole", "DetachPolicyFromRole", "ListPoliciesForRole"),
+    *("ListEntitiesForPolicy", "TagResources", "UntagResources", "ListTagResources"),
+)
+IMS = (
+    *("CreateOIDCProvider", "GetOIDCProvider", "ListOIDCProviders", "UpdateOIDCProvider", "DeleteOIDCProvider"),
+    *("AddClientIdToOIDCProvider", "RemoveClientIdFromOIDCProvider"),
+    *("AddFingerprintToOIDCProvider", "RemoveFingerprintFromOIDCProvider"),
+)
+VERSIONS = {"ram": "2015-05-01", "ims": "2019-08-15"}
 
 
 def parameters(models: Any, action: str) -> dict[str, str]:
@@ -94,7 +111,10 @@ def known() -> list[str]:
 def main() -> None:
     """Write the file."""
     products: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    for models, actions, names in ((ecs, products["ecs"]["actions"], known()), (vpc, products["vpc"]["actions"], VPC)):
+    for code, version in VERSIONS.items():
+        products.setdefault(code, {"version": version, "actions": {}})
+    for code, models, names in (("ecs", ecs, known()), ("vpc", vpc, VPC), ("ram", ram, RAM), ("ims", ims, IMS)):
+        actions = products[code]["actions"]
         actions |= {name: parameters(models, name) for name in names if name not in actions}
     lines = []
     for code, api in products.items():

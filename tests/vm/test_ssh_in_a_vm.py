@@ -43,7 +43,7 @@ def test_ssh_needs_no_key_pair_and_asks_nothing(shell: Shell) -> None:
         assert done.stdout.splitlines()[0] == "root"
         script = 'test "$(stat -c %a ~/.ssh/authorized_keys)" = 600 && grep -c expiry-time ~/.ssh/authorized_keys'
         assert shell("instance", "ssh", "--port", port, instance_id, "--", script).stdout == "2\n"
-        shell("instance", "ssh", "--user", "nobody-there", "--port", port, instance_id, code=6)
+        shell("instance", "ssh", "--user", "nobody-there", "--port", port, instance_id, code=5)
     finally:
         shell("instance", "rm", instance_id, "--yes")
     assert port_of(address, 1.0) == 0

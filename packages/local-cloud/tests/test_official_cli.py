@@ -24,7 +24,7 @@ from conformance.table import CALLS
 from local_cloud import seed
 
 DOCS = Path(__file__).parents[3] / "docs"
-PRODUCTS = {"ecs": "ecs", "vpc": "vpc", "sts": "sts", "bssapi": "bssopenapi"}
+PRODUCTS = {"ecs": "ecs", "vpc": "vpc", "sts": "sts", "bssapi": "bssopenapi", "ram": "ram", "ims": "ims"}
 NAMED = [path for path in os.environ.get("ALIYUN_CLI", "").split(":") if path]
 FOUND = [*NAMED, *([found] if (found := shutil.which("aliyun")) else [])]
 needs_cli = pytest.mark.skipif(not FOUND, reason="there is no aliyun on the PATH, and ALIYUN_CLI names none")
@@ -50,6 +50,10 @@ class Cli:
         )
 
     def call(self, product: str, action: str, parameters: Mapping[str, Any]) -> Answer:
+        if product == "ram":  # its lists are JSON
+            parameters = {
+                key: json.dumps(value) if isinstance(value, list) else value for key, value in parameters.items()
+            }
         words = [f"--{name}={value}" for name, value in flatten(parameters)]
         done = self.run(PRODUCTS[product], action, *words)
         if done.returncode == 0:

@@ -109,7 +109,8 @@ class Gateway:
             caller = NOBODY
         else:
             caller = authenticate(wire, self.store, self.nonces, self.clock.wall())
-            ram.authorize(self.store, caller, f"{product}:{action}", Params(wire.params))
+            # Policies name the identity providers' API as RAM's.
+            ram.authorize(self.store, caller, f"{'ram' if product == 'ims' else product}:{action}", Params(wire.params))
         if entry is None:
             raise ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not perform {action} yet.")
         params = Params(wire.params)

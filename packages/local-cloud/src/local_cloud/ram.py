@@ -6,6 +6,7 @@ documentation: an explicit Deny wins, then an Allow; everything else is denied.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -22,8 +23,12 @@ from local_cloud.records import (
     Resource,
     Snapshot,
 )
+from local_cloud.records.identities import OidcProvider, PolicyAttachment, RamPolicy, RamRole
 from local_cloud.store import View
 
+_SYSTEM = re.compile(
+    r"AdministratorAccess|(?:Aliyun(?P<product>[A-Za-z0-9]+?))?(?:FullAccess|(?P<reads>ReadOnlyAccess))"
+)
 RESOURCE_TAG = "acs:ResourceTag/"
 REQUEST_TAG = "acs:RequestTag/"
 
@@ -60,15 +65,73 @@ def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
     """
     if any(fnmatchcase(action.lower(), denial.id.lower()) for denial in view.all(Denial)):
         raise _forbidden(key, action, "ExplicitDeny")
-    attached = view.get(Policy, key.id)
-    if attached is None:
+    documents = _documents(view, key)
+    if documents is None:
         return
-    document = msgspec.convert(attached.document, Document)
-    matching = [statement.effect for statement in document.statement if _matches(statement, view, action, params)]
+    statements = [statement for document in documents for statement in document.statement]
+    matching = [statement.effect for statement in statements if _matches(statement, view, action, params)]
     if "Deny" in matching:
         raise _forbidden(key, action, "ExplicitDeny")
     if "Allow" not in matching:
         raise _forbidden(key, action, "ImplicitDeny")
+
+
+def role_of(view: View, account: str, name: str) -> RamRole | None:
+    """Return the account's role of that name."""
+    return view.get(RamRole, f"{account} {name}")
+
+
+def policy_of(view: View, account: str, name: str) -> RamPolicy | None:
+    """Return the account's custom policy of that name."""
+    return view.get(RamPolicy, f"{account} {name}")
+
+
+def provider_of(view: View, account: str, name: str) -> OidcProvider | None:
+    """Return the account's identity provider of that name."""
+    return view.get(OidcProvider, f"{account} {name}")
+
+
+def attached_to(view: View, account: str, role: str) -> list[PolicyAttachment]:
+    """Return what is attached to a role."""
+    return [held for held in view.all(PolicyAttachment) if (held.account, held.role) == (account, role)]
+
+
+def is_system_policy(name: str) -> bool:
+    """Return whether a name has the form of a system policy: ``AliyunECSFullAccess``, ``AdministratorAccess``."""
+    return bool(_SYSTEM.fullmatch(name))
+
+
+def _documents(view: View, key: AccessKey) -> list[Document] | None:
+    """Return the policies that apply to a key; None: it may do everything.
+
+    A role that was created by the API has what is attached to it, and nothing else.
+    """
+    documents: list[Document] | None = None
+    if key.role and role_of(view, key.account, key.role):
+        documents = [_held(view, held) for held in attached_to(view, key.account, key.role)]
+    if attached := view.get(Policy, key.id):
+        documents = [*(documents or []), msgspec.convert(attached.document, Document)]
+    return documents
+
+
+def _held(view: View, held: PolicyAttachment) -> Document:
+    if held.kind == "System":
+        return Document("1", [Statement("Allow", _system_actions(held.policy), "*")])
+    policy = policy_of(view, held.account, held.policy)
+    assert policy is not None, "a policy that is attached cannot be deleted"
+    try:
+        return msgspec.json.decode(policy.document, type=Document)
+    except msgspec.ValidationError as error:
+        raise ApiFault(
+            501, "NotImplemented.LocalCloud", f"The local cloud cannot evaluate the policy {held.policy}: {error}."
+        ) from None
+
+
+def _system_actions(name: str) -> list[str]:
+    match = _SYSTEM.fullmatch(name)
+    assert match is not None
+    product = (match["product"] or "*").lower()
+    return [f"{product}:{verb}" for verb in (("Describe*", "List*", "Get*") if match["reads"] else ("*",))]
 
 
 def _matches(statement: Statement, view: View, action: str, params: Params) -> bool:

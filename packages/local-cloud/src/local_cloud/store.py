@@ -19,7 +19,7 @@ from local_cloud import access, records
 from local_cloud.clock import Anchor
 from local_cloud.github import records as github
 from local_cloud.lock import Lock
-from local_cloud.records import Record
+from local_cloud.records import Record, identities
 
 KEPT_SECONDS = 3600.0
 FORGET_EVERY = 1000  # writes
@@ -52,6 +52,10 @@ _KINDS: dict[str, type[Record]] = {
         access.Policy,
         access.TrustPolicy,
         access.SigningKey,
+        identities.RamRole,
+        identities.RamPolicy,
+        identities.PolicyAttachment,
+        identities.OidcProvider,
         records.Receipt,
         records.Settings,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_cloud import rs256
@@ -46,8 +46,15 @@ def jwks(store: Store, issuer: str) -> dict[str, Any]:
     return {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": KEY_ID, **numbers}]}
 
 
-def read(store: Store, token: str, now: float) -> dict[str, Any]:
+def read(store: Store, token: str, now: float, *, audiences: Sequence[str], registered: str = "") -> dict[str, Any]:
     """Return the claims of a valid token.
+
+    Args:
+        store: contains the issuers' keys.
+        token: the token.
+        now: the cloud's time.
+        audiences: the audiences that the provider accepts.
+        registered: the provider's issuer; empty: any that is known.
 
     Raises:
         ApiFault: it is not an identity token, has no known issuer's signature, has expired, or has another audience.
@@ -59,7 +66,7 @@ def read(store: Store, token: str, now: float) -> dict[str, Any]:
     if header.get("alg") != "RS256":
         raise _refused("Invalid", f"The algorithm {header.get('alg')} that be specified in Jwt header is unknown.")
     issuer = claims.get("iss")
-    if not isinstance(issuer, str) or store.get(SigningKey, issuer) is None:
+    if not isinstance(issuer, str) or registered not in ("", issuer) or store.get(SigningKey, issuer) is None:
         raise _refused("IssuerNotMatch", "The issuer in the OIDC Token doesn't match the OIDC Provider registered.")
     body, _, signature = token.rpartition(".")
     if not rs256.verify(signing_key(store, issuer), body.encode(), _decode(signature)):
@@ -68,7 +75,7 @@ def read(store: Store, token: str, now: float) -> dict[str, Any]:
     if not isinstance(expires, int | float) or now >= expires:
         raise _refused("Expired", "This JsonWebToken is expired.")
     audience = claims.get("aud")
-    if AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
+    if not set(audiences) & set(audience if isinstance(audience, list) else [audience]):
         raise _refused("AudienceNotMatch", "Invalid audience.")
     return claims
 

@@ -6,12 +6,14 @@ issuer and audience are compared by ``StringEquals``. All of an operator's keys 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import msgspec
 
+from local_cloud.errors import ApiFault
 from local_cloud.ram import Words, listed
 
 Operator = Literal["StringEquals", "StringLike"]
@@ -44,6 +46,31 @@ def trusts(document: Document, provider: str, claims: Mapping[str, Any]) -> bool
     """Return whether an identity with these claims, from the provider with this ARN, may assume the role."""
     effects = [statement.effect for statement in document.statement if _matches(statement, provider, claims)]
     return "Allow" in effects and "Deny" not in effects
+
+
+def federated(text: str) -> Document:
+    """Return the statements of a role's trust policy that concern identity providers; others trust accounts, services.
+
+    Raises:
+        ApiFault: one has a form that the local cloud cannot evaluate.
+    """
+    whole = json.loads(text)
+    statements = [
+        one for one in whole["Statement"] if isinstance(one, dict) and "Federated" in one.get("Principal", {})
+    ]
+    try:
+        return msgspec.convert({**whole, "Statement": statements}, Document)
+    except msgspec.ValidationError as error:
+        raise ApiFault(
+            501, "NotImplemented.LocalCloud", f"The local cloud cannot evaluate the trust policy: {error}."
+        ) from None
+
+
+def trusts_account(text: str, account: str) -> bool:
+    """Return whether a role's trust policy lets its account's own users assume it."""
+    principals = [one.get("Principal", {}) for one in json.loads(text)["Statement"] if isinstance(one, dict)]
+    named = [name for principal in principals for name in listed(principal.get("RAM", []))]
+    return f"acs:ram::{account}:root" in named
 
 
 def _matches(statement: Statement, provider: str, claims: Mapping[str, Any]) -> bool:

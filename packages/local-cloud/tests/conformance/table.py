@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 
 from conformance.call import IMAGE, NAME, REGION, TYPE, ZONE, Call, ecs
+from conformance.identities import IDENTITIES
 from conformance.machines import CREATED, TEMPLATES
 from conformance.networks import KEY_PAIRS, ROUTES, VPC_TAGS, network
 
@@ -284,6 +285,7 @@ CALLS: tuple[Call, ...] = (
         {"Credentials.SecurityToken": None},
         product="sts",
     ),
+    *IDENTITIES,
     Call(
         "DescribeInstanceBill", {"BillingCycle": "2026-11", "IsBillingItem": False}, {"Success": True}, product="bssapi"
     ),

@@ -28,7 +28,7 @@ class Call:
     """One call, authenticated and checked.
 
     Attributes:
-        product: ``ecs`` or ``sts``.
+        product: ``ecs``, ``vpc``, ``sts``, ``ram``, ``ims`` or ``bssapi``.
         action: the action's name.
         params: its parameters.
         caller: the AccessKey that signed.
@@ -87,7 +87,7 @@ def action(
 
     Args:
         name: the action's name in the API.
-        product: ``ecs``, ``vpc``, ``sts`` or ``bssapi``.
+        product: as in ``Call``.
         regionless: see ``Entry``.
         unsigned: see ``Entry``.
         idempotent: a call with a repeated ``ClientToken`` returns the first answer again.

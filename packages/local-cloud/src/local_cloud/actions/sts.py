@@ -11,10 +11,11 @@ from local_cloud.access import AccessKey, TrustPolicy
 from local_cloud.actions.registry import Answer, Call, action, random_word
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
-from local_cloud.trust import Document, trusts
+from local_cloud.ram import provider_of, role_of
+from local_cloud.trust import Document, federated, trusts, trusts_account
 
 _ROLE_ARN = re.compile(r"acs:ram::(?P<account>\d+):role/(?P<role>[\w.-]{1,64})")
-_PROVIDER_ARN = re.compile(r"acs:ram::(?P<account>\d+):oidc-provider/[\w.-]{1,128}")
+_PROVIDER_ARN = re.compile(r"acs:ram::(?P<account>\d+):oidc-provider/(?P<name>[\w.-]{1,128})")
 _SESSION = re.compile(r"[\w.@-]{2,64}")
 
 
@@ -49,9 +50,13 @@ def get_caller_identity(call: Call) -> Answer:
 
 @action("AssumeRole", product="sts", regionless=True)
 def assume_role(call: Call) -> Answer:
-    """A temporary key for a role of the caller's account. Every role exists and trusts its account here."""
+    """A temporary key for a role of the caller's account.
+
+    A role that was created by the API trusts whom it says; every other one exists here, and trusts its account.
+    """
     account, role = _role(call)
-    if account != call.account:
+    made = role_of(call.store, account, role)
+    if account != call.account or (made and not trusts_account(made.trust, account)):
         raise ApiFault(
             403, "NoPermission", "You are not authorized to do this action. You should be authorized by RAM."
         )
@@ -62,8 +67,9 @@ def assume_role(call: Call) -> Answer:
 def assume_role_with_oidc(call: Call) -> Answer:
     """A temporary key for a role in exchange for an identity provider's token.
 
-    The call is not signed: the token is the proof. Here every provider of the account, of any name, is the local
-    GitHub, with the audience ``sts.aliyuncs.com``. A role without a trust policy trusts all its jobs.
+    The call is not signed: the token is the proof. A provider that was created by the API has its issuer and
+    audiences; every other one of the account, of any name, is the local GitHub, with the audience
+    ``sts.aliyuncs.com``. A role without a trust policy trusts all its jobs.
     """
     account, role = _role(call)
     provider = _PROVIDER_ARN.fullmatch(call.params.require("OIDCProviderArn"))
@@ -71,11 +77,25 @@ def assume_role_with_oidc(call: Call) -> Answer:
         raise invalid("OIDCProviderArn")
     if provider["account"] != account:
         raise ApiFault(401, "AuthenticationFail.NoPermission", "No such OIDC Provider registered.")
-    claims = tokens.read(call.store, call.params.require("OIDCToken"), call.now)
-    trust = call.store.get(TrustPolicy, role)
-    if trust and not trusts(msgspec.convert(trust.document, Document), provider[0], claims):
+    registered = provider_of(call.store, account, provider["name"])
+    claims = tokens.read(
+        call.store,
+        call.params.require("OIDCToken"),
+        call.now,
+        audiences=registered.clients if registered else (tokens.AUDIENCE,),
+        registered=registered.issuer if registered else "",
+    )
+    trust = _trust(call, account, role)
+    if trust and not trusts(trust, provider[0], claims):
         raise ApiFault(401, "AuthenticationFail.NoPermission", "There is no permission")
     return _session(call, account, role)
+
+
+def _trust(call: Call, account: str, role: str) -> Document | None:
+    if made := role_of(call.store, account, role):
+        return federated(made.trust)
+    given = call.store.get(TrustPolicy, role)
+    return msgspec.convert(given.document, Document) if given else None
 
 
 def _role(call: Call) -> tuple[str, str]:

@@ -1,0 +1,88 @@
+"""Tags of RAM's roles and policies.
+
+Source: TagResources, UntagResources and ListTagResources of the RAM API (2015-05-01).
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import check_tags, merge_tags
+from local_cloud.errors import ApiFault, invalid
+from local_cloud.json_input import decode
+from local_cloud.params import Params
+from local_cloud.ram import policy_of, role_of
+from local_cloud.records.identities import RamPolicy, RamRole
+
+KINDS = ("role", "policy")
+
+
+@action("TagResources", "ram", regionless=True)
+def tag_resources(call: Call) -> Answer:
+    """Add tags, or change their values."""
+    tags = given_tags(call.params)
+    for resource in _named(call):
+        call.store.put(replace(resource, tags=merge_tags(resource.tags, tags)))
+    return {}
+
+
+@action("UntagResources", "ram", regionless=True)
+def untag_resources(call: Call) -> Answer:
+    """Remove tags by their keys, or all."""
+    keys, everything = set(_names(call.params, "TagKeys")), call.params.flag("All")
+    for resource in _named(call):
+        kept = (
+            {} if everything and not keys else {key: value for key, value in resource.tags.items() if key not in keys}
+        )
+        call.store.put(replace(resource, tags=kept))
+    return {}
+
+
+@action("ListTagResources", "ram", regionless=True)
+def list_tag_resources(call: Call) -> Answer:
+    """The tags of roles or policies; a row a tag."""
+    wanted = given_tags(call.params)
+    rows = [
+        {"ResourceType": call.params.text("ResourceType"), "ResourceName": found.name, "TagKey": key, "TagValue": value}
+        for found in _named(call)
+        for key, value in found.tags.items()
+        if not wanted or wanted.get(key) in ("", value)
+    ]
+    return {"TagResources": rows, "NextToken": ""}
+
+
+def given_tags(params: Params) -> dict[str, str]:
+    """Return the tags of a request: as a list in JSON, which the SDKs write, or one parameter for each member."""
+    text = params.text("Tag")
+    if not text:
+        return check_tags(params.pairs("Tag"))
+    try:
+        return check_tags((tag.get("Key", ""), tag.get("Value")) for tag in decode(text, list[dict[str, str]]))
+    except ValueError:
+        raise invalid("Tag") from None
+
+
+def _names(params: Params, name: str) -> list[str]:
+    try:
+        return decode(params.text(name), list[str]) if params.text(name) else params.items(name)
+    except ValueError:
+        raise invalid(name) from None
+
+
+def _named(call: Call) -> list[RamRole | RamPolicy]:
+    """Return the resources that a call names; all of the kind, if it names none."""
+    kind = call.params.choice("ResourceType", KINDS) or "role"
+    names = _names(call.params, "ResourceNames")
+    if not names:
+        record: type[RamRole | RamPolicy] = RamRole if kind == "role" else RamPolicy
+        return [found for found in call.store.all(record) if found.account == call.account]
+    return [_require(call, kind, name) for name in names]
+
+
+def _require(call: Call, kind: str, name: str) -> RamRole | RamPolicy:
+    found = (role_of if kind == "role" else policy_of)(call.store, call.account, name)
+    if found is None:
+        what = kind.capitalize()
+        raise ApiFault(404, f"EntityNotExist.{what}", f"The {kind} not exists: {name} .")
+    return found
