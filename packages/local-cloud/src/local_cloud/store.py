@@ -39,6 +39,7 @@ _KINDS: dict[str, type[Record]] = {
         records.Eip,
         records.NetworkInterface,
         records.LaunchTemplate,
+        records.ProvisioningGroup,
         records.Interruption,
         records.Usage,
         records.Invocation,

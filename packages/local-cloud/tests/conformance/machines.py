@@ -7,6 +7,59 @@ from conformance.networks import eip
 
 VSWITCH, GROUP = f"vsw-local-{ZONE}", f"sg-local-{REGION}"
 
+GROUP_OF_TWO = {"RegionId": REGION, "AutoProvisioningGroupId": "$group"}
+PROVISIONING = (
+    Call(
+        "CreateAutoProvisioningGroup",
+        {
+            "RegionId": REGION,
+            "LaunchTemplateId": "$template",
+            "LaunchTemplateVersion": "1",
+            "AutoProvisioningGroupName": "conformance",
+            "AutoProvisioningGroupType": "maintain",
+            "TotalTargetCapacity": "2",
+            "SpotTargetCapacity": "1",
+            "PayAsYouGoTargetCapacity": "1",
+            "ExcessCapacityTerminationPolicy": "termination",
+            "LaunchTemplateConfig": [{"InstanceType": TYPE, "VSwitchId": VSWITCH, "Priority": 1}],
+            "ClientToken": "conformance-group",
+        },
+        gives={"group": "AutoProvisioningGroupId"},
+    ),
+    ecs(
+        "DescribeAutoProvisioningGroups",
+        {
+            "AutoProvisioningGroups.AutoProvisioningGroup.0.Status": "fulfilled",
+            "AutoProvisioningGroups.AutoProvisioningGroup.0.TargetCapacitySpecification.TotalTargetCapacity": 2.0,
+        },
+        AutoProvisioningGroupId=["$group"],
+    ),
+    Call(
+        "DescribeAutoProvisioningGroupInstances",
+        GROUP_OF_TWO,
+        {"TotalCount": 2, "Instances.Instance.1.InstanceType": TYPE},
+    ),
+    ecs(
+        "ModifyAutoProvisioningGroup",
+        AutoProvisioningGroupId="$group",
+        TotalTargetCapacity="1",
+        SpotTargetCapacity="1",
+        PayAsYouGoTargetCapacity="0",
+    ),
+    Call("DescribeAutoProvisioningGroupInstances", GROUP_OF_TWO, {"TotalCount": 1}),
+    Call(
+        "DescribeAutoProvisioningGroupHistory",
+        GROUP_OF_TWO,
+        {"AutoProvisioningGroupHistories.AutoProvisioningGroupHistory.0.Status": "success"},
+    ),
+    Call("DeleteAutoProvisioningGroup", {**GROUP_OF_TWO, "TerminateInstances": True}),
+    Call(
+        "DeleteAutoProvisioningGroup",
+        {**GROUP_OF_TWO, "TerminateInstances": True},
+        error="InvalidAutoProvisioningGroupId.NotFound",
+    ),
+)
+
 TEMPLATES = (
     Call(
         "CreateLaunchTemplate",
@@ -51,6 +104,7 @@ TEMPLATES = (
     ),
     ecs("ModifyLaunchTemplateDefaultVersion", LaunchTemplateId="$template", DefaultVersionNumber=1),
     ecs("DeleteLaunchTemplateVersion", LaunchTemplateId="$template", DeleteVersion=[2]),
+    *PROVISIONING,
     ecs("DeleteLaunchTemplate", LaunchTemplateId="$template"),
 )
 CREATED = (

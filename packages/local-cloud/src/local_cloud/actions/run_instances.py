@@ -23,7 +23,7 @@ def run_instances(call: Call) -> Answer:
     call = replace(call, params=launch_values(call))
     amount = call.params.number("Amount", 1, 1, 100)
     least = call.params.number("MinAmount", amount, 1, amount)
-    made, price = _launch(call, amount, least, state="Running")
+    made, price = launch(call, amount, least, state="Running")
     return {
         "InstanceIdSets": {"InstanceIdSet": [instance.id for instance in made]},
         "TradePrice": round(price * len(made), 3),
@@ -34,11 +34,11 @@ def run_instances(call: Call) -> Answer:
 @action("CreateInstance", idempotent=True)
 def create_instance(call: Call) -> Answer:
     """Create one instance, which has to be started, and has a public address only if it is allocated."""
-    (made,), price = _launch(call, 1, 1, state="Stopped")
+    (made,), price = launch(call, 1, 1, state="Stopped")
     return {"InstanceId": made.id, "TradePrice": round(price, 3), "OrderId": ""}
 
 
-def _launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Instance], float]:
+def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Instance], float]:
     """Create instances, and return them and what an hour of one costs."""
     params = call.params
     kind = checks.instance_type(call)

@@ -6,6 +6,7 @@ from local_cloud.records.commands import Invocation
 from local_cloud.records.images import DEPRECATED, READY, Image, Snapshot
 from local_cloud.records.instances import PENDING_SECONDS, Disk, Instance, Interruption, Usage
 from local_cloud.records.networks import Eip, KeyPair, Network, NetworkInterface, Rule, SecurityGroup, VSwitch
+from local_cloud.records.provisioning import GroupOffer, ProvisioningGroup, ProvisioningTask
 from local_cloud.records.templates import LaunchTemplate, TemplateVersion
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "READY",
     "Disk",
     "Eip",
+    "GroupOffer",
     "Image",
     "Instance",
     "Interruption",
@@ -23,6 +25,8 @@ __all__ = [
     "Made",
     "Network",
     "NetworkInterface",
+    "ProvisioningGroup",
+    "ProvisioningTask",
     "Receipt",
     "Record",
     "Resource",
