@@ -8,14 +8,14 @@ import click
 
 from goldrun import config, stdio
 from goldrun.cli import output
-from goldrun.cli.common import JSON, REGION, open_client
-from goldrun.cloud.images import share_image, shared_with
+from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.images import Image, is_public, set_public, share_image, shared_with
+from goldrun.errors import UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.replicate import copy_everywhere
 
-ACCOUNTS = click.option(
-    "--account", "accounts", multiple=True, required=True, metavar="ID", help="Account id; can be repeated."
-)
+ACCOUNTS = click.option("--account", "accounts", multiple=True, metavar="ID", help="Account id; can be repeated.")
 
 
 @click.command("copy")
@@ -54,25 +54,55 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
 @click.command("share")
 @click.argument("version")
 @ACCOUNTS
+@click.option("--public", is_flag=True, help="Share it with everyone, as a community image.")
+@YES
 @REGION
-def image_share(version: str, accounts: tuple[str, ...], region: str | None) -> None:
-    """Share VERSION, an image id or name, with other accounts."""
-    _share(version, accounts, region, on=True)
+def image_share(version: str, accounts: tuple[str, ...], public: bool, yes: bool, region: str | None) -> None:
+    """Share VERSION, an image id or name, with other accounts, or with everyone.
+
+    Everyone with an Alibaba Cloud account can then start it, read each file on it, and keep a copy that you cannot
+    take back: credentials, registries and sources that a build left on the disk are public.
+
+    \b
+    Examples:
+      goldrun image share github-runner-ubuntu24-amd64-latest --account 1234567890123456
+      goldrun image share github-runner-ubuntu24-amd64-20261120093000 --public
+    """
+    _check(accounts, public=public)
+    if public:
+        require_consent(f"The publication of {version}", yes=yes)
+    client = open_client(region)
+    found = find_own(client, version)
+    if public and not confirm(
+        f"Make {found.name} public?",
+        [f"would make public: {found.name} ({found.image_id}); copies that others make cannot be taken back"],
+        place_of(client),
+        yes=yes,
+    ):
+        return
+    _change(client, found, accounts, public=public, on=True)
 
 
 @click.command("unshare")
 @click.argument("version")
 @ACCOUNTS
+@click.option("--public", is_flag=True, help="Stop sharing it with everyone.")
 @REGION
-def image_unshare(version: str, accounts: tuple[str, ...], region: str | None) -> None:
-    """Stop sharing VERSION, an image id or name, with accounts."""
-    _share(version, accounts, region, on=False)
-
-
-def _share(version: str, accounts: tuple[str, ...], region: str | None, *, on: bool) -> None:
-
+def image_unshare(version: str, accounts: tuple[str, ...], public: bool, region: str | None) -> None:
+    """Stop sharing VERSION, an image id or name, with accounts, or with everyone."""
+    _check(accounts, public=public)
     client = open_client(region)
-    found = find_own(client, version)
-    share_image(client, found, accounts, on=on)
-    left = ", ".join(shared_with(client, found)) or "nobody"
-    output.note(f"{found.name} ({found.image_id}) is shared with {left}.")
+    _change(client, find_own(client, version), accounts, public=public, on=False)
+
+
+def _check(accounts: tuple[str, ...], *, public: bool) -> None:
+    if not accounts and not public:
+        raise UsageError("Nobody to share with is named.", fix=["--account ID", "everyone: --public"])
+
+
+def _change(client: EcsClient, image: Image, accounts: tuple[str, ...], *, public: bool, on: bool) -> None:
+    share_image(client, image, accounts, on=on)
+    if public:
+        set_public(client, image, on=on)
+    left = ", ".join(["everyone"] * is_public(client, image) + shared_with(client, image)) or "nobody"
+    output.note(f"{image.name} ({image.image_id}) is shared with {left}.")

@@ -196,6 +196,17 @@ def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on:
         client.call("ModifyImageSharePermission", {"ImageId": image.image_id, key: batch})
 
 
+def set_public(client: EcsClient, image: Image, *, on: bool) -> None:
+    """Make an image a community image, which everyone may use, or a private one."""
+    client.call("ModifyImageSharePermission", {"ImageId": image.image_id, "IsPublic": on})
+
+
+def is_public(client: EcsClient, image: Image) -> bool:
+    """Return whether everyone may use an image."""
+    answer = client.call("DescribeImageSharePermission", {"ImageId": image.image_id})
+    return any(group["Group"] == "all" for group in answer.get("ShareGroups", {}).get("ShareGroup", []))
+
+
 def shared_with(client: EcsClient, image: Image) -> list[str]:
     """Return the accounts that an image is shared with."""
     accounts: list[str] = []
