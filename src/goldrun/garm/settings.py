@@ -61,7 +61,7 @@ SPECS: dict[str, Key] = {
     "policy": Key("string", "how offers are ranked", values=tuple(POLICIES)),
     "spread": Key(
         "boolean",
-        "distribute the pool's instances over types and zones that cost little more than the best "
+        "distribute the pool's instances over types and zones at up to one and a half times the best price "
         f"(default: in pools with {LEAST} or more)",
     ),
     "max_price": Key("number", "the most that an hour may cost"),

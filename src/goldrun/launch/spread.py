@@ -14,7 +14,7 @@ from itertools import islice
 from goldrun.launch.offers import Offer
 
 PLACES = 6
-FACTOR = 1.25  # the most that spreading may cost, over the best price
+FACTOR = 1.5  # the most that spreading may cost, over the best price
 LEAST = 5  # from this many instances on, spreading is worth its price
 
 
