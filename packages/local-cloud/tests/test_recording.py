@@ -99,6 +99,19 @@ def test_githubs_calls_are_recorded_and_its_secrets_masked() -> None:
     assert recorder.end() == [], "nothing is kept before it begins and after it ends"
 
 
+@pytest.mark.parametrize(
+    "name", ["UserData", "LaunchConfiguration.UserData", "CommandContent", "Content", "Password", "OIDCToken"]
+)
+def test_what_may_be_secret_in_a_call_is_not_recorded(name: str) -> None:
+    recorder = Recorder()
+    recorder.begin()
+    query = f"Action=RunInstances&Version=2014-05-26&{name}=planted&AccessKeyId=planted&InstanceName=kept"
+    recorder.note(0.0, "POST", "/", query, {}, b"", Reply(200, {}, b"{}"))
+    (call,) = recorder.end()
+    assert "planted" not in json.dumps(call)
+    assert call["params"]["InstanceName"] == "kept"
+
+
 def test_a_recording_has_an_end() -> None:
     recorder = Recorder()
     recorder.begin()

@@ -1,7 +1,7 @@
 """Records what a client asks and what it is answered, so that tests can ask the same again.
 
 A recording is a file of lines in JSON: the first one names the client, each other one is a call in its order. It has
-neither signatures nor keys, and no user data, which may contain tokens of other services.
+neither signatures, keys nor passwords, and no user data, commands and files, which may contain other secrets.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _SIGNED = frozenset(
         *("SignatureVersion", "Timestamp", "Action", "Version", "Format"),
     )
 )
+_CONTENTS = ("UserData", "LaunchConfiguration.UserData", "CommandContent", "Content")
+_TOKENS = ("OIDCToken", "SAMLAssertion")
 _SECRET = frozenset(
     ("PrivateKeyBody", "AccessKeySecret", "AccessKeyId", "SecurityToken", "token", "secret", "encoded_jit_config")
 )
@@ -86,8 +88,8 @@ def _of_cloud(method: str, path: str, query: str, headers: Mapping[str, str], bo
     wire = read(method, path, query, headers, body)
     version = wire.headers.get("x-acs-version") or wire.params.get("Version", "")
     params = {name: value for name, value in wire.params.items() if name not in _SIGNED}
-    if "UserData" in params:
-        params["UserData"] = MASKED_DATA
+    params |= {name: MASKED_DATA for name in _CONTENTS if name in params}
+    params |= {name: MASK for name in params if name.endswith("Password") or name in _TOKENS}
     return {
         "product": next((code for code, api in products().items() if api.version == version), ""),
         "action": wire.headers.get("x-acs-action") or wire.params.get("Action", ""),

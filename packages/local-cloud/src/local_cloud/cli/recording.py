@@ -29,8 +29,8 @@ LOOK_SECONDS = 1.0
 def record(data: Path, client: str, file: Path, command: tuple[str, ...]) -> None:
     """Record every API call, and its answer, in FILE: while COMMAND runs, or until Ctrl-C.
 
-    COMMAND gets the variables of `goldrun local env`. A line of FILE is a call, as JSON. Signatures, keys and user data
-    are left out.
+    COMMAND gets the variables of `goldrun local env`. A line of FILE is a call, as JSON. Signatures, keys,
+    passwords, user data, commands and files are left out.
 
     \b
     Examples:

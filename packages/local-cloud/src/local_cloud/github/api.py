@@ -9,9 +9,8 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -22,7 +21,7 @@ from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
 from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun, GitHubRunner
-from local_cloud.json_input import decode
+from local_cloud.github.requests import Asked, link, page, read_object
 
 API = "/api/v3"
 TOKEN = "goldrun-local-github"  # noqa: S105 - valid for this computer's own cloud alone
@@ -32,25 +31,6 @@ SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
 LATEST_RUNNER = "/repos/actions/runner/releases/latest"
 Payload = tuple[int, Any]  # the status, and the body as JSON
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A parsed request.
-
-    Attributes:
-        scope: ``owner/name``, or an organization.
-        found: the parts of the path.
-        query: the query.
-        body: the body, parsed.
-        links: receives the numbers of the other pages by their relation, if the answer is one of several.
-    """
-
-    scope: str
-    found: Mapping[str, str]
-    query: Mapping[str, str]
-    body: Mapping[str, Any]
-    links: dict[str, int]
 
 
 class NewRunner(msgspec.Struct):
@@ -127,13 +107,13 @@ class Api:
             scope = found.get("repository") or found.get("organization") or ""
             asked = Asked(scope, found, dict(parse_qsl(query)), read_object(body), {})
             status, content = function(asked)
-            return status, content, _link(f"{self.url}{API}{path}", asked)
+            return status, content, link(f"{self.url}{API}{path}", asked)
         raise not_found()
 
     def _list(self, asked: Asked) -> Payload:
         wanted = asked.query.get("name")
         runners = [runner for runner in self.jobs.runners(asked.scope) if wanted in (None, runner.name)]
-        shown = _page(asked, runners)
+        shown = page(asked, runners)
         wall = self.jobs.clock.wall()
         return 200, {"total_count": len(runners), "runners": [runner_json(runner, wall) for runner in shown]}
 
@@ -189,7 +169,7 @@ class Api:
         # As at GitHub, the status is a status or a conclusion.
         if wanted := asked.query.get("status"):
             shown = [run for run in shown if wanted in (run["status"], run["conclusion"])]
-        return 200, {"total_count": len(shown), "workflow_runs": _page(asked, shown)}
+        return 200, {"total_count": len(shown), "workflow_runs": page(asked, shown)}
 
     def _get_run(self, asked: Asked) -> Payload:
         run = self.jobs.run(asked.scope, asked.found["run"])
@@ -198,7 +178,7 @@ class Api:
     def _list_jobs(self, asked: Asked) -> Payload:
         run = self.jobs.run(asked.scope, asked.found["run"])
         jobs = self.jobs.of_run(run)
-        shown = [job_json(job, run, self.url + API) for job in _page(asked, jobs)]
+        shown = [job_json(job, run, self.url + API) for job in page(asked, jobs)]
         return 200, {"total_count": len(jobs), "jobs": shown}
 
     def _cancel(self, asked: Asked) -> Payload:
@@ -235,7 +215,7 @@ class Api:
 
     def _list_hooks(self, asked: Asked) -> Payload:
         hooks = [hook for hook in self.jobs.store.all(GitHubHook) if hook.scope.lower() == asked.scope.lower()]
-        return 200, [self._hook_json(hook) for hook in _page(asked, hooks)]
+        return 200, [self._hook_json(hook) for hook in page(asked, hooks)]
 
     def _get_hook(self, asked: Asked) -> Payload:
         return 200, self._hook_json(self._found_hook(asked))
@@ -289,21 +269,6 @@ class Api:
         return 200, {"resources": {"core": hour, "search": hour, "graphql": hour}, "rate": hour}
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """Return the members of a body; none if it is empty.
-
-    Raises:
-        GitHubFault: it is not a valid JSON object.
-    """
-    try:
-        parsed = decode(body or b"{}", object)
-    except ValueError:
-        raise GitHubFault(400, "Problems parsing JSON") from None
-    if not isinstance(parsed, dict):
-        raise GitHubFault(400, "Body should be a JSON object")
-    return parsed
-
-
 def jit_config(runner: GitHubRunner, url: str) -> str:
     """Return a just-in-time configuration: the runner's files, packed as GitHub does."""
     settings = {
@@ -321,35 +286,8 @@ def jit_config(runner: GitHubRunner, url: str) -> str:
     return base64.b64encode(json.dumps(packed).encode()).decode()
 
 
-def _page(asked: Asked, whole: list[Any]) -> list[Any]:
-    """Anything but a number from 1 upwards counts as not given, as at GitHub."""
-    size = min(100, _number(asked.query.get("per_page", "")) or 30)
-    page = _number(asked.query.get("page", "")) or 1
-    last = -(-len(whole) // size)
-    if page > 1:
-        asked.links.update(prev=page - 1)
-    if page < last:
-        asked.links.update(next=page + 1, last=last)
-    if page > 1:
-        asked.links.update(first=1)
-    return whole[(page - 1) * size : page * size]
-
-
-def _link(url: str, asked: Asked) -> dict[str, str]:
-    """Return the header by which clients find the other pages ("Using pagination in the REST API")."""
-    links = (
-        f'<{url}?{urlencode({**asked.query, "page": page})}>; rel="{relation}"'
-        for relation, page in asked.links.items()
-    )
-    return {"link": ", ".join(links)} if asked.links else {}
-
-
 def _age(run: GitHubRun) -> int:
     return -int(run.id)
-
-
-def _number(text: str) -> int:
-    return int(text) if re.fullmatch(r"\d{1,9}", text) else 0
 
 
 def _is_url(value: object) -> bool:

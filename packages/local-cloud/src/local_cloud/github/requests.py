@@ -1,0 +1,76 @@
+"""Requests of GitHub's API as they are read: paths, queries, bodies and pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from local_cloud.github.errors import GitHubFault
+from local_cloud.json_input import decode
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A parsed request.
+
+    Attributes:
+        scope: ``owner/name``, or an organization.
+        found: the parts of the path.
+        query: the query.
+        body: the body, parsed.
+        links: receives the numbers of the other pages by their relation, if the answer is one of several.
+    """
+
+    scope: str
+    found: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    links: dict[str, int]
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return the members of a body; none if it is empty.
+
+    Raises:
+        GitHubFault: it is not a valid JSON object.
+    """
+    try:
+        parsed = decode(body or b"{}", object)
+    except ValueError:
+        raise GitHubFault(400, "Problems parsing JSON") from None
+    if not isinstance(parsed, dict):
+        raise GitHubFault(400, "Body should be a JSON object")
+    return parsed
+
+
+def page(asked: Asked, whole: list[Any]) -> list[Any]:
+    """Return the page of a list that a request asks for, and note the numbers of the others.
+
+    Anything but a number from 1 upwards counts as not given, as at GitHub.
+    """
+    size = min(100, _number(asked.query.get("per_page", "")) or 30)
+    current = _number(asked.query.get("page", "")) or 1
+    last = -(-len(whole) // size)
+    if current > 1:
+        asked.links.update(prev=current - 1)
+    if current < last:
+        asked.links.update(next=current + 1, last=last)
+    if current > 1:
+        asked.links.update(first=1)
+    return whole[(current - 1) * size : current * size]
+
+
+def link(url: str, asked: Asked) -> dict[str, str]:
+    """Return the header by which clients find the other pages ("Using pagination in the REST API")."""
+    links = (
+        f'<{url}?{urlencode({**asked.query, "page": number})}>; rel="{relation}"'
+        for relation, number in asked.links.items()
+    )
+    return {"link": ", ".join(links)} if asked.links else {}
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,9}", text) else 0
