@@ -43,6 +43,13 @@ def test_ssh_needs_no_key_pair_and_asks_nothing(shell: Shell) -> None:
         assert done.stdout.splitlines()[0] == "root"
         script = 'test "$(stat -c %a ~/.ssh/authorized_keys)" = 600 && grep -c expiry-time ~/.ssh/authorized_keys'
         assert shell("instance", "ssh", "--port", port, instance_id, "--", script).stdout == "2\n"
+        boot = "cat /proc/sys/kernel/random/boot_id"
+        first = shell("instance", "ssh", "--port", port, instance_id, "--", f"{boot}; echo kept > /root/kept; sync")
+        shell("instance", "reboot", instance_id)
+        shell("instance", "wait", instance_id)
+        second = shell("instance", "ssh", "--port", port, instance_id, "--", f"{boot}; cat /root/kept")
+        assert second.stdout.endswith("kept\n")
+        assert second.stdout.splitlines()[0] != first.stdout.strip()
         shell("instance", "ssh", "--user", "nobody-there", "--port", port, instance_id, code=5)
     finally:
         shell("instance", "rm", instance_id, "--yes")

@@ -11,7 +11,7 @@ from alibabacloud_ecs20140526 import models
 from msgspec.structs import replace
 from tests.conftest import Running
 
-from local_cloud.records import Instance, Settings
+from local_cloud.records import Instance
 from sdk import ecs, refused
 
 RUNNING = "i-localrunner000001"
@@ -52,8 +52,6 @@ def test_instances_that_cannot_be_restarted(populated: Running) -> None:
     assert refused(lambda: reboot(client, "i-nothing")) == (404, "InvalidInstanceId.NotFound")
     store.put(replace(instance(populated), state="Stopped"))
     assert refused(lambda: reboot(client, RUNNING)) == (403, "IncorrectInstanceStatus")
-    store.put(replace(instance(populated), state="Running"), Settings(id="settings", machines="/nowhere"))
-    assert refused(lambda: reboot(client, RUNNING)) == (501, "NotImplemented.LocalCloud")
 
 
 @pytest.mark.parametrize(

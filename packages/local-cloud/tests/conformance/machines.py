@@ -30,7 +30,7 @@ PROVISIONING = (
         "DescribeAutoProvisioningGroups",
         {
             "AutoProvisioningGroups.AutoProvisioningGroup.0.Status": "fulfilled",
-            "AutoProvisioningGroups.AutoProvisioningGroup.0.TargetCapacitySpecification.TotalTargetCapacity": 2.0,
+            "AutoProvisioningGroups.AutoProvisioningGroup.0.AutoProvisioningGroupName": "conformance",
         },
         AutoProvisioningGroupId=["$group"],
     ),

@@ -53,6 +53,8 @@ def _usages(call: Call) -> Iterator[Usage]:
 
 
 def _item(one: Usage, day: str, amount: float) -> Answer:
+    # Smaller numbers would be written with an exponent, which the API does not do and Java's SDK cannot read.
+    amount = round(amount, 4)
     return {
         "InstanceID": one.id,
         "NickName": one.name,
@@ -63,7 +65,7 @@ def _item(one: Usage, day: str, amount: float) -> Answer:
         "SubscriptionType": "PayAsYouGo",
         "BillingDate": day,
         "Currency": CURRENCY,
-        "PretaxGrossAmount": round(amount, 6),
-        "PretaxAmount": round(amount, 6),
+        "PretaxGrossAmount": amount,
+        "PretaxAmount": amount,
         "Tag": "; ".join(f"key:{key} value:{value}" for key, value in one.tags.items()),
     }

@@ -182,10 +182,10 @@ def reboot_instance(call: Call) -> Answer:
         raise wrong_instance_status()
     if call.params.flag("DryRun"):
         raise dry_run()
-    if call.settings.machines:
-        raise ApiFault(501, "NotImplemented.LocalCloud", "The local cloud does not reboot virtual machines yet.")
-    shutdown = 0.0 if call.params.flag("ForceStop") else call.settings.stop_seconds
-    call.store.put(replace(instance, ready=call.now + shutdown + call.settings.boot_seconds))
+    forced = call.params.flag("ForceStop")
+    shutdown = 0.0 if forced else call.settings.stop_seconds
+    ready = call.now + shutdown + call.settings.boot_seconds
+    call.store.put(replace(instance, ready=ready, agent=False, reboots=instance.reboots + 1, reboot_forced=forced))
     return {}
 
 

@@ -31,6 +31,7 @@ from local_cloud.store import Store
 
 TICK_SECONDS = 0.3
 LOOKS_A_REQUEST = 10
+LOOKS_BEFORE_FORCE = 200  # about a minute
 HOST_ADDRESS = "100.100.100.2"  # this computer's address for guests
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
@@ -45,6 +46,7 @@ class _Guest:
 
     process: Supervised
     agent: GuestAgent
+    reboots: int  # those that were asked for before it booted
     stopping: int = 0  # looks since it was first asked to shut down
     pids: dict[str, int] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
@@ -128,10 +130,15 @@ class Machines:
             self._kill(instance.id)
         elif instance.state == "Running" and guest is None and disk_file(self.images, instance.image).exists():
             self._boot(instance)
-        elif instance.state == "Stopped" and guest:
-            if guest.stopping % LOOKS_A_REQUEST == 0:  # its agent may not have started yet
+        elif guest and (instance.state == "Stopped" or instance.reboots != guest.reboots):
+            # What has ended is booted again above, if its instance is to run.
+            rebooted = instance.state == "Running"
+            if rebooted and (instance.reboot_forced or guest.stopping > LOOKS_BEFORE_FORCE):
+                self._kill(instance.id)
+            elif guest.stopping % LOOKS_A_REQUEST == 0:  # its agent may not have started yet
                 guest.agent.shut_down()
             guest.stopping += 1
+            return
         if guest and instance.state == "Running" and not instance.agent and guest.agent.ping():
             self._change(instance, agent=True)
 
@@ -160,7 +167,9 @@ class Machines:
             *("-chardev", f"socket,path={socket_path},server=on,wait=off,id=agent"),
             *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
         ]
-        self._guests[instance.id] = _Guest(Supervised(command, home / "qemu.log"), GuestAgent(socket_path))
+        self._guests[instance.id] = _Guest(
+            Supervised(command, home / "qemu.log"), GuestAgent(socket_path), instance.reboots
+        )
 
     def _monitor(self, instance_id: str) -> Path:
         return self.folder / instance_id / "monitor.sock"

@@ -23,6 +23,8 @@ class Instance(Resource, frozen=True, kw_only=True):
         gone: when its deletion ends.
         user_data: in base64, as received.
         agent: the guest's agent has answered, with virtual machines.
+        reboots: how often a reboot was asked for.
+        reboot_forced: the last one was without a clean shutdown.
         undeletable: no call deletes it (``DeletionProtection``).
         bandwidth: Mbit/s of its public address to the internet.
     """
@@ -53,6 +55,8 @@ class Instance(Resource, frozen=True, kw_only=True):
     reclaimed: float = NEVER
     gone: float = NEVER
     agent: bool = False
+    reboots: int = 0
+    reboot_forced: bool = False
     undeletable: bool = False
     description: str = ""
     host_name: str = ""

@@ -26,6 +26,7 @@ public final class Bridge {
   public static void main(String[] arguments) throws Exception {
     Map<String, Object> clients = connect();
     var answers = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    System.setOut(System.err); // the SDK writes there what it converts
     var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line; (line = lines.readLine()) != null; ) {
       Map<String, Object> answer = new LinkedHashMap<>();
