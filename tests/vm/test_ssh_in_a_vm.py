@@ -32,39 +32,27 @@ def port_of(address: str, seconds: float = 30.0) -> int:
     return 0
 
 
-def test_ssh_needs_no_key_pair_and_asks_nothing(shell: Shell) -> None:
-    instance_id = shell(*LAUNCH, "--public-ip").stdout.strip()
-    try:
-        (row,) = [line for line in shell("instance", "ls").stdout.splitlines() if line.startswith(instance_id)]
-        address = row.split("\t")[-1]
-        assert address.startswith("127.84.")
-        port = str(port_of(address, 120.0))
-        done = shell("instance", "ssh", "--port", port, instance_id, "--", "id -un; cat /etc/hostname; exit 9", code=9)
-        assert done.stdout.splitlines()[0] == "root"
-        script = 'test "$(stat -c %a ~/.ssh/authorized_keys)" = 600 && grep -c expiry-time ~/.ssh/authorized_keys'
-        assert shell("instance", "ssh", "--port", port, instance_id, "--", script).stdout == "2\n"
-        boot = "cat /proc/sys/kernel/random/boot_id"
-        first = shell("instance", "ssh", "--port", port, instance_id, "--", f"{boot}; echo kept > /root/kept; sync")
-        shell("instance", "reboot", instance_id)
-        shell("instance", "wait", instance_id)
-        second = shell("instance", "ssh", "--port", port, instance_id, "--", f"{boot}; cat /root/kept")
-        assert second.stdout.endswith("kept\n")
-        assert second.stdout.splitlines()[0] != first.stdout.strip()
-        shell("instance", "ssh", "--user", "nobody-there", "--port", port, instance_id, code=5)
-    finally:
-        shell("instance", "rm", instance_id, "--yes")
-    assert port_of(address, 1.0) == 0
-
-
-def test_an_eip_answers_while_it_is_associated(shell: Shell) -> None:
+def test_ssh_needs_no_key_pair_and_goes_on_after_a_reboot(shell: Shell) -> None:
+    """By an EIP, which answers while it is associated."""
     client = connect(shell.env, SystemClock())
     instance_id = shell(*LAUNCH).stdout.strip()
     made = client.call("AllocateEipAddress", {})
     eip, address = str(made["AllocationId"]), str(made["EipAddress"])
+    assert address.startswith("127.84.")
     try:
         client.call("AssociateEipAddress", {"AllocationId": eip, "InstanceId": instance_id})
-        port = str(port_of(address, 120.0))
-        assert shell("instance", "ssh", "--port", port, instance_id, "echo", "here").stdout == "here\n"
+        ssh = ["instance", "ssh", "--port", str(port_of(address, 120.0)), instance_id, "--"]
+        done = shell(*ssh, "id -un; cat /proc/sys/kernel/random/boot_id; echo kept > /root/kept; sync; exit 9", code=9)
+        user, first = done.stdout.split()
+        assert user == "root"
+        script = 'test "$(stat -c %a ~/.ssh/authorized_keys)" = 600 && grep -c expiry-time ~/.ssh/authorized_keys'
+        assert shell(*ssh, script).stdout == "2\n"
+        shell("instance", "ssh", "--user", "nobody-there", instance_id, code=5)
+        shell("instance", "reboot", instance_id)
+        shell("instance", "wait", instance_id)
+        second, kept = shell(*ssh, "cat /proc/sys/kernel/random/boot_id /root/kept").stdout.split()
+        assert kept == "kept"
+        assert second != first
         client.call("UnassociateEipAddress", {"AllocationId": eip, "InstanceId": instance_id})
         time.sleep(3)
         assert port_of(address, 1.0) == 0
