@@ -57,6 +57,6 @@ def test_ssh_needs_no_key_pair_and_goes_on_after_a_reboot(shell: Shell) -> None:
         time.sleep(3)
         assert port_of(address, 1.0) == 0
     finally:
+        shell("instance", "rm", instance_id, "--yes")
         client.call("ReleaseEipAddress", {"AllocationId": eip})
         client.close()
-        shell("instance", "rm", instance_id, "--yes")

@@ -21,7 +21,9 @@ set -eu
 home=$(getent passwd "$LOGIN" | cut -d: -f6)
 [ -n "$home" ] || { echo "there is no user $LOGIN"; exit 3; }
 # An instance that has just booted makes its keys first.
-for _ in $(seq 60); do (exec 3<> /dev/tcp/127.0.0.1/22) 2> /dev/null && break || sleep 0.5; done
+for _ in $(seq 60); do
+  ls /etc/ssh/ssh_host_*_key.pub > /dev/null 2>&1 && (exec 3<> /dev/tcp/127.0.0.1/22) 2> /dev/null && break || sleep 0.5
+done
 cat /etc/ssh/ssh_host_*_key.pub
 umask 077
 mkdir -p "$home/.ssh"

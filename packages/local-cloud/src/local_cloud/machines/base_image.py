@@ -34,8 +34,8 @@ network: {config: disabled}
 users: []
 disable_root: false
 ssh_genkeytypes: [ed25519]
-cloud_init_modules: [seed_random, write_files, set_hostname]
-cloud_config_modules: [ssh, runcmd]
+cloud_init_modules: [seed_random, write_files, set_hostname, ssh]
+cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts_user, final_message]
 """,
     "etc/systemd/network/10-dhcp.network": "[Match]\nName=e*\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n",
