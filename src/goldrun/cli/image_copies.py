@@ -10,7 +10,7 @@ from goldrun import config, stdio
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import Image, is_public, set_public, share_image, shared_with
+from goldrun.cloud.images import Image, describe_sharing, set_public, share_image
 from goldrun.errors import UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.replicate import copy_everywhere
@@ -104,5 +104,6 @@ def _change(client: EcsClient, image: Image, accounts: tuple[str, ...], *, publi
     share_image(client, image, accounts, on=on)
     if public:
         set_public(client, image, on=on)
-    left = ", ".join(["everyone"] * is_public(client, image) + shared_with(client, image)) or "nobody"
+    everyone, others = describe_sharing(client, image)
+    left = ", ".join([*(["everyone"] if everyone else []), *others]) or "nobody"
     output.note(f"{image.name} ({image.image_id}) is shared with {left}.")

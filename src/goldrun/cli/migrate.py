@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldrun.cli import output
+from goldrun.cli.files import read_text
 from goldrun.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
             raise
         raise UsageError("PyYAML is not installed.", fix=["pip install 'goldrun[migrate]'"]) from None
     # All are read before the first is written.
-    texts = {path: _read(path) for path in _files(paths)}
+    texts = {path: read_text(path) for path in _files(paths)}
     found = {path: workflows.check(text, str(path)) for path, text in texts.items()}
     rows: list[tuple[str, str, str]] = []
     written = 0
@@ -76,15 +77,6 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
             raise UsageError(f"{path} contains no workflow.", fix=["name .github/workflows, or a file."])
         files += inside
     return list(dict.fromkeys(files))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read.", why=[f"{error.strerror}."]) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not text in UTF-8.") from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from goldrun.bake import recipe as recipes
 from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
+from goldrun.cli.files import read_text
 from goldrun.errors import UsageError
 from goldrun.images.naming import check_name
 
@@ -58,7 +59,7 @@ def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None
             raise
         raise UsageError("python-hcl2 is not installed.", fix=["pip install 'goldrun[migrate]'"]) from None
     _require_new(folder)
-    draft = packer.convert(_read(template), template, check_name(family) if family else "")
+    draft = packer.convert(read_text(template), template, check_name(family) if family else "")
     _write(folder, draft.files)
     rows = [(f"{template}:{one.line}", one.found, "yes" if one.taken else "no", one.outcome) for one in draft.notes]
     output.table(("LINE", "FOUND", "TAKEN OVER", "WHERE, OR INSTEAD"), rows)
@@ -89,15 +90,6 @@ def recipe_schema() -> None:
 def _require_new(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", fix=["name a new folder."])
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read.", why=[f"{error.strerror}."]) from error
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is not text in UTF-8.") from None
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

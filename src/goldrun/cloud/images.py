@@ -201,14 +201,13 @@ def set_public(client: EcsClient, image: Image, *, on: bool) -> None:
     client.call("ModifyImageSharePermission", {"ImageId": image.image_id, "IsPublic": on})
 
 
-def is_public(client: EcsClient, image: Image) -> bool:
-    """Return whether everyone may use an image."""
-    answer = client.call("DescribeImageSharePermission", {"ImageId": image.image_id})
-    return any(group["Group"] == "all" for group in answer.get("ShareGroups", {}).get("ShareGroup", []))
-
-
 def shared_with(client: EcsClient, image: Image) -> list[str]:
     """Return the accounts that an image is shared with."""
+    return describe_sharing(client, image)[1]
+
+
+def describe_sharing(client: EcsClient, image: Image) -> tuple[bool, list[str]]:
+    """Return whether everyone may use an image, and the accounts that it is shared with."""
     accounts: list[str] = []
     page = 0
     while True:
@@ -219,7 +218,8 @@ def shared_with(client: EcsClient, image: Image) -> list[str]:
         found = [str(account["AliyunId"]) for account in answer["Accounts"]["Account"]]
         accounts += found
         if not found or len(accounts) >= int(answer["TotalCount"]):
-            return accounts
+            groups = answer.get("ShareGroups", {}).get("ShareGroup", [])
+            return any(group["Group"] == "all" for group in groups), accounts
 
 
 def is_name_taken(error: GoldrunError) -> bool:

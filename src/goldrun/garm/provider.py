@@ -77,11 +77,11 @@ class Provider:
         Raises:
             GoldrunError: it was not created, or could not be reported; no instance is left.
         """
-        if not self._exists(wanted, self._all(GARM_NAME.of(wanted.name)), say):
+        if not self._report_existing(wanted, self._all(GARM_NAME.of(wanted.name)), say):
             with underway(self.folder, wanted.pool, wanted.name, self.clock) as names:
                 self._launch(wanted, names, say)
 
-    def _exists(self, wanted: BootstrapInstance, found: Sequence[Instance], say: Say) -> bool:
+    def _report_existing(self, wanted: BootstrapInstance, found: Sequence[Instance], say: Say) -> bool:
         """Report the instance if an earlier call created it."""
         for instance in found:
             if GARM_NAME.matches(instance.tags, wanted.name):
@@ -93,7 +93,7 @@ class Provider:
 
     def _launch(self, wanted: BootstrapInstance, names: set[str], say: Say) -> None:
         siblings = self._all(GARM_POOL.of(wanted.pool))
-        if self._exists(wanted, siblings, say):  # a list may lag behind: this is the second one
+        if self._report_existing(wanted, siblings, say):  # a list may lag behind: this is the second one
             return
         names |= {GARM_NAME.read(instance.tags) for instance in siblings}
         settings = self._launch_settings(wanted, spread=len(names) >= LEAST)

@@ -86,6 +86,35 @@ def policy_of(view: View, account: str, name: str) -> RamPolicy | None:
     return view.get(RamPolicy, f"{account} {name}")
 
 
+def require_role(view: View, account: str, name: str) -> RamRole:
+    """Return the account's role of that name.
+
+    Raises:
+        ApiFault: it does not exist.
+    """
+    role = role_of(view, account, name)
+    if role is None:
+        raise ApiFault(404, "EntityNotExist.Role", f"The role not exists: {name} .")
+    return role
+
+
+def require_policy(view: View, account: str, name: str) -> RamPolicy:
+    """Return the account's custom policy of that name.
+
+    Raises:
+        ApiFault: it does not exist.
+    """
+    policy = policy_of(view, account, name)
+    if policy is None:
+        raise no_such_policy(name)
+    return policy
+
+
+def no_such_policy(name: str) -> ApiFault:
+    """Return the error for a policy that does not exist."""
+    return ApiFault(404, "EntityNotExist.Policy", f"The policy not exists: {name} .")
+
+
 def provider_of(view: View, account: str, name: str) -> OidcProvider | None:
     """Return the account's identity provider of that name."""
     return view.get(OidcProvider, f"{account} {name}")

@@ -10,12 +10,13 @@ import re
 
 from msgspec.structs import replace
 
-from local_cloud.actions.ram_roles import document, marked, require_role
+from local_cloud.actions.ram_roles import document, marked, named_role
 from local_cloud.actions.ram_tags import given_tags
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault
-from local_cloud.ram import attached_to, is_system_policy, policy_of
+from local_cloud.ram import attached_to, is_system_policy, no_such_policy, policy_of, require_policy
 from local_cloud.records.identities import PolicyAttachment, PolicyVersion, RamPolicy
 
 MAX_VERSIONS = 5
@@ -172,7 +173,7 @@ def detach_policy_from_role(call: Call) -> Answer:
 def list_policies_for_role(call: Call) -> Answer:
     """The policies of a role."""
     rows = []
-    for held in attached_to(call.store, call.account, require_role(call).name):
+    for held in attached_to(call.store, call.account, named_role(call).name):
         policy = policy_of(call.store, call.account, held.policy)
         described = _describe(call, policy) if policy and held.kind == "Custom" else _describe_system(held.policy)
         rows.append({**described, "AttachDate": iso(held.created)})
@@ -198,7 +199,7 @@ def list_entities_for_policy(call: Call) -> Answer:
 def _attachment(call: Call) -> PolicyAttachment:
     kind = call.params.choice("PolicyType", KINDS) or "Custom"
     name = _require_system(call) if kind == "System" else _require(call).name
-    role = require_role(call).name
+    role = named_role(call).name
     return PolicyAttachment(
         id=f"{call.account} {role} {kind} {name}",
         account=call.account,
@@ -215,17 +216,13 @@ def _holders(call: Call, name: str, kind: str) -> list[PolicyAttachment]:
 
 
 def _require(call: Call) -> RamPolicy:
-    name = call.params.require("PolicyName")
-    policy = policy_of(call.store, call.account, name)
-    if policy is None:
-        raise _not_there(name)
-    return policy
+    return require_policy(call.store, call.account, call.params.require("PolicyName"))
 
 
 def _require_system(call: Call) -> str:
     name = call.params.require("PolicyName")
     if not is_system_policy(name):
-        raise _not_there(name)
+        raise no_such_policy(name)
     return name
 
 
@@ -235,10 +232,6 @@ def _require_version(call: Call, policy: RamPolicy) -> PolicyVersion:
         if version.id == wanted:
             return version
     raise ApiFault(404, "EntityNotExist.Policy.Version", f"The policy version not exists: {wanted} .")
-
-
-def _not_there(name: str) -> ApiFault:
-    return ApiFault(404, "EntityNotExist.Policy", f"The policy not exists: {name} .")
 
 
 def _describe(call: Call, policy: RamPolicy) -> Answer:
@@ -251,7 +244,7 @@ def _describe(call: Call, policy: RamPolicy) -> Answer:
         "AttachmentCount": len(_holders(call, policy.name, "Custom")),
         "CreateDate": iso(policy.created),
         "UpdateDate": iso(policy.updated),
-        "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in policy.tags.items()]},
+        "Tags": tag_rows(policy.tags),
     }
 
 

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from local_cloud.actions.ram_tags import given_tags
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
-from local_cloud.ram import role_of
-from local_cloud.records.identities import PolicyAttachment, RamRole
+from local_cloud.ram import attached_to, require_role, role_of
+from local_cloud.records.identities import RamRole
 
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
@@ -48,23 +49,20 @@ def create_role(call: Call) -> Answer:
 @action("GetRole", "ram", regionless=True)
 def get_role(call: Call) -> Answer:
     """A role with its trust policy."""
-    return {"Role": {**_describe(require_role(call)), "IsServiceLinkedRole": False}}
+    return {"Role": {**_describe(named_role(call)), "IsServiceLinkedRole": False}}
 
 
 @action("ListRoles", "ram", regionless=True)
 def list_roles(call: Call) -> Answer:
     """The account's roles, without their trust policies."""
     shown, paging = marked(call, [role for role in call.view.all(RamRole) if role.account == call.account])
-    rows = [{**_describe(role), "Tags": {"Tag": _tags(role)}} for role in shown]
-    for row in rows:
-        del row["AssumeRolePolicyDocument"]
-    return {**paging, "Roles": {"Role": rows}}
+    return {**paging, "Roles": {"Role": [{**_summary(role), "Tags": tag_rows(role.tags)} for role in shown]}}
 
 
 @action("UpdateRole", "ram", regionless=True)
 def update_role(call: Call) -> Answer:
     """Change a role's trust policy, description or longest session."""
-    role, params = require_role(call), call.params
+    role, params = named_role(call), call.params
     if text := params.text("NewAssumeRolePolicyDocument"):
         role = replace(role, trust=document(text, "NewAssumeRolePolicyDocument"))
     if "NewDescription" in params.values:
@@ -78,28 +76,20 @@ def update_role(call: Call) -> Answer:
 @action("DeleteRole", "ram", regionless=True)
 def delete_role(call: Call) -> Answer:
     """Delete a role that has no policies."""
-    role = require_role(call)
-    if any((held.account, held.role) == (role.account, role.name) for held in call.store.all(PolicyAttachment)):
-        raise ApiFault(
-            409,
-            "DeleteConflict.Role.Policy",
-            "The role has policies. Please detach them first.",
-        )
+    role = named_role(call)
+    if attached_to(call.store, role.account, role.name):
+        raise ApiFault(409, "DeleteConflict.Role.Policy", "The role has policies. Please detach them first.")
     call.store.remove(role)
     return {}
 
 
-def require_role(call: Call) -> RamRole:
+def named_role(call: Call) -> RamRole:
     """Return the role that a call names.
 
     Raises:
         ApiFault: it does not exist.
     """
-    name = call.params.require("RoleName")
-    role = role_of(call.store, call.account, name)
-    if role is None:
-        raise ApiFault(404, "EntityNotExist.Role", f"The role not exists: {name} .")
-    return role
+    return require_role(call.store, call.account, call.params.require("RoleName"))
 
 
 def document(text: str, parameter: str) -> str:
@@ -127,17 +117,16 @@ def marked(call: Call, items: list[Any]) -> tuple[list[Any], Answer]:
     return items[start : start + size], {"IsTruncated": more, **({"Marker": str(start + size)} if more else {})}
 
 
-def _tags(role: RamRole) -> list[Answer]:
-    return [{"TagKey": key, "TagValue": value} for key, value in role.tags.items()]
-
-
 def _describe(role: RamRole) -> Answer:
+    return {**_summary(role), "AssumeRolePolicyDocument": role.trust}
+
+
+def _summary(role: RamRole) -> Answer:
     return {
         "RoleId": str(300_000_000_000_000_000 + int.from_bytes(role.name.encode()[:7], "big") % 10**17),
         "RoleName": role.name,
         "Arn": f"acs:ram::{role.account}:role/{role.name}",
         "Description": role.description,
-        "AssumeRolePolicyDocument": role.trust,
         "MaxSessionDuration": role.session_seconds,
         "AllowConsoleLogin": False,
         "CreateDate": iso(role.created),

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, merge_tags
-from local_cloud.errors import ApiFault, invalid
+from local_cloud.errors import invalid
 from local_cloud.json_input import decode
 from local_cloud.params import Params
-from local_cloud.ram import policy_of, role_of
+from local_cloud.ram import require_policy, require_role
 from local_cloud.records.identities import RamPolicy, RamRole
 
 KINDS = ("role", "policy")
@@ -32,9 +32,8 @@ def untag_resources(call: Call) -> Answer:
     """Remove tags by their keys, or all."""
     keys, everything = set(_names(call.params, "TagKeys")), call.params.flag("All")
     for resource in _named(call):
-        kept = (
-            {} if everything and not keys else {key: value for key, value in resource.tags.items() if key not in keys}
-        )
+        gone = set(resource.tags) if everything and not keys else keys
+        kept = {key: value for key, value in resource.tags.items() if key not in gone}
         call.store.put(replace(resource, tags=kept))
     return {}
 
@@ -77,12 +76,5 @@ def _named(call: Call) -> list[RamRole | RamPolicy]:
     if not names:
         record: type[RamRole | RamPolicy] = RamRole if kind == "role" else RamPolicy
         return [found for found in call.store.all(record) if found.account == call.account]
-    return [_require(call, kind, name) for name in names]
-
-
-def _require(call: Call, kind: str, name: str) -> RamRole | RamPolicy:
-    found = (role_of if kind == "role" else policy_of)(call.store, call.account, name)
-    if found is None:
-        what = kind.capitalize()
-        raise ApiFault(404, f"EntityNotExist.{what}", f"The {kind} not exists: {name} .")
-    return found
+    require = require_role if kind == "role" else require_policy
+    return [require(call.store, call.account, name) for name in names]

@@ -39,6 +39,14 @@ _ENGINE = (
 )
 
 
+@dataclass(frozen=True)
+class _Bootstrap:
+    """What the user data says; it has no waits if it is not a runner's."""
+
+    settings: dict[str, str]
+    waits: dict[str, float]
+
+
 @dataclass
 class _Guest:
     """A running stand-in."""
@@ -56,7 +64,7 @@ class SimulatedRunners:
     store: Store
     secret: str
     _guests: dict[str, _Guest] = field(default_factory=dict)
-    _settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    _bootstraps: dict[str, _Bootstrap] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
         """Do the work that is due by ``now``."""
@@ -70,12 +78,12 @@ class SimulatedRunners:
         for instance in instances.values():
             if not instance.user_data or instance.status(now) != "Running":
                 continue
-            if instance.id not in self._settings:
-                user_data = base64.b64decode(instance.user_data).decode("utf-8", "replace")
-                self._settings[instance.id] = read_settings(user_data)
-            settings = self._settings[instance.id]
-            if limits := read_waits(settings):
-                self._tend(instance, settings, limits, now)
+            if instance.id not in self._bootstraps:
+                settings = read_settings(base64.b64decode(instance.user_data).decode("utf-8", "replace"))
+                self._bootstraps[instance.id] = _Bootstrap(settings, read_waits(settings))
+            bootstrap = self._bootstraps[instance.id]
+            if bootstrap.waits:
+                self._tend(instance, bootstrap.settings, bootstrap.waits, now)
 
     def stop(self) -> None:
         """End every stand-in."""
