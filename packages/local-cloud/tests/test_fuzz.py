@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from benchmarks import fuzz
 
-from local_cloud.github import api
+from local_cloud.github import requests
 from local_cloud.store import Store
 
 
@@ -25,7 +25,7 @@ def test_no_request_over_a_socket_crashes_the_server() -> None:
 
 
 def test_the_fuzzer_detects_a_planted_defect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_number", lambda text: int(text or "30"))
+    monkeypatch.setattr(requests, "_number", lambda text: int(text or "30"))
     outcome = fuzz.in_process(6000, 3)
     assert any("invalid literal for int()" in one for one in outcome.failures)
     assert outcome.statuses[500]
