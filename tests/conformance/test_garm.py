@@ -34,8 +34,10 @@ from tests.conftest import Running
 PROVIDER = Path(sys.executable).with_name("goldrun-garm-provider")
 CONTROLLER = "f9286791-1589-4f39-a106-5b68c2a18af4"
 # What the engine adds to a pool's extra specs from 0.2.0 on, whether the pool says anything or not.
+# What the engine adds where a pool has no template; GARM's own is longer.
+WRAPPER = base64.b64encode(b'#!/bin/bash\ncurl -o /tmp/real-install.sh "$METADATA_URL/install-script/"\n').decode()
 ENGINE_SPECS = {
-    "runner_install_template": "IyEvYmluL2Jhc2gK",
+    "runner_install_template": WRAPPER,
     "extra_context": {"GolangDownloadURL": "https://golang.org/dl/go.tar.gz"},
     "pre_install_scripts": {"01-script": "IyEvYmluL2Jhc2gK"},
     "enable_boot_debug": True,
@@ -224,6 +226,7 @@ def test_commands_without_a_cloud(cloud: Running, tmp_path: Path, version: str) 
             {"extra_specs": {"pre_install_scripts": {"../a": ""}}},
             "'../a' in pre_install_scripts cannot be a file's name",
         ),
+        ({"extra_specs": {"runner_install_template": "%"}}, "runner_install_template in the extra specs is not base64"),
         ({"extra_specs": {"pre_install_scripts": {"a": "%"}}}, "The script a in pre_install_scripts is not base64"),
         ({"extra_specs": {"pre_install_scripts": {"a": 1}}}, "pre_install_scripts in the extra specs must be of type"),
         ({"ca-cert-bundle": "%%%"}, "not a certificate"),
@@ -254,18 +257,27 @@ def test_the_engines_own_extra_specs_are_accepted_with_a_warning(cloud: Running,
     assert valid(made.stdout)["status"] == "running"
     (warning,) = [line for line in made.stderr.splitlines() if "extra specs" in line]
     ignored = warning.partition("It knows")[0]
-    for name in ("runner_install_template", "extra_context", "cpus"):
-        assert name in ignored
-    for name in ("policy", "pre_install_scripts", "enable_boot_debug"):
+    assert "cpus" in ignored
+    for name in ("runner_install_template", "extra_context", "policy", "pre_install_scripts", "enable_boot_debug"):
         assert name not in ignored
     user_data = base64.b64decode(ours(cloud)[0].user_data).decode()
     assert "pre-install/00/01-script <<< IyEvYmluL2Jhc2gK" in user_data
     assert "BOOT_DEBUG=true" in user_data
+    assert "install-script/" not in user_data, "the engine's own template only fetches a runner: the agent has one"
     checked = engine("ValidatePoolInfo", specs=specs)
     assert (checked.returncode, checked.stdout) == (0, ""), checked.stderr
     schema = json.loads(engine("GetExtraSpecsJSONSchema").stdout)
     assert not list(OAS31Validator(schema).iter_errors(specs))
     assert list(OAS31Validator(schema).iter_errors({**specs, "policy": "best"}))
+
+
+def test_an_operators_own_template_takes_the_place_of_the_agents_installation(cloud: Running, tmp_path: Path) -> None:
+    specs = {"runner_install_template": "IyEvYmluL2Jhc2gK", "extra_context": {"where": "here"}}
+    made = Engine(cloud, tmp_path, "v0.1.1")("CreateInstance", bootstrap("garm-own", extra_specs=specs))
+    assert made.returncode == 0, made.stderr
+    user_data = base64.b64decode(ours(cloud)[0].user_data).decode()
+    assert "TEMPLATE=true" in user_data
+    assert "ask install-script/" in user_data
 
 
 def test_a_trace_goes_to_stderr_and_leaves_the_answer_alone(cloud: Running, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ PLACES = (
     "/home/runner",
     "/var/lib/cloud",
     "/usr/local/share/ca-certificates",
+    "/etc/sudoers.d",
 )
 STANDINS = {
     # Runs the agent as systemd would; everything else is written down.
@@ -48,6 +49,11 @@ exit 0
 """,
     "systemctl": """#!/bin/bash
 echo "systemctl $*" >> "$HERE/units"
+case $1 in
+  list-units) echo 'actions.runner.garm.service loaded' ;;
+  is-active) [[ -e "$HERE/home/runner/active" ]] ;;
+  stop) rm "$HERE/home/runner/active" ;;
+esac
 """,
     "python3": """#!/bin/bash
 [[ "$*" == *self_destruct.py* ]] || exec "$PYTHON" "$@"
@@ -65,6 +71,7 @@ case "${words}" in
   */spot/termination-time*) cat "$HERE/termination" 2> /dev/null || exit 22 ;;
   *runner.tar.gz*) cat "$HERE/archive" > "${out}" ;;
   */credentials/*) echo '{"agentId": 7}' > "${out}" ;;
+  */install-script/*) cat "$HERE/template" 2> /dev/null || exit 22 ;;
   */systemd/unit-file*) cat "$HERE/unit-file" 2> /dev/null || exit 22 ;;
 esac
 """,
@@ -389,6 +396,59 @@ env > {home}/environment
     assert not [path for path in kept if TOKEN in path.read_text()]
     assert TOKEN not in (home / "environment").read_text()
     assert TOKEN not in (guest.here / "curl").read_text(), "nor among a process's arguments"
+
+
+def template() -> str:
+    return (Path(provider.__file__).parent / "template.sh").read_text(encoding="utf-8")
+
+
+def boot_with_template(guest: Guest, script: str, **more: Any) -> str:
+    guest.settings = {}
+    guest.path("/etc/sudoers.d").mkdir(parents=True)
+    (guest.here / "template").write_text(script)
+    return guest.boot(quick(engine=engine() + template(), **more), {**ENGINE, "TEMPLATE": "true"})
+
+
+def test_an_operators_template_installs_the_runner_and_its_end_is_the_machines(guest: Guest) -> None:
+    home = guest.path("/home/runner")
+    console = boot_with_template(
+        guest,
+        f"""#!/bin/bash
+echo the-token-of-the-template
+id -un > {home}/who; pwd >> {home}/who; cat {guest.path("/etc/sudoers.d")}/* > {home}/may 2>&1
+touch {home}/active; (sleep 3; rm {home}/active) > /dev/null 2>&1 &
+""",
+    )
+    assert "the runner of the template runs" in console
+    assert console.rstrip().endswith("goldrun: the runner has ended")
+    assert (home / "who").read_text().splitlines()[1] == str(home)
+    assert "the-token-of-the-template" not in console, "what a template prints may be secret"
+    assert "the-token-of-the-template" in guest.path("/run/goldrun/template.log").read_text()
+    assert not list(guest.path("/etc/sudoers.d").iterdir()), "the job may not become root"
+    assert not guest.path("/opt/goldrun/template").exists()
+    (environment,) = [unit for unit in guest.units if "set-environment" in unit]
+    assert "ACTIONS_RUNNER_HOOK_JOB_STARTED=" in environment
+    if ROOT:
+        assert (home / "who").read_text().startswith("nobody\n")
+        assert guest.path("/run/goldrun/template.log").stat().st_mode & 0o77 == 0
+
+
+def test_a_template_that_fails_ends_the_machine(guest: Guest) -> None:
+    console = boot_with_template(guest, "#!/bin/bash\nexit 7\n")
+    assert "goldrun: failed: the template ended with exit code 7; its output is in" in console
+    assert not list(guest.path("/etc/sudoers.d").iterdir())
+
+
+def test_an_engine_without_templates_is_named(guest: Guest) -> None:
+    guest.settings = {}
+    console = guest.boot(quick(engine=engine() + template()), ENGINE)
+    assert "failed: the engine gives no script for runner_install_template: GARM 0.2 or later has it" in console
+
+
+def test_a_templates_runner_that_gets_no_job_is_stopped(guest: Guest) -> None:
+    console = boot_with_template(guest, f"#!/bin/bash\ntouch {guest.path('/home/runner')}/active\n", job_seconds=2)
+    assert "failed: no job came within 2 s" in console
+    assert "systemctl stop actions.runner.garm.service" in guest.units
 
 
 PROXY = "http://user:planted-password@10.0.0.1:3128"

@@ -117,7 +117,10 @@ def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
         setup=specs.setup,
         pre_install=specs.pre_install,
         debug=specs.boot_debug or wanted.boot_debug,
-        engine=files("goldrun.garm").joinpath("engine.sh").read_text(encoding="utf-8"),
+        engine="".join(
+            files("goldrun.garm").joinpath(name).read_text(encoding="utf-8")
+            for name in ("engine.sh", *(["template.sh"] if specs.template else []))
+        ),
     )
     more = {
         "CALLBACK_URL": wanted.callback_url,
@@ -130,6 +133,7 @@ def _user_data(wanted: BootstrapInstance, specs: Specs, endpoint: str) -> bytes:
         "GROUP": wanted.group,
         "PROXY": "" if secret_proxy else wanted.proxy,
         "SECRET_PROXY": "true" if secret_proxy else "",
+        "TEMPLATE": "true" if specs.template else "",
         "NO_PROXY_FOR": wanted.no_proxy,
         "CA_BUNDLE": wanted.ca_bundle,
     }

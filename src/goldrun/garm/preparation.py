@@ -1,6 +1,6 @@
-"""GARM's ``pre_install_scripts``, which every provider of GARM's takes among its extra specs.
+"""GARM's ``pre_install_scripts`` and ``runner_install_template``, extra specs of every provider of GARM's.
 
-Source: garm-provider-common, ``cloudconfig/util.go`` and ``cloudconfig/cloudconfig.go``.
+Source: garm-provider-common, ``cloudconfig/util.go`` and ``cloudconfig/cloudconfig.go``; GARM, ``util/util.go``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 from goldrun.errors import UsageError
 
+# Where the engine's own template, which it sends since 0.2.0 if a pool has none, fetches the rendered one from.
+_WRAPPER = b"/install-script/"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -35,3 +37,18 @@ def read_scripts(given: Mapping[str, str]) -> dict[str, bytes]:
                 f"The script {name} in pre_install_scripts is not base64.", fix=[f"write: base64 -w0 {name}"]
             ) from None
     return scripts
+
+
+def has_own_template(given: str) -> bool:
+    """Whether ``runner_install_template``, in base64, is the operator's, not the one that the engine adds.
+
+    Raises:
+        UsageError: it is not base64.
+    """
+    try:
+        text = base64.b64decode(given, validate=True)
+    except (ValueError, binascii.Error):
+        raise UsageError(
+            "runner_install_template in the extra specs is not base64.", fix=["write: base64 -w0 FILE"]
+        ) from None
+    return bool(text) and _WRAPPER not in text

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from goldrun import config
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
-from goldrun.garm.preparation import read_scripts
+from goldrun.garm.preparation import has_own_template, read_scripts
 from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Span, parse_span
 from goldrun.launch.spread import LEAST
 
@@ -86,6 +86,11 @@ SPECS: dict[str, Key] = {
         "object",
         "scripts in base64 by name; they run as root, in the order of their names, before the runner is installed",
     ),
+    "runner_install_template": Key(
+        "string",
+        "your own template in base64: it installs and starts the runner, in the place of goldrun's agent",
+    ),
+    "extra_context": Key("object", "values for runner_install_template, by name"),
     "enable_boot_debug": Key("boolean", "print each command of the boot and of the scripts on the console"),
 }
 _PYTHON: dict[str, type | tuple[type, ...]] = {
@@ -126,6 +131,7 @@ class Specs:
     """The extra specs of a pool; ``SPECS`` has their meanings.
 
     Attributes:
+        template: whether the operator's own template installs the runner.
         unknown: keys that goldrun does not read.
     """
 
@@ -145,6 +151,7 @@ class Specs:
     protected: bool
     setup: str
     pre_install: Mapping[str, bytes]
+    template: bool
     boot_debug: bool
     unknown: tuple[str, ...]
 
@@ -180,8 +187,7 @@ def read_config(path: str) -> Config:
 def read_specs(found: Mapping[str, Any]) -> Specs:
     """Read the extra specs.
 
-    Unknown keys are accepted: since 0.2.0 the engine adds its own (``runner_install_template``, ``extra_context``) to
-    every call.
+    Unknown keys are accepted: the engine may add its own to every call, as 0.2.0 did.
 
     Raises:
         UsageError: a value is not valid; the message names its key.
@@ -207,6 +213,7 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
         protected=known.get("protect", config.PROTECTIONS[0]) == config.PROTECTIONS[0],
         setup=known.get("setup", ""),
         pre_install=read_scripts(known.get("pre_install_scripts", {})),
+        template=has_own_template(known.get("runner_install_template", "")),
         boot_debug=known.get("enable_boot_debug", False),
         unknown=tuple(name for name in found if name not in SPECS),
     )

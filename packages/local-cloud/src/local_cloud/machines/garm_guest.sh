@@ -21,6 +21,7 @@ if [[ -n ${CA_BUNDLE} ]]; then
   printf '%s\n' "${CA_BUNDLE}" > .authority
   export CURL_CA_BUNDLE=${PWD}/.authority
 fi
+[[ -z ${TEMPLATE} ]] || say 'a simulated machine runs no template: its runner is installed as without one'
 authenticate
 report installing 'the machine is up'
 configure

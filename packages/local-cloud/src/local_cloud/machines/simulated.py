@@ -35,7 +35,7 @@ REFUSAL = (
 # What GARM's part of the bootstrap reads.
 _ENGINE = (
     *("METADATA_URL", "CALLBACK_URL", "INSTANCE_TOKEN", "JIT", "CA_BUNDLE"),
-    *("REPO_URL", "RUNNER_NAME", "LABELS", "GROUP"),
+    *("REPO_URL", "RUNNER_NAME", "LABELS", "GROUP", "TEMPLATE"),
 )
 
 
