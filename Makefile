@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ACTIONLINT_VERSION := v1.7.7
 ACTIONLINT := $(shell command -v actionlint || echo go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
+# Tests wait for processes half of their time: two for each processor.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
@@ -18,7 +20,7 @@ demo: $(VENV)/.run  ## Show goldrun on the local cloud, from start to end
 	@bash examples/demo.sh "$(abspath $(BIN))"
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS)
 
 test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or newer)
 	npm ci --prefix packages/local-cloud/tests/node --no-audit --no-fund

@@ -27,6 +27,7 @@ configure() {
 start_runner() {
   local code=0 limit
   report installing 'running the template'
+  [[ -d ${sudo_rule%/*} ]] || fail 'the image has no sudo, which the templates of GARM use'
   (umask 0337 && echo 'runner ALL=(ALL) NOPASSWD:ALL' > "${sudo_rule}")
   # Templates print tokens: root alone reads what they say.
   (umask 077 && : > "${template_log}")
