@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 API_VERSION = "2022-11-28"
 MAX_REDIRECTS = 3
 PAGE_SIZE = 100
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # before some answers of the Actions service
 _REDIRECTS = (301, 302, 307, 308)
 
 
@@ -43,11 +44,12 @@ class GitHubError(GoldrunError):
     Attributes:
         status: the answer's HTTP status.
         message: GitHub's own message.
+        kind: the Actions service's name for the error, e.g. ``AgentExistsException``; empty: from another API.
     """
 
-    def __init__(self, what: str, *, status: int, message: str, wait: float = 0.0, **more: Any) -> None:
+    def __init__(self, what: str, *, status: int, message: str, wait: float = 0.0, kind: str = "", **more: Any) -> None:
         super().__init__(what, **more)
-        self.status, self.message, self.wait = status, message, wait
+        self.status, self.message, self.wait, self.kind = status, message, wait, kind
         limited = status == 429 or (status == 403 and wait > 0)
         self.retryable = limited or status >= 500
         self.unsure = status >= 500
@@ -73,6 +75,7 @@ class GitHub:
     Attributes:
         clock: the clock that retries wait on, for callers that poll.
         calls: number of requests sent, retries included.
+        url: the API's address.
         server: GitHub's address for people and runners, e.g. ``https://github.com``.
     """
 
@@ -103,7 +106,9 @@ class GitHub:
         Raises:
             UsageError: the URL is not valid.
         """
-        self._endpoint, self._prefix = _split(url)
+        self.url = url.rstrip("/")
+        if "?" in _split(url)[1]:
+            raise UsageError(f"GITHUB_API_URL={url!r} is not a URL.", fix=["for example https://api.github.com"])
         self.server = server
         self.clock = clock
         self.calls = 0
@@ -127,14 +132,50 @@ class GitHub:
             GitHubError: GitHub refused or failed.
             UnreachableError: no answer; the call may have had its effect.
         """
-        target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
+        return self.exchange(method, self.url + path, body, query=query)[1]
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
+    ) -> tuple[int, Any]:
+        """Send a request to any of GitHub's services, and return the status of its answer and its content.
+
+        Args:
+            method: HTTP method.
+            url: where it is sent.
+            body: its content, as JSON.
+            query: in addition to the URL's.
+            headers: instead of the API's own; ``authorization`` too, so that no other service receives the token.
+            patience: how many seconds the answer may take; it is tried once. None: as the other calls.
+
+        Raises:
+            GitHubError: GitHub refused or failed.
+            UnreachableError: no answer; the call may have had its effect.
+            UsageError: the URL is not valid.
+        """
+        endpoint, target = _split(url)
+        joined = "&" if "?" in target else "?"
+        target += joined + urlencode(query) if query else ""
+        given = self._headers() if headers is None else dict(headers)
+        if patience is not None:
+            return self._attempt(endpoint, method, target, given, body, self.clock.now() + patience)
         return retry(
-            lambda until: self._attempt(method, target, body, until),
+            lambda until: self._attempt(endpoint, method, target, given, body, until),
             self.clock,
             self._timeout,
             self._backoff,
             self._notice,
         )
+
+    def _headers(self) -> dict[str, str]:
+        accept = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}
+        return {**accept, "authorization": f"Bearer {self._token}"} if self._token else accept
 
     def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
         """Return all elements of a list that GitHub pages, under ``name``; each has an ``id``.
@@ -165,45 +206,42 @@ class GitHub:
         """Close what is kept open between calls."""
         self._transport.close()
 
-    def _attempt(self, method: str, target: str, body: Mapping[str, Any] | None, until: float) -> Any:
+    def _attempt(
+        self, endpoint: Endpoint, method: str, target: str, headers: dict[str, str], body: object, until: float
+    ) -> tuple[int, Any]:
         content = json.dumps(body).encode() if body is not None else b""
-        headers = {
-            "accept": "application/vnd.github+json",
-            "host": self._endpoint.netloc,
-            "user-agent": f"goldrun/{__version__}",
-            "x-github-api-version": API_VERSION,
-        }
-        if self._token:
-            headers["authorization"] = f"Bearer {self._token}"
+        headers = {**headers, "host": endpoint.netloc, "user-agent": f"goldrun/{__version__}"}
         if content:
             headers["content-type"] = "application/json"
         for _ in range(MAX_REDIRECTS):
             self.calls += 1
-            answer = self._transport.send(self._endpoint, method, target, headers, until, content)
+            answer = self._transport.send(endpoint, method, target, headers, until, content)
             moved = answer.headers.get("location", "")
             # A renamed repository; the token is not sent to any other server.
-            if answer.status not in _REDIRECTS or not moved.startswith(f"{self._endpoint}/"):
+            if answer.status not in _REDIRECTS or not moved.startswith(f"{endpoint}/"):
                 break
-            target = moved.removeprefix(str(self._endpoint))
-        return self._read(method, target, answer)
+            target = moved.removeprefix(str(endpoint))
+        return answer.status, self._read(method, target, answer)
 
     def _read(self, method: str, target: str, answer: Answer) -> Any:
-        if answer.status == 204:
+        if answer.status in (202, 204) and not answer.body.strip():
             return None
         try:
-            body = json.loads(answer.body)
+            body = json.loads(answer.body.removeprefix(_BYTE_ORDER_MARK))
         except ValueError:
             body = None
         if 200 <= answer.status < 300 and body is not None:
             return body
         message = str(body.get("message", "")) if isinstance(body, dict) else ""
+        kind = str(body.get("typeName", "")) if isinstance(body, dict) else ""
         shown = message or f"{len(answer.body)} bytes that are not GitHub's"
-        path = target.partition("?")[0].removeprefix(self._prefix)
+        path = target.partition("?")[0].removeprefix(_split(self.url)[1])
         raise GitHubError(
             f"GitHub answered {method} {path} with {answer.status}.",
             status=answer.status,
             message=message,
             wait=self._wait(answer),
+            kind=kind.partition(",")[0].rpartition(".")[2],
             why=[f"{shown}."] if not shown.endswith(".") else [shown],
             fix=_FIXES.get(answer.status, ("try again in a few minutes.",) if answer.status >= 500 else ()),
             request_id=answer.headers.get("x-github-request-id", ""),
@@ -275,7 +313,12 @@ def segment(text: str | int) -> str:
 
 
 def _split(url: str) -> tuple[Endpoint, str]:
+    """Return a URL's endpoint, and its path and query.
+
+    Raises:
+        UsageError: it is not a URL.
+    """
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise UsageError(f"GITHUB_API_URL={url!r} is not a URL.", fix=["for example https://api.github.com"])
-    return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
+        raise UsageError(f"{url!r} is not the URL of a service.", fix=["for example https://api.github.com"])
+    return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,4 +1,4 @@
-"""The scope of runners: a repository or an organization."""
+"""The scope of runners: a repository, an organization or an enterprise."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from goldrun.github.client import segment
 
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
 _REPOSITORY = re.compile(r"[\w.-]{1,100}", re.ASCII)
+ENTERPRISES = "enterprises"
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A repository (``owner/name``) or an organization (``name``)."""
+    """A repository (``owner/name``), an organization (``name``) or an enterprise (``enterprises/name``)."""
 
     name: str
 
@@ -22,6 +23,8 @@ class Scope:
     def path(self) -> str:
         """Its path in the API."""
         owner, _, repository = self.name.partition("/")
+        if owner == ENTERPRISES:
+            return f"/{ENTERPRISES}/{segment(repository)}"
         return f"/repos/{segment(owner)}/{segment(repository)}" if repository else f"/orgs/{segment(owner)}"
 
     def __str__(self) -> str:
@@ -49,3 +52,15 @@ def organization_scope(text: str) -> Scope:
     if _OWNER.fullmatch(text):
         return Scope(text)
     raise UsageError(f"{text!r} is not an organization.", fix=["write only its name, for example --org octo-org"])
+
+
+def read_scope(text: str) -> Scope:
+    """Return the scope that a text names: ``owner/name``, an organization, or ``enterprises/name``.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    first, slash, name = text.partition("/")
+    if first == ENTERPRISES and _REPOSITORY.fullmatch(name):
+        return Scope(text)
+    return repository_scope(text) if slash else organization_scope(text)

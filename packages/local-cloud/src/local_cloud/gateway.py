@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -37,12 +37,16 @@ class Reply:
 
     Attributes:
         hold: if not None, the connection is held for that many seconds and then cut without an answer.
+        again: answers the same request once more, until the status changes; None: this answer is final.
+        patience: how many seconds that is done.
     """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     hold: float | None = None
+    again: Callable[[], Reply] | None = None
+    patience: float = 0.0
 
 
 @dataclass

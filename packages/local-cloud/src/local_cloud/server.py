@@ -16,6 +16,7 @@ import uvicorn
 from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
+from goldrun.clock import steady_seconds
 from goldrun.errors import UsageError
 from local_cloud import seed
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
@@ -40,6 +41,7 @@ from local_cloud.tls_files import Files
 HOST = "127.0.0.1"
 # Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.
 METADATA_PREFIX = "/_metadata/"
+POLL_EVERY = 0.1  # seconds between looks for a message that a client waits for
 # The same for every path: a web page must not learn which paths exist.
 REFUSED = Reply(403, {"content-type": "text/plain"}, b"Forbidden\n")
 
@@ -183,6 +185,8 @@ class LocalCloud:
             body = await read_body(query, headers, receive)
             with self._lock:
                 reply = self._answer(method, path, query, headers, body)
+            if reply.again:
+                reply = await self._answer_later(reply, reply.again, receive)
         except ClientGoneError:
             return
         except ApiFault as fault:
@@ -199,6 +203,28 @@ class LocalCloud:
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
         # After the work: no moment in the answer is in the future.
         await _send(reply, send, self.clock.headers())
+
+    async def _answer_later(self, reply: Reply, again: Callable[[], Reply], receive: Receive) -> Reply:
+        """Answer once there is something to say, or the patience ends.
+
+        Raises:
+            ClientGoneError: the client has gone.
+        """
+        limit = steady_seconds() + reply.patience
+        gone = asyncio.ensure_future(receive())
+        try:
+            while steady_seconds() < limit:
+                if (await asyncio.wait([gone], timeout=POLL_EVERY))[0]:
+                    raise ClientGoneError
+                with self._lock:
+                    if self._runners:
+                        self._runners.tend(self.clock.now())
+                    later = again()
+                if later.status != reply.status:
+                    return later
+        finally:
+            gone.cancel()
+        return reply
 
     def _answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
         """Handle one request at a time, and not during the machines' update: the store is not thread-safe."""

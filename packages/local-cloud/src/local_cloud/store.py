@@ -46,6 +46,8 @@ _KINDS: dict[str, type[Record]] = {
         github.GitHubRunner,
         github.GitHubRun,
         github.GitHubJob,
+        github.GitHubScaleSet,
+        github.GitHubMessage,
         github.GitHubHook,
         github.GitHubToken,
         access.AccessKey,

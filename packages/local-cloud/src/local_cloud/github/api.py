@@ -27,7 +27,7 @@ API = "/api/v3"
 TOKEN = "goldrun-local-github"  # noqa: S105 - valid for this computer's own cloud alone
 JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - like a job's GITHUB_TOKEN: it may not administer runners
 
-SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+))"
+SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+)|(?P<enterprise>enterprises/[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
 LATEST_RUNNER = "/repos/actions/runner/releases/latest"
 Payload = tuple[int, Any]  # the status, and the body as JSON
@@ -104,7 +104,7 @@ class Api:
             if token == JOB_TOKEN and not readable:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
-            scope = found.get("repository") or found.get("organization") or ""
+            scope = found.get("repository") or found.get("organization") or found.get("enterprise") or ""
             asked = Asked(scope, found, dict(parse_qsl(query)), read_object(body), {})
             status, content = function(asked)
             return status, content, link(f"{self.url}{API}{path}", asked)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 
 class GitHubFault(Exception):  # noqa: N818 - not a failure of this program: an answer
-    """An error answer: its HTTP status and message."""
+    """An error answer: its HTTP status and message.
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    Attributes:
+        kind: the Actions service's name for it, e.g. ``AgentExistsException``.
+    """
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None, *, kind: str = "") -> None:
         super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
+        self.status, self.message, self.headers, self.kind = status, message, headers or {}, kind
 
 
 def not_found() -> GitHubFault:

@@ -31,8 +31,10 @@ class Jobs:
     clock: LocalClock
     changed: Callable[[GitHubJob], None] = field(default=lambda _: None)
 
-    def register(self, scope: str, name: str, labels: Iterable[str], group: int) -> GitHubRunner:
-        """Add a runner.
+    def register(
+        self, scope: str, name: str, labels: Iterable[str], group: int, *, scale_set: str = ""
+    ) -> GitHubRunner:
+        """Add a runner; one of a scale set takes that set's jobs alone.
 
         Raises:
             GitHubFault: the name is taken, or there are no labels.
@@ -41,7 +43,8 @@ class Jobs:
         if not wanted or not name:
             raise invalid("Invalid request.")
         if any(runner.name == name for runner in self.runners(scope)):
-            raise GitHubFault(409, f"Already exists - A runner with the name {name} already exists.")
+            message = f"Already exists - A runner with the name {name} already exists."
+            raise GitHubFault(409, message, kind="AgentExistsException")
         runner = GitHubRunner(
             id=self._number(GitHubRunner),
             scope=scope,
@@ -49,6 +52,7 @@ class Jobs:
             labels=wanted,
             group=group,
             credential=secrets.token_urlsafe(32),
+            scale_set=scale_set,
         )
         self.store.put(runner)
         return runner
@@ -76,7 +80,8 @@ class Jobs:
             GitHubFault: it runs a job.
         """
         if runner.job:
-            raise invalid(f'Bad request - Runner "{runner.name}" is still running a job.')
+            message = f'Bad request - Runner "{runner.name}" is still running a job.'
+            raise GitHubFault(422, message, kind="JobStillRunningException")
         self.store.remove(runner)
 
     def issue_token(self, scope: str) -> GitHubToken:
@@ -149,6 +154,11 @@ class Jobs:
                     log="",
                     cancelled=False,
                     note="",
+                    scale_set="",
+                    offered=0.0,
+                    assigned=0.0,
+                    assignments=0,
+                    told="",
                 )
             )
 
@@ -185,8 +195,12 @@ class Jobs:
             run = self.store.get(GitHubRun, job.run)
             if job.status != "queued" or job.hosted or run is None or run.attempt != job.attempt:
                 continue
-            in_scope = runner.scope.lower() in (run.repository.lower(), run.repository.partition("/")[0].lower())
-            if in_scope and {label.lower() for label in job.labels} <= _answers_to(runner):
+            if runner.scale_set or job.scale_set:
+                fits = job.scale_set == runner.scale_set and bool(job.assigned)
+            else:
+                in_scope = runner.scope.lower() in (run.repository.lower(), run.repository.partition("/")[0].lower())
+                fits = in_scope and {label.lower() for label in job.labels} <= _answers_to(runner)
+            if fits:
                 taken = replace(
                     job,
                     status="in_progress",

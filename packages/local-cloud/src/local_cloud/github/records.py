@@ -13,6 +13,7 @@ class GitHubRunner(Record, frozen=True, kw_only=True):
         credential: authenticates its program.
         seen: when its program was last seen, on the machine's clock; 0: never, or it signed off.
         job: the number of the job that it runs; empty: none.
+        scale_set: the number of its scale set, whose jobs alone it takes; empty: none.
     """
 
     scope: str
@@ -22,6 +23,7 @@ class GitHubRunner(Record, frozen=True, kw_only=True):
     credential: str = ""
     seen: float = 0.0
     job: str = ""
+    scale_set: str = ""
 
 
 class GitHubRun(Record, frozen=True, kw_only=True):
@@ -31,6 +33,7 @@ class GitHubRun(Record, frozen=True, kw_only=True):
     workflow: str
     created: float
     attempt: int = 1
+    event: str = "push"
 
 
 class GitHubJob(Record, frozen=True, kw_only=True):
@@ -44,6 +47,11 @@ class GitHubJob(Record, frozen=True, kw_only=True):
         conclusion: ``success``, ``failure`` or ``cancelled``.
         cancelled: its cancellation was requested.
         note: GitHub's annotation.
+        scale_set: the number of the scale set that it is offered or assigned to; empty: none.
+        offered: when it was offered to it; 0: it is not.
+        assigned: when it was assigned to it; 0: it is not.
+        assignments: how often it was assigned.
+        told: the last of its messages.
     """
 
     run: str
@@ -63,6 +71,49 @@ class GitHubJob(Record, frozen=True, kw_only=True):
     log: str = ""
     cancelled: bool = False
     note: str = ""
+    scale_set: str = ""
+    offered: float = 0.0
+    assigned: float = 0.0
+    assignments: int = 0
+    told: str = ""
+
+
+class GitHubScaleSet(Record, frozen=True, kw_only=True):
+    """A runner scale set; ``id`` is its number.
+
+    Attributes:
+        scope: ``owner/name``, an organization, or ``enterprises/name``.
+        capacity: how many jobs its listener can take, as its last poll said.
+        session: the id of its message session; empty: none.
+        owner: the name that the session's owner gave itself.
+        seen: when the session last polled, on the machine's clock.
+        sent: the number of its last message.
+    """
+
+    scope: str
+    name: str
+    group: int
+    labels: tuple[str, ...]
+    created: float
+    disable_update: bool = False
+    capacity: int = 0
+    session: str = ""
+    owner: str = ""
+    seen: float = 0.0
+    sent: int = 0
+
+
+class GitHubMessage(Record, frozen=True, kw_only=True):
+    """A message to a scale set's listener, or one of the parts that are still to be sent.
+
+    Attributes:
+        number: the message's number; 0: a part that belongs to none yet.
+        parts: what happened to jobs, as JSON.
+    """
+
+    scale_set: str
+    parts: tuple[str, ...]
+    number: int = 0
 
 
 class GitHubHook(Record, frozen=True, kw_only=True):

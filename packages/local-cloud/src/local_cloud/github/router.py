@@ -10,21 +10,26 @@ import hmac
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Reply, new_request_id
-from local_cloud.github import archive
+from local_cloud.github import actions_service, archive
+from local_cloud.github.actions_service import ActionsService
 from local_cloud.github.api import API, Api
 from local_cloud.github.errors import GitHubFault, not_found
 from local_cloud.github.identity import ISSUER, Identity
 from local_cloud.github.jobs import Jobs
+from local_cloud.github.records import GitHubJob
 from local_cloud.github.runner_service import RunnerService
+from local_cloud.github.scale_sets import ScaleSets
 from local_cloud.github.webhooks import Webhooks
 
 PREFIX = "/_github"
 RUNNER = "/_runner"
 PROOF = f"{RUNNER}/proof"
+SERVICE = f"{actions_service.PREFIX}/"
 
 
 def path_at_github(path: str) -> str | None:
@@ -40,6 +45,9 @@ class Router:
     Stand-ins that this server has started verify its identity before they send other requests.
 
     Faults match ``github:generate-jitconfig`` and so on; ``github:runner`` stands for the runner program's requests.
+
+    Attributes:
+        poll_seconds: how long a request for messages waits for one.
     """
 
     def __init__(self, jobs: Jobs, faults: Faults, url: str, *, secret: str, refusal: str = "") -> None:
@@ -59,7 +67,15 @@ class Router:
         self._api = Api(jobs, url, webhooks.ping)
         self._identity = Identity(jobs, url)
         self._runners = RunnerService(jobs, url, refusal)
-        jobs.changed = webhooks.deliver_change
+        scale_sets = ScaleSets(jobs)
+        self._service = ActionsService(scale_sets, url, self._secret)
+        self.poll_seconds = actions_service.POLL_SECONDS
+
+        def tell(job: GitHubJob) -> None:
+            webhooks.deliver_change(job)
+            scale_sets.note(job)
+
+        jobs.changed = tell
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""
@@ -68,32 +84,55 @@ class Router:
         if path == PROOF:
             proof = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
             return Reply(200, {"content-type": "text/plain"}, proof.encode())
-        runner = path.startswith(RUNNER)
-        operation = "runner" if runner else self._api.operation(method, path.removeprefix(API))
-        rule = self._faults.strike(f"github:{operation}")
+        rule = self._faults.strike(f"github:{self._operation(method, path)}")
         try:
             if rule and not rule.kind.endswith("-after"):
                 return _fail(rule)
-            status, content, more = self._perform(runner, method, path, query, headers, body)
-            return _fail(rule) if rule else _json(status, content, more)
+            reply = self._perform(method, path, query, headers, body)
+            return _fail(rule) if rule else reply
         except GitHubFault as fault:
+            if path.startswith(SERVICE):
+                return _json(fault.status, actions_service.error_json(fault), fault.headers)
             return self.refuse(fault.status, fault.message, new_request_id(), fault.headers)
+
+    def _operation(self, method: str, path: str) -> str:
+        if path.startswith(RUNNER):
+            return "runner"
+        if path == API + actions_service.REGISTRATION:
+            return "runner-registration"
+        if path.startswith(SERVICE):
+            return self._service.operation(method, path.removeprefix(actions_service.PREFIX))
+        return self._api.operation(method, path.removeprefix(API))
 
     def refuse(self, status: int, message: str, request_id: str, headers: Mapping[str, str] | None = None) -> Reply:
         """An error answer."""
         content = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
         return _json(status, content, {"x-github-request-id": request_id, **(headers or {})})
 
-    def _perform(
-        self, runner: bool, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, Any, dict[str, str]]:
-        if runner:
-            return *self._runners.handle(method, path.removeprefix(RUNNER), headers, body), {}
+    def _perform(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        if path.startswith(SERVICE):
+            return self._serve(method, path.removeprefix(actions_service.PREFIX), query, headers, body)
+        if (method, path) == ("POST", API + actions_service.REGISTRATION):
+            return _json(*self._service.register(headers, body))
+        if path.startswith(RUNNER):
+            return _json(*self._runners.handle(method, path.removeprefix(RUNNER), headers, body))
         if path.startswith(ISSUER):
-            return *self._identity.handle(method, path.removeprefix(ISSUER), query, headers), {}
+            return _json(*self._identity.handle(method, path.removeprefix(ISSUER), query, headers))
         if path.startswith(API):
-            return self._api.handle(method, path.removeprefix(API), query, headers, body)
+            return _json(*self._api.handle(method, path.removeprefix(API), query, headers, body))
         raise not_found()
+
+    def _serve(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer for the Actions service: that there is no message yet is an answer only after a while."""
+
+        def answer() -> Reply:
+            try:
+                return _json(*self._service.handle(method, path, query, headers, body))
+            except GitHubFault as fault:
+                return _json(fault.status, actions_service.error_json(fault), fault.headers)
+
+        reply = answer()
+        return replace(reply, again=answer, patience=self.poll_seconds) if reply.status == 202 else reply
 
 
 def _fail(rule: FaultRule) -> Reply:
