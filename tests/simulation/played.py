@@ -29,11 +29,13 @@ class Played:
     Attributes:
         silent: no runner comes online.
         idle: seconds that one waits for a job.
+        lingers: a machine does not delete itself after its job.
     """
 
     running: Running
     silent: bool = False
     idle: float = 900.0
+    lingers: bool = False
     began: dict[str, float] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
@@ -59,7 +61,8 @@ class Played:
                 assert current is not None
                 store.remove(current)
                 self.running.cloud.jobs.end(job, "success")
-                self._delete(instance, now)
+                if not self.lingers:
+                    self._delete(instance, now)
             elif job is None and now > since + self.idle:
                 self._delete(instance, now)
 

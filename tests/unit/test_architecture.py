@@ -23,13 +23,14 @@ LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 BASE = {"config", "errors", "clock", "waiting", "architecture", "durations", "language", "__version__"}
 ALLOWED = {
     "cli": BASE
-    | {"images", "bake", "launch", "runners", "sweep", "cost", "migrate", "cloud", "github", "http"}
+    | {"images", "bake", "launch", "runners", "sweep", "cost", "migrate", "serve", "cloud", "github", "http"}
     | {"workflow", "stdio", "policies", "interrupts", "messages"},
+    "serve": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "guest", "toml_file"},
     "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "stdio"},
     "sweep": BASE | {"images", "launch", "runners", "cloud", "github", "http"},
     "cost": BASE | {"launch", "cloud"},
     "migrate": {"errors"},
-    "bake": BASE | {"images", "launch", "cloud"},
+    "bake": BASE | {"images", "launch", "cloud", "toml_file"},
     "runners": BASE | {"launch", "cloud", "github", "http", "guest"},
     "images": BASE | {"launch", "cloud", "http"},
     "launch": BASE | {"cloud", "http"},
@@ -43,6 +44,7 @@ ALLOWED = {
     "messages": set(),
     "architecture": {"errors"},
     "durations": {"errors"},
+    "toml_file": {"errors"},
     "interrupts": set(),
     "script": {"interrupts", "stdio", "workflow", "config", "errors", "language"},
     "stdio": {"workflow", "config", "errors", "http"},

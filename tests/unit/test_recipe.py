@@ -12,9 +12,9 @@ import pytest
 
 from goldrun.bake.recipe import load, schema
 from goldrun.bake.template import TEMPLATE
-from goldrun.bake.toml_lines import line_of
 from goldrun.cloud.assistant import command
 from goldrun.errors import GoldrunError, UsageError
+from goldrun.toml_file import line_of
 
 NOISE = b"#!/bin/bash\n" + random.Random(1).randbytes(30_000).hex().encode()[:59_000]
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from goldrun.bake.toml_lines import line_of
 from goldrun.cloud.assistant import command
 from goldrun.durations import parse_duration
-from goldrun.errors import GoldrunError, UsageError
+from goldrun.errors import GoldrunError
 from goldrun.images.naming import check_name
 from goldrun.launch.offers import parse_span
+from goldrun.toml_file import Problem, parse, read_file, refuse
 
 FILE = "recipe.toml"
 RUNNER = "runner"
@@ -182,68 +181,16 @@ def load(folder: Path) -> Loaded:
         UsageError: it is not valid; lists every mistake with its line.
     """
     file = folder / FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(
-            f"{file} cannot be read.", why=[f"{why}."], fix=["goldrun recipe init writes a new one."]
-        ) from None
-    recipe = _parse(file, text)
+    text = read_file(file, fix="goldrun recipe init writes a new one.")
+    recipe = parse(file, text, Recipe, fix="goldrun recipe schema prints the schema of a recipe.")
     contents: dict[str, bytes] = {}
-    problems = [f"{file}:{line_of(text, path)}: {words}" for path, words in _problems(recipe, folder, contents)]
-    if problems:
-        raise UsageError(problems[0], why=problems[1:])
+    refuse(file, text, _problems(recipe, folder, contents))
     return Loaded(recipe, contents)
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of ``recipe.toml``."""
     return msgspec.json.schema(Recipe)
-
-
-def _parse(file: Path, text: str) -> Recipe:
-    try:
-        return msgspec.convert(tomllib.loads(text), Recipe)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        words = str(error).split(" (at ")[0]
-        line = found[1] if found else str(len(text.splitlines()) or 1)
-        raise UsageError(f"{file}:{line}: {words}.") from None
-    except msgspec.ValidationError as error:
-        words, _, where = str(error).partition(" - at `$")
-        path = _path(where.rstrip("`"))
-        if named := re.search(r"unknown field `(.+)`", words):
-            path.append(named[1])
-        raise UsageError(
-            f"{file}:{line_of(text, _exact(tomllib.loads(text), path))}: {words}{_place(path)}.",
-            fix=["goldrun recipe schema prints the schema of a recipe."],
-        ) from None
-
-
-def _path(where: str) -> list[str | int]:
-    """Return ``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not reported."""
-    return [
-        int(index) if index.isdigit() else name or "..."
-        for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where)
-    ]
-
-
-def _exact(data: Any, path: list[str | int]) -> list[str | int]:
-    """Return the path with ``...`` replaced by its key: the first one whose value is not text."""
-    if path and path[-1] == "...":
-        table: Any = data
-        for part in path[:-1]:
-            table = table[part]
-        return [*path[:-1], next((key for key, value in table.items() if not isinstance(value, str)), "")]
-    return path
-
-
-def _place(path: list[str | int]) -> str:
-    return f" (in {path[0]})" if len(path) > 1 else ""
-
-
-Problem = tuple[tuple[str | int, ...], str]
 
 
 def _problems(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient, Parameter
@@ -20,6 +20,7 @@ MAX_COMMAND = 24 * 1024
 MAX_FILE = 23 * 1024
 MAX_NAME = 128
 MIN_TIMEOUT = 10
+INSTANCES_A_CALL = 50
 _RUNNING = ("Pending", "Running", "Stopping", "Scheduled")
 
 
@@ -60,6 +61,17 @@ def is_ready(client: EcsClient, instance_id: str) -> bool | None:
     answer = client.call("DescribeCloudAssistantStatus", {"InstanceId": [instance_id]})
     rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
     return any(str(row["CloudAssistantStatus"]).lower() == "true" for row in rows) if rows else None
+
+
+def find_ready(client: EcsClient, ids: Sequence[str]) -> set[str]:
+    """Return those of the instances whose assistant answers; an instance that is not listed is not among them."""
+    found: set[str] = set()
+    for start in range(0, len(ids), INSTANCES_A_CALL):
+        batch = list(ids[start : start + INSTANCES_A_CALL])
+        answer = client.call("DescribeCloudAssistantStatus", {"InstanceId": batch, "PageSize": INSTANCES_A_CALL})
+        rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
+        found |= {str(row["InstanceId"]) for row in rows if str(row["CloudAssistantStatus"]).lower() == "true"}
+    return found
 
 
 def run_command(client: EcsClient, instance_id: str, *, name: str, script: bytes, timeout: float, token: str) -> str:

@@ -55,13 +55,14 @@ def from_api(element: Mapping[str, Any]) -> dict[str, str]:
 
 
 MAX_VALUE = 128  # characters
-BUILDER, TESTER, KEPT, RUNNER, GARM_RUNNER = "builder", "tester", "kept", "runner", "garm-runner"
+BUILDER, TESTER, KEPT, RUNNER = "builder", "tester", "kept", "runner"
+GARM_RUNNER, SERVED_RUNNER = "garm-runner", "served-runner"
 PENDING, PASSED, FAILED = "pending", "passed", "failed"
 
 _IMAGE, _SNAPSHOT, _INSTANCE = ("image",), ("snapshot",), ("instance",)
 _BUILD = ("image build",)
 _JOB = ("instance create", "runner up", "image build")
-_LAUNCH = (*_JOB, "garm")
+_LAUNCH = (*_JOB, "garm", "serve")
 _PUBLISH = ("image publish", "image rollback", "image build")
 
 MANAGED_BY = Tag(
@@ -167,9 +168,9 @@ ROLE = Tag(
     "Role",
     _INSTANCE,
     "its role; `kept` is the builder of a failed build, kept for inspection",
-    ("image build", "runner up", "garm"),
-    ("image build", "runner ls", "runner down", "sweep", "garm"),
-    values=(BUILDER, TESTER, KEPT, RUNNER, GARM_RUNNER),
+    ("image build", "runner up", "garm", "serve"),
+    ("image build", "runner ls", "runner down", "sweep", "garm", "serve"),
+    values=(BUILDER, TESTER, KEPT, RUNNER, GARM_RUNNER, SERVED_RUNNER),
 )
 HEARTBEAT = Tag(
     "Heartbeat",
@@ -200,9 +201,9 @@ RUNNER_NAME = Tag(
 SCOPE = Tag(
     "GitHub",
     _INSTANCE,
-    "the repository or organization of the runner",
-    ("runner up",),
-    ("runner ls", "runner down", "sweep"),
+    "the repository, organization or enterprise of the runner",
+    ("runner up", "serve"),
+    ("runner ls", "runner down", "sweep", "serve"),
     form="owner/name or organization",
 )
 RUN_LABEL = Tag(
@@ -221,6 +222,15 @@ ONLINE_WITHIN = Tag(
     ("sweep",),
     form="600",
 )
+SCALE_SET = Tag("ScaleSet", _INSTANCE, "the scale set whose jobs it runs", ("serve",), ("serve",), form="ubuntu-spot")
+CONFIGURED = Tag(
+    "Configured",
+    _INSTANCE,
+    "when its runner was given its configuration, in UTC",
+    ("serve",),
+    ("serve",),
+    form="2026-11-23T08:00:00Z",
+)
 GARM_CONTROLLER = Tag("GarmController", _INSTANCE, "the controller that it serves", ("garm",), ("garm",), form="id")
 GARM_POOL = Tag("GarmPool", _INSTANCE, "the pool that it belongs to", ("garm",), ("garm",), form="id")
 GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("garm",), form="garm-…")
@@ -229,6 +239,6 @@ SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
     *(COPIED_FROM, IMAGE, ROLE, HEARTBEAT, LAUNCH, REPOSITORY, RUN, RUNNER_NAME, SCOPE, RUN_LABEL, ONLINE_WITHIN),
-    *(GARM_CONTROLLER, GARM_POOL, GARM_NAME),
+    *(SCALE_SET, CONFIGURED, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
 )
 OWNED = MANAGED_BY.of()

@@ -1,0 +1,82 @@
+"""The machines of one scale set, as the cloud shows them: its tags are the only record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import Instance, delete_instances, describe_instances, is_missing, is_passing
+from goldrun.cloud.tags import CONFIGURED
+from goldrun.errors import GoldrunError
+from goldrun.serve.wanted import WantedSet
+from goldrun.waiting import LAG_SECONDS
+
+GONE_SECONDS = 30.0  # a deletion that shows no effect for so long is asked for again
+
+
+@dataclass
+class Fleet:
+    """Machines, read again and again; what was created or deleted a moment ago is remembered until it shows.
+
+    Attributes:
+        machines: what the last look showed, by id, without those that are being deleted.
+    """
+
+    client: EcsClient
+    wanted: WantedSet
+    machines: dict[str, Instance] = field(default_factory=dict)
+    _created: dict[str, float] = field(default_factory=dict)
+    _deleted: dict[str, float] = field(default_factory=dict)
+
+    def look(self) -> set[str]:
+        """Read the machines, and return those that are gone since the last look.
+
+        Raises:
+            GoldrunError: the cloud cannot be read.
+        """
+        now = self.client.clock.now()
+        found = {instance.id: instance for instance in describe_instances(self.client, tags=self.wanted.tags())}
+        before = set(self.machines)
+        self._created = {one: at for one, at in self._created.items() if one not in found and now - at < LAG_SECONDS}
+        again = [one for one, at in self._deleted.items() if one in found and now - at > GONE_SECONDS]
+        self._deleted = {one: at for one, at in self._deleted.items() if one in found}
+        self.machines = {one: instance for one, instance in found.items() if one not in self._deleted}
+        if again:
+            self.delete(again)
+        return before - set(found) - set(self._created)
+
+    @property
+    def count(self) -> int:
+        """How many machines there are, those included that do not show yet."""
+        return len(self.machines) + len(self._created)
+
+    @property
+    def restless(self) -> bool:
+        """Whether something is expected to change soon."""
+        return bool(self._created or self._deleted) or any(
+            CONFIGURED.key not in one.tags for one in self.machines.values()
+        )
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Remember machines that were just created."""
+        now = self.client.clock.now()
+        self._created |= {one: now for one in ids if one not in self.machines}
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Ask for a deletion; the following looks show whether it has happened, and ask again.
+
+        A machine that is gone already is not an error, nor is one that cannot be deleted at this moment.
+
+        Raises:
+            GoldrunError: ECS refuses for a lasting reason, or cannot be reached.
+        """
+        for one in ids:
+            try:
+                delete_instances(self.client, [one])
+            except GoldrunError as error:
+                if not (is_missing(error) or is_passing(error) or error.unsure):
+                    raise
+            self._deleted[one] = self.client.clock.now()
+            self.machines.pop(one, None)
+            self._created.pop(one, None)

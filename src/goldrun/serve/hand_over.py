@@ -1,0 +1,134 @@
+"""Gives each machine its runner's configuration, by Cloud Assistant: many at once, a step of each at every look.
+
+A configuration is made when its machine answers, not before: so nothing secret has to survive the death of a server.
+What the next one finds is a machine without the tag ``Configured``. If its runner is online, the tag alone was missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from goldrun.cloud import assistant
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
+from goldrun.cloud.instances import Instance
+from goldrun.cloud.moments import format_moment
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import CONFIGURED
+from goldrun.github import scale_sets
+from goldrun.github.actions_service import ActionsService
+from goldrun.github.client import GitHubError
+from goldrun.github.runners import find_registrations
+from goldrun.guest import INBOX
+from goldrun.runners.bootstrap import configuration
+from goldrun.serve.wanted import WantedSet
+
+# A registration whose runner is not online may be one that starts at this moment.
+START_SECONDS = 90.0
+DELIVERY_SECONDS = 120.0
+MACHINES_A_CALL = 50  # TagResources
+
+
+@dataclass
+class HandOver:
+    """Hands configurations over.
+
+    Attributes:
+        proxy: the runners' proxy settings; may contain a secret.
+        configured: machines that have theirs, as far as this server knows; their tag may not show yet.
+    """
+
+    client: EcsClient
+    service: ActionsService
+    wanted: WantedSet
+    proxy: Mapping[str, str] = field(default_factory=dict)
+    configured: set[str] = field(default_factory=set)
+    _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _doubted: dict[str, float] = field(default_factory=dict)
+
+    def is_done(self, machine: Instance) -> bool:
+        """Return whether a machine has its configuration."""
+        return CONFIGURED.key in machine.tags or machine.id in self.configured
+
+    def step(self, machines: Mapping[str, Instance], scale_set: int) -> None:
+        """Take each machine's next step.
+
+        Raises:
+            GoldrunError: the cloud or GitHub fails; what was begun goes on at the next step.
+        """
+        self._sent = {one: sent for one, sent in self._sent.items() if one in machines}
+        self.configured &= machines.keys()
+        self._finish()
+        waiting = [
+            one
+            for one, machine in machines.items()
+            if machine.status == "Running" and not self.is_done(machine) and one not in self._sent
+        ]
+        for one in sorted(assistant.find_ready(self.client, waiting)) if waiting else ():
+            self._begin(one, scale_set)
+
+    def _begin(self, machine: str, scale_set: int) -> None:
+        name = self.wanted.runner_name(machine)
+        try:
+            _, secret = scale_sets.generate_set_jit_config(self.service, scale_set, name)
+        except GitHubError as error:
+            if not scale_sets.is_name_taken(error):
+                raise
+            if not self._may_register_again(machine, name):
+                return
+            _, secret = scale_sets.generate_set_jit_config(self.service, scale_set, name)
+        content = configuration({**self.proxy, "JITCONFIG": secret})
+        folder, _, file = INBOX.rpartition("/")
+        token = hashlib.sha256(f"{machine} {hashlib.sha256(content).hexdigest()}".encode()).hexdigest()
+        try:
+            invocation = assistant.send_file(
+                self.client, machine, name=file, folder=folder, content=content, mode="0600", owner="root", token=token
+            )
+        except ApiError as error:
+            if assistant.is_instance_unfit(error):
+                return  # it is gone, or going: the next look shows it
+            raise
+        self._sent[machine] = (invocation, self.client.clock.now())
+
+    def _may_register_again(self, machine: str, name: str) -> bool:
+        """Decide about a registration that is there already; return whether it was removed.
+
+        It comes from a call whose answer was lost, or from a server that died.
+        """
+        now = self.client.clock.now()
+        found = find_registrations(self.service.github, self.wanted.scope, name)
+        if any(runner.online or runner.busy for runner in found):
+            self._mark([machine])
+            return False
+        since = self._doubted.setdefault(machine, now)
+        if found and now - since < START_SECONDS:
+            return False
+        number = scale_sets.find_runner(self.service, name)
+        if number is not None and not scale_sets.remove_runner(self.service, number):
+            self._mark([machine])
+            return False
+        return True
+
+    def _finish(self) -> None:
+        """See which files have arrived."""
+        done = []
+        for machine, (invocation, at) in list(self._sent.items()):
+            delivery = assistant.read_delivery(self.client, invocation)
+            late = self.client.clock.now() - at > DELIVERY_SECONDS
+            if delivery and delivery.ok:
+                done.append(machine)
+            elif late or (delivery and not delivery.running):
+                del self._sent[machine]  # sent again, with another configuration
+        if done:
+            self._mark(done)
+
+    def _mark(self, machines: list[str]) -> None:
+        for machine in machines:
+            self._sent.pop(machine, None)
+            self._doubted.pop(machine, None)
+        self.configured |= set(machines)
+        tags = CONFIGURED.of(format_moment(self.client.clock.now()))
+        for start in range(0, len(machines), MACHINES_A_CALL):
+            tagging("instance", machines[start : start + MACHINES_A_CALL], tags).make(self.client)

@@ -1,0 +1,89 @@
+"""What a new machine of a scale set is launched with: the newest image, the runner's download, the bootstrap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from goldrun import config as variables
+from goldrun.cloud.client import EcsClient
+from goldrun.config import Environment
+from goldrun.durations import parse_duration
+from goldrun.github.client import GitHub
+from goldrun.images.resolve import read_manifest, resolve_image
+from goldrun.launch.launch import Report
+from goldrun.launch.settings import LaunchSettings
+from goldrun.runners import registrations, versions
+from goldrun.runners.bootstrap import Bootstrap, user_data
+from goldrun.serve.wanted import WantedSet
+
+FRESH_SECONDS = 300.0  # a look-up of the image is repeated after that
+CONFIG_SECONDS = 600.0  # how long a machine waits for its configuration: a second server may have to take over
+
+
+@dataclass
+class Preparation:
+    """Prepares launches; call it for each.
+
+    Attributes:
+        client: the cloud.
+        github: GitHub's API.
+        wanted: the scale set.
+        env: the environment, for what the configuration leaves out.
+        report: receives what a person may want to know, once for each image.
+    """
+
+    client: EcsClient
+    github: GitHub
+    wanted: WantedSet
+    env: Environment
+    report: Report
+    _made: LaunchSettings | None = None
+    _at: float = 0.0
+    _image: str = ""
+
+    def __call__(self) -> LaunchSettings:
+        """Return the settings, at most a few minutes old.
+
+        Raises:
+            GoldrunError: the image is not found or not fit, or GitHub no longer takes its runner.
+        """
+        now = self.client.clock.now()
+        if self._made is None or now - self._at > FRESH_SECONDS:
+            self._made, self._at = self._prepare(), now
+        return self._made
+
+    def _prepare(self) -> LaunchSettings:
+        wanted = self.wanted
+        settings = resolve_image(self.client, wanted.settings(self.env, self.client.region), lambda _: None)
+        image = settings.image_id or settings.image_family
+        changed, self._image = image != self._image, image
+        report = self.report if changed else lambda _: None
+        report(f"{wanted.name}: machines boot from {image}.")
+        manifest = read_manifest(self.client, settings)
+        if manifest is not None:
+            versions.require_current(
+                self.github,
+                wanted.scope,
+                versions.version_in(manifest),
+                now=self.client.clock.now(),
+                life=settings.life,
+                report=report,
+            )
+        mirror = variables.RUNNER_MIRROR.read(self.env)
+        download = registrations.find_download(
+            self.github,
+            wanted.scope,
+            settings.criteria.architecture,
+            "" if mirror == variables.RUNNER_MIRROR.default else mirror,
+        )
+        bootstrap = Bootstrap(
+            life=settings.life,
+            runner_url=download.url,
+            runner_sha256=download.sha256,
+            endpoint=variables.INSTANCE_ENDPOINT.read(self.env),
+            config_seconds=max(CONFIG_SECONDS, wanted.boot_seconds),
+            job_seconds=settings.life,
+            longest_job=parse_duration(wanted.profile.longest_job),
+            setup=wanted.setup,
+        )
+        return replace(settings, user_data=user_data(bootstrap))

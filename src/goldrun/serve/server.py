@@ -1,0 +1,199 @@
+"""Runs the workers: two threads for each scale set, one that listens and one that works, until told to stop.
+
+Threads, because all clients are blocking and take their clock from outside: the same code runs in a test in virtual
+time, step by step (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from goldrun import config as variables
+from goldrun.clock import Clock, StoppableClock
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.market import Cache
+from goldrun.config import Environment
+from goldrun.errors import GoldrunError
+from goldrun.github.actions_service import ActionsService
+from goldrun.github.client import GitHub
+from goldrun.launch.launch import Report
+from goldrun.serve.fleet import Fleet
+from goldrun.serve.hand_over import HandOver
+from goldrun.serve.listener import Listener
+from goldrun.serve.preparation import Preparation
+from goldrun.serve.wanted import WantedSet
+from goldrun.serve.worker import Worker
+
+TICK_SECONDS = 1.0
+STANDBY_SECONDS = 10.0  # between attempts to begin a session that another server has
+QUICK_SECONDS = 1.0  # a poll that ends sooner without a message is followed by a pause
+BACKOFF_SECONDS = (2.0, 60.0)  # after a failure: the first pause and the longest
+
+Clients = Callable[[Clock], tuple[EcsClient, GitHub]]
+Step = Callable[[], float]
+
+
+def build_worker(
+    client: EcsClient,
+    github: GitHub,
+    wanted: WantedSet,
+    env: Environment,
+    *,
+    owner: str,
+    report: Report,
+    cache: Cache | None = None,
+) -> Worker:
+    """Return the worker of a scale set; it asks nothing yet."""
+    listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
+    proxy = {"PROXY": variables.RUNNER_PROXY.read(env), "NO_PROXY": variables.RUNNER_NO_PROXY.read(env)}
+    hands = HandOver(client, listener.service, wanted, {name: value for name, value in proxy.items() if value})
+    return Worker(
+        client=client,
+        listener=listener,
+        prepare=Preparation(client, github, wanted, env, report),
+        report=report,
+        fleet=Fleet(client, wanted),
+        hands=hands,
+        cache=cache,
+    )
+
+
+@dataclass
+class Steps:
+    """The two steps of a worker that are repeated, each in its own thread; both return the pause after them.
+
+    Attributes:
+        worker: the worker.
+        clock: the clock of the machine.
+        report: receives a sentence about each failure.
+    """
+
+    worker: Worker
+    clock: Clock
+    report: Report
+    _pauses: dict[str, float]
+
+    def listen(self) -> float:
+        """Begin a session if there is none, or wait for a message."""
+        listener = self.worker.listener
+        if not listener.connected:
+            return 0.0 if listener.connect() else STANDBY_SECONDS
+        before = self.clock.now()
+        listener.poll(self.worker.capacity)
+        return 0.0 if self.clock.now() - before > QUICK_SECONDS else QUICK_SECONDS
+
+    def work(self) -> float:
+        """Do what is to be done now."""
+        self.worker.tick()
+        return TICK_SECONDS
+
+    def guarded(self, name: str, step: Step) -> float:
+        """Return a step's pause; after a failure a longer one each time."""
+        try:
+            pause = step()
+        except GoldrunError as error:
+            pause = self._pauses.get(name, BACKOFF_SECONDS[0])
+            self._pauses[name] = min(BACKOFF_SECONDS[1], 2 * pause)
+            why = f" {error.why[0]}" if error.why else ""
+            self.report(f"{self.worker.listener.wanted.name}: {error.what}{why} Trying again in {pause:.0f} s.")
+            return pause
+        self._pauses.pop(name, None)
+        return pause
+
+
+class Server:
+    """All scale sets of a configuration."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        env: Environment,
+        *,
+        owner: str,
+        report: Report,
+        cache: Cache | None = None,
+    ) -> None:
+        """Make a server; ``serve`` starts it.
+
+        Args:
+            clients: makes the clients of a thread, on the clock of that thread.
+            env: the environment.
+            owner: this server's name at GitHub.
+            report: receives a sentence about what happens.
+            cache: cached answers about the market.
+        """
+        self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
+        self._running: dict[WantedSet, _Running] = {}
+
+    def serve(self, wanted: Iterable[WantedSet]) -> None:
+        """Serve these scale sets from now on, and no others."""
+        sets = list(wanted)
+        for one in [one for one in self._running if one not in sets]:
+            self._running.pop(one).stop()
+            self._report(f"{one.name}: not served any more.")
+        for one in sets:
+            if one not in self._running:
+                self._running[one] = self._start(one)
+
+    def stop(self) -> None:
+        """End every session, so that another server takes over at once. Machines and jobs go on."""
+        for running in self._running.values():
+            running.halt()
+        for running in self._running.values():
+            running.stop()
+        self._running.clear()
+
+    def _start(self, wanted: WantedSet) -> _Running:
+        clocks = StoppableClock(), StoppableClock()
+        client, github = self._clients(clocks[0])
+        worker = build_worker(
+            client, github, wanted, self._env, owner=self._owner, report=self._report, cache=self._cache
+        )
+        steps = Steps(worker, clocks[0], self._report, {})
+        threads = (
+            _Repeated(f"{wanted.name} works", lambda: steps.guarded("work", steps.work), clocks[0]),
+            _Repeated(f"{wanted.name} listens", lambda: steps.guarded("listen", steps.listen), clocks[1]),
+        )
+        for thread in threads:
+            thread.start()
+        return _Running(worker, threads, client, github)
+
+
+class _Repeated(threading.Thread):
+    """Repeats a step until its clock is stopped."""
+
+    def __init__(self, name: str, step: Step, clock: StoppableClock) -> None:
+        super().__init__(name=name, daemon=True)  # a poll may last a minute: nobody waits for it
+        self._step, self.clock = step, clock
+
+    def run(self) -> None:
+        """Repeat."""
+        try:
+            while True:
+                pause = self._step()
+                self.clock.sleep(pause)
+        except KeyboardInterrupt:
+            return
+
+
+@dataclass
+class _Running:
+    worker: Worker
+    threads: tuple[_Repeated, ...]
+    client: EcsClient
+    github: GitHub
+
+    def halt(self) -> None:
+        """Let both threads end at their next wait."""
+        for thread in self.threads:
+            thread.clock.stop()
+
+    def stop(self) -> None:
+        """End the work, then the session."""
+        self.halt()
+        self.threads[0].join(timeout=60)
+        with suppress(GoldrunError):  # it ends by itself, after a minute
+            self.worker.listener.close()

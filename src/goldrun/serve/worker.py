@@ -1,0 +1,245 @@
+"""Keeps one scale set's machines: as many as its jobs and its pool need, configured, and none longer than needed.
+
+``tick`` is called again and again, by the one thread that has the worker; it waits for nothing. Every decision rests on
+GitHub's statistics and on what the cloud shows, so that another server decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import Instance
+from goldrun.cloud.market import Cache
+from goldrun.errors import GoldrunError
+from goldrun.github import scale_sets
+from goldrun.github.runners import find_registrations
+from goldrun.github.scale_sets import Message, Statistics
+from goldrun.launch.acquire import acquire, describe_launch
+from goldrun.launch.launch import Report
+from goldrun.launch.settings import LaunchSettings, new_key
+from goldrun.serve.fleet import Fleet
+from goldrun.serve.hand_over import HandOver
+from goldrun.serve.listener import Listener
+
+LOOK_SECONDS = 3.0  # between looks at machines that change
+CALM_SECONDS = 30.0  # … and at machines that do not
+BATCH = 20  # machines of one launch
+PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
+SURPLUS_SECONDS = 60.0  # a machine that nobody needs waits so long for a job
+ENDED_SECONDS = 120.0  # a machine whose job has ended deletes itself within that time
+SILENT_SECONDS = 120.0  # a configured machine whose runner is not online after that is asked about at GitHub
+ASK_SECONDS = 60.0  # … not more often than that
+
+Prepare = Callable[[], LaunchSettings]
+
+
+@dataclass
+class Worker:
+    """A scale set at work.
+
+    Attributes:
+        client: the cloud.
+        listener: the scale set's session.
+        prepare: returns the settings of a new machine, its image looked up.
+        report: receives a sentence about what happens.
+        cache: cached answers about the market.
+        fleet: the machines.
+        hands: gives them their configurations.
+        statistics: the last ones; None: none since this server leads.
+    """
+
+    client: EcsClient
+    listener: Listener
+    prepare: Prepare
+    report: Report
+    fleet: Fleet
+    hands: HandOver
+    cache: Cache | None = None
+    statistics: Statistics | None = None
+    _accepted: int = 0  # since those statistics
+    _ended: dict[str, float] = field(default_factory=dict)  # runners whose job has ended, by name
+    _busy: set[str] = field(default_factory=set)  # runners with a job, by name
+    _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
+    _looked: float = 0.0
+    _surplus_since: float | None = None
+    _batch: int = BATCH
+    _pause: float = PAUSE_SECONDS[0]
+    _paused_until: float = 0.0
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs the scale set can take in all: while nothing can be launched, as many as have a machine."""
+        most = self.listener.wanted.profile.max_runners
+        return min(most, self._available) if self._now < self._paused_until else most
+
+    def tick(self) -> None:
+        """Do what is to be done now.
+
+        Raises:
+            GoldrunError: the cloud or GitHub fails; what was left undone is done at a later tick.
+        """
+        if not self.listener.leads:
+            return
+        if begun := self.listener.take_begun():
+            # Another server may have changed everything meanwhile.
+            self.statistics, self._accepted, self._looked = begun, 0, 0.0
+        messages = self.listener.take()
+        for message in messages:
+            self._read(message)
+        if messages or self._now - self._looked >= (LOOK_SECONDS if self.fleet.restless else CALM_SECONDS):
+            self._look()
+        self._launch()
+        for message in messages:
+            self.listener.acknowledge(message)
+        self._retire_surplus()
+
+    @property
+    def _now(self) -> float:
+        return self.client.clock.now()
+
+    @property
+    def _available(self) -> int:
+        """How many machines have a job, wait for one, or will."""
+        ended = sum(self._name(one) in self._ended for one in self.fleet.machines)
+        return self.fleet.count - ended
+
+    @property
+    def _needed(self) -> int:
+        """How many machines GitHub and the pool want."""
+        if self.statistics is None:
+            return 0
+        jobs = self.statistics.assigned + self._accepted
+        return min(self.listener.wanted.profile.max_runners, jobs + self.listener.wanted.min_idle(self._now))
+
+    def _name(self, machine: str) -> str:
+        return self.listener.wanted.runner_name(machine)
+
+    def _read(self, message: Message) -> None:
+        self.statistics, self._accepted = message.statistics, 0
+        for event in message.events:
+            if event.kind == "JobStarted":
+                self._busy.add(event.runner)
+            elif event.kind == "JobCompleted" and event.runner:
+                self._busy.discard(event.runner)
+                self._ended[event.runner] = self._now
+                self.report(f"{event.runner}: {event.name} of {event.repository} has {event.result}.")
+        offered = [event.request for event in message.events if event.kind == "JobAvailable"]
+        self._accepted = self.listener.acquire(offered)
+
+    def _look(self) -> None:
+        """See what the machines do, and take each a step further."""
+        self._looked = self._now
+        for one in self.fleet.look():
+            self._forget(one)
+        names = {self._name(one) for one in self.fleet.machines}
+        self._ended = {name: at for name, at in self._ended.items() if name in names or self._now - at < ENDED_SECONDS}
+        self._busy &= names
+        made = self.listener.scale_set
+        if made:
+            self.hands.step(self.fleet.machines, made.id)
+        self._drop_useless()
+
+    def _forget(self, machine: str) -> None:
+        name = self._name(machine)
+        if name in self._busy:
+            self.report(f"{machine} is gone while its job ran: the market reclaimed it, or someone deleted it.")
+        self._busy.discard(name)
+        self._asked.pop(machine, None)
+        # A registration without a machine is offline; GitHub would keep it for a day.
+        if name not in self._ended:
+            self._remove_registration(machine)
+
+    def _launch(self) -> None:
+        missing = self._needed - self._available
+        while missing > 0 and self._now >= self._paused_until:
+            amount = min(missing, self._batch)
+            try:
+                settings = self.prepare()
+                got = acquire(self.client, _many(settings, amount), cache=self.cache, report=self.report)
+            except GoldrunError as error:
+                self._refused(error, amount)
+                return
+            for launched in got:
+                self.fleet.add(launched.ids)
+                self.report(f"{self.listener.wanted.name}: {describe_launch(launched)}")
+            self._batch, self._pause = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0]
+            missing -= amount
+
+    def _refused(self, error: GoldrunError, amount: int) -> None:
+        """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more."""
+        if amount > 1:
+            self._batch = max(1, amount // 4)
+            return
+        self._paused_until = self._now + self._pause
+        self.report(f"{self.listener.wanted.name}: {error.what} Trying again in {self._pause:.0f} s.")
+        self._pause = min(PAUSE_SECONDS[1], 2 * self._pause)
+
+    def _drop_useless(self) -> None:
+        """Delete machines that will not serve a job: too slow, silent, or still there after their job."""
+        wanted = self.listener.wanted
+        for one, machine in list(self.fleet.machines.items()):
+            name, age = self._name(one), self._now - machine.created
+            if name in self._ended:
+                if self._now - self._ended[name] > ENDED_SECONDS:
+                    self._delete(one, "its job has ended, and it did not delete itself")
+            elif machine.status in ("Stopping", "Stopped") and age > SURPLUS_SECONDS:
+                self._delete(one, f"it is {machine.status.lower()}")
+            elif not self.hands.is_done(machine):
+                if age > wanted.boot_seconds:
+                    self._delete(one, f"it does not answer after {age:.0f} s")
+            elif name not in self._busy and age > SILENT_SECONDS and self._is_silent(one, age):
+                self._delete(one, "its runner is not online")
+
+    def _is_silent(self, machine: str, age: float) -> bool:
+        """Return whether GitHub says that a machine's runner is not online, and it had time enough."""
+        if self._now - self._asked.get(machine, 0.0) < ASK_SECONDS:
+            return False
+        self._asked[machine] = self._now
+        found = find_registrations(self.listener.service.github, self.listener.wanted.scope, self._name(machine))
+        if any(runner.online or runner.busy for runner in found):
+            self._asked[machine] = float("inf")  # from now on the machine watches itself
+            return False
+        return age > self.listener.wanted.boot_seconds or not found
+
+    def _retire_surplus(self) -> None:
+        """Delete what has waited for nothing; the pool's machines of an older image are replaced in this way too."""
+        surplus = self._available - self._needed
+        if self.statistics is None or surplus <= 0:
+            self._surplus_since = None
+            return
+        if self._surplus_since is None:
+            self._surplus_since = self._now
+        if self._now - self._surplus_since < SURPLUS_SECONDS:
+            return
+        free = [
+            machine
+            for one, machine in self.fleet.machines.items()
+            if self._name(one) not in self._busy and self._name(one) not in self._ended
+        ]
+        for machine in sorted(free, key=self._worth)[:surplus]:
+            self._delete(machine.id, "no job needs it")
+        self._surplus_since = self._now
+
+    def _worth(self, machine: Instance) -> tuple[bool, float]:
+        """Order machines: those that still boot are worth least, then the oldest."""
+        return self.hands.is_done(machine), machine.created
+
+    def _delete(self, machine: str, reason: str) -> None:
+        """Delete a machine, unless its runner has a job: GitHub says so when its registration is to be removed."""
+        if not self._remove_registration(machine):
+            self._busy.add(self._name(machine))
+            return
+        self.report(f"{machine} is deleted: {reason}.")
+        self.fleet.delete([machine])
+
+    def _remove_registration(self, machine: str) -> bool:
+        """Remove a machine's registration; return whether there is none any more."""
+        service = self.listener.service
+        number = scale_sets.find_runner(service, self._name(machine))
+        return number is None or scale_sets.remove_runner(service, number)
+
+
+def _many(settings: LaunchSettings, amount: int) -> LaunchSettings:
+    return replace(settings, amount=amount, key=new_key())

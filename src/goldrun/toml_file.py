@@ -1,0 +1,116 @@
+"""Reads a TOML file into a typed object; every mistake in it is reported with its line, which parsers do not say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from goldrun.errors import UsageError
+
+Problem = tuple[tuple[str | int, ...], str]  # the place of a mistake, and what is wrong
+T = TypeVar("T")
+
+_HEADER = re.compile(r"^\s*\[(\[)?\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"""^\s*(?:"([^"]+)"|'([^']+)'|([\w-]+))((?:\s*\.\s*[\w-]+)*)\s*=""")
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int:
+    """Return the line (from 1) of a path such as ``("steps", 0, "timeout")``, or else of the table it belongs in.
+
+    Finds tables and keys in their usual form: ``[table]``, ``[[array]]``, ``key = …``. Keys of an inline table are at
+    the table's line.
+    """
+    best, best_depth = 1, 0
+    here: list[str | int] = []
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            name = header[2].strip()
+            here = [part.strip().strip("\"'") for part in name.split(".")]
+            if header[1]:
+                counts[name] = counts.get(name, -1) + 1
+                here.append(counts[name])
+            found = here
+        elif key := _KEY.match(line):
+            first = key[1] or key[2] or key[3]
+            found = [*here, first, *(part.strip() for part in key[4].split(".") if part.strip())]
+        else:
+            continue
+        depth = len(found) if list(path[: len(found)]) == found else 0
+        if depth > best_depth:
+            best, best_depth = number, depth
+    return best
+
+
+def read_file(file: Path, *, fix: str) -> str:
+    """Return a file's text.
+
+    Raises:
+        UsageError: it cannot be read; ``fix`` says what to do.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{file} cannot be read.", why=[f"{why}."], fix=[fix]) from None
+
+
+def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
+    """Return a file's text as an object of that kind.
+
+    Raises:
+        UsageError: it is not TOML, or a key is unknown, missing or of another type; ``fix`` names the schema.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(text), kind)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        words = str(error).split(" (at ")[0]
+        line = found[1] if found else str(len(text.splitlines()) or 1)
+        raise UsageError(f"{file}:{line}: {words}.") from None
+    except msgspec.ValidationError as error:
+        words, _, where = str(error).partition(" - at `$")
+        path = _path(where.rstrip("`"))
+        if named := re.search(r"unknown field `(.+)`", words):
+            path.append(named[1])
+        raise UsageError(
+            f"{file}:{line_of(text, _exact(tomllib.loads(text), path))}: {words}{_place(path)}.", fix=[fix]
+        ) from None
+
+
+def refuse(file: Path, text: str, problems: Iterable[Problem]) -> None:
+    """Report mistakes, if there are any.
+
+    Raises:
+        UsageError: lists each with its line.
+    """
+    lines = [f"{file}:{line_of(text, path)}: {words}" for path, words in problems]
+    if lines:
+        raise UsageError(lines[0], why=lines[1:])
+
+
+def _path(where: str) -> list[str | int]:
+    """Return ``.steps[0].timeout`` in parts; ``[...]`` stands for a key that is not reported."""
+    return [
+        int(index) if index.isdigit() else name or "..."
+        for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where)
+    ]
+
+
+def _exact(data: Any, path: list[str | int]) -> list[str | int]:
+    """Return the path with ``...`` at its end replaced by its key: the first one whose value is not text."""
+    if path and path[-1] == "...":
+        table: Any = data
+        for part in path[:-1]:
+            table = table[part]
+        return [*path[:-1], next((key for key, value in table.items() if not isinstance(value, str)), "")]
+    return path
+
+
+def _place(path: list[str | int]) -> str:
+    return f" (in {path[0]})" if len(path) > 1 else ""

@@ -1,0 +1,81 @@
+"""A server of ``goldrun serve`` in virtual time: a step at a time, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from goldrun.clock import Clock
+from goldrun.github.scope import Scope
+from goldrun.serve.config import NetworkPart, Profile
+from goldrun.serve.server import Steps, build_worker
+from goldrun.serve.wanted import WantedSet
+from goldrun.serve.worker import Worker
+from local_cloud.github.records import GitHubJob
+from local_cloud.records import Instance
+from tests.conftest import REGION, Running
+from tests.simulation.played import open_github
+
+SCOPE = Scope("octo-org/octo-repo")
+LABEL = "ubuntu-spot"
+
+
+def wanted_set(**profile: Any) -> WantedSet:
+    given = {"image": "fam-amd64-latest", "types": ("ecs.c7.2xlarge",), "life": "2h", "longest_job": "30m", **profile}
+    network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
+    return WantedSet(LABEL, SCOPE, "Default", (LABEL,), Profile(**given), None, "", network)
+
+
+@dataclass
+class Served:
+    """A server of one scale set."""
+
+    worker: Worker
+    steps: Steps
+    clock: Clock
+    said: list[str]
+    free: dict[str, float] = field(default_factory=dict)
+
+    def step(self) -> None:
+        """Do both steps that are due now."""
+        for name, step in (("listen", self.steps.listen), ("work", self.steps.work)):
+            if self.clock.now() >= self.free.get(name, 0.0):
+                self.free[name] = self.clock.now() + self.steps.guarded(name, step)
+
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Let the server run for so long."""
+        end = self.clock.now() + seconds
+        while self.clock.now() < end and not until():
+            self.step()
+            self.clock.sleep(1.0)
+
+
+def serve(running: Running, owner: str = "one", client: Any = None, **profile: Any) -> Served:
+    assert running.cloud._github
+    running.cloud._github.poll_seconds = 0.0
+    client = client or running.client()
+    said: list[str] = []
+    github = open_github(running.url, client)
+    worker = build_worker(client, github, wanted_set(**profile), {}, owner=owner, report=said.append)
+    clock = client.clock.machine
+    return Served(worker, Steps(worker, clock, said.append, {}), clock, said)
+
+
+def queue(running: Running, count: int = 1, label: str = LABEL) -> list[str]:
+    jobs = running.cloud.jobs
+    run = jobs.begin_run(str(SCOPE), "ci.yml")
+    return [jobs.add_job(run, name=f"job-{number}", labels=(label,)).id for number in range(count)]
+
+
+def jobs_of(running: Running) -> list[GitHubJob]:
+    return list(running.cloud.store.all(GitHubJob))
+
+
+def all_done(running: Running) -> bool:
+    return all(job.status == "completed" for job in jobs_of(running))
+
+
+def machines(running: Running) -> list[Instance]:
+    now = running.cloud.clock.now()
+    return [one for one in running.cloud.store.all(Instance) if one.status(now) != "Released"]

@@ -1,0 +1,361 @@
+"""``goldrun serve`` in virtual time: jobs by label, and what is left after crashes, outages and reclaims."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.cloud import assistant
+from goldrun.cloud.client import EcsClient
+from goldrun.serve import fleet as fleets
+from local_cloud import lifecycle
+from local_cloud.faults import Kind
+from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubScaleSet
+from local_cloud.market import Market as LocalMarket
+from local_cloud.records import Instance, Invocation
+from tests.conftest import Running
+from tests.simulation.dying import Crash, dying
+from tests.simulation.played import play
+from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    settings = replace(frozen.cloud.store.settings(), market=market, boot_seconds=10.0)
+    frozen.cloud.store.put(settings)
+    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    play(frozen)
+    return frozen
+
+
+def test_jobs_get_a_runner_each_and_nothing_is_left(cloud: Running) -> None:
+    server = serve(cloud)
+    queue(cloud, 3)
+    server.run(400, until=lambda: all_done(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 3, server.said
+    assert len({job.runner_name for job in jobs_of(cloud)}) == 3
+    server.run(200, until=lambda: not machines(cloud))
+    assert machines(cloud) == []
+
+
+def test_a_burst_is_served_within_the_limit(cloud: Running) -> None:
+    server = serve(cloud, max_runners=7)
+    queue(cloud, 30)
+    most = 0
+    for _ in range(900):
+        server.run(1)
+        most = max(most, len(machines(cloud)))
+        if all_done(cloud):
+            break
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 30, server.said
+    assert most <= 8, "one that has just had its job may still be there"
+    server.run(200, until=lambda: not machines(cloud))
+    assert machines(cloud) == []
+
+
+def test_a_pool_waits_and_is_filled_up_again(cloud: Running) -> None:
+    server = serve(cloud, min_idle=2)
+    server.run(120)
+    assert server.worker.statistics
+    assert (len(machines(cloud)), server.worker.fleet.count) == (2, 2)
+    queue(cloud)
+    begun = cloud.wall.value
+    server.run(60, until=lambda: any(job.started for job in jobs_of(cloud)))
+    assert jobs_of(cloud)[0].started - begun < 5, "no boot was waited for"
+    server.run(150)
+    assert all_done(cloud)
+    assert len(machines(cloud)) == 2, server.said
+
+
+def test_what_no_job_needs_any_more_is_deleted(cloud: Running) -> None:
+    server = serve(cloud)
+    queue(cloud, 3)
+    server.run(20, until=lambda: len(machines(cloud)) == 3)
+    jobs = cloud.cloud.jobs
+    jobs.cancel(jobs.run("octo-org/octo-repo", jobs_of(cloud)[0].run))
+    server.run(200, until=lambda: not machines(cloud))
+    assert machines(cloud) == [], server.said
+    assert cloud.cloud.jobs.runners("octo-org/octo-repo") == [], "nor is a registration left"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_server_that_dies_at_any_call_is_replaced_by_another(cloud: Running, after: bool) -> None:
+    """Each job is done once, no machine is launched twice, and nothing is left on either side."""
+    doubled = []
+    for at in itertools.count(1):
+        cloud.cloud.store.remove(*cloud.cloud.store.all(GitHubScaleSet), *cloud.cloud.store.all(GitHubMessage))
+        before = {instance.id for instance in cloud.cloud.store.all(Instance)}
+        (job,) = queue(cloud)
+        client = cloud.client()
+        transport = dying(client, at, after=after)
+        first = serve(cloud, client=client)
+        with contextlib.suppress(Crash):
+            first.run(200, until=lambda: all_done(cloud))
+        second = serve(cloud, owner="two")
+        second.run(700, until=lambda: all_done(cloud) and not machines(cloud))
+        words = f"after the death at call {at}: {second.said}"
+        done = cloud.cloud.store.get(GitHubJob, job)
+        assert done, words
+        assert (done.conclusion, done.assignments) == ("success", 1), words
+        assert machines(cloud) == [], words
+        assert cloud.cloud.jobs.runners("octo-org/octo-repo") == [], words
+        launched = {instance.id for instance in cloud.cloud.store.all(Instance)} - before
+        if len(launched) > 1:
+            doubled.append(at)
+        if transport.sent < at:
+            break
+    assert at > 15
+    assert doubled == []
+
+
+def test_of_two_servers_one_works_and_the_other_takes_over(cloud: Running) -> None:
+    first, second = serve(cloud, owner="one"), serve(cloud, owner="two")
+    first.step()
+    second.step()
+    assert second.said == ["ubuntu-spot: another server has the session; waiting until it ends."]
+    queue(cloud, 2)
+    for _ in range(150):
+        first.step()
+        second.step()
+        first.clock.sleep(1.0)
+    assert all_done(cloud)
+    assert not second.worker.fleet.machines, "it did nothing"
+    # The first one dies without a word.
+    queue(cloud, 1)
+    dead = cloud.wall.value
+    second.run(200, until=lambda: second.worker.listener.leads)
+    assert cloud.wall.value - dead < 75, "GitHub ends a session that does not poll after a minute"
+    second.run(200, until=lambda: all_done(cloud))
+    assert all_done(cloud), second.said
+
+
+def test_a_server_that_ends_properly_is_replaced_at_once(cloud: Running) -> None:
+    first, second = serve(cloud, owner="one"), serve(cloud, owner="two")
+    first.step()
+    first.worker.listener.close()
+    second.step()
+    assert second.worker.listener.leads
+
+
+def test_a_server_that_was_suspended_does_nothing_before_it_has_a_session_again(cloud: Running) -> None:
+    first = serve(cloud, owner="one", min_idle=1)
+    first.run(60)
+    second = serve(cloud, owner="two", min_idle=1)
+    cloud.wall.value += 600  # the first one's machine sleeps; the pool's runner goes on
+    second.run(30)
+    assert second.worker.listener.leads
+    calls = dict(cloud.cloud.gateway.calls)
+    first.worker.tick()
+    assert cloud.cloud.gateway.calls == calls
+    first.step()
+    assert not first.worker.listener.leads
+    assert len(machines(cloud)) == 1, "and the pool was not counted twice"
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("github:*", "error"),
+        ("github:*", "timeout"),
+        ("*", "throttle"),
+        ("RunInstances", "error"),
+        ("SendFile", "error"),
+        ("github:get-message", "error-after"),
+    ],
+)
+def test_an_outage_loses_no_job(cloud: Running, action: str, kind: Kind) -> None:
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(15)
+    cloud.fault(kind, action, times=None, seconds=0.0)
+    queue(cloud, 2)
+    # Not one second of it in more than a few attempts.
+    server.run(300)
+    cloud.cloud.gateway.faults.clear()
+    server.run(900, until=lambda: all_done(cloud) and not machines(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 3, server.said
+    assert machines(cloud) == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "RunInstances",
+        "SendFile",
+        "TagResources",
+        "github:create-scale-set",
+        "github:create-session",
+        "github:acquire-jobs",
+        "github:generate-set-jitconfig",
+        "github:delete-message",
+        "github:delete-agent",
+    ],
+)
+@pytest.mark.parametrize("kind", ["timeout-after", "error-after"])
+def test_an_answer_that_is_lost_is_not_an_effect_that_is_lost(cloud: Running, action: str, kind: Kind) -> None:
+    server = serve(cloud)
+    cloud.fault(kind, action, times=2, seconds=0.0)
+    queue(cloud, 2)
+    server.run(900, until=lambda: all_done(cloud) and not machines(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 2, server.said
+    assert machines(cloud) == []
+    assert cloud.cloud.jobs.runners("octo-org/octo-repo") == []
+
+
+def test_tokens_end_in_the_middle(cloud: Running) -> None:
+    server = serve(cloud, min_idle=1)
+    server.run(60)
+    cloud.fault("error", "github:get-message", times=1, status=401)
+    server.run(3700)
+    queue(cloud, 1)
+    server.run(100, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+    assert not [words for words in server.said if "Trying again" in words], server.said
+
+
+def test_a_scale_set_that_was_deleted_at_github_is_created_again(cloud: Running) -> None:
+    server = serve(cloud)
+    server.run(10)
+    cloud.cloud.store.remove(*cloud.cloud.store.all(GitHubScaleSet))
+    queue(cloud, 1)
+    server.run(300, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+
+
+def test_sold_out_is_waited_for_and_told_to_github(cloud: Running) -> None:
+    settings = cloud.cloud.store.settings()
+    cloud.cloud.store.put(replace(settings, market=replace(settings.market, scenario="stock-out")))
+    server = serve(cloud)
+    queue(cloud, 5)
+    server.run(200)
+    (made,) = cloud.cloud.store.all(GitHubScaleSet)
+    assert made.capacity == 0, "no more jobs are assigned to it"
+    assert not machines(cloud)
+    assert any("Trying again in" in words for words in server.said)
+    cloud.cloud.store.put(settings)
+    server.run(1200, until=lambda: all_done(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 5, server.said
+
+
+def test_machines_that_are_taken_back_are_replaced(cloud: Running) -> None:
+    server = serve(cloud)
+    queue(cloud, 3)
+    server.run(30, until=lambda: len(server.worker.fleet.machines) == 3)
+    store = cloud.cloud.store
+    for instance in machines(cloud):
+        lifecycle.release(store, store.settings().market, instance, cloud.cloud.clock.now())
+    server.run(600, until=lambda: all_done(cloud) and not machines(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 3, server.said
+
+
+def test_a_machine_that_never_answers_is_replaced(cloud: Running) -> None:
+    server = serve(cloud, boot="5m")
+    settings = cloud.cloud.store.settings()
+    cloud.cloud.store.put(replace(settings, boot_seconds=10_000.0))
+    queue(cloud, 1)
+    server.run(200)
+    cloud.cloud.store.put(settings)
+    server.run(900, until=lambda: all_done(cloud) and not machines(cloud))
+    assert all_done(cloud), server.said
+    assert any("does not answer after" in words for words in server.said)
+
+
+def test_a_runner_that_never_comes_online_is_replaced(cloud: Running) -> None:
+    played = play(cloud)
+    played.silent = True
+    server = serve(cloud, boot="3m")
+    queue(cloud, 1)
+    server.run(250)
+    played.silent = False
+    server.run(900, until=lambda: all_done(cloud) and not machines(cloud))
+    assert all_done(cloud), server.said
+    assert any("its runner is not online" in words for words in server.said)
+
+
+def test_a_machine_is_asked_for_before_the_message_is_acknowledged(cloud: Running) -> None:
+    """And at once: what was accepted counts before GitHub's statistics have it."""
+    server = serve(cloud)
+    server.step()
+    queue(cloud, 2)
+    server.clock.sleep(2.0)
+    client = server.worker.client
+    asked = dying(client, 10**6, after=False)
+    server.step()
+    assert asked.sent > 3
+    assert len(machines(cloud)) == 2, server.said
+    server.run(300, until=lambda: all_done(cloud))
+    server.run(10)
+    assert not list(cloud.cloud.store.all(GitHubMessage)), "every message was acknowledged"
+
+
+def test_a_message_whose_machines_were_not_asked_for_comes_again(cloud: Running) -> None:
+    server = serve(cloud)
+    server.step()
+    queue(cloud, 1)
+    server.clock.sleep(2.0)
+    cloud.fault("error", "DescribeInstances", times=None)
+    server.run(20)
+    assert not machines(cloud)
+    assert [one for one in cloud.cloud.store.all(GitHubMessage) if one.number], "it is still there for another server"
+
+
+def test_machines_that_do_not_delete_themselves_are_deleted(cloud: Running) -> None:
+    played = play(cloud)
+    played.lingers = True
+    server = serve(cloud, max_runners=1)
+    queue(cloud, 1)
+    server.run(300, until=lambda: all_done(cloud))
+    queue(cloud, 1)
+    server.run(60)
+    assert len(machines(cloud)) == 2, "a machine whose job has ended does not count"
+    server.run(400, until=lambda: not machines(cloud))
+    assert not machines(cloud), server.said
+    assert any("did not delete itself" in words for words in server.said)
+
+
+def test_a_deletion_without_effect_is_repeated(cloud: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(cloud, min_idle=1)
+    server.run(60)
+    asked: list[str] = []
+    monkeypatch.setattr(fleets, "delete_instances", lambda _, ids: asked.extend(ids))
+    server.worker.fleet.delete(list(server.worker.fleet.machines))
+    server.run(100)
+    assert len(asked) > 1
+
+
+def test_a_configuration_that_did_not_arrive_is_sent_again(cloud: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(cloud)
+    failed: list[str] = []
+    read = assistant.read_delivery
+
+    def fail_once(client: EcsClient, invocation: str) -> assistant.Result | None:
+        if not failed:
+            failed.append(invocation)
+            store = cloud.cloud.store
+            store.remove(*store.all(Invocation))
+            return assistant.Result("Failed", 0, "", "")
+        return read(client, invocation)
+
+    monkeypatch.setattr(assistant, "read_delivery", fail_once)
+    queue(cloud, 1)
+    server.run(400, until=lambda: all_done(cloud))
+    assert failed
+    assert all_done(cloud), server.said
+
+
+def test_a_runner_that_a_dead_server_has_configured_stays(cloud: Running) -> None:
+    client = cloud.client()
+    first = serve(cloud, client=client, min_idle=1)
+    cloud.fault("error", "TagResources", times=None)
+    first.run(40)
+    (runner,) = cloud.cloud.jobs.runners("octo-org/octo-repo")
+    assert runner.seen
+    cloud.cloud.gateway.faults.clear()
+    second = serve(cloud, owner="two", min_idle=1)
+    second.run(400)
+    assert [one.id for one in cloud.cloud.jobs.runners("octo-org/octo-repo")] == [runner.id], second.said
+    assert len(machines(cloud)) == 1
