@@ -25,6 +25,7 @@ from goldrun.cli.json.instances import Instance, Launch, Offer
 from goldrun.cli.json.prunes import Prune, PrunedImage
 from goldrun.cli.json.recipes import CheckedRecipe
 from goldrun.cli.json.runners import Runner, StartedRunner
+from goldrun.cli.json.serve import PlannedSet
 from goldrun.cli.json.sweep import Finding, Sweep
 from goldrun.cli.json.versions import Version
 from local_cloud.control_messages import MarketState, Status
@@ -63,6 +64,7 @@ PRINTS: dict[str, Any] = {
     "instance ls": list[Instance],
     "runner ls": list[Runner],
     "runner up": StartedRunner,
+    "serve run": list[PlannedSet],
     "sweep": Sweep,
     "cost": Cost,
     "local fault": list[FaultRule],

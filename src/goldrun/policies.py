@@ -94,6 +94,14 @@ JOBS: dict[str, list[Statement]] = {
         # Only for instances that are given a role: those that delete themselves.
         _allow(["ram:PassRole"], TO_ECS),
     ],
+    # Serve labels: as runners, and the tag of a machine that has its configuration.
+    "serve": [
+        _allow([*CHOOSE, *ASSIST, "DescribeImageFromFamily"]),
+        _allow(["RunInstances"], MADE_RUNNER),
+        _allow(["SendFile", "DeleteInstances", "TagResources"], RUNNER),
+        # Only for instances that are given a role: those that delete themselves.
+        _allow(["ram:PassRole"], TO_ECS),
+    ],
     # For the role of runners' instances: delete themselves. RAM cannot express "itself", so the tag limits it.
     "self-destruct": [_allow(["DeleteInstance"], RUNNER)],
     # Find and delete what is no longer used.

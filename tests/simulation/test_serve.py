@@ -252,6 +252,37 @@ def test_machines_that_are_taken_back_are_replaced(cloud: Running) -> None:
     assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 3, server.said
 
 
+def test_a_machine_that_is_lost_with_its_job_is_not_replaced_for_nothing(cloud: Running) -> None:
+    """GitHub goes on counting the job for minutes, and gives it to nobody."""
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(100, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    server.run(3)
+    (instance,) = machines(cloud)
+    lifecycle.release(cloud.cloud.store, cloud.cloud.store.settings().market, instance, cloud.cloud.clock.now())
+    queue(cloud, 1)
+    server.run(15)
+    assert server.worker.statistics
+    assert server.worker.statistics.running == 1
+    assert len(machines(cloud)) == 1, "the second job's alone"
+    server.run(300, until=lambda: all_done(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["failure", "success"]
+    server.run(30)
+    assert any("its machine was gone" in words for words in server.said)
+    assert not machines(cloud)
+
+
+def test_a_new_server_does_not_count_busy_machines_as_free(cloud: Running) -> None:
+    first = serve(cloud)
+    queue(cloud, 2)
+    first.run(100, until=lambda: all(job.status == "in_progress" for job in jobs_of(cloud)))
+    first.worker.listener.close()
+    second = serve(cloud, owner="two")
+    queue(cloud, 1)
+    second.run(10)
+    assert len(machines(cloud)) == 3, second.said
+
+
 def test_a_machine_that_never_answers_is_replaced(cloud: Running) -> None:
     server = serve(cloud, boot="5m")
     settings = cloud.cloud.store.settings()
@@ -301,6 +332,9 @@ def test_a_message_whose_machines_were_not_asked_for_comes_again(cloud: Running)
     server.run(20)
     assert not machines(cloud)
     assert [one for one in cloud.cloud.store.all(GitHubMessage) if one.number], "it is still there for another server"
+    cloud.cloud.gateway.faults.clear()
+    server.run(100)
+    assert not list(cloud.cloud.store.all(GitHubMessage)), server.said
 
 
 def test_machines_that_do_not_delete_themselves_are_deleted(cloud: Running) -> None:

@@ -21,6 +21,7 @@ _NOUNS = {
     "spot": "Look at the spot market.",
     "instance": "Create, watch and release instances.",
     "runner": "Start, list and stop runners for GitHub Actions jobs.",
+    "serve": "Run jobs by label: keep as many runners as GitHub asks for.",
     "sweep": "Find and delete what is no longer used.",
     "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",

@@ -56,6 +56,7 @@ def policy(
     build    build, boot-test and publish images
     run      choose offers; create, watch, extend and release instances
     runner   start and stop runners for GitHub Actions jobs
+    serve    run jobs by label
     self-destruct  delete the instance itself: for the role of runner instances
     sweep    find and delete what is no longer used
     cost     show what instances cost

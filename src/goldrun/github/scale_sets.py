@@ -29,12 +29,14 @@ class ScaleSet:
         name: its name, unique in its runner group.
         group: the number of its runner group.
         labels: what ``runs-on`` selects it by; they stay as they were created.
+        statistics: when it was read; None: GitHub did not say.
     """
 
     id: int
     name: str
     group: int
     labels: tuple[str, ...]
+    statistics: Statistics | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -303,6 +305,7 @@ def _scale_set(element: Mapping[str, Any]) -> ScaleSet:
         name=str(element["name"]),
         group=int(element.get("runnerGroupId") or 1),
         labels=tuple(label["name"] for label in element.get("labels") or ()),
+        statistics=_statistics(element["statistics"]) if element.get("statistics") else None,
     )
 
 

@@ -61,6 +61,8 @@ class Worker:
     _accepted: int = 0  # since those statistics
     _ended: dict[str, float] = field(default_factory=dict)  # runners whose job has ended, by name
     _busy: set[str] = field(default_factory=set)  # runners with a job, by name
+    _lost: dict[str, float] = field(default_factory=dict)  # those whose machine is gone, and whose job has not ended
+    _unanswered: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
     _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
     _looked: float = 0.0
     _surplus_since: float | None = None
@@ -72,7 +74,7 @@ class Worker:
     def capacity(self) -> int:
         """How many jobs the scale set can take in all: while nothing can be launched, as many as have a machine."""
         most = self.listener.wanted.profile.max_runners
-        return min(most, self._available) if self._now < self._paused_until else most
+        return min(most, self._alive) if self._now < self._paused_until else most
 
     def tick(self) -> None:
         """Do what is to be done now.
@@ -85,14 +87,15 @@ class Worker:
         if begun := self.listener.take_begun():
             # Another server may have changed everything meanwhile.
             self.statistics, self._accepted, self._looked = begun, 0, 0.0
-        messages = self.listener.take()
-        for message in messages:
+            self._busy, self._lost, self._unanswered = set(), {}, []
+        for message in self.listener.take():
+            self._unanswered.append(message)
             self._read(message)
-        if messages or self._now - self._looked >= (LOOK_SECONDS if self.fleet.restless else CALM_SECONDS):
+        if self._unanswered or self._now - self._looked >= (LOOK_SECONDS if self.fleet.restless else CALM_SECONDS):
             self._look()
         self._launch()
-        for message in messages:
-            self.listener.acknowledge(message)
+        while self._unanswered:
+            self.listener.acknowledge(self._unanswered.pop(0))
         self._retire_surplus()
 
     @property
@@ -100,18 +103,32 @@ class Worker:
         return self.client.clock.now()
 
     @property
-    def _available(self) -> int:
-        """How many machines have a job, wait for one, or will."""
-        ended = sum(self._name(one) in self._ended for one in self.fleet.machines)
-        return self.fleet.count - ended
+    def _alive(self) -> int:
+        """How many machines there are that have not had their job."""
+        return self.fleet.count - sum(self._name(one) in self._ended for one in self.fleet.machines)
+
+    @property
+    def _busy_machines(self) -> int:
+        """How many machines run a job.
+
+        A new session knows no names, but GitHub's number; that one counts lost machines too, until GitHub notices.
+        """
+        running = self.statistics.running if self.statistics else 0
+        known = sum(self._name(one) in self._busy for one in self.fleet.machines)
+        return min(self._alive, max(known, running - len(self._lost)))
+
+    @property
+    def _free(self) -> int:
+        """How many machines wait for a job, or will."""
+        return self._alive - self._busy_machines
 
     @property
     def _needed(self) -> int:
-        """How many machines GitHub and the pool want."""
+        """How many free machines GitHub and the pool want: a job that runs needs none, wherever it runs."""
         if self.statistics is None:
             return 0
-        jobs = self.statistics.assigned + self._accepted
-        return min(self.listener.wanted.profile.max_runners, jobs + self.listener.wanted.min_idle(self._now))
+        waiting = max(0, self.statistics.assigned - self.statistics.running) + self._accepted
+        return waiting + self.listener.wanted.min_idle(self._now)
 
     def _name(self, machine: str) -> str:
         return self.listener.wanted.runner_name(machine)
@@ -124,35 +141,39 @@ class Worker:
             elif event.kind == "JobCompleted" and event.runner:
                 self._busy.discard(event.runner)
                 self._ended[event.runner] = self._now
-                self.report(f"{event.runner}: {event.name} of {event.repository} has {event.result}.")
+                lost = self._lost.pop(event.runner, None) is not None and event.result != "succeeded"
+                words = "; its machine was gone: reclaimed by the market, or deleted" if lost else ""
+                self.report(f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.")
         offered = [event.request for event in message.events if event.kind == "JobAvailable"]
         self._accepted = self.listener.acquire(offered)
 
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
-        self._looked = self._now
         for one in self.fleet.look():
             self._forget(one)
         names = {self._name(one) for one in self.fleet.machines}
-        self._ended = {name: at for name, at in self._ended.items() if name in names or self._now - at < ENDED_SECONDS}
-        self._busy &= names
+        recent = self._now - ENDED_SECONDS
+        self._ended = {name: at for name, at in self._ended.items() if name in names or at > recent}
         made = self.listener.scale_set
         if made:
             self.hands.step(self.fleet.machines, made.id)
         self._drop_useless()
+        self._looked = self._now
 
     def _forget(self, machine: str) -> None:
         name = self._name(machine)
-        if name in self._busy:
-            self.report(f"{machine} is gone while its job ran: the market reclaimed it, or someone deleted it.")
-        self._busy.discard(name)
         self._asked.pop(machine, None)
-        # A registration without a machine is offline; GitHub would keep it for a day.
-        if name not in self._ended:
+        if name in self._busy:
+            # Its job has just ended, or GitHub notices in some minutes that its runner is silent.
+            self._busy.discard(name)
+            self._lost[name] = self._now
+        elif name not in self._ended:
+            # A registration without a machine is offline; GitHub would keep it for a day.
             self._remove_registration(machine)
 
     def _launch(self) -> None:
-        missing = self._needed - self._available
+        room = self.listener.wanted.profile.max_runners - self._alive
+        missing = min(self._needed - self._free, room)
         while missing > 0 and self._now >= self._paused_until:
             amount = min(missing, self._batch)
             try:
@@ -205,7 +226,7 @@ class Worker:
 
     def _retire_surplus(self) -> None:
         """Delete what has waited for nothing; the pool's machines of an older image are replaced in this way too."""
-        surplus = self._available - self._needed
+        surplus = self._free - self._needed
         if self.statistics is None or surplus <= 0:
             self._surplus_since = None
             return

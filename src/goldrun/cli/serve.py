@@ -1,0 +1,170 @@
+"""``goldrun serve``."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from goldrun import config as variables
+from goldrun import stdio
+from goldrun.cli import output
+from goldrun.cli.cache import market_cache
+from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
+from goldrun.clock import Clock, SystemClock
+from goldrun.errors import UsageError
+from goldrun.serve import config as configs
+from goldrun.serve.wanted import WantedSet, wanted_sets
+
+FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
+LOGS = ("text", "json")
+
+
+class _Serve(click.Group):
+    """``goldrun serve CONFIG.toml`` is ``goldrun serve run CONFIG.toml``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See ``click.Group``."""
+        known = (*self.commands, *ctx.help_option_names)
+        if args and not any(word in known for word in args[:1]):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Serve)
+def serve() -> None:
+    """Run jobs by label: keep as many runners as GitHub's runner scale sets ask for.
+
+    \b
+    Examples:
+      goldrun serve runners.toml
+      goldrun serve runners.toml --plan
+      goldrun serve check runners.toml
+    """
+
+
+@serve.command("run")
+@FILE
+@click.option("--plan", is_flag=True, help="Show what would be done now, and change nothing.")
+@click.option("--name", metavar="NAME", help="This server's name at GitHub (default: the host's name and the process).")
+@click.option("--log", type=click.Choice(LOGS), default=LOGS[0], show_default=True, help="How events are printed.")
+@REGION
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print results only.")
+def serve_run(
+    *, file: Path, plan: bool, name: str | None, log: str, region: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Serve the profiles of CONFIG.toml until it is ended (Ctrl-C, SIGTERM).
+
+    Start a second one for safety: it waits, and takes over when the first one ends. The file
+    is read again when it changes, or on SIGHUP. Jobs and machines survive the server.
+
+    \b
+    Examples:
+      goldrun serve run runners.toml
+      goldrun serve run runners.toml --plan --json
+    """
+    silence(quiet)
+    if as_json and not plan:
+        raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
+    sets = wanted_sets(configs.load(file), file.parent)
+    if plan:
+        _plan(sets, region, as_json)
+        return
+    client, github = open_client(region), open_github()
+    for wanted in sets:
+        wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
+    if not (sets[0].network.role or variables.ROLE.read(os.environ)):
+        output.note("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
+    from goldrun.cloud.client import EcsClient
+    from goldrun.github.client import GitHub
+    from goldrun.serve.server import Server
+    from goldrun.serve.watching import run
+
+    report = _json_log(SystemClock()) if log == "json" else output.note
+    trace = output.trace()
+
+    def clients(clock: Clock) -> tuple[EcsClient, GitHub]:
+        from goldrun.cloud.client import connect
+        from goldrun.github.client import connect as connect_github
+
+        return (
+            connect(os.environ, clock, region=client.region, notice=report, trace=trace),
+            connect_github(os.environ, clock, notice=report, trace=trace),
+        )
+
+    # GitHub and the cloud must accept the keys before the server says that it serves.
+    client.clock.now()
+    github.close()
+    server = Server(
+        clients,
+        os.environ,
+        owner=name or f"{socket.gethostname()}-{os.getpid()}",
+        report=report,
+        cache=market_cache(client.clock.machine),
+    )
+    run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(wanted.name for wanted in sets)}."))
+
+
+@serve.command("check")
+@FILE
+def serve_check(file: Path) -> None:
+    """Check CONFIG.toml, and report every mistake with its line.
+
+    \b
+    Example:
+      goldrun serve check runners.toml
+    """
+    sets = wanted_sets(configs.load(file), file.parent)
+    output.note(f"{file} is valid.")
+    for wanted in sets:
+        output.result(f"{wanted.name}\t{wanted.scope}")
+
+
+@serve.command("schema")
+def serve_schema() -> None:
+    """Print the JSON schema of the configuration, for editors."""
+    output.result_json(configs.schema())
+
+
+def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
+    from goldrun.serve.plan import make_plan
+    from goldrun.serve.preparation import Preparation
+
+    client, github = open_client(region), open_github()
+    plans = [make_plan(client, github, one, Preparation(client, github, one, os.environ, output.note)) for one in sets]
+    if as_json:
+        from goldrun.cli.json.serve import PlannedSet
+
+        output.result_json([PlannedSet.of(plan) for plan in plans])
+        return
+    output.table(
+        ("SET", "SCOPE", "AT GITHUB", "JOBS", "MACHINES", "LAUNCH", "DELETE", "IMAGE"),
+        [
+            (
+                plan.wanted.name,
+                str(plan.wanted.scope),
+                "exists" if plan.exists else "new",
+                str(plan.assigned),
+                str(plan.machines),
+                str(plan.launches),
+                str(plan.deletions),
+                plan.image,
+            )
+            for plan in plans
+        ],
+    )
+
+
+def _json_log(clock: Clock) -> Callable[[str], None]:
+    """Return a function that prints each event as a line of JSON on stderr."""
+    from goldrun.cloud.moments import format_moment
+
+    def report(words: str) -> None:
+        stdio.to_stderr(json.dumps({"time": format_moment(clock.now()), "message": words}, ensure_ascii=False))
+
+    return report

@@ -1,0 +1,80 @@
+"""Runs a server until it is interrupted, and follows its configuration file."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from goldrun.clock import Clock
+from goldrun.errors import GoldrunError
+from goldrun.launch.launch import Report
+from goldrun.serve.config import load
+from goldrun.serve.server import Server
+from goldrun.serve.wanted import WantedSet, wanted_sets
+from goldrun.waiting import every, looks
+
+LOOK_SECONDS = 2.0
+
+
+def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve the configuration until KeyboardInterrupt; read it again when it has changed, or on SIGHUP.
+
+    A change that is not valid is reported, and the server goes on as before.
+
+    Args:
+        server: the server.
+        file: the configuration, checked before.
+        clock: the clock to wait on.
+        report: receives a sentence about what happens.
+        ready: called when the work has begun.
+    """
+    hung_up = _HangUp()
+    current = _read(file)
+    server.serve(_sets(file))
+    ready()
+    try:
+        for _ in looks(clock, often=every(LOOK_SECONDS)):
+            text = _read(file)
+            if not hung_up.take() and text in (current, None):
+                continue
+            current = text
+            try:
+                sets = _sets(file)
+            except GoldrunError as error:
+                report(f"{error.what} The server goes on as before.")
+                continue
+            report(f"{file} has changed.")
+            server.serve(sets)
+    except KeyboardInterrupt:
+        report("ending: machines and jobs go on, for another server.")
+    finally:
+        server.stop()
+
+
+class _HangUp:
+    """Remembers SIGHUP."""
+
+    def __init__(self) -> None:
+        self._came = False
+        signal.signal(signal.SIGHUP, self._note)
+
+    def take(self) -> bool:
+        came, self._came = self._came, False
+        return came
+
+    def _note(self, _: int, __: FrameType | None) -> None:
+        self._came = True
+
+
+def _read(file: Path) -> str | None:
+    """Return the file's text; None while it cannot be read: an editor may be replacing it."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _sets(file: Path) -> list[WantedSet]:
+    return wanted_sets(load(file), file.parent)
