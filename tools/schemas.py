@@ -74,7 +74,7 @@ PRINTS: dict[str, Any] = {
 KEYS = {"image build": "architecture", "image copy": "region"}
 # Every object, in the order in which the docs explain them; a part comes after what it is part of.
 OBJECTS: tuple[type, ...] = (Image, BuiltImage, Version, Prune, PrunedImage, Difference, Change, CheckedRecipe)
-OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, Sweep, Finding, Cost, RunningCost, BilledDay)
+OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
 OBJECTS += (LocalStatus, MarketState, FaultRule)
 
 

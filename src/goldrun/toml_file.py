@@ -78,9 +78,9 @@ def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
         path = _path(where.rstrip("`"))
         if named := re.search(r"unknown field `(.+)`", words):
             path.append(named[1])
-        raise UsageError(
-            f"{file}:{line_of(text, _exact(tomllib.loads(text), path))}: {words}{_place(path)}.", fix=[fix]
-        ) from None
+        absent = re.search(r"missing required field `(.+)`", words)
+        path = _exact(tomllib.loads(text), path, absent[1] if absent else "")
+        raise UsageError(f"{file}:{line_of(text, path)}: {words}{_place(path)}.", fix=[fix]) from None
 
 
 def refuse(file: Path, text: str, problems: Iterable[Problem]) -> None:
@@ -102,14 +102,34 @@ def _path(where: str) -> list[str | int]:
     ]
 
 
-def _exact(data: Any, path: list[str | int]) -> list[str | int]:
-    """Return the path with ``...`` at its end replaced by its key: the first one whose value is not text."""
-    if path and path[-1] == "...":
-        table: Any = data
-        for part in path[:-1]:
-            table = table[part]
-        return [*path[:-1], next((key for key, value in table.items() if not isinstance(value, str)), "")]
-    return path
+def _exact(data: Any, path: list[str | int], absent: str) -> list[str | int]:
+    """Return the path with ``...`` replaced by its key: the first one that the mistake can be in.
+
+    Args:
+        data: what the file says.
+        path: the path as it was reported.
+        absent: the member that is missing at its end; empty: none is.
+    """
+    found: list[str | int] = []
+    for number, part in enumerate(path):
+        here = part
+        if part == "...":
+            rest = path[number + 1 :]
+            fits = (key for key, value in data.items() if _may_be_in(value, rest, absent))
+            here = next(fits, next(iter(data), ""))
+        found.append(here)
+        data = data[here] if _has(data, here) else {}
+    return found
+
+
+def _may_be_in(value: Any, rest: list[str | int], absent: str) -> bool:
+    if not isinstance(value, dict):
+        return not rest and not isinstance(value, str)
+    return absent not in value if absent and not rest else not rest or _has(value, rest[0])
+
+
+def _has(data: Any, part: str | int) -> bool:
+    return part in data if isinstance(data, dict) else isinstance(part, int) and part < len(data)
 
 
 def _place(path: list[str | int]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from goldrun import sweep
 from goldrun.bake.build import build
@@ -42,11 +43,14 @@ from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.policies import JOBS, policy_for
 from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
+from goldrun.serve.config import NetworkPart
+from goldrun.serve.server import Steps, build_worker
 from local_cloud import seed
 from local_cloud.access import Policy
 from local_cloud.records import Disk, Instance, Snapshot, VSwitch
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github, play
+from tests.simulation.serving import wanted_set
 from tests.simulation.test_prune import built
 
 ALIAS = PublishedName("fam", "amd64", "latest")
@@ -150,6 +154,25 @@ def run_runner(client: EcsClient) -> None:
         read_manifest(client, replace(settings, image_id="", image_family="none"))
 
 
+def serve_labels(client: EcsClient) -> None:
+    """A job with its runner, and a runner that nobody needs any more."""
+    network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
+    wanted = replace(wanted_set(image="fam", cpu="8", types=()), network=network)
+    github = open_github(f"{client._endpoint}", client)
+    worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
+    steps = Steps(worker, client.clock.machine, lambda _: None, {})
+    for pool in (1, 0):
+        worker.listener.wanted = replace(wanted, profile=structs.replace(wanted.profile, min_idle=pool))
+        for _ in range(100):
+            steps.listen()
+            steps.work()
+            client.clock.sleep(1.0)
+    assert not worker.fleet.count
+    # An image may be named by its family too.
+    with pytest.raises(NotFoundError):
+        read_manifest(client, LaunchSettings(Network(""), image_family="none"))
+
+
 def destroy(client: EcsClient) -> None:
     client.call("DeleteInstance", {"InstanceId": "i-runner", "Force": True})
 
@@ -160,6 +183,7 @@ RUNS: dict[str, Callable[[EcsClient], None]] = {
     "build": build_twice,
     "run": run,
     "runner": run_runner,
+    "serve": serve_labels,
     "self-destruct": destroy,
     "sweep": clean,
     "cost": tell_costs,
@@ -174,6 +198,8 @@ def prepare(frozen: Running, document: dict[str, Any]) -> EcsClient:
     built(frozen, 3)
     leave_things_behind(frozen)
     play(frozen)
+    assert frozen.cloud._github
+    frozen.cloud._github.poll_seconds = 0.0
     frozen.cloud.store.put(Policy(id=seed.KEY.id, document=document))
     return frozen.client()
 

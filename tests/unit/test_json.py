@@ -26,6 +26,13 @@ from tests.conftest import Running
 FAMILY = "github-runner-ubuntu24"
 NAME = f"{FAMILY}-amd64-latest"
 REPO = ["--repo", "octo-org/octo-repo"]
+SERVE = """[github]
+scopes = ["octo-org/octo-repo"]
+[profile.ubuntu-spot]
+image = "github-runner-ubuntu24"
+arch = "amd64"
+min_idle = 1
+"""
 ROLE = {"ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct"}
 
 # What is run before, and the words after the command.
@@ -46,6 +53,7 @@ CASES: dict[str, tuple[list[list[str]], list[str]]] = {
     "instance ls": ([], []),
     "runner ls": ([["runner", "up", *REPO, "--image", NAME]], REPO),
     "runner up": ([], [*REPO, "--image", NAME]),
+    "serve run": ([], ["runners.toml", "--plan"]),
     "sweep": ([], ["--dry-run", "--older-than", "1s", *REPO]),
     "cost": ([], ["--days", "2"]),
 }
@@ -59,6 +67,7 @@ def env(populated: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
     populated.cloud.clock.set_speed(100)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "runners.toml").write_text(SERVE)
     url = f"{populated.url}{PREFIX}"
     return populated.environment(
         HOME=str(tmp_path),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-from collections.abc import Callable
+import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +15,13 @@ from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
 from goldrun.clock import Clock, SystemClock
-from goldrun.errors import UsageError
+from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UsageError
 from goldrun.serve import config as configs
 from goldrun.serve.wanted import WantedSet, wanted_sets
+
+if TYPE_CHECKING:  # --help must not pay for a client
+    from goldrun.cloud.client import EcsClient
+    from goldrun.github.client import GitHub
 
 FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
 LOGS = ("text", "json")
@@ -80,12 +83,11 @@ def serve_run(
         wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
     if not (sets[0].network.role or variables.ROLE.read(os.environ)):
         output.note("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
-    from goldrun.cloud.client import EcsClient
-    from goldrun.github.client import GitHub
+    from goldrun.serve.log import json_lines
     from goldrun.serve.server import Server
     from goldrun.serve.watching import run
 
-    report = _json_log(SystemClock()) if log == "json" else output.note
+    report = json_lines(stdio.to_stderr, SystemClock()) if log == "json" else output.note
     trace = output.trace()
 
     def clients(clock: Clock) -> tuple[EcsClient, GitHub]:
@@ -97,13 +99,11 @@ def serve_run(
             connect_github(os.environ, clock, notice=report, trace=trace),
         )
 
-    # GitHub and the cloud must accept the keys before the server says that it serves.
-    client.clock.now()
-    github.close()
+    _require_access(client, github, sets)
     server = Server(
         clients,
         os.environ,
-        owner=name or f"{socket.gethostname()}-{os.getpid()}",
+        owner=name or f"{platform.node()}-{os.getpid()}",
         report=report,
         cache=market_cache(client.clock.machine),
     )
@@ -129,6 +129,26 @@ def serve_check(file: Path) -> None:
 def serve_schema() -> None:
     """Print the JSON schema of the configuration, for editors."""
     output.result_json(configs.schema())
+
+
+def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) -> None:
+    """Check the keys, the token and the runner groups before anything is begun; an outage is waited for later.
+
+    Raises:
+        GoldrunError: one is refused, or missing.
+    """
+    from goldrun.cloud.instances import describe_instances
+    from goldrun.github.actions_service import ActionsService
+    from goldrun.github.scale_sets import find_group
+
+    try:
+        describe_instances(client, tags=sets[0].tags())
+        for scope, group in dict.fromkeys((wanted.scope, wanted.group) for wanted in sets):
+            find_group(ActionsService(github, scope), group)
+    except GoldrunError as error:
+        if error.exit_code != EXIT_UNAVAILABLE:
+            raise
+        output.note(f"{error.what} The server goes on trying.")
 
 
 def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
@@ -158,13 +178,3 @@ def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
             for plan in plans
         ],
     )
-
-
-def _json_log(clock: Clock) -> Callable[[str], None]:
-    """Return a function that prints each event as a line of JSON on stderr."""
-    from goldrun.cloud.moments import format_moment
-
-    def report(words: str) -> None:
-        stdio.to_stderr(json.dumps({"time": format_moment(clock.now()), "message": words}, ensure_ascii=False))
-
-    return report

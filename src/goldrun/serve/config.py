@@ -234,7 +234,7 @@ def _times(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
         return
     if found["life"] < MIN_LIFE_SECONDS:
         yield (*place, "life"), "an instance lives at least 30m"
-    if found["longest_job"] + found["boot"] >= found["life"]:
+    elif found["longest_job"] + found["boot"] >= found["life"]:
         yield (*place, "longest_job"), "a life has to hold the boot, the wait for a job, and the job: make life longer"
 
 

@@ -43,7 +43,7 @@ class Fleet:
         self._deleted = {one: at for one, at in self._deleted.items() if one in found}
         self.machines = {one: instance for one, instance in found.items() if one not in self._deleted}
         if again:
-            self.delete(again)
+            self.delete(again, listed=True)
         return before - set(found) - set(self._created)
 
     @property
@@ -63,10 +63,11 @@ class Fleet:
         now = self.client.clock.now()
         self._created |= {one: now for one in ids if one not in self.machines}
 
-    def delete(self, ids: Iterable[str]) -> None:
+    def delete(self, ids: Iterable[str], *, listed: bool = False) -> None:
         """Ask for a deletion; the following looks show whether it has happened, and ask again.
 
-        A machine that is gone already is not an error, nor is one that cannot be deleted at this moment.
+        A machine that is gone already is not an error, nor is one that cannot be deleted at this moment. ECS denies access
+        to what is gone; to what is still ``listed``, it means that.
 
         Raises:
             GoldrunError: ECS refuses for a lasting reason, or cannot be reached.
@@ -75,7 +76,7 @@ class Fleet:
             try:
                 delete_instances(self.client, [one])
             except GoldrunError as error:
-                if not (is_missing(error) or is_passing(error) or error.unsure):
+                if not (is_passing(error) or error.unsure or (is_missing(error) and not listed)):
                     raise
             self._deleted[one] = self.client.clock.now()
             self.machines.pop(one, None)

@@ -20,8 +20,8 @@ def parse_days(text: str) -> frozenset[int]:
     """
     found: set[int] = set()
     for part in text.lower().split(","):
-        first, _, last = (name.strip() for name in part.partition("-"))
-        if first not in DAYS or (last or first) not in DAYS:
+        first, dash, last = (name.strip() for name in part.partition("-"))
+        if first not in DAYS or (last if dash else first) not in DAYS:
             raise UsageError(f"{text!r} does not name days.", fix=["for example mon-fri, or sat,sun."])
         start, end = DAYS.index(first), DAYS.index(last or first)
         found |= {number % 7 for number in range(start, end + (7 if end < start else 0) + 1)}

@@ -26,6 +26,7 @@ from goldrun.serve.listener import Listener
 from goldrun.serve.preparation import Preparation
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
+from goldrun.waiting import looks
 
 TICK_SECONDS = 1.0
 STANDBY_SECONDS = 10.0  # between attempts to begin a session that another server has
@@ -167,16 +168,13 @@ class _Repeated(threading.Thread):
 
     def __init__(self, name: str, step: Step, clock: StoppableClock) -> None:
         super().__init__(name=name, daemon=True)  # a poll may last a minute: nobody waits for it
-        self._step, self.clock = step, clock
+        self._step, self.clock, self._pause = step, clock, 0.0
 
     def run(self) -> None:
         """Repeat."""
-        try:
-            while True:
-                pause = self._step()
-                self.clock.sleep(pause)
-        except KeyboardInterrupt:
-            return
+        with suppress(KeyboardInterrupt):
+            for _ in looks(self.clock, often=lambda _: self._pause):
+                self._pause = self._step()
 
 
 @dataclass

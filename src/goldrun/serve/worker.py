@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.market import Cache
-from goldrun.errors import GoldrunError
+from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
 from goldrun.github import scale_sets
 from goldrun.github.runners import find_registrations
 from goldrun.github.scale_sets import Message, Statistics
@@ -189,7 +189,14 @@ class Worker:
             missing -= amount
 
     def _refused(self, error: GoldrunError, amount: int) -> None:
-        """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more."""
+        """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more.
+
+        Raises:
+            GoldrunError: the error, if a person has to do something about it.
+        """
+        if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
+            self._paused_until = self._now + self._pause
+            raise error
         if amount > 1:
             self._batch = max(1, amount // 4)
             return
