@@ -66,8 +66,8 @@ class Fleet:
     def delete(self, ids: Iterable[str], *, listed: bool = False) -> None:
         """Ask for a deletion; the following looks show whether it has happened, and ask again.
 
-        A machine that is gone already is not an error, nor is one that cannot be deleted at this moment. ECS denies access
-        to what is gone; to what is still ``listed``, it means that.
+        A machine that is gone already is not an error, nor is one that cannot be deleted at this moment. ECS denies
+        access to what is gone; to what is still ``listed``, it means that.
 
         Raises:
             GoldrunError: ECS refuses for a lasting reason, or cannot be reached.
