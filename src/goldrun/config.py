@@ -159,6 +159,14 @@ GITHUB_TOKEN = Variable(
     "token that registers and removes runners: a GitHub App token or a fine-grained token",
     secret=True,
 )
+GITHUB_APP_ID = Variable(
+    ("GOLDRUN_GITHUB_APP_ID",), "client id (or number) of a GitHub App that may administer runners; instead of a token"
+)
+GITHUB_APP_KEY = Variable(("GOLDRUN_GITHUB_APP_KEY",), "the App's private key, PEM", secret=True)
+GITHUB_APP_KEY_FILE = Variable(("GOLDRUN_GITHUB_APP_KEY_FILE",), "file with the App's private key")
+GITHUB_APP_INSTALLATION = Variable(
+    ("GOLDRUN_GITHUB_APP_INSTALLATION",), "number of the App's installation; not set: its only one"
+)
 GITHUB_API_URL = Variable(("GITHUB_API_URL",), "URL of GitHub's REST API", default="https://api.github.com")
 GITHUB_SERVER_URL = Variable(("GITHUB_SERVER_URL",), "URL of GitHub, for runners", default="https://github.com")
 GITHUB_REPOSITORY = Variable(("GITHUB_REPOSITORY",), "repository of the runners, OWNER/NAME")

@@ -127,7 +127,7 @@ def test_nothing_secret_is_in_user_data_and_tags(cloud: Running) -> None:
     (runner,) = cloud.cloud.store.all(GitHubRunner)
     user_data = base64.b64decode(instance.user_data).decode()
     shown = user_data + json.dumps(instance.tags) + instance.name
-    for secret in (PASSWORD, runner.credential, github._token):
+    for secret in (PASSWORD, runner.credential, str(github._token)):
         assert secret not in shown
     assert "goldrun-life" in user_data
     # It came by one file, into memory, for root alone.

@@ -19,7 +19,7 @@ from goldrun import config, stdio
 from goldrun.cloud import client as clouds
 from goldrun.cloud.oidc import find_oidc
 from goldrun.errors import UnavailableError
-from goldrun.github import client as githubs
+from goldrun.github import connection as githubs
 from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from goldrun.clock import SystemClock
-from goldrun.github import client as github
+from goldrun.github import connection as github
 from goldrun.github.scope import Scope
 from goldrun.runners import registrations
 from goldrun.runners.registrations import Wanted

@@ -51,9 +51,9 @@ def open_github(*, public: bool = False) -> GitHub:
         public: the command reads public data alone, so no token is needed.
 
     Raises:
-        GoldrunError: see ``goldrun.github.client.connect``.
+        GoldrunError: see ``goldrun.github.connection.connect``.
     """
-    from goldrun.github.client import connect as connect_github
+    from goldrun.github.connection import connect as connect_github
 
     client = connect_github(os.environ, SystemClock(), notice=output.note, trace=output.trace(), public=public)
     click.get_current_context().call_on_close(client.close)

@@ -92,7 +92,7 @@ def serve_run(
 
     def clients(clock: Clock) -> tuple[EcsClient, GitHub]:
         from goldrun.cloud.client import connect
-        from goldrun.github.client import connect as connect_github
+        from goldrun.github.connection import connect as connect_github
 
         return (
             connect(os.environ, clock, region=client.region, notice=report, trace=trace),

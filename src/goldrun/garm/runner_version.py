@@ -8,7 +8,7 @@ from goldrun import config, stdio
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient
 from goldrun.config import Environment
-from goldrun.github import client as githubs
+from goldrun.github import connection as githubs
 from goldrun.github.scope import Scope, organization_scope, repository_scope
 from goldrun.images.resolve import read_manifest
 from goldrun.launch.launch import Report
@@ -31,7 +31,7 @@ def require_current_runner(
     Raises:
         RefusedError: GitHub does not accept it that long.
     """
-    if not config.GITHUB_TOKEN.read(env):
+    if not (config.GITHUB_TOKEN.read(env) or config.GITHUB_APP_ID.read(env)):
         return
     manifest = read_manifest(client, settings)
     server, scope = read_repository(repo_url)

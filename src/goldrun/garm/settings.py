@@ -46,6 +46,11 @@ CONFIG: dict[str, Key] = {
         "lets the provider ask GitHub how long it accepts an image's runner (default: it does not ask)",
         config.GITHUB_TOKEN.names[0],
     ),
+    "github_app_id": Key("string", config.GITHUB_APP_ID.meaning, config.GITHUB_APP_ID.names[0]),
+    "github_app_key_file": Key("string", config.GITHUB_APP_KEY_FILE.meaning, config.GITHUB_APP_KEY_FILE.names[0]),
+    "github_app_installation": Key(
+        "string", config.GITHUB_APP_INSTALLATION.meaning, config.GITHUB_APP_INSTALLATION.names[0]
+    ),
     "github_api_url": Key(
         "string",
         "GitHub's API (default: of the pool's repository)",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from goldrun import __version__, config
@@ -17,7 +17,6 @@ from goldrun.errors import (
     EXIT_PERMISSION,
     EXIT_REFUSED,
     EXIT_UNAVAILABLE,
-    CredentialsError,
     GoldrunError,
     UsageError,
 )
@@ -26,10 +25,7 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.paging import read_steady
 from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
-from goldrun.http.transport import HttpTransport, Transport
-
-if TYPE_CHECKING:
-    from goldrun.http.trace import Trace
+from goldrun.http.transport import Transport
 
 API_VERSION = "2022-11-28"
 MAX_REDIRECTS = 3
@@ -57,16 +53,26 @@ class GitHubError(GoldrunError):
 
 
 _EXIT_CODES = {401: EXIT_CREDENTIALS, 403: EXIT_PERMISSION, 404: EXIT_PERMISSION}
-_PERMISSIONS = (
+PERMISSIONS = (
     "the token needs, for a repository, Administration: write; for an organization, Self-hosted runners: write.",
     "a classic token needs repo, or admin:org.",
     "a job's GITHUB_TOKEN cannot register runners: use a GitHub App's token or a fine-grained one.",
 )
 _FIXES = {
     401: ("the token is wrong, expired or revoked: set a new GOLDRUN_GITHUB_TOKEN.",),
-    403: _PERMISSIONS,
-    404: ("check --repo or --org: GitHub answers like this also for what the token cannot see.", *_PERMISSIONS),
+    403: PERMISSIONS,
+    404: ("check --repo or --org: GitHub answers like this also for what the token cannot see.", *PERMISSIONS),
 }
+
+
+class Tokens(Protocol):
+    """Tokens that end and are renewed."""
+
+    def current(self, github: GitHub) -> str:
+        """Return a valid token."""
+
+    def refuse(self) -> bool:
+        """Learn that GitHub refused the token; return whether another one can be had."""
 
 
 class GitHub:
@@ -77,14 +83,20 @@ class GitHub:
         calls: number of requests sent, retries included.
         url: the API's address.
         server: GitHub's address for people and runners, e.g. ``https://github.com``.
+        accepts: the headers by which it is asked in its present version.
     """
+
+    accepts: ClassVar[dict[str, str]] = {
+        "accept": "application/vnd.github+json",
+        "x-github-api-version": API_VERSION,
+    }
 
     def __init__(
         self,
         *,
         url: str,
         server: str,
-        token: str,
+        token: str | Tokens,
         transport: Transport,
         clock: Clock,
         timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
@@ -96,7 +108,7 @@ class GitHub:
         Args:
             url: the API's address, e.g. ``https://api.github.com`` or ``https://github.example.com/api/v3``.
             server: see ``server``.
-            token: a GitHub App's installation token or a personal one; empty: only public data can be read.
+            token: a token, or a GitHub App's tokens; empty: only public data can be read.
             transport: sends the requests.
             clock: the clock to read and to wait on.
             timeout: time limit of a call in seconds, retries included.
@@ -132,6 +144,11 @@ class GitHub:
             GitHubError: GitHub refused or failed.
             UnreachableError: no answer; the call may have had its effect.
         """
+        try:
+            return self.exchange(method, self.url + path, body, query=query)[1]
+        except GitHubError as error:
+            if error.status != 401 or isinstance(self._token, str) or not self._token.refuse():
+                raise
         return self.exchange(method, self.url + path, body, query=query)[1]
 
     def exchange(
@@ -174,8 +191,8 @@ class GitHub:
         )
 
     def _headers(self) -> dict[str, str]:
-        accept = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}
-        return {**accept, "authorization": f"Bearer {self._token}"} if self._token else accept
+        token = self._token if isinstance(self._token, str) else self._token.current(self)
+        return {**self.accepts, "authorization": f"Bearer {token}"} if token else self.accepts
 
     def pages(self, path: str, name: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
         """Return all elements of a list that GitHub pages, under ``name``; each has an ``id``.
@@ -257,54 +274,6 @@ class GitHub:
             now = parse_date(answer.headers.get("date", "")) or self.clock.now()
             return max(1.0, float(reset) - now) if reset.isdecimal() else 60.0
         return 0.0
-
-
-def connect(
-    env: config.Environment,
-    clock: Clock,
-    *,
-    notice: Notice | None = None,
-    trace: Trace | None = None,
-    public: bool = False,
-) -> GitHub:
-    """Return the client that this environment describes.
-
-    Args:
-        env: the environment.
-        clock: the clock to read and to wait on.
-        notice: receives a sentence about every retry.
-        trace: records every request, retry and pause, instead of ``notice``.
-        public: whether only public data is read, which needs no token.
-
-    Raises:
-        UsageError: a variable is not valid.
-        CredentialsError: no token is set.
-    """
-    token = config.GITHUB_TOKEN.read(env)
-    if not token and not public:
-        raise CredentialsError(
-            "No GitHub token.",
-            why=[f"{' and '.join(config.GITHUB_TOKEN.names)} are not set."],
-            fix=["export GOLDRUN_GITHUB_TOKEN=…, a GitHub App's token or a fine-grained one", *_PERMISSIONS],
-        )
-    if token and (not token.isascii() or not token.isprintable() or " " in token):
-        raise CredentialsError(
-            "The GitHub token contains characters that are not valid.",
-            why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
-            fix=["set GOLDRUN_GITHUB_TOKEN again."],
-        )
-    transport: Transport = HttpTransport(env, clock)
-    if trace:
-        transport, clock, notice = trace.transport(transport, clock), trace.clock(clock), trace.retry
-    return GitHub(
-        url=config.GITHUB_API_URL.read(env),
-        server=config.GITHUB_SERVER_URL.read(env).rstrip("/"),
-        token=token,
-        transport=transport,
-        clock=clock,
-        timeout=config.read_timeout(env),
-        notice=notice,
-    )
 
 
 def segment(text: str | int) -> str:

@@ -17,6 +17,7 @@ from local_cloud.control_messages import (
     JobState,
     MarketChange,
     MarketState,
+    NewApp,
     NewJob,
     Patterns,
     Population,
@@ -28,6 +29,7 @@ from local_cloud.control_messages import (
 from local_cloud.errors import ApiFault
 from local_cloud.faults import FaultRule
 from local_cloud.gateway import Gateway, Reply
+from local_cloud.github import apps
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.json_input import decode
@@ -90,6 +92,7 @@ class Control:
             ("GET", "jobs"): self._list_jobs,
             ("POST", "jobs"): self._add_job,
             ("PATCH", "jobs"): self._change_job,
+            ("POST", "github-app"): self._add_app,
             ("POST", "reset"): self._reset,
             ("POST", "seed"): self._seed,
             ("POST", "recording"): self._begin_recording,
@@ -221,6 +224,10 @@ class Control:
             raise ApiFault(404, "InvalidJob", f"there is no hosted job {state.job}")
         self.jobs.say(job, state.status, state.conclusion)
         return _json(200, {"job": job.id})
+
+    def _add_app(self, body: bytes) -> Reply:
+        app = apps.register(self.gateway.store, decode(body, NewApp).key.encode())
+        return _json(200, {"client_id": app.id, "installation": app.installation})
 
     def _reset(self, body: bytes) -> Reply:
         population = decode(body or b"{}", Population)

@@ -94,6 +94,12 @@ class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     hosted: bool = False
 
 
+class NewApp(msgspec.Struct, forbid_unknown_fields=True):
+    """A GitHub App: its key in PEM, of which the public part is kept."""
+
+    key: Annotated[str, Meta(max_length=20_000)]
+
+
 class JobState(msgspec.Struct, forbid_unknown_fields=True):
     """How a hosted job goes."""
 

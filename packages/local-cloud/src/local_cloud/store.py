@@ -50,6 +50,8 @@ _KINDS: dict[str, type[Record]] = {
         github.GitHubMessage,
         github.GitHubHook,
         github.GitHubToken,
+        github.GitHubApp,
+        github.GitHubInstallationToken,
         access.AccessKey,
         access.Denial,
         access.Policy,

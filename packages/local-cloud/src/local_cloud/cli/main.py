@@ -11,6 +11,7 @@ _MODULES = {
     "serving": ("up", "down", "status", "env", "base_image"),
     "account": ("seed", "reset", "deny", "allow", "policy", "trust"),
     "conditions": ("fault", "throttle", "clock", "market"),
+    "github": ("github_app",),
     "job": ("job",),
     "recording": ("record",),
 }

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from local_cloud.clock import iso
-from local_cloud.github import archive, releases
+from local_cloud.github import apps, archive, releases
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
@@ -29,6 +29,7 @@ JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - like a job's GITHUB_TOKEN: it ma
 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+)|(?P<enterprise>enterprises/[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
+APPS = "/app/installations"
 LATEST_RUNNER = "/repos/actions/runner/releases/latest"
 Payload = tuple[int, Any]  # the status, and the body as JSON
 
@@ -81,6 +82,8 @@ class Api:
 
     def operation(self, method: str, path: str) -> str:
         """Return the request's name, for faults: ``generate-jitconfig``."""
+        if path.startswith(APPS):
+            return "list-installations" if path == APPS else "installation-token"
         return next((name for verb, form, name, _ in self._routes if verb == method and form.fullmatch(path)), "")
 
     def handle(
@@ -94,7 +97,10 @@ class Api:
         token = headers.get("authorization", "").partition(" ")[2]
         # Public data needs no token; any valid one may read it.
         public = path == LATEST_RUNNER and not token
-        if token not in (TOKEN, JOB_TOKEN) and not public:
+        if path == APPS or path.startswith(f"{APPS}/"):
+            return *self._app(method, path, token), {}
+        store, now = self.jobs.store, self.jobs.clock.wall()
+        if token not in (TOKEN, JOB_TOKEN) and not public and not apps.is_valid(store, token, now):
             raise GitHubFault(401, "Bad credentials")
         for verb, form, name, function in self._routes:
             match = form.fullmatch(path)
@@ -109,6 +115,17 @@ class Api:
             status, content = function(asked)
             return status, content, link(f"{self.url}{API}{path}", asked)
         raise not_found()
+
+    def _app(self, method: str, path: str, statement: str) -> Payload:
+        """Answer an App, which states who it is instead of sending a token."""
+        store, clock = self.jobs.store, self.jobs.clock
+        app = apps.authenticate(store, statement, clock.wall())
+        if (method, path) == ("GET", APPS):
+            return 200, apps.installations(app)
+        match = re.fullmatch(rf"{APPS}/(\d+)/access_tokens", path)
+        if match is None or method != "POST":
+            raise not_found()
+        return 201, apps.issue(store, clock, app, match[1])
 
     def _list(self, asked: Asked) -> Payload:
         wanted = asked.query.get("name")

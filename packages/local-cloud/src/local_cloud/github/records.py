@@ -125,6 +125,26 @@ class GitHubHook(Record, frozen=True, kw_only=True):
     events: tuple[str, ...]
 
 
+class GitHubApp(Record, frozen=True, kw_only=True):
+    """A GitHub App; ``id`` is its client id.
+
+    Attributes:
+        number: its other id.
+        installation: the number of its one installation.
+        modulus: of its public key, hexadecimal; the exponent is 65537.
+    """
+
+    number: int
+    installation: int
+    modulus: str
+
+
+class GitHubInstallationToken(Record, frozen=True, kw_only=True):
+    """A token of an App's installation; ``id`` is the token."""
+
+    expires: float
+
+
 class GitHubToken(Record, frozen=True, kw_only=True):
     """A registration token; ``id`` is the token."""
 
