@@ -393,3 +393,20 @@ def test_a_runner_that_a_dead_server_has_configured_stays(cloud: Running) -> Non
     second.run(400)
     assert [one.id for one in cloud.cloud.jobs.runners("octo-org/octo-repo")] == [runner.id], second.said
     assert len(machines(cloud)) == 1
+
+
+def test_a_machine_that_is_gone_before_it_is_tagged_keeps_no_other(cloud: Running) -> None:
+    """A job of a second: ECS tags all machines of a call or none."""
+    server = serve(cloud)
+    machine = cloud.cloud.store
+    queue(cloud, 2)
+    server.run(60, until=lambda: len(server.worker.hands._sent) == 2)
+    gone, other = sorted(server.worker.hands._sent)
+    instance = machine.get(Instance, gone)
+    assert instance
+    server.clock.sleep(2.0)
+    lifecycle.release(machine, machine.settings().market, instance, cloud.cloud.clock.now())
+    server.worker.hands._mark([gone, other])
+    kept = machine.get(Instance, other)
+    assert kept
+    assert "Configured" in kept.tags

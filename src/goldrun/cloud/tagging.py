@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from goldrun.cloud.client import Call
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.tags import Tags, to_api
 
 
@@ -16,3 +17,8 @@ def tagging(kind: str, ids: Sequence[str], tags: Tags) -> Call:
 def untagging(kind: str, ids: Sequence[str], keys: Sequence[str]) -> Call:
     """Return the call that removes tags from resources of a kind; a missing tag is not an error."""
     return Call("UntagResources", {"ResourceType": kind, "ResourceId": list(ids), "TagKey": list(keys)})
+
+
+def is_gone(error: ApiError) -> bool:
+    """Return whether one of the resources does not exist."""
+    return error.code.startswith("InvalidResourceId")

@@ -119,7 +119,7 @@ class GitHub:
             UsageError: the URL is not valid.
         """
         self.url = url.rstrip("/")
-        if "?" in _split(url)[1]:
+        if not url.startswith(("http://", "https://")) or "?" in url:
             raise UsageError(f"GITHUB_API_URL={url!r} is not a URL.", fix=["for example https://api.github.com"])
         self.server = server
         self.clock = clock

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import ApiError
+from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.moments import format_moment
-from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tagging import is_gone, tagging
 from goldrun.cloud.tags import CONFIGURED
 from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
@@ -131,4 +131,15 @@ class HandOver:
         self.configured |= set(machines)
         tags = CONFIGURED.of(format_moment(self.client.clock.now()))
         for start in range(0, len(machines), MACHINES_A_CALL):
-            tagging("instance", machines[start : start + MACHINES_A_CALL], tags).make(self.client)
+            self._tag(machines[start : start + MACHINES_A_CALL], tags)
+
+    def _tag(self, machines: list[str], tags: dict[str, str]) -> None:
+        """Tag machines; if one of them is gone, with its job, ECS tags none: then one by one."""
+        try:
+            tagging("instance", machines, tags).make(self.client)
+        except (ApiError, AccessDeniedError) as error:
+            if len(machines) > 1:
+                for one in machines:
+                    self._tag([one], tags)
+            elif not is_gone(error):
+                raise

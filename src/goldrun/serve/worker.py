@@ -28,6 +28,7 @@ CALM_SECONDS = 30.0  # … and at machines that do not
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
 SURPLUS_SECONDS = 60.0  # a machine that nobody needs waits so long for a job
+LOST_SECONDS = 1800.0  # GitHub has noticed by then that a runner is gone
 ENDED_SECONDS = 120.0  # a machine whose job has ended deletes itself within that time
 SILENT_SECONDS = 120.0  # a configured machine whose runner is not online after that is asked about at GitHub
 ASK_SECONDS = 60.0  # … not more often than that
@@ -154,6 +155,7 @@ class Worker:
         names = {self._name(one) for one in self.fleet.machines}
         recent = self._now - ENDED_SECONDS
         self._ended = {name: at for name, at in self._ended.items() if name in names or at > recent}
+        self._lost = {name: at for name, at in self._lost.items() if at > self._now - LOST_SECONDS}
         made = self.listener.scale_set
         if made:
             self.hands.step(self.fleet.machines, made.id)
@@ -167,9 +169,8 @@ class Worker:
             # Its job has just ended, or GitHub notices in some minutes that its runner is silent.
             self._busy.discard(name)
             self._lost[name] = self._now
-        elif name not in self._ended:
-            # A registration without a machine is offline; GitHub would keep it for a day.
-            self._remove_registration(machine)
+        elif name not in self._ended and not self._remove_registration(machine):
+            self._lost[name] = self._now  # GitHub still has it at work
 
     def _launch(self) -> None:
         room = self.listener.wanted.profile.max_runners - self._alive

@@ -1,7 +1,7 @@
 """RS256: the signature of GitHub's identity tokens. RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017), and keys for it.
 
-Python's ``pow`` and ``hashlib`` suffice. The keys have no value outside of one local cloud, so it does without a
-cryptography library, which would be the largest dependency by far (docs/decisions.md); the tests compare it with one.
+Python's ``pow`` and ``hashlib`` suffice to sign and to verify by keys that have no value outside of one local cloud.
+The tests compare it with the cryptography library, which makes the keys.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 BITS = 2048
 EXPONENT = 65537
-ROUNDS = 40  # a composite number passes with a chance of 4^-40
-_SMALL = [number for number in range(3, 2000, 2) if all(number % other for other in range(3, int(number**0.5) + 1, 2))]
 # DER of the name of SHA-256, before the digest.
 _SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 
@@ -27,11 +25,10 @@ class Key(NamedTuple):
 
 def make_key() -> Key:
     """Return a new key."""
-    while True:
-        first, second = _prime(), _prime()
-        totient = (first - 1) * (second - 1)
-        if first != second and totient % EXPONENT:
-            return Key(first * second, pow(EXPONENT, -1, totient))
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    numbers = rsa.generate_private_key(public_exponent=EXPONENT, key_size=BITS).private_numbers()
+    return Key(numbers.public_numbers.n, numbers.d)
 
 
 def sign(key: Key, data: bytes) -> bytes:
@@ -56,29 +53,3 @@ def _size(key: Key) -> int:
 def _padded(data: bytes, size: int) -> bytes:
     end = b"\x00" + _SHA256 + hashlib.sha256(data).digest()
     return b"\x00\x01" + b"\xff" * (size - len(end) - 2) + end
-
-
-def _prime() -> int:
-    while True:
-        # The two highest bits are set, so that the product has its full length.
-        number = secrets.randbits(BITS // 2) | (3 << (BITS // 2 - 2)) | 1
-        if all(number % prime for prime in _SMALL) and _is_prime(number):
-            return number
-
-
-def _is_prime(number: int) -> bool:
-    """Return whether ``number`` is prime, by the Miller-Rabin test."""
-    odd, twos = number - 1, 0
-    while not odd % 2:
-        odd, twos = odd // 2, twos + 1
-    for _ in range(ROUNDS):
-        value = pow(secrets.randbelow(number - 3) + 2, odd, number)
-        if value in (1, number - 1):
-            continue
-        for _ in range(twos - 1):
-            value = pow(value, 2, number)
-            if value == number - 1:
-                break
-        else:
-            return False
-    return True

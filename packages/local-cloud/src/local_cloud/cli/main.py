@@ -13,6 +13,7 @@ _MODULES = {
     "conditions": ("fault", "throttle", "clock", "market"),
     "github": ("github_app",),
     "job": ("job",),
+    "workload": ("workload",),
     "recording": ("record",),
 }
 
