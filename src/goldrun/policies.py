@@ -96,7 +96,8 @@ JOBS: dict[str, list[Statement]] = {
     ],
     # Serve labels: as runners, and the tag of a machine that has its configuration.
     "serve": [
-        _allow([*CHOOSE, "DescribeCloudAssistantStatus", "DescribeSendFileResults", "DescribeImageFromFamily"]),
+        _allow([*CHOOSE, "DescribeCloudAssistantStatus", "DescribeSendFileResults"]),
+        _allow(["DescribeImageFromFamily", "DescribeInstanceHistoryEvents"]),
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["SendFile", "DeleteInstances", "TagResources"], RUNNER),
         # Only for instances that are given a role: those that delete themselves.

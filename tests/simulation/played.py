@@ -30,16 +30,19 @@ class Played:
         silent: no runner comes online.
         idle: seconds that one waits for a job.
         lingers: a machine does not delete itself after its job.
+        conclusion: how jobs end.
     """
 
     running: Running
     silent: bool = False
     idle: float = 900.0
     lingers: bool = False
+    conclusion: str = "success"
     began: dict[str, float] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
         store = self.running.cloud.store
+        lifecycle.settle(store, now)
         for instance in list(store.all(Instance)):
             if instance.status(now) != "Running" or not instance.user_data:
                 continue
@@ -60,7 +63,7 @@ class Played:
                 current = store.get(GitHubRunner, runner.id)
                 assert current is not None
                 store.remove(current)
-                self.running.cloud.jobs.end(job, "success")
+                self.running.cloud.jobs.end(job, self.conclusion)
                 if not self.lingers:
                     self._delete(instance, now)
             elif job is None and now > since + self.idle:

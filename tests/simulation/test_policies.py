@@ -21,7 +21,7 @@ from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.images import share_image, shared_with
-from goldrun.cloud.instances import console_output, count_by_image
+from goldrun.cloud.instances import console_output, count_by_image, was_reclaimed
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
 from goldrun.errors import NotFoundError, RefusedError
@@ -168,6 +168,7 @@ def serve_labels(client: EcsClient) -> None:
             steps.work()
             client.clock.sleep(1.0)
     assert not worker.fleet.count
+    was_reclaimed(client, "i-runner")
     # An image may be named by its family too.
     with pytest.raises(NotFoundError):
         read_manifest(client, LaunchSettings(Network(""), image_family="none"))

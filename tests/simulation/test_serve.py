@@ -410,3 +410,108 @@ def test_a_machine_that_is_gone_before_it_is_tagged_keeps_no_other(cloud: Runnin
     kept = machine.get(Instance, other)
     assert kept
     assert "Configured" in kept.tags
+
+
+def reclaim(cloud: Running, instance: Instance) -> None:
+    """Let the market take an instance back."""
+    cloud.cloud.store.put(replace(instance, reclaimed=cloud.cloud.clock.now()))
+
+
+def test_a_job_whose_machine_is_reclaimed_is_run_again(cloud: Running) -> None:
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(100, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    server.run(3)
+    (instance,) = machines(cloud)
+    reclaim(cloud, instance)
+    server.run(600, until=lambda: len(jobs_of(cloud)) == 2 and all_done(cloud))
+    assert [(job.attempt, job.conclusion) for job in jobs_of(cloud)] == [(1, "failure"), (2, "success")], server.said
+    assert any("is run again" in words for words in server.said)
+    server.run(200, until=lambda: not machines(cloud))
+    assert not machines(cloud)
+
+
+def test_a_job_that_fails_by_itself_is_not_run_again(cloud: Running) -> None:
+    played = play(cloud)
+    played.conclusion = "failure"
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(600)
+    assert [(job.attempt, job.conclusion) for job in jobs_of(cloud)] == [(1, "failure")]
+
+
+def test_a_job_is_run_again_three_times_at_most(cloud: Running) -> None:
+    server = serve(cloud)
+    queue(cloud, 1)
+    for attempt in (1, 2, 3):
+        server.run(
+            300,
+            until=lambda number=attempt: any(  # type: ignore[misc]
+                job.attempt == number and job.status == "in_progress" for job in jobs_of(cloud)
+            ),
+        )
+        server.run(3)
+        reclaim(cloud, machines(cloud)[0])
+        server.run(300, until=lambda number=attempt: len(jobs_of(cloud)) > number)  # type: ignore[misc]
+    server.run(300)
+    assert [(job.attempt, job.conclusion) for job in jobs_of(cloud)] == [(n, "failure") for n in (1, 2, 3)]
+    assert any("tried 3 times" in words for words in server.said)
+
+
+def test_an_offer_that_is_reclaimed_twice_is_left_out(cloud: Running) -> None:
+    server = serve(cloud, types=(), cpu="8", min_idle=2)
+    server.run(60)
+    first = {(one.type, one.zone) for one in machines(cloud)}
+    assert len(first) == 1, "both are of one launch"
+    for instance in machines(cloud):
+        reclaim(cloud, instance)
+    server.run(120)
+    assert any("is left out for a while" in words for words in server.said), server.said
+    assert len(machines(cloud)) == 2
+    assert not first & {(one.type, one.zone) for one in machines(cloud)}
+
+
+def test_only_what_a_profile_admits_is_run(cloud: Running) -> None:
+    server = serve(cloud, repositories=("octo-org/octo-*",), events=("push", "pull_request"))
+    jobs = cloud.cloud.jobs
+
+    def add(name: str, **fields: str) -> None:
+        jobs.add_job(jobs.begin_run("octo-org/octo-repo", "ci.yml", **fields), name=name, labels=("ubuntu-spot",))
+
+    add("pushed")
+    add("from itself", event="pull_request")
+    add("from a fork", event="pull_request", head="someone/octo-repo")
+    add("by hand", event="workflow_dispatch")
+    server.run(300, until=lambda: sum(job.status == "completed" for job in jobs_of(cloud)) == 2)
+    assert {job.name for job in jobs_of(cloud) if job.conclusion == "success"} == {"pushed", "from itself"}
+    assert {job.name for job in jobs_of(cloud) if job.status == "queued"} == {"from a fork", "by hand"}
+    told = [words for words in server.said if "is not run" in words]
+    assert len(told) == 2, "once each"
+    assert "from a fork of octo-org/octo-repo is not run: its code comes from a fork." in told
+    allowed = serve(cloud, owner="two", forks=True)
+    server.worker.listener.close()
+    allowed.run(900, until=lambda: all_done(cloud))
+    assert all_done(cloud), allowed.said
+
+
+def test_another_repository_is_not_served(cloud: Running) -> None:
+    server = serve(cloud, repositories=("octo-org/other",))
+    queue(cloud, 1)
+    server.run(60)
+    assert not machines(cloud)
+    assert any("not among those of the profile" in words for words in server.said)
+
+
+def test_what_github_does_not_say_is_not_run(cloud: Running) -> None:
+    server = serve(cloud)
+    jobs = cloud.cloud.jobs
+    jobs.add_job(
+        jobs.begin_run("octo-org/octo-repo", "ci.yml", event="pull_request"), name="x", labels=("ubuntu-spot",)
+    )
+    cloud.fault("error", "github:get-run", times=None, status=403)
+    server.run(60)
+    assert not machines(cloud)
+    assert any("GitHub does not say whether it comes from a fork" in words for words in server.said)
+    cloud.cloud.gateway.faults.clear()
+    server.run(600, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said

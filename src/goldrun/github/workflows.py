@@ -18,10 +18,12 @@ class Run(NamedTuple):
     Attributes:
         attempt: from 1.
         completed: whether it has ended.
+        head: the repository that its code comes from: another one if a fork asks to be merged; empty: it is gone.
     """
 
     attempt: int
     completed: bool
+    head: str = ""
 
 
 class Job(NamedTuple):
@@ -41,7 +43,8 @@ class Job(NamedTuple):
 def get_run(github: GitHub, scope: Scope, run: str) -> Run:
     """Return a run by its id."""
     element = github.call("GET", f"{_path(scope)}/runs/{segment(run)}")
-    return Run(int(element["run_attempt"]), element["status"] == "completed")
+    head = str((element.get("head_repository") or {}).get("full_name") or "")
+    return Run(int(element["run_attempt"]), element["status"] == "completed", head)
 
 
 def list_jobs(github: GitHub, scope: Scope, run: str) -> list[Job]:

@@ -34,6 +34,10 @@ def acquire(
 
 def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None = None) -> Iterator[Offer]:
     """Yield the offers that match, best first; no call is made before its answer is needed."""
+    return (offer for offer in _all_offers(client, settings, cache) if (offer.type, offer.zone) not in settings.avoid)
+
+
+def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None) -> Iterator[Offer]:
     if settings.candidates:
         yield from settings.candidates
         return

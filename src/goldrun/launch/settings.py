@@ -68,6 +68,7 @@ class LaunchSettings:
         policy: how offers are ranked.
         spread: whether the best offers are tried in an order of the launch's own, by its key; see ``launch.spread``.
         candidates: the offers to try, from the user; empty: those of the market.
+        avoid: instance types and zones that are left out for the time being.
         on_demand_fallback: whether to pay the list price when no spot offer is available.
     """
 
@@ -93,4 +94,5 @@ class LaunchSettings:
     policy: str = DEFAULT_POLICY
     spread: bool = False
     candidates: tuple[Offer, ...] = ()
+    avoid: frozenset[tuple[str, str]] = frozenset()
     on_demand_fallback: bool = False

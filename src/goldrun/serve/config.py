@@ -99,6 +99,9 @@ class Profile(Part, frozen=True, kw_only=True):
         min_idle: how many wait for a job.
         schedules: other numbers of those at other times.
         labels: in addition to the name.
+        repositories: whose jobs are run: ``octo-org/*``; left out: any of the scopes.
+        events: which events' jobs are run; left out: any.
+        forks: whether code of pull requests from forks is run.
         sizes: ``8c16g``, ``arm64-8c16g``: a scale set each, named ``PROFILE-SIZE``, of that size instead of cpu and
             memory.
     """
@@ -124,6 +127,9 @@ class Profile(Part, frozen=True, kw_only=True):
     min_idle: int = 0
     schedules: tuple[Schedule, ...] = ()
     labels: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    forks: bool = False
     sizes: tuple[str, ...] = ()
 
 
@@ -207,6 +213,9 @@ def _profile(place: tuple[str, ...], profile: Profile, folder: Path) -> Iterator
     for label in profile.labels:
         if not _NAME.fullmatch(label):
             yield (*place, "labels"), f"{label!r} cannot be a label"
+    for pattern in profile.repositories:
+        if pattern.count("/") != 1:
+            yield (*place, "repositories"), f"{pattern!r} is not a repository, such as octo-org/repo or octo-org/*"
     yield from _sizes(place, profile)
     yield from _times(place, profile)
     yield from _idle(place, profile)

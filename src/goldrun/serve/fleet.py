@@ -29,22 +29,22 @@ class Fleet:
     _created: dict[str, float] = field(default_factory=dict)
     _deleted: dict[str, float] = field(default_factory=dict)
 
-    def look(self) -> set[str]:
-        """Read the machines, and return those that are gone since the last look.
+    def look(self) -> list[Instance]:
+        """Read the machines, and return those that are gone since the last look, though nobody here deleted them.
 
         Raises:
             GoldrunError: the cloud cannot be read.
         """
         now = self.client.clock.now()
         found = {instance.id: instance for instance in describe_instances(self.client, tags=self.wanted.tags())}
-        before = set(self.machines)
+        gone = [instance for one, instance in self.machines.items() if one not in found and one not in self._deleted]
         self._created = {one: at for one, at in self._created.items() if one not in found and now - at < LAG_SECONDS}
         again = [one for one, at in self._deleted.items() if one in found and now - at > GONE_SECONDS]
         self._deleted = {one: at for one, at in self._deleted.items() if one in found}
         self.machines = {one: instance for one, instance in found.items() if one not in self._deleted}
         if again:
             self.delete(again, listed=True)
-        return before - set(found) - set(self._created)
+        return gone
 
     @property
     def count(self) -> int:

@@ -20,10 +20,13 @@ from goldrun.errors import GoldrunError
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
+from goldrun.serve.admission import Admission
+from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.listener import Listener
 from goldrun.serve.preparation import Preparation
+from goldrun.serve.reruns import Reruns
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from goldrun.waiting import looks
@@ -46,6 +49,7 @@ def build_worker(
     owner: str,
     report: Report,
     cache: Cache | None = None,
+    breaker: Breaker | None = None,
 ) -> Worker:
     """Return the worker of a scale set; it asks nothing yet."""
     listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
@@ -58,6 +62,9 @@ def build_worker(
         report=report,
         fleet=Fleet(client, wanted),
         hands=hands,
+        admission=Admission(github, wanted.profile, report),
+        reruns=Reruns(github, report),
+        breaker=breaker or Breaker(),
         cache=cache,
     )
 
@@ -127,6 +134,7 @@ class Server:
             cache: cached answers about the market.
         """
         self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
+        self._breaker = Breaker()
         self._running: dict[WantedSet, _Running] = {}
 
     def serve(self, wanted: Iterable[WantedSet]) -> None:
@@ -151,7 +159,14 @@ class Server:
         clocks = StoppableClock(), StoppableClock()
         client, github = self._clients(clocks[0])
         worker = build_worker(
-            client, github, wanted, self._env, owner=self._owner, report=self._report, cache=self._cache
+            client,
+            github,
+            wanted,
+            self._env,
+            owner=self._owner,
+            report=self._report,
+            cache=self._cache,
+            breaker=self._breaker,
         )
         steps = Steps(worker, clocks[0], self._report, {})
         threads = (

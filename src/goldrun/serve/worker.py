@@ -10,18 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.instances import Instance
+from goldrun.cloud.instances import Instance, was_reclaimed
 from goldrun.cloud.market import Cache
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
 from goldrun.github import scale_sets
 from goldrun.github.runners import find_registrations
-from goldrun.github.scale_sets import Message, Statistics
+from goldrun.github.scale_sets import JobEvent, Message, Statistics
 from goldrun.launch.acquire import acquire, describe_launch
 from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings, new_key
+from goldrun.serve.admission import Admission
+from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.listener import Listener
+from goldrun.serve.reruns import Reruns
 
 LOOK_SECONDS = 3.0  # between looks at machines that change
 CALM_SECONDS = 30.0  # … and at machines that do not
@@ -48,6 +51,9 @@ class Worker:
         cache: cached answers about the market.
         fleet: the machines.
         hands: gives them their configurations.
+        admission: decides whose jobs are run.
+        reruns: runs jobs again that lost their machine.
+        breaker: leaves out offers that are reclaimed again and again.
         statistics: the last ones; None: none since this server leads.
     """
 
@@ -57,6 +63,9 @@ class Worker:
     report: Report
     fleet: Fleet
     hands: HandOver
+    admission: Admission
+    reruns: Reruns
+    breaker: Breaker
     cache: Cache | None = None
     statistics: Statistics | None = None
     _accepted: int = 0  # since those statistics
@@ -64,6 +73,8 @@ class Worker:
     _busy: set[str] = field(default_factory=set)  # runners with a job, by name
     _lost: dict[str, float] = field(default_factory=dict)  # those whose machine is gone, and whose job has not ended
     _unanswered: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
+    _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their runners
+    _reclaimed: dict[str, float] = field(default_factory=dict)  # runners whose machine the market took back
     _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
     _looked: float = 0.0
     _surplus_since: float | None = None
@@ -142,35 +153,55 @@ class Worker:
             elif event.kind == "JobCompleted" and event.runner:
                 self._busy.discard(event.runner)
                 self._ended[event.runner] = self._now
-                lost = self._lost.pop(event.runner, None) is not None and event.result != "succeeded"
-                words = "; its machine was gone: reclaimed by the market, or deleted" if lost else ""
+                lost = self._lost.pop(event.runner, None)
+                if event.result != "succeeded":
+                    self._failed[event.runner] = event
+                words = "; its machine was gone" if lost is not None and event.result != "succeeded" else ""
                 self.report(f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.")
-        offered = [event.request for event in message.events if event.kind == "JobAvailable"]
+        offered = [
+            event.request for event in message.events if event.kind == "JobAvailable" and self.admission.admits(event)
+        ]
         self._accepted = self.listener.acquire(offered)
 
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
-        for one in self.fleet.look():
-            self._forget(one)
+        for gone in self.fleet.look():
+            self._forget(gone)
+        self.reruns.step()
         names = {self._name(one) for one in self.fleet.machines}
         recent = self._now - ENDED_SECONDS
         self._ended = {name: at for name, at in self._ended.items() if name in names or at > recent}
-        self._lost = {name: at for name, at in self._lost.items() if at > self._now - LOST_SECONDS}
+        since = self._now - LOST_SECONDS
+        self._lost = {name: at for name, at in self._lost.items() if at > since}
+        self._reclaimed = {name: at for name, at in self._reclaimed.items() if at > since}
         made = self.listener.scale_set
         if made:
             self.hands.step(self.fleet.machines, made.id)
+        self._run_again()
         self._drop_useless()
         self._looked = self._now
 
-    def _forget(self, machine: str) -> None:
-        name = self._name(machine)
+    def _forget(self, gone: Instance) -> None:
+        machine, name = gone.id, self._name(gone.id)
         self._asked.pop(machine, None)
+        if (name not in self._ended or name in self._failed) and gone.spot and was_reclaimed(self.client, machine):
+            self._reclaimed[name] = self._now
+            if self.breaker.note((gone.type, gone.zone), self._now):
+                self.report(f"{gone.type} in {gone.zone} is left out for a while: its instances are reclaimed.")
         if name in self._busy:
             # Its job has just ended, or GitHub notices in some minutes that its runner is silent.
             self._busy.discard(name)
             self._lost[name] = self._now
         elif name not in self._ended and not self._remove_registration(machine):
             self._lost[name] = self._now  # GitHub still has it at work
+
+    def _run_again(self) -> None:
+        """Have jobs run again that failed because the market took their machine."""
+        for name in self._failed.keys() & self._reclaimed.keys():
+            self.reruns.add(self._failed.pop(name))
+            del self._reclaimed[name]
+        # A job whose machine is still there, or has deleted itself, failed for its own reasons.
+        self._failed = {name: event for name, event in self._failed.items() if name in self._ended}
 
     def _launch(self) -> None:
         room = self.listener.wanted.profile.max_runners - self._alive
@@ -179,7 +210,7 @@ class Worker:
             amount = min(missing, self._batch)
             try:
                 settings = self.prepare()
-                got = acquire(self.client, _many(settings, amount), cache=self.cache, report=self.report)
+                got = acquire(self.client, self._many(settings, amount), cache=self.cache, report=self.report)
             except GoldrunError as error:
                 self._refused(error, amount)
                 return
@@ -269,6 +300,5 @@ class Worker:
         number = scale_sets.find_runner(service, self._name(machine))
         return number is None or scale_sets.remove_runner(service, number)
 
-
-def _many(settings: LaunchSettings, amount: int) -> LaunchSettings:
-    return replace(settings, amount=amount, key=new_key())
+    def _many(self, settings: LaunchSettings, amount: int) -> LaunchSettings:
+        return replace(settings, amount=amount, key=new_key(), avoid=self.breaker.out(self._now))

@@ -211,7 +211,7 @@ class Control:
         found = self.gateway.store.get(GitHubRun, new.run) if new.run else None
         if new.run and found is None:
             raise ApiFault(404, "InvalidRun", f"there is no run {new.run}")
-        run = found or self.jobs.begin_run(new.repository, new.workflow)
+        run = found or self.jobs.begin_run(new.repository, new.workflow, event=new.event, head=new.head)
         job = self.jobs.add_job(
             run, name=new.name, labels=new.labels, script=new.script, needs=new.needs, hosted=new.hosted
         )

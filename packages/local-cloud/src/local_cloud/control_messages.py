@@ -81,6 +81,8 @@ class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     """A job for GitHub's queue: of a new run, or of one that is there.
 
     Attributes:
+        event: what triggered its run.
+        head: the repository that its code comes from, if it is another one.
         hosted: it runs on GitHub's own machines; its creator reports its progress.
     """
 
@@ -89,6 +91,8 @@ class NewJob(msgspec.Struct, forbid_unknown_fields=True):
     labels: tuple[str, ...]
     script: str = ""
     workflow: str = "local.yml"
+    event: str = "push"
+    head: str = ""
     run: str = ""
     needs: tuple[str, ...] = ()
     hosted: bool = False

@@ -22,15 +22,20 @@ POLL_SECONDS = 0.5
     "--label", "labels", multiple=True, required=True, metavar="LABEL", help="Label that the runner must have."
 )
 @click.option("--name", default="job", show_default=True, help="The job's name.")
+@click.option("--event", default="push", show_default=True, help="The event that triggers its run.")
+@click.option("--fork", default="", metavar="OWNER/NAME", help="The fork that its code comes from.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended; the exit code is 1 if it failed.")
-def job(data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str, wait: bool) -> None:
+def job(
+    data: Path, script: Path, repo: str, labels: tuple[str, ...], name: str, event: str, fork: str, wait: bool
+) -> None:
     """Queue a job with one step, SCRIPT, on the local GitHub; with --wait, print its log.
 
     \b
     Example:
       goldrun local job test.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
     """
-    body = {"repository": repo, "name": name, "labels": list(labels), "script": script.read_text(encoding="utf-8")}
+    text = script.read_text(encoding="utf-8")
+    body = {"repository": repo, "name": name, "labels": list(labels), "script": text, "event": event, "head": fork}
     number = control(data, "POST", "jobs", body)["job"]
     output.result(f"JOB_ID={number}")
     for _ in looks(SystemClock(), often=every(POLL_SECONDS)) if wait else ():

@@ -90,9 +90,16 @@ class Jobs:
         self.store.put(token)
         return token
 
-    def begin_run(self, repository: str, workflow: str) -> GitHubRun:
-        """Add a run, without jobs."""
-        run = GitHubRun(id=self._number(GitHubRun), repository=repository, workflow=workflow, created=self.clock.now())
+    def begin_run(self, repository: str, workflow: str, *, event: str = "push", head: str = "") -> GitHubRun:
+        """Add a run, without jobs; ``head`` is the repository of its code, if it is another one."""
+        run = GitHubRun(
+            id=self._number(GitHubRun),
+            repository=repository,
+            workflow=workflow,
+            created=self.clock.now(),
+            event=event,
+            head=head,
+        )
         self.store.put(run)
         return run
 

@@ -109,6 +109,11 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
         **_example_of("run", run.repository, api),
         "id": int(run.id),
         "name": run.workflow,
+        "event": run.event,
+        "head_repository": {
+            **_example_of("run", run.repository, api)["head_repository"],
+            "full_name": run.head or run.repository,
+        },
         "path": f".github/workflows/{run.workflow}",
         "run_attempt": run.attempt,
         "status": "completed" if done else "in_progress" if begun else "queued",

@@ -27,13 +27,19 @@ class GitHubRunner(Record, frozen=True, kw_only=True):
 
 
 class GitHubRun(Record, frozen=True, kw_only=True):
-    """A workflow run; ``id`` is its number."""
+    """A workflow run; ``id`` is its number.
+
+    Attributes:
+        event: what triggered it.
+        head: the repository that its code comes from; empty: its own.
+    """
 
     repository: str
     workflow: str
     created: float
     attempt: int = 1
     event: str = "push"
+    head: str = ""
 
 
 class GitHubJob(Record, frozen=True, kw_only=True):
