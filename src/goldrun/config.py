@@ -159,6 +159,9 @@ GITHUB_TOKEN = Variable(
     "token that registers and removes runners: a GitHub App token or a fine-grained token",
     secret=True,
 )
+METRICS_TOKEN = Variable(
+    ("GOLDRUN_METRICS_TOKEN",), "bearer token that /metrics of `goldrun serve` requires", secret=True
+)
 GITHUB_APP_ID = Variable(
     ("GOLDRUN_GITHUB_APP_ID",), "client id (or number) of a GitHub App that may administer runners; instead of a token"
 )

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
 from goldrun.serve import fleet as fleets
+from goldrun.serve.metrics import Metrics
 from local_cloud import lifecycle
 from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubScaleSet
 from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance, Invocation
-from tests.conftest import Running
+from tests.conftest import FakeClock, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import play
 from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
@@ -515,3 +516,18 @@ def test_what_github_does_not_say_is_not_run(cloud: Running) -> None:
     cloud.cloud.gateway.faults.clear()
     server.run(600, until=lambda: all_done(cloud))
     assert all_done(cloud), server.said
+
+
+def test_the_observer_is_told_what_happens(cloud: Running) -> None:
+    metrics = Metrics(FakeClock(cloud.wall))
+    server = serve(cloud, min_idle=1)
+    server.worker.observer = metrics
+    queue(cloud, 2)
+    server.run(300, until=lambda: all_done(cloud))
+    server.run(5)
+    text = metrics.text().decode()
+    assert 'goldrun_leader{scope="octo-org/octo-repo",set="ubuntu-spot"} 1.0' in text
+    assert 'result="succeeded",scope="octo-org/octo-repo",set="ubuntu-spot"} 2.0' in text
+    assert 'goldrun_job_wait_seconds_count{scope="octo-org/octo-repo",set="ubuntu-spot"} 2.0' in text
+    server.run(120)
+    assert 'goldrun_machines{scope="octo-org/octo-repo",set="ubuntu-spot",state="idle"} 1.0' in metrics.text().decode()

@@ -17,11 +17,13 @@ from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
 from goldrun.clock import Clock, SystemClock
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UsageError
 from goldrun.serve import config as configs
+from goldrun.serve.door import open_door, parse_address
 from goldrun.serve.wanted import WantedSet, wanted_sets
 
 if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
+    from goldrun.serve.metrics import Metrics
 
 FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
 LOGS = ("text", "json")
@@ -55,11 +57,20 @@ def serve() -> None:
 @click.option("--plan", is_flag=True, help="Show what would be done now, and change nothing.")
 @click.option("--name", metavar="NAME", help="This server's name at GitHub (default: the host's name and the process).")
 @click.option("--log", type=click.Choice(LOGS), default=LOGS[0], show_default=True, help="How events are printed.")
+@click.option("--listen", metavar="HOST:PORT", help="Answer /metrics, /healthz and /readyz there, over http.")
 @REGION
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print results only.")
 def serve_run(
-    *, file: Path, plan: bool, name: str | None, log: str, region: str | None, as_json: bool, quiet: bool
+    *,
+    file: Path,
+    plan: bool,
+    name: str | None,
+    log: str,
+    listen: str | None,
+    region: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Serve the profiles of CONFIG.toml until it is ended (Ctrl-C, SIGTERM).
 
@@ -75,6 +86,7 @@ def serve_run(
     if as_json and not plan:
         raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
     sets = wanted_sets(configs.load(file), file.parent)
+    address = parse_address(listen) if listen is not None else None
     if plan:
         _plan(sets, region, as_json)
         return
@@ -99,6 +111,7 @@ def serve_run(
             connect_github(os.environ, clock, notice=report, trace=trace),
         )
 
+    metrics = _metrics() if address else None
     _require_access(client, github, sets)
     server = Server(
         clients,
@@ -106,7 +119,12 @@ def serve_run(
         owner=name or f"{platform.node()}-{os.getpid()}",
         report=report,
         cache=market_cache(client.clock.machine),
+        observer=metrics,
     )
+    if address and metrics:
+        token = variables.METRICS_TOKEN.read(os.environ)
+        port = open_door(address, token, metrics.text, metrics.stuck, server.unconnected)
+        report(f"metrics are at http://{address.host}:{port}/metrics.")
     run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(wanted.name for wanted in sets)}."))
 
 
@@ -129,6 +147,21 @@ def serve_check(file: Path) -> None:
 def serve_schema() -> None:
     """Print the JSON schema of the configuration, for editors."""
     output.result_json(configs.schema())
+
+
+def _metrics() -> Metrics:
+    """Return what counts for Prometheus.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    try:
+        from goldrun.serve.metrics import Metrics
+    except ModuleNotFoundError as missing:
+        if missing.name != "prometheus_client":
+            raise
+        raise UsageError("Metrics need prometheus-client.", fix=["pip install 'goldrun[metrics]'"]) from None
+    return Metrics(SystemClock())
 
 
 def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from goldrun.errors import NotFoundError, UnavailableError
@@ -94,7 +95,7 @@ class JobEvent:
         labels: its ``runs-on``.
         runner: the name of its runner; empty: none.
         result: succeeded, failed or canceled; empty: it has not ended.
-        queued: when it was queued, as GitHub writes moments.
+        waited: seconds between its being queued and its having a runner; 0: it has none yet.
     """
 
     kind: str
@@ -107,7 +108,7 @@ class JobEvent:
     labels: tuple[str, ...]
     runner: str
     result: str
-    queued: str
+    waited: float
 
     @classmethod
     def from_api(cls, part: Mapping[str, Any]) -> JobEvent:
@@ -123,7 +124,7 @@ class JobEvent:
             labels=tuple(part.get("requestLabels") or ()),
             runner=str(part.get("runnerName") or ""),
             result=str(part.get("result") or ""),
-            queued=str(part.get("queueTime") or ""),
+            waited=_seconds_between(str(part.get("queueTime") or ""), str(part.get("runnerAssignTime") or "")),
         )
 
 
@@ -297,6 +298,14 @@ def is_token_over(error: GitHubError) -> bool:
 def is_session_over(error: GitHubError) -> bool:
     """Return whether the session has ended, or never was."""
     return error.status in (400, 404, 410)
+
+
+def _seconds_between(first: str, last: str) -> float:
+    """Return the seconds between two of GitHub's moments; 0 if one of them has not come."""
+    try:
+        return max(0.0, (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _scale_set(element: Mapping[str, Any]) -> ScaleSet:

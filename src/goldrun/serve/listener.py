@@ -56,6 +56,11 @@ class Listener:
         return self._set
 
     @property
+    def waits(self) -> bool:
+        """Whether another server has the session, and this one stands by."""
+        return self._waits
+
+    @property
     def connected(self) -> bool:
         """Whether there is a session; ``connect`` begins one."""
         return self._session is not None

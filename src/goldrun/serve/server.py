@@ -25,6 +25,7 @@ from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.listener import Listener
+from goldrun.serve.observer import Nobody, Observer
 from goldrun.serve.preparation import Preparation
 from goldrun.serve.reruns import Reruns
 from goldrun.serve.wanted import WantedSet
@@ -50,6 +51,7 @@ def build_worker(
     report: Report,
     cache: Cache | None = None,
     breaker: Breaker | None = None,
+    observer: Observer | None = None,
 ) -> Worker:
     """Return the worker of a scale set; it asks nothing yet."""
     listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
@@ -65,6 +67,7 @@ def build_worker(
         admission=Admission(github, wanted.profile, report),
         reruns=Reruns(github, report),
         breaker=breaker or Breaker(),
+        observer=observer or Nobody(),
         cache=cache,
     )
 
@@ -123,6 +126,7 @@ class Server:
         owner: str,
         report: Report,
         cache: Cache | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """Make a server; ``serve`` starts it.
 
@@ -132,7 +136,9 @@ class Server:
             owner: this server's name at GitHub.
             report: receives a sentence about what happens.
             cache: cached answers about the market.
+            observer: is told what happens.
         """
+        self._observer = observer or Nobody()
         self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
         self._breaker = Breaker()
         self._running: dict[WantedSet, _Running] = {}
@@ -142,10 +148,20 @@ class Server:
         sets = list(wanted)
         for one in [one for one in self._running if one not in sets]:
             self._running.pop(one).stop()
+            self._observer.ended(one)
             self._report(f"{one.name}: not served any more.")
         for one in sets:
             if one not in self._running:
+                self._observer.begun(one)
                 self._running[one] = self._start(one)
+
+    def unconnected(self) -> list[str]:
+        """Return the scale sets that this server neither serves nor stands by for: it has not reached GitHub yet."""
+        return [
+            wanted.name
+            for wanted, running in list(self._running.items())
+            if not (running.worker.listener.connected or running.worker.listener.waits)
+        ]
 
     def stop(self) -> None:
         """End every session, so that another server takes over at once. Machines and jobs go on."""
@@ -167,6 +183,7 @@ class Server:
             report=self._report,
             cache=self._cache,
             breaker=self._breaker,
+            observer=self._observer,
         )
         steps = Steps(worker, clocks[0], self._report, {})
         threads = (

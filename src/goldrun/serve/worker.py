@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance, was_reclaimed
 from goldrun.cloud.market import Cache
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
@@ -24,6 +25,7 @@ from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.listener import Listener
+from goldrun.serve.observer import Observer, State
 from goldrun.serve.reruns import Reruns
 
 LOOK_SECONDS = 3.0  # between looks at machines that change
@@ -54,6 +56,7 @@ class Worker:
         admission: decides whose jobs are run.
         reruns: runs jobs again that lost their machine.
         breaker: leaves out offers that are reclaimed again and again.
+        observer: is told what happens.
         statistics: the last ones; None: none since this server leads.
     """
 
@@ -66,6 +69,7 @@ class Worker:
     admission: Admission
     reruns: Reruns
     breaker: Breaker
+    observer: Observer
     cache: Cache | None = None
     statistics: Statistics | None = None
     _accepted: int = 0  # since those statistics
@@ -94,8 +98,13 @@ class Worker:
         Raises:
             GoldrunError: the cloud or GitHub fails; what was left undone is done at a later tick.
         """
-        if not self.listener.leads:
-            return
+        try:
+            if self.listener.leads:
+                self._tick()
+        finally:
+            self.observer.state(self.listener.wanted, self._state())
+
+    def _tick(self) -> None:
         if begun := self.listener.take_begun():
             # Another server may have changed everything meanwhile.
             self.statistics, self._accepted, self._looked = begun, 0, 0.0
@@ -109,6 +118,19 @@ class Worker:
         while self._unanswered:
             self.listener.acknowledge(self._unanswered.pop(0))
         self._retire_surplus()
+
+    def _state(self) -> State:
+        known = self.statistics if self.listener.leads else None
+        starting = sum(not self.hands.is_done(one) for one in self.fleet.machines.values()) if known else 0
+        busy = self._busy_machines if known else 0
+        return State(
+            leads=self.listener.leads,
+            waiting=max(0, known.assigned - known.running) if known else 0,
+            running=known.running if known else 0,
+            starting=starting,
+            idle=max(0, self._alive - starting - busy) if known else 0,
+            busy=busy,
+        )
 
     @property
     def _now(self) -> float:
@@ -150,9 +172,11 @@ class Worker:
         for event in message.events:
             if event.kind == "JobStarted":
                 self._busy.add(event.runner)
+                self.observer.job_started(self.listener.wanted, event)
             elif event.kind == "JobCompleted" and event.runner:
                 self._busy.discard(event.runner)
                 self._ended[event.runner] = self._now
+                self.observer.job_completed(self.listener.wanted, event)
                 lost = self._lost.pop(event.runner, None)
                 if event.result != "succeeded":
                     self._failed[event.runner] = event
@@ -186,6 +210,7 @@ class Worker:
         self._asked.pop(machine, None)
         if (name not in self._ended or name in self._failed) and gone.spot and was_reclaimed(self.client, machine):
             self._reclaimed[name] = self._now
+            self.observer.reclaimed(self.listener.wanted, gone.type, gone.zone)
             if self.breaker.note((gone.type, gone.zone), self._now):
                 self.report(f"{gone.type} in {gone.zone} is left out for a while: its instances are reclaimed.")
         if name in self._busy:
@@ -216,6 +241,7 @@ class Worker:
                 return
             for launched in got:
                 self.fleet.add(launched.ids)
+                self.observer.launched(self.listener.wanted, len(launched.ids))
                 self.report(f"{self.listener.wanted.name}: {describe_launch(launched)}")
             self._batch, self._pause = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0]
             missing -= amount
@@ -226,6 +252,7 @@ class Worker:
         Raises:
             GoldrunError: the error, if a person has to do something about it.
         """
+        self.observer.refused(self.listener.wanted, error.code if isinstance(error, ApiError) else type(error).__name__)
         if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
             self._paused_until = self._now + self._pause
             raise error
