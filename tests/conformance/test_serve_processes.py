@@ -1,4 +1,4 @@
-"""``goldrun serve`` as processes, on a local cloud of its own that runs jobs: a change, a kill, a take-over, an end."""
+"""``goldrun serve`` as processes, on a local cloud that runs jobs: a change of its file, a take-over, an end."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def wait_for(condition: Callable[[], bool], seconds: float, log: Path) -> None:
         time.sleep(0.2)
 
 
-def test_a_change_a_kill_a_take_over_and_an_end(shell: Shell) -> None:
+def test_a_change_a_take_over_and_an_end(shell: Shell) -> None:
     job = ["local", "job", "job.sh", "--repo", "octo-org/octo-repo", "--wait", "--label"]
     first, one = shell.serve("one", "--listen", "127.0.0.1:0")
     wait_for(lambda: "was created" in one.read_text(), 60, one)

@@ -20,6 +20,8 @@ from urllib.parse import quote, urlencode
 from goldrun.cloud import signature
 from local_cloud import seed
 from local_cloud.clock import iso
+from local_cloud.github.actions_service import MESSAGES, REGISTRATION
+from local_cloud.github.actions_service import PREFIX as SERVICE
 from local_cloud.github.api import TOKEN
 from local_cloud.github.router import PREFIX
 from tests.conftest import Running
@@ -41,6 +43,7 @@ class Replay:
     told: dict[str, list[Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     _ids: dict[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
     _nonces: Iterator[int] = field(default_factory=itertools.count)
 
     def run(self, calls: list[dict[str, Any]]) -> None:
@@ -60,7 +63,10 @@ class Replay:
             method, _, path = call["action"].partition(" ")
             target = PREFIX + quote(self._known(path)) + (f"?{urlencode(params)}" if params else "")
             body = json.loads(self._known(json.dumps(call["body"]))) if call["body"] else None
-            return self._send(method, target, {"authorization": f"token {TOKEN}"}, body)
+            headers = {**call.get("headers", {}), "authorization": self._authorization(path)}
+            status, answer = self._send(method, target, headers, body)
+            self._keep_token(path, answer)
+            return status, answer
         everything = {
             **params,
             "Action": call["action"],
@@ -74,6 +80,24 @@ class Replay:
         }
         everything["Signature"] = signature.signature_v1("POST", everything, seed.KEY.secret)
         return self._send("POST", f"/?{signature.canonical_query(everything)}", {}, None)
+
+    def _authorization(self, path: str) -> str:
+        """Return what a client sends: recordings have no tokens, so it is the one that it was given this time."""
+        if path.endswith(REGISTRATION):
+            return f"RemoteAuth {self._tokens['registration']}"
+        if not path.startswith(SERVICE):
+            return f"token {TOKEN}"
+        own = path.startswith(SERVICE + MESSAGES) or path.endswith("/acquirejobs")
+        return f"Bearer {self._tokens['queue' if own else 'admin']}"
+
+    def _keep_token(self, path: str, answer: Any) -> None:
+        kind = (
+            "registration" if path.endswith("/registration-token") else "admin" if path.endswith(REGISTRATION) else ""
+        )
+        if kind and "token" in answer:
+            self._tokens[kind] = answer["token"]
+        if path.partition("/sessions")[1] and "messageQueueAccessToken" in answer:
+            self._tokens["queue"] = answer["messageQueueAccessToken"]
 
     def _send(self, method: str, target: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.running.port, timeout=30)
@@ -146,8 +170,13 @@ class Expectation:
 
 def read_expectations(path: Path) -> list[Expectation]:
     """Return what must hold of the answers of a recording."""
-    found = tomllib.loads(path.read_text(encoding="utf-8"))["answers"]
+    found = tomllib.loads(path.read_text(encoding="utf-8")).get("answers", [])
     return [Expectation(one["action"], one.get("number", -1), one["path"], one["value"]) for one in found]
+
+
+def read_jobs(path: Path) -> list[dict[str, Any]]:
+    """Return the jobs that were queued before the recording began."""
+    return list(tomllib.loads(path.read_text(encoding="utf-8")).get("jobs", []))
 
 
 def _is_number(value: Any) -> bool:

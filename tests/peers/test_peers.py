@@ -18,7 +18,7 @@ from local_cloud.machines.base_image import IMAGE_ID, disk_file
 from local_cloud.machines.qemu import base_record
 from local_cloud.market import Market
 from tests.conftest import Running
-from tests.peers.replay import Replay, read_expectations, read_recording
+from tests.peers.replay import Replay, read_expectations, read_jobs, read_recording
 
 HERE = Path(__file__).parent
 RECORDINGS = sorted(HERE.glob("*.jsonl"))
@@ -27,6 +27,8 @@ RECORDINGS = sorted(HERE.glob("*.jsonl"))
 @pytest.fixture
 def cloud(frozen: Running, tmp_path: Path) -> Running:
     store = frozen.cloud.store
+    assert frozen.cloud._github
+    frozen.cloud._github.poll_seconds = 0.0
     # Recordings with virtual machines use their base image.
     disk_file(tmp_path / "images", IMAGE_ID).parent.mkdir()
     disk_file(tmp_path / "images", IMAGE_ID).touch()
@@ -45,6 +47,9 @@ def test_a_real_clients_calls_are_answered_as_when_it_worked(cloud: Running, pat
     assert head["client"]
     cloud.wall.value = calls[0]["at"]
     seed.populate(cloud.cloud.store, cloud.cloud.clock.now())
+    jobs = cloud.cloud.jobs
+    for one in read_jobs(path.with_suffix(".toml")):
+        jobs.add_job(jobs.begin_run(one["repository"], "ci.yml"), name=one["name"], labels=tuple(one["labels"]))
     replay = Replay(cloud)
     replay.run(calls)
     assert not replay.problems, "\n".join(replay.problems[:20])

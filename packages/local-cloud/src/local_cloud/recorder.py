@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from local_cloud.auth import is_v3
 from local_cloud.gateway import Reply, read
+from local_cloud.github.actions_service import CAPACITY
 from local_cloud.github.router import RUNNER, path_at_github
 from local_cloud.params import products
 
@@ -30,7 +31,17 @@ _SIGNED = frozenset(
 _CONTENTS = ("UserData", "LaunchConfiguration.UserData", "CommandContent", "Content")
 _TOKENS = ("OIDCToken", "SAMLAssertion")
 _SECRET = frozenset(
-    ("PrivateKeyBody", "AccessKeySecret", "AccessKeyId", "SecurityToken", "token", "secret", "encoded_jit_config")
+    (
+        "PrivateKeyBody",
+        "AccessKeySecret",
+        "AccessKeyId",
+        "SecurityToken",
+        "token",
+        "secret",
+        "encoded_jit_config",
+        "encodedJITConfig",
+        "messageQueueAccessToken",
+    )
 )
 MASK = "***"
 MASKED_DATA = base64.b64encode(b"(not recorded)").decode()
@@ -72,7 +83,7 @@ class Recorder:
         if there is not None and there.startswith(RUNNER):
             return
         asked = (
-            _of_github(method, there, query, body)
+            _of_github(method, there, query, headers, body)
             if there is not None
             else _of_cloud(method, path, query, headers, body)
         )
@@ -99,10 +110,12 @@ def _of_cloud(method: str, path: str, query: str, headers: Mapping[str, str], bo
     }
 
 
-def _of_github(method: str, path: str, query: str, body: bytes) -> dict[str, Any]:
+def _of_github(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    capacity = {CAPACITY: headers[CAPACITY]} if CAPACITY in headers else {}
     return {
         "product": "github",
         "action": f"{method} {path}",
+        **({"headers": capacity} if capacity else {}),
         "params": dict(parse_qsl(query)),
         "body": _mask(_parse(body)),
     }

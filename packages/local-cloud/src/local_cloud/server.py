@@ -187,6 +187,7 @@ class LocalCloud:
                 reply = self._answer(method, path, query, headers, body)
             if reply.again:
                 reply = await self._answer_later(reply, reply.again, receive)
+                self._recorder.note(self.clock.now(), method, path, query, headers, body, reply)
         except ClientGoneError:
             return
         except ApiFault as fault:
@@ -236,7 +237,8 @@ class LocalCloud:
             return self._metadata(method, path.removeprefix(METADATA_PREFIX), headers)
         at = self.clock.now()
         reply = self._perform(method, path, query, headers, body)
-        self._recorder.note(at, method, path, query, headers, body, reply)
+        if not reply.again:
+            self._recorder.note(at, method, path, query, headers, body, reply)
         return reply
 
     def _perform(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
