@@ -16,7 +16,7 @@ from local_cloud import lifecycle
 from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubScaleSet
 from local_cloud.market import Market as LocalMarket
-from local_cloud.records import Instance, Invocation
+from local_cloud.records import Image, Instance, Invocation
 from tests.conftest import FakeClock, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import play
@@ -531,3 +531,28 @@ def test_the_observer_is_told_what_happens(cloud: Running) -> None:
     assert 'goldrun_job_wait_seconds_count{scope="octo-org/octo-repo",set="ubuntu-spot"} 2.0' in text
     server.run(120)
     assert 'goldrun_machines{scope="octo-org/octo-repo",set="ubuntu-spot",state="idle"} 1.0' in metrics.text().decode()
+
+
+def test_a_pool_follows_its_image(cloud: Running) -> None:
+    server = serve(cloud, min_idle=2)
+    server.run(100)
+    assert {one.image for one in machines(cloud)} == {"m-runner"}
+    old = cloud.cloud.store.get(Image, "m-runner")
+    assert old
+    cloud.cloud.store.put(replace(old, name="fam-amd64-20260101000000"))
+    cloud.image("fam-amd64-latest", id="m-newer", family="fam-amd64")
+    fewest = 2
+    for _ in range(900):
+        server.run(1)
+        fewest = min(fewest, len(machines(cloud)))
+    assert {one.image for one in machines(cloud)} == {"m-newer"}, server.said
+    assert len(machines(cloud)) == 2
+    assert fewest >= 1, "one at a time"
+
+
+def test_jobs_that_could_not_be_accepted_at_once_are_accepted_later(cloud: Running) -> None:
+    server = serve(cloud)
+    cloud.fault("error", "github:acquire-jobs", times=10)
+    queue(cloud, 2)
+    server.run(200, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said

@@ -77,6 +77,8 @@ class Worker:
     _busy: set[str] = field(default_factory=set)  # runners with a job, by name
     _lost: dict[str, float] = field(default_factory=dict)  # those whose machine is gone, and whose job has not ended
     _unanswered: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
+    _offered: list[int] = field(default_factory=list)  # jobs that are to be accepted
+    _gone: list[Instance] = field(default_factory=list)  # machines whose end is to be looked into
     _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their runners
     _reclaimed: dict[str, float] = field(default_factory=dict)  # runners whose machine the market took back
     _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
@@ -108,10 +110,13 @@ class Worker:
         if begun := self.listener.take_begun():
             # Another server may have changed everything meanwhile.
             self.statistics, self._accepted, self._looked = begun, 0, 0.0
-            self._busy, self._lost, self._unanswered = set(), {}, []
+            self._busy, self._lost, self._unanswered, self._offered = set(), {}, [], []
         for message in self.listener.take():
             self._unanswered.append(message)
             self._read(message)
+        if self._offered:
+            self._accepted += self.listener.acquire(self._offered)
+            self._offered = []
         if self._unanswered or self._now - self._looked >= (LOOK_SECONDS if self.fleet.restless else CALM_SECONDS):
             self._look()
         self._launch()
@@ -182,15 +187,16 @@ class Worker:
                     self._failed[event.runner] = event
                 words = "; its machine was gone" if lost is not None and event.result != "succeeded" else ""
                 self.report(f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.")
-        offered = [
+        self._offered += [
             event.request for event in message.events if event.kind == "JobAvailable" and self.admission.admits(event)
         ]
-        self._accepted = self.listener.acquire(offered)
 
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
-        for gone in self.fleet.look():
-            self._forget(gone)
+        self._gone += self.fleet.look()
+        while self._gone:
+            self._forget(self._gone[0])
+            del self._gone[0]
         self.reruns.step()
         names = {self._name(one) for one in self.fleet.machines}
         recent = self._now - ENDED_SECONDS
@@ -203,6 +209,7 @@ class Worker:
             self.hands.step(self.fleet.machines, made.id)
         self._run_again()
         self._drop_useless()
+        self._renew_pool()
         self._looked = self._now
 
     def _forget(self, gone: Instance) -> None:
@@ -279,6 +286,27 @@ class Worker:
             elif name not in self._busy and age > SILENT_SECONDS and self._is_silent(one, age):
                 self._delete(one, "its runner is not online")
 
+    def _renew_pool(self) -> None:
+        """Replace a machine of the pool that boots from an older image; one at a look, so that a pool is left."""
+        if self.listener.wanted.min_idle(self._now) == 0 or self._free < self._needed or self.fleet.restless:
+            return
+        try:
+            image = self.prepare().image_id
+        except GoldrunError:
+            return  # the next launch reports it
+        old = [one for one in self._free_machines() if image and one.image_id and one.image_id != image]
+        if old:
+            self._delete(old[0].id, "its image is not the newest")
+
+    def _free_machines(self) -> list[Instance]:
+        """Return the machines without a job: those that still boot first, then the oldest."""
+        free = [
+            machine
+            for one, machine in self.fleet.machines.items()
+            if self._name(one) not in self._busy and self._name(one) not in self._ended
+        ]
+        return sorted(free, key=lambda machine: (self.hands.is_done(machine), machine.created))
+
     def _is_silent(self, machine: str, age: float) -> bool:
         """Return whether GitHub says that a machine's runner is not online, and it had time enough."""
         if self._now - self._asked.get(machine, 0.0) < ASK_SECONDS:
@@ -291,7 +319,7 @@ class Worker:
         return age > self.listener.wanted.boot_seconds or not found
 
     def _retire_surplus(self) -> None:
-        """Delete what has waited for nothing; the pool's machines of an older image are replaced in this way too."""
+        """Delete what has waited for nothing."""
         surplus = self._free - self._needed
         if self.statistics is None or surplus <= 0:
             self._surplus_since = None
@@ -300,18 +328,9 @@ class Worker:
             self._surplus_since = self._now
         if self._now - self._surplus_since < SURPLUS_SECONDS:
             return
-        free = [
-            machine
-            for one, machine in self.fleet.machines.items()
-            if self._name(one) not in self._busy and self._name(one) not in self._ended
-        ]
-        for machine in sorted(free, key=self._worth)[:surplus]:
+        for machine in self._free_machines()[:surplus]:
             self._delete(machine.id, "no job needs it")
         self._surplus_since = self._now
-
-    def _worth(self, machine: Instance) -> tuple[bool, float]:
-        """Order machines: those that still boot are worth least, then the oldest."""
-        return self.hands.is_done(machine), machine.created
 
     def _delete(self, machine: str, reason: str) -> None:
         """Delete a machine, unless its runner has a job: GitHub says so when its registration is to be removed."""
