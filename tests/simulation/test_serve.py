@@ -556,3 +556,18 @@ def test_jobs_that_could_not_be_accepted_at_once_are_accepted_later(cloud: Runni
     queue(cloud, 2)
     server.run(200, until=lambda: all_done(cloud))
     assert all_done(cloud), server.said
+
+
+def test_a_registration_whose_machine_is_gone_is_removed(cloud: Running) -> None:
+    """What a server leaves that dies between the machine's end and the registration's."""
+    server = serve(cloud, min_idle=1)
+    server.run(60)
+    made = cloud.cloud.jobs.register(
+        "octo-org/octo-repo", "ubuntu-spot-i-gone0000000000000000", ["ubuntu-spot"], 1, scale_set="1"
+    )
+    other = cloud.cloud.jobs.register("octo-org/octo-repo", "ubuntu-spot-i-mine", ["another"], 1)
+    server.run(700)
+    left = {runner.id for runner in cloud.cloud.jobs.runners("octo-org/octo-repo")}
+    assert made.id not in left
+    assert other.id in left, "it is another's"
+    assert len(left) == 2, "the pool's runner stays"

@@ -24,6 +24,7 @@ from goldrun.serve.admission import Admission
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
+from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
 from goldrun.serve.observer import Nobody, Observer
 from goldrun.serve.preparation import Preparation
@@ -66,6 +67,7 @@ def build_worker(
         hands=hands,
         admission=Admission(github, wanted.profile, report),
         reruns=Reruns(github, report),
+        leftovers=Leftovers(client, listener.service, wanted, report),
         breaker=breaker or Breaker(),
         observer=observer or Nobody(),
         cache=cache,

@@ -24,6 +24,7 @@ from goldrun.serve.admission import Admission
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
+from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.reruns import Reruns
@@ -55,6 +56,7 @@ class Worker:
         hands: gives them their configurations.
         admission: decides whose jobs are run.
         reruns: runs jobs again that lost their machine.
+        leftovers: removes registrations without a machine.
         breaker: leaves out offers that are reclaimed again and again.
         observer: is told what happens.
         statistics: the last ones; None: none since this server leads.
@@ -68,6 +70,7 @@ class Worker:
     hands: HandOver
     admission: Admission
     reruns: Reruns
+    leftovers: Leftovers
     breaker: Breaker
     observer: Observer
     cache: Cache | None = None
@@ -199,17 +202,16 @@ class Worker:
             del self._gone[0]
         self.reruns.step()
         names = {self._name(one) for one in self.fleet.machines}
-        recent = self._now - ENDED_SECONDS
+        recent, since = self._now - ENDED_SECONDS, self._now - LOST_SECONDS
         self._ended = {name: at for name, at in self._ended.items() if name in names or at > recent}
-        since = self._now - LOST_SECONDS
         self._lost = {name: at for name, at in self._lost.items() if at > since}
         self._reclaimed = {name: at for name, at in self._reclaimed.items() if at > since}
-        made = self.listener.scale_set
-        if made:
+        if made := self.listener.scale_set:
             self.hands.step(self.fleet.machines, made.id)
         self._run_again()
         self._drop_useless()
         self._renew_pool()
+        self.leftovers.step(self.fleet.machines)
         self._looked = self._now
 
     def _forget(self, gone: Instance) -> None:
@@ -241,8 +243,9 @@ class Worker:
         while missing > 0 and self._now >= self._paused_until:
             amount = min(missing, self._batch)
             try:
-                settings = self.prepare()
-                got = acquire(self.client, self._many(settings, amount), cache=self.cache, report=self.report)
+                avoid = self.breaker.out(self._now)
+                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=avoid)
+                got = acquire(self.client, settings, cache=self.cache, report=self.report)
             except GoldrunError as error:
                 self._refused(error, amount)
                 return
@@ -345,6 +348,3 @@ class Worker:
         service = self.listener.service
         number = scale_sets.find_runner(service, self._name(machine))
         return number is None or scale_sets.remove_runner(service, number)
-
-    def _many(self, settings: LaunchSettings, amount: int) -> LaunchSettings:
-        return replace(settings, amount=amount, key=new_key(), avoid=self.breaker.out(self._now))
