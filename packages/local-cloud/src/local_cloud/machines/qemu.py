@@ -177,7 +177,10 @@ class Machines:
     def _kernel(self, image_id: str) -> list[str]:
         kernel, initrd = (str(disk_file(self.images, image_id, suffix)) for suffix in ("vmlinuz", "initrd"))
         root = disk_file(self.images, image_id, "root").read_text(encoding="utf-8").strip()
-        words = f"root={root} rw console=ttyS0 net.ifnames=0 mitigations=off loglevel=4 audit=0 random.trust_cpu=on"
+        # Without KVM a kernel may panic while it boots on a busy computer: then QEMU ends, and is started again.
+        words = (
+            f"root={root} rw console=ttyS0 net.ifnames=0 mitigations=off loglevel=4 audit=0 random.trust_cpu=on panic=2"
+        )
         return ["-kernel", kernel, "-initrd", initrd, "-append", words]
 
     def _acceleration(self, image_id: str) -> list[str]:
