@@ -59,7 +59,7 @@ def serve(running: Running, owner: str = "one", client: Any = None, **profile: A
     github = open_github(running.url, client)
     worker = build_worker(client, github, wanted_set(**profile), {}, owner=owner, report=said.append)
     clock = client.clock.machine
-    return Served(worker, Steps(worker, clock, said.append, {}), clock, said)
+    return Served(worker, Steps(worker, clock, said.append), clock, said)
 
 
 def queue(running: Running, count: int = 1, label: str = LABEL) -> list[str]:

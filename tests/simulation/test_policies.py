@@ -160,7 +160,7 @@ def serve_labels(client: EcsClient) -> None:
     wanted = replace(wanted_set(image="fam", cpu="8", types=()), network=network)
     github = open_github(f"{client._endpoint}", client)
     worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
-    steps = Steps(worker, client.clock.machine, lambda _: None, {})
+    steps = Steps(worker, client.clock.machine, lambda _: None)
     for pool in (1, 0):
         worker.listener.wanted = replace(wanted, profile=structs.replace(wanted.profile, min_idle=pool))
         for _ in range(100):

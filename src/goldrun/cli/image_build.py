@@ -18,6 +18,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.github.client import GitHub
+from goldrun.github.connection import may_connect
 from goldrun.github.scope import repository_scope
 from goldrun.images.find import find_image
 from goldrun.images.manifest import from_tags
@@ -165,7 +166,7 @@ def _check_runner(github: GitHub, image: Image, now: float) -> None:
     """Check that GitHub accepts the image's runner for a runner's default life, if repository and token are set."""
     version = versions.version_in(from_tags(image.tags))
     repository = config.GITHUB_REPOSITORY.read(os.environ)
-    if version and repository and (config.GITHUB_TOKEN.read(os.environ) or config.GITHUB_APP_ID.read(os.environ)):
+    if version and repository and may_connect(os.environ):
         scope = repository_scope(repository)
         versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, report=output.note)
 

@@ -25,6 +25,7 @@ from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import rerun as reruns
 from goldrun.runners import versions
 from goldrun.runners.bootstrap import Bootstrap
+from goldrun.runners.environment import read_mirror, read_proxy
 from goldrun.runners.lifecycle import Plan, Runner, bring_up
 from goldrun.runners.listing import run_label
 
@@ -109,8 +110,8 @@ def runner_up(
         run=run_label(os.environ),
         group=group,
         bootstrap=bootstrap,
-        settings=_proxy(),
-        mirror=_mirror(),
+        settings=read_proxy(os.environ),
+        mirror=read_mirror(os.environ),
         online_seconds=online,
     )
     if not settings.role:
@@ -137,19 +138,6 @@ def _require_current_runner(client: EcsClient, github: GitHub, scope: Scope, set
         life=settings.life,
         report=output.note,
     )
-
-
-def _proxy() -> dict[str, str]:
-    found = {
-        "PROXY": config.RUNNER_PROXY.read(os.environ),
-        "NO_PROXY": config.RUNNER_NO_PROXY.read(os.environ),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _mirror() -> str:
-    mirror = config.RUNNER_MIRROR.read(os.environ)
-    return "" if mirror == config.RUNNER_MIRROR.default else mirror
 
 
 def _read_setup(path: Path | None) -> str:

@@ -58,20 +58,23 @@ class Result:
 
 def is_ready(client: EcsClient, instance_id: str) -> bool | None:
     """Return whether an instance's assistant answers; None: the instance is not listed."""
-    answer = client.call("DescribeCloudAssistantStatus", {"InstanceId": [instance_id]})
-    rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
-    return any(str(row["CloudAssistantStatus"]).lower() == "true" for row in rows) if rows else None
+    return _answering(client, [instance_id]).get(instance_id)
 
 
 def find_ready(client: EcsClient, ids: Sequence[str]) -> set[str]:
     """Return those of the instances whose assistant answers; an instance that is not listed is not among them."""
     found: set[str] = set()
     for start in range(0, len(ids), INSTANCES_A_CALL):
-        batch = list(ids[start : start + INSTANCES_A_CALL])
-        answer = client.call("DescribeCloudAssistantStatus", {"InstanceId": batch, "PageSize": INSTANCES_A_CALL})
-        rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
-        found |= {str(row["InstanceId"]) for row in rows if str(row["CloudAssistantStatus"]).lower() == "true"}
+        answering = _answering(client, ids[start : start + INSTANCES_A_CALL])
+        found |= {one for one, answers in answering.items() if answers}
     return found
+
+
+def _answering(client: EcsClient, ids: Sequence[str]) -> dict[str, bool]:
+    """Return whether the assistants of up to 50 instances answer; those that are not listed are left out."""
+    answer = client.call("DescribeCloudAssistantStatus", {"InstanceId": list(ids), "PageSize": INSTANCES_A_CALL})
+    rows = answer["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
+    return {str(row["InstanceId"]): str(row["CloudAssistantStatus"]).lower() == "true" for row in rows}
 
 
 def run_command(client: EcsClient, instance_id: str, *, name: str, script: bytes, timeout: float, token: str) -> str:

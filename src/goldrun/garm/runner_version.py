@@ -31,7 +31,7 @@ def require_current_runner(
     Raises:
         RefusedError: GitHub does not accept it that long.
     """
-    if not (config.GITHUB_TOKEN.read(env) or config.GITHUB_APP_ID.read(env)):
+    if not githubs.may_connect(env):
         return
     manifest = read_manifest(client, settings)
     server, scope = read_repository(repo_url)

@@ -5,9 +5,7 @@
 
 readonly template=/opt/goldrun/template template_log=/run/goldrun/template.log sudo_rule=/etc/sudoers.d/goldrun-template
 
-install_runner() {
-  id runner > /dev/null 2>&1 || useradd --create-home --shell /bin/bash runner || fail 'the user cannot be made'
-}
+install_runner() { require_user; }
 
 keep_in_memory() {
   install -d -m 0755 "${notice%/*}"

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from goldrun.http.trace import Trace
 
 
+def may_connect(env: config.Environment) -> bool:
+    """Return whether the environment names an App or a token."""
+    return bool(config.GITHUB_APP_ID.read(env) or config.GITHUB_TOKEN.read(env))
+
+
 def connect(
     env: config.Environment,
     clock: Clock,

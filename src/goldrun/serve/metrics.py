@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from goldrun.clock import Clock
 from goldrun.github.scale_sets import JobEvent
-from goldrun.serve.observer import State
+from goldrun.serve.observer import Observer, State
 from goldrun.serve.wanted import WantedSet
 
 STUCK_SECONDS = 300.0  # a worker that has finished no tick for so long is stuck
@@ -16,7 +16,7 @@ SET = ("set", "scope")
 WAITS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800)
 
 
-class Metrics:
+class Metrics(Observer):
     """Counts what the workers tell."""
 
     def __init__(self, clock: Clock) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.wanted import WantedSet
@@ -30,8 +29,8 @@ class State:
     busy: int
 
 
-class Observer(Protocol):
-    """Receives what happens; each call returns at once."""
+class Observer:
+    """Receives what happens, and does nothing with it; each call returns at once."""
 
     def begun(self, wanted: WantedSet) -> None:
         """A scale set is served from now on."""
@@ -56,31 +55,3 @@ class Observer(Protocol):
 
     def reclaimed(self, wanted: WantedSet, instance_type: str, zone: str) -> None:
         """The market took a machine back."""
-
-
-class Nobody:
-    """Watches nothing."""
-
-    def begun(self, wanted: WantedSet) -> None:
-        """See ``Observer``."""
-
-    def ended(self, wanted: WantedSet) -> None:
-        """See ``Observer``."""
-
-    def state(self, wanted: WantedSet, state: State) -> None:
-        """See ``Observer``."""
-
-    def job_started(self, wanted: WantedSet, event: JobEvent) -> None:
-        """See ``Observer``."""
-
-    def job_completed(self, wanted: WantedSet, event: JobEvent) -> None:
-        """See ``Observer``."""
-
-    def launched(self, wanted: WantedSet, count: int) -> None:
-        """See ``Observer``."""
-
-    def refused(self, wanted: WantedSet, reason: str) -> None:
-        """See ``Observer``."""
-
-    def reclaimed(self, wanted: WantedSet, instance_type: str, zone: str) -> None:
-        """See ``Observer``."""

@@ -14,6 +14,7 @@ from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import registrations, versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
+from goldrun.runners.environment import read_mirror
 from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 300.0  # a look-up of the image is repeated after that
@@ -69,12 +70,8 @@ class Preparation:
                 life=settings.life,
                 report=report,
             )
-        mirror = variables.RUNNER_MIRROR.read(self.env)
         download = registrations.find_download(
-            self.github,
-            wanted.scope,
-            settings.criteria.architecture,
-            "" if mirror == variables.RUNNER_MIRROR.default else mirror,
+            self.github, wanted.scope, settings.criteria.architecture, read_mirror(self.env)
         )
         bootstrap = Bootstrap(
             life=settings.life,

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from goldrun import config as variables
 from goldrun.clock import Clock, StoppableClock
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
@@ -20,13 +19,14 @@ from goldrun.errors import GoldrunError
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
+from goldrun.runners.environment import read_proxy
 from goldrun.serve.admission import Admission
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
-from goldrun.serve.observer import Nobody, Observer
+from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Preparation
 from goldrun.serve.reruns import Reruns
 from goldrun.serve.wanted import WantedSet
@@ -56,8 +56,7 @@ def build_worker(
 ) -> Worker:
     """Return the worker of a scale set; it asks nothing yet."""
     listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
-    proxy = {"PROXY": variables.RUNNER_PROXY.read(env), "NO_PROXY": variables.RUNNER_NO_PROXY.read(env)}
-    hands = HandOver(client, listener.service, wanted, {name: value for name, value in proxy.items() if value})
+    hands = HandOver(client, listener.service, wanted, read_proxy(env))
     return Worker(
         client=client,
         listener=listener,
@@ -69,7 +68,7 @@ def build_worker(
         reruns=Reruns(github, report),
         leftovers=Leftovers(client, listener.service, wanted, report),
         breaker=breaker or Breaker(),
-        observer=observer or Nobody(),
+        observer=observer or Observer(),
         cache=cache,
     )
 
@@ -87,7 +86,7 @@ class Steps:
     worker: Worker
     clock: Clock
     report: Report
-    _pauses: dict[str, float]
+    _pauses: dict[str, float] = field(default_factory=dict)
 
     def listen(self) -> float:
         """Begin a session if there is none, or wait for a message."""
@@ -140,7 +139,7 @@ class Server:
             cache: cached answers about the market.
             observer: is told what happens.
         """
-        self._observer = observer or Nobody()
+        self._observer = observer or Observer()
         self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
         self._breaker = Breaker()
         self._running: dict[WantedSet, _Running] = {}
@@ -187,7 +186,7 @@ class Server:
             breaker=self._breaker,
             observer=self._observer,
         )
-        steps = Steps(worker, clocks[0], self._report, {})
+        steps = Steps(worker, clocks[0], self._report)
         threads = (
             _Repeated(f"{wanted.name} works", lambda: steps.guarded("work", steps.work), clocks[0]),
             _Repeated(f"{wanted.name} listens", lambda: steps.guarded("listen", steps.listen), clocks[1]),
@@ -229,3 +228,5 @@ class _Running:
         self.threads[0].join(timeout=60)
         with suppress(GoldrunError):  # it ends by itself, after a minute
             self.worker.listener.close()
+        self.client.close()
+        self.github.close()

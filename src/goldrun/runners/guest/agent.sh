@@ -50,8 +50,12 @@ use_proxy() {
   export no_proxy=${NO_PROXY}
 }
 
-install_runner() {
+require_user() {
   id runner > /dev/null 2>&1 || useradd --create-home --shell /bin/bash runner || fail 'the user cannot be made'
+}
+
+install_runner() {
+  require_user
   [[ -x ${root}/run.sh ]] && return 0
   take_shipped_runner && return 0
   say "the image has no runner: downloading ${RUNNER_URL}"

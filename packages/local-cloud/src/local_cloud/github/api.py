@@ -223,7 +223,7 @@ class Api:
         if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
             raise invalid("Validation Failed")
         events = tuple(str(event) for event in events)
-        number = str(1 + max((int(hook.id) for hook in self.jobs.store.all(GitHubHook)), default=0))
+        number = self.jobs.next_number(GitHubHook)
         secret = str(config.get("secret", ""))
         hook = GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events)
         self.jobs.store.put(hook)

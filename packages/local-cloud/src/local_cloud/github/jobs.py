@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from local_cloud.clock import LocalClock
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner, GitHubToken
+from local_cloud.records import Record
 from local_cloud.store import Store
 
 LOST = "The self-hosted runner lost communication with the server."
@@ -21,6 +23,7 @@ SHUT_DOWN = (
 )
 TOKEN_SECONDS = 3600.0
 MAX_LOG = 256 * 1024
+FREE: dict[str, Any] = {"scale_set": "", "offered": 0.0, "assigned": 0.0, "told": ""}  # a job of no scale set
 
 
 @dataclass
@@ -30,6 +33,10 @@ class Jobs:
     store: Store
     clock: LocalClock
     changed: Callable[[GitHubJob], None] = field(default=lambda _: None)
+
+    def next_number(self, kind: type[Record]) -> str:
+        """Return the number of the next record of a kind whose ids are numbers."""
+        return str(1 + max((int(record.id) for record in self.store.all(kind)), default=0))
 
     def register(
         self, scope: str, name: str, labels: Iterable[str], group: int, *, scale_set: str = ""
@@ -46,7 +53,7 @@ class Jobs:
             message = f"Already exists - A runner with the name {name} already exists."
             raise GitHubFault(409, message, kind="AgentExistsException")
         runner = GitHubRunner(
-            id=self._number(GitHubRunner),
+            id=self.next_number(GitHubRunner),
             scope=scope,
             name=name,
             labels=wanted,
@@ -93,7 +100,7 @@ class Jobs:
     def begin_run(self, repository: str, workflow: str, *, event: str = "push", head: str = "") -> GitHubRun:
         """Add a run, without jobs; ``head`` is the repository of its code, if it is another one."""
         run = GitHubRun(
-            id=self._number(GitHubRun),
+            id=self.next_number(GitHubRun),
             repository=repository,
             workflow=workflow,
             created=self.clock.now(),
@@ -105,7 +112,7 @@ class Jobs:
 
     def add_job(self, run: GitHubRun, **fields: object) -> GitHubJob:
         """Add a job to a run's current attempt."""
-        number = self._number(GitHubJob)
+        number = self.next_number(GitHubJob)
         job = GitHubJob(id=number, run=run.id, attempt=run.attempt, created=self.clock.now(), **fields)  # type: ignore[arg-type]
         self._put(job)
         return job
@@ -142,7 +149,7 @@ class Jobs:
         following = replace(run, attempt=run.attempt + 1)
         self.store.put(following)
         for ended in jobs:
-            kept = {"attempt": following.attempt, "id": self._number(GitHubJob)}
+            kept = {"attempt": following.attempt, "id": self.next_number(GitHubJob)}
             if ended.name not in again:
                 self.store.put(replace(ended, **kept))
                 continue
@@ -161,11 +168,8 @@ class Jobs:
                     log="",
                     cancelled=False,
                     note="",
-                    scale_set="",
-                    offered=0.0,
-                    assigned=0.0,
                     assignments=0,
-                    told="",
+                    **FREE,
                 )
             )
 
@@ -205,8 +209,9 @@ class Jobs:
             if runner.scale_set or job.scale_set:
                 fits = job.scale_set == runner.scale_set and bool(job.assigned)
             else:
-                in_scope = runner.scope.lower() in (run.repository.lower(), run.repository.partition("/")[0].lower())
-                fits = in_scope and {label.lower() for label in job.labels} <= _answers_to(runner)
+                fits = covers(runner.scope, run.repository) and {label.lower() for label in job.labels} <= _answers_to(
+                    runner
+                )
             if fits:
                 taken = replace(
                     job,
@@ -233,8 +238,11 @@ class Jobs:
         self.store.put(job)
         self.changed(job)
 
-    def _number(self, kind: type[GitHubRunner | GitHubRun | GitHubJob]) -> str:
-        return str(1 + max((int(record.id) for record in self.store.all(kind)), default=0))
+
+def covers(scope: str, repository: str) -> bool:
+    """Return whether a repository belongs to a scope; the one enterprise here has all."""
+    mine = scope.lower()
+    return mine.startswith("enterprises/") or mine in (repository.lower(), repository.partition("/")[0].lower())
 
 
 def _answers_to(runner: GitHubRunner) -> set[str]:

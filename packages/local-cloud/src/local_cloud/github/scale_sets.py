@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from local_cloud.clock import iso
 from local_cloud.github.errors import GitHubFault
-from local_cloud.github.jobs import Jobs
+from local_cloud.github.jobs import FREE, Jobs, covers
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRun, GitHubRunner, GitHubScaleSet
 
@@ -24,6 +24,7 @@ OFFER_SECONDS = 300.0  # an offer that nobody accepts ends
 START_SECONDS = 300.0  # times the number of the assignment: a job that no runner takes is assigned anew
 MAX_ASSIGNMENTS = 3
 SESSION_SECONDS = 60.0  # a session that does not poll ends
+SEEN_EVERY = 1.0
 MAX_PARTS = 50
 NEVER = "0001-01-01T00:00:00Z"
 NOT_ACQUIRED = "The job was not acquired by Runner of type self-hosted even after multiple attempts"
@@ -57,7 +58,7 @@ class ScaleSets:
         if self.find(scope, name, group):
             raise conflict(f"The runner scale set {name} already exists.", "RunnerScaleSetExistsException")
         made = GitHubScaleSet(
-            id=str(1 + max((int(one.id) for one in self.jobs.store.all(GitHubScaleSet)), default=0)),
+            id=self.jobs.next_number(GitHubScaleSet),
             scope=scope,
             name=name,
             group=group,
@@ -140,7 +141,10 @@ class ScaleSets:
             last: the number of the last message that the listener has read.
             capacity: how many jobs it can take.
         """
-        scale_set = self.change(scale_set, capacity=capacity, seen=self.jobs.clock.wall())
+        # A held request comes here ten times a second: not each look is written down.
+        now = self.jobs.clock.wall()
+        if capacity != scale_set.capacity or now - scale_set.seen >= SEEN_EVERY:
+            scale_set = self.change(scale_set, capacity=capacity, seen=now)
         self._settle(scale_set)
         self._offer(scale_set)
         waiting = [one for one in self._messages(scale_set) if not one.number]
@@ -187,8 +191,8 @@ class ScaleSets:
         current = self.jobs.store.get(GitHubJob, job.id)
         if not wanted or not job.scale_set or current is None or current.told == wanted:
             return
-        done = {"scale_set": "", "assigned": 0.0, "offered": 0.0} if wanted == "JobCompleted" else {}
-        self.jobs.store.put(replace(current, told=wanted, **done))
+        done = FREE if wanted == "JobCompleted" else {}
+        self.jobs.store.put(replace(current, **{**done, "told": wanted}))
         self._tell(job, wanted)
 
     def _settle(self, scale_set: GitHubScaleSet) -> None:
@@ -207,7 +211,7 @@ class ScaleSets:
                     self.jobs.end(replace(job, scale_set="", assigned=0.0), "cancelled", note=NOT_ACQUIRED)
 
     def _free(self, job: GitHubJob) -> None:
-        self.jobs.store.put(replace(job, scale_set="", offered=0.0, assigned=0.0, told=""))
+        self.jobs.store.put(replace(job, **FREE))
 
     def _offer(self, scale_set: GitHubScaleSet) -> None:
         room = scale_set.capacity - len(self._of(scale_set))
@@ -223,7 +227,7 @@ class ScaleSets:
             ):
                 continue
             run = self.jobs.store.get(GitHubRun, job.run)
-            if run is None or run.attempt != job.attempt or not _covers(scale_set.scope, run.repository):
+            if run is None or run.attempt != job.attempt or not covers(scale_set.scope, run.repository):
                 continue
             offered = replace(job, scale_set=scale_set.id, offered=self.jobs.clock.now(), told="JobAvailable")
             self.jobs.store.put(offered)
@@ -264,9 +268,3 @@ class ScaleSets:
 
     def _messages(self, scale_set: GitHubScaleSet) -> list[GitHubMessage]:
         return [one for one in self.jobs.store.all(GitHubMessage) if one.scale_set == scale_set.id]
-
-
-def _covers(scope: str, repository: str) -> bool:
-    """Return whether a repository belongs to a scope; the one enterprise here has all."""
-    mine = scope.lower()
-    return mine.startswith("enterprises/") or mine in (repository.lower(), repository.partition("/")[0].lower())

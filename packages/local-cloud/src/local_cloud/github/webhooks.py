@@ -13,6 +13,7 @@ import uuid
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from local_cloud.github.jobs import covers
 from local_cloud.github.payloads import webhook_json
 from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun
 from local_cloud.store import Store
@@ -43,9 +44,8 @@ class Webhooks:
         run = self._store.get(GitHubRun, job.run)
         if run is None:
             return
-        owner = run.repository.partition("/")[0]
         for hook in self._store.all(GitHubHook):
-            if EVENT in hook.events and hook.scope.lower() in (run.repository.lower(), owner.lower()):
+            if EVENT in hook.events and covers(hook.scope, run.repository):
                 self._put(_delivery(hook, EVENT, webhook_json(job, run, self._url)))
 
     def ping(self, hook: GitHubHook, shown: dict[str, Any]) -> None:
