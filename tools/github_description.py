@@ -36,6 +36,8 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": ["post"],
     "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
     "/repos/{owner}/{repo}/hooks": ["post"],
+    "/repos/{owner}/{repo}/check-runs": ["post"],
+    "/repos/{owner}/{repo}/commits/{ref}/check-runs": ["get"],
 }
 # Not in Octokit's description yet: GitHub's changelog of 2026-09-03. Real answers omit dates that are not fixed.
 _MOMENT = {"type": "string", "format": "date-time", "nullable": True}
@@ -70,6 +72,7 @@ EXAMPLES = {
     "job": "job-paginated",
     "downloads": "runner-application-items",
     "hook": "hook",
+    "check_run": "check-run-example-of-completed-conclusion",
     "release": "release",
     "repository": "full-repository-default-response",
 }

@@ -97,9 +97,11 @@ JOBS: dict[str, list[Statement]] = {
     # Serve labels: as runners, and the tag of a machine that has its configuration.
     "serve": [
         _allow([*CHOOSE, "DescribeCloudAssistantStatus", "DescribeSendFileResults"]),
-        _allow(["DescribeImageFromFamily", "DescribeInstanceHistoryEvents"]),
+        _allow(["DescribeImageFromFamily", "DescribeInstanceHistoryEvents", "DescribeAccountAttributes"]),
         _allow(["RunInstances"], MADE_RUNNER),
-        _allow(["SendFile", "DeleteInstances", "TagResources"], RUNNER),
+        _allow(["SendFile", "DeleteInstances"], RUNNER),
+        # Runners; and the security group of a budget, if it has the tag.
+        _allow(["TagResources"], OWN),
         # Only for instances that are given a role: those that delete themselves.
         _allow(["ram:PassRole"], TO_ECS),
     ],

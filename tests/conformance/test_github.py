@@ -19,8 +19,10 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
 from goldrun.github import runners
+from goldrun.github.checks import create_check
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
+from goldrun.github.workflows import get_run
 from goldrun.http.transport import HttpTransport
 from goldrun.runners import registrations, versions
 from goldrun.runners.registrations import Wanted
@@ -28,7 +30,7 @@ from goldrun.runners.rerun import ask_for_rerun, rerun
 from goldrun.runners.subjects import find_subjects
 from local_cloud.github import webhooks
 from local_cloud.github.api import API, TOKEN
-from local_cloud.github.records import GitHubHook
+from local_cloud.github.records import GitHubHook, GitHubInstallationToken
 from local_cloud.github.router import PREFIX
 from tests.conftest import Running
 
@@ -351,3 +353,22 @@ def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
         schema = {"$ref": f"#/definitions/workflow_job${action}", **WEBHOOKS}
         problems = [f"{list(one.path)}: {one.message}" for one in OAS31Validator(schema).iter_errors(payload)]
         assert not problems, problems[:5]
+
+
+def test_a_check_at_a_commit(github: GitHub, live: Running) -> None:
+    run = live.cloud.jobs.begin_run(str(REPO), "ci.yml")
+    live.cloud.jobs.add_job(run, name="one", labels=("ubuntu-spot",))
+    sha = get_run(github, REPO, run.id).sha
+    with pytest.raises(GitHubError, match="check-runs") as refused:
+        create_check(github, str(REPO), sha, "goldrun: spot", title="Waits", summary="for money")
+    assert "must authenticate via a GitHub App" in str(refused.value)
+    live.cloud.store.put(GitHubInstallationToken(id="ghs_app", expires=live.cloud.clock.wall() + 60.0))
+    as_app = GitHub(
+        url=github.url, server=github.server, token="ghs_app", transport=github._transport, clock=github.clock
+    )
+    create_check(as_app, str(REPO), sha, "goldrun: spot", title="Waits", summary="for money")
+    with pytest.raises(GitHubError):
+        create_check(as_app, str(REPO), "main", "goldrun: spot", title="Waits", summary="for money")
+    found = as_app.call("GET", f"{REPO.path}/commits/{sha}/check-runs")
+    assert [one["output"]["summary"] for one in found["check_runs"]] == ["for money"]
+    assert "POST /repos/{owner}/{repo}/check-runs" in seen(github)

@@ -31,6 +31,7 @@ class Played:
         idle: seconds that one waits for a job.
         lingers: a machine does not delete itself after its job.
         conclusion: how jobs end.
+        seconds: how long a job takes.
     """
 
     running: Running
@@ -38,6 +39,7 @@ class Played:
     idle: float = 900.0
     lingers: bool = False
     conclusion: str = "success"
+    seconds: float = JOB_SECONDS
     began: dict[str, float] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
@@ -59,7 +61,7 @@ class Played:
                 continue
             store.put(replace(runner, seen=now))
             job = store.get(GitHubJob, runner.job) if runner.job else self.running.cloud.jobs.take(runner)
-            if job and now >= job.started + JOB_SECONDS:
+            if job and now >= job.started + self.seconds:
                 current = store.get(GitHubRunner, runner.id)
                 assert current is not None
                 store.remove(current)

@@ -8,10 +8,13 @@ from typing import Any
 
 from goldrun.clock import Clock
 from goldrun.github.scope import Scope
-from goldrun.serve.config import NetworkPart, Profile
-from goldrun.serve.server import Steps, build_worker
+from goldrun.serve.assembly import Common, build_worker
+from goldrun.serve.config import NO_LIMITS, Limits, NetworkPart, Profile
+from goldrun.serve.observer import Observer
+from goldrun.serve.server import Steps
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
+from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob
 from local_cloud.records import Instance
 from tests.conftest import REGION, Running
@@ -21,10 +24,10 @@ SCOPE = Scope("octo-org/octo-repo")
 LABEL = "ubuntu-spot"
 
 
-def wanted_set(**profile: Any) -> WantedSet:
+def wanted_set(label: str = LABEL, limits: Limits = NO_LIMITS, **profile: Any) -> WantedSet:
     given = {"image": "fam-amd64-latest", "types": ("ecs.c7.2xlarge",), "life": "2h", "longest_job": "30m", **profile}
     network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
-    return WantedSet(LABEL, SCOPE, "Default", (LABEL,), Profile(**given), None, "", network)
+    return WantedSet(label, SCOPE, "Default", (label,), Profile(**given), None, "", network, label, limits)
 
 
 @dataclass
@@ -51,13 +54,23 @@ class Served:
             self.clock.sleep(1.0)
 
 
-def serve(running: Running, owner: str = "one", client: Any = None, **profile: Any) -> Served:
+def serve(
+    running: Running,
+    owner: str = "one",
+    client: Any = None,
+    *,
+    common: Common | None = None,
+    observer: Observer | None = None,
+    token: str = TOKEN,
+    **profile: Any,
+) -> Served:
     assert running.cloud._github
     running.cloud._github.poll_seconds = 0.0
     client = client or running.client()
     said: list[str] = []
-    github = open_github(running.url, client)
-    worker = build_worker(client, github, wanted_set(**profile), {}, owner=owner, report=said.append)
+    github = open_github(running.url, client, token=token)
+    wanted, report = wanted_set(**profile), said.append
+    worker = build_worker(client, github, wanted, {}, owner=owner, report=report, common=common, observer=observer)
     clock = client.clock.machine
     return Served(worker, Steps(worker, clock, said.append), clock, said)
 

@@ -22,6 +22,7 @@ from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.images import share_image, shared_with
 from goldrun.cloud.instances import console_output, count_by_image, was_reclaimed
+from goldrun.cloud.quotas import free_vcpus
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
 from goldrun.errors import NotFoundError, RefusedError
@@ -43,11 +44,12 @@ from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.policies import JOBS, policy_for
 from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
-from goldrun.serve.config import NetworkPart
-from goldrun.serve.server import Steps, build_worker
+from goldrun.serve.assembly import build_worker
+from goldrun.serve.config import Cost, NetworkPart
+from goldrun.serve.server import Steps
 from local_cloud import seed
 from local_cloud.access import Policy
-from local_cloud.records import Disk, Instance, Snapshot, VSwitch
+from local_cloud.records import Disk, Instance, SecurityGroup, Snapshot, VSwitch
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github, play
 from tests.simulation.serving import wanted_set
@@ -157,7 +159,7 @@ def run_runner(client: EcsClient) -> None:
 def serve_labels(client: EcsClient) -> None:
     """A job with its runner, and a runner that nobody needs any more."""
     network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
-    wanted = replace(wanted_set(image="fam", cpu="8", types=()), network=network)
+    wanted = replace(wanted_set(image="fam", cpu="8", types=(), max_cost=Cost(day=1000.0)), network=network)
     github = open_github(f"{client._endpoint}", client)
     worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
     steps = Steps(worker, client.clock.machine, lambda _: None)
@@ -169,6 +171,7 @@ def serve_labels(client: EcsClient) -> None:
             client.clock.sleep(1.0)
     assert not worker.fleet.count
     was_reclaimed(client, "i-runner")
+    free_vcpus(client, spot=True)
     # An image may be named by its family too.
     with pytest.raises(NotFoundError):
         read_manifest(client, LaunchSettings(Network(""), image_family="none"))
@@ -215,6 +218,8 @@ def leave_things_behind(frozen: Running) -> None:
         Disk(id="d-left", zone="cn-hangzhou-k", category="cloud_essd", size=40, tags=ours, **where),
         VSwitch(id="vsw-2", vpc="vpc-2", zone="cn-hangzhou-k", cidr="10.0.0.0/24", **where),
     )
+    group = next(one for one in frozen.cloud.store.all(SecurityGroup) if one.id == f"sg-local-{REGION}")
+    frozen.cloud.store.put(structs.replace(group, tags=ours))
     frozen.snapshot("s-orphan", tags={**ours, "ImageId": "m-gone"})
     frozen.snapshot("s-failed")
     frozen.image("fam-amd64-20240101000000", id="m-failed", state="CreateFailed", tags=ours, snapshot="s-failed")

@@ -61,7 +61,7 @@ def test_a_burst_is_served_within_the_limit(cloud: Running) -> None:
 def test_a_pool_waits_and_is_filled_up_again(cloud: Running) -> None:
     server = serve(cloud, min_idle=2)
     server.run(120)
-    assert server.worker.statistics
+    assert server.worker.roster.statistics
     assert (len(machines(cloud)), server.worker.fleet.count) == (2, 2)
     queue(cloud)
     begun = cloud.wall.value
@@ -263,8 +263,8 @@ def test_a_machine_that_is_lost_with_its_job_is_not_replaced_for_nothing(cloud: 
     lifecycle.release(cloud.cloud.store, cloud.cloud.store.settings().market, instance, cloud.cloud.clock.now())
     queue(cloud, 1)
     server.run(15)
-    assert server.worker.statistics
-    assert server.worker.statistics.running == 1
+    assert server.worker.roster.statistics
+    assert server.worker.roster.statistics.running == 1
     assert len(machines(cloud)) == 1, "the second job's alone"
     server.run(300, until=lambda: all_done(cloud))
     assert [job.conclusion for job in jobs_of(cloud)] == ["failure", "success"]
@@ -486,7 +486,7 @@ def test_only_what_a_profile_admits_is_run(cloud: Running) -> None:
     server.run(300, until=lambda: sum(job.status == "completed" for job in jobs_of(cloud)) == 2)
     assert {job.name for job in jobs_of(cloud) if job.conclusion == "success"} == {"pushed", "from itself"}
     assert {job.name for job in jobs_of(cloud) if job.status == "queued"} == {"from a fork", "by hand"}
-    told = [words for words in server.said if "is not run" in words]
+    told = [words for words in server.said if " waits: " in words]
     assert len(told) == 2, "once each"
     assert "from a fork of octo-org/octo-repo is not run: its code comes from a fork." in told
     allowed = serve(cloud, owner="two", forks=True)

@@ -11,7 +11,8 @@ from tools.house import ROOT
 from goldrun.cli.main import goldrun
 from goldrun.errors import UsageError
 from goldrun.launch.offers import Span
-from goldrun.serve.config import Profile, load
+from goldrun.serve.config import Cost, Limits, Profile
+from goldrun.serve.loading import load
 from goldrun.serve.schedules import includes, parse_days, parse_hours
 from goldrun.serve.wanted import WantedSet, wanted_sets
 
@@ -39,6 +40,13 @@ def test_a_profile_is_a_scale_set_for_each_scope(tmp_path: Path) -> None:
         ("ubuntu-spot", scope, "Spot", ("ubuntu-spot", "linux-spot"))
         for scope in ("octo-org", "octo-org/repo", "enterprises/octo")
     ]
+
+
+def test_limits_are_a_profiles_and_those_of_all(tmp_path: Path) -> None:
+    text = f'{GITHUB}[limits]\nmax_runners = 100\n[limits.max_cost]\nmonth = 3000.0\n[profile.spot]\nimage = "img"\n'
+    (one,) = sets(tmp_path, f"{text}max_cost = {{ day = 50.0 }}\npriority = 5\n")
+    assert one.limits == Limits(max_runners=100, max_cost=Cost(month=3000.0))
+    assert (one.profile.max_cost, one.profile.priority, one.kind) == (Cost(day=50.0), 5, "spot")
 
 
 def test_each_size_is_a_scale_set_of_its_own(tmp_path: Path) -> None:
@@ -104,6 +112,15 @@ PROFILE = '[profile.spot]\nimage = "img"\n'
         (f"{GITHUB}{PROFILE}labels = ['SPOT']\n", "runners.toml:3: 'SPOT' is a label of the profile spot too"),
         (f"{GITHUB}{PROFILE}labels = ['a,b']\n", "runners.toml:5: 'a,b' cannot be a label"),
         (f"{GITHUB}{PROFILE}setup = 'none.sh'\n", "runners.toml:5: none.sh cannot be read as text"),
+        (f"{GITHUB}{PROFILE}priority = 101\n", "runners.toml:5: from 0 to 100"),
+        (f"{GITHUB}{PROFILE}per_workflow = -1\n", "runners.toml:5: from 0 to 1,000"),
+        (f"{GITHUB}{PROFILE}max_cost = {{ day = 0.0 }}\n", "runners.toml:5: the cost of a day is greater than 0"),
+        (f"{GITHUB}{PROFILE}max_cost = {{ week = 1.0 }}\n", "runners.toml:5: Object contains unknown field `week`"),
+        (f"{GITHUB}{PROFILE}[limits]\nmax_runners = 0\n", "runners.toml:6: at least 1"),
+        (
+            f"{GITHUB}{PROFILE}sizes = {[f'{n}c4g' for n in range(1, 17)]}\n[limits]\nmax_cost.day = 5.0\n",
+            "16 scale sets (profiles, times sizes, times scopes) have a budget: at most 15 can",
+        ),
         (f"{GITHUB}{PROFILE}protect = '2h'\n", "runners.toml:5: Invalid enum value '2h'"),
         (
             f"{GITHUB}{PROFILE}[[profile.spot.schedules]]\nmin_idle = 1\ndays = 'monday'\n",

@@ -15,7 +15,7 @@ from tools.house import ROOT
 
 from goldrun import config
 from goldrun.cli.serve import serve_run
-from goldrun.serve.config import load
+from goldrun.serve.loading import load
 
 FOLDER = ROOT / "examples/serve"
 

@@ -31,7 +31,7 @@ def test_every_tag_says_its_values_and_who_writes_it() -> None:
         assert bool(tag.values) != bool(tag.form), tag.key
         assert tag.writers, tag.key
         assert tag.resources, tag.key
-        assert set(tag.resources) <= {"image", "snapshot", "instance"}, tag.key
+        assert set(tag.resources) <= {"image", "snapshot", "instance", "securitygroup"}, tag.key
 
 
 def test_a_tag_is_written_with_a_value_or_with_its_only_one() -> None:

@@ -16,8 +16,9 @@ from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
 from goldrun.clock import Clock, SystemClock
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UsageError
-from goldrun.serve import config as configs
+from goldrun.serve.config import schema
 from goldrun.serve.door import open_door, parse_address
+from goldrun.serve.loading import load
 from goldrun.serve.wanted import WantedSet, wanted_sets
 
 if TYPE_CHECKING:  # --help must not pay for a client
@@ -85,7 +86,7 @@ def serve_run(
     silence(quiet)
     if as_json and not plan:
         raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
-    sets = wanted_sets(configs.load(file), file.parent)
+    sets = wanted_sets(load(file), file.parent)
     address = parse_address(listen) if listen is not None else None
     if plan:
         _plan(sets, region, as_json)
@@ -113,6 +114,7 @@ def serve_run(
 
     metrics = _metrics() if address else None
     _require_access(client, github, sets)
+    _note_budget(client, sets)
     server = Server(
         clients,
         os.environ,
@@ -137,7 +139,7 @@ def serve_check(file: Path) -> None:
     Example:
       goldrun serve check runners.toml
     """
-    sets = wanted_sets(configs.load(file), file.parent)
+    sets = wanted_sets(load(file), file.parent)
     output.note(f"{file} is valid.")
     for wanted in sets:
         output.result(f"{wanted.name}\t{wanted.scope}")
@@ -146,7 +148,7 @@ def serve_check(file: Path) -> None:
 @serve.command("schema")
 def serve_schema() -> None:
     """Print the JSON schema of the configuration, for editors."""
-    output.result_json(configs.schema())
+    output.result_json(schema())
 
 
 def _metrics() -> Metrics:
@@ -182,6 +184,20 @@ def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) ->
         if error.exit_code != EXIT_UNAVAILABLE:
             raise
         output.note(f"{error.what} The server goes on trying.")
+
+
+def _note_budget(client: EcsClient, sets: list[WantedSet]) -> None:
+    """Say what keeps a role with goldrun's policy from keeping a budget's count."""
+    from goldrun.cloud.network import group_tags
+    from goldrun.cloud.tags import MANAGED_BY
+    from goldrun.serve.books import has_budget
+
+    group = sets[0].network.security_group or variables.SECURITY_GROUP.read(os.environ)
+    if any(has_budget(wanted) for wanted in sets) and not MANAGED_BY.matches(group_tags(client, group)):
+        output.note(
+            f"budgets are counted in tags of {group}, which has no tag {MANAGED_BY.key}={MANAGED_BY.values[0]}: "
+            "goldrun's own policy does not allow that."
+        )
 
 
 def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.endpoints import VPC
+from goldrun.cloud.tags import from_api
 from goldrun.errors import UsageError
 
 PAGE = 50
@@ -39,14 +40,27 @@ def vpc_of_group(client: EcsClient, security_group: str) -> str:
     Raises:
         UsageError: the group was not found.
     """
+    return str(_find_group(client, security_group)["VpcId"])
+
+
+def group_tags(client: EcsClient, security_group: str) -> dict[str, str]:
+    """Return the tags of a security group.
+
+    Raises:
+        UsageError: the region has no such security group.
+    """
+    return from_api(_find_group(client, security_group))
+
+
+def _find_group(client: EcsClient, security_group: str) -> dict[str, Any]:
     answer = client.call("DescribeSecurityGroups", {"SecurityGroupId": security_group})
-    groups = answer["SecurityGroups"]["SecurityGroup"]
+    groups: list[dict[str, Any]] = answer["SecurityGroups"]["SecurityGroup"]
     if not groups:
         raise UsageError(
             f"Security group not found: {security_group} in {client.region}.",
             fix=["check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region."],
         )
-    return str(groups[0]["VpcId"])
+    return groups[0]
 
 
 def describe_vswitches(client: EcsClient, vpc: str = "") -> list[VSwitch]:

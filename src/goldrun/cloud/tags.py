@@ -231,6 +231,22 @@ CONFIGURED = Tag(
     ("serve",),
     form="2026-11-23T08:00:00Z",
 )
+JOB = Tag(
+    "Job",
+    _INSTANCE,
+    "the repository and workflow of its job, where a profile limits them",
+    ("serve",),
+    ("serve",),
+    form="owner/name ci.yml",
+)
+SPENT = Tag(
+    "Spent",
+    ("securitygroup",),
+    "what a scale set with a budget has cost, as `Spent.SET.SCOPE`: until when, that day, that month",
+    ("serve",),
+    ("serve",),
+    form="2026-11-23T08:00:00Z 12.3400 310.2000",
+)
 GARM_CONTROLLER = Tag("GarmController", _INSTANCE, "the controller that it serves", ("garm",), ("garm",), form="id")
 GARM_POOL = Tag("GarmPool", _INSTANCE, "the pool that it belongs to", ("garm",), ("garm",), form="id")
 GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("garm",), form="garm-…")
@@ -239,6 +255,6 @@ SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
     *(COPIED_FROM, IMAGE, ROLE, HEARTBEAT, LAUNCH, REPOSITORY, RUN, RUNNER_NAME, SCOPE, RUN_LABEL, ONLINE_WITHIN),
-    *(SCALE_SET, CONFIGURED, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
+    *(SCALE_SET, CONFIGURED, JOB, SPENT, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
 )
 OWNED = MANAGED_BY.of()

@@ -19,11 +19,13 @@ class Run(NamedTuple):
         attempt: from 1.
         completed: whether it has ended.
         head: the repository that its code comes from: another one if a fork asks to be merged; empty: it is gone.
+        sha: its commit.
     """
 
     attempt: int
     completed: bool
     head: str = ""
+    sha: str = ""
 
 
 class Job(NamedTuple):
@@ -44,7 +46,7 @@ def get_run(github: GitHub, scope: Scope, run: str) -> Run:
     """Return a run by its id."""
     element = github.call("GET", f"{_path(scope)}/runs/{segment(run)}")
     head = str((element.get("head_repository") or {}).get("full_name") or "")
-    return Run(int(element["run_attempt"]), element["status"] == "completed", head)
+    return Run(int(element["run_attempt"]), element["status"] == "completed", head, str(element.get("head_sha") or ""))
 
 
 def list_jobs(github: GitHub, scope: Scope, run: str) -> list[Job]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from goldrun.errors import GoldrunError
@@ -10,10 +10,7 @@ from goldrun.github.client import GitHub
 from goldrun.github.scale_sets import JobEvent
 from goldrun.github.scope import Scope
 from goldrun.github.workflows import get_run
-from goldrun.launch.launch import Report
 from goldrun.serve.config import Profile
-
-KEPT = 1000
 
 
 @dataclass
@@ -23,29 +20,12 @@ class Admission:
     Attributes:
         github: GitHub's API; for pull requests, the token needs Actions: read.
         profile: the rules.
-        report: receives a sentence about each job that is not admitted, once.
     """
 
     github: GitHub
     profile: Profile
-    report: Report
-    _refused: dict[int, str] = field(default_factory=dict)  # by request
 
-    def admits(self, event: JobEvent) -> bool:
-        """Return whether a job may run.
-
-        Raises:
-            GoldrunError: GitHub does not say where a pull request comes from; it is asked again at the next offer.
-        """
-        reason = self._reason(event)
-        if reason and self._refused.get(event.request) != reason:
-            self.report(f"{event.name} of {event.repository} is not run: {reason}.")
-            if len(self._refused) >= KEPT:
-                self._refused.clear()
-            self._refused[event.request] = reason
-        return not reason
-
-    def _reason(self, event: JobEvent) -> str:
+    def reason(self, event: JobEvent) -> str:
         """Return why a job may not run; empty: it may."""
         profile, repository = self.profile, event.repository.lower()
         if profile.repositories and not any(fnmatchcase(repository, one.lower()) for one in profile.repositories):

@@ -52,6 +52,11 @@ class Fleet:
         return len(self.machines) + len(self._created)
 
     @property
+    def unseen(self) -> int:
+        """How many of them do not show yet."""
+        return len(self._created)
+
+    @property
     def restless(self) -> bool:
         """Whether something is expected to change soon."""
         return bool(self._created or self._deleted) or any(

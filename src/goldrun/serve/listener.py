@@ -134,16 +134,16 @@ class Listener:
             found.append(self._messages.popleft())
         return found
 
-    def acquire(self, requests: Iterable[int]) -> int:
-        """Accept jobs that are offered; return how many the scale set got.
+    def acquire(self, requests: Iterable[int]) -> frozenset[int]:
+        """Accept jobs that are offered; return those that the scale set got.
 
         Raises:
             GoldrunError: GitHub refuses or fails; what it got comes with the next message all the same.
         """
         wanted, session, made = list(requests), self._session, self._set
         if not wanted or session is None or made is None:
-            return 0
-        return len(scale_sets.acquire(self.service, session, made.id, wanted))
+            return frozenset()
+        return frozenset(scale_sets.acquire(self.service, session, made.id, wanted))
 
     def acknowledge(self, message: Message) -> None:
         """Delete a message whose machines were asked for. If that fails, it comes again, which does no harm."""

@@ -53,5 +53,8 @@ class Observer:
     def refused(self, wanted: WantedSet, reason: str) -> None:
         """A launch was refused; ``reason`` is an error code, or the kind of error."""
 
+    def cost(self, wanted: WantedSet, event: JobEvent | None, amount: float) -> None:
+        """A machine has cost something: for a job, or for none."""
+
     def reclaimed(self, wanted: WantedSet, instance_type: str, zone: str) -> None:
         """The market took a machine back."""

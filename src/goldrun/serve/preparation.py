@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from goldrun import config as variables
@@ -19,6 +20,8 @@ from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 300.0  # a look-up of the image is repeated after that
 CONFIG_SECONDS = 600.0  # how long a machine waits for its configuration: a second server may have to take over
+
+Prepare = Callable[[], LaunchSettings]  # returns the settings of a new machine, its image looked up
 
 
 @dataclass

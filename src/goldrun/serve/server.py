@@ -16,19 +16,11 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError
-from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
-from goldrun.runners.environment import read_proxy
-from goldrun.serve.admission import Admission
-from goldrun.serve.breaker import Breaker
-from goldrun.serve.fleet import Fleet
-from goldrun.serve.hand_over import HandOver
-from goldrun.serve.leftovers import Leftovers
-from goldrun.serve.listener import Listener
+from goldrun.serve.assembly import Common, build_worker
 from goldrun.serve.observer import Observer
-from goldrun.serve.preparation import Preparation
-from goldrun.serve.reruns import Reruns
+from goldrun.serve.quota import Quota
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from goldrun.waiting import looks
@@ -38,39 +30,9 @@ STANDBY_SECONDS = 10.0  # between attempts to begin a session that another serve
 QUICK_SECONDS = 1.0  # a poll that ends sooner without a message is followed by a pause
 BACKOFF_SECONDS = (2.0, 60.0)  # after a failure: the first pause and the longest
 
+
 Clients = Callable[[Clock], tuple[EcsClient, GitHub]]
 Step = Callable[[], float]
-
-
-def build_worker(
-    client: EcsClient,
-    github: GitHub,
-    wanted: WantedSet,
-    env: Environment,
-    *,
-    owner: str,
-    report: Report,
-    cache: Cache | None = None,
-    breaker: Breaker | None = None,
-    observer: Observer | None = None,
-) -> Worker:
-    """Return the worker of a scale set; it asks nothing yet."""
-    listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
-    hands = HandOver(client, listener.service, wanted, read_proxy(env))
-    return Worker(
-        client=client,
-        listener=listener,
-        prepare=Preparation(client, github, wanted, env, report),
-        report=report,
-        fleet=Fleet(client, wanted),
-        hands=hands,
-        admission=Admission(github, wanted.profile, report),
-        reruns=Reruns(github, report),
-        leftovers=Leftovers(client, listener.service, wanted, report),
-        breaker=breaker or Breaker(),
-        observer=observer or Observer(),
-        cache=cache,
-    )
 
 
 @dataclass
@@ -141,14 +103,16 @@ class Server:
         """
         self._observer = observer or Observer()
         self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
-        self._breaker = Breaker()
+        self._common = Common(Quota(report))
         self._running: dict[WantedSet, _Running] = {}
 
     def serve(self, wanted: Iterable[WantedSet]) -> None:
         """Serve these scale sets from now on, and no others."""
         sets = list(wanted)
+        self._common.books.know(sets)
         for one in [one for one in self._running if one not in sets]:
             self._running.pop(one).stop()
+            self._common.shares.leave(one)
             self._observer.ended(one)
             self._report(f"{one.name}: not served any more.")
         for one in sets:
@@ -183,7 +147,7 @@ class Server:
             owner=self._owner,
             report=self._report,
             cache=self._cache,
-            breaker=self._breaker,
+            common=self._common,
             observer=self._observer,
         )
         steps = Steps(worker, clocks[0], self._report)

@@ -13,7 +13,7 @@ from goldrun.github.scope import Scope, read_scope
 from goldrun.launch import environment
 from goldrun.launch.offers import Criteria, parse_span
 from goldrun.launch.settings import LaunchSettings, Network
-from goldrun.serve.config import Config, NetworkPart, Profile, Size, parse_size
+from goldrun.serve.config import NO_LIMITS, Config, Limits, NetworkPart, Profile, Size, parse_size
 from goldrun.serve.schedules import includes
 
 MAX_NAME = 40  # of the part of a runner's name before its instance's id; GitHub allows 64 in all
@@ -32,6 +32,8 @@ class WantedSet:
         size: instead of the profile's cpu and memory; None: it has no sizes.
         setup: the text of the setup script; empty: none.
         network: where machines are placed.
+        kind: the profile's name.
+        limits: what all scale sets share.
     """
 
     name: str
@@ -42,6 +44,8 @@ class WantedSet:
     size: Size | None
     setup: str
     network: NetworkPart
+    kind: str = ""
+    limits: Limits = NO_LIMITS
 
     @property
     def life(self) -> float:
@@ -129,6 +133,8 @@ def wanted_sets(config: Config, folder: Path) -> list[WantedSet]:
                         size=parse_size(size),
                         setup=setup,
                         network=config.network,
+                        kind=name,
+                        limits=config.limits,
                     )
                 )
     return found

@@ -10,7 +10,7 @@ from types import FrameType
 from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
-from goldrun.serve.config import load
+from goldrun.serve.loading import load
 from goldrun.serve.server import Server
 from goldrun.serve.wanted import WantedSet, wanted_sets
 from goldrun.waiting import every, looks

@@ -21,6 +21,7 @@ from local_cloud.records import (
     Image,
     Instance,
     Resource,
+    SecurityGroup,
     Snapshot,
 )
 from local_cloud.records.identities import OidcProvider, PolicyAttachment, RamPolicy, RamRole
@@ -187,7 +188,7 @@ def _resources(view: View, params: Params) -> Iterable[Resource | None]:
     """Return the resources that the call names by id; None for an unknown id."""
     named = [params.text(name) for name in ("ImageId", "SnapshotId", "InstanceId", "DiskId")]
     for record_id in [*filter(None, named), *params.items("ResourceId"), *params.items("InstanceId")]:
-        kinds: tuple[type[Resource], ...] = (Image, Snapshot, Instance, Disk)
+        kinds: tuple[type[Resource], ...] = (Image, Snapshot, Instance, Disk, SecurityGroup)
         yield next((found for kind in kinds if (found := view.get(kind, record_id))), None)
 
 

@@ -52,6 +52,7 @@ _KINDS: dict[str, type[Record]] = {
         github.GitHubToken,
         github.GitHubApp,
         github.GitHubInstallationToken,
+        github.GitHubCheck,
         access.AccessKey,
         access.Denial,
         access.Policy,

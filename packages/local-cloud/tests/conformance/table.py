@@ -52,6 +52,11 @@ CALLS: tuple[Call, ...] = (
         ZoneId=ZONE,
     ),
     ecs("DescribeSpotAdvice", {"AvailableSpotZones.AvailableSpotZone.0.ZoneId": None}, InstanceTypes=[TYPE]),
+    ecs(
+        "DescribeAccountAttributes",
+        {"AccountAttributeItems.AccountAttributeItem.0.AttributeValues.ValueItem.0.Value": "20000"},
+        AttributeName=["max-spot-instance-vcpu-count"],
+    ),
     ecs("DescribePrice", {"PriceInfo.Price.OriginalPrice": None}, InstanceType=TYPE, ZoneId=ZONE),
     ecs("DescribeSecurityGroups", {"SecurityGroups.SecurityGroup.0.SecurityGroupId": f"sg-local-{REGION}"}),
     ecs("DescribeKeyPairs", {"TotalCount": None}),

@@ -4,6 +4,7 @@ Every module registers its actions in ``registry``; importing this package regis
 """
 
 from local_cloud.actions import (
+    accounts,
     assistant,
     billing,
     disks,
@@ -34,6 +35,7 @@ from local_cloud.actions import (
 )
 
 __all__ = [
+    "accounts",
     "assistant",
     "billing",
     "disks",

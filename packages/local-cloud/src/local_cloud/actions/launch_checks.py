@@ -190,14 +190,22 @@ def data_disks(call: Call) -> list[Wanted]:
     return found
 
 
-def require_quota(call: Call, kind: InstanceType, amount: int) -> None:
-    """Check the account's quota of vCPUs."""
-    used = sum(
+def used_cpus(call: Call, *, spot: bool) -> int:
+    """Return how many vCPUs the account's spot instances in the region have, or its pay-as-you-go ones."""
+    return sum(
         INSTANCE_TYPES[instance.type].cpus
         for instance in call.store.all(Instance)
-        if instance.owner == call.account and instance.region == call.region and instance.type in INSTANCE_TYPES
+        if instance.owner == call.account
+        and instance.region == call.region
+        and instance.type in INSTANCE_TYPES
+        and (instance.strategy != "NoSpot") == spot
     )
-    if used + kind.cpus * amount > call.settings.cpu_quota:
+
+
+def require_quota(call: Call, kind: InstanceType, amount: int) -> None:
+    """Check the account's quota of vCPUs, which spot instances and pay-as-you-go ones have each."""
+    spot = call.params.text("SpotStrategy") not in ("", "NoSpot")
+    if used_cpus(call, spot=spot) + kind.cpus * amount > call.settings.cpu_quota:
         raise ApiFault(403, "QuotaExceed.ElasticQuota", "The number of vCPUs has reached the quota of the account.")
 
 

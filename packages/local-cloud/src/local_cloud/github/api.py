@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from local_cloud.clock import iso
-from local_cloud.github import apps, archive, releases
+from local_cloud.github import apps, archive, checks, releases
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
@@ -75,6 +75,8 @@ class Api:
             ("GET", rf"{SCOPE}/hooks/(?P<hook>\d+)", "get-hook", self._get_hook),
             ("DELETE", rf"{SCOPE}/hooks/(?P<hook>\d+)", "delete-hook", self._delete_hook),
             ("POST", rf"{SCOPE}/hooks/(?P<hook>\d+)/pings", "ping-hook", self._ping_hook),
+            ("POST", f"{SCOPE}/check-runs", "create-check", self._check),
+            ("GET", f"{SCOPE}/commits/(?P<sha>[0-9a-f]{{40}})/check-runs", "list-checks", self._list_checks),
             ("GET", "/rate_limit", "rate-limit", self._rate_limit),
             ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
         ]
@@ -100,7 +102,8 @@ class Api:
         if path == APPS or path.startswith(f"{APPS}/"):
             return *self._app(method, path, token), {}
         store, now = self.jobs.store, self.jobs.clock.wall()
-        if token not in (TOKEN, JOB_TOKEN) and not public and not apps.is_valid(store, token, now):
+        as_app = apps.is_valid(store, token, now)
+        if token not in (TOKEN, JOB_TOKEN) and not public and not as_app:
             raise GitHubFault(401, "Bad credentials")
         for verb, form, name, function in self._routes:
             match = form.fullmatch(path)
@@ -111,7 +114,7 @@ class Api:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
             scope = found.get("repository") or found.get("organization") or found.get("enterprise") or ""
-            asked = Asked(scope, found, dict(parse_qsl(query)), read_object(body), {})
+            asked = Asked(scope, found, dict(parse_qsl(query)), read_object(body), {}, as_app=as_app)
             status, content = function(asked)
             return status, content, link(f"{self.url}{API}{path}", asked)
         raise not_found()
@@ -217,6 +220,12 @@ class Api:
         inputs = " ".join(f"{name}={value}" for name, value in given.items())
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
         return 204, None
+
+    def _check(self, asked: Asked) -> Payload:
+        return 201, checks.create(self.jobs, asked)
+
+    def _list_checks(self, asked: Asked) -> Payload:
+        return 200, checks.list_of(self.jobs, asked)
 
     def _hook(self, asked: Asked) -> Payload:
         config, events = asked.body.get("config"), asked.body.get("events", ["push"])

@@ -99,6 +99,11 @@ def runner_json(runner: GitHubRunner, wall: float) -> dict[str, Any]:
     }
 
 
+def sha_of(run: GitHubRun) -> str:
+    """Return the commit of a run: every run has one of its own."""
+    return hashlib.sha1(f"{run.repository}/{run.id}".encode(), usedforsecurity=False).hexdigest()
+
+
 def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
     """Return a workflow run, with the state of its jobs."""
     done = bool(jobs) and all(job.status == "completed" for job in jobs)
@@ -110,6 +115,7 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
         "id": int(run.id),
         "name": run.workflow,
         "event": run.event,
+        "head_sha": sha_of(run),
         "head_repository": {
             **_example_of("run", run.repository, api)["head_repository"],
             "full_name": run.head or run.repository,
@@ -153,6 +159,7 @@ def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
         "id": int(job.id),
         "run_id": int(job.run),
         "run_attempt": job.attempt,
+        "head_sha": sha_of(run),
         "run_url": f"{repository}/actions/runs/{job.run}",
         "workflow_name": run.workflow,
         "name": job.name,

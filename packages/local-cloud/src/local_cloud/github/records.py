@@ -131,6 +131,27 @@ class GitHubHook(Record, frozen=True, kw_only=True):
     events: tuple[str, ...]
 
 
+class GitHubCheck(Record, frozen=True, kw_only=True):
+    """What an App says about a commit; ``id`` is its number.
+
+    Attributes:
+        sha: the commit.
+        status: ``queued``, ``in_progress`` or ``completed``.
+        conclusion: e.g. ``neutral``; empty: it has not ended.
+        title: what people read first.
+        summary: and then.
+    """
+
+    repository: str
+    sha: str
+    name: str
+    status: str
+    conclusion: str
+    title: str
+    summary: str
+    created: float
+
+
 class GitHubApp(Record, frozen=True, kw_only=True):
     """A GitHub App; ``id`` is its client id.
 

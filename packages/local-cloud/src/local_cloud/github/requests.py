@@ -22,6 +22,7 @@ class Asked:
         query: the query.
         body: the body, parsed.
         links: receives the numbers of the other pages by their relation, if the answer is one of several.
+        as_app: whether a GitHub App asks.
     """
 
     scope: str
@@ -29,6 +30,7 @@ class Asked:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     links: dict[str, int]
+    as_app: bool = False
 
 
 def read_object(body: bytes) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Settings(Record, frozen=True, kw_only=True):
         boot_seconds: virtual seconds from the call to ``Running``.
         stop_seconds: virtual seconds that stopping takes.
         release_seconds: virtual seconds that a deletion takes.
-        cpu_quota: vCPUs an account may have running in a region.
+        cpu_quota: vCPUs an account may have running in a region as spot instances, and as pay-as-you-go ones.
         balance: whether the account can pay.
         calls_per_second: calls of each action before throttling; 0: any number.
         calls_per_minute: the same in a minute of the clock; throttling ends with the minute.

@@ -1,0 +1,95 @@
+"""The accounts of all scale sets with a budget: what each has spent, and what its machines may still cost."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from goldrun.cloud.tags import SPENT
+from goldrun.serve.config import Cost
+from goldrun.serve.spent import Spent
+from goldrun.serve.wanted import WantedSet
+
+PREFIX = f"{SPENT.key}."
+
+
+def has_budget(wanted: WantedSet) -> bool:
+    """Return whether a scale set's money is limited."""
+    costs = (wanted.profile.max_cost, wanted.limits.max_cost)
+    return any(cost.day is not None or cost.month is not None for cost in costs)
+
+
+def key_of(wanted: WantedSet) -> str:
+    """Return the key of a scale set's tag."""
+    return f"{PREFIX}{wanted.name}.{hashlib.sha256(str(wanted.scope).lower().encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Left:
+    """What may still be spent.
+
+    Attributes:
+        amount: of money; infinite: without a limit.
+        limit: which limit that is, in words.
+    """
+
+    amount: float
+    limit: str = ""
+
+
+@dataclass
+class Books:
+    """One object for all scale sets of a server; those that other servers lead are read from their tags."""
+
+    _kinds: dict[str, str] = field(default_factory=dict)  # the profile of each key
+    _spent: dict[str, Spent] = field(default_factory=dict)
+    _reserved: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def know(self, sets: Iterable[WantedSet]) -> None:
+        """Learn which scale sets belong to which profile."""
+        with self._lock:
+            self._kinds |= {key_of(wanted): wanted.kind for wanted in sets}
+
+    def learn(self, spent: Mapping[str, Spent], own: Iterable[str] = ()) -> None:
+        """Take over what tags say, by their keys, but not about the caller's ``own``."""
+        with self._lock:
+            self._spent |= {key: value for key, value in spent.items() if key not in own}
+
+    def read(self, wanted: WantedSet) -> Spent:
+        """Return what a scale set has spent."""
+        with self._lock:
+            return self._spent.get(key_of(wanted), Spent())
+
+    def write(self, wanted: WantedSet, spent: Spent, reserved: float) -> None:
+        """Record what a scale set has spent, and what its machines may still cost."""
+        with self._lock:
+            self._spent[key_of(wanted)] = spent
+            self._reserved[key_of(wanted)] = reserved
+
+    def reserve(self, wanted: WantedSet, amount: float) -> None:
+        """Record what new machines may cost."""
+        with self._lock:
+            self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
+
+    def left(self, wanted: WantedSet, now: float) -> Left:
+        """Return what a scale set may still spend: the least that its profile's limits and the common ones leave."""
+        with self._lock:
+            own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
+            spent = {key: value.at(now) for key, value in self._spent.items()}
+            found = [Left(float("inf"))]
+            for cost, keys, whose in (
+                (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
+                (wanted.limits.max_cost, {*spent, *self._reserved}, "all profiles"),
+            ):
+                found += list(self._left(cost, keys, spent, whose))
+            return min(found, key=lambda one: one.amount)
+
+    def _left(self, cost: Cost, keys: set[str], spent: Mapping[str, Spent], whose: str) -> Iterable[Left]:
+        reserved = sum(self._reserved.get(key, 0.0) for key in keys)
+        for span, most in (("day", cost.day), ("month", cost.month)):
+            if most is not None:
+                amount = sum(getattr(spent.get(key, Spent()), span) for key in keys)
+                yield Left(most - amount - reserved, f"the budget of {whose} for the {span}, {most:g}")

@@ -1,0 +1,175 @@
+"""Counts what a scale set's machines cost, and keeps it within its budgets.
+
+The count is kept in a tag of the security group, because machines come and go: written every minute, and continued by
+the server that leads next. A machine is launched if the budget holds it and all others, each for the longest job and at
+its price limit: so jobs that have been accepted do not exceed it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.market import Cache
+from goldrun.cloud.network import group_tags
+from goldrun.cloud.tagging import tagging
+from goldrun.durations import parse_duration
+from goldrun.github.scale_sets import JobEvent
+from goldrun.launch.acquire import find_offers
+from goldrun.launch.launch import LIMIT_FACTOR, Launched
+from goldrun.launch.settings import LaunchSettings
+from goldrun.serve import spent as amounts
+from goldrun.serve.books import PREFIX, Books, has_budget, key_of
+from goldrun.serve.config import MAX_RUNNERS
+from goldrun.serve.observer import Observer
+from goldrun.serve.preparation import Prepare
+from goldrun.serve.prices import Prices
+from goldrun.serve.roster import Roster
+from goldrun.serve.spent import Spent
+
+WRITE_SECONDS = 60.0
+PRICE_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A machine that costs money: counted until when, at which price, for which job."""
+
+    until: float
+    price: float
+    event: JobEvent | None
+
+
+@dataclass
+class Budget:
+    """The money of one scale set.
+
+    Attributes:
+        client: the cloud.
+        roster: the machines, and what they do.
+        books: what all scale sets spend.
+        prices: what machines cost.
+        observer: is told each amount.
+        group: the security group whose tag keeps the count.
+        cache: cached answers about the market.
+    """
+
+    client: EcsClient
+    roster: Roster
+    books: Books
+    prices: Prices
+    observer: Observer
+    group: str
+    cache: Cache | None = None
+    _open: dict[str, _Open] = field(default_factory=dict)
+    _since: float = 0.0  # machines that were there before are counted from here on
+    _written: float = 0.0
+    _price: float = 0.0  # the limit of the best offer, per hour
+    _list_price: float = 0.0
+    _priced: float = float("-inf")
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget."""
+        return has_budget(self.roster.fleet.wanted)
+
+    @property
+    def reason(self) -> str:
+        """Why no machine may be launched, in words."""
+        return f"{self.books.left(self.roster.fleet.wanted, self._now).limit}, is used up"
+
+    @property
+    def _now(self) -> float:
+        return self.client.clock.now()
+
+    def begin(self) -> None:
+        """Continue the count of the server that led before.
+
+        Raises:
+            GoldrunError: the security group's tags cannot be read.
+        """
+        self._open, self._since, self._written = {}, self._now, self._now
+        if self.limited:
+            self._read()
+            self._since = self.books.read(self.roster.fleet.wanted).until or self._now
+
+    def step(self) -> None:
+        """Count what the machines have cost since the last step.
+
+        Raises:
+            GoldrunError: the count cannot be written down.
+        """
+        wanted, now = self.roster.fleet.wanted, self._now
+        spent, reserved = self.books.read(wanted).at(now), 0.0
+        longest = self._longest
+        machines = self.roster.fleet.machines
+        for one in [one for one in self._open if one not in machines]:
+            last = self._open.pop(one)  # it ended at some moment since
+            spent = self._count(spent, last, now)
+        for one, machine in machines.items():
+            name = self.roster.name(one)
+            price = 0.0 if machine.status == "Stopped" else self.prices.of(self.client, machine)
+            if price is None:
+                continue
+            last = self._open.get(one) or _Open(max(machine.created, self._since), price, None)
+            spent = self._count(spent, last, now)
+            self._open[one] = _Open(now, price, self.roster.busy.get(name))
+            age = now - machine.created if name in self.roster.busy else 0.0
+            reserved += max(price, machine.limit) * max(0.0, longest - age) / 3600
+        reserved += self.roster.fleet.unseen * self._price * longest / 3600
+        self.books.write(wanted, spent, reserved)
+        if self.limited and now - self._written >= WRITE_SECONDS:
+            tagging("securitygroup", [self.group], {key_of(wanted): spent.text()}).make(self.client)
+            self._written = now
+            self._read()
+
+    def room(self, prepare: Prepare) -> int:
+        """Return how many more machines the budget allows.
+
+        Raises:
+            GoldrunError: what a machine would cost cannot be read.
+        """
+        if not self.limited:
+            return MAX_RUNNERS
+        if self._now - self._priced >= PRICE_SECONDS:
+            offer = next(find_offers(self.client, prepare(), self.cache), None)
+            self._price, self._list_price = (offer.price * LIMIT_FACTOR, offer.list_price) if offer else (0.0, 0.0)
+            self._priced = self._now
+        each, left = self._price * self._longest / 3600, self.books.left(self.roster.fleet.wanted, self._now).amount
+        return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
+
+    def cap(self, settings: LaunchSettings) -> LaunchSettings:
+        """Return a launch's settings with the price that the budget holds."""
+        if not self.limited:
+            return settings
+        left = self.books.left(self.roster.fleet.wanted, self._now).amount
+        most = left * 3600 / self._longest / settings.amount
+        price = min(most / LIMIT_FACTOR, settings.criteria.max_price or math.inf)
+        return replace(
+            settings,
+            criteria=replace(settings.criteria, max_price=price),
+            on_demand_fallback=settings.on_demand_fallback and self._list_price <= most,
+        )
+
+    def note(self, launched: Launched) -> None:
+        """Reserve what new machines may cost."""
+        if launched.offer:
+            self.prices.note(launched.offer, self._now)
+            price = launched.limit or launched.offer.price
+            self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
+
+    @property
+    def _longest(self) -> float:
+        return parse_duration(self.roster.fleet.wanted.profile.longest_job)
+
+    def _count(self, spent: Spent, last: _Open, now: float) -> Spent:
+        amount = last.price * max(0.0, now - last.until) / 3600
+        self.observer.cost(self.roster.fleet.wanted, last.event, amount)
+        return spent.add(last.price, last.until, now)
+
+    def _read(self) -> None:
+        found = group_tags(self.client, self.group)
+        spent = {key: amounts.parse(value) for key, value in found.items() if key.startswith(PREFIX)}
+        own = {key_of(self.roster.fleet.wanted)} if self._open else ()
+        self.books.learn(spent, own)

@@ -1,0 +1,89 @@
+"""Accepts the jobs that GitHub offers: those that are admitted, whose turn it is, and that the budget holds.
+
+What has to wait is looked at again at every step, until it is accepted or GitHub's offer has surely ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from goldrun.clock import Clock
+from goldrun.github.scale_sets import JobEvent
+from goldrun.serve.admission import Admission
+from goldrun.serve.listener import Listener
+from goldrun.serve.notices import Notices
+from goldrun.serve.turns import Turns
+
+OFFER_SECONDS = 600.0
+
+
+@dataclass
+class Intake:
+    """The offered jobs of one scale set.
+
+    Attributes:
+        clock: the clock of the machine.
+        listener: the scale set's session.
+        admission: decides whose jobs are run at all.
+        turns: decides whose turn it is.
+        notices: tells people why a job waits.
+    """
+
+    clock: Clock
+    listener: Listener
+    admission: Admission
+    turns: Turns
+    notices: Notices
+    _offered: dict[int, tuple[JobEvent, float]] = field(default_factory=dict)  # by request, and since when
+
+    @property
+    def waiting(self) -> int:
+        """How many offered jobs are kept waiting: GitHub counts them as if they were accepted."""
+        return len(self._offered)
+
+    def clear(self) -> None:
+        """Forget the offers of another session."""
+        self._offered.clear()
+
+    def offer(self, event: JobEvent) -> None:
+        """Receive an offer."""
+        if reason := self.admission.reason(event):
+            self.notices.tell(event, reason)
+        else:
+            self._offered[event.request] = event, self.clock.now()
+
+    def end(self, event: JobEvent) -> None:
+        """Forget a job that has ended."""
+        self._offered.pop(event.request, None)
+        self.turns.end(event)
+
+    def step(self, room: float, full: str) -> int:
+        """Accept what may be accepted; return how many jobs that are.
+
+        Args:
+            room: how many jobs can be given a machine.
+            full: why it is not more.
+
+        Raises:
+            GoldrunError: GitHub refuses or fails; the jobs are accepted at a later step.
+        """
+        late = self.clock.now() - OFFER_SECONDS
+        self._offered = {request: offered for request, offered in self._offered.items() if offered[1] > late}
+        chosen: list[JobEvent] = []
+        for event, _ in self._offered.values():
+            reason = self.turns.reason(event) or ("" if len(chosen) < room else full)
+            if reason:
+                self.notices.tell(event, reason)
+            else:
+                self.turns.take(event)
+                chosen.append(event)
+        got: frozenset[int] = frozenset()
+        try:
+            got = self.listener.acquire(event.request for event in chosen)
+            for event in chosen:
+                del self._offered[event.request]
+        finally:
+            for event in chosen:
+                if event.request not in got:
+                    self.turns.end(event)
+        return len(got)

@@ -1,0 +1,113 @@
+"""Launches machines for one scale set: as many as its limits, its budget, the quota and the other sets allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
+from goldrun.cloud.market import Cache
+from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
+from goldrun.launch.acquire import acquire, describe_launch
+from goldrun.launch.launch import Report
+from goldrun.launch.settings import new_key
+from goldrun.serve.breaker import Breaker
+from goldrun.serve.budget import Budget
+from goldrun.serve.fleet import Fleet
+from goldrun.serve.observer import Observer
+from goldrun.serve.preparation import Prepare
+from goldrun.serve.quota import Quota
+from goldrun.serve.shares import Claim, Shares
+
+BATCH = 20  # machines of one launch
+PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
+
+
+@dataclass
+class Launching:
+    """Launches for one scale set.
+
+    Attributes:
+        client: the cloud.
+        fleet: the machines.
+        prepare: returns the settings of a new machine, its image looked up.
+        report: receives a sentence about each launch.
+        breaker: leaves out offers that are reclaimed again and again.
+        shares: what the other scale sets need.
+        budget: what may be spent.
+        quota: what the account may run.
+        observer: is told what happens.
+        cache: cached answers about the market.
+    """
+
+    client: EcsClient
+    fleet: Fleet
+    prepare: Prepare
+    report: Report
+    breaker: Breaker
+    shares: Shares
+    budget: Budget
+    quota: Quota
+    observer: Observer
+    cache: Cache | None = None
+    _batch: int = BATCH
+    _pause: float = PAUSE_SECONDS[0]
+    _paused_until: float = 0.0
+    _starved: bool = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether a refused launch is waited out."""
+        return self.client.clock.now() < self._paused_until
+
+    def launch(self, missing: int, alive: int) -> None:
+        """Launch what is missing, or as much of it as may be.
+
+        Raises:
+            GoldrunError: a person has to do something about it: credentials, permissions, settings.
+        """
+        missing = max(0, missing)
+        self._starved = self._starved and missing > 0
+        allowed = self.shares.claim(self.fleet.wanted, Claim(alive, missing, self._starved))
+        if allowed <= 0 or self.paused:
+            return
+        allowed = min(allowed, self.budget.room(self.prepare))
+        if allowed > 0 and (room := self.quota.room(self.fleet.wanted)) is not None:
+            self._starved = room < allowed
+            allowed = min(allowed, room)
+        while allowed > 0 and not self.paused:
+            amount = min(allowed, self._batch)
+            try:
+                avoid = self.breaker.out(self.client.clock.now())
+                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=avoid)
+                got = acquire(self.client, self.budget.cap(settings), cache=self.cache, report=self.report)
+            except GoldrunError as error:
+                self._refused(error, amount)
+                return
+            for launched in got:
+                self.fleet.add(launched.ids)
+                self.quota.note(self.fleet.wanted, len(launched.ids))
+                self.budget.note(launched)
+                self.observer.launched(self.fleet.wanted, len(launched.ids))
+                self.report(f"{self.fleet.wanted.name}: {describe_launch(launched)}")
+            self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
+            allowed -= amount
+
+    def _refused(self, error: GoldrunError, amount: int) -> None:
+        """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more.
+
+        Raises:
+            GoldrunError: the error, if a person has to do something about it.
+        """
+        wanted, now = self.fleet.wanted, self.client.clock.now()
+        self.observer.refused(wanted, error.code if isinstance(error, ApiError) else type(error).__name__)
+        if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
+            self._paused_until = now + self._pause
+            raise error
+        self._starved = isinstance(error, ApiError) and error.code.startswith("QuotaExceed")
+        if amount > 1:
+            self._batch = max(1, amount // 4)
+            return
+        self._paused_until = now + self._pause
+        self.report(f"{wanted.name}: {error.what} Trying again in {self._pause:.0f} s.")
+        self._pause = min(PAUSE_SECONDS[1], 2 * self._pause)

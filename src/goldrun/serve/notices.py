@@ -1,0 +1,54 @@
+"""Tells people at GitHub why a job waits: by a check at the job's commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from goldrun.errors import GoldrunError
+from goldrun.github.checks import create_check
+from goldrun.github.client import GitHub
+from goldrun.github.scale_sets import JobEvent
+from goldrun.github.scope import Scope
+from goldrun.github.workflows import get_run
+from goldrun.launch.launch import Report
+
+KEPT = 1000
+
+
+@dataclass
+class Notices:
+    """The messages of one scale set; each is sent once.
+
+    Attributes:
+        github: GitHub's API; an App with Checks: write.
+        name: of the checks.
+        report: receives the same sentences.
+    """
+
+    github: GitHub
+    name: str
+    report: Report
+    _told: dict[int, str] = field(default_factory=dict)  # by request
+    _checked: set[tuple[int, str]] = field(default_factory=set)  # run and reason
+    _may: bool = True
+
+    def tell(self, event: JobEvent, reason: str) -> None:
+        """Say why a job waits; a failure is reported once, and keeps nothing else from being done."""
+        if self._told.get(event.request) == reason:
+            return
+        if len(self._told) >= KEPT:
+            self._told.clear()
+            self._checked.clear()
+        self._told[event.request] = reason
+        self.report(f"{event.name} of {event.repository} waits: {reason}.")
+        if not self._may or (event.run, reason) in self._checked:
+            return
+        self._checked.add((event.run, reason))
+        try:
+            run = get_run(self.github, Scope(event.repository), str(event.run))
+            title = f"Waits: {reason}"
+            summary = f"`{event.name}` waits in GitHub's queue. goldrun does not run it yet: {reason}."
+            create_check(self.github, event.repository, run.sha, f"goldrun: {self.name}", title=title, summary=summary)
+        except GoldrunError as error:
+            self._may = error.retryable
+            self.report(f"{self.name}: GitHub does not show why jobs wait: {error.what}")

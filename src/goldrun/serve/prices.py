@@ -1,0 +1,61 @@
+"""What machines cost per hour, as the market says."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import Instance
+from goldrun.errors import GoldrunError
+from goldrun.launch.market import Market
+from goldrun.launch.offers import Offer
+
+FRESH_SECONDS = 600.0
+
+Kind = tuple[str, str, bool]  # type, zone, and whether it is a spot instance
+
+
+@dataclass
+class Prices:
+    """Prices by type and zone; one object for all scale sets of a server.
+
+    Attributes:
+        currency: of all of them; empty: none is known yet.
+    """
+
+    currency: str = ""
+    _known: dict[Kind, float] = field(default_factory=dict)
+    _read: dict[str, float] = field(default_factory=dict)  # when a type's prices were last read
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, offer: Offer, now: float) -> None:
+        """Remember an offer's price."""
+        with self._lock:
+            self._read.setdefault(offer.type, now)
+            self.currency = offer.currency or self.currency
+            if offer.price:
+                self._known[offer.type, offer.zone, offer.spot] = offer.price
+
+    def of(self, client: EcsClient, machine: Instance) -> float | None:
+        """Return what a machine costs per hour, at most some minutes old; None: nobody says."""
+        now = client.clock.now()
+        with self._lock:
+            fresh = now - self._read.get(machine.type, float("-inf")) < FRESH_SECONDS
+            self._read[machine.type] = self._read[machine.type] if fresh else now
+        if not fresh:
+            self._look(client, machine.type)
+        with self._lock:
+            return self._known.get((machine.type, machine.zone, machine.spot))
+
+    def _look(self, client: EcsClient, kind: str) -> None:
+        try:
+            found = Market(client).prices([kind])[kind]
+        except GoldrunError:
+            return  # the last price holds
+        with self._lock:
+            self.currency = found.currency or self.currency
+            for zone, series in found.zones.items():
+                for spot, price in ((True, series.prices[-1] if series.prices else None), (False, series.list_price)):
+                    if price:
+                        self._known[kind, zone, spot] = price

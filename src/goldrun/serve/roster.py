@@ -1,0 +1,82 @@
+"""Who does what: which runners of a scale set have a job, have had it, or have lost their machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from goldrun.cloud.instances import Instance
+from goldrun.github.scale_sets import JobEvent, Statistics
+from goldrun.serve.fleet import Fleet
+from goldrun.serve.hand_over import HandOver
+
+LOST_SECONDS = 1800.0  # GitHub has noticed by then that a runner is gone
+ENDED_SECONDS = 120.0  # a machine whose job has ended deletes itself within that time
+
+
+@dataclass
+class Roster:
+    """The runners of one scale set, by name, as far as messages have told.
+
+    Attributes:
+        fleet: the machines.
+        hands: knows which of them have their configuration.
+        statistics: GitHub's last ones; None: none since this server leads.
+        busy: runners with a job; None: one that is not known.
+        ended: runners whose job has ended, and when.
+        lost: those whose machine is gone while GitHub has them at work, and since when.
+    """
+
+    fleet: Fleet
+    hands: HandOver
+    statistics: Statistics | None = None
+    busy: dict[str, JobEvent | None] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
+
+    def name(self, machine: str) -> str:
+        """Return the name of a machine's runner."""
+        return self.fleet.wanted.runner_name(machine)
+
+    def begin(self, statistics: Statistics) -> None:
+        """Begin a session: another server may have changed everything meanwhile."""
+        self.statistics, self.busy, self.lost = statistics, {}, {}
+
+    def tidy(self, now: float) -> None:
+        """Forget what is over."""
+        names = {self.name(one) for one in self.fleet.machines}
+        self.ended = {name: at for name, at in self.ended.items() if name in names or at > now - ENDED_SECONDS}
+        self.lost = {name: at for name, at in self.lost.items() if at > now - LOST_SECONDS}
+
+    @property
+    def alive(self) -> int:
+        """How many machines there are that have not had their job."""
+        return self.fleet.count - sum(self.name(one) in self.ended for one in self.fleet.machines)
+
+    @property
+    def working(self) -> int:
+        """How many machines run a job.
+
+        A new session knows no names, but GitHub's number; that one counts lost machines too, until GitHub notices.
+        """
+        running = self.statistics.running if self.statistics else 0
+        known = sum(self.name(one) in self.busy for one in self.fleet.machines)
+        return min(self.alive, max(known, running - len(self.lost)))
+
+    @property
+    def free(self) -> int:
+        """How many machines wait for a job, or will."""
+        return self.alive - self.working
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a machine: one that runs needs none, wherever it runs."""
+        return max(0, self.statistics.assigned - self.statistics.running) if self.statistics else 0
+
+    def free_machines(self) -> list[Instance]:
+        """Return the machines without a job: those that still boot first, then the oldest."""
+        free = [
+            machine
+            for one, machine in self.fleet.machines.items()
+            if self.name(one) not in self.busy and self.name(one) not in self.ended
+        ]
+        return sorted(free, key=lambda machine: (self.hands.is_done(machine), machine.created))

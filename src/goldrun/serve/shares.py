@@ -1,0 +1,67 @@
+"""Shares the whole among scale sets: by priority, when the server's limit or the account's quota runs out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from goldrun.serve.wanted import WantedSet
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a scale set has and wants.
+
+    Attributes:
+        alive: machines that it has.
+        missing: machines that it needs beyond those.
+        starved: whether the account's quota refused some of them.
+    """
+
+    alive: int
+    missing: int
+    starved: bool = False
+
+
+@dataclass
+class Shares:
+    """The claims of a server's scale sets; one for all of them."""
+
+    _claims: dict[WantedSet, Claim] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def claim(self, wanted: WantedSet, claim: Claim) -> int:
+        """Record a claim, and return how many of the missing machines may be launched now."""
+        with self._lock:
+            self._claims[wanted] = claim
+            before = [one for other, one in self._claims.items() if other.profile.priority > wanted.profile.priority]
+            if any(one.starved for one in before):
+                return 0
+            most = wanted.limits.max_runners
+            if most is None:
+                return claim.missing
+            room = most - sum(one.alive for one in self._claims.values()) - sum(one.missing for one in before)
+            return max(0, min(claim.missing, room))
+
+    def must_yield(self, wanted: WantedSet) -> bool:
+        """Return whether a scale set of a higher priority lacks machines that this one keeps without a job."""
+        with self._lock:
+            most, alive = wanted.limits.max_runners, sum(one.alive for one in self._claims.values())
+            return any(
+                one.starved or (one.missing > 0 and most is not None and alive >= most)
+                for other, one in self._claims.items()
+                if other.profile.priority > wanted.profile.priority
+            )
+
+    def outranks(self, wanted: WantedSet) -> bool:
+        """Return whether scale sets of a lower priority have machines, whose place this one may get."""
+        with self._lock:
+            return any(
+                one.alive > 0 and other.profile.priority < wanted.profile.priority
+                for other, one in self._claims.items()
+            )
+
+    def leave(self, wanted: WantedSet) -> None:
+        """Forget a scale set that is not served here any more."""
+        with self._lock:
+            self._claims.pop(wanted, None)

@@ -1,0 +1,63 @@
+"""What machines have cost on a day and in a month of Beijing's time, as on the bill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from goldrun.cloud.moments import format_moment, parse_moment
+
+BEIJING = timedelta(hours=8)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """An amount, counted up to a moment.
+
+    Attributes:
+        until: that moment, in seconds since 1970.
+        day: on that day.
+        month: in that month.
+    """
+
+    until: float = 0.0
+    day: float = 0.0
+    month: float = 0.0
+
+    def at(self, now: float) -> Spent:
+        """Return it as of a later moment: a new day, or month, begins with nothing."""
+        day = self.day if day_begin(now) <= self.until else 0.0
+        month = self.month if month_begin(now) <= self.until else 0.0
+        return Spent(max(now, self.until), day, month)
+
+    def add(self, price: float, begin: float, end: float) -> Spent:
+        """Add what a machine costs between two moments, at a price per hour; ``end`` is now."""
+        base = self.at(end)
+        today = price * max(0.0, end - max(begin, day_begin(end))) / 3600
+        month = price * max(0.0, end - max(begin, month_begin(end))) / 3600
+        return Spent(base.until, base.day + today, base.month + month)
+
+    def text(self) -> str:
+        """Return it as the value of a tag."""
+        return f"{format_moment(self.until)} {self.day:.4f} {self.month:.4f}"
+
+
+def parse(text: str) -> Spent:
+    """Return the amount of a tag's value; nothing if it has none."""
+    try:
+        until, day, month = text.split(" ")
+        return Spent(parse_moment(until), float(day), float(month))
+    except ValueError:
+        return Spent()
+
+
+def day_begin(now: float) -> float:
+    """Return when the day began, in Beijing."""
+    there = datetime.fromtimestamp(now, UTC) + BEIJING
+    return (there.replace(hour=0, minute=0, second=0, microsecond=0) - BEIJING).timestamp()
+
+
+def month_begin(now: float) -> float:
+    """Return when the month began, in Beijing."""
+    there = datetime.fromtimestamp(now, UTC) + BEIJING
+    return (there.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - BEIJING).timestamp()

@@ -1,0 +1,131 @@
+"""Deletes machines that serve nobody: too slow, silent, too many, outdated, or still there after their job.
+
+GitHub is asked first: it keeps the registration of a runner that has just got a job, and then the machine stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from goldrun.cloud.client import EcsClient
+from goldrun.errors import GoldrunError
+from goldrun.github import scale_sets
+from goldrun.github.actions_service import ActionsService
+from goldrun.github.runners import find_registrations
+from goldrun.launch.launch import Report
+from goldrun.serve.preparation import Prepare
+from goldrun.serve.roster import ENDED_SECONDS, Roster
+
+SURPLUS_SECONDS = 60.0  # a machine that nobody needs waits so long for a job
+SILENT_SECONDS = 120.0  # a configured machine whose runner is not online after that is asked about at GitHub
+ASK_SECONDS = 60.0  # … not more often than that
+
+
+@dataclass
+class Tending:
+    """Tends the machines of one scale set.
+
+    Attributes:
+        client: the cloud.
+        service: GitHub's service.
+        roster: the machines, and what they do.
+        prepare: returns the settings of a new machine.
+        report: receives a sentence about each deletion.
+    """
+
+    client: EcsClient
+    service: ActionsService
+    roster: Roster
+    prepare: Prepare
+    report: Report
+    _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
+    _surplus_since: float | None = None
+
+    @property
+    def _now(self) -> float:
+        return self.client.clock.now()
+
+    def drop_useless(self) -> None:
+        """Delete machines that will not serve a job.
+
+        Raises:
+            GoldrunError: the cloud or GitHub fails.
+        """
+        roster, wanted = self.roster, self.roster.fleet.wanted
+        self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
+        for one, machine in list(roster.fleet.machines.items()):
+            name, age = roster.name(one), self._now - machine.created
+            if name in roster.ended:
+                if self._now - roster.ended[name] > ENDED_SECONDS:
+                    self._delete(one, "its job has ended, and it did not delete itself")
+            elif machine.status in ("Stopping", "Stopped") and age > SURPLUS_SECONDS:
+                self._delete(one, f"it is {machine.status.lower()}")
+            elif not roster.hands.is_done(machine):
+                if age > wanted.boot_seconds:
+                    self._delete(one, f"it does not answer after {age:.0f} s")
+            elif name not in roster.busy and age > SILENT_SECONDS and self._is_silent(one, age):
+                self._delete(one, "its runner is not online")
+
+    def renew_pool(self, needed: int) -> None:
+        """Replace a machine of the pool that boots from an older image; one at a look, so that a pool is left.
+
+        Raises:
+            GoldrunError: the cloud or GitHub fails.
+        """
+        roster = self.roster
+        if roster.fleet.wanted.min_idle(self._now) == 0 or roster.free < needed or roster.fleet.restless:
+            return
+        try:
+            image = self.prepare().image_id
+        except GoldrunError:
+            return  # the next launch reports it
+        old = [one for one in roster.free_machines() if image and one.image_id and one.image_id != image]
+        if old:
+            self._delete(old[0].id, "its image is not the newest")
+
+    def retire_surplus(self, needed: int) -> None:
+        """Delete what has waited for nothing.
+
+        Raises:
+            GoldrunError: the cloud or GitHub fails.
+        """
+        surplus = self.roster.free - needed
+        if self.roster.statistics is None or surplus <= 0:
+            self._surplus_since = None
+            return
+        if self._surplus_since is None:
+            self._surplus_since = self._now
+        if self._now - self._surplus_since < SURPLUS_SECONDS:
+            return
+        for machine in self.roster.free_machines()[:surplus]:
+            self._delete(machine.id, "no job needs it")
+        self._surplus_since = self._now
+
+    def remove_registration(self, machine: str) -> bool:
+        """Remove a machine's registration; return whether there is none any more.
+
+        Raises:
+            GoldrunError: GitHub fails.
+        """
+        number = scale_sets.find_runner(self.service, self.roster.name(machine))
+        return number is None or scale_sets.remove_runner(self.service, number)
+
+    def _is_silent(self, machine: str, age: float) -> bool:
+        """Return whether GitHub says that a machine's runner is not online, and it had time enough."""
+        if self._now - self._asked.get(machine, 0.0) < ASK_SECONDS:
+            return False
+        self._asked[machine] = self._now
+        wanted = self.roster.fleet.wanted
+        found = find_registrations(self.service.github, wanted.scope, self.roster.name(machine))
+        if any(runner.online or runner.busy for runner in found):
+            self._asked[machine] = float("inf")  # from now on the machine watches itself
+            return False
+        return age > wanted.boot_seconds or not found
+
+    def _delete(self, machine: str, reason: str) -> None:
+        """Delete a machine, unless its runner has a job: GitHub says so when its registration is to be removed."""
+        if not self.remove_registration(machine):
+            self.roster.busy.setdefault(self.roster.name(machine), None)
+            return
+        self.report(f"{machine} is deleted: {reason}.")
+        self.roster.fleet.delete([machine])

@@ -1,0 +1,87 @@
+"""Shares a scale set among repositories and workflows: none has more jobs at once than its limit.
+
+Which jobs run is known from GitHub's messages; a server that takes over reads it from the machines' tags.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.instances import Instance
+from goldrun.cloud.tagging import is_gone, tagging
+from goldrun.cloud.tags import JOB, MAX_VALUE
+from goldrun.github.scale_sets import JobEvent
+from goldrun.serve.config import Profile
+
+Origin = tuple[str, str]  # repository and workflow file
+
+
+def origin_of(event: JobEvent) -> Origin:
+    """Return the repository and the workflow of a job."""
+    return event.repository.lower(), event.workflow.partition("@")[0].rpartition("/")[2]
+
+
+@dataclass
+class Turns:
+    """Jobs that are accepted or run, by the number of the request or the name of the runner."""
+
+    client: EcsClient
+    profile: Profile
+    _taken: dict[int | str, Origin] = field(default_factory=dict)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return bool(self.profile.per_repository or self.profile.per_workflow)
+
+    def reason(self, event: JobEvent) -> str:
+        """Return why a job has to wait; empty: it has not."""
+        repository, workflow = origin_of(event)
+        most = self.profile.per_repository
+        if most and Counter(one for one, _ in self._taken.values())[repository] >= most:
+            return f"its repository has {most} jobs at once already, as many as the profile allows"
+        most = self.profile.per_workflow
+        if most and Counter(self._taken.values())[repository, workflow] >= most:
+            return f"its workflow has {most} jobs at once already, as many as the profile allows"
+        return ""
+
+    def take(self, event: JobEvent) -> None:
+        """Count a job that is accepted."""
+        self._taken[event.request] = origin_of(event)
+
+    def start(self, event: JobEvent, machine: str) -> None:
+        """Count a job that runs, and note on its machine whose it is.
+
+        Raises:
+            GoldrunError: the machine cannot be tagged.
+        """
+        self._taken.pop(event.request, None)
+        self._taken[event.runner] = origin_of(event)
+        if not self.limited:
+            return
+        try:
+            tagging("instance", [machine], JOB.of(" ".join(origin_of(event))[:MAX_VALUE])).make(self.client)
+        except (ApiError, AccessDeniedError) as error:
+            if not is_gone(error):
+                raise
+
+    def end(self, event: JobEvent) -> None:
+        """Count a job no more."""
+        self._taken.pop(event.request, None)
+        self._taken.pop(event.runner, None)
+
+    def recall(self, machines: Iterable[tuple[str, Instance]]) -> None:
+        """Begin again with what the machines say: pairs of a runner's name and its machine."""
+        self._taken.clear()
+        for runner, machine in machines:
+            repository, _, workflow = JOB.read(machine.tags).partition(" ")
+            if repository:
+                self._taken[runner] = (repository, workflow)
+
+    def forget(self, runner: str) -> None:
+        """Count no job of a runner whose machine is gone."""
+        self._taken.pop(runner, None)

@@ -1,0 +1,267 @@
+"""Fairness and money of ``goldrun serve``: budgets, quotas, priorities, limits by repository and workflow."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.github.scale_sets import JobEvent
+from goldrun.serve.assembly import Common
+from goldrun.serve.config import Cost, Limits
+from goldrun.serve.observer import Observer
+from goldrun.serve.quota import Quota
+from goldrun.serve.spent import Spent, day_begin, month_begin, parse
+from goldrun.serve.wanted import WantedSet
+from local_cloud.github.records import GitHubCheck, GitHubInstallationToken, GitHubJob
+from local_cloud.market import Market as LocalMarket
+from local_cloud.records import Instance, SecurityGroup
+from tests.conftest import REGION, Running
+from tests.simulation.played import Played, play
+from tests.simulation.serving import Served, all_done, jobs_of, machines, queue, serve
+
+HOUR = 3600.0
+GROUP = f"sg-local-{REGION}"
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market, boot_seconds=10.0))
+    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    return frozen
+
+
+@pytest.fixture
+def played(cloud: Running) -> Played:
+    return play(cloud)
+
+
+class Costs(Observer):
+    """Adds up what is told."""
+
+    def __init__(self) -> None:
+        self.jobs, self.idle = 0.0, 0.0
+
+    def cost(self, wanted: WantedSet, event: JobEvent | None, amount: float) -> None:
+        if event:
+            self.jobs += amount
+        else:
+            self.idle += amount
+
+
+def count_tag(cloud: Running) -> Spent:
+    (group,) = (one for one in cloud.cloud.store.all(SecurityGroup) if one.id == GROUP)
+    (value,) = (value for key, value in group.tags.items() if key.startswith("Spent."))
+    return parse(value)
+
+
+def app_token(cloud: Running) -> str:
+    token = GitHubInstallationToken(id="ghs_app", expires=cloud.wall.value + 1e9)
+    cloud.cloud.store.put(token)
+    return token.id
+
+
+def alive(cloud: Running) -> int:
+    now = cloud.cloud.clock.now()
+    return sum(one.status(now) in ("Pending", "Starting", "Running") for one in machines(cloud))
+
+
+def test_a_job_that_the_budget_does_not_hold_waits_and_its_check_says_so(cloud: Running, played: Played) -> None:
+    server = serve(cloud, token=app_token(cloud), max_cost=Cost(day=1.0), max_runners=20)
+    queue(cloud, 12)
+    most, money = 0, 0.0
+    for _ in range(300):
+        server.run(1)
+        most = max(most, alive(cloud))
+        # Each machine reserves its price for the longest job, half an hour.
+        money = max(money, sum(one.price * 0.5 for one in machines(cloud)))
+    assert 0.5 < money <= 1.0
+    assert most < 12
+    used_up = "the budget of the profile ubuntu-spot for the day, 1, is used up"
+    told = [words for words in server.said if used_up in words]
+    assert told, server.said
+    assert len(told) == len(set(told)), "each is told once"
+    checks = cloud.cloud.store.all(GitHubCheck)
+    assert {(one.name, one.conclusion) for one in checks} == {("goldrun: ubuntu-spot", "neutral")}
+    assert len({one.sha for one in checks}) == len(list(cloud.cloud.store.all(GitHubCheck))) == 1, "one for each run"
+    # Short jobs cost next to nothing: what was reserved is free again, and the others follow.
+    server.run(1800, until=lambda: all_done(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 12
+
+
+def test_a_spent_budget_is_over_for_the_next_server_too_and_begins_anew_with_the_day(cloud: Running) -> None:
+    played = play(cloud)
+    played.seconds = 1700.0
+    server = serve(cloud, max_cost=Cost(day=1.2), min_idle=0)
+    queue(cloud, 6)
+    server.run(3 * HOUR, until=lambda: all_done(cloud))
+    server.run(300)
+    spent = count_tag(cloud)
+    assert 0.6 < spent.day <= 1.2
+    cloud.wall.value += 100.0  # its session ends
+    second = serve(cloud, owner="two", max_cost=Cost(day=1.2))
+    queue(cloud, 6)
+    second.run(1200)
+    assert count_tag(cloud).day <= 1.2
+    waiting = [job for job in jobs_of(cloud) if job.status == "queued"]
+    assert waiting, "what the first one has spent counts"
+    tomorrow = day_begin(cloud.wall.value) + 24 * HOUR
+    second.run(tomorrow - cloud.wall.value - 60)
+    still = [job for job in jobs_of(cloud) if job.status == "queued"]
+    assert still, "cheaper hours may hold one more, but not all"
+    assert count_tag(cloud).day <= 1.2
+    second.run(2 * HOUR, until=lambda: all_done(cloud))
+    assert all_done(cloud)
+    assert count_tag(cloud).month > 1.2 > count_tag(cloud).day
+
+
+def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Running, played: Played) -> None:
+    server = serve(cloud, max_cost=Cost(day=0.001))
+    queue(cloud, 2)
+    server.run(60)
+    assert sum("GitHub does not show why jobs wait" in words for words in server.said) == 1, server.said
+    assert alive(cloud) == 0
+
+
+def test_a_budget_of_all_profiles_is_shared(cloud: Running, played: Played) -> None:
+    played.seconds = 1000.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(month=0.5))
+    one = serve(cloud, common=common, limits=limits)
+    two = serve(cloud, common=common, limits=limits, label="other")
+    queue(cloud, 4)
+    queue(cloud, 4, label="other")
+    for _ in range(200):
+        one.step()
+        two.step()
+        one.clock.sleep(1.0)
+    price = min(one.price for one in cloud.cloud.store.all(Instance))
+    assert 0 < alive(cloud) <= 0.5 / (price * 0.5)
+    assert alive(cloud) < 8
+    said = " ".join(one.said + two.said)
+    assert "the budget of all profiles for the month, 0.5, is used up" in said
+
+
+def test_what_machines_cost_is_told_by_job_and_idle_time(cloud: Running, played: Played) -> None:
+    played.seconds = 600.0
+    costs, prices = Costs(), dict[str, float]()
+    server = serve(cloud, observer=costs, min_idle=1)
+    for _ in range(2):
+        queue(cloud, 1)
+        for _ in range(80):
+            server.run(10)
+            prices |= {one.id: one.price for one in machines(cloud)}
+    ran = [prices[job.runner_name.removeprefix("ubuntu-spot-")] for job in jobs_of(cloud)]
+    assert costs.jobs == pytest.approx(sum(ran) * 600 / HOUR, rel=0.05), "two jobs of ten minutes"
+    assert 0 < costs.idle < max(prices.values()) * 1600 / HOUR, "one waits at a time"
+
+
+def test_no_repository_has_more_jobs_at_once_than_its_limit(cloud: Running, played: Played) -> None:
+    played.seconds = 200.0
+    server = serve(cloud, per_repository=2, max_runners=10)
+    queue(cloud, 5)
+    seen = most_at_once(cloud, server, 60)
+    assert seen == 2
+    assert sum("has 2 jobs at once already" in words for words in server.said) == 3
+    # Another server knows from the machines' tags whose jobs run.
+    cloud.wall.value += 70
+    second = serve(cloud, owner="two", per_repository=2, max_runners=10)
+    assert most_at_once(cloud, second, 1500) == 2
+    assert all_done(cloud), second.said
+
+
+def test_a_waiting_repository_keeps_no_place_from_others(cloud: Running, played: Played) -> None:
+    played.seconds = 100.0
+    server = serve(cloud, per_workflow=1, max_runners=3)
+    queue(cloud, 8)
+    jobs = cloud.cloud.jobs
+    run = jobs.begin_run("octo-org/octo-repo", "release.yml")
+    other = jobs.add_job(run, name="release", labels=("ubuntu-spot",)).id
+    server.run(60, until=lambda: started(cloud, other))
+    assert started(cloud, other), server.said
+    assert sum(job.status == "in_progress" for job in jobs_of(cloud)) == 2
+
+
+def test_when_the_limit_of_all_is_reached_the_more_important_profile_is_served(cloud: Running, played: Played) -> None:
+    played.seconds = 120.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=4)
+    low = serve(cloud, common=common, limits=limits, label="low", min_idle=3)
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10)
+    both(low, high, 90)
+    assert alive(cloud) == 3, "the pool of the less important one"
+    queue(cloud, 4, label="high")
+    most = 0
+    for _ in range(250):
+        both(low, high, 1)
+        most = max(most, alive(cloud))
+        if sum(bool(job.started) for job in jobs_of(cloud)) == 4:
+            break
+    assert sum(bool(job.started) for job in jobs_of(cloud)) == 4, low.said + high.said
+    assert most <= 4
+    both(low, high, 600)
+    assert all_done(cloud)
+    assert alive(cloud) == 3, "afterwards the pool is there again"
+
+
+def test_the_quota_of_the_account_is_kept_and_goes_to_the_more_important_profile(
+    cloud: Running, played: Played
+) -> None:
+    played.seconds = 120.0
+    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), cpu_quota=3 * 8))
+    common = Common(Quota(lambda _: None))
+    low = serve(cloud, common=common, label="low")
+    high = serve(cloud, common=common, label="high", priority=10)
+    queue(cloud, 6, label="low")
+    both(low, high, 40)
+    assert alive(cloud) == 3
+    assert not any("QuotaExceed" in words for words in low.said), "a launch that the quota refuses is not even tried"
+    queue(cloud, 3, label="high")
+    both(low, high, 500)
+    order = sorted((job for job in jobs_of(cloud) if job.started), key=lambda job: job.started)
+    assert [job.labels[0] for job in order[3:6]] == ["high"] * 3
+    both(low, high, 700)
+    assert all_done(cloud), low.said + high.said
+
+
+def test_a_quota_that_may_not_be_read_is_said_once_and_ecs_decides(cloud: Running, played: Played) -> None:
+    cloud.fault("error", "DescribeAccountAttributes", times=None, status=403, code="Forbidden.RAM")
+    server = serve(cloud, life="3h")
+    queue(cloud, 2)
+    server.run(300, until=lambda: all_done(cloud))
+    assert all_done(cloud)
+    server.run(200)
+    assert sum("quota cannot be read" in words for words in server.said) == 1
+
+
+def test_days_and_months_are_beijings() -> None:
+    noon = 1_795_424_400.0  # 2026-11-23 17:00 in Beijing
+    assert noon - day_begin(noon) == 17 * HOUR
+    assert noon - month_begin(noon) == 22 * 24 * HOUR + 17 * HOUR
+    spent = Spent().add(2.0, noon - 20 * HOUR, noon)
+    assert (spent.day, spent.month) == (34.0, 40.0)
+    later = spent.at(noon + 7 * HOUR)
+    assert (later.day, later.month) == (0.0, 40.0)
+    assert spent.at(noon + 10 * 24 * HOUR).month == 0.0
+    assert parse(spent.text()) == spent
+    assert parse("what") == parse("") == Spent()
+
+
+def most_at_once(cloud: Running, server: Served, seconds: int) -> int:
+    most = 0
+    for _ in range(seconds):
+        server.run(1)
+        most = max(most, sum(job.status == "in_progress" for job in jobs_of(cloud)))
+        if all_done(cloud):
+            break
+    return most
+
+
+def started(cloud: Running, job: str) -> bool:
+    found = cloud.cloud.store.get(GitHubJob, job)
+    return found is not None and found.started > 0
+
+
+def both(one: Served, two: Served, seconds: int) -> None:
+    for _ in range(seconds):
+        one.step()
+        two.step()
+        one.clock.sleep(1.0)
