@@ -96,10 +96,12 @@ JOBS: dict[str, list[Statement]] = {
     ],
     # Serve labels: as runners, and the tag of a machine that has its configuration.
     "serve": [
-        _allow([*CHOOSE, "DescribeCloudAssistantStatus", "DescribeSendFileResults"]),
-        _allow(["DescribeImageFromFamily", "DescribeInstanceHistoryEvents", "DescribeAccountAttributes"]),
+        _allow([*CHOOSE, *ASSIST, "DescribeImageFromFamily"]),
+        _allow(["DescribeInstanceHistoryEvents", "DescribeAccountAttributes"]),
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["SendFile", "DeleteInstances"], RUNNER),
+        # Machines that wait stopped.
+        _allow(["RunCommand", "StopInstances", "StartInstances", "ModifyInstanceAutoReleaseTime"], RUNNER),
         # Runners; and the security group of a budget, if it has the tag.
         _allow(["TagResources"], OWN),
         # Only for instances that are given a role: those that delete themselves.

@@ -29,6 +29,7 @@ from goldrun.cloud.tags import (
     RUNNER_TYPE,
     SCOPE,
     VERSION_HASH,
+    is_parked,
 )
 from goldrun.errors import GoldrunError, UnavailableError
 from goldrun.github.client import GitHub
@@ -198,7 +199,12 @@ class _Sweep:
         reasons = (
             (released is not None and now > released + GRACE_SECONDS, "it is past its release time"),
             (released is None and age > MAX_LIFE_SECONDS, "it has no release time"),
-            (instance.status == "Stopped" and age > GRACE_SECONDS, "it is stopped"),
+            (
+                instance.status == "Stopped"
+                and not (instance.saves and is_parked(instance.tags))
+                and age > GRACE_SECONDS,
+                "it is stopped",
+            ),
             (made, "its build has ended"),
             (has_heartbeat(instance), "its build was interrupted"),
             (self.older_than is not None and age > self.older_than, "it is older than requested"),

@@ -46,12 +46,12 @@ class Served:
             if self.clock.now() >= self.free.get(name, 0.0):
                 self.free[name] = self.clock.now() + self.steps.guarded(name, step)
 
-    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Let the server run for so long."""
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False, *, pace: float = 1.0) -> None:
+        """Let the server run for so long, a step each ``pace`` seconds."""
         end = self.clock.now() + seconds
         while self.clock.now() < end and not until():
             self.step()
-            self.clock.sleep(1.0)
+            self.clock.sleep(pace)
 
 
 def serve(

@@ -21,7 +21,7 @@ from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient, Parameter
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.images import share_image, shared_with
-from goldrun.cloud.instances import console_output, count_by_image, was_reclaimed
+from goldrun.cloud.instances import console_output, count_by_image, start_instances, was_reclaimed
 from goldrun.cloud.quotas import free_vcpus
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
@@ -157,21 +157,23 @@ def run_runner(client: EcsClient) -> None:
 
 
 def serve_labels(client: EcsClient) -> None:
-    """A job with its runner, and a runner that nobody needs any more."""
+    """A runner that waits stopped, is started, and is not needed any more."""
     network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
     wanted = replace(wanted_set(image="fam", cpu="8", types=(), max_cost=Cost(day=1000.0)), network=network)
     github = open_github(f"{client._endpoint}", client)
     worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
     steps = Steps(worker, client.clock.machine, lambda _: None)
-    for pool in (1, 0):
-        worker.listener.wanted = replace(wanted, profile=structs.replace(wanted.profile, min_idle=pool))
-        for _ in range(100):
+    for idle, stopped in ((0, 1), (1, 1), (0, 0)):
+        profile = structs.replace(wanted.profile, min_idle=idle, min_stopped=stopped)
+        worker.listener.wanted = worker.fleet.wanted = replace(wanted, profile=profile)
+        for _ in range(160):
             steps.listen()
             steps.work()
             client.clock.sleep(1.0)
     assert not worker.fleet.count
     was_reclaimed(client, "i-runner")
     free_vcpus(client, spot=True)
+    start_instances(client, ["i-runner"])  # without it, new machines are launched
     # An image may be named by its family too.
     with pytest.raises(NotFoundError):
         read_manifest(client, LaunchSettings(Network(""), image_family="none"))

@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -165,3 +166,17 @@ def test_a_server_that_never_answers_is_given_up(machine: Machine, monkeypatch: 
             self_destruct.ask("/meta-data/region-id")
         with pytest.raises(TimeoutError):
             self_destruct.delete(there, REGION, "i-one", key)
+
+
+@pytest.mark.parametrize(("state", "kept"), [("stopping", True), ("running", False), ("", False)])
+def test_a_machine_that_is_stopped_for_a_pool_is_not_deleted(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, kept: bool
+) -> None:
+    """Only while the system shuts down: a mark alone would be a machine that nothing deletes."""
+    mark = tmp_path / "parked"
+    monkeypatch.setattr(self_destruct, "PARKED", str(mark))
+    answer = SimpleNamespace(stdout=f"{state}\n")
+    monkeypatch.setattr(self_destruct, "subprocess", SimpleNamespace(run=lambda *_, **__: answer))
+    assert not self_destruct.is_parked()
+    mark.touch()
+    assert self_destruct.is_parked() is kept

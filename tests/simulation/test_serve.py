@@ -488,7 +488,7 @@ def test_only_what_a_profile_admits_is_run(cloud: Running) -> None:
     assert {job.name for job in jobs_of(cloud) if job.status == "queued"} == {"from a fork", "by hand"}
     told = [words for words in server.said if " waits: " in words]
     assert len(told) == 2, "once each"
-    assert "from a fork of octo-org/octo-repo is not run: its code comes from a fork." in told
+    assert "from a fork of octo-org/octo-repo waits: its code comes from a fork." in told
     allowed = serve(cloud, owner="two", forks=True)
     server.worker.listener.close()
     allowed.run(900, until=lambda: all_done(cloud))

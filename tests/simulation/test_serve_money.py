@@ -94,23 +94,23 @@ def test_a_spent_budget_is_over_for_the_next_server_too_and_begins_anew_with_the
     played.seconds = 1700.0
     server = serve(cloud, max_cost=Cost(day=1.2), min_idle=0)
     queue(cloud, 6)
-    server.run(3 * HOUR, until=lambda: all_done(cloud))
+    server.run(3 * HOUR, until=lambda: all_done(cloud), pace=5.0)
     server.run(300)
     spent = count_tag(cloud)
     assert 0.6 < spent.day <= 1.2
     cloud.wall.value += 100.0  # its session ends
     second = serve(cloud, owner="two", max_cost=Cost(day=1.2))
     queue(cloud, 6)
-    second.run(1200)
+    second.run(1200, pace=5.0)
     assert count_tag(cloud).day <= 1.2
     waiting = [job for job in jobs_of(cloud) if job.status == "queued"]
     assert waiting, "what the first one has spent counts"
     tomorrow = day_begin(cloud.wall.value) + 24 * HOUR
-    second.run(tomorrow - cloud.wall.value - 60)
+    second.run(tomorrow - cloud.wall.value - 60, pace=15.0)
     still = [job for job in jobs_of(cloud) if job.status == "queued"]
     assert still, "cheaper hours may hold one more, but not all"
     assert count_tag(cloud).day <= 1.2
-    second.run(2 * HOUR, until=lambda: all_done(cloud))
+    second.run(2 * HOUR, until=lambda: all_done(cloud), pace=5.0)
     assert all_done(cloud)
     assert count_tag(cloud).month > 1.2 > count_tag(cloud).day
 

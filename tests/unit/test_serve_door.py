@@ -93,7 +93,7 @@ def test_what_is_no_address(text: str) -> None:
 def test_prometheus_reads_what_is_counted() -> None:
     metrics, wanted = Metrics(FakeClock(Wall(1000.0))), wanted_set()
     metrics.begun(wanted)
-    metrics.state(wanted, State(leads=True, waiting=3, running=2, starting=1, idle=4, busy=2))
+    metrics.state(wanted, State(leads=True, waiting=3, running=2, starting=1, idle=4, busy=2, stopped=5))
     metrics.job_started(wanted, event("JobStarted", waited=42.0))
     metrics.job_completed(wanted, event("JobCompleted", "succeeded"))
     metrics.launched(wanted, 5)
@@ -127,7 +127,7 @@ def test_a_worker_that_does_nothing_for_minutes_is_stuck() -> None:
     assert metrics.stuck() == []
     wall.value += 1
     assert metrics.stuck() == ["ubuntu-spot"]
-    metrics.state(wanted, State(leads=False, waiting=0, running=0, starting=0, idle=0, busy=0))
+    metrics.state(wanted, State(leads=False, waiting=0, running=0, starting=0, idle=0, busy=0, stopped=0))
     assert metrics.stuck() == []
     wall.value += STUCK_SECONDS + 1
     metrics.ended(wanted)

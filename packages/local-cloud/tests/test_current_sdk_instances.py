@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
 from local_cloud import seed
+from local_cloud.lifecycle import usage
 from local_cloud.market import Market
 from local_cloud.records import Instance
 from sdk import config, ecs, refused
@@ -432,3 +433,51 @@ def test_the_limits_of_cloud_assistant(stocked: Running) -> None:
     assert refused(lambda: sdk.send_file(too_big))[1] == "FileContent.ExceedLimit"
     nobody = models.RunCommandRequest(**{**command, "instance_id": ["i-none"]}, command_content="true")
     assert refused(lambda: sdk.run_command(nobody))[1] == "InvalidInstanceId.NotFound"
+
+
+def test_economical_mode_costs_nothing_but_gives_the_place_away(stocked: Running) -> None:
+    sdk = ecs(stocked)
+    image = stocked.image("fam")
+    saving = run(sdk, image, instance_type="ecs.c7.2xlarge")[0]
+    advance(stocked, 3600)
+    spent = bill(stocked, saving)
+    assert spent > 0
+    stop = models.StopInstancesRequest(region_id=REGION, instance_id=[saving], stopped_mode="StopCharging")
+    sdk.stop_instances(stop)
+    advance(stocked, 7200)
+    assert [(one.status, one.stopped_mode) for one in instances(sdk)] == [("Stopped", "StopCharging")]
+    assert bill(stocked, saving) == pytest.approx(spent, rel=0.02), "the hours that it was stopped cost nothing"
+    settings = stocked.cloud.store.settings()
+    stocked.cloud.store.put(replace(settings, market=replace(settings.market, scarcity=1.0)))
+    start = models.StartInstanceRequest(instance_id=saving)
+    assert refused(lambda: sdk.start_instance(start))[1] == "OperationDenied.NoStock"
+    each = models.StartInstancesRequest(region_id=REGION, instance_id=[saving], batch_optimization="SuccessFirst")
+    (answer,) = sdk.start_instances(each).body.instance_responses.instance_response
+    assert (answer.code, answer.current_status) == ("OperationDenied.NoStock", "Stopped")
+    stocked.cloud.store.put(settings)
+    sdk.start_instance(start)
+    advance(stocked, 3600)
+    (found,) = instances(sdk)
+    assert (found.status, found.stopped_mode) == ("Running", "Not-applicable")
+    assert found.start_time > found.creation_time
+    assert bill(stocked, saving) == pytest.approx(2 * spent, rel=0.5)
+
+
+def test_a_local_disk_goes_on_costing_without_an_error(stocked: Running) -> None:
+    sdk = ecs(stocked)
+    market = replace(stocked.cloud.store.settings().market, scarcity=0.0, phantoms=0.0)
+    stocked.cloud.store.put(replace(stocked.cloud.store.settings(), market=market))
+    made = run(sdk, stocked.image("fam"), instance_type="ecs.i4.2xlarge", system_disk=None)[0]
+    advance(stocked, 60)
+    sdk.stop_instance(models.StopInstanceRequest(instance_id=made, stopped_mode="StopCharging"))
+    before = bill(stocked, made)
+    advance(stocked, 3600)
+    assert [(one.status, one.stopped_mode) for one in instances(sdk)] == [("Stopped", "KeepCharging")]
+    assert bill(stocked, made) > before + 1.0
+
+
+def bill(stocked: Running, instance: str) -> float:
+    found = stocked.cloud.store.get(Instance, instance)
+    assert found
+    amounts = usage(stocked.cloud.store.settings().market, found, stocked.cloud.clock.now()).amounts
+    return sum(amounts.values())

@@ -43,6 +43,11 @@ class Tag(NamedTuple):
         return tags.get(self.key) == (self.values[0] if value is None else value)
 
 
+def is_parked(tags: Tags) -> bool:
+    """Return whether an instance waits in a pool, stopped or about to be."""
+    return PARKED.key in tags and STARTED.key not in tags
+
+
 def to_api(tags: Tags) -> list[Mapping[str, str]]:
     """Return the tags as the parameter ``Tag`` of an action."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -231,6 +236,22 @@ CONFIGURED = Tag(
     ("serve",),
     form="2026-11-23T08:00:00Z",
 )
+PARKED = Tag(
+    "Parked",
+    _INSTANCE,
+    "when it was stopped to wait in a pool, in UTC",
+    ("serve",),
+    ("serve", "sweep"),
+    form="2026-11-23T08:00:00Z",
+)
+STARTED = Tag(
+    "Started",
+    _INSTANCE,
+    "when it was started from the pool, in UTC",
+    ("serve",),
+    ("serve", "sweep"),
+    form="2026-11-23T08:05:00Z",
+)
 JOB = Tag(
     "Job",
     _INSTANCE,
@@ -255,6 +276,6 @@ SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
     *(COPIED_FROM, IMAGE, ROLE, HEARTBEAT, LAUNCH, REPOSITORY, RUN, RUNNER_NAME, SCOPE, RUN_LABEL, ONLINE_WITHIN),
-    *(SCALE_SET, CONFIGURED, JOB, SPENT, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
+    *(SCALE_SET, CONFIGURED, PARKED, STARTED, JOB, SPENT, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
 )
 OWNED = MANAGED_BY.of()

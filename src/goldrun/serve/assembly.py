@@ -13,6 +13,7 @@ from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
 from goldrun.runners.environment import read_proxy
 from goldrun.serve.admission import Admission
+from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.books import Books
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget
@@ -24,6 +25,7 @@ from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
 from goldrun.serve.notices import Notices
 from goldrun.serve.observer import Observer
+from goldrun.serve.parking import Parking
 from goldrun.serve.preparation import Preparation
 from goldrun.serve.prices import Prices
 from goldrun.serve.quota import Quota
@@ -75,7 +77,9 @@ def build_worker(
     roster = Roster(fleet, hands)
     prepare = Preparation(client, github, wanted, env, report)
     group = wanted.network.security_group or variables.SECURITY_GROUP.read(env)
-    budget = Budget(client, roster, common.books, common.prices, observer, group, cache)
+    best = BestOffer(client, prepare, cache)
+    budget = Budget(client, roster, common.books, common.prices, observer, group, best)
+    tending = Tending(client, listener.service, roster, prepare, report, best, common.prices)
     return Worker(
         client=client,
         listener=listener,
@@ -93,7 +97,8 @@ def build_worker(
         launching=Launching(
             client, fleet, prepare, report, common.breaker, common.shares, budget, common.quota, observer, cache
         ),
-        tending=Tending(client, listener.service, roster, prepare, report),
+        tending=tending,
+        parking=Parking(client, roster, tending, prepare, report),
         budget=budget,
         quota=common.quota,
         shares=common.shares,

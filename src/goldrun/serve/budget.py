@@ -11,25 +11,22 @@ import math
 from dataclasses import dataclass, field, replace
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.market import Cache
 from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import tagging
 from goldrun.durations import parse_duration
 from goldrun.github.scale_sets import JobEvent
-from goldrun.launch.acquire import find_offers
 from goldrun.launch.launch import LIMIT_FACTOR, Launched
 from goldrun.launch.settings import LaunchSettings
 from goldrun.serve import spent as amounts
+from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.books import PREFIX, Books, has_budget, key_of
 from goldrun.serve.config import MAX_RUNNERS
 from goldrun.serve.observer import Observer
-from goldrun.serve.preparation import Prepare
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import Roster
 from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
-PRICE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Budget:
         prices: what machines cost.
         observer: is told each amount.
         group: the security group whose tag keeps the count.
-        cache: cached answers about the market.
+        best: returns the best offer.
     """
 
     client: EcsClient
@@ -61,13 +58,12 @@ class Budget:
     prices: Prices
     observer: Observer
     group: str
-    cache: Cache | None = None
+    best: BestOffer
     _open: dict[str, _Open] = field(default_factory=dict)
     _since: float = 0.0  # machines that were there before are counted from here on
     _written: float = 0.0
     _price: float = 0.0  # the limit of the best offer, per hour
     _list_price: float = 0.0
-    _priced: float = float("-inf")
 
     @property
     def limited(self) -> bool:
@@ -124,7 +120,7 @@ class Budget:
             self._written = now
             self._read()
 
-    def room(self, prepare: Prepare) -> int:
+    def room(self) -> int:
         """Return how many more machines the budget allows.
 
         Raises:
@@ -132,10 +128,8 @@ class Budget:
         """
         if not self.limited:
             return MAX_RUNNERS
-        if self._now - self._priced >= PRICE_SECONDS:
-            offer = next(find_offers(self.client, prepare(), self.cache), None)
-            self._price, self._list_price = (offer.price * LIMIT_FACTOR, offer.list_price) if offer else (0.0, 0.0)
-            self._priced = self._now
+        offer = self.best()
+        self._price, self._list_price = (offer.price * LIMIT_FACTOR, offer.list_price) if offer else (0.0, 0.0)
         each, left = self._price * self._longest / 3600, self.books.left(self.roster.fleet.wanted, self._now).amount
         return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
 

@@ -82,12 +82,14 @@ class Schedule(Part, frozen=True, kw_only=True):
         hours: ``08:00-19:00``; to ``24:00`` at the latest.
         timezone: a name of the IANA database.
         min_idle: how many wait then.
+        min_stopped: how many wait then, stopped; left out: as in the profile.
     """
 
     days: str = "mon-sun"
     hours: str = "00:00-24:00"
     timezone: str = "UTC"
     min_idle: int
+    min_stopped: int | None = None
 
 
 class Profile(Part, frozen=True, kw_only=True):
@@ -113,6 +115,8 @@ class Profile(Part, frozen=True, kw_only=True):
         setup: a script beside the configuration that runs as root before the runner starts.
         max_runners: how many there are at most.
         min_idle: how many wait for a job.
+        min_stopped: how many more wait, stopped: they start faster than new ones, and cost their disk.
+        stopped_life: how long one of them is kept.
         schedules: other numbers of those at other times.
         priority: profiles with a greater one come first when the limits or the account's quota run out.
         per_repository: how many jobs of one repository are run at once; 0: any number.
@@ -145,6 +149,8 @@ class Profile(Part, frozen=True, kw_only=True):
     setup: str = ""
     max_runners: int = 20
     min_idle: int = 0
+    min_stopped: int = 0
+    stopped_life: str = "7d"
     schedules: tuple[Schedule, ...] = ()
     priority: int = 0
     per_repository: int = 0

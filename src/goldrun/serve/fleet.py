@@ -7,12 +7,19 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, delete_instances, describe_instances, is_missing, is_passing
-from goldrun.cloud.tags import CONFIGURED
+from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.tags import CONFIGURED, STARTED, is_parked
 from goldrun.errors import GoldrunError
 from goldrun.serve.wanted import WantedSet
 from goldrun.waiting import LAG_SECONDS
 
 GONE_SECONDS = 30.0  # a deletion that shows no effect for so long is asked for again
+
+
+def begun(machine: Instance) -> float:
+    """Return when a machine was created, or started from a pool."""
+    started = STARTED.read(machine.tags)
+    return parse_moment(started) if started else machine.created
 
 
 @dataclass
@@ -60,7 +67,7 @@ class Fleet:
     def restless(self) -> bool:
         """Whether something is expected to change soon."""
         return bool(self._created or self._deleted) or any(
-            CONFIGURED.key not in one.tags for one in self.machines.values()
+            CONFIGURED.key not in one.tags and not (one.saves and is_parked(one.tags)) for one in self.machines.values()
         )
 
     def add(self, ids: Iterable[str]) -> None:

@@ -52,6 +52,10 @@ class HandOver:
         """Return whether a machine has its configuration."""
         return CONFIGURED.key in machine.tags or machine.id in self.configured
 
+    def is_begun(self, machine: Instance) -> bool:
+        """Return whether a machine has its configuration, or is being sent it."""
+        return self.is_done(machine) or machine.id in self._sent
+
     def step(self, machines: Mapping[str, Instance], scale_set: int) -> None:
         """Take each machine's next step.
 

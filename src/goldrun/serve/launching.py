@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from goldrun.cloud.client import EcsClient
@@ -11,7 +12,7 @@ from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, Goldru
 from goldrun.launch.acquire import acquire, describe_launch
 from goldrun.launch.launch import Report
 from goldrun.launch.settings import new_key
-from goldrun.serve.breaker import Breaker
+from goldrun.serve.breaker import Breaker, Place
 from goldrun.serve.budget import Budget
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.observer import Observer
@@ -60,8 +61,13 @@ class Launching:
         """Whether a refused launch is waited out."""
         return self.client.clock.now() < self._paused_until
 
-    def launch(self, missing: int, alive: int) -> None:
+    def launch(self, missing: int, alive: int, avoid: AbstractSet[Place] = frozenset()) -> None:
         """Launch what is missing, or as much of it as may be.
+
+        Args:
+            missing: how many machines are.
+            alive: how many there are.
+            avoid: offers that are not to be used.
 
         Raises:
             GoldrunError: a person has to do something about it: credentials, permissions, settings.
@@ -71,15 +77,15 @@ class Launching:
         allowed = self.shares.claim(self.fleet.wanted, Claim(alive, missing, self._starved))
         if allowed <= 0 or self.paused:
             return
-        allowed = min(allowed, self.budget.room(self.prepare))
+        allowed = min(allowed, self.budget.room())
         if allowed > 0 and (room := self.quota.room(self.fleet.wanted)) is not None:
             self._starved = room < allowed
             allowed = min(allowed, room)
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
             try:
-                avoid = self.breaker.out(self.client.clock.now())
-                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=avoid)
+                out = self.breaker.out(self.client.clock.now()) | avoid
+                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=out)
                 got = acquire(self.client, self.budget.cap(settings), cache=self.cache, report=self.report)
             except GoldrunError as error:
                 self._refused(error, amount)

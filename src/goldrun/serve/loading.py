@@ -17,6 +17,7 @@ from goldrun.serve.schedules import parse_days, parse_hours
 from goldrun.toml_file import Problem, parse, read_file, refuse
 
 MAX_BUDGETS = 15
+MIN_STOPPED_SECONDS = 7200.0
 MAX_SETUP = 16 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -127,13 +128,15 @@ def _sizes(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
 
 def _times(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
     found: dict[str, float] = {}
-    for name in ("life", "longest_job", "boot"):
+    for name in ("life", "longest_job", "boot", "stopped_life"):
         try:
             found[name] = parse_duration(getattr(profile, name))
         except GoldrunError as error:
             yield (*place, name), _words(error)
-    if len(found) < 3:
+    if len(found) < 4:
         return
+    if found["stopped_life"] < MIN_STOPPED_SECONDS:
+        yield (*place, "stopped_life"), "a stopped machine is kept at least 2h"
     if found["life"] < MIN_LIFE_SECONDS:
         yield (*place, "life"), "an instance lives at least 30m"
     elif found["longest_job"] + found["boot"] >= found["life"]:
@@ -142,12 +145,15 @@ def _times(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
 
 def _idle(place: tuple[str | int, ...], profile: Profile) -> Iterator[Problem]:
     words = f"from 0 to max_runners, {profile.max_runners}"
-    if not 0 <= profile.min_idle <= profile.max_runners:
-        yield (*place, "min_idle"), words
+    for name in ("min_idle", "min_stopped"):
+        if not 0 <= getattr(profile, name) <= profile.max_runners:
+            yield (*place, name), words
     for number, part in enumerate(profile.schedules):
         here: tuple[str | int, ...] = (*place, "schedules", number)
         if not 0 <= part.min_idle <= profile.max_runners:
             yield (*here, "min_idle"), words
+        if part.min_stopped is not None and not 0 <= part.min_stopped <= profile.max_runners:
+            yield (*here, "min_stopped"), words
         yield from _try((*here, "days"), parse_days, part.days)
         yield from _try((*here, "hours"), parse_hours, part.hours)
         try:

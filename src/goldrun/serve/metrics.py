@@ -79,8 +79,8 @@ class Metrics(Observer):
         self._leader.labels(*of).set(int(state.leads))
         for name, count in (("waiting", state.waiting), ("running", state.running)):
             self._jobs.labels(*of, name).set(count)
-        for name, count in (("starting", state.starting), ("idle", state.idle), ("busy", state.busy)):
-            self._machines.labels(*of, name).set(count)
+        for name in ("starting", "idle", "busy", "stopped"):
+            self._machines.labels(*of, name).set(getattr(state, name))
 
     def job_started(self, wanted: WantedSet, event: JobEvent) -> None:
         """See ``Observer``."""

@@ -19,6 +19,7 @@ class State:
         starting: machines that have no configuration yet.
         idle: machines that wait for a job.
         busy: machines that run one.
+        stopped: machines that are stopped, or will be.
     """
 
     leads: bool
@@ -27,6 +28,7 @@ class State:
     starting: int
     idle: int
     busy: int
+    stopped: int
 
 
 class Observer:

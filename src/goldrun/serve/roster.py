@@ -24,6 +24,7 @@ class Roster:
         busy: runners with a job; None: one that is not known.
         ended: runners whose job has ended, and when.
         lost: those whose machine is gone while GitHub has them at work, and since when.
+        aside: machines that are stopped, or will be: they have no runner.
     """
 
     fleet: Fleet
@@ -32,6 +33,7 @@ class Roster:
     busy: dict[str, JobEvent | None] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     lost: dict[str, float] = field(default_factory=dict)
+    aside: set[str] = field(default_factory=set)
 
     def name(self, machine: str) -> str:
         """Return the name of a machine's runner."""
@@ -49,8 +51,8 @@ class Roster:
 
     @property
     def alive(self) -> int:
-        """How many machines there are that have not had their job."""
-        return self.fleet.count - sum(self.name(one) in self.ended for one in self.fleet.machines)
+        """How many machines there are that run, or will soon, and have not had their job."""
+        return self.fleet.count - sum(self.name(one) in self.ended or one in self.aside for one in self.fleet.machines)
 
     @property
     def working(self) -> int:
@@ -77,6 +79,6 @@ class Roster:
         free = [
             machine
             for one, machine in self.fleet.machines.items()
-            if self.name(one) not in self.busy and self.name(one) not in self.ended
+            if self.name(one) not in self.busy and self.name(one) not in self.ended and one not in self.aside
         ]
         return sorted(free, key=lambda machine: (self.hands.is_done(machine), machine.created))

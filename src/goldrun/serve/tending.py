@@ -13,11 +13,15 @@ from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.runners import find_registrations
 from goldrun.launch.launch import Report
+from goldrun.serve.best_offer import BestOffer
+from goldrun.serve.fleet import begun
 from goldrun.serve.preparation import Prepare
+from goldrun.serve.prices import Prices
 from goldrun.serve.roster import ENDED_SECONDS, Roster
 
 SURPLUS_SECONDS = 60.0  # a machine that nobody needs waits so long for a job
 SILENT_SECONDS = 120.0  # a configured machine whose runner is not online after that is asked about at GitHub
+DEAR_FACTOR = 1.5  # a machine that waits is replaced if it costs so many times as much as a new one
 ASK_SECONDS = 60.0  # … not more often than that
 
 
@@ -31,6 +35,8 @@ class Tending:
         roster: the machines, and what they do.
         prepare: returns the settings of a new machine.
         report: receives a sentence about each deletion.
+        best: returns the best offer.
+        prices: what machines cost.
     """
 
     client: EcsClient
@@ -38,6 +44,8 @@ class Tending:
     roster: Roster
     prepare: Prepare
     report: Report
+    best: BestOffer
+    prices: Prices
     _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
     _surplus_since: float | None = None
 
@@ -54,20 +62,24 @@ class Tending:
         roster, wanted = self.roster, self.roster.fleet.wanted
         self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
         for one, machine in list(roster.fleet.machines.items()):
-            name, age = roster.name(one), self._now - machine.created
+            name, age = roster.name(one), self._now - begun(machine)
+            if one in roster.aside:
+                continue
             if name in roster.ended:
                 if self._now - roster.ended[name] > ENDED_SECONDS:
-                    self._delete(one, "its job has ended, and it did not delete itself")
+                    self.delete(one, "its job has ended, and it did not delete itself")
             elif machine.status in ("Stopping", "Stopped") and age > SURPLUS_SECONDS:
-                self._delete(one, f"it is {machine.status.lower()}")
+                self.delete(one, f"it is {machine.status.lower()}")
             elif not roster.hands.is_done(machine):
                 if age > wanted.boot_seconds:
-                    self._delete(one, f"it does not answer after {age:.0f} s")
+                    self.delete(one, f"it does not answer after {age:.0f} s")
             elif name not in roster.busy and age > SILENT_SECONDS and self._is_silent(one, age):
-                self._delete(one, "its runner is not online")
+                self.delete(one, "its runner is not online")
 
     def renew_pool(self, needed: int) -> None:
-        """Replace a machine of the pool that boots from an older image; one at a look, so that a pool is left.
+        """Replace a machine of the pool that boots from an older image, or costs much more than a new one would.
+
+        One at a look, so that a pool is left.
 
         Raises:
             GoldrunError: the cloud or GitHub fails.
@@ -76,12 +88,17 @@ class Tending:
         if roster.fleet.wanted.min_idle(self._now) == 0 or roster.free < needed or roster.fleet.restless:
             return
         try:
-            image = self.prepare().image_id
+            image, best = self.prepare().image_id, self.best()
         except GoldrunError:
             return  # the next launch reports it
-        old = [one for one in roster.free_machines() if image and one.image_id and one.image_id != image]
-        if old:
-            self._delete(old[0].id, "its image is not the newest")
+        for one in roster.free_machines():
+            if image and one.image_id and one.image_id != image:
+                self.delete(one.id, "its image is not the newest")
+                return
+            price = self.prices.of(self.client, one)
+            if best and price and price > DEAR_FACTOR * best.price:
+                self.delete(one.id, f"{best.type} in {best.zone} costs {best.price:.3f} an hour, and it {price:.3f}")
+                return
 
     def retire_surplus(self, needed: int) -> None:
         """Delete what has waited for nothing.
@@ -98,7 +115,7 @@ class Tending:
         if self._now - self._surplus_since < SURPLUS_SECONDS:
             return
         for machine in self.roster.free_machines()[:surplus]:
-            self._delete(machine.id, "no job needs it")
+            self.delete(machine.id, "no job needs it")
         self._surplus_since = self._now
 
     def remove_registration(self, machine: str) -> bool:
@@ -109,6 +126,18 @@ class Tending:
         """
         number = scale_sets.find_runner(self.service, self.roster.name(machine))
         return number is None or scale_sets.remove_runner(self.service, number)
+
+    def delete(self, machine: str, reason: str) -> None:
+        """Delete a machine, unless its runner has a job: GitHub says so when its registration is to be removed.
+
+        Raises:
+            GoldrunError: the cloud or GitHub fails.
+        """
+        if not self.remove_registration(machine):
+            self.roster.busy.setdefault(self.roster.name(machine), None)
+            return
+        self.report(f"{machine} is deleted: {reason}.")
+        self.roster.fleet.delete([machine])
 
     def _is_silent(self, machine: str, age: float) -> bool:
         """Return whether GitHub says that a machine's runner is not online, and it had time enough."""
@@ -121,11 +150,3 @@ class Tending:
             self._asked[machine] = float("inf")  # from now on the machine watches itself
             return False
         return age > wanted.boot_seconds or not found
-
-    def _delete(self, machine: str, reason: str) -> None:
-        """Delete a machine, unless its runner has a job: GitHub says so when its registration is to be removed."""
-        if not self.remove_registration(machine):
-            self.roster.busy.setdefault(self.roster.name(machine), None)
-            return
-        self.report(f"{machine} is deleted: {reason}.")
-        self.roster.fleet.delete([machine])

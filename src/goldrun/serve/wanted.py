@@ -64,6 +64,13 @@ class WantedSet:
                 return part.min_idle
         return self.profile.min_idle
 
+    def min_stopped(self, now: float) -> int:
+        """Return how many more wait at that moment, stopped."""
+        for part in self.profile.schedules:
+            if includes(part.days, part.hours, part.timezone, now):
+                return self.profile.min_stopped if part.min_stopped is None else part.min_stopped
+        return self.profile.min_stopped
+
     def tags(self) -> dict[str, str]:
         """Return the tags that identify the set's machines."""
         return {**OWNED, **ROLE.of(SERVED_RUNNER), **SCALE_SET.of(self.name), **SCOPE.of(str(self.scope))}

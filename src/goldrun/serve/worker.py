@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance, was_reclaimed
+from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent, Message
 from goldrun.launch.launch import Report
 from goldrun.serve.breaker import Breaker
@@ -21,6 +23,7 @@ from goldrun.serve.launching import Launching
 from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
 from goldrun.serve.observer import Observer, State
+from goldrun.serve.parking import Parking
 from goldrun.serve.quota import Quota
 from goldrun.serve.reruns import Reruns
 from goldrun.serve.roster import LOST_SECONDS, Roster
@@ -45,6 +48,7 @@ class Worker:
         intake: accepts jobs.
         launching: launches machines.
         tending: deletes those that serve nobody.
+        parking: keeps some stopped.
         budget: counts what they cost.
         quota: what the account may run.
         shares: what the other scale sets need.
@@ -63,6 +67,7 @@ class Worker:
     intake: Intake
     launching: Launching
     tending: Tending
+    parking: Parking
     budget: Budget
     quota: Quota
     shares: Shares
@@ -119,10 +124,26 @@ class Worker:
             self._accept()
         if self._unanswered or self._now - self._looked >= (LOOK_SECONDS if self.fleet.restless else CALM_SECONDS):
             self._look()
-        self.launching.launch(min(self._needed - self.roster.free, self._room), self.roster.alive)
+        self._supply()
         while self._unanswered:
             self.listener.acknowledge(self._unanswered.pop(0))
         self.tending.retire_surplus(self._needed)
+
+    def _supply(self) -> None:
+        """Get the machines that are missing: stopped ones first, then new ones."""
+        if (missing := min(self._needed_now - self.roster.free, self._room)) > 0:
+            self._start(missing)
+        missing = min(self._needed - self.roster.free, self._room)
+        self.launching.launch(missing, self.roster.alive, self.parking.unfit)
+
+    def _start(self, missing: int) -> None:
+        allowed = min(missing, self.budget.room()) if self.budget.limited else missing
+        try:
+            self.parking.start(allowed)
+        except GoldrunError as error:
+            if not isinstance(error, ApiError):
+                raise  # it may have happened: nothing is launched instead before it is known
+            self.report(f"{self.listener.wanted.name}: stopped machines cannot be started: {error.what}")
 
     def _begin(self) -> None:
         """See what another server has left, before anything is decided."""
@@ -133,7 +154,8 @@ class Worker:
 
     def _state(self) -> State:
         leads, roster = self.listener.leads and self.roster.statistics is not None, self.roster
-        starting = sum(not self.hands.is_done(one) for one in self.fleet.machines.values()) if leads else 0
+        moving = [one for one in self.fleet.machines.values() if one.id not in roster.aside] if leads else []
+        starting = sum(not self.hands.is_done(one) for one in moving)
         busy = roster.working if leads else 0
         return State(
             leads=self.listener.leads,
@@ -142,6 +164,7 @@ class Worker:
             starting=starting,
             idle=max(0, roster.alive - starting - busy) if leads else 0,
             busy=busy,
+            stopped=len(roster.aside) if leads else 0,
         )
 
     @property
@@ -149,12 +172,22 @@ class Worker:
         return self.client.clock.now()
 
     @property
-    def _needed(self) -> int:
+    def _needed_now(self) -> int:
         """How many free machines GitHub and the pool want; the pool is for quiet times of more important sets."""
         if self.roster.statistics is None:
             return 0
         pool = 0 if self.shares.must_yield(self.listener.wanted) else self.listener.wanted.min_idle(self._now)
         return self.roster.waiting + self._accepted + pool
+
+    @property
+    def _stopped(self) -> int:
+        """How many stopped machines there are to be."""
+        return 0 if self.shares.must_yield(self.listener.wanted) else self.listener.wanted.min_stopped(self._now)
+
+    @property
+    def _needed(self) -> int:
+        """How many free machines are wanted, with those that will be stopped when they have booted."""
+        return self._needed_now + max(0, self._stopped - self.parking.count)
 
     @property
     def _room(self) -> int:
@@ -164,7 +197,7 @@ class Worker:
         room, full = float("inf"), ""
         if self.budget.limited:
             unused = self.roster.free - self.roster.waiting - self._accepted
-            room, full = max(0, unused) + self.budget.room(self.launching.prepare), self.budget.reason
+            room, full = max(0, unused) + self.budget.room(), self.budget.reason
         self._accepted += self.intake.step(room, full)
 
     def _read(self, message: Message) -> None:
@@ -210,8 +243,11 @@ class Worker:
         self._reclaimed = {name: at for name, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
         self.quota.look(self.client)
         self.budget.step()
+        self.parking.look(self._stopped, self.roster.free - self._needed_now)
         if made := self.listener.scale_set:
-            self.hands.step(self.fleet.machines, made.id)
+            self.hands.step(
+                {one: it for one, it in self.fleet.machines.items() if one not in self.roster.aside}, made.id
+            )
         self._run_again()
         self.tending.drop_useless()
         self.tending.renew_pool(self._needed)

@@ -59,6 +59,7 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
     copy_seconds: Seconds | None = None
     image_quota: Number | None = None
     boot_seconds: Seconds | None = None
+    start_seconds: Seconds | None = None
     stop_seconds: Seconds | None = None
     release_seconds: Seconds | None = None
     cpu_quota: Number | None = None

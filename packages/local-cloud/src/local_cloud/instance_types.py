@@ -24,6 +24,7 @@ class InstanceType(NamedTuple):
         price: list price per hour, in CNY.
         processor: its model.
         disks: system disk categories that it can have.
+        local_disk: GiB of its local SSD; 0: it has none.
     """
 
     id: str
@@ -34,6 +35,7 @@ class InstanceType(NamedTuple):
     price: float
     processor: str
     disks: tuple[str, ...]
+    local_disk: int = 0
 
 
 class _Family(NamedTuple):
@@ -43,6 +45,7 @@ class _Family(NamedTuple):
     price: float  # CNY for each vCPU and hour
     processor: str
     disks: tuple[str, ...]
+    local_disk: int = 0  # GiB for each vCPU
 
 
 _X86, _ARM = "x86_64", "arm64"
@@ -64,6 +67,7 @@ _FAMILIES = (
     _Family("u1-c1m2", _X86, 2, 0.155, "Intel(R) Xeon(R) Platinum", ESSD),
     _Family("u1-c1m4", _X86, 4, 0.2, "Intel(R) Xeon(R) Platinum", ESSD),
     _Family("hfc7", _X86, 2, 0.228, "Intel(R) Xeon(R) Gold 6348H", ESSD),
+    _Family("i4", _X86, 8, 0.52, "Intel(R) Xeon(R) Platinum 8369B", ESSD, 240),
     _Family("g6r", _ARM, 4, 0.205, "Ampere Altra", CLASSIC_DISKS),
     _Family("c6r", _ARM, 2, 0.16, "Ampere Altra", CLASSIC_DISKS),
     _Family("g8y", _ARM, 4, 0.2, "Yitian 710", ESSD),
@@ -90,6 +94,7 @@ def _types() -> dict[str, InstanceType]:
                 round(cpus * family.price, 3),
                 family.processor,
                 family.disks,
+                cpus * family.local_disk,
             )
     return made
 

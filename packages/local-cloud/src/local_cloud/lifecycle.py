@@ -6,6 +6,7 @@ There is no background task: due work is done before the next request is handled
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
@@ -71,7 +72,7 @@ def appoint_reclaim(market: Market, instance: Instance) -> Instance:
         kind,
         instance.zone,
         instance.id,
-        created=instance.created,
+        created=max(instance.created, instance.started),
         protected=instance.protected,
         limit=instance.limit,
     )
@@ -95,12 +96,17 @@ def noticed(instance: Instance, now: float) -> bool:
 
 
 def usage(market: Market, instance: Instance, until: float) -> Usage:
-    """Return the instance's cost: by the second, at the spot prices of the time."""
+    """Return the instance's cost: by the second it ran or kept its place, at the spot prices of the time."""
     kind = INSTANCE_TYPES.get(instance.type)
     amounts: dict[str, float] = {}
     moment = instance.created
+    pauses = list(zip_longest(instance.stops[::2], instance.stops[1::2], fillvalue=until))
     while kind and moment < until:
         end = min(until, (moment // PRICE_SECONDS + 1) * PRICE_SECONDS)
+        if resumed := next((last for first, last in pauses if first <= moment < last), None):
+            moment = min(until, resumed)
+            continue
+        end = min([end, *(first for first, _ in pauses if first > moment)])
         spot = spot_price(market, kind, instance.zone, moment, protected=instance.protected)
         price = kind.price if instance.strategy == "NoSpot" else spot
         day = datetime.fromtimestamp(moment + BILL_OFFSET_SECONDS, UTC).strftime("%Y-%m-%d")

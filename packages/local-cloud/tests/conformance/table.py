@@ -233,6 +233,8 @@ CALLS: tuple[Call, ...] = (
     Call("RebootInstance", {"InstanceId": "$first"}),
     Call("StopInstance", {"InstanceId": "$first"}, wait=120),
     Call("StartInstance", {"InstanceId": "$first"}, wait=120),
+    Call("StopInstances", {"RegionId": REGION, "InstanceId": ["$first"], "StoppedMode": "StopCharging"}, wait=120),
+    Call("StartInstances", {"RegionId": REGION, "InstanceId": ["$first"]}, wait=120),
     Call("StopInstances", {"RegionId": REGION, "InstanceId": ["$first"]}, wait=120),
     Call("DescribeDisks", {"RegionId": REGION, "InstanceId": "$first"}, {"Disks.Disk.0.Size": 60}, wait=120),
     Call(

@@ -24,6 +24,7 @@ METADATA = "http://100.100.100.200/latest"
 TRY_SECONDS = 10
 POWER_OFF_SECONDS = 300  # how long to try the API before switching off
 TIMEOUT = 10
+PARKED = "/run/goldrun/parked"
 
 
 def ask(path: str, method: str = "GET", headers: dict[str, str] | None = None) -> str:
@@ -69,6 +70,14 @@ def delete(endpoint: str, region: str, instance: str, key: dict[str, str]) -> No
     urllib.request.urlopen(request, timeout=TIMEOUT).read()  # noqa: S310
 
 
+def is_parked() -> bool:
+    """Return whether the system shuts down to be started again (``park.sh``)."""
+    if not os.access(PARKED, os.F_OK):
+        return False
+    state = subprocess.run(["systemctl", "is-system-running"], capture_output=True, text=True, check=False)
+    return state.stdout.strip() == "stopping"
+
+
 def say(words: str) -> None:
     """Print to the console, which can be read for a while after the deletion."""
     print("goldrun: " + words, flush=True)  # noqa: T201 - this is its output
@@ -77,6 +86,9 @@ def say(words: str) -> None:
 def main() -> None:
     """Try until the instance is gone."""
     reason, endpoint = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else "")
+    if is_parked():
+        say("this instance is stopped, to be started again")
+        return
     say("deleting this instance: " + reason)
     start = time.monotonic()
     while True:

@@ -32,7 +32,7 @@ def describe(instance: Instance, call: Call) -> Answer:
         "ZoneId": instance.zone,
         "HostName": instance.host_name or instance.id.replace("-", "Z", 1),
         "CreationTime": iso(instance.created)[:-4] + "Z",
-        "StartTime": iso(instance.created)[:-4] + "Z",
+        "StartTime": iso(instance.started or instance.created)[:-4] + "Z",
         "AutoReleaseTime": "" if instance.auto_release == NEVER else iso(instance.auto_release)[:-4] + "Z",
         "InstanceChargeType": "PostPaid",
         "InstanceNetworkType": "vpc",
@@ -45,7 +45,11 @@ def describe(instance: Instance, call: Call) -> Answer:
         "SpotPriceLimit": instance.limit if instance.strategy == "SpotWithPriceLimit" else 0.0,
         "SpotDuration": int(instance.protected),
         "SpotInterruptionBehavior": instance.behavior,
-        "StoppedMode": "Not-applicable" if instance.state == "Running" else "KeepCharging",
+        "StoppedMode": "Not-applicable"
+        if instance.state == "Running"
+        else "StopCharging"
+        if instance.saves
+        else "KeepCharging",
         "DeletionProtection": instance.undeletable,
         "IoOptimized": True,
         "VpcAttributes": {

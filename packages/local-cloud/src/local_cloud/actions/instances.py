@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from local_cloud.actions.instance_rows import describe
 from local_cloud.actions.launch_checks import release_time
-from local_cloud.actions.owned import own_instance
+from local_cloud.actions.owned import named_instances, own_instance
 from local_cloud.actions.paging import listed_ids, page, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import has_tags
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, dry_run, missing, wrong_instance_status
+from local_cloud.errors import ApiFault, dry_run, wrong_instance_status
 from local_cloud.lifecycle import noticed
 from local_cloud.machines.qemu import console
 from local_cloud.market import NEVER, NOTICE_SECONDS
@@ -65,52 +65,6 @@ def describe_instance_status(call: Call) -> Answer:
     return {**paging, "InstanceStatuses": {"InstanceStatus": rows}}
 
 
-@action("StartInstance", regionless=True)
-def start_instance(call: Call) -> Answer:
-    """Start a stopped instance."""
-    instance = own_instance(call, call.params.require("InstanceId"))
-    if instance.status(call.now) != "Stopped":
-        raise wrong_instance_status()
-    if call.params.flag("DryRun"):
-        raise dry_run()
-    call.store.put(replace(instance, state="Running", ready=call.now + call.settings.boot_seconds))
-    return {}
-
-
-@action("StopInstance", regionless=True)
-def stop_instance(call: Call) -> Answer:
-    """Stop a running instance."""
-    instance = own_instance(call, call.params.require("InstanceId"))
-    _require_stoppable(call, instance)
-    if call.params.flag("DryRun"):
-        raise dry_run()
-    _stop(call, instance)
-    return {}
-
-
-@action("StopInstances")
-def stop_instances(call: Call) -> Answer:
-    """Stop several instances, all of them or none."""
-    instances = _named(call)
-    for instance in instances:
-        _require_stoppable(call, instance)
-    if call.params.flag("DryRun"):
-        raise dry_run()
-    rows = []
-    for instance in instances:
-        rows.append(
-            {
-                "InstanceId": instance.id,
-                "Code": "200",
-                "Message": "success",
-                "PreviousStatus": instance.status(call.now),
-                "CurrentStatus": "Stopping",
-            }
-        )
-        _stop(call, instance)
-    return {"InstanceResponses": {"InstanceResponse": rows}}
-
-
 @action("DeleteInstance", regionless=True)
 def delete_instance(call: Call) -> Answer:
     """Delete an instance; ``Force`` is needed for a running one."""
@@ -121,7 +75,7 @@ def delete_instance(call: Call) -> Answer:
 @action("DeleteInstances")
 def delete_instances(call: Call) -> Answer:
     """Delete several instances, all of them or none."""
-    _delete(call, _named(call))
+    _delete(call, named_instances(call))
     return {}
 
 
@@ -174,44 +128,12 @@ def describe_instance_history_events(call: Call) -> Answer:
     return {**paging, "InstanceSystemEventSet": {"InstanceSystemEventType": shown}}
 
 
-@action("RebootInstance", regionless=True)
-def reboot_instance(call: Call) -> Answer:
-    """Restart a running instance; with ``ForceStop`` without a clean shutdown."""
-    instance = own_instance(call, call.params.require("InstanceId"))
-    if instance.status(call.now) != "Running":
-        raise wrong_instance_status()
-    if call.params.flag("DryRun"):
-        raise dry_run()
-    forced = call.params.flag("ForceStop")
-    shutdown = 0.0 if forced else call.settings.stop_seconds
-    ready = call.now + shutdown + call.settings.boot_seconds
-    call.store.put(replace(instance, ready=ready, agent=False, reboots=instance.reboots + 1, reboot_forced=forced))
-    return {}
-
-
 def _own(call: Call) -> Iterable[Instance]:
     return (
         instance
         for instance in call.view.all(Instance)
         if instance.owner == call.account and instance.region == call.region
     )
-
-
-def _named(call: Call) -> list[Instance]:
-    ids = call.params.items("InstanceId")
-    if not ids:
-        raise missing("InstanceId")
-    return [own_instance(call, instance_id) for instance_id in dict.fromkeys(ids)]
-
-
-def _require_stoppable(call: Call, instance: Instance) -> None:
-    if instance.status(call.now) not in ("Running", "Stopped"):
-        raise wrong_instance_status()
-
-
-def _stop(call: Call, instance: Instance) -> None:
-    if instance.status(call.now) != "Stopped":
-        call.store.put(replace(instance, state="Stopped", ready=call.now + call.settings.stop_seconds))
 
 
 def _delete(call: Call, instances: list[Instance]) -> None:

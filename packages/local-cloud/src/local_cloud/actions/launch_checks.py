@@ -199,6 +199,7 @@ def used_cpus(call: Call, *, spot: bool) -> int:
         and instance.region == call.region
         and instance.type in INSTANCE_TYPES
         and (instance.strategy != "NoSpot") == spot
+        and not instance.saves
     )
 
 
@@ -241,7 +242,10 @@ def stock_left(call: Call, kind: InstanceType, zone: str, bid: Bid) -> int:
     """Return how many more can be started: the stock, less the running instances."""
     stock = (spot_stock if bid.spot else on_demand_stock)(call.settings.market, kind, zone, call.now)
     running = sum(
-        instance.type == kind.id and instance.zone == zone and (instance.strategy != "NoSpot") == bid.spot
+        instance.type == kind.id
+        and instance.zone == zone
+        and (instance.strategy != "NoSpot") == bid.spot
+        and not instance.saves
         for instance in call.store.all(Instance)
     )
     return max(0, stock - running)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from local_cloud.actions.registry import Call
 from local_cloud.actions.rules import has_tags
-from local_cloud.errors import ApiFault, no_such_instance
+from local_cloud.errors import ApiFault, missing, no_such_instance
 from local_cloud.records import Instance, KeyPair, Resource, SecurityGroup
 from local_cloud.store import View
 
@@ -75,3 +75,15 @@ def own_instance(call: Call, instance_id: str) -> Instance:
         ApiFault: it does not exist.
     """
     return require_own(call, Instance, instance_id, no_such_instance())
+
+
+def named_instances(call: Call) -> list[Instance]:
+    """Return the account's instances that the call names, each once.
+
+    Raises:
+        ApiFault: it names none, or one does not exist.
+    """
+    ids = call.params.items("InstanceId")
+    if not ids:
+        raise missing("InstanceId")
+    return [own_instance(call, instance_id) for instance_id in dict.fromkeys(ids)]

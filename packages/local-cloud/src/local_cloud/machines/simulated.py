@@ -73,7 +73,7 @@ class SimulatedRunners:
         lifecycle.settle(self.store, now)
         instances = {instance.id: instance for instance in self.store.all(Instance)}
         for instance_id in list(self._guests):
-            if instance_id not in instances:
+            if instance_id not in instances or instances[instance_id].state == "Stopped":
                 self._kill(instance_id)
         for instance in instances.values():
             if not instance.user_data or instance.status(now) != "Running":

@@ -22,6 +22,7 @@ class Settings(Record, frozen=True, kw_only=True):
         copy_seconds: virtual seconds that a copy to another region takes.
         image_quota: images an account may have in a region.
         boot_seconds: virtual seconds from the call to ``Running``.
+        start_seconds: virtual seconds that the start of a stopped instance takes.
         stop_seconds: virtual seconds that stopping takes.
         release_seconds: virtual seconds that a deletion takes.
         cpu_quota: vCPUs an account may have running in a region as spot instances, and as pay-as-you-go ones.
@@ -36,6 +37,7 @@ class Settings(Record, frozen=True, kw_only=True):
     copy_seconds: float = 300.0
     image_quota: int = 1000
     boot_seconds: float = 25.0
+    start_seconds: float = 12.0
     stop_seconds: float = 8.0
     release_seconds: float = 4.0
     cpu_quota: int = 20_000

@@ -25,6 +25,9 @@ class Instance(Resource, frozen=True, kw_only=True):
         agent: the guest's agent has answered, with virtual machines.
         reboots: how often a reboot was asked for.
         reboot_forced: the last one was without a clean shutdown.
+        saves: it was stopped in economical mode.
+        stops: the beginnings and ends of its times in that mode; one that has not ended has no end.
+        started: when it was last started; 0: when it was created.
         undeletable: no call deletes it (``DeletionProtection``).
         bandwidth: Mbit/s of its public address to the internet.
     """
@@ -57,6 +60,9 @@ class Instance(Resource, frozen=True, kw_only=True):
     agent: bool = False
     reboots: int = 0
     reboot_forced: bool = False
+    saves: bool = False
+    stops: tuple[float, ...] = ()
+    started: float = 0.0
     undeletable: bool = False
     description: str = ""
     host_name: str = ""

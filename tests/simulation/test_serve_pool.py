@@ -1,0 +1,241 @@
+"""Machines of ``goldrun serve`` that wait stopped: started when jobs come, replaced, counted once, never leaked."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.cloud.tags import PARKED, SERVED_RUNNER, STARTED
+from goldrun.serve.config import Schedule
+from goldrun.sweep import find
+from local_cloud import lifecycle
+from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
+from local_cloud.market import NEVER
+from local_cloud.market import Market as LocalMarket
+from local_cloud.records import Image, Instance
+from tests.conftest import Running
+from tests.simulation.dying import Crash, dying
+from tests.simulation.played import Played, play
+from tests.simulation.serving import Served, all_done, jobs_of, machines, queue, serve
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market))
+    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    return frozen
+
+
+@pytest.fixture(autouse=True)
+def played(cloud: Running) -> Played:
+    return play(cloud)
+
+
+def stopped(cloud: Running) -> list[Instance]:
+    now = cloud.cloud.clock.now()
+    return [one for one in machines(cloud) if one.status(now) == "Stopped" and one.saves]
+
+
+def running(cloud: Running) -> list[Instance]:
+    now = cloud.cloud.clock.now()
+    return [one for one in machines(cloud) if one.status(now) == "Running"]
+
+
+def filled(cloud: Running, count: int, **profile: Any) -> Served:
+    server = serve(cloud, min_stopped=count, **profile)
+    server.run(200, until=lambda: len(stopped(cloud)) == count)
+    assert len(stopped(cloud)) == count, server.said
+    return server
+
+
+def wait_of(cloud: Running, server: Served) -> float:
+    """Queue a job, and return how long it waits."""
+    (number,) = queue(cloud)
+    server.run(400, until=lambda: all_done(cloud))
+    job = cloud.cloud.store.get(GitHubJob, number)
+    assert job
+    assert job.conclusion == "success", server.said
+    return job.started - job.created
+
+
+def test_a_stopped_pool_costs_its_disks_and_is_filled_once(cloud: Running) -> None:
+    server = filled(cloud, 2)
+    assert not running(cloud)
+    assert not list(cloud.cloud.store.all(GitHubRunner)), "a stopped machine has no runner"
+    for one in stopped(cloud):
+        assert PARKED.key in one.tags
+        assert one.auto_release - cloud.wall.value > 6 * DAY
+    first = {one.id for one in stopped(cloud)}
+    server.run(3 * 3600, pace=15.0)
+    assert {one.id for one in stopped(cloud)} == first
+    assert len(machines(cloud)) == 2
+    state = server.worker._state()
+    assert (state.stopped, state.idle, state.starting, state.busy) == (2, 0, 0, 0)
+
+
+def test_a_job_is_run_by_a_stopped_machine_sooner_than_by_a_new_one(cloud: Running) -> None:
+    cold = wait_of(cloud, serve(cloud, owner="cold"))
+    cloud.wall.value += 100
+    server = filled(cloud, 1)
+    (parked,) = stopped(cloud)
+    warm = wait_of(cloud, server)
+    assert warm < cold - 10, (warm, cold)
+    job = max(jobs_of(cloud), key=lambda one: one.created)
+    assert job.runner_name == f"ubuntu-spot-{parked.id}"
+    server.run(200, until=lambda: len(stopped(cloud)) == 1)
+    (next_one,) = stopped(cloud)
+    assert next_one.id != parked.id, "the one that ran a job is gone, and another waits"
+    assert len(machines(cloud)) == 1
+
+
+def test_a_started_machine_has_the_release_time_of_a_running_one(cloud: Running, played: Played) -> None:
+    played.seconds = 400.0
+    server = filled(cloud, 1)
+    queue(cloud)
+    server.run(200, until=lambda: bool(running(cloud)))
+    server.run(120)
+    (one,) = [one for one in running(cloud) if STARTED.key in one.tags]
+    assert one.auto_release - cloud.wall.value < 2 * 3600 + 60
+
+
+def test_more_jobs_than_stopped_machines_get_new_ones_too(cloud: Running) -> None:
+    server = filled(cloud, 2)
+    queue(cloud, 5)
+    server.run(300, until=lambda: all_done(cloud))
+    assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 5
+    assert len({job.runner_name for job in jobs_of(cloud)}) == 5
+    server.run(300, until=lambda: len(stopped(cloud)) == 2)
+    assert len(machines(cloud)) == len(stopped(cloud)) == 2
+
+
+def test_a_start_that_is_refused_for_stock_is_overtaken_by_a_new_machine(cloud: Running) -> None:
+    server = filled(cloud, 1)
+    cloud.fault("error", "StartInstances", times=1, status=403, code="OperationDenied.NoStock")
+    wait_of(cloud, server)
+    assert any("cannot be started" in words for words in server.said)
+    # And one by one, as ECS answers for each machine.
+    server.run(300, until=lambda: len(stopped(cloud)) == 1)
+    (one,) = stopped(cloud)
+    settings = cloud.cloud.store.settings()
+    cloud.cloud.store.put(replace(settings, market=replace(settings.market, scarcity=0.0, scenario="stock-out")))
+    (number,) = queue(cloud)
+    server.run(10)
+    assert any("OperationDenied.NoStock" in words for words in server.said), server.said
+    cloud.cloud.store.put(settings)
+    server.run(400, until=lambda: all_done(cloud))
+    job = cloud.cloud.store.get(GitHubJob, number)
+    assert job
+    assert job.conclusion == "success"
+    assert job.runner_name != f"ubuntu-spot-{one.id}"
+
+
+def test_a_type_that_goes_on_costing_is_told_deleted_and_not_tried_again(cloud: Running) -> None:
+    server = serve(cloud, types=("ecs.i4.2xlarge",), min_stopped=1)
+    server.run(3600, pace=5.0)
+    told = [words for words in server.said if "ecs.i4.2xlarge costs as much when it is stopped" in words]
+    zones = {zone for _, zone in server.worker.parking.unfit}
+    assert len(told) == len(zones) > 0, "once in each zone"
+    assert machines(cloud) == []
+
+
+def test_stopped_machines_follow_their_image_one_at_a_time(cloud: Running) -> None:
+    server = filled(cloud, 3)
+    store = cloud.cloud.store
+    (old,) = (image for image in store.all(Image) if image.id == "m-runner")
+    store.put(replace(old, name="fam-amd64-old"))
+    cloud.image("fam-amd64-latest", id="m-newer", family="fam-amd64")
+    least = 3
+    for _ in range(1500):
+        server.run(1)
+        least = min(least, len(stopped(cloud)))
+        if {one.image for one in stopped(cloud)} == {"m-newer"} and len(stopped(cloud)) == 3:
+            break
+    assert {one.image for one in stopped(cloud)} == {"m-newer"}, server.said
+    assert least == 2
+
+
+def test_a_machine_that_was_stopped_for_long_is_replaced(cloud: Running) -> None:
+    server = filled(cloud, 1, stopped_life="3h")
+    (first,) = stopped(cloud)
+    server.run(3 * 3600, pace=15.0)
+    (second,) = stopped(cloud)
+    assert first.id != second.id
+    assert any("stopped for as long as the profile allows" in words for words in server.said)
+
+
+def test_a_schedule_has_its_own_number_and_too_many_are_deleted(cloud: Running) -> None:
+    night = Schedule(hours="00:00-24:00", min_idle=0, min_stopped=1)
+    filled(cloud, 3)
+    cloud.wall.value += 100
+    server = serve(cloud, owner="two", min_stopped=3, schedules=(night,))
+    server.run(300, until=lambda: len(machines(cloud)) == 1)
+    assert len(machines(cloud)) == len(stopped(cloud)) == 1
+
+
+def test_an_idle_runner_that_has_become_dear_is_replaced(cloud: Running) -> None:
+    server = serve(cloud, min_idle=2)
+    server.run(120)
+    dear, other = server.worker.fleet.machines.values()
+    known = server.worker.budget.prices._known
+    known[dear.type, dear.zone, True] *= 3
+    known.setdefault((other.type, other.zone, True), 0.1)
+    server.run(300, until=lambda: dear.id not in {one.id for one in machines(cloud)}, pace=5.0)
+    assert dear.id not in {one.id for one in machines(cloud)}, server.said
+    server.run(120)
+    assert len(running(cloud)) == 2
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_pool_survives_a_death_at_any_call_and_is_counted_once(cloud: Running, after: bool) -> None:
+    """From an empty pool over a job to a full pool again."""
+    extra = []
+    quick = {"boot_seconds": 4.0, "start_seconds": 2.0, "stop_seconds": 2.0}
+    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), **quick))
+    for at in itertools.count(1):
+        store = cloud.cloud.store
+        store.remove(*store.all(GitHubScaleSet), *store.all(GitHubMessage), *store.all(GitHubJob))
+        for one in machines(cloud):
+            lifecycle.release(store, store.settings().market, one, cloud.wall.value)
+        before = {instance.id for instance in store.all(Instance)}
+        client = cloud.client()
+        transport = dying(client, at, after=after)
+        first = serve(cloud, client=client, min_stopped=1)
+        with contextlib.suppress(Crash):
+            first.run(150, until=lambda: len(stopped(cloud)) == 1)
+            queue(cloud)
+            first.run(150, until=lambda: all_done(cloud) and len(stopped(cloud)) == 1)
+        if not list(store.all(GitHubJob)):
+            queue(cloud)
+        second = serve(cloud, owner="two", min_stopped=1)
+        second.run(700, lambda: all_done(cloud) and len(stopped(cloud)) == 1 == len(machines(cloud)), pace=2.0)
+        words = f"after the death at call {at}: {second.said}"
+        assert [job.conclusion for job in jobs_of(cloud)] == ["success"], words
+        assert len(machines(cloud)) == len(stopped(cloud)) == 1, words
+        assert cloud.cloud.jobs.runners("octo-org/octo-repo") == [], words
+        if len({instance.id for instance in store.all(Instance)} - before) > 2:
+            extra.append(at)
+        if transport.sent < at:
+            break
+    assert at > 25
+    assert len(extra) <= 2, f"a machine more than needed was launched after deaths at {extra}"
+
+
+def test_a_sweep_knows_stopped_machines_of_a_pool(cloud: Running) -> None:
+    server = filled(cloud, 1)
+    (one,) = stopped(cloud)
+    assert SERVED_RUNNER in one.tags.values()
+    server.run(3600, pace=5.0)
+    assert find(cloud.client()) == []
+    cloud.cloud.store.put(replace(one, saves=False))
+    assert [finding.id for finding in find(cloud.client())] == [one.id], "it goes on costing"
+    cloud.cloud.store.put(replace(one, tags={**one.tags, STARTED.key: "2026-11-23T08:00:00Z"}))
+    assert [finding.id for finding in find(cloud.client())] == [one.id], "it was started, and is stopped"
+    cloud.cloud.store.put(replace(one, auto_release=NEVER, created=one.created - 5 * 3600))
+    assert [finding.reason for finding in find(cloud.client())] == ["it has no release time"]
