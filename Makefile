@@ -11,7 +11,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -77,6 +77,10 @@ bench-build: $(VENV)/.dev  ## Build in virtual time: overhead beyond the cloud's
 bench-sweep: $(VENV)/.dev  ## Sweep continuously beside 200 builds, runners and launches
 	$(BIN)/python -m benchmarks.sweep_beside
 
+bench-serve: $(VENV)/.dev  ## Serve labels under load, and from pools, in virtual time: waits, calls, processor time, money
+	$(BIN)/python -m benchmarks.pools
+	$(BIN)/python -m benchmarks.serving
+
 bench-time: $(VENV)/.dev  ## Run everything for ten minutes on a local cloud at 600 times the speed
 	$(BIN)/python -m benchmarks.fast_time
 
@@ -92,9 +96,9 @@ scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py
 
 lock:  ## Update the lock files (needs uv)
-	$(UV_COMPILE) --upgrade --extra credentials --extra local --extra migrate --extra github-app --extra metrics --group dev pyproject.toml -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --extra credentials --extra local --extra migrate --extra github-app --extra metrics --extra otel --group dev pyproject.toml -o requirements/dev.lock
 	$(UV_COMPILE) --upgrade --extra local --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
-	$(UV_COMPILE) --upgrade --extra github-app --extra metrics --extra credentials --group build --constraint requirements/dev.lock pyproject.toml -o requirements/serve.lock
+	$(UV_COMPILE) --upgrade --extra github-app --extra metrics --extra otel --extra credentials --group build --constraint requirements/dev.lock pyproject.toml -o requirements/serve.lock
 	$(UV_COMPILE) --upgrade --constraint requirements/run.lock requirements/action.in -o requirements/action.lock
 
 clean:  ## Remove everything that was built and installed

@@ -6,9 +6,12 @@ Each runs in a thread of its own and gives way whenever it waits. Time moves whe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any, Self
+from unittest.mock import patch
 
 
 class Ended(BaseException):
@@ -104,3 +107,31 @@ class Stage:
             work.error = error
         work.done = True
         self._back.release()
+
+
+class OneAfterTheOther:
+    """Stands for a pool of threads: the stage knows of none but its own."""
+
+    def __init__(self, max_workers: int) -> None:
+        del max_workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to wait for."""
+
+    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """See ``Executor.map``."""
+        return map(work, items)
+
+
+@contextmanager
+def chance(random: Random) -> Iterator[None]:
+    """Ids, nonces and jitter by seed; no threads but the stage's."""
+    with (
+        patch("os.urandom", random.randbytes),
+        patch("secrets.choice", random.choice),
+        patch("concurrent.futures.ThreadPoolExecutor", OneAfterTheOther),
+    ):
+        yield

@@ -14,19 +14,16 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, Self
-from unittest.mock import patch
 from urllib.parse import parse_qsl
 
 from msgspec.structs import replace as replaced
 
-from benchmarks.interleaving import Ended, Stage, Work
+from benchmarks.interleaving import Ended, Stage, Work, chance
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
@@ -138,7 +135,7 @@ class World:
         self.faults.add(FaultRule(kind="stale", action="Describe*", times=None, probability=0.03, seconds=8.0))
         self.gateway = Gateway(self.store, clock, self.faults)
         self.jobs = Jobs(self.store, clock)
-        self.github = router.Router(self.jobs, self.faults, URL, secret="")
+        self.github = router.Router(self.jobs, self.faults, router.Urls(URL, URL), secret="")
         self.outcome = Outcome()
         self.owners: dict[str, Party] = {}  # by instance's id and runner's name
         self.forgetful: set[str] = set()
@@ -431,34 +428,6 @@ class Worker(Party):
         got = acquire(client, settings)
         client.clock.sleep(self.random.uniform(300, 3000))
         release(client, [one for some in got for one in some.ids])
-
-
-class OneAfterTheOther:
-    """Stands for a pool of threads: the stage knows of none but its own."""
-
-    def __init__(self, max_workers: int) -> None:
-        del max_workers
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left to wait for."""
-
-    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        """See ``Executor.map``."""
-        return map(work, items)
-
-
-@contextmanager
-def chance(random: Random) -> Iterator[None]:
-    """Ids, nonces and jitter by seed; no threads but the stage's."""
-    with (
-        patch("os.urandom", random.randbytes),
-        patch("secrets.choice", random.choice),
-        patch("concurrent.futures.ThreadPoolExecutor", OneAfterTheOther),
-    ):
-        yield
 
 
 def play(number: int, works: int, *, sweepers: int = 2) -> Outcome:

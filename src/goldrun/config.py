@@ -162,6 +162,10 @@ GITHUB_TOKEN = Variable(
 METRICS_TOKEN = Variable(
     ("GOLDRUN_METRICS_TOKEN",), "bearer token that /metrics of `goldrun serve` requires", secret=True
 )
+OTEL_ENDPOINT = Variable(
+    ("OTEL_EXPORTER_OTLP_ENDPOINT",),
+    "OpenTelemetry collector that `goldrun serve` sends traces and metrics to, e.g. http://127.0.0.1:4318",
+)
 GITHUB_APP_ID = Variable(
     ("GOLDRUN_GITHUB_APP_ID",), "client id (or number) of a GitHub App that may administer runners; instead of a token"
 )
@@ -244,6 +248,12 @@ VARIABLES: tuple[Variable, ...] = (
     RUNNER_NO_PROXY,
     RUNNER_MIRROR,
     INSTANCE_ENDPOINT,
+    GITHUB_APP_ID,
+    GITHUB_APP_KEY,
+    GITHUB_APP_KEY_FILE,
+    GITHUB_APP_INSTALLATION,
+    METRICS_TOKEN,
+    OTEL_ENDPOINT,
     LOCAL_DATA,
     LANGUAGE,
     DEBUG,

@@ -12,6 +12,7 @@ from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
 from goldrun.serve import fleet as fleets
 from goldrun.serve.metrics import Metrics
+from goldrun.serve.recorder import Recorder
 from local_cloud import lifecycle
 from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubScaleSet
@@ -325,11 +326,9 @@ def test_a_machine_is_asked_for_before_the_message_is_acknowledged(cloud: Runnin
 
 
 def test_a_message_whose_machines_were_not_asked_for_comes_again(cloud: Running) -> None:
-    server = serve(cloud)
-    server.step()
-    queue(cloud, 1)
-    server.clock.sleep(2.0)
     cloud.fault("error", "DescribeInstances", times=None)
+    server = serve(cloud)
+    queue(cloud, 1)
     server.run(20)
     assert not machines(cloud)
     assert [one for one in cloud.cloud.store.all(GitHubMessage) if one.number], "it is still there for another server"
@@ -519,9 +518,8 @@ def test_what_github_does_not_say_is_not_run(cloud: Running) -> None:
 
 
 def test_the_observer_is_told_what_happens(cloud: Running) -> None:
-    metrics = Metrics(FakeClock(cloud.wall))
-    server = serve(cloud, min_idle=1)
-    server.worker.observer = metrics
+    metrics = Metrics()
+    server = serve(cloud, min_idle=1, observer=Recorder(FakeClock(cloud.wall), [metrics]))
     queue(cloud, 2)
     server.run(300, until=lambda: all_done(cloud))
     server.run(5)

@@ -383,6 +383,16 @@ printf %s "$ACTIONS_RUNNER_INPUT_JITCONFIG" > {home}/given
     assert not inbox.exists()
 
 
+@pytest.mark.parametrize("secret", ["YWI=", "YQ==", "=", "a=b=c=", " spaced =", "plain"])
+def test_a_configuration_keeps_its_padding(guest: Guest, secret: str) -> None:
+    """Base64 may end with "=", which `read` takes for the end of a field."""
+    home = guest.path("/home/runner")
+    guest.image_has(f'#!/bin/bash\nprintf %s "$ACTIONS_RUNNER_INPUT_JITCONFIG" > {home}/given\n')
+    guest.settings["JITCONFIG"] = secret
+    guest.boot(quick())
+    assert (home / "given").read_text() == secret
+
+
 def test_an_engines_token_is_stored_nowhere(guest: Guest) -> None:
     home = guest.path("/home/runner")
     for name in ("user-data.txt", "user-data.txt.i", "scripts/part-001", "obj.pkl", "cloud-config.txt"):

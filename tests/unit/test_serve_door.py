@@ -6,17 +6,9 @@ import http.client
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from goldrun.errors import UsageError
-from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.door import Address, open_door, parse_address
-from goldrun.serve.metrics import STUCK_SECONDS, Metrics
-from goldrun.serve.observer import State
-from tests.conftest import FakeClock, Wall
-from tests.simulation.serving import wanted_set
-
-SET = {"set": "ubuntu-spot", "scope": "octo-org/octo-repo"}
 
 
 def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
@@ -31,10 +23,6 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
 def door(token: str = "", **given: Any) -> int:
     whole = {"metrics": lambda: b"goldrun_leader 1\n", "healthy": list, "ready": list, **given}
     return open_door(Address("127.0.0.1", 0), token, **whole)
-
-
-def event(kind: str, result: str = "", waited: float = 0.0) -> JobEvent:
-    return JobEvent(kind, 1, "octo-org/octo-repo", "test", "", 1, "push", (), "r", result, waited)
 
 
 def test_the_states_say_what_is_wrong() -> None:
@@ -88,47 +76,3 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(UsageError, match="is not an address"):
         parse_address(text)
-
-
-def test_prometheus_reads_what_is_counted() -> None:
-    metrics, wanted = Metrics(FakeClock(Wall(1000.0))), wanted_set()
-    metrics.begun(wanted)
-    metrics.state(wanted, State(leads=True, waiting=3, running=2, starting=1, idle=4, busy=2, stopped=5))
-    metrics.job_started(wanted, event("JobStarted", waited=42.0))
-    metrics.job_completed(wanted, event("JobCompleted", "succeeded"))
-    metrics.launched(wanted, 5)
-    metrics.refused(wanted, "OperationDenied.NoStock")
-    metrics.reclaimed(wanted, "ecs.c7.2xlarge", "cn-hangzhou-k")
-    found = {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(metrics.text().decode())
-        for sample in family.samples
-    }
-
-    def value(name: str, **labels: str) -> float:
-        return found[f"goldrun_{name}", tuple(sorted({**SET, **labels}.items()))]
-
-    assert value("leader") == 1
-    assert [value("jobs", state=one) for one in ("waiting", "running")] == [3, 2]
-    assert [value("machines", state=one) for one in ("starting", "idle", "busy")] == [1, 4, 2]
-    assert value("jobs_completed_total", repository="octo-org/octo-repo", result="succeeded") == 1
-    assert value("machines_launched_total") == 5
-    assert value("launches_refused_total", reason="OperationDenied.NoStock") == 1
-    assert value("machines_reclaimed_total", type="ecs.c7.2xlarge", zone="cn-hangzhou-k") == 1
-    assert (value("job_wait_seconds_sum"), value("job_wait_seconds_bucket", le="45.0")) == (42, 1)
-    assert value("job_wait_seconds_bucket", le="30.0") == 0
-
-
-def test_a_worker_that_does_nothing_for_minutes_is_stuck() -> None:
-    wall, wanted = Wall(1000.0), wanted_set()
-    metrics = Metrics(FakeClock(wall))
-    metrics.begun(wanted)
-    wall.value += STUCK_SECONDS
-    assert metrics.stuck() == []
-    wall.value += 1
-    assert metrics.stuck() == ["ubuntu-spot"]
-    metrics.state(wanted, State(leads=False, waiting=0, running=0, starting=0, idle=0, busy=0, stopped=0))
-    assert metrics.stuck() == []
-    wall.value += STUCK_SECONDS + 1
-    metrics.ended(wanted)
-    assert metrics.stuck() == [], "it is not served any more"

@@ -30,7 +30,8 @@ scopes = ["octo-org/octo-repo"]
 [network]
 role = "self-destruct"
 [profile.parked]
-image = "debian_13_x64_goldrun.qcow2"
+image = "acs:debian_13_x64"
+arch = "amd64"
 cpu = "2"
 memory = "2.."
 boot = "15m"
@@ -49,7 +50,6 @@ def test_a_machine_is_stopped_started_for_a_job_and_gone(shell: Shell, tmp_path:
     try:
         (parked,) = wait(shell, 900, lambda found: [one for one in found if one.status == "Stopped" and one.saves])
         assert PARKED.key in parked.tags
-        assert "this instance is stopped, to be started again" in shell.console(parked.id)
         began = time.monotonic()
         done = shell("local", "job", str(job), "--repo", "octo-org/octo-repo", "--label", "parked", "--wait")
         print(f"from stopped to the job's end: {time.monotonic() - began:.0f} s")  # noqa: T201

@@ -24,7 +24,9 @@ from goldrun.serve.wanted import WantedSet, wanted_sets
 if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
+    from goldrun.http.transport import Transport
     from goldrun.serve.metrics import Metrics
+    from goldrun.serve.telemetry import Telemetry
 
 FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
 LOGS = ("text", "json")
@@ -96,7 +98,9 @@ def serve_run(
         wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
     if not (sets[0].network.role or variables.ROLE.read(os.environ)):
         output.note("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
+    from goldrun.serve.counted import CountedTransport
     from goldrun.serve.log import json_lines
+    from goldrun.serve.recorder import Recorder
     from goldrun.serve.server import Server
     from goldrun.serve.watching import run
 
@@ -108,26 +112,36 @@ def serve_run(
         from goldrun.github.connection import connect as connect_github
 
         return (
-            connect(os.environ, clock, region=client.region, notice=report, trace=trace),
-            connect_github(os.environ, clock, notice=report, trace=trace),
+            connect(os.environ, clock, region=client.region, notice=report, trace=trace, wrap=counted),
+            connect_github(os.environ, clock, notice=report, trace=trace, wrap=counted),
         )
 
+    def counted(transport: Transport) -> Transport:
+        return CountedTransport(transport, recorder)
+
+    owner = name or f"{platform.node()}-{os.getpid()}"
     metrics = _metrics() if address else None
+    telemetry = _telemetry(owner) if variables.OTEL_ENDPOINT.read(os.environ) else None
+    recorder = Recorder(SystemClock(), [sink for sink in (metrics, telemetry) if sink], telemetry)
     _require_access(client, github, sets)
     _note_budget(client, sets)
     server = Server(
         clients,
         os.environ,
-        owner=name or f"{platform.node()}-{os.getpid()}",
+        owner=owner,
         report=report,
         cache=market_cache(client.clock.machine),
-        observer=metrics,
+        observer=recorder,
     )
     if address and metrics:
         token = variables.METRICS_TOKEN.read(os.environ)
-        port = open_door(address, token, metrics.text, metrics.stuck, server.unconnected)
+        port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected)
         report(f"metrics are at http://{address.host}:{port}/metrics.")
-    run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(wanted.name for wanted in sets)}."))
+    try:
+        run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(one.name for one in sets)}."))
+    finally:
+        if telemetry:
+            telemetry.close()
 
 
 @serve.command("check")
@@ -163,7 +177,23 @@ def _metrics() -> Metrics:
         if missing.name != "prometheus_client":
             raise
         raise UsageError("Metrics need prometheus-client.", fix=["pip install 'goldrun[metrics]'"]) from None
-    return Metrics(SystemClock())
+    return Metrics()
+
+
+def _telemetry(server: str) -> Telemetry:
+    """Return what sends traces and metrics to an OpenTelemetry collector.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    try:
+        from goldrun.serve.telemetry import Telemetry
+    except ModuleNotFoundError as missing:
+        if not (missing.name or "").startswith("opentelemetry"):
+            raise
+        what = f"{variables.OTEL_ENDPOINT.names[0]} is set, and OpenTelemetry is not installed."
+        raise UsageError(what, fix=["pip install 'goldrun[otel]'"]) from None
+    return Telemetry(server)
 
 
 def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) -> None:
@@ -201,11 +231,13 @@ def _note_budget(client: EcsClient, sets: list[WantedSet]) -> None:
 
 
 def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
+    from goldrun.serve.observer import Observer
     from goldrun.serve.plan import make_plan
     from goldrun.serve.preparation import Preparation
 
     client, github = open_client(region), open_github()
-    plans = [make_plan(client, github, one, Preparation(client, github, one, os.environ, output.note)) for one in sets]
+    env, report, nobody = os.environ, output.note, Observer()
+    plans = [make_plan(client, github, one, Preparation(client, github, one, env, report, nobody)) for one in sets]
     if as_json:
         from goldrun.cli.json.serve import PlannedSet
 

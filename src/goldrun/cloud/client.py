@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from goldrun import __version__, config
@@ -214,6 +214,7 @@ def connect(
     region: str | None = None,
     notice: Notice | None = None,
     trace: Trace | None = None,
+    wrap: Callable[[Transport], Transport] = lambda transport: transport,
 ) -> EcsClient:
     """Return the client that this environment describes.
 
@@ -223,13 +224,14 @@ def connect(
         region: the home region (default: the environment's).
         notice: receives a sentence about every retry.
         trace: records every request, retry and pause, instead of ``notice``.
+        wrap: returns the transport that is used instead of the usual one.
 
     Raises:
         UsageError: a variable is missing or not valid.
         CredentialsError: no credentials were found.
     """
     endpoint = config.ENDPOINT.read(env)
-    transport: Transport = HttpTransport(env, clock)
+    transport = wrap(HttpTransport(env, clock))
     if trace:
         transport, clock, notice = trace.transport(transport, clock), trace.clock(clock), trace.retry
 

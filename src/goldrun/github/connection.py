@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from goldrun import config
@@ -28,6 +29,7 @@ def connect(
     notice: Notice | None = None,
     trace: Trace | None = None,
     public: bool = False,
+    wrap: Callable[[Transport], Transport] = lambda transport: transport,
 ) -> GitHub:
     """Return the client that this environment describes: a GitHub App's, if one is set, before a token's.
 
@@ -37,6 +39,7 @@ def connect(
         notice: receives a sentence about every retry.
         trace: records every request, retry and pause, instead of ``notice``.
         public: whether only public data is read, which needs no token.
+        wrap: returns the transport that is used instead of the usual one.
 
     Raises:
         UsageError: a variable is not valid.
@@ -56,7 +59,7 @@ def connect(
             why=["blanks, line breaks or non-ASCII characters usually come from a bad copy and paste."],
             fix=["set GOLDRUN_GITHUB_TOKEN again."],
         )
-    transport: Transport = HttpTransport(env, clock)
+    transport = wrap(HttpTransport(env, clock))
     if trace:
         transport, clock, notice = trace.transport(transport, clock), trace.clock(clock), trace.retry
     return GitHub(

@@ -95,7 +95,10 @@ class JobEvent:
         labels: its ``runs-on``.
         runner: the name of its runner; empty: none.
         result: succeeded, failed or canceled; empty: it has not ended.
-        waited: seconds between its being queued and its having a runner; 0: it has none yet.
+        queued: when it was queued, in seconds since 1970; 0: GitHub did not say.
+        assigned: when it was given to the scale set; 0: it was not yet.
+        started: when a runner had it; 0: none had.
+        finished: when it had ended; 0: it has not.
     """
 
     kind: str
@@ -108,7 +111,15 @@ class JobEvent:
     labels: tuple[str, ...]
     runner: str
     result: str
-    waited: float
+    queued: float = 0.0
+    assigned: float = 0.0
+    started: float = 0.0
+    finished: float = 0.0
+
+    @property
+    def waited(self) -> float:
+        """Seconds between its being queued and its having a runner; 0: it has none yet."""
+        return max(0.0, self.started - self.queued) if self.queued and self.started else 0.0
 
     @classmethod
     def from_api(cls, part: Mapping[str, Any]) -> JobEvent:
@@ -124,7 +135,10 @@ class JobEvent:
             labels=tuple(part.get("requestLabels") or ()),
             runner=str(part.get("runnerName") or ""),
             result=str(part.get("result") or ""),
-            waited=_seconds_between(str(part.get("queueTime") or ""), str(part.get("runnerAssignTime") or "")),
+            queued=_moment(part.get("queueTime")),
+            assigned=_moment(part.get("scaleSetAssignTime")),
+            started=_moment(part.get("runnerAssignTime")),
+            finished=_moment(part.get("finishTime")),
         )
 
 
@@ -300,11 +314,12 @@ def is_session_over(error: GitHubError) -> bool:
     return error.status in (400, 404, 410)
 
 
-def _seconds_between(first: str, last: str) -> float:
-    """Return the seconds between two of GitHub's moments; 0 if one of them has not come."""
+def _moment(text: object) -> float:
+    """Return one of GitHub's moments in seconds since 1970; 0 if it has not come (then it is in the year 1)."""
     try:
-        return max(0.0, (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds())
-    except (ValueError, TypeError):
+        found = datetime.fromisoformat(str(text or ""))
+        return found.timestamp() if found.year > 1 else 0.0
+    except ValueError:
         return 0.0
 
 

@@ -46,8 +46,10 @@ def find_latest(github: GitHub) -> str:
     return version
 
 
-def require_current(github: GitHub, scope: Scope, version: str, *, now: float, life: float, report: Report) -> None:
-    """Ensure that a runner of that version gets its job.
+def require_current(
+    github: GitHub, scope: Scope, version: str, *, now: float, life: float, report: Report
+) -> float | None:
+    """Ensure that a runner of that version gets its job; return until when it gets any, if GitHub says so.
 
     Args:
         github: the API.
@@ -63,19 +65,20 @@ def require_current(github: GitHub, scope: Scope, version: str, *, now: float, l
     """
     if not version:
         report("the image does not say which version of the runner it has, so GitHub may no longer accept it.")
-        return
+        return None
     end = find_end(github, scope, version)
     if end is None:
         if _number(version) < MINIMUM and _has_endpoint(github, scope):
             raise _refusal(version, "GitHub registers only 2.329.0 and newer.")
         report(f"GitHub does not say how long it takes version {version} of the runner, which the image has.")
-        return
+        return None
     if end.registration is not None and end.registration <= now:
         raise _refusal(version, "GitHub no longer registers it.")
     if end.runtime is not None and end.runtime <= now:
         raise _refusal(version, "GitHub no longer gives it jobs.")
     if end.runtime is not None and end.runtime <= now + life:
         raise _refusal(version, "GitHub will stop giving it jobs during the runner's lifetime.")
+    return end.runtime
 
 
 def _refusal(version: str, why: str) -> RefusedError:

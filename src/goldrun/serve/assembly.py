@@ -73,13 +73,13 @@ def build_worker(
     observer, common = observer or Observer(), common or Common(Quota(report))
     listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
     fleet = Fleet(client, wanted)
-    hands = HandOver(client, listener.service, wanted, read_proxy(env))
+    hands = HandOver(client, listener.service, wanted, observer, read_proxy(env))
     roster = Roster(fleet, hands)
-    prepare = Preparation(client, github, wanted, env, report)
+    prepare = Preparation(client, github, wanted, env, report, observer)
     group = wanted.network.security_group or variables.SECURITY_GROUP.read(env)
     best = BestOffer(client, prepare, cache)
     budget = Budget(client, roster, common.books, common.prices, observer, group, best)
-    tending = Tending(client, listener.service, roster, prepare, report, best, common.prices)
+    tending = Tending(client, listener.service, roster, prepare, report, best, common.prices, observer)
     return Worker(
         client=client,
         listener=listener,
@@ -98,7 +98,7 @@ def build_worker(
             client, fleet, prepare, report, common.breaker, common.shares, budget, common.quota, observer, cache
         ),
         tending=tending,
-        parking=Parking(client, roster, tending, prepare, report),
+        parking=Parking(client, roster, tending, prepare, report, observer),
         budget=budget,
         quota=common.quota,
         shares=common.shares,

@@ -24,7 +24,6 @@ from goldrun.serve.config import MAX_RUNNERS
 from goldrun.serve.observer import Observer
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import Roster
-from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
 
@@ -100,21 +99,24 @@ class Budget:
         spent, reserved = self.books.read(wanted).at(now), 0.0
         longest = self._longest
         machines = self.roster.fleet.machines
+        since: dict[float, float] = {}  # what is paid an hour, by the moment since when
         for one in [one for one in self._open if one not in machines]:
-            last = self._open.pop(one)  # it ended at some moment since
-            spent = self._count(spent, last, now)
+            self._count(self._open.pop(one), now, since)  # it ended at some moment since
         for one, machine in machines.items():
-            name = self.roster.name(one)
             price = 0.0 if machine.status == "Stopped" else self.prices.of(self.client, machine)
             if price is None:
                 continue
             last = self._open.get(one) or _Open(max(machine.created, self._since), price, None)
-            spent = self._count(spent, last, now)
-            self._open[one] = _Open(now, price, self.roster.busy.get(name))
-            age = now - machine.created if name in self.roster.busy else 0.0
+            self._count(last, now, since)
+            self._open[one] = _Open(now, price, self.roster.busy.get(one))
+            age = now - machine.created if one in self.roster.busy else 0.0
             reserved += max(price, machine.limit) * max(0.0, longest - age) / 3600
+        for until, price in since.items():
+            spent = spent.add(price, until, now)
         reserved += self.roster.fleet.unseen * self._price * longest / 3600
         self.books.write(wanted, spent, reserved)
+        if self.limited:
+            self.observer.budget(wanted, self.books.left(wanted, now).amount)
         if self.limited and now - self._written >= WRITE_SECONDS:
             tagging("securitygroup", [self.group], {key_of(wanted): spent.text()}).make(self.client)
             self._written = now
@@ -157,10 +159,10 @@ class Budget:
     def _longest(self) -> float:
         return parse_duration(self.roster.fleet.wanted.profile.longest_job)
 
-    def _count(self, spent: Spent, last: _Open, now: float) -> Spent:
+    def _count(self, last: _Open, now: float, since: dict[float, float]) -> None:
         amount = last.price * max(0.0, now - last.until) / 3600
         self.observer.cost(self.roster.fleet.wanted, last.event, amount)
-        return spent.add(last.price, last.until, now)
+        since[last.until] = since.get(last.until, 0.0) + last.price
 
     def _read(self) -> None:
         found = group_tags(self.client, self.group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
@@ -13,6 +13,7 @@ from goldrun.errors import GoldrunError
 from goldrun.serve.wanted import WantedSet
 from goldrun.waiting import LAG_SECONDS
 
+WHOLE_SECONDS = 25.0  # between looks at all machines
 GONE_SECONDS = 30.0  # a deletion that shows no effect for so long is asked for again
 
 
@@ -35,15 +36,29 @@ class Fleet:
     machines: dict[str, Instance] = field(default_factory=dict)
     _created: dict[str, float] = field(default_factory=dict)
     _deleted: dict[str, float] = field(default_factory=dict)
+    _watched: dict[str, float] = field(default_factory=dict)
+    _read: float = float("-inf")  # when all of them were last read
 
     def look(self) -> list[Instance]:
         """Read the machines, and return those that are gone since the last look, though nobody here deleted them.
+
+        While something changes, only what changes is read; all of them now and then. So a look costs as many calls when
+        there are thousands as when there are few.
 
         Raises:
             GoldrunError: the cloud cannot be read.
         """
         now = self.client.clock.now()
-        found = {instance.id: instance for instance in describe_instances(self.client, tags=self.wanted.tags())}
+        whole = now - self._read >= WHOLE_SECONDS
+        self._watched = {one: at for one, at in self._watched.items() if now - at < LAG_SECONDS}
+        changing = {*self._created, *self._deleted, *self._watched}
+        changing |= {one for one in self.machines if self._changes(one)}
+        if whole:
+            found = self._describe(tags=self.wanted.tags())
+            self._read = now
+        else:
+            found = {one: machine for one, machine in self.machines.items() if one not in changing}
+            found |= self._describe(ids=sorted(changing)) if changing else {}
         gone = [instance for one, instance in self.machines.items() if one not in found and one not in self._deleted]
         self._created = {one: at for one, at in self._created.items() if one not in found and now - at < LAG_SECONDS}
         again = [one for one, at in self._deleted.items() if one in found and now - at > GONE_SECONDS]
@@ -52,6 +67,19 @@ class Fleet:
         if again:
             self.delete(again, listed=True)
         return gone
+
+    def begin(self) -> None:
+        """Read all of them at the next look: another server may have changed everything."""
+        self._read = float("-inf")
+
+    def _describe(self, *, ids: Sequence[str] = (), tags: Mapping[str, str] | None = None) -> dict[str, Instance]:
+        return {one.id: one for one in describe_instances(self.client, ids=ids, tags=tags)}
+
+    def _changes(self, machine: str) -> bool:
+        """Return whether a machine is expected to change soon."""
+        one = self.machines[machine]
+        waits = one.status == "Stopped" and one.saves and is_parked(one.tags)
+        return CONFIGURED.key not in one.tags and not waits
 
     @property
     def count(self) -> int:
@@ -66,14 +94,16 @@ class Fleet:
     @property
     def restless(self) -> bool:
         """Whether something is expected to change soon."""
-        return bool(self._created or self._deleted) or any(
-            CONFIGURED.key not in one.tags and not (one.saves and is_parked(one.tags)) for one in self.machines.values()
-        )
+        return bool(self._created or self._deleted or self._watched) or any(map(self._changes, self.machines))
 
     def add(self, ids: Iterable[str]) -> None:
         """Remember machines that were just created."""
         now = self.client.clock.now()
         self._created |= {one: now for one in ids if one not in self.machines}
+
+    def watch(self, ids: Iterable[str]) -> None:
+        """Read these at the following looks: something was done to them."""
+        self._watched |= dict.fromkeys(ids, self.client.clock.now())
 
     def delete(self, ids: Iterable[str], *, listed: bool = False) -> None:
         """Ask for a deletion; the following looks show whether it has happened, and ask again.

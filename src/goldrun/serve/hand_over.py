@@ -23,6 +23,7 @@ from goldrun.github.client import GitHubError
 from goldrun.github.runners import find_registrations
 from goldrun.guest import INBOX
 from goldrun.runners.bootstrap import configuration
+from goldrun.serve.observer import Observer
 from goldrun.serve.wanted import WantedSet
 
 # A registration whose runner is not online may be one that starts at this moment.
@@ -36,6 +37,7 @@ class HandOver:
     """Hands configurations over.
 
     Attributes:
+        observer: is told about each.
         proxy: the runners' proxy settings; may contain a secret.
         configured: machines that have theirs, as far as this server knows; their tag may not show yet.
     """
@@ -43,10 +45,12 @@ class HandOver:
     client: EcsClient
     service: ActionsService
     wanted: WantedSet
+    observer: Observer
     proxy: Mapping[str, str] = field(default_factory=dict)
     configured: set[str] = field(default_factory=set)
     _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
     _doubted: dict[str, float] = field(default_factory=dict)
+    _machines: Mapping[str, Instance] = field(default_factory=dict)
 
     def is_done(self, machine: Instance) -> bool:
         """Return whether a machine has its configuration."""
@@ -62,6 +66,7 @@ class HandOver:
         Raises:
             GoldrunError: the cloud or GitHub fails; what was begun goes on at the next step.
         """
+        self._machines = machines
         self._sent = {one: sent for one, sent in self._sent.items() if one in machines}
         self.configured &= machines.keys()
         self._finish()
@@ -132,6 +137,8 @@ class HandOver:
         for machine in machines:
             self._sent.pop(machine, None)
             self._doubted.pop(machine, None)
+            if machine not in self.configured and machine in self._machines:
+                self.observer.configured(self.wanted, self._machines[machine])
         self.configured |= set(machines)
         tags = CONFIGURED.of(format_moment(self.client.clock.now()))
         for start in range(0, len(machines), MACHINES_A_CALL):

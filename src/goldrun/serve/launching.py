@@ -15,6 +15,7 @@ from goldrun.launch.settings import new_key
 from goldrun.serve.breaker import Breaker, Place
 from goldrun.serve.budget import Budget
 from goldrun.serve.fleet import Fleet
+from goldrun.serve.log import failed, said
 from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.quota import Quota
@@ -94,8 +95,9 @@ class Launching:
                 self.fleet.add(launched.ids)
                 self.quota.note(self.fleet.wanted, len(launched.ids))
                 self.budget.note(launched)
-                self.observer.launched(self.fleet.wanted, len(launched.ids))
-                self.report(f"{self.fleet.wanted.name}: {describe_launch(launched)}")
+                self.observer.launched(self.fleet.wanted, launched.ids)
+                name, ids = self.fleet.wanted.name, ",".join(launched.ids)
+                self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
             self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
             allowed -= amount
 
@@ -115,5 +117,6 @@ class Launching:
             self._batch = max(1, amount // 4)
             return
         self._paused_until = now + self._pause
-        self.report(f"{wanted.name}: {error.what} Trying again in {self._pause:.0f} s.")
+        words = f"{wanted.name}: {error.what} Trying again in {self._pause:.0f} s."
+        self.report(failed(words, error, set=wanted.name))
         self._pause = min(PAUSE_SECONDS[1], 2 * self._pause)

@@ -1,103 +1,42 @@
-"""A server's metrics for Prometheus, and whether it is healthy."""
+"""A server's metrics for Prometheus."""
 
 from __future__ import annotations
 
-import threading
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from goldrun.clock import Clock
-from goldrun.github.scale_sets import JobEvent
-from goldrun.serve.observer import Observer, State
-from goldrun.serve.wanted import WantedSet
-
-STUCK_SECONDS = 300.0  # a worker that has finished no tick for so long is stuck
-SET = ("set", "scope")
-WAITS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800)
+from goldrun.serve.instruments import INSTRUMENTS
 
 
-class Metrics(Observer):
-    """Counts what the workers tell."""
+class Metrics:
+    """A sink that Prometheus reads."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Count; ``clock`` is the machine's."""
-        self._clock = clock
-        self._ticks: dict[WantedSet, float] = {}
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        """Begin with nothing."""
         self._registry = CollectorRegistry()
-
-        def gauge(name: str, words: str, *labels: str) -> Gauge:
-            return Gauge(f"goldrun_{name}", words, (*SET, *labels), registry=self._registry)
-
-        def counter(name: str, words: str, *labels: str) -> Counter:
-            return Counter(f"goldrun_{name}", words, (*SET, *labels), registry=self._registry)
-
-        self._leader = gauge("leader", "1: this server has the scale set's session")
-        self._jobs = gauge("jobs", "jobs of the scale set now, by state", "state")
-        self._machines = gauge("machines", "machines of the scale set now, by state", "state")
-        self._tick = gauge("last_tick_seconds", "when the worker was last done, in seconds since 1970")
-        self._ended = counter("jobs_completed", "jobs that have ended, by result", "repository", "result")
-        self._launches = counter("machines_launched", "machines that were launched")
-        self._refusals = counter("launches_refused", "launches that were refused, by reason", "reason")
-        self._reclaims = counter("machines_reclaimed", "machines that the market took back", "type", "zone")
-        self._waits = Histogram(
-            "goldrun_job_wait_seconds",
-            "seconds that jobs waited for a runner",
-            SET,
-            buckets=WAITS,
-            registry=self._registry,
-        )
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for name, one in INSTRUMENTS.items():
+            full, words, labels = f"goldrun_{name}", one.meaning, one.labels
+            if one.kind == "counter":
+                self._counters[name] = Counter(full, words, labels, registry=self._registry)
+            elif one.kind == "gauge":
+                self._gauges[name] = Gauge(full, words, labels, registry=self._registry)
+            else:
+                self._histograms[name] = Histogram(full, words, labels, registry=self._registry, buckets=one.buckets)
 
     def text(self) -> bytes:
         """Return the metrics as Prometheus reads them."""
         return generate_latest(self._registry)
 
-    def begun(self, wanted: WantedSet) -> None:
-        """See ``Observer``."""
-        with self._lock:
-            self._ticks[wanted] = self._clock.now()
+    def add(self, name: str, amount: float, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._counters[name].labels(**labels).inc(amount)
 
-    def ended(self, wanted: WantedSet) -> None:
-        """See ``Observer``."""
-        with self._lock:
-            self._ticks.pop(wanted, None)
+    def put(self, name: str, value: float, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._gauges[name].labels(**labels).set(value)
 
-    def stuck(self) -> list[str]:
-        """Return the scale sets whose worker has done nothing for minutes: the server is not healthy."""
-        with self._lock:
-            late = self._clock.now() - STUCK_SECONDS
-            return [wanted.name for wanted, at in self._ticks.items() if at < late]
-
-    def state(self, wanted: WantedSet, state: State) -> None:
-        """See ``Observer``."""
-        now = self._clock.now()
-        with self._lock:
-            if wanted in self._ticks:
-                self._ticks[wanted] = now
-        of = (wanted.name, str(wanted.scope))
-        self._tick.labels(*of).set(now)
-        self._leader.labels(*of).set(int(state.leads))
-        for name, count in (("waiting", state.waiting), ("running", state.running)):
-            self._jobs.labels(*of, name).set(count)
-        for name in ("starting", "idle", "busy", "stopped"):
-            self._machines.labels(*of, name).set(getattr(state, name))
-
-    def job_started(self, wanted: WantedSet, event: JobEvent) -> None:
-        """See ``Observer``."""
-        self._waits.labels(wanted.name, str(wanted.scope)).observe(event.waited)
-
-    def job_completed(self, wanted: WantedSet, event: JobEvent) -> None:
-        """See ``Observer``."""
-        self._ended.labels(wanted.name, str(wanted.scope), event.repository, event.result).inc()
-
-    def launched(self, wanted: WantedSet, count: int) -> None:
-        """See ``Observer``."""
-        self._launches.labels(wanted.name, str(wanted.scope)).inc(count)
-
-    def refused(self, wanted: WantedSet, reason: str) -> None:
-        """See ``Observer``."""
-        self._refusals.labels(wanted.name, str(wanted.scope), reason).inc()
-
-    def reclaimed(self, wanted: WantedSet, instance_type: str, zone: str) -> None:
-        """See ``Observer``."""
-        self._reclaims.labels(wanted.name, str(wanted.scope), instance_type, zone).inc()
+    def observe(self, name: str, value: float, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._histograms[name].labels(**labels).observe(value)

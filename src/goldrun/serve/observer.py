@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.wanted import WantedSet
 
@@ -20,6 +22,7 @@ class State:
         idle: machines that wait for a job.
         busy: machines that run one.
         stopped: machines that are stopped, or will be.
+        oldest: how long the oldest machine that is not stopped has run, in seconds.
     """
 
     leads: bool
@@ -29,6 +32,7 @@ class State:
     idle: int
     busy: int
     stopped: int
+    oldest: float = 0.0
 
 
 class Observer:
@@ -49,8 +53,26 @@ class Observer:
     def job_completed(self, wanted: WantedSet, event: JobEvent) -> None:
         """A job has ended."""
 
-    def launched(self, wanted: WantedSet, count: int) -> None:
+    def launched(self, wanted: WantedSet, machines: Sequence[str]) -> None:
         """Machines were launched."""
+
+    def resumed(self, wanted: WantedSet, machines: Sequence[str]) -> None:
+        """Stopped machines were started."""
+
+    def configured(self, wanted: WantedSet, machine: Instance) -> None:
+        """A machine has its runner's configuration."""
+
+    def gone(self, wanted: WantedSet, machine: Instance) -> None:
+        """A machine is gone, or will be soon."""
+
+    def budget(self, wanted: WantedSet, left: float) -> None:
+        """So much may still be spent."""
+
+    def runner_version(self, wanted: WantedSet, ends: float) -> None:
+        """GitHub stops giving jobs to the image's runner at that moment."""
+
+    def called(self, api: str, call: str, result: str) -> None:
+        """A request was sent to an API, ``aliyun`` or ``github``; result: ok, throttled, refused or failed."""
 
     def refused(self, wanted: WantedSet, reason: str) -> None:
         """A launch was refused; ``reason`` is an error code, or the kind of error."""

@@ -30,6 +30,7 @@ from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.serve.breaker import Place
 from goldrun.serve.fleet import begun
+from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.roster import Roster
 from goldrun.serve.tending import Tending
@@ -50,6 +51,7 @@ class Parking:
         tending: deletes machines.
         prepare: returns the settings of a new machine.
         report: receives a sentence about what happens.
+        observer: is told what was started.
         unfit: offers whose machines go on costing when they are stopped.
     """
 
@@ -58,6 +60,7 @@ class Parking:
     tending: Tending
     prepare: Prepare
     report: Report
+    observer: Observer
     unfit: set[Place] = field(default_factory=set)
     _sent: dict[str, str] = field(default_factory=dict)  # machines whose script runs, and its invocation
     _started: set[str] = field(default_factory=set)  # machines that were started, whatever their tags show yet
@@ -113,6 +116,7 @@ class Parking:
         if not ready:
             return 0
         self._started |= set(ready)  # the call may have its effect even if it fails
+        self.roster.fleet.watch(ready)
         refused = start_instances(self.client, ready)
         self._started -= refused.keys()
         for one, code in refused.items():
@@ -121,6 +125,7 @@ class Parking:
         started = [one for one in ready if one not in refused]
         if started:
             self._set_aside()
+            self.observer.resumed(self.roster.fleet.wanted, started)
             tagging("instance", started, STARTED.of(format_moment(self._now))).make(self.client)
             self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped machines are started.")
         return len(started)

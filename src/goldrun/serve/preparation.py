@@ -16,6 +16,7 @@ from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import registrations, versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
 from goldrun.runners.environment import read_mirror
+from goldrun.serve.observer import Observer
 from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 300.0  # a look-up of the image is repeated after that
@@ -34,6 +35,7 @@ class Preparation:
         wanted: the scale set.
         env: the environment, for what the configuration leaves out.
         report: receives what a person may want to know, once for each image.
+        observer: is told when GitHub stops giving jobs to the image's runner.
     """
 
     client: EcsClient
@@ -41,6 +43,7 @@ class Preparation:
     wanted: WantedSet
     env: Environment
     report: Report
+    observer: Observer
     _made: LaunchSettings | None = None
     _at: float = 0.0
     _image: str = ""
@@ -65,7 +68,7 @@ class Preparation:
         report(f"{wanted.name}: machines boot from {image}.")
         manifest = read_manifest(self.client, settings)
         if manifest is not None:
-            versions.require_current(
+            ends = versions.require_current(
                 self.github,
                 wanted.scope,
                 versions.version_in(manifest),
@@ -73,6 +76,8 @@ class Preparation:
                 life=settings.life,
                 report=report,
             )
+            if ends is not None:
+                self.observer.runner_version(wanted, ends)
         download = registrations.find_download(
             self.github, wanted.scope, settings.criteria.architecture, read_mirror(self.env)
         )

@@ -15,7 +15,7 @@ ENDED_SECONDS = 120.0  # a machine whose job has ended deletes itself within tha
 
 @dataclass
 class Roster:
-    """The runners of one scale set, by name, as far as messages have told.
+    """The runners of one scale set, by their machines, as far as messages have told.
 
     Attributes:
         fleet: the machines.
@@ -39,20 +39,25 @@ class Roster:
         """Return the name of a machine's runner."""
         return self.fleet.wanted.runner_name(machine)
 
+    def machine(self, runner: str) -> str:
+        """Return the machine of a runner, by its name."""
+        return runner.removeprefix(self.name(""))
+
     def begin(self, statistics: Statistics) -> None:
         """Begin a session: another server may have changed everything meanwhile."""
         self.statistics, self.busy, self.lost = statistics, {}, {}
 
     def tidy(self, now: float) -> None:
         """Forget what is over."""
-        names = {self.name(one) for one in self.fleet.machines}
-        self.ended = {name: at for name, at in self.ended.items() if name in names or at > now - ENDED_SECONDS}
-        self.lost = {name: at for name, at in self.lost.items() if at > now - LOST_SECONDS}
+        there = self.fleet.machines
+        self.ended = {one: at for one, at in self.ended.items() if one in there or at > now - ENDED_SECONDS}
+        self.lost = {one: at for one, at in self.lost.items() if at > now - LOST_SECONDS}
 
     @property
     def alive(self) -> int:
         """How many machines there are that run, or will soon, and have not had their job."""
-        return self.fleet.count - sum(self.name(one) in self.ended or one in self.aside for one in self.fleet.machines)
+        over = self.ended.keys() | self.aside
+        return self.fleet.count - sum(one in self.fleet.machines for one in over)
 
     @property
     def working(self) -> int:
@@ -61,7 +66,7 @@ class Roster:
         A new session knows no names, but GitHub's number; that one counts lost machines too, until GitHub notices.
         """
         running = self.statistics.running if self.statistics else 0
-        known = sum(self.name(one) in self.busy for one in self.fleet.machines)
+        known = sum(one in self.fleet.machines for one in self.busy)
         return min(self.alive, max(known, running - len(self.lost)))
 
     @property
@@ -76,9 +81,6 @@ class Roster:
 
     def free_machines(self) -> list[Instance]:
         """Return the machines without a job: those that still boot first, then the oldest."""
-        free = [
-            machine
-            for one, machine in self.fleet.machines.items()
-            if self.name(one) not in self.busy and self.name(one) not in self.ended and one not in self.aside
-        ]
+        taken = self.busy.keys() | self.ended.keys() | self.aside
+        free = [machine for one, machine in self.fleet.machines.items() if one not in taken]
         return sorted(free, key=lambda machine: (self.hands.is_done(machine), machine.created))

@@ -19,6 +19,7 @@ from goldrun.errors import GoldrunError
 from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
 from goldrun.serve.assembly import Common, build_worker
+from goldrun.serve.log import failed
 from goldrun.serve.observer import Observer
 from goldrun.serve.quota import Quota
 from goldrun.serve.wanted import WantedSet
@@ -72,7 +73,8 @@ class Steps:
             pause = self._pauses.get(name, BACKOFF_SECONDS[0])
             self._pauses[name] = min(BACKOFF_SECONDS[1], 2 * pause)
             why = f" {error.why[0]}" if error.why else ""
-            self.report(f"{self.worker.listener.wanted.name}: {error.what}{why} Trying again in {pause:.0f} s.")
+            name = self.worker.listener.wanted.name
+            self.report(failed(f"{name}: {error.what}{why} Trying again in {pause:.0f} s.", error, set=name))
             return pause
         self._pauses.pop(name, None)
         return pause

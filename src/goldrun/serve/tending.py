@@ -15,6 +15,8 @@ from goldrun.github.runners import find_registrations
 from goldrun.launch.launch import Report
 from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.fleet import begun
+from goldrun.serve.log import said
+from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import ENDED_SECONDS, Roster
@@ -37,6 +39,7 @@ class Tending:
         report: receives a sentence about each deletion.
         best: returns the best offer.
         prices: what machines cost.
+        observer: is told about each deletion.
     """
 
     client: EcsClient
@@ -46,6 +49,7 @@ class Tending:
     report: Report
     best: BestOffer
     prices: Prices
+    observer: Observer
     _asked: dict[str, float] = field(default_factory=dict)  # when GitHub was last asked about a machine
     _surplus_since: float | None = None
 
@@ -62,18 +66,18 @@ class Tending:
         roster, wanted = self.roster, self.roster.fleet.wanted
         self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
         for one, machine in list(roster.fleet.machines.items()):
-            name, age = roster.name(one), self._now - begun(machine)
+            age = self._now - begun(machine)
             if one in roster.aside:
                 continue
-            if name in roster.ended:
-                if self._now - roster.ended[name] > ENDED_SECONDS:
+            if one in roster.ended:
+                if self._now - roster.ended[one] > ENDED_SECONDS:
                     self.delete(one, "its job has ended, and it did not delete itself")
             elif machine.status in ("Stopping", "Stopped") and age > SURPLUS_SECONDS:
                 self.delete(one, f"it is {machine.status.lower()}")
             elif not roster.hands.is_done(machine):
                 if age > wanted.boot_seconds:
                     self.delete(one, f"it does not answer after {age:.0f} s")
-            elif name not in roster.busy and age > SILENT_SECONDS and self._is_silent(one, age):
+            elif one not in roster.busy and age > SILENT_SECONDS and self._is_silent(one, age):
                 self.delete(one, "its runner is not online")
 
     def renew_pool(self, needed: int) -> None:
@@ -134,9 +138,11 @@ class Tending:
             GoldrunError: the cloud or GitHub fails.
         """
         if not self.remove_registration(machine):
-            self.roster.busy.setdefault(self.roster.name(machine), None)
+            self.roster.busy.setdefault(machine, None)
             return
-        self.report(f"{machine} is deleted: {reason}.")
+        name = self.roster.fleet.wanted.name
+        self.report(said(f"{machine} is deleted: {reason}.", set=name, instance=machine, reason=reason))
+        self.observer.gone(self.roster.fleet.wanted, self.roster.fleet.machines[machine])
         self.roster.fleet.delete([machine])
 
     def _is_silent(self, machine: str, age: float) -> bool:

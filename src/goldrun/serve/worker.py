@@ -16,12 +16,13 @@ from goldrun.github.scale_sets import JobEvent, Message
 from goldrun.launch.launch import Report
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget
-from goldrun.serve.fleet import Fleet
+from goldrun.serve.fleet import Fleet, begun
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.intake import Intake
 from goldrun.serve.launching import Launching
 from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
+from goldrun.serve.log import said
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.parking import Parking
 from goldrun.serve.quota import Quota
@@ -80,8 +81,8 @@ class Worker:
     _unread: list[Message] = field(default_factory=list)
     _unanswered: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
     _gone: list[Instance] = field(default_factory=list)  # machines whose end is to be looked into
-    _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their runners
-    _reclaimed: dict[str, float] = field(default_factory=dict)  # runners whose machine the market took back
+    _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their machines
+    _reclaimed: dict[str, float] = field(default_factory=dict)  # machines that the market took back
     _looked: float = 0.0
 
     @property
@@ -109,8 +110,8 @@ class Worker:
             self.observer.state(self.listener.wanted, self._state())
 
     def _tick(self) -> None:
-        if begun := self.listener.take_begun():
-            self.roster.begin(begun)
+        if session := self.listener.take_begun():
+            self.roster.begin(session)
             self.intake.clear()
             self._accepted, self._looked, self._begun = 0, 0.0, True
             self._unread, self._unanswered = [], []
@@ -147,6 +148,7 @@ class Worker:
 
     def _begin(self) -> None:
         """See what another server has left, before anything is decided."""
+        self.fleet.begin()
         self._gone += self.fleet.look()
         self.intake.turns.recall((self.roster.name(one), machine) for one, machine in self.fleet.machines.items())
         self.budget.begin()
@@ -165,6 +167,7 @@ class Worker:
             idle=max(0, roster.alive - starting - busy) if leads else 0,
             busy=busy,
             stopped=len(roster.aside) if leads else 0,
+            oldest=max((self._now - begun(one) for one in moving), default=0.0),
         )
 
     @property
@@ -214,23 +217,34 @@ class Worker:
                     self._completed(event)
 
     def _started(self, event: JobEvent) -> None:
-        machine = event.runner.removeprefix(self.roster.name(""))
+        machine = self.roster.machine(event.runner)
         self.intake.turns.start(event, machine)
-        if event.runner not in self.roster.busy:
+        if machine not in self.roster.busy:
             self.observer.job_started(self.listener.wanted, event)
-        self.roster.busy[event.runner] = event
+        self.roster.busy[machine] = event
 
     def _completed(self, event: JobEvent) -> None:
-        roster = self.roster
-        roster.busy.pop(event.runner, None)
-        if event.runner not in roster.ended:
+        roster, machine = self.roster, self.roster.machine(event.runner)
+        roster.busy.pop(machine, None)
+        if machine not in roster.ended:
             self.observer.job_completed(self.listener.wanted, event)
-        roster.ended[event.runner] = self._now
-        lost = roster.lost.pop(event.runner, None)
+        roster.ended[machine] = self._now
+        self.fleet.watch([machine])
+        lost = roster.lost.pop(machine, None)
         if event.result != "succeeded":
-            self._failed[event.runner] = event
+            self._failed[machine] = event
         words = "; its machine was gone" if lost is not None and event.result != "succeeded" else ""
-        self.report(f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.")
+        self.report(
+            said(
+                f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.",
+                set=self.listener.wanted.name,
+                repository=event.repository,
+                run=event.run,
+                job=event.name,
+                runner=event.runner,
+                result=event.result,
+            )
+        )
 
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
@@ -240,7 +254,7 @@ class Worker:
             del self._gone[0]
         self.reruns.step()
         self.roster.tidy(self._now)
-        self._reclaimed = {name: at for name, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
+        self._reclaimed = {one: at for one, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
         self.quota.look(self.client)
         self.budget.step()
         self.parking.look(self._stopped, self.roster.free - self._needed_now)
@@ -255,24 +269,29 @@ class Worker:
         self._looked = self._now
 
     def _forget(self, gone: Instance) -> None:
-        roster, machine, name = self.roster, gone.id, self.roster.name(gone.id)
-        self.intake.turns.forget(name)
-        if (name not in roster.ended or name in self._failed) and gone.spot and was_reclaimed(self.client, machine):
-            self._reclaimed[name] = self._now
+        roster, machine = self.roster, gone.id
+        self.observer.gone(self.listener.wanted, gone)
+        self.intake.turns.forget(roster.name(machine))
+        if (
+            (machine not in roster.ended or machine in self._failed)
+            and gone.spot
+            and was_reclaimed(self.client, machine)
+        ):
+            self._reclaimed[machine] = self._now
             self.observer.reclaimed(self.listener.wanted, gone.type, gone.zone)
             if self.breaker.note((gone.type, gone.zone), self._now):
                 self.report(f"{gone.type} in {gone.zone} is left out for a while: its instances are reclaimed.")
-        if name in roster.busy:
+        if machine in roster.busy:
             # Its job has just ended, or GitHub notices in some minutes that its runner is silent.
-            del roster.busy[name]
-            roster.lost[name] = self._now
-        elif name not in roster.ended and not self.tending.remove_registration(machine):
-            roster.lost[name] = self._now  # GitHub still has it at work
+            del roster.busy[machine]
+            roster.lost[machine] = self._now
+        elif machine not in roster.ended and not self.tending.remove_registration(machine):
+            roster.lost[machine] = self._now  # GitHub still has it at work
 
     def _run_again(self) -> None:
         """Have jobs run again that failed because the market took their machine."""
-        for name in self._failed.keys() & self._reclaimed.keys():
-            self.reruns.add(self._failed.pop(name))
-            del self._reclaimed[name]
+        for machine in self._failed.keys() & self._reclaimed.keys():
+            self.reruns.add(self._failed.pop(machine))
+            del self._reclaimed[machine]
         # A job whose machine is still there, or has deleted itself, failed for its own reasons.
-        self._failed = {name: event for name, event in self._failed.items() if name in self.roster.ended}
+        self._failed = {machine: event for machine, event in self._failed.items() if machine in self.roster.ended}

@@ -125,9 +125,10 @@ class LocalCloud:
         more = _Secure(self._config(secure[1]), secure[0]) if secure else None
         self._server = _Server(self._config(), ready, more)
         port = listening.getsockname()[1]
-        # GitHub's URL for runners: guests use another address for this computer.
-        here = f"http://{HOST_ADDRESS if self._machines else HOST}:{port}{router.PREFIX}"
-        self._github = router.Router(self.jobs, self.gateway.faults, here, secret=self._secret, refusal=self._refusal)
+        # Guests, and so runners, use another address for this computer.
+        here, there = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, HOST_ADDRESS))
+        urls = router.Urls(clients=here, runners=there if self._machines else here)
+        self._github = router.Router(self.jobs, self.gateway.faults, urls, secret=self._secret, refusal=self._refusal)
         if self._machines:
             self._machines.start(port)
         try:

@@ -33,12 +33,13 @@ report() { :; }
 report_system() { :; }
 
 take_configuration() {
-  local limit=$((SECONDS + CONFIG_SECONDS)) name value
+  local limit=$((SECONDS + CONFIG_SECONDS)) line
   until grep -qs '^END=' "${inbox}"; do
     ((SECONDS < limit)) || fail "no configuration came within ${CONFIG_SECONDS} s"
     sleep 1
   done
-  while IFS='=' read -r name value; do given["${name}"]=${value}; done < "${inbox}"
+  # Not split by `read`, which drops a "=" at the end: base64 ends with it.
+  while IFS= read -r line; do given["${line%%=*}"]=${line#*=}; done < "${inbox}"
   rm -f "${inbox}"
 }
 

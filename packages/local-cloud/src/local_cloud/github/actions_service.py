@@ -79,9 +79,9 @@ Answer = tuple[int, Any]
 class ActionsService:
     """Answers requests under ``PREFIX``, and the registration that leads to it."""
 
-    def __init__(self, sets: ScaleSets, url: str, secret: bytes) -> None:
-        """Answer; clients reach it under ``url``, and its tokens are signed with ``secret``."""
-        self.sets, self.url = sets, url
+    def __init__(self, sets: ScaleSets, url: str, runners: str, secret: bytes) -> None:
+        """Answer; clients reach it under ``url``, runners under ``runners``; its tokens are signed with ``secret``."""
+        self.sets, self.url, self._runners = sets, url, runners
         self._tokens = ServiceTokens(secret, sets.jobs.clock.wall)
         one = rf"{SETS}/(?P<set>\d+)"
         serve: list[tuple[str, str, str, Callable[[_Request], Answer]]] = [
@@ -221,7 +221,7 @@ class ActionsService:
         runner = self.sets.jobs.register(
             asked.scope, wanted.name, scale_set.labels, scale_set.group, scale_set=scale_set.id
         )
-        return 200, {"runner": _runner_json(runner), "encodedJITConfig": jit_config(runner, self.url)}
+        return 200, {"runner": _runner_json(runner), "encodedJITConfig": jit_config(runner, self._runners)}
 
     def _find_agent(self, asked: _Request) -> Answer:
         name = asked.query.get("agentName")

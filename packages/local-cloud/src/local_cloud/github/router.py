@@ -11,7 +11,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Reply, new_request_id
@@ -39,6 +39,18 @@ def path_at_github(path: str) -> str | None:
     return path if f"{path}/".startswith(f"{API}/") else None
 
 
+class Urls(NamedTuple):
+    """Where GitHub is reached.
+
+    Attributes:
+        clients: by clients on this computer.
+        runners: by runners, which may be in virtual machines.
+    """
+
+    clients: str
+    runners: str
+
+
 class Router:
     """Answers requests under ``PREFIX``.
 
@@ -50,25 +62,25 @@ class Router:
         poll_seconds: how long a request for messages waits for one.
     """
 
-    def __init__(self, jobs: Jobs, faults: Faults, url: str, *, secret: str, refusal: str = "") -> None:
-        """Answer; runners reach it under ``url``.
+    def __init__(self, jobs: Jobs, faults: Faults, urls: Urls, *, secret: str, refusal: str = "") -> None:
+        """Answer.
 
         Args:
             jobs: GitHub's runs, jobs and runners.
             faults: the faults to inject.
-            url: its URL for runners.
+            urls: where it is reached.
             secret: identifies this server to the stand-ins that it starts.
             refusal: if not empty, jobs fail with this text instead of being run.
         """
         self.jobs = jobs
         self._secret = secret.encode()
         self._faults = faults
-        webhooks = Webhooks(jobs.store, url + API)
-        self._api = Api(jobs, url, webhooks.ping)
-        self._identity = Identity(jobs, url)
-        self._runners = RunnerService(jobs, url, refusal)
+        webhooks = Webhooks(jobs.store, urls.runners + API)
+        self._api = Api(jobs, urls.runners, webhooks.ping)
+        self._identity = Identity(jobs, urls.runners)
+        self._runners = RunnerService(jobs, urls.runners, refusal)
         scale_sets = ScaleSets(jobs)
-        self._service = ActionsService(scale_sets, url, self._secret)
+        self._service = ActionsService(scale_sets, urls.clients, urls.runners, self._secret)
         self.poll_seconds = actions_service.POLL_SECONDS
 
         def tell(job: GitHubJob) -> None:

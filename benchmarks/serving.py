@@ -1,0 +1,185 @@
+"""`goldrun serve` under load, in virtual time: calls, memory and processor time of the server, and how they grow.
+
+One organization; jobs of 3 to 15 minutes arrive at random. The rates of calls are compared with the limits that GitHub
+and ECS publish. Answers of the local cloud do not count as the server's time.
+
+Usage: python -m benchmarks.serving [--rates 1000 5000 20000] [--minutes 40] [--plot FILE.svg]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import sys
+import tempfile
+import threading
+import types
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from benchmarks.interleaving import chance
+from benchmarks.serve_world import Served, World, serve
+from goldrun.serve.assembly import Common
+from goldrun.serve.quota import Quota
+
+SETS = 4
+JOB_SECONDS = (180.0, 900.0)
+GITHUB_AN_HOUR = 5000  # requests with a token, to the REST API; the service of scale sets has no published limit
+ECS_A_MINUTE = {"RunInstances": 600, "DescribeInstances": 1800, "SendFile": 1000, "TagResources": 1200}
+
+
+class Result(NamedTuple):
+    """What a rate of jobs costs.
+
+    Attributes:
+        rate: jobs an hour.
+        jobs: jobs that have ended.
+        machines: machines at once.
+        waits: how long jobs waited, in seconds.
+        calls: requests a job.
+        rest: requests to GitHub's REST API an hour.
+        peaks: the most requests of an action in a minute.
+        cpu: processor seconds of the server for 1,000 jobs.
+        memory: MB that the workers' objects take when the last job is queued.
+        left: machines that are left when all jobs have ended.
+    """
+
+    rate: int
+    jobs: int
+    machines: int
+    waits: list[float]
+    calls: float
+    rest: float
+    peaks: dict[str, int]
+    cpu: float
+    memory: float
+    left: int
+
+
+def main() -> int:
+    """Measure, print, draw."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rates", type=int, nargs="+", default=[1000, 5000, 20000])
+    parser.add_argument("--minutes", type=int, default=40, help="how long jobs arrive")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
+    options = parser.parse_args()
+    results = []
+    print(
+        f"{'jobs/h':>8} {'jobs':>7} {'machines':>9} {'wait p50':>9} {'p95':>6} {'calls/job':>10} {'REST/h':>7} "
+        f"{'CPU s/1000 jobs':>16} {'MB':>6}"
+    )
+    for rate in options.rates:
+        result = measure(rate, options.minutes)
+        results.append(result)
+        cuts = statistics.quantiles(result.waits, n=20)
+        print(
+            f"{result.rate:8,} {result.jobs:7,} {result.machines:9,} {cuts[9]:7.0f} s {cuts[18]:4.0f} s "
+            f"{result.calls:10.1f} {result.rest:7,.0f} {result.cpu:16.1f} {result.memory:6.1f}",
+            flush=True,
+        )
+        for action, most in result.peaks.items():
+            limit = ECS_A_MINUTE.get(action)
+            print(f"{'':8} at most {most:,} {action} in a minute" + (f", of {limit:,}" if limit else ""), flush=True)
+    if options.plot:
+        draw(results, options.plot)
+    wrong = [result for result in results if result.left or result.rest > GITHUB_AN_HOUR]
+    wrong += [one for one in results if any(one.peaks.get(name, 0) > most for name, most in ECS_A_MINUTE.items())]
+    print("FAILED" if wrong else "ok: nothing is left, and all limits hold")
+    return int(bool(wrong))
+
+
+def measure(rate: int, minutes: int) -> Result:
+    """Let jobs come at a rate, and return what they cost."""
+    with chance(Random(rate)), tempfile.TemporaryDirectory() as folder:
+        return _measure(World(rate, Path(folder)), rate, minutes)
+
+
+def _measure(world: World, rate: int, minutes: int) -> Result:
+    common = Common(Quota(lambda _: None))
+    world.stage.add("the world", world.live, endless=True)
+    served = [serve(world, f"set-{number}", common, max_runners=1000) for number in range(SETS)]
+    total, memory = rate * minutes // 60, 0.0
+
+    def arrive() -> None:
+        world.stage.sleep(5.0)
+        for number in range(total):
+            world.queue(f"set-{number % SETS}", world.random.uniform(*JOB_SECONDS))
+            world.stage.sleep(world.random.expovariate(rate / 3600))
+        nonlocal memory
+        memory = sum(size_of(one.worker, world) for one in served) / 1e6
+        while len(world.ran) < total:
+            world.stage.sleep(5.0)
+
+    began = world.stage.now()
+    world.stage.add("jobs", arrive)
+    world.stage.play(longer=180.0)
+    hours = (world.stage.now() - began) / 3600
+    calls = world.tally.calls
+    cpu = sum(sum(one.seconds.values()) for one in served) - world.tally.answering
+    rest = sum(count for name, count in calls.items() if name.startswith("github") and "/api/v3/" in name)
+    peaks: dict[str, int] = {}
+    for (name, _), count in world.tally.minutes.items():
+        if not name.startswith("github"):
+            peaks[name] = max(peaks.get(name, 0), count)
+    top = dict(sorted(peaks.items(), key=lambda pair: -pair[1])[:5])
+    return Result(
+        rate=rate,
+        jobs=len(world.ran),
+        machines=world.most,
+        waits=[one.started - one.queued for one in world.ran],
+        calls=calls.total() / max(1, len(world.ran)),
+        rest=rest / hours,
+        peaks=top,
+        cpu=1000 * cpu / max(1, len(world.ran)),
+        memory=memory,
+        left=_left(served),
+    )
+
+
+def size_of(root: object, world: World) -> int:
+    """Return how many bytes an object takes with all that it refers to, the world and code left out."""
+    left = (types.ModuleType, types.FunctionType, types.MethodType, type, threading.Thread)
+    seen = {id(world), id(world.stage), id(world.store), id(world.jobs), id(world.gateway), id(world.github)}
+    found, size = [root], 0
+    while found:
+        one = found.pop()
+        if id(one) in seen or isinstance(one, left):
+            continue
+        seen.add(id(one))
+        size += sys.getsizeof(one)
+        found += gc.get_referents(one)
+    return size
+
+
+def _left(served: list[Served]) -> int:
+    return sum(one.worker.fleet.count for one in served)
+
+
+def draw(results: list[Result], file: Path) -> None:
+    """Draw how the server's costs grow with the rate."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2))
+    rates = [result.rate for result in results]
+    for axis, title, values in zip(
+        axes,
+        ("requests a job", "processor seconds for 1,000 jobs", "MB of the server's objects"),
+        ([one.calls for one in results], [one.cpu for one in results], [one.memory for one in results]),
+        strict=True,
+    ):
+        axis.plot(rates, values, marker="o")
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("jobs an hour")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Draws traces of `goldrun serve` as a collector receives them: a job on a new machine, a stopped one, an idle runner.
+
+The jobs run in virtual time on the local cloud; the traces go over HTTP, by OpenTelemetry's own SDK.
+
+Usage: python -m benchmarks.trace_picture docs/images/serve-trace.svg
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from benchmarks.interleaving import chance
+from benchmarks.serve_world import World, serve
+from goldrun.serve.assembly import Common
+from goldrun.serve.quota import Quota
+from goldrun.serve.recorder import Recorder
+
+KINDS = {"new machine": {}, "stopped machine": {"min_stopped": 1}, "idle runner": {"min_idle": 1}}
+COLOURS = {
+    "queued": "#9aa0a6",
+    "launch": "#f9ab00",
+    "boot": "#e37400",
+    "connect": "#a142f4",
+    "run": "#188038",
+    "delete": "#5f6368",
+}
+
+
+def main() -> int:
+    """Run, receive, draw."""
+    spans: list[Any] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            body = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
+            if self.path == "/v1/traces":
+                for part in ExportTraceServiceRequest.FromString(body).resource_spans:
+                    spans.extend(span for scope in part.scope_spans for span in scope.spans)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{server.server_address[1]}"
+    for name, profile in KINDS.items():
+        run(name, profile)
+    server.shutdown()
+    draw(spans, Path(sys.argv[1]))
+    return 0
+
+
+def run(name: str, profile: dict[str, int]) -> None:
+    """Run one job."""
+    from goldrun.serve.telemetry import Telemetry
+
+    telemetry = Telemetry("picture")
+    with chance(Random(1)), tempfile.TemporaryDirectory() as folder:
+        world = World(1, Path(folder))
+        world.stage.add("the world", world.live, endless=True)
+        label = name.replace(" ", "-")
+        recorder = Recorder(world.stage, [], telemetry)
+        serve(world, label, Common(Quota(lambda _: None)), recorder, **profile)
+
+        def come() -> None:
+            world.stage.sleep(300.0)
+            world.queue(label, 45.0)
+            world.stage.sleep(300.0)
+
+        world.stage.add("a job", come)
+        world.stage.play(longer=1.0)
+    telemetry.close()
+
+
+def draw(spans: list[Any], file: Path) -> None:
+    """Draw each trace as a row of bars."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "goldrun"
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
+
+    figure, axis = plt.subplots(figsize=(9, 2.6))
+    roots = [span for span in spans if not span.parent_span_id]
+    for row, root in enumerate(roots):
+        for span in spans:
+            if span.trace_id == root.trace_id and span.parent_span_id:
+                start = (span.start_time_unix_nano - root.start_time_unix_nano) / 1e9
+                width = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
+                axis.barh(-row, width, left=start, color=COLOURS[span.name], height=0.5)
+                if width > 4:
+                    axis.text(start + width / 2, -row, span.name, ha="center", va="center", color="white", fontsize=8)
+    axis.set_yticks([-row for row in range(len(roots))], [f"on a{'n' if n[0] == 'i' else ''} {n}" for n in KINDS])
+    axis.set_xlabel("seconds since the job was queued")
+    axis.legend(
+        handles=[Patch(color=colour, label=name) for name, colour in COLOURS.items()],
+        fontsize=7,
+        ncols=6,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1.18),
+        frameon=False,
+    )
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""Metrics and traces by OpenTelemetry: its official SDK, which sends them in threads of its own, over OTLP/HTTP.
+
+Where they are sent, and how, its own variables say: ``OTEL_EXPORTER_OTLP_ENDPOINT``, ``OTEL_EXPORTER_OTLP_HEADERS``,
+``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_TRACES_SAMPLER``, ``OTEL_METRIC_EXPORT_INTERVAL``.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import Counter, Histogram
+from opentelemetry.metrics import _Gauge as Gauge
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+
+from goldrun import __version__
+from goldrun.cloud.instances import Instance
+from goldrun.github.scale_sets import JobEvent
+from goldrun.serve.instruments import INSTRUMENTS
+from goldrun.serve.turns import origin_of
+from goldrun.serve.wanted import WantedSet
+
+KEPT = 5000  # machines that are followed at most
+_NANO = 1_000_000_000
+
+
+class Telemetry:
+    """A sink, and a tracer: one trace for each job.
+
+    A trace is sent when its machine is gone, with the times that GitHub and the cloud have told: ``queued`` until
+    GitHub gave the job to the scale set, ``launch`` until the machine was created (or started), ``boot`` until it had
+    its configuration, ``connect`` until the runner had the job, ``run``, and ``delete`` until the machine was gone. A
+    machine that waited for the job has neither launch nor boot.
+    """
+
+    def __init__(self, server: str) -> None:
+        """Begin to send; ``server`` is this server's name."""
+        resource = Resource.create(
+            {"service.name": "goldrun", "service.version": __version__, "service.instance.id": server}
+        )
+        self._meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource)
+        self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._traces.get_tracer("goldrun.serve", __version__)
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        meter = self._meters.get_meter("goldrun.serve", __version__)
+        for name, one in INSTRUMENTS.items():
+            full, words = f"goldrun_{name}", one.meaning
+            if one.kind == "counter":
+                self._counters[name] = meter.create_counter(full, description=words)
+            elif one.kind == "gauge":
+                self._gauges[name] = meter.create_gauge(full, description=words)
+            else:
+                bounds = list(one.buckets)
+                self._histograms[name] = meter.create_histogram(
+                    full, "s", words, explicit_bucket_boundaries_advisory=bounds
+                )
+        self._followed: dict[str, _Followed] = {}  # by runner
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Send what is left."""
+        self._traces.shutdown()
+        self._meters.shutdown()
+
+    def add(self, name: str, amount: float, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._counters[name].add(amount, labels)
+
+    def put(self, name: str, value: float, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._gauges[name].set(value, labels)
+
+    def observe(self, name: str, value: float, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._histograms[name].record(value, labels)
+
+    def configured(self, wanted: WantedSet, machine: Instance, since: float, now: float) -> None:
+        """See ``Tracer``."""
+        with self._lock:
+            if len(self._followed) < KEPT:
+                self._followed[wanted.runner_name(machine.id)] = _Followed(since, now)
+
+    def job_completed(self, _: WantedSet, event: JobEvent) -> None:
+        """See ``Tracer``."""
+        with self._lock:
+            if event.runner in self._followed or len(self._followed) < KEPT:
+                self._followed.setdefault(event.runner, _Followed()).event = event
+
+    def gone(self, wanted: WantedSet, machine: Instance, now: float) -> None:
+        """See ``Tracer``."""
+        with self._lock:
+            followed = self._followed.pop(wanted.runner_name(machine.id), None)
+        if followed is not None and followed.event is not None:
+            self._send(wanted, machine, followed.event, followed, now)
+
+    def _send(self, wanted: WantedSet, machine: Instance, event: JobEvent, followed: _Followed, gone: float) -> None:
+        repository, workflow = origin_of(event)
+        root = self._tracer.start_span(
+            event.name or "job",
+            context=Context(),
+            start_time=_nano(event.queued),
+            attributes={
+                "cicd.pipeline.name": workflow,
+                "cicd.pipeline.run.id": str(event.run),
+                "cicd.pipeline.task.name": event.name,
+                "vcs.repository.name": repository,
+                "goldrun.set": wanted.name,
+                "goldrun.scope": str(wanted.scope),
+                "goldrun.result": event.result,
+                "cloud.provider": "alibaba_cloud",
+                "cloud.availability_zone": machine.zone,
+                "host.id": machine.id,
+                "host.type": machine.type,
+                "host.image.id": machine.image_id,
+                "goldrun.spot": machine.spot,
+            },
+        )
+        if event.result != "succeeded":
+            root.set_status(Status(StatusCode.ERROR, event.result))
+        inside, at = set_span_in_context(root), event.queued
+        steps = (
+            ("queued", event.assigned),
+            ("launch", followed.begun),
+            ("boot", followed.configured),
+            ("connect", event.started),
+            ("run", event.finished),
+            ("delete", gone),
+        )
+        for name, end in steps:
+            if end > at:  # what ended before was done ahead, for no job in particular
+                self._tracer.start_span(name, context=inside, start_time=_nano(at)).end(_nano(end))
+                at = end
+        root.end(_nano(at))
+
+
+@dataclass
+class _Followed:
+    """What is known of a runner's machine."""
+
+    begun: float = 0.0
+    configured: float = 0.0
+    event: JobEvent | None = None
+
+
+def _nano(moment: float) -> int:
+    return int(moment * _NANO)

@@ -1,0 +1,145 @@
+"""Traces and metrics of ``goldrun serve``, as a collector receives them: over HTTP, by OpenTelemetry's own SDK."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from goldrun.serve.recorder import Recorder
+from goldrun.serve.telemetry import Telemetry
+from local_cloud.market import Market as LocalMarket
+from tests.conftest import FakeClock, Running
+from tests.simulation.played import play
+from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+
+
+@dataclass
+class Collector:
+    """What was received: spans by trace, and the names of metrics."""
+
+    spans: dict[bytes, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    metrics: dict[str, Any] = field(default_factory=dict)
+    resources: set[str] = field(default_factory=set)
+
+    def take(self, path: str, body: bytes) -> None:
+        if path == "/v1/traces":
+            for part in ExportTraceServiceRequest.FromString(body).resource_spans:
+                self.resources |= {one.value.string_value for one in part.resource.attributes}
+                for scope in part.scope_spans:
+                    for span in scope.spans:
+                        self.spans[span.trace_id].append(span)
+        else:
+            assert path == "/v1/metrics"
+            for part in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                for scope in part.scope_metrics:
+                    self.metrics |= {one.name: one for one in scope.metrics}
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    received = Collector()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            received.take(self.path, gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    yield received
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market))
+    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    return frozen
+
+
+def run(cloud: Running, conclusion: str = "success", **profile: Any) -> None:
+    played = play(cloud)
+    played.conclusion = conclusion
+    telemetry = Telemetry("here")
+    server = serve(cloud, observer=Recorder(FakeClock(cloud.wall), [telemetry], telemetry), **profile)
+    server.run(60)
+    queue(cloud, 2)
+    server.run(400, until=lambda: all_done(cloud))
+    server.run(100, until=lambda: len(machines(cloud)) == profile.get("min_idle", 0))
+    server.run(40)
+    telemetry.close()
+
+
+def test_one_trace_for_each_job_from_queued_to_gone(cloud: Running, collector: Collector) -> None:
+    run(cloud)
+    assert len(collector.spans) == 2
+    assert {"goldrun", "here"} <= collector.resources
+    for spans in collector.spans.values():
+        (root,) = [span for span in spans if not span.parent_span_id]
+        steps = sorted((span for span in spans if span.parent_span_id), key=lambda span: span.start_time_unix_nano)
+        names = [step.name for step in steps]
+        order = ["queued", "launch", "boot", "connect", "run", "delete"]
+        assert names == [name for name in order if name in names], "what took no time is left out"
+        assert {"boot", "run"} <= set(names)
+        (boot,) = [step for step in steps if step.name == "boot"]
+        assert boot.end_time_unix_nano - boot.start_time_unix_nano < 45e9, "not by the minute, as ECS tells it"
+        assert all(step.parent_span_id == root.span_id for step in steps)
+        assert steps[0].start_time_unix_nano == root.start_time_unix_nano
+        assert steps[-1].end_time_unix_nano == root.end_time_unix_nano
+        for one, following in pairwise(steps):
+            assert one.end_time_unix_nano == following.start_time_unix_nano, "without a gap"
+        facts = {one.key: one.value.string_value for one in root.attributes}
+        assert (facts["vcs.repository.name"], facts["cicd.pipeline.name"]) == ("octo-org/octo-repo", "ci.yml")
+        assert facts["host.id"] in {job.runner_name.removeprefix("ubuntu-spot-") for job in jobs_of(cloud)}
+        assert root.status.code != 2
+        (ran,) = [step for step in steps if step.name == "run"]
+        assert 29e9 <= ran.end_time_unix_nano - ran.start_time_unix_nano <= 35e9
+
+
+def test_a_job_that_an_idle_runner_takes_has_no_boot(cloud: Running, collector: Collector) -> None:
+    run(cloud, min_idle=2)
+    for spans in collector.spans.values():
+        assert {"launch", "boot"} & {span.name for span in spans} == set()
+
+
+def test_a_failed_job_is_an_error(cloud: Running, collector: Collector) -> None:
+    run(cloud, conclusion="failure")
+    roots = [span for spans in collector.spans.values() for span in spans if not span.parent_span_id]
+    assert [root.status.code for root in roots] == [2, 2]
+
+
+def test_the_metrics_are_those_of_prometheus(cloud: Running, collector: Collector) -> None:
+    run(cloud)
+    names = {
+        "goldrun_jobs",
+        "goldrun_machines",
+        "goldrun_job_wait_seconds",
+        "goldrun_cost",
+        "goldrun_machines_launched",
+    }
+    assert names <= collector.metrics.keys()
+    (launched,) = collector.metrics["goldrun_machines_launched"].sum.data_points
+    assert {one.key for one in launched.attributes} == {"set", "scope"}
+    (waits,) = collector.metrics["goldrun_job_wait_seconds"].histogram.data_points
+    assert waits.count == 2
+    assert 60.0 in waits.explicit_bounds
