@@ -103,6 +103,9 @@ def test_a_change_a_take_over_and_an_end(shell: Shell) -> None:
     file.write_text(CONFIG + '\n[profile.second]\nimage = "github-runner-ubuntu24"\narch = "amd64"\n')
     wait_for(lambda: "scale set 2" in one.read_text(), 30, one)
     assert "done by" in shell(*job, "second")
+    file.write_text(CONFIG + '\n[profile.third]\nimage = "github-runner-ubuntu24"\narch = "amd64"\n')
+    wait_for(lambda: "second: scale set 2 of octo-org/octo-repo was deleted" in one.read_text(), 90, one)
+    assert "scale set 3" in one.read_text() or "scale set 2" in one.read_text()
 
     second, two = shell.serve("two", "--log", "json")
     wait_for(lambda: two.read_text().count("another server has the session") == 2, 60, two)

@@ -569,3 +569,24 @@ def test_a_registration_whose_machine_is_gone_is_removed(cloud: Running) -> None
     assert made.id not in left
     assert other.id in left, "it is another's"
     assert len(left) == 2, "the pool's runner stays"
+
+
+def test_a_set_that_is_not_configured_any_more_ends_with_its_jobs_and_is_deleted(cloud: Running) -> None:
+    play(cloud).seconds = 200.0
+    server = serve(cloud, min_idle=2, min_stopped=1)
+    server.run(120)
+    queue(cloud, 1)
+    server.run(30, until=lambda: any(job.started for job in jobs_of(cloud)))
+    server.worker.retiring = True
+    late = queue(cloud, 1)
+    server.run(120)
+    assert len(machines(cloud)) == 1, "the one with the job"
+    assert not server.worker.retired
+    server.run(300, until=lambda: server.worker.retired)
+    assert jobs_of(cloud)[0].conclusion == "success"
+    assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
+    assert machines(cloud) == []
+    server.run(120)
+    assert list(cloud.cloud.store.all(GitHubScaleSet)) == [], "it is not created again"
+    (waiting,) = [job for job in jobs_of(cloud) if job.id == late[0]]
+    assert waiting.status == "queued"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import hcl2
 import pytest
 import yaml
 from tools.house import ROOT
@@ -75,3 +78,29 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
     ours = [line for line in done.stderr.splitlines() if "goldrun-serve" in line]
     assert not ours
+
+
+def test_terraform_starts_two_servers_with_a_role_and_no_secret() -> None:
+    text = (FOLDER / "terraform/main.tf").read_text(encoding="utf-8")
+    parts = hcl2.loads(text)
+    names = {part.strip('"') for block in parts["variable"] for part in block}
+    used = set(re.findall(r"var\.(\w+)", text))
+    assert names == used
+    assert not any("key" in name or "secret" in name for name in names)
+    (server,) = [block for block in parts["resource"] if "alicloud_instance" in str(next(iter(block)))]
+    assert "required" in str(server)
+    assert "role_name" in str(server)
+
+
+def test_terraforms_script_is_a_valid_one(tmp_path: Path) -> None:
+    text = (FOLDER / "terraform/server.sh.tftpl").read_text(encoding="utf-8")
+    main = (FOLDER / "terraform/main.tf").read_text(encoding="utf-8")
+    values = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "YWJj")
+    assert all(re.search(rf"^    {name} +=", main, re.MULTILINE) for name in values)
+    script = tmp_path / "server.sh"
+    script.write_text(re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], text))
+    checker = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([str(checker), str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    known = {name for one in vars(config).values() if isinstance(one, config.Variable) for name in one.names}
+    assert set(re.findall(r"^(?:Environment=)?([A-Z][A-Z_]+)=", text, re.MULTILINE)) <= known | {"DEBIAN_FRONTEND"}

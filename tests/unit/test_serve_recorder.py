@@ -27,8 +27,14 @@ from tests.simulation.serving import wanted_set
 
 _MACHINE: dict[str, Any] = {
     **dict.fromkeys(("id", "name", "type", "zone", "image_id", "private_ip", "public_ip"), ""),
-    "status": "Running", "created": 0.0, "released": None, "spot": True, "limit": 0.0, "reclaimed": False,
-    "saves": False, "tags": {},
+    "status": "Running",
+    "created": 0.0,
+    "released": None,
+    "spot": True,
+    "limit": 0.0,
+    "reclaimed": False,
+    "saves": False,
+    "tags": {},
 }
 SET = {"set": "ubuntu-spot", "scope": "octo-org/octo-repo"}
 

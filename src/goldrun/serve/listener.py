@@ -49,6 +49,7 @@ class Listener:
         self._last = 0
         self._seen = 0.0
         self._waits = False
+        self._ended = False
 
     @property
     def scale_set(self) -> ScaleSet | None:
@@ -71,11 +72,15 @@ class Listener:
         return self._session is not None and self.service.github.clock.now() - self._seen < DOUBT_SECONDS
 
     def connect(self) -> bool:
-        """Find or create the scale set, and begin its session; return False if another server has it.
+        """Find or create the scale set, and begin its session.
+
+        Return False if another server has it, or if this one has deleted the set.
 
         Raises:
             GoldrunError: GitHub refuses or fails.
         """
+        if self._ended:
+            return False
         try:
             made = self._set or self._adopt()
             session = scale_sets.open_session(self.service, made.id, self._owner)
@@ -153,6 +158,19 @@ class Listener:
             scale_sets.acknowledge(self.service, self._session, message.id)
         except GoldrunError as error:
             self._report(f"{self.wanted.name}: message {message.id} could not be acknowledged: {error.what}")
+
+    def delete(self) -> None:
+        """End the session, and delete the scale set. Jobs that ask for it stay in GitHub's queue.
+
+        Raises:
+            GoldrunError: GitHub refuses or fails.
+        """
+        made, self._ended = self._set, True
+        self.close()
+        if made:
+            scale_sets.delete_scale_set(self.service, made.id)
+            self._report(f"{self.wanted.name}: scale set {made.id} of {self.wanted.scope} was deleted.")
+        self._set = None
 
     def close(self) -> None:
         """End the session, so that another server takes over at once."""

@@ -107,20 +107,36 @@ class Server:
         self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
         self._common = Common(Quota(report))
         self._running: dict[WantedSet, _Running] = {}
+        self._retiring: dict[tuple[str, str], _Running] = {}
 
     def serve(self, wanted: Iterable[WantedSet]) -> None:
         """Serve these scale sets from now on, and no others."""
         sets = list(wanted)
         self._common.books.know(sets)
+        kept = {_key(one) for one in sets}
         for one in [one for one in self._running if one not in sets]:
-            self._running.pop(one).stop()
+            running = self._running.pop(one)
             self._common.shares.leave(one)
             self._observer.ended(one)
-            self._report(f"{one.name}: not served any more.")
+            if _key(one) in kept:
+                running.stop()  # it has changed
+            else:
+                self._report(f"{one.name}: not configured any more; it ends with its jobs.")
+                running.worker.retiring = True
+                self._retiring[_key(one)] = running
         for one in sets:
             if one not in self._running:
+                if (ending := self._retiring.pop(_key(one), None)) is not None:
+                    ending.stop()
                 self._observer.begun(one)
                 self._running[one] = self._start(one)
+
+    def tidy(self) -> None:
+        """Let go of scale sets that have ended with their jobs."""
+        for key, running in list(self._retiring.items()):
+            if running.worker.retired:
+                del self._retiring[key]
+                running.stop()
 
     def unconnected(self) -> list[str]:
         """Return the scale sets that this server neither serves nor stands by for: it has not reached GitHub yet."""
@@ -132,11 +148,13 @@ class Server:
 
     def stop(self) -> None:
         """End every session, so that another server takes over at once. Machines and jobs go on."""
-        for running in self._running.values():
+        every = [*self._running.values(), *self._retiring.values()]
+        for running in every:
             running.halt()
-        for running in self._running.values():
+        for running in every:
             running.stop()
         self._running.clear()
+        self._retiring.clear()
 
     def _start(self, wanted: WantedSet) -> _Running:
         clocks = StoppableClock(), StoppableClock()
@@ -160,6 +178,11 @@ class Server:
         for thread in threads:
             thread.start()
         return _Running(worker, threads, client, github)
+
+
+def _key(wanted: WantedSet) -> tuple[str, str]:
+    """Return what a scale set is known by at GitHub."""
+    return wanted.name.lower(), str(wanted.scope).lower()
 
 
 class _Repeated(threading.Thread):

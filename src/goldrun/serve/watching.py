@@ -36,6 +36,7 @@ def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callabl
     ready()
     try:
         for _ in looks(clock, often=every(LOOK_SECONDS)):
+            server.tidy()
             text = _read(file)
             if not hung_up.take() and text in (current, None):
                 continue

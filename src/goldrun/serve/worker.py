@@ -57,6 +57,8 @@ class Worker:
         leftovers: removes registrations without a machine.
         breaker: leaves out offers that are reclaimed again and again.
         observer: is told what happens.
+        retiring: the profile is not configured any more: what runs goes on, and nothing new is accepted.
+        retired: that has ended, and the scale set is deleted.
     """
 
     client: EcsClient
@@ -76,6 +78,8 @@ class Worker:
     leftovers: Leftovers
     breaker: Breaker
     observer: Observer
+    retiring: bool = False
+    retired: bool = False
     _accepted: int = 0  # since GitHub's last statistics
     _begun: bool = False  # a session whose machines were not looked at yet
     _unread: list[Message] = field(default_factory=list)
@@ -91,6 +95,8 @@ class Worker:
         wanted = self.listener.wanted
         most = wanted.profile.max_runners
         room = None if self.shares.outranks(wanted) else self.quota.room(wanted)
+        if self.retiring:
+            return self.roster.statistics.assigned if self.roster.statistics else 0
         if self.launching.paused:
             room = 0
         return self.intake.waiting + (most if room is None else min(most, self.roster.alive + room))
@@ -129,6 +135,9 @@ class Worker:
         while self._unanswered:
             self.listener.acknowledge(self._unanswered.pop(0))
         self.tending.retire_surplus(self._needed)
+        if self.retiring and not self._busy_with_something:
+            self.listener.delete()
+            self.retired = True
 
     def _supply(self) -> None:
         """Get the machines that are missing: stopped ones first, then new ones."""
@@ -175,17 +184,27 @@ class Worker:
         return self.client.clock.now()
 
     @property
+    def _busy_with_something(self) -> bool:
+        known = self.roster.statistics
+        return self.fleet.count > 0 or known is None or known.assigned > 0 or self._accepted > 0
+
+    @property
+    def _spare(self) -> bool:
+        """Whether machines may wait for nothing in particular."""
+        return not self.retiring and not self.shares.must_yield(self.listener.wanted)
+
+    @property
     def _needed_now(self) -> int:
         """How many free machines GitHub and the pool want; the pool is for quiet times of more important sets."""
         if self.roster.statistics is None:
             return 0
-        pool = 0 if self.shares.must_yield(self.listener.wanted) else self.listener.wanted.min_idle(self._now)
+        pool = self.listener.wanted.min_idle(self._now) if self._spare else 0
         return self.roster.waiting + self._accepted + pool
 
     @property
     def _stopped(self) -> int:
         """How many stopped machines there are to be."""
-        return 0 if self.shares.must_yield(self.listener.wanted) else self.listener.wanted.min_stopped(self._now)
+        return self.listener.wanted.min_stopped(self._now) if self._spare else 0
 
     @property
     def _needed(self) -> int:
@@ -208,7 +227,8 @@ class Worker:
         self.roster.statistics, self._accepted = message.statistics, 0
         for event in message.events:
             if event.kind == "JobAvailable":
-                self.intake.offer(event)
+                if not self.retiring:
+                    self.intake.offer(event)
             elif event.kind == "JobStarted":
                 self._started(event)
             elif event.kind == "JobCompleted":
