@@ -38,6 +38,7 @@ from goldrun.serve.server import Steps
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from local_cloud import lifecycle, seed
+from local_cloud.actions.assistant import ASSISTANT_SECONDS
 from local_cloud.clock import LocalClock
 from local_cloud.faults import Faults
 from local_cloud.gateway import Gateway, Reply
@@ -55,8 +56,10 @@ START = 1_795_000_000.0
 SCOPE = Scope("octo-org")
 REPOSITORY = "octo-org/octo-repo"
 LATENCY = 0.1  # of a request
+DELIVERY_SECONDS = 0.3  # of a file
 CONNECT_SECONDS = 3.0  # of a runner
 SEEN_SECONDS = 15.0
+TICK_SECONDS = 0.25  # how exactly things happen
 
 
 @dataclass
@@ -127,6 +130,11 @@ class World:
             )
         )
 
+    @property
+    def unavoidable(self) -> float:
+        """Seconds that the cloud and the runner take from a launch to a job."""
+        return self.store.settings().boot_seconds + ASSISTANT_SECONDS + DELIVERY_SECONDS + CONNECT_SECONDS
+
     def at(self, moment: float, what: Callable[[], None]) -> None:
         """Let something happen at a moment."""
         self._count += 1
@@ -147,7 +155,7 @@ class World:
                 self._refresh()
             self._take()
             self.most = max(self.most, sum(1 for _ in self.store.all(Instance)))
-            self.stage.sleep(1.0)
+            self.stage.sleep(TICK_SECONDS)
 
     def send(self, method: str, target: str, headers: Mapping[str, str], content: bytes, deadline: float) -> Reply:
         """Answer a request, after a while."""
@@ -165,7 +173,7 @@ class World:
         self.tally.answering += time.thread_time() - began
         end = min(deadline, self.stage.now() + reply.patience)
         while reply.again and self.stage.now() < end:
-            self.stage.sleep(1.0)
+            self.stage.sleep(TICK_SECONDS)
             began = time.thread_time()
             later = reply.again()
             self.tally.answering += time.thread_time() - began

@@ -14,6 +14,7 @@ from goldrun.serve.wanted import WantedSet
 from goldrun.waiting import LAG_SECONDS
 
 WHOLE_SECONDS = 25.0  # between looks at all machines
+BOOT_SECONDS = 15.0  # no machine answers sooner
 GONE_SECONDS = 30.0  # a deletion that shows no effect for so long is asked for again
 
 
@@ -37,6 +38,7 @@ class Fleet:
     _created: dict[str, float] = field(default_factory=dict)
     _deleted: dict[str, float] = field(default_factory=dict)
     _watched: dict[str, float] = field(default_factory=dict)
+    _launched: dict[str, float] = field(default_factory=dict)
     _read: float = float("-inf")  # when all of them were last read
 
     def look(self) -> list[Instance]:
@@ -63,6 +65,7 @@ class Fleet:
         self._created = {one: at for one, at in self._created.items() if one not in found and now - at < LAG_SECONDS}
         again = [one for one, at in self._deleted.items() if one in found and now - at > GONE_SECONDS]
         self._deleted = {one: at for one, at in self._deleted.items() if one in found}
+        self._launched = {one: at for one, at in self._launched.items() if one in found or one in self._created}
         self.machines = {one: instance for one, instance in found.items() if one not in self._deleted}
         if again:
             self.delete(again, listed=True)
@@ -96,10 +99,23 @@ class Fleet:
         """Whether something is expected to change soon."""
         return bool(self._created or self._deleted or self._watched) or any(map(self._changes, self.machines))
 
+    @property
+    def eager(self) -> bool:
+        """Whether a machine may answer at any moment: its runner waits for no more than that."""
+        late = self.client.clock.now() - BOOT_SECONDS
+        # ECS tells the minute alone; what was launched here is known to the second.
+        return any(
+            max(begun(machine), self._launched.get(one, 0.0)) <= late
+            for one, machine in self.machines.items()
+            if self._changes(one)
+        )
+
     def add(self, ids: Iterable[str]) -> None:
         """Remember machines that were just created."""
         now = self.client.clock.now()
-        self._created |= {one: now for one in ids if one not in self.machines}
+        made = {one: now for one in ids if one not in self.machines}
+        self._created |= made
+        self._launched |= made
 
     def watch(self, ids: Iterable[str]) -> None:
         """Read these at the following looks: something was done to them."""

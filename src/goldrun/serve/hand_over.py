@@ -69,7 +69,6 @@ class HandOver:
         self._machines = machines
         self._sent = {one: sent for one, sent in self._sent.items() if one in machines}
         self.configured &= machines.keys()
-        self._finish()
         waiting = [
             one
             for one, machine in machines.items()
@@ -77,6 +76,7 @@ class HandOver:
         ]
         for one in sorted(assistant.find_ready(self.client, waiting)) if waiting else ():
             self._begin(one, scale_set)
+        self._finish()
 
     def _begin(self, machine: str, scale_set: int) -> None:
         name = self.wanted.runner_name(machine)

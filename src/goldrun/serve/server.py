@@ -26,7 +26,7 @@ from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from goldrun.waiting import looks
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.5
 STANDBY_SECONDS = 10.0  # between attempts to begin a session that another server has
 QUICK_SECONDS = 1.0  # a poll that ends sooner without a message is followed by a pause
 BACKOFF_SECONDS = (2.0, 60.0)  # after a failure: the first pause and the longest

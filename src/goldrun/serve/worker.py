@@ -31,7 +31,8 @@ from goldrun.serve.roster import LOST_SECONDS, Roster
 from goldrun.serve.shares import Shares
 from goldrun.serve.tending import Tending
 
-LOOK_SECONDS = 3.0  # between looks at machines that change
+SOON_SECONDS = 1.0  # between looks at machines that may answer at any moment
+LOOK_SECONDS = 3.0  # … at machines that change
 CALM_SECONDS = 30.0  # … and at machines that do not
 
 
@@ -129,7 +130,7 @@ class Worker:
             self._unanswered.append(self._unread.pop(0))
         if self.intake.waiting:
             self._accept()
-        if self._unanswered or self._now - self._looked >= (LOOK_SECONDS if self.fleet.restless else CALM_SECONDS):
+        if self._unanswered or self._now - self._looked >= self._pace:
             self._look()
         self._supply()
         while self._unanswered:
@@ -182,6 +183,13 @@ class Worker:
     @property
     def _now(self) -> float:
         return self.client.clock.now()
+
+    @property
+    def _pace(self) -> float:
+        """How long to wait between looks."""
+        if self.fleet.eager:
+            return SOON_SECONDS
+        return LOOK_SECONDS if self.fleet.restless else CALM_SECONDS
 
     @property
     def _busy_with_something(self) -> bool:
@@ -269,6 +277,12 @@ class Worker:
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
         self._gone += self.fleet.look()
+        # First what a job waits for.
+        self.parking.look(self._stopped, self.roster.free - self._needed_now)
+        if made := self.listener.scale_set:
+            self.hands.step(
+                {one: it for one, it in self.fleet.machines.items() if one not in self.roster.aside}, made.id
+            )
         while self._gone:
             self._forget(self._gone[0])
             del self._gone[0]
@@ -277,11 +291,6 @@ class Worker:
         self._reclaimed = {one: at for one, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
         self.quota.look(self.client)
         self.budget.step()
-        self.parking.look(self._stopped, self.roster.free - self._needed_now)
-        if made := self.listener.scale_set:
-            self.hands.step(
-                {one: it for one, it in self.fleet.machines.items() if one not in self.roster.aside}, made.id
-            )
         self._run_again()
         self.tending.drop_useless()
         self.tending.renew_pool(self._needed)
