@@ -571,6 +571,25 @@ def test_a_registration_whose_machine_is_gone_is_removed(cloud: Running) -> None
     assert len(left) == 2, "the pool's runner stays"
 
 
+def test_thousands_of_runners_are_looked_through_page_by_page(cloud: Running) -> None:
+    """All at once would be dozens of requests, again and again, because the list moves meanwhile."""
+    server = serve(cloud)
+    server.run(20)
+    jobs = cloud.cloud.jobs
+    for number in range(250):
+        jobs.register("octo-org/octo-repo", f"other-{number}", ["other"], 1)
+    made = jobs.register("octo-org/octo-repo", "ubuntu-spot-i-gone0000000000000000", ["ubuntu-spot"], 1, scale_set="1")
+    before = server.worker.listener.service.github.calls
+    server.run(900, until=lambda: made.id not in {one.id for one in jobs.runners("octo-org/octo-repo")}, pace=5.0)
+    assert made.id not in {one.id for one in jobs.runners("octo-org/octo-repo")}
+    server.worker.leftovers._next = 0.0
+    rest = server.worker.leftovers
+    calls = server.worker.listener.service.github.calls
+    rest.step({})
+    assert server.worker.listener.service.github.calls - calls == 1, "a page"
+    assert before < calls
+
+
 def test_a_set_that_is_not_configured_any_more_ends_with_its_jobs_and_is_deleted(cloud: Running) -> None:
     play(cloud).seconds = 200.0
     server = serve(cloud, min_idle=2, min_stopped=1)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from goldrun.errors import UnavailableError
-from goldrun.github.client import GitHub, GitHubError, segment
+from goldrun.github.client import PAGE_SIZE, GitHub, GitHubError, segment
 from goldrun.github.scope import Scope
 
 DEFAULT_GROUP = 1
@@ -84,6 +84,16 @@ class End:
 def list_registrations(github: GitHub, scope: Scope) -> list[Registration]:
     """Return all runners of the scope."""
     return [Registration.from_api(element) for element in github.pages(_path(scope), "runners")]
+
+
+def page_of_registrations(github: GitHub, scope: Scope, page: int) -> tuple[list[Registration], bool]:
+    """Return a page of the scope's runners, from 1, and whether there is another one.
+
+    One request. The list moves while it is read page by page: what is not on it may exist all the same.
+    """
+    answer = github.call("GET", _path(scope), query={"per_page": PAGE_SIZE, "page": page})
+    found = [Registration.from_api(element) for element in answer["runners"]]
+    return found, page * PAGE_SIZE < int(answer["total_count"])
 
 
 def find_registrations(github: GitHub, scope: Scope, name: str) -> list[Registration]:

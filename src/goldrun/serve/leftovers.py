@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import describe_instances
 from goldrun.github.actions_service import ActionsService
-from goldrun.github.runners import list_registrations
+from goldrun.github.runners import page_of_registrations
 from goldrun.github.scale_sets import remove_runner
 from goldrun.launch.launch import Report
 from goldrun.serve.wanted import WantedSet
 
-EVERY_SECONDS = 600.0
+EVERY_SECONDS = 600.0  # between the end of a look through all of them and the next one
+PAGE_SECONDS = 60.0  # between its pages: an organization's runners may be thousands, and GitHub counts requests
 
 
 @dataclass
@@ -28,21 +29,25 @@ class Leftovers:
     service: ActionsService
     wanted: WantedSet
     report: Report
-    _looked: float = 0.0
+    _page: int = 1
+    _next: float = float("-inf")
 
     def step(self, machines: Container[str]) -> None:
-        """Look now and then; ``machines`` are those that were just seen.
+        """Look at a page now and then; ``machines`` are those that were just seen.
+
+        The list need not be complete: what moves to another page while it is read is found the next time.
 
         Raises:
             GoldrunError: the cloud or GitHub fails.
         """
         now = self.client.clock.now()
-        if now - self._looked < EVERY_SECONDS:
+        if now < self._next:
             return
+        page, more = page_of_registrations(self.service.github, self.wanted.scope, self._page)
         prefix = self.wanted.runner_name("i-")
         found = {
             runner.name.removeprefix(self.wanted.runner_name("")): runner
-            for runner in list_registrations(self.service.github, self.wanted.scope)
+            for runner in page
             if runner.name.startswith(prefix) and self.wanted.name in runner.labels and not runner.online
         }
         missing = [machine for machine in found if machine not in machines]
@@ -51,4 +56,4 @@ class Leftovers:
             # GitHub keeps one that has a job.
             if machine not in there and remove_runner(self.service, found[machine].id):
                 self.report(f"{found[machine].name} was registered without a machine: removed.")
-        self._looked = now
+        self._page, self._next = (self._page + 1, now + PAGE_SECONDS) if more else (1, now + EVERY_SECONDS)
