@@ -1,8 +1,8 @@
 """`goldrun serve` under load, in virtual time: calls, memory and processor time of the server, and how they grow.
 
-One organization; jobs of 3 to 15 minutes arrive at random. The rates of calls are compared with GitHub's published limit,
-and with limits of the order that ECS has: those differ by account, and the console shows them. Answers of the local
-cloud do not count as the server's processor time.
+One organization; jobs of 3 to 15 minutes arrive at random. The rates of calls are compared with GitHub's published
+limit, and with limits of the order that ECS has: those differ by account, and the console shows them. Answers of the
+local cloud do not count as the server's processor time.
 
 Usage: python -m benchmarks.serving [--rates 1000 5000 20000] [--minutes 40] [--plot FILE.svg]
 """
