@@ -68,7 +68,7 @@ def run(name: str, profile: dict[str, int]) -> None:
     """Run one job."""
     from goldrun.serve.telemetry import Telemetry
 
-    telemetry = Telemetry("picture")
+    telemetry = Telemetry("picture", lambda _: None)
     with chance(Random(1)), tempfile.TemporaryDirectory() as folder:
         world = World(1, Path(folder))
         world.stage.add("the world", world.live, endless=True)

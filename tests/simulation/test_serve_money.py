@@ -141,6 +141,16 @@ def test_a_budget_of_all_profiles_is_shared(cloud: Running, played: Played) -> N
     assert "the budget of all profiles for the month, 0.5, is used up" in said
 
 
+def test_a_stopped_machine_reserves_nothing(cloud: Running, played: Played) -> None:
+    server = serve(cloud, min_stopped=2, max_cost=Cost(day=1.0))
+    server.run(200, until=lambda: len(server.worker.roster.aside) == 2 and not alive(cloud))
+    server.run(60)
+    assert len(machines(cloud)) == 2
+    spent = server.worker.budget.books.read(server.worker.listener.wanted)
+    left = server.worker.budget.books.left(server.worker.listener.wanted, cloud.wall.value)
+    assert left.amount == pytest.approx(1.0 - spent.day)
+
+
 def test_what_machines_cost_is_told_by_job_and_idle_time(cloud: Running, played: Played) -> None:
     played.seconds = 600.0
     costs, prices = Costs(), dict[str, float]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from goldrun.cloud.tags import PARKED, SERVED_RUNNER, STARTED
 from goldrun.serve.config import Schedule
+from goldrun.serve.plan import make_plan
 from goldrun.sweep import find
 from local_cloud import lifecycle
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
@@ -78,6 +80,16 @@ def test_a_stopped_pool_costs_its_disks_and_is_filled_once(cloud: Running) -> No
     assert len(machines(cloud)) == 2
     state = server.worker._state()
     assert (state.stopped, state.idle, state.starting, state.busy) == (2, 0, 0, 0)
+
+
+def test_the_plan_knows_stopped_machines(cloud: Running) -> None:
+    server = filled(cloud, 2)
+    wanted, github = server.worker.listener.wanted, server.worker.listener.service.github
+    plan = make_plan(cloud.client(), github, wanted, server.worker.launching.prepare)
+    assert (plan.machines, plan.stopped, plan.launches, plan.deletions) == (0, 2, 0, 0)
+    more = dataclasses.replace(wanted, profile=replace(wanted.profile, min_idle=3))
+    plan = make_plan(cloud.client(), github, more, server.worker.launching.prepare)
+    assert plan.launches == 1 + 2, "two are started, one is launched, and two take their place"
 
 
 def test_a_job_is_run_by_a_stopped_machine_sooner_than_by_a_new_one(cloud: Running) -> None:

@@ -80,7 +80,7 @@ def cloud(frozen: Running) -> Running:
 def run(cloud: Running, conclusion: str = "success", **profile: Any) -> None:
     played = play(cloud)
     played.conclusion = conclusion
-    telemetry = Telemetry("here")
+    telemetry = Telemetry("here", lambda _: None)
     server = serve(cloud, observer=Recorder(FakeClock(cloud.wall), [telemetry], telemetry), **profile)
     server.run(60)
     queue(cloud, 2)
@@ -143,3 +143,15 @@ def test_the_metrics_are_those_of_prometheus(cloud: Running, collector: Collecto
     (waits,) = collector.metrics["goldrun_job_wait_seconds"].histogram.data_points
     assert waits.count == 2
     assert 60.0 in waits.explicit_bounds
+
+
+def test_a_collector_that_does_not_answer_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+    said: list[str] = []
+    telemetry = Telemetry("here", said.append)
+    telemetry.put("leader", 1.0, {"set": "spot", "scope": "octo-org"})
+    telemetry.close()
+    assert said
+    assert all(words.startswith("OpenTelemetry: ") for words in said)
+    assert len(said) <= 3

@@ -217,6 +217,14 @@ def test_wrong_inputs_begin_nothing(
     assert told in done.output + str(done.exception)
 
 
+@pytest.mark.parametrize("address", ["notaurl", "127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://"])
+def test_a_wrong_collector_begins_nothing(tmp_path: Path, address: str) -> None:
+    file = write(tmp_path, f"{GITHUB}{PROFILE}")
+    done = command(str(file), env={"HOME": str(tmp_path), "OTEL_EXPORTER_OTLP_ENDPOINT": address})
+    assert done.exit_code != 0
+    assert "is not the address of a collector" in done.output + str(done.exception)
+
+
 @pytest.mark.parametrize("page", ["serve.md", "serve.zh-CN.md"])
 def test_the_docs_name_every_key(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
     from goldrun.http.transport import Transport
+    from goldrun.launch.launch import Report
     from goldrun.serve.metrics import Metrics
     from goldrun.serve.telemetry import Telemetry
 
@@ -90,6 +92,7 @@ def serve_run(
         raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
     sets = wanted_sets(load(file), file.parent)
     address = parse_address(listen) if listen is not None else None
+    collector = _read_collector()
     if plan:
         _plan(sets, region, as_json)
         return
@@ -121,7 +124,7 @@ def serve_run(
 
     owner = name or f"{platform.node()}-{os.getpid()}"
     metrics = _metrics() if address else None
-    telemetry = _telemetry(owner) if variables.OTEL_ENDPOINT.read(os.environ) else None
+    telemetry = _telemetry(owner, report) if collector else None
     recorder = Recorder(SystemClock(), [sink for sink in (metrics, telemetry) if sink], telemetry)
     _require_access(client, github, sets)
     _note_budget(client, sets)
@@ -180,7 +183,21 @@ def _metrics() -> Metrics:
     return Metrics()
 
 
-def _telemetry(server: str) -> Telemetry:
+def _read_collector() -> str:
+    """Return the address of an OpenTelemetry collector; empty: there is none.
+
+    Raises:
+        UsageError: it is not valid.
+    """
+    text = variables.OTEL_ENDPOINT.read(os.environ)
+    address = urlsplit(text)
+    if text and (address.scheme not in ("http", "https") or not address.hostname):
+        what = f"{variables.OTEL_ENDPOINT.names[0]} is not the address of a collector: {text!r}."
+        raise UsageError(what, fix=["for example http://127.0.0.1:4318."])
+    return text
+
+
+def _telemetry(server: str, report: Report) -> Telemetry:
     """Return what sends traces and metrics to an OpenTelemetry collector.
 
     Raises:
@@ -193,7 +210,7 @@ def _telemetry(server: str) -> Telemetry:
             raise
         what = f"{variables.OTEL_ENDPOINT.names[0]} is set, and OpenTelemetry is not installed."
         raise UsageError(what, fix=["pip install 'goldrun[otel]'"]) from None
-    return Telemetry(server)
+    return Telemetry(server, report)
 
 
 def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) -> None:
@@ -244,7 +261,7 @@ def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
         output.result_json([PlannedSet.of(plan) for plan in plans])
         return
     output.table(
-        ("SET", "SCOPE", "AT GITHUB", "JOBS", "MACHINES", "LAUNCH", "DELETE", "IMAGE"),
+        ("SET", "SCOPE", "AT GITHUB", "JOBS", "MACHINES", "STOPPED", "LAUNCH", "DELETE", "IMAGE"),
         [
             (
                 plan.wanted.name,
@@ -252,6 +269,7 @@ def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
                 "exists" if plan.exists else "new",
                 str(plan.assigned),
                 str(plan.machines),
+                str(plan.stopped),
                 str(plan.launches),
                 str(plan.deletions),
                 plan.image,

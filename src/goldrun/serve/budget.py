@@ -106,11 +106,12 @@ class Budget:
             price = 0.0 if machine.status == "Stopped" else self.prices.of(self.client, machine)
             if price is None:
                 continue
-            last = self._open.get(one) or _Open(max(machine.created, self._since), price, None)
+            began = self.roster.fleet.began(machine)
+            last = self._open.get(one) or _Open(max(began, self._since), price, None)
             self._count(last, now, since)
             self._open[one] = _Open(now, price, self.roster.busy.get(one))
-            age = now - machine.created if one in self.roster.busy else 0.0
-            reserved += max(price, machine.limit) * max(0.0, longest - age) / 3600
+            age = now - began if one in self.roster.busy else 0.0
+            reserved += max(price, machine.limit) * max(0.0, longest - age) / 3600 if price else 0.0
         for until, price in since.items():
             spent = spent.add(price, until, now)
         reserved += self.roster.fleet.unseen * self._price * longest / 3600

@@ -103,12 +103,11 @@ class Fleet:
     def eager(self) -> bool:
         """Whether a machine may answer at any moment: its runner waits for no more than that."""
         late = self.client.clock.now() - BOOT_SECONDS
-        # ECS tells the minute alone; what was launched here is known to the second.
-        return any(
-            max(begun(machine), self._launched.get(one, 0.0)) <= late
-            for one, machine in self.machines.items()
-            if self._changes(one)
-        )
+        return any(self.began(machine) <= late for one, machine in self.machines.items() if self._changes(one))
+
+    def began(self, machine: Instance) -> float:
+        """Return when a machine was created, or started: ECS tells the minute; what was launched here is known."""
+        return max(begun(machine), self._launched.get(machine.id, 0.0))
 
     def add(self, ids: Iterable[str]) -> None:
         """Remember machines that were just created."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import describe_instances
+from goldrun.cloud.tags import is_parked
 from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHub
-from goldrun.serve.preparation import Preparation
+from goldrun.serve.preparation import Prepare
 from goldrun.serve.wanted import WantedSet
 
 
@@ -21,7 +22,8 @@ class Planned:
         wanted: the scale set as configured.
         exists: whether GitHub has it; else it would be created.
         assigned: jobs that need a runner.
-        machines: its machines.
+        machines: its machines, without those that are stopped.
+        stopped: those that are stopped.
         launches: how many more would be launched.
         deletions: how many would be deleted, if they stay without a job.
         image: the image that they would boot from, or its family.
@@ -31,12 +33,13 @@ class Planned:
     exists: bool
     assigned: int
     machines: int
+    stopped: int
     launches: int
     deletions: int
     image: str
 
 
-def make_plan(client: EcsClient, github: GitHub, wanted: WantedSet, prepare: Preparation) -> Planned:
+def make_plan(client: EcsClient, github: GitHub, wanted: WantedSet, prepare: Prepare) -> Planned:
     """Return what a server would do for a scale set now; it changes nothing.
 
     Raises:
@@ -45,15 +48,20 @@ def make_plan(client: EcsClient, github: GitHub, wanted: WantedSet, prepare: Pre
     service = ActionsService(github, wanted.scope)
     found = scale_sets.find_scale_set(service, wanted.name, scale_sets.find_group(service, wanted.group))
     assigned = found.statistics.assigned if found and found.statistics else 0
-    machines = len(describe_instances(client, tags=wanted.tags()))
-    needed = min(wanted.profile.max_runners, assigned + wanted.min_idle(client.clock.now()))
+    found_machines = describe_instances(client, tags=wanted.tags())
+    stopped = sum(is_parked(one.tags) for one in found_machines)
+    machines, now = len(found_machines) - stopped, client.clock.now()
+    needed = min(wanted.profile.max_runners, assigned + wanted.min_idle(now))
+    started = min(stopped, max(0, needed - machines))
+    to_stop = max(0, wanted.min_stopped(now) - (stopped - started))
     settings = prepare()
     return Planned(
         wanted=wanted,
         exists=found is not None,
         assigned=assigned,
         machines=machines,
-        launches=max(0, needed - machines),
+        stopped=stopped,
+        launches=max(0, needed - machines - started) + to_stop,
         deletions=max(0, machines - needed),
         image=settings.image_id or settings.image_family,
     )

@@ -6,6 +6,7 @@ Where they are sent, and how, its own variables say: ``OTEL_EXPORTER_OTLP_ENDPOI
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 
@@ -24,10 +25,12 @@ from opentelemetry.trace import Status, StatusCode, set_span_in_context
 from goldrun import __version__
 from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent
+from goldrun.launch.launch import Report
 from goldrun.serve.instruments import INSTRUMENTS
 from goldrun.serve.turns import origin_of
 from goldrun.serve.wanted import WantedSet
 
+SAME = 40  # characters by which a text is known to repeat the last one
 KEPT = 5000  # machines that are followed at most
 _NANO = 1_000_000_000
 
@@ -41,8 +44,15 @@ class Telemetry:
     machine that waited for the job has neither launch nor boot.
     """
 
-    def __init__(self, server: str) -> None:
-        """Begin to send; ``server`` is this server's name."""
+    def __init__(self, server: str, report: Report) -> None:
+        """Begin to send.
+
+        Args:
+            server: this server's name.
+            report: receives what OpenTelemetry has to say: that the collector does not answer, above all.
+        """
+        logs = logging.getLogger("opentelemetry")
+        logs.handlers, logs.propagate = [_Reported(report)], False
         resource = Resource.create(
             {"service.name": "goldrun", "service.version": __version__, "service.instance.id": server}
         )
@@ -142,6 +152,22 @@ class Telemetry:
                 self._tracer.start_span(name, context=inside, start_time=_nano(at)).end(_nano(end))
                 at = end
         root.end(_nano(at))
+
+
+class _Reported(logging.Handler):
+    """Passes what is logged on to a report, each text once in a while."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(logging.WARNING)
+        self._report, self._last = report, ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
+        text = record.getMessage()
+        kind = text[:SAME]
+        if kind != self._last:
+            self._last = kind
+            self._report(f"OpenTelemetry: {text}")
 
 
 @dataclass

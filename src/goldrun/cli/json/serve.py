@@ -18,7 +18,8 @@ class PlannedSet:
         labels: all its labels.
         exists: whether GitHub has it; else it would be created.
         assigned: jobs that need a runner.
-        machines: its machines.
+        machines: its machines, without those that are stopped.
+        stopped: those that are stopped.
         launches: how many more would be launched.
         deletions: how many would be deleted, if they stay without a job.
         image: the image that machines would boot from, or its family.
@@ -30,6 +31,7 @@ class PlannedSet:
     exists: bool
     assigned: int
     machines: int
+    stopped: int
     launches: int
     deletions: int
     image: str
@@ -44,6 +46,7 @@ class PlannedSet:
             exists=plan.exists,
             assigned=plan.assigned,
             machines=plan.machines,
+            stopped=plan.stopped,
             launches=plan.launches,
             deletions=plan.deletions,
             image=plan.image,
