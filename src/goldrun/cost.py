@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from goldrun.cloud.billing import read_bill
+from goldrun.cloud.billing import BILL_OFFSET, read_bill
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import MANAGED_BY, OWNED, PARKED
 from goldrun.launch.market import Market
-
-BILL_OFFSET = timedelta(hours=8)  # the bill's days are Beijing's
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def running_costs(client: EcsClient) -> list[Hourly]:
     found = []
     for instance in instances:
         series = prices[instance.type].zones.get(instance.zone)
-        price = None if series is None else series.prices[-1] if instance.spot else series.list_price
+        price = None if series is None else series.price(spot=instance.spot)
         # One that was stopped for a while has cost less: how much, the bill says.
         ran = not instance.saves and PARKED.key not in instance.tags
         so_far = price * (now - instance.created) / 3600 if price is not None and ran else None

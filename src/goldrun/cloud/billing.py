@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from goldrun.cloud.client import EcsClient, Parameter
@@ -10,6 +11,7 @@ from goldrun.cloud.paging import pages_by_token
 from goldrun.cloud.tags import Tags
 
 PAGE_SIZE = 300
+BILL_OFFSET = timedelta(hours=8)  # the bill's days are Beijing's
 
 
 class BillItem(NamedTuple):

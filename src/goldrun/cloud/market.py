@@ -93,6 +93,10 @@ class Series:
     list_price: float
     times: tuple[str, ...] = ()
 
+    def price(self, *, spot: bool) -> float:
+        """Return the price now, of a spot instance or of another one."""
+        return self.prices[-1] if spot else self.list_price
+
     @classmethod
     def from_api(cls, rows: Sequence[Element]) -> Series:
         """Return the series of elements of ``SpotPrices.SpotPriceType`` of DescribeSpotPriceHistory."""

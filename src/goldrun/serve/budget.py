@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import tagging
-from goldrun.durations import parse_duration
 from goldrun.github.scale_sets import JobEvent
 from goldrun.launch.launch import LIMIT_FACTOR, Launched
 from goldrun.launch.settings import LaunchSettings
@@ -158,7 +157,7 @@ class Budget:
 
     @property
     def _longest(self) -> float:
-        return parse_duration(self.roster.fleet.wanted.profile.longest_job)
+        return self.roster.fleet.wanted.longest_job
 
     def _count(self, last: _Open, now: float, since: dict[float, float]) -> None:
         amount = last.price * max(0.0, now - last.until) / 3600

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.moments import format_moment
-from goldrun.cloud.tagging import is_gone, tagging
+from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import CONFIGURED
 from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
@@ -29,7 +29,6 @@ from goldrun.serve.wanted import WantedSet
 # A registration whose runner is not online may be one that starts at this moment.
 START_SECONDS = 90.0
 DELIVERY_SECONDS = 120.0
-MACHINES_A_CALL = 50  # TagResources
 
 
 @dataclass
@@ -141,16 +140,4 @@ class HandOver:
                 self.observer.configured(self.wanted, self._machines[machine])
         self.configured |= set(machines)
         tags = CONFIGURED.of(format_moment(self.client.clock.now()))
-        for start in range(0, len(machines), MACHINES_A_CALL):
-            self._tag(machines[start : start + MACHINES_A_CALL], tags)
-
-    def _tag(self, machines: list[str], tags: dict[str, str]) -> None:
-        """Tag machines; if one of them is gone, with its job, ECS tags none: then one by one."""
-        try:
-            tagging("instance", machines, tags).make(self.client)
-        except (ApiError, AccessDeniedError) as error:
-            if len(machines) > 1:
-                for one in machines:
-                    self._tag([one], tags)
-            elif not is_gone(error):
-                raise
+        tag_existing(self.client, "instance", machines, tags)  # one may be gone, with its job

@@ -46,7 +46,7 @@ class Leftovers:
         page, more = page_of_registrations(self.service.github, self.wanted.scope, self._page)
         prefix = self.wanted.runner_name("i-")
         found = {
-            runner.name.removeprefix(self.wanted.runner_name("")): runner
+            self.wanted.machine_of(runner.name): runner
             for runner in page
             if runner.name.startswith(prefix) and self.wanted.name in runner.labels and not runner.online
         }

@@ -23,9 +23,8 @@ from goldrun.cloud.instances import (
     start_instances,
 )
 from goldrun.cloud.moments import format_moment, parse_moment
-from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import PARKED, STARTED, is_parked
-from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.serve.breaker import Place
@@ -126,7 +125,7 @@ class Parking:
         if started:
             self._set_aside()
             self.observer.resumed(self.roster.fleet.wanted, started)
-            tagging("instance", started, STARTED.of(format_moment(self._now))).make(self.client)
+            tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
             self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped machines are started.")
         return len(started)
 
@@ -141,7 +140,7 @@ class Parking:
         """See that a started machine has its tag, and the release time of a running one."""
         if STARTED.key not in machine.tags:
             if machine.status in ("Starting", "Running"):
-                tagging("instance", [machine.id], STARTED.of(format_moment(self._now))).make(self.client)
+                tag_existing(self.client, "instance", [machine.id], STARTED.of(format_moment(self._now)))
             elif machine.status == "Stopped":
                 self._started.discard(machine.id)  # the call had no effect
             return
@@ -149,7 +148,7 @@ class Parking:
 
     def _keep(self, machine: Instance) -> None:
         """Stop a machine that is to be stopped; delete one that should not be kept."""
-        kept = parse_duration(self.roster.fleet.wanted.profile.stopped_life)
+        kept = self.roster.fleet.wanted.stopped_life
         parked = parse_moment(PARKED.read(machine.tags))
         if machine.status == "Running":
             self._release(machine, parked + kept)
@@ -181,7 +180,7 @@ class Parking:
             else:
                 self.tending.delete(one, f"it cannot be prepared to be stopped (exit code {result.exit_code})")
         if done:
-            tagging("instance", done, PARKED.of(format_moment(self._now))).make(self.client)
+            tag_existing(self.client, "instance", done, PARKED.of(format_moment(self._now)))
             for one in done:
                 machine = self.roster.fleet.machines[one]
                 tagged = {**machine.tags, **PARKED.of(format_moment(self._now))}

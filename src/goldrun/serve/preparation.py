@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from goldrun import config as variables
 from goldrun.cloud.client import EcsClient
 from goldrun.config import Environment
-from goldrun.durations import parse_duration
 from goldrun.github.client import GitHub
 from goldrun.images.resolve import read_manifest, resolve_image
 from goldrun.launch.launch import Report
@@ -88,7 +87,7 @@ class Preparation:
             endpoint=variables.INSTANCE_ENDPOINT.read(self.env),
             config_seconds=max(CONFIG_SECONDS, wanted.boot_seconds),
             job_seconds=settings.life,
-            longest_job=parse_duration(wanted.profile.longest_job),
+            longest_job=wanted.longest_job,
             setup=wanted.setup,
         )
         return replace(settings, user_data=user_data(bootstrap))

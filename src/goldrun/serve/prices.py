@@ -56,6 +56,6 @@ class Prices:
         with self._lock:
             self.currency = found.currency or self.currency
             for zone, series in found.zones.items():
-                for spot, price in ((True, series.prices[-1] if series.prices else None), (False, series.list_price)):
-                    if price:
+                for spot in (True, False):
+                    if price := series.price(spot=spot):
                         self._known[kind, zone, spot] = price

@@ -39,10 +39,6 @@ class Roster:
         """Return the name of a machine's runner."""
         return self.fleet.wanted.runner_name(machine)
 
-    def machine(self, runner: str) -> str:
-        """Return the machine of a runner, by its name."""
-        return runner.removeprefix(self.name(""))
-
     def begin(self, statistics: Statistics) -> None:
         """Begin a session: another server may have changed everything meanwhile."""
         self.statistics, self.busy, self.lost = statistics, {}, {}
@@ -52,6 +48,10 @@ class Roster:
         there = self.fleet.machines
         self.ended = {one: at for one, at in self.ended.items() if one in there or at > now - ENDED_SECONDS}
         self.lost = {one: at for one, at in self.lost.items() if at > now - LOST_SECONDS}
+
+    def standing(self) -> dict[str, Instance]:
+        """Return the machines that are not set aside."""
+        return {one: machine for one, machine in self.fleet.machines.items() if one not in self.aside}
 
     @property
     def alive(self) -> int:

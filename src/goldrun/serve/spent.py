@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from goldrun.cloud.billing import BILL_OFFSET
 from goldrun.cloud.moments import format_moment, parse_moment
-
-BEIJING = timedelta(hours=8)
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,11 @@ def parse(text: str) -> Spent:
 
 def day_begin(now: float) -> float:
     """Return when the day began, in Beijing."""
-    there = datetime.fromtimestamp(now, UTC) + BEIJING
-    return (there.replace(hour=0, minute=0, second=0, microsecond=0) - BEIJING).timestamp()
+    there = datetime.fromtimestamp(now, UTC) + BILL_OFFSET
+    return (there.replace(hour=0, minute=0, second=0, microsecond=0) - BILL_OFFSET).timestamp()
 
 
 def month_begin(now: float) -> float:
     """Return when the month began, in Beijing."""
-    there = datetime.fromtimestamp(now, UTC) + BEIJING
-    return (there.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - BEIJING).timestamp()
+    there = datetime.fromtimestamp(now, UTC) + BILL_OFFSET
+    return (there.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - BILL_OFFSET).timestamp()

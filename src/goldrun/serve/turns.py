@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.instances import Instance
-from goldrun.cloud.tagging import is_gone, tagging
+from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import JOB, MAX_VALUE
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.config import Profile
@@ -63,11 +62,7 @@ class Turns:
         self._taken[event.runner] = origin_of(event)
         if not self.limited:
             return
-        try:
-            tagging("instance", [machine], JOB.of(" ".join(origin_of(event))[:MAX_VALUE])).make(self.client)
-        except (ApiError, AccessDeniedError) as error:
-            if not is_gone(error):
-                raise
+        tag_existing(self.client, "instance", [machine], JOB.of(" ".join(origin_of(event))[:MAX_VALUE]))
 
     def end(self, event: JobEvent) -> None:
         """Count a job no more."""

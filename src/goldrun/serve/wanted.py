@@ -53,6 +53,16 @@ class WantedSet:
         return parse_duration(self.profile.life)
 
     @property
+    def longest_job(self) -> float:
+        """Seconds that a job may take."""
+        return parse_duration(self.profile.longest_job)
+
+    @property
+    def stopped_life(self) -> float:
+        """Seconds that a stopped machine is kept."""
+        return parse_duration(self.profile.stopped_life)
+
+    @property
     def boot_seconds(self) -> float:
         """Seconds that a machine may take to come online."""
         return parse_duration(self.profile.boot)
@@ -78,6 +88,10 @@ class WantedSet:
     def runner_name(self, instance_id: str) -> str:
         """Return the name of an instance's runner: each is known from the other."""
         return f"{self.name[:MAX_NAME]}-{instance_id}"
+
+    def machine_of(self, runner: str) -> str:
+        """Return the instance of a runner."""
+        return runner.removeprefix(self.runner_name(""))
 
     def settings(self, env: Environment, region: str) -> LaunchSettings:
         """Return the settings of a machine; its image is still a name, its user data is missing.

@@ -166,7 +166,7 @@ class Worker:
 
     def _state(self) -> State:
         leads, roster = self.listener.leads and self.roster.statistics is not None, self.roster
-        moving = [one for one in self.fleet.machines.values() if one.id not in roster.aside] if leads else []
+        moving = list(roster.standing().values()) if leads else []
         starting = sum(not self.hands.is_done(one) for one in moving)
         busy = roster.working if leads else 0
         return State(
@@ -245,14 +245,14 @@ class Worker:
                     self._completed(event)
 
     def _started(self, event: JobEvent) -> None:
-        machine = self.roster.machine(event.runner)
+        machine = self.listener.wanted.machine_of(event.runner)
         self.intake.turns.start(event, machine)
         if machine not in self.roster.busy:
             self.observer.job_started(self.listener.wanted, event)
         self.roster.busy[machine] = event
 
     def _completed(self, event: JobEvent) -> None:
-        roster, machine = self.roster, self.roster.machine(event.runner)
+        roster, machine = self.roster, self.listener.wanted.machine_of(event.runner)
         roster.busy.pop(machine, None)
         if machine not in roster.ended:
             self.observer.job_completed(self.listener.wanted, event)
@@ -280,9 +280,7 @@ class Worker:
         # First what a job waits for.
         self.parking.look(self._stopped, self.roster.free - self._needed_now)
         if made := self.listener.scale_set:
-            self.hands.step(
-                {one: it for one, it in self.fleet.machines.items() if one not in self.roster.aside}, made.id
-            )
+            self.hands.step(self.roster.standing(), made.id)
         while self._gone:
             self._forget(self._gone[0])
             del self._gone[0]
