@@ -21,14 +21,15 @@ from urllib.parse import parse_qs
 
 from msgspec.structs import replace as replaced
 
+from benchmarks.in_memory import SERVER, answer, open_clients
 from benchmarks.interleaving import Stage
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.credentials import Credentials
+from goldrun.config import DEFAULT_TIMEOUT_SECONDS
 from goldrun.github.client import GitHub
 from goldrun.github.paths import general_path
 from goldrun.github.scope import Scope
 from goldrun.guest import INBOX, read_configuration
-from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from goldrun.launch.cache import FileCache
 from goldrun.serve.assembly import Common, build_worker
@@ -43,15 +44,12 @@ from local_cloud.clock import LocalClock
 from local_cloud.faults import Faults
 from local_cloud.gateway import Gateway, Reply
 from local_cloud.github import router
-from local_cloud.github.api import API, TOKEN
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.market import Market
 from local_cloud.records import Image, Instance, Invocation, Usage
 from local_cloud.store import Store
 
-URL = "http://127.0.0.1:1"
-SERVER = f"{URL}{router.PREFIX}"
 START = 1_795_000_000.0
 SCOPE = Scope("octo-org")
 REPOSITORY = "octo-org/octo-repo"
@@ -160,16 +158,12 @@ class World:
     def send(self, method: str, target: str, headers: Mapping[str, str], content: bytes, deadline: float) -> Reply:
         """Answer a request, after a while."""
         self.stage.sleep(LATENCY)
-        headers = {key.lower(): value for key, value in headers.items()}
-        path, _, query = target.partition("?")
+        query = target.partition("?")[2]
         name = headers.get("x-acs-action") or f"github {method} {general_path(target)}"
         self.tally.calls[name] += 1
         self.tally.minutes[name, int(self.stage.now() // 60)] += 1
         began = time.thread_time()
-        if path.startswith(router.PREFIX):
-            reply = self.github.handle(method, path.removeprefix(router.PREFIX), query, headers, content)
-        else:
-            reply = self.gateway.handle(method, path, query, headers, content)
+        reply = answer(self.gateway, self.github, method, target, headers, content)
         self.tally.answering += time.thread_time() - began
         end = min(deadline, self.stage.now() + reply.patience)
         while reply.again and self.stage.now() < end:
@@ -235,15 +229,7 @@ class World:
 
     def clients(self) -> tuple[EcsClient, GitHub]:
         """Return both clients of a thread."""
-        transport = _Transport(self)
-        client = EcsClient(
-            region=seed.REGION,
-            credentials=lambda: Credentials(seed.KEY.id, seed.KEY.secret),
-            transport=transport,
-            clock=self.stage,
-            endpoint=parse_endpoint(URL),
-        )
-        return client, GitHub(url=SERVER + API, server=SERVER, token=TOKEN, transport=transport, clock=self.stage)
+        return open_clients(_Transport(self), self.stage, timeout=DEFAULT_TIMEOUT_SECONDS)
 
 
 @dataclass

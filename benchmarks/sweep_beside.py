@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl
 
 from msgspec.structs import replace as replaced
 
+from benchmarks.in_memory import URL, answer, open_clients
 from benchmarks.interleaving import Ended, Stage, Work, chance
 from goldrun import sweep
 from goldrun.bake.build import build
@@ -31,12 +32,11 @@ from goldrun.bake.recipe import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.credentials import Credentials
 from goldrun.errors import GoldrunError
 from goldrun.github.client import PAGE_SIZE, GitHub
 from goldrun.github.scope import repository_scope
 from goldrun.guest import INBOX
-from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.launch.acquire import acquire
@@ -52,7 +52,6 @@ from local_cloud.clock import LocalClock
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Gateway
 from local_cloud.github import router
-from local_cloud.github.api import API, TOKEN
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubRunner
@@ -66,7 +65,6 @@ from local_cloud.records import (
 )
 from local_cloud.store import Store
 
-URL = "http://127.0.0.1:1"
 SCOPE = repository_scope("octo-org/octo-repo")
 GROUP = f"sg-local-{seed.REGION}"
 START = 1_795_000_000.0
@@ -269,10 +267,7 @@ class Party:
         path, _, query = target.partition("?")
         self.world.tend()
         killed = self._judge(method, path, headers, dict(parse_qsl(query)))
-        if path.startswith(router.PREFIX):
-            reply = self.world.github.handle(method, path.removeprefix(router.PREFIX), query, headers, content)
-        else:
-            reply = self.world.gateway.handle(method, path, query, headers, content)
+        reply = answer(self.world.gateway, self.world.github, method, target, headers, content)
         if reply.status < 300:
             self.world.outcome.killed += killed
             self._own(reply.body)
@@ -315,16 +310,7 @@ class Party:
 
     def both(self) -> tuple[EcsClient, GitHub]:
         """Both sides, as it sees them."""
-        server = f"{URL}{router.PREFIX}"
-        client = EcsClient(
-            region=seed.REGION,
-            credentials=lambda: Credentials(seed.KEY.id, seed.KEY.secret),
-            transport=self,
-            clock=self.world.stage,
-            endpoint=parse_endpoint(URL),
-            timeout=180.0,
-        )
-        return client, GitHub(url=server + API, server=server, token=TOKEN, transport=self, clock=self.world.stage)
+        return open_clients(self, self.world.stage, timeout=180.0)
 
 
 class Sweeper(Party):

@@ -7,18 +7,14 @@ Usage: python -m benchmarks.trace_picture docs/images/serve-trace.svg
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
+from benchmarks.collector import collecting
 from benchmarks.interleaving import chance
 from benchmarks.serve_world import World, serve
 from goldrun.serve.assembly import Common
@@ -38,29 +34,11 @@ COLOURS = {
 
 def main() -> int:
     """Run, receive, draw."""
-    spans: list[Any] = []
-
-    class Collector(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            body = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
-            if self.path == "/v1/traces":
-                for part in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    spans.extend(span for scope in part.scope_spans for span in scope.spans)
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{server.server_address[1]}"
-    for name, profile in KINDS.items():
-        run(name, profile)
-    server.shutdown()
-    draw(spans, Path(sys.argv[1]))
+    with collecting() as (address, received):
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = address
+        for name, profile in KINDS.items():
+            run(name, profile)
+    draw(received.spans, Path(sys.argv[1]))
     return 0
 
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from benchmarks.collector import Received, collecting
 from msgspec.structs import replace
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from goldrun.serve.recorder import Recorder
 from goldrun.serve.telemetry import Telemetry
@@ -24,49 +19,19 @@ from tests.simulation.played import play
 from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
 
 
-@dataclass
-class Collector:
-    """What was received: spans by trace, and the names of metrics."""
-
-    spans: dict[bytes, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    metrics: dict[str, Any] = field(default_factory=dict)
-    resources: set[str] = field(default_factory=set)
-
-    def take(self, path: str, body: bytes) -> None:
-        if path == "/v1/traces":
-            for part in ExportTraceServiceRequest.FromString(body).resource_spans:
-                self.resources |= {one.value.string_value for one in part.resource.attributes}
-                for scope in part.scope_spans:
-                    for span in scope.spans:
-                        self.spans[span.trace_id].append(span)
-        else:
-            assert path == "/v1/metrics"
-            for part in ExportMetricsServiceRequest.FromString(body).resource_metrics:
-                for scope in part.scope_metrics:
-                    self.metrics |= {one.name: one for one in scope.metrics}
-
-
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    received = Collector()
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Received]:
+    with collecting() as (address, received):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        yield received
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            received.take(self.path, gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
-    yield received
-    server.shutdown()
-    server.server_close()
+def traces(received: Received) -> dict[bytes, list[Any]]:
+    """The spans by trace."""
+    found: dict[bytes, list[Any]] = defaultdict(list)
+    for span in received.spans:
+        found[span.trace_id].append(span)
+    return found
 
 
 @pytest.fixture
@@ -90,11 +55,11 @@ def run(cloud: Running, conclusion: str = "success", **profile: Any) -> None:
     telemetry.close()
 
 
-def test_one_trace_for_each_job_from_queued_to_gone(cloud: Running, collector: Collector) -> None:
+def test_one_trace_for_each_job_from_queued_to_gone(cloud: Running, collector: Received) -> None:
     run(cloud)
-    assert len(collector.spans) == 2
+    assert len(traces(collector)) == 2
     assert {"goldrun", "here"} <= collector.resources
-    for spans in collector.spans.values():
+    for spans in traces(collector).values():
         (root,) = [span for span in spans if not span.parent_span_id]
         steps = sorted((span for span in spans if span.parent_span_id), key=lambda span: span.start_time_unix_nano)
         names = [step.name for step in steps]
@@ -116,19 +81,19 @@ def test_one_trace_for_each_job_from_queued_to_gone(cloud: Running, collector: C
         assert 29e9 <= ran.end_time_unix_nano - ran.start_time_unix_nano <= 35e9
 
 
-def test_a_job_that_an_idle_runner_takes_has_no_boot(cloud: Running, collector: Collector) -> None:
+def test_a_job_that_an_idle_runner_takes_has_no_boot(cloud: Running, collector: Received) -> None:
     run(cloud, min_idle=2)
-    for spans in collector.spans.values():
+    for spans in traces(collector).values():
         assert {"launch", "boot"} & {span.name for span in spans} == set()
 
 
-def test_a_failed_job_is_an_error(cloud: Running, collector: Collector) -> None:
+def test_a_failed_job_is_an_error(cloud: Running, collector: Received) -> None:
     run(cloud, conclusion="failure")
-    roots = [span for spans in collector.spans.values() for span in spans if not span.parent_span_id]
+    roots = [span for spans in traces(collector).values() for span in spans if not span.parent_span_id]
     assert [root.status.code for root in roots] == [2, 2]
 
 
-def test_the_metrics_are_those_of_prometheus(cloud: Running, collector: Collector) -> None:
+def test_the_metrics_are_those_of_prometheus(cloud: Running, collector: Received) -> None:
     run(cloud)
     names = {
         "goldrun_jobs",
