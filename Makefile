@@ -11,7 +11,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve dist scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -91,6 +91,13 @@ scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInst
 
 bench-start: $(VENV)/.dev  ## How long each noun takes to start, beside bare Python and an earlier commit
 	$(BIN)/python -m benchmarks.start
+
+dist: $(VENV)/.dev  ## Build wheels, source archives and bills of materials (CycloneDX) in dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d "$(abspath dist)"
+	cd packages/local-cloud && "$(abspath $(BIN))/python" -m hatchling build -d "$(abspath dist)"
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o dist/goldrun-serve.cdx.json requirements/serve.lock
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o dist/goldrun-local.cdx.json requirements/run.lock
 
 scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py

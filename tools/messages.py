@@ -88,7 +88,7 @@ def _help(command: click.Command) -> Iterator[str]:
     for text in (command.help, command.epilog, command.short_help):
         for part in paragraphs(text or ""):
             lines = part.split("\n")[1:] if part.startswith("\b") else [part]
-            yield from (line.strip() for line in lines if not line.strip().startswith("goldrun "))
+            yield from (line.strip() for line in lines if not line.strip().startswith(("goldrun ", 'eval "')))
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.help:
             yield parameter.help

@@ -412,4 +412,4 @@ def test_more_than_forty_wrong_inputs_are_tested() -> None:
 def test_without_the_local_cloud_the_command_says_what_to_install(words: list[str]) -> None:
     alone = "import sys; sys.path = [one for one in sys.path if not one.endswith('packages/local-cloud/src')];"
     done = run([sys.executable, "-c", f"{alone} from goldrun.cli.main import run; run()", *words], {})
-    expect(done, 2, r"fix: pip install 'goldrun\[local\]'")
+    expect(done, 2, r"fix: \S+ -m pip install -e '\S+\[local\]'")

@@ -9,10 +9,10 @@ from typing import NoReturn
 
 import click
 
-from goldrun import __version__, interrupts, language, stdio
+from goldrun import __version__, extras, interrupts, language, stdio
 from goldrun.cli import output
 from goldrun.cli.lazy import LazyGroup, in_language
-from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, UsageError
+from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
 
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
@@ -27,6 +27,7 @@ _NOUNS = {
     "policy": "Print the RAM policy that a job needs.",
     "migrate": "Move workflows from the guide's own scripts and action to goldrun.",
     "local": "Run the local cloud: ECS on this computer.",
+    "completion": "Print a script that completes commands in a shell.",
 }
 _ELSEWHERE = {"local": "local_cloud.cli.main"}
 
@@ -36,19 +37,6 @@ class _Nouns(LazyGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_NOUNS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command, imported now.
-
-        Raises:
-            UsageError: it belongs to the local cloud, which is not installed.
-        """
-        try:
-            return super().get_command(ctx, cmd_name)
-        except ModuleNotFoundError as missing:
-            if missing.name != "local_cloud":
-                raise
-            raise UsageError("The local cloud is not installed.", fix=["pip install 'goldrun[local]'"]) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section(gettext("Commands")):  # click's own message
@@ -97,7 +85,10 @@ def _exit_code(command: click.Command) -> int:
         return command.main(standalone_mode=False) or 0
     except stdio.ReaderGoneError:
         return 0  # `| head` ends a listing like this
-    except GoldrunError as problem:
+    except (GoldrunError, ModuleNotFoundError) as raised:
+        problem = extras.explain(raised) if isinstance(raised, ModuleNotFoundError) else raised
+        if problem is None:
+            raise
         output.error(problem)
         return problem.exit_code
     except click.exceptions.Exit as leaving:

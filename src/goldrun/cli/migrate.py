@@ -34,12 +34,8 @@ def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
       goldrun migrate check .github/workflows
       goldrun migrate check .github/workflows --write && git diff
     """
-    try:
-        from goldrun.migrate import workflows
-    except ModuleNotFoundError as missing:
-        if missing.name != "yaml":
-            raise
-        raise UsageError("PyYAML is not installed.", fix=["pip install 'goldrun[migrate]'"]) from None
+    from goldrun.migrate import workflows
+
     # All are read before the first is written.
     texts = {path: read_text(path) for path in _files(paths)}
     found = {path: workflows.check(text, str(path)) for path, text in texts.items()}

@@ -52,12 +52,8 @@ def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None
     Example:
       goldrun recipe from-packer image.pkr.hcl recipes/tools && goldrun recipe check recipes/tools
     """
-    try:
-        from goldrun.migrate import packer
-    except ModuleNotFoundError as missing:
-        if missing.name != "hcl2":
-            raise
-        raise UsageError("python-hcl2 is not installed.", fix=["pip install 'goldrun[migrate]'"]) from None
+    from goldrun.migrate import packer
+
     _require_new(folder)
     draft = packer.convert(read_text(template), template, check_name(family) if family else "")
     _write(folder, draft.files)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from goldrun import config as variables
-from goldrun import stdio
+from goldrun import extras, stdio
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.github.client import GitHub
     from goldrun.http.transport import Transport
     from goldrun.launch.launch import Report
-    from goldrun.serve.metrics import Metrics
     from goldrun.serve.telemetry import Telemetry
 
 FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
@@ -123,7 +122,12 @@ def serve_run(
         return CountedTransport(transport, recorder)
 
     owner = name or f"{platform.node()}-{os.getpid()}"
-    metrics = _metrics() if address else None
+    if address:
+        from goldrun.serve.metrics import Metrics
+
+        metrics = Metrics()
+    else:
+        metrics = None
     telemetry = _telemetry(owner, report) if collector else None
     recorder = Recorder(SystemClock(), [sink for sink in (metrics, telemetry) if sink], telemetry)
     _require_access(client, github, sets)
@@ -168,21 +172,6 @@ def serve_schema() -> None:
     output.result_json(schema())
 
 
-def _metrics() -> Metrics:
-    """Return what counts for Prometheus.
-
-    Raises:
-        UsageError: the extra is not installed.
-    """
-    try:
-        from goldrun.serve.metrics import Metrics
-    except ModuleNotFoundError as missing:
-        if missing.name != "prometheus_client":
-            raise
-        raise UsageError("Metrics need prometheus-client.", fix=["pip install 'goldrun[metrics]'"]) from None
-    return Metrics()
-
-
 def _read_collector() -> str:
     """Return the address of an OpenTelemetry collector; empty: there is none.
 
@@ -206,10 +195,8 @@ def _telemetry(server: str, report: Report) -> Telemetry:
     try:
         from goldrun.serve.telemetry import Telemetry
     except ModuleNotFoundError as missing:
-        if not (missing.name or "").startswith("opentelemetry"):
-            raise
-        what = f"{variables.OTEL_ENDPOINT.names[0]} is set, and OpenTelemetry is not installed."
-        raise UsageError(what, fix=["pip install 'goldrun[otel]'"]) from None
+        why = f"{variables.OTEL_ENDPOINT.names[0]} is set."
+        raise extras.explain(missing, why) or missing from None
     return Telemetry(server, report)
 
 

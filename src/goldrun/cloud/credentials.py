@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from goldrun import config
+from goldrun import config, extras
 from goldrun.errors import CredentialsError
 
 
@@ -144,7 +144,7 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
             why=[*tried, "such profiles, OIDC and instance roles need a package that is not installed."],
             fix=[
                 f"export {config.ACCESS_KEY_ID.names[0]}=… {config.ACCESS_KEY_SECRET.names[0]}=…",
-                "or `aliyun configure`, or: pip install 'goldrun[credentials]'",
+                f"or `aliyun configure`, or: {extras.install_command('credentials')}",
             ],
         ) from None
     # It logs failed requests with the identity token in them; our error has what a person needs.

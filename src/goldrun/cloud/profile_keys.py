@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from goldrun import config
+from goldrun import config, extras
 from goldrun.aliyun_profile import SHOWN_PATH, Profile, find_profile, make_profile
 from goldrun.clock import Clock
 from goldrun.cloud.credentials import CredentialProvider, Credentials
@@ -81,7 +81,7 @@ class _Profiles:
         }
         source = sources.get(profile.mode.lower())
         if source is None:
-            raise _error(profile, f"its mode {profile.mode!r} is not supported.", "pip install 'goldrun[credentials]'")
+            raise _error(profile, f"its mode {profile.mode!r} is not supported.", extras.install_command("credentials"))
         return source()
 
     def _instance(self, profile: Profile) -> CredentialProvider:

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from goldrun import config
+from goldrun import config, extras
 from goldrun.config import Environment
 from goldrun.errors import CredentialsError, UsageError
 from goldrun.github.client import GitHub
@@ -112,9 +112,7 @@ def read_app(env: Environment) -> AppTokens | None:
         )
     try:
         import jwt  # noqa: F401 - asked for here, before anything is begun
-    except ModuleNotFoundError:
-        raise UsageError(
-            "A GitHub App needs PyJWT and cryptography.", fix=["pip install 'goldrun[github-app]'"]
-        ) from None
+    except ModuleNotFoundError as missing:
+        raise extras.explain(missing) or missing from None
     # In a variable, line breaks may have become \\n.
     return AppTokens(client_id, key.replace("\\n", "\n"), config.GITHUB_APP_INSTALLATION.read(env))

@@ -56,10 +56,7 @@ def check_file(file: Path) -> None:
         raise UsageError(f"{str(file)!r} is neither .png nor .svg.")
     if not file.absolute().parent.is_dir():
         raise UsageError(f"Folder not found: {str(file.absolute().parent)!r}.")
-    try:
-        import matplotlib as mpl  # noqa: F401
-    except ImportError:
-        raise UsageError("A picture needs matplotlib.", fix=["pip install 'goldrun[plot]'"]) from None
+    import matplotlib as mpl  # noqa: F401 - asked for here, before anything is requested
 
 
 def lines_of(offers: Sequence[Offer], prices: Mapping[str, Priced], now: float) -> list[Line]:

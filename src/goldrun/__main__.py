@@ -1,0 +1,5 @@
+"""``python -m goldrun``."""
+
+from goldrun.cli.main import run
+
+run()
