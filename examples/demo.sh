@@ -4,7 +4,8 @@
 # Usage: demo.sh FOLDER-OF-THE-GOLDRUN-COMMAND
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$1:$PATH"
+bin=$1 before=$PATH
+export PATH="$bin:$PATH"
 
 folder=$(mktemp -d)
 export GOLDRUN_LOCAL_DATA="$folder/demo.db"
@@ -61,3 +62,8 @@ goldrun runner down "$NAME" --repo octo-org/octo-repo --missing-ok --yes
 say 'goldrun sweep --repo octo-org/octo-repo --yes'
 goldrun sweep --repo octo-org/octo-repo --yes
 say 'goldrun local down'
+
+# Where it is: the environment of this checkout is not on the PATH.
+if [[ $(PATH=$before command -v goldrun) != "$bin/goldrun" ]]; then
+  printf '\nThis shell does not find goldrun yet: export PATH="%s:$PATH"\n' "$bin"
+fi

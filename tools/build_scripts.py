@@ -70,19 +70,19 @@ def build(script: Path) -> str:
     """Return the script as one file."""
     source = script.read_text(encoding="utf-8")
     modules = needed_modules(source, {})
+    doc = ast.get_docstring(ast.parse(source))
     version = next(line for line in modules["goldrun"].splitlines() if line.startswith("__version__"))
     parts = [
         "#!/usr/bin/env python3\n",
         f"# Built from goldrun ({version}) by `make scripts`; Apache-2.0. Change it there, not here.\n",
         "# The modules come first, as text; the script itself is at the end.\n\n",
+        *([f'"""{doc}\n"""\n\n'] if doc else []),
         "SOURCES = {}\n",
     ]
     for name, text in sorted(modules.items()):
         if "'''" in text or text.endswith("\\"):
             raise SystemExit(f"{name} cannot be quoted: it has three single quotes")
         parts.append(f"\nSOURCES[{name!r}] = r'''{text}'''\n")
-    tree = ast.parse(source)
-    doc = ast.get_docstring(tree)
     body = source.split('"""', 2)[2] if doc else source
     # The single file contains its modules, and must not import any from the repository that it is in.
     body = "".join(line for line in body.splitlines(keepends=True) if not line.startswith("sys.path.insert("))

@@ -52,4 +52,4 @@ def create(env: Environment) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(script.run(create))
+    sys.exit(script.run(create, sys.argv[1:], __doc__ or ""))

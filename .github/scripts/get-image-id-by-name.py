@@ -38,4 +38,4 @@ def find(env: Environment) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(script.run(find))
+    sys.exit(script.run(find, sys.argv[1:], __doc__ or ""))

@@ -6,15 +6,20 @@ Standard library alone: the scripts run inside other people's jobs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from goldrun import interrupts, language, stdio, workflow
 from goldrun.config import Environment
-from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError
+from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError, UsageError
 
 
-def run(work: Callable[[Environment], None]) -> int:
+def run(work: Callable[[Environment], None], arguments: Sequence[str], about: str) -> int:
     """Do the work, and print its error.
+
+    Args:
+        work: what the script does.
+        arguments: what it was called with; it takes none but ``--help``.
+        about: what ``--help`` prints.
 
     Returns:
         The exit code.
@@ -22,6 +27,14 @@ def run(work: Callable[[Environment], None]) -> int:
     env = os.environ
     interrupts.end_once()
     try:
+        if any(word in ("-h", "--help") for word in arguments):
+            with stdio.whole():
+                print(about.strip())
+            return EXIT_OK
+        if arguments:
+            raise UsageError(
+                f"This script takes no arguments: {' '.join(arguments)!r}.", fix=["set variables; --help names them."]
+            )
         work(env)
     except GoldrunError as error:
         stdio.to_stderr(workflow.describe_error(env, error))

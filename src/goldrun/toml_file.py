@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,15 @@ from goldrun.errors import UsageError
 Problem = tuple[tuple[str | int, ...], str]  # the place of a mistake, and what is wrong
 T = TypeVar("T")
 
+# What stands in for a value that is missing, or of another type.
+_STAND_INS: dict[str, Callable[[], object]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "array": list,
+    "object": dict,
+}
 _HEADER = re.compile(r"^\s*\[(\[)?\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""^\s*(?:"([^"]+)"|'([^']+)'|([\w-]+))((?:\s*\.\s*[\w-]+)*)\s*=""")
 
@@ -54,6 +63,8 @@ def read_file(file: Path, *, fix: str) -> str:
         UsageError: it cannot be read; ``fix`` says what to do.
     """
     try:
+        if file.exists() and not file.is_file():
+            raise UsageError(f"{file} is not a file.", fix=[fix])
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8"
@@ -64,23 +75,60 @@ def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
     """Return a file's text as an object of that kind.
 
     Raises:
-        UsageError: it is not TOML, or a key is unknown, missing or of another type; ``fix`` names the schema.
+        UsageError: it is not TOML, or keys are unknown, missing or of another type: lists each with its line; ``fix``
+            names the schema.
     """
     try:
-        return msgspec.convert(tomllib.loads(text), kind)
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         words = str(error).split(" (at ")[0]
         line = found[1] if found else str(len(text.splitlines()) or 1)
         raise UsageError(f"{file}:{line}: {words}.") from None
-    except msgspec.ValidationError as error:
-        words, _, where = str(error).partition(" - at `$")
-        path = _path(where.rstrip("`"))
-        if named := re.search(r"unknown field `(.+)`", words):
-            path.append(named[1])
-        absent = re.search(r"missing required field `(.+)`", words)
-        path = _exact(tomllib.loads(text), path, absent[1] if absent else "")
-        raise UsageError(f"{file}:{line_of(text, path)}: {words}{_place(path)}.", fix=[fix]) from None
+    problems: list[Problem] = []
+    read = _convert(data, kind, problems)
+    if read is None:
+        lines = sorted((line_of(text, path), words, _place(path)) for path, words in problems)
+        first, *others = (f"{file}:{line}: {words}{place}." for line, words, place in lines)
+        raise UsageError(first, why=others, fix=[fix])
+    return read
+
+
+def _convert(data: Any, kind: type[T], found: list[Problem]) -> T | None:
+    """Return data as an object of that kind; None: it has mistakes, which are added to ``found``.
+
+    The library stops at the first one. So a value of the right type stands in for it, until nothing is wrong, or until
+    nothing is known that would stand in.
+    """
+    ours: dict[tuple[str | int, ...], str] = {}  # the stand-ins, and the types that they have
+    while True:
+        try:
+            read = msgspec.convert(data, kind)
+        except msgspec.ValidationError as error:
+            words, _, where = str(error).partition(" - at `$")
+            absent = re.search(r"missing required field `(.+)`", words)
+            path = _exact(data, _path(where.rstrip("`")), absent[1] if absent else "")
+            unknown = re.search(r"unknown field `(.+)`", words)
+            named = (*path, *(one[1] for one in (unknown, absent) if one))
+            expected = re.match(r"Expected `(\w+)", words)
+            wanted = expected[1] if expected else "str"
+            if named not in ours:
+                found.append((tuple(path) if absent else named, words))
+            if (not path and not named) or ours.get(named) == wanted or (wanted not in _STAND_INS):
+                return None
+            if unknown:
+                del _at(data, named[:-1])[unknown[1]]
+            else:
+                ours[named] = wanted
+                _at(data, named[:-1])[named[-1]] = _STAND_INS[wanted]()
+        else:
+            return None if found else read
+
+
+def _at(data: Any, path: Sequence[str | int]) -> Any:
+    for part in path:
+        data = data[part]
+    return data
 
 
 def refuse(file: Path, text: str, problems: Iterable[Problem]) -> None:
@@ -132,5 +180,5 @@ def _has(data: Any, part: str | int) -> bool:
     return part in data if isinstance(data, dict) else isinstance(part, int) and part < len(data)
 
 
-def _place(path: list[str | int]) -> str:
+def _place(path: Sequence[str | int]) -> str:
     return f" (in {path[0]})" if len(path) > 1 else ""

@@ -19,7 +19,7 @@ from goldrun import sweep
 from goldrun.cloud.errors import AccessDeniedError, ApiError, LostError, ServiceError
 from goldrun.cloud.instances import describe_instances
 from goldrun.cloud.moments import parse_moment
-from goldrun.errors import EXIT_UNAVAILABLE, RefusedError, UsageError
+from goldrun.errors import EXIT_UNAVAILABLE, NotFoundError, RefusedError, UsageError
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
@@ -27,11 +27,12 @@ from goldrun.http.transport import Transport
 from goldrun.launch.acquire import acquire
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Launched, launch, launch_tag
-from goldrun.launch.lifetime import wait_until_running
+from goldrun.launch.lifetime import require_listed, wait_until_running
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Criteria, Offer, Span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
+from goldrun.waiting import LAG_SECONDS
 from local_cloud.access import Denial
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
@@ -598,6 +599,19 @@ def test_the_next_release_completes_one_that_crashed(frozen: Running) -> None:
             assert alive(frozen) == []
             if transport.sent < at:
                 break
+
+
+def test_an_id_that_nothing_has_is_told_after_the_time_that_reads_may_lag(frozen: Running) -> None:
+    set_market(frozen)
+    (made,) = ids(acquire(frozen.client(), launch_settings(frozen)))
+    client, said = frozen.client(), list[str]()
+    require_listed(client, [made], said.append)
+    assert not said
+    begun = client.clock.now()
+    with pytest.raises(NotFoundError, match=f"Instance not found: i-typo in {REGION}"):
+        require_listed(client, ["i-typo", made], said.append)
+    assert LAG_SECONDS <= client.clock.now() - begun < LAG_SECONDS + 20
+    assert said == ["i-typo is not listed; looking for another 60 s."]
 
 
 def test_stopped_is_not_mistaken_for_deleted(frozen: Running) -> None:

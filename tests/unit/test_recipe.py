@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 from collections.abc import Callable
@@ -114,6 +115,50 @@ def test_missing_members_are_reported(folder: Path, case: str) -> None:
 def test_a_script_without_its_first_line(folder: Path) -> None:
     (folder / "scripts/install.sh").write_text("apt-get install jq\n")
     with pytest.raises(UsageError, match="has no first line"):
+        load(folder)
+
+
+def test_mistakes_of_every_type_are_reported_at_once(folder: Path) -> None:
+    places = {
+        change(folder, 'family = "tools"', "family = 3"): "Expected `str`, got `int`",
+        change(folder, "[base]", "base = 5\n[bass]"): "Expected `object`, got `int`",
+        change(folder, "[bass]", "[bass]"): "unknown field `bass`",
+        change(folder, 'jq = "1.7"', "jq = 1.7"): "Expected `str`, got `float`",
+        change(folder, 'name = "Install jq"\n', ""): "missing required field `name`",
+        change(folder, "disk = 40", "disk = []"): "Expected `int`, got `array`",
+    }
+    with pytest.raises(UsageError) as caught:
+        load(folder)
+    assert len(caught.value.why) == len(places) - 1
+    message = str(caught.value)
+    lines = [int(line) for line in re.findall(r"recipe\.toml:(\d+): ", message)]
+    assert lines == sorted(lines)
+    for words in places.values():
+        assert words in message
+
+
+def test_windows_line_ends_of_a_script_are_found(folder: Path) -> None:
+    file = folder / "recipe.toml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    load(folder)
+    script = folder / "scripts/install.sh"
+    script.write_bytes(script.read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(UsageError, match=r"Windows line ends.* sed -i 's/\\r\$//' "):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "scripts/install.sh", "files/motd"])
+@pytest.mark.parametrize("kind", ["fifo", "loop", "folder"])
+def test_what_is_no_file_is_not_read(folder: Path, name: str, kind: str) -> None:
+    path = folder / name
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path.name)
+    else:
+        path.mkdir()
+    with pytest.raises(UsageError, match=r"is not a file|Too many levels|in a circle"):
         load(folder)
 
 

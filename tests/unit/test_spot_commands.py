@@ -68,6 +68,11 @@ def test_plots(shell: Any, tmp_path: Path, suffix: str, magic: bytes) -> None:
     assert file.read_bytes().startswith(magic)
 
 
+def test_a_plot_of_the_longest_span(shell: Any) -> None:
+    assert "CNY/h" in shell("spot", "plot", "--type", "ecs.c7.2xlarge", "--days", "30d").stdout
+    assert "last 30 days" in shell("spot", "plot", "--days", "31d", code=2).stderr
+
+
 def test_an_instance_from_the_command_line(shell: Any, populated: Running) -> None:
     done = shell(
         "instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge", "--name", "runner-7", "--life", "45m"

@@ -300,6 +300,20 @@ def test_denied_permission_through_the_script(populated: Running) -> None:
     assert "request id: " in done.stderr
 
 
+@pytest.mark.parametrize("name", ["get-image-id-by-name.py", "create-spot-instance.py"])
+@pytest.mark.parametrize("built", [False, True])
+def test_scripts_answer_help_and_refuse_arguments(tmp_path: Path, name: str, built: bool) -> None:
+    folder = ROOT / ".github/scripts"
+    if built:
+        folder = tmp_path
+        subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", folder], check=True, capture_output=True)
+    script = [sys.executable, str(folder / name)]
+    done = run([*script, "--help"], {})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ALIYUN_REGION_ID" in done.stdout
+    expect(run([*script, "--image", "x"], {}), 2, "This script takes no arguments: '--image x'")
+
+
 def test_errors_are_annotations_inside_github_actions(populated: Running) -> None:
     done = run(SCRIPT, populated.environment(IMAGE_NAME="nothing-here", GITHUB_ACTIONS="true"))
     expect(done, 1, r"^::error title=goldrun::Image not found: nothing-here in cn-hangzhou\.\n  fix: ")

@@ -28,6 +28,46 @@ def test_up_use_down(shell: Shell) -> None:
     assert "was not running" in (shell.run("local", "down"), shell.said)[1]
 
 
+def test_up_with_other_options_says_that_it_is_something_else(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    url = shell.status()["url"]
+    for options, words in (
+        (["--port", "4998"], f"it listens on port {url.rpartition(':')[2]}, not 4998"),
+        (["--machines", "qemu"], "its instances are simulated"),
+        (["--run-jobs-here"], "it does not run jobs on this computer"),
+        (["--tls"], "it does not answer https"),
+    ):
+        shell.run("local", "up", "--detach", *options, code=2)
+        assert words in shell.said
+        assert "goldrun local down" in shell.said
+    shell.run("local", "up", "--detach", "--port", "0", "--machines", "simulated", "--seed", "--speed", "7")
+    assert shell.status()["speed"] == 7
+    assert shell.status()["images"] > 0
+    shell.run("local", "up", code=2)
+    assert "already up, with this data file" in shell.said
+
+
+def test_two_servers_at_once(shell: Shell, tmp_path: Path) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    port = shell.status()["url"].rpartition(":")[2]
+    other = str(tmp_path / "other cloud.db")
+    shell.run("local", "up", "--detach", "--data", other, "--port", port, code=2)
+    assert f"error: Port {port} cannot be used." in shell.said
+    assert "fix: name another: --port N (0: a free one)" in shell.said
+    shell.run("local", "up", "--detach", "--data", other, "--port", "0")
+    assert f"goldrun local env --data '{other}'" in shell.said
+    shell.run("local", "down", "--data", other)
+
+
+def test_the_status_is_readable(shell: Shell) -> None:
+    shell.run("local", "up", "--detach", "--port", "0")
+    shell.run("local", "fault", "--kind", "throttle", "--times", "2")
+    shown = shell.run("local", "status")
+    assert "{" not in shown
+    assert "scenario calm" in shown
+    assert "kind throttle" in shown
+
+
 def test_a_kill_during_a_write_loses_nothing_acknowledged(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0", "--seed")
     status = shell.status()

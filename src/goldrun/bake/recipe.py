@@ -255,6 +255,8 @@ def _script(folder: Path, name: str, path: tuple[str | int, ...], contents: dict
     content = contents.get(name)
     if content is not None and not content.startswith(b"#!"):
         yield path, f"{name} has no first line such as #!/usr/bin/env bash"
+    elif content is not None and b"\r\n" in content:
+        yield path, f"{name} has Windows line ends, at which bash fails: sed -i 's/\\r$//' {folder / name}"
     elif content is not None:
         yield from _try(path, lambda: command(content, {}), f"{name}: ")
 
@@ -262,14 +264,17 @@ def _script(folder: Path, name: str, path: tuple[str | int, ...], contents: dict
 def _read(
     folder: Path, name: str, path: tuple[str | int, ...], most: int, contents: dict[str, bytes]
 ) -> Iterator[Problem]:
-    file = (folder / name).resolve()
-    if not file.is_relative_to(folder.resolve()):
-        yield path, f"{name} is outside the recipe's folder"
-        return
     try:
+        file = (folder / name).resolve()
+        if not file.is_relative_to(folder.resolve()):
+            yield path, f"{name} is outside the recipe's folder"
+            return
+        if file.exists() and not file.is_file():
+            yield path, f"{name} is not a file"
+            return
         content = file.read_bytes()
-    except OSError as error:
-        yield path, f"{name} cannot be read: {error.strerror}"
+    except (OSError, RuntimeError) as error:  # Python 3.12 and older report a loop of links as a RuntimeError
+        yield path, f"{name} cannot be read: {getattr(error, 'strerror', '') or 'its links lead in a circle'}"
         return
     if len(content) > most:
         yield path, f"{name} has {len(content):,} bytes; {most:,} can be sent: let a script fetch it"

@@ -24,6 +24,7 @@ from goldrun.launch import lifetime
 from goldrun.launch.acquire import acquire, describe_launch
 from goldrun.launch.launch import Launched
 from goldrun.launch.release import release
+from goldrun.waiting import LAG_SECONDS
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
 IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
@@ -126,7 +127,10 @@ def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> Non
     seconds = parse_duration(timeout, "--timeout")
     for one_id in ids:
         instances.check_id(one_id)
-    _wait(open_client(region), ids, seconds)
+    client = open_client(region)
+    if seconds > LAG_SECONDS:
+        lifetime.require_listed(client, ids, output.note)
+    _wait(client, ids, seconds)
 
 
 @instance.command("console")

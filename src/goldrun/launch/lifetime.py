@@ -15,8 +15,8 @@ from goldrun.cloud.instances import (
     set_release_time,
 )
 from goldrun.cloud.moments import format_moment
-from goldrun.errors import RefusedError, UnavailableError
-from goldrun.waiting import wait_for
+from goldrun.errors import NotFoundError, RefusedError, UnavailableError
+from goldrun.waiting import LAG_SECONDS, wait_for, watch
 
 T = TypeVar("T")
 
@@ -100,6 +100,29 @@ def wait_until_running(
         ),
         often=often,
     )
+
+
+def require_listed(client: EcsClient, ids: Sequence[str], report: Callable[[str], None]) -> None:
+    """Check that instances exist. What was created moments ago may not be listed yet (``LAG_SECONDS``).
+
+    Raises:
+        NotFoundError: one is not listed after that time.
+    """
+    missing: set[str] = set()
+
+    def look() -> bool | None:
+        nonlocal missing
+        before = missing
+        missing = {*ids} - {instance.id for instance in describe_instances(client, ids=ids)}
+        if missing and not before:
+            report(f"{', '.join(sorted(missing))} is not listed; looking for another {LAG_SECONDS:.0f} s.")
+        return not missing or None
+
+    if watch(client.clock, look, seconds=LAG_SECONDS, often=often) is None:
+        raise NotFoundError(
+            f"Instance not found: {', '.join(sorted(missing))} in {client.region}.",
+            fix=["list the instances: goldrun instance ls", "another region: --region"],
+        )
 
 
 def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:

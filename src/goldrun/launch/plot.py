@@ -14,6 +14,7 @@ from goldrun.launch.offers import Offer
 
 MAX_DAYS = 30
 DAY = 86400.0
+HOUR = 3600.0
 WIDTH, HEIGHT = 72, 16
 COLOURS = ("blue", "yellow", "green", "red", "magenta", "cyan", "white", "bright_black")
 
@@ -36,13 +37,13 @@ class Line:
 
 
 def check_span(seconds: float) -> float:
-    """Return ``seconds`` if the API has prices that far back.
+    """Return ``seconds`` if the API has prices that far back, an hour less at the very end: requests take a while.
 
     Raises:
         UsageError: it has none.
     """
     if 0 < seconds <= MAX_DAYS * DAY:
-        return seconds
+        return min(seconds, MAX_DAYS * DAY - HOUR)
     raise UsageError("Prices are available for the last 30 days.", fix=["write e.g. --days 7d."])
 
 

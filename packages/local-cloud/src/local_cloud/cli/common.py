@@ -40,6 +40,10 @@ def control(data: Path, method: str, name: str, body: dict[str, Any] | None = No
 
 def plain(value: object) -> str:
     """Return a member of an answer as a table's cell."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(one)}" for name, one in value.items())
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)
+        return ", ".join(map(plain, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

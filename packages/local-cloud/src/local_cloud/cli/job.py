@@ -32,7 +32,7 @@ def job(
 
     \b
     Example:
-      goldrun local job test.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
+      goldrun local job job.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
     """
     text = script.read_text(encoding="utf-8")
     body = {"repository": repo, "name": name, "labels": list(labels), "script": text, "event": event, "head": fork}

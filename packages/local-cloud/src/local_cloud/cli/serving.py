@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from goldrun.cli import output
 from goldrun.cli.common import Number
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
 from local_cloud import daemon
-from local_cloud.cli.common import DATA, JSON, plain
+from local_cloud.cli.common import DATA, JSON, control, plain
 from local_cloud.cli.shells import SHELLS
 from local_cloud.machines import base_image as images
 from local_cloud.server import LocalCloud, listen_or_say
@@ -63,20 +66,20 @@ def up(
     """
     daemon.make_room(data)
     if found := daemon.find(data):
-        output.note(f"the local cloud is already up: {found[0].url} (goldrun local down stops it).")
         if not detach:
-            raise UsageError("The data file is in use.", fix=["name another: --data FILE"])
-        if run_jobs_here and not found[1]["runs_jobs"]:
             raise UsageError(
-                "The running local cloud does not run jobs on this computer.",
-                fix=["goldrun local down", "then start it with --run-jobs-here"],
+                f"The local cloud is already up, with this data file: {found[0].url}.",
+                fix=["goldrun local down", "or another data file: --data FILE"],
             )
-        if with_tls and not found[0].https_port:
-            raise UsageError(
-                "The running local cloud does not answer https.", fix=["goldrun local down", "then start it with --tls"]
-            )
+        _require_same(found[0], found[1], port, machines, run_jobs_here, with_tls)
+        output.note(f"the local cloud is already up: {found[0].url} (goldrun local down stops it).")
+        if speed is not None:
+            control(data, "POST", "clock", {"speed": speed})
+        if seed:
+            control(data, "POST", "seed")
         return
     if detach:
+        listen_or_say(port).close()
         arguments = ["--port", str(port)]
         arguments += ["--speed", str(speed)] if speed is not None else []
         arguments += ["--seed"] if seed else []
@@ -84,9 +87,37 @@ def up(
         arguments += ["--run-jobs-here"] if run_jobs_here else []
         arguments += ["--tls"] if with_tls else []
         running = daemon.start(data, arguments, SystemClock())
-        output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env)"')
+        named = _given("data") and f" --data {shlex.quote(str(data))}"
+        output.note(f'the local cloud is up: {running.url}. Use it: eval "$(goldrun local env{named or ""})"')
         return
     _serve(data, port, speed, seed, machines, run_jobs_here, with_tls)
+
+
+def _given(option: str) -> bool:
+    """Return whether an option was typed."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def _require_same(
+    running: daemon.Running, status: dict[str, Any], port: int, machines: str, run_jobs_here: bool, with_tls: bool
+) -> None:
+    """Check that the running local cloud is what was asked for.
+
+    Raises:
+        UsageError: it was started with other options.
+    """
+    others = {
+        f"it listens on port {running.port}, not {port}": _given("port") and port not in (0, running.port),
+        f"its instances are {status['machines']}": _given("machines") and machines != status["machines"],
+        "it does not run jobs on this computer": run_jobs_here and not status["runs_jobs"],
+        "it does not answer https": with_tls and not running.https_port,
+    }
+    if why := [f"{words}." for words, differs in others.items() if differs]:
+        raise UsageError(
+            "The local cloud is already up, with other options.",
+            why=why,
+            fix=["goldrun local down, then start it again; its data stays."],
+        )
 
 
 def _serve(
