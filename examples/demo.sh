@@ -65,5 +65,6 @@ say 'goldrun local down'
 
 # Where it is: the environment of this checkout is not on the PATH.
 if [[ $(PATH=$before command -v goldrun) != "$bin/goldrun" ]]; then
+  # shellcheck disable=SC2016 # shown, not expanded
   printf '\nThis shell does not find goldrun yet: export PATH="%s:$PATH"\n' "$bin"
 fi
