@@ -37,6 +37,8 @@ _KINDS: dict[str, type[Record]] = {
         records.SecurityGroup,
         records.KeyPair,
         records.Eip,
+        records.NatGateway,
+        records.SnatEntry,
         records.NetworkInterface,
         records.LaunchTemplate,
         records.ProvisioningGroup,

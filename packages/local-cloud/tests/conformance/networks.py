@@ -162,3 +162,55 @@ KEY_PAIRS = (
     ),
     ecs("DescribeKeyPairs", {"KeyPairs.KeyPair.0.KeyPairName": "conformance"}, KeyPairName="confor*"),
 )
+_NAT = {"RegionId": REGION, "NatGatewayId": "$nat"}
+NAT = (
+    Call(
+        "CreateNatGateway",
+        {
+            "RegionId": REGION,
+            "VpcId": f"vpc-local-{REGION}",
+            "VSwitchId": f"vsw-local-{ZONE}",
+            "NatType": "Enhanced",
+            "Name": "way-out",
+            "ClientToken": "way-out",
+        },
+        {"SnatTableIds.SnatTableId.0": None},
+        {"nat": "NatGatewayId", "snat_table": "SnatTableIds.SnatTableId.0"},
+        product="vpc",
+    ),
+    Call(
+        "DescribeNatGateways",
+        _NAT,
+        {
+            "NatGateways.NatGateway.0.Name": "way-out",
+            "NatGateways.NatGateway.0.SnatTableIds.SnatTableId.0": "$snat_table",
+            "NatGateways.NatGateway.0.NatGatewayPrivateInfo.VswitchId": f"vsw-local-{ZONE}",
+        },
+        product="vpc",
+    ),
+    Call(
+        "CreateSnatEntry",
+        {
+            "RegionId": REGION,
+            "SnatTableId": "$snat_table",
+            "SourceVSwitchId": f"vsw-local-{ZONE}",
+            "SnatIp": "192.0.2.1",
+        },
+        error="IncorrectStatus.NatGateway",
+        product="vpc",
+    ),
+    Call(
+        "DescribeSnatTableEntries",
+        {"RegionId": REGION, "SnatTableId": "$snat_table"},
+        {"TotalCount": 0},
+        product="vpc",
+    ),
+    Call(
+        "DeleteSnatEntry",
+        {"RegionId": REGION, "SnatTableId": "$snat_table", "SnatEntryId": "snat-none"},
+        error="InvalidSnatEntryId.NotFound",
+        product="vpc",
+    ),
+    Call("DeleteNatGateway", _NAT, product="vpc"),
+    Call("DeleteNatGateway", _NAT, error="InvalidNatGatewayId.NotFound", product="vpc"),
+)

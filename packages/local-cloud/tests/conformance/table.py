@@ -11,7 +11,7 @@ import base64
 from conformance.call import IMAGE, NAME, REGION, TYPE, ZONE, Call, ecs
 from conformance.identities import IDENTITIES
 from conformance.machines import CREATED, TEMPLATES
-from conformance.networks import KEY_PAIRS, ROUTES, VPC_TAGS, network
+from conformance.networks import KEY_PAIRS, NAT, ROUTES, VPC_TAGS, network
 
 LAUNCH = {
     "RegionId": REGION,
@@ -68,6 +68,7 @@ CALLS: tuple[Call, ...] = (
     Call("DeleteVpc", {"VpcId": "$default"}, product="vpc"),
     *VPC_TAGS,
     *KEY_PAIRS,
+    *NAT,
     *network("vpc"),
     *network("ecs"),
     Call(

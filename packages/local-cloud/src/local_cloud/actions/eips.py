@@ -16,7 +16,7 @@ from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault
-from local_cloud.records import Eip, Instance, NetworkInterface
+from local_cloud.records import Eip, Instance, NatGateway, NetworkInterface, SnatEntry
 from local_cloud.store import Store, View
 
 # Addresses that exist nowhere (RFC 5737).
@@ -70,20 +70,20 @@ def describe_eip_addresses(call: Call) -> Answer:
 @action("AssociateEipAddress", "vpc", regionless=True)
 @action("AssociateEipAddress", regionless=True)
 def associate_eip_address(call: Call) -> Answer:
-    """Bind an EIP to an instance without a public address, or to a network interface."""
+    """Bind an EIP to an instance without a public address, to a network interface, or to a NAT gateway."""
     address, target = _address(call), call.params.require("InstanceId")
     if address.bound_to == target:
         return {}
     if address.bound_to:
         raise ApiFault(400, "IncorrectEipStatus", "Current elastic IP status does not support this operation.")
-    kind = call.params.choice("InstanceType", ("EcsInstance", "NetworkInterface"), "EcsInstance")
+    kind = call.params.choice("InstanceType", ("EcsInstance", "NetworkInterface", "Nat"), "EcsInstance")
     if kind == "EcsInstance":
         instance = own_instance(call, target)
         if instance.public_ip or any(other.bound_to == target for other in call.store.all(Eip)):
             raise ApiFault(400, "InstanceAlreadyHasEip", "The instance has a public IP address already.")
     else:
         fault = ApiFault(404, "InvalidInstance.NotExist", "The specified instance does not exist.")
-        require_own(call, NetworkInterface, target, fault)
+        require_own(call, NatGateway if kind == "Nat" else NetworkInterface, target, fault)
     call.store.put(replace(address, bound_to=target))
     return {}
 
@@ -91,8 +91,11 @@ def associate_eip_address(call: Call) -> Answer:
 @action("UnassociateEipAddress", "vpc", regionless=True)
 @action("UnassociateEipAddress", regionless=True)
 def unassociate_eip_address(call: Call) -> Answer:
-    """Release an EIP from what has it."""
-    call.store.put(replace(_address(call), bound_to=""))
+    """Release an EIP from what has it; a NAT gateway's that an SNAT entry uses stays."""
+    address = _address(call)
+    if any(entry.ip == address.ip for entry in call.store.all(SnatEntry)):
+        raise ApiFault(400, "OperationFailed.EipInSnatEntry", "The EIP is used by an SNAT entry.")
+    call.store.put(replace(address, bound_to=""))
     return {}
 
 
@@ -161,7 +164,7 @@ def _status(address: Eip) -> str:
 
 
 def _describe(address: Eip) -> Answer:
-    kind = "NetworkInterface" if address.bound_to.startswith("eni-") else "EcsInstance"
+    kind = {"eni-": "NetworkInterface", "ngw-": "Nat"}.get(address.bound_to[:4], "EcsInstance")
     return {
         "AllocationId": address.id,
         "IpAddress": address.ip,

@@ -16,6 +16,7 @@ from local_cloud.records import (
     Instance,
     KeyPair,
     LaunchTemplate,
+    NatGateway,
     Network,
     NetworkInterface,
     Resource,
@@ -35,7 +36,7 @@ KINDS: dict[str, dict[str, type[Resource]]] = {
         "keypair": KeyPair,
         "launchtemplate": LaunchTemplate,
     },
-    "vpc": {"vpc": Network, "vswitch": VSwitch, "eip": Eip},
+    "vpc": {"vpc": Network, "vswitch": VSwitch, "eip": Eip, "natgateway": NatGateway},
 }
 MAX_RESOURCES_A_CALL = 50
 PAGE = 50

@@ -18,7 +18,7 @@ from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
-from local_cloud.records import Instance, Network, NetworkInterface, SecurityGroup, VSwitch
+from local_cloud.records import Instance, NatGateway, Network, NetworkInterface, SecurityGroup, SnatEntry, VSwitch
 
 DEFAULT_CIDR = "172.16.0.0/12"
 Cidr = ipaddress.IPv4Network
@@ -97,6 +97,8 @@ def delete_vpc(call: Call) -> Answer:
         raise ApiFault(400, "DependencyViolation.VSwitch", "The specified VPC has vSwitches, and cannot be deleted.")
     if any(group.vpc == vpc.id for group in call.store.all(SecurityGroup)):
         raise ApiFault(400, "DependencyViolation.SecurityGroup", "The specified VPC has security groups in it.")
+    if any(gateway.vpc == vpc.id for gateway in call.store.all(NatGateway)):
+        raise ApiFault(400, "DependencyViolation.NatGateway", "The specified VPC has NAT gateways in it.")
     call.store.remove(vpc)
     return {}
 
@@ -179,9 +181,14 @@ def create_default_vswitch(call: Call) -> Answer:
 @action("DeleteVSwitch", "vpc", regionless=True)
 @action("DeleteVSwitch", regionless=True)
 def delete_vswitch(call: Call) -> Answer:
-    """Delete a vSwitch that no instance or network interface uses."""
+    """Delete a vSwitch that no instance, network interface or NAT gateway uses."""
     vswitch = _vswitch(call)
-    users: tuple[Instance | NetworkInterface, ...] = (*call.store.all(Instance), *call.store.all(NetworkInterface))
+    users: tuple[Instance | NetworkInterface | NatGateway | SnatEntry, ...] = (
+        *call.store.all(Instance),
+        *call.store.all(NetworkInterface),
+        *call.store.all(NatGateway),
+        *call.store.all(SnatEntry),
+    )
     if any(user.vswitch == vswitch.id for user in users):
         raise ApiFault(400, "DependencyViolation.NetworkInterface", "Specified object has dependent resources.")
     call.store.remove(vswitch)
@@ -282,7 +289,9 @@ def _describe_vpc(call: Call, vpc: Network) -> Answer:
         "IsDefault": vpc.default,
         "VRouterId": router_id(vpc),
         "RouterTableIds": {"RouterTableIds": [table_id(vpc.id)]},
-        "NatGatewayIds": {"NatGatewayIds": []},
+        "NatGatewayIds": {
+            "NatGatewayIds": [gateway.id for gateway in call.view.all(NatGateway) if gateway.vpc == vpc.id]
+        },
         "ResourceGroupId": "",
         "CreationTime": iso(vpc.created),
         "Tags": tag_rows(vpc.tags, key="Key", value="Value"),

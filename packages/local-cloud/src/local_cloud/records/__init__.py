@@ -5,7 +5,17 @@ from local_cloud.records.cloud import Receipt, Settings
 from local_cloud.records.commands import Invocation
 from local_cloud.records.images import DEPRECATED, READY, Image, Snapshot
 from local_cloud.records.instances import PENDING_SECONDS, Disk, Instance, Interruption, Usage
-from local_cloud.records.networks import Eip, KeyPair, Network, NetworkInterface, Rule, SecurityGroup, VSwitch
+from local_cloud.records.networks import (
+    Eip,
+    KeyPair,
+    NatGateway,
+    Network,
+    NetworkInterface,
+    Rule,
+    SecurityGroup,
+    SnatEntry,
+    VSwitch,
+)
 from local_cloud.records.provisioning import GroupOffer, ProvisioningGroup, ProvisioningTask
 from local_cloud.records.templates import LaunchTemplate, TemplateVersion
 
@@ -23,6 +33,7 @@ __all__ = [
     "KeyPair",
     "LaunchTemplate",
     "Made",
+    "NatGateway",
     "Network",
     "NetworkInterface",
     "ProvisioningGroup",
@@ -34,6 +45,7 @@ __all__ = [
     "SecurityGroup",
     "Settings",
     "Snapshot",
+    "SnatEntry",
     "TemplateVersion",
     "Usage",
     "VSwitch",

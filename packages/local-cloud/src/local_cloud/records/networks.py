@@ -73,6 +73,35 @@ class Eip(Resource, frozen=True, kw_only=True):
     bound_to: str = ""
 
 
+class NatGateway(Resource, frozen=True, kw_only=True):
+    """A NAT gateway: instances without a public address reach the internet through it.
+
+    Attributes:
+        ready: when it becomes Available.
+    """
+
+    vpc: str
+    vswitch: str
+    description: str = ""
+    ready: float = 0.0
+
+
+class SnatEntry(Resource, frozen=True, kw_only=True):
+    """What a NAT gateway translates: the addresses of a vSwitch, or a block, to an EIP.
+
+    Attributes:
+        nat: the gateway.
+        vswitch: the vSwitch, or empty.
+        cidr: the block of addresses.
+        ip: the EIP's address.
+    """
+
+    nat: str
+    vswitch: str
+    cidr: str
+    ip: str
+
+
 class NetworkInterface(Resource, frozen=True, kw_only=True):
     """A secondary network interface; an instance's primary one is made from its record.
 
