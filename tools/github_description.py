@@ -35,6 +35,8 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel": ["post"],
     "/repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": ["post"],
     "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
+    "/repos/{owner}/{repo}/actions/variables": ["get", "post"],
+    "/repos/{owner}/{repo}/actions/variables/{name}": ["get", "patch", "delete"],
     "/repos/{owner}/{repo}/hooks": ["post"],
     "/repos/{owner}/{repo}/check-runs": ["post"],
     "/repos/{owner}/{repo}/commits/{ref}/check-runs": ["get"],

@@ -13,7 +13,16 @@ LOCAL = ROOT / "packages/local-cloud/src/local_cloud"
 # The packages, from the front ends to the wire. Modules outside of them (errors, config, …) are small, and open to all.
 FLOORS = {
     "front ends: parse, call, print": ("cli", "garm", "serve"),
-    "decisions: functions over frozen data": ("sweep", "migrate", "cost", "bake", "runners", "images", "launch"),
+    "decisions: functions over frozen data": (
+        "setup",
+        "sweep",
+        "migrate",
+        "cost",
+        "bake",
+        "runners",
+        "images",
+        "launch",
+    ),
     "what the cloud and GitHub say: typed calls": ("cloud", "github"),
     "the wire": ("http",),
 }

@@ -26,6 +26,7 @@ from goldrun.cli.json.prunes import Prune, PrunedImage
 from goldrun.cli.json.recipes import CheckedRecipe
 from goldrun.cli.json.runners import Runner, StartedRunner
 from goldrun.cli.json.serve import PlannedSet
+from goldrun.cli.json.setup import Setup, SetupStep
 from goldrun.cli.json.sweep import Finding, Sweep
 from goldrun.cli.json.versions import Version
 from local_cloud.control_messages import MarketState, Status
@@ -63,6 +64,7 @@ PRINTS: dict[str, Any] = {
     "instance create": list[Launch],
     "instance ls": list[Instance],
     "runner ls": list[Runner],
+    "setup": Setup,
     "runner up": StartedRunner,
     "serve run": list[PlannedSet],
     "sweep": Sweep,
@@ -75,6 +77,7 @@ KEYS = {"image build": "architecture", "image copy": "region"}
 # Every object, in the order in which the docs explain them; a part comes after what it is part of.
 OBJECTS: tuple[type, ...] = (Image, BuiltImage, Version, Prune, PrunedImage, Difference, Change, CheckedRecipe)
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
+OBJECTS += (Setup, SetupStep)
 OBJECTS += (LocalStatus, MarketState, FaultRule)
 
 

@@ -14,7 +14,7 @@ EXIT_CREDENTIALS = 3
 EXIT_PERMISSION = 4
 EXIT_REFUSED = 5
 EXIT_UNAVAILABLE = 6
-EXIT_LEFTOVERS = 7
+EXIT_FOUND = 7
 EXIT_OUTPUT = 8
 EXIT_INTERRUPTED = 130
 
@@ -27,7 +27,8 @@ EXIT_CODES: dict[int, str] = {
     EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: a person must act",
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us, failed, also after retries, "
     "or reclaimed the instance: try again later",
-    EXIT_LEFTOVERS: "`goldrun sweep` found something to delete (and deleted it, unless --dry-run was given)",
+    EXIT_FOUND: "something was found: `goldrun sweep`: to delete (and deleted it, unless --dry-run was given); "
+    "`goldrun setup --plan`: to change; `goldrun doctor`: to mend",
     EXIT_OUTPUT: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
 }

@@ -22,6 +22,7 @@ from goldrun.github import runners
 from goldrun.github.checks import create_check
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
+from goldrun.github.variables import create_variable, delete_variable, list_variables, update_variable
 from goldrun.github.workflows import get_run
 from goldrun.http.transport import HttpTransport
 from goldrun.runners import registrations, versions
@@ -353,6 +354,25 @@ def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
         schema = {"$ref": f"#/definitions/workflow_job${action}", **WEBHOOKS}
         problems = [f"{list(one.path)}: {one.message}" for one in OAS31Validator(schema).iter_errors(payload)]
         assert not problems, problems[:5]
+
+
+def test_variables_of_a_repository(github: GitHub) -> None:
+    assert list_variables(github, REPO) == {}
+    for number in range(35):
+        create_variable(github, REPO, f"GOLDRUN_{number:02}", str(number))
+    with pytest.raises(GitHubError, match="already exists") as taken:
+        create_variable(github, REPO, "goldrun_07", "again")
+    assert taken.value.status == 409
+    with pytest.raises(GitHubError):
+        create_variable(github, REPO, "GITHUB_TOKEN", "reserved")
+    update_variable(github, REPO, "GOLDRUN_07", "seven")
+    delete_variable(github, REPO, "GOLDRUN_08")
+    with pytest.raises(GitHubError) as gone:
+        delete_variable(github, REPO, "GOLDRUN_08")
+    assert gone.value.status == 404
+    found = list_variables(github, REPO)
+    assert len(found) == 34
+    assert found["GOLDRUN_07"] == "seven"
 
 
 def test_a_check_at_a_commit(github: GitHub, live: Running) -> None:

@@ -23,10 +23,11 @@ LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 BASE = {"config", "errors", "extras", "clock", "waiting", "architecture", "durations", "language", "__version__"}
 ALLOWED = {
     "cli": BASE
-    | {"images", "bake", "launch", "runners", "sweep", "cost", "migrate", "serve", "cloud", "github", "http"}
+    | {"images", "bake", "launch", "runners", "sweep", "cost", "migrate", "serve", "setup", "cloud", "github", "http"}
     | {"workflow", "stdio", "policies", "interrupts", "messages"},
     "serve": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "guest", "toml_file"},
     "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "stdio"},
+    "setup": BASE | {"cloud", "github", "policies"},
     "sweep": BASE | {"images", "launch", "runners", "cloud", "github", "http"},
     "cost": BASE | {"launch", "cloud"},
     "migrate": {"errors"},
@@ -147,7 +148,7 @@ def test_effects_go_through_the_clients_or_the_clock(where: str) -> None:
 
 
 # Parameters of actions that have the name of a tag.
-PARAMETERS = {"Architecture", "ImageId", "Name"}
+PARAMETERS = {"Architecture", "ImageId", "Name", "Role"}
 
 
 def constants(file: Path) -> set[object]:

@@ -16,6 +16,7 @@ from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunErro
 
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
+    "setup": "Create what goldrun needs in an account: network, roles, variables.",
     "image": "Find, inspect and publish images.",
     "recipe": "Write and check recipes.",
     "spot": "Look at the spot market.",

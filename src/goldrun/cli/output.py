@@ -50,6 +50,12 @@ def note(words: str) -> None:
         stdio.to_stderr(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
 
 
+def coloured(text: str, colour: str) -> str:
+    """Return text for stderr, in a colour if it is a terminal that may have one."""
+    plain = not sys.stderr.isatty() or os.environ.get("NO_COLOR") or workflow.in_workflow(os.environ)
+    return text if plain else click.style(text, fg=colour)
+
+
 def error(problem: GoldrunError) -> None:
     """Print an error, its prefix in red on a terminal."""
     text = workflow.describe_error(os.environ, problem)

@@ -8,7 +8,7 @@ from goldrun import sweep as sweeping
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent
 from goldrun.durations import format_duration, parse_duration
-from goldrun.errors import EXIT_LEFTOVERS
+from goldrun.errors import EXIT_FOUND
 from goldrun.github.scope import organization_scope, repository_scope
 
 
@@ -86,7 +86,7 @@ def sweep(
     if swept.kept:
         raise swept.kept[0][1]
     if found:
-        click.get_current_context().exit(EXIT_LEFTOVERS)
+        click.get_current_context().exit(EXIT_FOUND)
 
 
 def _now(one: sweeping.Finding, swept: sweeping.Swept, dry_run: bool) -> str:

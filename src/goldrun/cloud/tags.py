@@ -268,6 +268,14 @@ SPENT = Tag(
     ("serve",),
     form="2026-11-23T08:00:00Z 12.3400 310.2000",
 )
+SETUP = Tag(
+    "GoldrunSetup",
+    ("vpc", "vswitch", "securitygroup", "natgateway", "eip", "role", "policy"),
+    "the setup that it belongs to, by its name",
+    ("setup",),
+    ("setup",),
+    form="goldrun",
+)
 GARM_CONTROLLER = Tag("GarmController", _INSTANCE, "the controller that it serves", ("garm",), ("garm",), form="id")
 GARM_POOL = Tag("GarmPool", _INSTANCE, "the pool that it belongs to", ("garm",), ("garm",), form="id")
 GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("garm",), form="garm-…")
@@ -276,6 +284,6 @@ SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
     *(COPIED_FROM, IMAGE, ROLE, HEARTBEAT, LAUNCH, REPOSITORY, RUN, RUNNER_NAME, SCOPE, RUN_LABEL, ONLINE_WITHIN),
-    *(SCALE_SET, CONFIGURED, PARKED, STARTED, JOB, SPENT, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
+    *(SCALE_SET, CONFIGURED, PARKED, STARTED, JOB, SPENT, SETUP, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
 )
 OWNED = MANAGED_BY.of()

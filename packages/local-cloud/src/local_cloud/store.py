@@ -55,6 +55,7 @@ _KINDS: dict[str, type[Record]] = {
         github.GitHubApp,
         github.GitHubInstallationToken,
         github.GitHubCheck,
+        github.GitHubVariable,
         access.AccessKey,
         access.Denial,
         access.Policy,

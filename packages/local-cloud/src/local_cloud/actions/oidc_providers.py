@@ -33,13 +33,19 @@ def create_oidc_provider(call: Call) -> Answer:
         raise invalid("IssuerUrl")
     if provider_of(call.store, call.account, name):
         raise ApiFault(409, "EntityAlreadyExists.OIDCProvider", f"The OIDC provider already exists: {name}.")
+    others = (one for one in call.store.all(OidcProvider) if one.account == call.account)
+    if any(one.issuer == issuer for one in others):
+        raise ApiFault(
+            409, "EntityAlreadyExists.OIDCProvider.IssuerUrl", "The issuer belongs to another OIDC provider."
+        )
     provider = OidcProvider(
         id=f"{call.account} {name}",
         account=call.account,
         name=name,
         issuer=issuer,
         clients=_clients(params.text("ClientIds")),
-        fingerprints=_fingerprints(params.text("Fingerprints")),
+        # Without one, RAM takes the certificate's own.
+        fingerprints=_fingerprints(params.text("Fingerprints")) if params.text("Fingerprints") else (),
         description=params.text("Description"),
         hours=params.number("IssuanceLimitTime", 6, 1, 168),
         created=call.now,

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from local_cloud.clock import iso
-from local_cloud.github import apps, archive, checks, releases
+from local_cloud.github import apps, archive, checks, releases, variables
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
@@ -29,6 +29,8 @@ JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - like a job's GITHUB_TOKEN: it ma
 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+)|(?P<enterprise>enterprises/[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
+VARIABLES = "/repos/(?P<repository>[^/]+/[^/]+)/actions/variables"
+VARIABLE = f"{VARIABLES}/(?P<variable>[^/]+)"
 APPS = "/app/installations"
 LATEST_RUNNER = "/repos/actions/runner/releases/latest"
 Payload = tuple[int, Any]  # the status, and the body as JSON
@@ -77,6 +79,11 @@ class Api:
             ("POST", rf"{SCOPE}/hooks/(?P<hook>\d+)/pings", "ping-hook", self._ping_hook),
             ("POST", f"{SCOPE}/check-runs", "create-check", self._check),
             ("GET", f"{SCOPE}/commits/(?P<sha>[0-9a-f]{{40}})/check-runs", "list-checks", self._list_checks),
+            ("GET", VARIABLES, "list-variables", lambda asked: (200, variables.list_of(jobs, asked))),
+            ("POST", VARIABLES, "create-variable", self._create_variable),
+            ("GET", VARIABLE, "get-variable", lambda asked: (200, variables.show(jobs, asked))),
+            ("PATCH", VARIABLE, "update-variable", self._update_variable),
+            ("DELETE", VARIABLE, "delete-variable", self._delete_variable),
             ("GET", "/rate_limit", "rate-limit", self._rate_limit),
             ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
         ]
@@ -219,6 +226,18 @@ class Api:
         run = self.jobs.begin_run(asked.scope, asked.found["workflow"])
         inputs = " ".join(f"{name}={value}" for name, value in given.items())
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
+        return 204, None
+
+    def _create_variable(self, asked: Asked) -> Payload:
+        variables.create(self.jobs, asked)
+        return 201, {}
+
+    def _update_variable(self, asked: Asked) -> Payload:
+        variables.update(self.jobs, asked)
+        return 204, None
+
+    def _delete_variable(self, asked: Asked) -> Payload:
+        variables.remove(self.jobs, asked)
         return 204, None
 
     def _check(self, asked: Asked) -> Payload:

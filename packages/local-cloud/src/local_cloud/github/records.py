@@ -152,6 +152,16 @@ class GitHubCheck(Record, frozen=True, kw_only=True):
     created: float
 
 
+class GitHubVariable(Record, frozen=True, kw_only=True):
+    """A variable of a repository; ``id`` is both names, in lower case."""
+
+    repository: str
+    name: str
+    value: str
+    created: float
+    updated: float
+
+
 class GitHubApp(Record, frozen=True, kw_only=True):
     """A GitHub App; ``id`` is its client id.
 

@@ -1,0 +1,190 @@
+"""``goldrun setup``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from goldrun import config, language, stdio
+from goldrun.cli import output
+from goldrun.cli.common import JSON, REGION, YES, open_client, open_github, place_of
+from goldrun.errors import EXIT_FOUND, UsageError
+from goldrun.github.scope import Scope, repository_scope
+from goldrun.policies import JOBS
+from goldrun.runners.subjects import find_subjects, issuer_of
+from goldrun.setup import plan as planning
+from goldrun.setup.kinds import Choices, Site
+from goldrun.setup.network import check_cidr
+from goldrun.setup.plan import Step, describe
+from goldrun.setup.variables import outputs
+from goldrun.setup.zones import find_zones
+
+if TYPE_CHECKING:
+    from goldrun.cloud.client import EcsClient
+    from goldrun.github.client import GitHub
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
+# USD an hour in China, without traffic and capacity units. Source: "Billing of Internet NAT gateways".
+NAT_PRICE = 0.034
+EGRESS = ("public", "nat")
+_COLOURS = {"+": "green", "~": "yellow", "-": "red"}
+
+
+@click.command()
+@click.option("--name", default="goldrun", show_default=True, help="Name of this setup, and of what is in it.")
+@click.option(
+    "--repo",
+    "repos",
+    multiple=True,
+    metavar="OWNER/NAME",
+    help="Repository whose workflows it is for; can be repeated.",
+)
+@click.option("--environment", default="", metavar="NAME", help="Trust only jobs of this environment.")
+@click.option("--ref", default="", metavar="REF", help="Trust only jobs of this ref (default: the default branch).")
+@click.option(
+    "--for",
+    "jobs",
+    multiple=True,
+    type=click.Choice([job for job in JOBS if job != "self-destruct"]),
+    default=("lookup", "runner", "sweep"),
+    show_default=True,
+    help="What workflows may do; can be repeated.",
+)
+@click.option(
+    "--egress",
+    type=click.Choice(EGRESS),
+    default=EGRESS[0],
+    show_default=True,
+    help="How instances reach the internet: by public addresses of their own (--public-ip), or by a NAT gateway.",
+)
+@click.option("--cidr", default="", metavar="BLOCK", help="Addresses of the VPC.  [default: 10.85.0.0/16]")
+@click.option(
+    "--zone", "zones", multiple=True, metavar="ZONE", help="Zone to use; can be repeated (default: all with stock)."
+)
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would be done; exit with 7 if that is anything.")
+@click.option("--destroy", is_flag=True, help="Delete what this setup created.")
+@YES
+@REGION
+@JSON
+def setup(
+    name: str,
+    repos: tuple[str, ...],
+    environment: str,
+    ref: str,
+    jobs: tuple[str, ...],
+    egress: str,
+    cidr: str,
+    zones: tuple[str, ...],
+    only_plan: bool,
+    destroy: bool,
+    yes: bool,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Create what goldrun needs in an account: network, roles, identity provider, variables of repositories.
+
+    Shows a plan first. A second run changes nothing, and a run that was interrupted is finished by the next one: what
+    there is is found by tags and names. --destroy removes it again.
+
+    With --repo, workflows of these repositories need no stored key: they assume a role by their identity. Their
+    variables are set if GOLDRUN_GITHUB_TOKEN may do that (Variables: write).
+
+    \b
+    Examples:
+      goldrun setup --repo octo-org/octo-repo --plan
+      goldrun setup --repo octo-org/octo-repo --yes
+      goldrun setup --destroy
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is not a name for a setup.", fix=["use lower-case letters, digits and hyphens."])
+    scopes = [repository_scope(repo) for repo in repos]
+    block = check_cidr(cidr) if cidr else ""
+    if not (yes or only_plan or _asks()):
+        raise UsageError("The setup was not done: there is no terminal to ask on.", fix=["pass --plan, or --yes"])
+    client = open_client(region)
+    github = open_github(public=True)
+    choices = Choices(
+        name=name,
+        cidr=block,
+        nat=egress == "nat",
+        jobs=jobs,
+        subjects=tuple(_subjects(github, scopes, environment=environment, ref=ref)),
+        issuer=issuer_of(github.server),
+        audience=config.OIDC_AUDIENCE.read(os.environ),
+        repositories=tuple(str(scope) for scope in scopes),
+        gone=destroy,
+    )
+    has_token = bool(config.GITHUB_TOKEN.read(os.environ) or config.GITHUB_APP_ID.read(os.environ))
+    site = Site(client, choices, github if has_token else None)
+    if not destroy:
+        site.choices = replace(choices, zones=_zones(client, zones) or find_zones(client, site.tags))
+    if scopes and not has_token:
+        output.note("no variables are set: GOLDRUN_GITHUB_TOKEN is missing.")
+    steps = planning.make_plan(site)
+    _show(steps, site)
+    if not only_plan:
+        if steps and not yes:
+            stdio.to_stderr(place_of(client)())
+            if not click.confirm(language.say(os.environ, "Do this?"), err=True):
+                output.note("nothing was changed.")
+                return
+        planning.apply(site, steps, output.note)
+    if as_json:
+        from goldrun.cli.json.setup import Setup
+
+        output.result_json(Setup.of(site, steps))
+    elif not only_plan and not destroy:
+        _tell(site)
+    if only_plan and steps:
+        click.get_current_context().exit(EXIT_FOUND)
+
+
+def _tell(site: Site) -> None:
+    """Print the variables that make goldrun use the setup."""
+    for variable, value in outputs(site).items():
+        output.result(f"{variable}={value}")
+    if not site.choices.nat:
+        output.note("instances need a public address to reach GitHub: --public-ip, or public_ip in a profile.")
+
+
+def _asks() -> bool:
+    return sys.stdin.isatty()
+
+
+def _subjects(github: GitHub, scopes: Sequence[Scope], *, environment: str, ref: str) -> Iterator[str]:
+    for scope in scopes:
+        yield from find_subjects(github, scope, environment=environment, ref=ref)
+
+
+def _zones(client: EcsClient, zones: Sequence[str]) -> tuple[str, ...]:
+    """Return the zones that were named.
+
+    Raises:
+        UsageError: one is not of the region.
+    """
+    for zone in zones:
+        if not re.fullmatch(rf"{re.escape(client.region)}-?[a-z]", zone):
+            raise UsageError(
+                f"--zone {zone!r} is not a zone of {client.region}.", fix=[f"for example {client.region}-k"]
+            )
+    return tuple(sorted(set(zones)))
+
+
+def _show(steps: Sequence[Step], site: Site) -> None:
+    """Print a plan to stderr, as Terraform prints one; its colours on a terminal alone."""
+    for step in steps:
+        first, *more = describe(step)
+        stdio.to_stderr("  " + output.coloured(first, _COLOURS[step.sign]))
+        for line in more:
+            stdio.to_stderr(f"  {line}")
+    counts = {sign: sum(step.sign == sign for step in steps) for sign in _COLOURS}
+    where = f"{site.choices.name} in {site.client.region}"
+    output.note(f"plan for {where}: {counts['+']} to add, {counts['~']} to change, {counts['-']} to destroy.")
+    if any(step.sign == "+" and step.kind.name == "NAT gateway" for step in steps):
+        output.note(f"a NAT gateway costs about {NAT_PRICE} USD an hour in China, and by traffic; so does its address.")

@@ -1,0 +1,75 @@
+"""The variables of the repositories, which workflows read the setup from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goldrun import config
+from goldrun.github.scope import repository_scope
+from goldrun.github.variables import create_variable, delete_variable, list_variables, update_variable
+from goldrun.setup.identity import instances_role, workflows_role
+from goldrun.setup.kinds import LATER, Facts, Found, Site
+
+
+def outputs(site: Site) -> dict[str, str]:
+    """Return the variables that make goldrun use this setup; ``LATER`` for what is not known yet."""
+    choices = site.choices
+    found = {
+        config.REGION.names[0]: site.client.region,
+        config.VPC.names[0]: site.id_of("VPC", choices.name) or LATER,
+        config.SECURITY_GROUP.names[0]: site.id_of("security group", choices.name) or LATER,
+        config.ROLE.names[0]: instances_role(choices),
+    }
+    if choices.subjects:
+        arns = {one.key: one.facts["arn"] for kind in ("identity provider", "role") for one in site.seen.get(kind, ())}
+        found[config.ROLE_ARN.names[0]] = arns.get(workflows_role(choices), LATER)
+        found[config.OIDC_PROVIDER_ARN.names[0]] = arns.get(choices.name, LATER)
+    return found
+
+
+@dataclass(frozen=True)
+class Variables:
+    """A variable of a repository; its key is ``OWNER/NAME VARIABLE``."""
+
+    name: str = "variable"
+    fixed: tuple[str, ...] = ()
+
+    def wanted(self, site: Site) -> dict[str, Facts]:
+        """See ``Kind``."""
+        if site.github is None:
+            return {}
+        return {
+            f"{repository} {name}": {"value": value}
+            for repository in site.choices.repositories
+            for name, value in outputs(site).items()
+        }
+
+    def list(self, site: Site) -> list[Found]:
+        """See ``Kind``; a variable is this setup's by its name and, when the setup goes, by its value."""
+        found = []
+        ours = outputs(site)
+        for repository in site.choices.repositories if site.github else ():
+            assert site.github is not None
+            held = list_variables(site.github, repository_scope(repository))
+            for name, value in held.items():
+                if name in ours and (not site.choices.gone or value == ours[name]):
+                    found.append(Found(f"{repository} {name}", f"{repository} {name}", {"value": value}))
+        return found
+
+    def create(self, site: Site, key: str, facts: Facts) -> None:
+        """See ``Kind``."""
+        assert site.github is not None
+        repository, _, name = key.partition(" ")
+        create_variable(site.github, repository_scope(repository), name, facts["value"])
+
+    def change(self, site: Site, found: Found, facts: Facts) -> None:
+        """See ``Kind``."""
+        assert site.github is not None
+        repository, _, name = found.key.partition(" ")
+        update_variable(site.github, repository_scope(repository), name, facts["value"])
+
+    def delete(self, site: Site, found: Found) -> None:
+        """See ``Kind``."""
+        assert site.github is not None
+        repository, _, name = found.key.partition(" ")
+        delete_variable(site.github, repository_scope(repository), name)

@@ -1,0 +1,298 @@
+"""Setups: created, run again, killed at every call, changed, destroyed. Nothing is left, and nothing is there twice."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import AccessDeniedError
+from goldrun.cloud.tags import SETUP
+from goldrun.errors import GoldrunError, RefusedError
+from goldrun.github.client import GitHub
+from goldrun.github.scope import repository_scope
+from goldrun.github.variables import create_variable, list_variables
+from goldrun.runners.subjects import find_subjects, issuer_of
+from goldrun.setup.kinds import Choices, Site
+from goldrun.setup.network import DEFAULT_CIDR, block_of, check_cidr
+from goldrun.setup.plan import apply, describe, make_plan
+from goldrun.setup.variables import outputs
+from goldrun.setup.zones import find_zones
+from local_cloud import seed
+from local_cloud.access import Denial
+from local_cloud.github.records import GitHubVariable
+from local_cloud.records import Eip, Instance, NatGateway, Network, SecurityGroup, SnatEntry, VSwitch
+from local_cloud.records.identities import OidcProvider, PolicyAttachment, RamPolicy, RamRole
+from tests.conftest import REGION, Running
+from tests.simulation.dying import Crash, dying
+from tests.simulation.played import open_github, play
+
+REPO = "octo-org/octo-repo"
+ZONES = ("cn-hangzhou-j", "cn-hangzhou-k")
+EVERYTHING = (
+    *(Network, VSwitch, SecurityGroup, NatGateway, Eip, SnatEntry),
+    *(OidcProvider, RamPolicy, RamRole, PolicyAttachment, GitHubVariable),
+)
+
+
+def site_of(frozen: Running, client: EcsClient | None = None, **more: Any) -> Site:
+    client = client or frozen.client()
+    github = open_github(frozen.url, client)
+    choices = Choices(
+        zones=ZONES,
+        nat=True,
+        jobs=("lookup", "runner", "sweep"),
+        subjects=tuple(find_subjects(github, repository_scope(REPO))),
+        issuer=issuer_of(github.server),
+        audience="sts.aliyuncs.com",
+        repositories=(REPO,),
+    )
+    return Site(client, replace(choices, **more), github)
+
+
+def github_of(site: Site) -> GitHub:
+    assert site.github
+    return site.github
+
+
+def run(site: Site) -> list[str]:
+    """Plan and apply; return the plan in words."""
+    steps = make_plan(site)
+    apply(site, steps, lambda _: None)
+    return [line for step in steps for line in describe(step)]
+
+
+def census(frozen: Running) -> dict[str, Counter[str]]:
+    """What there is, by kind, without ids."""
+    found: dict[str, Counter[str]] = {}
+    for kind in EVERYTHING:
+        records = frozen.cloud.store.all(kind)
+        names = (getattr(one, "name", "") or getattr(one, "zone", "") or one.id[:4] for one in records)
+        found[kind.__name__] = Counter(names)
+    return found
+
+
+@pytest.fixture
+def account(frozen: Running) -> Running:
+    play(frozen)
+    return frozen
+
+
+def test_everything_is_made_and_a_second_run_changes_nothing(account: Running) -> None:
+    site = site_of(account)
+    lines = run(site)
+    assert "+ VPC goldrun" in lines
+    assert any("ecs:RunInstances" in line for line in lines)
+    made = census(account)
+    assert made["VSwitch"]["goldrun-cn-hangzhou-k"] == 1
+    assert sum(made["SnatEntry"].values()) == len(ZONES)
+    assert made["RamRole"] == {"goldrun-workflows": 1, "goldrun-self-destruct": 1}
+    variables = list_variables(github_of(site), repository_scope(REPO))
+    assert variables == outputs(site)
+    assert variables["ALIYUN_VPC_ID"].startswith("vpc-")
+    assert variables["ALIBABA_CLOUD_ROLE_ARN"] == f"acs:ram::{seed.ACCOUNT}:role/goldrun-workflows"
+    assert variables["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"] == f"acs:ram::{seed.ACCOUNT}:oidc-provider/goldrun"
+    assert make_plan(site_of(account)) == []
+    assert census(account) == made
+
+
+def test_what_is_made_works(account: Running) -> None:
+    """A workflow's job gets a key for the role, and may do what the policy says and nothing else."""
+    site = site_of(account)
+    run(site)
+    role = next(role for role in account.cloud.store.all(RamRole) if role.name == "goldrun-workflows")
+    assert f"repo:{REPO}:ref:refs/heads/main" in role.trust
+    group = site.id_of("security group", "goldrun")
+    assert next(one for one in account.cloud.store.all(SecurityGroup) if one.id == group).rules == ()
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_every_call_and_run_again(account: Running, after: bool) -> None:
+    before = census(account)
+    first = site_of(account)
+    start = first.client.calls + github_of(first).calls
+    run(first)
+    calls = first.client.calls + github_of(first).calls - start
+    whole = census(account)
+    run(site_of(account, gone=True))
+    assert census(account) == before
+    for at in range(1, calls + 1, 1 if after else 3):
+        client = account.client()
+        site = site_of(account, client)
+        dying(client, at, after=after)
+        with contextlib.suppress(Crash, GoldrunError):
+            run(site)
+        account.wall.value += 30
+        run(site_of(account))
+        assert census(account) == whole, at
+        assert make_plan(site_of(account)) == []
+        run(site_of(account, gone=True))
+        assert census(account) == before, at
+
+
+def test_destroyed_to_the_end_however_often_it_is_killed(account: Running) -> None:
+    before = census(account)
+    at = 1
+    while True:
+        run(site_of(account))
+        client = account.client()
+        site = site_of(account, client, gone=True)
+        killer = dying(client, at, after=True)
+        with contextlib.suppress(Crash, GoldrunError):
+            run(site)
+        finished = killer.sent < at
+        run(site_of(account, gone=True))
+        assert census(account) == before, at
+        if finished:
+            break
+        at += 4
+
+
+def test_what_was_made_twice_is_there_once_in_the_end(account: Running) -> None:
+    """Reads lag: a run that was killed right after a creation, and repeated at once, may not see it."""
+    site = site_of(account)
+    run(site)
+    whole = census(account)
+    for kind in (Network, SecurityGroup, Eip):
+        mine = next(one for one in account.cloud.store.all(kind) if SETUP.matches(one.tags, "goldrun"))
+        more = {"bound_to": "", "ip": "203.0.113.99"} if isinstance(mine, Eip) else {}
+        account.cloud.store.put(structs.replace(mine, id=f"{mine.id}z", **more))
+    lines = run(site_of(account))
+    assert [line[:6] for line in lines].count("- VPC ") == 1
+    assert census(account) == whole
+    assert make_plan(site_of(account)) == []
+
+
+def test_other_choices_change_what_they_name_alone(account: Running) -> None:
+    run(site_of(account))
+    lines = run(site_of(account, jobs=("lookup",)))
+    assert lines[0] == "~ policy goldrun-workflows"
+    assert "    - document: ecs:RunInstances" in lines
+    assert not any(line.startswith(("+", "~")) for line in lines[1:])
+    lines = run(site_of(account, jobs=("lookup",), subjects=("repo:octo-org/other:ref:refs/heads/main",)))
+    assert lines == [
+        "~ role goldrun-workflows",
+        f"    - trust: repo:{REPO}:ref:refs/heads/main",
+        *[line for line in lines if line.startswith("    - trust: repo:octo-org@")],
+        "    + trust: repo:octo-org/other:ref:refs/heads/main",
+    ]
+    lines = run(site_of(account, jobs=("lookup",), subjects=("repo:octo-org/other:ref:refs/heads/main",), nat=False))
+    assert [line.split(" (")[0].removesuffix("-j").removesuffix("-k") for line in lines] == [
+        "- SNAT entry cn-hangzhou",
+        "- SNAT entry cn-hangzhou",
+        "- public address goldrun",
+        "- NAT gateway goldrun",
+    ]
+
+
+def test_what_cannot_be_changed_is_said_before_anything_is(account: Running) -> None:
+    run(site_of(account))
+    whole = census(account)
+    with pytest.raises(RefusedError, match=f"exists with another cidr: {DEFAULT_CIDR}"):
+        run(site_of(account, cidr="10.99.0.0/16"))
+    assert census(account) == whole
+
+
+def test_names_that_are_taken_are_left_alone(account: Running) -> None:
+    role = RamRole(
+        id=f"{seed.ACCOUNT} goldrun-self-destruct",
+        account=seed.ACCOUNT,
+        name="goldrun-self-destruct",
+        trust="{}",
+        description="somebody's",
+        session_seconds=3600,
+        created=0.0,
+        updated=0.0,
+    )
+    account.cloud.store.put(role)
+    with pytest.raises(RefusedError, match="a role named goldrun-self-destruct that this setup did not make"):
+        make_plan(site_of(account))
+    run(site_of(account, gone=True))
+    assert account.cloud.store.get(RamRole, role.id) == role
+    run(site_of(account, name="other"))
+    assert account.cloud.store.get(RamRole, role.id) == role
+
+
+def test_an_identity_provider_that_exists_is_used_and_stays(account: Running) -> None:
+    site = site_of(account)
+    provider = OidcProvider(
+        id=f"{seed.ACCOUNT} github",
+        account=seed.ACCOUNT,
+        name="github",
+        issuer=site.choices.issuer,
+        clients=("another",),
+        fingerprints=(),
+        description="",
+        hours=6,
+        created=0.0,
+        updated=0.0,
+    )
+    account.cloud.store.put(provider)
+    lines = run(site)
+    assert "~ identity provider goldrun (github)" in lines
+    now = account.cloud.store.get(OidcProvider, provider.id)
+    assert now is not None
+    assert set(now.clients) == {"another", "sts.aliyuncs.com"}
+    assert outputs(site)["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"].endswith("oidc-provider/github")
+    assert make_plan(site_of(account)) == []
+    run(site_of(account, gone=True))
+    assert account.cloud.store.get(OidcProvider, provider.id) is not None
+
+
+def test_a_network_in_use_is_not_destroyed(account: Running) -> None:
+    site = site_of(account)
+    run(site)
+    whole = census(account)
+    vpc = site.id_of("VPC", "goldrun")
+    account.cloud.store.put(
+        Instance(id="i-busy", region=REGION, owner=seed.ACCOUNT, created=account.wall.value, image="m-x", vpc=vpc)
+    )
+    with pytest.raises(RefusedError, match="1 instances are in the VPC"):
+        run(site_of(account, gone=True))
+    assert census(account) == whole
+
+
+def test_a_variable_that_somebody_changed_stays_when_the_setup_goes(account: Running) -> None:
+    site = site_of(account)
+    github: GitHub = github_of(site)
+    create_variable(github, repository_scope(REPO), "MINE", "1")
+    run(site)
+    account.cloud.store.put(
+        *(
+            structs.replace(one, value="vpc-of-somebody")
+            for one in account.cloud.store.all(GitHubVariable)
+            if one.name == "ALIYUN_VPC_ID"
+        )
+    )
+    run(site_of(account, gone=True))
+    assert list_variables(github, repository_scope(REPO)) == {"MINE": "1", "ALIYUN_VPC_ID": "vpc-of-somebody"}
+
+
+def test_without_permission_it_says_which_statement_is_missing(account: Running) -> None:
+    account.cloud.store.put(Denial(id="vpc:CreateNatGateway"))
+    with pytest.raises(AccessDeniedError, match='"vpc:CreateNatGateway"'):
+        run(site_of(account))
+
+
+def test_zones_are_those_with_stock(account: Running) -> None:
+    client = account.client()
+    found = find_zones(client, {"GoldrunSetup": "goldrun"})
+    assert set(found) <= {f"cn-hangzhou-{letter}" for letter in "bghijk"}
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0", "8.8.0.0/16", "10.0.0.0/25", "10.0.0.1/16", "x", "10.0.0.0/7"])
+def test_blocks_that_no_vpc_has(text: str) -> None:
+    with pytest.raises(GoldrunError, match="--cidr"):
+        check_cidr(text)
+
+
+def test_every_zone_has_addresses_of_its_own() -> None:
+    blocks = {block_of(DEFAULT_CIDR, f"cn-hangzhou-{letter}") for letter in "abcdefghijklmnopqrstuvwxyz"}
+    assert len(blocks) == 26
+    assert block_of("10.0.0.0/24", "ap-southeast-1a") == "10.0.0.0/29"
