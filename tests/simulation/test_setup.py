@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import hcl2
 import pytest
 from msgspec import structs
 
@@ -18,6 +20,7 @@ from goldrun.github.client import GitHub
 from goldrun.github.scope import repository_scope
 from goldrun.github.variables import create_variable, list_variables
 from goldrun.runners.subjects import find_subjects, issuer_of
+from goldrun.setup.export import ros, terraform
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import DEFAULT_CIDR, block_of, check_cidr
 from goldrun.setup.plan import apply, describe, make_plan
@@ -284,6 +287,33 @@ def test_zones_are_those_with_stock(account: Running) -> None:
     found = find_zones(client, {"GoldrunSetup": "goldrun"})
     assert set(found) <= {f"cn-hangzhou-{letter}" for letter in "bghijk"}
     assert len(found) > 1
+
+
+def test_the_same_as_code(account: Running) -> None:
+    """What exists is imported under the names that the configuration gives it."""
+    fresh = site_of(account)
+    make_plan(fresh)
+    before = hcl2.loads(terraform(fresh))
+    assert "import" not in before
+    run(site_of(account))
+    site = site_of(account)
+    make_plan(site)
+    code = hcl2.loads(terraform(site))
+    resources = [
+        (kind.strip('"'), label.strip('"')) for part in code["resource"] for kind, of in part.items() for label in of
+    ]
+    assert len(resources) == len(set(resources)) == 14
+    imported = [part["to"].strip("${}").split("[")[0] for part in code["import"]]
+    assert {f"{kind}.{label}" for kind, label in resources} == set(imported)
+    assert len(imported) == 10 + 2 * len(ZONES) + 2
+    names = {next(iter(part)).strip('"') for part in code["output"]}
+    assert names == set(outputs(site))
+    template = ros(site)
+    for part in template["Resources"].values():
+        assert part["Type"].startswith("ALIYUN::")
+    used = set(re.findall(r"'(?:Ref': '|Fn::GetAtt': \[')(\w+)'", str(template)))
+    assert used <= set(template["Resources"]) | set(template["Parameters"])
+    assert len(used) > 5
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0", "8.8.0.0/16", "10.0.0.0/25", "10.0.0.1/16", "x", "10.0.0.0/7"])

@@ -33,6 +33,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
 # USD an hour in China, without traffic and capacity units. Source: "Billing of Internet NAT gateways".
 NAT_PRICE = 0.034
 EGRESS = ("public", "nat")
+EXPORTS = ("terraform", "ros")
 _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
 
@@ -68,6 +69,9 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
     "--zone", "zones", multiple=True, metavar="ZONE", help="Zone to use; can be repeated (default: all with stock)."
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done; exit with 7 if that is anything.")
+@click.option(
+    "--export", type=click.Choice(EXPORTS), help="Print the same as code, and create nothing; what exists is imported."
+)
 @click.option("--destroy", is_flag=True, help="Delete what this setup created.")
 @YES
 @REGION
@@ -82,6 +86,7 @@ def setup(
     cidr: str,
     zones: tuple[str, ...],
     only_plan: bool,
+    export: str | None,
     destroy: bool,
     yes: bool,
     region: str | None,
@@ -99,13 +104,14 @@ def setup(
     Examples:
       goldrun setup --repo octo-org/octo-repo --plan
       goldrun setup --repo octo-org/octo-repo --yes
+      goldrun setup --repo octo-org/octo-repo --export terraform > goldrun.tf
       goldrun setup --destroy
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a name for a setup.", fix=["use lower-case letters, digits and hyphens."])
     scopes = [repository_scope(repo) for repo in repos]
     block = check_cidr(cidr) if cidr else ""
-    if not (yes or only_plan or _asks()):
+    if not (yes or only_plan or export or _asks()):
         raise UsageError("The setup was not done: there is no terminal to ask on.", fix=["pass --plan, or --yes"])
     client = open_client(region)
     github = open_github(public=True)
@@ -127,6 +133,9 @@ def setup(
     if scopes and not has_token:
         output.note("no variables are set: GOLDRUN_GITHUB_TOKEN is missing.")
     steps = planning.make_plan(site)
+    if export:
+        _export(site, export)
+        return
     _show(steps, site)
     if not only_plan:
         if steps and not yes:
@@ -143,6 +152,15 @@ def setup(
         _tell(site)
     if only_plan and steps:
         click.get_current_context().exit(EXIT_FOUND)
+
+
+def _export(site: Site, language_of: str) -> None:
+    from goldrun.setup.export import ros, terraform
+
+    if language_of == "ros":
+        output.result_json(ros(site))
+    else:
+        output.result(terraform(site).rstrip())
 
 
 def _tell(site: Site) -> None:
