@@ -185,6 +185,7 @@ def _run(command: str) -> str:
     process.wait()
     text = said.decode().replace("\r\n", "\n")
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    text = text.replace(url, f"http://127.0.0.1:{daemon.DEFAULT_PORT}")
     return re.sub(r"\b20\d{12}\b", lambda found: _shift(found[0], now), text)
 
 

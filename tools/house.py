@@ -15,6 +15,7 @@ FLOORS = {
     "front ends: parse, call, print": ("cli", "garm", "serve"),
     "decisions: functions over frozen data": (
         "setup",
+        "doctor",
         "sweep",
         "migrate",
         "cost",

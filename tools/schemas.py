@@ -20,6 +20,7 @@ import msgspec
 from goldrun.cli.json.builds import BuiltImage
 from goldrun.cli.json.cost import BilledDay, Cost, RunningCost
 from goldrun.cli.json.diffs import Change, Difference
+from goldrun.cli.json.doctor import Diagnosis, Identity
 from goldrun.cli.json.images import Image
 from goldrun.cli.json.instances import Instance, Launch, Offer
 from goldrun.cli.json.prunes import Prune, PrunedImage
@@ -65,6 +66,8 @@ PRINTS: dict[str, Any] = {
     "instance ls": list[Instance],
     "runner ls": list[Runner],
     "setup": Setup,
+    "doctor": list[Diagnosis],
+    "whoami": Identity,
     "runner up": StartedRunner,
     "serve run": list[PlannedSet],
     "sweep": Sweep,
@@ -77,7 +80,7 @@ KEYS = {"image build": "architecture", "image copy": "region"}
 # Every object, in the order in which the docs explain them; a part comes after what it is part of.
 OBJECTS: tuple[type, ...] = (Image, BuiltImage, Version, Prune, PrunedImage, Difference, Change, CheckedRecipe)
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
-OBJECTS += (Setup, SetupStep)
+OBJECTS += (Setup, SetupStep, Diagnosis, Identity)
 OBJECTS += (LocalStatus, MarketState, FaultRule)
 
 

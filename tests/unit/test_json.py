@@ -54,6 +54,8 @@ CASES: dict[str, tuple[list[list[str]], list[str]]] = {
     "runner ls": ([["runner", "up", *REPO, "--image", NAME]], REPO),
     "runner up": ([], [*REPO, "--image", NAME]),
     "serve run": ([], ["runners.toml", "--plan"]),
+    "doctor": ([], REPO),
+    "whoami": ([], []),
     "setup": ([], ["--yes", *REPO]),
     "sweep": ([], ["--dry-run", "--older-than", "1s", *REPO]),
     "cost": ([], ["--days", "2"]),

@@ -127,3 +127,16 @@ def test_a_listing_on_a_full_disk_is_no_success(populated: Running, tmp_path: Pa
 def test_closing_stdout_during_a_listing_is_not_an_error(populated: Running, tmp_path: Path) -> None:
     done = run([*GOLDRUN, "image", "ls"], environment(populated, tmp_path), BROKEN["nobody reads stdout"])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_table_shows_its_cells_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ARN has `:ram:` in it, which is the name of an emoji; a name may be in brackets, like markup."""
+    from goldrun.cli import output
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    output.table(("NAME", "ARN"), [("[bold]x", "acs:ram::1:user/a")])
+    shown = capsys.readouterr().out
+    assert "acs:ram::1:user/a" in shown
+    assert "[bold]x" in shown

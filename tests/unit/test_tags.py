@@ -8,6 +8,7 @@ from pathlib import Path
 from goldrun.cloud import tags
 from goldrun.cloud.tags import MANAGED_BY, PROTECTED, ROLE, SCHEMA
 
+KINDS = {"image", "snapshot", "instance", "securitygroup", "vpc", "vswitch", "natgateway", "eip", "role", "policy"}
 SOURCE = Path(tags.__file__).parents[1]
 CONSTANTS = {name: value for name, value in vars(tags).items() if isinstance(value, tags.Tag)}
 
@@ -31,7 +32,7 @@ def test_every_tag_says_its_values_and_who_writes_it() -> None:
         assert bool(tag.values) != bool(tag.form), tag.key
         assert tag.writers, tag.key
         assert tag.resources, tag.key
-        assert set(tag.resources) <= {"image", "snapshot", "instance", "securitygroup"}, tag.key
+        assert set(tag.resources) <= KINDS, tag.key
 
 
 def test_a_tag_is_written_with_a_value_or_with_its_only_one() -> None:

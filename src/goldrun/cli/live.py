@@ -62,7 +62,9 @@ class Screen:
         self._shown = {name: _Shown(name) for name in architectures}
         plain = bool(os.environ.get("NO_COLOR"))
         self._live = Live(
-            Group(*self._shown.values()), console=Console(stderr=True, no_color=plain), refresh_per_second=4
+            Group(*self._shown.values()),
+            console=Console(stderr=True, no_color=plain, emoji=False),
+            refresh_per_second=4,
         )
 
     def of(self, architecture: str) -> Report:

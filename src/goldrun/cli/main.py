@@ -17,6 +17,8 @@ from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunErro
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
     "setup": "Create what goldrun needs in an account: network, roles, variables.",
+    "doctor": "Look for what is broken, or costs money, and what mends it.",
+    "whoami": "Show whose credentials these are.",
     "image": "Find, inspect and publish images.",
     "recipe": "Write and check recipes.",
     "spot": "Look at the spot market.",

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -14,6 +14,8 @@ from goldrun import language, stdio, workflow
 from goldrun.errors import GoldrunError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from goldrun.http.trace import Trace
 
 
@@ -52,14 +54,27 @@ def note(words: str) -> None:
 
 def coloured(text: str, colour: str) -> str:
     """Return text for stderr, in a colour if it is a terminal that may have one."""
-    plain = not sys.stderr.isatty() or os.environ.get("NO_COLOR") or workflow.in_workflow(os.environ)
-    return text if plain else click.style(text, fg=colour)
+    return click.style(text, fg=colour) if _may_colour(sys.stderr) else text
+
+
+def mark(text: str, colour: str) -> str:
+    """Return text for stdout, in a colour and bold if it is a terminal that may have that."""
+    return click.style(text, fg=colour, bold=True) if _may_colour(sys.stdout) else text
+
+
+def told(text: str) -> str:
+    """Return text for stdout: in the person's language on a terminal, the same everywhere for programs."""
+    return language.say(os.environ, text) if sys.stdout.isatty() else text
+
+
+def _may_colour(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ)
 
 
 def error(problem: GoldrunError) -> None:
     """Print an error, its prefix in red on a terminal."""
     text = workflow.describe_error(os.environ, problem)
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ):
+    if _may_colour(sys.stderr):
         word = language.say(os.environ, "error: ").strip()
         text = click.style(word, fg="red", bold=True) + text.removeprefix(word)
     stdio.to_stderr(text)
@@ -97,11 +112,12 @@ _COLOURS = {
 }
 
 
-def _coloured(cell: str) -> str:
-    from rich.markup import escape
+def _coloured(cell: str) -> Text:
+    """Return a cell as it is: as markup, `acs:ram::…` would have a ram in it."""
+    from rich.text import Text
 
     colour = "" if os.environ.get("NO_COLOR") else _COLOURS.get(cell.split(" ", maxsplit=1)[0])
-    return f"[{colour}]{escape(cell)}[/]" if colour else escape(cell)
+    return Text(cell, style=colour or "")
 
 
 def is_quiet() -> bool:

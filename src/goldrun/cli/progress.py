@@ -24,7 +24,7 @@ class Bars:
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[times]}"),
-            console=Console(stderr=True),
+            console=Console(stderr=True, emoji=False),
             disable=not sys.stderr.isatty(),
         )
         self._tasks: dict[str, TaskID] = {name: self._progress.add_task(name, total=100, times="") for name in names}

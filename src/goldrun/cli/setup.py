@@ -15,6 +15,7 @@ from goldrun import config, language, stdio
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, YES, open_client, open_github, place_of
 from goldrun.errors import EXIT_FOUND, UsageError
+from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, repository_scope
 from goldrun.policies import JOBS
 from goldrun.runners.subjects import find_subjects, issuer_of
@@ -126,7 +127,7 @@ def setup(
         repositories=tuple(str(scope) for scope in scopes),
         gone=destroy,
     )
-    has_token = bool(config.GITHUB_TOKEN.read(os.environ) or config.GITHUB_APP_ID.read(os.environ))
+    has_token = may_connect(os.environ)
     site = Site(client, choices, github if has_token else None)
     if not destroy:
         site.choices = replace(choices, zones=_zones(client, zones) or find_zones(client, site.tags))

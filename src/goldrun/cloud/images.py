@@ -176,6 +176,15 @@ def modification(image_id: str, *, name: str = "", family: str = "", status: str
     return Call("ModifyImageAttribute", {"ImageId": image_id, **{key: value for key, value in change.items() if value}})
 
 
+def set_imds(client: EcsClient, image_id: str) -> None:
+    """Let instances of an image have a metadata service that requires a token (IMDSv2).
+
+    Raises:
+        ApiError: it was refused.
+    """
+    client.call("ModifyImageAttribute", {"ImageId": image_id, "Features.ImdsSupport": "v2"})
+
+
 def delete_image(client: EcsClient, image_id: str) -> None:
     """Delete an image, not by force: ECS refuses while instances run from it, or while it is shared."""
     client.call("DeleteImage", {"ImageId": image_id})

@@ -36,3 +36,22 @@ def find_source(env: config.Environment, transport: Transport, clock: Clock, ope
 
             return find_provider(env, transport, clock, open_sts)
     return find_credentials(env)
+
+
+def describe_source(env: config.Environment) -> str:
+    """Return in words where the credentials come from; nothing is requested.
+
+    Raises:
+        CredentialsError: what is set is not valid.
+    """
+    if from_variables(env):
+        name = next(name for name in config.ACCESS_KEY_ID.names if env.get(name, "").strip())
+        return f"the variable {name}"
+    if config.ROLE_ARN.read(env) and env.get("GITHUB_ACTIONS") == "true" and not config.OIDC_TOKEN_FILE.read(env):
+        return f"this job's identity, as {config.ROLE_ARN.read(env)}"
+    from goldrun.aliyun_profile import SHOWN_PATH, find_profile
+
+    profile = find_profile(env)
+    if profile is not None and (requests_keys(env) or profile.access_key_id):
+        return f"the profile {profile.name} of {SHOWN_PATH} ({profile.mode})"
+    return "the official library's chain"

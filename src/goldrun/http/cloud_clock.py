@@ -93,6 +93,12 @@ class CloudClock:
         expected = known.at(received) if known else date
         self._learnt.known = _Known(min(max(date, expected), latest), received, speed)
 
+    def ahead(self) -> float | None:
+        """Return how many seconds the cloud's time is ahead of the machine's; None: not known, or it runs fast."""
+        now = self.now()
+        known = self._learnt.known
+        return now - self.machine.now() if known and known.speed == 1.0 else None
+
     def on(self, machine: Clock) -> CloudClock:
         """Return a clock of the same time that waits on another clock of the machine; both learn from every answer."""
         other = CloudClock(machine)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goldrun import config
+from goldrun.cloud.tags import to_api
 from goldrun.policies import policy_for, trust_policy
 from goldrun.setup.identity import TO_ECS, instances_role, policies_of, workflows_role
 from goldrun.setup.kinds import Site
@@ -227,6 +228,9 @@ def _hcl(value: Any, depth: int = 1) -> str:
     if isinstance(value, Mapping):
         quoted = not all(name.isidentifier() for name in value)
         return "\n".join(["{", *_aligned(value, depth + 1, quoted=quoted), f"{'  ' * depth}}}"])
+    if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+        pad = "  " * (depth + 1)
+        return "\n".join(["[", *(f"{pad}{_hcl(one, depth + 1)}," for one in value), f"{'  ' * depth}]"])
     if isinstance(value, list | tuple):
         return f"[{', '.join(_hcl(one, depth) for one in value)}]"
     return json.dumps(value, ensure_ascii=False)
@@ -239,7 +243,7 @@ def _jsonencode(document: Mapping[str, Any]) -> Expression:
 def ros(site: Site) -> dict[str, Any]:
     """Return a template that makes this setup. ROS has no identity providers: their ARN is a parameter."""
     choices = site.choices
-    tags = [{"Key": key, "Value": value} for key, value in site.tags.items()]
+    tags = to_api(site.tags)
     cidr = choices.cidr or DEFAULT_CIDR
     zones = sorted(choices.zones)
     switches = {zone: f"VSwitch{number}" for number, zone in enumerate(zones, 1)}
@@ -297,7 +301,7 @@ def _ros(kind: str, **properties: Any) -> dict[str, Any]:
     return {"Type": f"ALIYUN::{kind}", "Properties": properties}
 
 
-def _ros_nat(name: str, switches: list[str], tags: list[dict[str, str]]) -> dict[str, Any]:
+def _ros_nat(name: str, switches: list[str], tags: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     return {
         "NatGateway": _ros(
             "VPC::NatGateway",

@@ -75,8 +75,8 @@ def make_plan(site: Site) -> list[Step]:
 def _step(kind: Kind, key: str, facts: Facts, found: Found | None) -> Step | None:
     if found is None:
         return Step(ADD, kind, key, facts)
-    other = {name: text for name, text in facts.items() if text not in (found.facts.get(name), LATER)}
-    if stuck := [name for name in other if name in kind.fixed]:
+    other = {name: text for name, text in facts.items() if text != found.facts.get(name)}
+    if stuck := [name for name, text in other.items() if name in kind.fixed and text != LATER]:
         raise RefusedError(
             f"The {kind.name} {key} ({found.id}) exists with another {stuck[0]}: {found.facts.get(stuck[0])}.",
             why=[f"wanted is {facts[stuck[0]]}, and that cannot be changed."],

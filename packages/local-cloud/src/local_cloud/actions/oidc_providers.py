@@ -154,7 +154,7 @@ def _describe(provider: OidcProvider) -> Answer:
         "Arn": f"acs:ram::{provider.account}:oidc-provider/{provider.name}",
         "IssuerUrl": provider.issuer,
         "ClientIds": ",".join(provider.clients),
-        "Fingerprints": ",".join(provider.fingerprints),
+        **({"Fingerprints": ",".join(provider.fingerprints)} if provider.fingerprints else {}),
         "Description": provider.description,
         "IssuanceLimitTime": provider.hours,
         "CreateDate": iso(provider.created),

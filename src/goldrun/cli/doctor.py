@@ -1,0 +1,121 @@
+"""``goldrun doctor``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from goldrun import config
+from goldrun.cli import output
+from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github
+from goldrun.cli.scopes import scope_options
+from goldrun.doctor.examination import examine_all
+from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, mended
+from goldrun.errors import EXIT_FOUND, GoldrunError
+from goldrun.github.connection import may_connect
+from goldrun.github.scope import Scope, organization_scope, repository_scope
+from goldrun.policies import JOBS
+
+_MARKS = {
+    GOOD: ("ok", "green"),
+    WARNING: ("warning", "yellow"),
+    BROKEN: ("broken", "red"),
+    UNKNOWN: ("unknown", "cyan"),
+}
+
+
+@click.command()
+@click.option(
+    "--for",
+    "jobs",
+    multiple=True,
+    type=click.Choice([job for job in JOBS if job != "self-destruct"]),
+    default=("lookup", "runner", "sweep"),
+    show_default=True,
+    help="What must be allowed; can be repeated.",
+)
+@scope_options
+@click.option("--image", metavar="NAME", help="The image of instances. [env: IMAGE_NAME]")
+@ARCH
+@click.option("--public-ip", is_flag=True, help="Instances get public addresses of their own.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely.")
+@REGION
+@JSON
+def doctor(
+    jobs: tuple[str, ...],
+    repo: str | None,
+    org: str | None,
+    image: str | None,
+    arch: str | None,
+    public_ip: bool,
+    fix: bool,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Look for what keeps goldrun from working, or costs money.
+
+    Says of each finding what it breaks, and the command that mends it. Changes nothing, unless --fix is given. Exits
+    with 7 if something is broken.
+
+    \b
+    Examples:
+      goldrun doctor
+      goldrun doctor --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64
+      goldrun doctor --json | jq '.[] | select(.state == "broken")'
+    """
+    named = image or config.IMAGE_NAME.read(os.environ)
+    patient = Patient(
+        env=os.environ,
+        client=open_client(region),
+        github=open_github() if may_connect(os.environ) else None,
+        scope=_scope(repo, org),
+        jobs=jobs,
+        image=named,
+        arch=arch or "",
+        public_ip=public_ip,
+    )
+    findings: list[Finding] = []
+    for found in examine_all(patient):
+        finding = _mend(found) if fix and found.fix else found
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
+        from goldrun.cli.json.doctor import Diagnosis
+
+        output.result_json([Diagnosis.of(finding) for finding in findings])
+    broken = sum(finding.state == BROKEN for finding in findings)
+    warnings = sum(finding.state == WARNING for finding in findings)
+    output.note(f"{len(findings)} checks: {broken} broken, {warnings} warnings.")
+    if broken:
+        click.get_current_context().exit(EXIT_FOUND)
+
+
+def _mend(finding: Finding) -> Finding:
+    assert finding.fix
+    try:
+        finding.fix()
+    except GoldrunError as error:
+        output.note(f"not mended: {error.what}")
+        return finding
+    return mended(finding)
+
+
+def _scope(repo: str | None, org: str | None) -> Scope | None:
+    if org is not None:
+        return organization_scope(org)
+    named = config.GITHUB_REPOSITORY.read(os.environ) if repo is None else repo
+    return repository_scope(named) if named else None
+
+
+def _show(finding: Finding) -> None:
+    """Print a finding, and below it what it breaks and what mends it."""
+    word, colour = _MARKS[finding.state]
+    output.result(
+        f"{output.mark(f'{output.told(word):8}', colour)} {output.told(finding.check)}: {output.told(finding.what)}"
+    )
+    if finding.breaks and finding.state != GOOD:
+        output.result(f"         {output.told(finding.breaks)}")
+    if finding.mend and finding.state != GOOD:
+        output.result(f"         {output.told('mend: ')}{output.told(finding.mend)}")

@@ -1,0 +1,32 @@
+"""The whole examination: every check, in the order in which people would look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from goldrun.doctor import access, identities, images, leftovers, network
+from goldrun.doctor.findings import Check, Finding, Patient, examine
+
+CHECKS: dict[str, Check] = {
+    "identity": access.check_identity,
+    "variables": access.check_variables,
+    "region": access.check_region,
+    "clock": access.check_clock,
+    "permissions": access.check_permissions,
+    "quota": access.check_quota,
+    "security group": network.check_security_group,
+    "vSwitches": network.check_vswitches,
+    "egress": network.check_egress,
+    "image": images.check_image,
+    "runner": images.check_runner,
+    "github": identities.check_github,
+    "role of instances": identities.check_instances_role,
+    "role of workflows": identities.check_workflows_role,
+    "leftovers": leftovers.check_leftovers,
+}
+
+
+def examine_all(patient: Patient) -> Iterator[Finding]:
+    """Yield what all checks find, as they find it."""
+    for name, check in CHECKS.items():
+        yield from examine(check, patient, name)

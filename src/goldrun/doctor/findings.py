@@ -1,0 +1,82 @@
+"""What a check finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from goldrun.cloud.client import EcsClient
+from goldrun.config import Environment
+from goldrun.errors import GoldrunError
+from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope
+
+GOOD, WARNING, BROKEN, UNKNOWN = "good", "warning", "broken", "unknown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        check: the check's name.
+        state: good, warning (it works, and costs or risks something), broken, or unknown (it could not be checked).
+        what: what was found, in one sentence.
+        breaks: what does not work because of it, or what it costs; empty: nothing.
+        mend: the command that mends it, or what to do; empty: nothing to do.
+        fix: mends it, if that is safe; None: a person has to.
+    """
+
+    check: str
+    state: str
+    what: str
+    breaks: str = ""
+    mend: str = ""
+    fix: Callable[[], None] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined.
+
+    Attributes:
+        env: the environment.
+        client: the cloud.
+        github: GitHub; None: it is not examined.
+        scope: the repository or organization of the runners; None: not named.
+        jobs: what must be allowed; see ``goldrun.policies.JOBS``.
+        image: the image that instances are to be launched from; empty: not named.
+        arch: its architecture; empty: the one in its name.
+        public_ip: whether instances get public addresses.
+    """
+
+    env: Environment
+    client: EcsClient
+    github: GitHub | None = None
+    scope: Scope | None = None
+    jobs: tuple[str, ...] = ("lookup", "runner", "sweep")
+    image: str = ""
+    arch: str = ""
+    public_ip: bool = False
+
+
+Check = Callable[[Patient], Iterator[Finding]]
+
+
+def examine(check: Check, patient: Patient, name: str) -> Iterator[Finding]:
+    """Yield what a check finds. That it cannot be made is a finding too: never that all is well."""
+    try:
+        yield from check(patient)
+    except GoldrunError as error:
+        mend = error.fix[0] if error.fix else ""
+        yield Finding(name, UNKNOWN, f"not checked: {error.what}", " ".join(error.why), mend)
+
+
+def broken(name: str, error: GoldrunError, breaks: str) -> Finding:
+    """Return the finding for an error that says itself what is wrong."""
+    return Finding(name, BROKEN, error.what, breaks, "; ".join(error.fix))
+
+
+def mended(finding: Finding) -> Finding:
+    """Return a finding after its fix."""
+    return replace(finding, state=GOOD, what=f"mended: {finding.what}", breaks="", mend="", fix=None)

@@ -1,0 +1,149 @@
+"""Identities: GitHub's token, the roles of instances and of workflows, whom they trust, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from goldrun import config
+from goldrun.cloud import ram
+from goldrun.doctor.access import actions_of, allowed_patterns, covers
+from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient
+from goldrun.errors import GoldrunError
+from goldrun.github.client import PERMISSIONS
+from goldrun.github.runners import list_packages
+from goldrun.runners.subjects import find_subjects, issuer_of
+
+SETUP = "goldrun setup --repo {repository}"
+
+
+def check_github(patient: Patient) -> Iterator[Finding]:
+    """Whether the token or App may administer runners."""
+    if patient.scope is None:
+        yield Finding("github", UNKNOWN, "no repository is named.", "", "goldrun doctor --repo OWNER/NAME")
+        return
+    if patient.github is None:
+        yield Finding(
+            "github",
+            BROKEN,
+            "there is no GitHub token.",
+            "no runner can be registered.",
+            "export GOLDRUN_GITHUB_TOKEN=…, or GOLDRUN_GITHUB_APP_ID and GOLDRUN_GITHUB_APP_KEY_FILE",
+        )
+        return
+    try:
+        list_packages(patient.github, patient.scope)  # needs the same permission as registering, and changes nothing
+    except GoldrunError as error:
+        yield Finding("github", BROKEN, error.what, "no runner can be registered.", PERMISSIONS[0])
+        return
+    yield Finding("github", GOOD, f"the token may administer runners of {patient.scope}.")
+
+
+def check_instances_role(patient: Patient) -> Iterator[Finding]:
+    """Whether instances can delete themselves after their job."""
+    name = config.ROLE.read(patient.env)
+    breaks = "instances live on after their job, until their release time."
+    if not name:
+        yield Finding(
+            "role of instances",
+            WARNING,
+            "no role is named.",
+            breaks,
+            f"goldrun setup, or export {config.ROLE.names[0]}=…",
+        )
+        return
+    role = ram.get_role(patient.client, name)
+    if role is None:
+        yield Finding(
+            "role of instances", BROKEN, f"there is no role {name}.", "launches are refused.", "goldrun setup"
+        )
+        return
+    if "ecs.aliyuncs.com" not in str(role.trust):
+        yield Finding(
+            "role of instances", BROKEN, f"{name} does not trust ECS.", "launches are refused.", "goldrun setup"
+        )
+        return
+    yield from _drift(patient, "role of instances", name, ("self-destruct",), breaks, "goldrun setup")
+
+
+def check_workflows_role(patient: Patient) -> Iterator[Finding]:
+    """Whether workflows of the repository, and nobody else, may assume their role by their identity."""
+    arn = config.ROLE_ARN.read(patient.env)
+    if not arn or patient.scope is None or "/" not in patient.scope.name or patient.github is None:
+        yield Finding("role of workflows", UNKNOWN, f"{config.ROLE_ARN.names[0]} or the repository is not named.")
+        return
+    name = arn.rpartition("/")[2]
+    mend = SETUP.format(repository=patient.scope)
+    issuer = issuer_of(patient.github.server)
+    provider = ram.find_issuer(patient.client, issuer)
+    if provider is None:
+        yield Finding(
+            "role of workflows", BROKEN, f"RAM has no identity provider for {issuer}.", "workflows get no key.", mend
+        )
+        return
+    audience = config.OIDC_AUDIENCE.read(patient.env)
+    if audience not in provider.audiences:
+        yield Finding(
+            "role of workflows",
+            BROKEN,
+            f"the identity provider {provider.name} does not accept the audience {audience}.",
+            "workflows get no key.",
+            mend,
+            fix=lambda: ram.change_audiences(patient.client, provider.name, (*provider.audiences, audience)),
+        )
+        return
+    role = ram.get_role(patient.client, name)
+    if role is None:
+        yield Finding("role of workflows", BROKEN, f"there is no role {name}.", "workflows get no key.", mend)
+        return
+    trusted = _subjects(role.trust)
+    wanted = find_subjects(patient.github, patient.scope)
+    if trusted is None or any("*" in one for one in trusted):
+        yield Finding(
+            "role of workflows",
+            BROKEN,
+            f"{name} trusts jobs of every repository at GitHub.",
+            "anybody's workflow gets a key of this account.",
+            mend,
+        )
+    elif not {*trusted} & {*wanted} and not any(one.startswith(f"repo:{patient.scope}:") for one in trusted):
+        yield Finding(
+            "role of workflows", BROKEN, f"{name} does not trust {patient.scope}.", "its workflows get no key.", mend
+        )
+    else:
+        yield from _drift(patient, "role of workflows", name, patient.jobs, "jobs fail when they get there.", mend)
+
+
+def _subjects(trust: Any) -> list[str] | None:
+    """Return the subjects that a trust policy names; None: it trusts any."""
+    found: list[str] = []
+    for statement in trust.get("Statement", []):
+        if "Federated" not in statement.get("Principal", {}):
+            continue
+        named = statement.get("Condition", {}).get("StringEquals", {}).get("oidc:sub")
+        named = named or statement.get("Condition", {}).get("StringLike", {}).get("oidc:sub")
+        if not named:
+            return None
+        found += [named] if isinstance(named, str) else named
+    return found
+
+
+def _drift(patient: Patient, check: str, role: str, jobs: tuple[str, ...], breaks: str, mend: str) -> Iterator[Finding]:
+    """Compare a role's policies with what goldrun's policies say today."""
+    allowed = allowed_patterns(patient.client, role)
+    wanted = sorted({action for job in jobs for action in actions_of(job)})
+    missing = [action for action in wanted if not covers(allowed, action)]
+    if missing:
+        yield Finding(check, BROKEN, f"{role} may not {', '.join(missing)}.", breaks, mend)
+    elif any("*" in pattern for pattern in allowed):
+        yield Finding(
+            check,
+            WARNING,
+            f"{role} may do more than goldrun needs: {', '.join(one for one in allowed if '*' in one)}.",
+            "a job that is taken over may do it too.",
+            mend,
+        )
+    elif more := sorted({*allowed} - {*wanted}):
+        yield Finding(check, GOOD, f"{role} may do what goldrun needs, and {', '.join(more)}.")
+    else:
+        yield Finding(check, GOOD, f"{role} may do what goldrun needs, and nothing else.")

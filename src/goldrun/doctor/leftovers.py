@@ -1,0 +1,32 @@
+"""What is left over, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from goldrun import sweep
+from goldrun.cost import running_costs, total
+from goldrun.doctor.findings import GOOD, WARNING, Finding, Patient
+
+
+def check_leftovers(patient: Patient) -> Iterator[Finding]:
+    """What `goldrun sweep` would delete, and what runs."""
+    scopes = [patient.scope] if patient.scope and patient.github else []
+    found = [one for one in sweep.find(patient.client, github=patient.github, scopes=scopes) if not one.doubt]
+    running = running_costs(patient.client)
+    price = total(running)
+    if found:
+        kinds = ", ".join(sorted({one.kind for one in found}))
+        left = {one.id for one in found}
+        wasted = total(one for one in running if one.instance.id in left)
+        yield Finding(
+            "leftovers",
+            WARNING,
+            f"{len(found)} things are left over: {kinds}.",
+            f"instances among them cost {wasted:.3f} CNY an hour." if wasted else "they cost storage.",
+            "goldrun sweep",
+        )
+    else:
+        yield Finding(
+            "leftovers", GOOD, f"nothing is left over; {len(running)} instances run, for {price:.3f} CNY an hour."
+        )
