@@ -27,6 +27,7 @@ from goldrun.cli.json.prunes import Prune, PrunedImage
 from goldrun.cli.json.recipes import CheckedRecipe
 from goldrun.cli.json.runners import Runner, StartedRunner
 from goldrun.cli.json.serve import PlannedSet
+from goldrun.cli.json.settings import Context, ShownSetting
 from goldrun.cli.json.setup import Setup, SetupStep
 from goldrun.cli.json.sweep import Finding, Sweep
 from goldrun.cli.json.versions import Version
@@ -68,6 +69,8 @@ PRINTS: dict[str, Any] = {
     "setup": Setup,
     "doctor": list[Diagnosis],
     "whoami": Identity,
+    "config show": list[ShownSetting],
+    "context ls": list[Context],
     "runner up": StartedRunner,
     "serve run": list[PlannedSet],
     "sweep": Sweep,
@@ -80,7 +83,7 @@ KEYS = {"image build": "architecture", "image copy": "region"}
 # Every object, in the order in which the docs explain them; a part comes after what it is part of.
 OBJECTS: tuple[type, ...] = (Image, BuiltImage, Version, Prune, PrunedImage, Difference, Change, CheckedRecipe)
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
-OBJECTS += (Setup, SetupStep, Diagnosis, Identity)
+OBJECTS += (Setup, SetupStep, Diagnosis, Identity, ShownSetting, Context)
 OBJECTS += (LocalStatus, MarketState, FaultRule)
 
 

@@ -191,6 +191,10 @@ INSTANCE_ENDPOINT = Variable(
     "endpoint of the API for instances; not set: the region's endpoints, the VPC endpoint first",
 )
 LOCAL_DATA = Variable(("GOLDRUN_LOCAL_DATA",), "data file of the local cloud; not set: in the user's cache directory")
+CONTEXT = Variable(("GOLDRUN_CONTEXT",), "context of the user's configuration file; not set: the current one")
+CONFIG_FILE = Variable(
+    ("GOLDRUN_CONFIG",), "configuration file to use; not set: goldrun.toml of the repository, but not in GitHub Actions"
+)
 DEBUG = Variable(
     ("GOLDRUN_DEBUG", "RUNNER_DEBUG"),
     "1: print every request, retry and pause to stderr, without secrets; a workflow run with debug logging has it set",
@@ -255,6 +259,8 @@ VARIABLES: tuple[Variable, ...] = (
     METRICS_TOKEN,
     OTEL_ENDPOINT,
     LOCAL_DATA,
+    CONTEXT,
+    CONFIG_FILE,
     LANGUAGE,
     DEBUG,
 )

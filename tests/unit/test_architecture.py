@@ -38,7 +38,7 @@ ALLOWED = {
         "github",
         "http",
     }
-    | {"workflow", "stdio", "policies", "interrupts", "messages"},
+    | {"workflow", "stdio", "policies", "interrupts", "messages", "settings"},
     "serve": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "guest", "toml_file"},
     "garm": BASE | {"images", "launch", "runners", "cloud", "github", "http", "interrupts", "stdio"},
     "setup": BASE | {"cloud", "github", "policies"},
@@ -63,6 +63,7 @@ ALLOWED = {
     "toml_file": {"errors"},
     "interrupts": set(),
     "extras": {"errors"},
+    "settings": {"config", "errors", "toml_file"},
     "__main__": {"cli"},
     "script": {"interrupts", "stdio", "workflow", "config", "errors", "language"},
     "stdio": {"workflow", "config", "errors", "http"},

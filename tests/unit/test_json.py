@@ -56,6 +56,8 @@ CASES: dict[str, tuple[list[list[str]], list[str]]] = {
     "serve run": ([], ["runners.toml", "--plan"]),
     "doctor": ([], REPO),
     "whoami": ([], []),
+    "config show": ([], []),
+    "context ls": ([["context", "create", "prod", "--set", "region_id=cn-hangzhou"]], []),
     "setup": ([], ["--yes", *REPO]),
     "sweep": ([], ["--dry-run", "--older-than", "1s", *REPO]),
     "cost": ([], ["--days", "2"]),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from gettext import gettext
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from goldrun import __version__, extras, interrupts, language, stdio
+from goldrun import __version__, config, extras, interrupts, language, settings, stdio
 from goldrun.cli import output
 from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
@@ -30,6 +31,8 @@ _NOUNS = {
     "policy": "Print the RAM policy that a job needs.",
     "migrate": "Move workflows from the guide's own scripts and action to goldrun.",
     "local": "Run the local cloud: ECS on this computer.",
+    "config": "Show settings, and where they come from.",
+    "context": "Switch between accounts and regions.",
     "completion": "Print a script that completes commands in a shell.",
 }
 _ELSEWHERE = {"local": "local_cloud.cli.main"}
@@ -61,10 +64,31 @@ class _Nouns(LazyGroup):
     is_flag=True,
     help="Print every request, retry and pause to stderr, without secrets. [env: GOLDRUN_DEBUG]",
 )
+@click.option("--context", "named", default="", metavar="NAME", help="Context to use. [env: GOLDRUN_CONTEXT]")
+@click.option("--profile", default="", metavar="NAME", help="Profile of the official CLI to use, before any variable.")
+@click.option("--region", default="", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 @click.pass_context
-def goldrun(context: click.Context, quiet: bool, debug: bool) -> None:
+def goldrun(context: click.Context, quiet: bool, debug: bool, named: str, profile: str, region: str) -> None:
     """Golden images and spot runners for GitHub Actions on Alibaba Cloud ECS."""
-    context.obj = {"quiet": quiet, "debug": debug}
+    before = dict(os.environ)
+    # A context that is broken must not keep one from mending it.
+    found = [] if context.invoked_subcommand == "context" else settings.load(before, Path.cwd(), named)
+    context.obj = {"quiet": quiet, "debug": debug, "environment": before, "settings": found}
+    settings.apply(os.environ, found)
+    if region:
+        _only(config.REGION, region)
+    if profile:
+        for variable in (config.ACCESS_KEY_ID, config.ACCESS_KEY_SECRET, config.SECURITY_TOKEN, config.ROLE_ARN):
+            _only(variable, "")
+        _only(config.PROFILE, profile)
+
+
+def _only(variable: config.Variable, value: str) -> None:
+    """Set a variable for this process, by its first name alone; empty: not at all."""
+    for name in variable.names:
+        os.environ.pop(name, None)
+    if value:
+        os.environ[variable.names[0]] = value
 
 
 def run() -> None:

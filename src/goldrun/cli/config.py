@@ -1,0 +1,55 @@
+"""``goldrun config``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from goldrun import config as variables
+from goldrun import settings
+from goldrun.cli import output
+from goldrun.cli.common import JSON
+
+
+@click.group()
+def config() -> None:
+    """Show settings, and where they come from.
+
+    They come from options, from the environment, from goldrun.toml in the repository, and from the current context of
+    the user's file (`goldrun context`): what comes first counts.
+    """
+
+
+@config.command("show")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
+@JSON
+def config_show(origin: bool, as_json: bool) -> None:
+    """Show every setting that has a value; secrets are not shown."""
+    root = click.get_current_context().find_root().obj
+    found = list(settings.explain(root["environment"], root["settings"]))
+    if as_json:
+        from goldrun.cli.json.settings import ShownSetting
+
+        output.result_json([ShownSetting(name=one.name, value=one.value, origin=one.origin) for one in found])
+    elif origin:
+        output.table(("VARIABLE", "VALUE", "ORIGIN"), [(one.name, one.value, one.origin) for one in found])
+    else:
+        output.table(("VARIABLE", "VALUE"), [(one.name, one.value) for one in found])
+
+
+@config.command("path")
+def config_path() -> None:
+    """Print the files that are read: the repository's, if there is one, and the user's."""
+    file = settings.repository_file(os.environ, Path.cwd())
+    for path in (file, settings.user_file(os.environ)):
+        if path is not None:
+            output.result(str(path))
+
+
+@config.command("keys")
+def config_keys() -> None:
+    """List what may be set in files."""
+    meanings = {name: variable.meaning for variable in variables.VARIABLES for name in variable.names}
+    output.table(("SETTING", "VARIABLE"), [(key, name) for key, name in settings.keys().items() if name in meanings])

@@ -1,0 +1,117 @@
+"""``goldrun context``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import click
+
+from goldrun import config, settings
+from goldrun.cli import output
+from goldrun.cli.common import JSON, YES, require_consent
+from goldrun.errors import NotFoundError, UsageError
+
+
+@click.group()
+def context() -> None:
+    """Switch between accounts and regions: contexts are named settings in the user's file.
+
+    \b
+    Examples:
+      goldrun context create prod --set region_id=cn-hangzhou --set profile=prod
+      goldrun context use prod
+      goldrun --context staging image ls
+    """
+
+
+@context.command("ls")
+@JSON
+def context_ls(as_json: bool) -> None:
+    """List contexts; the current one is marked."""
+    found, current = settings.contexts_of(os.environ)
+    if as_json:
+        from goldrun.cli.json.settings import Context
+
+        shown = [
+            Context(name=name, current=name == current, settings={key: str(value) for key, value in one.items()})
+            for name, one in found.items()
+        ]
+        output.result_json(shown)
+        return
+    rows = [
+        ("*" if name == current else "", name, ", ".join(f"{key}={value}" for key, value in one.items()))
+        for name, one in found.items()
+    ]
+    output.table(("", "NAME", "SETTINGS"), rows)
+
+
+@context.command("create")
+@click.argument("name")
+@click.option("--set", "pairs", multiple=True, metavar="SETTING=VALUE", help="A setting; can be repeated.")
+@click.option("--from-environment", is_flag=True, help="Take what the environment sets, but for secrets.")
+def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) -> None:
+    """Create the context NAME, or replace it."""
+    settings.check_name(name)
+    known = settings.keys()
+    values = {}
+    if from_environment:
+        given = {key: os.environ.get(variable, "").strip() for key, variable in known.items()}
+        left_out = {settings.key_of(variable.names[0]) for variable in (config.LANGUAGE, config.DEBUG, config.CONTEXT)}
+        values = {key: value for key, value in given.items() if value and key not in left_out}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or key not in known:
+            raise UsageError(f"--set {pair!r} is not SETTING=VALUE.", fix=["goldrun config keys lists the settings."])
+        values[key] = value
+    _change(lambda text: settings.with_context(text, name, values))
+    output.note(f"the context {name} is set. Use it: goldrun context use {name}")
+
+
+@context.command("use")
+@click.argument("name", required=False)
+@click.option("--none", "no_context", is_flag=True, help="Use no context.")
+def context_use(name: str | None, no_context: bool) -> None:
+    """Make NAME the current context."""
+    if (name is None) != no_context:
+        raise UsageError("Name a context, or pass --none.", fix=["goldrun context ls"])
+    if name is not None:
+        _require(name)
+    _change(lambda text: settings.with_current(text, name or ""))
+    output.note(f"the current context is {name}." if name else "there is no current context.")
+
+
+@context.command("rm")
+@click.argument("name")
+@YES
+def context_rm(name: str, yes: bool) -> None:
+    """Delete the context NAME."""
+    require_consent(f"The deletion of the context {name}", yes=yes)
+    _require(name)
+    if not yes and not click.confirm(f"Delete the context {name}?", err=True):
+        return
+    _, current = settings.contexts_of(os.environ)
+    _change(lambda text: settings.without_context(text, name))
+    if current == name:
+        _change(lambda text: settings.with_current(text, ""))
+    output.note(f"the context {name} is deleted.")
+
+
+def _require(name: str) -> None:
+    if name not in settings.contexts_of(os.environ)[0]:
+        raise NotFoundError(f"There is no context {name!r}.", fix=["goldrun context ls"])
+
+
+def _change(change: Callable[[str], str]) -> None:
+    """Change the user's file, which only the user can read: what goes wrong leaves it as it was."""
+    settings.contexts_of(os.environ)  # a file that cannot be read is not written
+    file = settings.user_file(os.environ)
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = file.with_name(f"{file.name}.{os.getpid()}")
+        beside.touch(mode=0o600)
+        beside.write_text(change(text), encoding="utf-8")
+        beside.replace(file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written.", why=[f"{error.strerror}."]) from error

@@ -1,0 +1,213 @@
+"""Settings from files: what counts, what a repository may not say, and how contexts are switched."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldrun import config, settings
+from goldrun.errors import UsageError
+from tests.conftest import Running
+
+GOLDRUN = [sys.executable, "-m", "goldrun"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "repo/.git").mkdir(parents=True)
+    (tmp_path / "repo/deep/er").mkdir(parents=True)
+    return tmp_path / "home"
+
+
+def write(home: Path, *, repository: str = "", user: str = "") -> None:
+    if repository:
+        (home.parent / "repo/goldrun.toml").write_text(repository)
+    if user:
+        file = settings.user_file({"HOME": str(home)})
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(user)
+
+
+def load(home: Path, context: str = "", **env: str) -> dict[str, str]:
+    environment = {"HOME": str(home), **env}
+    settings.apply(environment, settings.load(environment, home.parent / "repo/deep/er", context))
+    return {name: text for name, text in environment.items() if name not in ("HOME", *env)}
+
+
+CONTEXTS = """# mine
+current = "prod"
+
+[contexts.prod]
+region_id = "cn-hangzhou"  # there
+security_group_id = "sg-prod"
+timeout = 60
+
+[contexts.lab]
+region_id = "cn-beijing"
+profile = "lab"
+vswitch_id_k = "vsw-k"
+"""
+
+
+def test_what_comes_first_counts(home: Path) -> None:
+    assert load(home) == {}
+    write(home, user=CONTEXTS)
+    prod = {"ALIYUN_REGION_ID": "cn-hangzhou", "ALIYUN_SECURITY_GROUP_ID": "sg-prod", "GOLDRUN_TIMEOUT": "60"}
+    assert load(home) == prod
+    write(home, repository='security_group_id = "sg-repo"\nimage_name = "tools"\n')
+    mixed = {**prod, "ALIYUN_SECURITY_GROUP_ID": "sg-repo", "IMAGE_NAME": "tools"}
+    assert load(home) == mixed
+    # The environment, by any of a variable's names.
+    assert load(home, ALICLOUD_REGION="cn-qingdao") == {k: v for k, v in mixed.items() if k != "ALIYUN_REGION_ID"}
+    assert load(home, ALIYUN_REGION_ID="  ")["ALIYUN_SECURITY_GROUP_ID"] == "sg-repo"
+
+
+def test_which_context(home: Path) -> None:
+    write(home, user=CONTEXTS, repository='context = "lab"\n')
+    lab = {"ALIYUN_REGION_ID": "cn-beijing", "ALIBABA_CLOUD_PROFILE": "lab", "ALIYUN_VSWITCH_ID_K": "vsw-k"}
+    assert load(home) == lab
+    assert load(home, "prod")["ALIYUN_REGION_ID"] == "cn-hangzhou"
+    assert load(home, GOLDRUN_CONTEXT="prod")["ALIYUN_REGION_ID"] == "cn-hangzhou"
+    for name, near in (("prot", "did you mean prod"), ("other", "goldrun context ls")):
+        with pytest.raises(UsageError, match=f"no context '{name}'") as caught:
+            load(home, name)
+        assert near in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key", sorted(settings.key_of(one.names[0]) for one in settings._TRUSTED_ONLY if not one.secret)
+)
+def test_a_repository_does_not_decide_what_is_trusted(home: Path, key: str) -> None:
+    """It may come with a pull request: where keys and tokens are sent is not its business."""
+    write(home, repository=f'region_id = "cn-hangzhou"\n{key} = "http://evil.example"\n')
+    with pytest.raises(UsageError, match=rf"goldrun\.toml:2: {key} does not belong in a repository's file"):
+        load(home)
+    (home.parent / "repo/goldrun.toml").unlink()
+    write(home, user=f'current = "a"\n[contexts.a]\n{key} = "x"\n')
+    assert load(home)
+
+
+def test_every_variable_is_trusted_or_harmless() -> None:
+    """A new variable has to be thought about: whoever adds one decides which it is."""
+    harmless = {
+        *("ALIYUN_REGION_ID", "IMAGE_NAME", "ARCH", "GOLDRUN_TIMEOUT", "KEEP_IMAGE_COUNT", "ALIYUN_IMAGE_FAMILY"),
+        *("ALIYUN_IMAGE_ID", "ALIYUN_SECURITY_GROUP_ID", "ALIYUN_VSWITCH_ID", "ALIYUN_VSWITCH_ID_A", "ALIYUN_VPC_ID"),
+        *("ALIYUN_KEY_PAIR_NAME", "ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME", "INSTANCE_TYPE", "INSTANCE_NAME", "MIN_CPU"),
+        *("MAX_CPU", "MIN_MEM", "MAX_MEM", "SPOT_PRICE_LIMIT", "SPOT_PROTECT", "INSTANCE_TTL_MINUTES"),
+        *("GITHUB_REPOSITORY", "GOLDRUN_LANG", "GOLDRUN_DEBUG", "GOLDRUN_CONTEXT", "GOLDRUN_CONFIG"),
+    }
+    open_ones = {one.names[0] for one in config.VARIABLES if not one.secret and one not in settings._TRUSTED_ONLY}
+    assert open_ones == harmless
+
+
+def test_every_mistake_is_told_with_its_line(home: Path) -> None:
+    write(home, repository='regoin_id = "x"\narch = ["amd64"]\naccess_key_secret = "s"\nmin_cpu = true\n')
+    with pytest.raises(UsageError) as caught:
+        load(home)
+    message = str(caught.value)
+    for words in ("toml:1: unknown setting 'regoin_id': did you mean region_id?", "toml:2: arch is not a text",
+                  "toml:3: access_key_secret is a secret", "toml:4: min_cpu is not a text"):  # fmt: skip
+        assert words in message
+    assert "= s" not in message
+    write(home, repository="x")
+    with pytest.raises(UsageError, match=r"goldrun\.toml:1"):
+        load(home)
+    (home.parent / "repo/goldrun.toml").unlink()
+    write(home, user='region_id = "x"\n')
+    with pytest.raises(UsageError, match="'region_id' is not expected there"):
+        load(home)
+
+
+def test_a_pull_requests_file_is_not_read_in_github_actions(home: Path) -> None:
+    write(home, repository='region_id = "cn-beijing"\n')
+    assert load(home, GITHUB_ACTIONS="true") == {}
+    named = str(home.parent / "repo/goldrun.toml")
+    assert load(home, GITHUB_ACTIONS="true", GOLDRUN_CONFIG=named) == {"ALIYUN_REGION_ID": "cn-beijing"}
+
+
+def test_a_file_above_the_repository_is_somebody_elses(home: Path) -> None:
+    (home.parent / "goldrun.toml").write_text('region_id = "cn-beijing"\n')
+    assert load(home) == {}
+
+
+def run(home: Path, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*GOLDRUN, *words],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **env},
+        cwd=home.parent / "repo",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done
+
+
+def test_contexts_from_the_command_line(home: Path) -> None:
+    run(home, "context", "create", "prod", "--set", "region_id=cn-hangzhou", "--set", 'image_name=a "b"')
+    run(
+        home,
+        "context",
+        "create",
+        "lab",
+        "--from-environment",
+        ALIYUN_REGION_ID="cn-beijing",
+        GOLDRUN_GITHUB_TOKEN="t0p",
+    )
+    file = settings.user_file({"HOME": str(home)})
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "t0p" not in file.read_text()
+    file.write_text(f"# kept\n{file.read_text()}")
+    run(home, "context", "use", "prod")
+    assert "# kept" in file.read_text()
+    listed = {one["name"]: one for one in json.loads(run(home, "context", "ls", "--json").stdout)}
+    assert listed["prod"] == {
+        "name": "prod", "current": True, "settings": {"region_id": "cn-hangzhou", "image_name": 'a "b"'},
+    }  # fmt: skip
+    assert listed["lab"]["settings"] == {"region_id": "cn-beijing"}
+    shown = json.loads(run(home, "config", "show", "--json", ALIYUN_ACCESS_KEY_SECRET="s3").stdout)
+    origins = {one["name"]: (one["value"], one["origin"]) for one in shown}
+    assert origins["ALIYUN_REGION_ID"] == ("cn-hangzhou", f"{file} (prod)")
+    assert origins["ALIYUN_ACCESS_KEY_SECRET"] == ("(secret)", "environment")
+    assert origins["GOLDRUN_TIMEOUT"] == ("180", "default")
+    assert "cn-beijing" in run(home, "--context", "lab", "config", "show", "--origin").stdout
+    run(home, "context", "create", "prod", "--set", "region_id=cn-qingdao")
+    assert "cn-qingdao" in run(home, "config", "show").stdout
+    run(home, "context", "rm", "prod", code=2)
+    run(home, "context", "rm", "prod", "--yes")
+    assert "cn-qingdao" not in run(home, "config", "show").stdout
+    run(home, "context", "use", "prod", code=1)
+    run(home, "context", "use", code=2)
+    run(home, "context", "create", "a b", code=2)
+    run(home, "context", "create", "a", "--set", "secret", code=2)
+    run(home, "context", "use", "--none")
+    assert str(file) in run(home, "config", "path").stdout
+    assert "region_id" in run(home, "config", "keys").stdout
+
+
+def test_a_broken_file_does_not_lock_one_out(home: Path) -> None:
+    write(home, user='current = "gone"\n[contexts.a]\nregion_id = "cn-hangzhou"\n')
+    assert "There is no context 'gone'" in run(home, "config", "show", code=2).stderr
+    run(home, "context", "use", "a")
+    assert "cn-hangzhou" in run(home, "config", "show").stdout
+
+
+def test_a_command_uses_its_settings(home: Path, populated: Running) -> None:
+    """The context says where, the repository's file which image; the root's options come before both."""
+    env: Any = populated.environment(HOME=str(home), ALIYUN_REGION_ID="")
+    lab = f'current = "lab"\n[contexts.lab]\nregion_id = "cn-hangzhou"\nendpoint = "{populated.url}"\n'
+    write(home, user=lab, repository='arch = "arm64"\n')
+    del env["GOLDRUN_ENDPOINT"]
+    assert run(home, "image", "id", "github-runner-ubuntu24", **env).stdout == "IMAGE_ID=m-localnewarm64\n"
+    assert "in cn-beijing" in run(home, "--region", "cn-beijing", "image", "id", "none-such", code=1, **env).stderr
+    refused = run(home, "--profile", "none", "whoami", code=3, **env).stderr
+    assert "none" in refused
