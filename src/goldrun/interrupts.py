@@ -5,6 +5,8 @@ GitHub Actions cancels a job with SIGINT, and with SIGTERM 7.5 seconds later; cl
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -13,18 +15,25 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _AGAIN_SECONDS = 0.01
 
 
-def end_once() -> None:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt, and ignore later ones."""
+def end_once(words: str = "") -> None:
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt, and ignore later ones.
+
+    Args:
+        words: what a person is told at once, on stderr, while what was begun is cleaned up; empty: nothing.
+    """
+
+    def end(_: int, __: FrameType | None) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if words:
+            with contextlib.suppress(OSError):
+                os.write(2, f"\n{words}\n".encode())  # a stream may be in the middle of something
+        raise KeyboardInterrupt
+
     sys.unraisablehook = _raise_again
-    signal.signal(signal.SIGALRM, _end)
+    signal.signal(signal.SIGALRM, end)
     for number in _SIGNALS:
-        signal.signal(number, _end)
-
-
-def _end(_: int, __: FrameType | None) -> None:
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        signal.signal(number, end)
 
 
 def _raise_again(lost: sys.UnraisableHookArgs) -> None:

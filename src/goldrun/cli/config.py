@@ -11,9 +11,10 @@ from goldrun import config as variables
 from goldrun import settings
 from goldrun.cli import output
 from goldrun.cli.common import JSON
+from goldrun.cli.lazy import LazyGroup
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def config() -> None:
     """Show settings, and where they come from.
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import click
 
 from goldrun import config, settings
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, YES, require_consent
+from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import NotFoundError, UsageError
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def context() -> None:
     """Switch between accounts and regions: contexts are named settings in the user's file.
 
@@ -69,7 +70,7 @@ def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) ->
 
 
 @context.command("use")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.contexts)
 @click.option("--none", "no_context", is_flag=True, help="Use no context.")
 def context_use(name: str | None, no_context: bool) -> None:
     """Make NAME the current context."""
@@ -82,7 +83,7 @@ def context_use(name: str | None, no_context: bool) -> None:
 
 
 @context.command("rm")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.contexts)
 @YES
 def context_rm(name: str, yes: bool) -> None:
     """Delete the context NAME."""

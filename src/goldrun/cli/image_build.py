@@ -10,7 +10,7 @@ import click
 
 from goldrun import config, stdio, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock
@@ -119,7 +119,7 @@ def image_build(
 
 
 @click.command("test")
-@click.argument("image")
+@click.argument("image", shell_complete=completing.images)
 @click.option(
     "--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Recipe with the smoke tests."
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, REGION, open_client
 from goldrun.images.lineage import find_own
 from goldrun.images.manifest import compare, from_tags
 
 
 @click.command("diff")
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=completing.images)
+@click.argument("second", shell_complete=completing.images)
 @REGION
 @JSON
 def image_diff(first: str, second: str, region: str | None, as_json: bool) -> None:

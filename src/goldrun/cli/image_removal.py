@@ -7,7 +7,7 @@ import os
 import click
 
 from goldrun import config
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
@@ -17,7 +17,7 @@ from goldrun.images.naming import published_names
 
 
 @click.command("prune")
-@click.argument("family", required=False)
+@click.argument("family", required=False, shell_complete=completing.images)
 @ARCH
 @REGION
 @KEEP
@@ -83,7 +83,7 @@ def image_prune(
 
 
 @click.command("rm")
-@click.argument("version")
+@click.argument("version", shell_complete=completing.images)
 @REGION
 @YES
 def image_rm(version: str, region: str | None, yes: bool) -> None:
@@ -102,7 +102,7 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
 
 
 @click.command("protect")
-@click.argument("version")
+@click.argument("version", shell_complete=completing.images)
 @REGION
 def image_protect(version: str, region: str | None) -> None:
     """Protect VERSION, an image id or name, from deletion."""
@@ -110,7 +110,7 @@ def image_protect(version: str, region: str | None) -> None:
 
 
 @click.command("unprotect")
-@click.argument("version")
+@click.argument("version", shell_complete=completing.images)
 @REGION
 def image_unprotect(version: str, region: str | None) -> None:
     """Unprotect VERSION, an image id or name."""

@@ -9,7 +9,7 @@ import click
 
 from goldrun import config
 from goldrun.architecture import parse_architecture
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud import images
 from goldrun.cloud.instances import count_by_image
@@ -21,7 +21,7 @@ from goldrun.images.retention import judge
 
 
 @click.command("history")
-@click.argument("family")
+@click.argument("family", shell_complete=completing.images)
 @ARCH
 @REGION
 @KEEP
@@ -54,7 +54,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 
 
 @click.command("publish")
-@click.argument("version")
+@click.argument("version", shell_complete=completing.images)
 @REGION
 @click.option("--channel", default=LATEST, show_default=True, help="The channel to move.")
 @click.option("--force", is_flag=True, help="Publish it even if it is older than the published version.")
@@ -84,7 +84,7 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
 
 
 @click.command("rollback")
-@click.argument("family")
+@click.argument("family", shell_complete=completing.images)
 @ARCH
 @REGION
 @click.option("--to", default="", metavar="VERSION", help="The version to go back to. [default: the previous version]")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import click
 
 from goldrun import stdio
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.launching import launch_options, read_life, read_settings
@@ -19,15 +20,17 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.tags import OWNED
 from goldrun.durations import format_duration, parse_duration
-from goldrun.errors import NotFoundError
+from goldrun.errors import NotFoundError, RefusedError
 from goldrun.launch import lifetime
-from goldrun.launch.acquire import acquire, describe_launch
+from goldrun.launch.acquire import acquire, describe_launch, find_offers
 from goldrun.launch.launch import Launched
+from goldrun.launch.offers import Offer
 from goldrun.launch.release import release
+from goldrun.launch.settings import LaunchSettings
 from goldrun.waiting import LAG_SECONDS
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
-IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…")
+IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=completing.instances)
 WAIT_SECONDS = "10m"
 
 
@@ -48,6 +51,7 @@ def instance() -> None:
 @click.option("--name", help="Name of the instances. [env: INSTANCE_NAME]")
 @click.option("--user-data", type=click.Path(exists=True, dir_okay=False), help="Script to run at the first boot.")
 @click.option("--key", help="Idempotency key: the same key returns the same instances.")
+@click.option("--dry-run", is_flag=True, help="Show the offers that would be tried, best first, and launch nothing.")
 @click.option("--wait", is_flag=True, help="Print the ids and wait until the instances are Running.")
 @REGION
 @JSON
@@ -58,6 +62,7 @@ def instance_create(
     name: str | None,
     user_data: str | None,
     key: str | None,
+    dry_run: bool,
     wait: bool,
     region: str | None,
     as_json: bool,
@@ -86,6 +91,11 @@ def instance_create(
         **launch,
     )
 
+    if dry_run:
+        offers = list(islice(find_offers(client, settings, market_cache(client.clock.machine)), 5))
+        _show_offers(offers, settings, as_json=as_json)
+        return
+
     def deliver(got: Sequence[Launched]) -> None:
         with stdio.required():
             _print(got, as_json, quiet)
@@ -93,6 +103,31 @@ def instance_create(
     got = acquire(client, settings, cache=market_cache(client.clock.machine), report=output.note, deliver=deliver)
     if wait:
         _wait(client, [instance_id for some in got for instance_id in some.ids], parse_duration(WAIT_SECONDS))
+
+
+def _show_offers(offers: Sequence[Offer], settings: LaunchSettings, *, as_json: bool) -> None:
+    """Print what a launch would try.
+
+    Raises:
+        RefusedError: nothing is offered.
+    """
+    if not offers:
+        raise RefusedError("No offer matches.", fix=["goldrun spot ls shows what there is: fewer limits, more zones."])
+    rows = [
+        (offer.type, offer.zone, offer.vswitch, f"{offer.price:.3f} {offer.currency}" if offer.price else "not known")
+        for offer in offers
+    ]
+    if as_json:
+        from goldrun.cli.json.instances import Offer as Shown
+
+        output.result_json([Shown.of(offer) for offer in offers])
+    else:
+        output.table(("TYPE", "ZONE", "VSWITCH", "PRICE"), rows)
+    image = settings.image_id or settings.image_family
+    life = format_duration(settings.life)
+    output.note(
+        f"would launch {settings.amount} of the first offer, from {image}, for {life} at most: nothing was done."
+    )
 
 
 @instance.command("ls")
@@ -134,7 +169,7 @@ def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> Non
 
 
 @instance.command("console")
-@click.argument("instance_id", metavar="ID")
+@click.argument("instance_id", metavar="ID", shell_complete=completing.instances)
 @REGION
 def instance_console(instance_id: str, region: str | None) -> None:
     """Print the instance's serial console output."""
@@ -186,7 +221,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 
 
 @instance.command("extend")
-@click.argument("instance_id", metavar="ID")
+@click.argument("instance_id", metavar="ID", shell_complete=completing.instances)
 @click.argument("life", metavar="TIME")
 @REGION
 def instance_extend(instance_id: str, life: str, region: str | None) -> None:

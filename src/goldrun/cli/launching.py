@@ -10,10 +10,11 @@ from typing import TypeVar
 import click
 
 from goldrun import config
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.spot import POLICY, criteria_options, read_criteria
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.tags import MAX_VALUE, SCHEMA
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.images.resolve import resolve_image
@@ -49,11 +50,19 @@ def launch_options(command: Command) -> Command:
         click.option(
             "--on-demand-fallback", is_flag=True, help="Launch a pay-as-you-go instance if no spot offer is left."
         ),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Tag of your own for the instance; can be repeated.",
+        ),
         POLICY,
         criteria_options,
         click.option(
             "--image",
             metavar="NAME",
+            shell_complete=completing.images,
             help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]",
         ),
     ):
@@ -79,6 +88,7 @@ def read_settings(
     public_ip: bool,
     protect: str | None,
     metadata_tokens: str | None,
+    tags: tuple[str, ...],
     cpu: str | None,
     memory: str | None,
     arch: str | None,
@@ -118,7 +128,7 @@ def read_settings(
         public_ip=public_ip,
         protected=environment.read_protection(env) if protect is None else protect == config.PROTECTIONS[0],
         metadata_tokens=_read_metadata_tokens(metadata_tokens),
-        tags=environment.run_tags(env),
+        tags={**_read_tags(tags), **environment.run_tags(env)},
         criteria=replace(
             given,
             cpus=cpus,
@@ -143,6 +153,24 @@ def read_life(text: str, name: str) -> float:
     if seconds < instances.MIN_LIFE_SECONDS:
         raise UsageError(f"{text} is too short: the minimum is 30m.")
     return seconds
+
+
+def _read_tags(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the tags of ``--tag``.
+
+    Raises:
+        UsageError: one is not valid, or goldrun's own.
+    """
+    own = {tag.key for tag in SCHEMA}
+    found = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not 1 <= len(key) <= MAX_VALUE or len(value) > MAX_VALUE or key.startswith(("acs:", "aliyun")):
+            raise UsageError(f"--tag {pair!r} is not KEY=VALUE.", fix=["for example --tag team=build"])
+        if key in own:
+            raise UsageError(f"--tag {key}: goldrun uses this tag itself.", fix=["docs/tags.md lists its tags."])
+        found[key] = value
+    return found
 
 
 def _read_metadata_tokens(given: str | None) -> bool:

@@ -10,18 +10,21 @@ from typing import Any
 import click
 
 from goldrun import language
+from goldrun.cli import habits
 
 
 class LazyGroup(click.Group):
     """Imports a command's module when that command is called: a look-up must not load the modules of a build.
 
+    It also finds commands by the other names that people type (``habits``).
+
     Args:
         lazy: where each command is, ``{"build": "goldrun.cli.image_build:image_build"}``.
     """
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lazy = dict(lazy)
+        self._lazy = dict(lazy or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""
@@ -29,12 +32,14 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command; import it now if it is a lazy one."""
+        cmd_name = habits.meant(cmd_name, {*self.commands, *self._lazy})
         if cmd_name not in self._lazy:
-            return super().get_command(ctx, cmd_name)
+            found = super().get_command(ctx, cmd_name)
+            return habits.adopt(found) if found else None
         module, _, name = self._lazy[cmd_name].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        return in_language(command)
+        return habits.adopt(in_language(command))
 
 
 def in_language(command: click.Command) -> click.Command:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from goldrun import __version__, config, extras, interrupts, language, settings, stdio
-from goldrun.cli import output
+from goldrun.cli import completing, output
 from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
 
@@ -64,7 +64,14 @@ class _Nouns(LazyGroup):
     is_flag=True,
     help="Print every request, retry and pause to stderr, without secrets. [env: GOLDRUN_DEBUG]",
 )
-@click.option("--context", "named", default="", metavar="NAME", help="Context to use. [env: GOLDRUN_CONTEXT]")
+@click.option(
+    "--context",
+    "named",
+    default="",
+    metavar="NAME",
+    shell_complete=completing.contexts,
+    help="Context to use. [env: GOLDRUN_CONTEXT]",
+)
 @click.option("--profile", default="", metavar="NAME", help="Profile of the official CLI to use, before any variable.")
 @click.option("--region", default="", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 @click.pass_context
@@ -98,7 +105,7 @@ def run() -> None:
 
 def run_command(command: click.Command) -> NoReturn:
     """Run a command line: errors are printed as sentences, and the process ends with their exit codes."""
-    interrupts.end_once()
+    interrupts.end_once(language.say(os.environ, "interrupted: cleaning up what was begun …"))
     if language.speaks_chinese(os.environ):
         from goldrun.cli import translated
 
@@ -120,8 +127,10 @@ def _exit_code(command: click.Command) -> int:
         return problem.exit_code
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as ended:
         stdio.to_stderr(language.say(os.environ, "interrupted"))
+        for note in getattr(ended, "__notes__", ()):
+            stdio.to_stderr(language.say(os.environ, f"  note: {note}"))
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
         problem.show()

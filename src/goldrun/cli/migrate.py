@@ -10,13 +10,14 @@ import click
 
 from goldrun.cli import output
 from goldrun.cli.files import read_text
+from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from goldrun.migrate.workflows import Finding
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def migrate() -> None:
     """Move workflows from the guide's own scripts and action to goldrun."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from goldrun import language, stdio, workflow
-from goldrun.errors import GoldrunError
+from goldrun.errors import GoldrunError, UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -34,11 +35,25 @@ def result_json(value: Any) -> None:
     from goldrun.cli.json.encoding import plain
 
     job = workflow.in_workflow(os.environ)
-    text = json.dumps(plain(value), ensure_ascii=job, indent=2)
+    text = json.dumps(_chosen(plain(value)), ensure_ascii=job, indent=2)
     if job:
         # See ``workflow.harmless``. These occur in JSON strings alone, where an escape means the same.
         text = text.replace("\x7f", "\\u007f").replace("##[", "\\u0023#[")
     _write(text)
+
+
+def _chosen(value: Any) -> Any:
+    """Return the objects of a list that have what ``--filter MEMBER=VALUE`` asks for."""
+    filters = _filters()
+    if not filters or not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        return value
+    for name, wanted in filters:
+        known = {key for one in value for key in one}
+        key = next((key for key in known if _matches(key, name)), None)
+        if known and key is None:
+            raise _no_column(name, sorted(known))
+        value = [one for one in value if fnmatchcase(str(one.get(key)).lower(), wanted.lower())]
+    return value
 
 
 def _write(text: str) -> None:
@@ -86,7 +101,14 @@ def colours() -> bool:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: drawn on a terminal, tab-separated lines otherwise."""
+    """Print a table: drawn on a terminal, tab-separated lines otherwise.
+
+    On a narrow terminal the columns that matter least are left out, so that no value is split; a note says which.
+
+    Raises:
+        UsageError: a filter names a column that there is not.
+    """
+    rows = _filtered(columns, rows)
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
             result("\t".join(row))
@@ -94,13 +116,76 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
+    if _asks_for("wide"):
+        hidden: list[str] = []
+        console.width = max(console.width, _needed(columns, rows))  # the terminal breaks lines, not values
+    else:
+        columns, rows, hidden = _fitting(columns, rows, console.width)
     # Rich drops colours for NO_COLOR but keeps bold; NO_COLOR is a request for plain text.
     drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
     for column in columns:
         drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
     for row in rows:
         drawn.add_row(*(_coloured(cell) for cell in row))
-    Console().print(drawn)
+    console.print(drawn)
+    if hidden:
+        note(f"the terminal is too narrow for {', '.join(hidden)}: -o wide shows all columns.")
+
+
+# What a table is for stays; of the rest, the last column goes first.
+_KEPT = {"ID", "NAME", "STATUS", "STATE", "TYPE", "PRICE", "ZONE", "INSTANCE", "WHY", "NOW", "PRUNE"}
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    return [max(map(cell_len, (name, *(row[number] for row in rows)))) for number, name in enumerate(columns)]
+
+
+def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return the width of a whole table: two blanks between columns."""
+    return sum(width + 2 for width in _widths(columns, rows)) - 2
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> tuple[Sequence[str], Sequence[Sequence[str]], list[str]]:
+    """Return the columns that fit, their rows, and the columns that were left out."""
+    widths = _widths(columns, rows)
+    shown = list(range(len(columns)))
+    while sum(widths[one] + 2 for one in shown) - 2 > width and len(shown) > 2:
+        least = next((one for one in reversed(shown) if columns[one] not in _KEPT), None)
+        if least is None:
+            break
+        shown.remove(least)
+    hidden = [name for number, name in enumerate(columns) if number not in shown]
+    return [columns[one] for one in shown], [[row[one] for one in shown] for row in rows], hidden
+
+
+def _filtered(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """Return the rows that have what ``--filter COLUMN=VALUE`` asks for; ``*`` stands for anything."""
+    for name, value in _filters():
+        places = [number for number, column in enumerate(columns) if _matches(column, name)]
+        if not places:
+            raise _no_column(name, columns)
+        rows = [row for row in rows if any(fnmatchcase(row[place].lower(), value.lower()) for place in places)]
+    return rows
+
+
+def _filters() -> list[tuple[str, str]]:
+    context = click.get_current_context(silent=True)
+    found: list[tuple[str, str]] = ((context.find_root().obj or {}) if context else {}).get("filters", [])
+    return found
+
+
+def _matches(column: str, name: str) -> bool:
+    return column.lower().replace(" ", "_") == name.lower().replace("-", "_").replace(" ", "_")
+
+
+def _no_column(name: str, columns: Iterable[str]) -> UsageError:
+    known = ", ".join(column.lower().replace(" ", "_") for column in columns)
+    return UsageError(f"There is no column {name!r} to filter by.", fix=[f"use one of: {known}"])
 
 
 _COLOURS = {

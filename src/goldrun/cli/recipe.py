@@ -12,13 +12,14 @@ from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
 from goldrun.cli.files import read_text
+from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import UsageError
 from goldrun.images.naming import check_name
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def recipe() -> None:
     """Write and check recipes: folders that describe an image."""
 

@@ -15,6 +15,7 @@ from goldrun import extras, stdio
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
+from goldrun.cli.lazy import LazyGroup
 from goldrun.clock import Clock, SystemClock
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UsageError
 from goldrun.serve.config import schema
@@ -33,7 +34,7 @@ FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=P
 LOGS = ("text", "json")
 
 
-class _Serve(click.Group):
+class _Serve(LazyGroup):
     """``goldrun serve CONFIG.toml`` is ``goldrun serve run CONFIG.toml``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import ARCH, JSON, REGION, Number, open_client
+from goldrun.cli.lazy import LazyGroup
 from goldrun.cloud.moments import format_moment
 from goldrun.durations import parse_duration
 from goldrun.errors import NotFoundError
@@ -44,7 +45,7 @@ def criteria_options(command: Command) -> Command:
     return command
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def spot() -> None:
     """Look at the spot market.
 

@@ -1,0 +1,77 @@
+"""Completes names and ids from the account: what a person would copy from a listing. Silent about whatever fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+from goldrun import config, settings
+from goldrun.clock import SystemClock
+from goldrun.errors import GoldrunError
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+SECONDS = "3"  # a shell that waits longer is worse than one that does not know
+
+
+def _from(names: Callable[[], Iterable[tuple[str, str]]]) -> Complete:
+    """Return a completion; ``names`` returns what there is and what it is, and may fail."""
+
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            found = list(names())
+        except GoldrunError:
+            return []
+        return [CompletionItem(name, help=about) for name, about in found if name.startswith(incomplete)]
+
+    return complete
+
+
+def _images() -> Iterable[tuple[str, str]]:
+    from goldrun.cloud.client import connect
+    from goldrun.cloud.images import describe_images
+    from goldrun.cloud.tags import FAMILY
+
+    images = describe_images(connect(_environment(), SystemClock()))
+    families = {FAMILY.read(image.tags) for image in images} - {""}
+    yield from ((family, "family") for family in sorted(families))
+    yield from ((image.name, image.image_id) for image in images)
+    yield from ((image.image_id, image.name) for image in images)
+
+
+def _instances() -> Iterable[tuple[str, str]]:
+    from goldrun.cloud.client import connect
+    from goldrun.cloud.instances import describe_instances
+    from goldrun.cloud.tags import OWNED
+
+    found = describe_instances(connect(_environment(), SystemClock()), tags=OWNED)
+    return [(one.id, f"{one.name} {one.status}") for one in found]
+
+
+def _runners() -> Iterable[tuple[str, str]]:
+    from goldrun.cloud.client import connect
+    from goldrun.cloud.instances import describe_instances
+    from goldrun.cloud.tags import OWNED, RUNNER_NAME
+
+    found = describe_instances(connect(_environment(), SystemClock()), tags=OWNED)
+    return [(name, one.id) for one in found if (name := RUNNER_NAME.read(one.tags))]
+
+
+def _contexts() -> Iterable[tuple[str, str]]:
+    return [(name, "") for name in settings.contexts_of(os.environ)[0]]
+
+
+def _environment() -> dict[str, str]:
+    env = dict(os.environ)
+    from pathlib import Path
+
+    settings.apply(env, settings.load(env, Path.cwd()))
+    return {**env, config.TIMEOUT.names[0]: SECONDS}
+
+
+images = _from(_images)
+instances = _from(_instances)
+runners = _from(_runners)
+contexts = _from(_contexts)

@@ -1,0 +1,195 @@
+"""What hands type out of habit works, hidden; names are completed from the account; tables fit 80 columns."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from goldrun.cli import habits
+from local_cloud.records import Instance
+from tests.conftest import Running
+
+NAME = "github-runner-ubuntu24-amd64-latest"
+GOLDRUN = [str(Path(sys.executable).parent / "goldrun")]
+
+
+@pytest.fixture
+def env(populated: Running, tmp_path: Path) -> dict[str, str]:
+    return populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou")
+
+
+def run(env: dict[str, str], *words: str, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*GOLDRUN, *words], env={**env, **more}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code, (words, done.stdout, done.stderr)
+    return done
+
+
+def on_terminal(env: dict[str, str], columns: int, *words: str) -> str:
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [*GOLDRUN, *words], env={**env, "COLUMNS": str(columns), "NO_COLOR": "1"}, stdout=terminal, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        said = b""
+        while True:
+            try:
+                piece = os.read(controller, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            said += piece
+    os.close(controller)
+    assert process.returncode == 0, said
+    return said.decode().replace("\r\n", "\n")
+
+
+COMMANDS = [
+    (["image", "list"], ["image", "ls"]),
+    (["image", "show", "m-localnewamd64"], ["image", "inspect", "m-localnewamd64"]),
+    (["image", "describe", "m-localnewamd64"], ["image", "inspect", "m-localnewamd64"]),
+    (["instance", "list"], ["instance", "ls"]),
+    (["instance", "ps"], ["instance", "ls"]),
+    (["instance", "logs", "i-localrunner000001"], ["instance", "console", "i-localrunner000001"]),
+    (["spot", "list", "--limit", "2"], ["spot", "ls", "--limit", "2"]),
+    (["instance", "ls", "-o", "json"], ["instance", "ls", "--json"]),
+    (["instance", "ls", "--format=json"], ["instance", "ls", "--json"]),
+    (["instance", "ls", "--output", "name"], ["instance", "ls", "-q"]),
+    (["instance", "ls", "-o", "table"], ["instance", "ls"]),
+    (["instance", "ls", "-o", "wide"], ["instance", "ls"]),
+    (["context", "list"], ["context", "ls"]),
+    (["--region", "cn-beijing", "image", "ls"], ["image", "ls", "--region", "cn-beijing"]),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), COMMANDS, ids=str)
+def test_other_words_do_the_same(env: dict[str, str], typed: list[str], meant: list[str]) -> None:
+    assert run(env, *typed).stdout == run(env, *meant).stdout
+
+
+@pytest.mark.parametrize(
+    ("noun", "typed", "meant"),
+    [
+        ("runner", "create", "up"), ("runner", "start", "up"), ("runner", "stop", "down"), ("runner", "rm", "down"),
+        ("runner", "delete", "down"), ("instance", "delete", "rm"), ("instance", "restart", "reboot"),
+        ("image", "remove", "rm"), ("recipe", "validate", "check"), ("recipe", "create", "init"),
+        ("local", "start", "up"), ("local", "stop", "down"), ("context", "switch", "use"),
+    ],
+)  # fmt: skip
+def test_other_names_of_commands(env: dict[str, str], noun: str, typed: str, meant: str) -> None:
+    assert (
+        run(env, noun, typed, "--help").stdout
+        == run(env, noun, meant, "--help").stdout.replace(f"goldrun {noun} {meant} [", f"goldrun {noun} {typed} [", 1)
+        or f" {noun} {typed} " in run(env, noun, typed, "--help").stdout
+    )
+    listed = run(env, noun, "--help").stdout
+    assert not re.search(rf"^  {typed} ", listed, re.MULTILINE), "hidden"
+
+
+def test_a_name_that_the_group_has_is_not_another(env: dict[str, str]) -> None:
+    assert habits.meant("create", {"create", "up"}) == "create"
+    assert habits.meant("rm", {"rm", "down"}) == "rm"
+    assert "No such command" in run(env, "image", "lst", code=2).stderr
+
+
+def test_filters(env: dict[str, str]) -> None:
+    rows = run(env, "image", "ls", "--filter", "arch=ARM64").stdout.splitlines()
+    assert len(rows) == 3
+    found = json.loads(
+        run(env, "image", "ls", "--json", "--filter", "architecture=arm64", "--filter", "image_name=*-latest").stdout
+    )
+    assert [one["image_id"] for one in found] == ["m-localnewarm64"]
+    assert "use one of: name, arch," in run(env, "image", "ls", "--filter", "size_of=3", code=2).stderr
+    assert "is not COLUMN=VALUE" in run(env, "image", "ls", "--filter", "x", code=2).stderr
+    assert "is not a format" in run(env, "image", "ls", "-o", "xml", code=2).stderr
+    assert "does not work with ids alone" in run(env, "image", "ls", "-q", "--filter", "arch=arm64", code=2).stderr
+
+
+def test_a_life_and_an_amount_by_other_names(env: dict[str, str], populated: Running) -> None:
+    words = ["instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge"]
+    done = run(env, *words, "--count", "2", "--ttl=45m", "--tag", "team=build", "-q")
+    made = [populated.cloud.store.get(Instance, one) for one in done.stdout.split()]
+    assert len(made) == 2
+    for one in made:
+        assert one
+        assert one.tags["team"] == "build"
+        assert 44 * 60 < one.auto_release - one.created <= 47 * 60
+    for tag, words_of in (("Role=x", "goldrun uses this tag itself"), ("team", "is not KEY=VALUE")):
+        assert words_of in run(env, *words, "--tag", tag, code=2).stderr
+
+
+def test_a_launch_that_is_only_shown(env: dict[str, str], populated: Running) -> None:
+    before = len(list(populated.cloud.store.all(Instance)))
+    done = run(env, "instance", "create", "--image", NAME, "--cpu", "8", "--dry-run", "--json")
+    assert "nothing was done" in done.stderr
+    offers = json.loads(done.stdout)
+    assert 1 <= len(offers) <= 5
+    assert offers[0]["price"] <= offers[-1]["price"]
+    assert len(list(populated.cloud.store.all(Instance))) == before
+    assert (
+        "No offer matches"
+        in run(env, "instance", "create", "--image", NAME, "--max-price", "0.001", "--dry-run", code=5).stderr
+    )
+
+
+def complete(env: dict[str, str], line: str) -> list[str]:
+    words = line.split(" ")
+    done = run(env, _GOLDRUN_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    return [one.partition(",")[2] for one in done.stdout.splitlines() if one]
+
+
+def test_names_are_completed_from_the_account(env: dict[str, str]) -> None:
+    assert "github-runner-ubuntu24" in complete(env, "goldrun image id github-r")
+    assert complete(env, "goldrun image rm m-localnewam") == ["m-localnewamd64"]
+    assert complete(env, "goldrun instance rm i-") == ["i-localrunner000001"]
+    assert "github-runner-ubuntu24" in complete(env, "goldrun instance create --image github")
+    assert complete(env, "goldrun image i") == ["id", "inspect"]
+    run(env, "context", "create", "prod")
+    assert complete(env, "goldrun context use p") == ["prod"]
+
+
+def test_completion_is_silent_without_an_account(env: dict[str, str]) -> None:
+    assert complete({**env, "GOLDRUN_ENDPOINT": "http://127.0.0.1:9"}, "goldrun image id x") == []
+
+
+@pytest.mark.parametrize(
+    "words", [["image", "ls", "--all"], ["instance", "ls"], ["spot", "ls", "--limit", "5"], ["cost"]]
+)
+def test_tables_fit_80_columns_without_splitting_a_value(env: dict[str, str], words: list[str]) -> None:
+    shown = on_terminal(env, 80, *words)
+    table = [line for line in shown.splitlines() if line and not line.startswith(("note:", "error:"))]
+    assert max(map(len, table)) <= 80
+    whole = on_terminal(env, 300, *words)
+    cells = {cell for line in whole.splitlines() for cell in re.split(r" {2,}", line.strip())}
+    for line in table:
+        for cell in re.split(r" {2,}", line.strip()):
+            assert cell in cells or cell.isupper(), (cell, line)
+    if "too narrow for" in shown:
+        assert len(on_terminal(env, 80, *words, "-o", "wide").splitlines()[0]) > 80
+
+
+def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> None:
+    populated.fault("timeout", "RunInstances", times=None, seconds=4.0)
+    words = ["instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge"]
+    with subprocess.Popen(
+        [*GOLDRUN, *words], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for _ in range(400):
+            if populated.cloud.gateway.calls.get("RunInstances"):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: cleaning up what was begun" in said
