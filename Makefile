@@ -11,7 +11,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve dist scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve site screenshots dist scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -44,6 +44,7 @@ check: $(VENV)/.dev  ## Lint, type-check, and check that the generated docs are 
 	$(BIN)/mypy
 	$(BIN)/python tools/messages.py --check
 	$(BIN)/python -m tools.schemas --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir "$(abspath dist/site)"
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
 	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh actions/*.sh \
 		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh packages/local-cloud/src/local_cloud/machines/*.sh
@@ -91,6 +92,12 @@ scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInst
 
 bench-start: $(VENV)/.dev  ## How long each noun takes to start, beside bare Python and an earlier commit
 	$(BIN)/python -m benchmarks.start
+
+site: $(VENV)/.dev  ## Build the documentation as a site in dist/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+screenshots: $(VENV)/.dev  ## Take pictures of terminals for the docs
+	$(BIN)/python -m tools.screenshots
 
 dist: $(VENV)/.dev  ## Build wheels, source archives and bills of materials (CycloneDX) in dist/
 	rm -rf dist

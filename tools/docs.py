@@ -149,8 +149,8 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
 @cache
 def _cloud() -> tuple[str, float]:
     """Return the URL of a local cloud whose time stands still, and the moment at which it was filled."""
-    now = time.time()
-    cloud = LocalCloud(None, clock=LocalClock(anchor=Anchor(now, now, 0.0)))
+    now = SHOWN_NOW.timestamp()  # prices, bills and versions of the runner depend on the day
+    cloud = LocalCloud(None, clock=LocalClock(anchor=Anchor(virtual=now, wall=time.time(), speed=0.0)))
     seed.populate(cloud.store, now)
     listening = listen(0)
     thread = threading.Thread(target=cloud.serve, args=(listening,), daemon=True)
@@ -160,13 +160,19 @@ def _cloud() -> tuple[str, float]:
 
 
 def _run(command: str) -> str:
+    return run_on_terminal(command, columns=WIDTH, colours=False, language="en")
+
+
+def run_on_terminal(command: str, *, columns: int, colours: bool, language: str) -> str:
+    """Return what a command prints on a terminal of that width, on the docs' local cloud."""
     url, now = _cloud()
     env = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": os.environ.get("HOME", "/"),
-        "NO_COLOR": "1",
-        "TERM": "xterm",
-        "COLUMNS": str(WIDTH),
+        "TERM": "xterm-256color" if colours else "xterm",
+        "COLUMNS": str(columns),
+        "GOLDRUN_LANG": language,
+        **({} if colours else {"NO_COLOR": "1"}),
         **daemon.variables(url),
     }
     controller, terminal = pty.openpty()

@@ -24,6 +24,8 @@ _MARKS = {
     UNKNOWN: ("unknown", "cyan"),
 }
 
+INDENT = 9
+
 
 @click.command()
 @click.option(
@@ -112,10 +114,12 @@ def _scope(repo: str | None, org: str | None) -> Scope | None:
 def _show(finding: Finding) -> None:
     """Print a finding, and below it what it breaks and what mends it."""
     word, colour = _MARKS[finding.state]
-    output.result(
-        f"{output.mark(f'{output.told(word):8}', colour)} {output.told(finding.check)}: {output.told(finding.what)}"
-    )
-    if finding.breaks and finding.state != GOOD:
-        output.result(f"         {output.told(finding.breaks)}")
-    if finding.mend and finding.state != GOOD:
-        output.result(f"         {output.told('mend: ')}{output.told(finding.mend)}")
+    what = output.hanging(f"{output.told(finding.check)}: {output.told(finding.what)}", INDENT)
+    output.result(f"{output.mark(f'{word:{INDENT - 1}}', colour)} {what}")
+    if finding.state == GOOD:
+        return
+    pad = " " * INDENT
+    if finding.breaks:
+        output.result(f"{pad}{output.hanging(output.told(finding.breaks), INDENT)}")
+    if finding.mend:
+        output.result(f"{pad}mend: {output.told(finding.mend)}")  # in one line, to be pasted

@@ -77,6 +77,18 @@ def mark(text: str, colour: str) -> str:
     return click.style(text, fg=colour, bold=True) if _may_colour(sys.stdout) else text
 
 
+def hanging(text: str, indent: int) -> str:
+    """Return text broken at a terminal's width, its further lines indented; for programs as it is."""
+    if not sys.stdout.isatty():
+        return text
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    lines = Text(text).wrap(console, max(20, console.width - indent))
+    return f"\n{' ' * indent}".join(line.plain.rstrip() for line in lines)
+
+
 def told(text: str) -> str:
     """Return text for stdout: in the person's language on a terminal, the same everywhere for programs."""
     return language.say(os.environ, text) if sys.stdout.isatty() else text

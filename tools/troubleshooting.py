@@ -1,0 +1,88 @@
+"""The generated part of docs/troubleshooting.md: every error by exit code, with why and fix, read from the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from goldrun import errors
+from goldrun.cloud import errors as cloud
+from goldrun.errors import EXIT_CODES
+from goldrun.messages import translate
+from tools.house import SOURCE
+from tools.messages import template
+
+
+class Told(NamedTuple):
+    """An error that the code can raise: its exit code, and what it says, with names in place of values."""
+
+    code: int
+    what: str
+    why: tuple[str, ...]
+    fix: tuple[str, ...]
+
+
+CODES = {
+    "UsageError": errors.EXIT_USAGE,
+    "NotFoundError": errors.EXIT_NOT_FOUND,
+    "CredentialsError": errors.EXIT_CREDENTIALS,
+    "RefusedError": errors.EXIT_REFUSED,
+    "OutputError": errors.EXIT_OUTPUT,
+    "UnavailableError": errors.EXIT_UNAVAILABLE,
+    "LostError": errors.EXIT_UNAVAILABLE,
+}
+
+
+def table(what: str, why: str, fix: str, *, chinese: bool = False) -> None:
+    """Print a table for each exit code (cog)."""
+    found = sorted({*_told(), *_of_the_api()})
+    for code in sorted({one.code for one in found}):
+        meaning = translate(EXIT_CODES[code]) if chinese else EXIT_CODES[code]
+        print(f"### {code}: {meaning.split('：')[0] if chinese else meaning.split(':')[0]}\n")
+        print(f"| {what} | {why} | {fix} |\n|---|---|---|")
+        for one in found:
+            if one.code == code:
+                cells = (one.what, " ".join(one.why), "; ".join(one.fix))
+                print(f"| {' | '.join(_cell(text, chinese) for text in cells)} |")
+        print()
+
+
+def _cell(text: str, chinese: bool) -> str:
+    shown = translate(text) if chinese else text
+    return re.sub(r"[|<>*_`]", lambda found: f"\\{found[0]}", shown) or "–"
+
+
+def _told() -> Iterator[Told]:
+    """Yield the errors that are raised, or made, with a text of their own."""
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in CODES:
+                continue
+            what = _text(node.args[0]) if node.args else ""
+            if what:
+                more = {one.arg: _texts(one.value) for one in node.keywords}
+                yield Told(CODES[node.func.id], what, more.get("why", ()), more.get("fix", ()))
+
+
+def _of_the_api() -> Iterator[Told]:
+    """Yield what is said about the error codes of the cloud's APIs."""
+    for code, why in cloud._CREDENTIAL_CODES.items():
+        yield Told(errors.EXIT_CREDENTIALS, f"ACTION was answered with {code}.", (), (why,))
+    for code, fix in cloud._FIXES.items():
+        yield Told(errors.EXIT_REFUSED, f"ACTION was answered with {code}.", (), (fix,))
+
+
+def _text(node: ast.expr) -> str:
+    """Return a text, with capitals for what is filled in; empty: it is not written here."""
+    if isinstance(node, ast.JoinedStr):
+        return (
+            re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), template(node)).replace("{{", "{").replace("}}", "}")
+        )
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _texts(node: ast.expr) -> tuple[str, ...]:
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple) else []
+    return tuple(text for part in parts if (text := _text(part)))
