@@ -171,7 +171,12 @@ def describe(step: Step) -> Iterator[str]:
     for fact, text in step.facts.items():
         if step.sign == ADD:
             yield from textwrap.wrap(
-                f"{fact}: {', '.join(_words(text))}", 100, initial_indent=" " * 4, subsequent_indent=" " * 6
+                f"{fact}: {', '.join(_words(text))}",
+                100,
+                initial_indent=" " * 4,
+                subsequent_indent=" " * 6,
+                break_on_hyphens=False,
+                break_long_words=False,
             )
         elif step.sign == CHANGE and before.get(fact) != text:
             old, new = _words(before.get(fact, "")), _words(text)
