@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -82,13 +84,20 @@ def test_the_commands_of_the_docs(page: str, number: int, block: str, tmp_path: 
     }
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        ["bash", "-c", script], env=env, cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal
+        ["bash", "-c", script],
+        env=env,
+        cwd=tmp_path,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
     )
     os.close(terminal)
     try:
         said = _answering_yes(controller, process)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with what a block leaves in the background
         os.close(controller)
         subprocess.run([BIN / "goldrun", "--quiet", "local", "down"], env=env, check=False, capture_output=True)
     assert process.returncode in (0, 7), f"{page}, block {number}:\n{said}"
