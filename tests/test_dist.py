@@ -76,6 +76,8 @@ def shell(command: str, home: Path, *, code: int | None = 0) -> subprocess.Compl
         "GOLDRUN_LOCAL_DATA": str(home / "goldrun/cloud.db"),
         # Where packages come from is the machine's business.
         **{name: text for name, text in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))},
+        "UV_SYSTEM_CERTS": "1",
+        "UV_NATIVE_TLS": "1",  # the same, for older ones
         "UV_PYTHON": sys.executable,
         "PIPX_DEFAULT_PYTHON": sys.executable,
     }
