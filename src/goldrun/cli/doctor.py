@@ -9,13 +9,12 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github
-from goldrun.cli.scopes import scope_options
+from goldrun.cli.scopes import jobs_option, scope_options
 from goldrun.doctor.examination import examine_all
 from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, mended
 from goldrun.errors import EXIT_FOUND, GoldrunError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, organization_scope, repository_scope
-from goldrun.policies import JOBS
 
 _MARKS = {
     GOOD: ("ok", "green"),
@@ -28,15 +27,7 @@ INDENT = 9
 
 
 @click.command()
-@click.option(
-    "--for",
-    "jobs",
-    multiple=True,
-    type=click.Choice([job for job in JOBS if job != "self-destruct"]),
-    default=("lookup", "runner", "sweep"),
-    show_default=True,
-    help="What must be allowed; can be repeated.",
-)
+@jobs_option("What must be allowed; can be repeated.")
 @scope_options
 @click.option("--image", metavar="NAME", help="The image of instances. [env: IMAGE_NAME]")
 @ARCH

@@ -1,4 +1,4 @@
-"""The scope of a command's runners: a repository or an organization."""
+"""What a command is about: a repository or an organization, and the jobs of goldrun there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from goldrun import config
 from goldrun.errors import UsageError
 from goldrun.github.scope import Scope, organization_scope, repository_scope
+from goldrun.policies import JOBS
 
 REPOSITORY = click.option("--repo", metavar="OWNER/NAME", help="The repository. [env: GITHUB_REPOSITORY]")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -20,6 +21,19 @@ def scope_options(command: Command) -> Command:
     """Add the options that select the scope; ``read_scope`` takes them."""
     command = click.option("--org", metavar="NAME", help="The organization, instead of a repository.")(command)
     return REPOSITORY(command)
+
+
+def jobs_option(words: str) -> Callable[[Command], Command]:
+    """Return the option that selects jobs of ``goldrun.policies``; ``words`` say what for."""
+    return click.option(
+        "--for",
+        "jobs",
+        multiple=True,
+        type=click.Choice([job for job in JOBS if job != "self-destruct"]),
+        default=("lookup", "runner", "sweep"),
+        show_default=True,
+        help=words,
+    )
 
 
 def read_scope(repo: str | None, org: str | None) -> Scope:

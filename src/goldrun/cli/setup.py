@@ -14,10 +14,10 @@ import click
 from goldrun import config, language, stdio
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, YES, open_client, open_github, place_of
+from goldrun.cli.scopes import jobs_option
 from goldrun.errors import EXIT_FOUND, UsageError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, repository_scope
-from goldrun.policies import JOBS
 from goldrun.runners.subjects import find_subjects, issuer_of
 from goldrun.setup import plan as planning
 from goldrun.setup.kinds import Choices, Site
@@ -49,15 +49,7 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 )
 @click.option("--environment", default="", metavar="NAME", help="Trust only jobs of this environment.")
 @click.option("--ref", default="", metavar="REF", help="Trust only jobs of this ref (default: the default branch).")
-@click.option(
-    "--for",
-    "jobs",
-    multiple=True,
-    type=click.Choice([job for job in JOBS if job != "self-destruct"]),
-    default=("lookup", "runner", "sweep"),
-    show_default=True,
-    help="What workflows may do; can be repeated.",
-)
+@jobs_option("What workflows may do; can be repeated.")
 @click.option(
     "--egress",
     type=click.Choice(EGRESS),
