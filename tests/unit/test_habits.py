@@ -179,6 +179,15 @@ def test_tables_fit_80_columns_without_splitting_a_value(env: dict[str, str], wo
         assert len(on_terminal(env, 80, *words, "-o", "wide").splitlines()[0]) > 80
 
 
+def test_a_wait_has_a_moving_clock_on_a_terminal_alone(env: dict[str, str]) -> None:
+    shown = on_terminal(env, 100, "setup", "--zone", "cn-hangzhou-k", "--yes")
+    assert re.search(r"applying.*0:00:0\d", shown)
+    assert "note: creating: VPC goldrun" in shown
+    assert "ALIYUN_VPC_ID=vpc-" in shown
+    done = run(env, "setup", "--destroy", "--yes")
+    assert "applying" not in done.stderr + done.stdout
+
+
 def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> None:
     populated.fault("timeout", "RunInstances", times=None, seconds=4.0)
     words = ["instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge"]

@@ -252,7 +252,11 @@ def _print(got: Sequence[Launched], as_json: bool, quiet: bool) -> None:
 
 
 def _wait(client: EcsClient, ids: Sequence[str], seconds: float) -> None:
-    for running in lifetime.wait_until_running(client, ids, seconds):
+    from goldrun.cli.progress import moving
+
+    with moving("waiting for the instances"):
+        found = lifetime.wait_until_running(client, ids, seconds)
+    for running in found:
         output.note(
             f"{running.id} is Running: {running.private_ip}{f', {running.public_ip}' if running.public_ip else ''}."
         )

@@ -1,17 +1,49 @@
-"""The progress of several waits, on stderr: bars on a terminal, nothing elsewhere."""
+"""The progress of waits, on stderr: bars, or a clock that moves, on a terminal; nothing elsewhere."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
+from goldrun import language
+from goldrun.cli import output
 from goldrun.durations import clock_time
 from goldrun.images.waiting import Progress as Waited
+
+
+@contextmanager
+def moving(words: str) -> Iterator[None]:
+    """Show on a terminal, while this is entered, that something goes on, and for how long; nothing elsewhere.
+
+    Notes of the work appear above; nothing stays of it.
+    """
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, emoji=False),
+        transient=True,
+        redirect_stdout=False,
+        disable=not sys.stderr.isatty() or output.is_quiet(),
+    )
+    progress.add_task(language.say(os.environ, words), total=None)
+    with progress:
+        yield
 
 
 class Bars:

@@ -121,7 +121,11 @@ def runner_up(
         with stdio.required():
             _print(made, job, as_json)
 
-    made = bring_up(client, github, plan, cache=market_cache(client.clock.machine), report=output.note, deliver=deliver)
+    from goldrun.cli.progress import moving
+
+    cache = market_cache(client.clock.machine)
+    with moving("starting the runner"):
+        made = bring_up(client, github, plan, cache=cache, report=output.note, deliver=deliver)
     _summarize(made, settings.life)
 
 

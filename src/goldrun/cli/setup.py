@@ -136,7 +136,10 @@ def setup(
             if not click.confirm(language.say(os.environ, "Do this?"), err=True):
                 output.note("nothing was changed.")
                 return
-        planning.apply(site, steps, output.note)
+        from goldrun.cli.progress import moving
+
+        with moving("applying the plan"):
+            planning.apply(site, steps, output.note)
     if as_json:
         from goldrun.cli.json.setup import Setup
 
