@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
 from tests.conftest import Running
+from tests.terminal import run_on_terminal
 from tests.test_seed_guide import read_outputs
 
 GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
@@ -92,26 +91,8 @@ def test_one_that_fails_does_not_stop_the_other(env: dict[str, str], recipe: str
 
 
 def test_the_live_view_on_a_terminal(env: dict[str, str], recipe: str) -> None:
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*GOLDRUN, "image", "build", recipe],
-        env={**env, "TERM": "xterm", "COLUMNS": "100"},
-        stdout=terminal,
-        stderr=terminal,
-    )
-    os.close(terminal)
-    said = b""
-    while True:
-        try:
-            piece = os.read(controller, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        said += piece
-    os.close(controller)
-    assert process.wait() == 0
-    text = said.decode()
+    code, text = run_on_terminal([*GOLDRUN, "image", "build", recipe], env, columns=100)
+    assert code == 0
     assert "✓ Install jq" in text
     assert "amd64" in text
     assert "IMAGE_ID_ARM64=" in text

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -17,6 +15,7 @@ import pytest
 from goldrun.cli import habits
 from local_cloud.records import Instance
 from tests.conftest import Running
+from tests.terminal import run_on_terminal
 
 NAME = "github-runner-ubuntu24-amd64-latest"
 GOLDRUN = [str(Path(sys.executable).parent / "goldrun")]
@@ -36,23 +35,9 @@ def run(env: dict[str, str], *words: str, code: int = 0, **more: str) -> subproc
 
 
 def on_terminal(env: dict[str, str], columns: int, *words: str) -> str:
-    controller, terminal = pty.openpty()
-    with subprocess.Popen(
-        [*GOLDRUN, *words], env={**env, "COLUMNS": str(columns), "NO_COLOR": "1"}, stdout=terminal, stderr=terminal
-    ) as process:
-        os.close(terminal)
-        said = b""
-        while True:
-            try:
-                piece = os.read(controller, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            said += piece
-    os.close(controller)
-    assert process.returncode == 0, said
-    return said.decode().replace("\r\n", "\n")
+    code, said = run_on_terminal([*GOLDRUN, *words], {**env, "NO_COLOR": "1"}, columns=columns)
+    assert code == 0, said
+    return said
 
 
 COMMANDS = [
