@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from local_cloud.actions.registry import ACTIONS
 from local_cloud.clock import Anchor, LocalClock
 from local_cloud.params import products
 from local_cloud.server import LocalCloud, listen
+from tools import terminal
 from tools.house import FLOORS, LOCAL, ROOT, arrows, imports
 
 SHOWN_NOW = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
@@ -170,26 +170,11 @@ def run_on_terminal(command: str, *, columns: int, colours: bool, language: str)
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": os.environ.get("HOME", "/"),
         "TERM": "xterm-256color" if colours else "xterm",
-        "COLUMNS": str(columns),
         "GOLDRUN_LANG": language,
         **({} if colours else {"NO_COLOR": "1"}),
         **daemon.variables(url),
     }
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(["bash", "-c", command], cwd=ROOT, env=env, stdout=terminal, stderr=terminal)
-    os.close(terminal)
-    said = b""
-    while True:
-        try:
-            piece = os.read(controller, 65536)
-        except OSError:  # a terminal's sign that its other side is closed
-            break
-        if not piece:
-            break
-        said += piece
-    os.close(controller)
-    process.wait()
-    text = said.decode().replace("\r\n", "\n")
+    _, text = terminal.run_on_terminal(["bash", "-c", command], env, columns=columns, folder=ROOT)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     text = text.replace(url, f"http://127.0.0.1:{daemon.DEFAULT_PORT}")
     return re.sub(r"\b20\d{12}\b", lambda found: _shift(found[0], now), text)

@@ -5,13 +5,10 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import sys
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from goldrun.errors import UsageError
 
@@ -57,6 +54,7 @@ def install_command(extra: str) -> str:
 
 
 def _pip() -> str:
+    import shlex
     from importlib.util import find_spec
 
     if find_spec("pip") is None:
@@ -67,6 +65,9 @@ def _pip() -> str:
 
 def _source(extras: Iterable[str], *, pipx: bool = False) -> str:
     """Return the words that name goldrun, from where it was installed, with these extras."""
+    import shlex
+    from urllib.parse import unquote, urlsplit
+
     asked = f"[{','.join(sorted({*extras}))}]"
     origin = _origin()
     url = origin.get("url", "")
@@ -86,6 +87,7 @@ def _source(extras: Iterable[str], *, pipx: bool = False) -> str:
 
 def _origin() -> dict[str, Any]:
     """Return where goldrun was installed from (PEP 610); empty: a package index."""
+    import json
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

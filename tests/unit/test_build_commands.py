@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.terminal import run_on_terminal
 
 from local_cloud.github import releases
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
 from tests.conftest import Running
-from tests.terminal import run_on_terminal
 from tests.test_seed_guide import read_outputs
 
 GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tools.terminal import run_on_terminal
 
 from goldrun.cli import habits
 from local_cloud.records import Instance
 from tests.conftest import Running
-from tests.terminal import run_on_terminal
 
 NAME = "github-runner-ubuntu24-amd64-latest"
 GOLDRUN = [str(Path(sys.executable).parent / "goldrun")]

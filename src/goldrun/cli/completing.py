@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from goldrun import config, settings
 from goldrun.clock import SystemClock
 from goldrun.errors import GoldrunError
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+if TYPE_CHECKING:  # every command is loaded with this module, and few are completed
+    from click.shell_completion import CompletionItem
+
+    from goldrun.cloud.instances import Instance
+
+    Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 SECONDS = "3"  # a shell that waits longer is worse than one that does not know
 
 
@@ -20,6 +25,8 @@ def _from(names: Callable[[], Iterable[tuple[str, str]]]) -> Complete:
     """Return a completion; ``names`` returns what there is and what it is, and may fail."""
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         try:
             found = list(names())
         except GoldrunError:
@@ -42,21 +49,21 @@ def _images() -> Iterable[tuple[str, str]]:
 
 
 def _instances() -> Iterable[tuple[str, str]]:
+    return [(one.id, f"{one.name} {one.status}") for one in _ours()]
+
+
+def _runners() -> Iterable[tuple[str, str]]:
+    from goldrun.cloud.tags import RUNNER_NAME
+
+    return [(name, one.id) for one in _ours() if (name := RUNNER_NAME.read(one.tags))]
+
+
+def _ours() -> list[Instance]:
     from goldrun.cloud.client import connect
     from goldrun.cloud.instances import describe_instances
     from goldrun.cloud.tags import OWNED
 
-    found = describe_instances(connect(_environment(), SystemClock()), tags=OWNED)
-    return [(one.id, f"{one.name} {one.status}") for one in found]
-
-
-def _runners() -> Iterable[tuple[str, str]]:
-    from goldrun.cloud.client import connect
-    from goldrun.cloud.instances import describe_instances
-    from goldrun.cloud.tags import OWNED, RUNNER_NAME
-
-    found = describe_instances(connect(_environment(), SystemClock()), tags=OWNED)
-    return [(name, one.id) for one in found if (name := RUNNER_NAME.read(one.tags))]
+    return describe_instances(connect(_environment(), SystemClock()), tags=OWNED)
 
 
 def _contexts() -> Iterable[tuple[str, str]]:
@@ -64,9 +71,9 @@ def _contexts() -> Iterable[tuple[str, str]]:
 
 
 def _environment() -> dict[str, str]:
-    env = dict(os.environ)
     from pathlib import Path
 
+    env = dict(os.environ)
     settings.apply(env, settings.load(env, Path.cwd()))
     return {**env, config.TIMEOUT.names[0]: SECONDS}
 

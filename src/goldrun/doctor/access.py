@@ -10,7 +10,7 @@ from goldrun import config
 from goldrun.cloud import ram
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
-from goldrun.cloud.identity import Identity, find_identity
+from goldrun.cloud.identity import Identity
 from goldrun.cloud.probing import can_probe, is_allowed
 from goldrun.cloud.quotas import free_vcpus
 from goldrun.cloud.regions import list_regions
@@ -25,7 +25,7 @@ FEW_VCPUS = 8
 
 def check_identity(patient: Patient) -> Iterator[Finding]:
     """Whose credentials they are, and where they come from."""
-    found = find_identity(patient.client)
+    found = patient.identity
     source = describe_source(patient.env)
     if found.is_root:
         yield Finding(
@@ -97,10 +97,9 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
 
 def check_permissions(patient: Patient) -> Iterator[Finding]:
     """Whether RAM allows what the jobs need: by the policies of the role, or else by asking, without effect."""
-    identity = find_identity(patient.client)
     for job in patient.jobs:
         wanted = actions_of(job)
-        missing, unsure = _missing(patient.client, identity, wanted)
+        missing, unsure = _missing(patient.client, patient.identity, wanted)
         if missing:
             yield Finding(
                 f"permissions: {job}",

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from goldrun import config
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.identity import Identity, find_identity
+from goldrun.cloud.images import Image
+from goldrun.cloud.network import VSwitch, describe_vswitches, vpc_of_group
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
+from goldrun.images.find import find_image
+from goldrun.images.naming import parse_reference
 
 GOOD, WARNING, BROKEN, UNKNOWN = "good", "warning", "broken", "unknown"
 
@@ -58,6 +65,22 @@ class Patient:
     image: str = ""
     arch: str = ""
     public_ip: bool = False
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Whose the credentials are; asked for once."""
+        return find_identity(self.client)
+
+    @cached_property
+    def places(self) -> tuple[str, list[VSwitch]]:
+        """The VPC of the security group, and its vSwitches; asked for once."""
+        vpc = vpc_of_group(self.client, config.SECURITY_GROUP.require(self.env))
+        return vpc, describe_vswitches(self.client, vpc)
+
+    @cached_property
+    def found_image(self) -> Image:
+        """The image that is named; looked up once."""
+        return find_image(self.client, parse_reference(self.image, self.arch or None)).image
 
 
 Check = Callable[[Patient], Iterator[Finding]]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from goldrun.cloud.images import Image, set_imds
+from goldrun.cloud.images import set_imds
 from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, broken
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.github.runners import find_end
-from goldrun.images.find import find_image
 from goldrun.images.manifest import from_tags
-from goldrun.images.naming import parse_reference
 from goldrun.runners.versions import REBUILD, version_in
 
 DAY = 86_400.0
@@ -23,7 +21,7 @@ def check_image(patient: Patient) -> Iterator[Finding]:
         yield Finding("image", UNKNOWN, "no image is named.", "", "name one: --image, --arch")
         return
     try:
-        image = _find(patient)
+        image = patient.found_image
     except (NotFoundError, UsageError) as error:
         yield broken("image", error, "no instance can be launched from it.")
         return
@@ -45,7 +43,7 @@ def check_runner(patient: Patient) -> Iterator[Finding]:
     """Until when GitHub registers the runner in the image, and gives it jobs."""
     if not patient.image:
         return
-    version = version_in(from_tags(_find(patient).tags))
+    version = version_in(from_tags(patient.found_image.tags))
     if not version:
         yield Finding("runner", UNKNOWN, "the image does not say which version of the runner it has.", "", REBUILD)
         return
@@ -76,7 +74,3 @@ def check_runner(patient: Patient) -> Iterator[Finding]:
         )
     else:
         yield Finding("runner", GOOD, f"GitHub accepts version {version} of the runner.")
-
-
-def _find(patient: Patient) -> Image:
-    return find_image(patient.client, parse_reference(patient.image, patient.arch or None)).image

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from goldrun import config
 from goldrun.cloud import nat
-from goldrun.cloud.network import VSwitch, describe_vswitches, group_tags, vpc_of_group
+from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import MANAGED_BY, OWNED
 from goldrun.cloud.vpcs import open_ports
@@ -58,7 +58,7 @@ def check_security_group(patient: Patient) -> Iterator[Finding]:
 
 def check_vswitches(patient: Patient) -> Iterator[Finding]:
     """Whether instances find a place: in several zones, with free addresses."""
-    vpc, switches = _places(patient)
+    vpc, switches = patient.places
     named = [
         *(word.strip() for word in config.VSWITCH.read(patient.env).split(",") if word.strip()),
         *(text for name in config.VSWITCH_OF_ZONE.names if (text := patient.env.get(name, "").strip())),
@@ -104,7 +104,7 @@ def check_vswitches(patient: Patient) -> Iterator[Finding]:
 
 def check_egress(patient: Patient) -> Iterator[Finding]:
     """Whether instances reach GitHub: by a NAT gateway, or by addresses of their own."""
-    vpc, switches = _places(patient)
+    vpc, switches = patient.places
     entries = [
         entry
         for gateway in nat.describe_gateways(patient.client, {}, vpc=vpc)
@@ -134,13 +134,3 @@ def check_egress(patient: Patient) -> Iterator[Finding]:
         )
     else:
         yield Finding("egress", GOOD, f"a NAT gateway serves {len(switches)} vSwitches.")
-
-
-def _places(patient: Patient) -> tuple[str, list[VSwitch]]:
-    """Return the VPC of the security group, and its vSwitches.
-
-    Raises:
-        GoldrunError: there is no group, or it is not found.
-    """
-    vpc = vpc_of_group(patient.client, config.SECURITY_GROUP.require(patient.env))
-    return vpc, describe_vswitches(patient.client, vpc)

@@ -6,13 +6,20 @@ import os
 import pty
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
-def run_on_terminal(words: Sequence[str], env: Mapping[str, str], *, columns: int) -> tuple[int, str]:
+def run_on_terminal(
+    words: Sequence[str], env: Mapping[str, str], *, columns: int, folder: Path | None = None
+) -> tuple[int, str]:
     """Return a command's exit code, and all that it prints on a terminal of that width."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        words, env={**env, "TERM": "xterm", "COLUMNS": str(columns)}, stdout=terminal, stderr=terminal
+        words,
+        env={"TERM": "xterm", **env, "COLUMNS": str(columns)},
+        cwd=folder,
+        stdout=terminal,
+        stderr=terminal,
     )
     os.close(terminal)
     said = b""
