@@ -10,19 +10,25 @@ from pathlib import Path
 
 
 def run_on_terminal(
-    words: Sequence[str], env: Mapping[str, str], *, columns: int, folder: Path | None = None
+    words: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    columns: int,
+    folder: Path | None = None,
+    answers: Sequence[str] = (),
 ) -> tuple[int, str]:
-    """Return a command's exit code, and all that it prints on a terminal of that width."""
+    """Return a command's exit code, and all that it prints on a terminal of that width; it gets these answers."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         words,
+        stdin=terminal if answers else None,
         env={"TERM": "xterm", **env, "COLUMNS": str(columns)},
         cwd=folder,
         stdout=terminal,
         stderr=terminal,
     )
     os.close(terminal)
-    said = b""
+    said, waiting = b"", list(answers)
     while True:
         try:
             piece = os.read(controller, 65536)
@@ -31,5 +37,7 @@ def run_on_terminal(
         if not piece:
             break
         said += piece
+        if waiting and said.endswith(b": "):  # a question
+            os.write(controller, f"{waiting.pop(0)}\n".encode())
     os.close(controller)
     return process.wait(), said.decode().replace("\r\n", "\n")

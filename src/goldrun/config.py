@@ -166,6 +166,11 @@ OTEL_ENDPOINT = Variable(
     ("OTEL_EXPORTER_OTLP_ENDPOINT",),
     "OpenTelemetry collector that `goldrun serve` sends traces and metrics to, e.g. http://127.0.0.1:4318",
 )
+WORKFLOWS_TOKEN = Variable(
+    ("GOLDRUN_WORKFLOWS_TOKEN",),
+    "token that `goldrun setup --auth token` stores as a secret of the repositories; not set: it asks",
+    secret=True,
+)
 GITHUB_APP_ID = Variable(
     ("GOLDRUN_GITHUB_APP_ID",), "client id (or number) of a GitHub App that may administer runners; instead of a token"
 )
@@ -252,6 +257,7 @@ VARIABLES: tuple[Variable, ...] = (
     RUNNER_NO_PROXY,
     RUNNER_MIRROR,
     INSTANCE_ENDPOINT,
+    WORKFLOWS_TOKEN,
     GITHUB_APP_ID,
     GITHUB_APP_KEY,
     GITHUB_APP_KEY_FILE,

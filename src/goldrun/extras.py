@@ -18,6 +18,7 @@ MODULES = {
     "cryptography": "github-app",
     "hcl2": "migrate",
     "jwt": "github-app",
+    "nacl": "setup",
     "local_cloud": "local",
     "matplotlib": "plot",
     "opentelemetry": "otel",

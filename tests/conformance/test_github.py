@@ -6,8 +6,10 @@ import hashlib
 import hmac
 import json
 import re
+import subprocess
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,7 +20,9 @@ import pytest
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
-from goldrun.github import runners
+from goldrun.errors import UsageError
+from goldrun.github import apps, branches, pulls, runners, secrets
+from goldrun.github.app import AppTokens
 from goldrun.github.checks import create_check
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import Scope
@@ -31,7 +35,7 @@ from goldrun.runners.rerun import ask_for_rerun, rerun
 from goldrun.runners.subjects import find_subjects
 from local_cloud.github import webhooks
 from local_cloud.github.api import API, TOKEN
-from local_cloud.github.records import GitHubHook, GitHubInstallationToken
+from local_cloud.github.records import GitHubApp, GitHubHook, GitHubInstallationToken, GitHubSecret
 from local_cloud.github.router import PREFIX
 from tests.conftest import Running
 
@@ -57,7 +61,8 @@ REPO, ORG = Scope("octo-org/octo-repo"), Scope("octo-org")
 def operation(method: str, path: str) -> tuple[str, dict[str, Any]]:
     """The description of a request, most literal path first."""
     for template in sorted(DESCRIPTION["paths"], key=lambda one: one.count("{")):
-        form = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        form = re.sub(r"\\\{(?:path|ref)\\\}", ".+", re.escape(template))
+        form = re.sub(r"\\\{\w+\\\}", "[^/]+", form)
         if re.fullmatch(form, path) and method.lower() in DESCRIPTION["paths"][template]:
             return template, DESCRIPTION["paths"][template][method.lower()]
     raise AssertionError(f"GitHub has no {method} {path}")
@@ -392,3 +397,168 @@ def test_a_check_at_a_commit(github: GitHub, live: Running) -> None:
     found = as_app.call("GET", f"{REPO.path}/commits/{sha}/check-runs")
     assert [one["output"]["summary"] for one in found["check_runs"]] == ["for money"]
     assert "POST /repos/{owner}/{repo}/check-runs" in seen(github)
+
+
+def test_secrets(github: GitHub, live: Running) -> None:
+    assert secrets.list_secrets(github, REPO) == {}
+    for value in ("one", "two\nlines"):
+        secrets.put_secret(github, REPO, "some_secret", value)
+        assert live.cloud.store.get(GitHubSecret, "octo-org/octo-repo some_secret").value == value  # type: ignore[union-attr]
+    for number in range(120):
+        secrets.put_secret(github, REPO, f"S_{number}", "x")
+    assert len(secrets.list_secrets(github, REPO)) == 121
+    assert github.call("GET", f"{REPO.path}/actions/secrets/SOME_SECRET")["name"] == "SOME_SECRET"
+    key = github.call("GET", f"{REPO.path}/actions/secrets/public-key")
+    for body in (
+        {"encrypted_value": "bm9uc2Vuc2U=", "key_id": key["key_id"]},
+        {"encrypted_value": "bm9uc2Vuc2U=", "key_id": "1"},
+    ):
+        with pytest.raises(GitHubError) as caught:
+            github.call("PUT", f"{REPO.path}/actions/secrets/OTHER", body)
+        assert caught.value.status == 422
+    secrets.delete_secret(github, REPO, "SOME_SECRET")
+    with pytest.raises(GitHubError, match="404"):
+        secrets.delete_secret(github, REPO, "SOME_SECRET")
+    assert "SOME_SECRET" not in secrets.list_secrets(github, REPO)
+    with pytest.raises(GitHubError, match="422"):
+        secrets.put_secret(github, REPO, "GITHUB_MINE", "x")
+
+
+def test_a_change_is_proposed_and_merged(github: GitHub, plain: GitHub, tmp_path: Path) -> None:
+    path, content = ".github/workflows/x.yml", "name: größer\n".encode()
+    first = branches.find_branch(github, REPO, "main")
+    assert first
+    assert branches.find_branch(github, REPO, "proposed") is None
+    branches.create_branch(github, REPO, "proposed", first)
+    with pytest.raises(GitHubError, match="422"):
+        branches.create_branch(github, REPO, "proposed", first)
+    assert branches.find_file(github, REPO, path, "proposed") is None
+    for text in (b"name: x\n", content, content):
+        branches.write_file(github, REPO, path, text, branch="proposed", message="Add it")
+    expected = hash_of_git(tmp_path, content)
+    assert branches.find_file(github, REPO, path, "proposed") == branches.blob_number(content) == expected
+    assert branches.find_file(github, REPO, path, "main") is None
+    body = {"message": "m", "content": "eA==", "branch": "proposed", "sha": "0" * 40}
+    with pytest.raises(GitHubError, match="409"):  # two of the description's alternatives fit such an answer
+        plain.call("PUT", f"{REPO.path}/contents/{path}", body)
+    assert pulls.find_pull(github, REPO, "proposed") is None
+    for _ in range(2):
+        pulls.create_pull(github, REPO, branch="proposed", base="main", title="Add it", body="Please.")
+        found = pulls.find_pull(github, REPO, "proposed")
+        assert found
+        with pytest.raises(GitHubError, match="422"):
+            pulls.create_pull(github, REPO, branch="proposed", base="main", title="Again", body="")
+        if found.number == 1:
+            pulls.close_pull(github, REPO, found.number)
+    github.call("PUT", f"{REPO.path}/pulls/2/merge")
+    assert github.call("GET", f"{REPO.path}/pulls/2")["merged"] is True
+    assert pulls.find_pull(github, REPO, "proposed") is None
+    assert branches.find_file(github, REPO, path, "main") == expected
+    branches.delete_branch(github, REPO, "proposed")
+    assert branches.find_branch(github, REPO, "proposed") is None
+    with pytest.raises(GitHubError, match="422"):
+        branches.delete_branch(plain, REPO, "proposed")
+
+
+def hash_of_git(folder: Path, content: bytes) -> str:
+    """What Git itself says."""
+    file = folder / "file"
+    file.write_bytes(content)
+    return subprocess.run(["git", "hash-object", file], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_an_app_is_made_from_a_manifest(github: GitHub, plain: GitHub, live: Running) -> None:
+    """As a browser does it: GitHub's page takes the manifest, and leads back with a code, which counts once."""
+    wanted = apps.manifest(
+        "goldrun octo-org",
+        url="https://example.com",
+        redirect="http://127.0.0.1:9/done",
+        permissions={"actions": "write"},
+    )
+    with pytest.raises(GitHubError, match="404"):
+        apps.convert(github, "wrong")
+    code = made_on_the_page(apps.new_app_page(github, "octo-org", "mark", organization=True), json.dumps(wanted))
+    app = apps.convert(github, code)
+    assert app.page == f"{live.url}{PREFIX}/github-apps/goldrun-octo-org"
+    assert "PRIVATE KEY" in app.key
+    assert app.key not in repr(app)
+    with pytest.raises(GitHubError, match="404"):
+        apps.convert(github, code)
+    assert apps.find_birth(github, app)
+    assert not apps.find_birth(github, apps.App("Iv1.other", app.page, app.key))
+    assert not apps.is_installed(github, app, REPO)
+    with pytest.raises(UsageError, match="not installed"):
+        AppTokens(app.client_id, app.key).current(plain)
+    press(app.install_page)
+    assert apps.is_installed(github, app, REPO)
+    assert not apps.is_installed(github, app, Scope("other-org/repo"))
+    assert AppTokens(app.client_id, app.key).current(plain).startswith("ghs_")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def submit(url: str, fields: dict[str, str]) -> tuple[str, str]:
+    """Send a form; return the page, or where it leads."""
+    request = urllib.request.Request(url, urllib.parse.urlencode(fields).encode())
+    try:
+        with urllib.request.build_opener(_Stay()).open(request, timeout=20) as answer:
+            return answer.read().decode(), ""
+    except urllib.error.HTTPError as error:
+        return error.read().decode(), error.headers.get("location") or ""
+
+
+def press(url: str, page: str = "") -> str:
+    """Submit the form on a page; return where it leads."""
+    page = page or urllib.request.urlopen(url, timeout=20).read().decode()
+    form = re.search(r'action="([^"]+)"', page)
+    assert form, page
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+    base = urllib.parse.urlsplit(url)
+    return submit(f"{base.scheme}://{base.netloc}{form[1]}", fields)[1]
+
+
+def made_on_the_page(url: str, manifest: str) -> str:
+    back = press(url, submit(url, {"manifest": manifest})[0])
+    assert "state=mark" in back
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))["code"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "problem"),
+    [
+        ("nonsense", "Invalid"),
+        ("{}", "url"),
+        ('{"url": "here", "redirect_url": "https://x.example"}', "Homepage URL"),
+        ('{"url": "https://x.example"}', "Redirect URL"),
+        ('{"url": "https://x.example", "redirect_url": "https://x.example", "name": "%s"}' % ("x" * 35), "length"),
+        ('{"url": "https://x.example", "redirect_url": "https://x.example", "hook_attributes": {"url": ""}}', "Hook"),
+        (
+            json.dumps(
+                apps.manifest(
+                    "m", url="https://x.example", redirect="https://x.example", permissions={"actions": "all"}
+                )
+            ),
+            "actions: all",
+        ),
+    ],
+)
+def test_a_wrong_manifest_is_refused_on_the_page(live: Running, manifest: str, problem: str) -> None:
+    page, _ = submit(f"{live.url}{PREFIX}/settings/apps/new", {"manifest": manifest})
+    assert "Invalid GitHub App configuration" in page
+    assert problem in page
+    assert not any(live.cloud.store.all(GitHubApp))
+
+
+def test_a_name_is_taken_once_and_a_form_counts_once(live: Running) -> None:
+    url = f"{live.url}{PREFIX}/settings/apps/new"
+    manifest = json.dumps(apps.manifest("mine", url="https://x.example", redirect="https://x.example", permissions={}))
+    page = submit(url, {"manifest": manifest})[0]
+    assert press(url, page).startswith("https://x.example?code=")
+    assert press(url, page) == ""  # the same form again
+    again, _ = submit(url, {"manifest": manifest})
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', again))
+    assert "already taken" in submit(f"{live.url}{PREFIX}/settings/apps", fields)[0]
+    assert len(list(live.cloud.store.all(GitHubApp))) == 1

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import html
+import http.client
 import re
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import hcl2
@@ -15,11 +21,15 @@ from msgspec import structs
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.tags import SETUP
-from goldrun.errors import GoldrunError, RefusedError
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.github.app import AppTokens
+from goldrun.github.branches import write_file
 from goldrun.github.client import GitHub
 from goldrun.github.scope import repository_scope
 from goldrun.github.variables import create_variable, list_variables
 from goldrun.runners.subjects import find_subjects, issuer_of
+from goldrun.setup.app_keys import Keys
+from goldrun.setup.desk import Desk
 from goldrun.setup.export import ros, terraform
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import DEFAULT_CIDR, block_of, check_cidr
@@ -28,7 +38,17 @@ from goldrun.setup.variables import outputs
 from goldrun.setup.zones import find_zones
 from local_cloud import seed
 from local_cloud.access import Denial
-from local_cloud.github.records import GitHubVariable
+from local_cloud.faults import FaultRule
+from local_cloud.github.contents import head_of, move
+from local_cloud.github.records import (
+    GitHubApp,
+    GitHubBranch,
+    GitHubCommit,
+    GitHubManifestCode,
+    GitHubPull,
+    GitHubSecret,
+    GitHubVariable,
+)
 from local_cloud.records import Eip, Instance, NatGateway, Network, SecurityGroup, SnatEntry, VSwitch
 from local_cloud.records.identities import OidcProvider, PolicyAttachment, RamPolicy, RamRole
 from tests.conftest import REGION, Running
@@ -326,3 +346,152 @@ def test_every_zone_has_addresses_of_its_own() -> None:
     blocks = {block_of(DEFAULT_CIDR, f"cn-hangzhou-{letter}") for letter in "abcdefghijklmnopqrstuvwxyz"}
     assert len(blocks) == 26
     assert block_of("10.0.0.0/24", "ap-southeast-1a") == "10.0.0.0/29"
+
+
+def with_github(account: Running, tmp_path: Path, client: EcsClient | None = None, **more: Any) -> Site:
+    """A setup with an App, its secret and the workflows; a person who clicks at once."""
+    choices = {"auth": "app", "workflows": True, "source": "octo-org/goldrun@v1", **more}
+    site = site_of(account, client, **choices)
+    github = open_github(account.url, site.client)
+    site.desk = Desk(github, Keys(tmp_path / "apps", "github"), follow)
+    return site
+
+
+def follow(page: str) -> None:
+    """Follow a page to its end, pressing the one button that each has; as a person in a browser would."""
+    with contextlib.suppress(urllib.error.HTTPError):
+        text, url = press(page)
+        while 'action="' in text:
+            text, url = press(url, text)
+
+
+def press(url: str, text: str = "") -> tuple[str, str]:
+    """Submit a page's form; return the page that follows, and its address."""
+    if not text:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            text = answer.read().decode()
+    form = re.search(r'action="([^"]+)"', text)
+    if form is None:
+        return text, url
+    fields = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', text)}
+    target = urllib.parse.urljoin(url, html.unescape(form[1]))
+    with urllib.request.urlopen(target, urllib.parse.urlencode(fields).encode(), timeout=20) as answer:
+        return answer.read().decode(), answer.geturl()
+
+
+def of_github(account: Running) -> dict[str, list[str]]:
+    store = account.cloud.store
+    return {
+        "apps": [f"{one.name} of {one.owner}, installed: {one.installed}" for one in store.all(GitHubApp)],
+        "secrets": [one.name for one in store.all(GitHubSecret)],
+        "branches": [one.name for one in store.all(GitHubBranch) if one.name != "main"],
+        "pulls": [f"{one.head} {one.state}" for one in store.all(GitHubPull)],
+    }
+
+
+MADE = {
+    "apps": ["goldrun-octo-org of octo-org, installed: True"],
+    "secrets": ["GOLDRUN_GITHUB_APP_KEY"],
+    "branches": ["goldrun-setup"],
+    "pulls": ["goldrun-setup open"],
+}
+AT_GITHUB = (GitHubApp, GitHubManifestCode, GitHubSecret, GitHubVariable, GitHubBranch, GitHubCommit, GitHubPull)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the page's thread dies too
+@pytest.mark.parametrize("after", [True, False])
+def test_killed_anywhere_at_github_and_run_again_the_end_is_the_same(
+    account: Running, tmp_path: Path, after: bool
+) -> None:
+    """But an App whose key was not received is deleted by the person, as they are told: GitHub shows it once."""
+    run(with_github(account, tmp_path, auth="", workflows=False))
+    store, at, killed = account.cloud.store, 5 if after else 1, True
+    while killed:
+        for kind in AT_GITHUB:
+            store.remove(*store.all(kind))
+        site = with_github(account, tmp_path / str(at), client=account.client())
+        killer = dying(site.client, at, after=after)
+        for github in (site.github, site.desk and site.desk.github):
+            assert github
+            github._transport = killer
+        with contextlib.suppress(Crash, GoldrunError, OSError, http.client.HTTPException):
+            run(site)
+        killed = killer.sent >= at
+        assert site.desk
+        kept = site.desk.keys.read("octo-org")
+        store.remove(*[app for app in store.all(GitHubApp) if kept is None or app.id != kept.client_id])
+        run(with_github(account, tmp_path / str(at)))
+        assert of_github(account) == MADE, at
+        assert make_plan(with_github(account, tmp_path / str(at))) == []
+        at += 8
+    assert at > 60
+
+
+def test_what_is_merged_or_edited_is_left_alone(account: Running, tmp_path: Path) -> None:
+    run(site := with_github(account, tmp_path))
+    github_of(site).call("PUT", f"/repos/{REPO}/pulls/1/merge")
+    path = ".github/workflows/goldrun.yml"
+    write_file(github_of(site), repository_scope(REPO), path, b"theirs\n", branch="main", message="Ours now")
+    assert run(with_github(account, tmp_path)) == []
+    # One that they delete is proposed again, on the branch that is there.
+    head = head_of(account.cloud.jobs, REPO, "main")
+    assert head
+    files = {name: text for name, text in head.files.items() if name != path}
+    move(account.cloud.jobs, REPO, "main", files, "Delete it")
+    assert [line.partition(" ")[2] for line in run(with_github(account, tmp_path)) if line[0] in "+~-"]
+    assert of_github(account)["pulls"] == ["goldrun-setup closed", "goldrun-setup open"]
+
+
+def test_destroyed_it_leaves_the_repository_as_before(account: Running, tmp_path: Path) -> None:
+    create_variable(github_of(site_of(account)), repository_scope(REPO), "MINE", "1")
+    run(with_github(account, tmp_path))
+    run(with_github(account, tmp_path, gone=True))
+    found = of_github(account)
+    assert (found["secrets"], found["branches"], found["pulls"]) == ([], [], ["goldrun-setup closed"])
+    assert list_variables(github_of(site_of(account)), repository_scope(REPO)) == {"MINE": "1"}
+    assert run(with_github(account, tmp_path, gone=True)) == []
+
+
+def test_a_token_is_stored_instead(account: Running, tmp_path: Path) -> None:
+    run(with_github(account, tmp_path, auth="token", token="planted-token", workflows=False))
+    found = next(iter(account.cloud.store.all(GitHubSecret)))
+    assert (found.name, found.value) == ("GOLDRUN_GITHUB_TOKEN", "planted-token")
+    assert run(with_github(account, tmp_path, auth="token", workflows=False)) == []
+    assert "planted-token" not in repr(with_github(account, tmp_path, auth="token", token="planted-token").choices)
+
+
+def test_another_computer_uses_the_app_that_the_repositories_have(account: Running, tmp_path: Path) -> None:
+    run(with_github(account, tmp_path))
+    assert run(with_github(account, tmp_path / "elsewhere")) == []
+    more = with_github(account, tmp_path / "elsewhere", repositories=(REPO, "octo-org/other"))
+    with pytest.raises(RefusedError, match="its key is not on this computer"):
+        make_plan(more)
+    # Where the key is, another repository gets it.
+    run(with_github(account, tmp_path, repositories=(REPO, "octo-org/other")))
+    assert of_github(account)["apps"] == ["goldrun-octo-org of octo-org, installed: True"]
+    assert of_github(account)["secrets"] == ["GOLDRUN_GITHUB_APP_KEY"] * 2
+
+
+def test_an_app_that_was_deleted_is_made_again(account: Running, tmp_path: Path) -> None:
+    run(site := with_github(account, tmp_path))
+    account.cloud.store.remove(next(iter(account.cloud.store.all(GitHubApp))))
+    account.wall.value += 60
+    run(again := with_github(account, tmp_path))
+    app = next(iter(account.cloud.store.all(GitHubApp)))
+    assert list_variables(github_of(again), repository_scope(REPO))["GOLDRUN_GITHUB_APP_ID"] == app.id
+    secret = next(iter(account.cloud.store.all(GitHubSecret))).value
+    assert AppTokens(app.id, secret).current(github_of(again)).startswith("ghs_")
+    assert site.desk
+    assert site.desk.keys.file("octo-org").with_suffix(".old.pem").exists()
+    assert run(with_github(account, tmp_path)) == []
+
+
+def test_a_key_that_does_not_arrive_is_said(account: Running, tmp_path: Path) -> None:
+    site = with_github(account, tmp_path)
+    account.cloud.gateway.faults.add(
+        FaultRule(kind="error-after", action="github:convert-manifest", status=404, times=1)
+    )
+    with pytest.raises(UnavailableError, match="its key did not arrive") as caught:
+        run(site)
+    assert any("delete the App" in line for line in caught.value.fix)
+    assert of_github(account)["secrets"] == []

@@ -21,6 +21,10 @@ from typing import Any
 import yaml
 from msgspec.structs import replace
 
+from goldrun.clock import SystemClock
+from goldrun.github.app import AppTokens
+from goldrun.github.client import GitHub
+from goldrun.http.transport import HttpTransport
 from local_cloud import seed
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRun
@@ -71,6 +75,7 @@ class Engine:
     repository: str = "octo-org/octo-repo"
     output: str = ""
     arguments: set[str] = field(default_factory=set)
+    tokens: list[str] = field(default_factory=list)
     cancelled: bool = False
     run: GitHubRun | None = None
     _process: subprocess.Popen[bytes] | None = None
@@ -174,8 +179,14 @@ class Engine:
             now = {**contexts, "steps": steps}
             env = _filled(step.get("env", {}), now)
             uses = step.get("uses", "")
+            if "if" in step and not evaluate(step["if"], now):
+                steps[step.get("id", "")] = {"outputs": {}}
+                continue
             if uses.startswith("actions/checkout@"):
                 self._check_out(workspace, step.get("with", {}))
+                continue
+            if uses.startswith("actions/create-github-app-token@"):
+                steps[step["id"]] = {"outputs": {"token": self._app_token(_filled(step["with"], now))}}
                 continue
             if uses:
                 given = {
@@ -192,6 +203,18 @@ class Engine:
         if not _installed and (packages / ".complete").exists():
             _installed.append(packages)
         return "success", steps
+
+    def _app_token(self, given: dict[str, str]) -> str:
+        """What GitHub's own action does: the token of the App's installation on the repository."""
+        url = f"{self.cloud.url}{PREFIX}"
+        transport = HttpTransport({}, SystemClock())
+        github = GitHub(url=url + API, server=url, token="", transport=transport, clock=SystemClock())
+        assert given.pop("permission-administration") == given.pop("permission-actions") == "write"
+        token = AppTokens(given.pop("client-id"), given.pop("private-key")).current(github)
+        assert not given
+        self.tokens.append(token)
+        transport.close()
+        return token
 
     def _check_out(self, workspace: Path, given: Mapping[str, str]) -> None:
         if path := given.get("path"):
@@ -333,7 +356,7 @@ def offline(cloud: Running, folder: Path, **fields: Any) -> Engine:
     url = f"{cloud.url}{PREFIX}"
     made: dict[str, Any] = {
         "cloud": cloud,
-        "workflow": PROJECT / "ci.yml",
+        "workflow": PROJECT / "goldrun.yml",
         "folder": folder,
         "variables": {
             "GOLDRUN_REPOSITORY": "octo-org/goldrun",

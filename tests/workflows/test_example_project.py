@@ -16,10 +16,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec.structs import replace
 
 from local_cloud import seed
 from local_cloud.access import AccessKey
+from local_cloud.github import apps
 from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.lifecycle import settle
@@ -107,9 +110,30 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
     require_no_secret_seen(run, list(seen.values()))
 
 
+def test_success_as_a_github_app(cloud: Running, tmp_path: Path) -> None:
+    """No token of a person: the App's, for an hour."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    app = apps.register(cloud.cloud.store, pem.encode())
+    run = offline(cloud, tmp_path, secrets={"GOLDRUN_GITHUB_APP_KEY": pem})
+    run.variables = {**run.variables, "GOLDRUN_GITHUB_APP_ID": app.id}
+    assert run.execute() == {"start": "success", "test": "success", "stop": "success"}, run.output
+    assert [token[:4] for token in run.tokens] == ["ghs_", "ghs_"]
+    assert not [text for text in (pem, *run.tokens) if any(text in one for one in (run.output, *run.arguments))]
+    require_nothing_left(cloud)
+
+
+def test_nothing_is_left_for_the_sweep(cloud: Running, tmp_path: Path) -> None:
+    run = offline(cloud, tmp_path, workflow=PROJECT / "goldrun-sweep.yml")
+    assert run.execute() == {"sweep": "success"}, run.output
+    assert "::warning" not in run.output
+
+
 def test_a_job_that_fails(cloud: Running, tmp_path: Path) -> None:
     workflow = tmp_path / "ci.yml"
-    workflow.write_text((PROJECT / "ci.yml").read_text().replace('echo "tested on', 'echo "broken"; exit 3; echo "'))
+    workflow.write_text(
+        (PROJECT / "goldrun.yml").read_text().replace('echo "tested on', 'echo "broken"; exit 3; echo "')
+    )
     run = offline(cloud, tmp_path, workflow=workflow)
     assert run.execute() == {"start": "success", "test": "failure", "stop": "success"}, run.output
     require_nothing_left(cloud)
@@ -148,7 +172,7 @@ def test_an_interrupted_start(cloud: Running, tmp_path: Path, end: Callable[[Eng
 
 def test_cancelled_while_the_job_runs(cloud: Running, tmp_path: Path) -> None:
     workflow = tmp_path / "ci.yml"
-    workflow.write_text((PROJECT / "ci.yml").read_text().replace('echo "tested on', 'sleep 300; echo "'))
+    workflow.write_text((PROJECT / "goldrun.yml").read_text().replace('echo "tested on', 'sleep 300; echo "'))
 
     def cancel(job: str, run: Engine) -> None:
         if job == "test":
@@ -162,7 +186,7 @@ def test_cancelled_while_the_job_runs(cloud: Running, tmp_path: Path) -> None:
 def test_a_runner_that_never_comes_online(cloud: Running, tmp_path: Path) -> None:
     cloud.fault("error", "github:runner", times=None)
     workflow = tmp_path / "ci.yml"
-    workflow.write_text((PROJECT / "ci.yml").read_text().replace("          cpu: 8..", "          timeout: 15s"))
+    workflow.write_text((PROJECT / "goldrun.yml").read_text().replace("          cpu: 8..", "          timeout: 15s"))
     run = offline(cloud, tmp_path, workflow=workflow)
     assert run.execute() == {"start": "failure", "test": "skipped", "stop": "success"}, run.output
     assert "::error title=goldrun::goldrun-cn-hangzhou-" in run.output
@@ -175,7 +199,7 @@ def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path) -> None:
     store = cloud.cloud.store
     workflow = tmp_path / "ci.yml"
     workflow.write_text(
-        (PROJECT / "ci.yml").read_text().replace('echo "tested on', 'sleep ${PAUSE:-0}; echo "tested on')
+        (PROJECT / "goldrun.yml").read_text().replace('echo "tested on', 'sleep ${PAUSE:-0}; echo "tested on')
     )
     slow = tmp_path / "slow.yml"
     slow.write_text(workflow.read_text().replace("${PAUSE:-0}", "300"))

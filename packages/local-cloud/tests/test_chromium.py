@@ -60,8 +60,8 @@ class CountingGuard(Guard):
         self.opened = False
         self.refused = self.admitted = 0
 
-    def admits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        fine = self.opened or super().admits(headers)
+    def admits(self, headers: Iterable[tuple[bytes, bytes]], *, visit: bool = False) -> bool:
+        fine = self.opened or super().admits(headers, visit=visit)
         self.admitted += fine
         self.refused += not fine
         return fine
@@ -206,6 +206,10 @@ def requests(running: Running) -> Iterator[dict[str, Any]]:
     yield {"name": "github add", "method": "POST", "target": made, "headers": known, "body": new}
     yield {"name": "github token", "method": "POST", "target": f"{runners}/registration-token", "headers": known}
     yield {"name": "runner", "method": "POST", "target": "/_github/_runner/register", "body": new}
+    for page in ("/_github/settings/apps", "/_github/github-apps/planted/installations/new"):
+        fields = {"authenticity_token": "x", "name": "planted"}
+        yield {"name": f"page {page}", "method": "POST", "target": page, "body": urlencode(fields)}
+    yield {"name": "code", "method": "POST", "target": "/_github/api/v3/app-manifests/x/conversions", "body": "{}"}
     yield {"name": "proof", "method": "GET", "target": "/_github/_runner/proof?x"}
     job = {"repository": "octo-org/octo-repo", "name": "planted", "labels": ["x"], "script": "touch /tmp/planted"}
     for name, body in (("reset", {}), ("jobs", job), ("clock", {"speed": 1000}), ("shutdown", {})):

@@ -11,29 +11,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldrun import config, language, stdio
+from goldrun import config, language, settings, stdio
 from goldrun.cli import output
 from goldrun.cli.common import JSON, REGION, YES, open_client, open_github, place_of
+from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
+from goldrun.cli.setup_questions import AUTH, EGRESS, NAT_PRICE, ask, ask_token
 from goldrun.errors import EXIT_FOUND, UsageError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, repository_scope
 from goldrun.runners.subjects import find_subjects, issuer_of
 from goldrun.setup import plan as planning
+from goldrun.setup.app_keys import Keys
+from goldrun.setup.desk import Desk
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import check_cidr
 from goldrun.setup.plan import Step, describe
-from goldrun.setup.variables import outputs
+from goldrun.setup.variables import told
 from goldrun.setup.zones import find_zones
 
 if TYPE_CHECKING:
     from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
 
+SOURCE = "goldrun/goldrun@v1"
+_SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[\w./-]+", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
-# USD an hour in China, without traffic and capacity units. Source: "Billing of Internet NAT gateways".
-NAT_PRICE = 0.034
-EGRESS = ("public", "nat")
 EXPORTS = ("terraform", "ros")
 _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
@@ -61,6 +64,19 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 @click.option(
     "--zone", "zones", multiple=True, metavar="ZONE", help="Zone to use; can be repeated (default: all with stock)."
 )
+@click.option(
+    "--auth",
+    type=click.Choice(AUTH),
+    help="How workflows administer runners: as a GitHub App, which you make on a page that opens, or with a token.",
+)
+@click.option("--workflows", is_flag=True, help="Propose the workflows to the repositories, as a pull request.")
+@click.option(
+    "--source",
+    default=SOURCE,
+    show_default=True,
+    metavar="OWNER/NAME@REF",
+    help="Where those workflows get goldrun from.",
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done; exit with 7 if that is anything.")
 @click.option(
     "--export", type=click.Choice(EXPORTS), help="Print the same as code, and create nothing; what exists is imported."
@@ -78,6 +94,9 @@ def setup(
     egress: str,
     cidr: str,
     zones: tuple[str, ...],
+    auth: str | None,
+    workflows: bool,
+    source: str,
     only_plan: bool,
     export: str | None,
     destroy: bool,
@@ -91,21 +110,28 @@ def setup(
     there is is found by tags and names. --destroy removes it again.
 
     With --repo, workflows of these repositories need no stored key: they assume a role by their identity. Their
-    variables are set if GOLDRUN_GITHUB_TOKEN may do that (Variables: write).
+    variables are set if GOLDRUN_GITHUB_TOKEN may do that (Variables: write; with --auth Secrets: write; with
+    --workflows Contents, Pull requests and Workflows: write).
+
+    Without options it asks, on a terminal, one question after the other.
 
     \b
     Examples:
       goldrun setup --repo octo-org/octo-repo --plan
       goldrun setup --repo octo-org/octo-repo --yes
+      goldrun setup --repo octo-org/octo-repo --auth app --workflows
       goldrun setup --repo octo-org/octo-repo --export terraform > goldrun.tf
       goldrun setup --destroy
     """
+    if not (yes or only_plan or export or destroy or as_json) and _nothing_said() and _asks():
+        repos, egress, auth, workflows = ask()
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a name for a setup.", fix=["use lower-case letters, digits and hyphens."])
     scopes = [repository_scope(repo) for repo in repos]
     block = check_cidr(cidr) if cidr else ""
     if not (yes or only_plan or export or _asks()):
         raise UsageError("The setup was not done: there is no terminal to ask on.", fix=["pass --plan, or --yes"])
+    _require_sense(repos, auth, workflows=workflows, source=source)
     client = open_client(region)
     github = open_github(public=True)
     choices = Choices(
@@ -117,10 +143,13 @@ def setup(
         issuer=issuer_of(github.server),
         audience=config.OIDC_AUDIENCE.read(os.environ),
         repositories=tuple(str(scope) for scope in scopes),
+        auth=auth or "",
+        workflows=workflows,
+        source=source,
         gone=destroy,
     )
     has_token = may_connect(os.environ)
-    site = Site(client, choices, github if has_token else None)
+    site = Site(client, choices, github if has_token else None, _desk(github) if auth == "app" else None)
     if not destroy:
         site.choices = replace(choices, zones=_zones(client, zones) or find_zones(client, site.tags))
     if scopes and not has_token:
@@ -130,16 +159,8 @@ def setup(
         _export(site, export)
         return
     _show(steps, site)
-    if not only_plan:
-        if steps and not yes:
-            stdio.to_stderr(place_of(client)())
-            if not click.confirm(language.say(os.environ, "Do this?"), err=True):
-                output.note("nothing was changed.")
-                return
-        from goldrun.cli.progress import moving
-
-        with moving("applying the plan"):
-            planning.apply(site, steps, output.note)
+    if not only_plan and not _apply(site, steps, yes=yes):
+        return
     if as_json:
         from goldrun.cli.json.setup import Setup
 
@@ -148,6 +169,22 @@ def setup(
         _tell(site)
     if only_plan and steps:
         click.get_current_context().exit(EXIT_FOUND)
+
+
+def _apply(site: Site, steps: Sequence[Step], *, yes: bool) -> bool:
+    """Ask, then do what was planned; return whether it was done."""
+    if site.choices.auth == "token" and any(step.sign == "+" and step.kind.name == "secret" for step in steps):
+        site.choices = replace(site.choices, token=ask_token())
+    if steps and not yes:
+        stdio.to_stderr(place_of(site.client)())
+        if not click.confirm(language.say(os.environ, "Do this?"), err=True):
+            output.note("nothing was changed.")
+            return False
+    from goldrun.cli.progress import moving
+
+    with moving("applying the plan"):
+        planning.apply(site, steps, output.note)
+    return True
 
 
 def _export(site: Site, language_of: str) -> None:
@@ -161,10 +198,45 @@ def _export(site: Site, language_of: str) -> None:
 
 def _tell(site: Site) -> None:
     """Print the variables that make goldrun use the setup."""
-    for variable, value in outputs(site).items():
+    for variable, value in told(site).items():
         output.result(f"{variable}={value}")
     if not site.choices.nat:
         output.note("instances need a public address to reach GitHub: --public-ip, or public_ip in a profile.")
+    for pull in site.seen.get("pull request", ()):
+        output.note(f"review and merge: {pull.id}")
+
+
+def _require_sense(repos: Sequence[str], auth: str | None, *, workflows: bool, source: str) -> None:
+    """Check the options for repositories, before anything is asked.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    options = [*(["--auth"] if auth else []), *(["--workflows"] if workflows else [])]
+    if options and not repos:
+        raise UsageError(f"{options[0]} is about repositories, and none is named.", fix=["pass --repo OWNER/NAME"])
+    if (workflows or auth == "token") and not may_connect(os.environ):
+        raise UsageError(
+            f"{options[-1]} needs a token that may change the repositories.", fix=["export GOLDRUN_GITHUB_TOKEN=…"]
+        )
+    if not _SOURCE.fullmatch(source):
+        raise UsageError(f"--source {source!r} is not OWNER/NAME@REF.", fix=[f"for example {SOURCE}"])
+    if auth == "app" and os.environ.get("GITHUB_ACTIONS") == "true":
+        raise UsageError("A GitHub App is made by a person, in a browser.", fix=["run goldrun setup on your computer"])
+
+
+def _desk(github: GitHub) -> Desk:
+    host = github.server.partition("://")[2].partition("/")[0]
+    return Desk(github, Keys(settings.user_file(os.environ).parent / "apps", host), open_page)
+
+
+def _nothing_said() -> bool:
+    """Return whether none of what is asked was given as an option."""
+    context = click.get_current_context()
+    return not any(
+        (source := context.get_parameter_source(one)) and source.name == "COMMANDLINE"
+        for one in ("repos", "egress", "auth", "workflows")
+    )
 
 
 def _asks() -> bool:

@@ -48,7 +48,7 @@ class AppTokens:
         with self._lock:
             now = github.clock.now()
             if not self._token or now >= self._until:
-                headers = {"authorization": f"Bearer {self._statement(now)}", **github.accepts}
+                headers = {"authorization": f"Bearer {state_identity(self.client_id, self.key, now)}", **github.accepts}
                 if not self.installation:
                     self.installation = self._find_installation(github, headers)
                 path = f"{github.url}/app/installations/{self.installation}/access_tokens"
@@ -75,18 +75,27 @@ class AppTokens:
             )
         return str(found[0]["id"])
 
-    def _statement(self, now: float) -> str:
-        import jwt
 
-        claims = {"iat": int(now - SKEW_SECONDS), "exp": int(now + STATEMENT_SECONDS), "iss": self.client_id}
-        try:
-            return jwt.encode(claims, self.key, algorithm="RS256")
-        except (ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
-            raise CredentialsError(
-                "The GitHub App's private key cannot be used.",
-                why=[f"{type(error).__name__}: it has to be an RSA key in PEM, as GitHub made it."],
-                fix=[f"export {config.GITHUB_APP_KEY_FILE.names[0]}=FILE.pem"],
-            ) from None
+def state_identity(client_id: str, key: str, now: float) -> str:
+    """Return a signed statement (JSON Web Token) of which App asks.
+
+    Raises:
+        CredentialsError: the key is not valid.
+        UsageError: the extra is not installed.
+    """
+    try:
+        import jwt
+    except ModuleNotFoundError as missing:
+        raise extras.explain(missing) or missing from None
+    claims = {"iat": int(now - SKEW_SECONDS), "exp": int(now + STATEMENT_SECONDS), "iss": client_id}
+    try:
+        return jwt.encode(claims, key, algorithm="RS256")
+    except (ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+        raise CredentialsError(
+            "The GitHub App's private key cannot be used.",
+            why=[f"{type(error).__name__}: it has to be an RSA key in PEM, as GitHub made it."],
+            fix=[f"export {config.GITHUB_APP_KEY_FILE.names[0]}=FILE.pem"],
+        ) from None
 
 
 def read_app(env: Environment) -> AppTokens | None:

@@ -12,13 +12,18 @@ from goldrun.github.scope import Scope
 
 
 class Repository(NamedTuple):
-    """A repository; its id and its owner's stay the same when the names change."""
+    """A repository; its id and its owner's stay the same when the names change.
+
+    Attributes:
+        of_organization: whether its owner is an organization, and not a person.
+    """
 
     id: int
     name: str
     owner: str
     owner_id: int
     default_branch: str
+    of_organization: bool
 
 
 def get_repository(github: GitHub, scope: Scope) -> Repository:
@@ -29,7 +34,14 @@ def get_repository(github: GitHub, scope: Scope) -> Repository:
     """
     element = github.call("GET", scope.path)
     owner = element["owner"]
-    return Repository(element["id"], element["name"], owner["login"], owner["id"], element["default_branch"])
+    return Repository(
+        element["id"],
+        element["name"],
+        owner["login"],
+        owner["id"],
+        element["default_branch"],
+        owner.get("type") == "Organization",
+    )
 
 
 def latest_release(github: GitHub, scope: Scope) -> str:

@@ -11,6 +11,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.tags import MANAGED_BY, SETUP
 from goldrun.github.client import GitHub
+from goldrun.setup.desk import Desk
 from goldrun.waiting import looks
 
 LATER = "(known after apply)"
@@ -36,6 +37,10 @@ class Choices:
         issuer: who signs the identity tokens of those jobs.
         audience: of those tokens.
         repositories: where the variables are set, OWNER/NAME.
+        auth: how workflows administer runners: ``app``, ``token``, or empty: that is not set up.
+        token: that token, if a secret is to be set to it.
+        workflows: whether the workflows are proposed to the repositories.
+        source: where workflows get goldrun from, ``OWNER/NAME@REF``.
         gone: nothing is wanted any more.
     """
 
@@ -48,6 +53,10 @@ class Choices:
     issuer: str = ""
     audience: str = ""
     repositories: tuple[str, ...] = ()
+    auth: str = ""
+    token: str = field(default="", repr=False)
+    workflows: bool = False
+    source: str = ""
     gone: bool = False
 
 
@@ -76,12 +85,14 @@ class Site:
         client: the cloud, in the setup's region.
         choices: what is wanted there.
         github: GitHub; None: nothing is set there.
+        desk: where GitHub Apps are made; None: nowhere.
         seen: what was found, by kind.
     """
 
     client: EcsClient
     choices: Choices
     github: GitHub | None = None
+    desk: Desk | None = None
     seen: dict[str, list[Found]] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
 

@@ -14,9 +14,12 @@ from typing import Any
 
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import RefusedError, UnavailableError
+from goldrun.setup.apps import Apps
 from goldrun.setup.identity import Attachments, Policies, Providers, Roles
 from goldrun.setup.kinds import LATER, Facts, Found, Kind, Site
 from goldrun.setup.network import Addresses, Entries, Gateways, SecurityGroups, Vpcs, VSwitches, vpc_of
+from goldrun.setup.proposals import Branches, Files, Pulls
+from goldrun.setup.secrets import Secrets
 from goldrun.setup.variables import Variables
 from goldrun.waiting import watch
 
@@ -24,7 +27,8 @@ from goldrun.waiting import watch
 KINDS: tuple[Kind, ...] = (
     *(Vpcs(), VSwitches(), SecurityGroups(), Gateways(), Addresses(), Entries()),
     *(Providers(), Policies(), Roles(), Attachments()),
-    Variables(),
+    *(Apps(), Secrets(), Variables()),
+    *(Branches(), Files(), Pulls()),
 )
 ADD, CHANGE, DESTROY = "+", "~", "-"
 LONGEST_SECONDS = 300.0

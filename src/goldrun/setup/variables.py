@@ -8,8 +8,12 @@ from goldrun import config
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope, repository_scope
 from goldrun.github.variables import create_variable, delete_variable, list_variables, update_variable
+from goldrun.setup.apps import owner_of
 from goldrun.setup.identity import instances_role, workflows_role
 from goldrun.setup.kinds import LATER, Facts, Found, Site
+
+# What the workflows read beside goldrun's own variables.
+SOURCE_REPOSITORY, SOURCE_REF, PUBLIC_IP = "GOLDRUN_REPOSITORY", "GOLDRUN_REF", "GOLDRUN_PUBLIC_IP"
 
 
 def outputs(site: Site) -> dict[str, str]:
@@ -28,6 +32,35 @@ def outputs(site: Site) -> dict[str, str]:
     return found
 
 
+def told(site: Site) -> dict[str, str]:
+    """Return the variables for whoever uses the setup from here: those of ``outputs``, and the App's, if it is one."""
+    found = outputs(site)
+    owners = {owner_of(repository) for repository in site.choices.repositories}
+    if site.desk and len(owners) == 1 and (app := site.desk.keys.read(owner := owners.pop())):
+        found[config.GITHUB_APP_ID.names[0]] = app.client_id
+        found[config.GITHUB_APP_KEY_FILE.names[0]] = str(site.desk.keys.file(owner))
+    return found
+
+
+def _of_repository(site: Site, repository: str) -> dict[str, str]:
+    """Return the variables of a repository: what its workflows need beside the setup's own."""
+    choices, found = site.choices, outputs(site)
+    if choices.auth == "app":
+        found[config.GITHUB_APP_ID.names[0]] = _app_id(site, owner_of(repository))
+    if choices.workflows:
+        name, _, ref = choices.source.partition("@")
+        public = "false" if choices.nat else "true"
+        found |= {SOURCE_REPOSITORY: name, SOURCE_REF: ref, PUBLIC_IP: public}
+    return found
+
+
+def _app_id(site: Site, owner: str) -> str:
+    if not site.choices.gone:
+        return site.id_of("GitHub App", owner) or LATER
+    app = site.desk.keys.read(owner) if site.desk else None
+    return app.client_id if app else LATER
+
+
 @dataclass(frozen=True)
 class Variables:
     """A variable of a repository; its key is ``OWNER/NAME VARIABLE``."""
@@ -42,15 +75,15 @@ class Variables:
         return {
             f"{repository} {name}": {"value": value}
             for repository in site.choices.repositories
-            for name, value in outputs(site).items()
+            for name, value in _of_repository(site, repository).items()
         }
 
     def list(self, site: Site) -> list[Found]:
         """See ``Kind``; a variable is this setup's by its name and, when the setup goes, by its value."""
         found = []
-        ours = outputs(site)
         for repository in site.choices.repositories if site.github else ():
             assert site.github is not None
+            ours = _of_repository(site, repository)
             held = list_variables(site.github, repository_scope(repository))
             for name, value in held.items():
                 if name in ours and (not site.choices.gone or value == ours[name]):

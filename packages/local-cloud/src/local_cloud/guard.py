@@ -21,8 +21,10 @@ class Guard:
         names = "|".join(re.escape(name) for name in (*LOOPBACK, *more))
         self._host = re.compile(rf"(?:{names})(?::\d+)?".encode())
 
-    def admits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    def admits(self, headers: Iterable[tuple[bytes, bytes]], *, visit: bool = False) -> bool:
         """Return whether a request with these headers, their names in lower case, comes from a program.
+
+        With ``visit``, any page may lead there: it shows something, and changes nothing. Only the name counts then.
 
         Its ``Host`` must be an accepted name: a page whose name resolves to this server sends its own name. Its
         ``Origin`` and ``Sec-Fetch-Site`` must be missing, or those of this server's own pages. ``none``, which stands
@@ -33,5 +35,7 @@ class Guard:
         hosts = [value for name, value in known if name == b"host"]
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
             return False
+        if visit:
+            known = [(name, value) for name, value in known if name == b"host"]
         own = {(b"host", hosts[0]), (b"origin", b"http://" + hosts[0]), (b"sec-fetch-site", b"same-origin")}
         return own.issuperset(known)

@@ -177,7 +177,8 @@ class LocalCloud:
         """Answer one request (ASGI)."""
         if scope["type"] != "http":
             return
-        if not self._guard.admits(scope["headers"]):
+        visit = router.admits_pages(scope["method"], scope["path"])
+        if not self._guard.admits(scope["headers"], visit=visit):
             await _send(REFUSED, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

@@ -16,12 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from local_cloud.clock import iso
-from local_cloud.github import apps, archive, checks, releases, variables
+from local_cloud.github import apps, archive, checks, contents, pulls, releases, repository_secrets, variables
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
 from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun, GitHubRunner
-from local_cloud.github.requests import Asked, link, page, read_object
+from local_cloud.github.requests import Asked, Payload, Route, link, page, read_object
 
 API = "/api/v3"
 TOKEN = "goldrun-local-github"  # noqa: S105 - valid for this computer's own cloud alone
@@ -29,11 +29,7 @@ JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - like a job's GITHUB_TOKEN: it ma
 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+)|(?P<enterprise>enterprises/[^/]+))"
 RUNNERS = f"{SCOPE}/actions/runners"
-VARIABLES = "/repos/(?P<repository>[^/]+/[^/]+)/actions/variables"
-VARIABLE = f"{VARIABLES}/(?P<variable>[^/]+)"
-APPS = "/app/installations"
 LATEST_RUNNER = "/repos/actions/runner/releases/latest"
-Payload = tuple[int, Any]  # the status, and the body as JSON
 
 
 class NewRunner(msgspec.Struct):
@@ -56,7 +52,7 @@ class Api:
             ping: sends a hook's ping; receives the hook as JSON too.
         """
         self.jobs, self.url, self._ping = jobs, url, ping
-        serve: list[tuple[str, str, str, Callable[[Asked], Payload]]] = [
+        serve: list[Route] = [
             ("GET", RUNNERS, "list-runners", self._list),
             ("GET", f"{RUNNERS}/downloads", "list-runner-applications", self._downloads),
             ("GET", f"{RUNNERS}/deprecations/(?P<version>[^/]+)", "runner-deprecations", self._deprecations),
@@ -79,20 +75,19 @@ class Api:
             ("POST", rf"{SCOPE}/hooks/(?P<hook>\d+)/pings", "ping-hook", self._ping_hook),
             ("POST", f"{SCOPE}/check-runs", "create-check", self._check),
             ("GET", f"{SCOPE}/commits/(?P<sha>[0-9a-f]{{40}})/check-runs", "list-checks", self._list_checks),
-            ("GET", VARIABLES, "list-variables", lambda asked: (200, variables.list_of(jobs, asked))),
-            ("POST", VARIABLES, "create-variable", self._create_variable),
-            ("GET", VARIABLE, "get-variable", lambda asked: (200, variables.show(jobs, asked))),
-            ("PATCH", VARIABLE, "update-variable", self._update_variable),
-            ("DELETE", VARIABLE, "delete-variable", self._delete_variable),
             ("GET", "/rate_limit", "rate-limit", self._rate_limit),
             ("GET", "/repos/(?P<repository>[^/]+/[^/]+)", "get-repository", self._repository),
+            *variables.routes(jobs),
+            *repository_secrets.routes(jobs),
+            *contents.routes(jobs, url + API),
+            *pulls.routes(jobs, url + API),
         ]
         self._routes = [(method, re.compile(path), name, function) for method, path, name, function in serve]
 
     def operation(self, method: str, path: str) -> str:
         """Return the request's name, for faults: ``generate-jitconfig``."""
-        if path.startswith(APPS):
-            return "list-installations" if path == APPS else "installation-token"
+        if name := apps.operation(path):
+            return name
         return next((name for verb, form, name, _ in self._routes if verb == method and form.fullmatch(path)), "")
 
     def handle(
@@ -106,8 +101,8 @@ class Api:
         token = headers.get("authorization", "").partition(" ")[2]
         # Public data needs no token; any valid one may read it.
         public = path == LATEST_RUNNER and not token
-        if path == APPS or path.startswith(f"{APPS}/"):
-            return *self._app(method, path, token), {}
+        if apps.operation(path):
+            return *apps.handle(self.jobs.store, self.jobs.clock, self.url, (method, path, token)), {}
         store, now = self.jobs.store, self.jobs.clock.wall()
         as_app = apps.is_valid(store, token, now)
         if token not in (TOKEN, JOB_TOKEN) and not public and not as_app:
@@ -125,17 +120,6 @@ class Api:
             status, content = function(asked)
             return status, content, link(f"{self.url}{API}{path}", asked)
         raise not_found()
-
-    def _app(self, method: str, path: str, statement: str) -> Payload:
-        """Answer an App, which states who it is instead of sending a token."""
-        store, clock = self.jobs.store, self.jobs.clock
-        app = apps.authenticate(store, statement, clock.wall())
-        if (method, path) == ("GET", APPS):
-            return 200, apps.installations(app)
-        match = re.fullmatch(rf"{APPS}/(\d+)/access_tokens", path)
-        if match is None or method != "POST":
-            raise not_found()
-        return 201, apps.issue(store, clock, app, match[1])
 
     def _list(self, asked: Asked) -> Payload:
         wanted = asked.query.get("name")
@@ -226,18 +210,6 @@ class Api:
         run = self.jobs.begin_run(asked.scope, asked.found["workflow"])
         inputs = " ".join(f"{name}={value}" for name, value in given.items())
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
-        return 204, None
-
-    def _create_variable(self, asked: Asked) -> Payload:
-        variables.create(self.jobs, asked)
-        return 201, {}
-
-    def _update_variable(self, asked: Asked) -> Payload:
-        variables.update(self.jobs, asked)
-        return 204, None
-
-    def _delete_variable(self, asked: Asked) -> Payload:
-        variables.remove(self.jobs, asked)
         return 204, None
 
     def _check(self, asked: Asked) -> Payload:

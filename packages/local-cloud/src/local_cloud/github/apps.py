@@ -1,7 +1,7 @@
 """GitHub Apps: a signed statement of who one is, exchanged for a token of its installation.
 
-Sources: "Generating a JSON Web Token for a GitHub App", "Create an installation access token for an app" in GitHub's
-documentation; the messages are GitHub's own.
+Sources: "Generating a JSON Web Token for a GitHub App", "Create an installation access token for an app", "Registering
+a GitHub App from a manifest" in GitHub's documentation; the messages are GitHub's own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import secrets
 from typing import Any
 
@@ -19,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from local_cloud import rs256
 from local_cloud.clock import LocalClock, iso
 from local_cloud.github.errors import GitHubFault, not_found
-from local_cloud.github.records import GitHubApp, GitHubInstallationToken
+from local_cloud.github.payloads import example_of, repository_json
+from local_cloud.github.records import GitHubApp, GitHubInstallationToken, GitHubManifestCode
 from local_cloud.store import Store
 
 TOKEN_SECONDS = 3600.0
@@ -29,20 +31,60 @@ NO_END = (
     " expires"
 )
 LEEWAY_SECONDS = 60.0  # of GitHub's clock
+_REQUESTS = [
+    (method, re.compile(path), name)
+    for method, path, name in (
+        ("GET", "/app", "get-app"),
+        ("GET", "/app/installations", "list-installations"),
+        ("POST", r"/app/installations/(\d+)/access_tokens", "installation-token"),
+        ("GET", "/repos/([^/]+/[^/]+)/installation", "repository-installation"),
+        ("POST", "/app-manifests/([^/]+)/conversions", "convert-manifest"),
+    )
+]
 
 
-def register(store: Store, pem: bytes) -> GitHubApp:
+def register(store: Store, pem: bytes, now: float = 0.0, **more: Any) -> GitHubApp:
     """Add an App with this key; of a private key, only the public part is kept.
 
     Raises:
         ValueError: it is not an RSA key in PEM.
     """
-    number = 1 + sum(1 for _ in store.all(GitHubApp))
+    number = 1 + max((one.number for one in store.all(GitHubApp)), default=0)
+    key = f"{_modulus(pem):x}"
     app = GitHubApp(
-        id=f"Iv23li{secrets.token_hex(7)}", number=number, installation=number, modulus=f"{_modulus(pem):x}"
+        id=f"Iv23li{secrets.token_hex(7)}", number=number, installation=number, modulus=key, created=now, **more
     )
     store.put(app)
     return app
+
+
+def operation(path: str) -> str:
+    """Return the name of a request that an App makes as itself, or for itself; empty: it is none of those."""
+    return next((name for _, form, name in _REQUESTS if form.fullmatch(path)), "")
+
+
+def handle(store: Store, clock: LocalClock, url: str, asked: tuple[str, str, str]) -> tuple[int, Any]:
+    """Answer an App: the method, the path, and the statement of who it is.
+
+    Raises:
+        GitHubFault: an error.
+    """
+    method, path, statement = asked
+    verb, match, name = next((verb, match, name) for verb, form, name in _REQUESTS if (match := form.fullmatch(path)))
+    if method != verb:
+        raise not_found()
+    if name == "convert-manifest":
+        return 201, _convert(store, clock, url, match[1])  # the code is the proof
+    app = authenticate(store, statement, clock.wall())
+    if name == "get-app":
+        return 200, _json(app, url)
+    if name == "list-installations":
+        return 200, [_installation(app, url)] if app.installed else []
+    if name == "installation-token":
+        return 201, issue(store, clock, app, match[1])
+    if not app.installed or match[1].partition("/")[0].lower() != app.owner.lower():
+        raise not_found()
+    return 200, _installation(app, url)
 
 
 def authenticate(store: Store, statement: str, now: float) -> GitHubApp:
@@ -75,9 +117,55 @@ def authenticate(store: Store, statement: str, now: float) -> GitHubApp:
     return app
 
 
-def installations(app: GitHubApp) -> list[dict[str, Any]]:
-    """Return an App's installations: one, in the account that has every repository here."""
-    return [{"id": app.installation, "app_id": app.number, "client_id": app.id, "account": {"login": "octo-org"}}]
+def _convert(store: Store, clock: LocalClock, url: str, code: str) -> dict[str, Any]:
+    """Return what an App was made with, once.
+
+    Raises:
+        GitHubFault: the code is wrong, used or too old.
+    """
+    made = store.get(GitHubManifestCode, code)
+    app = store.get(GitHubApp, made.app) if made else None
+    if made is None or app is None or clock.wall() >= made.expires:
+        raise not_found()
+    store.remove(made)
+    secret = {"client_secret": made.client_secret, "webhook_secret": made.webhook_secret, "pem": made.key}
+    return {**_json(app, url), **secret}
+
+
+def _json(app: GitHubApp, url: str) -> dict[str, Any]:
+    return {
+        **example_of("app", app.owner, f"{url}/api/v3"),
+        "id": app.number,
+        "client_id": app.id,
+        "slug": app.slug,
+        "name": app.name,
+        "owner": _account(app, url),
+        "html_url": f"{url}/github-apps/{app.slug}",
+        "permissions": app.permissions,
+        "events": [],
+        "created_at": iso(app.created),
+        "updated_at": iso(app.created),
+    }
+
+
+def _installation(app: GitHubApp, url: str) -> dict[str, Any]:
+    place = f"{url}/api/v3/app/installations/{app.installation}"
+    return {
+        **example_of("installation", app.owner, f"{url}/api/v3"),
+        "id": app.installation,
+        "account": _account(app, url),
+        "app_id": app.number,
+        "client_id": app.id,
+        "app_slug": app.slug,
+        "target_type": "Organization",
+        "permissions": app.permissions,
+        "events": [],
+        "access_tokens_url": f"{place}/access_tokens",
+    }
+
+
+def _account(app: GitHubApp, url: str) -> dict[str, Any]:
+    return dict(repository_json(f"{app.owner}/any", f"{url}/api/v3")["owner"])
 
 
 def issue(store: Store, clock: LocalClock, app: GitHubApp, installation: str) -> dict[str, Any]:
@@ -86,11 +174,11 @@ def issue(store: Store, clock: LocalClock, app: GitHubApp, installation: str) ->
     Raises:
         GitHubFault: the App has no such installation.
     """
-    if installation != str(app.installation):
+    if installation != str(app.installation) or not app.installed:
         raise not_found()
     token = GitHubInstallationToken(id=f"ghs_{secrets.token_hex(18)}", expires=clock.wall() + TOKEN_SECONDS)
     store.put(token)
-    return {"token": token.id, "expires_at": iso(token.expires), "permissions": {"administration": "write"}}
+    return {"token": token.id, "expires_at": iso(token.expires), "permissions": app.permissions}
 
 
 def is_valid(store: Store, token: str, now: float) -> bool:

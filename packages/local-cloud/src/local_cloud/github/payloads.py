@@ -35,7 +35,7 @@ def example(name: str) -> Any:
     return copy.deepcopy(_examples()[name])
 
 
-def _example_of(name: str, repository: str, api: str) -> Any:
+def example_of(name: str, repository: str, api: str) -> Any:
     """Return a copy of one of GitHub's examples, with its URLs on this server and of this repository."""
     server = api.removesuffix("/api/v3")
 
@@ -63,14 +63,14 @@ def repository_json(name: str, api: str) -> dict[str, Any]:
     """Return a repository: every name exists, and is not a fork."""
     owner, _, short = name.partition("/")
     whole = {
-        key: value for key, value in _example_of("repository", name, api).items() if key not in ("parent", "source")
+        key: value for key, value in example_of("repository", name, api).items() if key not in ("parent", "source")
     }
     return {
         **whole,
         "id": number_of(name),
         "name": short,
         "full_name": name,
-        "owner": {**whole["owner"], "login": owner, "id": number_of(owner)},
+        "owner": {**whole["owner"], "login": owner, "id": number_of(owner), "type": "Organization"},
         "url": f"{api}/repos/{name}",
         "default_branch": "main",
         "fork": False,
@@ -111,13 +111,13 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
     bad = next((name for name in ("failure", "cancelled") if any(job.conclusion == name for job in jobs)), "success")
     url = f"{api}/repos/{run.repository}/actions/runs/{run.id}"
     return {
-        **_example_of("run", run.repository, api),
+        **example_of("run", run.repository, api),
         "id": int(run.id),
         "name": run.workflow,
         "event": run.event,
         "head_sha": sha_of(run),
         "head_repository": {
-            **_example_of("run", run.repository, api)["head_repository"],
+            **example_of("run", run.repository, api)["head_repository"],
             "full_name": run.head or run.repository,
         },
         "path": f".github/workflows/{run.workflow}",
@@ -136,7 +136,7 @@ def run_json(run: GitHubRun, jobs: list[GitHubJob], api: str) -> dict[str, Any]:
 
 def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
     """Return a job."""
-    whole = _example_of("job", run.repository, api)["jobs"][0]
+    whole = example_of("job", run.repository, api)["jobs"][0]
     repository = f"{api}/repos/{run.repository}"
     times = {
         "created_at": iso(job.created),
@@ -179,7 +179,7 @@ def job_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
 
 def webhook_json(job: GitHubJob, run: GitHubRun, api: str) -> dict[str, Any]:
     """Return the payload of a ``workflow_job`` webhook."""
-    whole = _example_of("workflow_job", run.repository, api)[job.status]
+    whole = example_of("workflow_job", run.repository, api)[job.status]
     described = job_json(job, run, api)
     known = {name: value for name, value in described.items() if name in whole["workflow_job"]}
     whole["workflow_job"] |= known

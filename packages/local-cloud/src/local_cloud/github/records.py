@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from local_cloud.records import Record
 
 
@@ -162,6 +164,58 @@ class GitHubVariable(Record, frozen=True, kw_only=True):
     updated: float
 
 
+class GitHubSecret(Record, frozen=True, kw_only=True):
+    """A secret of a repository; ``id`` is both names, in lower case."""
+
+    repository: str
+    name: str
+    value: str
+    created: float
+    updated: float
+
+
+class GitHubCommit(Record, frozen=True, kw_only=True):
+    """A commit of a repository; ``id`` is its number in Git.
+
+    Attributes:
+        parent: the commit before it; empty: it is the first.
+        files: the contents of its files, in Base64, by path.
+    """
+
+    repository: str
+    parent: str
+    message: str
+    files: dict[str, str]
+
+
+class GitHubBranch(Record, frozen=True, kw_only=True):
+    """A branch of a repository; ``id`` is the repository, in lower case, and the branch."""
+
+    repository: str
+    name: str
+    sha: str
+
+
+class GitHubPull(Record, frozen=True, kw_only=True):
+    """A pull request; ``id`` is the repository, in lower case, and its number.
+
+    Attributes:
+        head: the branch that it comes from.
+        base: the branch that it is for.
+        merged: the commit that merged it; empty: none did.
+    """
+
+    repository: str
+    number: int
+    head: str
+    base: str
+    title: str
+    body: str
+    created: float
+    state: str = "open"
+    merged: str = ""
+
+
 class GitHubApp(Record, frozen=True, kw_only=True):
     """A GitHub App; ``id`` is its client id.
 
@@ -169,11 +223,31 @@ class GitHubApp(Record, frozen=True, kw_only=True):
         number: its other id.
         installation: the number of its one installation.
         modulus: of its public key, hexadecimal; the exponent is 65537.
+        slug: its name in addresses.
+        owner: the account that it belongs to.
+        permissions: what it may do, by name.
+        installed: whether it is; one that is made on a page is not, until somebody installs it.
     """
 
     number: int
     installation: int
     modulus: str
+    created: float = 0.0
+    name: str = "local app"
+    slug: str = "local-app"
+    owner: str = "octo-org"
+    permissions: dict[str, str] = msgspec.field(default_factory=lambda: {"administration": "write"})
+    installed: bool = True
+
+
+class GitHubManifestCode(Record, frozen=True, kw_only=True):
+    """A code that is exchanged, once, for what an App was made with; ``id`` is the code."""
+
+    app: str
+    key: str
+    client_secret: str
+    webhook_secret: str | None
+    expires: float
 
 
 class GitHubInstallationToken(Record, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -33,6 +33,11 @@ class Asked:
     as_app: bool = False
 
 
+Payload = tuple[int, Any]  # the status, and the body as JSON
+NO_CONTENT: Payload = (204, None)
+Route = tuple[str, str, str, Callable[[Asked], Payload]]  # method, path, name for faults, answer
+
+
 def read_object(body: bytes) -> dict[str, Any]:
     """Return the members of a body; none if it is empty.
 
@@ -48,12 +53,12 @@ def read_object(body: bytes) -> dict[str, Any]:
     return parsed
 
 
-def page(asked: Asked, whole: list[Any]) -> list[Any]:
+def page(asked: Asked, whole: list[Any], *, default: int = 30, most: int = 100) -> list[Any]:
     """Return the page of a list that a request asks for, and note the numbers of the others.
 
     Anything but a number from 1 upwards counts as not given, as at GitHub.
     """
-    size = min(100, _number(asked.query.get("per_page", "")) or 30)
+    size = min(most, _number(asked.query.get("per_page", "")) or default)
     current = _number(asked.query.get("page", "")) or 1
     last = -(-len(whole) // size)
     if current > 1:

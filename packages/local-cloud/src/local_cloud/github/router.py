@@ -18,6 +18,7 @@ from local_cloud.gateway import Reply, new_request_id
 from local_cloud.github import actions_service, archive
 from local_cloud.github.actions_service import ActionsService
 from local_cloud.github.api import API, Api
+from local_cloud.github.app_pages import Pages, opens_to_others
 from local_cloud.github.errors import GitHubFault, not_found
 from local_cloud.github.identity import ISSUER, Identity
 from local_cloud.github.jobs import Jobs
@@ -37,6 +38,11 @@ def path_at_github(path: str) -> str | None:
     if f"{path}/".startswith(f"{PREFIX}/"):
         return path.removeprefix(PREFIX)
     return path if f"{path}/".startswith(f"{API}/") else None
+
+
+def admits_pages(method: str, path: str) -> bool:
+    """Return whether a browser may be led to this path by another site's page: it is a page that asks first."""
+    return path.startswith(PREFIX) and opens_to_others(method, path.removeprefix(PREFIX))
 
 
 class Urls(NamedTuple):
@@ -77,6 +83,7 @@ class Router:
         self._faults = faults
         webhooks = Webhooks(jobs.store, urls.runners + API)
         self._api = Api(jobs, urls.runners, webhooks.ping)
+        self._pages = Pages(jobs.store, jobs.clock, urls.clients)
         self._identity = Identity(jobs, urls.runners)
         self._runners = RunnerService(jobs, urls.runners, refusal)
         scale_sets = ScaleSets(jobs)
@@ -130,6 +137,8 @@ class Router:
             return _json(*self._runners.handle(method, path.removeprefix(RUNNER), headers, body))
         if path.startswith(ISSUER):
             return _json(*self._identity.handle(method, path.removeprefix(ISSUER), query, headers))
+        if page := self._pages.handle(method, path, query, body):
+            return page
         if path.startswith(API):
             return _json(*self._api.handle(method, path.removeprefix(API), query, headers, body))
         raise not_found()

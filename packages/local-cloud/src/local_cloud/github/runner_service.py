@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from local_cloud.github.api import Payload, jit_config
+from local_cloud.github.api import jit_config
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import MAX_LOG, SHUT_DOWN, Jobs
 from local_cloud.github.records import GitHubJob, GitHubRunner, GitHubToken
-from local_cloud.github.requests import read_object
+from local_cloud.github.requests import Payload, read_object
 
 
 class RunnerService:

@@ -1,0 +1,127 @@
+"""`goldrun setup` as people use it: its questions, its mistakes, what it says of GitHub."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools.terminal import run_on_terminal
+
+from goldrun.cli.setup_questions import repository_here
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.records import GitHubPull, GitHubSecret
+from local_cloud.github.router import PREFIX
+from tests.conftest import Running
+
+GOLDRUN = [str(Path(sys.executable).parent / "goldrun"), "setup"]
+REPO = ["--repo", "octo-org/octo-repo"]
+ZONE = ["--zone", "cn-hangzhou-k"]
+
+
+@pytest.fixture
+def env(live: Running, tmp_path: Path) -> dict[str, str]:
+    server = f"{live.url}{PREFIX}"
+    more = {"GITHUB_API_URL": server + API, "GITHUB_SERVER_URL": server, "GOLDRUN_GITHUB_TOKEN": TOKEN}
+    return live.environment(HOME=str(tmp_path), NO_COLOR="1", **more)
+
+
+def run(env: dict[str, str], *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*GOLDRUN, *words], env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, done
+    return done
+
+
+def test_it_asks_one_question_after_the_other(live: Running, env: dict[str, str], tmp_path: Path) -> None:
+    """A repository that is none is asked for again; what is not wanted is not made."""
+    answers = ["octo-org", "octo-org/octo-repo", "nat", "later", "y", "n"]
+    code, said = run_on_terminal(GOLDRUN, env, columns=100, folder=tmp_path, answers=answers)
+    assert code == 0, said
+    asked = ["Repositories", "'octo-org' is not a repository", "How (public, nat)", "0.034 USD an hour", "By which"]
+    for words in (*asked, "pull request? [Y/n]", "+ NAT gateway goldrun", "+ pull request", "nothing was changed"):
+        assert words in said, said
+    assert "+ secret" not in said
+    assert not list(live.cloud.store.all(GitHubPull))
+
+
+def test_without_a_repository_it_asks_nothing_about_github(env: dict[str, str], tmp_path: Path) -> None:
+    _, said = run_on_terminal(GOLDRUN, env, columns=100, folder=tmp_path, answers=["-", "", "n"])
+    assert "By which" not in said
+    assert "pull request" not in said
+    assert "+ VPC goldrun" in said
+    assert "identity provider" not in said
+
+
+def test_what_was_said_is_not_asked(env: dict[str, str], tmp_path: Path) -> None:
+    _, said = run_on_terminal([*GOLDRUN, *REPO], env, columns=100, folder=tmp_path, answers=["n"])
+    assert "Repositories" not in said
+    assert "Do this?" in said
+
+
+def test_the_token_of_workflows_is_asked_for_and_never_shown(
+    live: Running, env: dict[str, str], tmp_path: Path
+) -> None:
+    words = [*GOLDRUN, *REPO, *ZONE, "--auth", "token"]
+    code, said = run_on_terminal(words, env, columns=100, folder=tmp_path, answers=["planted-token", "y"])
+    assert code == 0, said
+    assert "planted-token" not in said.partition("Token that may")[2]
+    assert next(iter(live.cloud.store.all(GitHubSecret))).value == "planted-token"
+    run(env, *REPO, *ZONE, "--auth", "token", "--yes")  # it is there: nobody is asked
+
+
+@pytest.mark.parametrize(
+    ("words", "change", "said"),
+    [
+        (["--auth", "app", "--plan"], {}, "none is named"),
+        (["--workflows", "--plan"], {}, "none is named"),
+        ([*REPO, "--workflows", "--plan"], {"GOLDRUN_GITHUB_TOKEN": ""}, "needs a token that may change"),
+        ([*REPO, "--auth", "token", "--plan"], {"GOLDRUN_GITHUB_TOKEN": ""}, "needs a token that may change"),
+        ([*REPO, "--auth", "token", "--yes", *ZONE], {}, "There is no token to store"),
+        ([*REPO, "--auth", "token", "--yes", *ZONE], {"GOLDRUN_WORKFLOWS_TOKEN": "a b"}, "not valid"),
+        ([*REPO, "--auth", "app", "--yes"], {"GITHUB_ACTIONS": "true"}, "made by a person"),
+        ([*REPO, "--workflows", "--source", "goldrun", "--plan"], {}, "not OWNER/NAME@REF"),
+        ([*REPO, "--auth", "key", "--plan"], {}, "Invalid value for '--auth'"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_made(
+    env: dict[str, str], words: list[str], change: dict[str, str], said: str
+) -> None:
+    done = run({**env, **change}, *words, code=2)
+    assert said in done.stderr
+    assert "creating" not in done.stderr
+
+
+def test_the_pull_request_is_named_and_goes_with_the_setup(live: Running, env: dict[str, str]) -> None:
+    done = run(env, *REPO, *ZONE, "--workflows", "--yes")
+    assert f"review and merge: {live.url}{PREFIX}/octo-org/octo-repo/pull/1" in done.stderr
+    assert "pull" not in done.stdout
+    run(env, *REPO, *ZONE, "--workflows", "--plan")
+    run(env, *REPO, "--workflows", "--destroy", "--yes")
+    assert [pull.state for pull in live.cloud.store.all(GitHubPull)] == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("git@github.com:octo-org/octo-repo.git", "octo-org/octo-repo"),
+        ("https://github.com/octo-org/octo-repo", "octo-org/octo-repo"),
+        ("https://github.example.com/octo-org/octo.repo.git", "octo-org/octo.repo"),
+        ("https://gitlab.com/octo-org/octo-repo", ""),
+        ("/srv/git/repo", ""),
+    ],
+)
+def test_the_repository_here_is_proposed(tmp_path: Path, url: str, name: str) -> None:
+    (tmp_path / "deep").mkdir()
+    for command in (["init", "-q"], ["remote", "add", "origin", url]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert repository_here(tmp_path / "deep") == name
+
+
+def test_no_repository_here(tmp_path: Path) -> None:
+    assert repository_here(tmp_path) == ""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/config").write_bytes(b"\xff")
+    assert repository_here(tmp_path) == ""
