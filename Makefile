@@ -101,7 +101,9 @@ screenshots: $(VENV)/.dev  ## Take pictures of terminals for the docs
 
 dist: $(VENV)/.dev  ## Build wheels, source archives and bills of materials (CycloneDX) in dist/
 	rm -rf dist
-	$(BIN)/python -m hatchling build -d "$(abspath dist)"
+	GOLDRUN_LANG=en $(BIN)/python -m tools.man_pages dist/man/man1
+	GOLDRUN_LANG=zh_CN $(BIN)/python -m tools.man_pages dist/man/zh_CN/man1
+	GOLDRUN_MAN_PAGES="$(abspath dist)/man" $(BIN)/python -m hatchling build -d "$(abspath dist)"
 	cd packages/local-cloud && "$(abspath $(BIN))/python" -m hatchling build -d "$(abspath dist)"
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o dist/goldrun-serve.cdx.json requirements/serve.lock
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o dist/goldrun-local.cdx.json requirements/run.lock

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -52,11 +54,33 @@ def test_a_tag_that_is_not_the_version_is_refused() -> None:
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with what `make dist` builds."""
-    folder = tmp_path_factory.mktemp("dist")
+    folder, pages = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("man")
+    for place, spoken in (("man1", "en"), ("zh_CN/man1", "zh_CN")):
+        write = [sys.executable, "-m", "tools.man_pages", str(pages / place)]
+        subprocess.run(write, cwd=ROOT, check=True, env={**os.environ, "GOLDRUN_LANG": spoken})
     for package in (ROOT, ROOT / "packages/local-cloud"):
         build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
-        subprocess.run(build, cwd=package, check=True, capture_output=True)
+        env = {**os.environ, "GOLDRUN_MAN_PAGES": str(pages)}
+        subprocess.run(build, cwd=package, check=True, capture_output=True, env=env)
     return folder
+
+
+@SLOW
+def test_every_command_has_a_manual_page_that_man_can_show(dist: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(dist / f"goldrun-{__version__}-py3-none-any.whl") as wheel:
+        wheel.extractall(tmp_path)
+    share = tmp_path / f"goldrun-{__version__}.data/data/share/man"
+    for place, words in (("man1", "Build RECIPE's image"), ("zh_CN/man1", "按 RECIPE 构建镜像")):
+        pages = {page.name: page.read_text() for page in (share / place).iterdir()}
+        assert {"goldrun.1", "goldrun-image-build.1", "goldrun-setup.1", "goldrun-local-up.1"} <= pages.keys()
+        assert words in pages["goldrun-image-build.1"]
+        assert not [name for name, page in pages.items() if "\b" in page]
+        if groff := shutil.which("groff"):
+            files = sorted(map(str, (share / place).iterdir()))
+            done = subprocess.run(
+                [groff, "-k", "-man", "-Tutf8", "-wmac", "-wmissing", "-z", *files], capture_output=True, check=True
+            )
+            assert done.stderr == b""
 
 
 @pytest.fixture

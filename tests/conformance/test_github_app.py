@@ -100,7 +100,7 @@ def test_several_installations_have_to_be_told_apart(
 ) -> None:
     two = [{"id": number, "account": {"login": name}} for number, name in ((1, "octo-org"), (2, "other"))]
     for found, words in ((two, "has 2 installations: 1 \\(octo-org\\), 2 \\(other\\)"), ([], "is not installed")):
-        monkeypatch.setattr(apps, "installations", lambda _, found=found: found)
+        monkeypatch.setattr(apps, "installations", lambda *_, found=found: found)
         with pytest.raises(UsageError, match=words):
             list_registrations(github(frozen, AppTokens(app.id, PEM)), SCOPE)
 

@@ -114,6 +114,7 @@ def test_the_page_is_for_the_person_alone(live: Running, tmp_path: Path, tab: Ta
         request = urllib.request.Request(url, headers={"host": host} if host else {})
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(request, timeout=20)
+        caught.value.close()
         assert caught.value.code == 403, url
     # A page of another site sends the form there by itself, and cannot go on alone.
     tab.open(page)

@@ -341,6 +341,13 @@ TROUBLES: dict[str, tuple[str, str, str, str, Plant]] = {
         "unset ALIYUN_VSWITCH_ID",
         set_variable("ALIYUN_VSWITCH_ID", "vsw-none"),
     ),
+    "no key pair": (
+        "key pair",
+        BROKEN,
+        "has no key pair mine",
+        "unset ALIYUN_KEY_PAIR_NAME",
+        set_variable("ALIYUN_KEY_PAIR_NAME", "mine"),
+    ),
     "full vSwitches": ("vSwitches", BROKEN, "hardly any address", "sweep --dry-run", full),
     "one zone": ("vSwitches", WARNING, "in one zone alone", "goldrun setup", one_zone),
     "no way out": ("egress", BROKEN, "nothing leads from", "--egress nat", no_way_out),
@@ -481,7 +488,7 @@ def test_what_cannot_be_checked_is_not_called_good(clinic: Clinic) -> None:
     undo()
     clinic.running.fault("error", "*", times=None)
     found = clinic.examine()
-    assert {one.check for one in found if one.state == GOOD} <= {"variables", "clock", "github"}
+    assert {one.check for one in found if one.state == GOOD} <= {"variables", "clock", "key pair", "github"}
     assert {one.check.partition(":")[0] for one in found} == set(CHECKS)
 
 

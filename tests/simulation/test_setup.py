@@ -359,10 +359,12 @@ def with_github(account: Running, tmp_path: Path, client: EcsClient | None = Non
 
 def follow(page: str) -> None:
     """Follow a page to its end, pressing the one button that each has; as a person in a browser would."""
-    with contextlib.suppress(urllib.error.HTTPError):
+    try:
         text, url = press(page)
         while 'action="' in text:
             text, url = press(url, text)
+    except urllib.error.HTTPError as error:
+        error.close()
 
 
 def press(url: str, text: str = "") -> tuple[str, str]:

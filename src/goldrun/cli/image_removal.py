@@ -97,7 +97,10 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
     plan = [f"would delete: {one}" for one in (f"{found.name} ({found.image_id})", *found.snapshots)]
     if not confirm(f"Delete {found.name}?", plan, place_of(client), yes=yes):
         return
-    removal.remove(client, found)
+    from goldrun.cli.progress import moving
+
+    with moving("deleting, and waiting until it is gone"):
+        removal.remove(client, found)
     output.note(f"deleted: {found.name} ({found.image_id}), and its snapshots.")
 
 

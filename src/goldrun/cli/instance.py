@@ -12,7 +12,7 @@ import click
 from goldrun import stdio
 from goldrun.cli import completing, output
 from goldrun.cli.cache import market_cache
-from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
+from goldrun.cli.common import IDS, JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.launching import launch_options, read_life, read_settings
 from goldrun.cli.lazy import LazyGroup
 from goldrun.cloud import instances
@@ -30,11 +30,18 @@ from goldrun.launch.settings import LaunchSettings
 from goldrun.waiting import LAG_SECONDS
 
 COLUMNS = ("ID", "NAME", "STATUS", "TYPE", "ZONE", "SPOT", "AGE", "RELEASED IN", "ADDRESS")
-IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=completing.instances)
 WAIT_SECONDS = "10m"
 
 
-@click.group(cls=LazyGroup, lazy={"ssh": "goldrun.cli.instance_ssh:instance_ssh"})
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "ssh": "goldrun.cli.instance_ssh:instance_ssh",
+        "start": "goldrun.cli.instance_power:instance_start",
+        "stop": "goldrun.cli.instance_power:instance_stop",
+        "reboot": "goldrun.cli.instance_power:instance_reboot",
+    },
+)
 def instance() -> None:
     """Create, watch and release instances."""
 
@@ -182,20 +189,6 @@ def instance_console(instance_id: str, region: str | None) -> None:
         output.note(f"{instance_id} has written nothing yet.")
 
 
-@instance.command("reboot")
-@IDS
-@click.option("--force", is_flag=True, help="Cut the power instead of shutting down: unsaved data is lost.")
-@REGION
-def instance_reboot(ids: tuple[str, ...], force: bool, region: str | None) -> None:
-    """Restart running instances; `goldrun instance wait` returns when they are Running again."""
-    for one_id in ids:
-        instances.check_id(one_id)
-    client = open_client(region)
-    for one_id in ids:
-        instances.reboot_instance(client, instances.find_instance(client, one_id).id, force=force)
-        output.note(f"restarting: {one_id}.")
-
-
 @instance.command("rm")
 @IDS
 @YES
@@ -209,7 +202,10 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
     client = open_client(region)
     if not confirm(f"Delete {', '.join(ids)}?", _plan(client, ids), place_of(client), yes=yes):
         return
-    missing = release(client, ids)
+    from goldrun.cli.progress import moving
+
+    with moving("deleting, and waiting until it is gone"):
+        missing = release(client, ids)
     if gone := [instance_id for instance_id in ids if instance_id not in missing]:
         output.note(f"deleted: {', '.join(gone)}.")
     if missing and not missing_ok:

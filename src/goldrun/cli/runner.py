@@ -79,8 +79,11 @@ def runner_down(
     reclaimed = False
     if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
         return
+    from goldrun.cli.progress import moving
+
     for runner_name in names:
-        gone = bring_down(client, github, scope, runner_name, instance_id or "")
+        with moving("deleting, and waiting until it is gone"):
+            gone = bring_down(client, github, scope, runner_name, instance_id or "")
         _report_gone(runner_name, gone, client.region, scope, missing_ok=missing_ok)
         reclaimed = reclaimed or gone.reclaimed
     output.result(f"RECLAIMED={str(reclaimed).lower()}")

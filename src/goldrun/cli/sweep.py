@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import click
 
 from goldrun import sweep as sweeping
@@ -63,7 +65,10 @@ def sweep(
     if found and not dry_run:
         dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
     to_delete = [] if dry_run else found
-    swept = sweeping.remove(client, to_delete, github, older_than=seconds, scopes=scopes, foreign=foreign)
+    from goldrun.cli.progress import moving
+
+    with moving("deleting what was left behind") if to_delete else nullcontext():
+        swept = sweeping.remove(client, to_delete, github, older_than=seconds, scopes=scopes, foreign=foreign)
     if as_json:
         from goldrun.cli.json.sweep import Sweep
 

@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "quota": access.check_quota,
     "security group": network.check_security_group,
     "vSwitches": network.check_vswitches,
+    "key pair": network.check_key_pair,
     "egress": network.check_egress,
     "image": images.check_image,
     "runner": images.check_runner,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from goldrun import config
 from goldrun.cloud import nat
+from goldrun.cloud.key_pairs import has_key_pair
 from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import MANAGED_BY, OWNED
@@ -100,6 +101,23 @@ def check_vswitches(patient: Patient) -> Iterator[Finding]:
     else:
         free = sum(switch.free or 0 for switch in used)
         yield Finding("vSwitches", GOOD, f"{len(used)} in {len(zones)} zones, {free} free addresses.")
+
+
+def check_key_pair(patient: Patient) -> Iterator[Finding]:
+    """Whether the key pair is there, if one is named."""
+    name = config.KEY_PAIR.read(patient.env)
+    if not name:
+        yield Finding("key pair", GOOD, "none is named, so nobody logs in to instances.")
+    elif has_key_pair(patient.client, name):
+        yield Finding("key pair", GOOD, f"{name} is there.")
+    else:
+        yield Finding(
+            "key pair",
+            BROKEN,
+            f"{patient.client.region} has no key pair {name}.",
+            "launches are refused.",
+            f"unset {config.KEY_PAIR.names[0]}, or aliyun ecs CreateKeyPair --KeyPairName {name}",
+        )
 
 
 def check_egress(patient: Patient) -> Iterator[Finding]:

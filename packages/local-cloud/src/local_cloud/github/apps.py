@@ -79,7 +79,7 @@ def handle(store: Store, clock: LocalClock, url: str, asked: tuple[str, str, str
     if name == "get-app":
         return 200, _json(app, url)
     if name == "list-installations":
-        return 200, [_installation(app, url)] if app.installed else []
+        return 200, installations(app, url)
     if name == "installation-token":
         return 201, issue(store, clock, app, match[1])
     if not app.installed or match[1].partition("/")[0].lower() != app.owner.lower():
@@ -115,6 +115,11 @@ def authenticate(store: Store, statement: str, now: float) -> GitHubApp:
             401, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
         )
     return app
+
+
+def installations(app: GitHubApp, url: str) -> list[dict[str, Any]]:
+    """Return an App's installations: one at most, in its owner's account, on every repository there."""
+    return [_installation(app, url)] if app.installed else []
 
 
 def _convert(store: Store, clock: LocalClock, url: str, code: str) -> dict[str, Any]:
