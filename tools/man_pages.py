@@ -5,6 +5,7 @@ Usage: GOLDRUN_LANG=zh_CN python -m tools.man_pages FOLDER
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from click_man.core import write_man_pages
 from goldrun import __version__
 from goldrun.cli.lazy import in_language
 from goldrun.cli.main import goldrun
+
+_REQUESTS = "TH|SH|PP|TP|B|nf|fi"
 
 
 def main(folder: Path) -> None:
@@ -26,7 +29,9 @@ def main(folder: Path) -> None:
         # Click marks paragraphs that are not to be wrapped by a backspace; here they are literal ones.
         text = page.read_text(encoding="utf-8")
         parts = text.split("\n\b\n")
-        page.write_text(parts[0] + "".join(map(_literal, parts[1:])), encoding="utf-8")
+        whole = parts[0] + "".join(map(_literal, parts[1:]))
+        # A line of text may begin as a request does: `.png`.
+        page.write_text(re.sub(rf"(?m)^(?=['.])(?!\.(?:{_REQUESTS})\b)", r"\\&", whole), encoding="utf-8")
 
 
 def _literal(part: str) -> str:

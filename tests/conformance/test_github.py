@@ -21,7 +21,8 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
-from goldrun.github import apps, branches, pulls, runners, secrets
+from goldrun.github import app_registration as apps
+from goldrun.github import branches, pulls, runners, secrets
 from goldrun.github.app import AppTokens
 from goldrun.github.checks import create_check
 from goldrun.github.client import GitHub, GitHubError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,17 @@ def test_names_are_completed_from_the_account(env: dict[str, str]) -> None:
     assert complete(env, "goldrun image i") == ["id", "inspect"]
     run(env, "context", "create", "prod")
     assert complete(env, "goldrun context use p") == ["prod"]
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish_completes_too(env: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / ".config/fish/completions"
+    folder.mkdir(parents=True)
+    (folder / "goldrun.fish").write_text(run(env, "completion", "fish").stdout)
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    words = ["fish", "-c", 'complete -C "goldrun image id github-runner-ub"']
+    done = subprocess.run(words, env={**env, **path}, capture_output=True, text=True, timeout=60, check=True)
+    assert "github-runner-ubuntu24" in [line.partition("\t")[0] for line in done.stdout.splitlines()], done
 
 
 def test_completion_is_silent_without_an_account(env: dict[str, str]) -> None:

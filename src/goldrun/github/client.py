@@ -206,6 +206,26 @@ class GitHub:
         """
         return read_steady(self.clock, f"GitHub's {name}", lambda: self._walk(path, name, query or {}))
 
+    def named(self, path: str, name: str, size: int) -> dict[str, dict[str, Any]]:
+        """Return all elements of a list whose elements have names and no ids, by name.
+
+        Args:
+            path: of the list.
+            name: the member of the answer that it is.
+            size: the most that a page has.
+
+        Raises:
+            GitHubError: see ``call``.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        page = 0
+        while True:
+            page += 1
+            answer = self.call("GET", path, query={"per_page": size, "page": page})
+            found.update((element["name"], element) for element in answer[name])
+            if not answer[name] or len(found) >= answer["total_count"]:
+                return found
+
     def _walk(self, path: str, name: str, query: Mapping[str, str | int]) -> list[Any] | None:
         found: dict[Any, Any] = {}
         totals: set[int] = set()

@@ -18,14 +18,8 @@ def list_secrets(github: GitHub, scope: Scope) -> dict[str, str]:
     Raises:
         GitHubError: GitHub refused or failed.
     """
-    found: dict[str, str] = {}
-    number = 0
-    while True:
-        number += 1
-        answer = github.call("GET", f"{scope.path}/actions/secrets", query={"per_page": 100, "page": number})
-        found.update({element["name"]: element["updated_at"] for element in answer["secrets"]})
-        if not answer["secrets"] or len(found) >= answer["total_count"]:
-            return found
+    found = github.named(f"{scope.path}/actions/secrets", "secrets", 100)
+    return {name: str(element["updated_at"]) for name, element in found.items()}
 
 
 def put_secret(github: GitHub, scope: Scope, name: str, value: str) -> None:

@@ -12,15 +12,8 @@ def list_variables(github: GitHub, scope: Scope) -> dict[str, str]:
     Raises:
         GitHubError: GitHub refused or failed.
     """
-    found: dict[str, str] = {}
-    number = 0
-    while True:
-        number += 1
-        # They have no ids, and a page has at most 30.
-        answer = github.call("GET", f"{scope.path}/actions/variables", query={"per_page": 30, "page": number})
-        found.update({element["name"]: element["value"] for element in answer["variables"]})
-        if not answer["variables"] or len(found) >= answer["total_count"]:
-            return found
+    found = github.named(f"{scope.path}/actions/variables", "variables", 30)
+    return {name: str(element["value"]) for name, element in found.items()}
 
 
 def create_variable(github: GitHub, scope: Scope, name: str, value: str) -> None:

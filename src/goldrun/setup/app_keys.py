@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldrun.errors import UsageError
-from goldrun.github.apps import App
+from goldrun.github.app_registration import App
 
 _FORM = re.compile(
     r"GitHub App (?P<client_id>[\w.-]+)\n(?P<page>https?://\S+)\n(?P<key>-----BEGIN [A-Z ]+-----.*)", re.DOTALL

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from goldrun import config
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
-from goldrun.github import apps
-from goldrun.github.apps import App
+from goldrun.github import app_registration as apps
+from goldrun.github.app_registration import App
 from goldrun.github.repositories import get_repository
 from goldrun.github.scope import repository_scope
 from goldrun.github.secrets import list_secrets

@@ -11,6 +11,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.tags import MANAGED_BY, SETUP
 from goldrun.github.client import GitHub
+from goldrun.github.scope import Scope, repository_scope
 from goldrun.setup.desk import Desk
 from goldrun.waiting import looks
 
@@ -114,6 +115,12 @@ class Site:
     def id_of(self, kind: str, key: str) -> str:
         """Return the id of what was found last; empty: it was not."""
         return next((one.id for one in self.seen.get(kind, ()) if one.key == key and not one.surplus), "")
+
+    def at_github(self, key: str) -> tuple[GitHub, Scope, str]:
+        """Return GitHub, the repository and the rest of a key ``OWNER/NAME REST``."""
+        assert self.github is not None, "without it nothing of GitHub's is wanted, or found"
+        repository, _, rest = key.partition(" ")
+        return self.github, repository_scope(repository), rest
 
     def token(self, what: str) -> str:
         """Return the ``ClientToken`` of a creation: the same whenever this process repeats it, another in the next."""

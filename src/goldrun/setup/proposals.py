@@ -75,7 +75,7 @@ class Branches:
 
     def create(self, site: Site, key: str, facts: Facts) -> None:
         """See ``Kind``."""
-        github, scope = _at(site, key)
+        github, scope, _ = site.at_github(key)
         start = find_branch(github, scope, get_repository(github, scope).default_branch)
         assert start is not None, "a repository without commits has no workflows to run"
         create_branch(github, scope, branch_of(site), start)
@@ -85,7 +85,7 @@ class Branches:
 
     def delete(self, site: Site, found: Found) -> None:
         """See ``Kind``."""
-        github, scope = _at(site, found.key)
+        github, scope, _ = site.at_github(found.key)
         delete_branch(github, scope, found.id)
 
 
@@ -115,8 +115,7 @@ class Files:
 
     def create(self, site: Site, key: str, facts: Facts) -> None:
         """See ``Kind``."""
-        repository, _, path = key.partition(" ")
-        github, scope = _at(site, repository)
+        github, scope, path = site.at_github(key)
         message = f"Add {path.rpartition('/')[2]}"
         write_file(github, scope, path, templates()[path], branch=branch_of(site), message=message)
 
@@ -146,7 +145,7 @@ class Pulls:
 
     def create(self, site: Site, key: str, facts: Facts) -> None:
         """See ``Kind``."""
-        github, scope = _at(site, key)
+        github, scope, _ = site.at_github(key)
         base = get_repository(github, scope).default_branch
         create_pull(github, scope, branch=branch_of(site), base=base, title=TITLE, body=BODY)
 
@@ -155,11 +154,6 @@ class Pulls:
 
     def delete(self, site: Site, found: Found) -> None:
         """See ``Kind``."""
-        github, scope = _at(site, found.key)
+        github, scope, _ = site.at_github(found.key)
         if pull := find_pull(github, scope, branch_of(site)):
             close_pull(github, scope, pull.number)
-
-
-def _at(site: Site, repository: str) -> tuple[GitHub, Scope]:
-    assert site.github is not None, "without it nothing is proposed, or found"
-    return site.github, repository_scope(repository)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldrun import config
-from goldrun.github.client import GitHub
-from goldrun.github.scope import Scope, repository_scope
+from goldrun.github.scope import repository_scope
 from goldrun.github.secrets import delete_secret, list_secrets, put_secret, require_sealing
 from goldrun.setup.apps import MADE, key_of, owner_of
 from goldrun.setup.kinds import Facts, Found, Site
@@ -56,18 +55,11 @@ class Secrets:
         self._put(site, found.key)
 
     def _put(self, site: Site, key: str) -> None:
-        github, scope, name = _parts(site, key)
+        github, scope, name = site.at_github(key)
         value = site.choices.token if site.choices.auth == "token" else key_of(site, owner_of(scope.name))
         put_secret(github, scope, name, value)
 
     def delete(self, site: Site, found: Found) -> None:
         """See ``Kind``."""
-        github, scope, name = _parts(site, found.key)
+        github, scope, name = site.at_github(found.key)
         delete_secret(github, scope, name)
-
-
-def _parts(site: Site, key: str) -> tuple[GitHub, Scope, str]:
-    """Return GitHub, the repository and the name of a secret."""
-    assert site.github is not None, "without it no secret is wanted, or found"
-    repository, _, name = key.partition(" ")
-    return site.github, repository_scope(repository), name

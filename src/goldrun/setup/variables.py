@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldrun import config
-from goldrun.github.client import GitHub
-from goldrun.github.scope import Scope, repository_scope
+from goldrun.github.scope import repository_scope
 from goldrun.github.variables import create_variable, delete_variable, list_variables, update_variable
 from goldrun.setup.apps import owner_of
 from goldrun.setup.identity import instances_role, workflows_role
@@ -92,22 +91,15 @@ class Variables:
 
     def create(self, site: Site, key: str, facts: Facts) -> None:
         """See ``Kind``."""
-        github, scope, name = _parts(site, key)
+        github, scope, name = site.at_github(key)
         create_variable(github, scope, name, facts["value"])
 
     def change(self, site: Site, found: Found, facts: Facts) -> None:
         """See ``Kind``."""
-        github, scope, name = _parts(site, found.key)
+        github, scope, name = site.at_github(found.key)
         update_variable(github, scope, name, facts["value"])
 
     def delete(self, site: Site, found: Found) -> None:
         """See ``Kind``."""
-        github, scope, name = _parts(site, found.key)
+        github, scope, name = site.at_github(found.key)
         delete_variable(github, scope, name)
-
-
-def _parts(site: Site, key: str) -> tuple[GitHub, Scope, str]:
-    """Return GitHub, the repository and the name of a variable."""
-    assert site.github is not None, "without it no variable is wanted, or found"
-    repository, _, name = key.partition(" ")
-    return site.github, repository_scope(repository), name
