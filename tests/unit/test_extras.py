@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 from importlib import metadata
@@ -100,3 +101,12 @@ def test_every_optional_package_is_known() -> None:
 def test_other_modules_are_not_explained() -> None:
     assert extras.explain(ModuleNotFoundError(name="local_cloudy")) is None
     assert extras.explain(ModuleNotFoundError(name="opentelemetry.sdk")) is not None
+
+
+@pytest.mark.parametrize("page", ["upgrading.md", "upgrading.zh-CN.md"])
+def test_the_docs_list_every_extra(page: str) -> None:
+    rows = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    listed = {
+        name for row in re.findall(r"^\| (`.*?) \|", rows, re.MULTILINE) for name in re.findall(r"`(\w[\w-]*)`", row)
+    }
+    assert {*extras.MODULES.values()} == listed & {*extras.MODULES.values()}
