@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from benchmarks.spot_markets import Bench, bench
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
-from goldrun.bake.recipe import load
+from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient

@@ -29,7 +29,7 @@ from pathlib import Path
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
-from goldrun.bake.recipe import load
+from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient, connect

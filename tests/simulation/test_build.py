@@ -13,11 +13,12 @@ from msgspec.structs import replace as replaced
 from goldrun import sweep
 from goldrun.bake.build import Built, boot_test, build
 from goldrun.bake.context import Options
-from goldrun.bake.recipe import Loaded, load
+from goldrun.bake.reading import load
+from goldrun.bake.recipe import Loaded
 from goldrun.bake.resume import are_stale, find_machines
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
-from goldrun.errors import GoldrunError, RefusedError
+from goldrun.errors import GoldrunError, NotFoundError, RefusedError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.manifest import from_tags
@@ -524,3 +525,49 @@ def test_no_stock_at_all_is_reported(cloud: Running, folder: Path) -> None:
     cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), market=Market(scarcity=1.0)))
     with pytest.raises(GoldrunError, match="No offer gives"):
         run(cloud, load(folder))
+
+
+def test_an_image_is_built_on_another_ones_name_or_id_and_anew_when_that_one_is(cloud: Running, folder: Path) -> None:
+    base = run(cloud, load(folder)).image
+    ours = folder / "ours"
+    ours.mkdir()
+    for name, text in (("motd", "ours\n"), ("install.sh", INSTALL)):
+        (ours / name).write_text(text)
+    written = RECIPE.replace('family = "tools"', 'family = "ours"')
+    (ours / "recipe.toml").write_text(written.replace("acs:ubuntu_24_04_x64", "tools"))
+    made = run(cloud, load(ours))
+    assert made.image.tags["BaseImageId"] == base.image_id
+    assert run(cloud, load(ours)).skipped
+    (folder / "install.sh").write_text(INSTALL + "# another\n")
+    new = run(cloud, load(folder)).image
+    again = run(cloud, load(ours))
+    assert (again.skipped, again.image.tags["BaseImageId"]) == (False, new.image_id)
+    (ours / "recipe.toml").write_text(written.replace("acs:ubuntu_24_04_x64", new.image_id))
+    assert run(cloud, load(ours)).skipped  # the same image, by its id
+    for name, words in (
+        ("nobody", "The base image nobody was not found"),
+        ("m-nobody0123456789abcd", "Image not found: m-nobody"),
+    ):
+        (ours / "recipe.toml").write_text(written.replace("acs:ubuntu_24_04_x64", name))
+        with pytest.raises(NotFoundError, match=words):
+            run(cloud, load(ours))
+    (ours / "recipe.toml").write_text(written.replace("acs:ubuntu_24_04_arm64", new.image_id))
+    with pytest.raises(NotFoundError, match="is amd64, not arm64"):
+        run(cloud, load(ours), "arm64")
+
+
+def test_tags_of_ones_own_are_on_the_image_and_on_every_instance(cloud: Running, folder: Path) -> None:
+    recipe = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(
+        recipe.replace("[base]", '[parameters]\nteam = "ci"\n[tags]\nTeam = "{{ parameters.team }}"\n[base]', 1)
+    )
+    seen: list[dict[str, str]] = []
+
+    class Watching(Heard):
+        def line(self, text: str) -> None:
+            seen.extend(dict(one.tags) for one in alive(cloud))
+
+    made = run(cloud, load(folder, {"team": "platform"}), heard=Watching())
+    assert made.image.tags["Team"] == "platform"
+    assert {"builder", "tester"} <= {one["Role"] for one in seen if one.get("Team") == "platform"}
+    assert not [one for one in seen if one.get("ManagedBy") == "goldrun" and one.get("Team") != "platform"]

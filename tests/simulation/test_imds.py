@@ -8,7 +8,7 @@ import pytest
 
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
-from goldrun.bake.recipe import load
+from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError

@@ -15,7 +15,7 @@ from msgspec import structs
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
-from goldrun.bake.recipe import load
+from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient, Parameter

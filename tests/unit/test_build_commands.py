@@ -182,3 +182,18 @@ def test_a_runner_that_has_ended_does_not_pass_the_boot_test(
         code=5,
     )
     assert "is too old" in asked.stderr
+
+
+def test_parameters_are_given_on_the_command_line(env: dict[str, str], recipe: str, tmp_path: Path) -> None:
+    file = Path(recipe) / "recipe.toml"
+    file.write_text(file.read_text() + '\n[parameters.stage]\nchoices = ["staging", "production"]\n')
+    values = tmp_path / "production.toml"
+    values.write_text('stage = "production"\n')
+    assert "--set stage=" in run(env, "recipe", "check", recipe, code=2).stderr
+    run(env, "recipe", "check", recipe, "--set", "stage=staging")
+    run(env, "recipe", "check", recipe, "--parameters", str(values))
+    assert "cannot be 'x'" in run(env, "image", "build", recipe, "--set", "stage=x", code=2).stderr
+    built = keys(run(env, "image", "build", recipe, "--arch", "amd64", "--parameters", str(values)).stdout)
+    again = keys(run(env, "image", "build", recipe, "--arch", "amd64", "--set", "stage=production").stdout)
+    assert (again["SKIP_BUILD"], again["IMAGE_ID"]) == ("true", built["IMAGE_ID"])
+    run(env, "image", "test", "tools", "--arch", "amd64", "--recipe", recipe, "--set", "stage=production")

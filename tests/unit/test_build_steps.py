@@ -11,7 +11,7 @@ import pytest
 from goldrun.bake.base import RESOLVE_BASE
 from goldrun.bake.build import making, releasing
 from goldrun.bake.context import Context, Options
-from goldrun.bake.recipe import load
+from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.bake.step import State, Step, run_steps
 from goldrun.bake.template import TEMPLATE

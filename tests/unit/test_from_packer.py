@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.bake import recipe as recipes
+from goldrun.bake import reading as recipes
+from goldrun.bake.recipe import Loaded
 from goldrun.errors import UsageError
 from goldrun.migrate.packer import Draft, convert
 
@@ -25,7 +26,7 @@ source "alicloud-ecs" "base" {
   source_image      = "ubuntu_24_04_x64_20G_alibase_20260930.vhd"
   instance_type     = "ecs.c7.large"
   ssh_username      = "root"
-  tags              = { team = "platform" }
+  tags              = { team = "platform", "cost-center" = "${var.version}" }
   something_new     = true
   system_disk_mapping {
     disk_size     = 60
@@ -84,7 +85,7 @@ def draft_of(template: Path, text: str = TEMPLATE, family: str = "") -> Draft:
     return convert(text, template, family)
 
 
-def write(draft: Draft, folder: Path) -> recipes.Loaded:
+def write(draft: Draft, folder: Path) -> Loaded:
     for path, content in draft.files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
@@ -97,6 +98,7 @@ def test_the_recipe_is_valid_and_has_what_the_template_has(template: Path, tmp_p
     assert (recipe.family, recipe.description, recipe.builder.disk) == ("tools", "tools 1.2", 60)
     assert (recipe.base.amd64, recipe.base.arm64) == ("acs:ubuntu_24_04_x64", "")
     assert [(file.target, loaded.contents[file.source]) for file in recipe.files] == [("/etc/motd", b"welcome\n")]
+    assert recipe.tags == {"team": "platform", "cost-center": "1.2"}
     scripts = [loaded.contents[step.script].decode() for step in recipe.steps]
     assert scripts[1] == "#!/bin/bash -e\nexport A='b'\necho one\n"
     assert scripts[2] == "#!/bin/sh -e\nexport A='b'\necho two\n"
@@ -118,12 +120,12 @@ def test_every_part_is_listed_with_its_line(template: Path) -> None:
         assert note.outcome
     taken = {found for (_, found), note in notes.items() if note.taken}
     assert taken == {
-        *("image_name", "image_description", "source_image", "disk_size"),
+        *("image_name", "image_description", "source_image", "disk_size", "tags"),
         *("file motd", "inline", "one.sh", "two.sh"),
     }
     left = {found: note.outcome for (_, found), note in notes.items() if not note.taken}
     assert set(left) == {
-        *("region", "instance_type", "ssh_username", "tags", "something_new", "image_disk_mappings"),
+        *("region", "instance_type", "ssh_username", "something_new", "image_disk_mappings"),
         *("disk_category", "execute_command", "scripts missing.sh", "provisioner", "file folder"),
         *("provisioner ansible", "post-processor"),
     } - {"provisioner", "disk_category"}

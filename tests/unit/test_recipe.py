@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.bake.recipe import load, schema
+from goldrun.bake.reading import load
+from goldrun.bake.recipe import schema
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.assistant import command
 from goldrun.errors import GoldrunError, UsageError
@@ -93,7 +94,7 @@ def test_all_mistakes_are_reported_at_once(folder: Path) -> None:
 
 MISSING: dict[str, tuple[str, str]] = {
     "no family": (r'family = "tools"\n', "missing required field `family`"),
-    "no base": (r'\[base\].*?\n\n', "missing required field `base`"),
+    "no base": (r'\[base\].*?\n\n', "name a base image family"),
     "no architecture": (r'amd64 = .*?\narm64 = .*?\n', "name a base image family"),
     "no steps": (r"\[\[steps\]\].*?\n\n", "at least one step"),
     "no smoke test": (r"\[\[smoke\]\].*?\n\n", "at least one smoke test"),

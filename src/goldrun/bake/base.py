@@ -9,6 +9,8 @@ from goldrun.bake.context import Context
 from goldrun.bake.step import State, Step
 from goldrun.cloud.images import Image, newest_of_family
 from goldrun.errors import NotFoundError, RefusedError
+from goldrun.images.find import find_image
+from goldrun.images.naming import is_image_id, parse_reference
 from goldrun.images.resolve import require_imds_v2
 
 
@@ -20,22 +22,44 @@ def _resolve(context: Context, state: State) -> State:
 
 
 def _newest_base(context: Context) -> Image:
-    family = getattr(context.recipe.base, context.architecture)
-    if not family:
+    name = getattr(context.recipe.base, context.architecture)
+    if not name:
         raise RefusedError(
             f"{context.recipe.family} has no base image for {context.architecture}.",
             fix=[f'add {context.architecture} = "…" under [base] to the recipe.'],
         )
-    base = newest_of_family(context.client, family)
-    if base is None:
-        raise NotFoundError(
-            f"The image family {family} has no image in {context.client.region}.",
-            fix=["Alibaba Cloud's own families start with acs:, for example acs:ubuntu_24_04_x64."],
-        )
+    base = _find(context, name)
     if base.architecture != context.architecture:
-        raise RefusedError(f"{family} is {to_ecs(base.architecture)}, not {to_ecs(context.architecture)}.")
+        raise RefusedError(f"{name} is {to_ecs(base.architecture)}, not {to_ecs(context.architecture)}.")
     require_imds_v2(base)
     return base
+
+
+def _find(context: Context, name: str) -> Image:
+    """Return the image that a recipe names: by id, the newest of a family, or published by goldrun under a name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    client = context.client
+    if not is_image_id(name) and (newest := newest_of_family(client, name)):
+        return newest
+    if name.startswith("acs:"):
+        raise NotFoundError(
+            f"The image family {name} has no image in {client.region}.",
+            fix=["Alibaba Cloud's own families start with acs:, for example acs:ubuntu_24_04_x64."],
+        )
+    try:
+        return find_image(client, parse_reference(name, context.architecture)).image
+    except NotFoundError as error:
+        if is_image_id(name):
+            raise
+        raise NotFoundError(
+            f"The base image {name} was not found in {client.region}.",
+            why=["it is no image family there, and no published name.", *error.why],
+            fix=error.fix,
+            request_id=error.request_id,
+        ) from error
 
 
 RESOLVE_BASE = Step("resolve the base image", _resolve, gives=("base", "version_hash"))

@@ -54,7 +54,7 @@ def _create(context: Context, state: State) -> State:
             builder.id,
             name=name,
             description=recipe.description or f"{recipe.family}, built by goldrun",
-            tags={**tags, **more},
+            tags={**recipe.tags, **tags, **more},
             token=f"image-{builder.id}",
         )
 

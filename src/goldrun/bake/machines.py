@@ -34,7 +34,7 @@ def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[st
         name=f"goldrun-{context.alias.lineage}"[:128],
         life=parse_duration(context.recipe.limits.build),
         disk_size=builder.disk,
-        tags={**settings.tags, **tags},
+        tags={**settings.tags, **context.recipe.tags, **tags},
         criteria=replace(
             settings.criteria,
             architecture=context.architecture,

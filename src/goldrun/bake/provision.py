@@ -75,7 +75,7 @@ def _boot(context: Context, builder: Machine) -> None:
 
 def _send_files(context: Context, builder: Machine) -> None:
     for file in context.recipe.files:
-        builder.send(context.loaded.contents[file.source], file.target, mode=file.mode, owner=file.owner)
+        builder.send(context.loaded.content_of(file), file.target, mode=file.mode, owner=file.owner)
 
 
 def _script(step: recipes.Step) -> Callable[[Context, Machine], None]:

@@ -12,6 +12,7 @@ from goldrun import config, stdio, workflow
 from goldrun.architecture import parse_architecture
 from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
+from goldrun.cli.recipe_options import parameter_options
 from goldrun.cli.reports import view
 from goldrun.clock import StoppableClock
 from goldrun.cloud.client import EcsClient
@@ -42,6 +43,7 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 @click.option("--force", is_flag=True, help="Build even if an image with the same content exists.")
 @click.option("--no-publish", is_flag=True, help="Build and test the image without publishing it.")
 @click.option("--keep-builder-on-failure", is_flag=True, help="Keep the builder until its release time.")
+@parameter_options
 @REGION
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print results only.")
@@ -51,6 +53,8 @@ def image_build(
     force: bool,
     no_publish: bool,
     keep_builder_on_failure: bool,
+    words: tuple[str, ...],
+    parameters: Path | None,
     region: str | None,
     as_json: bool,
     quiet: bool,
@@ -65,15 +69,17 @@ def image_build(
     Examples:
       goldrun image build recipes/github-runner-ubuntu24
       goldrun image build recipes/tools --arch amd64 --force --no-publish
+      goldrun image build recipes/tools --set stage=production
     """
     from concurrent.futures import ThreadPoolExecutor
 
     from goldrun.bake.build import build
     from goldrun.bake.context import Options
-    from goldrun.bake.recipe import RUNNER, load
+    from goldrun.bake.reading import load, read_parameters
+    from goldrun.bake.recipe import RUNNER
 
     silence(quiet)
-    loaded = load(recipe)
+    loaded = load(recipe, read_parameters(parameters, words))
     architectures = _architectures(loaded, arch)
     github = open_github(public=True)
     options = Options(
@@ -123,9 +129,17 @@ def image_build(
 @click.option(
     "--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Recipe with the smoke tests."
 )
+@parameter_options
 @ARCH
 @REGION
-def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -> None:
+def image_test(
+    image: str,
+    recipe: Path,
+    words: tuple[str, ...],
+    parameters: Path | None,
+    arch: str | None,
+    region: str | None,
+) -> None:
     """Boot IMAGE and run the recipe's smoke tests on it.
 
     \b
@@ -133,9 +147,9 @@ def image_test(image: str, recipe: Path, arch: str | None, region: str | None) -
       goldrun image test github-runner-ubuntu24 --arch amd64 --recipe recipes/github-runner-ubuntu24
     """
     from goldrun.bake.build import boot_test
-    from goldrun.bake.recipe import load
+    from goldrun.bake.reading import load, read_parameters
 
-    loaded = load(recipe)
+    loaded = load(recipe, read_parameters(parameters, words))
     client = open_client(region)
     github = open_github(public=True)
     found = find_image(client, parse_reference(image, arch)).image

@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from goldrun.bake import recipe as recipes
+from goldrun.bake.reading import load, read_parameters
 from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
 from goldrun.cli.files import read_text
 from goldrun.cli.lazy import LazyGroup
+from goldrun.cli.recipe_options import parameter_options
 from goldrun.errors import UsageError
 from goldrun.images.naming import check_name
 
@@ -65,10 +67,11 @@ def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None
 
 @recipe.command("check")
 @FOLDER
+@parameter_options
 @JSON
-def recipe_check(folder: Path, as_json: bool) -> None:
+def recipe_check(folder: Path, words: tuple[str, ...], parameters: Path | None, as_json: bool) -> None:
     """Check a recipe; report every mistake with its line."""
-    loaded = recipes.load(folder)
+    loaded = load(folder, read_parameters(parameters, words))
     if as_json:
         from goldrun.cli.json.recipes import CheckedRecipe
 

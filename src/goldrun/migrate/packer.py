@@ -56,6 +56,7 @@ class Draft:
     family: str = ""
     description: str = ""
     base: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     disk: int = 0
     uploads: list[tuple[str, str]] = field(default_factory=list)
     steps: list[tuple[str, str]] = field(default_factory=list)
@@ -130,6 +131,9 @@ def _read_source(draft: Draft, source: BlockView, values: Mapping[str, Any]) -> 
         elif name == "image_description" and _is_known(value):
             draft.description = value
             draft.taken(line, name, "description")
+        elif name in ("tags", "run_tags") and isinstance(value, dict) and all(map(_is_known, value.values())):
+            draft.tags |= {key.strip('"'): text for key, text in value.items()}
+            draft.taken(line, name, "[tags], on the image and on its instances")
         elif name in ("source_image", "image_family") and _is_known(value):
             _read_base(draft, line, name, value)
         else:
@@ -223,6 +227,8 @@ def _recipe(draft: Draft, path: Path) -> str:
         "[base]  # the image family that each architecture starts from",
         *[f"{kind} = {_quoted(family)}" for kind, family in (draft.base or {"amd64": ""}).items()],
     ]
+    if draft.tags:
+        lines += ["", "[tags]", *(f"{_quoted(key)} = {_quoted(text)}" for key, text in draft.tags.items())]
     for source, target in draft.uploads:
         lines += ["", "[[files]]", f"source = {_quoted(source)}", f"target = {_quoted(target)}"]
     for name, script in draft.steps:
@@ -240,6 +246,8 @@ def _resolve(value: Any, values: Mapping[str, Any]) -> Any:
     """Return a value with its references to variables replaced, as far as they are known."""
     if isinstance(value, list):
         return [_resolve(one, values) for one in value]
+    if isinstance(value, dict):
+        return {key: _resolve(one, values) for key, one in value.items()}
     if not isinstance(value, str):
         return value
     whole = _REFERENCE.fullmatch(value)

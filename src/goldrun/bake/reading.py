@@ -1,0 +1,188 @@
+"""Reads a recipe: follows what it extends, fills in its parameters, and checks all of it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from goldrun.bake.recipe import FILE, REFERENCE, Loaded, Parameter, Recipe, fill
+from goldrun.bake.recipe_check import check_file, check_whole
+from goldrun.errors import UsageError
+from goldrun.toml_file import Problem, parse, read_file, refuse
+
+LONGEST_CHAIN = 8
+# What lists are told apart by: an element of the same name takes the other's place.
+_KEYS = {"files": "target", "steps": "name", "tests": "name", "smoke": "name"}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One ``recipe.toml``.
+
+    Attributes:
+        folder: the recipe's folder.
+        text: the file's text.
+        said: the same as data.
+        recipe: the same, by itself.
+    """
+
+    folder: Path
+    text: str
+    said: dict[str, Any]
+    recipe: Recipe
+
+    @property
+    def file(self) -> Path:
+        return self.folder / FILE
+
+
+def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
+    """Read a recipe and check all of it.
+
+    Args:
+        folder: the recipe.
+        given: values of its parameters.
+
+    Raises:
+        UsageError: it is not valid; lists every mistake with its line. Or a value is missing, or not valid.
+    """
+    chain = _chain(folder)
+    values = _values(chain, given or {})
+    whole: dict[str, Any] = {}
+    contents: dict[str, bytes] = {}
+    for source in chain:
+        problems: list[Problem] = []
+        said = _filled(source.said, values, (), problems)
+        named: dict[str, bytes] = {}
+        problems += check_file(msgspec.convert(said, Recipe), source.folder, values, named)
+        prefix = os.path.relpath(source.folder, folder)
+        whole = _merged(whole, _moved(said, prefix))
+        contents |= {_path(prefix, name): content for name, content in named.items()}
+        if source is chain[-1]:
+            problems += check_whole(msgspec.convert(whole, Recipe))
+        refuse(source.file, source.text, problems)
+    return Loaded(msgspec.convert(whole, Recipe), contents, values)
+
+
+def read_parameters(file: Path | None, words: Sequence[str]) -> dict[str, str]:
+    """Return the values that a file and ``NAME=VALUE`` words give; the words count before the file.
+
+    Raises:
+        UsageError: one of them is not valid.
+    """
+    given: dict[str, str] = {}
+    if file:
+        text = read_file(file, fix='write lines NAME = "value".')
+        given = parse(file, text, dict[str, str], fix='write lines NAME = "value".')
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise UsageError(f"{word!r} is not NAME=VALUE.", fix=["for example --set stage=production"])
+        given[name] = value
+    return given
+
+
+def _chain(folder: Path) -> list[_Source]:
+    """Return a recipe and those that it extends, the first of them first.
+
+    Raises:
+        UsageError: one of them is not valid, or they extend each other.
+    """
+    chain: list[_Source] = []
+    while True:
+        file = folder / FILE
+        text = read_file(file, fix="goldrun recipe init writes a new one.")
+        recipe = parse(file, text, Recipe, fix="goldrun recipe schema prints the schema of a recipe.")
+        chain.insert(0, _Source(folder, text, tomllib.loads(text), recipe))
+        if not recipe.extends:
+            return chain
+        folder = Path(os.path.normpath(folder / recipe.extends))
+        if any(folder.resolve() == one.folder.resolve() for one in chain) or len(chain) == LONGEST_CHAIN:
+            refuse(file, text, [(("extends",), f"{recipe.extends} extends this recipe: they lead in a circle")])
+        if not (folder / FILE).is_file():
+            refuse(file, text, [(("extends",), f"{recipe.extends} is no recipe's folder: it has no {FILE}")])
+
+
+def _values(chain: Sequence[_Source], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of all parameters.
+
+    Raises:
+        UsageError: one is missing, unknown, or none of the choices.
+    """
+    declared: dict[str, Parameter] = {}
+    for source in chain:
+        for name, one in source.recipe.parameters.items():
+            declared[name] = one if isinstance(one, Parameter) else Parameter(default=one)
+    if unknown := [name for name in given if name not in declared]:
+        known = ", ".join(sorted(declared)) or "none"
+        raise UsageError(f"The recipe has no parameter {unknown[0]}.", why=[f"it has: {known}."])
+    values: dict[str, str] = {}
+    for name, parameter in declared.items():
+        value = given.get(name, parameter.default)
+        if value is None:
+            meant = f" ({parameter.description})" if parameter.description else ""
+            raise UsageError(f"The parameter {name}{meant} has no value.", fix=[f"--set {name}=…"])
+        if "\n" in value or "\0" in value:
+            raise UsageError(f"The value of the parameter {name} has a line break.")
+        if name in given and parameter.choices and value not in parameter.choices:
+            raise UsageError(
+                f"The parameter {name} cannot be {value!r}.", fix=[f"one of: {', '.join(parameter.choices)}"]
+            )
+        values[name] = value
+    return values
+
+
+def _filled(said: Any, values: Mapping[str, str], path: tuple[str | int, ...], problems: list[Problem]) -> Any:
+    """Return data with the parameters in its texts filled in; note those that are not declared."""
+    if isinstance(said, str):
+        names = dict.fromkeys(REFERENCE.findall(said))
+        problems += [(path, f"{name} is not under [parameters]") for name in names if name not in values]
+        return fill(said, values)
+    if isinstance(said, dict):
+        return {
+            key: one if (*path, key) == ("parameters",) else _filled(one, values, (*path, key), problems)
+            for key, one in said.items()
+        }
+    if isinstance(said, list):
+        return [_filled(one, values, (*path, number), problems) for number, one in enumerate(said)]
+    return said
+
+
+def _merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a recipe says with what another one adds."""
+    found = dict(base)
+    for key, value in more.items():
+        if key in _KEYS:
+            found[key] = list(_listed([*found.get(key, []), *value], _KEYS[key]))
+        elif isinstance(value, dict):
+            found[key] = {**found.get(key, {}), **value}
+        else:
+            found[key] = value
+    return found
+
+
+def _listed(elements: Sequence[dict[str, Any]], key: str) -> Iterator[dict[str, Any]]:
+    """Yield elements, the last one of each key in the first one's place."""
+    last = {element.get(key, number): element for number, element in enumerate(elements)}
+    yield from last.values()
+
+
+def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return what a recipe says with the paths of its files from another folder."""
+    moved = dict(said)
+    for table, key in (("steps", "script"), ("files", "source")):
+        if table in moved:
+            moved[table] = [{**one, key: _path(prefix, one[key])} for one in moved[table]]
+    if manifest := moved.get("manifest"):
+        moved["manifest"] = _path(prefix, manifest)
+    return moved
+
+
+def _path(prefix: str, name: str) -> str:
+    return name if prefix == "." else os.path.normpath(os.path.join(prefix, name))  # noqa: PTH118 - stays relative

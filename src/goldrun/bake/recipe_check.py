@@ -1,0 +1,172 @@
+"""Checks what a recipe says: first each file by itself, then the whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from goldrun.bake.recipe import REFERENCE, Parameter, Recipe, variable_of
+from goldrun.cloud import tags
+from goldrun.cloud.assistant import command
+from goldrun.durations import parse_duration
+from goldrun.errors import GoldrunError
+from goldrun.images.naming import check_name
+from goldrun.launch.offers import parse_span
+from goldrun.toml_file import Problem
+
+MAX_SCRIPT = 60 * 1024
+MAX_FILE = 1024 * 1024
+# An image may have 20; goldrun's own need the others.
+MAX_TAGS, MAX_KEY, MAX_VALUE = 5, 64, 128
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PARAMETER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_MODE = re.compile(r"0?[0-7]{3}")
+_OURS = {tag.key.lower() for tag in tags.SCHEMA}
+_OF_SCRIPTS = ("ARCH", "FAMILY")
+
+
+def check_file(
+    recipe: Recipe, folder: Path, values: Mapping[str, str], contents: dict[str, bytes]
+) -> Iterator[Problem]:
+    """Yield every mistake of one file with its place; put the valid files that it names into ``contents``."""
+    yield from _named_files(recipe, folder, values, contents)
+    yield from _times(recipe)
+    yield from _names(recipe)
+    yield from _tags(recipe)
+    yield from _try(("builder", "cpu"), lambda: parse_span(recipe.builder.cpu, "vCPUs"))
+    yield from _try(("builder", "memory"), lambda: parse_span(recipe.builder.memory, "GiB"))
+    if not 20 <= recipe.builder.disk <= 2048:
+        yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
+    if not 0 <= recipe.retention.keep <= 1000:
+        yield ("retention", "keep"), "keep 1 to 1000 versions, or leave it out"
+
+
+def check_whole(recipe: Recipe) -> Iterator[Problem]:
+    """Yield what a recipe lacks, with what it extends."""
+    yield from _try(("family",), lambda: check_name(recipe.family))
+    if recipe.family.endswith(("-amd64", "-arm64")):
+        yield ("family",), "the architecture is not part of a family's name"
+    if not (recipe.base.amd64 or recipe.base.arm64):
+        yield ("base",), "name a base image family for amd64, arm64 or both"
+    if not recipe.steps:
+        yield (), "a recipe needs at least one step: [[steps]] with name and script"
+    if not recipe.smoke:
+        yield (), "a recipe needs at least one smoke test: [[smoke]] with name and command"
+    taken = {*recipe.environment, *(f"{variable_of(name)}_VERSION" for name in recipe.versions), *_OF_SCRIPTS}
+    for name in recipe.parameters:
+        if variable_of(name) in taken:
+            yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
+
+
+def _names(recipe: Recipe) -> Iterator[Problem]:
+    for table, names in (("versions", recipe.versions), ("environment", recipe.environment)):
+        for name, value in names.items():
+            if not _VARIABLE.fullmatch(name.replace("-", "_")) or "\n" in value:
+                yield (table, name), f"{name!r} cannot be the name of a variable, or its value has a line break"
+    for name, parameter in recipe.parameters.items():
+        if not _PARAMETER.fullmatch(name):
+            yield ("parameters", name), f"{name!r} is not a name: lower-case letters, digits, - and _"
+        if isinstance(parameter, Parameter) and parameter.default not in (
+            None,
+            *(parameter.choices or (parameter.default,)),
+        ):
+            yield ("parameters", name), f"the default {parameter.default!r} is none of the choices"
+
+
+def _tags(recipe: Recipe) -> Iterator[Problem]:
+    for key, value in recipe.tags.items():
+        if key.lower() in _OURS:
+            yield ("tags", key), f"{key} is a tag of goldrun's own"
+        elif not 0 < len(key) <= MAX_KEY or len(value) > MAX_VALUE:
+            yield ("tags", key), f"a tag's key has 1 to {MAX_KEY} characters, its value at most {MAX_VALUE}"
+        elif key.lower().startswith(("aliyun", "acs:")) or any(
+            "http://" in one or "https://" in one for one in (key, value)
+        ):
+            yield ("tags", key), "ECS takes no keys that begin with aliyun or acs:, and no addresses"
+    if len(recipe.tags) > MAX_TAGS:
+        yield ("tags",), f"a recipe has {MAX_TAGS} tags at most: ECS takes 20, and goldrun's own are among them"
+
+
+def _named_files(
+    recipe: Recipe, folder: Path, values: Mapping[str, str], contents: dict[str, bytes]
+) -> Iterator[Problem]:
+    for number, step in enumerate(recipe.steps):
+        yield from _script(folder, step.script, ("steps", number, "script"), contents)
+    if recipe.manifest:
+        yield from _script(folder, recipe.manifest, ("manifest",), contents)
+    for number, file in enumerate(recipe.files):
+        yield from _read(folder, file.source, ("files", number, "source"), MAX_FILE, contents)
+        if not file.target.startswith("/") or file.target.endswith("/"):
+            yield ("files", number, "target"), f"{file.target!r} is not the absolute path of a file"
+        if not _MODE.fullmatch(file.mode):
+            yield ("files", number, "mode"), f"{file.mode!r} is not a mode, such as 0644"
+        if file.template and file.source in contents:
+            yield from _template(contents[file.source], values, ("files", number, "source"))
+
+
+def _template(content: bytes, values: Mapping[str, str], path: tuple[str | int, ...]) -> Iterator[Problem]:
+    try:
+        named = REFERENCE.findall(content.decode())
+    except UnicodeDecodeError:
+        yield path, "a template has to be UTF-8"
+        return
+    yield from ((path, f"{name} is not under [parameters]") for name in dict.fromkeys(named) if name not in values)
+
+
+def _times(recipe: Recipe) -> Iterator[Problem]:
+    named = {
+        "steps": [(step.name, step.timeout) for step in recipe.steps],
+        "tests": [(test.name, test.timeout) for test in recipe.tests],
+        "smoke": [(test.name, test.timeout) for test in recipe.smoke],
+    }
+    for table, parts in named.items():
+        for number, (name, timeout) in enumerate(parts):
+            yield from _span((table, number, "timeout"), timeout)
+            if [other for other, _ in parts].index(name) < number:
+                yield (table, number, "name"), f"{name!r} is defined twice"
+    yield from _span(("limits", "build"), recipe.limits.build)
+    yield from _span(("limits", "boot"), recipe.limits.boot)
+
+
+def _script(folder: Path, name: str, path: tuple[str | int, ...], contents: dict[str, bytes]) -> Iterator[Problem]:
+    yield from _read(folder, name, path, MAX_SCRIPT, contents)
+    content = contents.get(name)
+    if content is not None and not content.startswith(b"#!"):
+        yield path, f"{name} has no first line such as #!/usr/bin/env bash"
+    elif content is not None and b"\r\n" in content:
+        yield path, f"{name} has Windows line ends, at which bash fails: sed -i 's/\\r$//' {folder / name}"
+    elif content is not None:
+        yield from _try(path, lambda: command(content, {}), f"{name}: ")
+
+
+def _read(
+    folder: Path, name: str, path: tuple[str | int, ...], most: int, contents: dict[str, bytes]
+) -> Iterator[Problem]:
+    try:
+        file = (folder / name).resolve()
+        if not file.is_relative_to(folder.resolve()):
+            yield path, f"{name} is outside the recipe's folder"
+            return
+        if file.exists() and not file.is_file():
+            yield path, f"{name} is not a file"
+            return
+        content = file.read_bytes()
+    except (OSError, RuntimeError) as error:  # Python 3.12 and older report a loop of links as a RuntimeError
+        yield path, f"{name} cannot be read: {getattr(error, 'strerror', '') or 'its links lead in a circle'}"
+        return
+    if len(content) > most:
+        yield path, f"{name} has {len(content):,} bytes; {most:,} can be sent: let a script fetch it"
+    else:
+        contents[name] = content
+
+
+def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
+    yield from _try(path, lambda: parse_duration(text))
+
+
+def _try(path: tuple[str | int, ...], check: Callable[[], object], prefix: str = "") -> Iterator[Problem]:
+    try:
+        check()
+    except GoldrunError as error:
+        yield path, prefix + "; ".join([error.what.rstrip("."), *error.fix])

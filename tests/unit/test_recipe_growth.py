@@ -1,0 +1,217 @@
+"""Recipes that grow: what one adds to another, parameters, tags of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from goldrun.bake.reading import load, read_parameters
+from goldrun.bake.template import TEMPLATE
+from goldrun.errors import UsageError
+
+CHILD = """
+family = "ours"
+extends = "../tools"
+description = "tools, and ours"
+
+[versions]
+node = "24.1.0"
+
+[[steps]]
+name = "Install ours"
+script = "scripts/ours.sh"
+
+[[smoke]]
+name = "ours is in the image"
+command = "ours --version"
+"""
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    for path, text in TEMPLATE.items():
+        write(tmp_path / "tools" / path, text.replace("FAMILY", "tools"))
+    return tmp_path / "tools"
+
+
+@pytest.fixture
+def ours(tools: Path) -> Path:
+    folder = tools.parent / "ours"
+    write(folder / "recipe.toml", CHILD)
+    write(folder / "scripts/ours.sh", "#!/bin/bash\n")
+    return folder
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def add(folder: Path, text: str, *, first: bool = False) -> None:
+    file = folder / "recipe.toml"
+    file.write_text(f"{text}\n{file.read_text()}" if first else f"{file.read_text()}\n{text}\n")
+
+
+def test_a_recipe_adds_to_another(ours: Path, tools: Path) -> None:
+    loaded, base = load(ours), load(tools)
+    recipe = loaded.recipe
+    assert (recipe.family, recipe.description) == ("ours", "tools, and ours")
+    assert recipe.base == base.recipe.base
+    assert recipe.versions == {"jq": "1.7", "node": "24.1.0"}
+    assert [step.name for step in recipe.steps] == ["Install jq", "Install ours"]
+    assert [test.name for test in recipe.smoke] == ["jq is in the image", "ours is in the image"]
+    assert [step.script for step in recipe.steps] == ["../tools/scripts/install.sh", "scripts/ours.sh"]
+    assert set(loaded.contents) == {"../tools/scripts/install.sh", "../tools/files/motd", "scripts/ours.sh"}
+    assert recipe.builder == base.recipe.builder
+    assert recipe.retention.keep == 2
+
+
+def test_what_has_the_same_name_takes_the_others_place(ours: Path) -> None:
+    write(ours / "scripts/install.sh", "#!/bin/bash\necho another\n")
+    add(ours, '[[steps]]\nname = "Install jq"\nscript = "scripts/install.sh"\n[base]\narm64 = ""\n[builder]\ndisk = 60')
+    loaded = load(ours)
+    assert [(step.name, step.script) for step in loaded.recipe.steps] == [
+        ("Install jq", "scripts/install.sh"),
+        ("Install ours", "scripts/ours.sh"),
+    ]
+    assert loaded.architectures == ("amd64",)
+    assert (loaded.recipe.builder.disk, loaded.recipe.builder.cpu) == (60, "2..")
+
+
+def test_a_change_in_what_it_extends_changes_its_hash(ours: Path, tools: Path) -> None:
+    before = load(ours).version_hash("amd64", "m-base")
+    assert load(ours).version_hash("amd64", "m-base") == before
+    write(tools / "scripts/install.sh", "#!/bin/bash\necho new\n")
+    assert load(ours).version_hash("amd64", "m-base") != before
+
+
+def test_the_same_content_has_the_hash_that_it_had(tools: Path) -> None:
+    """Or every image would be built again because of a new goldrun."""
+    assert load(tools).version_hash("amd64", "m-base") == "44bab69ab27a108a22f30b57b9c8fc50"
+
+
+@pytest.mark.parametrize(
+    ("extends", "words"),
+    [
+        ("../nowhere", "is no recipe's folder"),
+        ("../ours", "lead in a circle"),
+        ("../circle", "lead in a circle"),
+        ("../tools/recipe.toml", "is no recipe's folder"),
+    ],
+)
+def test_what_cannot_be_extended(ours: Path, extends: str, words: str) -> None:
+    write(ours.parent / "circle/recipe.toml", CHILD.replace("../tools", "../ours"))
+    file = ours / "recipe.toml"
+    file.write_text(file.read_text().replace("../tools", extends))
+    with pytest.raises(UsageError, match=words) as caught:
+        load(ours)
+    assert "recipe.toml:3: " in str(caught.value)
+
+
+def test_a_mistake_in_what_it_extends_is_told_there(ours: Path, tools: Path) -> None:
+    add(tools, '[limits]\nbuild = "soon"')
+    with pytest.raises(UsageError) as caught:
+        load(ours)
+    assert str(caught.value).startswith(f"{ours / '../tools'}".replace("ours/../", ""))
+
+
+PARAMETERS = """
+[parameters]
+stage = "staging"
+owner = { description = "who pays" }
+
+[parameters.size]
+default = "small"
+choices = ["small", "large"]
+
+[tags]
+Stage = "{{ parameters.stage }}"
+cost-center = "{{parameters.owner}}"
+"""
+
+
+def test_parameters_are_filled_in_and_given_to_scripts(tools: Path) -> None:
+    add(tools, PARAMETERS)
+    loaded = load(tools, {"owner": "ci", "stage": "production"})
+    assert loaded.recipe.tags == {"Stage": "production", "cost-center": "ci"}
+    assert loaded.parameters == {"stage": "production", "owner": "ci", "size": "small"}
+    variables = loaded.variables("amd64")
+    assert (variables["STAGE"], variables["OWNER"], variables["SIZE"]) == ("production", "ci", "small")
+    assert load(tools, {"owner": "ci"}).version_hash("amd64", "m") != loaded.version_hash("amd64", "m")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "The parameter owner (who pays) has no value"),
+        ({"owner": "ci", "stgae": "x"}, "no parameter stgae"),
+        ({"owner": "ci", "size": "huge"}, "size cannot be 'huge'"),
+        ({"owner": "a\nb"}, "line break"),
+    ],
+)
+def test_values_that_are_refused(tools: Path, given: dict[str, str], words: str) -> None:
+    add(tools, PARAMETERS)
+    with pytest.raises(UsageError) as caught:
+        load(tools, given)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[parameters]\nBad = "x"', "'Bad' is not a name"),
+        ('[parameters]\narch = "x"', "another variable ARCH"),
+        ('[parameters]\njq_version = "x"', "another variable JQ_VERSION"),
+        ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "none of the choices"),
+        ('[parameters.size]\ndefalt = "x"', "defalt"),
+        ('[tags]\nManagedBy = "me"', "a tag of goldrun's own"),
+        ('[tags]\nfamily = "me"', "a tag of goldrun's own"),
+        ('[tags]\n"acs:x" = "me"', "ECS takes no keys"),
+        ('[tags]\nx = "https://example.com"', "no addresses"),
+        (f'[tags]\nx = "{"y" * 129}"', "at most 128"),
+        ('[tags]\na="1"\nb="1"\nc="1"\nd="1"\ne="1"\nf="1"', "5 tags at most"),
+        ('[tags]\nx = "{{ parameters.nobody }}"', "nobody is not under [parameters]"),
+    ],
+)
+def test_mistakes_are_told(tools: Path, text: str, words: str) -> None:
+    add(tools, text)
+    with pytest.raises(UsageError) as caught:
+        load(tools)
+    assert words in str(caught.value)
+
+
+def test_a_file_can_be_a_template(tools: Path) -> None:
+    write(tools / "files/motd", "Welcome to {{ parameters.stage }}, {{.ID}}\n")
+    file = tools / "recipe.toml"
+    file.write_text(file.read_text().replace('mode = "0644"', 'mode = "0644"\ntemplate = true'))
+    with pytest.raises(UsageError, match="stage is not under"):
+        load(tools)
+    add(tools, '[parameters]\nstage = "staging"')
+    staging, production = load(tools), load(tools, {"stage": "production"})
+    assert production.content_of(production.recipe.files[0]) == b"Welcome to production, {{.ID}}\n"
+    assert staging.version_hash("amd64", "m") != production.version_hash("amd64", "m")
+    (tools / "files/motd").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="has to be UTF-8"):
+        load(tools)
+
+
+def test_parameters_come_from_a_file_and_words(tmp_path: Path) -> None:
+    file = tmp_path / "production.toml"
+    file.write_text('stage = "production"\nowner = "ci"\n')
+    assert read_parameters(file, ["owner=me", "empty="]) == {"stage": "production", "owner": "me", "empty": ""}
+    for words in (["stage"], ["=x"]):
+        with pytest.raises(UsageError, match="not NAME=VALUE"):
+            read_parameters(None, words)
+    file.write_text("stage = 7\n")
+    with pytest.raises(UsageError, match=r"production\.toml:1"):
+        read_parameters(file, [])
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_parameters(tmp_path / "none.toml", [])
+
+
+def test_the_schema_knows_them() -> None:
+    text = (Path(__file__).parents[2] / "schemas/recipe.schema.json").read_text()
+    properties = json.loads(text)["$defs"]["Recipe"]["properties"]
+    assert {"extends", "parameters", "tags"} <= properties.keys()
