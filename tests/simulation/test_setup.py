@@ -499,3 +499,16 @@ def test_a_key_that_does_not_arrive_is_said(account: Running, tmp_path: Path) ->
         run(site)
     assert any("delete the App" in line for line in caught.value.fix)
     assert of_github(account)["secrets"] == []
+
+
+def test_a_key_that_cannot_be_written_is_said(
+    account: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Keys, "write", full)
+    with pytest.raises(UnavailableError, match="did not arrive") as caught:
+        run(with_github(account, tmp_path))
+    assert "No space left on device" in caught.value.why[0]
+    assert of_github(account)["secrets"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from goldrun import config
@@ -111,14 +112,11 @@ class Apps:
         def exchange(code: str) -> str:
             try:
                 app = apps.convert(desk.github, code)
+                desk.keys.write(key, app)
             except GoldrunError as error:
-                raise UnavailableError(
-                    f"The GitHub App {name} was made, but its key did not arrive: GitHub shows it once.",
-                    why=[error.what, *error.why],
-                    fix=["delete the App at GitHub (Settings, Developer settings, GitHub Apps), then run this again"],
-                    request_id=error.request_id,
-                ) from error
-            desk.keys.write(key, app)
+                raise _lost(name, [error.what, *error.why], error.request_id) from error
+            except OSError as error:
+                raise _lost(name, [f"{desk.keys.file(key)} cannot be written: {error.strerror}."]) from error
             return desk.skip(app.install_page)
 
         order = door.Order(
@@ -163,6 +161,15 @@ def _by_owner(site: Site) -> dict[str, list[str]]:
     for repository in site.choices.repositories:
         found.setdefault(owner_of(repository), []).append(repository)
     return found
+
+
+def _lost(name: str, why: Sequence[str], request_id: str = "") -> UnavailableError:
+    return UnavailableError(
+        f"The GitHub App {name} was made, but its key did not arrive: GitHub shows it once.",
+        why=why,
+        fix=["delete the App at GitHub (Settings, Developer settings, GitHub Apps), then run this again"],
+        request_id=request_id,
+    )
 
 
 def _no_key(owner: str) -> RefusedError:
