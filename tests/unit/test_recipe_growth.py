@@ -215,3 +215,47 @@ def test_the_schema_knows_them() -> None:
     text = (Path(__file__).parents[2] / "schemas/recipe.schema.json").read_text()
     properties = json.loads(text)["$defs"]["Recipe"]["properties"]
     assert {"extends", "parameters", "tags"} <= properties.keys()
+
+
+def test_a_folder_is_sent_with_everything_in_it(ours: Path, tools: Path) -> None:
+    write(tools / "files/etc/one.conf", "{{ parameters.stage }}\n")
+    write(tools / "files/etc/deep/run", "#!/bin/sh\n")
+    (tools / "files/etc/deep/run").chmod(0o755)
+    add(tools, '[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"\ntemplate = true\n[parameters]\nstage = "x"')
+    for folder, prefix in ((tools, ""), (ours, "../tools/")):
+        loaded = load(folder)
+        assert [(file.source, file.target, file.mode) for file in loaded.recipe.files] == [
+            (f"{prefix}files/motd", "/etc/motd", "0644"),
+            (f"{prefix}files/etc/deep/run", "/etc/ours/deep/run", "0755"),
+            (f"{prefix}files/etc/one.conf", "/etc/ours/one.conf", "0644"),
+        ]
+        assert loaded.content_of(loaded.recipe.files[2]) == b"x\n"
+    before = load(ours).version_hash("amd64", "m")
+    (tools / "files/etc/deep/run").chmod(0o644)
+    assert load(ours).version_hash("amd64", "m") != before
+
+
+def test_a_folder_that_cannot_be_sent(tools: Path) -> None:
+    (tools / "files/etc").mkdir()
+    add(tools, '[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"')
+    with pytest.raises(UsageError, match="files/etc has no files"):
+        load(tools)
+    (tools / "files/etc/link").symlink_to("/etc/hostname")
+    with pytest.raises(UsageError, match="outside the recipe"):
+        load(tools)
+    (tools / "files/etc/link").unlink()
+    (tools / "files/etc/link").symlink_to(tools / "scripts")
+    with pytest.raises(UsageError, match="files/etc/link is not a file"):
+        load(tools)
+    (tools / "files/etc/link").unlink()
+    for outside in ("/", "..", "/etc"):
+        file = tools / "recipe.toml"
+        text = file.read_text()
+        file.write_text(text.replace('"files/etc"', f'"{outside}"'))
+        with pytest.raises(UsageError, match="outside the recipe's folder"):
+            load(tools)
+        file.write_text(text)
+    for number in range(201):
+        write(tools / f"files/etc/{number}", "x")
+    with pytest.raises(UsageError, match="has 201 files; 200 can be sent"):
+        load(tools)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from goldrun.bake.recipe import FILE, REFERENCE, Loaded, Parameter, Recipe, fill
+from goldrun.bake.recipe import FILE, REFERENCE, File, Loaded, Parameter, Recipe, fill
 from goldrun.bake.recipe_check import check_file, check_whole
 from goldrun.errors import UsageError
 from goldrun.toml_file import Problem, parse, read_file, refuse
@@ -67,7 +67,7 @@ def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
         if source is chain[-1]:
             problems += check_whole(msgspec.convert(whole, Recipe))
         refuse(source.file, source.text, problems)
-    return Loaded(msgspec.convert(whole, Recipe), contents, values)
+    return Loaded(_expanded(msgspec.convert(whole, Recipe), folder, contents), contents, values)
 
 
 def read_parameters(file: Path | None, words: Sequence[str]) -> dict[str, str]:
@@ -171,6 +171,21 @@ def _listed(elements: Sequence[dict[str, Any]], key: str) -> Iterator[dict[str, 
     """Yield elements, the last one of each key in the first one's place."""
     last = {element.get(key, number): element for number, element in enumerate(elements)}
     yield from last.values()
+
+
+def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Recipe:
+    """Return the recipe with the files of each folder in the folder's place."""
+    files: dict[str, File] = {}
+    for file in recipe.files:
+        inside = f"{file.source.rstrip('/')}/"
+        for name in [file.source] if file.source in contents else sorted(contents):
+            if name == file.source:
+                files[file.target] = file
+            elif name.startswith(inside):
+                target = f"{file.target}/{name.removeprefix(inside)}"
+                mode = "0755" if (folder / name).stat().st_mode & 0o111 else file.mode
+                files[target] = msgspec.structs.replace(file, source=name, target=target, mode=mode)
+    return msgspec.structs.replace(recipe, files=tuple(files.values()))
 
 
 def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:

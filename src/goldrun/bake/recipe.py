@@ -32,9 +32,12 @@ class Base(Part, frozen=True, kw_only=True):
 
 
 class File(Part, frozen=True, kw_only=True):
-    """A file to put on the builder before the steps.
+    """A file to put on the builder before the steps, or a folder of files.
 
     Attributes:
+        source: its path in the recipe. Of a folder, everything in it is sent.
+        target: its path on the builder.
+        mode: its mode; files of a folder that may be executed are 0755.
         template: whether parameters in its content are filled in: ``{{ parameters.NAME }}``.
     """
 

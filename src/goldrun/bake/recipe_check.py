@@ -17,6 +17,7 @@ from goldrun.toml_file import Problem
 
 MAX_SCRIPT = 60 * 1024
 MAX_FILE = 1024 * 1024
+MAX_FILES = 200  # of a folder; each takes a call
 # An image may have 20; goldrun's own need the others.
 MAX_TAGS, MAX_KEY, MAX_VALUE = 5, 64, 128
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -96,13 +97,17 @@ def _named_files(
     if recipe.manifest:
         yield from _script(folder, recipe.manifest, ("manifest",), contents)
     for number, file in enumerate(recipe.files):
-        yield from _read(folder, file.source, ("files", number, "source"), MAX_FILE, contents)
+        place = ("files", number, "source")
+        if (folder / file.source).is_dir():
+            yield from _read_folder(folder, file.source, place, contents)
+        else:
+            yield from _read(folder, file.source, place, MAX_FILE, contents)
         if not file.target.startswith("/") or file.target.endswith("/"):
             yield ("files", number, "target"), f"{file.target!r} is not the absolute path of a file"
         if not _MODE.fullmatch(file.mode):
             yield ("files", number, "mode"), f"{file.mode!r} is not a mode, such as 0644"
-        if file.template and file.source in contents:
-            yield from _template(contents[file.source], values, ("files", number, "source"))
+        for name in [one for one in contents if one == file.source or one.startswith(f"{file.source.rstrip('/')}/")]:
+            yield from _template(contents[name], values, place) if file.template else ()
 
 
 def _template(content: bytes, values: Mapping[str, str], path: tuple[str | int, ...]) -> Iterator[Problem]:
@@ -159,6 +164,22 @@ def _read(
         yield path, f"{name} has {len(content):,} bytes; {most:,} can be sent: let a script fetch it"
     else:
         contents[name] = content
+
+
+def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents: dict[str, bytes]) -> Iterator[Problem]:
+    """Read what is in a folder, and below it."""
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        yield path, f"{name} is outside the recipe's folder"
+        return
+    # A link to a folder is not followed, and told as no file.
+    found = sorted(one for one in (folder / name).rglob("*") if one.is_symlink() or not one.is_dir())
+    if not found:
+        yield path, f"{name} has no files"
+    elif len(found) > MAX_FILES:
+        yield path, f"{name} has {len(found)} files; {MAX_FILES} can be sent: let a script fetch them"
+    else:
+        for file in found:
+            yield from _read(folder, file.relative_to(folder).as_posix(), path, MAX_FILE, contents)
 
 
 def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
