@@ -99,8 +99,22 @@ def _origin() -> dict[str, Any]:
 
 def _installed() -> list[str]:
     """Return the extras whose packages are all installed."""
-    from importlib.util import find_spec
+    import re
+    from importlib.metadata import PackageNotFoundError, distribution, requires
 
-    extras = {*MODULES.values()}
-    lacking = {extra for module, extra in MODULES.items() if find_spec(module) is None}
-    return sorted(extras - lacking)
+    needed: dict[str, list[str]] = {}
+    try:
+        for requirement in requires("goldrun") or ():
+            if extra := re.search(r"""extra == ["']([\w-]+)""", requirement):
+                needed.setdefault(extra[1], []).append(re.split(r"[^\w.-]", requirement)[0])
+    except PackageNotFoundError:
+        return []
+
+    def is_there(package: str) -> bool:
+        try:
+            distribution(package)
+        except PackageNotFoundError:
+            return False
+        return True
+
+    return sorted(extra for extra, packages in needed.items() if all(map(is_there, packages)))

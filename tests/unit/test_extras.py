@@ -110,3 +110,23 @@ def test_the_docs_list_every_extra(page: str) -> None:
         name for row in re.findall(r"^\| (`.*?) \|", rows, re.MULTILINE) for name in re.findall(r"`(\w[\w-]*)`", row)
     }
     assert {*extras.MODULES.values()} == listed & {*extras.MODULES.values()}
+
+
+def test_an_extra_is_installed_if_all_its_packages_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`local` brings PyNaCl, which alone is not the extra `setup`."""
+    there = {"PyNaCl", "cryptography", "goldrun-local-cloud"}
+    listed = [
+        "PyNaCl<2,>=1.5; extra == 'setup'",
+        "PyJWT<3; extra == 'setup'",
+        "click>=8",
+        "cryptography; extra == 'seal'",
+        'goldrun-local-cloud==0.1.0 ; extra == "local"',
+    ]
+
+    def distribution(name: str) -> None:
+        if name not in there:
+            raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", lambda _: listed)
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    assert extras._installed() == ["local", "seal"]
