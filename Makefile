@@ -48,8 +48,8 @@ check: $(VENV)/.dev  ## Lint, type-check, and check that the generated docs are 
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
 	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh actions/*.sh \
 		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh packages/local-cloud/src/local_cloud/machines/*.sh
-	$(BIN)/zizmor --offline --quiet .github actions examples
-	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml examples/*/.github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github actions src/goldrun/setup/workflows/*.yml
+	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml src/goldrun/setup/workflows/*.yml
 
 messages: $(VENV)/.dev  ## Collect the messages to translate and compile the catalogue
 	$(BIN)/python tools/messages.py

@@ -33,7 +33,7 @@ from tests.conftest import Running
 from tests.workflows.expressions import evaluate, interpolate
 
 ROOT = Path(__file__).parents[2]
-PROJECT = ROOT / "examples/project/.github/workflows"
+PROJECT = ROOT / "src/goldrun/setup/workflows"
 PASSWORD = "planted-proxy-password"
 JOB_LIMIT = 120.0
 # Source: "jobs.<job_id>.steps[*].shell" in GitHub's workflow syntax, for Linux.

@@ -93,7 +93,7 @@ def test_the_scripts_import_nothing_from_their_folder_or_the_current_one(
 
 def test_no_action_or_workflow_starts_python_otherwise() -> None:
     files = [*ROOT.glob("actions/*.sh"), *ROOT.glob("actions/*/action.yml"), *ROOT.glob(".github/workflows/*.yml")]
-    files += [*ROOT.glob("examples/*/.github/workflows/*.yml")]
+    files += [*ROOT.glob("src/goldrun/setup/workflows/*.yml")]
     started = [(file.name, line) for file in files for line in file.read_text().splitlines() if "python3 " in line]
     assert len(started) >= 4
     assert [one for one in started if "#" not in one[1] and "python3 -I " not in one[1]] == []

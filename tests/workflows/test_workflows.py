@@ -142,7 +142,7 @@ def test_the_executors_default_shell_is_githubs(
 
 STEPS = [
     (file, step)
-    for file in [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("examples/*/.github/workflows/*.yml")]
+    for file in [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("src/goldrun/setup/workflows/*.yml")]
     for job in yaml.safe_load(file.read_text())["jobs"].values()
     for step in job["steps"]
     if "run" in step
