@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,18 +159,13 @@ def _merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(base)
     for key, value in more.items():
         if key in _KEYS:
-            found[key] = list(_listed([*found.get(key, []), *value], _KEYS[key]))
+            # A dictionary keeps the first one's place, and the last one's value.
+            found[key] = list({one[_KEYS[key]]: one for one in [*found.get(key, []), *value]}.values())
         elif isinstance(value, dict):
             found[key] = {**found.get(key, {}), **value}
         else:
             found[key] = value
     return found
-
-
-def _listed(elements: Sequence[dict[str, Any]], key: str) -> Iterator[dict[str, Any]]:
-    """Yield elements, the last one of each key in the first one's place."""
-    last = {element.get(key, number): element for number, element in enumerate(elements)}
-    yield from last.values()
 
 
 def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Recipe:
