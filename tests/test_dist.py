@@ -163,13 +163,11 @@ eval "$(goldrun completion bash)"
 goldrun local up --detach --port 0 --seed --run-jobs-here
 eval "$(goldrun local env)"
 goldrun whoami
-goldrun local clock --speed 20
-goldrun setup --repo octo-org/octo-repo --egress nat --workflows --yes > setup.env
+goldrun setup --repo octo-org/octo-repo --workflows --yes > setup.env
 set -a && . ./setup.env && set +a
-goldrun local clock --speed 1
-goldrun doctor --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64
+goldrun doctor --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64 --public-ip
 goldrun local clock --speed 20
-eval "$(goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64)"
+eval "$(goldrun runner up --repo octo-org/octo-repo --image github-runner-ubuntu24 --arch amd64 --public-ip)"
 echo 'echo hello from a spot instance' > job.sh
 goldrun local job job.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
 goldrun cost --days 1
@@ -189,6 +187,6 @@ def test_the_first_day(dist: Path, home: Path) -> None:
     )
     day = shell(FIRST_DAY, home)
     assert "hello from a spot instance" in day.stdout
-    assert "0 broken, 0 warnings" in day.stderr
+    assert "0 broken, 0 warnings" in day.stderr, day.stdout[-3000:]
     assert "review and merge: " in day.stderr
     assert "0 to add, 0 to change, 0 to destroy" in day.stderr.splitlines()[-1]
