@@ -80,7 +80,9 @@ JOBS: dict[str, list[Statement]] = {
     "build": [
         _allow([*CHOOSE, *ASSIST, "DescribeImageFromFamily", "DescribeSnapshots"]),
         _allow(["RunInstances"], MADE_RUNNER),
-        _allow(["RunCommand", "SendFile", "StopInstance", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
+        _allow(["RunCommand", "SendFile", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
+        # A builder is stopped for its image; for stages and restarts it is started again.
+        _allow(["StopInstance", "StartInstance"], RUNNER),
         # Only for builders that are given a role.
         _allow(["ram:PassRole"], TO_ECS),
         _allow(["CreateImage", "TagResources"], MADE_OWN),

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
+from goldrun.bake.attendant import Decision, Nobody
 from goldrun.bake.build import Built, boot_test, build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
@@ -243,7 +244,7 @@ def test_the_last_lines_of_a_failure_are_reported(cloud: Running, folder: Path) 
 def test_a_failed_builder_can_be_kept(cloud: Running, folder: Path) -> None:
     (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=6 exit=3"))
     with pytest.raises(RefusedError) as caught:
-        run(cloud, load(folder), keep_builder=True)
+        run(cloud, load(folder), attendant=Nobody(Decision.KEEP))
     (kept,) = alive(cloud)
     assert kept.id in str(caught.value.__notes__)
     assert sweep.find(cloud.client()) == []

@@ -114,7 +114,9 @@ def build_twice(client: EcsClient) -> None:
         build(client, load(folder), "amd64", settings, Options(), Silence())
         (folder / "files/motd").write_text("new\n")
         recipe = (folder / "recipe.toml").read_text()
-        (folder / "recipe.toml").write_text(recipe.replace("keep = 2", "keep = 1"))
+        (folder / "recipe.toml").write_text(
+            recipe.replace("keep = 2", "keep = 1").replace("[[steps]]", "[[steps]]\nreboot = true")
+        )
         build(client, load(folder), "amd64", settings, Options(), Silence())
         (folder / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=1 exit=1\n")
         with pytest.raises(RefusedError) as caught:

@@ -70,6 +70,64 @@ def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path) -> Non
     assert "SKIP_BUILD=true" in shell("image", "build", str(recipe)).stdout
 
 
+STAGED = """
+family = "vm-staged"
+[base]
+amd64 = "acs:debian_13_x64"
+[versions]
+late = "1"
+[[steps]]
+name = "early"
+script = "early.sh"
+reboot = true
+[[steps]]
+name = "seen after a restart"
+script = "restarted.sh"
+cache = true
+[[files]]
+source = "note"
+target = "/opt/note"
+before = "late"
+[[steps]]
+name = "late"
+script = "late.sh"
+[[smoke]]
+name = "all of it is there"
+command = "test $(cat /opt/late) = $LATE_VERSION && test -e /opt/early && test -e /opt/note"
+[[smoke]]
+name = "the machine is not the builder"
+command = "test $(cat /etc/machine-id) != $(cat /opt/builders-id)"
+[builder]
+cpu = "2.."
+memory = "2.."
+disk = 20
+[limits]
+boot = "20m"
+"""
+STEPS = {
+    "recipe.toml": STAGED,
+    "note": "sent late\n",
+    "early.sh": "#!/bin/bash\nset -eu\ncat /proc/sys/kernel/random/boot_id > /opt/early\nsleep 60\necho early done\n",
+    "restarted.sh": "#!/bin/bash\nset -eu\ntest $(cat /opt/early) != $(cat /proc/sys/kernel/random/boot_id)\n"
+    "test -z ${LATE_VERSION:-}\ncat /etc/machine-id > /opt/builders-id\n",
+    "late.sh": "#!/bin/bash\nset -eu\necho $LATE_VERSION > /opt/late\necho late $LATE_VERSION\n",
+}
+
+
+def test_a_build_starts_from_a_stage_of_a_real_disk(shell: Shell, tmp_path: Path) -> None:
+    """A restart is one (another boot id), a stage holds what was written, and late changes start from it."""
+    for name, text in STEPS.items():
+        (tmp_path / name).write_text(text)
+    first = shell("image", "build", str(tmp_path)).stderr
+    assert "early done" in first
+    (tmp_path / "recipe.toml").write_text(STAGED.replace('late = "1"', 'late = "2"'))
+    second = shell("image", "build", str(tmp_path)).stderr
+    assert "early done" not in second
+    assert "has the first 2 steps" in second
+    assert "late 2" in second
+    assert shell("instance", "ls", "-q").stdout == ""
+
+
 def test_a_recipe_that_breaks_is_not_published(shell: Shell, recipe: Path) -> None:
     before = shell("image", "id", "vm-tools", "--arch", "amd64").stdout
     (recipe / "install.sh").write_text("#!/bin/bash\necho about to break >&2\nexit 42\n")

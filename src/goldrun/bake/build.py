@@ -17,10 +17,12 @@ from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.report import Report, reported
 from goldrun.bake.resume import RESUME, WAIT_FOR_OTHERS
+from goldrun.bake.stages import FIND_STAGE, has_stages, stages_of
 from goldrun.bake.step import State, Step, run_steps
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import LostError
 from goldrun.cloud.images import Image
+from goldrun.cloud.tags import STAGE
 from goldrun.images.publish import publish
 from goldrun.images.retention import prune
 from goldrun.launch.settings import LaunchSettings
@@ -73,6 +75,7 @@ def making(recipe: Recipe) -> list[Step]:
     return [
         WAIT_FOR_OTHERS,
         RESUME,
+        *([FIND_STAGE] if has_stages(recipe) else []),
         LAUNCH_BUILDER,
         *provisioning(recipe),
         STOP_BUILDER,
@@ -124,7 +127,10 @@ def _publish(context: Context, state: State) -> State:
 
 
 def _prune(context: Context, state: State) -> State:
-    prune(context.client, context.alias, keep=context.recipe.retention.keep or context.options.keep)
+    assert state.base
+    keep = context.recipe.retention.keep or context.options.keep
+    stages = stages_of(context.loaded, context.architecture, state.base.image_id)
+    prune(context.client, context.alias, keep=keep, stages={STAGE.read(stage.tag) for stage in stages})
     return state
 
 

@@ -5,38 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from goldrun.bake.context import Context
+from goldrun.bake.power import stop_builder
 from goldrun.bake.provision import on_builder
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.images import ALL_STATUSES, create_image, describe_images
-from goldrun.cloud.instances import describe_instances, is_in_wrong_state, stop_instance
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
-from goldrun.errors import UnavailableError
 from goldrun.images import manifest as manifests
 from goldrun.images.creation import create_once
 from goldrun.images.waiting import wait_until_available
-from goldrun.launch.machine import Machine
-from goldrun.waiting import wait_for
-
-STOP_SECONDS = 300.0
-
-
-def _stop(context: Context, builder: Machine) -> None:
-    client = context.client
-    try:
-        stop_instance(client, builder.id)
-    except ApiError as error:
-        # A call that was repeated, because its answer was lost, finds the instance stopping already.
-        stops = _status(client, builder.id) in ("Stopping", "Stopped")
-        if not is_in_wrong_state(error) or not stops:
-            raise
-    wait_for(
-        client.clock,
-        lambda: _status(client, builder.id) == "Stopped" or None,
-        seconds=STOP_SECONDS,
-        late=lambda elapsed: UnavailableError(f"{builder.id} did not stop within {elapsed:.0f} s."),
-    )
 
 
 def _create(context: Context, state: State) -> State:
@@ -68,12 +45,5 @@ def _find(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
     return next((image.image_id for image in found if image.name == name and tags.items() <= image.tags.items()), None)
 
 
-def _status(client: EcsClient, instance_id: str) -> str:
-    found = describe_instances(client, ids=[instance_id])
-    if not found:
-        raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or it was deleted by someone else."])
-    return found[0].status
-
-
-STOP_BUILDER = on_builder("stop the builder", _stop)
+STOP_BUILDER = on_builder("stop the builder", stop_builder)
 CREATE_IMAGE = Step("create the image", _create, needs=("base", "builder", "tags"), gives=("image",), skipped=has_image)

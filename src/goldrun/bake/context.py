@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from goldrun.bake.attendant import Attendant, Nobody
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.report import Report
 from goldrun.cloud.client import EcsClient
@@ -22,10 +23,13 @@ class Options:
     """How to build.
 
     Attributes:
-        force: build even if an image with the same hash exists.
+        force: build even if an image with the same hash exists, and use no stages.
         publish: publish the image as ``latest``.
         keep: number of versions to keep.
-        keep_builder: keep the builder for inspection when a step fails.
+        from_step: run this step and those after it again, although nothing changed; empty: none. Stages with it are
+            not used.
+        attendant: decides about steps that fail.
+        pauses: the steps after which the attendant looks at the builder.
         source: the recipe's repository@commit, or empty.
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
     """
@@ -33,7 +37,9 @@ class Options:
     force: bool = False
     publish: bool = True
     keep: int = 1
-    keep_builder: bool = False
+    from_step: str = ""
+    attendant: Attendant = field(default_factory=Nobody)
+    pauses: tuple[str, ...] = ()
     source: str = ""
     check: Check = lambda _: None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,37 +11,48 @@ from importlib.resources import files
 from goldrun.bake import recipe as recipes
 from goldrun.bake.context import Context
 from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine
+from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
 from goldrun.bake.scripts import run_script, run_test
+from goldrun.bake.stages import files_before, keep_stage, variables_of
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.tags import BUILD_TIMESTAMP, BUILDER, VERSION_HASH
 from goldrun.durations import parse_duration
-from goldrun.errors import RefusedError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.launch.machine import Machine
 
 CLEAN_SECONDS = 300.0
 
 
-def on_builder(name: str, work: Callable[[Context, Machine], None]) -> Step:
-    """Return a step that works on the builder and does not change the state."""
+def on_builder(name: str, work: Callable[[Context, Machine], None], number: int = sys.maxsize) -> Step:
+    """Return a step that works on the builder and does not change the state.
+
+    Args:
+        name: the name that people see.
+        work: does it.
+        number: the recipe's step that it belongs to; it is skipped if the builder starts from a stage that has it.
+    """
 
     def run(context: Context, state: State) -> State:
         assert state.builder
         work(context, state.builder)
         return state
 
-    return Step(name, run, needs=("builder",), skipped=has_image)
+    return Step(name, run, needs=("builder",), skipped=lambda state: has_image(state) or state.done > number)
 
 
 def provisioning(recipe: Recipe) -> Iterator[Step]:
     """Yield the steps between the builder's launch and its image, in the recipe's order."""
     yield on_builder("boot the builder", _boot)
-    if recipe.files:
-        yield on_builder("send the files", _send_files)
-    for step in recipe.steps:
-        yield on_builder(step.name, _script(step))
+    for number, step in enumerate(recipe.steps):
+        if any(file.before == step.name or (number == 0 and not file.before) for file in recipe.files):
+            yield on_builder(f"files for {step.name}" if number else "send the files", _send_files(number), number)
+        yield on_builder(step.name, _script(number), number)
+        if step.cache:
+            yield keep_stage(number)
+        elif step.reboot:
+            yield on_builder(f"restart after {step.name}", restart_builder, number)
     for test in recipe.tests:
         yield on_builder(f"test: {test.name}", _test(test))
     if recipe.manifest:
@@ -53,14 +65,13 @@ def _launch(context: Context, state: State) -> State:
     stamp = _free_stamp(context.client, read_lineage(context.client, context.alias))
     tags = {**context.lineage_tags, **VERSION_HASH.of(state.version_hash), **BUILD_TIMESTAMP.of(stamp)}
     key = f"build {context.alias} {stamp} {context.client.clock.now()}"
-    builder = launch_machine(context, state.base.image_id, role=BUILDER, key=key, tags=tags)
+    builder = launch_machine(context, (state.start or state.base).image_id, role=BUILDER, key=key, tags=tags)
     return replace(state, builder=builder, tags=tags)
 
 
 def _abandon(context: Context, state: State, error: BaseException) -> None:
     if state.builder:
-        keep = context.options.keep_builder and isinstance(error, RefusedError)
-        abandon_machine(context, state.builder, error, keep=keep)
+        abandon_machine(context, state.builder, error, keep=state.kept)
 
 
 def _delete(context: Context, state: State) -> State:
@@ -73,15 +84,20 @@ def _boot(context: Context, builder: Machine) -> None:
     builder.wait_until_ready(parse_duration(context.recipe.limits.boot))
 
 
-def _send_files(context: Context, builder: Machine) -> None:
-    for file in context.recipe.files:
-        builder.send(context.loaded.content_of(file), file.target, mode=file.mode, owner=file.owner)
-
-
-def _script(step: recipes.Step) -> Callable[[Context, Machine], None]:
+def _send_files(number: int) -> Callable[[Context, Machine], None]:
     def work(context: Context, builder: Machine) -> None:
+        for file in files_before(context.loaded, number):
+            builder.send(context.loaded.content_of(file), file.target, mode=file.mode, owner=file.owner)
+
+    return work
+
+
+def _script(number: int) -> Callable[[Context, Machine], None]:
+    def work(context: Context, builder: Machine) -> None:
+        step = context.recipe.steps[number]
         script = context.loaded.contents[step.script]
-        run_script(context, builder, step.name, script, parse_duration(step.timeout))
+        variables = variables_of(context.loaded, number, context.architecture)
+        run_script(context, builder, step.name, script, parse_duration(step.timeout), variables)
 
     return work
 
@@ -93,14 +109,15 @@ def _test(test: recipes.Test) -> Callable[[Context, Machine], None]:
 def _read_manifest(context: Context, state: State) -> State:
     assert state.builder
     script = context.loaded.contents[context.recipe.manifest]
-    output = run_script(context, state.builder, "manifest", script, CLEAN_SECONDS).output
+    variables = context.loaded.variables(context.architecture)
+    output = run_script(context, state.builder, "manifest", script, CLEAN_SECONDS, variables).output
     pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
     return replace(state, manifest={name.strip(): version.strip() for name, _, version in pairs if name.strip()})
 
 
 def _clean(context: Context, builder: Machine) -> None:
     script = files("goldrun.bake").joinpath("clean.sh").read_bytes()
-    run_script(context, builder, "clean", script, CLEAN_SECONDS, ours=True)
+    run_script(context, builder, "clean", script, CLEAN_SECONDS, {})
 
 
 def _free_stamp(client: EcsClient, lineage: Lineage) -> str:

@@ -39,6 +39,7 @@ class File(Part, frozen=True, kw_only=True):
         target: its path on the builder.
         mode: its mode; files of a folder that may be executed are 0755.
         template: whether parameters in its content are filled in: ``{{ parameters.NAME }}``.
+        before: the step right before which it is sent; empty: before all of them.
     """
 
     source: str
@@ -46,6 +47,7 @@ class File(Part, frozen=True, kw_only=True):
     mode: str = "0644"
     owner: str = "root"
     template: bool = False
+    before: str = ""
 
 
 class Parameter(Part, frozen=True, kw_only=True):
@@ -63,11 +65,18 @@ class Parameter(Part, frozen=True, kw_only=True):
 
 
 class Step(Part, frozen=True, kw_only=True):
-    """A bash script that runs on the builder, as root."""
+    """A bash script that runs on the builder, as root.
+
+    Attributes:
+        reboot: whether the builder is stopped and started after it.
+        cache: whether the builder's state after it is kept as a stage, from which later builds start.
+    """
 
     name: str
     script: str
     timeout: str = "10m"
+    reboot: bool = False
+    cache: bool = False
 
 
 class Test(Part, frozen=True, kw_only=True):
@@ -187,14 +196,23 @@ class Loaded:
             "base": base_image_id,
             "versions": recipe.versions,
             "environment": recipe.environment,
-            "files": [[file.target, file.mode, file.owner, _digest(self.content_of(file))] for file in recipe.files],
-            "steps": [_digest(self.contents[step.script]) for step in recipe.steps],
+            "files": [self.file_digest(file) for file in recipe.files],
+            "steps": [self.step_digest(step) for step in recipe.steps],
             "tests": [test.command for test in (*recipe.tests, *recipe.smoke)],
             "manifest": _digest(self.contents[recipe.manifest]) if recipe.manifest else "",
             "disk": recipe.builder.disk,
             **({"parameters": dict(self.parameters)} if self.parameters else {}),
         }
         return hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()[:32]
+
+    def file_digest(self, file: File) -> list[str]:
+        """Return what determines a file on the builder."""
+        before = [file.before] if file.before else []
+        return [file.target, file.mode, file.owner, _digest(self.content_of(file)), *before]
+
+    def step_digest(self, step: Step) -> str:
+        """Return what determines what a step does."""
+        return _digest(self.contents[step.script]) + (" reboot" if step.reboot else "")
 
     def content_of(self, file: File) -> bytes:
         """Return the content of a file as it is sent."""

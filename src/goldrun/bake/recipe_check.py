@@ -46,6 +46,10 @@ def check_file(
 def check_whole(recipe: Recipe) -> Iterator[Problem]:
     """Yield what a recipe lacks, with what it extends."""
     yield from _try(("family",), lambda: check_name(recipe.family))
+    steps = {step.name for step in recipe.steps}
+    for number, file in enumerate(recipe.files):
+        if file.before and file.before not in steps:
+            yield ("files", number, "before"), f"there is no step {file.before!r}"
     if recipe.family.endswith(("-amd64", "-arm64")):
         yield ("family",), "the architecture is not part of a family's name"
     if not (recipe.base.amd64 or recipe.base.arm64):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from goldrun.bake.context import Context
 from goldrun.bake.recipe import Test
 from goldrun.cloud.assistant import Result
@@ -16,14 +18,13 @@ SHOWN_CONSOLE_LINES = 5
 
 
 def run_script(
-    context: Context, machine: Machine, name: str, script: bytes, timeout: float, *, ours: bool = False
+    context: Context, machine: Machine, name: str, script: bytes, timeout: float, variables: Mapping[str, str]
 ) -> Result:
-    """Run a script; the recipe's scripts get the recipe's variables, goldrun's own (``ours``) do not.
+    """Run a script with that environment.
 
     Raises:
         RefusedError: the script failed; with its exit code and last lines, and the console's.
     """
-    variables = {} if ours else context.loaded.variables(context.architecture)
     result = machine.run(name, script, timeout=timeout, variables=variables, report=context.report.line)
     if result.ok:
         return result
@@ -45,7 +46,8 @@ def run_test(context: Context, machine: Machine, test: Test) -> None:
         RefusedError: the test failed.
     """
     script = f"#!/bin/bash\nset -euo pipefail\n{test.command}\n".encode()
-    run_script(context, machine, test.name, script, parse_duration(test.timeout))
+    variables = context.loaded.variables(context.architecture)
+    run_script(context, machine, test.name, script, parse_duration(test.timeout), variables)
 
 
 def _console(client: EcsClient, instance_id: str) -> list[str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+from goldrun.bake.attendant import Decision
 from goldrun.bake.context import Context
 from goldrun.bake.report import reported
 from goldrun.cloud.images import Image
+from goldrun.errors import RefusedError
 from goldrun.launch.machine import Machine
+from goldrun.waiting import every, watch
+
+ANSWER_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -17,21 +26,27 @@ class State:
 
     Attributes:
         base: the image to build on.
+        start: the stage that the builder starts from; None: the base.
+        done: number of the recipe's steps that the stage contains.
         version_hash: identifies the content to build.
         builder: the instance that the image is created from.
         tags: the image's tags that are known before it exists.
         manifest: the content that the recipe's script reports.
         image: the image.
         resumed: whether an earlier build created the image.
+        kept: whether the builder stays for inspection although the build fails.
     """
 
     base: Image | None = None
+    start: Image | None = None
+    done: int = 0
     version_hash: str = ""
     builder: Machine | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     manifest: Mapping[str, str] = field(default_factory=dict)
     image: Image | None = None
     resumed: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,8 @@ def has_image(state: State) -> bool:
 def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
     """Run steps in order; if one fails, undo the earlier ones in reverse order.
 
+    Somebody who attends to the build is asked what to do about a step that fails on the builder.
+
     Raises:
         GoldrunError: a step failed.
     """
@@ -72,11 +89,35 @@ def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
             if step.skipped(state):
                 continue
             assert all(getattr(state, name) for name in step.needs), step.name
-            with reported(context.report, context.client.clock, step.name):
-                state = step.run(context, state)
+            while True:
+                try:
+                    with reported(context.report, context.client.clock, step.name):
+                        state = step.run(context, state)
+                    break
+                except RefusedError as error:
+                    decision = _decision(context, state, step, error)
+                    if decision is not Decision.RETRY:
+                        state = replace(state, kept=decision is Decision.KEEP)
+                        raise
+                    state = replace(state, builder=state.builder and state.builder.again())
             done.append(step)
+            if state.builder and step.name in context.options.pauses:
+                _await(context, context.options.attendant.paused(step.name, state.builder.id))
     except BaseException as error:
         for step in reversed(done):
             step.undo(context, state, error)
         raise
     return state
+
+
+def _decision(context: Context, state: State, step: Step, error: RefusedError) -> Decision:
+    if state.builder is None:
+        return Decision.DELETE
+    return _await(context, context.options.attendant.failed(step.name, state.builder.id, error))
+
+
+def _await(context: Context, answer: Callable[[], T | None]) -> T:
+    """Return a person's answer. The builder's heartbeat goes on meanwhile, and its release time ends the wait."""
+    found = watch(context.client.clock, answer, seconds=math.inf, often=every(ANSWER_SECONDS))
+    assert found is not None
+    return found

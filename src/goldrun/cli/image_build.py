@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 
 from goldrun import config, stdio, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.cli import completing, output
+from goldrun.cli import attending, completing, output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.recipe_options import parameter_options
 from goldrun.cli.reports import view
@@ -42,7 +43,17 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 @click.option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both. [default: all that the recipe supports]")
 @click.option("--force", is_flag=True, help="Build even if an image with the same content exists.")
 @click.option("--no-publish", is_flag=True, help="Build and test the image without publishing it.")
-@click.option("--keep-builder-on-failure", is_flag=True, help="Keep the builder until its release time.")
+@click.option(
+    "--on-failure",
+    type=click.Choice(attending.CHOICES),
+    help="What to do with the builder when a step fails: delete it, keep it until its release time, ask on the "
+    "terminal (retry, log in, keep, delete), or log in and delete it then. [default: delete]",
+)
+@click.option("--keep-builder-on-failure", is_flag=True, help="The same as --on-failure keep.")
+@click.option("--from-step", metavar="NAME", help="Run this step and those after it again: use no stage that has it.")
+@click.option(
+    "--debug-step", "pauses", multiple=True, metavar="NAME", help="Pause after this step, to log in; can be repeated."
+)
 @parameter_options
 @REGION
 @JSON
@@ -52,7 +63,10 @@ def image_build(
     arch: str | None,
     force: bool,
     no_publish: bool,
+    on_failure: str | None,
     keep_builder_on_failure: bool,
+    from_step: str | None,
+    pauses: tuple[str, ...],
     words: tuple[str, ...],
     parameters: Path | None,
     region: str | None,
@@ -70,6 +84,7 @@ def image_build(
       goldrun image build recipes/github-runner-ubuntu24
       goldrun image build recipes/tools --arch amd64 --force --no-publish
       goldrun image build recipes/tools --set stage=production
+      goldrun image build recipes/tools --from-step 'Install jq' --on-failure ask
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -81,12 +96,24 @@ def image_build(
     silence(quiet)
     loaded = load(recipe, read_parameters(parameters, words))
     architectures = _architectures(loaded, arch)
+    _check_steps(loaded, (*pauses, *([from_step] if from_step else [])))
+    if keep_builder_on_failure and on_failure not in (None, attending.KEEP):
+        raise UsageError(f"--keep-builder-on-failure and --on-failure {on_failure} exclude each other.")
+    decided = on_failure or (attending.KEEP if keep_builder_on_failure else attending.DELETE)
+    attended = bool(pauses) or decided in (attending.ASK, attending.SSH)
     github = open_github(public=True)
     options = Options(
         force=force,
         publish=not no_publish,
         keep=config.read_keep(os.environ),
-        keep_builder=keep_builder_on_failure,
+        from_step=from_step or "",
+        attendant=attending.attendant(
+            decided,
+            pauses=bool(pauses),
+            architectures=len(architectures),
+            region=region or "",
+        ),
+        pauses=pauses,
         source=_source(),
         check=lambda image: _check_runner(github, image, client.clock.now()),
     )
@@ -103,7 +130,10 @@ def image_build(
     def work(name: str) -> Built:
         return build(client.on_clock(clocks[name]), loaded, name, settings, options, shown.of(name))
 
-    with view(architectures, quiet=output.is_quiet()) as shown, ThreadPoolExecutor(len(architectures)) as pool:
+    with (
+        view(architectures, quiet=output.is_quiet(), live=not attended) as shown,
+        ThreadPoolExecutor(len(architectures)) as pool,
+    ):
         running = {name: pool.submit(work, name) for name in architectures}
         try:
             for name, future in running.items():
@@ -202,6 +232,13 @@ def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
                 f"The recipe has no base image for {name}.", fix=[f"it has: {', '.join(loaded.architectures)}"]
             )
     return wanted
+
+
+def _check_steps(loaded: Loaded, names: Sequence[str]) -> None:
+    steps = [step.name for step in loaded.recipe.steps]
+    for name in names:
+        if name not in steps:
+            raise UsageError(f"The recipe has no step {name!r}.", why=[f"it has: {', '.join(steps)}."])
 
 
 def _source() -> str:

@@ -29,13 +29,13 @@ class View(Protocol):
     ) -> None: ...
 
 
-def view(architectures: tuple[str, ...], *, quiet: bool) -> View:
-    """Return the view that suits stderr."""
+def view(architectures: tuple[str, ...], *, quiet: bool, live: bool = True) -> View:
+    """Return the view that suits stderr; one that is not live leaves room for questions."""
     if quiet:
         return Lines(architectures, quiet=True)
     if workflow.in_workflow(os.environ):
         return Groups(architectures)
-    if not sys.stderr.isatty():
+    if not (live and sys.stderr.isatty()):
         return Lines(architectures)
     from goldrun.cli.live import Screen
 

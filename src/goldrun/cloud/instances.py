@@ -163,8 +163,9 @@ def park_instance(client: EcsClient, instance_id: str) -> None:
 
 
 def stop_instance(client: EcsClient, instance_id: str, *, force: bool = False) -> None:
-    """Stop an instance; by force: as if it lost power."""
-    client.call("StopInstance", {"InstanceId": instance_id, "ForceStop": force or None})
+    """Stop an instance, which keeps its place and address; by force: as if it lost power."""
+    params: dict[str, Parameter] = {"InstanceId": instance_id, "ForceStop": force or None}
+    client.call("StopInstance", {**params, "StoppedMode": "KeepCharging"})
 
 
 def reboot_instance(client: EcsClient, instance_id: str, *, force: bool = False) -> None:

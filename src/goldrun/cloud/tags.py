@@ -152,6 +152,14 @@ MANIFEST = Tag(
     ("image diff", "image test", "runner up", "garm"),
     form="git=2.43.0;…",
 )
+STAGE = Tag(
+    "BuildStage",
+    _IMAGE,
+    "the state of a builder after so many steps of a recipe, and the hash of what made it",
+    _BUILD,
+    ("image build", "image prune"),
+    form="3 3f0c…",
+)
 COPIED_FROM = Tag("CopiedFrom", _IMAGE, "the image that it is a copy of", ("image copy",), ("image copy",), form="m-…")
 PROTECTED = Tag(
     "Protected",
@@ -283,7 +291,20 @@ GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("ga
 SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
-    *(COPIED_FROM, IMAGE, ROLE, HEARTBEAT, LAUNCH, REPOSITORY, RUN, RUNNER_NAME, SCOPE, RUN_LABEL, ONLINE_WITHIN),
+    *(
+        STAGE,
+        COPIED_FROM,
+        IMAGE,
+        ROLE,
+        HEARTBEAT,
+        LAUNCH,
+        REPOSITORY,
+        RUN,
+        RUNNER_NAME,
+        SCOPE,
+        RUN_LABEL,
+        ONLINE_WITHIN,
+    ),
     *(SCALE_SET, CONFIGURED, PARKED, STARTED, JOB, SPENT, SETUP, GARM_CONTROLLER, GARM_POOL, GARM_NAME),
 )
 OWNED = MANAGED_BY.of()

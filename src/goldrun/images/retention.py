@@ -6,16 +6,16 @@ and every image is reported with its reason, so that the plan can be read before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, why_kept
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, describe_images, why_kept
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
-from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY
-from goldrun.images.lineage import Lineage, age_key, is_from_guide, read_lineage
+from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY, OWNED, STAGE
+from goldrun.images.lineage import Lineage, age_key, is_from_guide, newest_first, read_lineage
 from goldrun.images.naming import PublishedName, parse_published
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphan_snapshots, protection
 
@@ -73,6 +73,33 @@ def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -
     return verdicts
 
 
+def judge_stages(
+    stages: Iterable[Image], *, now: float, older_than: float, wanted: Container[str] | None
+) -> list[Verdict]:
+    """Return a verdict on every stage of the lineage, newest first.
+
+    Args:
+        stages: the images.
+        now: seconds since 1970.
+        older_than: seconds; younger ones always stay.
+        wanted: the values of the tag ``Stage`` that the recipe makes now; None: unknown, and the newest of each number
+            of steps stays.
+    """
+    verdicts: list[Verdict] = []
+    seen: set[str] = set()
+    for image in newest_first(stages):
+        content = STAGE.read(image.tags)
+        place = content if wanted is not None else content.partition(" ")[0]
+        reason = protection(image)
+        if not reason and place not in seen and (wanted is None or content in wanted):
+            reason = "the newest stage of its steps"
+        if not reason and now - parse_moment(image.creation_time) < older_than:
+            reason = "not old enough"
+        seen.add(place)
+        verdicts.append(Verdict(image, bool(reason), reason or "a stage that is no longer used"))
+    return verdicts
+
+
 def prune(
     client: EcsClient,
     alias: PublishedName,
@@ -80,6 +107,7 @@ def prune(
     keep: int,
     older_than: float = 0.0,
     dry_run: bool = False,
+    stages: Container[str] | None = None,
     report: Callable[[Pruned], None] = lambda _: None,
     allow: Callable[[Pruned], bool] = lambda _: True,
 ) -> Pruned:
@@ -91,6 +119,7 @@ def prune(
         keep: number of versions that stay.
         older_than: seconds; younger versions stay.
         dry_run: whether to only report the plan.
+        stages: see ``judge_stages``.
         report: receives the plan.
         allow: returns whether the plan may be carried out.
 
@@ -101,8 +130,15 @@ def prune(
         ApiError: the API refused another call.
     """
     lineage = read_lineage(client, alias)
-    verdicts = judge(lineage, keep=keep, now=client.clock.now(), older_than=older_than)
-    orphans = find_orphan_snapshots(client, {**FAMILY.of(alias.family), **ARCHITECTURE.of(alias.architecture)})
+    now, tags = client.clock.now(), {**FAMILY.of(alias.family), **ARCHITECTURE.of(alias.architecture)}
+    verdicts = judge(lineage, keep=keep, now=now, older_than=older_than)
+    made = [
+        image
+        for image in describe_images(client, tags={**OWNED, **tags}, status=ALL_STATUSES)
+        if STAGE.key in image.tags and image.image_id not in lineage.images
+    ]
+    verdicts += judge_stages(made, now=now, older_than=older_than, wanted=stages)
+    orphans = find_orphan_snapshots(client, tags)
     planned = Pruned(tuple(verdicts), tuple(orphans))
     report(planned)
     if dry_run or not allow(planned):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
@@ -35,6 +35,10 @@ class Machine:
     client: EcsClient
     id: str
     key: str
+
+    def again(self) -> Machine:
+        """Return the same machine for a second attempt: what it was given already is run again."""
+        return replace(self, key=f"{self.key} again")
 
     def wait_until_ready(self, seconds: float) -> None:
         """Wait until the assistant answers.
