@@ -30,7 +30,7 @@ from goldrun.cli.json.serve import PlannedSet
 from goldrun.cli.json.settings import Context, ShownSetting
 from goldrun.cli.json.setup import Setup, SetupStep
 from goldrun.cli.json.sweep import Finding, Sweep
-from goldrun.cli.json.versions import Version
+from goldrun.cli.json.versions import ShownImage, Version
 from local_cloud.control_messages import MarketState, Status
 from local_cloud.faults import FaultRule
 
@@ -59,8 +59,8 @@ PRINTS: dict[str, Any] = {
     "image inspect": Image,
     "image ls": list[Image],
     "image prune": Prune,
-    "image publish": Image,
-    "image rollback": Image,
+    "image publish": ShownImage,
+    "image rollback": ShownImage,
     "recipe check": CheckedRecipe,
     "spot ls": list[Offer],
     "instance create": list[Launch],
@@ -81,7 +81,17 @@ PRINTS: dict[str, Any] = {
 }
 KEYS = {"image build": "architecture", "image copy": "region"}
 # Every object, in the order in which the docs explain them; a part comes after what it is part of.
-OBJECTS: tuple[type, ...] = (Image, BuiltImage, Version, Prune, PrunedImage, Difference, Change, CheckedRecipe)
+OBJECTS: tuple[type, ...] = (
+    Image,
+    BuiltImage,
+    ShownImage,
+    Version,
+    Prune,
+    PrunedImage,
+    Difference,
+    Change,
+    CheckedRecipe,
+)
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
 OBJECTS += (Setup, SetupStep, Diagnosis, Identity, ShownSetting, Context)
 OBJECTS += (LocalStatus, MarketState, FaultRule)

@@ -109,7 +109,7 @@ STEPS = {
     "note": "sent late\n",
     "early.sh": "#!/bin/bash\nset -eu\ncat /proc/sys/kernel/random/boot_id > /opt/early\nsleep 60\necho early done\n",
     "restarted.sh": "#!/bin/bash\nset -eu\ntest $(cat /opt/early) != $(cat /proc/sys/kernel/random/boot_id)\n"
-    "test -z ${LATE_VERSION:-}\ncat /etc/machine-id > /opt/builders-id\n",
+    "if env | grep -q ^LATE_; then exit 1; fi\ncat /etc/machine-id > /opt/builders-id\n",
     "late.sh": "#!/bin/bash\nset -eu\necho $LATE_VERSION > /opt/late\necho late $LATE_VERSION\n",
 }
 

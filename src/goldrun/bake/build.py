@@ -7,13 +7,14 @@ is being created, tests one that was created, publishes one that was tested, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from goldrun.bake.base import RESOLVE_BASE
 from goldrun.bake.boot_test import TEST_IMAGE, smoke_test
 from goldrun.bake.capture import CREATE_IMAGE, STOP_BUILDER
 from goldrun.bake.context import Check, Context, Options, open_context
 from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
+from goldrun.bake.publication import COPY, PUBLISH, SHARE
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.report import Report, reported
 from goldrun.bake.resume import RESUME, WAIT_FOR_OTHERS
@@ -23,7 +24,6 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import LostError
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import STAGE
-from goldrun.images.publish import publish
 from goldrun.images.retention import prune
 from goldrun.launch.settings import LaunchSettings
 
@@ -65,7 +65,7 @@ def build(
     context = open_context(client, loaded, architecture, settings, options, report)
     state = run_steps(context, [RESOLVE_BASE], State())
     state = _make(context, making(loaded.recipe), state)
-    state = run_steps(context, releasing(options), state)
+    state = run_steps(context, releasing(loaded.recipe, options), state)
     assert state.image
     return Built(state.image, state.version_hash, skipped=state.resumed)
 
@@ -84,9 +84,18 @@ def making(recipe: Recipe) -> list[Step]:
     ]
 
 
-def releasing(options: Options) -> list[Step]:
+def releasing(recipe: Recipe, options: Options) -> list[Step]:
     """Return the steps that test and publish an image."""
-    return [TEST_IMAGE, PUBLISH, PRUNE] if options.publish else [TEST_IMAGE]
+    if not options.publish:
+        return [TEST_IMAGE]
+    wanted = recipe.publish
+    return [
+        TEST_IMAGE,
+        *([COPY] if wanted.regions else []),
+        *([SHARE] if wanted.accounts or wanted.public else []),
+        PUBLISH,
+        PRUNE,
+    ]
 
 
 def boot_test(
@@ -116,23 +125,14 @@ def _make(context: Context, steps: Sequence[Step], state: State) -> State:
     return run_steps(context, steps, state)
 
 
-def _publish(context: Context, state: State) -> State:
-    assert state.image
-
-    def report_plan(plan: list[str]) -> None:
-        for line in plan:
-            context.report.line(line)
-
-    return replace(state, image=publish(context.client, state.image.image_id, tested=True, report=report_plan))
-
-
 def _prune(context: Context, state: State) -> State:
     assert state.base
     keep = context.recipe.retention.keep or context.options.keep
     stages = stages_of(context.loaded, context.architecture, state.base.image_id)
-    prune(context.client, context.alias, keep=keep, stages={STAGE.read(stage.tag) for stage in stages})
+    wanted = {STAGE.read(stage.tag) for stage in stages}
+    for region in (context.client.region, *state.copies):
+        prune(context.client.in_region(region), context.alias, keep=keep, stages=wanted)
     return state
 
 
-PUBLISH = Step("publish", _publish, needs=("image",), gives=("image",))
 PRUNE = Step("prune", _prune)

@@ -109,6 +109,24 @@ class Retention(Part, frozen=True, kw_only=True):
     keep: int = 0
 
 
+class Publication(Part, frozen=True, kw_only=True):
+    """Where a version is published beside the build's region, and who may use it.
+
+    Attributes:
+        regions: more regions: the version is published in all of them, or in none.
+        accounts: ids of other accounts that may use it.
+        public: whether everyone may.
+        encrypted: whether the copies' disks are encrypted.
+        keys: the KMS key of each region; where none is named, ECS's own, with which nothing can be shared.
+    """
+
+    regions: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    public: bool = False
+    encrypted: bool = False
+    keys: dict[str, str] = {}
+
+
 class Recipe(Part, frozen=True, kw_only=True):
     """What ``recipe.toml`` says.
 
@@ -146,6 +164,7 @@ class Recipe(Part, frozen=True, kw_only=True):
     builder: Builder = Builder()
     limits: Limits = Limits()
     retention: Retention = Retention()
+    publish: Publication = Publication()
 
 
 @dataclass(frozen=True)

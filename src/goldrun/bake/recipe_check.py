@@ -9,6 +9,7 @@ from pathlib import Path
 from goldrun.bake.recipe import REFERENCE, Parameter, Recipe, variable_of
 from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
+from goldrun.config import check_region
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.images.naming import check_name
@@ -22,6 +23,7 @@ MAX_FILES = 200  # of a folder; each takes a call
 MAX_TAGS, MAX_KEY, MAX_VALUE = 5, 64, 128
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_ACCOUNT = re.compile(r"[0-9]{10,20}")
 _MODE = re.compile(r"0?[0-7]{3}")
 _OURS = {tag.key.lower() for tag in tags.SCHEMA}
 _OF_SCRIPTS = ("ARCH", "FAMILY")
@@ -35,6 +37,7 @@ def check_file(
     yield from _times(recipe)
     yield from _names(recipe)
     yield from _tags(recipe)
+    yield from _publication(recipe)
     yield from _try(("builder", "cpu"), lambda: parse_span(recipe.builder.cpu, "vCPUs"))
     yield from _try(("builder", "memory"), lambda: parse_span(recipe.builder.memory, "GiB"))
     if not 20 <= recipe.builder.disk <= 2048:
@@ -62,6 +65,25 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
     for name in recipe.parameters:
         if variable_of(name) in taken:
             yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
+
+
+def _publication(recipe: Recipe) -> Iterator[Problem]:
+    wanted = recipe.publish
+    for number, region in enumerate(wanted.regions):
+        yield from _try(("publish", "regions", number), lambda region=region: check_region(region))  # type: ignore[misc]
+        if region in wanted.regions[:number]:
+            yield ("publish", "regions", number), f"the region {region} is named twice"
+    for number, account in enumerate(wanted.accounts):
+        if not _ACCOUNT.fullmatch(account):
+            yield ("publish", "accounts", number), f"{account!r} is not an account's id, such as 1234567890123456"
+    for region in wanted.keys:
+        if region not in wanted.regions or not wanted.encrypted:
+            yield ("publish", "keys", region), f"no encrypted copy is made in {region}"
+    if wanted.encrypted and wanted.public:
+        yield ("publish", "public"), "an encrypted image cannot be public"
+    lacking = [region for region in wanted.regions if region not in wanted.keys]
+    if wanted.encrypted and wanted.accounts and lacking:
+        yield ("publish", "keys"), f"to share an encrypted image, name a key of your own for {', '.join(lacking)}"
 
 
 def _names(recipe: Recipe) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ class State:
         tags: the image's tags that are known before it exists.
         manifest: the content that the recipe's script reports.
         image: the image.
+        copies: its copies in other regions.
         resumed: whether an earlier build created the image.
         kept: whether the builder stays for inspection although the build fails.
     """
@@ -45,6 +46,7 @@ class State:
     tags: Mapping[str, str] = field(default_factory=dict)
     manifest: Mapping[str, str] = field(default_factory=dict)
     image: Image | None = None
+    copies: Mapping[str, Image] = field(default_factory=dict)
     resumed: bool = False
     kept: bool = False
 

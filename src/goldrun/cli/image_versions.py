@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import click
 
@@ -15,9 +15,16 @@ from goldrun.cloud import images
 from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
 from goldrun.images import listing
-from goldrun.images.lineage import read_lineage, unknown_family
+from goldrun.images.lineage import find_own, read_lineage, unknown_family
 from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
 from goldrun.images.retention import judge
+
+ACCOUNTS = click.option(
+    "--account", "accounts", multiple=True, metavar="ID", help="Share it with this account first; can be repeated."
+)
+ALSO_IN = click.option(
+    "--also-in", "more", multiple=True, metavar="REGION", help="In this region too; can be repeated."
+)
 
 
 @click.command("history")
@@ -58,29 +65,65 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 @REGION
 @click.option("--channel", default=LATEST, show_default=True, help="The channel to move.")
 @click.option("--force", is_flag=True, help="Publish it even if it is older than the published version.")
+@ALSO_IN
+@ACCOUNTS
 @DRY_RUN
 @JSON
-def image_publish(version: str, region: str | None, channel: str, force: bool, dry_run: bool, as_json: bool) -> None:
+def image_publish(
+    version: str,
+    region: str | None,
+    channel: str,
+    force: bool,
+    more: tuple[str, ...],
+    accounts: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Publish VERSION, an image id or name, to a channel.
 
     The name resolves at every moment. The next run completes an interrupted one.
+
+    With --also-in, the image is copied to those regions and shared with the accounts first. Then it is published in all
+    of the regions, or in none.
 
     \b
     Examples:
       goldrun image publish github-runner-ubuntu24-amd64-20261123080000 --dry-run
       goldrun image publish m-bp1g7004ksh0oeuco3bd --channel canary
+      goldrun image publish m-bp1g7004ksh0oeuco3bd --also-in cn-beijing --also-in cn-shanghai
     """
-    from goldrun.images import publish as publishing
+    from goldrun.cli.progress import Bars
+    from goldrun.images import everywhere, replicate
 
-    shown = publishing.publish(
-        open_client(region),
-        version,
-        channel=check_channel(channel),
+    check_channel(channel)
+    images.check_accounts(accounts)
+    client = open_client(region)
+    others = _others(more, client.region)
+    found = find_own(client, version)
+    versions = {client.region: found}
+    if others and dry_run:
+        known = replicate.find_copies(client, found, others)
+        for one in others:
+            if one not in known:
+                output.note(f"would copy {found.name} to {one}, and publish it there.")
+        versions |= known
+        if accounts:
+            output.note(f"would share it with {', '.join(accounts)}.")
+    elif others:
+        with Bars(others) as bars:
+            versions |= replicate.copy_everywhere(client, found, others, report=bars.move)
+    if not dry_run:
+        everywhere.share_everywhere(client, versions, everywhere.Audience(accounts))
+    report = _plan_notes(dry_run)
+    shown = everywhere.publish_everywhere(
+        client,
+        versions,
+        channel=channel,
         force=force,
         dry_run=dry_run,
-        report=_plan_notes(dry_run),
+        report=lambda where, words: report([f"{where}: {one}" for one in words] if others else words),
     )
-    _print_image(shown, as_json)
+    _print_images(shown, client.region, as_json)
 
 
 @click.command("rollback")
@@ -89,37 +132,61 @@ def image_publish(version: str, region: str | None, channel: str, force: bool, d
 @REGION
 @click.option("--to", default="", metavar="VERSION", help="The version to go back to. [default: the previous version]")
 @click.option("--channel", default=LATEST, show_default=True, help="The channel to roll back.")
+@ALSO_IN
 @DRY_RUN
 @YES
 @JSON
 def image_rollback(
-    family: str, arch: str | None, region: str | None, to: str, channel: str, dry_run: bool, yes: bool, as_json: bool
+    family: str,
+    arch: str | None,
+    region: str | None,
+    to: str,
+    channel: str,
+    more: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Go back to FAMILY's previous version; the bad one becomes Deprecated.
 
-    Running it twice changes nothing more; use --to to go back further.
+    Running it twice changes nothing more; use --to to go back further. With --also-in, each region is asked first
+    whether it can show that version.
 
     \b
     Examples:
       goldrun image rollback github-runner-ubuntu24 --arch amd64
       goldrun image rollback github-runner-ubuntu24 --arch amd64 --to 20261114080000
     """
-    from goldrun.images import publish as publishing
+    from goldrun.images.everywhere import roll_back_everywhere
 
     if not arch:
         raise UsageError("A roll-back needs an architecture.", fix=["pass --arch amd64 or --arch arm64"])
     alias = PublishedName(check_name(family), parse_architecture(arch), check_channel(channel))
     require_consent(f"The roll-back of {alias}", yes=yes or dry_run)
     client = open_client(region)
-    if dry_run:
-        _print_image(publishing.roll_back(client, alias, to=to, dry_run=True, report=_plan_notes(True)), as_json)
-        return
+    regions = [client.region, *_others(more, client.region)]
     planned: list[str] = []
-    if not yes:
-        publishing.roll_back(client, alias, to=to, dry_run=True, report=planned.extend)
+
+    def plan(where: str, words: list[str]) -> None:
+        planned.extend(f"{where}: {one}" if len(regions) > 1 else one for one in words)
+
+    if dry_run or not yes:
+        would = roll_back_everywhere(client, alias, regions, to=to, dry_run=True, report=plan)
+        if dry_run:
+            _plan_notes(True)(planned)
+            _print_images(would, client.region, as_json)
+            return
     steps = (f"would do: {step}" for step in planned)
     if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
-        _print_image(publishing.roll_back(client, alias, to=to, report=_plan_notes(False)), as_json)
+        planned.clear()
+        shown = roll_back_everywhere(client, alias, regions, to=to, report=plan)
+        _plan_notes(False)(planned)
+        _print_images(shown, client.region, as_json)
+
+
+def _others(more: tuple[str, ...], home: str) -> list[str]:
+    """Return the other regions, each once."""
+    return [config.check_region(name) for name in dict.fromkeys(more) if name != home]
 
 
 def _plan_notes(dry_run: bool) -> Callable[[list[str]], None]:
@@ -132,11 +199,15 @@ def _plan_notes(dry_run: bool) -> Callable[[list[str]], None]:
     return note_steps
 
 
-def _print_image(shown: images.Image, as_json: bool) -> None:
+def _print_images(shown: Mapping[str, images.Image], home: str, as_json: bool) -> None:
+    """Print what the home region shows and, if there are others, what each of them shows."""
     if as_json:
-        from goldrun.cli.json.images import Image
+        from goldrun.cli.json.versions import ShownImage
 
-        output.result_json(Image.of(shown))
-    else:
-        output.result(f"IMAGE_ID={shown.image_id}")
-        output.result(f"IMAGE_NAME={shown.name}")
+        output.result_json(ShownImage.in_regions(shown, home))
+        return
+    output.result(f"IMAGE_ID={shown[home].image_id}")
+    output.result(f"IMAGE_NAME={shown[home].name}")
+    for region, image in shown.items():
+        if region != home:
+            output.result(f"IMAGE_ID_{region.upper().replace('-', '_')}={image.image_id}")

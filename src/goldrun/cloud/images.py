@@ -157,13 +157,37 @@ def create_image(
     return str(client.call("CreateImage", params)["ImageId"])
 
 
-def copy_image(client: EcsClient, image: Image, region: str, *, name: str, tags: schema.Tags, token: str) -> str:
-    """Begin to copy an image from the client's region to ``region``, and return the copy's id. See ``create_image``."""
+class Encryption(NamedTuple):
+    """How a copy's disk is encrypted.
+
+    Attributes:
+        key: the id of the KMS key in the target region; empty: ECS's own key, with which no image can be shared.
+    """
+
+    key: str = ""
+
+
+def copy_image(
+    client: EcsClient,
+    image: Image,
+    region: str,
+    *,
+    name: str,
+    tags: schema.Tags,
+    token: str,
+    encryption: Encryption | None = None,
+) -> str:
+    """Begin to copy an image from the client's region to ``region``, and return the copy's id. See ``create_image``.
+
+    Source: CopyImage, ``Encrypted`` and ``KMSKeyId``.
+    """
     params: dict[str, Parameter] = {
         "ImageId": image.image_id,
         "DestinationRegionId": region,
         "DestinationImageName": name,
         "DestinationDescription": image.description or None,
+        "Encrypted": True if encryption else None,
+        "KMSKeyId": (encryption.key or None) if encryption else None,
         "Tag": schema.to_api(tags),
         "ClientToken": token,
     }
@@ -196,13 +220,22 @@ def share_image(client: EcsClient, image: Image, accounts: Sequence[str], *, on:
     Raises:
         UsageError: an account's id is not a number.
     """
-    for account in accounts:
-        if not (account.isascii() and account.isdigit()):
-            raise UsageError(f"{account!r} is not an account id.", fix=["write its id, for example 1234567890123456"])
+    check_accounts(accounts)
     for start in range(0, len(accounts), ACCOUNTS_A_CALL):
         batch = list(accounts[start : start + ACCOUNTS_A_CALL])
         key = "AddAccount" if on else "RemoveAccount"
         client.call("ModifyImageSharePermission", {"ImageId": image.image_id, key: batch})
+
+
+def check_accounts(accounts: Sequence[str]) -> None:
+    """Check ids of accounts.
+
+    Raises:
+        UsageError: one is not a number.
+    """
+    for account in accounts:
+        if not (account.isascii() and account.isdigit()):
+            raise UsageError(f"{account!r} is not an account id.", fix=["write its id, for example 1234567890123456"])
 
 
 def set_public(client: EcsClient, image: Image, *, on: bool) -> None:

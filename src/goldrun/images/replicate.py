@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from goldrun.cloud import images
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Encryption, Image, describe_images
 from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.creation import create_once
@@ -26,6 +26,7 @@ def copy_image(
     region: str,
     *,
     publish: bool = False,
+    encryption: Encryption | None = None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Image:
     """Copy ``image`` and its tags to ``region`` under its version name, and wait until the copy is Available.
@@ -37,6 +38,7 @@ def copy_image(
         image: an Available version.
         region: the region to copy it to.
         publish: whether to publish the copy there, in ``latest``.
+        encryption: how a copy that is made now is encrypted; None: not.
         report: receives the progress.
 
     Raises:
@@ -50,7 +52,7 @@ def copy_image(
     alias = alias_of(image, LATEST)
     name = read_lineage(client, alias).version_name(image)
     there = client.in_region(region)
-    copied = _find_copy(there, image, name) or _begin(client, there, image, region, name)
+    copied = _find_copy(there, image, name) or _begin(client, there, image, name, encryption)
     ready = wait_until_available(there, copied, report)
     return publish_image(there, copied) if publish else ready
 
@@ -61,9 +63,12 @@ def copy_everywhere(
     regions: Sequence[str],
     *,
     publish: bool = False,
+    encryption: Mapping[str, Encryption] | None = None,
     report: Callable[[str, Progress], None] = lambda _, __: None,
 ) -> dict[str, Image]:
     """Copy ``image`` to several regions at once; one that fails does not stop the others.
+
+    ``encryption`` is by region; see ``copy_image`` for the rest.
 
     Returns:
         The copies by region.
@@ -75,7 +80,14 @@ def copy_everywhere(
 
     def copy_to(region: str) -> Image | GoldrunError:
         try:
-            return copy_image(client, image, region, publish=publish, report=lambda progress: report(region, progress))
+            return copy_image(
+                client,
+                image,
+                region,
+                publish=publish,
+                encryption=(encryption or {}).get(region),
+                report=lambda progress: report(region, progress),
+            )
         except GoldrunError as error:
             return error
 
@@ -88,6 +100,15 @@ def copy_everywhere(
         error.why = (f"while copying to {region}.", *error.why, *others)
         raise error
     return {region: copy for region, copy in ended.items() if isinstance(copy, Image)}
+
+
+def find_copies(client: EcsClient, image: Image, regions: Sequence[str]) -> dict[str, Image]:
+    """Return the copies of ``image`` that are Available, by region; nothing is made."""
+    found: dict[str, Image] = {}
+    for region in regions:
+        if copies := describe_images(client.in_region(region), tags=COPIED_FROM.of(image.image_id)):
+            found[region] = copies[0]
+    return found
 
 
 def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
@@ -106,12 +127,13 @@ def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
     return None
 
 
-def _begin(client: EcsClient, there: EcsClient, image: Image, region: str, name: str) -> str:
+def _begin(client: EcsClient, there: EcsClient, image: Image, name: str, encryption: Encryption | None) -> str:
+    region = there.region
     tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
     tags |= COPIED_FROM.of(image.image_id)
     token = hashlib.sha256(f"copy {image.image_id} {region}".encode()).hexdigest()
     return create_once(
         client,
-        lambda: images.copy_image(client, image, region, name=name, tags=tags, token=token),
+        lambda: images.copy_image(client, image, region, name=name, tags=tags, token=token, encryption=encryption),
         lambda: _find_copy(there, image, name),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from goldrun.cli.json.encoding import public
 from goldrun.cli.json.images import Image
+from goldrun.cloud import images
 from goldrun.images import retention
 from goldrun.images.lineage import Lineage
 
@@ -36,3 +38,20 @@ class Version(Image):
             keep=verdict.keep,
             reason=verdict.reason,
         )
+
+
+@public
+class ShownImage(Image):
+    """The image that a channel shows after a publish or a roll-back.
+
+    Attributes:
+        elsewhere: ids of the images that the other regions show, by region.
+    """
+
+    elsewhere: Mapping[str, str]
+
+    @classmethod
+    def in_regions(cls, shown: Mapping[str, images.Image], home: str) -> Self:
+        """Return the object for what each region shows; ``home`` is the one whose image it is."""
+        others = {region: image.image_id for region, image in shown.items() if region != home}
+        return cls.of(shown[home], elsewhere=others)

@@ -40,6 +40,8 @@ def copy_image(call: Call) -> Answer:
         created=call.now,
         ready=ready,
         size=source.size,
+        encrypted=params.flag("Encrypted"),
+        key=params.text("KMSKeyId"),
     )
     copy = replace(
         source,

@@ -24,6 +24,7 @@ from local_cloud.records import (
     READY,
     Image,
     Instance,
+    Snapshot,
 )
 from local_cloud.store import View
 
@@ -232,12 +233,17 @@ def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
                     "Size": str(image.size),
                     "SnapshotId": image.snapshot if alias == "self" else "",
                     "Progress": "",
-                    "Encrypted": False,
+                    "Encrypted": _is_encrypted(call.view, image),
                 }
             ]
         },
         "Tags": tag_rows(image.tags) if alias == "self" else {"Tag": []},
     }
+
+
+def _is_encrypted(view: View, image: Image) -> bool:
+    snapshot = view.get(Snapshot, image.snapshot)
+    return snapshot is not None and snapshot.encrypted
 
 
 def _statuses(text: str) -> frozenset[str]:

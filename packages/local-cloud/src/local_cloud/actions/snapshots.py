@@ -122,6 +122,7 @@ def _describe(snapshot: Snapshot, call: Call, imaged: set[str]) -> Answer:
         "SourceDiskSize": str(snapshot.size),
         "SourceDiskType": snapshot.disk_type,
         "Usage": _usage(snapshot, imaged),
-        "Encrypted": False,
+        "Encrypted": snapshot.encrypted,
+        "KMSKeyId": snapshot.key,
         "Tags": tag_rows(snapshot.tags),
     }

@@ -47,6 +47,8 @@ class Snapshot(Made, frozen=True, kw_only=True):
     """A snapshot of a disk."""
 
     size: int = 40
+    encrypted: bool = False
+    key: str = ""
     disk: str = ""
     disk_type: str = "system"
     description: str = ""
