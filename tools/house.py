@@ -20,6 +20,7 @@ FLOORS = {
         "migrate",
         "cost",
         "bake",
+        "contents",
         "runners",
         "images",
         "launch",

@@ -21,6 +21,7 @@ from goldrun.cli.json.builds import BuiltImage
 from goldrun.cli.json.cost import BilledDay, Cost, RunningCost
 from goldrun.cli.json.diffs import Change, Difference
 from goldrun.cli.json.doctor import Diagnosis, Identity
+from goldrun.cli.json.findings import AdvisoryFinding
 from goldrun.cli.json.images import Image
 from goldrun.cli.json.instances import Instance, Launch, Offer
 from goldrun.cli.json.prunes import Prune, PrunedImage
@@ -59,6 +60,7 @@ PRINTS: dict[str, Any] = {
     "image inspect": Image,
     "image ls": list[Image],
     "image prune": Prune,
+    "image scan": list[AdvisoryFinding],
     "image publish": ShownImage,
     "image rollback": ShownImage,
     "recipe check": CheckedRecipe,
@@ -90,6 +92,7 @@ OBJECTS: tuple[type, ...] = (
     PrunedImage,
     Difference,
     Change,
+    AdvisoryFinding,
     CheckedRecipe,
 )
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)

@@ -186,6 +186,9 @@ RUNNER_PROXY = Variable(
     ("GOLDRUN_RUNNER_PROXY",), "HTTP proxy of runners; a password in it is sent only with their configuration"
 )
 RUNNER_NO_PROXY = Variable(("GOLDRUN_RUNNER_NO_PROXY",), "hosts that runners reach without the proxy, comma-separated")
+ADVISORIES = Variable(
+    ("GOLDRUN_ADVISORIES",), "database of advisories in the OSV format, for image scan and [scan] in recipes: a path"
+)
 RUNNER_MIRROR = Variable(
     ("GOLDRUN_RUNNER_MIRROR",),
     "download URL of actions/runner, for images without it",
@@ -256,6 +259,7 @@ VARIABLES: tuple[Variable, ...] = (
     RUNNER_PROXY,
     RUNNER_NO_PROXY,
     RUNNER_MIRROR,
+    ADVISORIES,
     INSTANCE_ENDPOINT,
     WORKFLOWS_TOKEN,
     GITHUB_APP_ID,

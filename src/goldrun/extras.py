@@ -16,13 +16,16 @@ from goldrun.errors import UsageError
 MODULES = {
     "alibabacloud_credentials": "credentials",
     "cryptography": "github-app",
+    "cvss": "scan",
     "hcl2": "migrate",
     "jwt": "github-app",
     "nacl": "setup",
     "local_cloud": "local",
     "matplotlib": "plot",
     "opentelemetry": "otel",
+    "packageurl": "scan",
     "prometheus_client": "metrics",
+    "univers": "scan",
     "yaml": "migrate",
 }
 

@@ -22,7 +22,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # are sent or come from, nor whose they are.
 _TRUSTED_ONLY = (
     *(config.ENDPOINT, config.GITHUB_API_URL, config.GITHUB_SERVER_URL, config.INSTANCE_ENDPOINT, config.OTEL_ENDPOINT),
-    *(config.RUNNER_PROXY, config.RUNNER_NO_PROXY, config.RUNNER_MIRROR, config.PROFILE, config.PROFILE_DISABLED),
+    *(
+        config.RUNNER_PROXY,
+        config.RUNNER_NO_PROXY,
+        config.RUNNER_MIRROR,
+        config.ADVISORIES,
+        config.PROFILE,
+        config.PROFILE_DISABLED,
+    ),
     config.ACCESS_KEY_ID,
     *(config.ROLE_ARN, config.OIDC_PROVIDER_ARN, config.OIDC_TOKEN_FILE, config.OIDC_AUDIENCE, config.ID_TOKEN_URL),
     *(config.USER_DATA, config.USER_DATA_FILE, config.CANDIDATES_FILE, config.GITHUB_APP_ID, config.LOCAL_DATA),

@@ -26,6 +26,7 @@ ALLOWED = {
     | {
         "images",
         "bake",
+        "contents",
         "launch",
         "runners",
         "sweep",
@@ -46,7 +47,8 @@ ALLOWED = {
     "sweep": BASE | {"images", "launch", "runners", "cloud", "github", "http"},
     "cost": BASE | {"launch", "cloud"},
     "migrate": {"errors"},
-    "bake": BASE | {"images", "launch", "cloud", "toml_file"},
+    "bake": BASE | {"images", "launch", "cloud", "toml_file", "contents"},
+    "contents": BASE | {"cloud"},
     "runners": BASE | {"launch", "cloud", "github", "http", "guest"},
     "images": BASE | {"launch", "cloud", "http"},
     "launch": BASE | {"cloud", "http"},

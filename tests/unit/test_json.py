@@ -17,11 +17,14 @@ from openapi_schema_validator import OAS31Validator
 from tools import schemas
 
 from goldrun.cli.main import goldrun
+from goldrun.contents import cyclonedx
+from goldrun.contents.components import parse
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
 from local_cloud.market import Market
 from local_cloud.records import Instance
 from tests.conftest import Running
+from tests.unit.test_contents import LIST, advisory
 
 FAMILY = "github-runner-ubuntu24"
 NAME = f"{FAMILY}-amd64-latest"
@@ -47,6 +50,7 @@ CASES: dict[str, tuple[list[list[str]], list[str]]] = {
     "image prune": ([], [FAMILY, "--orphans", "--dry-run"]),
     "image publish": ([], ["m-localnewamd64"]),
     "image rollback": ([], [FAMILY, "--arch", "amd64", "--yes"]),
+    "image scan": ([], ["--sbom", "bill.cdx.json", "--advisories", "osv"]),
     "recipe check": ([["recipe", "init", "tools"]], ["tools"]),
     "spot ls": ([], []),
     "instance create": ([], ["--image", NAME]),
@@ -73,6 +77,8 @@ def env(populated: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     populated.cloud.clock.set_speed(100)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runners.toml").write_text(SERVE)
+    (tmp_path / "bill.cdx.json").write_text(cyclonedx.write(parse(LIST), "runner", "m-1", 0.0))
+    advisory(tmp_path / "osv", severity=[{"type": "Ubuntu", "score": "medium"}])
     url = f"{populated.url}{PREFIX}"
     return populated.environment(
         HOME=str(tmp_path),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from goldrun.contents import cyclonedx
 from tests.vm.conftest import Shell
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
@@ -58,8 +59,13 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path) -> None:
-    built = shell("image", "build", str(recipe))
+def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path, tmp_path: Path) -> None:
+    built = shell("image", "build", str(recipe), "--sbom", str(tmp_path))
+    (bill,) = tmp_path.glob("vm-tools-amd64-*.cdx.json")
+    contents = cyclonedx.read(bill.read_text(), bill.name)
+    assert (contents.system, contents.release) == ("debian", "13")
+    assert {"bash", "cloud-init", "openssh-server"} <= {one.name for one in contents.components if one.kind == "deb"}
+    assert "| cloud-init |" in bill.with_name(bill.name.replace("cdx.json", "md")).read_text()
     assert "installing greet 1.0 on x86_64" in built.stderr
     assert "hello from goldrun" in built.stderr
     assert "SKIP_BUILD=false" in built.stdout

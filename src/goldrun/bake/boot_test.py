@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from goldrun.bake.context import Context
+from goldrun.bake.inspection import read_contents
 from goldrun.bake.machines import machine_for
+from goldrun.bake.scanning import require_harmless
 from goldrun.bake.scripts import run_test
 from goldrun.bake.step import State, Step
 from goldrun.cloud.images import Image
 from goldrun.cloud.tagging import tagging
-from goldrun.cloud.tags import BOOT_TEST, FAILED, PASSED, PENDING, TESTER
+from goldrun.cloud.tags import BOOT_TEST, FAILED, HELD, PASSED, PENDING, TESTER
+from goldrun.contents.components import Contents
 from goldrun.durations import parse_duration
 from goldrun.errors import RefusedError
 from goldrun.images.removal import delete_image
 
 
-def smoke_test(context: Context, image: Image) -> None:
-    """Boot an instance from the image and run the smoke tests.
+def smoke_test(context: Context, image: Image) -> Contents | None:
+    """Boot an instance from the image and run the smoke tests; return its packages if somebody wants them.
 
     Raises:
         RefusedError: a test failed, or the image was refused before the boot.
@@ -28,17 +31,29 @@ def smoke_test(context: Context, image: Image) -> None:
         tester.wait_until_ready(parse_duration(context.recipe.limits.boot))
         for test in context.recipe.smoke:
             run_test(context, tester, test)
+        if context.recipe.scan is None and context.options.listed is None:
+            return None
+        contents = read_contents(context, tester)
+    context.report.line(f"{len(contents.components)} packages are in it.")
+    if context.options.listed:
+        context.options.listed(image, contents)
+    return contents
 
 
 def _test(context: Context, state: State) -> State:
-    """Test the candidate and record the verdict; one that fails is deleted."""
+    """Test the candidate and record the verdict; one that fails is deleted, one that the scan holds back stays."""
     image = state.image
     assert image
     try:
-        smoke_test(context, image)
+        contents = smoke_test(context, image)
     except RefusedError:
         _record(context, image, FAILED)
         delete_image(context.client, image)
+        raise
+    try:
+        require_harmless(context, image, contents)
+    except RefusedError:
+        _record(context, image, HELD)
         raise
     _record(context, image, PASSED)
     return replace(state, image=image._replace(tags={**image.tags, **BOOT_TEST.of(PASSED)}))
@@ -49,7 +64,7 @@ def _record(context: Context, image: Image, verdict: str) -> None:
 
 
 def _was_tested(state: State) -> bool:
-    return state.image is not None and not BOOT_TEST.matches(state.image.tags, PENDING)
+    return state.image is not None and BOOT_TEST.read(state.image.tags) not in (PENDING, HELD)
 
 
 TEST_IMAGE = Step("boot test", _test, needs=("image",), skipped=_was_tested)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from goldrun.bake.attendant import Attendant, Nobody
@@ -11,6 +11,8 @@ from goldrun.bake.report import Report
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY
+from goldrun.contents.components import Contents
+from goldrun.contents.osv import Advisory
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.launch.heartbeat import Heartbeat
 from goldrun.launch.settings import LaunchSettings
@@ -32,6 +34,8 @@ class Options:
         pauses: the steps after which the attendant looks at the builder.
         source: the recipe's repository@commit, or empty.
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
+        advisories: the database that images are scanned with; None: none is given.
+        listed: receives what is inside an image that was booted; None: nobody asks for it.
     """
 
     force: bool = False
@@ -42,6 +46,8 @@ class Options:
     pauses: tuple[str, ...] = ()
     source: str = ""
     check: Check = lambda _: None
+    advisories: Callable[[], Iterable[Advisory]] | None = None
+    listed: Callable[[Image, Contents], None] | None = None
 
 
 @dataclass(frozen=True)

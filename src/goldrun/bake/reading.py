@@ -189,8 +189,9 @@ def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:
     for table, key in (("steps", "script"), ("files", "source")):
         if table in moved:
             moved[table] = [{**one, key: _path(prefix, one[key])} for one in moved[table]]
-    if manifest := moved.get("manifest"):
-        moved["manifest"] = _path(prefix, manifest)
+    for key in ("manifest", "packages"):
+        if name := moved.get(key):
+            moved[key] = _path(prefix, name)
     return moved
 
 

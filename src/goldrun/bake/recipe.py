@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -127,6 +128,34 @@ class Publication(Part, frozen=True, kw_only=True):
     keys: dict[str, str] = {}
 
 
+class Exemption(Part, frozen=True, kw_only=True):
+    """An advisory that does not hold an image back, for a time.
+
+    Attributes:
+        id: its id, or one of its aliases.
+        reason: why.
+        until: the last day on which it does not count: ``2026-12-31``.
+    """
+
+    id: str
+    reason: str
+    until: dt.date
+
+
+class Scan(Part, frozen=True, kw_only=True):
+    """Which advisories about its packages hold an image back.
+
+    Attributes:
+        fail: the least severity that does: low, medium, high or critical.
+        unfixed: whether advisories that no version mends do too.
+        exceptions: advisories that do not.
+    """
+
+    fail: Literal["low", "medium", "high", "critical"] = "high"
+    unfixed: bool = False
+    exceptions: tuple[Exemption, ...] = ()
+
+
 class Recipe(Part, frozen=True, kw_only=True):
     """What ``recipe.toml`` says.
 
@@ -146,6 +175,8 @@ class Recipe(Part, frozen=True, kw_only=True):
         tests: commands that must succeed on the builder before the image is created.
         smoke: commands that must succeed on an instance that was booted from the image.
         manifest: a script that prints ``name=version`` lines (default: the pinned versions).
+        packages: a script that lists the packages, a line each, in place of goldrun's own.
+        scan: which advisories hold the image back; None: it is not scanned.
     """
 
     family: str
@@ -161,6 +192,8 @@ class Recipe(Part, frozen=True, kw_only=True):
     tests: tuple[Test, ...] = ()
     smoke: tuple[Test, ...] = ()
     manifest: str = ""
+    packages: str = ""
+    scan: Scan | None = None
     builder: Builder = Builder()
     limits: Limits = Limits()
     retention: Retention = Retention()

@@ -120,8 +120,9 @@ def _named_files(
 ) -> Iterator[Problem]:
     for number, step in enumerate(recipe.steps):
         yield from _script(folder, step.script, ("steps", number, "script"), contents)
-    if recipe.manifest:
-        yield from _script(folder, recipe.manifest, ("manifest",), contents)
+    for key, script in (("manifest", recipe.manifest), ("packages", recipe.packages)):
+        if script:
+            yield from _script(folder, script, (key,), contents)
     for number, file in enumerate(recipe.files):
         place = ("files", number, "source")
         if (folder / file.source).is_dir():

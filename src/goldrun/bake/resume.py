@@ -11,7 +11,7 @@ from goldrun.bake.step import State, Step
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
 from goldrun.cloud.instances import Instance, describe_instances
-from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
+from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, HELD, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
@@ -88,7 +88,7 @@ def _resume(context: Context, state: State) -> State:
         verdict = BOOT_TEST.read(image.tags, PASSED)
         if verdict == FAILED:
             delete_image(client, image)
-        elif image.status == AVAILABLE and not (context.options.force and verdict == PASSED):
+        elif image.status == AVAILABLE and not (context.options.force and verdict in (PASSED, HELD)):
             return replace(state, image=image, resumed=True)
     return state
 

@@ -31,6 +31,8 @@ _LAZY = {
     "unshare": "image_copies",
     "build": "image_build",
     "test": "image_build",
+    "sbom": "image_contents",
+    "scan": "image_contents",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ import click
 from goldrun import config, stdio, workflow
 from goldrun.architecture import parse_architecture
 from goldrun.cli import attending, completing, output
+from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.recipe_options import parameter_options
 from goldrun.cli.reports import view
-from goldrun.clock import StoppableClock
-from goldrun.cloud.client import EcsClient
+from goldrun.clock import StoppableClock, SystemClock
 from goldrun.cloud.images import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.github.client import GitHub
@@ -25,8 +25,7 @@ from goldrun.github.scope import repository_scope
 from goldrun.images.find import find_image
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import parse_reference
-from goldrun.launch import environment
-from goldrun.launch.settings import DEFAULT_LIFE_SECONDS, LaunchSettings
+from goldrun.launch.settings import DEFAULT_LIFE_SECONDS
 from goldrun.runners import versions
 
 if TYPE_CHECKING:  # `goldrun image --help` must not pay for a build
@@ -34,6 +33,8 @@ if TYPE_CHECKING:  # `goldrun image --help` must not pay for a build
 
     from goldrun.bake.build import Built
     from goldrun.bake.recipe import Loaded
+    from goldrun.contents.components import Contents
+    from goldrun.contents.osv import Advisory
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
 
@@ -54,6 +55,18 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 @click.option(
     "--debug-step", "pauses", multiple=True, metavar="NAME", help="Pause after this step, to log in; can be repeated."
 )
+@click.option(
+    "--sbom",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write a bill of materials and a report of every image that is tested into this folder.",
+)
+@click.option(
+    "--advisories",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PATH",
+    help="Database of advisories for [scan], in the OSV format. [default: GOLDRUN_ADVISORIES]",
+)
 @parameter_options
 @REGION
 @JSON
@@ -67,6 +80,8 @@ def image_build(
     keep_builder_on_failure: bool,
     from_step: str | None,
     pauses: tuple[str, ...],
+    sbom: Path | None,
+    advisories: Path | None,
     words: tuple[str, ...],
     parameters: Path | None,
     region: str | None,
@@ -116,10 +131,12 @@ def image_build(
         pauses=pauses,
         source=_source(),
         check=lambda image: _check_runner(github, image, client.clock.now()),
+        advisories=_advisories(loaded, advisories),
+        listed=_writer(sbom, SystemClock().now) if sbom else None,
     )
     stdio.require_open(os.environ)
     client = open_client(region)
-    settings = _machine_settings(client)
+    settings = machine_settings(client)
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.find_latest(github))
         output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")
@@ -185,7 +202,7 @@ def image_test(
     found = find_image(client, parse_reference(image, arch)).image
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.version_in(from_tags(found.tags)) or versions.find_latest(github))
-    settings = _machine_settings(client)
+    settings = machine_settings(client)
 
     def check(image: Image) -> None:
         _check_runner(github, image, client.clock.now())
@@ -193,17 +210,6 @@ def image_test(
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         boot_test(client, loaded, found, settings, shown.of(found.architecture), check)
     output.note(f"{found.name} ({found.image_id}) passed.")
-
-
-def _machine_settings(client: EcsClient) -> LaunchSettings:
-    """Return the settings of builders and testers from the environment; the recipe has the rest."""
-    env = os.environ
-    return LaunchSettings(
-        network=environment.read_network(env, client.region),
-        key_pair=config.KEY_PAIR.read(env),
-        role=config.ROLE.read(env),
-        tags=environment.run_tags(env),
-    )
 
 
 def _check_runner(github: GitHub, image: Image, now: float) -> None:
@@ -232,6 +238,38 @@ def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
                 f"The recipe has no base image for {name}.", fix=[f"it has: {', '.join(loaded.architectures)}"]
             )
     return wanted
+
+
+def _advisories(loaded: Loaded, given: Path | None) -> Callable[[], Iterable[Advisory]] | None:
+    """Return the database that the recipe's scan needs; None: it has none.
+
+    Raises:
+        UsageError: no database is named, or it cannot be read.
+    """
+    if loaded.recipe.scan is None:
+        return None
+    from goldrun.cli.image_contents import database_of
+    from goldrun.contents import osv
+
+    database = database_of(given)
+    osv.require_readable(database)
+    return lambda: osv.read(database)
+
+
+def _writer(folder: Path, now: Callable[[], float]) -> Callable[[Image, Contents], None]:
+    """Return what writes an image's bill of materials and report into a folder, each named after the image."""
+    import packageurl  # noqa: F401 - missing it is told before anything is built
+
+    from goldrun.cli.image_contents import render
+
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(image: Image, contents: Contents) -> None:
+        for kind, ending in (("cyclonedx", "cdx.json"), ("markdown", "md")):
+            file = folder / f"{image.name}.{ending}"
+            file.write_text(render(image, contents, kind, now()), encoding="utf-8")
+
+    return write
 
 
 def _check_steps(loaded: Loaded, names: Sequence[str]) -> None:

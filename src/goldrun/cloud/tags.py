@@ -62,7 +62,7 @@ def from_api(element: Mapping[str, Any]) -> dict[str, str]:
 MAX_VALUE = 128  # characters
 BUILDER, TESTER, KEPT, RUNNER = "builder", "tester", "kept", "runner"
 GARM_RUNNER, SERVED_RUNNER = "garm-runner", "served-runner"
-PENDING, PASSED, FAILED = "pending", "passed", "failed"
+PENDING, PASSED, FAILED, HELD = "pending", "passed", "failed", "held"
 
 _IMAGE, _SNAPSHOT, _INSTANCE = ("image",), ("snapshot",), ("instance",)
 _BUILD = ("image build",)
@@ -139,10 +139,10 @@ SOURCE = Tag("Source", _IMAGE, "the recipe's repository and commit", _BUILD, ("i
 BOOT_TEST = Tag(
     "BootTest",
     _IMAGE,
-    "the result of its boot test; an image that has not passed is not published",
+    "the result of its boot test (`held`: passed, but advisories hold it back); only one that passed is published",
     _BUILD,
     ("image build", "image publish"),
-    values=(PENDING, PASSED, FAILED),
+    values=(PENDING, PASSED, FAILED, HELD),
 )
 MANIFEST = Tag(
     "Manifest",

@@ -24,7 +24,7 @@ from goldrun.cloud import tagging
 from goldrun.cloud.client import Call, EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken, modification
-from goldrun.cloud.tags import BOOT_TEST, CHANNEL, PASSED
+from goldrun.cloud.tags import BOOT_TEST, CHANNEL, HELD, PASSED
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
     Lineage,
@@ -188,7 +188,9 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
     if verdict != PASSED and not force and not tested:
         raise RefusedError(
             f"{candidate.name} ({candidate.image_id}) has not passed its boot test: it is {verdict}.",
-            fix=["test it: goldrun image test, or build it again."],
+            fix=["its scan holds it back: build it again."]
+            if verdict == HELD
+            else ["test it: goldrun image test, or build it again."],
         )
     current = lineage.current()
     if current and age_key(current) > age_key(candidate) and not force:

@@ -1,0 +1,80 @@
+"""Reads what is inside an image from an instance that was booted from it: the image itself is the record."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from importlib.resources import files
+
+from goldrun.bake.context import Context
+from goldrun.bake.machines import machine_for
+from goldrun.bake.recipe import Base, Builder, Loaded, Recipe
+from goldrun.bake.scripts import run_script
+from goldrun.cloud.images import Image
+from goldrun.cloud.tags import TESTER
+from goldrun.contents.components import Contents, parse
+from goldrun.durations import parse_duration
+from goldrun.errors import UnavailableError
+from goldrun.images.naming import parse_published
+from goldrun.launch.machine import Machine
+
+LIST_SECONDS = 600.0
+PIECE_SECONDS = 60.0
+# Cloud Assistant keeps the last 24 KB of an output; base64 makes 16 KB 21.
+PIECE_BYTES = 16 * 1024
+LIST = "/run/goldrun-packages.gz"
+
+
+def read_contents(context: Context, machine: Machine) -> Contents:
+    """Return the packages that an instance has: by the recipe's script, or from its databases.
+
+    Raises:
+        RefusedError: the script failed.
+        UsageError: its output is not valid.
+        UnavailableError: the list did not come whole.
+    """
+    recipe, variables = context.recipe, context.loaded.variables(context.architecture)
+    if recipe.packages:
+        script = context.loaded.contents[recipe.packages]
+        return parse(run_script(context, machine, "list the packages", script, LIST_SECONDS, variables).output)
+    script = files("goldrun.bake").joinpath("packages.sh").read_bytes()
+    size = run_script(context, machine, "list the packages", script, LIST_SECONDS, {}).output.strip()
+    if not size.isdigit():
+        return parse("")  # a simulated instance runs no scripts
+    packed = b"".join(_piece(machine, start) for start in range(0, int(size), PIECE_BYTES))
+    try:
+        return parse(zlib.decompress(packed, wbits=31).decode("utf-8", "replace"))
+    except zlib.error as error:
+        raise UnavailableError(
+            f"The list of packages of {machine.id} did not come whole.", why=[str(error)], fix=["run this again."]
+        ) from error
+
+
+def list_contents(context: Context, image: Image) -> Contents:
+    """Boot an instance from an image, and return its packages.
+
+    Raises:
+        GoldrunError: see ``read_contents`` and ``acquire``.
+    """
+    key = f"list {image.image_id} {context.client.clock.now()}"
+    with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as machine:
+        machine.wait_until_ready(parse_duration(context.recipe.limits.boot))
+        return read_contents(context, machine)
+
+
+def bare_recipe(image: Image) -> Loaded:
+    """Return a recipe for an instance that is only looked at."""
+    name = parse_published(image.name)
+    family = name.family if name else "image"
+    builder = Builder(cpu="2..", memory="2..", disk=max(20, image.size_gib))
+    return Loaded(Recipe(family=family, base=Base(amd64=image.image_id, arm64=image.image_id), builder=builder), {})
+
+
+def _piece(machine: Machine, start: int) -> bytes:
+    script = f"#!/bin/bash\ntail -c +{start + 1} {LIST} | head -c {PIECE_BYTES} | base64 -w 0\n".encode()
+    done = machine.run(f"packages {start}", script, timeout=PIECE_SECONDS, variables={})
+    try:
+        return base64.b64decode(done.output.strip(), validate=True) if done.ok else b""
+    except binascii.Error:
+        return b""  # what is missing is found when all of it is unpacked

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Lists what is in the image, from its own databases: kind, name, version and more, separated by tabs.
+set -u
+# shellcheck source=/dev/null
+. /etc/os-release
+list() {
+  printf 'os\t%s\t%s\n' "${ID}" "${VERSION_ID:-unknown}"
+  if command -v dpkg-query > /dev/null; then
+    # shellcheck disable=SC2016 # these are dpkg's
+    dpkg-query -W -f 'deb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'
+  fi
+  if command -v rpm > /dev/null; then
+    rpm -qa --queryformat 'rpm\t%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n'
+  fi
+  # Python's and Node's packages, wherever they are: the system's, those of tools, those of the tool cache.
+  find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \) -prune -o \
+    \( -path '*.dist-info/METADATA' -o -path '*/node_modules/*/package.json' \) -print 2> /dev/null \
+    | while read -r file; do
+    if [[ "${file}" == */METADATA ]]; then
+      tr -d '\r' < "${file}" \
+        | awk -F': ' '/^Name: /{n=$2} /^Version: /{v=$2} /^$/{exit} END {if (n && v) print "pypi\t" n "\t" v}'
+      continue
+    fi
+    name=${file%/package.json} && name=${name##*/node_modules/}
+    [[ "${name}" =~ ^(@[^/]+/)?[^/]+$ ]] || continue
+    version=$(grep -m1 -o '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "${file}" | sed 's/.*"\([^"]*\)"$/\1/')
+    [[ -z "${version}" ]] || printf 'npm\t%s\t%s\n' "${name}" "${version}"
+  done
+  # The modules in Go's programs, if Go is there to read them.
+  go=$(command -v go || find /opt/hostedtoolcache/go /usr/local/go -path '*/bin/go' 2> /dev/null | sort | tail -n 1)
+  if [[ -n "${go}" ]]; then
+    for folder in /usr/local/bin /usr/bin /opt/bin; do
+      [[ ! -d "${folder}" ]] || "${go}" version -m "${folder}" 2> /dev/null \
+        | awk '$1 == "dep" && NF >= 3 {sub(/^v/, "", $3); print "golang\t" $2 "\t" $3}'
+    done
+  fi
+  for folder in "${AGENT_TOOLSDIRECTORY:-/opt/hostedtoolcache}"/*/*/*/; do
+    [[ -d "${folder}" ]] || continue
+    arch=$(basename "${folder}") && version=$(basename "$(dirname "${folder}")")
+    printf 'tool\t%s\t%s\t%s\n' "$(basename "$(dirname "$(dirname "${folder}")")")" "${version}" "${arch}"
+  done
+}
+list | LC_ALL=C sort -u | gzip -9n > /run/goldrun-packages.gz
+stat -c '%s' /run/goldrun-packages.gz

@@ -1,0 +1,61 @@
+"""Holds an image back whose packages have advisories that its recipe does not allow."""
+
+from __future__ import annotations
+
+from goldrun.bake.context import Context
+from goldrun.bake.recipe import Recipe
+from goldrun.cloud.images import Image
+from goldrun.contents.components import Contents
+from goldrun.contents.scan import Exemption, Finding, Rule, blocking, scan
+from goldrun.errors import RefusedError
+
+SHOWN = 10
+
+
+def rule_of(recipe: Recipe) -> Rule:
+    """Return what holds a recipe's images back."""
+    if recipe.scan is None:
+        return Rule()
+    exemptions = tuple(Exemption(one.id, one.reason, one.until) for one in recipe.scan.exceptions)
+    return Rule(recipe.scan.fail, recipe.scan.unfixed, exemptions)
+
+
+def require_harmless(context: Context, image: Image, contents: Contents | None) -> None:
+    """Scan an image if its recipe asks for that.
+
+    Raises:
+        RefusedError: advisories hold it back, or its list of packages is empty.
+        UsageError: the database is not valid.
+    """
+    if context.recipe.scan is None:
+        return
+    assert contents is not None
+    assert context.options.advisories
+    if not contents.components:
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) cannot be scanned: its list of packages is empty.",
+            why=["an empty list proves nothing."],
+            fix=['packages = "…" in the recipe names a script that lists them.'],
+        )
+    now = context.client.clock.now()
+    found = scan(contents, context.options.advisories(), rule_of(context.recipe), now)
+    for finding in found:
+        context.report.line(words(finding))
+    if held := blocking(found):
+        more = [f"and {len(held) - SHOWN} more"] if len(held) > SHOWN else []
+        raise RefusedError(
+            f"Advisories hold {image.name} ({image.image_id}) back: {len(held)}.",
+            why=[*(words(finding) for finding in held[:SHOWN]), *more],
+            fix=[
+                "build with newer packages: --force, or a newer base.",
+                "or an exception with a reason and an end: [[scan.exceptions]] in the recipe; then build again.",
+            ],
+        )
+
+
+def words(finding: Finding) -> str:
+    """Return a finding in one line."""
+    package = f"{finding.component.name} {finding.component.version}"
+    mended = f"mended in {finding.fixed}" if finding.fixed else "no version mends it yet"
+    why = f" ({finding.why})" if finding.why else ""
+    return f"{finding.level}: {finding.advisory} in {package}, {mended}{why}"

@@ -1,0 +1,21 @@
+"""The instances that images are built, tested and looked at on, as the environment says."""
+
+from __future__ import annotations
+
+import os
+
+from goldrun import config
+from goldrun.cloud.client import EcsClient
+from goldrun.launch import environment
+from goldrun.launch.settings import LaunchSettings
+
+
+def machine_settings(client: EcsClient) -> LaunchSettings:
+    """Return the settings of builders and testers from the environment; the recipe has the rest."""
+    env = os.environ
+    return LaunchSettings(
+        network=environment.read_network(env, client.region),
+        key_pair=config.KEY_PAIR.read(env),
+        role=config.ROLE.read(env),
+        tags=environment.run_tags(env),
+    )

@@ -1,0 +1,181 @@
+"""``goldrun image sbom`` and ``scan``: what is inside an image, and the advisories about it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from goldrun import config, workflow
+from goldrun.cli import completing, output
+from goldrun.cli.build_machines import machine_settings
+from goldrun.cli.common import ARCH, JSON, REGION, open_client
+from goldrun.cli.reports import view
+from goldrun.cloud.images import Image
+from goldrun.errors import RefusedError, UsageError
+from goldrun.images.find import find_image
+from goldrun.images.naming import parse_reference
+
+if TYPE_CHECKING:
+    from goldrun.contents.components import Contents
+
+LEVELS = click.Choice(("low", "medium", "high", "critical"))
+ADVISORIES = click.option(
+    "--advisories",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PATH",
+    help="Database of advisories in the OSV format: a folder or file, .json or .zip. [default: GOLDRUN_ADVISORIES]",
+)
+
+
+@click.command("sbom")
+@click.argument("image", shell_complete=completing.images)
+@ARCH
+@REGION
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(("cyclonedx", "markdown")),
+    default="cyclonedx",
+    show_default=True,
+    help="CycloneDX's JSON, or a report for people.",
+)
+@click.option(
+    "-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="File to write. [default: stdout]"
+)
+def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file: Path | None) -> None:
+    """List what is inside IMAGE: the packages of the system, Python, Node and Go, and the tool cache.
+
+    It boots an instance from the image, which is deleted again: the image itself is the record. `goldrun image build
+    --sbom FOLDER` writes the same for every version that it tests.
+
+    \b
+    Examples:
+      goldrun image sbom github-runner-ubuntu24 --arch amd64 -o runner.cdx.json
+      goldrun image sbom github-runner-ubuntu24 --arch amd64 --format markdown
+    """
+    found, contents, now = boot_and_list(image, arch, region)
+    text = render(found, contents, kind, now)
+    if file:
+        file.write_text(text, encoding="utf-8")
+        output.note(f"{len(contents.components)} packages: {file}")
+    else:
+        output.result(text.rstrip("\n"))
+
+
+@click.command("scan")
+@click.argument("image", required=False, shell_complete=completing.images)
+@click.option(
+    "--sbom", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Bill of materials to scan instead."
+)
+@ADVISORIES
+@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe whose [scan] decides.")
+@click.option("--fail", "level", type=LEVELS, help="Least severity that fails. [default: high, or the recipe's]")
+@ARCH
+@REGION
+@JSON
+def image_scan(
+    image: str | None,
+    sbom: Path | None,
+    advisories: Path | None,
+    recipe: Path | None,
+    level: str | None,
+    arch: str | None,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Compare the packages of IMAGE, or of a bill of materials, with advisories.
+
+    Ends with exit code 5 if one of them is severe enough, is mended by some version, and is not excepted by the recipe.
+    In GitHub Actions each of those is a warning.
+
+    \b
+    Examples:
+      goldrun image scan github-runner-ubuntu24 --arch amd64 --advisories osv/
+      goldrun image scan --sbom runner.cdx.json --advisories osv/ --recipe recipes/github-runner-ubuntu24
+    """
+    from dataclasses import replace
+
+    from goldrun.bake.reading import load
+    from goldrun.bake.scanning import rule_of, words
+    from goldrun.cli.json.findings import AdvisoryFinding
+    from goldrun.clock import SystemClock
+    from goldrun.contents import cyclonedx, osv
+    from goldrun.contents.scan import Rule, blocking, scan
+
+    if (image is None) == (sbom is None):
+        raise UsageError("Name an image, or a bill of materials with --sbom.")
+    database = database_of(advisories)
+    rule = rule_of(load(recipe).recipe) if recipe else Rule()
+    if level:
+        rule = replace(rule, level=level)
+    if sbom:
+        contents, now = cyclonedx.read(sbom.read_text(encoding="utf-8"), str(sbom)), SystemClock().now()
+    else:
+        assert image
+        _, contents, now = boot_and_list(image, arch, region)
+    if not contents.components:
+        raise RefusedError("The list of packages is empty: there is nothing to scan.")
+    findings = scan(contents, osv.read(database), rule, now)
+    if as_json:
+        output.result_json([AdvisoryFinding.of(finding) for finding in findings])
+    elif findings:
+        rows = [
+            (one.level, one.advisory, one.component.name, one.component.version, one.fixed, one.why) for one in findings
+        ]
+        output.table(("LEVEL", "ADVISORY", "PACKAGE", "VERSION", "MENDED IN", "NOTE"), rows)
+    held = blocking(findings)
+    if workflow.in_workflow(os.environ):
+        for finding in held:
+            click.echo(f"::warning::{workflow.escape(words(finding))}", err=True)
+    if held:
+        raise RefusedError(f"{len(held)} of {len(findings)} advisories are severe enough to fail.")
+    output.note(f"{len(contents.components)} packages, {len(findings)} advisories, none that fails.")
+
+
+def database_of(given: Path | None) -> Path:
+    """Return where the advisories are: what is given, or what the environment says.
+
+    Raises:
+        UsageError: nothing does.
+    """
+    text = str(given or config.ADVISORIES.read(os.environ))
+    if not text:
+        raise UsageError(
+            "No database of advisories is named.",
+            fix=[
+                "--advisories PATH, or GOLDRUN_ADVISORIES",
+                "download one: an all.zip of osv.dev, or of a mirror of it.",
+            ],
+        )
+    return Path(text)
+
+
+def render(image: Image, contents: Contents, kind: str, now: float) -> str:
+    """Return a bill of materials, or a report."""
+    from goldrun.contents import cyclonedx, software_report
+
+    if kind == "markdown":
+        return software_report.write(contents, image.name)
+    return cyclonedx.write(contents, image.name, image.image_id, now)
+
+
+def boot_and_list(text: str, arch: str | None, region: str | None) -> tuple[Image, Contents, float]:
+    """Return the image that a name means, what is inside, and the cloud's time.
+
+    Raises:
+        GoldrunError: it was not found, or cannot be booted.
+    """
+    from goldrun.bake.context import Options, open_context
+    from goldrun.bake.inspection import bare_recipe, list_contents
+
+    client = open_client(region)
+    found = find_image(client, parse_reference(text, arch)).image
+    loaded = bare_recipe(found)
+    with view((found.architecture,), quiet=output.is_quiet()) as shown:
+        report = shown.of(found.architecture)
+        context = open_context(client, loaded, found.architecture, machine_settings(client), Options(), report)
+        contents = list_contents(context, found)
+    return found, contents, client.clock.now()

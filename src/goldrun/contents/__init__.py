@@ -1,0 +1,1 @@
+"""What is inside an image: its packages, their bill of materials, and the advisories about them."""

@@ -1,0 +1,227 @@
+"""A database of advisories in the OSV format, in files: as osv.dev exports it, or a mirror of that.
+
+Source: the OSV schema 1.7 with its rules for evaluating ranges. Withdrawn advisories do not count.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, Component, Contents
+from goldrun.errors import UsageError
+
+LEVELS = ("low", "medium", "high", "critical")
+UNKNOWN = "medium"  # an advisory that tells no severity counts as this one
+
+
+class Package(msgspec.Struct, frozen=True):
+    """The package that an advisory is about."""
+
+    ecosystem: str = ""
+    name: str = ""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Affected versions, as events in order."""
+
+    type: str = ""
+    events: tuple[dict[str, str], ...] = ()
+
+
+class Severity(msgspec.Struct, frozen=True):
+    """A severity: a CVSS vector, or a distribution's word."""
+
+    type: str = ""
+    score: str = ""
+
+
+class Affected(msgspec.Struct, frozen=True):
+    """What an advisory says of one package."""
+
+    package: Package | None = None
+    ranges: tuple[Range, ...] = ()
+    versions: tuple[str, ...] = ()
+    severity: tuple[Severity, ...] = ()
+    ecosystem_specific: dict[str, Any] | None = None
+
+
+class Advisory(msgspec.Struct, frozen=True):
+    """An advisory."""
+
+    id: str
+    summary: str = ""
+    aliases: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    withdrawn: str | None = None
+    severity: tuple[Severity, ...] = ()
+    affected: tuple[Affected, ...] = ()
+    database_specific: dict[str, Any] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its id, and the ids of the same trouble elsewhere."""
+        return (self.id, *self.aliases, *self.upstream)
+
+    def level(self, affected: Affected) -> str:
+        """Return its severity for a package: one of ``LEVELS``; the highest one that it tells."""
+        told = [_level(one) for one in (*affected.severity, *self.severity)]
+        words = ((self.database_specific or {}).get("severity"), (affected.ecosystem_specific or {}).get("urgency"))
+        told += [_WORDS.get(str(word).lower().rstrip("*"), "") for word in words if word]
+        return max((one for one in told if one), key=LEVELS.index, default=UNKNOWN)
+
+
+def read(place: Path) -> Iterator[Advisory]:
+    """Yield the advisories of a database: a file or a folder, of ``.json`` files and ``.zip`` archives of them.
+
+    Raises:
+        UsageError: there are none, or one is not valid: a database with a hole proves nothing.
+    """
+    if not place.exists():
+        raise UsageError(f"There are no advisories at {place}.", fix=["download an export of osv.dev: all.zip"])
+    files = [place] if place.is_file() else sorted(one for one in place.rglob("*") if one.suffix in (".json", ".zip"))
+    count = 0
+    for file in files:
+        for name, content in _contents(file):
+            try:
+                advisory = msgspec.json.decode(content, type=Advisory)
+            except msgspec.MsgspecError as error:
+                raise UsageError(f"{name} is no advisory in the OSV format.", why=[str(error)]) from error
+            count += 1
+            if not advisory.withdrawn:
+                yield advisory
+    if not count:
+        raise UsageError(f"There are no advisories at {place}.", fix=["download an export of osv.dev: all.zip"])
+
+
+def require_readable(place: Path) -> None:
+    """Check that a database can be read, and what compares versions is installed, before anything depends on it.
+
+    Raises:
+        UsageError: it cannot.
+        ModuleNotFoundError: an extra is missing.
+    """
+    import cvss  # noqa: F401
+    import univers  # noqa: F401
+
+    next(read(place))
+
+
+def ecosystem_of(component: Component, contents: Contents) -> str:
+    """Return the ecosystem that advisories about a package name; empty: none is known."""
+    if component.kind == DEB and contents.system in ("debian", "ubuntu"):
+        return f"{contents.system.capitalize()}:{contents.release}"
+    return {PYPI: "PyPI", NPM: "npm", GOLANG: "Go"}.get(component.kind, "")
+
+
+def name_of(component: Component) -> tuple[str, str]:
+    """Return the name and version by which advisories know a package: of a deb, its source's."""
+    if component.kind == DEB and component.source:
+        return component.source, component.source_version
+    return component.name, component.version
+
+
+def is_affected(affected: Affected, version: str, kind: str) -> bool:
+    """Return whether an advisory is about that version: listed, or within one of its ranges."""
+    if version in affected.versions:
+        return True
+    return any(_within(one, version, comparer(kind)) for one in affected.ranges if one.type != "GIT")
+
+
+def mended_in(affected: Affected, version: str, kind: str) -> str:
+    """Return the first version after that one which mends it; empty: none yet."""
+    parse = comparer(kind)
+    found = [event["fixed"] for one in affected.ranges if one.type != "GIT" for event in one.events if "fixed" in event]
+    try:
+        later = [text for text in found if parse(text) > parse(version)]
+        return min(later, key=parse, default="")
+    except ValueError:
+        return found[-1] if found else ""
+
+
+def same_ecosystem(advisory: str, ours: str) -> bool:
+    """Return whether an advisory's ecosystem is a package's: ``Ubuntu:24.04:LTS`` is ``Ubuntu:24.04``, Pro's is not."""
+    return advisory == ours or (advisory.removesuffix(":LTS") == ours and ours.startswith("Ubuntu:"))
+
+
+def comparer(kind: str) -> Callable[[str], Any]:
+    """Return the function that makes a kind's versions comparable; raises ValueError for what is no version."""
+    from univers import versions
+
+    kinds: Mapping[str, Any] = {
+        DEB: versions.DebianVersion,
+        PYPI: versions.PypiVersion,
+        NPM: versions.SemverVersion,
+        GOLANG: versions.GolangVersion,
+    }
+
+    def parse(text: str) -> Any:
+        try:
+            return kinds[kind](text)
+        except versions.InvalidVersion as error:
+            raise ValueError(str(error)) from error
+
+    return parse
+
+
+def _within(one: Range, version: str, parse: Callable[[str], Any]) -> bool:
+    """Evaluate a range's events, sorted by version, as the schema says."""
+    try:
+        ours = parse(version)
+        events = sorted(
+            ((parse(text) if text != "0" else None, name) for event in one.events for name, text in event.items()),
+            key=lambda event: (event[0] is not None, event[0]) if event[0] is not None else (False, 0),
+        )
+    except ValueError:
+        # A version that cannot be compared may be affected: to say no would need evidence.
+        return True
+    inside = False
+    for at, name in events:
+        if name == "introduced" and (at is None or ours >= at):
+            inside = True
+        elif (name == "fixed" and at is not None and ours >= at) or (
+            name == "last_affected" and at is not None and ours > at
+        ):
+            inside = False
+    return inside
+
+
+def _level(severity: Severity) -> str:
+    if not severity.type.startswith("CVSS"):
+        return _WORDS.get(severity.score.lower(), "")
+    import cvss
+
+    kinds = {"CVSS_V2": cvss.CVSS2, "CVSS_V3": cvss.CVSS3, "CVSS_V4": cvss.CVSS4}
+    try:
+        found = kinds[severity.type](severity.score)
+        score = float(found.base_score)
+    except (cvss.CVSSError, KeyError):
+        return ""
+    return "critical" if score >= 9 else "high" if score >= 7 else "medium" if score >= 4 else "low"
+
+
+_WORDS = {
+    **{name: name for name in LEVELS},
+    "moderate": "medium",
+    "important": "high",
+    "negligible": "low",
+    "unimportant": "low",
+}
+
+
+def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
+    if file.suffix != ".zip":
+        yield str(file), file.read_bytes()
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
+            for name in archive.namelist():
+                if name.endswith(".json"):
+                    yield f"{file}/{name}", archive.read(name)
+    except zipfile.BadZipFile as error:
+        raise UsageError(f"{file} is no zip archive.", why=[str(error)], fix=["download it again."]) from error

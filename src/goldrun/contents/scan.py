@@ -1,0 +1,125 @@
+"""Compares an image's packages with advisories, and decides which of them hold it back.
+
+An advisory holds an image back if it is severe enough, if a version mends it (unless the recipe wants more), and if no
+exception names it. An exception has a reason and an end: on the day after that it counts no more.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from goldrun.contents import osv
+from goldrun.contents.components import Component, Contents
+from goldrun.contents.osv import LEVELS, Advisory
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """An advisory that does not count.
+
+    Attributes:
+        id: its id, or one of its aliases.
+        reason: why.
+        until: the last day on which it does not count, in UTC.
+    """
+
+    id: str
+    reason: str
+    until: dt.date
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds an image back.
+
+    Attributes:
+        level: the least severity.
+        unfixed: whether advisories that no version mends hold it back too.
+        exemptions: advisories that do not count.
+    """
+
+    level: str = "high"
+    unfixed: bool = False
+    exemptions: tuple[Exemption, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An advisory about a package of the image.
+
+    Attributes:
+        advisory: its id.
+        aliases: the same trouble's ids elsewhere.
+        summary: what it says.
+        level: its severity: low, medium, high or critical.
+        component: the package.
+        fixed: the version that mends it; empty: none yet.
+        blocks: whether it holds the image back.
+        why: why it does not, or, for an exemption that has ended, that it has.
+    """
+
+    advisory: str
+    aliases: tuple[str, ...]
+    summary: str
+    level: str
+    component: Component
+    fixed: str
+    blocks: bool
+    why: str = ""
+
+
+def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: float) -> list[Finding]:
+    """Return what advisories say of an image's packages, the most severe first.
+
+    Args:
+        contents: the packages.
+        advisories: the database.
+        rule: what holds an image back.
+        now: seconds since 1970.
+    """
+    packages: defaultdict[tuple[str, str], list[tuple[Component, str]]] = defaultdict(list)
+    for component in contents.components:
+        if ecosystem := osv.ecosystem_of(component, contents):
+            name, version = osv.name_of(component)
+            packages[ecosystem, name].append((component, version))
+    ecosystems = {ecosystem for ecosystem, _ in packages}
+    found: dict[tuple[str, Component], Finding] = {}
+    for advisory in advisories:
+        for affected in advisory.affected:
+            if affected.package is None:
+                continue
+            for ecosystem in ecosystems:
+                if not osv.same_ecosystem(affected.package.ecosystem, ecosystem):
+                    continue
+                for component, version in packages.get((ecosystem, affected.package.name), ()):
+                    if osv.is_affected(affected, version, component.kind):
+                        fixed = osv.mended_in(affected, version, component.kind)
+                        level = advisory.level(affected)
+                        found[advisory.id, component] = _judge(advisory, level, component, fixed, rule, now)
+    return sorted(
+        found.values(), key=lambda one: (not one.blocks, -LEVELS.index(one.level), one.component, one.advisory)
+    )
+
+
+def blocking(findings: Iterable[Finding]) -> Sequence[Finding]:
+    """Return those that hold the image back."""
+    return [one for one in findings if one.blocks]
+
+
+def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rule: Rule, now: float) -> Finding:
+    today = dt.datetime.fromtimestamp(now, dt.UTC).date()
+    blocks, why = True, ""
+    exemption = next((one for one in rule.exemptions if one.id in advisory.names), None)
+    if LEVELS.index(level) < LEVELS.index(rule.level):
+        blocks, why = False, f"below {rule.level}"
+    elif not fixed and not rule.unfixed:
+        blocks, why = False, "no version mends it yet"
+    elif exemption and today <= exemption.until:
+        blocks, why = False, f"exempted until {exemption.until}: {exemption.reason}"
+    elif exemption:
+        why = f"its exemption ended on {exemption.until}"
+    aliases = advisory.names[1:]
+    return Finding(advisory.id, aliases, advisory.summary, level, component, fixed, blocks, why)

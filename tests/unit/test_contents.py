@@ -1,0 +1,287 @@
+"""What is inside an image: lists of packages, bills of materials, reports, and what advisories say of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from goldrun.contents import cyclonedx, osv, software_report
+from goldrun.contents.components import Component, Contents, make, parse
+from goldrun.contents.scan import Exemption, Rule, blocking, scan
+from goldrun.errors import UsageError
+
+LIST = (
+    "os\tubuntu\t24.04\n"
+    "deb\tlibssl3t64\t3.0.13-0ubuntu3.4\tamd64\topenssl\t3.0.13-0ubuntu3.4\n"
+    "deb\tjq\t1.7.1-3build1\tamd64\tjq\t1.7.1-3build1\n"
+    "pypi\tJinja2\t3.1.4\n"
+    "npm\t@actions/core\t1.10.1\n"
+    "npm\tlodash\t4.17.20\n"
+    "golang\tgolang.org/x/net\t0.17.0\n"
+    "tool\tnode\t24.1.0\tx64\n"
+    "a line of no kind\n"
+)
+NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC).timestamp()
+
+
+def listed(text: str = LIST) -> Contents:
+    return parse(text)
+
+
+def advisory(place: Path, name: str = "", **fields: Any) -> dict[str, Any]:
+    """Write an advisory in the OSV format, and return it."""
+    found: dict[str, Any] = {
+        "schema_version": "1.7.0",
+        "id": name or "UBUNTU-CVE-2026-1000",
+        "modified": "2026-11-01T00:00:00Z",
+        "summary": "a trouble",
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+        "affected": [affected("Ubuntu:24.04:LTS", "openssl", fixed="3.0.13-0ubuntu3.5")],
+        **fields,
+    }
+    place.mkdir(exist_ok=True, parents=True)
+    (place / f"{found['id']}.json").write_text(json.dumps(found))
+    return found
+
+
+def affected(ecosystem: str, name: str, *, introduced: str = "0", fixed: str = "", **more: Any) -> dict[str, Any]:
+    events = [{"introduced": introduced}, *([{"fixed": fixed}] if fixed else [])]
+    kind = "SEMVER" if ecosystem in ("npm", "Go") else "ECOSYSTEM"
+    return {"package": {"ecosystem": ecosystem, "name": name}, "ranges": [{"type": kind, "events": events}], **more}
+
+
+def test_a_list_is_parsed_sorted_and_without_duplicates() -> None:
+    contents = listed(LIST + LIST)
+    assert (contents.system, contents.release, len(contents.components)) == ("ubuntu", "24.04", 7)
+    assert contents.components[0] == Component("deb", "jq", "1.7.1-3build1", "amd64", "jq", "1.7.1-3build1")
+    assert Component("pypi", "jinja2", "3.1.4") in contents.components
+    assert list(contents.by_kind()) == ["deb", "pypi", "npm", "golang", "tool"]
+    for broken in ("deb\tjq", "npm\t\t1.0", "deb\tjq\t1\ta\tb\tc\td"):
+        with pytest.raises(UsageError, match="a line that is not valid"):
+            parse(broken)
+
+
+def test_a_bill_of_materials_is_cyclonedx_and_is_read_again() -> None:
+    text = cyclonedx.write(listed(), "tools-amd64-20261123080000", "m-1", NOW)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert cyclonedx.read(text, "file") == listed()
+    urls = {row["purl"] for row in json.loads(text)["components"] if "purl" in row}
+    assert "pkg:npm/%40actions/core@1.10.1" in urls
+    assert "pkg:golang/golang.org/x/net@0.17.0" in urls
+    assert any(url.startswith("pkg:deb/ubuntu/libssl3t64@3.0.13-0ubuntu3.4?") for url in urls)
+    assert cyclonedx.write(listed(), "tools-amd64-20261123080000", "m-1", NOW) == text
+
+
+def test_syft_s_bill_of_materials_is_read() -> None:
+    """Its debs name the source's version only where it is another one, and its system is a component."""
+    rows = [
+        {"type": "operating-system", "name": "ubuntu", "version": "24.04"},
+        {"type": "library", "purl": "pkg:deb/ubuntu/libssl3t64@3.0.13?arch=amd64&distro=ubuntu-24.04&upstream=openssl"},
+        {"type": "library", "purl": "pkg:deb/ubuntu/gcc-13-base@13.3?arch=amd64&upstream=gcc-13%4013.2"},
+        {"type": "library", "purl": "pkg:maven/org.example/unknown@1"},
+        {"type": "file", "name": "/etc/hosts"},
+    ]
+    contents = cyclonedx.read(json.dumps({"bomFormat": "CycloneDX", "components": rows}), "file")
+    assert contents == make(
+        "ubuntu",
+        "24.04",
+        [
+            Component("deb", "libssl3t64", "3.0.13", "amd64", "openssl", "3.0.13"),
+            Component("deb", "gcc-13-base", "13.3", "amd64", "gcc-13", "13.2"),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"bomFormat": "SPDX"}', '{"bomFormat": "CycloneDX", "components": 1}']
+)
+def test_what_is_no_bill_of_materials_is_told(text: str) -> None:
+    with pytest.raises(UsageError):
+        cyclonedx.read(text, "some.json")
+
+
+def test_a_report_for_people() -> None:
+    text = software_report.write(listed(), "tools-amd64-1")
+    assert text.startswith("# tools-amd64-1\n\n- System: ubuntu 24.04\n")
+    assert "## Tool cache\n\n| name | version |\n|---|---|\n| node | 24.1.0 |" in text
+
+
+def test_goldrun_s_script_lists_this_machine(tmp_path: Path) -> None:
+    """Run here as on an image: this machine's packages are those that its own tools tell."""
+    script = Path(osv.__file__).parents[1] / "bake/packages.sh"
+    target = tmp_path / "list.gz"
+    (tmp_path / "list.sh").write_text(script.read_text().replace("/run/goldrun-packages.gz", str(target)))
+    done = subprocess.run(["bash", tmp_path / "list.sh"], capture_output=True, text=True, check=True, timeout=300)
+    assert int(done.stdout) == target.stat().st_size
+    contents = parse(gzip.decompress(target.read_bytes()).decode())
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    assert contents.system == release["ID"].strip('"')
+    names = {(one.kind, one.name, one.version) for one in contents.components}
+    if os.path.exists("/usr/bin/dpkg-query"):  # noqa: PTH110
+        bash = subprocess.run(
+            ["dpkg-query", "-W", "-f", "${Version}", "bash"], capture_output=True, text=True, check=True
+        )
+        assert ("deb", "bash", bash.stdout) in names
+    assert any(kind == "pypi" and name == "pytest" for kind, name, _ in names)
+
+
+def findings(
+    contents: Contents, place: Path, rule: Rule | None = None, now: float = NOW
+) -> list[tuple[str, str, bool]]:
+    found = scan(contents, osv.read(place), rule or Rule(), now)
+    return [(one.advisory, one.component.name, one.blocks) for one in found]
+
+
+def test_an_advisory_blocks_exactly_the_affected_versions(tmp_path: Path) -> None:
+    """By the source package, as distributions write them; the mended version and another release are free."""
+    advisory(tmp_path)
+    assert findings(listed(), tmp_path) == [("UBUNTU-CVE-2026-1000", "libssl3t64", True)]
+    mended = LIST.replace("3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.5")
+    assert findings(listed(mended), tmp_path) == []
+    assert findings(listed(LIST.replace("3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.10")), tmp_path) == []
+    assert findings(listed(LIST.replace("24.04", "24.10")), tmp_path) == []
+    assert findings(listed(LIST.replace("\tubuntu\t", "\tdebian\t")), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "name", "introduced", "fixed", "hit"),
+    [
+        ("PyPI", "jinja2", "0", "3.1.5", True),
+        ("PyPI", "jinja2", "0", "3.1.4", False),
+        ("PyPI", "jinja2", "3.1.4", "3.1.5", True),
+        ("PyPI", "jinja2", "3.2.0a1", "3.2.0", False),
+        ("npm", "lodash", "0", "4.17.21", True),
+        ("npm", "lodash", "0", "4.9.0", False),
+        ("npm", "@actions/core", "1.10.0", "1.11.0", True),
+        ("Go", "golang.org/x/net", "0", "0.23.0", True),
+        ("Go", "golang.org/x/net", "0.18.0", "0.23.0", False),
+        ("Ubuntu:24.04:LTS", "jq", "1.7.1-3build1", "1.7.1-3build2", True),
+        ("Ubuntu:Pro:24.04:LTS", "jq", "0", "9", False),
+        ("Ubuntu:22.04:LTS", "jq", "0", "9", False),
+        ("crates.io", "jq", "0", "9", False),
+    ],
+)
+def test_ranges_of_each_ecosystem(
+    tmp_path: Path, ecosystem: str, name: str, introduced: str, fixed: str, hit: bool
+) -> None:
+    advisory(tmp_path, affected=[affected(ecosystem, name, introduced=introduced, fixed=fixed)])
+    assert [found[1] for found in findings(listed(), tmp_path)] == ([name] if hit else [])
+
+
+def test_events_in_several_pieces_and_listed_versions(tmp_path: Path) -> None:
+    """As the schema says: events are sorted, a package may be mended and broken again, `versions` counts by itself."""
+    events = [{"introduced": "4.17.0"}, {"introduced": "0"}, {"fixed": "4.10.0"}, {"last_affected": "4.17.20"}]
+    place = tmp_path / "one"
+    one = affected("npm", "lodash")
+    one["ranges"] = [{"type": "SEMVER", "events": events}]
+    advisory(place, affected=[one], id="GHSA-1")
+    for version, hit in (("4.9.0", True), ("4.10.0", False), ("4.16.0", False), ("4.17.20", True), ("4.17.21", False)):
+        contents = make("ubuntu", "24.04", [Component("npm", "lodash", version)])
+        rule = Rule(unfixed=True)
+        assert [found[0] for found in findings(contents, place, rule)] == (["GHSA-1"] if hit else []), version
+    place = tmp_path / "two"
+    advisory(
+        place, affected=[{"package": {"ecosystem": "npm", "name": "lodash"}, "versions": ["4.17.20"]}], id="GHSA-2"
+    )
+    assert findings(listed(), place) == [("GHSA-2", "lodash", False)], "no version mends it"
+    place = tmp_path / "three"
+    git = {"type": "GIT", "repo": "https://example.com", "events": [{"introduced": "0"}]}
+    advisory(place, affected=[{"package": {"ecosystem": "npm", "name": "lodash"}, "ranges": [git]}], id="GHSA-3")
+    assert findings(listed(), place) == []
+
+
+def test_the_version_that_mends_it_is_the_next_one(tmp_path: Path) -> None:
+    """As npm's advisories have it: two lines of versions in one list of events, in any order."""
+    one = affected("npm", "lodash")
+    one["ranges"][0]["events"] = [{"introduced": "0"}, {"introduced": "2.0.0"}, {"fixed": "2.0.1"}, {"fixed": "1.3.2"}]
+    advisory(tmp_path, affected=[one])
+    for version, fixed in (("1.3.1", "1.3.2"), ("2.0.0", "2.0.1")):
+        (found,) = scan(make("ubuntu", "24.04", [Component("npm", "lodash", version)]), osv.read(tmp_path), Rule(), NOW)
+        assert found.fixed == fixed
+
+
+def test_a_version_that_cannot_be_compared_counts_as_affected(tmp_path: Path) -> None:
+    advisory(tmp_path, affected=[affected("PyPI", "jinja2", fixed="3.1.5")])
+    strange = make("ubuntu", "24.04", [Component("pypi", "jinja2", "dirty version!")])
+    assert [found[2] for found in findings(strange, tmp_path)] == [True]
+
+
+LOW = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "level"),
+    [
+        ({}, "critical"),
+        ({"severity": LOW}, "low"),
+        ({"severity": [{"type": "CVSS_V2", "score": "AV:N/AC:M/Au:N/C:P/I:P/A:P"}]}, "medium"),
+        ({"severity": [{"type": "Ubuntu", "score": "high"}]}, "high"),
+        ({"severity": [{"type": "CVSS_V3", "score": "nonsense"}]}, "medium"),
+        ({"severity": []}, "medium"),
+        ({"severity": [], "database_specific": {"severity": "MODERATE"}}, "medium"),
+        ({"severity": LOW, "database_specific": {"severity": "HIGH"}}, "high"),
+        (
+            {
+                "severity": [
+                    {"type": "CVSS_V4", "score": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}
+                ]
+            },
+            "critical",
+        ),
+    ],
+)
+def test_severities(tmp_path: Path, fields: dict[str, Any], level: str) -> None:
+    advisory(tmp_path, **fields)
+    (found,) = scan(listed(), osv.read(tmp_path), Rule(), NOW)
+    assert found.level == level
+    assert found.blocks is (level in ("high", "critical"))
+
+
+def test_rules(tmp_path: Path) -> None:
+    advisory(tmp_path, severity=[{"type": "Ubuntu", "score": "medium"}])
+    advisory(tmp_path, "UBUNTU-CVE-2026-2", affected=[affected("Ubuntu:24.04:LTS", "jq")])
+    assert blocking(scan(listed(), osv.read(tmp_path), Rule(), NOW)) == []
+    held = blocking(scan(listed(), osv.read(tmp_path), Rule("medium", unfixed=True), NOW))
+    assert [one.advisory for one in held] == ["UBUNTU-CVE-2026-2", "UBUNTU-CVE-2026-1000"]
+
+
+def test_an_exemption_ends_with_its_day(tmp_path: Path) -> None:
+    advisory(tmp_path, aliases=["CVE-2026-1000"])
+    rule = Rule(exemptions=(Exemption("CVE-2026-1000", "not reachable", dt.date(2026, 11, 23)),))
+    late = NOW + 86399
+    (found,) = scan(listed(), osv.read(tmp_path), rule, late)
+    assert (found.blocks, found.why) == (False, "exempted until 2026-11-23: not reachable")
+    (found,) = scan(listed(), osv.read(tmp_path), rule, late + 1)
+    assert (found.blocks, found.why) == (True, "its exemption ended on 2026-11-23")
+
+
+def test_databases(tmp_path: Path) -> None:
+    """Files and archives; withdrawn advisories do not count; a hole is an error, not an absence."""
+    place = tmp_path / "osv"
+    one = advisory(place, withdrawn="2026-11-02T00:00:00Z")
+    assert findings(listed(), place) == []
+    with zipfile.ZipFile(place / "all.zip", "w") as archive:
+        archive.writestr("UBUNTU-CVE-2026-7.json", json.dumps({**one, "id": "UBUNTU-CVE-2026-7", "withdrawn": None}))
+    assert [found[0] for found in findings(listed(), place)] == ["UBUNTU-CVE-2026-7"]
+    assert [found[0] for found in findings(listed(), place / "all.zip")] == ["UBUNTU-CVE-2026-7"]
+    (place / "broken.json").write_text('{"id": 7}')
+    with pytest.raises(UsageError, match="no advisory in the OSV format"):
+        findings(listed(), place)
+    (place / "broken.json").unlink()
+    (place / "all.zip").write_bytes(b"PK")
+    with pytest.raises(UsageError, match="is no zip archive"):
+        findings(listed(), place)
+    for missing in (tmp_path / "nowhere", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(UsageError, match="There are no advisories at"):
+            findings(listed(), missing)

@@ -1,0 +1,112 @@
+"""``image sbom``, ``scan`` and ``diff`` with bills of materials, as people and programs see them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldrun.contents import cyclonedx
+from goldrun.contents.components import parse
+from tests.conftest import Running
+from tests.unit.test_contents import LIST, NOW, advisory
+
+
+@pytest.fixture
+def goldrun(populated: Running, tmp_path: Path) -> Any:
+    def run(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "goldrun.cli.main", *words]
+        done = subprocess.run(
+            command,
+            env=populated.environment(HOME=str(tmp_path), **env),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def bill(tmp_path: Path) -> Path:
+    file = tmp_path / "runner.cdx.json"
+    file.write_text(cyclonedx.write(parse(LIST), "runner", "m-1", NOW))
+    return file
+
+
+def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+    advisory(tmp_path / "osv")
+    failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", code=5)
+    assert "UBUNTU-CVE-2026-1000" in failed.stdout
+    assert "1 of 1 advisories are severe enough to fail." in failed.stderr
+    found = json.loads(goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", "--json", code=5).stdout)
+    assert [(one["package"], one["fixed"], one["blocks"]) for one in found] == [
+        ("libssl3t64", "3.0.13-0ubuntu3.5", True)
+    ]
+    advisory(tmp_path / "osv", severity=[{"type": "Ubuntu", "score": "low"}])
+    passed = goldrun("image", "scan", "--sbom", str(bill), GOLDRUN_ADVISORIES="osv")
+    assert "7 packages, 1 advisories, none that fails." in passed.stderr
+    goldrun("image", "scan", "--sbom", str(bill), "--fail", "low", "--advisories", "osv", code=5)
+
+
+def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+    advisory(tmp_path / "osv")
+    failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", code=5, GITHUB_ACTIONS="true")
+    assert "::warning::critical: UBUNTU-CVE-2026-1000 in libssl3t64" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "Name an image, or a bill of materials"),
+        (("--sbom", "runner.cdx.json", "image"), "Name an image, or a bill of materials"),
+        (("--sbom", "runner.cdx.json"), "No database of advisories is named."),
+        (("--sbom", "runner.cdx.json", "--advisories", "empty"), "There are no advisories at empty."),
+        (("--sbom", "empty/no.json", "--advisories", "empty"), "does not exist"),
+        (("--sbom", "broken.json", "--advisories", "osv"), "broken.json is no bill of materials"),
+        (("--sbom", "runner.cdx.json", "--advisories", "osv", "--fail", "extreme"), "extreme"),
+        (("--sbom", "runner.cdx.json", "--advisories", "osv", "--recipe", "empty"), "recipe.toml"),
+    ],
+)
+def test_mistakes(goldrun: Any, bill: Path, tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    advisory(tmp_path / "osv")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.json").write_text("{")
+    assert told in goldrun("image", "scan", *words, code=2).stderr
+
+
+def test_two_bills_of_materials_are_compared(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+    other = LIST.replace("4.17.20", "4.17.21").replace("tool\tnode\t24.1.0\tx64\n", "npm\tlodash\t3.0.0\n")
+    (tmp_path / "after.cdx.json").write_text(cyclonedx.write(parse(other), "runner", "m-2", NOW))
+    found = json.loads(goldrun("image", "diff", str(bill), "after.cdx.json", "--json").stdout)
+    assert found == {
+        "added": {},
+        "removed": {"tool node": "24.1.0"},
+        "changed": {"npm lodash": {"before": "4.17.20", "after": "3.0.0 4.17.21"}},
+    }
+    assert "they are the same." in goldrun("image", "diff", str(bill), str(bill)).stderr
+    assert "compared with another one" in goldrun("image", "diff", str(bill), "m-localnewamd64", code=2).stderr
+    assert "There is no file nowhere.json" in goldrun("image", "diff", str(bill), "nowhere.json", code=1).stderr
+
+
+def test_a_recipe_that_scans_needs_a_database_before_anything_is_built(
+    populated: Running, goldrun: Any, tmp_path: Path
+) -> None:
+    goldrun("recipe", "init", "tools")
+    recipe = tmp_path / "tools/recipe.toml"
+    recipe.write_text(recipe.read_text() + "\n[scan]\n")
+    before = dict(populated.cloud.gateway.calls)
+    assert "No database of advisories is named." in goldrun("image", "build", "tools", "--arch", "amd64", code=2).stderr
+    (tmp_path / "osv").mkdir()
+    words = ("image", "build", "tools", "--arch", "amd64", "--advisories", "osv")
+    assert "There are no advisories at osv." in goldrun(*words, code=2).stderr
+    assert dict(populated.cloud.gateway.calls) == before
