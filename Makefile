@@ -112,7 +112,7 @@ scripts:  ## Build each script as one self-contained file in dist/scripts
 	$(PYTHON) tools/build_scripts.py
 
 lock:  ## Update the lock files (needs uv)
-	$(UV_COMPILE) --upgrade --extra credentials --extra local --extra migrate --extra github-app --extra setup --extra metrics --extra otel --extra scan --group dev pyproject.toml -o requirements/dev.lock
+	$(UV_COMPILE) --upgrade --extra credentials --extra local --extra migrate --extra github-app --extra setup --extra metrics --extra otel --extra scan --extra update --group dev pyproject.toml -o requirements/dev.lock
 	$(UV_COMPILE) --upgrade --extra local --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
 	$(UV_COMPILE) --upgrade --extra github-app --extra metrics --extra otel --extra credentials --group build --constraint requirements/dev.lock pyproject.toml -o requirements/serve.lock
 	$(UV_COMPILE) --upgrade --constraint requirements/run.lock requirements/action.in -o requirements/action.lock

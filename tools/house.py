@@ -21,6 +21,7 @@ FLOORS = {
         "cost",
         "bake",
         "contents",
+        "updates",
         "runners",
         "images",
         "launch",

@@ -31,6 +31,7 @@ from goldrun.cli.json.serve import PlannedSet
 from goldrun.cli.json.settings import Context, ShownSetting
 from goldrun.cli.json.setup import Setup, SetupStep
 from goldrun.cli.json.sweep import Finding, Sweep
+from goldrun.cli.json.updates import ToolUpdate
 from goldrun.cli.json.versions import ShownImage, Version
 from local_cloud.control_messages import MarketState, Status
 from local_cloud.faults import FaultRule
@@ -64,6 +65,7 @@ PRINTS: dict[str, Any] = {
     "image publish": ShownImage,
     "image rollback": ShownImage,
     "recipe check": CheckedRecipe,
+    "recipe update": list[ToolUpdate],
     "spot ls": list[Offer],
     "instance create": list[Launch],
     "instance ls": list[Instance],
@@ -94,6 +96,7 @@ OBJECTS: tuple[type, ...] = (
     Change,
     AdvisoryFinding,
     CheckedRecipe,
+    ToolUpdate,
 )
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
 OBJECTS += (Setup, SetupStep, Diagnosis, Identity, ShownSetting, Context)

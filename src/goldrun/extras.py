@@ -25,6 +25,7 @@ MODULES = {
     "opentelemetry": "otel",
     "packageurl": "scan",
     "prometheus_client": "metrics",
+    "tomlkit": "update",
     "univers": "scan",
     "yaml": "migrate",
 }

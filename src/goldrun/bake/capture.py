@@ -20,7 +20,7 @@ def _create(context: Context, state: State) -> State:
     client, recipe, builder = context.client, context.recipe, state.builder
     assert state.base
     assert builder
-    tags = {**state.tags, **manifests.to_tags({**recipe.versions, **state.manifest})}
+    tags = {**state.tags, **manifests.to_tags({**context.loaded.pinned, **state.manifest})}
     more = {**BASE_IMAGE.of(state.base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
     more |= SOURCE.of(context.options.source[:MAX_VALUE]) if context.options.source else {}
     name = f"{context.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"

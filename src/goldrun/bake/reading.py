@@ -88,6 +88,17 @@ def read_parameters(file: Path | None, words: Sequence[str]) -> dict[str, str]:
     return given
 
 
+def read_alone(folder: Path) -> tuple[str, Recipe]:
+    """Return a ``recipe.toml`` and what it says by itself, without what it extends.
+
+    Raises:
+        UsageError: it cannot be read, or is not valid.
+    """
+    file = folder / FILE
+    text = read_file(file, fix="goldrun recipe init writes a new one.")
+    return text, parse(file, text, Recipe, fix="goldrun recipe schema prints the schema of a recipe.")
+
+
 def _chain(folder: Path) -> list[_Source]:
     """Return a recipe and those that it extends, the first of them first.
 
@@ -97,8 +108,7 @@ def _chain(folder: Path) -> list[_Source]:
     chain: list[_Source] = []
     while True:
         file = folder / FILE
-        text = read_file(file, fix="goldrun recipe init writes a new one.")
-        recipe = parse(file, text, Recipe, fix="goldrun recipe schema prints the schema of a recipe.")
+        text, recipe = read_alone(folder)
         chain.insert(0, _Source(folder, text, tomllib.loads(text), recipe))
         if not recipe.extends:
             return chain

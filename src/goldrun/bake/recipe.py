@@ -88,6 +88,77 @@ class Test(Part, frozen=True, kw_only=True):
     timeout: str = "2m"
 
 
+class Tool(Part, frozen=True, kw_only=True):
+    """A tool at a pinned version. Scripts receive ``<NAME>_VERSION`` and, for its file, ``_URL`` and ``_SHA256``.
+
+    Attributes:
+        version: the version.
+        url: its file, with ``{version}`` and ``{arch}``; empty: a package manager fetches it.
+        sha256: the file's checksum, by architecture; required with ``url``.
+        arch: the file's names of the architectures, where they are not amd64 and arm64.
+        sums: a file with checksums, as sha256sum prints them, with ``{version}`` and ``{arch}``.
+        github: the repository whose newest release ``goldrun recipe update`` takes.
+        npm: or the npm package.
+        pypi: or the package of PyPI.
+        latest: or a URL whose first word is the newest version.
+    """
+
+    version: str
+    url: str = ""
+    sha256: dict[str, str] = {}
+    arch: dict[str, str] = {}
+    sums: str = ""
+    github: str = ""
+    npm: str = ""
+    pypi: str = ""
+    latest: str = ""
+
+    def file(self, architecture: str, version: str = "") -> str:
+        """Return the URL of its file, of this version or another."""
+        return self.filled(self.url, architecture, version)
+
+    def filled(self, text: str, architecture: str, version: str = "") -> str:
+        """Return a URL with version and architecture filled in."""
+        filled = text.replace("{version}", version or self.version)
+        return filled.replace("{arch}", self.arch.get(architecture, architecture))
+
+
+class Mirrors(Part, frozen=True, kw_only=True):
+    """Where files are fetched instead.
+
+    Attributes:
+        profile: ``china``: the public mirrors of apt, Docker's packages, npm, PyPI and Go there.
+        replace: beginnings of URLs, and what takes their place; checksums stay as they are.
+    """
+
+    profile: Literal["", "china"] = ""
+    replace: dict[str, str] = {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the profile sets for scripts; the recipe's own count before them."""
+        return _PROFILES[self.profile]
+
+    def moved(self, url: str) -> str:
+        """Return where a file is fetched."""
+        for start, other in sorted(self.replace.items(), key=lambda pair: -len(pair[0])):
+            if url.startswith(start):
+                return other + url.removeprefix(start)
+        return url
+
+
+_PROFILES: dict[str, dict[str, str]] = {
+    "": {},
+    "china": {
+        "APT_MIRROR": "https://mirrors.aliyun.com",
+        "DOCKER_MIRROR": "https://mirrors.aliyun.com/docker-ce",
+        "NPM_CONFIG_REGISTRY": "https://registry.npmmirror.com",
+        "PIP_INDEX_URL": "https://mirrors.aliyun.com/pypi/simple/",
+        "GOPROXY": "https://mirrors.aliyun.com/goproxy/,direct",
+    },
+}
+
+
 class Builder(Part, frozen=True, kw_only=True):
     """The instance that the image is built on."""
 
@@ -169,6 +240,8 @@ class Recipe(Part, frozen=True, kw_only=True):
         tags: more tags of the image and of the build's instances.
         versions: pinned versions of tools; scripts receive them as ``<NAME>_VERSION``. ``runner`` may be ``latest``:
             GitHub's newest version when the build starts.
+        tools: pinned tools, each with its version, its file and where newer ones are found.
+        mirrors: where files are fetched instead.
         environment: more variables for scripts and tests.
         files: files to put on the builder.
         steps: scripts, run in this order.
@@ -186,6 +259,8 @@ class Recipe(Part, frozen=True, kw_only=True):
     parameters: dict[str, str | Parameter] = {}
     tags: dict[str, str] = {}
     versions: dict[str, str] = {}
+    tools: dict[str, Tool] = {}
+    mirrors: Mirrors = Mirrors()
     environment: dict[str, str] = {}
     files: tuple[File, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -223,7 +298,20 @@ class Loaded:
         """Return the environment of scripts and tests."""
         pinned = {f"{variable_of(name)}_VERSION": text for name, text in self.recipe.versions.items()}
         given = {variable_of(name): text for name, text in self.parameters.items()}
-        return {**pinned, **given, **self.recipe.environment, "ARCH": architecture, "FAMILY": self.recipe.family}
+        recipe = self.recipe
+        tools: dict[str, str] = {}
+        for name, tool in recipe.tools.items():
+            tools[f"{variable_of(name)}_VERSION"] = tool.version
+            if tool.url:
+                tools[f"{variable_of(name)}_URL"] = recipe.mirrors.moved(tool.file(architecture))
+                tools[f"{variable_of(name)}_SHA256"] = tool.sha256.get(architecture, "")
+        set_for_all = {**recipe.mirrors.environment, **recipe.environment}
+        return {**pinned, **tools, **given, **set_for_all, "ARCH": architecture, "FAMILY": recipe.family}
+
+    @property
+    def pinned(self) -> dict[str, str]:
+        """The pinned versions of all tools, for the manifest."""
+        return {**self.recipe.versions, **{name: tool.version for name, tool in self.recipe.tools.items()}}
 
     @property
     def wants_latest_runner(self) -> bool:
@@ -254,6 +342,13 @@ class Loaded:
             "manifest": _digest(self.contents[recipe.manifest]) if recipe.manifest else "",
             "disk": recipe.builder.disk,
             **({"parameters": dict(self.parameters)} if self.parameters else {}),
+            # What makes a tool's file is its checksum, wherever it is fetched.
+            **(
+                {"tools": {name: [t.version, t.sha256.get(architecture, "")] for name, t in recipe.tools.items()}}
+                if recipe.tools
+                else {}
+            ),
+            **({"mirrors": recipe.mirrors.profile} if recipe.mirrors.profile else {}),
         }
         return hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()[:32]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from goldrun.bake.recipe import REFERENCE, Parameter, Recipe, variable_of
 from goldrun.cloud import tags
@@ -24,6 +25,7 @@ MAX_TAGS, MAX_KEY, MAX_VALUE = 5, 64, 128
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{10,20}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _MODE = re.compile(r"0?[0-7]{3}")
 _OURS = {tag.key.lower() for tag in tags.SCHEMA}
 _OF_SCRIPTS = ("ARCH", "FAMILY")
@@ -36,6 +38,7 @@ def check_file(
     yield from _named_files(recipe, folder, values, contents)
     yield from _times(recipe)
     yield from _names(recipe)
+    yield from _tools(recipe)
     yield from _tags(recipe)
     yield from _publication(recipe)
     yield from _try(("builder", "cpu"), lambda: parse_span(recipe.builder.cpu, "vCPUs"))
@@ -61,7 +64,18 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
         yield (), "a recipe needs at least one step: [[steps]] with name and script"
     if not recipe.smoke:
         yield (), "a recipe needs at least one smoke test: [[smoke]] with name and command"
-    taken = {*recipe.environment, *(f"{variable_of(name)}_VERSION" for name in recipe.versions), *_OF_SCRIPTS}
+    for name, tool in recipe.tools.items():
+        for architecture in ("amd64", "arm64"):
+            if tool.url and getattr(recipe.base, architecture) and architecture not in tool.sha256:
+                yield ("tools", name), f"its file has no checksum for {architecture}: goldrun recipe update writes it"
+        if name in recipe.versions:
+            yield ("tools", name), f"{name} has a version under [versions] already"
+    taken = {
+        *recipe.environment,
+        *(f"{variable_of(name)}_VERSION" for name in recipe.tools),
+        *(f"{variable_of(name)}_VERSION" for name in recipe.versions),
+        *_OF_SCRIPTS,
+    }
     for name in recipe.parameters:
         if variable_of(name) in taken:
             yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
@@ -86,6 +100,27 @@ def _publication(recipe: Recipe) -> Iterator[Problem]:
         yield ("publish", "keys"), f"to share an encrypted image, name a key of your own for {', '.join(lacking)}"
 
 
+def _tools(recipe: Recipe) -> Iterator[Problem]:
+    for name, tool in recipe.tools.items():
+        if not _VARIABLE.fullmatch(name.replace("-", "_")):
+            yield ("tools", name), f"{name!r} cannot be the name of a variable"
+        for key, text in (("version", tool.version), ("url", tool.url)):
+            if any(sign.isspace() for sign in text) or (key == "version" and not text):
+                yield ("tools", name, key), f"{text!r} is no {key}"
+        if tool.url and not tool.url.startswith("https://"):
+            yield ("tools", name, "url"), "a file is fetched by https alone"
+        if not tool.url and tool.sha256:
+            yield ("tools", name, "sha256"), "a checksum needs the url of its file"
+        for architecture, digest in tool.sha256.items():
+            if architecture not in ("amd64", "arm64") or not _DIGEST.fullmatch(digest):
+                yield ("tools", name, "sha256"), f"{architecture} = {digest!r} is not the SHA-256 of amd64 or arm64"
+        if sum(bool(one) for one in (tool.github, tool.npm, tool.pypi, tool.latest)) > 1:
+            yield ("tools", name), "newer versions come from one place: github, npm, pypi or latest"
+    for start, other in recipe.mirrors.replace.items():
+        if not start.startswith("https://") or not _is_safe(other):
+            yield ("mirrors", "replace", start), "a mirror is used by https alone"
+
+
 def _names(recipe: Recipe) -> Iterator[Problem]:
     for table, names in (("versions", recipe.versions), ("environment", recipe.environment)):
         for name, value in names.items():
@@ -99,6 +134,11 @@ def _names(recipe: Recipe) -> Iterator[Problem]:
             *(parameter.choices or (parameter.default,)),
         ):
             yield ("parameters", name), f"the default {parameter.default!r} is none of the choices"
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost"))
 
 
 def _tags(recipe: Recipe) -> Iterator[Problem]:

@@ -79,13 +79,14 @@ def variables_of(loaded: Loaded, number: int, architecture: str) -> dict[str, st
     everything = loaded.variables(architecture)
     if not any(step.cache for step in recipe.steps[number:]):
         return everything
+    settings = {**recipe.mirrors.environment, **recipe.environment}
     sent = [file for earlier in range(number + 1) for file in files_before(loaded, earlier)]
     texts = [loaded.contents[recipe.steps[number].script], *(loaded.content_of(file) for file in sent)]
     return {
         name: value
         for name, value in everything.items()
         # Programs such as curl and apt read proxies from the environment, and no script mentions those.
-        if name in recipe.environment or any(_mentions(text, name) for text in texts)
+        if name in settings or any(_mentions(text, name) for text in texts)
     }
 
 

@@ -21,7 +21,7 @@ from goldrun.images.naming import check_name
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, lazy={"update": "goldrun.cli.recipe_update:recipe_update"})
 def recipe() -> None:
     """Write and check recipes: folders that describe an image."""
 

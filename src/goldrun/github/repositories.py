@@ -5,6 +5,8 @@ Sources: "Get a repository", "Get the latest release" of the REST API.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from goldrun.github.client import GitHub
@@ -42,6 +44,33 @@ def get_repository(github: GitHub, scope: Scope) -> Repository:
         element["default_branch"],
         owner.get("type") == "Organization",
     )
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release.
+
+    Attributes:
+        tag: its tag; empty: the repository has no release.
+        digests: the SHA-256 of its files, by name; of files from before June 2025 GitHub tells none.
+    """
+
+    tag: str
+    digests: Mapping[str, str]
+
+
+def read_release(github: GitHub, scope: Scope, tag: str = "") -> Release:
+    """Return a repository's release with that tag, or its latest one.
+
+    Source: the REST API's releases, ``assets[].digest``.
+
+    Raises:
+        GitHubError: GitHub refused or failed, or there is no such release.
+    """
+    element = github.call("GET", f"{scope.path}/releases/{f'tags/{tag}' if tag else 'latest'}")
+    told = {str(one["name"]): str(one.get("digest") or "") for one in element.get("assets", [])}
+    digests = {name: text.removeprefix("sha256:") for name, text in told.items() if text.startswith("sha256:")}
+    return Release(str(element.get("tag_name", "")), digests)
 
 
 def latest_release(github: GitHub, scope: Scope) -> str:

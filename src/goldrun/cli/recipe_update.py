@@ -1,0 +1,78 @@
+"""``goldrun recipe update``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from goldrun import config, workflow
+from goldrun.cli import output
+from goldrun.cli.common import DRY_RUN, JSON, open_github
+from goldrun.errors import UnavailableError
+
+
+@click.command("update")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--only", multiple=True, metavar="TOOL", help="Only this tool; can be repeated.")
+@click.option("--keep-going", is_flag=True, help="Write what was found even if other sources failed.")
+@DRY_RUN
+@JSON
+def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run: bool, as_json: bool) -> None:
+    """Find newer versions of the tools under [tools], and write them with their checksums into recipe.toml.
+
+    Nothing is written unless every source answered, and of each tool version and checksums are written together.
+    Comments and order stay. Prints UPDATED=true or false, and sets it as a step output in GitHub Actions.
+
+    \b
+    Examples:
+      goldrun recipe update recipes/github-runner-ubuntu24 --dry-run
+      goldrun recipe update recipes/tools --only node --only gh
+    """
+    from goldrun.bake.reading import read_alone
+    from goldrun.bake.recipe import FILE
+    from goldrun.cli.json.updates import ToolUpdate
+    from goldrun.clock import SystemClock
+    from goldrun.http.transport import HttpTransport
+    from goldrun.http.web import Web
+    from goldrun.updates import editing
+    from goldrun.updates.plan import look
+    from goldrun.updates.sources import Sources
+
+    file = folder / FILE
+    text, recipe = read_alone(folder)
+    clock = SystemClock()
+    transport = HttpTransport(os.environ, clock)
+    click.get_current_context().call_on_close(transport.close)
+    web = Web(transport, clock, config.read_timeout(os.environ) * 5, output.note)
+    updates = look(Sources(web, open_github(public=True), recipe.mirrors), recipe, only)
+    failed = [one for one in updates if one.error]
+    found = {one.name: one.found for one in updates if one.found and one.changes}
+    writes = bool(found) and not dry_run and (keep_going or not failed)
+    if writes:
+        editing.write(file, editing.changed(text, found))
+    if as_json:
+        output.result_json([ToolUpdate.of(one, written=writes and one.changes) for one in updates])
+    elif found:
+        rows = [
+            (one.name, one.before, one.found.version, one.found.how) for one in updates if one.found and one.changes
+        ]
+        output.table(("TOOL", "FROM", "TO", "CHECKSUMS"), rows)
+    for one in failed:
+        assert one.error
+        output.note(f"{one.name}: {one.error.what}")
+    if not found and not failed:
+        output.note("nothing is newer.")
+    elif found:
+        output.note(f"{file} is written." if writes else "nothing was written.")
+    workflow.write_output(os.environ, "UPDATED", str(writes).lower())
+    if not as_json:
+        output.result(f"UPDATED={str(writes).lower()}")
+    if failed and not keep_going:
+        first = failed[0].error
+        raise UnavailableError(
+            f"{len(failed)} of {len(updates)} tools could not be looked up; nothing was written.",
+            why=[f"{one.name}: {one.error.what}" for one in failed if one.error],
+            fix=[*(first.fix if first else ()), "--keep-going writes the others."],
+        )

@@ -1,0 +1,70 @@
+"""Reads public files from the web: registries, release pages, mirrors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urljoin, urlsplit
+
+from goldrun import __version__
+from goldrun.clock import Clock
+from goldrun.errors import NotFoundError, UnavailableError
+from goldrun.http.endpoint import parse_endpoint
+from goldrun.http.retrying import jittered_backoff, retry
+from goldrun.http.transport import Transport
+
+MOST_REDIRECTS = 8
+PASSING = (408, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Web:
+    """A reader of files.
+
+    Attributes:
+        transport: sends the requests.
+        clock: the machine's.
+        timeout: seconds that a file may take, with all repetitions.
+        notice: receives a sentence about every repetition.
+    """
+
+    transport: Transport
+    clock: Clock
+    timeout: float = 300.0
+    notice: Callable[[str], None] = lambda _: None
+
+    def read(self, url: str) -> bytes:
+        """Return a file; redirections are followed, to https alone.
+
+        Raises:
+            NotFoundError: the server says that there is none.
+            UnavailableError: it could not be read.
+            UsageError: the URL is not valid, or not https.
+        """
+        until = self.clock.now() + self.timeout
+        for _ in range(MOST_REDIRECTS):
+            # A big file takes longer than an attempt of an API's call may.
+            get = partial(self._get, url, until)
+            answer = retry(lambda _, get=get: get(), self.clock, self.timeout, jittered_backoff, self.notice)  # type: ignore[misc]
+            if isinstance(answer, bytes):
+                return answer
+            url = urljoin(url, answer)
+        raise UnavailableError(f"{url} leads from one address to the next without an end.")
+
+    def _get(self, url: str, until: float) -> bytes | str:
+        """Return the file, or where it is."""
+        parts = urlsplit(url)
+        endpoint = parse_endpoint(f"{parts.scheme}://{parts.netloc}")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {"host": endpoint.netloc, "user-agent": f"goldrun/{__version__}", "accept": "*/*"}
+        answer = self.transport.send(endpoint, "GET", target, headers, until)
+        if answer.status in (301, 302, 303, 307, 308) and answer.headers.get("location"):
+            return answer.headers["location"]
+        if answer.status in (404, 410):
+            raise NotFoundError(f"There is no {url}.")
+        if answer.status != 200:
+            error = UnavailableError(f"{url} was answered with HTTP {answer.status}.")
+            error.retryable = answer.status in PASSING
+            raise error
+        return answer.body

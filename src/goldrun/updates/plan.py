@@ -1,0 +1,72 @@
+"""What is newer for a recipe: every tool is looked up, and nothing is written before all of them answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldrun.bake.recipe import Recipe, Tool
+from goldrun.errors import GoldrunError, UsageError
+from goldrun.updates.sources import Found, Sources, find, has_source
+
+
+@dataclass(frozen=True)
+class Update:
+    """What was found for a tool.
+
+    Attributes:
+        name: the tool.
+        before: its version in the recipe.
+        found: its newest version, with checksums; None: its source failed.
+        error: why.
+        sums_changed: whether the recipe lacks a checksum, or has another one.
+    """
+
+    name: str
+    before: str
+    found: Found | None
+    error: GoldrunError | None = None
+    sums_changed: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether the recipe changes."""
+        return self.found is not None and (self.found.version != self.before or self.sums_changed)
+
+
+def look(sources: Sources, recipe: Recipe, only: Sequence[str] = ()) -> list[Update]:
+    """Return what is newest for each tool of a recipe that says where it is found, in the recipe's order.
+
+    Args:
+        sources: what is asked.
+        recipe: the recipe by itself, without what it extends.
+        only: names of tools; empty: all.
+
+    Raises:
+        UsageError: a named tool is unknown, or says no place.
+    """
+    for name in only:
+        if name not in recipe.tools:
+            raise UsageError(f"The recipe has no tool {name}.", why=[f"it has: {', '.join(recipe.tools) or 'none'}."])
+        if not has_source(recipe.tools[name]):
+            raise UsageError(f"{name} does not say where newer versions are.", fix=["github, npm, pypi or latest"])
+    wanted = {name: tool for name, tool in recipe.tools.items() if has_source(tool) and (not only or name in only)}
+    architectures = [name for name in ("amd64", "arm64") if getattr(recipe.base, name)] or ["amd64", "arm64"]
+    return [_look(sources, name, tool, architectures) for name, tool in wanted.items()]
+
+
+def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str]) -> Update:
+    try:
+        found = find(sources, tool, architectures)
+    except GoldrunError as error:
+        return Update(name, tool.version, None, error)
+    differ = any(tool.sha256.get(architecture) != digest for architecture, digest in found.sha256.items())
+    if found.version == tool.version and differ and all(one in tool.sha256 for one in found.sha256):
+        # The same version has another file than before: whoever changed it may not be who published it.
+        told = UsageError(
+            f"{name} {tool.version} has another checksum than the recipe says.",
+            why=["a file that was published does not change: it may have been replaced."],
+            fix=["find out why; then remove the checksum from the recipe and run this again."],
+        )
+        return Update(name, tool.version, None, told)
+    return Update(name, tool.version, found, sums_changed=differ)

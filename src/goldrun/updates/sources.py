@@ -1,0 +1,143 @@
+"""Where newer versions and their checksums come from: GitHub's releases, npm, PyPI, or a page that names the newest.
+
+A version and its checksums are found together or not at all. A checksum comes from whoever publishes the file: GitHub's
+digest of a release's file, or the checksums that the project publishes; only if there is neither, the file is fetched
+and its checksum computed, which is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from goldrun.bake.recipe import Mirrors, Tool
+from goldrun.errors import GoldrunError, UnavailableError
+from goldrun.github.client import GitHub
+from goldrun.github.repositories import Release, read_release
+from goldrun.github.scope import repository_scope
+from goldrun.http.web import Web
+
+NPM = "https://registry.npmjs.org"
+PYPI = "https://pypi.org"
+_VERSION = re.compile(r"v?(\d+(?:\.\d+)*(?:[-.+][0-9A-Za-z.]+)?)", re.ASCII)
+_SUM = re.compile(r"^([0-9a-fA-F]{64})(?:\s+\*?(\S+))?\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is asked.
+
+    Attributes:
+        web: reads files.
+        github: GitHub's API.
+        mirrors: the recipe's: what it fetches elsewhere is asked for there.
+    """
+
+    web: Web
+    github: GitHub
+    mirrors: Mirrors
+
+
+@dataclass(frozen=True)
+class Found:
+    """A version of a tool.
+
+    Attributes:
+        version: the version.
+        sha256: the checksums of its files, by architecture.
+        how: where the checksums come from, for people.
+    """
+
+    version: str
+    sha256: Mapping[str, str]
+    how: str
+
+
+def has_source(tool: Tool) -> bool:
+    """Return whether a tool says where newer versions are found."""
+    return bool(tool.github or tool.npm or tool.pypi or tool.latest)
+
+
+def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
+    """Return a tool's newest version, with the checksums of its files.
+
+    Args:
+        sources: what is asked.
+        tool: the tool.
+        architectures: those that need a file.
+
+    Raises:
+        GoldrunError: a source cannot be reached, or what it says makes no sense.
+    """
+    release = read_release(sources.github, repository_scope(tool.github)) if tool.github else None
+    version = _newest(sources, tool, release)
+    if not tool.url:
+        return Found(version, {}, "the package manager verifies it")
+    sums, how = dict[str, str](), ""
+    for architecture in architectures:
+        sums[architecture], how = _sum_of(sources, tool, architecture, version, release)
+    return Found(version, sums, how)
+
+
+def _newest(sources: Sources, tool: Tool, release: Release | None) -> str:
+    if release:
+        text, where = release.tag, f"GitHub's latest release of {tool.github}"
+    elif tool.npm:
+        # A scope's slash is part of the name: @scope%2Fname.
+        where = f"{NPM}/{quote(tool.npm, safe='@')}/latest"
+        text = _member(sources, where, "version")
+    elif tool.pypi:
+        where = f"{PYPI}/pypi/{quote(tool.pypi, safe='')}/json"
+        text = _member(sources, where, "info", "version")
+    else:
+        where = tool.latest
+        text = (_read(sources, where).decode("utf-8", "replace").split() or [""])[0]
+    # Tags are v1.2.3, 1.2.3, go1.2.3, cli/v1.2.3: the version is what stands at their end.
+    found = re.search(rf"(?:^|[^0-9A-Za-z.]|[A-Za-z]){_VERSION.pattern}$", text, re.ASCII)
+    if not found:
+        raise UnavailableError(f"{where} names no version: {text[:60]!r}.")
+    return found[1]
+
+
+def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, release: Release | None) -> tuple[str, str]:
+    url = tool.file(architecture, version)
+    name = urlsplit(url).path.rpartition("/")[2]
+    if release and f"/{tool.github}/releases/" in url and (digest := release.digests.get(name)):
+        return digest, "GitHub's digest"
+    if tool.sums:
+        place = tool.filled(tool.sums, architecture, version)
+        listed = _SUM.findall(_read(sources, place).decode("utf-8", "replace"))
+        # A file of one line may name no file.
+        found = [
+            digest for digest, file in listed if file.rpartition("/")[2] == name or (not file and len(listed) == 1)
+        ]
+        if len({digest.lower() for digest in found}) != 1:
+            raise UnavailableError(f"{place} has no checksum of {name}.")
+        return found[0].lower(), "published checksums"
+    return hashlib.sha256(_read(sources, url)).hexdigest(), "computed from the file"
+
+
+def _member(sources: Sources, url: str, *path: str) -> str:
+    try:
+        found = json.loads(_read(sources, url))
+        for name in path:
+            found = found[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(
+            f"{url} is not what a registry says.", why=[f"{type(error).__name__}: {error}"]
+        ) from error
+    return str(found)
+
+
+def _read(sources: Sources, url: str) -> bytes:
+    moved = sources.mirrors.moved(url)
+    try:
+        return sources.web.read(moved)
+    except GoldrunError as error:
+        if moved != url:
+            error.why = (*error.why, f"[mirrors] names it in place of {url}.")
+        raise

@@ -1,0 +1,347 @@
+"""``goldrun recipe update`` against a mirror on this machine: versions, checksums, sources that fail."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldrun.bake.reading import load
+from goldrun.bake.recipe import Mirrors
+from goldrun.bake.template import TEMPLATE
+from goldrun.errors import UsageError
+from tests.unit.test_json import validate
+
+GH = {"amd64": b"gh for amd64", "arm64": b"gh for arm64"}
+GO = {"amd64": b"go for amd64", "arm64": b"go for arm64"}
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+PAGES: dict[str, bytes] = {
+    "/repos/cli/cli/releases/latest": json.dumps(
+        {
+            "tag_name": "v2.90.0",
+            "assets": [
+                {"name": f"gh_2.90.0_linux_{arch}.tar.gz", "digest": f"sha256:{sha(content)}"}
+                for arch, content in GH.items()
+            ],
+        }
+    ).encode(),
+    "/npm/@pnpm%2Fexe/latest": b'{"version": "10.22.0"}',
+    "/pypi/pypi/uv/json": b'{"info": {"version": "0.9.12"}}',
+    "/go/VERSION?m=text": b"go1.26.2\ntime 2026-11-03T00:00:00Z\n",
+    "/go/go1.26.2.linux-amd64.tar.gz.sha256": sha(GO["amd64"]).encode(),
+    "/go/go1.26.2.linux-arm64.tar.gz.sha256": sha(GO["arm64"]).encode(),
+    "/k8s/stable.txt": b"v1.35.1",
+    "/k8s/v1.35.1/bin/linux/amd64/kubectl": b"kubectl for amd64",
+    "/k8s/v1.35.1/bin/linux/arm64/kubectl": b"kubectl for arm64",
+    "/node/SHASUMS256.txt": b"1" * 64
+    + b"  node-v24.2.0-linux-x64.tar.xz\n"
+    + b"2" * 64
+    + b" *node-v24.2.0-linux-arm64.tar.xz\n",
+    "/node/latest": b"v24.2.0",
+}
+RECIPE = """
+# Tools are pinned here.
+[tools.gh]        # GitHub's CLI
+version = "2.83.0"   # a comment that stays
+github = "cli/cli"
+url = "https://github.com/cli/cli/releases/download/v{version}/gh_{version}_linux_{arch}.tar.gz"
+sha256 = { amd64 = "AAA", arm64 = "BBB" }
+
+[tools.pnpm]
+version = "10.1.0"
+npm = "@pnpm/exe"
+
+[tools.uv]
+version = "0.9.12"
+pypi = "uv"
+
+[tools.go]
+version = "1.25.4"
+latest = "https://go.dev/VERSION?m=text"
+url = "https://go.dev/dl/go{version}.linux-{arch}.tar.gz"
+sums = "https://go.dev/dl/go{version}.linux-{arch}.tar.gz.sha256"
+[tools.go.sha256]
+arm64 = "CCC"
+amd64 = "DDD"
+
+[tools.kubectl]
+version = "1.34.0"
+latest = "https://dl.k8s.io/stable.txt"
+url = "https://dl.k8s.io/v{version}/bin/linux/{arch}/kubectl"
+sha256 = { amd64 = "AAA", arm64 = "BBB" }
+
+[tools.node]
+version = "24.1.0"
+latest = "https://nodejs.org/latest"
+url = "https://nodejs.org/dist/v{version}/node-v{version}-linux-{arch}.tar.xz"
+arch = { amd64 = "x64" }
+sums = "https://nodejs.org/SHASUMS256.txt"
+sha256 = { amd64 = "AAA", arm64 = "BBB" }
+
+[tools.bare]
+version = "1.0"
+"""
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """Serves the pages; what is asked for is written down."""
+
+    pages: dict[str, bytes]
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        content = self.pages.get(self.path)
+        if content is not None and content.startswith(b"->"):
+            self.send_response(302)
+            self.send_header("location", content[2:].decode())
+            content = b""
+        else:
+            self.send_response(404 if content is None else 503 if content == b"broken" else 200)
+        self.send_header("content-length", str(len(content or b"")))
+        self.end_headers()
+        self.wfile.write(content or b"")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mirror() -> Iterator[type[Mirror]]:
+    class Own(Mirror):
+        pages = dict(PAGES)  # noqa: RUF012 - a new one for each test
+        asked: list[str] = []  # noqa: RUF012 - a new one for each test
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    Own.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    yield Own
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, mirror: Any) -> Path:
+    for path, text in TEMPLATE.items():
+        (tmp_path / "tools" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tools" / path).write_text(text.replace("FAMILY", "tools"))
+    replace = {
+        "https://registry.npmjs.org/": "npm/",
+        "https://pypi.org/": "pypi/",
+        "https://go.dev/": "go/",
+        "https://go.dev/dl/": "go/",
+        "https://dl.k8s.io/": "k8s/",
+        "https://nodejs.org/": "node/",
+    }
+    mirrors = "".join(f'"{start}" = "{mirror.url}/{other}"\n' for start, other in replace.items())
+    text = RECIPE.replace("AAA", "a" * 64).replace("BBB", "b" * 64).replace("CCC", "c" * 64).replace("DDD", "d" * 64)
+    file = tmp_path / "tools/recipe.toml"
+    file.write_text(f"{file.read_text()}\n[mirrors.replace]\n{mirrors}{text}")
+    load(file.parent)
+    return file
+
+
+@pytest.fixture
+def update(recipe: Path, mirror: Any, tmp_path: Path) -> Any:
+    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "goldrun.cli.main", "recipe", "update", str(recipe.parent), *words]
+        env = {"HOME": str(tmp_path), "PATH": "/usr/bin", "GITHUB_API_URL": mirror.url, "GOLDRUN_TIMEOUT": "1"}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def difference(before: str, after: str) -> list[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return [line for line in lines if line[0] in "+-" and not line.startswith(("+++", "---"))]
+
+
+def test_versions_and_checksums_are_written_and_nothing_else(update: Any, recipe: Path) -> None:
+    before = recipe.read_text()
+    done = update()
+    assert done.stdout.splitlines()[-1] == "UPDATED=true"
+    sums = {
+        name: (sha(f"{name} for amd64".encode()), sha(f"{name} for arm64".encode())) for name in ("gh", "go", "kubectl")
+    }
+    old = f'sha256 = {{ amd64 = "{"a" * 64}", arm64 = "{"b" * 64}" }}'
+    assert difference(before, recipe.read_text()) == [
+        '-version = "2.83.0"   # a comment that stays',
+        '+version = "2.90.0"   # a comment that stays',
+        f"-{old}",
+        f'+sha256 = {{ amd64 = "{sums["gh"][0]}", arm64 = "{sums["gh"][1]}" }}',
+        '-version = "10.1.0"',
+        '+version = "10.22.0"',
+        '-version = "1.25.4"',
+        '+version = "1.26.2"',
+        f'-arm64 = "{"c" * 64}"',
+        f'-amd64 = "{"d" * 64}"',
+        f'+arm64 = "{sums["go"][1]}"',
+        f'+amd64 = "{sums["go"][0]}"',
+        '-version = "1.34.0"',
+        '+version = "1.35.1"',
+        f"-{old}",
+        f'+sha256 = {{ amd64 = "{sums["kubectl"][0]}", arm64 = "{sums["kubectl"][1]}" }}',
+        '-version = "24.1.0"',
+        '+version = "24.2.0"',
+        f"-{old}",
+        f'+sha256 = {{ amd64 = "{"1" * 64}", arm64 = "{"2" * 64}" }}',
+    ]
+    load(recipe.parent)
+    for words in (
+        "GitHub's digest",
+        "published checksums",
+        "computed from the file",
+        "the package manager verifies it",
+    ):
+        assert words in done.stdout
+    again = update()
+    assert "nothing is newer." in again.stderr
+    assert again.stdout == "UPDATED=false\n"
+
+
+def test_a_dry_run_writes_nothing(update: Any, recipe: Path) -> None:
+    before = recipe.read_text()
+    printed = json.loads(update("--dry-run", "--json").stdout)
+    validate("recipe update", printed)
+    found = {one["tool"]: one for one in printed}
+    assert recipe.read_text() == before
+    assert (found["gh"]["before"], found["gh"]["after"], found["gh"]["written"]) == ("2.83.0", "2.90.0", False)
+    assert list(found) == ["gh", "pnpm", "uv", "go", "kubectl", "node"]
+
+
+@pytest.mark.parametrize(
+    ("page", "content", "told"),
+    [
+        ("/repos/cli/cli/releases/latest", None, "gh: "),
+        ("/npm/@pnpm%2Fexe/latest", b"broken", "HTTP 503"),
+        ("/npm/@pnpm%2Fexe/latest", b"<html>", "is not what a registry says"),
+        ("/k8s/stable.txt", b"<html>not found</html>", "names no version"),
+        ("/k8s/v1.35.1/bin/linux/arm64/kubectl", None, "There is no"),
+        ("/node/SHASUMS256.txt", b"1" * 64 + b"  another-file\n", "has no checksum of node-v24.2.0-linux-x64.tar.xz"),
+        ("/go/VERSION?m=text", b"->/go/VERSION?m=text", "from one address to the next"),
+    ],
+)
+def test_a_source_that_fails_is_told_and_nothing_is_half_written(
+    update: Any, recipe: Path, mirror: Any, page: str, content: bytes | None, told: str
+) -> None:
+    mirror.pages.pop(page)
+    if content is not None:
+        mirror.pages[page] = content
+    before = recipe.read_text()
+    failed = update(code=6)
+    assert told in failed.stderr
+    assert "nothing was written" in failed.stderr
+    assert recipe.read_text() == before
+    assert failed.stdout.splitlines()[-1] == "UPDATED=false"
+    broken = next(name for name in ("gh", "pnpm", "go", "kubectl", "node") if f"{name}: " in failed.stderr)
+    going = update("--keep-going")
+    assert told in going.stderr
+    loaded = load(recipe.parent).recipe.tools
+    old = {"gh": "2.83.0", "pnpm": "10.1.0", "go": "1.25.4", "kubectl": "1.34.0", "node": "24.1.0"}
+    assert {name for name, version in old.items() if loaded[name].version == version} == {broken}
+
+
+def test_redirections_are_followed(update: Any, recipe: Path, mirror: Any) -> None:
+    mirror.pages["/k8s/stable.txt"] = b"->/elsewhere.txt"
+    mirror.pages["/elsewhere.txt"] = b"v1.35.1"
+    update("--only", "kubectl")
+    assert load(recipe.parent).recipe.tools["kubectl"].version == "1.35.1"
+    assert load(recipe.parent).recipe.tools["gh"].version == "2.83.0"
+
+
+def test_a_file_that_was_replaced_is_an_alarm(update: Any, recipe: Path, mirror: Any) -> None:
+    """The same version with another checksum: not an update, but somebody's hand."""
+    update()
+    mirror.pages["/k8s/v1.35.1/bin/linux/amd64/kubectl"] = b"another kubectl"
+    before = recipe.read_text()
+    assert "kubectl 1.35.1 has another checksum than the recipe says." in update(code=6).stderr
+    assert recipe.read_text() == before
+
+
+def test_a_checksum_that_is_missing_is_added(update: Any, recipe: Path) -> None:
+    update()
+    text = recipe.read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(f'sha256 = {{ amd64 = "{sha(GH["amd64"])}')]
+    recipe.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UsageError, match="its file has no checksum for amd64"):
+        load(recipe.parent)
+    update("--only", "gh")
+    assert load(recipe.parent).recipe.tools["gh"].sha256 == {arch: sha(content) for arch, content in GH.items()}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--only", "nothing"), "The recipe has no tool nothing."),
+        (("--only", "bare"), "bare does not say where newer versions are."),
+    ],
+)
+def test_mistakes(update: Any, words: tuple[str, ...], told: str) -> None:
+    assert told in update(*words, code=2).stderr
+
+
+def test_scripts_receive_a_tool_s_version_file_and_checksum(recipe: Path, mirror: Any) -> None:
+    loaded = load(recipe.parent)
+    variables = loaded.variables("amd64")
+    assert variables["GH_VERSION"] == "2.83.0"
+    assert variables["GH_URL"] == "https://github.com/cli/cli/releases/download/v2.83.0/gh_2.83.0_linux_amd64.tar.gz"
+    assert variables["GH_SHA256"] == "a" * 64
+    assert variables["NODE_URL"] == f"{mirror.url}/node/dist/v24.1.0/node-v24.1.0-linux-x64.tar.xz"
+    assert loaded.variables("arm64")["NODE_URL"].endswith("linux-arm64.tar.xz")
+    assert "PNPM_URL" not in variables
+    assert loaded.pinned["gh"] == "2.83.0"
+    assert Mirrors(profile="china").environment["GOPROXY"].startswith("https://mirrors.aliyun.com/")
+
+
+def test_a_mirror_is_no_other_image_and_another_checksum_is(recipe: Path) -> None:
+    def digest() -> str:
+        return load(recipe.parent).version_hash("amd64", "m-1")
+
+    first, text = digest(), recipe.read_text()
+    recipe.write_text(text.replace('/k8s/"', '/kubernetes/"'))
+    assert digest() == first
+    recipe.write_text(text.replace("a" * 64, "e" * 64, 1))
+    assert digest() != first
+    recipe.write_text(text.replace("b" * 64, "e" * 64, 1))
+    assert digest() == first, "arm64's checksum is none of amd64's"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('version = "2.83.0"', 'version = "2 83"', "is no version"),
+        ("https://github.com/cli", "http://github.com/cli", "by https alone"),
+        (f'amd64 = "{"d" * 64}"', 'amd64 = "d"', "is not the SHA-256"),
+        (f'amd64 = "{"d" * 64}"', "", "go): its file has no checksum for amd64"),
+        ('npm = "@pnpm/exe"', 'npm = "@pnpm/exe"\ngithub = "pnpm/pnpm"', "come from one place"),
+        ("[tools.bare]", f'[tools.bare]\nsha256 = {{ amd64 = "{"a" * 64}" }}', "a checksum needs the url"),
+        ("[tools.bare]", "[tools.jq]", "jq has a version under [versions] already"),
+        ('"https://go.dev/"', '"http://go.dev/"', "a mirror is used by https alone"),
+    ],
+)
+def test_what_a_recipe_says_of_tools_is_checked(recipe: Path, old: str, new: str, told: str) -> None:
+    text = recipe.read_text()
+    assert old in text
+    recipe.write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError) as caught:
+        load(recipe.parent)
+    assert told.rsplit("): ", maxsplit=1)[-1] in str(caught.value)
