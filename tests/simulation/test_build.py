@@ -572,3 +572,22 @@ def test_tags_of_ones_own_are_on_the_image_and_on_every_instance(cloud: Running,
     assert made.image.tags["Team"] == "platform"
     assert {"builder", "tester"} <= {one["Role"] for one in seen if one.get("Team") == "platform"}
     assert not [one for one in seen if one.get("ManagedBy") == "goldrun" and one.get("Team") != "platform"]
+
+
+def test_an_encrypted_disk_makes_an_encrypted_image(cloud: Running, folder: Path) -> None:
+    assert [one.encrypted for one in cloud.cloud.store.all(Snapshot)] == []
+    recipe = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(f'{recipe}\n[builder]\nencrypted = true\nkey = "key-1"\n')
+    run(cloud, load(folder))
+    assert [one.encrypted for one in cloud.cloud.store.all(Snapshot)] == [True]
+
+
+def test_a_playbook_is_sent_with_its_folder_and_a_big_file_is_fetched(cloud: Running, folder: Path) -> None:
+    (folder / "ansible").mkdir()
+    (folder / "ansible/site.yml").write_text("# simulate: seconds=5\n")
+    (folder / "ansible/vars.yml").write_text("a: 1\n")
+    fetched = f'[[files]]\nsource = "https://example.com/big"\ntarget = "/opt/big"\nsha256 = "{"a" * 64}"\n'
+    played = '[[steps]]\nname = "play"\nplaybook = "ansible/site.yml"\n'
+    (folder / "recipe.toml").write_text((folder / "recipe.toml").read_text() + fetched + played)
+    run(cloud, load(folder))
+    assert {"fetch /opt/big", "play", "site.yml", "vars.yml"} <= {one.name for one in cloud.cloud.store.all(Invocation)}

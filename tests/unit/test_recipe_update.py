@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from goldrun.bake.parts import Mirrors
 from goldrun.bake.reading import load
-from goldrun.bake.recipe import Mirrors
 from goldrun.bake.template import TEMPLATE
 from goldrun.errors import UsageError
 from tests.unit.test_json import validate

@@ -9,7 +9,8 @@ from importlib.resources import files
 
 from goldrun.bake.context import Context
 from goldrun.bake.machines import machine_for
-from goldrun.bake.recipe import Base, Builder, Loaded, Recipe
+from goldrun.bake.parts import Base, Builder
+from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.scripts import run_script
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import TESTER

@@ -34,6 +34,8 @@ def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[st
         name=f"goldrun-{context.alias.lineage}"[:128],
         life=parse_duration(context.recipe.limits.build),
         disk_size=builder.disk,
+        encrypted=builder.encrypted,
+        disk_key=builder.key,
         tags={**settings.tags, **context.recipe.tags, **tags},
         criteria=replace(
             settings.criteria,

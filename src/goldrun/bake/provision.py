@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.resources import files
 
-from goldrun.bake import recipe as recipes
+from goldrun.bake import parts
 from goldrun.bake.context import Context
 from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine
+from goldrun.bake.parts import File
 from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
 from goldrun.bake.scripts import run_script, run_test
@@ -23,6 +26,7 @@ from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.launch.machine import Machine
 
 CLEAN_SECONDS = 300.0
+FETCH_SECONDS = 3600.0
 
 
 def on_builder(name: str, work: Callable[[Context, Machine], None], number: int = sys.maxsize) -> Step:
@@ -87,22 +91,45 @@ def _boot(context: Context, builder: Machine) -> None:
 def _send_files(number: int) -> Callable[[Context, Machine], None]:
     def work(context: Context, builder: Machine) -> None:
         for file in files_before(context.loaded, number):
-            builder.send(context.loaded.content_of(file), file.target, mode=file.mode, owner=file.owner)
+            if file.is_fetched:
+                _fetch(context, builder, file)
+            else:
+                builder.send(context.loaded.content_of(file), file.target, mode=file.mode, owner=file.owner)
 
     return work
+
+
+def _fetch(context: Context, builder: Machine, file: File) -> None:
+    """Have the builder fetch a file: Cloud Assistant sends 32 KB a call, which is for small ones."""
+    script = files("goldrun.bake").joinpath("fetch.sh").read_bytes()
+    wanted = {"URL": context.recipe.mirrors.moved(file.source), "SHA256": file.sha256, "TARGET": file.target}
+    variables = {**context.recipe.mirrors.environment, **context.recipe.environment, **wanted}
+    more = {"MODE": file.mode, "OWNER": file.owner}
+    run_script(context, builder, f"fetch {file.target}", script, FETCH_SECONDS, {**variables, **more})
 
 
 def _script(number: int) -> Callable[[Context, Machine], None]:
     def work(context: Context, builder: Machine) -> None:
         step = context.recipe.steps[number]
-        script = context.loaded.contents[step.script]
+        script = _play(context, builder, step) if step.playbook else context.loaded.contents[step.script]
         variables = variables_of(context.loaded, number, context.architecture)
         run_script(context, builder, step.name, script, parse_duration(step.timeout), variables)
 
     return work
 
 
-def _test(test: recipes.Test) -> Callable[[Context, Machine], None]:
+def _play(context: Context, builder: Machine, step: parts.Step) -> bytes:
+    """Send a playbook's folder, and return the script that plays it."""
+    folder = f"/run/goldrun-playbook-{hashlib.sha256(step.name.encode()).hexdigest()[:12]}"
+    for name, content in context.loaded.playbook_of(step).items():
+        builder.send(content, f"{folder}/{name}", mode="0600", owner="root")
+    words = {"FOLDER": folder, "PLAYBOOK": step.playbook.rpartition("/")[2]}
+    script = files("goldrun.bake").joinpath("playbook.sh").read_text()
+    given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
+    return script.replace("set -euo pipefail\n", f"set -euo pipefail\n{given}", 1).encode()
+
+
+def _test(test: parts.Test) -> Callable[[Context, Machine], None]:
     return lambda context, builder: run_test(context, builder, test)
 
 

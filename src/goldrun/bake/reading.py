@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from goldrun.bake.recipe import FILE, REFERENCE, File, Loaded, Parameter, Recipe, fill
+from goldrun.bake.parts import File, Parameter
+from goldrun.bake.recipe import FILE, REFERENCE, Loaded, Recipe, fill
 from goldrun.bake.recipe_check import check_file, check_whole
 from goldrun.errors import UsageError
 from goldrun.toml_file import Problem, parse, read_file, refuse
@@ -182,6 +183,9 @@ def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Re
     """Return the recipe with the files of each folder in the folder's place."""
     files: dict[str, File] = {}
     for file in recipe.files:
+        if file.is_fetched:
+            files[file.target] = file
+            continue
         inside = f"{file.source.rstrip('/')}/"
         for name in [file.source] if file.source in contents else sorted(contents):
             if name == file.source:
@@ -196,9 +200,11 @@ def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Re
 def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:
     """Return what a recipe says with the paths of its files from another folder."""
     moved = dict(said)
-    for table, key in (("steps", "script"), ("files", "source")):
+    for table, keys in (("steps", ("script", "playbook")), ("files", ("source",))):
         if table in moved:
-            moved[table] = [{**one, key: _path(prefix, one[key])} for one in moved[table]]
+            moved[table] = [
+                {**one, **{key: _path(prefix, one[key]) for key in keys if one.get(key)}} for one in moved[table]
+            ]
     for key in ("manifest", "packages"):
         if name := moved.get(key):
             moved[key] = _path(prefix, name)
@@ -206,4 +212,4 @@ def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _path(prefix: str, name: str) -> str:
-    return name if prefix == "." else os.path.normpath(os.path.join(prefix, name))  # noqa: PTH118 - stays relative
+    return name if prefix == "." or name.startswith("https://") else os.path.normpath(os.path.join(prefix, name))  # noqa: PTH118 - stays relative

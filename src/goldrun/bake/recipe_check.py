@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from goldrun.bake.recipe import REFERENCE, Parameter, Recipe, variable_of
+from goldrun.bake.parts import File, Parameter
+from goldrun.bake.recipe import REFERENCE, Recipe, variable_of
 from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
 from goldrun.config import check_region
@@ -93,6 +94,10 @@ def _publication(recipe: Recipe) -> Iterator[Problem]:
     for region in wanted.keys:
         if region not in wanted.regions or not wanted.encrypted:
             yield ("publish", "keys", region), f"no encrypted copy is made in {region}"
+    if recipe.builder.key and not recipe.builder.encrypted:
+        yield ("builder", "key"), "the disk is not encrypted: encrypted = true"
+    if recipe.builder.encrypted and (wanted.public or (wanted.accounts and not recipe.builder.key)):
+        yield ("builder", "key"), "an image that is encrypted with ECS's own key cannot be shared: name a key"
     if wanted.encrypted and wanted.public:
         yield ("publish", "public"), "an encrypted image cannot be public"
     lacking = [region for region in wanted.regions if region not in wanted.keys]
@@ -158,14 +163,15 @@ def _tags(recipe: Recipe) -> Iterator[Problem]:
 def _named_files(
     recipe: Recipe, folder: Path, values: Mapping[str, str], contents: dict[str, bytes]
 ) -> Iterator[Problem]:
-    for number, step in enumerate(recipe.steps):
-        yield from _script(folder, step.script, ("steps", number, "script"), contents)
+    yield from _steps(recipe, folder, contents)
     for key, script in (("manifest", recipe.manifest), ("packages", recipe.packages)):
         if script:
             yield from _script(folder, script, (key,), contents)
     for number, file in enumerate(recipe.files):
         place = ("files", number, "source")
-        if (folder / file.source).is_dir():
+        if file.is_fetched or file.sha256:
+            yield from _fetched(file, number)
+        elif (folder / file.source).is_dir():
             yield from _read_folder(folder, file.source, place, contents)
         else:
             yield from _read(folder, file.source, place, MAX_FILE, contents)
@@ -175,6 +181,35 @@ def _named_files(
             yield ("files", number, "mode"), f"{file.mode!r} is not a mode, such as 0644"
         for name in [one for one in contents if one == file.source or one.startswith(f"{file.source.rstrip('/')}/")]:
             yield from _template(contents[name], values, place) if file.template else ()
+
+
+def _steps(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator[Problem]:
+    for number, step in enumerate(recipe.steps):
+        if bool(step.script) == bool(step.playbook):
+            yield ("steps", number), f"the step {step.name!r} needs a script or a playbook"
+        elif step.script:
+            yield from _script(folder, step.script, ("steps", number, "script"), contents)
+        else:
+            yield from _playbook(folder, step.playbook, ("steps", number, "playbook"), contents)
+
+
+def _fetched(file: File, number: int) -> Iterator[Problem]:
+    if not file.is_fetched:
+        yield ("files", number, "sha256"), 'a checksum is for a file that is fetched: source = "https://…"'
+    elif not _DIGEST.fullmatch(file.sha256):
+        yield ("files", number, "sha256"), "a file that is fetched needs its SHA-256"
+    if file.template:
+        yield ("files", number, "template"), "a file that is fetched is no template"
+
+
+def _playbook(folder: Path, name: str, path: tuple[str | int, ...], contents: dict[str, bytes]) -> Iterator[Problem]:
+    above, _, own = name.rpartition("/")
+    if not above or not own:
+        yield path, f"{name} needs a folder of its own: everything in it is sent, for example ansible/site.yml"
+    elif not (folder / name).is_file():
+        yield path, f"{name} is not a file"
+    else:
+        yield from _read_folder(folder, above, path, contents)
 
 
 def _template(content: bytes, values: Mapping[str, str], path: tuple[str | int, ...]) -> Iterator[Problem]:

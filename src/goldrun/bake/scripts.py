@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from goldrun.bake.context import Context
-from goldrun.bake.recipe import Test
+from goldrun.bake.parts import Test
 from goldrun.cloud.assistant import Result
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import console_output

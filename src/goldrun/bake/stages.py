@@ -20,8 +20,9 @@ import msgspec
 
 from goldrun.bake import recipe as recipes
 from goldrun.bake.context import Context
+from goldrun.bake.parts import File
 from goldrun.bake.power import start_builder, stop_builder
-from goldrun.bake.recipe import File, Loaded
+from goldrun.bake.recipe import Loaded
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, MAX_DESCRIPTION, UNFINISHED, create_image, describe_images
@@ -56,7 +57,8 @@ class Stage:
 def stages_of(loaded: Loaded, architecture: str, base_image_id: str) -> tuple[Stage, ...]:
     """Return the stages that a recipe makes on a base image, the first one first."""
     recipe = loaded.recipe
-    made: list[object] = [architecture, base_image_id, recipe.builder.disk]
+    builder = recipe.builder
+    made: list[object] = [architecture, base_image_id, builder.disk, builder.encrypted, builder.key]
     found: list[Stage] = []
     for number, step in enumerate(recipe.steps):
         made += [loaded.file_digest(file) for file in files_before(loaded, number)]
@@ -81,7 +83,9 @@ def variables_of(loaded: Loaded, number: int, architecture: str) -> dict[str, st
         return everything
     settings = {**recipe.mirrors.environment, **recipe.environment}
     sent = [file for earlier in range(number + 1) for file in files_before(loaded, earlier)]
-    texts = [loaded.contents[recipe.steps[number].script], *(loaded.content_of(file) for file in sent)]
+    step = recipe.steps[number]
+    texts = [loaded.content_of(file) for file in sent if not file.is_fetched]
+    texts += loaded.playbook_of(step).values() if step.playbook else [loaded.contents[step.script]]
     return {
         name: value
         for name, value in everything.items()

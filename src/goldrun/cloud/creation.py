@@ -33,6 +33,7 @@ class Wanted:
         metadata_tokens: whether the metadata service requires a token (IMDSv2).
         disk: the category of the system disk; empty: ECS chooses.
         disk_size: its size in GiB; None: the image's.
+        disk_key: the KMS key that it is encrypted with; empty: ECS's own.
         encrypted: whether it is encrypted.
         public_ip: whether they get a public address.
         key_pair: an SSH key pair; empty: none.
@@ -58,6 +59,7 @@ class Wanted:
     metadata_tokens: bool = True
     disk: str = ""
     disk_size: int | None = None
+    disk_key: str = ""
     encrypted: bool = False
     public_ip: bool = False
     key_pair: str = ""
@@ -89,6 +91,7 @@ class Wanted:
             "SystemDisk.Category": self.disk or None,
             "SystemDisk.Size": self.disk_size,
             "SystemDisk.Encrypted": self.encrypted or None,
+            "SystemDisk.KMSKeyId": self.disk_key or None,
             "HttpEndpoint": "enabled",
             "HttpTokens": "required" if self.metadata_tokens else "optional",
             "InternetMaxBandwidthOut": PUBLIC_MBITS if self.public_ip else 0,

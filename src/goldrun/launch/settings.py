@@ -59,6 +59,7 @@ class LaunchSettings:
         user_data: what they run on first boot.
         disk_size: GiB of the system disk; None: the image's.
         encrypted: whether the system disk is encrypted.
+        disk_key: the KMS key for it; empty: ECS's own.
         public_ip: whether they get a public address.
         protected: whether the market spares a spot instance for its first hour; unprotected ones are cheaper.
         metadata_tokens: whether the metadata service requires a token (IMDSv2). Without, any request that a job can be
@@ -86,6 +87,7 @@ class LaunchSettings:
     user_data: bytes = b""
     disk_size: int | None = None
     encrypted: bool = False
+    disk_key: str = ""
     public_ip: bool = False
     protected: bool = True
     metadata_tokens: bool = True

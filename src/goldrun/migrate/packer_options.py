@@ -50,7 +50,7 @@ OPTIONS: dict[str, str] = {
     "image_force_delete_snapshots": "not needed: goldrun image prune deletes images with their snapshots",
     "image_force_delete_instances": "not supported: an image in use is not deleted",
     "image_ignore_data_disks": "not needed: recipes have no data disks",
-    "image_encrypted": _LATER,
+    "image_encrypted": "encrypted under [builder]",
     "target_image_family": "not needed: the family is the recipe's",
     "boot_mode": _LATER,
     "skip_create_image": "goldrun image build --no-publish tries a recipe",
@@ -61,7 +61,7 @@ OPTIONS: dict[str, str] = {
     "disable_stop_instance": "not supported: an image is made of a stopped builder",
     "security_enhancement_strategy": "not needed",
     "system_disk_mapping": "disk under [builder] for its size; category and others are chosen",
-    "image_disk_mappings": "recipes have no data disks yet",
+    "image_disk_mappings": "recipes have no data disks",
     "execute_command": "not needed: a step runs as root",
     "max_retries": "a step runs once: let the script try again",
     "pause_before": "not needed: a step begins when the one before has ended",
@@ -78,8 +78,8 @@ OPTIONS: dict[str, str] = {
 }
 
 PROVISIONERS: dict[str, str] = {
-    "ansible": "a step that installs Ansible and runs the playbook; playbooks as steps: not yet",
-    "ansible-local": "a step that installs Ansible and runs the playbook; playbooks as steps: not yet",
+    "ansible": "playbook in [[steps]]; an earlier step installs Ansible",
+    "ansible-local": "playbook in [[steps]]; an earlier step installs Ansible",
     "shell-local": "a step of the workflow before the build: a recipe runs on the builder alone",
     "breakpoint": "not needed: goldrun image build --keep-builder-on-failure, then goldrun instance ssh",
     "powershell": "recipes are for Linux",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from goldrun.bake.recipe import Recipe, Tool
+from goldrun.bake.parts import Tool
+from goldrun.bake.recipe import Recipe
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.updates.sources import Found, Sources, find, has_source
 

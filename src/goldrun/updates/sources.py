@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from goldrun.bake.recipe import Mirrors, Tool
+from goldrun.bake.parts import Mirrors, Tool
 from goldrun.errors import GoldrunError, UnavailableError
 from goldrun.github.client import GitHub
 from goldrun.github.repositories import Release, read_release

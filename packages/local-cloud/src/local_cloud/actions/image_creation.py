@@ -6,7 +6,7 @@ from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags
 from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, no_such_snapshot, wrong_instance_status
 from local_cloud.market import NEVER
-from local_cloud.records import Image, Instance, Snapshot
+from local_cloud.records import Disk, Image, Instance, Snapshot
 
 IMDS = ("v1", "v2")  # changes in this direction alone
 
@@ -52,6 +52,7 @@ def create_image(call: Call) -> Answer:
             ready=call.now if real else ready,
             size=instance.disk_size,
             disk=instance.disk,
+            encrypted=_is_encrypted(call, instance.disk),
         )
         size, snapshot_id = instance.disk_size, new_snapshot.id
     else:
@@ -103,6 +104,11 @@ def require_quota(call: Call, region: str) -> None:
     owned = sum(image.owner == call.account and image.region == region for image in call.store.all(Image))
     if owned >= call.settings.image_quota:
         raise ApiFault(403, "QuotaExceed.Image", "The Image Quota exceeds.")
+
+
+def _is_encrypted(call: Call, disk_id: str) -> bool:
+    disk = call.store.get(Disk, disk_id)
+    return disk is not None and disk.encrypted
 
 
 def _own_snapshot(call: Call, snapshot_id: str) -> Snapshot:
