@@ -150,7 +150,7 @@ def test_force_runs_all_steps_and_from_step_those_from_it_on(cloud: Running, fol
     run(cloud, load(folder))
     old = {one.id for one in stages(cloud)}
     heard = Heard()
-    run(cloud, load(folder), heard=heard, force=True, from_step="install docker")
+    run(cloud, load(folder), heard=heard, from_step="install docker")
     assert ran(heard) == ["docker", "go"]
     assert len(stages(cloud)) == 2
     assert len(old & {one.id for one in stages(cloud)}) == 1, "the stage that was made again replaces the old one"

@@ -135,6 +135,18 @@ def test_goldrun_s_script_lists_this_machine(tmp_path: Path) -> None:
     assert any(kind == "pypi" and name == "pytest" for kind, name, _ in names)
 
 
+def test_a_database_that_cannot_be_read_fails_the_list(tmp_path: Path) -> None:
+    """A list without the system's packages would pass every scan."""
+    script = Path(osv.__file__).parents[1] / "bake/packages.sh"
+    (tmp_path / "list.sh").write_text(script.read_text().replace("/run/goldrun-packages.gz", str(tmp_path / "list.gz")))
+    (tmp_path / "dpkg-query").write_text("#!/bin/sh\necho 'dpkg-query: error: cannot read' >&2\nexit 2\n")
+    (tmp_path / "dpkg-query").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", tmp_path / "list.sh"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+
+
 def findings(
     contents: Contents, place: Path, rule: Rule | None = None, now: float = NOW
 ) -> list[tuple[str, str, bool]]:

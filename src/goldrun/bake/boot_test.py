@@ -31,7 +31,8 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
         tester.wait_until_ready(parse_duration(context.recipe.limits.boot))
         for test in context.recipe.smoke:
             run_test(context, tester, test)
-        if context.recipe.scan is None and context.options.listed is None:
+        scans = context.recipe.scan is not None and context.options.advisories is not None
+        if not scans and context.options.listed is None:
             return None
         contents = read_contents(context, tester)
     context.report.line(f"{len(contents.components)} packages are in it.")

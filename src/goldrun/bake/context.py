@@ -25,7 +25,7 @@ class Options:
     """How to build.
 
     Attributes:
-        force: build even if an image with the same hash exists, and use no stages.
+        force: build even if an image with the same hash exists, and use no stages but those before ``from_step``.
         publish: publish the image as ``latest``.
         keep: number of versions to keep.
         from_step: run this step and those after it again, although nothing changed; empty: none. Stages with it are

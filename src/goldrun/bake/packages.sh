@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Lists what is in the image, from its own databases: kind, name, version and more, separated by tabs.
-set -u
+# A list with a hole would pass for a whole one, so a database that cannot be read fails.
+set -uo pipefail
 # shellcheck source=/dev/null
 . /etc/os-release
 list() {
   printf 'os\t%s\t%s\n' "${ID}" "${VERSION_ID:-unknown}"
   if command -v dpkg-query > /dev/null; then
     # shellcheck disable=SC2016 # these are dpkg's
-    dpkg-query -W -f 'deb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'
+    dpkg-query -W -f 'deb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' || return 1
   fi
   if command -v rpm > /dev/null; then
-    rpm -qa --queryformat 'rpm\t%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n'
+    rpm -qa --queryformat 'rpm\t%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n' || return 1
   fi
   # Python's and Node's packages, wherever they are: the system's, those of tools, those of the tool cache.
   find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \) -prune -o \
@@ -25,13 +26,13 @@ list() {
     [[ "${name}" =~ ^(@[^/]+/)?[^/]+$ ]] || continue
     version=$(grep -m1 -o '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "${file}" | sed 's/.*"\([^"]*\)"$/\1/')
     [[ -z "${version}" ]] || printf 'npm\t%s\t%s\n' "${name}" "${version}"
-  done
+  done || true # files may go while they are read
   # The modules in Go's programs, if Go is there to read them.
   go=$(command -v go || find /opt/hostedtoolcache/go /usr/local/go -path '*/bin/go' 2> /dev/null | sort | tail -n 1)
   if [[ -n "${go}" ]]; then
     for folder in /usr/local/bin /usr/bin /opt/bin; do
       [[ ! -d "${folder}" ]] || "${go}" version -m "${folder}" 2> /dev/null \
-        | awk '$1 == "dep" && NF >= 3 {sub(/^v/, "", $3); print "golang\t" $2 "\t" $3}'
+        | awk '$1 == "dep" && NF >= 3 {sub(/^v/, "", $3); print "golang\t" $2 "\t" $3}' || true
     done
   fi
   for folder in "${AGENT_TOOLSDIRECTORY:-/opt/hostedtoolcache}"/*/*/*/; do
@@ -39,6 +40,7 @@ list() {
     arch=$(basename "${folder}") && version=$(basename "$(dirname "${folder}")")
     printf 'tool\t%s\t%s\t%s\n' "$(basename "$(dirname "$(dirname "${folder}")")")" "${version}" "${arch}"
   done
+  return 0
 }
-list | LC_ALL=C sort -u | gzip -9n > /run/goldrun-packages.gz
+list | LC_ALL=C sort -u | gzip -9n > /run/goldrun-packages.gz || exit 1
 stat -c '%s' /run/goldrun-packages.gz

@@ -81,14 +81,14 @@ def _wait_and_remove(context: Context, state: State) -> State:
 
 
 def _resume(context: Context, state: State) -> State:
-    client = context.client
+    client, anew = context.client, context.options.force or bool(context.options.from_step)
     for image in earlier_images(read_lineage(client, context.alias), state.version_hash):
         if image.status in UNFINISHED:
             image = wait_until_available(client, image.image_id)  # noqa: PLW2901 - the same image, finished
         verdict = BOOT_TEST.read(image.tags, PASSED)
         if verdict == FAILED:
             delete_image(client, image)
-        elif image.status == AVAILABLE and not (context.options.force and verdict in (PASSED, HELD)):
+        elif image.status == AVAILABLE and not (anew and verdict in (PASSED, HELD)):
             return replace(state, image=image, resumed=True)
     return state
 

@@ -121,7 +121,8 @@ def _find(context: Context, state: State) -> State:
     assert state.base
     options, client = context.options, context.client
     names = [step.name for step in context.recipe.steps]
-    most = names.index(options.from_step) if options.from_step else 0 if options.force else len(names)
+    fresh = 0 if options.force else len(names)
+    most = names.index(options.from_step) if options.from_step else fresh
     found = describe_images(client, tags={**OWNED, **context.lineage_tags}, status=ALL_STATUSES)
     for stage in reversed(stages_of(context.loaded, context.architecture, state.base.image_id)):
         for image in found if stage.steps <= most else ():

@@ -1,0 +1,118 @@
+"""A person at a terminal decides about a step that failed, and looks at the builder in between."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from local_cloud.market import Market
+from local_cloud.records import Instance, Invocation
+from tests.conftest import Running
+
+STEP = "# simulate: seconds=2 exit=3 output=broken"
+
+
+@pytest.fixture
+def build(populated: Running, tmp_path: Path) -> Any:
+    store = populated.cloud.store
+    quick = {"boot_seconds": 1.0, "release_seconds": 0.5, "image_seconds": 1.0, "stop_seconds": 0.5}
+    store.put(replace(store.settings(), market=Market(seed=11, phantoms=0.0, scarcity=0.0), **quick))
+    populated.cloud.clock.set_speed(50)
+    env = populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", NO_COLOR="1")
+    goldrun = [sys.executable, "-m", "goldrun.cli.main"]
+    subprocess.run([*goldrun, "recipe", "init", "tools"], env=env, cwd=tmp_path, check=True, capture_output=True)
+    script = tmp_path / "tools/scripts/install.sh"
+
+    def run(*words: str, keys: str | None = "", broken: bool = True) -> tuple[int, str]:
+        """Run it on a terminal where somebody presses these keys; None: without a terminal."""
+        script.write_text(f"#!/bin/bash\n{STEP}\n" if broken else "#!/bin/bash\n# simulate: seconds=2\n")
+        command = [*goldrun, "image", "build", "tools", "--arch", "amd64", *words]
+        if keys is None:
+            done = subprocess.run(
+                command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False
+            )
+            return done.returncode, done.stderr.decode()
+        ours, theirs = pty.openpty()
+        os.write(ours, keys.encode())
+        with subprocess.Popen(command, env=env, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+            os.close(theirs)
+            seen: list[bytes] = []
+
+            def read() -> None:
+                try:
+                    while block := os.read(ours, 65536):
+                        seen.append(block)
+                except OSError:  # the other side is closed
+                    pass
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            code = process.wait(timeout=120)
+            reader.join(timeout=20)
+        os.close(ours)
+        return code, b"".join(seen).decode()
+
+    return run
+
+
+def alive(cloud: Running) -> list[Instance]:
+    now = cloud.cloud.clock.now()
+    return [one for one in cloud.cloud.store.all(Instance) if one.gone > now and one.tags.get("Family") == "tools"]
+
+
+def test_retry_and_keep(populated: Running, build: Any) -> None:
+    code, shown = build("--on-failure", "ask", keys="r\nx\nk\n")
+    assert code == 5
+    assert shown.count("Retry it, log in, keep the builder, or delete it?") == 3, "an unknown key asks again"
+    assert sum(one.name == "Install jq" for one in populated.cloud.store.all(Invocation)) == 2
+    (kept,) = alive(populated)
+    assert kept.tags["Role"] == "kept"
+
+
+def test_delete(populated: Running, build: Any) -> None:
+    code, shown = build("--on-failure", "ask", keys="d\n")
+    assert code == 5
+    assert "broken" in shown
+    assert alive(populated) == []
+
+
+def test_a_pause_after_a_step(populated: Running, build: Any) -> None:
+    code, shown = build("--debug-step", "Install jq", keys="c\n", broken=False)
+    assert code == 0, shown
+    assert "is done on i-" in shown
+    assert alive(populated) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--on-failure", "ask"), "There is no terminal to ask on."),
+        (("--debug-step", "Install jq"), "There is no terminal to ask on."),
+        (("--debug-step", "Nothing"), "The recipe has no step 'Nothing'."),
+        (("--from-step", "Nothing"), "The recipe has no step 'Nothing'."),
+        (("--on-failure", "delete", "--keep-builder-on-failure"), "exclude each other"),
+        (("--on-failure", "cry"), "cry"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_built(
+    populated: Running, build: Any, words: tuple[str, ...], told: str
+) -> None:
+    before = dict(populated.cloud.gateway.calls)
+    code, shown = build(*words, keys=None)
+    assert code == 2, shown
+    assert told in shown
+    assert dict(populated.cloud.gateway.calls) == before
+
+
+def test_keep_without_a_terminal(populated: Running, build: Any) -> None:
+    code, _ = build("--on-failure", "keep", keys=None)
+    assert code == 5
+    assert [one.tags["Role"] for one in alive(populated)] == ["kept"]
