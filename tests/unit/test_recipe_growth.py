@@ -54,6 +54,57 @@ def add(folder: Path, text: str, *, first: bool = False) -> None:
     file.write_text(f"{text}\n{file.read_text()}" if first else f"{file.read_text()}\n{text}\n")
 
 
+FEATURES = """
+[features]
+extra = true
+[tools.gh]
+version = "2.83.0"
+github = "cli/cli"
+feature = "extra"
+[[files]]
+source = "files/motd"
+target = "/etc/extra"
+feature = "extra"
+[[steps]]
+name = "Extra"
+script = "scripts/install.sh"
+feature = "extra"
+[[tests]]
+name = "extra"
+command = "true"
+feature = "extra"
+[[smoke]]
+name = "extra"
+command = "true"
+feature = "extra"
+"""
+
+
+def test_features_are_left_out_with_all_that_belongs_to_them(ours: Path, tools: Path) -> None:
+    bare = load(tools)
+    add(tools, FEATURES)
+    whole = load(tools)
+    assert whole.recipe.steps[-1].name == "Extra"
+    assert whole.variables("amd64")["GH_VERSION"] == "2.83.0"
+    assert whole.version_hash("amd64", "m-1") != bare.version_hash("amd64", "m-1")
+    without = load(tools.parent / "ours").recipe
+    assert "Extra" in [step.name for step in without.steps]
+    add(ours, "[features]\nextra = false")
+    left = load(ours)
+    assert "Extra" not in [step.name for step in left.recipe.steps]
+    assert "/etc/extra" not in [file.target for file in left.recipe.files]
+    assert "extra" not in [test.name for test in (*left.recipe.tests, *left.recipe.smoke)]
+    assert "GH_VERSION" not in left.variables("amd64")
+    text = (tools / "recipe.toml").read_text()
+    (tools / "recipe.toml").write_text(text.replace("extra = true", "extra = false"))
+    assert load(tools).version_hash("amd64", "m-1") == bare.version_hash("amd64", "m-1"), (
+        "what is left out is not there"
+    )
+    (tools / "recipe.toml").write_text(text.replace("extra = true", "other = true"))
+    with pytest.raises(UsageError, match="extra is not under"):
+        load(tools)
+
+
 def test_a_recipe_adds_to_another(ours: Path, tools: Path) -> None:
     loaded, base = load(ours), load(tools)
     recipe = loaded.recipe

@@ -8,10 +8,12 @@ package() { printf '%s=%s\n' "$1" "$(dpkg-query -W -f '${Version}' "$2" | sed 's
 . /etc/os-release
 echo "ubuntu=${VERSION_ID}"
 echo "actions-runner=${RUNNER_VERSION}"
-echo "aliyun-cli=${ALIYUN_CLI_VERSION}"
-package docker docker-ce
-package buildx docker-buildx-plugin
-package compose docker-compose-plugin
+[[ -z "${ALIYUN_CLI_VERSION:-}" ]] || echo "aliyun-cli=${ALIYUN_CLI_VERSION}"
+if dpkg-query -s docker-ce > /dev/null 2>&1; then
+  package docker docker-ce
+  package buildx docker-buildx-plugin
+  package compose docker-compose-plugin
+fi
 package git git
 package git-lfs git-lfs
 package jq jq

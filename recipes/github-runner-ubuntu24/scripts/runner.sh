@@ -4,7 +4,7 @@ set -euo pipefail
 : "${RUNNER_VERSION:?}" "${RUNNER_MIRROR:=https://github.com/actions/runner/releases/download}" "${ARCH:?}"
 
 id runner > /dev/null 2>&1 || useradd --create-home --shell /bin/bash runner
-usermod -aG docker runner
+if getent group docker > /dev/null; then usermod -aG docker runner; fi
 visudo --check --quiet --file /etc/sudoers.d/90-runner
 
 kind=x64

@@ -33,6 +33,7 @@ class File(Part, frozen=True, kw_only=True):
         template: whether parameters in its content are filled in: ``{{ parameters.NAME }}``.
         before: the step right before which it is sent; empty: before all of them.
         sha256: the checksum of a file that the builder fetches.
+        feature: the feature that it belongs to; empty: it is always sent.
     """
 
     source: str
@@ -42,6 +43,7 @@ class File(Part, frozen=True, kw_only=True):
     template: bool = False
     before: str = ""
     sha256: str = ""
+    feature: str = ""
 
     @property
     def is_fetched(self) -> bool:
@@ -71,6 +73,7 @@ class Step(Part, frozen=True, kw_only=True):
         playbook: the playbook instead; everything in its folder is sent.
         reboot: whether the builder is stopped and started after it.
         cache: whether the builder's state after it is kept as a stage, from which later builds start.
+        feature: the feature that it belongs to; empty: it always runs.
     """
 
     name: str
@@ -79,14 +82,20 @@ class Step(Part, frozen=True, kw_only=True):
     timeout: str = "10m"
     reboot: bool = False
     cache: bool = False
+    feature: str = ""
 
 
 class Test(Part, frozen=True, kw_only=True):
-    """A command that must succeed."""
+    """A command that must succeed.
+
+    Attributes:
+        feature: the feature that it belongs to; empty: it always runs.
+    """
 
     name: str
     command: str
     timeout: str = "2m"
+    feature: str = ""
 
 
 class Tool(Part, frozen=True, kw_only=True):
@@ -102,6 +111,7 @@ class Tool(Part, frozen=True, kw_only=True):
         npm: or the npm package.
         pypi: or the package of PyPI.
         latest: or a URL whose first word is the newest version.
+        feature: the feature that it belongs to; empty: it is always there.
     """
 
     version: str
@@ -113,6 +123,7 @@ class Tool(Part, frozen=True, kw_only=True):
     npm: str = ""
     pypi: str = ""
     latest: str = ""
+    feature: str = ""
 
     def file(self, architecture: str, version: str = "") -> str:
         """Return the URL of its file, of this version or another."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from goldrun.bake.parts import File, Parameter
+from goldrun.bake.parts import File, Parameter, Step, Test, Tool
 from goldrun.bake.recipe import FILE, REFERENCE, Loaded, Recipe, fill
 from goldrun.bake.recipe_check import check_file, check_whole
 from goldrun.errors import UsageError
@@ -68,7 +68,7 @@ def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
         if source is chain[-1]:
             problems += check_whole(msgspec.convert(whole, Recipe))
         refuse(source.file, source.text, problems)
-    return Loaded(_expanded(msgspec.convert(whole, Recipe), folder, contents), contents, values)
+    return Loaded(_chosen(_expanded(msgspec.convert(whole, Recipe), folder, contents)), contents, values)
 
 
 def read_parameters(file: Path | None, words: Sequence[str]) -> dict[str, str]:
@@ -195,6 +195,22 @@ def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Re
                 mode = "0755" if (folder / name).stat().st_mode & 0o111 else file.mode
                 files[target] = msgspec.structs.replace(file, source=name, target=target, mode=mode)
     return msgspec.structs.replace(recipe, files=tuple(files.values()))
+
+
+def _chosen(recipe: Recipe) -> Recipe:
+    """Return the recipe without the parts whose feature is left out."""
+
+    def is_in(part: File | Step | Test | Tool) -> bool:
+        return not part.feature or recipe.features[part.feature]
+
+    return msgspec.structs.replace(
+        recipe,
+        files=tuple(filter(is_in, recipe.files)),
+        steps=tuple(filter(is_in, recipe.steps)),
+        tests=tuple(filter(is_in, recipe.tests)),
+        smoke=tuple(filter(is_in, recipe.smoke)),
+        tools={name: tool for name, tool in recipe.tools.items() if is_in(tool)},
+    )
 
 
 def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:

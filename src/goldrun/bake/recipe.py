@@ -43,6 +43,7 @@ class Recipe(Part, frozen=True, kw_only=True):
         base: the images to start from.
         parameters: values that are given to a build: scripts receive them as variables, texts as
             ``{{ parameters.NAME }}``; a text here is a default.
+        features: parts that can be left out, and whether they are in: steps, tests, files and tools name theirs.
         tags: more tags of the image and of the build's instances.
         versions: pinned versions of tools; scripts receive them as ``<NAME>_VERSION``. ``runner`` may be ``latest``:
             GitHub's newest version when the build starts.
@@ -63,6 +64,7 @@ class Recipe(Part, frozen=True, kw_only=True):
     description: str = ""
     base: Base = Base()
     parameters: dict[str, str | Parameter] = {}  # noqa: RUF012 - a Struct copies it
+    features: dict[str, bool] = {}  # noqa: RUF012 - a Struct copies it
     tags: dict[str, str] = {}  # noqa: RUF012 - a Struct copies it
     versions: dict[str, str] = {}  # noqa: RUF012 - a Struct copies it
     tools: dict[str, Tool] = {}  # noqa: RUF012 - a Struct copies it

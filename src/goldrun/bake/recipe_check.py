@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from goldrun.bake.parts import File, Parameter
+from goldrun.bake.parts import File, Parameter, Step, Test
 from goldrun.bake.recipe import REFERENCE, Recipe, variable_of
 from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
@@ -53,6 +53,7 @@ def check_file(
 def check_whole(recipe: Recipe) -> Iterator[Problem]:
     """Yield what a recipe lacks, with what it extends."""
     yield from _try(("family",), lambda: check_name(recipe.family))
+    yield from _features(recipe)
     steps = {step.name for step in recipe.steps}
     for number, file in enumerate(recipe.files):
         if file.before and file.before not in steps:
@@ -103,6 +104,22 @@ def _publication(recipe: Recipe) -> Iterator[Problem]:
     lacking = [region for region in wanted.regions if region not in wanted.keys]
     if wanted.encrypted and wanted.accounts and lacking:
         yield ("publish", "keys"), f"to share an encrypted image, name a key of your own for {', '.join(lacking)}"
+
+
+def _features(recipe: Recipe) -> Iterator[Problem]:
+    parts: dict[str, Sequence[File | Step | Test]] = {
+        "files": recipe.files,
+        "steps": recipe.steps,
+        "tests": recipe.tests,
+        "smoke": recipe.smoke,
+    }
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        ((table, number, "feature"), one.feature) for table, some in parts.items() for number, one in enumerate(some)
+    ]
+    named += [(("tools", name, "feature"), tool.feature) for name, tool in recipe.tools.items()]
+    yield from (
+        (path, f"{name} is not under [features]") for path, name in named if name and name not in recipe.features
+    )
 
 
 def _tools(recipe: Recipe) -> Iterator[Problem]:
