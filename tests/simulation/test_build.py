@@ -25,6 +25,7 @@ from goldrun.images.lookup import look_up
 from goldrun.images.manifest import from_tags
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
+from goldrun.images.removal import protect
 from goldrun.launch.heartbeat import BEAT_SECONDS, STALE_SECONDS, silence
 from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
@@ -572,6 +573,20 @@ def test_tags_of_ones_own_are_on_the_image_and_on_every_instance(cloud: Running,
     assert made.image.tags["Team"] == "platform"
     assert {"builder", "tester"} <= {one["Role"] for one in seen if one.get("Team") == "platform"}
     assert not [one for one in seen if one.get("ManagedBy") == "goldrun" and one.get("Team") != "platform"]
+
+
+def test_an_image_with_all_its_tags_fits_into_what_ecs_takes(cloud: Running, folder: Path) -> None:
+    """Twenty: five of the recipe's own, a long manifest, a channel, protection, and a copy's."""
+    recipe = (folder / "recipe.toml").read_text()
+    own = "[tags]\n" + "".join(f'Own{number} = "x"\n' for number in range(5))
+    pins = "".join(f'tool{number} = "1.2.{number}"\n' for number in range(60))
+    (folder / "recipe.toml").write_text(recipe.replace("[versions]\n", f"[versions]\n{pins}") + own)
+    built = run(cloud, load(folder), source="o/r@abc")
+    client = cloud.client(timeout=600.0)
+    protect(client, find_own(client, built.image.image_id), on=True)
+    image = find_own(client, built.image.image_id)
+    assert len(image.tags) + 1 <= 20, "and CopiedFrom on a copy"
+    assert len(from_tags(image.tags)) == 61
 
 
 def test_an_encrypted_disk_makes_an_encrypted_image(cloud: Running, folder: Path) -> None:

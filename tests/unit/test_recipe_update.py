@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gzip
 import hashlib
 import json
 import subprocess
@@ -52,6 +53,12 @@ PAGES: dict[str, bytes] = {
     + b"2" * 64
     + b" *node-v24.2.0-linux-arm64.tar.xz\n",
     "/node/latest": b"v24.2.0",
+    "/docker/Packages.gz": gzip.compress(
+        b"Package: docker-ce\nVersion: 5:28.5.1-1~ubuntu.24.04~noble\nDescription: x\n Version: 9\n\n"
+        b"Package: docker-ce-cli\nVersion: 5:99.0\n\n"
+        b"Package: docker-ce\nVersion: 5:28.10.0-1~ubuntu.24.04~noble\n\n"
+        b"Package: docker-ce\nVersion: 28.11.0\n"
+    ),
 }
 RECIPE = """
 # Tools are pinned here.
@@ -91,6 +98,11 @@ url = "https://nodejs.org/dist/v{version}/node-v{version}-linux-{arch}.tar.xz"
 arch = { amd64 = "x64" }
 sums = "https://nodejs.org/SHASUMS256.txt"
 sha256 = { amd64 = "AAA", arm64 = "BBB" }
+
+[tools.docker]
+version = "5:28.5.1-1~ubuntu.24.04~noble"
+apt = "docker-ce"
+index = "https://download.docker.com/linux/ubuntu/dists/noble/stable/binary-amd64/Packages.gz"
 
 [tools.bare]
 version = "1.0"
@@ -148,6 +160,7 @@ def recipe(tmp_path: Path, mirror: Any) -> Path:
         "https://go.dev/dl/": "go/",
         "https://dl.k8s.io/": "k8s/",
         "https://nodejs.org/": "node/",
+        "https://download.docker.com/linux/ubuntu/dists/noble/stable/binary-amd64/": "docker/",
     }
     mirrors = "".join(f'"{start}" = "{mirror.url}/{other}"\n' for start, other in replace.items())
     text = RECIPE.replace("AAA", "a" * 64).replace("BBB", "b" * 64).replace("CCC", "c" * 64).replace("DDD", "d" * 64)
@@ -204,6 +217,8 @@ def test_versions_and_checksums_are_written_and_nothing_else(update: Any, recipe
         '+version = "24.2.0"',
         f"-{old}",
         f'+sha256 = {{ amd64 = "{"1" * 64}", arm64 = "{"2" * 64}" }}',
+        '-version = "5:28.5.1-1~ubuntu.24.04~noble"',
+        '+version = "5:28.10.0-1~ubuntu.24.04~noble"',
     ]
     load(recipe.parent)
     for words in (
@@ -225,7 +240,7 @@ def test_a_dry_run_writes_nothing(update: Any, recipe: Path) -> None:
     found = {one["tool"]: one for one in printed}
     assert recipe.read_text() == before
     assert (found["gh"]["before"], found["gh"]["after"], found["gh"]["written"]) == ("2.83.0", "2.90.0", False)
-    assert list(found) == ["gh", "pnpm", "uv", "go", "kubectl", "node"]
+    assert list(found) == ["gh", "pnpm", "uv", "go", "kubectl", "node", "docker"]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +252,8 @@ def test_a_dry_run_writes_nothing(update: Any, recipe: Path) -> None:
         ("/k8s/stable.txt", b"<html>not found</html>", "names no version"),
         ("/k8s/v1.35.1/bin/linux/arm64/kubectl", None, "There is no"),
         ("/node/SHASUMS256.txt", b"1" * 64 + b"  another-file\n", "has no checksum of node-v24.2.0-linux-x64.tar.xz"),
+        ("/docker/Packages.gz", b"Package: other\nVersion: 1\n", "does not list docker-ce"),
+        ("/docker/Packages.gz", b"\x1f\x8bnonsense", "cannot be unpacked"),
         ("/go/VERSION?m=text", b"->/go/VERSION?m=text", "from one address to the next"),
     ],
 )
@@ -252,11 +269,12 @@ def test_a_source_that_fails_is_told_and_nothing_is_half_written(
     assert "nothing was written" in failed.stderr
     assert recipe.read_text() == before
     assert failed.stdout.splitlines()[-1] == "UPDATED=false"
-    broken = next(name for name in ("gh", "pnpm", "go", "kubectl", "node") if f"{name}: " in failed.stderr)
+    broken = next(name for name in ("gh", "pnpm", "go", "kubectl", "node", "docker") if f"{name}: " in failed.stderr)
     going = update("--keep-going")
     assert told in going.stderr
     loaded = load(recipe.parent).recipe.tools
     old = {"gh": "2.83.0", "pnpm": "10.1.0", "go": "1.25.4", "kubectl": "1.34.0", "node": "24.1.0"}
+    old["docker"] = "5:28.5.1-1~ubuntu.24.04~noble"
     assert {name for name, version in old.items() if loaded[name].version == version} == {broken}
 
 
@@ -334,6 +352,7 @@ def test_a_mirror_is_no_other_image_and_another_checksum_is(recipe: Path) -> Non
         (f'amd64 = "{"d" * 64}"', "", "go): its file has no checksum for amd64"),
         ('npm = "@pnpm/exe"', 'npm = "@pnpm/exe"\ngithub = "pnpm/pnpm"', "come from one place"),
         ("[tools.bare]", f'[tools.bare]\nsha256 = {{ amd64 = "{"a" * 64}" }}', "a checksum needs the url"),
+        ('apt = "docker-ce"', "", "both or none"),
         ("[tools.bare]", "[tools.jq]", "jq has a version under [versions] already"),
         ('"https://go.dev/"', '"http://go.dev/"', "a mirror is used by https alone"),
     ],

@@ -20,7 +20,9 @@ def _create(context: Context, state: State) -> State:
     client, recipe, builder = context.client, context.recipe, state.builder
     assert state.base
     assert builder
-    tags = {**state.tags, **manifests.to_tags({**context.loaded.pinned, **state.manifest})}
+    # ECS takes 20 tags: those of the recipe's own are taken from the manifest's.
+    most = manifests.MAX_TAGS - len(recipe.tags)
+    tags = {**state.tags, **manifests.to_tags({**context.loaded.pinned, **state.manifest}, most)}
     more = {**BASE_IMAGE.of(state.base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
     more |= SOURCE.of(context.options.source[:MAX_VALUE]) if context.options.source else {}
     name = f"{context.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"

@@ -111,6 +111,8 @@ class Tool(Part, frozen=True, kw_only=True):
         npm: or the npm package.
         pypi: or the package of PyPI.
         latest: or a URL whose first word is the newest version.
+        apt: or the package of an apt repository, in whose index it is listed.
+        index: that index: the URL of a ``Packages``, ``Packages.gz`` or ``Packages.xz``.
         feature: the feature that it belongs to; empty: it is always there.
     """
 
@@ -123,6 +125,8 @@ class Tool(Part, frozen=True, kw_only=True):
     npm: str = ""
     pypi: str = ""
     latest: str = ""
+    apt: str = ""
+    index: str = ""
     feature: str = ""
 
     def file(self, architecture: str, version: str = "") -> str:

@@ -40,8 +40,8 @@ class Difference:
         return bool(self.added or self.removed or self.changed)
 
 
-def to_tags(manifest: Manifest) -> dict[str, str]:
-    """Return the tags that store ``manifest``, ``Manifest.1`` and so on.
+def to_tags(manifest: Manifest, most: int = MAX_TAGS) -> dict[str, str]:
+    """Return the tags that store ``manifest``, ``Manifest.1`` and so on: ``most`` of them at most.
 
     Raises:
         UsageError: it is too long even when compressed, or a name or version contains a separator.
@@ -52,7 +52,7 @@ def to_tags(manifest: Manifest) -> dict[str, str]:
                 f"{name}={version} is not valid in a manifest.", why=["= ; and line breaks are separators."]
             )
     text = ";".join(f"{name}={manifest[name]}" for name in sorted(manifest))
-    room = MAX_TAGS * MAX_VALUE
+    room = most * MAX_VALUE
     if len(text) > room or text.startswith(PACKED) or "http://" in text or "https://" in text:
         text = PACKED + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     if len(text) > room:

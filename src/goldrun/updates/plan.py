@@ -50,7 +50,7 @@ def look(sources: Sources, recipe: Recipe, only: Sequence[str] = ()) -> list[Upd
         if name not in recipe.tools:
             raise UsageError(f"The recipe has no tool {name}.", why=[f"it has: {', '.join(recipe.tools) or 'none'}."])
         if not has_source(recipe.tools[name]):
-            raise UsageError(f"{name} does not say where newer versions are.", fix=["github, npm, pypi or latest"])
+            raise UsageError(f"{name} does not say where newer versions are.", fix=["github, npm, pypi, apt or latest"])
     wanted = {name: tool for name, tool in recipe.tools.items() if has_source(tool) and (not only or name in only)}
     architectures = [name for name in ("amd64", "arm64") if getattr(recipe.base, name)] or ["amd64", "arm64"]
     return [_look(sources, name, tool, architectures) for name, tool in wanted.items()]

@@ -7,8 +7,10 @@ and its checksum computed, which is said.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import lzma
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +61,7 @@ class Found:
 
 def has_source(tool: Tool) -> bool:
     """Return whether a tool says where newer versions are found."""
-    return bool(tool.github or tool.npm or tool.pypi or tool.latest)
+    return bool(tool.github or tool.npm or tool.pypi or tool.latest or tool.apt)
 
 
 def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
@@ -84,6 +86,8 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
 
 
 def _newest(sources: Sources, tool: Tool, release: Release | None) -> str:
+    if tool.apt:
+        return _newest_of_index(_read(sources, tool.index), tool)
     if release:
         text, where = release.tag, f"GitHub's latest release of {tool.github}"
     elif tool.npm:
@@ -101,6 +105,31 @@ def _newest(sources: Sources, tool: Tool, release: Release | None) -> str:
     if not found:
         raise UnavailableError(f"{where} names no version: {text[:60]!r}.")
     return found[1]
+
+
+def _newest_of_index(content: bytes, tool: Tool) -> str:
+    """Return the newest version of a package in an apt repository's index, by Debian's order of versions.
+
+    Raises:
+        UnavailableError: the index cannot be read, or does not list the package.
+    """
+    from univers.versions import DebianVersion
+
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        elif content.startswith(b"\xfd7zXZ"):
+            content = lzma.decompress(content)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise UnavailableError(f"{tool.index} cannot be unpacked.", why=[str(error)]) from error
+    versions = []
+    for stanza in content.decode("utf-8", "replace").split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
+        if fields.get("Package") == tool.apt and fields.get("Version"):
+            versions.append(fields["Version"])
+    if not versions:
+        raise UnavailableError(f"{tool.index} does not list {tool.apt}.")
+    return max(versions, key=DebianVersion)
 
 
 def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, release: Release | None) -> tuple[str, str]:
