@@ -186,6 +186,12 @@ RUNNER_PROXY = Variable(
     ("GOLDRUN_RUNNER_PROXY",), "HTTP proxy of runners; a password in it is sent only with their configuration"
 )
 RUNNER_NO_PROXY = Variable(("GOLDRUN_RUNNER_NO_PROXY",), "hosts that runners reach without the proxy, comma-separated")
+SIGNING_KEY_FILE = Variable(
+    ("GOLDRUN_SIGNING_KEY_FILE",), "file with the private key that signs built images; not set: they are not signed"
+)
+VERIFY_KEY_FILE = Variable(
+    ("GOLDRUN_VERIFY_KEY_FILE",), "file with the public key for image verify and image id --verified"
+)
 ADVISORIES = Variable(
     ("GOLDRUN_ADVISORIES",), "database of advisories in the OSV format, for image scan and [scan] in recipes: a path"
 )
@@ -260,6 +266,8 @@ VARIABLES: tuple[Variable, ...] = (
     RUNNER_NO_PROXY,
     RUNNER_MIRROR,
     ADVISORIES,
+    SIGNING_KEY_FILE,
+    VERIFY_KEY_FILE,
     INSTANCE_ENDPOINT,
     WORKFLOWS_TOKEN,
     GITHUB_APP_ID,

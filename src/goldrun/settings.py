@@ -33,6 +33,7 @@ _TRUSTED_ONLY = (
     config.ACCESS_KEY_ID,
     *(config.ROLE_ARN, config.OIDC_PROVIDER_ARN, config.OIDC_TOKEN_FILE, config.OIDC_AUDIENCE, config.ID_TOKEN_URL),
     *(config.USER_DATA, config.USER_DATA_FILE, config.CANDIDATES_FILE, config.GITHUB_APP_ID, config.LOCAL_DATA),
+    *(config.SIGNING_KEY_FILE, config.VERIFY_KEY_FILE),
     *(config.GITHUB_APP_INSTALLATION, config.GITHUB_APP_KEY_FILE, config.METADATA_TOKENS),
 )
 

@@ -14,7 +14,7 @@ from goldrun.bake.boot_test import TEST_IMAGE, smoke_test
 from goldrun.bake.capture import CREATE_IMAGE, STOP_BUILDER
 from goldrun.bake.context import Check, Context, Options, open_context
 from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
-from goldrun.bake.publication import COPY, PUBLISH, SHARE
+from goldrun.bake.publication import COPY, PUBLISH, SHARE, SIGN
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.report import Report, reported
 from goldrun.bake.resume import RESUME, WAIT_FOR_OTHERS
@@ -86,12 +86,14 @@ def making(recipe: Recipe) -> list[Step]:
 
 def releasing(recipe: Recipe, options: Options) -> list[Step]:
     """Return the steps that test and publish an image."""
+    signing = [SIGN] if options.sign else []
     if not options.publish:
-        return [TEST_IMAGE]
+        return [TEST_IMAGE, *signing]
     wanted = recipe.publish
     return [
         TEST_IMAGE,
         *([COPY] if wanted.regions else []),
+        *signing,
         *([SHARE] if wanted.accounts or wanted.public else []),
         PUBLISH,
         PRUNE,

@@ -35,6 +35,7 @@ class Options:
         source: the recipe's repository@commit, or empty.
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
         advisories: the database that images are scanned with; None: none is given.
+        sign: returns the signature of an image in a region, or its present one if that is right; None: no key is given.
         listed: receives what is inside an image that was booted; None: nobody asks for it.
     """
 
@@ -47,6 +48,7 @@ class Options:
     source: str = ""
     check: Check = lambda _: None
     advisories: Callable[[], Iterable[Advisory]] | None = None
+    sign: Callable[[Image, str], str] | None = None
     listed: Callable[[Image, Contents], None] | None = None
 
 

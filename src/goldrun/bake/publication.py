@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.bake.step import State, Step
-from goldrun.cloud.images import Encryption
+from goldrun.cloud.images import Encryption, Image
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import SIGNATURE
 from goldrun.images.everywhere import Audience, publish_everywhere, share_everywhere
 from goldrun.images.replicate import copy_everywhere
 from goldrun.images.waiting import Progress
@@ -37,6 +39,19 @@ def _share(context: Context, state: State) -> State:
     return state
 
 
+def _sign(context: Context, state: State) -> State:
+    """Sign the image and its copies; what has the right signature already keeps it."""
+    assert state.image
+    assert context.options.sign
+    signed: dict[str, Image] = {}
+    for region, image in {context.client.region: state.image, **state.copies}.items():
+        tag = SIGNATURE.of(context.options.sign(image, region))
+        if not tag.items() <= image.tags.items():
+            tagging("image", [image.image_id], tag).make(context.client.in_region(region))
+        signed[region] = image._replace(tags={**image.tags, **tag})
+    return replace(state, image=signed.pop(context.client.region), copies=signed)
+
+
 def _publish(context: Context, state: State) -> State:
     assert state.image
     home = context.client.region
@@ -50,5 +65,6 @@ def _publish(context: Context, state: State) -> State:
 
 
 COPY = Step("copy to other regions", _copy, needs=("image",))
+SIGN = Step("sign", _sign, needs=("image",))
 SHARE = Step("share with other accounts", _share, needs=("image",))
 PUBLISH = Step("publish", _publish, needs=("image",), gives=("image",))

@@ -8,6 +8,7 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, silence
 from goldrun.cli.lazy import LazyGroup
+from goldrun.errors import UsageError
 from goldrun.images.find import find_image
 from goldrun.images.lookup import Found
 from goldrun.images.naming import parse_reference
@@ -32,6 +33,7 @@ _LAZY = {
     "build": "image_build",
     "test": "image_build",
     "sbom": "image_contents",
+    "verify": "image_verify",
     "scan": "image_contents",
 }
 
@@ -52,7 +54,10 @@ def image() -> None:
 @ALL_REGIONS
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print only the id.")
-def image_id(name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool, quiet: bool) -> None:
+@click.option("--verified", is_flag=True, help="Fail if GOLDRUN_VERIFY_KEY_FILE's key has not signed it.")
+def image_id(
+    name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool, quiet: bool, verified: bool
+) -> None:
     """Print the id of the image that NAME means, as IMAGE_ID=….
 
     \b
@@ -62,7 +67,13 @@ def image_id(name: str, arch: str | None, region: str | None, all_regions: bool,
       goldrun image id github-runner-ubuntu24:20261120093000 --arch amd64
     """
     silence(quiet)
+    if verified and all_regions:
+        raise UsageError("--verified and --all-regions exclude each other.", fix=["name the region: --region"])
     found = _find(name, arch, region, all_regions)
+    if verified:
+        from goldrun.cli.image_verify import require_verified
+
+        require_verified(found.image, open_client(region).region, None)
     if as_json:
         from goldrun.cli.json.images import Image
 

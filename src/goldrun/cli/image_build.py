@@ -132,6 +132,7 @@ def image_build(
         source=_source(),
         check=lambda image: _check_runner(github, image, client.clock.now()),
         advisories=_advisories(loaded, advisories),
+        sign=_signer(),
         listed=_writer(sbom, SystemClock().now) if sbom else None,
     )
     stdio.require_open(os.environ)
@@ -270,6 +271,28 @@ def _writer(folder: Path, now: Callable[[], float]) -> Callable[[Image, Contents
             file.write_text(render(image, contents, kind, now()), encoding="utf-8")
 
     return write
+
+
+def _signer() -> Callable[[Image, str], str] | None:
+    """Return what signs images with the key that the environment names; None: it names none.
+
+    Raises:
+        UsageError: it is no key.
+    """
+    text = config.SIGNING_KEY_FILE.read(os.environ)
+    if not text:
+        return None
+    from goldrun.cloud.tags import SIGNATURE
+    from goldrun.images import provenance
+
+    key = provenance.read_private_key(Path(text))
+
+    def sign(image: Image, region: str) -> str:
+        if provenance.is_signed(key, image, region):
+            return SIGNATURE.read(image.tags)
+        return provenance.sign(key, image, region)
+
+    return sign
 
 
 def _check_steps(loaded: Loaded, names: Sequence[str]) -> None:

@@ -147,10 +147,18 @@ BOOT_TEST = Tag(
 MANIFEST = Tag(
     "Manifest",
     _IMAGE,
-    "its tools and their versions, in pieces: `Manifest.1` to `Manifest.8`",
+    "its tools and their versions, in pieces: `Manifest.1` to `Manifest.7`",
     _BUILD,
     ("image diff", "image test", "runner up", "garm"),
     form="git=2.43.0;…",
+)
+SIGNATURE = Tag(
+    "Signature",
+    _IMAGE,
+    "the signature of its id and of what its tags say of its making",
+    _BUILD,
+    ("image verify", "image id --verified"),
+    form="MEUCIQ…",
 )
 STAGE = Tag(
     "BuildStage",
@@ -292,6 +300,7 @@ SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
     *(
+        SIGNATURE,
         STAGE,
         COPIED_FROM,
         IMAGE,

@@ -1,0 +1,93 @@
+"""``goldrun image verify``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from goldrun import config
+from goldrun.cli import completing, output
+from goldrun.cli.common import ARCH, REGION, open_client
+from goldrun.cloud.images import Image
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, SOURCE, VERSION_HASH
+from goldrun.errors import RefusedError, UsageError
+from goldrun.images.find import find_image
+from goldrun.images.naming import parse_reference
+
+KEY = click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Public key that has to have signed it. [default: GOLDRUN_VERIFY_KEY_FILE]",
+)
+
+
+@click.command("verify")
+@click.argument("image", shell_complete=completing.images)
+@KEY
+@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe that it has to be built from.")
+@click.option("--statement", is_flag=True, help="Print what is signed, for openssl or cosign.")
+@ARCH
+@REGION
+def image_verify(
+    image: str, key: Path | None, recipe: Path | None, statement: bool, arch: str | None, region: str | None
+) -> None:
+    """Check who built IMAGE, and from what.
+
+    Its signature covers its id and region, and what its tags say of it: recipe hash, base image, source, versions. Ends
+    with exit code 5 if it has none, or one that is not right.
+
+    \b
+    Examples:
+      goldrun image verify github-runner-ubuntu24 --arch amd64 --key image.pub
+      goldrun image verify github-runner-ubuntu24 --arch amd64 --key image.pub --recipe recipes/github-runner-ubuntu24
+    """
+    from goldrun.images import provenance
+
+    client = open_client(region)
+    found = find_image(client, parse_reference(image, arch)).image
+    require_verified(found, client.region, key)
+    if recipe:
+        _require_recipe(found, recipe)
+    if statement:
+        output.result(provenance.statement(found, client.region).decode())
+        return
+    rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP)]
+    output.table(("SIGNED", "VALUE"), [("ImageId", found.image_id), *rows])
+
+
+def require_verified(image: Image, region: str, key: Path | None) -> None:
+    """Check an image's signature with the key that is given, or that the environment names.
+
+    Raises:
+        UsageError: no key is named, or it is none.
+        RefusedError: the signature is missing, or not right.
+    """
+    from goldrun.images import provenance
+
+    text = str(key or config.VERIFY_KEY_FILE.read(os.environ))
+    if not text:
+        raise UsageError("No key is named to verify with.", fix=["--key FILE, or GOLDRUN_VERIFY_KEY_FILE"])
+    provenance.require_signed(provenance.read_public_key(Path(text)), image, region)
+
+
+def _require_recipe(image: Image, folder: Path) -> None:
+    from goldrun.bake.reading import load
+    from goldrun.bake.recipe import RUNNER
+    from goldrun.images.manifest import from_tags
+    from goldrun.runners import versions
+
+    loaded = load(folder)
+    if loaded.wants_latest_runner and (runner := versions.version_in(from_tags(image.tags))):
+        loaded = loaded.with_runner(runner)
+    made = loaded.version_hash(image.architecture, BASE_IMAGE.read(image.tags))
+    if made != VERSION_HASH.read(image.tags):
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) was not built from {folder} as it is now.",
+            why=[f"its hash is {VERSION_HASH.read(image.tags) or 'missing'}, the recipe's {made} on the same base."],
+            fix=[f"check out what it was built from: {SOURCE.read(image.tags) or 'its tag Source is missing'}"],
+        )
+    pinned = loaded.recipe.versions.get(RUNNER)
+    output.note(f"it was built from {folder}." + (f" Its runner is {pinned}." if pinned else ""))

@@ -1,0 +1,135 @@
+"""Signed statements of what an image is and what it was built from.
+
+ECS tells no digest of an image's content, so a statement names the image's id, which belongs to one image in one region
+for good, and all that its tags say of its making. The signature is a tag too: ECDSA with P-256 and SHA-256, as
+``openssl dgst -verify`` and ``cosign verify-blob`` check it. Who can write tags can take a signature away, but cannot
+make one, nor use that of another image.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldrun.cloud.images import Image
+from goldrun.cloud.tags import (
+    ARCHITECTURE,
+    BASE_IMAGE,
+    BUILD_TIMESTAMP,
+    FAMILY,
+    MANIFEST,
+    SIGNATURE,
+    SOURCE,
+    VERSION_HASH,
+)
+from goldrun.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+
+_STATED = (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE)
+
+
+def statement(image: Image, region: str) -> bytes:
+    """Return the statement about an image, which is what is signed: JSON, the same for the same image."""
+    said = {tag.key: tag.read(image.tags) for tag in _STATED}
+    said |= {key: value for key, value in image.tags.items() if key.startswith(f"{MANIFEST.key}.")}
+    record = {"format": "goldrun-image-1", "image": image.image_id, "region": region, "tags": said}
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sign(key: EllipticCurvePrivateKey, image: Image, region: str) -> str:
+    """Return the signature of the statement about an image."""
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return base64.b64encode(key.sign(statement(image, region), ECDSA(SHA256()))).decode()
+
+
+def require_signed(key: EllipticCurvePublicKey, image: Image, region: str) -> None:
+    """Check an image's signature.
+
+    Raises:
+        RefusedError: it has none, or one of another key, or its tags say something else than what was signed.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    signature = SIGNATURE.read(image.tags)
+    if not signature:
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) has no signature.",
+            why=["it was built without a key, or is a copy that goldrun image copy made."],
+            fix=["build it again with GOLDRUN_SIGNING_KEY_FILE: nothing is built, what is there is signed."],
+        )
+    try:
+        key.verify(base64.b64decode(signature, validate=True), statement(image, region), ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) has a signature that is not right.",
+            why=["another key signed it, or somebody changed what its tags say of it."],
+            fix=["do not use it until you know why."],
+        ) from None
+
+
+def is_signed(key: EllipticCurvePrivateKey, image: Image, region: str) -> bool:
+    """Return whether an image has the signature of that key already."""
+    try:
+        require_signed(key.public_key(), image, region)
+    except RefusedError:
+        return False
+    return True
+
+
+def read_private_key(file: Path) -> EllipticCurvePrivateKey:
+    """Read the key that signs: P-256, in PEM, without a password.
+
+    Raises:
+        UsageError: it is not such a key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(_read(file), password=None)
+    except (ValueError, TypeError) as error:
+        raise _no_key(file, "private") from error
+    if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise _no_key(file, "private")
+    return key
+
+
+def read_public_key(file: Path) -> EllipticCurvePublicKey:
+    """Read the key that verifies: P-256, in PEM.
+
+    Raises:
+        UsageError: it is not such a key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(_read(file))
+    except ValueError as error:
+        raise _no_key(file, "public") from error
+    if not isinstance(key, EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise _no_key(file, "public")
+    return key
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read.", why=[f"{error.strerror}."]) from error
+
+
+def _no_key(file: Path, kind: str) -> UsageError:
+    # What is in the file is not shown: it may be a key of another kind.
+    return UsageError(
+        f"{file} is no {kind} key of P-256 in PEM, without a password.",
+        fix=["openssl ecparam -name prime256v1 -genkey -noout -out image.key", "openssl ec -in image.key -pubout"],
+    )

@@ -1,0 +1,170 @@
+"""Who built an image, and from what: signed, checked by others' programs, and not to be forged by tags."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from msgspec.structs import replace as replaced
+
+from goldrun.bake.build import Built, build
+from goldrun.bake.context import Options
+from goldrun.bake.reading import load
+from goldrun.cloud import images
+from goldrun.errors import RefusedError, UsageError
+from goldrun.images.lineage import find_own
+from goldrun.images.provenance import (
+    is_signed,
+    read_private_key,
+    read_public_key,
+    require_signed,
+    sign,
+    statement,
+)
+from goldrun.images.replicate import copy_image
+from local_cloud.records import Image, Invocation, Receipt, Usage
+from tests.conftest import REGION, Running
+from tests.simulation.dying import Crash, dying
+from tests.simulation.test_build import Heard, cloud, folder, machine_settings, run
+
+__all__ = ["cloud", "folder"]
+BEIJING = "cn-beijing"
+Signer = Callable[[images.Image, str], str]
+
+
+def make_key(folder: Path, name: str = "image") -> Path:
+    """Make a key as the docs say, with openssl."""
+    file = folder / f"{name}.key"
+    for words in (
+        ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(file)],
+        ["ec", "-in", str(file), "-pubout", "-out", str(file.with_suffix(".pub"))],
+    ):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+    return file
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> EllipticCurvePrivateKey:
+    return read_private_key(make_key(tmp_path))
+
+
+def signer(key: EllipticCurvePrivateKey) -> Signer:
+    def work(image: images.Image, region: str) -> str:
+        return image.tags["Signature"] if is_signed(key, image, region) else sign(key, image, region)
+
+    return work
+
+
+def built_with(cloud: Running, folder: Path, key: EllipticCurvePrivateKey) -> Built:
+    return run(cloud, load(folder), sign=signer(key), source="o/r@abc")
+
+
+def test_a_built_image_is_signed_and_openssl_agrees(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, tmp_path: Path
+) -> None:
+    image = find_own(cloud.client(), built_with(cloud, folder, key).image.image_id)
+    require_signed(key.public_key(), image, REGION)
+    (tmp_path / "statement").write_bytes(statement(image, REGION))
+    (tmp_path / "signature").write_bytes(base64.b64decode(image.tags["Signature"]))
+    words = ["-verify", "image.pub", "-signature", "signature", "statement"]
+    command = ["openssl", "dgst", "-sha256", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "Verified OK\n"
+    assert len(image.tags["Signature"]) <= 128
+
+
+@pytest.mark.parametrize("tag", ["VersionHash", "BaseImageId", "Source", "BuildTimestamp", "Family", "Manifest.1"])
+def test_a_tag_that_says_something_else_is_found(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, tag: str
+) -> None:
+    image = find_own(cloud.client(), built_with(cloud, folder, key).image.image_id)
+    for tags in ({**image.tags, tag: "another"}, {name: value for name, value in image.tags.items() if name != tag}):
+        with pytest.raises(RefusedError, match="a signature that is not right"):
+            require_signed(key.public_key(), image._replace(tags=tags), REGION)
+    require_signed(key.public_key(), image._replace(tags={**image.tags, "Protected": "true"}), REGION)
+
+
+def test_a_signature_is_of_one_image_one_region_and_one_key(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, tmp_path: Path
+) -> None:
+    image = find_own(cloud.client(), built_with(cloud, folder, key).image.image_id)
+    other = read_private_key(make_key(tmp_path, "other"))
+    for public, found, region in (
+        (key.public_key(), image._replace(image_id="m-evil000001"), REGION),
+        (key.public_key(), image, BEIJING),
+        (other.public_key(), image, REGION),
+        (key.public_key(), image._replace(tags={**image.tags, "Signature": "nonsense"}), REGION),
+    ):
+        with pytest.raises(RefusedError, match="a signature that is not right"):
+            require_signed(public, found, region)
+    with pytest.raises(RefusedError, match="has no signature"):
+        require_signed(key.public_key(), image._replace(tags={}), REGION)
+
+
+def test_copies_have_signatures_of_their_own(cloud: Running, folder: Path, key: EllipticCurvePrivateKey) -> None:
+    text = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(f'{text}\n[publish]\nregions = ["{BEIJING}"]\n')
+    built = built_with(cloud, folder, key)
+    there = cloud.client(region=BEIJING)
+    (copy,) = images.describe_images(there, name="tools-")
+    require_signed(key.public_key(), copy, BEIJING)
+    image = find_own(cloud.client(), built.image.image_id)
+    assert copy.tags["Signature"] != image.tags["Signature"]
+    shanghai = copy_image(cloud.client(timeout=600.0), image, "cn-shanghai")
+    with pytest.raises(RefusedError, match="has no signature"):
+        require_signed(key.public_key(), shanghai, "cn-shanghai")
+
+
+def test_an_image_that_is_there_is_signed_later_and_only_once(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey
+) -> None:
+    first = run(cloud, load(folder), source="o/r@abc")
+    again = built_with(cloud, folder, key)
+    assert again.skipped
+    image = find_own(cloud.client(), first.image.image_id)
+    require_signed(key.public_key(), image, REGION)
+    built_with(cloud, folder, key)
+    assert find_own(cloud.client(), first.image.image_id).tags == image.tags
+
+
+def test_a_build_that_dies_is_signed_by_the_next(cloud: Running, folder: Path, key: EllipticCurvePrivateKey) -> None:
+    quick = {"boot_seconds": 2.0, "image_seconds": 3.0, "stop_seconds": 1.0, "release_seconds": 1.0}
+    cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **quick))
+    client = cloud.client(timeout=600.0)
+    counting = dying(client, 10**6, after=False)
+    build(client, load(folder), "amd64", machine_settings(), Options(sign=signer(key)), Heard())
+    for at in range(counting.sent - 14, counting.sent + 1):
+        (folder / "motd").write_text(f"{at}\n")
+        client = cloud.client(timeout=600.0)
+        dying(client, at, after=bool(at % 2))
+        with contextlib.suppress(Crash):
+            build(client, load(folder), "amd64", machine_settings(), Options(sign=signer(key)), Heard())
+        built = run(cloud, load(folder), sign=signer(key))
+        require_signed(key.public_key(), find_own(cloud.client(), built.image.image_id), REGION)
+        store = cloud.cloud.store
+        store.remove(*store.all(Invocation), *store.all(Usage), *store.all(Receipt))
+    assert len([one for one in cloud.cloud.store.all(Image) if one.name.startswith("tools-")]) == 1
+
+
+def test_keys_that_are_none(tmp_path: Path) -> None:
+    good = make_key(tmp_path)
+    rsa, curve, locked = tmp_path / "rsa.key", tmp_path / "p384.key", tmp_path / "locked.key"
+    for words in (
+        ["genrsa", "-out", str(rsa), "2048"],
+        ["ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", str(curve)],
+        ["ec", "-in", str(good), "-aes256", "-passout", "pass:x", "-out", str(locked)],
+    ):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+    (tmp_path / "text").write_text("no key")
+    for file in (rsa, curve, locked, tmp_path / "text", good.with_suffix(".pub"), tmp_path / "nowhere"):
+        with pytest.raises(UsageError) as caught:
+            read_private_key(file)
+        assert "BEGIN" not in str(caught.value)
+    for file in (good, tmp_path / "text"):
+        with pytest.raises(UsageError, match="is no public key"):
+            read_public_key(file)
