@@ -29,6 +29,7 @@ from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, MAX_DESCRIPTION, UNFIN
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, OWNED, STAGE
 from goldrun.errors import RefusedError
 from goldrun.images.creation import create_once
+from goldrun.images.naming import STAGE_PREFIX
 from goldrun.images.waiting import wait_until_available
 
 HASH_DIGITS = 32
@@ -123,7 +124,8 @@ def _find(context: Context, state: State) -> State:
     names = [step.name for step in context.recipe.steps]
     fresh = 0 if options.force else len(names)
     most = names.index(options.from_step) if options.from_step else fresh
-    found = describe_images(client, tags={**OWNED, **context.lineage_tags}, status=ALL_STATUSES)
+    tags = {**OWNED, **context.lineage_tags}
+    found = describe_images(client, name=STAGE_PREFIX, tags=tags, status=ALL_STATUSES)
     for stage in reversed(stages_of(context.loaded, context.architecture, state.base.image_id)):
         for image in found if stage.steps <= most else ():
             if STAGE.read(image.tags) != STAGE.read(stage.tag) or image.status not in (AVAILABLE, *UNFINISHED):
@@ -144,7 +146,7 @@ def _create(context: Context, state: State, stage: Stage) -> str:
     assert state.base
     assert builder
     stamp = BUILD_TIMESTAMP.read(state.tags)
-    name = f"goldrun-stage-{context.alias.lineage[:80]}-{stage.digest[:8]}-{stamp}"
+    name = f"{STAGE_PREFIX}{context.alias.lineage[:80]}-{stage.digest[:8]}-{stamp}"
     tags = {**recipe.tags, **context.lineage_tags, **stage.tag, **OWNED}
     tags |= {**BASE_IMAGE.of(state.base.image_id), **BUILD_TIMESTAMP.of(stamp)}
     words = f"{context.alias.lineage} after the step {stage.name}: a stage for goldrun image build"

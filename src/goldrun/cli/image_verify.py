@@ -55,7 +55,7 @@ def image_verify(
         output.result(provenance.statement(found, client.region).decode())
         return
     rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP)]
-    output.table(("SIGNED", "VALUE"), [("ImageId", found.image_id), *rows])
+    output.table(("SIGNED", "VALUE"), [("id", found.image_id), *rows])
 
 
 def require_verified(image: Image, region: str, key: Path | None) -> None:

@@ -16,6 +16,7 @@ LATEST = "latest"
 STAMP_DIGITS = 14
 SHORT_STAMP_DIGITS = 12
 MIN_ID_LENGTH = 10
+STAGE_PREFIX = "goldrun-stage-"  # of the names of stages, which are no versions
 
 
 class PublishedName(NamedTuple):

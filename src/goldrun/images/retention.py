@@ -16,7 +16,7 @@ from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY, OWNED, STAGE
 from goldrun.images.lineage import Lineage, age_key, is_from_guide, newest_first, read_lineage
-from goldrun.images.naming import PublishedName, parse_published
+from goldrun.images.naming import STAGE_PREFIX, PublishedName, parse_published
 from goldrun.images.removal import delete_image, delete_snapshot, find_orphan_snapshots, protection
 
 
@@ -134,8 +134,8 @@ def prune(
     verdicts = judge(lineage, keep=keep, now=now, older_than=older_than)
     made = [
         image
-        for image in describe_images(client, tags={**OWNED, **tags}, status=ALL_STATUSES)
-        if STAGE.key in image.tags and image.image_id not in lineage.images
+        for image in describe_images(client, name=STAGE_PREFIX, tags={**OWNED, **tags}, status=ALL_STATUSES)
+        if STAGE.key in image.tags
     ]
     verdicts += judge_stages(made, now=now, older_than=older_than, wanted=stages)
     orphans = find_orphan_snapshots(client, tags)
