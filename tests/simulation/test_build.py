@@ -19,7 +19,7 @@ from goldrun.bake.recipe import Loaded
 from goldrun.bake.resume import are_stale, find_machines
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
-from goldrun.errors import GoldrunError, NotFoundError, RefusedError
+from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.manifest import from_tags
@@ -579,14 +579,20 @@ def test_an_image_with_all_its_tags_fits_into_what_ecs_takes(cloud: Running, fol
     """Twenty: five of the recipe's own, a long manifest, a channel, protection, and a copy's."""
     recipe = (folder / "recipe.toml").read_text()
     own = "[tags]\n" + "".join(f'Own{number} = "x"\n' for number in range(5))
-    pins = "".join(f'tool{number} = "1.2.{number}"\n' for number in range(60))
+    pins = "".join(f'tool{number} = "1.2.{number}"\n' for number in range(20))
+    more = "".join(f'more{number} = "2.{number}.7"\n' for number in range(60))
     (folder / "recipe.toml").write_text(recipe.replace("[versions]\n", f"[versions]\n{pins}") + own)
     built = run(cloud, load(folder), source="o/r@abc")
     client = cloud.client(timeout=600.0)
     protect(client, find_own(client, built.image.image_id), on=True)
     image = find_own(client, built.image.image_id)
     assert len(image.tags) + 1 <= 20, "and CopiedFrom on a copy"
-    assert len(from_tags(image.tags)) == 61
+    assert len(from_tags(image.tags)) == 21
+    (folder / "recipe.toml").write_text(
+        (folder / "recipe.toml").read_text().replace("[versions]\n", f"[versions]\n{more}")
+    )
+    with pytest.raises(UsageError, match="The manifest is too long"):
+        load(folder)
 
 
 def test_an_encrypted_disk_makes_an_encrypted_image(cloud: Running, folder: Path) -> None:

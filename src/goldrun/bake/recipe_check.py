@@ -14,6 +14,7 @@ from goldrun.cloud.assistant import command
 from goldrun.config import check_region
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
+from goldrun.images import manifest
 from goldrun.images.naming import check_name
 from goldrun.launch.offers import parse_span
 from goldrun.toml_file import Problem
@@ -54,6 +55,9 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
     """Yield what a recipe lacks, with what it extends."""
     yield from _try(("family",), lambda: check_name(recipe.family))
     yield from _features(recipe)
+    chosen = {name: tool.version for name, tool in recipe.tools.items() if recipe.features.get(tool.feature, True)}
+    room = manifest.MAX_TAGS - len(recipe.tags)
+    yield from _try(("tags",), lambda: manifest.to_tags({**recipe.versions, **chosen}, room))
     steps = {step.name for step in recipe.steps}
     for number, file in enumerate(recipe.files):
         if file.before and file.before not in steps:
