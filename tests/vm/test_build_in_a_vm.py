@@ -1,6 +1,7 @@
 """Real virtual machines: a recipe is run in one, becomes an image, boots in another, and is proved there.
 
-Run by `make vm-test` (GOLDRUN_TEST_VM=1); needs root, QEMU and Debian's packages. Without KVM a boot takes two minutes.
+Run by `make vm-test` (GOLDRUN_TEST_VM=1); needs root, QEMU and Debian's packages. Without KVM a boot takes two minutes;
+the test of stages boots five times: `GOLDRUN_TEST_VM_STAGES=1 make vm-test`.
 """
 
 from __future__ import annotations
@@ -120,6 +121,9 @@ STEPS = {
 }
 
 
+@pytest.mark.skipif(
+    os.environ.get("GOLDRUN_TEST_VM_STAGES") != "1", reason="GOLDRUN_TEST_VM_STAGES=1 make vm-test runs it"
+)
 def test_a_build_starts_from_a_stage_of_a_real_disk(shell: Shell, tmp_path: Path) -> None:
     """A restart is one (another boot id), a stage holds what was written, and late changes start from it."""
     for name, text in STEPS.items():
