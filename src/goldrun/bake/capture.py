@@ -8,11 +8,10 @@ from goldrun.bake.context import Context
 from goldrun.bake.power import stop_builder
 from goldrun.bake.provision import on_builder
 from goldrun.bake.step import State, Step, has_image
-from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, create_image, describe_images
+from goldrun.cloud.images import create_image
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
 from goldrun.images import manifest as manifests
-from goldrun.images.creation import create_once
+from goldrun.images.creation import create_once, find_made
 from goldrun.images.waiting import wait_until_available
 
 
@@ -37,14 +36,8 @@ def _create(context: Context, state: State) -> State:
             token=f"image-{builder.id}",
         )
 
-    made = create_once(client, create, lambda: _find(client, name, tags))
+    made = create_once(client, create, lambda: find_made(client, name, tags))
     return replace(state, image=wait_until_available(client, made))
-
-
-def _find(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
-    """Return the id of this build's image if the answer that contained it was lost."""
-    found = describe_images(client, name=name, status=ALL_STATUSES)
-    return next((image.image_id for image in found if image.name == name and tags.items() <= image.tags.items()), None)
 
 
 STOP_BUILDER = on_builder("stop the builder", stop_builder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from goldrun.bake.context import Context
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
@@ -21,15 +23,7 @@ def stop_builder(context: Context, builder: Machine) -> None:
         LostError: it is gone.
         UnavailableError: it does not stop in time.
     """
-    client = context.client
-    try:
-        stop_instance(client, builder.id)
-    except ApiError as error:
-        # A call that was repeated, because its answer was lost, finds the instance stopping already.
-        stops = _status(client, builder.id) in ("Stopping", "Stopped")
-        if not is_in_wrong_state(error) or not stops:
-            raise
-    _wait_until(client, builder, "Stopped", "did not stop")
+    _switch(context.client, builder, stop_instance, "Stopping", "Stopped", "did not stop")
 
 
 def start_builder(context: Context, builder: Machine) -> None:
@@ -39,14 +33,7 @@ def start_builder(context: Context, builder: Machine) -> None:
         LostError: it is gone.
         UnavailableError: it does not start in time.
     """
-    client = context.client
-    try:
-        start_instance(client, builder.id)
-    except ApiError as error:
-        starts = _status(client, builder.id) in ("Starting", "Running")
-        if not is_in_wrong_state(error) or not starts:
-            raise
-    _wait_until(client, builder, "Running", "did not start")
+    _switch(context.client, builder, start_instance, "Starting", "Running", "did not start")
     builder.wait_until_ready(parse_duration(context.recipe.limits.boot))
 
 
@@ -56,10 +43,20 @@ def restart_builder(context: Context, builder: Machine) -> None:
     start_builder(context, builder)
 
 
-def _wait_until(client: EcsClient, builder: Machine, status: str, failed: str) -> None:
+def _switch(
+    client: EcsClient, builder: Machine, call: Callable[[EcsClient, str], None], underway: str, goal: str, failed: str
+) -> None:
+    """Make the call, and wait until the builder has the status ``goal``."""
+    try:
+        call(client, builder.id)
+    except ApiError as error:
+        # A call that was repeated, because its answer was lost, finds the instance on its way already.
+        switches = _status(client, builder.id) in (underway, goal)
+        if not is_in_wrong_state(error) or not switches:
+            raise
     wait_for(
         client.clock,
-        lambda: _status(client, builder.id) == status or None,
+        lambda: _status(client, builder.id) == goal or None,
         seconds=POWER_SECONDS,
         late=lambda elapsed: UnavailableError(f"{builder.id} {failed} within {elapsed:.0f} s."),
     )

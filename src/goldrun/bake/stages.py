@@ -24,11 +24,10 @@ from goldrun.bake.parts import File
 from goldrun.bake.power import start_builder, stop_builder
 from goldrun.bake.recipe import Loaded
 from goldrun.bake.step import State, Step, has_image
-from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, MAX_DESCRIPTION, UNFINISHED, create_image, describe_images
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, OWNED, STAGE
 from goldrun.errors import RefusedError
-from goldrun.images.creation import create_once
+from goldrun.images.creation import create_once, find_made
 from goldrun.images.naming import STAGE_PREFIX
 from goldrun.images.waiting import wait_until_available
 
@@ -161,12 +160,7 @@ def _create(context: Context, state: State, stage: Stage) -> str:
             token=f"stage-{builder.id}-{stage.steps}",
         )
 
-    return create_once(client, create, lambda: _find_made(client, name, tags))
-
-
-def _find_made(client: EcsClient, name: str, tags: dict[str, str]) -> str | None:
-    found = describe_images(client, name=name, status=ALL_STATUSES)
-    return next((one.image_id for one in found if one.name == name and tags.items() <= one.tags.items()), None)
+    return create_once(client, create, lambda: find_made(client, name, tags))
 
 
 def _mentions(text: bytes, name: str) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.images import is_name_taken
+from goldrun.cloud.images import ALL_STATUSES, describe_images, is_name_taken
 from goldrun.errors import UnavailableError
 from goldrun.waiting import watch
 
@@ -31,3 +31,9 @@ def create_once(client: EcsClient, create: Callable[[], str], find: Callable[[],
         if (error.unsure or is_name_taken(error)) and (found := watch(client.clock, find)):
             return found
         raise
+
+
+def find_made(client: EcsClient, name: str, tags: Mapping[str, str]) -> str | None:
+    """Return the id of the image with that name and all of these tags, if the answer that contained it was lost."""
+    found = describe_images(client, name=name, status=ALL_STATUSES)
+    return next((image.image_id for image in found if image.name == name and tags.items() <= image.tags.items()), None)
