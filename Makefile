@@ -46,7 +46,7 @@ check: $(VENV)/.dev  ## Lint, type-check, and check that the generated docs are 
 	$(BIN)/python -m tools.schemas --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir "$(abspath dist/site)"
 	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
-	$(BIN)/shellcheck .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh actions/*.sh \
+	$(BIN)/shellcheck -x -P SCRIPTDIR .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh recipes/*/files/*.sh actions/*.sh \
 		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh packages/local-cloud/src/local_cloud/machines/*.sh
 	$(BIN)/zizmor --offline --quiet .github actions src/goldrun/setup/workflows/*.yml
 	$(ACTIONLINT) -shellcheck "$(abspath $(BIN)/shellcheck)" .github/workflows/*.yml src/goldrun/setup/workflows/*.yml

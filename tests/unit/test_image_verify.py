@@ -65,3 +65,33 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: 
     forged = goldrun(*found, code=5, GOLDRUN_VERIFY_KEY_FILE=public)
     assert forged.stdout == ""
     assert "a signature that is not right" in forged.stderr
+
+
+LIST = """#!/bin/bash
+# simulate: seconds=1 output=os\tubuntu\t24.04
+# simulate: output=deb\tjq\t1.7\tamd64\tjq\t1.7
+# simulate: output=npm\tnpm\t11.6
+"""
+
+
+def test_the_packages_that_were_found_are_signed_too(populated: Running, goldrun: Any, tmp_path: Path) -> None:
+    key = make_key(tmp_path)
+    signing = {"GOLDRUN_SIGNING_KEY_FILE": str(key), "GOLDRUN_VERIFY_KEY_FILE": str(key.with_suffix(".pub"))}
+    goldrun("recipe", "init", "tools")
+    recipe = tmp_path / "tools/recipe.toml"
+    recipe.write_text('packages = "scripts/list.sh"\n' + recipe.read_text())
+    (tmp_path / "tools/scripts/list.sh").write_text(LIST)
+    goldrun("image", "build", "tools", "--arch", "amd64", "--sbom", "bills", **signing)
+    (bill,) = (tmp_path / "bills").glob("*.json")
+    verify = ("image", "verify", "tools", "--arch", "amd64")
+    done = goldrun(*verify, "--sbom", str(bill), **signing)
+    assert "is its bill of materials: 2 packages." in done.stderr
+    assert "Contents" in done.stdout
+    bill.write_text(bill.read_text().replace("11.6", "11.5"))
+    assert "is not the list of packages" in goldrun(*verify, "--sbom", str(bill), code=5, **signing).stderr
+    image = next(one for one in populated.cloud.store.all(Image) if one.name == "tools-amd64-latest")
+    without = {key: value for key, value in image.tags.items() if key != "Contents"}
+    populated.cloud.store.put(replace(image, tags={**without, "Contents": "0" * 64}))
+    assert "a signature that is not right" in goldrun(*verify, code=5, **signing).stderr
+    populated.cloud.store.put(replace(image, tags=without))
+    assert "a signature that is not right" in goldrun(*verify, code=5, **signing).stderr

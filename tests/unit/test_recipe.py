@@ -261,3 +261,21 @@ def test_the_latest_runner_enters_the_hash_as_the_version_that_it_is(folder: Pat
 def test_the_recipe_of_the_guides_images_takes_the_latest_runner() -> None:
     """A pinned one gets no jobs any more some weeks after the next release."""
     assert load(ROOT / "recipes/github-runner-ubuntu24").wants_latest_runner
+
+
+def test_the_small_image_has_no_languages_and_pins_nothing_of_them() -> None:
+    whole = load(ROOT / "recipes/github-runner-ubuntu24")
+    small = load(ROOT / "recipes/github-runner-ubuntu24-small")
+    assert {step.name for step in small.recipe.steps} < {step.name for step in whole.recipe.steps}
+    assert {name for name, wanted in small.recipe.features.items() if wanted} == {"docker", "aliyun_cli"}
+    assert "NODE_VERSION" in whole.variables("amd64")
+    assert "NODE_VERSION" not in small.variables("amd64")
+
+
+def test_every_file_that_the_runners_image_downloads_is_pinned_for_both_architectures() -> None:
+    tools = load(ROOT / "recipes/github-runner-ubuntu24").recipe.tools
+    fetched = {name for name, tool in tools.items() if tool.url}
+    assert fetched == {"gh", "node", "python", "go", "java", "kubectl", "helm", "opentofu"}
+    for name in fetched:
+        assert len(set(tools[name].sha256.values())) == 2, name
+        assert tools[name].version.partition("+")[0] in tools[name].file("amd64")

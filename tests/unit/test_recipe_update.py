@@ -364,3 +364,100 @@ def test_what_a_recipe_says_of_tools_is_checked(recipe: Path, old: str, new: str
     with pytest.raises(UsageError) as caught:
         load(recipe.parent)
     assert told.rsplit("): ", maxsplit=1)[-1] in str(caught.value)
+
+
+JAVA_AND_PYTHON = """
+[tools.java]
+version = "21.0.11+9"
+series = "21"
+github = "adoptium/temurin21-binaries"
+url = "https://github.com/adoptium/temurin21-binaries/releases/download/jdk-{version}/OpenJDK21U_{arch}_{release}_{build}.tgz"
+arch = { amd64 = "x64", arm64 = "aarch64" }
+sha256 = { amd64 = "AAA", arm64 = "BBB" }
+
+[tools.python]
+version = "3.13.1+20250101"
+series = "3.13"
+github = "astral-sh/python-build-standalone"
+url = "https://github.com/astral-sh/python-build-standalone/releases/download/{build}/cpython-{version}-{arch}.tar.gz"
+arch = { amd64 = "x86_64", arm64 = "aarch64" }
+sha256 = { amd64 = "AAA", arm64 = "BBB" }
+
+[tools.node22]
+version = "22.1.0"
+series = "22"
+latest = "https://nodejs.org/dist/index"
+sums = "https://nodejs.org/dist/index"
+url = "https://nodejs.org/dist/v{version}/node-v{version}-linux-{arch}.tar.xz"
+arch = { amd64 = "x64" }
+sha256 = { amd64 = "AAA", arm64 = "BBB" }
+"""
+
+
+def releases(tag: str, *names: str) -> bytes:
+    assets = [{"name": name, "digest": f"sha256:{sha(name.encode())}"} for name in names]
+    return json.dumps({"tag_name": tag, "assets": assets}).encode()
+
+
+def test_versions_with_a_build_and_versions_of_a_series(update: Any, recipe: Path, mirror: Any) -> None:
+    """Temurin's tag has a plus sign; Python's builds have a date for a tag, and all series in one release."""
+    java = [f"OpenJDK21U_{arch}_21.0.12_8.tgz" for arch in ("x64", "aarch64")]
+    python = [
+        *(f"cpython-3.13.15+20260814-{arch}.tar.gz" for arch in ("x86_64", "aarch64")),
+        *(f"cpython-3.13.9+20260814-{arch}.tar.gz" for arch in ("x86_64", "aarch64")),
+        *(f"cpython-3.14.7+20260814-{arch}.tar.gz" for arch in ("x86_64", "aarch64")),
+        "cpython-3.13.16+20260814-x86_64.tar.gz",  # not there for arm64
+        "cpython-3.13.17+20260814-x86_64.tar.gz.sig",
+        "xcpython-3.13.18+20260814-x86_64.tar.gz",
+    ]
+    mirror.pages["/repos/adoptium/temurin21-binaries/releases/latest"] = releases("jdk-21.0.12+8", *java)
+    mirror.pages["/repos/astral-sh/python-build-standalone/releases/latest"] = releases("20260814", *python)
+    lines = [
+        f"{str(place) * 64}  node-v{one}.tar.xz"
+        for place, one in enumerate(
+            (
+                "24.9.0-linux-x64",
+                "24.9.0-linux-arm64",
+                "22.9.0-linux-x64",
+                "22.9.0-linux-arm64",
+                "22.22.2-linux-x64",
+                "22.22.2-linux-arm64",
+            )
+        )
+    ]
+    mirror.pages["/node/dist/index"] = "\n".join(lines).encode()
+    text = JAVA_AND_PYTHON.replace("AAA", "a" * 64).replace("BBB", "b" * 64)
+    recipe.write_text(recipe.read_text() + text)
+    before = recipe.read_text()
+    update("--only", "java", "--only", "python", "--only", "node22")
+    old = f'-sha256 = {{ amd64 = "{"a" * 64}", arm64 = "{"b" * 64}" }}'
+    assert difference(before, recipe.read_text()) == [
+        '-version = "21.0.11+9"',
+        '+version = "21.0.12+8"',
+        old,
+        f'+sha256 = {{ amd64 = "{sha(java[0].encode())}", arm64 = "{sha(java[1].encode())}" }}',
+        '-version = "3.13.1+20250101"',
+        '+version = "3.13.15+20260814"',
+        old,
+        f'+sha256 = {{ amd64 = "{sha(python[0].encode())}", arm64 = "{sha(python[1].encode())}" }}',
+        '-version = "22.1.0"',
+        '+version = "22.22.2"',
+        old,
+        f'+sha256 = {{ amd64 = "{"4" * 64}", arm64 = "{"5" * 64}" }}',
+    ]
+    loaded = load(recipe.parent)
+    assert loaded.variables("arm64")["JAVA_URL"].endswith("/jdk-21.0.12%2B8/OpenJDK21U_aarch64_21.0.12_8.tgz")
+    mirror.pages["/repos/adoptium/temurin21-binaries/releases/latest"] = releases("jdk-22.0.1+3")
+    told = update("--only", "java", code=6).stderr
+    assert "22.0.1+3, which is not of the series 21" in told
+
+
+def test_china_s_mirrors_take_files_over_where_the_recipe_names_no_others() -> None:
+    node = "https://nodejs.org/dist/v24.18.0/node-v24.18.0-linux-x64.tar.xz"
+    assert Mirrors(profile="china").moved(node) == (
+        "https://registry.npmmirror.com/-/binary/node/v24.18.0/node-v24.18.0-linux-x64.tar.xz"
+    )
+    assert Mirrors(profile="china").moved("https://github.com/cli/cli") == "https://github.com/cli/cli"
+    assert Mirrors().moved(node) == node
+    own = Mirrors(profile="china", replace={"https://": "https://mirror.example.com/"})
+    assert own.moved(node).startswith("https://mirror.example.com/nodejs.org/dist/")

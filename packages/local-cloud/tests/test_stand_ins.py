@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
+import runpy
 import shlex
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -23,6 +27,7 @@ from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
 from goldrun.runners.bootstrap import Bootstrap, user_data
+from local_cloud.github import archive
 from local_cloud.github.api import jit_config
 from local_cloud.github.records import GitHubRunner
 from local_cloud.github.router import PREFIX
@@ -31,7 +36,8 @@ from local_cloud.machines.supervised import Supervised
 from local_cloud.records import Instance, Invocation
 from shell import Shell
 
-LISTENER = files("local_cloud.github").joinpath("standin/bin/Runner.Listener").read_bytes()
+STANDIN = files("local_cloud.github").joinpath("standin")
+LISTENER = STANDIN.joinpath("bin/Runner.Listener").read_bytes()
 PATIENCE = 60.0
 
 
@@ -176,6 +182,52 @@ def test_a_configuration_cannot_name_other_files(tmp_path: Path, listener: Any, 
     assert done.returncode == 1
     assert "files that no runner has" in done.stderr
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_downloaded_runner_tells_its_version(populated: Running, tmp_path: Path) -> None:
+    name = archive.filename("2.335.0", "x64")
+    url = f"{populated.url}{PREFIX}{archive.PATH}v2.335.0/{name}"
+    with urllib.request.urlopen(url) as answer, tarfile.open(fileobj=io.BytesIO(answer.read())) as packed:
+        packed.extractall(tmp_path, filter="data")
+    told = subprocess.run([tmp_path / "bin/Runner.Listener", "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout == "2.335.0\n"
+
+
+class Reports:
+    """Takes what a job reports."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, str]] = []
+
+    def insist(self, _method: str, _path: str, body: dict[str, str]) -> dict[str, str]:
+        self.bodies.append(body)
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("RUNNER_TOOL_CACHE=/opt/tools\nAGENT_TOOLSDIRECTORY=/opt/other", "/opt/tools"),
+        ("AGENT_TOOLSDIRECTORY=/opt/other", "/opt/other"),
+        ("", "_work/_tool"),
+    ],
+)
+def test_a_job_sees_the_variables_of_dot_env_and_the_tool_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, expected: str
+) -> None:
+    for name in ("RUNNER_TOOL_CACHE", "RUNNER_TOOLSDIRECTORY", "AGENT_TOOLSDIRECTORY", "JAVA_HOME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    (tmp_path / ".env").write_text(f"{written}\nJAVA_HOME=/opt/java=21\n=nothing\nno assignment\n")
+    module = runpy.run_path(str(STANDIN / "bin/Runner.Listener"))
+    module["load_environment"](tmp_path)
+    reports = Reports()
+    script = 'echo "$RUNNER_TOOL_CACHE $JAVA_HOME $RUNNER_OS"; test -d "$RUNNER_TEMP"'
+    module["run_job"](reports, {"id": 1, "name": "job", "script": script}, tmp_path)
+    assert reports.bodies[-1]["conclusion"] == "success"
+    cache, java, system = reports.bodies[-1]["log"].split()
+    assert cache.endswith(expected)
+    assert (java, system) == ("/opt/java=21", "Linux")
 
 
 class Stranger:

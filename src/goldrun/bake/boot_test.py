@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from goldrun.bake.context import Context
@@ -12,8 +13,8 @@ from goldrun.bake.scripts import run_test
 from goldrun.bake.step import State, Step
 from goldrun.cloud.images import Image
 from goldrun.cloud.tagging import tagging
-from goldrun.cloud.tags import BOOT_TEST, FAILED, HELD, PASSED, PENDING, TESTER
-from goldrun.contents.components import Contents
+from goldrun.cloud.tags import BOOT_TEST, CONTENTS, FAILED, HELD, PASSED, PENDING, TESTER
+from goldrun.contents.components import Contents, digest
 from goldrun.durations import parse_duration
 from goldrun.errors import RefusedError
 from goldrun.images.removal import delete_image
@@ -32,7 +33,7 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
         for test in context.recipe.smoke:
             run_test(context, tester, test)
         scans = context.recipe.scan is not None and context.options.advisories is not None
-        if not scans and context.options.listed is None:
+        if not scans and context.options.listed is None and context.options.sign is None:
             return None
         contents = read_contents(context, tester)
     context.report.line(f"{len(contents.components)} packages are in it.")
@@ -42,26 +43,32 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
 
 
 def _test(context: Context, state: State) -> State:
-    """Test the candidate and record the verdict; one that fails is deleted, one that the scan holds back stays."""
+    """Test the candidate and record the verdict; one that fails is deleted, one that the scan holds back stays.
+
+    A signature covers what is inside, so what was listed is recorded with the verdict.
+    """
     image = state.image
     assert image
     try:
         contents = smoke_test(context, image)
     except RefusedError:
-        _record(context, image, FAILED)
+        _record(context, image, BOOT_TEST.of(FAILED))
         delete_image(context.client, image)
         raise
     try:
         require_harmless(context, image, contents)
     except RefusedError:
-        _record(context, image, HELD)
+        _record(context, image, BOOT_TEST.of(HELD))
         raise
-    _record(context, image, PASSED)
-    return replace(state, image=image._replace(tags={**image.tags, **BOOT_TEST.of(PASSED)}))
+    told = BOOT_TEST.of(PASSED)
+    if contents and contents.components:  # an empty list proves nothing
+        told |= CONTENTS.of(digest(contents))
+    _record(context, image, told)
+    return replace(state, image=image._replace(tags={**image.tags, **told}))
 
 
-def _record(context: Context, image: Image, verdict: str) -> None:
-    tagging("image", [image.image_id], BOOT_TEST.of(verdict)).make(context.client)
+def _record(context: Context, image: Image, tags: Mapping[str, str]) -> None:
+    tagging("image", [image.image_id], tags).make(context.client)
 
 
 def _was_tested(state: State) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -103,16 +105,18 @@ class Tool(Part, frozen=True, kw_only=True):
 
     Attributes:
         version: the version.
-        url: its file, with ``{version}`` and ``{arch}``; empty: a package manager fetches it.
+        url: its file, with ``{version}`` and ``{arch}``; of a version like ``21.0.12+8`` also with ``{release}``
+            (21.0.12) and ``{build}`` (8). Empty: a package manager fetches it.
         sha256: the file's checksum, by architecture; required with ``url``.
         arch: the file's names of the architectures, where they are not amd64 and arm64.
-        sums: a file with checksums, as sha256sum prints them, with ``{version}`` and ``{arch}``.
+        sums: a file with checksums, as sha256sum prints them; a URL like that of the file.
         github: the repository whose newest release ``goldrun recipe update`` takes.
         npm: or the npm package.
         pypi: or the package of PyPI.
-        latest: or a URL whose first word is the newest version.
+        latest: or a URL whose first word is the newest version, or that lists the file by its name.
         apt: or the package of an apt repository, in whose index it is listed.
         index: that index: the URL of a ``Packages``, ``Packages.gz`` or ``Packages.xz``.
+        series: the beginning of the versions that are taken: ``3.13`` takes 3.13.15 and not 3.14.0.
         feature: the feature that it belongs to; empty: it is always there.
     """
 
@@ -127,6 +131,7 @@ class Tool(Part, frozen=True, kw_only=True):
     latest: str = ""
     apt: str = ""
     index: str = ""
+    series: str = ""
     feature: str = ""
 
     def file(self, architecture: str, version: str = "") -> str:
@@ -135,16 +140,20 @@ class Tool(Part, frozen=True, kw_only=True):
 
     def filled(self, text: str, architecture: str, version: str = "") -> str:
         """Return a URL with version and architecture filled in."""
-        filled = text.replace("{version}", version or self.version)
-        return filled.replace("{arch}", self.arch.get(architecture, architecture))
+        version = version or self.version
+        release, _, build = version.partition("+")
+        values = {"version": quote(version, safe=""), "release": release, "build": build}
+        values["arch"] = self.arch.get(architecture, architecture)
+        return re.sub(r"\{(version|release|build|arch)\}", lambda found: values[found[1]], text)
 
 
 class Mirrors(Part, frozen=True, kw_only=True):
     """Where files are fetched instead.
 
     Attributes:
-        profile: ``china``: the public mirrors of apt, Docker's packages, npm, PyPI and Go there.
-        replace: beginnings of URLs, and what takes their place; checksums stay as they are.
+        profile: ``china``: the public mirrors there of apt, Docker's packages, npm, PyPI and Go, and of the files of
+            Node.js, Python and Go.
+        replace: beginnings of URLs, and what takes their place, before the profile's; checksums stay as they are.
     """
 
     profile: Literal["", "china"] = ""
@@ -157,9 +166,10 @@ class Mirrors(Part, frozen=True, kw_only=True):
 
     def moved(self, url: str) -> str:
         """Return where a file is fetched."""
-        for start, other in sorted(self.replace.items(), key=lambda pair: -len(pair[0])):
-            if url.startswith(start):
-                return other + url.removeprefix(start)
+        for moves in (self.replace, _MOVES[self.profile]):
+            for start in sorted(moves, key=len, reverse=True):
+                if url.startswith(start):
+                    return moves[start] + url.removeprefix(start)
         return url
 
 
@@ -171,6 +181,19 @@ _PROFILES: dict[str, dict[str, str]] = {
         "NPM_CONFIG_REGISTRY": "https://registry.npmmirror.com",
         "PIP_INDEX_URL": "https://mirrors.aliyun.com/pypi/simple/",
         "GOPROXY": "https://mirrors.aliyun.com/goproxy/,direct",
+    },
+}
+
+# Each holds the same files under the same names as its origin.
+_MOVES: dict[str, dict[str, str]] = {
+    "": {},
+    "china": {
+        "https://nodejs.org/dist/": "https://registry.npmmirror.com/-/binary/node/",
+        "https://github.com/astral-sh/python-build-standalone/releases/download/": (
+            "https://registry.npmmirror.com/-/binary/python-build-standalone/"
+        ),
+        "https://dl.google.com/go/": "https://mirrors.aliyun.com/golang/",
+        "https://go.dev/dl/": "https://mirrors.aliyun.com/golang/",
     },
 }
 

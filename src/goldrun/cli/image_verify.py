@@ -11,7 +11,7 @@ from goldrun import config
 from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, REGION, open_client
 from goldrun.cloud.images import Image
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, SOURCE, VERSION_HASH
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SOURCE, VERSION_HASH
 from goldrun.errors import RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.naming import parse_reference
@@ -28,16 +28,25 @@ KEY = click.option(
 @click.argument("image", shell_complete=completing.images)
 @KEY
 @click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe that it has to be built from.")
+@click.option(
+    "--sbom", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Bill of materials that has to be its."
+)
 @click.option("--statement", is_flag=True, help="Print what is signed, for openssl or cosign.")
 @ARCH
 @REGION
 def image_verify(
-    image: str, key: Path | None, recipe: Path | None, statement: bool, arch: str | None, region: str | None
+    image: str,
+    key: Path | None,
+    recipe: Path | None,
+    sbom: Path | None,
+    statement: bool,
+    arch: str | None,
+    region: str | None,
 ) -> None:
     """Check who built IMAGE, and from what.
 
-    Its signature covers its id and region, and what its tags say of it: recipe hash, base image, source, versions. Ends
-    with exit code 5 if it has none, or one that is not right.
+    Its signature covers its id and region, and what its tags say of it: recipe hash, base image, source, versions, and
+    the packages that were found in it. Ends with exit code 5 if it has none, or one that is not right.
 
     \b
     Examples:
@@ -51,10 +60,12 @@ def image_verify(
     require_verified(found, client.region, key)
     if recipe:
         _require_recipe(found, recipe)
+    if sbom:
+        _require_bill(found, sbom)
     if statement:
         output.result(provenance.statement(found, client.region).decode())
         return
-    rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP)]
+    rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP, CONTENTS)]
     output.table(("SIGNED", "VALUE"), [("id", found.image_id), *rows])
 
 
@@ -71,6 +82,25 @@ def require_verified(image: Image, region: str, key: Path | None) -> None:
     if not text:
         raise UsageError("No key is named to verify with.", fix=["--key FILE, or GOLDRUN_VERIFY_KEY_FILE"])
     provenance.require_signed(provenance.read_public_key(Path(text)), image, region)
+
+
+def _require_bill(image: Image, file: Path) -> None:
+    from goldrun.contents import cyclonedx
+    from goldrun.contents.components import digest
+
+    contents = cyclonedx.read(file.read_text(encoding="utf-8"), str(file))
+    if not (signed := CONTENTS.read(image.tags)):
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) was signed without a list of its packages.",
+            why=["it was built by an older goldrun, or without a key."],
+        )
+    if digest(contents) != signed:
+        raise RefusedError(
+            f"{file} is not the list of packages that {image.name} ({image.image_id}) was signed with.",
+            why=["it is another image's, or was changed, or was written by another program."],
+            fix=["take the file that goldrun image build --sbom wrote for this image."],
+        )
+    output.note(f"{file} is its bill of materials: {len(contents.components)} packages.")
 
 
 def _require_recipe(image: Image, folder: Path) -> None:

@@ -147,11 +147,12 @@ BOOT_TEST = Tag(
 MANIFEST = Tag(
     "Manifest",
     _IMAGE,
-    "its tools and their versions, in pieces: `Manifest.1` to `Manifest.7`",
+    "its tools and their versions, in pieces: `Manifest.1` to `Manifest.6`",
     _BUILD,
     ("image diff", "image test", "runner up", "garm"),
     form="git=2.43.0;…",
 )
+CONTENTS = Tag("Contents", _IMAGE, "SHA-256 of the list of its packages", _BUILD, ("image verify",), form="9c0a…")
 SIGNATURE = Tag(
     "Signature",
     _IMAGE,
@@ -300,6 +301,7 @@ SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
     *(
+        CONTENTS,
         SIGNATURE,
         STAGE,
         COPIED_FROM,

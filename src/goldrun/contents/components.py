@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from goldrun.errors import UsageError
 
@@ -60,6 +61,13 @@ class Contents:
 def make(system: str, release: str, components: Iterable[Component]) -> Contents:
     """Return contents, sorted and without duplicates."""
     return Contents(system, release, tuple(sorted(set(components))))
+
+
+def digest(contents: Contents) -> str:
+    """Return the SHA-256 of what is inside, which is the same for the same packages."""
+    lines = [f"{OS}\t{contents.system}\t{contents.release}"]
+    lines += ["\t".join(astuple(component)) for component in contents.components]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def parse(text: str) -> Contents:

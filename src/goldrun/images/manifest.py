@@ -1,7 +1,7 @@
 """What is inside an image: tools and their versions, stored in the image's own tags.
 
 So ``DescribeImages``, which finds the image, returns the manifest too, without booting it, in every region that has a
-copy, and it is deleted with the image. A tag holds 128 characters and an image 20 tags, of which goldrun reserves seven
+copy, and it is deleted with the image. A tag holds 128 characters and an image 20 tags, of which goldrun reserves six
 for the manifest: as plain ``name=version`` pairs, which people can read in the console, or compressed if they are too
 long.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from goldrun.cloud.tags import MANIFEST, MAX_VALUE
 from goldrun.errors import UsageError
 
-MAX_TAGS = 7
+MAX_TAGS = 6
 PACKED = "z:"
 
 Manifest = Mapping[str, str]

@@ -18,6 +18,7 @@ from goldrun.cloud.tags import (
     ARCHITECTURE,
     BASE_IMAGE,
     BUILD_TIMESTAMP,
+    CONTENTS,
     FAMILY,
     MANIFEST,
     SIGNATURE,
@@ -35,6 +36,8 @@ _STATED = (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOUR
 def statement(image: Image, region: str) -> bytes:
     """Return the statement about an image, which is what is signed: JSON, the same for the same image."""
     said = {tag.key: tag.read(image.tags) for tag in _STATED}
+    # Images that were built before their packages were listed have signatures without them.
+    said |= CONTENTS.of(CONTENTS.read(image.tags)) if CONTENTS.read(image.tags) else {}
     said |= {key: value for key, value in image.tags.items() if key.startswith(f"{MANIFEST.key}.")}
     record = {"format": "goldrun-image-1", "image": image.image_id, "region": region, "tags": said}
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

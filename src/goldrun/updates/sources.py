@@ -14,7 +14,7 @@ import lzma
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from goldrun.bake.parts import Mirrors, Tool
 from goldrun.errors import GoldrunError, UnavailableError
@@ -25,7 +25,8 @@ from goldrun.http.web import Web
 
 NPM = "https://registry.npmjs.org"
 PYPI = "https://pypi.org"
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)*(?:[-.+][0-9A-Za-z.]+)?)", re.ASCII)
+_NUMBERS = r"\d+(?:\.\d+)*"
+_VERSION = re.compile(rf"v?({_NUMBERS}(?:[-.+][0-9A-Za-z.]+)?)", re.ASCII)
 _SUM = re.compile(r"^([0-9a-fA-F]{64})(?:\s+\*?(\S+))?\s*$", re.MULTILINE)
 
 
@@ -76,7 +77,9 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
         GoldrunError: a source cannot be reached, or what it says makes no sense.
     """
     release = read_release(sources.github, repository_scope(tool.github)) if tool.github else None
-    version = _newest(sources, tool, release)
+    version = _newest(sources, tool, architectures, release)
+    if tool.series and not _is_of(tool.series, version):
+        raise UnavailableError(f"The newest version is {version}, which is not of the series {tool.series}.")
     if not tool.url:
         return Found(version, {}, "the package manager verifies it")
     sums, how = dict[str, str](), ""
@@ -85,10 +88,12 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
     return Found(version, sums, how)
 
 
-def _newest(sources: Sources, tool: Tool, release: Release | None) -> str:
+def _newest(sources: Sources, tool: Tool, architectures: Sequence[str], release: Release | None) -> str:
     if tool.apt:
         return _newest_of_index(_read(sources, tool.index), tool)
     if release:
+        if listed := _newest_listed("\n".join(release.digests), tool, architectures):
+            return listed
         text, where = release.tag, f"GitHub's latest release of {tool.github}"
     elif tool.npm:
         # A scope's slash is part of the name: @scope%2Fname.
@@ -99,12 +104,46 @@ def _newest(sources: Sources, tool: Tool, release: Release | None) -> str:
         text = _member(sources, where, "info", "version")
     else:
         where = tool.latest
-        text = (_read(sources, where).decode("utf-8", "replace").split() or [""])[0]
+        page = _read(sources, where).decode("utf-8", "replace")
+        if listed := _newest_listed(page, tool, architectures):
+            return listed
+        text = (page.split() or [""])[0]
     # Tags are v1.2.3, 1.2.3, go1.2.3, cli/v1.2.3: the version is what stands at their end.
     found = re.search(rf"(?:^|[^0-9A-Za-z.]|[A-Za-z]){_VERSION.pattern}$", text, re.ASCII)
     if not found:
         raise UnavailableError(f"{where} names no version: {text[:60]!r}.")
     return found[1]
+
+
+def _newest_listed(text: str, tool: Tool, architectures: Sequence[str]) -> str:
+    """Return the newest version of the series whose file a text names for every architecture; empty: none."""
+    found: list[set[str]] = []
+    for architecture in architectures:
+        name = unquote(tool.url.rpartition("/")[2]).replace("{arch}", tool.arch.get(architecture, architecture))
+        parts = {
+            "version": _VERSION.pattern.removeprefix("v?"),
+            "release": f"({_NUMBERS})",
+            "build": r"([0-9A-Za-z.]+)",
+        }
+        pieces = re.split(r"\{(version|release|build)\}", name)
+        order = pieces[1::2]
+        pattern = "".join(parts[one] if place % 2 else re.escape(one) for place, one in enumerate(pieces))
+        versions = set()
+        for matched in (
+            re.findall(rf"(?<![0-9A-Za-z.+_-]){pattern}(?![0-9A-Za-z.+_-])", text, re.ASCII) if order else ()
+        ):
+            one = dict(zip(order, (matched,) if isinstance(matched, str) else matched, strict=True))
+            versions.add(one.get("version") or "+".join(one.values()))
+        found.append({version for version in versions if not tool.series or _is_of(tool.series, version)})
+    return max(set.intersection(*found), key=_order, default="") if found else ""
+
+
+def _is_of(series: str, version: str) -> bool:
+    return version == series or version.startswith((f"{series}.", f"{series}+", f"{series}-"))
+
+
+def _order(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _newest_of_index(content: bytes, tool: Tool) -> str:
@@ -134,7 +173,7 @@ def _newest_of_index(content: bytes, tool: Tool) -> str:
 
 def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, release: Release | None) -> tuple[str, str]:
     url = tool.file(architecture, version)
-    name = urlsplit(url).path.rpartition("/")[2]
+    name = unquote(urlsplit(url).path.rpartition("/")[2])
     if release and f"/{tool.github}/releases/" in url and (digest := release.digests.get(name)):
         return digest, "GitHub's digest"
     if tool.sums:

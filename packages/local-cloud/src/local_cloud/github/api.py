@@ -133,7 +133,7 @@ class Api:
         found = [download for download in example("downloads") if download["os"] != "linux"]
         for kind in ("x64", "arm64"):
             name = archive.filename(version, kind)
-            shown = {"os": "linux", "architecture": kind, "filename": name, "sha256_checksum": archive.sha256()}
+            shown = {"os": "linux", "architecture": kind, "filename": name, "sha256_checksum": archive.sha256(version)}
             found.append({**shown, "download_url": f"{self.url}{archive.PATH}v{version}/{name}"})
         return 200, found
 

@@ -10,17 +10,19 @@ from functools import cache
 from importlib.resources import files
 
 PATH = "/actions/runner/releases/download/"
+UNRELEASED = "0.0.0"
+_VERSION = f'VERSION = "{UNRELEASED}"'.encode()
 FILES = ("run.sh", "config.sh", "bin/Runner.Listener", "bin/installdependencies.sh")
 
 
 @cache
-def content() -> bytes:
-    """Return the archive; always the same bytes."""
+def content(version: str = UNRELEASED) -> bytes:
+    """Return a version's archive; always the same bytes."""
     here = files("local_cloud.github").joinpath("standin")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name in FILES:
-            data = here.joinpath(name).read_bytes()
+            data = here.joinpath(name).read_bytes().replace(_VERSION, f'VERSION = "{version}"'.encode())
             entry = tarfile.TarInfo(f"./{name}")
             entry.size, entry.mode = len(data), 0o755
             archive.addfile(entry, io.BytesIO(data))
@@ -32,6 +34,11 @@ def filename(version: str, kind: str) -> str:
     return f"actions-runner-linux-{kind}-{version}.tar.gz"
 
 
-def sha256() -> str:
+def version_of(path: str) -> str:
+    """Return the version that a download's path names: of ``…/v2.335.0/actions-runner-….tar.gz``, 2.335.0."""
+    return path.removeprefix(PATH).partition("/")[0].removeprefix("v")
+
+
+def sha256(version: str) -> str:
     """Return its checksum."""
-    return hashlib.sha256(content()).hexdigest()
+    return hashlib.sha256(content(version)).hexdigest()

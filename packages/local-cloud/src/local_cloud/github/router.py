@@ -99,7 +99,7 @@ class Router:
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""
         if path.startswith(archive.PATH):
-            return Reply(200, {"content-type": "application/octet-stream"}, archive.content())
+            return Reply(200, {"content-type": "application/octet-stream"}, archive.content(archive.version_of(path)))
         if path == PROOF:
             proof = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
             return Reply(200, {"content-type": "text/plain"}, proof.encode())

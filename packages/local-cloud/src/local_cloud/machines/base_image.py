@@ -18,7 +18,7 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     *("systemd-sysv", "udev", "cloud-init", "qemu-guest-agent", "linux-image-cloud-amd64"),
-    *("initramfs-tools", "iproute2", "ca-certificates", "curl", "openssh-server"),
+    *("initramfs-tools", "e2fsprogs", "iproute2", "ca-certificates", "curl", "openssh-server"),
 )
 IMAGE_ID = "debian_13_x64_goldrun.qcow2"
 FAMILY = "acs:debian_13_x64"
@@ -34,7 +34,7 @@ network: {config: disabled}
 users: []
 disable_root: false
 ssh_genkeytypes: [ed25519]
-cloud_init_modules: [seed_random, write_files, set_hostname, ssh]
+cloud_init_modules: [seed_random, resizefs, write_files, set_hostname, ssh]
 cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts_user, final_message]
 """,

@@ -8,6 +8,7 @@ executes Cloud Assistant commands by the guest agent. An image that is created f
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -148,7 +149,8 @@ class Machines:
         disk = home / DISK
         base = disk_file(self.images, instance.image)
         if not disk.exists():
-            _image_tool("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(disk))
+            size = max(instance.disk_size << 30, _virtual_size(base))
+            _image_tool("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(disk), str(size))
         kind = INSTANCE_TYPES.get(instance.type)
         memory = min(MAX_MEMORY_MIB, int((kind.memory if kind else 1) * 1024))
         socket_path = home / "agent.sock"
@@ -311,5 +313,10 @@ def base_record(folder: Path, now: float, owner: str, region: str) -> Image | No
     )
 
 
-def _image_tool(*words: str) -> None:
-    subprocess.run(["qemu-img", *words], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+def _virtual_size(disk: Path) -> int:
+    """Return a disk's size in bytes, as a guest sees it."""
+    return int(json.loads(_image_tool("info", "--output=json", str(disk)))["virtual-size"])
+
+
+def _image_tool(*words: str) -> bytes:
+    return subprocess.run(["qemu-img", *words], check=True, stdin=subprocess.DEVNULL, capture_output=True).stdout

@@ -1,0 +1,46 @@
+# Sourced by the steps that install tools: nothing is unpacked before its checksum is right.
+# shellcheck shell=bash
+export RUNNER_TOOL_CACHE=/opt/hostedtoolcache
+
+# fetch URL SHA256 FILE: download a file and verify it.
+fetch() {
+  curl -fsSL --retry 5 --retry-connrefused "$1" -o "$3"
+  echo "$2  $3" | sha256sum --check --quiet
+}
+
+# workspace: print a new folder in which the caller works; it is the caller's to remove.
+workspace() { mktemp -d /var/tmp/goldrun-tool.XXXXXX; }
+
+# tool_folder NAME VERSION: print the folder where the setup actions look for a tool, made anew.
+tool_folder() {
+  local folder="${RUNNER_TOOL_CACHE}/$1/$2/${tool_arch}"
+  rm -rf "${folder}" "${folder}.complete"
+  install -d "${folder}"
+  echo "${folder}"
+}
+
+# tool_complete FOLDER: the tool is whole. @actions/tool-cache ignores a folder without this mark.
+tool_complete() {
+  touch "$1.complete"
+  # Setup actions and `npm install --global` write beside what is there; jobs run as this user.
+  chown -R --no-dereference runner:runner "${1%/*/*}"
+}
+
+# link FOLDER NAME…: programs in the PATH of every job, without a setup action.
+link() {
+  local folder=$1 name
+  shift
+  for name in "$@"; do ln -sfn "${folder}/${name}" "/usr/local/bin/${name}"; done
+}
+
+# variable NAME VALUE: set for every job; the runner reads .env, logins read /etc/environment.
+variable() {
+  sed -i "/^$1=/d" /etc/environment
+  echo "$1=$2" | tee -a /etc/environment > /dev/null
+}
+
+case "$(uname -m)" in
+  x86_64) tool_arch=x64 ;;
+  aarch64) tool_arch=arm64 ;;
+  *) echo "error: no tools for $(uname -m)" >&2 && exit 1 ;;
+esac

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs a relocatable build of Python where setup-python finds it. python3 in the PATH stays the system's.
+set -euo pipefail
+: "${PYTHON_VERSION:?}" "${PYTHON_URL:?}" "${PYTHON_SHA256:?}"
+# shellcheck source=../files/tools.sh
+. /opt/goldrun/tools.sh
+archive=$(workspace)
+trap 'rm -rf "${archive}"' EXIT
+fetch "${PYTHON_URL}" "${PYTHON_SHA256}" "${archive}/python.tar.gz"
+# 3.13.15+20260814 is Python 3.13.15, built that day.
+folder=$(tool_folder Python "${PYTHON_VERSION%%+*}")
+tar -xzf "${archive}/python.tar.gz" -C "${folder}" --strip-components=1 --no-same-owner
+# setup-python runs python, whatever the archive names it.
+[[ -e "${folder}/bin/python" ]] || ln -s python3 "${folder}/bin/python"
+tool_complete "${folder}"
