@@ -414,6 +414,14 @@ def test_one_failed_deletion_does_not_stop_the_others(frozen: Running) -> None:
     assert frozen.cloud.gateway.calls["DeleteInstances"] < 25, "halved, and not asked for one by one"
 
 
+def test_instances_that_have_vanished_do_not_cost_a_call_for_each_of_the_others(frozen: Running) -> None:
+    made = [put(frozen, f"i-{number:03d}") for number in range(250)]
+    gone = ["i-vanished-1", "i-vanished-2"]
+    assert release(frozen.client(), [*made[:40], *gone, *made[40:]]) == gone
+    assert frozen.cloud.gateway.calls["DeleteInstances"] == 6, "three batches, one again without two, and these"
+    assert alive(frozen) == set()
+
+
 def test_each_failed_deletion_is_reported_with_its_reason(frozen: Running) -> None:
     for number in range(8):
         put(frozen, f"i-{number}", undeletable=number in (2, 5))

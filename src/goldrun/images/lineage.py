@@ -5,8 +5,10 @@ None of it is stored outside the cloud: names, tags and states are read again be
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, Image, describe_images
@@ -76,11 +78,16 @@ class Lineage:
         """Return the version name that ``image`` has or, while it has an alias, gets back; no other image has it."""
         if (named := parse_published(image.name)) and named.is_version:
             return image.name
-        taken = {other.name for other in self.images.values() if other.image_id != image.image_id}
+        own = self.images.get(image.image_id)
         number = int(stamp(image))
-        while (name := f"{self.name}-{number:014d}") in taken:
+        while self._names[name := f"{self.name}-{number:014d}"] > (own is not None and own.name == name):
             number += 1
         return name
+
+    @cached_property
+    def _names(self) -> Counter[str]:
+        """How many images have a name: computed once for all rows of a history."""
+        return Counter(image.name for image in self.images.values())
 
 
 def stamp(image: Image) -> str:

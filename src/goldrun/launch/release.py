@@ -87,13 +87,19 @@ def release(client: EcsClient, ids: Iterable[str], *, often: Pause = often) -> l
 def _delete(client: EcsClient, batch: Sequence[str]) -> dict[str, GoldrunError]:
     """Request the deletion, and return the refused instances with their errors.
 
-    ECS deletes all of a call's instances or none: a refused batch is halved until it is clear which instance caused it.
+    ECS deletes all of a call's instances or none, and does not name the one that it refuses. One that is gone is not
+    listed: then the listed ones are deleted together, and each of the others by itself, because one that was created a
+    moment ago is not listed either. Otherwise a refused batch is halved until it is clear which instance caused it.
     """
     try:
         delete_instances(client, batch)
     except (ApiError, UnavailableError) as error:
         if len(batch) == 1 or error.exit_code == EXIT_UNAVAILABLE:  # about the cloud, not about an instance
             return dict.fromkeys(batch, error)
-        middle = len(batch) // 2
-        return _delete(client, batch[:middle]) | _delete(client, batch[middle:])
+        parts = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+        if is_missing(error):
+            listed = {instance.id for instance in describe_instances(client, ids=batch)}
+            unlisted = [[one] for one in batch if one not in listed]
+            parts = [[one for one in batch if one in listed], *unlisted] if listed and unlisted else parts
+        return {one: refusal for part in parts for one, refusal in _delete(client, part).items()}
     return {}
