@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from local_cloud import seed
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
-from local_cloud.machines.base_image import IMAGE_ID, disk_file
-from local_cloud.machines.qemu import base_record
+from local_cloud.machines.base_image import disk_file
+from local_cloud.machines.hardware import X86_64
+from local_cloud.machines.qemu import base_records
 from local_cloud.market import Market
 from tests.conftest import Running
 from tests.peers.replay import Replay, read_expectations, read_jobs, read_recording
@@ -30,10 +31,9 @@ def cloud(frozen: Running, tmp_path: Path) -> Running:
     assert frozen.cloud._github
     frozen.cloud._github.poll_seconds = 0.0
     # Recordings with virtual machines use their base image.
-    disk_file(tmp_path / "images", IMAGE_ID).parent.mkdir()
-    disk_file(tmp_path / "images", IMAGE_ID).touch()
-    base = base_record(tmp_path, 0.0, SYSTEM_ACCOUNT, EVERYWHERE)
-    assert base
+    disk_file(tmp_path / "images", X86_64.image_id).parent.mkdir()
+    disk_file(tmp_path / "images", X86_64.image_id).touch()
+    (base,) = base_records(tmp_path, 0.0, SYSTEM_ACCOUNT, EVERYWHERE)
     store.put(base)
     market = Market(scarcity=0.0, phantoms=0.0)
     # A disk of a machine is copied in less time than a simulated one takes.

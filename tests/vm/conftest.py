@@ -72,6 +72,11 @@ def shell(tmp_path_factory: pytest.TempPathFactory, base_disk: Path) -> Iterator
     folder = tmp_path_factory.mktemp("vm")
     shell = Shell(folder)
     shutil.copytree(base_disk, folder / "cloud.db.machines/images")
+    yield from cloud(shell)
+
+
+def cloud(shell: Shell) -> Iterator[Shell]:
+    """Start a local cloud with machines, and stop it."""
     shell("local", "up", "--detach", "--port", "0", "--machines", "qemu")
     for line in shell("local", "env").stdout.splitlines():
         name, _, value = line.removeprefix("export ").partition("=")

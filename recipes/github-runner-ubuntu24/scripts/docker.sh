@@ -9,6 +9,8 @@ export DEBIAN_FRONTEND=noninteractive
 
 install -m 0755 -d /etc/apt/keyrings
 curl -fsSL --retry 5 "${DOCKER_MIRROR}/linux/${ID}/gpg" -o /etc/apt/keyrings/docker.asc
+GNUPGHOME=$(mktemp -d)
+export GNUPGHOME
 # A mirror must serve Docker's own signing key, and no other beside it: apt would trust every key in the file.
 keys=$(gpg --show-keys --with-colons /etc/apt/keyrings/docker.asc | awk -F: '$1 == "pub" {new = 1} $1 == "fpr" && new {print $10; new = 0}')
 [[ "${keys}" == "${DOCKER_KEY}" ]] || {

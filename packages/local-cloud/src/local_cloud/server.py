@@ -30,7 +30,7 @@ from local_cloud.github.jobs import Jobs
 from local_cloud.guard import Guard
 from local_cloud.intake import MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
 from local_cloud.lifecycle import settle
-from local_cloud.machines.qemu import HOST_ADDRESS, Machines, base_record
+from local_cloud.machines.qemu import HOST_ADDRESS, Machines, base_records
 from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
 from local_cloud.recorder import Recorder
@@ -85,7 +85,7 @@ class LocalCloud:
         self.store.put(replace(self.store.settings(), machines=str(machines or "")))
         self._lock = threading.Lock()
         self._machines = Machines(machines, self.store, self.clock.now, self._lock) if machines else None
-        if machines and (base := base_record(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE)):
+        for base in base_records(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE) if machines else ():
             self.store.put(base)
         self.gateway = Gateway(self.store, self.clock, Faults())
         self._instances = Metadata(self.store, self.clock.wall)

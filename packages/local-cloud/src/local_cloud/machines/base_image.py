@@ -13,16 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from goldrun.errors import UnavailableError, UsageError
+from local_cloud.machines.hardware import X86_64, Hardware
 
 SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
-    *("systemd-sysv", "udev", "cloud-init", "qemu-guest-agent", "linux-image-cloud-amd64"),
+    *("systemd-sysv", "udev", "cloud-init", "qemu-guest-agent", "linux-image-cloud-{debian}"),
     *("initramfs-tools", "e2fsprogs", "iproute2", "ca-certificates", "curl", "openssh-server"),
 )
-IMAGE_ID = "debian_13_x64_goldrun.qcow2"
-FAMILY = "acs:debian_13_x64"
 DISK_GIB = 4
+_HANDLERS = "/proc/sys/fs/binfmt_misc"
 ROOT_DEVICE = "/dev/vda"
 BOOT_FILES = ("vmlinuz", "initrd", "root")  # beside the disk: kernel, initial RAM disk, the root file system's device
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "qemu-img": "qemu-utils"}
@@ -44,7 +44,7 @@ cloud_final_modules: [scripts_user, final_message]
     "etc/machine-id": "",
     "etc/hostname": "goldrun\n",
 }
-_ENABLED = ("systemd-networkd", "ssh", "qemu-guest-agent", "serial-getty@ttyS0.service")
+_ENABLED = ("systemd-networkd", "ssh", "qemu-guest-agent", "serial-getty@{console}.service")
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer", "dpkg-db-backup.timer"),
     *("systemd-networkd-wait-online.service", "systemd-timesyncd.service", "e2scrub_reap.service"),
@@ -58,14 +58,20 @@ _INITRAMFS = (
 )
 
 
-def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -> None:
+def make(folder: Path, report: Callable[[str], None], *, hardware: Hardware = X86_64, mirror: str = MIRROR) -> None:
     """Make the base disk, its kernel and its initial RAM disk in ``folder``.
+
+    Another architecture than this computer's takes ten times as long and more: its programs are emulated
+    (binfmt_misc, with qemu-user-static).
 
     Raises:
         UsageError: a program or a permission is missing.
         UnavailableError: it cannot be made; with the last output of the program that failed.
     """
-    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    needed = {**PROGRAMS, **hardware.needs}
+    if not hardware.is_native:
+        needed[f"{_HANDLERS}/qemu-{hardware.machine}"] = "qemu-user-static"
+    missing = [package for program, package in needed.items() if not (shutil.which(program) or Path(program).exists())]
     if missing:
         raise UsageError("A base image cannot be made here.", fix=[f"apt-get install {' '.join(missing)}"])
     if os.geteuid() != 0:
@@ -74,16 +80,20 @@ def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
         root = work / "root"
-        report(f"Debian {SUITE} from {mirror}: about a minute.")
+        report(f"Debian {SUITE} from {mirror}: about {'a minute' if hardware.is_native else 'a quarter of an hour'}.")
         without = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "locale")]
-        options = ["--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}", *without]
+        packages = ",".join(PACKAGES).format(debian=hardware.debian)
+        options = ["--variant=minbase", "--mode=root", f"--architectures={hardware.debian}", f"--include={packages}"]
+        options += without
         _run(["mmdebstrap", *options, f"--essential-hook={_INITRAMFS}", SUITE, str(root), mirror])
         for path, text in _FILES.items():
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.unlink(missing_ok=True)
             file.write_text(text, encoding="utf-8")
-        _run(["chroot", str(root), "systemctl", "enable", *_ENABLED])
+        _run(
+            ["chroot", str(root), "systemctl", "enable", *(name.format(console=hardware.console) for name in _ENABLED)]
+        )
         _run(["chroot", str(root), "systemctl", "mask", *_MASKED])
         for place in ("etc", "var"):
             # All of it is new: nothing needs to be brought up to date at the first boot.
@@ -97,10 +107,10 @@ def make(folder: Path, report: Callable[[str], None], *, mirror: str = MIRROR) -
         (work / "root-device").write_text(ROOT_DEVICE, encoding="utf-8")
         parts = {"qcow2": "disk.qcow2", "vmlinuz": "vmlinuz", "initrd": "initrd", "root": "root-device"}
         for suffix, made in parts.items():
-            (work / made).replace(disk_file(folder, IMAGE_ID, suffix))
+            (work / made).replace(disk_file(folder, hardware.image_id, suffix))
 
 
-def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> None:
+def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str, *, hardware: Hardware = X86_64) -> None:
     """Import an existing disk, which contains cloud-init and the guest agent.
 
     Args:
@@ -109,15 +119,16 @@ def take(folder: Path, disk: Path, kernel: Path, initrd: Path, root: str) -> Non
         kernel: its kernel.
         initrd: its initial RAM disk.
         root: the device of its root file system, e.g. ``/dev/vda1``.
+        hardware: what it boots on.
 
     Raises:
         UnavailableError: it is not a valid disk image.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _run(["qemu-img", "convert", "-O", "qcow2", str(disk), str(disk_file(folder, IMAGE_ID))])
-    shutil.copy(kernel, disk_file(folder, IMAGE_ID, "vmlinuz"))
-    shutil.copy(initrd, disk_file(folder, IMAGE_ID, "initrd"))
-    disk_file(folder, IMAGE_ID, "root").write_text(root, encoding="utf-8")
+    _run(["qemu-img", "convert", "-O", "qcow2", str(disk), str(disk_file(folder, hardware.image_id))])
+    shutil.copy(kernel, disk_file(folder, hardware.image_id, "vmlinuz"))
+    shutil.copy(initrd, disk_file(folder, hardware.image_id, "initrd"))
+    disk_file(folder, hardware.image_id, "root").write_text(root, encoding="utf-8")
 
 
 def disk_file(folder: Path, image_id: str, suffix: str = "qcow2") -> Path:

@@ -25,6 +25,7 @@ from local_cloud.lifecycle import settle
 from local_cloud.machines import base_image, doors, forward
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.guest_agent import AgentError, GuestAgent
+from local_cloud.machines.hardware import ARM64, HARDWARE, X86_64, Hardware
 from local_cloud.machines.supervised import Supervised
 from local_cloud.market import NEVER
 from local_cloud.records import Eip, Image, Instance, Invocation
@@ -37,7 +38,6 @@ HOST_ADDRESS = "100.100.100.2"  # this computer's address for guests
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
 DISK = "disk.qcow2"
-PROGRAM = "qemu-system-x86_64"
 ALIVE = b"Linux version"
 
 
@@ -70,14 +70,17 @@ class Machines:
         Raises:
             UsageError: QEMU is not installed.
         """
-        if shutil.which(PROGRAM) is None or shutil.which("qemu-img") is None:
-            raise UsageError("QEMU is not installed.", fix=["apt-get install qemu-system-x86 qemu-utils"])
+        needed = {**X86_64.needs, "qemu-img": "qemu-utils"}
+        if disk_file(folder / "images", ARM64.image_id).exists():
+            needed |= ARM64.needs
+        if missing := [package for name, package in needed.items() if not (shutil.which(name) or Path(name).exists())]:
+            raise UsageError("QEMU is not installed.", fix=[f"apt-get install {' '.join(missing)}"])
         self.folder, self.images = folder, folder / "images"
         folder.mkdir(mode=0o700, exist_ok=True)
         self.images.mkdir(exist_ok=True)
         self._store, self._now, self._lock = store, now, lock
         self._guests: dict[str, _Guest] = {}
-        self._accelerator = ""
+        self._accelerators: dict[str, str] = {}
         self._port = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="machines", daemon=True)
@@ -152,15 +155,17 @@ class Machines:
             size = max(instance.disk_size << 30, _virtual_size(base))
             _image_tool("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(disk), str(size))
         kind = INSTANCE_TYPES.get(instance.type)
+        hardware = HARDWARE[kind.architecture if kind else X86_64.architecture]
         memory = min(MAX_MEMORY_MIB, int((kind.memory if kind else 1) * 1024))
         socket_path = home / "agent.sock"
         socket_path.unlink(missing_ok=True)
         self._monitor(instance.id).unlink(missing_ok=True)
         carrier = f"{sys.executable} -I -S {forward.__file__} {self._port} {instance.id}"
         command = [
-            *(PROGRAM, *self._acceleration(instance.image), "-smp", "2", "-m", str(memory)),
+            *(hardware.program, *hardware.options, *self._acceleration(hardware, instance.image)),
+            *("-smp", "2", "-m", str(memory)),
             *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{home / 'console.log'}"),
-            *self._kernel(instance.image),
+            *self._kernel(hardware, instance.image),
             *("-drive", f"file={disk},if=virtio,cache=unsafe,discard=unmap"),
             *("-smbios", f"type=1,product=Alibaba Cloud ECS,serial={instance.id}"),
             *("-nic", f"user,model=virtio,net=100.100.100.0/24,guestfwd=tcp:100.100.100.200:80-cmd:{carrier}"),
@@ -176,29 +181,32 @@ class Machines:
     def _monitor(self, instance_id: str) -> Path:
         return self.folder / instance_id / "monitor.sock"
 
-    def _kernel(self, image_id: str) -> list[str]:
+    def _kernel(self, hardware: Hardware, image_id: str) -> list[str]:
         kernel, initrd = (str(disk_file(self.images, image_id, suffix)) for suffix in ("vmlinuz", "initrd"))
         root = disk_file(self.images, image_id, "root").read_text(encoding="utf-8").strip()
         # Without KVM a kernel may panic while it boots on a busy computer: then QEMU ends, and is started again.
         words = (
-            f"root={root} rw console=ttyS0 net.ifnames=0 mitigations=off loglevel=4 audit=0 random.trust_cpu=on panic=2"
+            f"root={root} rw console={hardware.console} net.ifnames=0 mitigations=off loglevel=4 audit=0"
+            " random.trust_cpu=on panic=2"
         )
         return ["-kernel", kernel, "-initrd", initrd, "-append", words]
 
-    def _acceleration(self, image_id: str) -> list[str]:
+    def _acceleration(self, hardware: Hardware, image_id: str) -> list[str]:
         """Return KVM if a short boot proves that it works: an existing device can hang at the first instruction."""
-        if not self._accelerator:
-            self._accelerator = "kvm" if self._probe(image_id) else "tcg"
-        kvm = self._accelerator == "kvm"
-        return ["-accel", "kvm", "-cpu", "host"] if kvm else ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]
+        if hardware.architecture not in self._accelerators:
+            self._accelerators[hardware.architecture] = "kvm" if self._probe(hardware, image_id) else "tcg"
+        if self._accelerators[hardware.architecture] == "kvm":
+            return ["-accel", "kvm", "-cpu", "host"]
+        return ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", hardware.processor]
 
-    def _probe(self, image_id: str) -> bool:
-        if not Path("/dev/kvm").exists():
+    def _probe(self, hardware: Hardware, image_id: str) -> bool:
+        if not hardware.is_native or not Path("/dev/kvm").exists():
             return False
         log = self.folder / "kvm-probe.log"
-        command = [PROGRAM, "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults", "-nographic", "-no-reboot"]
+        command = [hardware.program, *hardware.options, "-accel", "kvm", "-cpu", "host", "-m", "512"]
+        command += ["-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{log}"]
         process = subprocess.Popen(
-            [*command, "-serial", f"file:{log}", *self._kernel(image_id)],
+            [*command, *self._kernel(hardware, image_id)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -293,24 +301,27 @@ def console(folder: Path, instance_id: str, most: int = 64 * 1024) -> str:
         return ""
 
 
-def base_record(folder: Path, now: float, owner: str, region: str) -> Image | None:
-    """Return the base image, if it exists."""
-    if not disk_file(folder / "images", base_image.IMAGE_ID).exists():
-        return None
-    return Image(
-        id=base_image.IMAGE_ID,
-        region=region,
-        owner=owner,
-        name=base_image.IMAGE_ID,
-        family=base_image.FAMILY,
-        created=now,
-        ready=now,
-        description="Debian 13, made by goldrun local base-image",
-        size=base_image.DISK_GIB,
-        os_name="Debian  13 64位",
-        os_name_en="Debian  13 64 bit",
-        platform="Debian",
-    )
+def base_records(folder: Path, now: float, owner: str, region: str) -> list[Image]:
+    """Return the base images that have been made."""
+    return [
+        Image(
+            id=hardware.image_id,
+            region=region,
+            owner=owner,
+            name=hardware.image_id,
+            architecture=hardware.architecture,
+            family=hardware.family,
+            created=now,
+            ready=now,
+            description="Debian 13, made by goldrun local base-image",
+            size=base_image.DISK_GIB,
+            os_name="Debian  13 64位",
+            os_name_en="Debian  13 64 bit",
+            platform="Debian",
+        )
+        for hardware in HARDWARE.values()
+        if disk_file(folder / "images", hardware.image_id).exists()
+    ]
 
 
 def _virtual_size(disk: Path) -> int:
