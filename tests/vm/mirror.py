@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import ipaddress
 import json
 import lzma
 import re
@@ -23,14 +22,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from local_cloud.github import archive
 from local_cloud.machines.base_image import MIRROR, SUITE
 from local_cloud.machines.qemu import HOST_ADDRESS
+from tests.certificates import certify
 
 NODE, NPM, TOOL_CACHE, GO = "24.18.0", "11.6.2", "2.0.2", "1.26.7"
 RUNNER = "2.335.0"
@@ -276,9 +271,9 @@ class Mirror:
         contents.make()
         self.tools, self.docker_key = contents.tools, contents.docker_key
         shutil.rmtree(work)
-        self.certificate, key = certify(folder)
+        self.certificate = certify(folder / "mirror.pem", addresses=[HOST_ADDRESS])
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.certificate, key)
+        context.load_cert_chain(folder / "mirror.pem")
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://{HOST_ADDRESS}:{self.server.server_port}"
@@ -296,30 +291,3 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
-
-
-def certify(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate that guests are told to trust, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a mirror")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST_ADDRESS))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, secret = folder / "mirror.pem", folder / "mirror.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, secret

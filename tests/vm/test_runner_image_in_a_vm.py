@@ -103,7 +103,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Path:
             text += f'sha256 = {{ amd64 = "{tool.sha256}" }}\n'
     (folder / "recipe.toml").write_text(text)
     (folder / "checksums").write_text(sums)
-    (folder / "mirror.pem").write_bytes(mirror.certificate.read_bytes())
+    (folder / "mirror.pem").write_bytes(mirror.certificate)
     (folder / "apt.conf").write_text('Acquire::https::CAInfo "/opt/mirror.pem";\n')
     return folder
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -26,7 +26,10 @@ from goldrun.http.web import Web
 NPM = "https://registry.npmjs.org"
 PYPI = "https://pypi.org"
 _NUMBERS = r"\d+(?:\.\d+)*"
-_VERSION = re.compile(rf"v?({_NUMBERS}(?:[-.+][0-9A-Za-z.]+)?)", re.ASCII)
+_WHOLE = rf"({_NUMBERS}(?:[-.+][0-9A-Za-z.]+)?)"
+_VERSION = re.compile(f"v?{_WHOLE}", re.ASCII)
+_PARTS = {"version": _WHOLE, "release": f"({_NUMBERS})", "build": r"([0-9A-Za-z.]+)"}
+_NAME = "[0-9A-Za-z.+_-]"
 _SUM = re.compile(r"^([0-9a-fA-F]{64})(?:\s+\*?(\S+))?\s*$", re.MULTILINE)
 
 
@@ -117,25 +120,22 @@ def _newest(sources: Sources, tool: Tool, architectures: Sequence[str], release:
 
 def _newest_listed(text: str, tool: Tool, architectures: Sequence[str]) -> str:
     """Return the newest version of the series whose file a text names for every architecture; empty: none."""
-    found: list[set[str]] = []
-    for architecture in architectures:
-        name = unquote(tool.url.rpartition("/")[2]).replace("{arch}", tool.arch.get(architecture, architecture))
-        parts = {
-            "version": _VERSION.pattern.removeprefix("v?"),
-            "release": f"({_NUMBERS})",
-            "build": r"([0-9A-Za-z.]+)",
-        }
-        pieces = re.split(r"\{(version|release|build)\}", name)
-        order = pieces[1::2]
-        pattern = "".join(parts[one] if place % 2 else re.escape(one) for place, one in enumerate(pieces))
-        versions = set()
-        for matched in (
-            re.findall(rf"(?<![0-9A-Za-z.+_-]){pattern}(?![0-9A-Za-z.+_-])", text, re.ASCII) if order else ()
-        ):
-            one = dict(zip(order, (matched,) if isinstance(matched, str) else matched, strict=True))
-            versions.add(one.get("version") or "+".join(one.values()))
-        found.append({version for version in versions if not tool.series or _is_of(tool.series, version)})
-    return max(set.intersection(*found), key=_order, default="") if found else ""
+    listed = [set(_listed(text, tool, architecture)) for architecture in architectures]
+    common = set.intersection(*listed) if listed else set()
+    return max((one for one in common if not tool.series or _is_of(tool.series, one)), key=_order, default="")
+
+
+def _listed(text: str, tool: Tool, architecture: str) -> Iterator[str]:
+    """Yield the versions of a tool's files that a text names."""
+    name = unquote(tool.url.rpartition("/")[2]).replace("{arch}", tool.arch.get(architecture, architecture))
+    # What is between the placeholders, and every second one a placeholder.
+    pieces = re.split(r"\{(version|release|build)\}", name)
+    if len(pieces) == 1:
+        return  # the file has the same name in every version
+    pattern = "".join(_PARTS[one] if place % 2 else re.escape(one) for place, one in enumerate(pieces))
+    for found in re.finditer(rf"(?<!{_NAME}){pattern}(?!{_NAME})", text, re.ASCII):
+        parts = dict(zip(pieces[1::2], found.groups(), strict=True))
+        yield parts.get("version") or "+".join(parts.values())
 
 
 def _is_of(series: str, version: str) -> bool:
