@@ -230,6 +230,11 @@ def test_a_job_sees_the_variables_of_dot_env_and_the_tool_cache(
     assert (java, system) == ("/opt/java=21", "Linux")
 
 
+def test_dot_env_is_read_before_anything_else(tmp_path: Path, listener: Any) -> None:
+    (tmp_path / "home/.env").write_text(f"ACTIONS_RUNNER_INPUT_JITCONFIG={packed({'another': b''})}\n")
+    assert "files that no runner has: ['another']" in listener(packed({})).stderr
+
+
 class Stranger:
     """Another program listens on a port: it gives a job to everyone, and notes what it is asked."""
 

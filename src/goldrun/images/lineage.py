@@ -5,7 +5,6 @@ None of it is stored outside the cloud: names, tags and states are read again be
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,16 +77,15 @@ class Lineage:
         """Return the version name that ``image`` has or, while it has an alias, gets back; no other image has it."""
         if (named := parse_published(image.name)) and named.is_version:
             return image.name
-        own = self.images.get(image.image_id)
         number = int(stamp(image))
-        while self._names[name := f"{self.name}-{number:014d}"] > (own is not None and own.name == name):
+        while (name := f"{self.name}-{number:014d}") in self._names:
             number += 1
         return name
 
     @cached_property
-    def _names(self) -> Counter[str]:
-        """How many images have a name: computed once for all rows of a history."""
-        return Counter(image.name for image in self.images.values())
+    def _names(self) -> frozenset[str]:
+        """The names of all images: collected once for all rows of a history."""
+        return frozenset(image.name for image in self.images.values())
 
 
 def stamp(image: Image) -> str:
