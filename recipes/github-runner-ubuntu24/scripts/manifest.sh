@@ -9,7 +9,7 @@ pinned() { [[ -z "$2" ]] || printf '%s=%s\n' "$1" "$(sed 's/^[0-9]*://; s/-.*//;
 # shellcheck source=/dev/null
 . /etc/os-release
 echo "${ID}=${VERSION_ID}"
-pinned actions-runner "${RUNNER_VERSION:-}"
+pinned runner "${RUNNER_VERSION:-}"
 pinned docker "${DOCKER_VERSION:-}"
 pinned containerd "${CONTAINERD_VERSION:-}"
 pinned buildx "${BUILDX_VERSION:-}"
@@ -22,7 +22,7 @@ pinned gh "${GH_VERSION:-}"
 pinned kubectl "${KUBECTL_VERSION:-}"
 pinned helm "${HELM_VERSION:-}"
 pinned opentofu "${OPENTOFU_VERSION:-}"
-pinned aliyun-cli "${ALIYUN_CLI_VERSION:-}"
+pinned aliyun_cli "${ALIYUN_CLI_VERSION:-}"
 package git git
 package git-lfs git-lfs
 package jq jq
