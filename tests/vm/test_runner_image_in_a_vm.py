@@ -69,9 +69,10 @@ console.log("found java", tools.findAllVersions("Java_Temurin-Hotspot_jdk"));
 ' 2>&1
 "$JAVA_HOME/bin/java" -version
 test "$(ulimit -n)" -ge 65536
-echo 'package main
-func main() { println("hello from a container") }' > hello.go
-CGO_ENABLED=0 GOCACHE=$RUNNER_TEMP/go go build -o hello hello.go
+# Go's own runtime takes five minutes to compile without KVM.
+test "$(go env GOROOT)" = "$(dirname "$(dirname "$(readlink -f /usr/local/bin/go)")")"
+printf '#include <stdio.h>\nint main(void) { return puts("hello from a container") < 0; }\n' > hello.c
+gcc -static -o hello hello.c
 printf 'FROM scratch\nCOPY hello /hello\nENTRYPOINT ["/hello"]\n' > Dockerfile
 docker build --quiet --tag hello .
 docker run --rm hello 2>&1
