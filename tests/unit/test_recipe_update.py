@@ -355,6 +355,8 @@ def test_a_mirror_is_no_other_image_and_another_checksum_is(recipe: Path) -> Non
         ('apt = "docker-ce"', "", "both or none"),
         ("[tools.bare]", "[tools.jq]", "jq has a version under [versions] already"),
         ('"https://go.dev/"', '"http://go.dev/"', "a mirror is used by https alone"),
+        ('pypi = "uv"\n', 'pypi = "uv"\nseries = "0.8"\n', "0.9.12 is not of the series 0.8"),
+        ("[tools.bare]\n", '[tools.bare]\nseries = "1"\n', "a series needs a place for newer versions"),
     ],
 )
 def test_what_a_recipe_says_of_tools_is_checked(recipe: Path, old: str, new: str, told: str) -> None:

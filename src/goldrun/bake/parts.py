@@ -138,6 +138,10 @@ class Tool(Part, frozen=True, kw_only=True):
         """Return the URL of its file, of this version or another."""
         return self.filled(self.url, architecture, version)
 
+    def takes(self, version: str) -> bool:
+        """Return whether a version is of its series."""
+        return not self.series or bool(re.match(rf"{re.escape(self.series)}(?![0-9A-Za-z])", version, re.ASCII))
+
     def filled(self, text: str, architecture: str, version: str = "") -> str:
         """Return a URL with version and architecture filled in."""
         version = version or self.version

@@ -140,8 +140,16 @@ def _tools(recipe: Recipe) -> Iterator[Problem]:
         for architecture, digest in tool.sha256.items():
             if architecture not in ("amd64", "arm64") or not _DIGEST.fullmatch(digest):
                 yield ("tools", name, "sha256"), f"{architecture} = {digest!r} is not the SHA-256 of amd64 or arm64"
-        if sum(bool(one) for one in (tool.github, tool.npm, tool.pypi, tool.latest, tool.apt)) > 1:
+        places = sum(bool(one) for one in (tool.github, tool.npm, tool.pypi, tool.latest, tool.apt))
+        if places > 1:
             yield ("tools", name), "newer versions come from one place: github, npm, pypi, apt or latest"
+        if tool.series and not places:
+            yield (
+                ("tools", name, "series"),
+                "a series needs a place for newer versions: github, npm, pypi, apt or latest",
+            )
+        if not tool.takes(tool.version):
+            yield ("tools", name, "version"), f"{tool.version} is not of the series {tool.series}"
         if bool(tool.apt) != bool(tool.index):
             yield ("tools", name), "apt names a package, index the Packages file that lists it: both or none"
     for start, other in recipe.mirrors.replace.items():

@@ -81,7 +81,7 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
     """
     release = read_release(sources.github, repository_scope(tool.github)) if tool.github else None
     version = _newest(sources, tool, architectures, release)
-    if tool.series and not _is_of(tool.series, version):
+    if not tool.takes(version):
         raise UnavailableError(f"The newest version is {version}, which is not of the series {tool.series}.")
     if not tool.url:
         return Found(version, {}, "the package manager verifies it")
@@ -122,7 +122,7 @@ def _newest_listed(text: str, tool: Tool, architectures: Sequence[str]) -> str:
     """Return the newest version of the series whose file a text names for every architecture; empty: none."""
     listed = [set(_listed(text, tool, architecture)) for architecture in architectures]
     common = set.intersection(*listed) if listed else set()
-    return max((one for one in common if not tool.series or _is_of(tool.series, one)), key=_order, default="")
+    return max(filter(tool.takes, common), key=_order, default="")
 
 
 def _listed(text: str, tool: Tool, architecture: str) -> Iterator[str]:
@@ -136,10 +136,6 @@ def _listed(text: str, tool: Tool, architecture: str) -> Iterator[str]:
     for found in re.finditer(rf"(?<!{_NAME}){pattern}(?!{_NAME})", text, re.ASCII):
         parts = dict(zip(pieces[1::2], found.groups(), strict=True))
         yield parts.get("version") or "+".join(parts.values())
-
-
-def _is_of(series: str, version: str) -> bool:
-    return version == series or version.startswith((f"{series}.", f"{series}+", f"{series}-"))
 
 
 def _order(version: str) -> list[int]:
