@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from goldrun.bake.parts import File, Parameter, Step, Test
+from goldrun.bake.parts import File, Parameter, Step, Test, Tool
 from goldrun.bake.recipe import REFERENCE, Recipe, variable_of
 from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
@@ -140,21 +140,26 @@ def _tools(recipe: Recipe) -> Iterator[Problem]:
         for architecture, digest in tool.sha256.items():
             if architecture not in ("amd64", "arm64") or not _DIGEST.fullmatch(digest):
                 yield ("tools", name, "sha256"), f"{architecture} = {digest!r} is not the SHA-256 of amd64 or arm64"
-        places = sum(bool(one) for one in (tool.github, tool.npm, tool.pypi, tool.latest, tool.apt))
-        if places > 1:
-            yield ("tools", name), "newer versions come from one place: github, npm, pypi, apt or latest"
-        if tool.series and not places:
-            yield (
-                ("tools", name, "series"),
-                "a series needs a place for newer versions: github, npm, pypi, apt or latest",
-            )
-        if not tool.takes(tool.version):
-            yield ("tools", name, "version"), f"{tool.version} is not of the series {tool.series}"
-        if bool(tool.apt) != bool(tool.index):
-            yield ("tools", name), "apt names a package, index the Packages file that lists it: both or none"
+        yield from _freshness(name, tool)
     for start, other in recipe.mirrors.replace.items():
         if not start.startswith("https://") or not _is_safe(other):
             yield ("mirrors", "replace", start), "a mirror is used by https alone"
+
+
+def _freshness(name: str, tool: Tool) -> Iterator[Problem]:
+    """Yield what is wrong in where a tool's newer versions are found."""
+    places = sum(bool(one) for one in (tool.github, tool.npm, tool.pypi, tool.latest, tool.apt))
+    if places > 1:
+        yield ("tools", name), "newer versions come from one place: github, npm, pypi, apt or latest"
+    if tool.series and not places:
+        yield (
+            ("tools", name, "series"),
+            "a series needs a place for newer versions: github, npm, pypi, apt or latest",
+        )
+    if not tool.takes(tool.version):
+        yield ("tools", name, "version"), f"{tool.version} is not of the series {tool.series}"
+    if bool(tool.apt) != bool(tool.index):
+        yield ("tools", name), "apt names a package, index the Packages file that lists it: both or none"
 
 
 def _names(recipe: Recipe) -> Iterator[Problem]:
