@@ -191,7 +191,7 @@ def test_a_downloaded_runner_tells_its_version(populated: Running, tmp_path: Pat
         listener = packed.extractfile("./bin/Runner.Listener")
         assert listener
         (tmp_path / "listener").write_bytes(listener.read())
-    command = [sys.executable, tmp_path / "listener", "--version"]
+    command = [sys.executable, str(tmp_path / "listener"), "--version"]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert told.stdout == "2.335.0\n"
 
