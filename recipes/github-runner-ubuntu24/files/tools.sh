@@ -2,28 +2,30 @@
 # shellcheck shell=bash
 export RUNNER_TOOL_CACHE=/opt/hostedtoolcache
 
-# fetch URL SHA256 FILE: download a file and verify it.
+# Where downloads are unpacked; gone when the step ends.
+work=$(mktemp -d /var/tmp/goldrun-tool.XXXXXX)
+trap 'rm -rf "${work}"' EXIT
+
+# fetch URL SHA256 FILE: download a file into the work folder and verify it.
 fetch() {
-  curl -fsSL --retry 5 --retry-connrefused "$1" -o "$3"
-  echo "$2  $3" | sha256sum --check --quiet
+  curl -fsSL --retry 5 --retry-connrefused "$1" -o "${work}/$3"
+  echo "$2  ${work}/$3" | sha256sum --check --quiet
 }
 
-# workspace: print a new folder in which the caller works; it is the caller's to remove.
-workspace() { mktemp -d /var/tmp/goldrun-tool.XXXXXX; }
-
-# tool_folder NAME VERSION: print the folder where the setup actions look for a tool, made anew.
-tool_folder() {
-  local folder="${RUNNER_TOOL_CACHE}/$1/$2/${tool_arch}"
+# unpack_tool NAME VERSION URL SHA256: unpack an archive where the setup actions look for a tool, which ${folder} names.
+unpack_tool() {
+  fetch "$3" "$4" archive
+  folder="${RUNNER_TOOL_CACHE}/$1/$2/${tool_arch}"
   rm -rf "${folder}" "${folder}.complete"
   install -d "${folder}"
-  echo "${folder}"
+  tar -xf "${work}/archive" -C "${folder}" --strip-components=1 --no-same-owner
 }
 
-# tool_complete FOLDER: the tool is whole. @actions/tool-cache ignores a folder without this mark.
-tool_complete() {
-  touch "$1.complete"
+# complete_tool: it is whole. @actions/tool-cache ignores a folder without this mark.
+complete_tool() {
+  touch "${folder}.complete"
   # Setup actions and `npm install --global` write beside what is there; jobs run as this user.
-  chown -R --no-dereference runner:runner "${1%/*/*}"
+  chown -R --no-dereference runner:runner "${folder%/*/*}"
 }
 
 # link FOLDER NAME…: programs in the PATH of every job, without a setup action.

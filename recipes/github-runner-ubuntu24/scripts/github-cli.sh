@@ -4,8 +4,6 @@ set -euo pipefail
 : "${GH_VERSION:?}" "${GH_URL:?}" "${GH_SHA256:?}"
 # shellcheck source=../files/tools.sh
 . /opt/goldrun/tools.sh
-folder=$(workspace)
-trap 'rm -rf "${folder}"' EXIT
-fetch "${GH_URL}" "${GH_SHA256}" "${folder}/gh.tar.gz"
-tar -xzf "${folder}/gh.tar.gz" -C "${folder}" --strip-components=1
-install -m 0755 "${folder}/bin/gh" /usr/local/bin/gh
+fetch "${GH_URL}" "${GH_SHA256}" gh.tar.gz
+tar -xzf "${work}/gh.tar.gz" -C "${work}" --strip-components=1
+install -m 0755 "${work}/bin/gh" /usr/local/bin/gh

@@ -4,10 +4,6 @@ set -euo pipefail
 : "${NODE_VERSION:?}" "${NODE_URL:?}" "${NODE_SHA256:?}"
 # shellcheck source=../files/tools.sh
 . /opt/goldrun/tools.sh
-archive=$(workspace)
-trap 'rm -rf "${archive}"' EXIT
-fetch "${NODE_URL}" "${NODE_SHA256}" "${archive}/node.tar.xz"
-folder=$(tool_folder node "${NODE_VERSION}")
-tar -xJf "${archive}/node.tar.xz" -C "${folder}" --strip-components=1 --no-same-owner
-tool_complete "${folder}"
+unpack_tool node "${NODE_VERSION}" "${NODE_URL}" "${NODE_SHA256}"
+complete_tool
 link "${folder}/bin" node npm npx

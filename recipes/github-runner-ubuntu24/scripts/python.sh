@@ -4,12 +4,8 @@ set -euo pipefail
 : "${PYTHON_VERSION:?}" "${PYTHON_URL:?}" "${PYTHON_SHA256:?}"
 # shellcheck source=../files/tools.sh
 . /opt/goldrun/tools.sh
-archive=$(workspace)
-trap 'rm -rf "${archive}"' EXIT
-fetch "${PYTHON_URL}" "${PYTHON_SHA256}" "${archive}/python.tar.gz"
 # 3.13.15+20260814 is Python 3.13.15, built that day.
-folder=$(tool_folder Python "${PYTHON_VERSION%%+*}")
-tar -xzf "${archive}/python.tar.gz" -C "${folder}" --strip-components=1 --no-same-owner
+unpack_tool Python "${PYTHON_VERSION%%+*}" "${PYTHON_URL}" "${PYTHON_SHA256}"
 # setup-python runs python, whatever the archive names it.
 [[ -e "${folder}/bin/python" ]] || ln -s python3 "${folder}/bin/python"
-tool_complete "${folder}"
+complete_tool
