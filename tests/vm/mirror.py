@@ -183,7 +183,8 @@ class Contents:
         packages = folder / "lib/python3/dist-packages"
         packages.mkdir(parents=True)
         (wheel,) = root.glob("usr/share/python-wheels/pip-*.whl")
-        run("python3", "-m", "zipfile", "-e", str(wheel), str(packages))
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(packages)
         version = f"{self.debian.version('python3.13')}+20260814"
         self.add("python", version, folder, "python.tar.gz")
 

@@ -196,6 +196,12 @@ def test_a_downloaded_runner_tells_its_version(populated: Running, tmp_path: Pat
     assert told.stdout == "2.335.0\n"
 
 
+def test_only_a_version_becomes_a_line_of_the_runner() -> None:
+    assert archive.version_of(f"{archive.PATH}v2.335.0/x") == "2.335.0"
+    for path in ('v1"; import os #/x', "v1\n2/x", "latest/x", "v2.335.0"):
+        assert archive.version_of(archive.PATH + path) == archive.UNRELEASED
+
+
 class Reports:
     """Takes what a job reports."""
 

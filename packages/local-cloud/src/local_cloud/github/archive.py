@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import tarfile
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 
 PATH = "/actions/runner/releases/download/"
@@ -15,7 +16,7 @@ _VERSION = f'VERSION = "{UNRELEASED}"'.encode()
 FILES = ("run.sh", "config.sh", "bin/Runner.Listener", "bin/installdependencies.sh")
 
 
-@cache
+@lru_cache(maxsize=8)
 def content(version: str = UNRELEASED) -> bytes:
     """Return a version's archive; always the same bytes."""
     here = files("local_cloud.github").joinpath("standin")
@@ -36,7 +37,9 @@ def filename(version: str, kind: str) -> str:
 
 def version_of(path: str) -> str:
     """Return the version that a download's path names: of ``…/v2.335.0/actions-runner-….tar.gz``, 2.335.0."""
-    return path.removeprefix(PATH).partition("/")[0].removeprefix("v")
+    # What is asked for becomes a line of a program, so it is a version and nothing else.
+    found = re.match(r"v([0-9]+(?:\.[0-9]+)*)/", path.removeprefix(PATH))
+    return found[1] if found else UNRELEASED
 
 
 def sha256(version: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from goldrun.errors import UnavailableError, UsageError
-from local_cloud.machines.hardware import X86_64, Hardware
+from local_cloud.machines.hardware import X86_64, Hardware, missing
 
 SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
@@ -71,9 +71,8 @@ def make(folder: Path, report: Callable[[str], None], *, hardware: Hardware = X8
     needed = {**PROGRAMS, **hardware.needs}
     if not hardware.is_native:
         needed[f"{_HANDLERS}/qemu-{hardware.machine}"] = "qemu-user-static"
-    missing = [package for program, package in needed.items() if not (shutil.which(program) or Path(program).exists())]
-    if missing:
-        raise UsageError("A base image cannot be made here.", fix=[f"apt-get install {' '.join(missing)}"])
+    if packages := missing(needed):
+        raise UsageError("A base image cannot be made here.", fix=[f"apt-get install {' '.join(packages)}"])
     if os.geteuid() != 0:
         raise UsageError("A base image is made as root.", fix=["sudo goldrun local base-image"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,8 +81,8 @@ def make(folder: Path, report: Callable[[str], None], *, hardware: Hardware = X8
         root = work / "root"
         report(f"Debian {SUITE} from {mirror}: about {'a minute' if hardware.is_native else 'a quarter of an hour'}.")
         without = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "locale")]
-        packages = ",".join(PACKAGES).format(debian=hardware.debian)
-        options = ["--variant=minbase", "--mode=root", f"--architectures={hardware.debian}", f"--include={packages}"]
+        included = ",".join(PACKAGES).format(debian=hardware.debian)
+        options = ["--variant=minbase", "--mode=root", f"--architectures={hardware.debian}", f"--include={included}"]
         options += without
         _run(["mmdebstrap", *options, f"--essential-hook={_INITRAMFS}", SUITE, str(root), mirror])
         for path, text in _FILES.items():

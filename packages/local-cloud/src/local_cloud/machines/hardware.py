@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 _FIRMWARE = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
 
@@ -40,6 +42,11 @@ class Hardware:
     def is_native(self) -> bool:
         """Whether this computer has such a processor itself."""
         return os.uname().machine == self.machine
+
+
+def missing(needs: dict[str, str]) -> list[str]:
+    """Return the packages whose programs or files are not on this computer."""
+    return [package for name, package in needs.items() if not (shutil.which(name) or Path(name).exists())]
 
 
 X86_64 = Hardware(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -25,7 +24,7 @@ from local_cloud.lifecycle import settle
 from local_cloud.machines import base_image, doors, forward
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.guest_agent import AgentError, GuestAgent
-from local_cloud.machines.hardware import ARM64, HARDWARE, X86_64, Hardware
+from local_cloud.machines.hardware import ARM64, HARDWARE, X86_64, Hardware, missing
 from local_cloud.machines.supervised import Supervised
 from local_cloud.market import NEVER
 from local_cloud.records import Eip, Image, Instance, Invocation
@@ -73,8 +72,8 @@ class Machines:
         needed = {**X86_64.needs, "qemu-img": "qemu-utils"}
         if disk_file(folder / "images", ARM64.image_id).exists():
             needed |= ARM64.needs
-        if missing := [package for name, package in needed.items() if not (shutil.which(name) or Path(name).exists())]:
-            raise UsageError("QEMU is not installed.", fix=[f"apt-get install {' '.join(missing)}"])
+        if packages := missing(needed):
+            raise UsageError("QEMU is not installed.", fix=[f"apt-get install {' '.join(packages)}"])
         self.folder, self.images = folder, folder / "images"
         folder.mkdir(mode=0o700, exist_ok=True)
         self.images.mkdir(exist_ok=True)
