@@ -26,7 +26,7 @@ from local_cloud.private_files import privately, write_privately
 from local_cloud.server import HOST
 
 DEFAULT_PORT = 4679
-START_SECONDS = 20.0
+START_SECONDS = 60.0  # it takes one; a computer with much to do took twenty
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
@@ -102,7 +102,7 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         clock: the clock for waits.
 
     Raises:
-        UnavailableError: it ended, or did not answer in time; with the end of its log.
+        UnavailableError: it ended, or did not answer in time: which of them, with the end of its log.
     """
     log = data.with_name(f"{data.name}.log")
     # -P: a module in the current folder must not shadow ours.
@@ -118,11 +118,14 @@ def start(data: Path, arguments: list[str], clock: Clock) -> Running:
         if found := find(data):
             return found[0]
         if ended and not _in_use(data):
+            why = f"Its process ended with exit code {process.returncode}."
             break
+    else:
+        why = f"It did not answer within {START_SECONDS:.0f} s."
     process.kill()
     process.wait()
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    raise UnavailableError("The local cloud did not start.", why=words, fix=[f"its log: {log}"])
+    raise UnavailableError("The local cloud did not start.", why=[*words, why], fix=[f"its log: {log}"])
 
 
 def stop(data: Path, clock: Clock) -> bool:

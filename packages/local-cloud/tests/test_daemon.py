@@ -1,0 +1,38 @@
+"""A local cloud in the background: what is said when it does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import FakeClock
+
+from goldrun.clock import SystemClock
+from goldrun.errors import UnavailableError
+from local_cloud import daemon
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program that stands in for the interpreter that the server is started with."""
+    program = tmp_path / "python"
+    program.touch(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    return program
+
+
+def test_one_that_ends_says_its_exit_code_and_its_last_words(python: Path, tmp_path: Path) -> None:
+    python.write_text("#!/bin/sh\necho first; echo second; echo no such table; echo sorry >&2; exit 3\n")
+    with pytest.raises(UnavailableError, match="did not start") as caught:
+        daemon.start(tmp_path / "data", [], SystemClock())
+    assert list(caught.value.why) == ["second", "no such table", "sorry", "Its process ended with exit code 3."]
+
+
+def test_one_that_is_silent_is_told_from_one_that_ended(
+    python: Path, tmp_path: Path, fake_clock: Callable[[], FakeClock]
+) -> None:
+    python.write_text("#!/bin/sh\nexec sleep 1000\n")
+    with pytest.raises(UnavailableError) as caught:
+        daemon.start(tmp_path / "data", [], fake_clock())
+    assert list(caught.value.why) == ["It did not answer within 60 s."]
