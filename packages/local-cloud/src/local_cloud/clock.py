@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from goldrun.http.cloud_clock import SPEED_HEADER
 
 # At a million times the usual speed it is reached in a year; moments beyond the year 9999 could not be written.
 LAST_MOMENT = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z")
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -97,5 +99,7 @@ def parse_iso(text: str) -> float:
     Raises:
         ValueError: ``text`` has neither form.
     """
-    form = "%Y-%m-%dT%H:%MZ" if text.count(":") == 1 else "%Y-%m-%dT%H:%M:%SZ"
-    return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
+    # `fromisoformat` takes more forms; `strptime` takes these two, and twenty times as long.
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text).timestamp()

@@ -5,13 +5,14 @@ Sockets are in ``server``.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
+
+import msgspec
 
 import local_cloud.actions  # noqa: F401 - fills ACTIONS
 from local_cloud import ram
@@ -176,8 +177,8 @@ def _render(status: int, root: str, content: dict[str, Any], request_id: str, xm
         body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{_xml(content)}</{root}>'
         kind = "text/xml;charset=utf-8"
     else:
-        body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         kind = "application/json;charset=utf-8"
+        return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, msgspec.json.encode(content))
     return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, body.encode())
 
 

@@ -20,9 +20,10 @@ BILL_OFFSET_SECONDS = 8 * 3600.0  # the bill's days are in Beijing time
 
 def settle(store: Store, now: float) -> None:
     """Do the work that is due by ``now``."""
-    due = [instance for instance in store.all(Instance) if instance.ends() <= now]
-    if not due:
+    index = store.index(Instance)
+    if now < index.derive("next end", lambda: min((one.ends() for one in index.records), default=NEVER)):
         return
+    due = [instance for instance in index.records if instance.ends() <= now]
     settings = store.settings()
     with store.transaction():
         for instance in due:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from goldrun.errors import UsageError
 from local_cloud import access, records
 from local_cloud.clock import Anchor
 from local_cloud.github import records as github
+from local_cloud.index import Index
 from local_cloud.lock import Lock
 from local_cloud.records import Record, identities
 
@@ -82,6 +83,7 @@ CREATE TABLE IF NOT EXISTS clock (only INTEGER PRIMARY KEY CHECK (only = 1), anc
 """
 
 R = TypeVar("R", bound=Record)
+One = TypeVar("One", bound=records.Resource)
 
 
 class StoreError(UsageError):
@@ -104,6 +106,9 @@ class View(Protocol):
     def all(self, kind: type[R]) -> Iterable[R]:
         """Return all records of a kind."""
 
+    def index(self, kind: type[One]) -> Index[One]:
+        """Return the index of a kind, as its records are now."""
+
 
 class Store:
     """The current records. One thread at a time."""
@@ -119,6 +124,7 @@ class Store:
         self._path = path
         self._current: dict[type[Record], dict[str, Record]] = {kind: {} for kind in _KINDS.values()}
         self._pending: dict[tuple[type[Record], str], Record | None] | None = None
+        self._indexes: dict[type[Record], Index[Any]] = {}
         self._writes = 0
         try:
             self._lock = Lock(path) if path else None
@@ -166,6 +172,14 @@ class Store:
             found = {key: record for key, record in {**found, **pending}.items() if record is not None}
         return list(found.values())  # type: ignore[arg-type]
 
+    def index(self, kind: type[One]) -> Index[One]:
+        """Return the index of a kind, as its records are now."""
+        if self._pending and any(one is kind for one, _ in self._pending):
+            return Index(self.all(kind))
+        if kind not in self._indexes:
+            self._indexes[kind] = Index(self.all(kind))
+        return self._indexes[kind]
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Write the changes of this block at its end; on an exception, none of them."""
@@ -209,6 +223,7 @@ class Store:
             self._db.execute("DELETE FROM version")
         for kept in self._current.values():
             kept.clear()
+        self._indexes.clear()
 
     def close(self) -> None:
         """Delete old versions, close the file and unlock it."""
@@ -264,6 +279,7 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
         for (kind, record_id), record in changes.items():
+            self._indexes.pop(kind, None)
             if record is None:
                 self._current[kind].pop(record_id, None)
             else:
@@ -290,3 +306,6 @@ class _Past:
             (kind.__name__, self._moment, self._moment),
         )
         return [msgspec.json.decode(blob, type=kind) for (blob,) in rows]
+
+    def index(self, kind: type[One]) -> Index[One]:
+        return Index(self.all(kind))

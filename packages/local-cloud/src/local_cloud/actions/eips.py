@@ -151,7 +151,11 @@ def free_public_addresses(view: Store, amount: int) -> list[str]:
 
 def address_of(view: View, owner: str) -> Eip | None:
     """Return the EIP of an instance or network interface."""
-    return next((address for address in view.all(Eip) if address.bound_to == owner), None)
+    return next(iter(view.index(Eip).by(_bound_to).get(owner, ())), None)
+
+
+def _bound_to(address: Eip) -> str:
+    return address.bound_to
 
 
 def _address(call: Call) -> Eip:

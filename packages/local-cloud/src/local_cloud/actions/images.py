@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
 from local_cloud.actions.image_creation import IMDS, require_free_name
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.remembered import remembered
 from local_cloud.actions.rules import check_description, check_name, has_tags, tag_rows
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from local_cloud.clock import iso, parse_iso
@@ -19,6 +20,7 @@ from local_cloud.errors import (
     no_such_image,
     wrong_image_status,
 )
+from local_cloud.index import Tags
 from local_cloud.records import (
     DEPRECATED,
     READY,
@@ -47,33 +49,44 @@ def describe_images(call: Call) -> Answer:
     family, snapshot, os_type = params.text("ImageFamily"), params.text("SnapshotId"), params.text("OSType")
     start, end = _creation_span(call)
     tags = params.pairs("Tag")
-    used = _used_images(call.view) if usage else set()
-    found = [
-        image
-        for image in call.view.all(Image)
-        if image.region in (call.region, EVERYWHERE)
-        and owner_alias(image, call.account) in owners
-        and (not ids or image.id in ids)
-        and name in image.name.lower()
-        and image.status(call.now) in statuses
-        and architecture in ("", image.architecture)
-        and family in ("", image.family)
-        and snapshot in ("", image.snapshot)
-        and os_type in ("", image.os_type)
-        and start <= image.created <= end
-        and (not usage or (usage == "instance") is (image.id in used))
-        and (not tags or has_tags(image.tags, tags))
-    ]
+    used = _used_images(call.view)
+
+    def find() -> list[Image]:
+        return [
+            image
+            for image in _candidates(call, ids, name, tags)
+            if image.status(call.now) in statuses
+            and image.region in (call.region, EVERYWHERE)
+            and owner_alias(image, call.account) in owners
+            and (not ids or image.id in ids)
+            and (not name or name in image.name.lower())
+            and architecture in ("", image.architecture)
+            and family in ("", image.family)
+            and snapshot in ("", image.snapshot)
+            and os_type in ("", image.os_type)
+            and start <= image.created <= end
+            and (not usage or (usage == "instance") is (image.id in used))
+            and (not tags or has_tags(image.tags, tags))
+        ]
+
+    found = find() if ids or name or usage else remembered(call, Image, _changes, find)
     if tags:
         found = found[:MAX_TAGGED]
-    found.sort(key=lambda image: (image.created, image.id), reverse=True)
     page, paging = page_by_number(params, found)
-    used = used or _used_images(call.view)
     return {
         **paging,
         "RegionId": call.region,
         "Images": {"Image": [describe(image, call, used) for image in page]},
     }
+
+
+def _candidates(call: Call, ids: set[str], name: str, tags: Tags) -> Sequence[Image]:
+    """Return the images that the strictest filter leaves, the newest first."""
+    index = call.view.index(Image)
+    if ids:
+        there = [image for image_id in ids if (image := call.view.get(Image, image_id))]
+        return sorted(there, key=lambda image: (image.created, image.id), reverse=True)
+    return index.named(name) if name else index.tagged(tags)
 
 
 @action("DescribeImageFromFamily")
@@ -88,9 +101,8 @@ def newest_of_family(view: View, call: Call, family: str) -> Image | None:
     """Return a family's current image."""
     members = [
         image
-        for image in view.all(Image)
-        if image.family == family
-        and image.region in (call.region, EVERYWHERE)
+        for image in view.index(Image).by(_family_of).get(family, ())
+        if image.region in (call.region, EVERYWHERE)
         and image.owner in (call.account, SYSTEM_ACCOUNT)
         and image.status(call.now) == READY
     ]
@@ -192,7 +204,7 @@ def owner_alias(image: Image, account: str) -> str:
     return "community" if image.public else "hidden"
 
 
-def describe(image: Image, call: Call, used: Iterable[str]) -> Answer:
+def describe(image: Image, call: Call, used: Collection[str]) -> Answer:
     """Return the image as an element of ``Images.Image``."""
     alias = owner_alias(image, call.account)
     return {
@@ -278,5 +290,17 @@ def _creation_span(call: Call) -> tuple[float, float]:
     return start, end
 
 
-def _used_images(view: View) -> set[str]:
-    return {instance.image for instance in view.all(Instance)}
+def _used_images(view: View) -> Collection[str]:
+    return view.index(Instance).by(_image_of).keys()
+
+
+def _image_of(instance: Instance) -> str:
+    return instance.image
+
+
+def _changes(image: Image) -> tuple[float]:
+    return (image.ready,)
+
+
+def _family_of(image: Image) -> str:
+    return image.family

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,13 +13,15 @@ from local_cloud.actions.launch_checks import release_time
 from local_cloud.actions.owned import named_instances, own_instance
 from local_cloud.actions.paging import listed_ids, page, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.remembered import remembered
 from local_cloud.actions.rules import has_tags
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run, wrong_instance_status
+from local_cloud.index import Tags
 from local_cloud.lifecycle import noticed
 from local_cloud.machines.qemu import console
 from local_cloud.market import NEVER, NOTICE_SECONDS
-from local_cloud.records import Instance, Interruption
+from local_cloud.records import PENDING_SECONDS, Instance, Interruption
 
 
 @action("DescribeInstances")
@@ -27,25 +29,32 @@ def describe_instances(call: Call) -> Answer:
     """Instances by many filters, newest first, by page number or by token."""
     params = call.params
     ids = listed_ids(params, "InstanceIds")
-    tags = params.pairs("Tag")
-    charge = params.text("InstanceChargeType")
-    found = [
-        instance
-        for instance in _own(call)
-        if (ids is None or instance.id in ids)
-        and params.text("ImageId") in ("", instance.image)
-        and params.text("Status") in ("", instance.status(call.now))
-        and params.text("ZoneId") in ("", instance.zone)
-        and params.text("VSwitchId") in ("", instance.vswitch)
-        and params.text("VpcId") in ("", instance.vpc)
-        and params.text("InstanceType") in ("", instance.type)
-        and params.text("SecurityGroupId") in ("", *instance.security_groups)
-        and params.text("KeyPairName") in ("", instance.key_pair)
-        and charge in ("", "PostPaid")
-        and _like(params.text("InstanceName"), instance.name)
-        and (not tags or has_tags(instance.tags, tags))
-    ]
-    found.sort(key=lambda instance: (instance.created, instance.id), reverse=True)
+    tags, name = params.pairs("Tag"), params.text("InstanceName")
+    image, status, zone = params.text("ImageId"), params.text("Status"), params.text("ZoneId")
+    vswitch, vpc, kind = params.text("VSwitchId"), params.text("VpcId"), params.text("InstanceType")
+    group, pair = params.text("SecurityGroupId"), params.text("KeyPairName")
+
+    def find() -> list[Instance]:
+        if params.text("InstanceChargeType") not in ("", "PostPaid"):
+            return []
+        return [
+            instance
+            for instance in _candidates(call, ids, name, tags)
+            if instance.owner == call.account
+            and instance.region == call.region
+            and image in ("", instance.image)
+            and status in ("", instance.status(call.now))
+            and zone in ("", instance.zone)
+            and vswitch in ("", instance.vswitch)
+            and vpc in ("", instance.vpc)
+            and kind in ("", instance.type)
+            and (not group or group in instance.security_groups)
+            and pair in ("", instance.key_pair)
+            and _like(name, instance.name)
+            and (not tags or has_tags(instance.tags, tags))
+        ]
+
+    found = remembered(call, Instance, _changes, find) if ids is None else find()
     shown, paging = page(params, found)
     return {**paging, "Instances": {"Instance": [describe(instance, call) for instance in shown]}}
 
@@ -126,6 +135,24 @@ def describe_instance_history_events(call: Call) -> Answer:
     ]
     shown, paging = page(params, found)
     return {**paging, "InstanceSystemEventSet": {"InstanceSystemEventType": shown}}
+
+
+def _candidates(call: Call, ids: set[str] | None, name: str, tags: Tags) -> Sequence[Instance]:
+    """Return the instances that the strictest filter leaves, the newest first."""
+    index = call.view.index(Instance)
+    if ids is not None or (name and "*" not in name):
+        there = [one for one_id in ids or () if (one := call.view.get(Instance, one_id))]
+        named = there if ids is not None else index.by(_name_of).get(name, ())
+        return sorted(named, key=lambda instance: (instance.created, instance.id), reverse=True)
+    return index.tagged(tags)
+
+
+def _name_of(instance: Instance) -> str:
+    return instance.name
+
+
+def _changes(instance: Instance) -> tuple[float, float]:
+    return instance.created + PENDING_SECONDS, instance.ready
 
 
 def _own(call: Call) -> Iterable[Instance]:

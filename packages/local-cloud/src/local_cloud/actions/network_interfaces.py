@@ -147,9 +147,13 @@ def primary_interface(instance: Instance) -> NetworkInterface:
     )
 
 
+def _instance_of(interface: NetworkInterface) -> str:
+    return interface.instance
+
+
 def interface_rows(call: Call, instance: Instance) -> list[Answer]:
     """Return an instance's interfaces as ``DescribeInstances`` has them."""
-    secondary = [one for one in call.view.all(NetworkInterface) if one.instance == instance.id]
+    secondary = call.view.index(NetworkInterface).by(_instance_of).get(instance.id, ())
     return [
         {
             "NetworkInterfaceId": interface.id,

@@ -1,0 +1,34 @@
+"""A list that is read page by page is searched once, not once for each page."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from local_cloud.actions.registry import Call
+from local_cloud.records import Resource
+
+# Parameters of the call and of the page, not of the question. Those of the older signature are among them.
+_NO_QUESTION = frozenset(
+    {"PageNumber", "PageSize", "NextToken", "MaxResults", "Signature", "SignatureNonce", "Timestamp", "AccessKeyId"}
+)
+
+R = TypeVar("R", bound=Resource)
+
+
+def remembered(
+    call: Call, kind: type[R], changes: Callable[[R], Iterable[float]], find: Callable[[], Sequence[R]]
+) -> Sequence[R]:
+    """Return what ``find`` finds for a call's filters.
+
+    Args:
+        call: the call.
+        kind: what is listed; the answer depends on nothing else.
+        changes: returns the moments when a resource's status changes by time alone; a function that is always the same.
+        find: searches.
+    """
+    index = call.view.index(kind)
+    moments = index.derive(changes, lambda: sorted(moment for one in index.records for moment in changes(one)))
+    question = frozenset((name, value) for name, value in call.params.values.items() if name not in _NO_QUESTION)
+    return index.derive((call.action, call.account, question, bisect_right(moments, call.now)), find)
