@@ -11,7 +11,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node test-go test-java vm-test scaffold mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve site screenshots dist scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold simulate mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve site screenshots dist scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,9 @@ test-java: $(VENV)/.dev  ## Run the tests of the Java SDKs (needs a JDK and Mave
 
 vm-test: $(VENV)/.dev  ## Run the tests in virtual machines (needs root, QEMU, mmdebstrap, e2fsprogs)
 	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm
+
+simulate: $(VENV)/.dev  ## Play stories in virtual time, with trouble (RUNS=1000 SEED=1: which; ONLY=2,5 BUG=name: see docs/testing.md)
+	$(BIN)/python -m tests.simulation.stories $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(BUG),--bug $(BUG))
 
 mutants: $(VENV)/.dev  ## Change the code and check that a test fails (MODULE=publish: one module; JOBS=2: two in parallel)
 	$(BIN)/python tools/mutants.py $(MODULE)

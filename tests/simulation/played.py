@@ -13,9 +13,11 @@ from goldrun.github.client import GitHub
 from goldrun.guest import INBOX, read_configuration
 from local_cloud import lifecycle
 from local_cloud.github.api import API, TOKEN
+from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubJob, GitHubRunner
 from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance, Invocation
+from local_cloud.store import Store
 from tests.conftest import Running
 
 JOB_SECONDS = 30.0
@@ -34,7 +36,8 @@ class Played:
         seconds: how long a job takes.
     """
 
-    running: Running
+    store: Store
+    jobs: Jobs
     silent: bool = False
     idle: float = 900.0
     lingers: bool = False
@@ -43,7 +46,7 @@ class Played:
     began: dict[str, float] = field(default_factory=dict)
 
     def tend(self, now: float) -> None:
-        store = self.running.cloud.store
+        store = self.store
         lifecycle.settle(store, now)
         for instance in list(store.all(Instance)):
             if instance.status(now) != "Running" or not instance.user_data:
@@ -60,12 +63,12 @@ class Played:
                     self._delete(instance, now)
                 continue
             store.put(replace(runner, seen=now))
-            job = store.get(GitHubJob, runner.job) if runner.job else self.running.cloud.jobs.take(runner)
+            job = store.get(GitHubJob, runner.job) if runner.job else self.jobs.take(runner)
             if job and now >= job.started + self.seconds:
                 current = store.get(GitHubRunner, runner.id)
                 assert current is not None
                 store.remove(current)
-                self.running.cloud.jobs.end(job, self.conclusion)
+                self.jobs.end(job, self.conclusion)
                 if not self.lingers:
                     self._delete(instance, now)
             elif job is None and now > since + self.idle:
@@ -75,7 +78,7 @@ class Played:
         """Nothing runs."""
 
     def _registration(self, instance: Instance, now: float) -> GitHubRunner | None:
-        store = self.running.cloud.store
+        store = self.store
         for one in store.all(Invocation):
             if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
                 settings = read_configuration(one.content)
@@ -83,20 +86,20 @@ class Played:
                     scope = settings["URL"].partition(f"{PREFIX}/")[2]
                     known = [one for one in store.all(GitHubRunner) if one.name == settings["NAME"]]
                     labels = settings["LABELS"].split(",")
-                    return known[0] if known else self.running.cloud.jobs.register(scope, settings["NAME"], labels, 1)
+                    return known[0] if known else self.jobs.register(scope, settings["NAME"], labels, 1)
                 packed = json.loads(base64.b64decode(settings["JITCONFIG"]))
                 number = str(json.loads(base64.b64decode(packed[".runner"]))["agentId"])
                 return store.get(GitHubRunner, number) or GitHubRunner(id=number, scope="", name="gone", labels=())
         return None
 
     def _delete(self, instance: Instance, now: float) -> None:
-        store = self.running.cloud.store
+        store = self.store
         lifecycle.release(store, store.settings().market, instance, now)
 
 
 def play(frozen: Running) -> Played:
     """Let the cloud's runners be played."""
-    frozen.cloud._runners = played = Played(frozen)  # type: ignore[assignment]
+    frozen.cloud._runners = played = Played(frozen.cloud.store, frozen.cloud.jobs)  # type: ignore[assignment]
     return played
 
 

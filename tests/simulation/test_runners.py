@@ -106,6 +106,19 @@ def test_up_and_down(cloud: Running) -> None:
     assert (again.instances, again.registered) == ((), False)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_an_instance_that_has_lost_its_tags_is_not_taken_for_gone(cloud: Running, known: bool) -> None:
+    """Found by a story: somebody removed the tags in the console, and the runner was told to be gone."""
+    client, github = both(cloud)
+    runner = up(client, github, plan(cloud))
+    machine = cloud.cloud.store.get(Instance, runner.instance_id)
+    assert machine
+    cloud.cloud.store.put(replaced(machine, tags={}))
+    with pytest.raises(RefusedError, match=rf"{machine.id} is not deleted: it may be the runner {runner.name}"):
+        bring_down(client, github, SCOPE, runner.name, machine.id if known else "")
+    assert cloud.cloud.store.get(Instance, machine.id)
+
+
 def test_the_job_ends_the_runner(cloud: Running) -> None:
     client, github = both(cloud)
     made = up(client, github, plan(cloud))

@@ -37,7 +37,7 @@ class Shell:
             env={**self.env, **(env or {})},
             capture_output=True,
             text=True,
-            timeout=1500,
+            timeout=5400,  # the runners' image without KVM: three quarters of an hour, and more beside other work
             check=False,
         )
         print(done.stdout, done.stderr)  # noqa: T201 - what a machine says is wanted when it fails

@@ -103,15 +103,20 @@ def check_id(text: str) -> str:
 
 
 def describe_instances(
-    client: EcsClient, *, ids: Sequence[str] = (), tags: Mapping[str, str] | None = None, vpc: str = ""
+    client: EcsClient,
+    *,
+    ids: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+    vpc: str = "",
+    name: str = "",
 ) -> list[Instance]:
-    """Return the account's instances with these ids and tags, of a VPC (empty: of any), newest first.
+    """Return the account's instances with these ids and tags, of a VPC and with a name (empty: any), newest first.
 
     Source: DescribeInstances; it pages by token, and takes 100 ids per call.
     """
     found: list[Instance] = []
     for start in range(0, max(1, len(ids)), IDS_A_CALL):
-        params: dict[str, Parameter] = {"Tag": to_api(tags or {}), "VpcId": vpc or None}
+        params: dict[str, Parameter] = {"Tag": to_api(tags or {}), "VpcId": vpc or None, "InstanceName": name or None}
         if ids:
             params["InstanceIds"] = json.dumps(list(ids[start : start + IDS_A_CALL]))
         for answer in pages_by_token(client, "DescribeInstances", params):

@@ -158,9 +158,12 @@ def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, insta
         instance_id: its instance, if known: tells a reclaim from an instance that deleted itself.
 
     Raises:
+        RefusedError: its instance exists, and nothing but its name or id says that it is the runner's.
         GoldrunError: one of them may still exist.
     """
     found = find_instances(client, scope, name)
+    if not found:
+        _require_gone(client, name, instance_id)
     reclaimed = any(instance.reclaimed for instance in found)
     # The instance first: it costs money, and GitHub removes a busy runner only when its instance is silent.
     release(client, [instance.id for instance in found])
@@ -169,6 +172,19 @@ def bring_down(client: EcsClient, github: GitHub, scope: Scope, name: str, insta
     if known and not reclaimed:
         reclaimed = was_reclaimed(client, known)
     return Gone(tuple(instance.id for instance in found), not missing, reclaimed)
+
+
+def _require_gone(client: EcsClient, name: str, instance_id: str) -> None:
+    """Make sure that an instance which has none of the runner's tags is not just one that has lost them."""
+    there = describe_instances(client, ids=[instance_id]) if instance_id else describe_instances(client, name=name)
+    if there:
+        raise RefusedError(
+            f"{there[0].id} is not deleted: it may be the runner {name}, but its tags do not say so any more.",
+            why=["somebody has changed them, in the console perhaps."],
+            fix=[
+                f"if it is the runner, delete it in the console: {there[0].id} in {client.region}, then run this again."
+            ],
+        )
 
 
 def _wanted(name: str, plan: Plan) -> Wanted:

@@ -1,0 +1,73 @@
+"""Stories: some of those that `make simulate` plays, bugs that they have to find, and what they found before."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.stories.bugs import BUGS
+from tests.simulation.stories.playing import play
+from tests.simulation.stories.shrinking import shrink
+from tests.simulation.stories.story import KINDS, write
+
+# The first story that finds it, with the events that are needed; docs/testing.md has the whole table.
+FOUND = {
+    "swapped": (2, [13]),
+    "untested": (1, [4]),
+    "pruned-by-age": (6, [10]),
+    "errors-are-absence": (52, [5, 7]),
+    "believed": (1, [2]),
+    "new-tokens": (6, [2, 6, 8, 9, 10, 12]),
+    "no-end": (1, [8]),
+    "anybodys": (1, [9]),
+    "no-heartbeat": (26, [1, 6]),
+    "no-grace": (57, [1, 3, 4, 6, 8, 10, 11]),
+    "own-clock": (764, [2, 3]),
+    "snapshots-stay": (15, [2, 4, 9]),
+}
+
+
+@pytest.mark.parametrize("seed", range(1, 25))
+def test_nothing_is_broken(seed: int) -> None:
+    outcome = play(write(seed))
+    assert outcome.broken == ()
+    assert outcome.checks > 0
+
+
+def test_a_story_is_the_same_each_time() -> None:
+    first, second = play(write(2)), play(write(2))
+    assert first == second
+    assert write(2) == write(2) != write(3)
+
+
+def test_stories_have_events_of_every_kind() -> None:
+    stories = [write(seed) for seed in range(200)]
+    events = [event for story in stories for event in story.events]
+    assert {event.kind for event in events} == set(KINDS)
+    assert sum(event.dies > 0 for event in events) > 200
+    assert sum(event.skew != 0 for event in events) > 100
+    assert 20 < sum(story.lingers for story in stories) < 100
+
+
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug])
+def test_a_planted_bug_is_found(bug: str) -> None:
+    seed, numbers = FOUND[bug]
+    story = write(seed).only(numbers)
+    assert play(story, bug).broken
+    assert play(story).broken == ()
+
+
+def test_a_broken_story_is_shrunk_to_what_is_needed() -> None:
+    story = write(6)
+    assert len(story.events) > 3
+    short = shrink(story, lambda one: bool(play(one, "pruned-by-age").broken))
+    assert len(short.events) < len(story.events)
+    assert play(short, "pruned-by-age").broken
+    for number in short.numbers:
+        rest = short.only(each for each in short.numbers if each != number)
+        assert not rest.events or not play(rest, "pruned-by-age").broken
+    assert "at " in str(short.events[0])
+
+
+def test_a_runner_without_tags_is_not_told_to_be_gone() -> None:
+    """The story that found it: a person removes an instance's tags while its runner waits for a job."""
+    assert play(write(473).only([2, 5])).broken == ()
