@@ -210,6 +210,8 @@ class Actor:
         params = dict(parse_qsl(query))
         action = headers.get("x-acs-action") or f"{method} {path.rpartition('/actions/')[2].partition('/')[0]}"
         world.calls[action] += 1
+        if path.endswith("/generate-jitconfig"):
+            world.owners.setdefault(json.loads(content)["name"], self)  # its answer may be lost
         judged = world.auditor.before(self, action, path, params)
         reply = answer(world.gateway, world.github, method, target, headers, content)
         end = min(deadline, self.clock.now() + reply.patience)
@@ -242,7 +244,5 @@ class Actor:
 
     def _own(self, body: bytes) -> None:
         made = json.loads(body) if body.startswith(b"{") else {}
-        names = [*made.get("InstanceIdSets", {}).get("InstanceIdSet", [])]
-        names += [made["runner"]["name"]] if "encoded_jit_config" in made else []
-        for name in names:
-            self.world.owners.setdefault(name, self)
+        for instance_id in made.get("InstanceIdSets", {}).get("InstanceIdSet", []):
+            self.world.owners.setdefault(instance_id, self)
