@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace as replaced
@@ -44,7 +45,32 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
     assert (percents[0], percents[-1]) == (0, 100)
     assert reports[-2].left is not None
     assert 0 < reports[-2].left < 20
-    assert len(reports) < 200, "it polls less and less often"
+    assert len(reports) < 40, "it looks seldom while much is left"
+    assert reports[-1].elapsed < 303, "and often in the end"
+
+
+def test_a_wait_whose_progress_lies_is_not_longer_than_a_minute_late(frozen: Running) -> None:
+    """It stands still at 40 % for a quarter of an hour, and is done at once; and one that has no progress at all."""
+    for stands in (True, False):
+        client, made = frozen.client(), f"m-lying{stands}"
+        frozen.image(f"lying-{stands}", id=made, created=frozen.wall.value, ready=frozen.wall.value + 1000.0)
+        looked: list[float] = []
+
+        def report(progress: Progress, looked: list[float] = looked, made: str = made, stands: bool = stands) -> None:
+            looked.append(progress.elapsed)
+            image = frozen.cloud.store.get(Image, made)
+            assert image
+            if progress.elapsed > 1300:
+                frozen.cloud.store.put(replaced(image, created=0.0, ready=0.0))
+            elif progress.percent >= (40 if stands else 1):
+                share = 0.4 if stands else 0.0
+                now = frozen.wall.value
+                frozen.cloud.store.put(replaced(image, created=now - share * 1e6, ready=now + (1 - share) * 1e6))
+
+        assert wait_until_available(client, made, report).status == "Available"
+        pauses = [later - sooner for sooner, later in pairwise(looked)]
+        assert max(pauses) < 61
+        assert len(looked) < 350
 
 
 @pytest.mark.parametrize("code", ["InvalidImageName.Duplicated", "InvalidImage.Locked"])

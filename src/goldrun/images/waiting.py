@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
 from goldrun.errors import RefusedError, UnavailableError
-from goldrun.waiting import LAG_SECONDS, wait_for
+from goldrun.waiting import LAG_SECONDS, pause, wait_for
 
 LIMIT_SECONDS = 2 * 3600.0
+LONGEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Progress:
 def wait_until_available(
     client: EcsClient, image_id: str, report: Callable[[Progress], None] = lambda _: None
 ) -> Image:
-    """Poll the image, less and less often, until it is Available.
+    """Poll the image until it is Available: seldom while much is left, by what its progress says.
 
     Raises:
         RefusedError: its creation failed.
@@ -39,9 +40,10 @@ def wait_until_available(
     """
     start = client.clock.now()
     first_percent: int | None = None
+    last = Progress(0, 0.0, None)  # that was progress
 
     def look() -> Image | None:
-        nonlocal first_percent
+        nonlocal first_percent, last
         elapsed = client.clock.now() - start
         images = describe_images(client, image_id=image_id, status=ALL_STATUSES)
         if not images:
@@ -51,7 +53,9 @@ def wait_until_available(
         image = images[0]
         percent = _percent(image)
         first_percent = percent if first_percent is None else first_percent
-        report(Progress(percent, elapsed, _left(first_percent, percent, elapsed)))
+        progress = Progress(percent, elapsed, _left(first_percent, percent, elapsed))
+        last = progress if percent > last.percent else last
+        report(progress)
         if image.status not in (*UNFINISHED, AVAILABLE):
             raise RefusedError(f"{image.name} ({image_id}) became {image.status}.", fix=["build or copy it again."])
         return image if image.status == AVAILABLE else None
@@ -60,11 +64,24 @@ def wait_until_available(
         client.clock,
         look,
         seconds=LIMIT_SECONDS,
+        often=lambda elapsed: _pause(last, elapsed),
         late=lambda elapsed: UnavailableError(
             f"{image_id} is not Available after {elapsed / 3600:.0f} hours.",
             fix=["run the same command again: it continues to wait."],
         ),
     )
+
+
+def _pause(last: Progress, elapsed: float) -> float:
+    """Return seconds until the next look: a third of what is left, as far as the last progress tells.
+
+    An estimate is worth little in the beginning, and nothing once it was wrong.
+    """
+    usual = pause(elapsed - last.elapsed)
+    if last.left is None:
+        return usual
+    left = last.elapsed + last.left - elapsed
+    return max(usual, min(left / 3, elapsed / 5, LONGEST_SECONDS))
 
 
 def _percent(image: Image) -> int:
