@@ -11,7 +11,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node test-go test-java vm-test scaffold simulate mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-serve site screenshots dist scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold simulate field mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-local-cloud bench-serve site screenshots dist scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,6 +37,9 @@ vm-test: $(VENV)/.dev  ## Run the tests in virtual machines (needs root, QEMU, m
 
 simulate: $(VENV)/.dev  ## Play stories in virtual time, with trouble (RUNS=1000 SEED=1: which; ONLY=2,5 BUG=name: see docs/testing.md)
 	$(BIN)/python -m tests.simulation.stories $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(BUG),--bug $(BUG))
+
+field: $(VENV)/.dev  ## Play the same stories with the field's protocols, and count what goes wrong (RUNS=300)
+	$(BIN)/python -m tests.simulation.stories.field --json docs/field.json $(if $(RUNS),--runs $(RUNS))
 
 mutants: $(VENV)/.dev  ## Change the code and check that a test fails (MODULE=publish: one module; JOBS=2: two in parallel)
 	$(BIN)/python tools/mutants.py $(MODULE)
@@ -92,6 +95,9 @@ scaffold: $(VENV)/.dev  ## Start an action of the local cloud; ACTION=RebootInst
 	$(BIN)/python tools/scaffold.py $(ACTION) $(if $(IN),--module $(IN))
 	$(BIN)/ruff check --quiet --fix --select I packages/local-cloud
 	$(BIN)/ruff format --quiet packages/local-cloud
+
+bench-local-cloud: $(VENV)/.dev  ## Requests a second of the local cloud, beside moto's server where there is one (MOTO_SERVER=FILE)
+	$(BIN)/python -m benchmarks.local_cloud
 
 bench-start: $(VENV)/.dev  ## How long each noun takes to start, beside bare Python and an earlier commit
 	$(BIN)/python -m benchmarks.start

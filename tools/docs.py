@@ -115,6 +115,21 @@ def mutants(*headings: str) -> None:
         print("| " + " | ".join(map(str, cells)) + " |")
 
 
+def field(*words: str) -> None:
+    """Print what ``make field`` has counted: ``words`` are the headings, then the names of the rows."""
+    counted = json.loads((ROOT / "docs/field.json").read_text())
+    print(f"| {' | '.join(words[:3])} |", "|---|--:|--:|", sep="\n")
+    common, ours = counted["field"], counted["goldrun"]
+    cells = (
+        [f"{one['unresolved']} / {one['looks']}" for one in (common, ours)],
+        [f"{one['lost']} / {one['jobs']}" for one in (common, ours)],
+        [f"{one['leaked']:.0f}" for one in (common, ours)],
+        [f"{one['cost']:.0f}" for one in (common, ours)],
+    )
+    for name, row in zip(words[3:], cells, strict=True):
+        print(f"| {name} | {' | '.join(row)} |")
+
+
 def house(*floors: str) -> None:
     """Draw which part of goldrun imports which; ``floors`` are the headings in another language."""
     print("```mermaid\nflowchart TD")

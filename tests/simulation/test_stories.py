@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests.simulation.stories import field
 from tests.simulation.stories.bugs import BUGS
 from tests.simulation.stories.playing import play
 from tests.simulation.stories.shrinking import shrink
-from tests.simulation.stories.story import KINDS, write
+from tests.simulation.stories.story import KINDS, TROUBLES, Story, write
 
 # The first story that finds it, with the events that are needed; docs/testing.md has the whole table.
 FOUND = {
@@ -71,3 +74,26 @@ def test_a_broken_story_is_shrunk_to_what_is_needed() -> None:
 def test_a_runner_without_tags_is_not_told_to_be_gone() -> None:
     """The story that found it: a person removes an instance's tags while its runner waits for a job."""
     assert play(write(473).only([2, 5])).broken == ()
+
+
+def test_the_fields_protocols_do_the_same_work_where_nothing_goes_wrong() -> None:
+    """They are models, not straw men: without trouble and deaths, each finds its image and does its jobs."""
+    counted = [field.play(_calm(write(seed)), ours=False) for seed in range(1, 25)]
+    assert sum(one.looks for one in counted) > 100
+    assert sum(one.jobs for one in counted) > 20
+    assert sum(one.lost + one.unresolved for one in counted) == 0
+
+
+def _calm(story: Story) -> Story:
+    """The story without builds, which rename the image away, without trouble and without deaths."""
+    events = [event for event in story.events if event.kind not in TROUBLES | {"build"}]
+    return replace(story, events=tuple(replace(event, dies=0) for event in events))
+
+
+def test_what_is_counted_beside_goldrun() -> None:
+    """A process that dies, an instance without an end: hours that nobody uses."""
+    counted = [(field.play(write(seed), ours=True), field.play(write(seed), ours=False)) for seed in range(1, 9)]
+    assert sum(ours.unresolved for ours, _ in counted) == 0
+    assert sum(ours.leaked for ours, _ in counted) == 0
+    assert sum(theirs.leaked for _, theirs in counted) > 0
+    assert all(ours.looks == theirs.looks for ours, theirs in counted)

@@ -148,11 +148,10 @@ def serve(actor: Actor, until: Callable[[], bool]) -> None:
         actor.world.stage.sleep(2.0)
 
 
-def queue(world: World, name: str, count: int) -> None:
-    """Queue jobs for whoever serves their label."""
+def queue(world: World, name: str, count: int, *, label: str = LABEL) -> list[str]:
+    """Queue jobs with a label, and return their ids."""
     run = world.jobs.begin_run(SCOPE, "ci.yml")
-    for number in range(count):
-        world.jobs.add_job(run, name=f"{name} {number}", labels=(LABEL,))
+    return [world.jobs.add_job(run, name=f"{name} {number}", labels=(label,)).id for number in range(count)]
 
 
 def _serve(actor: Actor) -> None:

@@ -57,7 +57,7 @@ def play(story: Story, bug: str = "") -> Outcome:
     with chance(Random(f"chance {story.seed}")), BUGS[bug]():
         world = World(story.seed, lingers=story.lingers)
         ends: Counter[tuple[str, str]] = Counter()
-        todo = acts(_recipe())
+        todo = acts(story_recipe())
         began = world.stage.now()
 
         def act(event: Event, actor: Actor) -> None:
@@ -155,8 +155,8 @@ def _left(world: World) -> list[str]:
 
 
 @cache
-def _recipe() -> Path:
-    """A small recipe, for as long as this process runs."""
+def story_recipe() -> Path:
+    """Return a small recipe, for as long as this process runs."""
     folder = Path(tempfile.mkdtemp(prefix="story-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for path, text in TEMPLATE.items():

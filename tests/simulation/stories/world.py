@@ -36,7 +36,7 @@ from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Gateway
 from local_cloud.github import router
 from local_cloud.github.jobs import Jobs
-from local_cloud.market import Market
+from local_cloud.market import NEVER, Market
 from local_cloud.records import Image, Instance, Snapshot
 from local_cloud.store import Store
 from tests.simulation.dying import Crash
@@ -177,6 +177,7 @@ class Actor:
         alive: it runs.
         sent: how many calls it has made.
         serves: its scale set, if it is a server.
+        until: when its process dies, if it is not a call that decides that.
     """
 
     world: World
@@ -188,6 +189,7 @@ class Actor:
     alive: bool = True
     sent: int = 0
     serves: str = ""
+    until: float = NEVER
 
     def send(
         self,
@@ -201,7 +203,8 @@ class Actor:
         """See ``Transport.send``: takes a while, has its effect at one moment, and may be the last."""
         world = self.world
         self.sent += 1
-        if self.dies and (self.sent > self.dies or (self.sent == self.dies and not self.after)):
+        late = world.stage.now() >= self.until
+        if late or (self.dies and (self.sent > self.dies or (self.sent == self.dies and not self.after))):
             self.alive = False
             raise Crash
         world.stage.sleep(self.random.uniform(*LATENCY))
