@@ -45,11 +45,11 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
     assert (percents[0], percents[-1]) == (0, 100)
     assert reports[-2].left is not None
     assert 0 < reports[-2].left < 20
-    assert len(reports) < 40, "it looks seldom while much is left"
+    assert len(reports) < 60, "it looks seldom while much is left"
     assert reports[-1].elapsed < 303, "and often in the end"
 
 
-def test_a_wait_whose_progress_lies_is_not_longer_than_a_minute_late(frozen: Running) -> None:
+def test_a_wait_whose_progress_lies_is_not_longer_than_ten_seconds_late(frozen: Running) -> None:
     """It stands still at 40 % for a quarter of an hour, and is done at once; and one that has no progress at all."""
     for stands in (True, False):
         client, made = frozen.client(), f"m-lying{stands}"
@@ -69,7 +69,7 @@ def test_a_wait_whose_progress_lies_is_not_longer_than_a_minute_late(frozen: Run
 
         assert wait_until_available(client, made, report).status == "Available"
         pauses = [later - sooner for sooner, later in pairwise(looked)]
-        assert max(pauses) < 61
+        assert max(pauses) < 11
         assert len(looked) < 350
 
 

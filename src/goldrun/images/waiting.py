@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
 from goldrun.errors import RefusedError, UnavailableError
-from goldrun.waiting import LAG_SECONDS, pause, wait_for
+from goldrun.waiting import LAG_SECONDS, LONGEST, pause, wait_for
 
 LIMIT_SECONDS = 2 * 3600.0
-LONGEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _pause(last: Progress, elapsed: float) -> float:
     if last.left is None:
         return usual
     left = last.elapsed + last.left - elapsed
-    return max(usual, min(left / 3, elapsed / 5, LONGEST_SECONDS))
+    return max(usual, min(left / 3, elapsed / 5, LONGEST))
 
 
 def _percent(image: Image) -> int:
