@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.in_memory import URL
+from benchmarks.in_memory import open_clients
 
-from goldrun.cloud.client import EcsClient
-from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.tags import BOOT_TEST, MANAGED_BY, PARKED, PASSED, PROTECTED, SCALE_SET
-from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
@@ -28,6 +26,7 @@ from local_cloud.store import Store
 if TYPE_CHECKING:
     from tests.simulation.stories.world import Actor
 
+START = 1_795_000_000.0
 REGIONS = (seed.REGION, "cn-beijing")
 ALIASES = ("fam-amd64-latest", "built-amd64-latest")
 MOST_LIFE_SECONDS = 6 * 3600.0
@@ -55,14 +54,8 @@ class Auditor:
     checks: int = 0
 
     def __post_init__(self) -> None:
-        self._client = EcsClient(
-            region=seed.REGION,
-            credentials=lambda: Credentials(seed.KEY.id, seed.KEY.secret),
-            transport=_Straight(Gateway(self.store, self.clock, Faults())),
-            clock=_Still(self.clock),
-            endpoint=parse_endpoint(URL),
-            timeout=1.0,
-        )
+        straight = _Straight(Gateway(self.store, self.clock, Faults()))
+        self._client, _ = open_clients(straight, _Still(self.clock), timeout=1.0)
         self.names(0.0, "the beginning")
 
     def before(self, actor: Actor, action: str, path: str, params: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -93,7 +86,7 @@ class Auditor:
             if self._gone(one):
                 self._break(now, f"{actor.name}: {action} of {one} ({why})")
         if action in IMAGE_CALLS:
-            self.names(now, f"{actor.name}: {action} {dict(params).get('ImageId', '')}")
+            self.names(now, f"{actor.name}: {action} {params.get('ImageId', '')}")
         if action == "RunInstances":
             self._limits(actor, now)
 
@@ -154,7 +147,7 @@ class Auditor:
         return self.store.get(Snapshot, one) is None and self.store.get(GitHubRunner, one) is None
 
     def _break(self, now: float, words: str) -> None:
-        self.broken.append(f"at {now - 1_795_000_000.0:.0f} s: {words}" if now else words)
+        self.broken.append(f"at {now - START:.0f} s: {words}" if now else words)
 
 
 @dataclass

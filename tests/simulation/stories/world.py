@@ -41,9 +41,8 @@ from local_cloud.records import Image, Instance, Snapshot
 from local_cloud.store import Store
 from tests.simulation.dying import Crash
 from tests.simulation.played import Played
-from tests.simulation.stories.auditing import Auditor
+from tests.simulation.stories.auditing import START, Auditor
 
-START = 1_795_000_000.0
 SCOPE = "octo-org/octo-repo"
 GROUP = f"sg-local-{seed.REGION}"
 ALIAS = "fam-amd64-latest"

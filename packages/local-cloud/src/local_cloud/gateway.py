@@ -174,12 +174,12 @@ def _render_fault(fault: ApiFault, headers: Mapping[str, str], request_id: str, 
 
 def _render(status: int, root: str, content: dict[str, Any], request_id: str, xml: bool) -> Reply:
     if xml:
-        body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{_xml(content)}</{root}>'
+        body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{_xml(content)}</{root}>'.encode()
         kind = "text/xml;charset=utf-8"
     else:
+        body = msgspec.json.encode(content)
         kind = "application/json;charset=utf-8"
-        return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, msgspec.json.encode(content))
-    return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, body.encode())
+    return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, body)
 
 
 def _xml(value: Any) -> str:

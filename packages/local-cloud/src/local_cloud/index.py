@@ -19,6 +19,11 @@ T = TypeVar("T")
 Tags = Collection[tuple[str, str | None]]
 
 
+def newest_first(resources: Iterable[R]) -> list[R]:
+    """Return resources in the order of the API's lists."""
+    return sorted(resources, key=lambda one: (one.created, one.id), reverse=True)
+
+
 class Index(Generic[R]):
     """All resources of a kind.
 
@@ -54,7 +59,7 @@ class Index(Generic[R]):
     @cached_property
     def newest(self) -> list[R]:
         """The newest first."""
-        return sorted(self.records, key=lambda one: (one.created, one.id), reverse=True)
+        return newest_first(self.records)
 
     @cached_property
     def _names(self) -> tuple[str, list[int]]:

@@ -20,7 +20,7 @@ from local_cloud.errors import (
     no_such_image,
     wrong_image_status,
 )
-from local_cloud.index import Tags
+from local_cloud.index import Tags, newest_first
 from local_cloud.records import (
     DEPRECATED,
     READY,
@@ -58,7 +58,6 @@ def describe_images(call: Call) -> Answer:
             if image.status(call.now) in statuses
             and image.region in (call.region, EVERYWHERE)
             and owner_alias(image, call.account) in owners
-            and (not ids or image.id in ids)
             and (not name or name in image.name.lower())
             and architecture in ("", image.architecture)
             and family in ("", image.family)
@@ -84,8 +83,7 @@ def _candidates(call: Call, ids: set[str], name: str, tags: Tags) -> Sequence[Im
     """Return the images that the strictest filter leaves, the newest first."""
     index = call.view.index(Image)
     if ids:
-        there = [image for image_id in ids if (image := call.view.get(Image, image_id))]
-        return sorted(there, key=lambda image: (image.created, image.id), reverse=True)
+        return newest_first(image for image_id in ids if (image := call.view.get(Image, image_id)))
     return index.named(name) if name else index.tagged(tags)
 
 

@@ -17,7 +17,7 @@ from local_cloud.actions.remembered import remembered
 from local_cloud.actions.rules import has_tags
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run, wrong_instance_status
-from local_cloud.index import Tags
+from local_cloud.index import Tags, newest_first
 from local_cloud.lifecycle import noticed
 from local_cloud.machines.qemu import console
 from local_cloud.market import NEVER, NOTICE_SECONDS
@@ -140,10 +140,10 @@ def describe_instance_history_events(call: Call) -> Answer:
 def _candidates(call: Call, ids: set[str] | None, name: str, tags: Tags) -> Sequence[Instance]:
     """Return the instances that the strictest filter leaves, the newest first."""
     index = call.view.index(Instance)
-    if ids is not None or (name and "*" not in name):
-        there = [one for one_id in ids or () if (one := call.view.get(Instance, one_id))]
-        named = there if ids is not None else index.by(_name_of).get(name, ())
-        return sorted(named, key=lambda instance: (instance.created, instance.id), reverse=True)
+    if ids is not None:
+        return newest_first(one for one_id in ids if (one := call.view.get(Instance, one_id)))
+    if name and "*" not in name:
+        return newest_first(index.by(_name_of).get(name, ()))
     return index.tagged(tags)
 
 
