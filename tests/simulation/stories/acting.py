@@ -14,9 +14,10 @@ from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.tags import IS_LATEST, LAUNCH
 from goldrun.errors import NotFoundError
-from goldrun.github.client import PAGE_SIZE
+from goldrun.github.client import PAGE_SIZE, GitHub
 from goldrun.github.scope import Scope, repository_scope
 from goldrun.images.find import find_image
 from goldrun.images.lineage import find_own
@@ -122,12 +123,16 @@ def _runner(actor: Actor) -> None:
         _must_be_gone(actor, [made.instance_id])
 
 
+def sweep_once(client: EcsClient, github: GitHub) -> None:
+    """Find what is left over, and delete it."""
+    scopes = [repository_scope(SCOPE)]
+    sweep.remove(client, sweep.find(client, github=github, scopes=scopes), github, scopes=scopes)
+
+
 def _sweep(actor: Actor) -> None:
     client, github = actor.clients()
-    scope = repository_scope(SCOPE)
     for _ in range(3):
-        found = sweep.find(client, github=github, scopes=[scope])
-        sweep.remove(client, found, github, scopes=[scope])
+        sweep_once(client, github)
         client.clock.sleep(200)
 
 

@@ -24,7 +24,6 @@ from benchmarks.in_memory import open_clients
 from benchmarks.interleaving import Work, chance
 from msgspec.structs import replace
 
-from goldrun import sweep
 from goldrun.cloud.client import EcsClient
 from goldrun.errors import GoldrunError, NotFoundError
 from goldrun.github.runners import create_registration_token
@@ -37,7 +36,7 @@ from local_cloud.github.records import GitHubJob
 from local_cloud.market import NEVER
 from local_cloud.records import Instance, Usage
 from tests.simulation.dying import Crash
-from tests.simulation.stories.acting import LABEL, TYPES, Act, acts, queue, serve, suffer
+from tests.simulation.stories.acting import LABEL, TYPES, Act, acts, queue, serve, suffer, sweep_once
 from tests.simulation.stories.playing import story_recipe
 from tests.simulation.stories.story import TROUBLES, Story, write
 from tests.simulation.stories.world import ALIAS, GROUP, SCOPE, SHOWN, Actor, World
@@ -146,9 +145,7 @@ def _tidy(world: World, *, dead: bool) -> None:
     if dead:
         end = world.stage.now() + 1800.0
         serve(Actor(world, "restarted", Random(0)), lambda: world.stage.now() >= end)
-    client, github = Actor(world, "sweep", Random(0)).clients()
-    scopes = [repository_scope(SCOPE)]
-    sweep.remove(client, sweep.find(client, github=github, scopes=scopes), github, scopes=scopes)
+    sweep_once(*Actor(world, "sweep", Random(0)).clients())
 
 
 def _goldrun(tally: Tally) -> Mapping[str, Act]:

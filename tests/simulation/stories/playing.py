@@ -24,7 +24,7 @@ from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubRunner
 from local_cloud.records import Disk, Image, Snapshot
 from tests.simulation.dying import Crash
-from tests.simulation.stories.acting import LABEL, acts, queue, serve, suffer
+from tests.simulation.stories.acting import LABEL, acts, queue, serve, suffer, sweep_once
 from tests.simulation.stories.bugs import BUGS
 from tests.simulation.stories.story import TROUBLES, Event, Story
 from tests.simulation.stories.world import SCOPE, Actor, World
@@ -113,9 +113,9 @@ def _settle(world: World, works: list[Work]) -> None:
         world.stage.sleep(60.0)
         world.tend()
     client, github = Actor(world, "the last sweep", Random(0)).clients()
-    scopes = [repository_scope(SCOPE)]
     for _ in range(2):
-        sweep.remove(client, sweep.find(client, github=github, scopes=scopes), github, scopes=scopes)
+        sweep_once(client, github)
+    scopes = [repository_scope(SCOPE)]
     broken += [f"still there: {left}" for left in _left(world)]
     broken += [f"the sweep finds {one}" for one in sweep.find(client, github=github, scopes=scopes)]
     world.auditor.names(world.stage.now(), "the end")
