@@ -24,6 +24,7 @@ from local_cloud.faults import FaultRule, Kind
 from local_cloud.market import Market
 from local_cloud.records import Image, Snapshot
 from local_cloud.server import LocalCloud, listen
+from tests.virtual_time import FakeClock, FakeTimeTransport, Wall
 
 # A shell's background jobs ignore it, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,31 +34,6 @@ settings.load_profile("goldrun")
 
 REGION = seed.REGION
 NOW = 1_795_000_000.0  # 2026-11-18
-
-
-class Wall:
-    """A machine's clock that a test moves."""
-
-    def __init__(self, now: float) -> None:
-        self.value = now
-
-    def __call__(self) -> float:
-        return self.value
-
-
-class FakeClock:
-    """The client's clock in virtual time: sleeping takes no time, and is written down."""
-
-    def __init__(self, wall: Wall) -> None:
-        self.wall = wall
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.wall.value
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.wall.value += seconds
 
 
 @dataclass
@@ -111,7 +87,7 @@ class Running:
     def client(self, **options: Any) -> EcsClient:
         """A client in virtual time."""
         clock = FakeClock(self.wall)
-        self.transports.append(HttpTransport({}, clock))
+        self.transports.append(FakeTimeTransport(clock))
         made: dict[str, Any] = {
             "region": REGION,
             "credentials": lambda: Credentials(seed.KEY.id, seed.KEY.secret),

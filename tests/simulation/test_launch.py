@@ -39,8 +39,9 @@ from local_cloud.lifecycle import settle
 from local_cloud.market import Market as LocalMarket
 from local_cloud.market import disks_in, sold_in, spot_price
 from local_cloud.records import Disk, Instance, VSwitch
-from tests.conftest import REGION, FakeClock, Running
+from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
+from tests.virtual_time import FakeClock
 
 GROUP = f"sg-local-{REGION}"
 K = {"cn-hangzhou-k": "vsw-local-cn-hangzhou-k"}

@@ -17,8 +17,9 @@ from goldrun.cloud.endpoints import STS
 from goldrun.errors import CredentialsError
 from local_cloud import seed
 from local_cloud.records import Instance
-from tests.conftest import REGION, FakeClock, Running
+from tests.conftest import REGION, Running
 from tests.simulation.test_identity import PROVIDER, identity
+from tests.virtual_time import FakeClock
 
 ROLE = f"acs:ram::{seed.ACCOUNT}:role/"
 KEY = {"access_key_id": seed.KEY.id, "access_key_secret": seed.KEY.secret}

@@ -18,10 +18,11 @@ from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubScaleSet
 from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Image, Instance, Invocation
-from tests.conftest import FakeClock, Running
+from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import play
 from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+from tests.virtual_time import FakeClock
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from goldrun.serve.recorder import Recorder
 from goldrun.serve.telemetry import Telemetry
 from local_cloud.market import Market as LocalMarket
-from tests.conftest import FakeClock, Running
+from tests.conftest import Running
 from tests.simulation.played import play
 from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+from tests.virtual_time import FakeClock
 
 
 @pytest.fixture

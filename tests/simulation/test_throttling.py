@@ -18,8 +18,9 @@ from goldrun.launch.launch import Launched
 from local_cloud.errors import ApiFault
 from local_cloud.limits import Limits
 from local_cloud.records import Instance
-from tests.conftest import NOW, Running, Wall
+from tests.conftest import NOW, Running
 from tests.simulation.test_launch import launch_settings, set_market
+from tests.virtual_time import Wall
 
 MINUTE = 60.0
 

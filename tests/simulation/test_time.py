@@ -19,8 +19,9 @@ from goldrun.launch.lifetime import prolong, with_release_time
 from goldrun.launch.release import release
 from local_cloud.clock import iso
 from local_cloud.records import Instance
-from tests.conftest import FakeClock, Running, Wall
+from tests.conftest import Running
 from tests.simulation.test_launch import launch_settings, set_market
+from tests.virtual_time import FakeClock, Wall
 
 
 class WrongClock(FakeClock):

@@ -15,7 +15,8 @@ from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.bake.step import State, Step, run_steps
 from goldrun.bake.template import TEMPLATE
-from tests.conftest import NOW, FakeClock, Wall
+from tests.conftest import NOW
+from tests.virtual_time import FakeClock, Wall
 
 
 class Bare:

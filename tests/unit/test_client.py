@@ -16,7 +16,8 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.retrying import jittered_backoff
 from goldrun.http.transport import HttpTransport, find_proxy
-from tests.conftest import FakeClock, Running
+from tests.conftest import Running
+from tests.virtual_time import FakeClock
 
 
 def test_connections_are_kept_between_calls(frozen: Running) -> None:

@@ -17,7 +17,8 @@ from goldrun.waiting import watch
 from local_cloud import clock as local_clock
 from local_cloud.clock import LocalClock
 from local_cloud.server import LocalCloud
-from tests.conftest import NOW, FakeClock, Wall
+from tests.conftest import NOW
+from tests.virtual_time import FakeClock, Wall
 
 
 def headers(moment: float, speed: str = "") -> dict[str, str]:

@@ -28,7 +28,8 @@ from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
 from local_cloud.market import Market
 from local_cloud.records import Instance
-from tests.conftest import NOW, FakeClock, Running, Wall
+from tests.conftest import NOW, Running
+from tests.virtual_time import FakeClock, Wall
 
 SECRET = "planted-s3cret-value"
 NAME = "github-runner-ubuntu24-amd64-latest"

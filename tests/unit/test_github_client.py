@@ -10,7 +10,7 @@ import pytest
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
-from tests.conftest import FakeClock
+from tests.virtual_time import FakeClock
 
 TOKEN = "ghs_planted"
 

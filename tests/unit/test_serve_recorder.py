@@ -22,8 +22,8 @@ from goldrun.serve.log import failed, json_lines, said
 from goldrun.serve.metrics import Metrics
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.recorder import STUCK_SECONDS, Recorder
-from tests.conftest import FakeClock, Wall
 from tests.simulation.serving import wanted_set
+from tests.virtual_time import FakeClock, Wall
 
 _MACHINE: dict[str, Any] = {
     **dict.fromkeys(("id", "name", "type", "zone", "image_id", "private_ip", "public_ip"), ""),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldrun.garm.underway import STALE_SECONDS, underway
-from tests.conftest import NOW, FakeClock, Wall
+from tests.conftest import NOW
+from tests.virtual_time import FakeClock, Wall
 
 
 def test_processes_see_each_others_creations_in_their_pool(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import FakeClock
+from tests.virtual_time import FakeClock
 
 from goldrun.clock import SystemClock
 from goldrun.errors import UnavailableError

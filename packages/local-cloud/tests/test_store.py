@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import FakeClock
+from tests.virtual_time import FakeClock
 
 from local_cloud import daemon
 from local_cloud.access import Denial
