@@ -64,8 +64,8 @@ docs: $(VENV)/.dev  ## Regenerate the generated parts of the docs
 	$(BIN)/python -m tools.schemas
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
 
-bench: $(VENV)/.dev  ## Compare the look-up with the official SDK and bare Python; count calls in a large account
-	$(BIN)/python benchmarks/lookup.py
+bench: $(VENV)/.dev  ## Compare the look-up with the official CLI and SDK; count calls in a large account
+	$(BIN)/python -m benchmarks.lookup
 	$(BIN)/python benchmarks/large_account.py
 
 fuzz: $(VENV)/.dev  ## Send a million malformed requests to the local cloud

@@ -8,12 +8,14 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 
+protocol, _, endpoint = os.environ["GOLDRUN_ENDPOINT"].partition("://")
 client = Client(
     Config(
         access_key_id=os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"],
         access_key_secret=os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
-        endpoint=os.environ["GOLDRUN_ENDPOINT"].removeprefix("http://"),
-        protocol="http",
+        endpoint=endpoint,
+        protocol=protocol,
+        ca=os.environ["SSL_CERT_FILE"],
     )
 )
 request = models.DescribeImagesRequest(

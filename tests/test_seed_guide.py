@@ -189,6 +189,32 @@ def test_the_single_file_scripts_do_the_same(bare: dict[str, str], tmp_path: Pat
     assert re.fullmatch(r"INSTANCE_ID=(i-\w+)\n\1\n", run.stdout)
 
 
+def test_a_single_file_script_is_compiled_once(bare: dict[str, str], tmp_path: Path) -> None:
+    """As a module: until it changes, and where nothing can be written, each time."""
+    subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", tmp_path], check=True, capture_output=True)
+    script = tmp_path / "get-image-id-by-name.py"
+    env = bare | {"ALIYUN_REGION_ID": "cn-hangzhou", "IMAGE_NAME": "github-runner-ubuntu24-arm64-latest"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def run() -> str:
+        done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        return done.stdout
+
+    assert run() == "IMAGE_ID=m-localnewarm64\n"
+    kept = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.pyc")}
+    assert {"config", "client", "lookup"} < {file.name.split(".")[0] for file in kept}
+    assert run() == "IMAGE_ID=m-localnewarm64\n"
+    assert kept == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.pyc")}
+    script.write_text(script.read_text().replace('"IMAGE_ID"', '"IMAGE_NO"'))
+    os.utime(script, (1e9, 1e9))
+    assert run() == "IMAGE_NO=m-localnewarm64\n"
+    assert not set(kept.items()) & {(file, file.stat().st_mtime_ns) for file in tmp_path.rglob("*.pyc")}
+    shutil.rmtree(tmp_path / "__pycache__")
+    (tmp_path / "__pycache__").write_text("no folder")
+    assert run() == "IMAGE_NO=m-localnewarm64\n"
+
+
 PROFILES: list[dict[str, str]] = [
     {"name": "default", "mode": "AK", "access_key_id": seed.KEY.id, "access_key_secret": seed.KEY.secret},
     {

@@ -23,24 +23,33 @@ import sys
 here = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
 
-import importlib.abc
-import importlib.util
+# What importlib.machinery shows, without what it imports.
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import SourceFileLoader
 
 
-class _Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Imports from the texts above."""
+class _Texts(SourceFileLoader):
+    """Imports from the texts above. What Python compiled is kept in `__pycache__`, as of any module."""
 
-    def find_spec(self, name, path=None, target=None):
+    def path_stats(self, path):
+        return {"mtime": os.stat(__file__).st_mtime, "size": len(SOURCES[self.name].encode())}
+
+    def get_data(self, path):
+        return SOURCES[self.name].encode() if path == self.path else super().get_data(path)
+
+
+class _Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
         if name not in SOURCES:
             return None
         package = any(other.startswith(name + ".") for other in SOURCES)
-        return importlib.util.spec_from_loader(name, self, is_package=package)
+        script = os.path.basename(__file__).removesuffix(".py")
+        file = os.path.join(here, "__pycache__", script, *name.split(".")) + ".py"
+        return ModuleSpec(name, _Texts(name, file), is_package=package)
 
-    def get_source(self, name):
-        return SOURCES[name]
 
-
-sys.meta_path.insert(0, _Sources())
+sys.meta_path.insert(0, _Finder)
 '''
 
 

@@ -7,6 +7,7 @@ Out: only IMAGE_ID=m-… on stdout; messages for people on stderr; exit codes as
 Needs Python 3.11 and this checkout, nothing installed.
 """
 
+import gc
 import os
 import sys
 
@@ -19,6 +20,8 @@ here = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
 # The modules of this checkout.
 sys.path.insert(0, os.path.join(here, "..", "..", "src"))
+# It is over before there is anything to collect.
+gc.disable()
 
 from goldrun import config, script, stdio
 from goldrun.clock import SystemClock
@@ -38,4 +41,4 @@ def find(env: Environment) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(script.run(find, sys.argv[1:], __doc__ or ""))
+    script.leave(script.run(find, sys.argv[1:], __doc__ or ""))

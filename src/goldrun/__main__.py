@@ -1,5 +1,5 @@
 """``python -m goldrun``."""
 
-from goldrun.cli.main import run
+from goldrun.cli.start import run
 
 run()

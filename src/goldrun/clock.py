@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import Protocol
+
+from goldrun.lean import Protocol
 
 # Linux has a separate clock that includes the time spent suspended; other systems have the monotonic one.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -51,6 +51,8 @@ class StoppableClock(SystemClock):
     """
 
     def __init__(self) -> None:
+        import threading  # takes long, and a look-up needs no thread
+
         self._stop = threading.Event()
         self._raised = False
 

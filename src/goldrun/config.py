@@ -6,12 +6,18 @@ empty string counts as not set: GitHub Actions passes unset ``vars.X`` as "".
 Standard library alone: this module is on the look-up path.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from __future__ import annotations
 
 from goldrun.errors import UsageError
+from goldrun.lean import NamedTuple
 
-Environment = Mapping[str, str]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+
+Environment: TypeAlias = "Mapping[str, str]"
 
 
 class Variable(NamedTuple):

@@ -5,7 +5,10 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 EXIT_OK = 0
 EXIT_NOT_FOUND = 1

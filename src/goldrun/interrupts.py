@@ -5,11 +5,16 @@ GitHub Actions cancels a job with SIGINT, and with SIGTERM 7.5 seconds later; cl
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+else:
+    import _signal as signal  # without its enumerations, which take long to import
+
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _AGAIN_SECONDS = 0.01
@@ -26,8 +31,10 @@ def end_once(words: str = "") -> None:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if words:
-            with contextlib.suppress(OSError):
+            try:  # noqa: SIM105 - contextlib takes long to import
                 os.write(2, f"\n{words}\n".encode())  # a stream may be in the middle of something
+            except OSError:
+                pass
         raise KeyboardInterrupt
 
     sys.unraisablehook = _raise_again

@@ -6,11 +6,16 @@ Standard library alone: the scripts run inside other people's jobs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
 
 from goldrun import interrupts, language, stdio, workflow
 from goldrun.config import Environment
 from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 
 def run(work: Callable[[Environment], None], arguments: Sequence[str], about: str) -> int:
@@ -43,6 +48,14 @@ def run(work: Callable[[Environment], None], arguments: Sequence[str], about: st
         stdio.to_stderr(language.say(env, "interrupted"))
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: Python would take apart all that was imported, a tenth of a look-up's time."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stdio.flush(stream)
+    os._exit(code)
 
 
 def result(env: Environment, name: str, value: str, *more: str) -> None:

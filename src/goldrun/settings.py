@@ -6,16 +6,14 @@ comes first counts: an option, the environment, the repository's file, the user'
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from goldrun import config
+from goldrun import config, setting_files
 from goldrun.errors import UsageError
 
-FILE = "goldrun.toml"
 _PREFIXES = ("ALIYUN_", "ALIBABA_CLOUD_", "GOLDRUN_")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # A file of a repository may come from anybody who can open a pull request: it says neither where keys, tokens and code
@@ -64,8 +62,7 @@ def key_of(name: str) -> str:
 
 def user_file(env: config.Environment) -> Path:
     """Return the user's file: ``config.toml`` in the configuration folder."""
-    base = env.get("XDG_CONFIG_HOME", "").strip() or os.path.join(env.get("HOME", "/"), ".config")  # noqa: PTH118
-    return Path(base) / "goldrun" / "config.toml"
+    return Path(setting_files.user_file(env))
 
 
 def repository_file(env: config.Environment, folder: Path) -> Path | None:
@@ -73,16 +70,8 @@ def repository_file(env: config.Environment, folder: Path) -> Path | None:
 
     Inside GitHub Actions the workspace may hold somebody else's pull request, so only a named file is read.
     """
-    if named := config.CONFIG_FILE.read(env):
-        return Path(named)
-    if env.get("GITHUB_ACTIONS") == "true":
-        return None
-    for place in (folder, *folder.parents):
-        if (place / FILE).is_file():
-            return place / FILE
-        if (place / ".git").exists() or place == Path.home():
-            return None
-    return None
+    found = setting_files.repository_file(env, str(folder))
+    return Path(found) if found else None
 
 
 def load(env: config.Environment, folder: Path, context: str = "") -> list[Setting]:

@@ -8,17 +8,18 @@ Standard library alone: the seed's scripts run inside other people's jobs.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
 
 from goldrun import config, workflow
 from goldrun.config import Environment
 from goldrun.errors import OutputError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
     from goldrun.http.trace import Trace
 
 
@@ -36,36 +37,46 @@ def require_open(env: Environment) -> None:
     workflow.require_outputs(env)
 
 
-@contextlib.contextmanager
-def whole() -> Iterator[None]:
+def whole() -> AbstractContextManager[None]:
     """Ensure that everything written to stdout in this block arrives.
 
     Raises:
         OutputError: stdout is closed, or cannot be written (a full disk).
         ReaderGoneError: the reader has gone, which is how ``| head`` ends a listing.
     """
-    _require_stdout()
-    try:
-        yield
-        sys.stdout.flush()
-    except OSError as error:
-        _give_up(sys.stdout)
-        kind = ReaderGoneError if isinstance(error, BrokenPipeError) else OutputError
-        raise kind("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
+    return _Whole(ReaderGoneError)
 
 
-@contextlib.contextmanager
-def required() -> Iterator[None]:
+def required() -> AbstractContextManager[None]:
     """As ``whole``, but a reader that has gone is an error too: the result names what was created.
 
     Raises:
         OutputError: stdout could not be written.
     """
-    try:
-        with whole():
-            yield
-    except ReaderGoneError as error:
-        raise OutputError(error.what, why=error.why) from error
+    return _Whole(OutputError)
+
+
+class _Whole:
+    """A block of output; a class, as ``contextlib`` takes long to import."""
+
+    def __init__(self, reader_gone: type[OutputError]) -> None:
+        self._reader_gone = reader_gone
+
+    def __enter__(self) -> None:
+        _require_stdout()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
+            try:
+                sys.stdout.flush()
+            except OSError as failed:
+                error = failed
+        if isinstance(error, ReaderGoneError):  # of a block in this one
+            raise self._reader_gone(error.what, why=error.why) from error
+        if isinstance(error, OSError):
+            _give_up(sys.stdout)
+            kind = self._reader_gone if isinstance(error, BrokenPipeError) else OutputError
+            raise kind("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
 
 
 def to_stderr(words: str) -> None:
@@ -74,6 +85,19 @@ def to_stderr(words: str) -> None:
         print(words, file=sys.stderr, flush=True)
     except OSError:
         _give_up(sys.stderr)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal; one that is closed is none."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def flush(stream: TextIO) -> None:
+    """Write what a stream still holds; its reader may have gone."""
+    try:
+        stream.flush()
+    except OSError:
+        _give_up(stream)
 
 
 def trace(env: Environment, *, wanted: bool = False) -> Trace | None:

@@ -9,11 +9,16 @@ between two attempts of a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
 from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias, TypeVar
+
+    T = TypeVar("T")
+
 
 SHARE = 0.02
 SHORTEST = 1.0
@@ -21,8 +26,7 @@ LONGEST = 10.0
 # Reads lag behind writes: for this long, something just created may be missing from what the API returns.
 LAG_SECONDS = 60.0
 
-T = TypeVar("T")
-Pause = Callable[[float], float]
+Pause: TypeAlias = "Callable[[float], float]"
 
 
 def pause(elapsed: float) -> float:

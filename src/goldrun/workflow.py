@@ -6,7 +6,6 @@ Standard library alone: the seed's scripts run inside other people's jobs.
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from goldrun.config import Environment, Variable
@@ -59,6 +58,8 @@ def write_summary(env: Environment, markdown: str) -> None:
     """Add to the step's summary; does nothing outside a job, and ignores a summary that cannot be written."""
     path = GITHUB_STEP_SUMMARY.read(env)
     if in_workflow(env) and path:
+        import contextlib
+
         with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - as above
             file.write(f"{markdown}\n")
 

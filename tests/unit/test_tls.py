@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from goldrun.clock import SystemClock
+from goldrun.http import tls
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.transport import HttpTransport
 from local_cloud import seed
 from local_cloud.access import AccessKey
 from local_cloud.guard import Guard
@@ -155,7 +159,59 @@ def test_a_certificate_that_is_not_trusted_ends_it(live: Running, proxy: Proxy, 
     found = look_up(live, tmp_path, GOLDRUN_ENDPOINT="", HTTPS_PROXY=proxy.url, **KEYS)
     assert found.returncode == 6
     assert "certificate that this machine does not trust" in found.stderr
-    assert len(proxy.asked) == 1, "trying again would not help"
+    assert len(proxy.asked) <= 2, "once with the folder of certificates, once with all; trying again would not help"
+
+
+def ask(proxy: Proxy) -> int:
+    """Send any request to ECS, and return the answer's status."""
+    transport, clock = HttpTransport({"HTTPS_PROXY": proxy.url}, SystemClock()), SystemClock()
+    answer = transport.send(Endpoint("https", HOSTS[1], 443), "GET", "/", {"host": HOSTS[1]}, deadline=clock.now() + 30)
+    transport.close()
+    return answer.status
+
+
+def forbid() -> ssl.SSLContext:
+    pytest.fail("all certificates were read")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The machine's folder of certificates, empty."""
+    kept = tmp_path / "certs"
+    kept.mkdir()
+    usual = ssl.get_default_verify_paths()
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: usual._replace(capath=str(kept)))
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return kept
+
+
+def test_the_folder_of_certificates_is_enough(
+    proxy: Proxy, certificate: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "full_context", forbid)
+    digest = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", certificate], capture_output=True, text=True, check=True
+    )
+    (folder / f"{digest.stdout.strip()}.0").symlink_to(certificate)
+    assert ask(proxy) == 400
+    assert len(proxy.asked) == 1
+
+
+def test_what_the_folder_has_not_may_be_trusted(
+    proxy: Proxy, certificate: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not list(folder.iterdir())
+    monkeypatch.setattr(tls, "full_context", lambda: ssl.create_default_context(cafile=certificate))
+    assert ask(proxy) == 400
+    assert len(proxy.asked) == 2
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_who_names_certificates_means_them(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tls.quick_context()
+    monkeypatch.setenv(name, str(folder / "mine"))
+    assert tls.quick_context() is None
 
 
 def test_an_oidc_role(live: Running, proxy: Proxy, trusting: dict[str, str], tmp_path: Path) -> None:

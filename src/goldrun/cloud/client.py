@@ -5,12 +5,8 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
@@ -26,9 +22,15 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
+from goldrun.lean import NamedTuple, parse_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeAlias
+
     from goldrun.http.trace import Trace
+
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
 MAX_TARGET_BYTES = 60_000
@@ -38,7 +40,7 @@ WRONG_TIME = ("InvalidTimeStamp.Expired", "IllegalTimestamp")
 
 # A parameter in Python: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
 Scalar = str | int | bool
-Parameter = Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None
+Parameter: TypeAlias = "Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None"
 
 
 class Call(NamedTuple):
@@ -203,8 +205,10 @@ class EcsClient:
         """Make a request that needs no permission: every answer has a ``Date``, even a refusal."""
         endpoint = self.endpoint
         headers = {"accept": "application/json", "host": endpoint.netloc, "user-agent": f"goldrun/{__version__}"}
-        with contextlib.suppress(GoldrunError):  # the next call reports what is wrong
+        try:  # noqa: SIM105 - contextlib takes long to import
             self._send(endpoint, "GET", "/", headers, self._machine.now() + TIME_SECONDS)
+        except GoldrunError:
+            pass  # the next call reports what is wrong
 
 
 def connect(
@@ -310,7 +314,7 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
         UnavailableError: it is not from the API.
     """
     try:
-        body = json.loads(answer.body)
+        body = parse_json(answer.body)
     except ValueError:
         body = None
     if isinstance(body, dict):

@@ -5,12 +5,18 @@ else (the shared credentials file, OIDC and instance roles by variables, a crede
 ``alibabacloud-credentials``, which is imported only then: it costs half a second and eight packages.
 """
 
-import os
-from collections.abc import Callable
-from typing import NamedTuple
+from __future__ import annotations
 
-from goldrun import config, extras
+import os
+
+from goldrun import config
 from goldrun.errors import CredentialsError
+from goldrun.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
 
 
 class Credentials(NamedTuple):
@@ -36,7 +42,7 @@ REQUESTING = (
 )
 
 # Called before every request, so that temporary credentials are renewed in a long run.
-CredentialProvider = Callable[[], Credentials]
+CredentialProvider: TypeAlias = "Callable[[], Credentials]"
 
 
 def find_credentials(env: config.Environment) -> CredentialProvider:
@@ -131,6 +137,8 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
     ]
     import logging
     from pathlib import Path
+
+    from goldrun import extras
 
     shared_file = Path.home() / ".alibabacloud" / "credentials"
     if shared_file.is_file():

@@ -1,8 +1,9 @@
 """The APIs and their endpoints."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from goldrun.http.endpoint import Endpoint
+from goldrun.lean import NamedTuple
 
 
 class Api(NamedTuple):

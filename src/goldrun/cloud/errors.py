@@ -5,9 +5,6 @@ The codes are from the API reference's error tables and its page of common error
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from goldrun.errors import (
     EXIT_CREDENTIALS,
     EXIT_PERMISSION,
@@ -16,6 +13,10 @@ from goldrun.errors import (
     GoldrunError,
     UnavailableError,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ApiError(GoldrunError):
@@ -105,6 +106,8 @@ _FIXES = {
 
 def ram_statement(permission: str) -> str:
     """Return the RAM policy statement that allows ``permission``, ready to paste."""
+    import json
+
     return json.dumps({"Effect": "Allow", "Action": permission, "Resource": "*"})
 
 

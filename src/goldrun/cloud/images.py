@@ -5,15 +5,19 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
-
 from goldrun.architecture import from_ecs, to_ecs
 from goldrun.cloud import tags as schema
 from goldrun.cloud.client import Call, EcsClient, Parameter
 from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.http.paging import read_steady
+from goldrun.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self
+
 
 PAGE_SIZE = 100  # the API's maximum; its default is 10
 MAX_DESCRIPTION = 256  # characters

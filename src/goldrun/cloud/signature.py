@@ -10,18 +10,14 @@ Standard library alone: this module is on the look-up path, and the local cloud 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from goldrun.lean import hmac_sha256, percent_encode, sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 
 ALGORITHM_V3 = "ACS3-HMAC-SHA256"
-
-
-def percent_encode(text: str) -> str:
-    """Return ``text`` encoded by RFC 3986: letters, digits and ``-_.~`` stay, a space becomes ``%20``."""
-    return quote(text, safe="~")
 
 
 def canonical_query(params: Mapping[str, str]) -> str:
@@ -31,7 +27,7 @@ def canonical_query(params: Mapping[str, str]) -> str:
 
 def sha256_hex(body: bytes) -> str:
     """Return the body's digest for ``x-acs-content-sha256``."""
-    return hashlib.sha256(body).hexdigest()
+    return sha256(body).hexdigest()
 
 
 def string_to_sign_v3(
@@ -55,7 +51,7 @@ def string_to_sign_v3(
     names = sorted(signed_headers)
     canonical_headers = "".join(f"{name}:{headers[name].strip()}\n" for name in names)
     canonical = "\n".join([method, path, query, canonical_headers, ";".join(names), body_sha256])
-    return f"{ALGORITHM_V3}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return f"{ALGORITHM_V3}\n{sha256(canonical.encode()).hexdigest()}"
 
 
 def authorization_v3(
@@ -77,7 +73,7 @@ def authorization_v3(
 
 def hmac_sha256_hex(secret: str, text: str) -> str:
     """Return version 3's signature of a string to sign."""
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac_sha256(secret.encode(), text.encode()).hex()
 
 
 def string_to_sign_v1(method: str, params: Mapping[str, str]) -> str:
@@ -87,6 +83,10 @@ def string_to_sign_v1(method: str, params: Mapping[str, str]) -> str:
 
 def signature_v1(method: str, params: Mapping[str, str], access_key_secret: str) -> str:
     """Return version 1's ``Signature`` parameter."""
+    import base64
+    import hashlib
+    import hmac
+
     text = string_to_sign_v1(method, params)
     digest = hmac.new(f"{access_key_secret}&".encode(), text.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from goldrun import config
 from goldrun.clock import Clock
 from goldrun.cloud.credentials import CredentialProvider, find_credentials, from_variables, requests_keys
 from goldrun.http.transport import Transport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from goldrun.cloud.profile_keys import OpenSts
 

@@ -3,10 +3,17 @@
 ``tools/docs.py`` generates the table in docs/tags.md. Standard library alone: this module is on the look-up path.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-Tags = Mapping[str, str]
+from goldrun.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeAlias
+
+
+Tags: TypeAlias = "Mapping[str, str]"
 
 
 class Tag(NamedTuple):

@@ -5,10 +5,13 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
 from goldrun.clock import Clock
+from goldrun.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 
 # The local cloud reports in its answers how fast its time runs; the real one has no such header.
 SPEED_HEADER = "x-goldrun-speed"

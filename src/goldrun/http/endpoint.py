@@ -1,9 +1,9 @@
 """Where a request goes: scheme, host and port."""
 
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from __future__ import annotations
 
 from goldrun.errors import UsageError
+from goldrun.lean import NamedTuple
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -26,6 +26,21 @@ class Endpoint(NamedTuple):
 
 
 _PORTS = {"http": 80, "https": 443}
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
+
+
+def _plain(text: str) -> Endpoint | None:
+    """Return an endpoint of the simplest form, for which ``urllib.parse`` need not be imported; None: of another."""
+    scheme, _, rest = text.rpartition("://")
+    scheme = scheme or "https"
+    host, colon, port = rest.partition(":")
+    if scheme not in _PORTS or not host or not _HOST_CHARACTERS.issuperset(host):
+        return None
+    if scheme == "http" and host not in LOOPBACK_HOSTS:
+        return None
+    if not colon:
+        return Endpoint(scheme, host, _PORTS[scheme])
+    return Endpoint(scheme, host, int(port)) if port.isascii() and port.isdigit() and int(port) < 65536 else None
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -34,6 +49,10 @@ def parse_endpoint(text: str) -> Endpoint:
     Raises:
         UsageError: it is not a URL of that form, or would send requests in clear text over a network.
     """
+    if plain := _plain(text):
+        return plain
+    from urllib.parse import urlsplit
+
     url = urlsplit(text if "://" in text else f"https://{text}")
     try:
         port = url.port

@@ -4,16 +4,23 @@
 (docs/decisions.md has the figures). Source: RFC 9112.
 """
 
-import socket
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from __future__ import annotations
+
+from goldrun.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 32 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
 
 # Returns the seconds that are left; raises TimeoutError when there are none.
-TimeLeft = Callable[[], float]
+TimeLeft: TypeAlias = "Callable[[], float]"
 
 
 class ProtocolError(OSError):
@@ -32,7 +39,7 @@ class Answer(NamedTuple):
 class Connection:
     """A connected socket that carries one request after the other."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket) -> None:
         self._socket = sock
         self._received = b""
         self.reusable = True

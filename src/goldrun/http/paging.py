@@ -6,17 +6,22 @@ missed: it looks as if it were deleted. Standard library alone: this module is o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
-from typing import TypeVar
 
 from goldrun.clock import Clock
 from goldrun.errors import UnavailableError
 from goldrun.waiting import every, looks
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
 MAX_WALKS = 5
 WALK_SECONDS = 1.0
-T = TypeVar("T")
 
 
 def read_steady(machine: Clock, what: str, walk: Callable[[], list[T] | None]) -> list[T]:

@@ -6,19 +6,24 @@ Standard library alone: this module is on the look-up path.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TypeVar
 
 from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
 from goldrun.waiting import looks
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias, TypeVar
+
+    T = TypeVar("T")
+
+
 MAX_ATTEMPTS = 6
 # No attempt takes longer, so that a call to a server that does not answer is repeated within its time limit.
 ATTEMPT_SECONDS = 30.0
-Backoff = Callable[[int], float]
-Notice = Callable[[str], None]  # receives a sentence for a person
-T = TypeVar("T")
+Backoff: TypeAlias = "Callable[[int], float]"
+Notice: TypeAlias = "Callable[[str], None]"  # receives a sentence for a person
 
 
 def jittered_backoff(attempt: int) -> float:

@@ -1,9 +1,8 @@
 """Sends HTTP requests over connections that are reused: all of goldrun's network traffic passes here."""
 
-import socket
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
+from __future__ import annotations
+
+import _socket
 
 from goldrun.clock import Clock
 from goldrun.config import Environment
@@ -11,6 +10,12 @@ from goldrun.errors import UsageError
 from goldrun.http.endpoint import LOOPBACK_HOSTS, Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer, Connection, TimeLeft
+from goldrun.lean import NamedTuple, Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 CONNECT_SECONDS = 10.0
 
@@ -71,6 +76,8 @@ def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
     text = (env.get(name) or env.get(name.upper()) or "").strip()
     if not text:
         return None
+    from urllib.parse import unquote, urlsplit
+
     url = urlsplit(text if "://" in text else f"http://{text}")
     try:
         port = url.port
@@ -161,27 +168,59 @@ class HttpTransport:
 
 def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> Connection:
     """Return a new connection, through the proxy if there is one, with TLS for https."""
-    address = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
-    sock = socket.create_connection(address, timeout=min(CONNECT_SECONDS, left()))
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if endpoint.scheme == "https":
-            # The local cloud speaks plain HTTP: a look-up there does not load TLS.
-            import ssl
+    if endpoint.scheme == "http":
+        return Connection(_dial(endpoint, proxy, left))
+    # The local cloud speaks plain HTTP: a look-up there does not load TLS.
+    from goldrun.http import tls
 
+    def secured(context: tls.Context) -> Connection:
+        sock = _dial(endpoint, proxy, left)
+        try:
             if proxy:
                 Connection(sock).tunnel(f"{endpoint.host}:{endpoint.port}", proxy.headers(), left)
             sock.settimeout(min(CONNECT_SECONDS, left()))
-            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=endpoint.host)
-    except BaseException:
-        sock.close()
-        raise
-    return Connection(sock)
+            return Connection(tls.wrap(sock, context, endpoint.host))
+        except BaseException:
+            sock.close()
+            raise
+
+    if quick := tls.quick_context():
+        try:
+            return secured(quick)
+        except OSError as error:
+            if not _is_certificate_error(error):
+                raise
+    return secured(tls.full_context())
+
+
+def _dial(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> _socket.socket:
+    """Return a socket that is connected to the first address that answers, of the proxy if there is one.
+
+    As ``socket.create_connection``, whose module takes long to import, as does the codec of international names.
+    """
+    host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
+    name = host.encode() if host.isascii() else host
+    failure = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in _socket.getaddrinfo(name, port, 0, _socket.SOCK_STREAM):
+        sock = _socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(min(CONNECT_SECONDS, left()))
+            sock.connect(address)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
 
 
 def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> UnreachableError:
     where = f"{endpoint} through the proxy {proxy.host}:{proxy.port}" if proxy else str(endpoint)
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, _socket.gaierror):
         return UnreachableError(
             f"{where} could not be found.",
             why=(f"its name does not resolve ({error.strerror}).",),

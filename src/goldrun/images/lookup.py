@@ -7,8 +7,7 @@ the channel's tag is found. Normally this takes one API call.
 Standard library alone: this module is on the look-up path.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from __future__ import annotations
 
 from goldrun.architecture import ARCHITECTURES
 from goldrun.cloud.client import EcsClient
@@ -16,6 +15,11 @@ from goldrun.cloud.images import ALL_STATUSES, PAGE_SIZE, Image, describe_images
 from goldrun.cloud.tags import CHANNEL, IS_LATEST
 from goldrun.errors import UsageError
 from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
+from goldrun.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Found(NamedTuple):

@@ -7,10 +7,11 @@ builder names versions without seconds.
 Standard library alone: this module is on the look-up path.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from goldrun.architecture import ARCHITECTURES, parse_architecture
 from goldrun.errors import UsageError
+from goldrun.lean import NamedTuple
 
 LATEST = "latest"
 STAMP_DIGITS = 14
