@@ -11,7 +11,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node test-go test-java vm-test scaffold simulate field mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-local-cloud bench-serve site screenshots dist scripts lock clean
+.PHONY: help demo test test-node test-go test-java vm-test scaffold simulate simulate-coverage field mutants check messages docs bench fuzz bench-publish bench-spot bench-build bench-sweep bench-time bench-start bench-local-cloud bench-serve site screenshots dist scripts lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,6 +37,9 @@ vm-test: $(VENV)/.dev  ## Run the tests in virtual machines (needs root, QEMU, m
 
 simulate: $(VENV)/.dev  ## Play stories in virtual time, with trouble (RUNS=1000 SEED=1: which; ONLY=2,5 BUG=name: see docs/testing.md)
 	$(BIN)/python -m tests.simulation.stories $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(BUG),--bug $(BUG))
+
+simulate-coverage: $(VENV)/.dev  ## Count which lines of code stories run, and which troubles they meet (RUNS=300)
+	$(BIN)/python -m tests.simulation.stories.covering --json docs/stories.json $(if $(RUNS),--runs $(RUNS))
 
 field: $(VENV)/.dev  ## Play the same stories with the field's protocols, and count what goes wrong (RUNS=300)
 	$(BIN)/python -m tests.simulation.stories.field --json docs/field.json $(if $(RUNS),--runs $(RUNS))
@@ -64,19 +67,18 @@ docs: $(VENV)/.dev  ## Regenerate the generated parts of the docs
 	$(BIN)/python -m tools.schemas
 	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
 
-bench: $(VENV)/.dev  ## Compare the look-up with the official CLI and SDK; count calls in a large account
-	$(BIN)/python -m benchmarks.lookup
-	$(BIN)/python benchmarks/large_account.py
+bench: $(VENV)/.dev  ## Run the benchmarks, and compare with the last release's (NAMES="lookup build"; KEEP=1 keeps the figures for the docs)
+	$(BIN)/python -m benchmarks $(if $(KEEP),--keep) $(NAMES)
 
 fuzz: $(VENV)/.dev  ## Send a million malformed requests to the local cloud
 	$(BIN)/python -m benchmarks.fuzz
 
 bench-publish: $(VENV)/.dev  ## Look up a name 100,000 times during publishes, roll-backs and prunes
-	$(BIN)/python benchmarks/publish.py
+	$(BIN)/python -m benchmarks.publish
 
 bench-spot: $(VENV)/.dev  ## Launch in 10,000 random markets, compared with the usual approach; launch 1,000 instances at once
-	$(BIN)/python benchmarks/spot_markets.py
-	$(BIN)/python benchmarks/thousand.py
+	$(BIN)/python -m benchmarks.spot_markets
+	$(BIN)/python -m benchmarks.thousand
 
 bench-build: $(VENV)/.dev  ## Build in virtual time: overhead beyond the cloud's own times, compared with the usual approach
 	$(BIN)/python -m benchmarks.build

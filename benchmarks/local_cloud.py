@@ -6,7 +6,7 @@ Ours checks each request's signature, its age and its nonce; moto checks none. T
 the clock starts, so that the client costs little. The servers are asked in turn, round by round. Processor time is the
 server's own, from the kernel.
 
-Usage: python -m benchmarks.local_cloud [--images N,N] [--requests N]
+Usage: python -m benchmarks.local_cloud [--images N,N] [--requests N] [--json FILE]
     with moto_server on the PATH, or MOTO_SERVER=/path/to/moto_server, it is measured beside ours.
 """
 
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import sign
 from goldrun.cloud.credentials import Credentials
@@ -75,21 +76,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", default="10,10000")
     parser.add_argument("--requests", type=int, default=1000, help="in each round")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     moto = os.environ.get("MOTO_SERVER") or shutil.which("moto_server") or ""
+    ratios: list[Ratio] = []
     print("images connections server         requests/s  ms of CPU   p50 ms   p99 ms")
     for images in map(int, options.images.split(",")):
         with tempfile.TemporaryDirectory() as folder, ours(Path(folder), images) as first:
             if moto:
                 with theirs(moto, images) as second:
-                    compare([first, second], images, options.requests)
+                    ratios += compare([first, second], images, options.requests)
             else:
-                compare([first], images, options.requests)
-    return 0
+                ratios += compare([first], images, options.requests)
+    return report(ratios, options.json)
 
 
-def compare(servers: Sequence[Server], images: int, amount: int) -> None:
-    """Ask the servers in turn, and print the medians of the rounds."""
+def compare(servers: Sequence[Server], images: int, amount: int) -> Iterator[Ratio]:
+    """Ask the servers in turn, print the medians of the rounds, and yield what they say."""
     for connections in CONNECTIONS:
         rounds: dict[str, list[Round]] = {server.name: [] for server in servers}
         for number in range(ROUNDS + 1):
@@ -100,9 +103,13 @@ def compare(servers: Sequence[Server], images: int, amount: int) -> None:
         rows = {name: summary(taken, amount) for name, taken in rounds.items()}
         for name, (rate, cpu, p50, p99) in rows.items():
             print(f"{images:6} {connections:11} {name:<12} {rate:12.0f} {cpu:10.2f} {p50:8.2f} {p99:8.2f}")
-        if len(rows) == 2:
-            (rate, cpu, *_), (other, their_cpu, *_) = rows.values()
-            print(f"{'':20} {rate / other:.1f} times the requests, {cpu / their_cpu:.2f} of the processor time")
+        where = f"local cloud, {images:,} images, {connections} connection{'s' * (connections > 1)}"
+        rate, cpu, p50, p99 = rows["local cloud"]
+        yield Ratio(f"{where}: p99 / p50", p99 / p50, 3.0)
+        if "moto" in rows:
+            their_rate, their_cpu, *_ = rows["moto"]
+            yield Ratio(f"{where}: seconds a request / moto's", their_rate / rate, 0.2)
+            yield Ratio(f"{where}: processor time / moto's", cpu / their_cpu, 0.1)
 
 
 def summary(rounds: Sequence[Round], amount: int) -> tuple[float, float, float, float]:

@@ -4,7 +4,7 @@ The usual way (as published scripts do it): an advisor lists the five cheapest o
 each is tried with three disk categories, blindly. Both go over HTTP, on the same markets; what could be had at all, and
 for how much, is read from the local cloud's own books.
 
-Usage: python benchmarks/spot_markets.py [--markets N] [--processes N]
+Usage: python -m benchmarks.spot_markets [--markets N] [--processes N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from msgspec.structs import replace as replaced
 
+from benchmarks.results import Ratio, report
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.errors import ApiError
@@ -255,6 +257,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--markets", type=int, default=10_000, help="with an offer that can be had")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     outcomes: list[Outcome] = []
     batch, number = 250, 0
@@ -278,7 +281,17 @@ def main() -> int:
     tries = statistics.median(one.usual_calls for one in outcomes)
     print(f"the usual way: got one in {len(usual)} ({len(usual) / len(outcomes):.0%}); paid on the average ", end="")
     print(f"{ratio:.2f} x the cheapest; median {tries:g} tries, after an advisor's own calls")
-    return int(len(got) < len(outcomes) or worst > 1.05 or calls > 5 or warm > 2)
+    ratios = [
+        Ratio("spot, price: goldrun at worst / the cheapest that could be had", worst, 1.05),
+        Ratio("spot, price: goldrun on the average / the usual way", _mean(got, "paid") / _mean(usual, "usual_paid")),
+        Ratio("spot, instances not got: goldrun / what could be had", 1 - len(got) / len(outcomes), 0.0),
+    ]
+    return int(report(ratios, options.json) or calls > 5 or warm > 2)
+
+
+def _mean(outcomes: list[Outcome], member: str) -> float:
+    """The mean of a price, as a multiple of the cheapest."""
+    return float(statistics.mean(getattr(one, member) / one.best for one in outcomes))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A thousand instances at once across zones, on a local cloud that throttles: how many calls, how many seconds.
 
-Usage: python benchmarks/thousand.py [--amount N] [--rate CALLS_PER_SECOND]
+The release counts too: a call for each instance would be the usual way, both times.
+
+Usage: python -m benchmarks.thousand [--amount N] [--rate CALLS_PER_SECOND]
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
@@ -31,6 +34,7 @@ def main() -> int:
     """Launch, wait, release; print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--amount", type=int, default=1000)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--rate", type=float, default=5.0, help="calls a second of each action before throttling")
     options = parser.parse_args()
     clock = SystemClock()
@@ -63,14 +67,24 @@ def main() -> int:
             wait_until_running(client, ids, 600)
             ready = time.perf_counter() - start
             zones = Counter(one.offer.zone for one in got if one.offer for _ in one.ids)
+            before = client.calls
             release(client, ids)
+            releasing = client.calls - before
             left = len([one for one in describe_instances(client) if one.id in ids])
         finally:
             daemon.stop(data, clock)
     print(f"{len(ids)} instances of {len({one.offer for one in got})} offers in {len(zones)} zones")
     print(f"launched in {launched:.1f} s with {calls} calls at {options.rate:g} a second and action", end="")
     print(f" ({repeated} of them throttled, and repeated); all Running after {ready:.0f} s; {left} left after release")
-    return int(len(ids) != options.amount or left > 0)
+    print(f"released with {releasing} calls")
+    over = report(
+        [
+            Ratio("a thousand instances: calls to launch / calls of one at a time", calls / options.amount, 0.1),
+            Ratio("a thousand instances: calls to release / calls of one at a time", releasing / options.amount, 0.1),
+        ],
+        options.json,
+    )
+    return int(over or len(ids) != options.amount or left > 0)
 
 
 if __name__ == "__main__":

@@ -130,6 +130,26 @@ def field(*words: str) -> None:
         print(f"| {name} | {' | '.join(row)} |")
 
 
+def benchmarks(*headings: str) -> None:
+    """Print what ``make bench KEEP=1`` has found."""
+    print(f"| {' | '.join(headings)} |", "|---|--:|--:|", sep="\n")
+    for ratios in json.loads((ROOT / "docs/benchmarks.json").read_text()).values():
+        for ratio in ratios:
+            limit = "" if ratio["limit"] is None else f"{ratio['limit']:.2f}"
+            print(f"| {ratio['name']} | {ratio['value']:.2f} | {limit} |")
+
+
+def stories(*words: str, names: Mapping[str, str] | None = None) -> None:
+    """Print what ``make simulate-coverage`` has counted: ``words`` are the headings of the two tables."""
+    counted = json.loads((ROOT / "docs/stories.json").read_text())
+    print(f"| {' | '.join(words[:3])} |", "|---|--:|--:|", sep="\n")
+    for kind, met in counted["troubles"].items():
+        print(f"| {(names or {}).get(kind, kind)} | {met['stories']} | {met['calls'] or '–'} |")
+    print(f"\n| {' | '.join(words[3:])} |", "|---|--:|--:|--:|", sep="\n")
+    for part, lines in counted["lines"].items():
+        print(f"| `{part}` | {lines['lines']} | {lines['run']} | {lines['run'] / lines['lines']:.0%} |")
+
+
 def house(*floors: str) -> None:
     """Draw which part of goldrun imports which; ``floors`` are the headings in another language."""
     print("```mermaid\nflowchart TD")

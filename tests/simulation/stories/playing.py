@@ -41,6 +41,7 @@ class Outcome:
         broken: the invariants that it broke, in the order of time; none: it is a good story.
         calls: what was asked of the cloud and of GitHub, how often.
         ends: how those who acted ended: ``done``, ``died``, or with which error.
+        struck: how many calls met which trouble.
         checks: how many looks the invariants took.
         seconds: how long it was, in its own time.
     """
@@ -48,6 +49,7 @@ class Outcome:
     broken: tuple[str, ...]
     calls: Counter[str]
     ends: Counter[tuple[str, str]]
+    struck: Counter[str]
     checks: int
     seconds: float
 
@@ -89,7 +91,9 @@ def play(story: Story, bug: str = "") -> Outcome:
             if work.error:
                 raise work.error
         auditor = world.auditor
-        return Outcome(tuple(auditor.broken), world.calls, ends, auditor.checks, world.stage.now() - began)
+        return Outcome(
+            tuple(auditor.broken), world.calls, ends, world.faults.struck, auditor.checks, world.stage.now() - began
+        )
 
 
 def _settle(world: World, works: list[Work]) -> None:

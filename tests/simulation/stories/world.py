@@ -55,6 +55,25 @@ IMAGE_SECONDS = 300.0
 BOOT_SECONDS = 10.0
 
 
+class CountedFaults(Faults):
+    """Faults, and how many calls met which.
+
+    Attributes:
+        struck: by the trouble's kind.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.struck: Counter[str] = Counter()
+
+    def strike(self, action: str) -> FaultRule | None:
+        """See ``Faults.strike``."""
+        rule = super().strike(action)
+        if rule:
+            self.struck["token-ends" if rule.status in (401, 403) else rule.kind] += 1
+        return rule
+
+
 class World:
     """Everything but those who act.
 
@@ -75,7 +94,7 @@ class World:
         self.calm = Market(seed=number, scarcity=0.0, phantoms=0.1)
         settings = self.store.settings()
         self.store.put(replace(settings, market=self.calm, image_seconds=IMAGE_SECONDS, boot_seconds=BOOT_SECONDS))
-        self.faults = Faults(number)
+        self.faults = CountedFaults(number)
         self.gateway = Gateway(self.store, self.clock, self.faults)
         self.jobs = Jobs(self.store, self.clock)
         self.github = router.Router(self.jobs, self.faults, router.Urls(SERVER, SERVER), secret="")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from local_cloud.actions.owned import own, own_instance, require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.remembered import remembered
 from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
@@ -26,17 +27,25 @@ def describe_disks(call: Call) -> Answer:
     params = call.params
     ids = listed_ids(params, "DiskIds")
     kind = params.choice("DiskType", ("all", "system", "data"), "all")
-    found = [
-        disk
-        for disk in own(call, Disk)
-        if (ids is None or disk.id in ids)
-        and params.text("InstanceId") in ("", disk.instance)
-        and params.text("Category") in ("", disk.category)
-        and params.text("Status", "All") in ("All", _status(disk))
-        and kind in ("all", disk.kind)
-    ]
+
+    def find() -> list[Disk]:
+        return [
+            disk
+            for disk in own(call, Disk)
+            if (ids is None or disk.id in ids)
+            and params.text("InstanceId") in ("", disk.instance)
+            and params.text("Category") in ("", disk.category)
+            and params.text("Status", "All") in ("All", _status(disk))
+            and kind in ("all", disk.kind)
+        ]
+
+    found = remembered(call, Disk, _changes, find)
     shown, paging = page(params, found)
     return {**paging, "Disks": {"Disk": [_describe(disk) for disk in shown]}}
+
+
+def _changes(_: Disk) -> tuple[()]:
+    return ()
 
 
 @action("CreateDisk", idempotent=True)

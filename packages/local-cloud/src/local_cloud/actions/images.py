@@ -68,7 +68,9 @@ def describe_images(call: Call) -> Answer:
             and (not tags or has_tags(image.tags, tags))
         ]
 
-    found = find() if ids or name or usage else remembered(call, Image, _changes, find)
+    # One page of a name is most often all that is asked for: an index for further pages would cost more.
+    once = ids or usage or (name and params.number("PageNumber", 1, 1, 10**9) == 1)
+    found = find() if once else remembered(call, Image, _changes, find)
     if tags:
         found = found[:MAX_TAGGED]
     page, paging = page_by_number(params, found)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from msgspec.structs import replace
 
 from local_cloud.actions.owned import require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.remembered import remembered
 from local_cloud.actions.rules import check_tags, has_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run, no_such_disk, no_such_snapshot
+from local_cloud.index import Tags, newest_first
 from local_cloud.records import Disk, Image, Snapshot
+from local_cloud.store import View
 
 
 @action("DescribeSnapshots")
@@ -23,23 +28,46 @@ def describe_snapshots(call: Call) -> Answer:
     usage = params.choice("Usage", ("image", "disk", "image_disk", "none"))
     status = params.choice("Status", ("progressing", "accomplished", "failed", "all"), "all")
     tags = params.pairs("Tag")
-    imaged = {image.snapshot for image in call.view.all(Image)}
-    found = [
-        snapshot
-        for snapshot in call.view.all(Snapshot)
-        if snapshot.region == call.region
-        and snapshot.owner == call.account
-        and (ids is None or snapshot.id in ids)
-        and params.text("DiskId") in ("", snapshot.disk)
-        and params.text("SnapshotName") in ("", snapshot.name)
-        and params.text("SourceDiskType").lower() in ("", snapshot.disk_type)
-        and status in ("all", _status(snapshot, call.now))
-        and usage in ("", _usage(snapshot, imaged))
-        and (not tags or has_tags(snapshot.tags, tags))
-    ]
-    found.sort(key=lambda snapshot: (snapshot.created, snapshot.id), reverse=True)
+    disk, name, kind = params.text("DiskId"), params.text("SnapshotName"), params.text("SourceDiskType").lower()
+    imaged = _imaged(call.view)
+
+    def find() -> list[Snapshot]:
+        return [
+            snapshot
+            for snapshot in _candidates(call, ids, tags)
+            if snapshot.region == call.region
+            and snapshot.owner == call.account
+            and disk in ("", snapshot.disk)
+            and name in ("", snapshot.name)
+            and kind in ("", snapshot.disk_type)
+            and status in ("all", _status(snapshot, call.now))
+            and usage in ("", _usage(snapshot, imaged))
+            and (not tags or has_tags(snapshot.tags, tags))
+        ]
+
+    found = remembered(call, Snapshot, _changes, find) if ids is None and not usage else find()
     shown, paging = page(params, found)
     return {**paging, "Snapshots": {"Snapshot": [_describe(snapshot, call, imaged) for snapshot in shown]}}
+
+
+def _candidates(call: Call, ids: set[str] | None, tags: Tags) -> Sequence[Snapshot]:
+    """Return the snapshots that the strictest filter leaves, the newest first."""
+    if ids is not None:
+        return newest_first(found for name in ids if (found := call.view.get(Snapshot, name)))
+    return call.view.index(Snapshot).tagged(tags)
+
+
+def _changes(snapshot: Snapshot) -> tuple[float]:
+    return (snapshot.ready,)
+
+
+def _imaged(view: View) -> Collection[str]:
+    """Return the ids of the snapshots that images use."""
+    return view.index(Image).by(_snapshot_of).keys()
+
+
+def _snapshot_of(image: Image) -> str:
+    return image.snapshot
 
 
 @action("CreateSnapshot", regionless=True, idempotent=True)
@@ -86,7 +114,7 @@ def delete_snapshot(call: Call) -> Answer:
         return {}
     if snapshot.owner != call.account:
         raise no_such_snapshot()
-    if any(image.snapshot == snapshot.id for image in call.store.all(Image)):
+    if snapshot.id in _imaged(call.store):
         raise ApiFault(
             403,
             "SnapshotCreatedImage",
@@ -100,11 +128,11 @@ def _status(snapshot: Snapshot, now: float) -> str:
     return "accomplished" if now >= snapshot.ready else "progressing"
 
 
-def _usage(snapshot: Snapshot, imaged: set[str]) -> str:
+def _usage(snapshot: Snapshot, imaged: Collection[str]) -> str:
     return "image" if snapshot.id in imaged else "none"
 
 
-def _describe(snapshot: Snapshot, call: Call, imaged: set[str]) -> Answer:
+def _describe(snapshot: Snapshot, call: Call, imaged: Collection[str]) -> Answer:
     return {
         "SnapshotId": snapshot.id,
         "SnapshotName": snapshot.name,

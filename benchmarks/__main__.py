@@ -1,0 +1,113 @@
+"""Runs the benchmarks, keeps what they find, draws it, and says which ratios are worse than those that were kept.
+
+Usage: python -m benchmarks [--keep] [NAME…]
+    NAME: only these; --keep: write docs/benchmarks.json and the picture, which a release does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.results import Ratio, read
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "docs/benchmarks.json"
+PICTURE = ROOT / "docs/images/benchmarks.svg"
+INK, BARS = "#1f2328", "#0969da"
+DARK = {INK: "#e6edf3", BARS: "#4493f8"}  # where the reader's pages are dark
+BENCHMARKS: Mapping[str, Sequence[str]] = {
+    "lookup": (),
+    "growth": (),
+    "build": (),
+    "publish": ("--lookups", "20000"),
+    "spot_markets": ("--markets", "1000"),
+    "thousand": (),
+    "local_cloud": (),
+}
+WORSE = 1.1  # less than that is the machine's mood
+
+
+def main() -> int:
+    """Run, compare, keep."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    found: dict[str, list[Ratio]] = {}
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.names or BENCHMARKS:
+            print(f"\n{name}", flush=True)
+            file = Path(folder) / f"{name}.json"
+            command = [sys.executable, "-m", f"benchmarks.{name}", *BENCHMARKS[name], "--json", str(file)]
+            if subprocess.run(command, cwd=ROOT, check=False).returncode:
+                failed.append(name)
+            if file.exists():
+                found[name] = read(file)
+    print("\n" + "\n".join(compare(found, kept()) or ["no ratio is worse than the one that was kept"]))
+    if options.keep:
+        KEPT.write_bytes(msgspec.json.format(msgspec.json.encode({**kept(), **found})) + b"\n")
+        PICTURE.write_text(draw(kept()), encoding="utf-8")
+    print(f"over a limit: {', '.join(failed)}" if failed else "all ratios are within their limits")
+    return int(bool(failed))
+
+
+def kept() -> dict[str, list[Ratio]]:
+    """What the last release's run found, by benchmark."""
+    return msgspec.json.decode(KEPT.read_bytes(), type=dict[str, list[Ratio]]) if KEPT.exists() else {}
+
+
+def compare(found: Mapping[str, list[Ratio]], before: Mapping[str, list[Ratio]]) -> list[str]:
+    """A line for each ratio that is worse than before."""
+    lines = []
+    for name, ratios in found.items():
+        known = {ratio.name: ratio.value for ratio in before.get(name, ())}
+        lines += [
+            f"worse: {ratio.name}: {known[ratio.name]:.2f} -> {ratio.value:.2f}"
+            for ratio in ratios
+            if ratio.value > WORSE * known.get(ratio.name, float("inf"))
+        ]
+    return lines
+
+
+def draw(found: Mapping[str, list[Ratio]]) -> str:
+    """Return an SVG of the ratios that have a limit, as shares of it: what is left of the line is within."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "goldrun"  # the same picture for the same figures
+    import matplotlib.pyplot as plt
+
+    limited = [one for ratios in found.values() for one in ratios if one.limit]
+    figure, axis = plt.subplots(figsize=(9, 0.28 * len(limited) + 0.8))
+    axis.barh([one.name for one in limited], [one.value / (one.limit or 1.0) for one in limited], color=BARS)
+    axis.axvline(1.0, color=INK, linewidth=1)
+    axis.invert_yaxis()
+    axis.set_xlabel("share of the limit", color=INK)
+    axis.tick_params(colors=INK, labelsize=8)
+    for side in axis.spines.values():
+        side.set_visible(False)
+    figure.tight_layout()
+    drawn = io.StringIO()
+    figure.savefig(drawn, transparent=True, metadata={"Date": None})
+    plt.close(figure)
+    rules = "".join(
+        f'[style*="{part}: {light}"] {{ {part}: {dark} !important }}\n'
+        for light, dark in DARK.items()
+        for part in ("fill", "stroke")
+    )
+    dark = f"<style>@media (prefers-color-scheme: dark) {{\n{rules}}}</style>\n"
+    return re.sub(r"(<svg [^>]*>\n)", lambda head: head[1] + dark, drawn.getvalue(), count=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
