@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import DEPRECATED
+from goldrun.cloud.moments import format_moment
+from goldrun.errors import GoldrunError, RefusedError
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.http1 import Answer
+from goldrun.http.transport import Transport
 from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
+from goldrun.images.publish import publish, roll_back
 from goldrun.images.removal import find_orphan_snapshots
 from goldrun.images.retention import Pruned, judge, prune
 from local_cloud import seed
@@ -332,3 +340,116 @@ def test_in_random_accounts_prune_keeps_what_it_must(frozen: Running, chance: ra
     available = [one for one in before.values() if _is_ours(one)]
     wanted = min(keep, sum(one.state == "Available" for one in available))
     assert sum(one.state == "Available" for one in left) >= wanted
+
+
+class Meanwhile:
+    """A transport before whose n-th request somebody else acts."""
+
+    def __init__(self, inner: Transport, at: int, act: Callable[[], object]) -> None:
+        self.inner, self.left, self.act = inner, at, act
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        content: bytes = b"",
+    ) -> Answer:
+        self.left -= 1
+        if self.left == 0:
+            self.act()
+        return self.inner.send(endpoint, method, target, headers, deadline, content)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def meanwhile(frozen: Running, at: int, act: Callable[[], object]) -> tuple[EcsClient, Meanwhile]:
+    client = frozen.client()
+    client._transport = transport = Meanwhile(client._transport, at, act)
+    return client, transport
+
+
+def three_versions(frozen: Running) -> None:
+    frozen.cloud.store.clear()
+    seed.put_defaults(frozen.cloud.store)
+    for number in (1, 2):
+        built(frozen, number)
+    built(frozen, 3, shown=True)
+
+
+def shown_now(frozen: Running) -> str:
+    found = look_up(frozen.client(), name_reference(str(ALIAS), "amd64"))
+    assert found, "the name has no answer"
+    return found.image.image_id
+
+
+def test_a_roll_back_at_any_moment_of_a_prune(frozen: Running) -> None:
+    """Found by a story: it went back to a version that the prune had on its list, and the prune deleted it."""
+    ends = set()
+    for at in range(1, 60):
+        three_versions(frozen)
+
+        def go_back() -> None:
+            with contextlib.suppress(GoldrunError):
+                roll_back(frozen.client(), ALIAS)
+
+        client, transport = meanwhile(frozen, at, go_back)
+        prune(client, ALIAS, keep=1)
+        shown = shown_now(frozen)
+        ends.add(shown)
+        assert int(shown[-3:]) in numbers(frozen), at
+        assert set(snapshots(frozen)) == set(numbers(frozen)), at
+        (image,) = (one for one in frozen.cloud.store.all(Image) if one.id == shown)
+        assert "Deleting" not in image.tags, at
+        if transport.left > 0:
+            break
+    assert ends == {"m-version001", "m-version002", "m-version003"}, "both have won, at some moment"
+
+
+@pytest.mark.parametrize("to", ["", "20260101000000"])
+def test_a_prune_at_any_moment_of_a_roll_back(frozen: Running, to: str) -> None:
+    ends = set()
+    for at in range(1, 60):
+        three_versions(frozen)
+        client, transport = meanwhile(frozen, at, lambda: prune(frozen.client(), ALIAS, keep=1))
+        with contextlib.suppress(GoldrunError):
+            roll_back(client, ALIAS, to=to)
+        ends.add(shown_now(frozen))
+        assert int(shown_now(frozen)[-3:]) in numbers(frozen), at
+        if transport.left > 0:
+            break
+    assert len(ends) > 1
+
+
+def test_a_version_that_is_being_deleted_is_not_published(frozen: Running) -> None:
+    moment = format_moment(NOW - 60)
+    built(frozen, 1)
+    built(frozen, 2, tags={"Deleting": moment})
+    built(frozen, 3, shown=True)
+    with pytest.raises(RefusedError, match="is being deleted by somebody else"):
+        publish(frozen.client(), "m-version002", force=True)
+    assert shown_now(frozen) == "m-version003"
+    (image,) = (one for one in frozen.cloud.store.all(Image) if one.id == "m-version002")
+    assert not {"Latest", "Channel"} & image.tags.keys()
+    assert roll_back(frozen.client(), ALIAS).image_id == "m-version001", "the one before that stays"
+    frozen.wall.value += 900
+    assert publish(frozen.client(), "m-version002", force=True).image_id == "m-version002", "it was interrupted"
+
+
+def test_stale_reads_do_not_let_a_prune_delete_what_is_published_meanwhile(frozen: Running) -> None:
+    """A read counts only if it shows the prune's own tag: then it shows the roll-back's, too."""
+    three_versions(frozen)
+    frozen.wall.value += 60
+
+    def go_back() -> None:
+        roll_back(frozen.client(), ALIAS)
+        frozen.wall.value += 5
+        frozen.fault("stale", "DescribeImages", times=1, seconds=20.0)
+
+    client, _ = meanwhile(frozen, 5, go_back)  # right before the prune's tag
+    prune(client, ALIAS, keep=1)
+    assert shown_now(frozen) == "m-version002"
+    assert numbers(frozen) == [2, 3]

@@ -173,6 +173,20 @@ def test_stopped_machines_follow_their_image_one_at_a_time(cloud: Running) -> No
     assert least == 2
 
 
+def test_too_many_stopped_machines_of_an_older_image_are_deleted_once(cloud: Running) -> None:
+    """Fewer are wanted, and their image is not the newest, at the same look (a story found it)."""
+    filled(cloud, 2)
+    store = cloud.cloud.store
+    (old,) = (image for image in store.all(Image) if image.id == "m-runner")
+    store.put(replace(old, name="fam-amd64-old"))
+    cloud.image("fam-amd64-latest", id="m-newer", family="fam-amd64")
+    cloud.wall.value += 100.0  # the first server's session ends
+    fewer = serve(cloud, owner="two", min_stopped=0)
+    fewer.run(300, until=lambda: machines(cloud) == [])
+    assert machines(cloud) == []
+    assert len([words for words in fewer.said if "is deleted" in words]) == 2, fewer.said
+
+
 def test_a_machine_that_was_stopped_for_long_is_replaced(cloud: Running) -> None:
     server = filled(cloud, 1, stopped_life="3h")
     (first,) = stopped(cloud)

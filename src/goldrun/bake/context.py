@@ -15,6 +15,7 @@ from goldrun.contents.components import Contents
 from goldrun.contents.osv import Advisory
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.launch.heartbeat import Heartbeat
+from goldrun.launch.offers import Offer
 from goldrun.launch.settings import LaunchSettings
 
 Check = Callable[[Image], None]
@@ -64,6 +65,7 @@ class Context:
         settings: network, key pair and role of the build's instances.
         options: how to build.
         report: shows the progress.
+        offers: where the build's last instance was got: the next one is tried there before the market is read again.
     """
 
     client: EcsClient
@@ -73,6 +75,7 @@ class Context:
     settings: LaunchSettings
     options: Options
     report: Report
+    offers: list[Offer] = field(default_factory=list)
 
     @property
     def recipe(self) -> Recipe:

@@ -62,7 +62,9 @@ def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags
     """
     client = context.client
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
-    (launched,) = acquire(client, machine_settings(context, image_id, key, marked), report=context.report.line)
+    settings = machine_settings(context, image_id, key, marked)
+    (launched,) = acquire(client, settings, first=context.offers, report=context.report.line)
+    context.offers[:] = [launched.offer] if launched.offer else []
     machine = Machine(client, launched.ids[0], key)
     context.heartbeat.start(machine.id)
     return machine

@@ -177,6 +177,14 @@ STAGE = Tag(
     form="3 3f0c…",
 )
 COPIED_FROM = Tag("CopiedFrom", _IMAGE, "the image that it is a copy of", ("image copy",), ("image copy",), form="m-…")
+DELETING = Tag(
+    "Deleting",
+    _IMAGE,
+    "since when somebody deletes it: for some minutes it is not published",
+    ("image prune", "image rm"),
+    ("image publish", "image rollback"),
+    form="YYYY-MM-DDThh:mm:ssZ",
+)
 PROTECTED = Tag(
     "Protected",
     ("image", "snapshot", "instance"),
@@ -307,6 +315,7 @@ GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("ga
 SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
+    DELETING,
     *(
         CONTENTS,
         SIGNATURE,

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, Image, describe_images
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, MANAGED_BY, VERSION_HASH
+from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import (
@@ -24,6 +25,7 @@ from goldrun.images.naming import (
     parse_published,
 )
 
+DELETING_SECONDS = 900.0  # a deletion that began earlier was interrupted
 NEAR_FAMILIES = 3  # number of suggestions when a family is not found
 
 
@@ -161,6 +163,15 @@ def unknown_family(client: EcsClient, family: str, architecture: str | None = No
         fix=[f"did you mean {near}?" for near in get_close_matches(family, known, NEAR_FAMILIES)]
         or ["list the images: goldrun image ls --all"],
     )
+
+
+def is_being_deleted(image: Image, now: float) -> bool:
+    """Return whether somebody deletes the image at this moment, in seconds since 1970; see ``removal``."""
+    try:
+        since = parse_moment(DELETING.read(image.tags))
+    except ValueError:
+        return False
+    return now - since < DELETING_SECONDS
 
 
 def alias_of(image: Image, channel: str) -> PublishedName:

@@ -31,6 +31,7 @@ from goldrun.images.lineage import (
     age_key,
     alias_of,
     find_own,
+    is_being_deleted,
     newest_first,
     read_lineage,
 )
@@ -128,7 +129,7 @@ def roll_back(
     current = lineage.current()
     if current is None:
         raise NotFoundError(f"{alias} shows nothing: there is nothing to roll back.")
-    goal = _target(lineage, current, to)
+    goal = _target(lineage, current, to, client.clock.now())
     bad = lineage.shown() or current
     if bad is not goal and bad.shared:
         raise RefusedError(
@@ -143,7 +144,7 @@ def _marked_ids(lineage: Lineage) -> frozenset[str]:
     return frozenset(image.image_id for image in lineage.marked())
 
 
-def _target(lineage: Lineage, current: Image, to: str) -> Image:
+def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
     """Return the version to roll back to."""
     if to:
         for image in lineage.versions():
@@ -161,7 +162,10 @@ def _target(lineage: Lineage, current: Image, to: str) -> Image:
     older = [
         image
         for image in lineage.versions()
-        if image.status == AVAILABLE and age_key(image) < age_key(current) and _has_version_name(image)
+        if image.status == AVAILABLE
+        and age_key(image) < age_key(current)
+        and _has_version_name(image)
+        and not is_being_deleted(image, now)
     ]
     if not older:
         raise NotFoundError(
@@ -206,10 +210,15 @@ def _run(
     report([*(step.words for step in plan(lineage, intent)), *_side_effects(lineage, intent)])
     if dry_run:
         return lineage.images[intent.goal]
+    claimed: set[str] = set()
     for _ in range(MAX_STEPS):
         lineage = read_lineage(client, lineage.alias)
         if intent.goal not in lineage.images:
             raise NotFoundError(f"{intent.goal} was deleted meanwhile.")
+        goal = lineage.images[_goal(lineage, intent)]
+        if goal.image_id not in claimed and _has_marks(lineage, goal):
+            _require_kept(client, lineage, goal)
+            claimed.add(goal.image_id)
         step = next_step(lineage, intent)
         if step is None:
             return lineage.images[_goal(lineage, intent)]
@@ -223,6 +232,23 @@ def _run(
         f"{lineage.alias} did not settle within {MAX_STEPS} steps.",
         why=["other publishers keep changing it."],
         fix=["stop the other publishers (a `concurrency` group in the workflow), then run this again."],
+    )
+
+
+def _require_kept(client: EcsClient, lineage: Lineage, goal: Image) -> None:
+    """Give way to a deletion that began before the goal was tagged; see ``removal``. Nothing has moved yet.
+
+    Raises:
+        RefusedError: the goal is being deleted; it has no tag of the channel any more.
+    """
+    shown = lineage.shown()
+    # Without another image that is shown, an earlier run has come further: then the deletion gives way.
+    if shown is None or shown.image_id == goal.image_id or not is_being_deleted(goal, client.clock.now()):
+        return
+    _unmark(lineage, goal).call.make(client)
+    raise RefusedError(
+        f"{goal.name} ({goal.image_id}) is being deleted by somebody else.",
+        fix=["publish another version; if the deletion was interrupted, try again in a quarter of an hour."],
     )
 
 
@@ -262,7 +288,7 @@ def _goal(lineage: Lineage, intent: Intent) -> str:
 def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
     marked = {image.image_id for image in lineage.marked()}
-    if not _marks(lineage).items() <= goal.tags.items():
+    if not _has_marks(lineage, goal):
         yield _mark(lineage, goal)
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
@@ -287,6 +313,10 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
 
 def _marks(lineage: Lineage) -> dict[str, str]:
     return {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
+
+
+def _has_marks(lineage: Lineage, image: Image) -> bool:
+    return _marks(lineage).items() <= image.tags.items()
 
 
 def _mark(lineage: Lineage, image: Image) -> Step:

@@ -2,25 +2,43 @@
 
 An image's snapshots stay when it is deleted, and cost money. So they are tagged with the image's id first: if a run is
 interrupted, the next one finds them by that tag.
+
+Meanwhile somebody may publish the image, or roll back to it. So a deletion tags the image first, and looks; a publish
+tags it first, and looks: whoever writes second sees the other's tag, and gives way. A read counts when it shows what
+was written just before, so that one that lags behind misleads nobody.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 from goldrun.cloud import images, snapshots, tagging
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.images import ALL_STATUSES, UNFINISHED, Image, describe_images
+from goldrun.cloud.moments import format_moment
 from goldrun.cloud.snapshots import Snapshot, describe_snapshots
-from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, FAMILY, IMAGE, IS_LATEST, OWNED, PROTECTED
-from goldrun.errors import RefusedError, UnavailableError
+from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, DELETING, FAMILY, IMAGE, IS_LATEST, MANAGED_BY, OWNED, PROTECTED
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.images.lineage import is_from_guide
 from goldrun.images.naming import parse_published
-from goldrun.waiting import at_least, wait_for
+from goldrun.waiting import LAG_SECONDS, at_least, wait_for
 
 CONFIRM_SECONDS = 60.0
 POLL_SECONDS = 2.0
+
+
+class ProtectedError(RefusedError):
+    """An image is not deleted: since it was read, something protects it.
+
+    Attributes:
+        reason: what, as ``protection`` says it.
+    """
+
+    def __init__(self, image: Image, reason: str) -> None:
+        super().__init__(f"{image.name} ({image.image_id}) is not deleted: meanwhile it is {reason}.")
+        self.reason = reason
 
 
 def protection(image: Image) -> str:
@@ -75,6 +93,7 @@ def delete_image(client: EcsClient, image: Image) -> None:
     it is shared.
 
     Raises:
+        ProtectedError: since ``image`` was read, something protects it.
         ApiError: ECS refuses.
         UnavailableError: one of them still exists after a minute.
     """
@@ -82,6 +101,7 @@ def delete_image(client: EcsClient, image: Image) -> None:
         tags = {**OWNED, **IMAGE.of(image.image_id)}
         tags |= {key: image.tags[key] for key in (FAMILY.key, ARCHITECTURE.key) if key in image.tags}
         tagging.tagging("snapshot", image.snapshots, tags).make(client)
+    _claim(client, image)
 
     def there() -> bool:
         return bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
@@ -95,6 +115,40 @@ def delete_image(client: EcsClient, image: Image) -> None:
             # Another image consists of it too: it is deleted with the last one.
             if not snapshots.has_image(error):
                 raise
+
+
+def _claim(client: EcsClient, image: Image) -> None:
+    """Tag the image as one that is being deleted, and ask once more whether it may be.
+
+    Raises:
+        ProtectedError: it may not; it has no such tag any more.
+    """
+    ids, own = [image.image_id], OWNED if MANAGED_BY.matches(image.tags) else {}
+    try:
+        tagging.tagging("image", ids, {**own, **DELETING.of(format_moment(client.clock.now()))}).make(client)
+    except ApiError as error:
+        if tagging.is_gone(error):
+            return  # somebody else has deleted it; its snapshots are left
+        raise
+
+    def look() -> str | None:
+        found = describe_images(client, image_id=image.image_id, status=ALL_STATUSES)
+        if not found:
+            return ""
+        return protection(found[0]) if DELETING.key in found[0].tags else None
+
+    reason = wait_for(
+        client.clock,
+        look,
+        seconds=LAG_SECONDS,
+        late=lambda elapsed: UnavailableError(
+            f"{image.image_id} was tagged, and does not show it after {elapsed:.0f} s.", fix=["run the command again."]
+        ),
+    )
+    if reason and reason != protection(image):
+        with contextlib.suppress(GoldrunError):  # the tag counts for some minutes only, so it may stay
+            tagging.untagging("image", ids, [DELETING.key]).make(client)
+        raise ProtectedError(image, reason)
 
 
 def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:

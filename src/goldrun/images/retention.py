@@ -17,7 +17,13 @@ from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY, OWNED, STAGE
 from goldrun.images.lineage import Lineage, age_key, is_from_guide, newest_first, read_lineage
 from goldrun.images.naming import STAGE_PREFIX, PublishedName, parse_published
-from goldrun.images.removal import delete_image, delete_snapshot, find_orphan_snapshots, protection
+from goldrun.images.removal import (
+    ProtectedError,
+    delete_image,
+    delete_snapshot,
+    find_orphan_snapshots,
+    protection,
+)
 
 
 @dataclass(frozen=True)
@@ -193,6 +199,8 @@ def prune_all(
 def _delete(client: EcsClient, verdict: Verdict) -> Verdict:
     try:
         delete_image(client, verdict.image)
+    except ProtectedError as error:
+        return Verdict(verdict.image, keep=True, reason=error.reason)
     except ApiError as error:
         # What ECS reports is newer than what we read.
         if not (reason := why_kept(error)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
@@ -20,21 +21,34 @@ def acquire(
     client: EcsClient,
     settings: LaunchSettings,
     *,
+    first: Iterable[Offer] = (),
     cache: Cache | None = None,
     report: Report = lambda _: None,
     deliver: Deliver = lambda _: None,
 ) -> list[Launched]:
     """Launch the instances from the best offers.
 
+    Args:
+        client: the cloud.
+        settings: what is launched.
+        first: offers that are tried before the market is read.
+        cache: of what the market has answered.
+        report: receives what is being done.
+        deliver: see ``launch``.
+
     Raises:
         GoldrunError: see ``launch``.
     """
-    return launch(client, settings, find_offers(client, settings, cache), report=report, deliver=deliver)
+    offers = find_offers(client, settings, cache, first=first)
+    return launch(client, settings, offers, report=report, deliver=deliver)
 
 
-def find_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None = None) -> Iterator[Offer]:
-    """Yield the offers that match, best first; no call is made before its answer is needed."""
-    return (offer for offer in _all_offers(client, settings, cache) if (offer.type, offer.zone) not in settings.avoid)
+def find_offers(
+    client: EcsClient, settings: LaunchSettings, cache: Cache | None = None, *, first: Iterable[Offer] = ()
+) -> Iterator[Offer]:
+    """Yield ``first`` and the offers that match, best first; no call is made before its answer is needed."""
+    offers = chain(first, _all_offers(client, settings, cache))
+    return (offer for offer in offers if (offer.type, offer.zone) not in settings.avoid)
 
 
 def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None) -> Iterator[Offer]:

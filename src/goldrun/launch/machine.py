@@ -16,9 +16,10 @@ from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.launch.launch import Report
-from goldrun.waiting import LAG_SECONDS, pause, wait_for, watch
+from goldrun.waiting import LAG_SECONDS, at_least, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0
+BOOT_LOOK_SECONDS = 2.0  # a boot takes half a minute and more
 LOOKS_A_CHECK = 5  # while the assistant does not answer, look up the instance itself every so many looks
 
 
@@ -67,6 +68,7 @@ class Machine:
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
                 fix=[f"read its console: goldrun instance console {self.id}", "check that the image has the agent."],
             ),
+            often=at_least(BOOT_LOOK_SECONDS),
         )
 
     def run(

@@ -191,10 +191,11 @@ class Parking:
         """Delete stopped machines that are too many; and one at a look that boots from an older image."""
         stopped = [machine for one, machine in self.roster.fleet.machines.items() if one in self.roster.aside]
         stopped.sort(key=lambda machine: machine.created)
-        for machine in stopped[: max(0, len(stopped) - wanted)]:
+        surplus = stopped[: max(0, len(stopped) - wanted)]
+        for machine in surplus:
             if machine.status == "Stopped":
                 self.tending.delete(machine.id, "fewer stopped machines are wanted")
-        if len(stopped) < wanted or any(one.status != "Stopped" for one in stopped):
+        if surplus or len(stopped) < wanted or any(one.status != "Stopped" for one in stopped):
             return  # one at a time, so that a pool is left
         try:
             image = self.prepare().image_id

@@ -32,7 +32,7 @@ from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.serve.assembly import build_worker
-from goldrun.serve.config import NetworkPart, Profile
+from goldrun.serve.config import Cost, NetworkPart, Profile
 from goldrun.serve.server import Steps
 from goldrun.serve.wanted import WantedSet
 from local_cloud import lifecycle
@@ -40,7 +40,7 @@ from local_cloud.faults import FaultRule
 from local_cloud.github.records import GitHubRunner
 from local_cloud.market import NEVER
 from local_cloud.records import Image
-from tests.simulation.stories.story import Event
+from tests.simulation.stories.story import Event, Story
 from tests.simulation.stories.world import ALIAS, GROUP, OLDER, SCOPE, SHOWN, TESTED, UNTESTED, Actor, World
 
 TYPES = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c7.2xlarge")
@@ -136,11 +136,13 @@ def _sweep(actor: Actor) -> None:
         client.clock.sleep(200)
 
 
-def serve(actor: Actor, until: Callable[[], bool]) -> None:
+PLAIN = Profile(image=ALIAS, types=("ecs.c7.2xlarge",), life="2h", longest_job="30m", min_idle=0, max_runners=4)
+
+
+def serve(actor: Actor, until: Callable[[], bool], profile: Profile = PLAIN) -> None:
     """Serve a label until then; both threads of the server in turn."""
     client, github = actor.clients()
     actor.serves = LABEL
-    profile = Profile(image=ALIAS, types=("ecs.c7.2xlarge",), life="2h", longest_job="30m", min_idle=0, max_runners=4)
     network = NetworkPart(security_group=GROUP, role="self-destruct")
     wanted = WantedSet(LABEL, Scope(SCOPE), "Default", (LABEL,), profile, None, "", network, LABEL)
     worker = build_worker(client, github, wanted, {}, owner=actor.name, report=lambda _: None)
@@ -159,9 +161,13 @@ def queue(world: World, name: str, count: int, *, label: str = LABEL) -> list[st
     return [world.jobs.add_job(run, name=f"{name} {number}", labels=(label,)).id for number in range(count)]
 
 
-def _serve(actor: Actor) -> None:
-    queue(actor.world, actor.name, actor.random.randint(1, 4))
-    serve(actor, lambda: actor.world.settled)
+def _serve(actor: Actor, story: Story) -> None:
+    """Serve; with pools or a budget as long as there is trouble, because afterwards all is done, and nothing waits."""
+    world = actor.world
+    queue(world, actor.name, actor.random.randint(1, 4))
+    cost = Cost(day=story.budget or None)
+    profile = replace(PLAIN, min_idle=story.min_idle, min_stopped=story.min_stopped, max_cost=cost)
+    serve(actor, lambda: world.settled or (world.calm and profile != PLAIN), profile)
 
 
 def _meddle(actor: Actor) -> None:
@@ -173,7 +179,7 @@ def _meddle(actor: Actor) -> None:
     unused = [one for one in world.store.all(Image) if one.id in {OLDER, TESTED} - shown]
     what = random.choice(("delete", "stop", "untag", "unregister", "delete image", "rename"))
     if what == "delete" and ours:
-        lifecycle.release(world.store, world.calm, random.choice(ours), world.stage.now())
+        lifecycle.release(world.store, world.market_as_usual, random.choice(ours), world.stage.now())
     elif what == "stop" and ours:
         world.store.put(replace(random.choice(ours), state="Stopped"))
     elif what == "untag" and ours:
@@ -224,7 +230,7 @@ def trouble(world: World, event: Event) -> Iterator[None]:
     yield
     world.suffer(rules, over=True)
     if event.kind == "stock-out":
-        world.market(world.calm)
+        world.market(world.market_as_usual)
 
 
 def suffer(world: World, event: Event) -> None:
@@ -240,8 +246,8 @@ def suffer(world: World, event: Event) -> None:
             world.stage.sleep(20.0)
 
 
-def acts(recipe: Path) -> dict[str, Act]:
-    """Return what each kind of event does; builds are of ``recipe``."""
+def acts(recipe: Path, story: Story) -> dict[str, Act]:
+    """Return what each kind of event does in a story; builds are of ``recipe``."""
     return {
         "build": partial(_build, recipe=recipe),
         "publish": _publish,
@@ -251,7 +257,7 @@ def acts(recipe: Path) -> dict[str, Act]:
         "look-up": _look_up,
         "launch": _launch,
         "runner": _runner,
-        "serve": _serve,
+        "serve": partial(_serve, story=story),
         "sweep": _sweep,
         "person": _meddle,
     }

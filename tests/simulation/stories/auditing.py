@@ -30,9 +30,33 @@ START = 1_795_000_000.0
 REGIONS = (seed.REGION, "cn-beijing")
 ALIASES = ("fam-amd64-latest", "built-amd64-latest")
 MOST_LIFE_SECONDS = 6 * 3600.0
+LONGEST_JOB_SECONDS = 1800.0
+COUNT_LAG = 0.02  # CNY: servers write down once a minute what was spent
 IMAGE_CALLS = frozenset(
     {"TagResources", "UntagResources", "ModifyImageAttribute", "DeleteImage", "CreateImage", "CopyImage"}
 )
+
+
+@dataclass
+class Bill:
+    """What a machine costs.
+
+    Attributes:
+        since: when it was launched.
+        price: an hour, now; 0: it is stopped or gone.
+        amount: so far, in CNY.
+        until: when it was read last.
+    """
+
+    since: float
+    price: float = 0.0
+    amount: float = 0.0
+    until: float = 0.0
+
+    def read(self, now: float, price: float) -> None:
+        """Add what it has cost since it was read last, and take its price from now on."""
+        self.amount += self.price * (now - self.until) / 3600
+        self.price, self.until = price, now
 
 
 @dataclass
@@ -40,18 +64,22 @@ class Auditor:
     """Looks at everything without being part of it.
 
     Attributes:
+        budget: what scale sets may spend on a day, in CNY; 0: any amount.
         broken: what was not true, and when.
         published: the names that have had an answer: they have one from then on.
         checks: how often something was checked.
+        bills: of the machines of scale sets, by id.
     """
 
     store: Store
     clock: LocalClock
     owners: Mapping[str, Actor]
     handed_over: set[str]
+    budget: float = 0.0
     broken: list[str] = field(default_factory=list)
     published: set[tuple[str, str]] = field(default_factory=set)
     checks: int = 0
+    bills: dict[str, Bill] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         straight = _Straight(Gateway(self.store, self.clock, Faults()))
@@ -87,8 +115,10 @@ class Auditor:
                 self._break(now, f"{actor.name}: {action} of {one} ({why})")
         if action in IMAGE_CALLS:
             self.names(now, f"{actor.name}: {action} {params.get('ImageId', '')}")
+        self._meter(now)
         if action == "RunInstances":
             self._limits(actor, now)
+            self._spending(actor, now)
 
     def names(self, now: float, what: str) -> None:
         """Each published name has an answer: an image that is Available and has passed its test."""
@@ -111,6 +141,29 @@ class Auditor:
             limited = one.auto_release <= one.created + MOST_LIFE_SECONDS or PARKED.key in one.tags
             if self.owners.get(one.id) is actor and MANAGED_BY.matches(one.tags) and not limited:
                 self._break(now, f"{actor.name}: {one.id} has no end")
+
+    def _meter(self, now: float) -> None:
+        """Read what the machines of scale sets cost: they run, stop, run again, and go."""
+        if not self.budget:
+            return
+        for one in self.store.all(Instance):
+            if SCALE_SET.key in one.tags or one.id in self.bills:
+                bill = self.bills.setdefault(one.id, Bill(one.created))
+                bill.read(now, one.price if one.gone > now and one.state == "Running" else 0.0)
+        for name in self.bills.keys() - {one.id for one in self.store.all(Instance)}:
+            self.bills[name].read(now, 0.0)
+
+    def _spending(self, actor: Actor, now: float) -> None:
+        """A server launches what the budget holds if each of its machines does the longest job."""
+        if not self.budget or not actor.serves:
+            return
+        self.checks += 1
+        spent = sum(bill.amount for bill in self.bills.values())
+        promised = sum(
+            bill.price * max(0.0, LONGEST_JOB_SECONDS - (now - bill.since)) / 3600 for bill in self.bills.values()
+        )
+        if spent + promised > self.budget * 1.05 + COUNT_LAG:
+            self._break(now, f"{actor.name}: {spent:.2f} CNY are spent, {promised:.2f} promised, of {self.budget:.2f}")
 
     def _why_not_instance(self, actor: Actor, instance_id: str) -> str:
         one = self.store.get(Instance, instance_id)

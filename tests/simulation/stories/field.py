@@ -149,7 +149,7 @@ def _tidy(world: World, *, dead: bool) -> None:
 
 
 def _goldrun(tally: Tally) -> Mapping[str, Act]:
-    return {**acts(story_recipe()), "look-up": partial(_look_up, tally=tally)}
+    return {**acts(story_recipe(), Story(0, ())), "look-up": partial(_look_up, tally=tally)}
 
 
 def _look_up(actor: Actor, tally: Tally) -> None:

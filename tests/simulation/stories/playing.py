@@ -22,7 +22,8 @@ from goldrun.github.scope import repository_scope
 from goldrun.runners.naming import read_name
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubRunner
-from local_cloud.records import Disk, Image, Snapshot
+from local_cloud.market import NEVER
+from local_cloud.records import Disk, Image, Instance, Snapshot
 from tests.simulation.dying import Crash
 from tests.simulation.stories.acting import LABEL, acts, queue, serve, suffer, sweep_once
 from tests.simulation.stories.bugs import BUGS
@@ -57,9 +58,9 @@ class Outcome:
 def play(story: Story, bug: str = "") -> Outcome:
     """Play it, the same way each time; with a bug of ``bugs.BUGS``, if one is named."""
     with chance(Random(f"chance {story.seed}")), BUGS[bug]():
-        world = World(story.seed, lingers=story.lingers)
+        world = World(story.seed, lingers=story.lingers, budget=story.budget)
         ends: Counter[tuple[str, str]] = Counter()
-        todo = acts(story_recipe())
+        todo = acts(story_recipe(), story)
         began = world.stage.now()
 
         def act(event: Event, actor: Actor) -> None:
@@ -101,6 +102,7 @@ def _settle(world: World, works: list[Work]) -> None:
     servers = [work for work in works if work.name.startswith("serve ")]
     while any(not work.done for work in works[:-1] if work not in servers):
         world.stage.sleep(30.0)
+    world.calm, world.auditor.budget = True, 0.0
     broken = world.auditor.broken
     if servers:
         end = world.stage.now() + SERVED_SECONDS
@@ -134,7 +136,19 @@ def _all_done(world: World) -> bool:
 
 
 def _machines(world: World) -> list[str]:
-    return [f"instance {one.id} {one.tags}" for one in world.instances() if one.id in world.owners]
+    return [
+        f"instance {one.id} {one.tags}"
+        for one in world.instances()
+        if one.id in world.owners and not _is_lost_from_pool(one)
+    ]
+
+
+def _is_lost_from_pool(one: Instance) -> bool:
+    """Whether a person has taken the tags of a stopped machine: nobody knows it any more, and its release time ends it.
+
+    Stopped ones may be kept for days, so that is not awaited.
+    """
+    return not one.tags and one.state == "Stopped" and one.auto_release != NEVER
 
 
 def _left(world: World) -> list[str]:

@@ -66,11 +66,17 @@ class Story:
         seed: decides whatever is left to chance while it is played.
         events: in the order of their numbers.
         lingers: machines do not delete themselves after their job.
+        min_idle: how many runners wait for a job, as long as there is trouble.
+        min_stopped: how many more wait, stopped.
+        budget: what may be spent on a day until the trouble is over, in CNY; 0: any amount.
     """
 
     seed: int
     events: tuple[Event, ...]
     lingers: bool = False
+    min_idle: int = 0
+    min_stopped: int = 0
+    budget: float = 0.0
 
     @property
     def numbers(self) -> list[int]:
@@ -87,7 +93,10 @@ def write(seed: int) -> Story:
     """Return the story of a seed."""
     random = Random(f"story {seed}")
     events = tuple(_event(random, number) for number in range(1, random.randint(5, 14)))
-    return Story(seed, events, lingers=random.random() < 0.3)
+    lingers = random.random() < 0.3
+    served = Random(f"served {seed}")
+    idle, stopped = served.choice(((0, 0), (0, 0), (0, 0), (1, 0), (0, 1), (1, 1)))
+    return Story(seed, events, lingers, idle, stopped, served.choice((0.0, 0.0, 0.0, 0.3, 0.6)))
 
 
 def _event(chance: Random, number: int) -> Event:

@@ -48,6 +48,7 @@ GROUP = f"sg-local-{seed.REGION}"
 ALIAS = "fam-amd64-latest"
 STAMPS = tuple(f"2026010{number}000000" for number in range(1, 6))
 OLDER, SHOWN, TESTED, UNTESTED = (f"m-family0000{number}" for number in range(2, 6))
+SOMEBODYS = "i-somebodys"
 LATENCY = (0.05, 2.0)  # of a call
 TEND_SECONDS = 5.0
 POLL_SECONDS = 2.0  # how often a request that waits is looked at
@@ -82,18 +83,21 @@ class World:
         owners: who has made an instance or a runner, by its id or name.
         handed_over: instances of runners that are up: from then on the job counts.
         calls: what was asked for, how often.
+        calm: the trouble is over.
         settled: servers need not go on any more.
     """
 
-    def __init__(self, number: int, *, lingers: bool) -> None:
+    def __init__(self, number: int, *, lingers: bool, budget: float = 0.0) -> None:
         """Begin with a published family, and things that belong to others."""
         self.stage = Stage(Random(f"turns {number}"), START)
         self.clock = LocalClock(wall=self.stage.now)
         self.store = Store(None, self.stage.now)
         seed.put_defaults(self.store)
-        self.calm = Market(seed=number, scarcity=0.0, phantoms=0.1)
+        self.market_as_usual = Market(seed=number, scarcity=0.0, phantoms=0.1)
         settings = self.store.settings()
-        self.store.put(replace(settings, market=self.calm, image_seconds=IMAGE_SECONDS, boot_seconds=BOOT_SECONDS))
+        self.store.put(
+            replace(settings, market=self.market_as_usual, image_seconds=IMAGE_SECONDS, boot_seconds=BOOT_SECONDS)
+        )
         self.faults = CountedFaults(number)
         self.gateway = Gateway(self.store, self.clock, self.faults)
         self.jobs = Jobs(self.store, self.clock)
@@ -102,11 +106,11 @@ class World:
         self.owners: dict[str, Actor] = {}
         self.handed_over: set[str] = set()
         self.calls: Counter[str] = Counter()
-        self.settled = False
+        self.calm = self.settled = False
         self._rules: list[FaultRule] = []
         self._tended = 0.0
         self._furnish()
-        self.auditor = Auditor(self.store, self.clock, self.owners, self.handed_over)
+        self.auditor = Auditor(self.store, self.clock, self.owners, self.handed_over, budget)
 
     def _furnish(self) -> None:
         for number, stamp in enumerate(STAMPS, 1):
@@ -122,7 +126,7 @@ class World:
         self._image("m-somebodys0", "fam-amd64-golden", {}, 86400.0 * 99)
         self.store.put(
             Instance(
-                id="i-somebodys",
+                id=SOMEBODYS,
                 name="github-runner",
                 region=seed.REGION,
                 owner=seed.ACCOUNT,
@@ -239,8 +243,8 @@ class Actor:
         while reply.again and reply.status == 202 and self.clock.now() < end:
             world.stage.sleep(POLL_SECONDS)
             reply = reply.again()
-        if reply.status < 300:
-            self._own(reply.body)
+        if action == "RunInstances":
+            self._own()
         world.auditor.after(self, action, params, judged, world.stage.now())
         if self.sent == self.dies:
             self.alive = False
@@ -263,7 +267,8 @@ class Actor:
         """Both sides, as it sees them."""
         return open_clients(self, self.clock, timeout=180.0)
 
-    def _own(self, body: bytes) -> None:
-        made = json.loads(body) if body.startswith(b"{") else {}
-        for instance_id in made.get("InstanceIdSets", {}).get("InstanceIdSet", []):
-            self.world.owners.setdefault(instance_id, self)
+    def _own(self) -> None:
+        """What is new is its own, whether the answer says so or is lost."""
+        for one in self.world.store.all(Instance):
+            if one.id != SOMEBODYS:
+                self.world.owners.setdefault(one.id, self)
