@@ -41,6 +41,7 @@ SILENT = {
     "replacements.py",
     "self_destruct.py",
     "contract.py",
+    "lean.py",
 }
 CLICK = ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types")
 CATALOGUE = ROOT / "src/goldrun/locale/zh_CN/LC_MESSAGES/goldrun.po"
@@ -108,6 +109,8 @@ def _spoken(tree: ast.Module) -> Iterator[str]:
             skipped.add(node.value)
         elif isinstance(node, ast.JoinedStr):
             skipped.update(node.values)
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias" and node.value:
+            skipped.add(node.value)
     for node in ast.walk(tree):
         if node in skipped:
             continue
