@@ -39,7 +39,7 @@ WORSE = 1.1  # less than that is the machine's mood
 def main() -> int:
     """Run, compare, keep."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     found: dict[str, list[Ratio]] = {}
@@ -59,6 +59,12 @@ def main() -> int:
         PICTURE.write_text(draw(kept()), encoding="utf-8")
     print(f"over a limit: {', '.join(failed)}" if failed else "all ratios are within their limits")
     return int(bool(failed))
+
+
+def _known(name: str) -> str:
+    if name not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(BENCHMARKS)}")
+    return name
 
 
 def kept() -> dict[str, list[Ratio]]:

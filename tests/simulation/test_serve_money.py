@@ -151,6 +151,23 @@ def test_a_stopped_machine_reserves_nothing(cloud: Running, played: Played) -> N
     assert left.amount == pytest.approx(1.0 - spent.day)
 
 
+def test_a_stopped_machine_that_is_started_counts_before_it_runs(cloud: Running, played: Played) -> None:
+    """The budget holds one machine: with the stopped one it is used up. (A story found it.)"""
+    played.seconds = 600.0
+    first = serve(cloud, min_stopped=1)
+    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not alive(cloud))
+    (stopped,) = machines(cloud)
+    cloud.wall.value += 100.0  # its session ends
+    server = serve(cloud, owner="two", min_stopped=1, max_cost=Cost(day=0.5 * stopped.price * 1.2 * 1.6))
+    queue(cloud, 3)
+    most = 0
+    for _ in range(200):
+        server.run(1)
+        most = max(most, len(machines(cloud)))
+    assert most == 1, server.said
+    assert alive(cloud) == 1, server.said
+
+
 def test_what_machines_cost_is_told_by_job_and_idle_time(cloud: Running, played: Played) -> None:
     played.seconds = 600.0
     costs, prices = Costs(), dict[str, float]()

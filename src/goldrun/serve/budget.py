@@ -8,6 +8,7 @@ its price limit: so jobs that have been accepted do not exceed it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from goldrun.cloud.client import EcsClient
@@ -102,15 +103,18 @@ class Budget:
         for one in [one for one in self._open if one not in machines]:
             self._count(self._open.pop(one), now, since)  # it ended at some moment since
         for one, machine in machines.items():
-            price = 0.0 if machine.status == "Stopped" else self.prices.of(self.client, machine)
-            if price is None:
+            aside = one in self.roster.aside
+            hourly = 0.0 if machine.status == "Stopped" and aside else self.prices.of(self.client, machine)
+            if hourly is None:
                 continue
+            # One that was started counts from then on, and costs nothing before it runs.
+            price = 0.0 if machine.status == "Stopped" else hourly
             began = self.roster.fleet.began(machine)
             last = self._open.get(one) or _Open(max(began, self._since), price, None)
             self._count(last, now, since)
             self._open[one] = _Open(now, price, self.roster.busy.get(one))
             age = now - began if one in self.roster.busy else 0.0
-            reserved += max(price, machine.limit) * max(0.0, longest - age) / 3600 if price else 0.0
+            reserved += max(hourly, machine.limit) * max(0.0, longest - age) / 3600 if hourly else 0.0
         for until, price in since.items():
             spent = spent.add(price, until, now)
         reserved += self.roster.fleet.unseen * self._price * longest / 3600
@@ -154,6 +158,13 @@ class Budget:
             self.prices.note(launched.offer, self._now)
             price = launched.limit or launched.offer.price
             self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
+
+    def note_started(self, started: Iterable[str]) -> None:
+        """Reserve what stopped machines that were started may cost."""
+        for one in started:
+            machine = self.roster.fleet.machines[one]
+            price = max(self.prices.of(self.client, machine) or 0.0, machine.limit)
+            self.books.reserve(self.roster.fleet.wanted, price * self._longest / 3600)
 
     @property
     def _longest(self) -> float:

@@ -101,8 +101,8 @@ class Parking:
         if lacking > 0:
             self._choose(lacking)
 
-    def start(self, count: int) -> int:
-        """Start up to so many stopped machines, and return how many there are.
+    def start(self, count: int) -> list[str]:
+        """Start up to so many stopped machines, and return them.
 
         Raises:
             GoldrunError: ECS refuses all of them, or cannot be reached.
@@ -113,7 +113,7 @@ class Parking:
             if one in self.roster.aside and machine.saves and machine.status == "Stopped" and self._may_start(one)
         ][: min(count, STARTS_A_CALL)]
         if not ready:
-            return 0
+            return []
         self._started |= set(ready)  # the call may have its effect even if it fails
         self.roster.fleet.watch(ready)
         refused = start_instances(self.client, ready)
@@ -127,7 +127,7 @@ class Parking:
             self.observer.resumed(self.roster.fleet.wanted, started)
             tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
             self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped machines are started.")
-        return len(started)
+        return started
 
     def _may_start(self, machine: str) -> bool:
         return self._now - self._refused.get(machine, float("-inf")) > REFUSED_SECONDS

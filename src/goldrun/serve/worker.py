@@ -150,7 +150,7 @@ class Worker:
     def _start(self, missing: int) -> None:
         allowed = min(missing, self.budget.room()) if self.budget.limited else missing
         try:
-            self.parking.start(allowed)
+            self.budget.note_started(self.parking.start(allowed))
         except GoldrunError as error:
             if not isinstance(error, ApiError):
                 raise  # it may have happened: nothing is launched instead before it is known
