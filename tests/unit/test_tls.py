@@ -176,9 +176,10 @@ def forbid() -> ssl.SSLContext:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The machine's folder of certificates, empty."""
+    """The machine's folder of certificates, with one that is of no use."""
     kept = tmp_path / "certs"
     kept.mkdir()
+    (kept / "00000000.0").write_text("")
     usual = ssl.get_default_verify_paths()
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: usual._replace(capath=str(kept)))
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
@@ -201,10 +202,17 @@ def test_the_folder_of_certificates_is_enough(
 def test_what_the_folder_has_not_may_be_trusted(
     proxy: Proxy, certificate: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not list(folder.iterdir())
     monkeypatch.setattr(tls, "full_context", lambda: ssl.create_default_context(cafile=certificate))
     assert ask(proxy) == 400
     assert len(proxy.asked) == 2
+
+
+def test_a_folder_without_an_index_is_not_tried(folder: Path) -> None:
+    (folder / "00000000.0").rename(folder / "ca-bundle.crt")
+    assert tls.quick_context() is None
+    (folder / "ca-bundle.crt").unlink()
+    folder.rmdir()
+    assert tls.quick_context() is None
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])

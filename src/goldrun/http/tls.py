@@ -26,9 +26,17 @@ def quick_context() -> Context | None:
     """
     paths = ssl.get_default_verify_paths()
     named = any(os.environ.get(name) for name in (paths.openssl_cafile_env, paths.openssl_capath_env))
-    if named or not paths.capath:
+    if named or not paths.capath or not _is_indexed(paths.capath):
         return None
     return ssl.create_default_context(capath=paths.capath)
+
+
+def _is_indexed(folder: str) -> bool:
+    """Return whether certificates have the names by which OpenSSL finds them; some systems keep a file alone there."""
+    try:
+        return any(name.endswith(".0") for name in os.listdir(folder))  # noqa: PTH208 - without pathlib's import
+    except OSError:
+        return False
 
 
 def full_context() -> Context:
