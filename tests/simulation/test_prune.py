@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import DEPRECATED
@@ -437,6 +438,19 @@ def test_a_version_that_is_being_deleted_is_not_published(frozen: Running) -> No
     assert roll_back(frozen.client(), ALIAS).image_id == "m-version001", "the one before that stays"
     frozen.wall.value += 900
     assert publish(frozen.client(), "m-version002", force=True).image_id == "m-version002", "it was interrupted"
+
+
+def test_what_is_shown_already_does_not_give_way(frozen: Running) -> None:
+    """A deletion that came late has left its tag, or is about to see ours: the name must not lose its answer."""
+    moment = format_moment(NOW - 60)
+    built(frozen, 1)
+    built(frozen, 2, shown=True, tags={"Deleting": moment})
+    assert publish(frozen.client(), "m-version002").image_id == "m-version002"
+    # An earlier run has renamed the old one, and died.
+    (shown,) = (one for one in frozen.cloud.store.all(Image) if one.id == "m-version002")
+    frozen.cloud.store.put(replace(shown, name="fam-amd64-20260102000000"))
+    assert publish(frozen.client(), "m-version002").name == str(ALIAS)
+    assert shown_now(frozen) == "m-version002"
 
 
 def test_stale_reads_do_not_let_a_prune_delete_what_is_published_meanwhile(frozen: Running) -> None:
