@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from goldrun.cloud import signature
-from goldrun.lean import percent_encode
 from local_cloud import seed
 from local_cloud.actions.registry import ACTIONS
 from local_cloud.clock import iso
@@ -192,7 +191,7 @@ class Grammar:
             params[name] = self.random.choice(NASTY)
 
     def _encoded(self, params: dict[str, str]) -> str:
-        encode: Callable[[str], str] = quote_plus if self._chance(0.5) else percent_encode
+        encode: Callable[[str], str] = quote_plus if self._chance(0.5) else signature.percent_encode
         pairs = [f"{encode(name)}={encode(value)}" for name, value in params.items()]
         if self._chance(0.05):
             self.random.shuffle(pairs)

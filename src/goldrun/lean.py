@@ -1,32 +1,22 @@
 """What the look-up path uses in place of modules of the standard library that take long to import.
 
-A look-up is one small process for one small answer: importing ``typing``, ``json``, ``hashlib``, ``hmac`` and
-``urllib.parse`` took longer than all the rest of it (docs/decisions.md has the figures). Each of these does what the
-module of its kind does; the tests compare them.
+A look-up is one small process for one small answer: importing ``typing``, ``json`` and the like took longer than all
+the rest of it (docs/decisions.md has the figures). Each of these does what the module of its kind does; the tests
+compare them. ``cloud/signature.py`` has what signing needs.
 """
 
 from __future__ import annotations
 
-import sys
 from _operator import itemgetter
 
 TYPE_CHECKING = False  # type checkers take it for True
 if TYPE_CHECKING:
-    from hashlib import sha256
     from typing import Any, NamedTuple, Protocol
 
     make_scanner: Any
 else:
-    # Modules of the interpreter's own; another implementation may not have them.
     try:
-        if sys.version_info >= (3, 12):
-            from _sha2 import sha256
-        else:
-            from _sha256 import sha256
-    except ImportError:
-        from hashlib import sha256
-    try:
-        from _json import make_scanner
+        from _json import make_scanner  # the interpreter's own; another implementation may not have it
     except ImportError:
         make_scanner = None
 
@@ -81,28 +71,7 @@ else:
         return f"{type(values).__name__}({shown})"
 
 
-__all__ = ["NamedTuple", "Protocol", "hmac_sha256", "parse_json", "percent_encode", "sha256"]
-
-_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
-_ENCODED = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
-_BLOCK = 64  # bytes of a block of SHA-256
-_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
-
-
-def percent_encode(text: str) -> str:
-    """Return ``text`` encoded by RFC 3986: letters, digits and ``-_.~`` stay, a space becomes ``%20``."""
-    if text.isalnum() and text.isascii():
-        return text
-    return "".join([_ENCODED[byte] for byte in text.encode()])
-
-
-def hmac_sha256(key: bytes, message: bytes) -> bytes:
-    """Return the message's authentication code (RFC 2104)."""
-    if len(key) > _BLOCK:
-        key = sha256(key).digest()
-    key = key.ljust(_BLOCK, b"\0")
-    inner = sha256(key.translate(_INNER) + message).digest()
-    return sha256(key.translate(_OUTER) + inner).digest()
+__all__ = ["NamedTuple", "Protocol", "parse_json"]
 
 
 class _JsonRules:

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldrun import lean
+from goldrun.cloud.signature import hmac_sha256, percent_encode, sha256_hex
 from goldrun.images.naming import PublishedName, Reference
-from goldrun.lean import hmac_sha256, parse_json, percent_encode, sha256
+from goldrun.lean import parse_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -39,7 +40,7 @@ def test_percent_encoding_of_every_sign() -> None:
 
 @given(st.binary(max_size=200), st.binary(max_size=300))
 def test_digests(key: bytes, message: bytes) -> None:
-    assert sha256(message).digest() == hashlib.sha256(message).digest()
+    assert sha256_hex(message) == hashlib.sha256(message).hexdigest()
     assert hmac_sha256(key, message) == hmac.digest(key, message, "sha256")
 
 

@@ -5,19 +5,39 @@ header. ``HMAC-SHA1`` (version 1) signs the parameters; the signature is one of 
 Sources: "V3 request structure and signature" and "RPC request syntax and signature method" in Alibaba Cloud's
 SDK documentation. The tests compare both with the official SDKs byte for byte.
 
-Standard library alone: this module is on the look-up path, and the local cloud verifies requests with it.
+Standard library alone: this module is on the look-up path, where ``hmac`` and ``urllib.parse`` would take longer than
+the rest; the local cloud verifies requests with it; and instances have it by itself, without the rest of goldrun, on
+any Python 3 (``runners/guest/self_destruct.py``).
 """
 
 from __future__ import annotations
 
-from goldrun.lean import hmac_sha256, percent_encode, sha256
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
+    from hashlib import sha256
+else:
+    # The interpreter's own; another implementation may not have it.
+    try:
+        if sys.version_info >= (3, 12):
+            from _sha2 import sha256
+        else:
+            from _sha256 import sha256
+    except ImportError:
+        from hashlib import sha256
 
 ALGORITHM_V3 = "ACS3-HMAC-SHA256"
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+_ENCODED = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
+_BLOCK = 64  # bytes of a block of SHA-256
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+def percent_encode(text: str) -> str:
+    """Return ``text`` encoded by RFC 3986: letters, digits and ``-_.~`` stay, a space becomes ``%20``."""
+    return "".join([_ENCODED[byte] for byte in text.encode()])
 
 
 def canonical_query(params: Mapping[str, str]) -> str:
@@ -74,6 +94,15 @@ def authorization_v3(
 def hmac_sha256_hex(secret: str, text: str) -> str:
     """Return version 3's signature of a string to sign."""
     return hmac_sha256(secret.encode(), text.encode()).hex()
+
+
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """Return the message's authentication code (RFC 2104)."""
+    if len(key) > _BLOCK:
+        key = sha256(key).digest()
+    key = key.ljust(_BLOCK, b"\0")
+    inner = sha256(key.translate(_INNER) + message).digest()
+    return sha256(key.translate(_OUTER) + inner).digest()
 
 
 def string_to_sign_v1(method: str, params: Mapping[str, str]) -> str:
