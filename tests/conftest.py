@@ -105,7 +105,7 @@ class Running:
         """A client in virtual time."""
         clock = FakeClock(self.wall)
         if len(self.transports) >= MOST_CLIENTS:  # the server takes 512 connections; a client that goes on reconnects
-            self.transports.pop(0).close()
+            self.transports[-MOST_CLIENTS].close()
         self.transports.append(FakeTimeTransport(clock))
         made: dict[str, Any] = {
             "region": REGION,
