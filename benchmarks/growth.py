@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.local_cloud import processor_seconds
+from benchmarks.processes import wait
 from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
 from goldrun.cloud.tags import ARCHITECTURE, BUILD_TIMESTAMP, FAMILY, IMAGE, IS_LATEST, OWNED, ROLE
@@ -115,8 +116,7 @@ def _run(words: Sequence[str], env: dict[str, str], server: int, *, drawn: bool)
     read.start()
     assert process.stderr
     said = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    command = wait(process)
     process.stderr.close()
     read.join()
     os.close(ours)
@@ -124,7 +124,7 @@ def _run(words: Sequence[str], env: dict[str, str], server: int, *, drawn: bool)
     if process.returncode not in (0, 1, 7):
         raise SystemExit(f"goldrun {' '.join(words)} ended with {process.returncode}: {said}")
     time.sleep(0.02)  # the server's last line of its log
-    return Cost((usage.ru_utime + usage.ru_stime) * 1000, (processor_seconds(server) - before) * 1000)
+    return Cost(command * 1000, (processor_seconds(server) - before) * 1000)
 
 
 def _drain(end: int) -> None:

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.processes import wait
 from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
 from local_cloud import daemon, seed, tls_files
@@ -128,12 +129,11 @@ def run(command: list[str], env: dict[str, str]) -> tuple[Cost, str]:
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
+        cpu = wait(process)
         wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return Cost((usage.ru_utime + usage.ru_stime) * 1000, wall * 1000), printed
+    return Cost(cpu * 1000, wall * 1000), printed
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.processes import wait
 from goldrun.clock import SystemClock
 from local_cloud import daemon
 
@@ -111,11 +112,10 @@ def run(words: list[str], env: dict[str, str]) -> Times:
     """Run Python and say what it took."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    cpu = wait(process)
     if process.returncode:
         raise SystemExit(f"{' '.join(words)} ended with {process.returncode}")
-    return Times(used.ru_utime + used.ru_stime, time.perf_counter() - start)
+    return Times(cpu, time.perf_counter() - start)
 
 
 def median(times: list[Times]) -> Times:

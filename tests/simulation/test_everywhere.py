@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,6 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import Encryption, describe_sharing
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
-from goldrun.http.endpoint import Endpoint
-from goldrun.http.http1 import Answer
-from goldrun.http.transport import Transport
 from goldrun.images.everywhere import Audience, publish_everywhere, roll_back_everywhere, share_everywhere
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
@@ -32,6 +28,7 @@ from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.test_build import Heard, cloud, folder, machine_settings, run
 from tests.simulation.test_publish import ALIAS, V1, V2, version
+from tests.simulation.watching import Watching
 
 __all__ = ["cloud", "folder"]
 OTHERS = ("cn-beijing", "cn-shanghai", "cn-shenzhen")
@@ -55,29 +52,6 @@ def is_complete(frozen: Running, image: Image, accounts: tuple[str, ...] = ACCOU
     found = [one for one in frozen.cloud.store.all(Image) if one.tags.get("BuildTimestamp") == stamp]
     ready = {one.region for one in found if one.status(now) == READY and set(accounts) <= one.shared_with.keys()}
     return ready >= set(REGIONS)
-
-
-class Watching:
-    """A transport after each of whose calls somebody looks."""
-
-    def __init__(self, inner: Transport, look: Callable[[], None]) -> None:
-        self.inner, self.look = inner, look
-
-    def send(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        deadline: float,
-        content: bytes = b"",
-    ) -> Answer:
-        answer = self.inner.send(endpoint, method, target, headers, deadline, content)
-        self.look()
-        return answer
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 def release(client: EcsClient, image_id: str) -> dict[str, Any]:
@@ -107,14 +81,14 @@ def test_a_crash_at_every_call_shows_complete_releases_everywhere(frozen: Runnin
                     broken.append(f"{at}: {region} shows {image and image.name}")
 
         client = frozen.client()
-        client._transport = Watching(client._transport, look)
+        client._transport = Watching(client._transport, after=look)
         transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):
             release(client, V2)
         deaths += transport.sent >= at
         look()
         again = frozen.client()
-        again._transport = Watching(again._transport, look)
+        again._transport = Watching(again._transport, after=look)
         release(again, V2)
         assert broken == []
         ends = [shown(frozen, region) for region in REGIONS]
@@ -158,7 +132,7 @@ def test_a_region_that_refuses_takes_all_of_them_back(frozen: Running, refused: 
 
     calls = frozen.cloud.gateway.calls
     start = sum(calls.get(one, 0) for one in ("ModifyImageAttribute", "TagResources"))
-    client._transport = Watching(client._transport, look)
+    client._transport = Watching(client._transport, after=look)
     try:
         publish_everywhere(client, versions)
     except ApiError as error:
@@ -208,7 +182,7 @@ def test_another_version_that_came_meanwhile_is_not_taken_back(frozen: Running) 
             publish(others, "m-version003")
             frozen.fault("error", "ModifyImageAttribute", code="Forbidden.Somebody", status=403)
 
-    client._transport = Watching(client._transport, look)
+    client._transport = Watching(client._transport, after=look)
     with pytest.raises(GoldrunError) as caught:
         publish_everywhere(client, versions)
     here = shown(frozen, REGION)
@@ -297,7 +271,7 @@ def test_a_share_that_ecs_took_and_does_not_list_is_an_error(frozen: Running) ->
         (kept,) = [one for one in frozen.cloud.store.all(Image) if one.id == V1]
         frozen.cloud.store.put(replaced(kept, shared_with={}))
 
-    client._transport = Watching(client._transport, look)
+    client._transport = Watching(client._transport, after=look)
     with pytest.raises(UnavailableError, match="is not shared in"):
         share_everywhere(client, {REGION: image}, Audience(ACCOUNTS))
 

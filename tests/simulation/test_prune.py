@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,9 +17,6 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import DEPRECATED
 from goldrun.cloud.moments import format_moment
 from goldrun.errors import GoldrunError, RefusedError
-from goldrun.http.endpoint import Endpoint
-from goldrun.http.http1 import Answer
-from goldrun.http.transport import Transport
 from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
@@ -29,6 +27,7 @@ from local_cloud import seed
 from local_cloud.records import Image, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
+from tests.simulation.watching import Watching
 
 ALIAS = PublishedName("fam", "amd64", "latest")
 
@@ -343,34 +342,19 @@ def test_in_random_accounts_prune_keeps_what_it_must(frozen: Running, chance: ra
     assert sum(one.state == "Available" for one in left) >= wanted
 
 
-class Meanwhile:
-    """A transport before whose n-th request somebody else acts."""
+def meanwhile(frozen: Running, at: int, act: Callable[[], object]) -> tuple[EcsClient, Callable[[], bool]]:
+    """A client before whose n-th call somebody else acts, and whether it has made so many."""
+    client, calls = frozen.client(), count(1)
+    reached = False
 
-    def __init__(self, inner: Transport, at: int, act: Callable[[], object]) -> None:
-        self.inner, self.left, self.act = inner, at, act
+    def before() -> None:
+        nonlocal reached
+        if next(calls) == at:
+            reached = True
+            act()
 
-    def send(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        deadline: float,
-        content: bytes = b"",
-    ) -> Answer:
-        self.left -= 1
-        if self.left == 0:
-            self.act()
-        return self.inner.send(endpoint, method, target, headers, deadline, content)
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-def meanwhile(frozen: Running, at: int, act: Callable[[], object]) -> tuple[EcsClient, Meanwhile]:
-    client = frozen.client()
-    client._transport = transport = Meanwhile(client._transport, at, act)
-    return client, transport
+    client._transport = Watching(client._transport, before=before)
+    return client, lambda: reached
 
 
 def three_versions(frozen: Running) -> None:
@@ -397,7 +381,7 @@ def test_a_roll_back_at_any_moment_of_a_prune(frozen: Running) -> None:
             with contextlib.suppress(GoldrunError):
                 roll_back(frozen.client(), ALIAS)
 
-        client, transport = meanwhile(frozen, at, go_back)
+        client, reached = meanwhile(frozen, at, go_back)
         prune(client, ALIAS, keep=1)
         shown = shown_now(frozen)
         ends.add(shown)
@@ -405,7 +389,7 @@ def test_a_roll_back_at_any_moment_of_a_prune(frozen: Running) -> None:
         assert set(snapshots(frozen)) == set(numbers(frozen)), at
         (image,) = (one for one in frozen.cloud.store.all(Image) if one.id == shown)
         assert "Deleting" not in image.tags, at
-        if transport.left > 0:
+        if not reached():
             break
     assert ends == {"m-version001", "m-version002", "m-version003"}, "both have won, at some moment"
 
@@ -415,12 +399,12 @@ def test_a_prune_at_any_moment_of_a_roll_back(frozen: Running, to: str) -> None:
     ends = set()
     for at in range(1, 60):
         three_versions(frozen)
-        client, transport = meanwhile(frozen, at, lambda: prune(frozen.client(), ALIAS, keep=1))
+        client, reached = meanwhile(frozen, at, lambda: prune(frozen.client(), ALIAS, keep=1))
         with contextlib.suppress(GoldrunError):
             roll_back(client, ALIAS, to=to)
         ends.add(shown_now(frozen))
         assert int(shown_now(frozen)[-3:]) in numbers(frozen), at
-        if transport.left > 0:
+        if not reached():
             break
     assert len(ends) > 1
 

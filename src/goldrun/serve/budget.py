@@ -161,7 +161,7 @@ class Budget:
 
     def note_started(self, started: Iterable[str]) -> None:
         """Reserve what stopped machines that were started may cost."""
-        for one in started:
+        for one in started if self.limited else ():  # else nobody asks for their price
             machine = self.roster.fleet.machines[one]
             price = max(self.prices.of(self.client, machine) or 0.0, machine.limit)
             self.books.reserve(self.roster.fleet.wanted, price * self._longest / 3600)
