@@ -15,10 +15,9 @@ from local_cloud.actions.rules import check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, missing, no_such_disk, no_such_snapshot, wrong_instance_status
-from local_cloud.records import Disk, Snapshot
+from local_cloud.records import DATA_DEVICES, Disk, Snapshot
 
 MAX_SIZE = 65_536  # GiB
-_DEVICES = [f"/dev/xvd{letter}" for letter in "bcdefghijklmnopq"]
 
 
 @action("DescribeDisks")
@@ -160,7 +159,7 @@ def _named(call: Call, disk_id: str) -> Disk:
 def _attached(call: Call, disk: Disk, instance_id: str) -> Disk:
     _require_simulated(call)
     taken = {other.device for other in call.store.all(Disk) if other.instance == instance_id}
-    device = next((name for name in _DEVICES if name not in taken), "")
+    device = next((name for name in DATA_DEVICES if name not in taken), "")
     if not device:
         raise ApiFault(403, "InstanceDiskLimitExceeded", "The instance has as many disks as it may have.")
     return replace(disk, instance=instance_id, device=device)

@@ -11,11 +11,12 @@ from local_cloud.actions.rules import check_description, check_name, check_tags
 from local_cloud.catalogue import REGIONS
 from local_cloud.errors import ApiFault, dry_run, wrong_image_status
 from local_cloud.records import READY, Snapshot
+from local_cloud.volumes import data_snapshots
 
 
 @action("CopyImage", idempotent=True)
 def copy_image(call: Call) -> Answer:
-    """Copy an Available image to another region; the copy has its own snapshot there."""
+    """Copy an Available image to another region; the copy has snapshots of its own there."""
     params = call.params
     source = own_image(call)
     region = params.require("DestinationRegionId")
@@ -32,17 +33,22 @@ def copy_image(call: Call) -> Answer:
     if params.flag("DryRun"):
         raise dry_run()
     ready = call.now + call.settings.copy_seconds
-    snapshot = Snapshot(
-        id=call.new_id("s-"),
-        region=region,
-        owner=call.account,
-        name=f"Created_from_{image_id}",
-        created=call.now,
-        ready=ready,
-        size=source.size,
-        encrypted=params.flag("Encrypted"),
-        key=params.text("KMSKeyId"),
-    )
+    sizes = [("system", source.size), *(("data", disk.size) for disk in data_snapshots(call.store, source))]
+    snapshots = [
+        Snapshot(
+            id=call.new_id("s-"),
+            region=region,
+            owner=call.account,
+            name=f"Created_from_{image_id}",
+            created=call.now,
+            ready=ready,
+            size=size,
+            disk_type=kind,
+            encrypted=params.flag("Encrypted"),
+            key=params.text("KMSKeyId"),
+        )
+        for kind, size in sizes
+    ]
     copy = replace(
         source,
         id=image_id,
@@ -55,10 +61,11 @@ def copy_image(call: Call) -> Answer:
         family="",
         shared_with={},
         public=False,
-        snapshot=snapshot.id,
+        snapshot=snapshots[0].id,
+        data=tuple(snapshot.id for snapshot in snapshots[1:]),
         copying=True,
     )
-    call.store.put(copy, snapshot)
+    call.store.put(copy, *snapshots)
     return {"ImageId": copy.id}
 
 
@@ -68,6 +75,6 @@ def cancel_copy_image(call: Call) -> Answer:
     image = own_image(call)
     if not image.copying or image.status(call.now) != "Creating":
         raise wrong_image_status()
-    snapshot = call.store.get(Snapshot, image.snapshot)
-    call.store.remove(image, *([snapshot] if snapshot else []))
+    snapshots = (call.store.get(Snapshot, snapshot_id) for snapshot_id in image.snapshots)
+    call.store.remove(image, *(snapshot for snapshot in snapshots if snapshot))
     return {}

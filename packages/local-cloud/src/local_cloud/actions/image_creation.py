@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags
 from local_cloud.errors import ApiFault, dry_run, missing, no_such_instance, no_such_snapshot, wrong_instance_status
 from local_cloud.market import NEVER
-from local_cloud.records import Disk, Image, Instance, Snapshot
+from local_cloud.params import Params
+from local_cloud.records import DATA_DEVICES, Image, Instance, Snapshot
+from local_cloud.volumes import attached_disks
 
 IMDS = ("v1", "v2")  # changes in this direction alone
 
 
 @action("CreateImage", idempotent=True)
 def create_image(call: Call) -> Answer:
-    """An image from a snapshot or from an instance (whose disk is snapshotted on the way)."""
+    """An image from snapshots or from an instance (whose disks are snapshotted on the way)."""
     params = call.params
     image_id = call.new_id("m-")
     name = check_name(params.text("ImageName") or image_id, "ImageName")
@@ -26,13 +30,12 @@ def create_image(call: Call) -> Answer:
     real = bool(instance_id and call.settings.machines)
     # The time to copy a virtual machine's disk is not known.
     ready = NEVER if real else call.now + call.settings.image_seconds
-    snapshot_id = params.text("SnapshotId") or params.text("DiskDeviceMapping.1.SnapshotId")
-    if bool(snapshot_id) == bool(instance_id):
-        if snapshot_id:
+    given = _given_snapshots(params)
+    if bool(given) == bool(instance_id):
+        if given:
             raise ApiFault(400, "InvalidParamter.Conflict", "The specified image source is conflict.")
         raise missing("InstanceId")
     architecture = params.choice("Architecture", ("i386", "x86_64", "arm64"), "x86_64")
-    new_snapshot: Snapshot | None = None
     imds = IMDS[0]
     if instance_id:
         instance = call.store.get(Instance, instance_id)
@@ -43,20 +46,24 @@ def create_image(call: Call) -> Answer:
         architecture = instance.architecture
         base = call.store.get(Image, instance.image)
         imds = base.imds_support if base else IMDS[0]
-        new_snapshot = Snapshot(
-            id=call.new_id("s-"),
-            region=call.region,
-            owner=call.account,
-            name=f"Created_from_{image_id}",
-            created=call.now,
-            ready=call.now if real else ready,
-            size=instance.disk_size,
-            disk=instance.disk,
-            encrypted=_is_encrypted(call, instance.disk),
-        )
-        size, snapshot_id = instance.disk_size, new_snapshot.id
+        snapshots = [
+            Snapshot(
+                id=call.new_id("s-"),
+                region=call.region,
+                owner=call.account,
+                name=f"Created_from_{image_id}",
+                created=call.now,
+                ready=call.now if real else ready,
+                size=disk.size,
+                disk=disk.id,
+                disk_type=disk.kind,
+                encrypted=disk.encrypted,
+            )
+            for disk in attached_disks(call.store, instance_id)
+        ]
     else:
-        size = _own_snapshot(call, snapshot_id).size
+        snapshots = [_own_snapshot(call, snapshot_id) for snapshot_id in given]
+    system, data = _sorted(snapshots)
     require_free_name(call, call.region, name)
     require_quota(call, call.region)
     if params.flag("DryRun"):
@@ -73,13 +80,14 @@ def create_image(call: Call) -> Answer:
         family=family,
         description=description,
         version=params.text("ImageVersion"),
-        size=size,
-        snapshot=snapshot_id,
+        size=system.size,
+        snapshot=system.id,
+        data=tuple(snapshot.id for snapshot in data),
         boot_mode=params.text("BootMode", "UEFI-Preferred"),
         imds_support=params.choice("Features.ImdsSupport", IMDS, imds),
         source_instance=instance_id if real else "",
     )
-    call.store.put(image, *([new_snapshot] if new_snapshot else []))
+    call.store.put(image, *([] if given else snapshots))
     return {"ImageId": image.id}
 
 
@@ -106,9 +114,20 @@ def require_quota(call: Call, region: str) -> None:
         raise ApiFault(403, "QuotaExceed.Image", "The Image Quota exceeds.")
 
 
-def _is_encrypted(call: Call, disk_id: str) -> bool:
-    disk = call.store.get(Disk, disk_id)
-    return disk is not None and disk.encrypted
+def _given_snapshots(params: Params) -> list[str]:
+    """Return the ids of the snapshots that a call names."""
+    if params.text("SnapshotId"):
+        return [params.text("SnapshotId")]
+    mapped = (params.text(f"DiskDeviceMapping.{number}.SnapshotId") for number in range(1, len(DATA_DEVICES) + 2))
+    return [snapshot_id for snapshot_id in mapped if snapshot_id]
+
+
+def _sorted(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, list[Snapshot]]:
+    """Return the system disk's snapshot, and those of the data disks."""
+    system = [snapshot for snapshot in snapshots if snapshot.disk_type == "system"]
+    if len(system) != 1:
+        raise ApiFault(403, "InvalidSnapshotId.NotSystem", "The specified snapshot is not of a system disk.")
+    return system[0], [snapshot for snapshot in snapshots if snapshot.disk_type != "system"]
 
 
 def _own_snapshot(call: Call, snapshot_id: str) -> Snapshot:
@@ -117,6 +136,4 @@ def _own_snapshot(call: Call, snapshot_id: str) -> Snapshot:
         raise no_such_snapshot()
     if call.now < snapshot.ready:
         raise ApiFault(400, "InvalidSnapshotId.NotReady", "The specified snapshot has not completed yet.")
-    if snapshot.disk_type != "system":
-        raise ApiFault(403, "InvalidSnapshotId.NotSystem", "The specified snapshot is not of a system disk.")
     return snapshot

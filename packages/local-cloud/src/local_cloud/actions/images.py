@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from local_cloud.errors import (
 )
 from local_cloud.index import Tags, newest_first
 from local_cloud.records import (
+    DATA_DEVICES,
     DEPRECATED,
     READY,
     Image,
@@ -29,6 +30,7 @@ from local_cloud.records import (
     Snapshot,
 )
 from local_cloud.store import View
+from local_cloud.volumes import data_snapshots
 
 STATUSES = ("Creating", "Waiting", READY, "UnAvailable", "CreateFailed", DEPRECATED)
 MAX_TAGGED = 1000
@@ -61,7 +63,7 @@ def describe_images(call: Call) -> Answer:
             and (not name or name in image.name.lower())
             and architecture in ("", image.architecture)
             and family in ("", image.family)
-            and snapshot in ("", image.snapshot)
+            and (not snapshot or snapshot in image.snapshots)
             and os_type in ("", image.os_type)
             and start <= image.created <= end
             and (not usage or (usage == "instance") is (image.id in used))
@@ -239,23 +241,27 @@ def describe(image: Image, call: Call, used: Collection[str]) -> Answer:
         "DiskDeviceMappings": {
             "DiskDeviceMapping": [
                 {
-                    "Device": "/dev/xvda",
-                    "Type": "system",
+                    "Device": device,
+                    "Type": kind,
                     "Format": "",
-                    "Size": str(image.size),
-                    "SnapshotId": image.snapshot if alias == "self" else "",
+                    "Size": str(size),
+                    "SnapshotId": snapshot_id if alias == "self" else "",
                     "Progress": "",
-                    "Encrypted": _is_encrypted(call.view, image),
+                    "Encrypted": encrypted,
                 }
+                for device, kind, size, snapshot_id, encrypted in _disks(call.view, image)
             ]
         },
         "Tags": tag_rows(image.tags) if alias == "self" else {"Tag": []},
     }
 
 
-def _is_encrypted(view: View, image: Image) -> bool:
-    snapshot = view.get(Snapshot, image.snapshot)
-    return snapshot is not None and snapshot.encrypted
+def _disks(view: View, image: Image) -> Iterator[tuple[str, str, int, str, bool]]:
+    """Yield device, type, size in GiB, snapshot and encryption of an image's disks."""
+    system = view.get(Snapshot, image.snapshot)
+    yield "/dev/xvda", "system", image.size, image.snapshot, system is not None and system.encrypted
+    for device, content in zip(DATA_DEVICES, data_snapshots(view, image), strict=False):
+        yield device, "data", content.size, content.id, content.encrypted
 
 
 def _statuses(text: str) -> frozenset[str]:

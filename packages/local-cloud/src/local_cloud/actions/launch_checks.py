@@ -6,7 +6,6 @@ import base64
 import binascii
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from local_cloud import ram
 from local_cloud.actions.images import newest_of_family, owner_alias
@@ -17,24 +16,11 @@ from local_cloud.catalogue import EVERYWHERE
 from local_cloud.clock import parse_iso
 from local_cloud.errors import ApiFault, missing, no_such_image
 from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
-from local_cloud.market import NEVER, disks_in, on_demand_stock, spot_price, spot_stock
+from local_cloud.market import NEVER, on_demand_stock, spot_price, spot_stock
 from local_cloud.records import DEPRECATED, READY, Image, Instance, VSwitch
 
 MAX_USER_DATA = 32 * 1024
 MIN_RELEASE_SECONDS = 30 * 60
-MAX_DISKS = 16
-MAX_DISK_SIZE = 65_536  # GiB
-
-
-class Wanted(NamedTuple):
-    """A disk to create."""
-
-    kind: str
-    category: str
-    size: int
-    with_instance: bool = True
-    encrypted: bool = False
-    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,41 +139,6 @@ def release_time(text: str, now: float) -> float:
     if moment < now - now % 60 + MIN_RELEASE_SECONDS:
         raise ApiFault(400, "InvalidAutoReleaseTime.Malformed", "The specified parameter AutoReleaseTime is not valid.")
     return moment
-
-
-def system_disk(call: Call, kind: InstanceType, image: Image, zone: str) -> Wanted:
-    """Return the system disk to create."""
-    params = call.params
-    allowed = disks_in(call.settings.market, kind, zone)
-    category = params.text("SystemDisk.Category", allowed[0])
-    if category not in allowed:
-        raise ApiFault(
-            400,
-            "InvalidSystemDiskCategory.ValueNotSupported",
-            "The specified parameter SystemDisk.Category is not supported by the instance type.",
-        )
-    size = params.number("SystemDisk.Size", 0, 0, 2048) or max(40, image.size)  # 0: as if it were not given
-    if size < image.size:
-        raise ApiFault(
-            400, "InvalidSystemDiskSize.LessThanImageSize", "The system disk is smaller than the specified image."
-        )
-    return Wanted("system", category, size, encrypted=params.flag("SystemDisk.Encrypted"))
-
-
-def data_disks(call: Call) -> list[Wanted]:
-    """Return the data disks to create."""
-    values = call.params.values
-    found = []
-    for number in range(1, MAX_DISKS + 1):
-        stem = f"DataDisk.{number}"
-        if f"{stem}.Size" not in values:
-            break
-        size = call.params.number(f"{stem}.Size", 0, 1, MAX_DISK_SIZE)
-        goes_along = values.get(f"{stem}.DeleteWithInstance", "true").lower() == "true"
-        category = values.get(f"{stem}.Category", "cloud_essd")
-        encrypted = call.params.flag(f"{stem}.Encrypted")
-        found.append(Wanted("data", category, size, with_instance=goes_along, encrypted=encrypted))
-    return found
 
 
 def used_cpus(call: Call, *, spot: bool) -> int:

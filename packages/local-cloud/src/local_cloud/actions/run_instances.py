@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from local_cloud.actions import launch_checks as checks
+from local_cloud.actions import launch_disks
 from local_cloud.actions.eips import free_public_addresses
 from local_cloud.actions.launch_templates import launch_values
 from local_cloud.actions.private_addresses import free_addresses
@@ -48,8 +49,8 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     checks.check_role(call)
     user_data = checks.user_data(call)
     released = checks.wanted_release(call)
-    system = checks.system_disk(call, kind, image, vswitch.zone)
-    extra = checks.data_disks(call)
+    system = launch_disks.system_disk(call, kind, image, vswitch.zone)
+    extra = launch_disks.data_disks(call, image)
     tags = check_tags(params.pairs("Tag"))
     bandwidth = params.number("InternetMaxBandwidthOut", 0, 0, 200)
     if not call.settings.balance:
@@ -127,6 +128,8 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
                     instance=instance_id,
                     with_instance=disk.with_instance,
                     encrypted=disk.encrypted,
+                    device=disk.device,
+                    snapshot=disk.snapshot,
                 )
             )
     call.store.put(*made)

@@ -63,11 +63,8 @@ def _changes(snapshot: Snapshot) -> tuple[float]:
 
 def _imaged(view: View) -> Collection[str]:
     """Return the ids of the snapshots that images use."""
-    return view.index(Image).by(_snapshot_of).keys()
-
-
-def _snapshot_of(image: Image) -> str:
-    return image.snapshot
+    index = view.index(Image)
+    return index.derive(_imaged, lambda: {name for image in index.records for name in image.snapshots})
 
 
 @action("CreateSnapshot", regionless=True, idempotent=True)

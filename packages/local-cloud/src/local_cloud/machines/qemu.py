@@ -2,13 +2,12 @@
 
 Each guest boots an overlay over its image's disk, without a boot loader. It finds its metadata at 100.100.100.200
 (QEMU's user network forwards that to the local cloud), runs user data by cloud-init's own AliYun data source, and
-executes Cloud Assistant commands by the guest agent. An image that is created from an instance contains its disk.
+executes Cloud Assistant commands by the guest agent. An image that is created from an instance contains its disks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 from goldrun.errors import UsageError
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
-from local_cloud.machines import base_image, doors, forward
+from local_cloud.machines import base_image, disk_files, doors, forward
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.guest_agent import AgentError, GuestAgent
 from local_cloud.machines.hardware import ARM64, HARDWARE, X86_64, Hardware, missing
@@ -29,6 +28,7 @@ from local_cloud.machines.supervised import Supervised
 from local_cloud.market import NEVER
 from local_cloud.records import Eip, Image, Instance, Invocation
 from local_cloud.store import Store
+from local_cloud.volumes import attached_disks, data_snapshots
 
 TICK_SECONDS = 0.3
 LOOKS_A_REQUEST = 10
@@ -36,7 +36,6 @@ LOOKS_BEFORE_FORCE = 200  # about a minute
 HOST_ADDRESS = "100.100.100.2"  # this computer's address for guests
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
-DISK = "disk.qcow2"
 ALIVE = b"Linux version"
 
 
@@ -109,7 +108,7 @@ class Machines:
             for instance_id in list(self._guests):
                 if instance_id not in instances:
                     self._kill(instance_id)
-            for disk in self.folder.glob(f"i-*/{DISK}"):
+            for disk in self.folder.glob(disk_files.ALL):
                 if disk.parent.name not in instances:
                     disk.unlink()  # its console stays, to be read
             for instance in instances.values():
@@ -148,11 +147,10 @@ class Machines:
     def _boot(self, instance: Instance) -> None:
         home = self.folder / instance.id
         home.mkdir(exist_ok=True)
-        disk = home / DISK
-        base = disk_file(self.images, instance.image)
-        if not disk.exists():
-            size = max(instance.disk_size << 30, _virtual_size(base))
-            _image_tool("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(disk), str(size))
+        with self._lock:
+            _, *data = attached_disks(self._store, instance.id)
+        disks = [disk_files.system_disk(self.folder, self.images, instance)]
+        disks += [disk_files.data_disk(self.folder, self.images, disk) for disk in data]
         kind = INSTANCE_TYPES.get(instance.type)
         hardware = HARDWARE[kind.architecture if kind else X86_64.architecture]
         memory = min(MAX_MEMORY_MIB, int((kind.memory if kind else 1) * 1024))
@@ -165,7 +163,7 @@ class Machines:
             *("-smp", "2", "-m", str(memory)),
             *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{home / 'console.log'}"),
             *self._kernel(hardware, instance.image),
-            *("-drive", f"file={disk},if=virtio,cache=unsafe,discard=unmap"),
+            *(word for disk in disks for word in disk_files.drive(disk)),
             *("-smbios", f"type=1,product=Alibaba Cloud ECS,serial={instance.id}"),
             *("-nic", f"user,model=virtio,net=100.100.100.0/24,guestfwd=tcp:100.100.100.200:80-cmd:{carrier}"),
             *("-qmp", f"unix:{self._monitor(instance.id)},server=on,wait=off"),
@@ -222,7 +220,7 @@ class Machines:
             process.wait()
 
     def _capture(self, image: Image, instance: Instance | None) -> None:
-        """Copy an instance's disk for an image, when the machine has powered off."""
+        """Copy an instance's disks for an image, when the machine has powered off."""
         if instance is None:
             self._change(image, state="CreateFailed", ready=self._now())
             return
@@ -236,14 +234,16 @@ class Machines:
                 return
             else:
                 self._kill(instance.id)
-        target = disk_file(self.images, image.id)
-        part = target.with_suffix(".part")
-        _image_tool("convert", "-U", "-O", "qcow2", str(self.folder / instance.id / DISK), str(part))
+        with self._lock:
+            data = data_snapshots(self._store, image)
+        home = self.folder / instance.id
+        for snapshot in data:
+            disk_files.copy(home / f"{snapshot.disk}.qcow2", disk_file(self.images, snapshot.id))
         for suffix in base_image.BOOT_FILES:
             link = disk_file(self.images, image.id, suffix)
             link.unlink(missing_ok=True)
             link.symlink_to(disk_file(self.images, instance.image, suffix).resolve())
-        part.replace(target)
+        disk_files.copy(home / disk_files.SYSTEM, disk_file(self.images, image.id))
         self._change(image, ready=self._now())
 
     def _execute(self, command: Invocation) -> None:
@@ -321,12 +321,3 @@ def base_records(folder: Path, now: float, owner: str, region: str) -> list[Imag
         for hardware in HARDWARE.values()
         if disk_file(folder / "images", hardware.image_id).exists()
     ]
-
-
-def _virtual_size(disk: Path) -> int:
-    """Return a disk's size in bytes, as a guest sees it."""
-    return int(json.loads(_image_tool("info", "--output=json", str(disk)))["virtual-size"])
-
-
-def _image_tool(*words: str) -> bytes:
-    return subprocess.run(["qemu-img", *words], check=True, stdin=subprocess.DEVNULL, capture_output=True).stdout

@@ -4,7 +4,7 @@ from local_cloud.records.base import Made, Record, Resource
 from local_cloud.records.cloud import Receipt, Settings
 from local_cloud.records.commands import Invocation
 from local_cloud.records.images import DEPRECATED, READY, Image, Snapshot
-from local_cloud.records.instances import PENDING_SECONDS, Disk, Instance, Interruption, Usage
+from local_cloud.records.instances import DATA_DEVICES, PENDING_SECONDS, Disk, Instance, Interruption, Usage
 from local_cloud.records.networks import (
     Eip,
     KeyPair,
@@ -20,6 +20,7 @@ from local_cloud.records.provisioning import GroupOffer, ProvisioningGroup, Prov
 from local_cloud.records.templates import LaunchTemplate, TemplateVersion
 
 __all__ = [
+    "DATA_DEVICES",
     "DEPRECATED",
     "PENDING_SECONDS",
     "READY",

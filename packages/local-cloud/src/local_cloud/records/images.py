@@ -17,7 +17,9 @@ class Image(Made, frozen=True, kw_only=True):
         public: a community image.
         copying: a copy of another image; it can be cancelled until it is ready.
         imds_support: ``v1`` forbids instances whose metadata requires tokens.
-        source_instance: the instance whose disk becomes the image's, with virtual machines.
+        source_instance: the instance whose disks become the image's, with virtual machines.
+        snapshot: of the system disk.
+        data: snapshots of the data disks, in the order of ``DATA_DEVICES``.
     """
 
     state: str = READY
@@ -33,10 +35,16 @@ class Image(Made, frozen=True, kw_only=True):
     boot_mode: str = "UEFI-Preferred"
     imds_support: str = "v2"
     snapshot: str = ""
+    data: tuple[str, ...] = ()
     shared_with: dict[str, float] = {}  # noqa: RUF012 - a Struct copies it
     public: bool = False
     copying: bool = False
     source_instance: str = ""
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The snapshots that it consists of, the system disk's first."""
+        return (*([self.snapshot] if self.snapshot else []), *self.data)
 
     def status(self, now: float) -> str:
         """The status at a moment."""

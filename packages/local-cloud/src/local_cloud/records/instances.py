@@ -83,6 +83,9 @@ class Instance(Resource, frozen=True, kw_only=True):
         return min(self.auto_release, self.reclaimed, self.gone)
 
 
+DATA_DEVICES = tuple(f"/dev/xvd{letter}" for letter in "bcdefghijklmnopq")
+
+
 class Disk(Resource, frozen=True, kw_only=True):
     """A disk.
 
