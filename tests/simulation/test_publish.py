@@ -20,6 +20,7 @@ from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
 from local_cloud import seed
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
+from tests.simulation.watching import Watching
 
 ALIAS = PublishedName("fam", "amd64", "latest")
 STAMPS = ["20260101000000", "20260201000000", "20260301000000", "20260401000000"]
@@ -305,7 +306,7 @@ def test_the_tags_of_a_channel_come_and_go(frozen: Running) -> None:
     one, two = (read_lineage(frozen.client(), ALIAS).images[version] for version in (V1, V2))
     assert (one.tags["Channel"], one.tags["Latest"]) == ("latest", "true")
     assert not two.tags.keys() & {"Channel", "Latest"}
-    assert reported[-1] == f"remove {V2} from the family: it is newer than what is shown"
+    assert f"remove {V2} from the family: it is newer than what is shown" in reported
 
 
 def test_a_concurrent_rename_is_read_again_and_other_refusals_are_reported(frozen: Running) -> None:
@@ -392,6 +393,81 @@ def test_temporary_failures_do_not_matter(frozen: Running, kind: Any) -> None:
     publish(frozen.client(timeout=600.0), V2)
     frozen.cloud.gateway.faults.clear()
     assert state(frozen) == {V1: old(1), V2: SHOWN}
+
+
+def published_and_rolled_back(frozen: Running, at: int, *, throttled: bool) -> tuple[set[str], str, bool]:
+    """Publish, while others publish the same and roll it back before the call ``at``.
+
+    Return what readers saw, the publish's error, and whether the others came in time.
+    """
+    client, answers, calls = frozen.client(timeout=600.0), set[str](), 0
+
+    def meanwhile() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            publish(frozen.client(), V3)
+            roll_back(frozen.client(), ALIAS)
+            if throttled:
+                frozen.fault("throttle", times=1)
+
+    def look() -> None:
+        answers.add(answer(frozen))
+        if throttled and calls >= at:
+            assert state(frozen)[V2] == SHOWN, "a repeated call did what had been decided before"
+
+    client._transport = Watching(client._transport, before=meanwhile, after=look)
+    try:
+        publish(client, V3)
+    except RefusedError as error:
+        return answers, str(error), calls >= at
+    return answers, "", calls >= at
+
+
+@pytest.mark.parametrize("throttled", [False, True])
+def test_a_version_that_is_rolled_back_at_any_moment_of_its_publish_does_not_come_back(
+    frozen: Running, throttled: bool
+) -> None:
+    """Found by stories: a publish went on with the deprecated version, and in the end the name had no answer."""
+    errors = []
+    for at in range(1, 40):
+        frozen.cloud.store.clear()
+        seed.put_defaults(frozen.cloud.store)
+        version(frozen, 1)
+        version(frozen, 2, shown=True)
+        version(frozen, 3)
+        answers, error, in_time = published_and_rolled_back(frozen, at, throttled=throttled)
+        assert answers <= {V2, V3}, at
+        if not in_time:
+            break
+        errors.append(error)
+        assert "is Deprecated" in error, at
+        assert state(frozen)[V3] == old(3, DEPRECATED), at
+        assert state(frozen)[V2][:3] == SHOWN[:3], at
+    assert sum("it was rolled back meanwhile" in error for error in errors) > 5
+
+
+def test_a_roll_back_waits_for_a_publish_that_may_take_its_tag_off(frozen: Running) -> None:
+    """The publish has decided to, when the version was not wanted; its call comes while the roll-back waits."""
+    version(
+        frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], "Latest": "true", "Channel": "latest"}
+    )
+    version(frozen, 2, shown=True)
+    client, calls = frozen.client(), 0
+
+    def meanwhile() -> None:
+        nonlocal calls
+        calls += 1
+        assert answer(frozen)
+        if calls == 5:  # the tag has been read again
+            frozen.client().call(
+                "UntagResources",
+                {"ResourceType": "image", "ResourceId": [V1], "TagKey": ["Channel", "Latest"]},
+            )
+
+    client._transport = Watching(client._transport, before=meanwhile)
+    assert roll_back(client, ALIAS).image_id == V1
+    assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED)}
 
 
 # Every interleaving, on the pure model: an actor reads the whole lineage, then does one step, then reads again.
@@ -511,6 +587,15 @@ def test_a_roll_back_and_a_publisher_at_once() -> None:
     answers, ends, _ = explore(images, [rolling, Intent(V3)])
     assert None not in answers
     assert {read_answer(end) for end in ends} == {V3}
+    assert all(image.status == DEPRECATED for end in ends for image in end if image.image_id == V2)
+
+
+def test_a_roll_back_while_the_bad_version_is_published_again() -> None:
+    """Found by a story: each side took the tag from the other's image, and the name had no answer."""
+    images = picture([model(1), model(2, shown=True)])
+    answers, ends, _ = explore(images, [Intent(V1, bad=V2, force=True, known=frozenset({V2})), Intent(V2)])
+    assert None not in answers
+    assert {read_answer(end) for end in ends} == {V1}
     assert all(image.status == DEPRECATED for end in ends for image in end if image.image_id == V2)
 
 

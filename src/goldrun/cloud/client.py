@@ -49,13 +49,13 @@ class Call(NamedTuple):
     action: str
     params: Mapping[str, Parameter]
 
-    def make(self, client: EcsClient) -> None:
-        """Make the call.
+    def make(self, client: EcsClient, again: Callable[[], None] = lambda: None) -> None:
+        """Make the call; see ``EcsClient.call``.
 
         Raises:
             GoldrunError: see ``EcsClient.call``.
         """
-        client.call(self.action, self.params)
+        client.call(self.action, self.params, again=again)
 
 
 class EcsClient:
@@ -110,6 +110,7 @@ class EcsClient:
         *,
         region: str | None = None,
         api: Api = ECS,
+        again: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         """Call ``action`` and return its answer.
 
@@ -120,6 +121,7 @@ class EcsClient:
             params: the action's own parameters; ``RegionId`` is added.
             region: the region (default: the client's).
             api: the API that the action belongs to.
+            again: called before each repetition; what it raises ends the call.
 
         Raises:
             ApiError: the API refused (its subclasses say in what way).
@@ -128,8 +130,17 @@ class EcsClient:
         """
         region = region or self.region
         flat = {"RegionId": region, **flatten(params or {})}
+        first = True
+
+        def attempt(until: float) -> dict[str, Any]:
+            nonlocal first
+            if not first:
+                again()
+            first = False
+            return self._attempt(api, action, flat, region, until)
+
         return retry(
-            lambda until: self._attempt(api, action, flat, region, until),
+            attempt,
             self._machine,
             self._timeout,
             self._backoff,

@@ -177,6 +177,14 @@ STAGE = Tag(
     form="3 3f0c…",
 )
 COPIED_FROM = Tag("CopiedFrom", _IMAGE, "the image that it is a copy of", ("image copy",), ("image copy",), form="m-…")
+RESTORED = Tag(
+    "Restored",
+    _IMAGE,
+    "when a roll-back chose it: for some minutes no publish takes it off its channel",
+    ("image rollback", "image publish"),
+    ("image rollback", "image publish"),
+    form="YYYY-MM-DDThh:mm:ssZ",
+)
 DELETING = Tag(
     "Deleting",
     _IMAGE,
@@ -315,7 +323,7 @@ GARM_NAME = Tag("Name", _INSTANCE, "the name that GARM gave it", ("garm",), ("ga
 SCHEMA = (
     *(MANAGED_BY, RUNNER_TYPE, PROTECTED),
     *(IS_LATEST, CHANNEL, FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE, BOOT_TEST, MANIFEST),
-    DELETING,
+    *(DELETING, RESTORED),
     *(
         CONTENTS,
         SIGNATURE,

@@ -2,12 +2,13 @@
 
 ECS refuses two images of one name, so the alias cannot be swapped in one call. The order (docs/decisions.md says why):
 
-1. tag the goal as the channel's: from here on a look-up succeeds whatever happens;
+1. tag the goal as the channel's: from here on a look-up succeeds whatever happens. A goal that is older than what is
+   shown gets the tag ``Restored`` too: it is why a publish beside it does not take the channel's tag off again;
 2. if the goal is older than what is shown (roll back, ``--force``): deprecate the bad version, remove the tag from
    newer ones;
 3. rename the image that has the alias to its version name;
 4. give the goal the alias and the ``ImageFamily``, in one call;
-5. remove the tag from the others, and newer ones from the family.
+5. remove the tag from the others, and newer ones from the family; ``Restored`` from the goal.
 
 The plan is not executed as a whole: read the cloud, do the first missing step, read again, until nothing is missing.
 So the next run completes an interrupted one, wherever it runs, and two publishers at once end with the newer build:
@@ -16,15 +17,17 @@ each reads again after its last step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from goldrun.cloud import tagging
 from goldrun.cloud.client import Call, EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken, modification
-from goldrun.cloud.tags import BOOT_TEST, CHANNEL, HELD, PASSED
+from goldrun.cloud.moments import format_moment, parse_moment
+from goldrun.cloud.tags import BOOT_TEST, CHANNEL, HELD, PASSED, RESTORED
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
     Lineage,
@@ -37,8 +40,11 @@ from goldrun.images.lineage import (
 )
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import LATEST, PublishedName, parse_published
+from goldrun.waiting import watch
 
 MAX_STEPS = 60
+RESTORING_SECONDS = 900.0  # a roll-back that began earlier was interrupted
+UNDERWAY_SECONDS = 5.0  # more than a call of another run takes
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,14 @@ class Intent:
         bad: the id of the version that is rolled back; empty: none.
         force: whether to show the goal although images that were tagged at the start are newer.
         known: the ids of those images.
+        began: when, in seconds since 1970.
     """
 
     goal: str
     bad: str = ""
     force: bool = False
     known: frozenset[str] = frozenset()
+    began: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,8 @@ def publish(
     alias = alias_of(candidate, channel)
     lineage = read_lineage(client, alias)
     _check_candidate(lineage, candidate, force, tested)
-    return _run(client, lineage, Intent(candidate.image_id, force=force, known=_marked_ids(lineage)), dry_run, report)
+    intent = Intent(candidate.image_id, force=force, known=_marked_ids(lineage), began=client.clock.now())
+    return _run(client, lineage, intent, dry_run, report)
 
 
 def roll_back(
@@ -136,7 +145,8 @@ def roll_back(
             f"{bad.name} ({bad.image_id}) is shared with other accounts, and ECS does not deprecate shared images.",
             fix=[f"goldrun image unshare {bad.image_id} --account ID, then roll back."],
         )
-    intent = Intent(goal.image_id, bad="" if bad is goal else bad.image_id, force=True, known=_marked_ids(lineage))
+    rolled_back = "" if bad is goal else bad.image_id
+    intent = Intent(goal.image_id, rolled_back, force=True, known=_marked_ids(lineage), began=client.clock.now())
     return _run(client, lineage, intent, dry_run, report)
 
 
@@ -216,14 +226,20 @@ def _run(
         if intent.goal not in lineage.images:
             raise NotFoundError(f"{intent.goal} was deleted meanwhile.")
         goal = lineage.images[_goal(lineage, intent)]
-        if goal.image_id not in claimed and _has_marks(lineage, goal):
+        if goal.image_id not in claimed and _is_chosen(lineage, goal, intent):
             _require_kept(client, lineage, goal)
             claimed.add(goal.image_id)
+            if intent.force and goal.image_id in intent.known and goal.name != str(lineage.alias):
+                _wait_for_others(client, lineage, goal)
+                continue
         step = next_step(lineage, intent)
         if step is None:
-            return lineage.images[_goal(lineage, intent)]
+            _require_available(lineage, lineage.images[intent.goal])
+            return goal
         try:
-            step.call.make(client)
+            step.call.make(client, again=partial(_require_missing, client, lineage.alias, intent, step))
+        except _ChangedError:
+            continue
         except ApiError as error:
             # Another run changed something between our read and our step: read again.
             if not (is_name_taken(error) or is_missing(error)):
@@ -233,6 +249,43 @@ def _run(
         why=["other publishers keep changing it."],
         fix=["stop the other publishers (a `concurrency` group in the workflow), then run this again."],
     )
+
+
+class _ChangedError(Exception):
+    """A call that failed is not repeated: meanwhile it is not what is missing."""
+
+
+def _require_missing(client: EcsClient, alias: PublishedName, intent: Intent, step: Step) -> None:
+    """Decide anew before a call is repeated: throttling can last for minutes, in which others go on."""
+    lineage = read_lineage(client, alias)
+    found = next_step(lineage, intent) if intent.goal in lineage.images else None
+    if found is None or found.call != step.call:
+        raise _ChangedError
+
+
+def _require_available(lineage: Lineage, goal: Image) -> None:
+    """Say that the goal was rolled back while it was published.
+
+    Raises:
+        RefusedError: it was.
+    """
+    if goal.status != AVAILABLE:
+        shown = lineage.current()
+        raise RefusedError(
+            f"{lineage.version_name(goal)} ({goal.image_id}) is {goal.status}: it was rolled back meanwhile.",
+            why=[f"{lineage.alias} shows {shown.image_id}."] if shown else [],
+            fix=["build a new version."],
+        )
+
+
+def _wait_for_others(client: EcsClient, lineage: Lineage, goal: Image) -> None:
+    """Wait while a publish that has left its tag on the goal may take it off: it has not seen that it is wanted."""
+
+    def look() -> bool | None:
+        now = read_lineage(client, lineage.alias).images.get(goal.image_id)
+        return None if now and _has_marks(lineage, now) else True
+
+    watch(client.clock, look, seconds=UNDERWAY_SECONDS)
 
 
 def _require_kept(client: EcsClient, lineage: Lineage, goal: Image) -> None:
@@ -271,25 +324,29 @@ def plan(lineage: Lineage, intent: Intent) -> list[Step]:
 
 
 def next_step(lineage: Lineage, intent: Intent) -> Step | None:
-    """Return the first step missing until the channel shows the goal; None: nothing is missing."""
-    return next(_missing_steps(lineage, lineage.images[_goal(lineage, intent)], intent), None)
+    """Return the first step missing until the channel shows the goal; None: nothing is missing, or it cannot be."""
+    goal = lineage.images[_goal(lineage, intent)]
+    return next(_missing_steps(lineage, goal, intent), None) if goal.status == AVAILABLE else None
 
 
 def _goal(lineage: Lineage, intent: Intent) -> str:
     """Return the id of the image to show: the requested one, or a newer one that another run is publishing.
 
-    When forced, the latter counts only if it was tagged after this run began.
+    When forced, the latter counts only if it was tagged after this run began. If the requested one has been rolled back
+    meanwhile, it is what the roll-back chose: a call of this run may have come in between.
     """
-    known = intent.known if intent.force else frozenset()
+    goal = lineage.images[intent.goal]
+    wanted = [goal] if goal.status == AVAILABLE else []
+    known = intent.known if intent.force and wanted else frozenset()
     rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]
-    return newest_first([lineage.images[intent.goal], *rivals])[0].image_id
+    return newest_first([*wanted, *rivals] or [goal])[0].image_id
 
 
 def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
     marked = {image.image_id for image in lineage.marked()}
-    if not _has_marks(lineage, goal):
-        yield _mark(lineage, goal)
+    if not _is_chosen(lineage, goal, intent):
+        yield _mark(lineage, goal, RESTORED.of(format_moment(intent.began)) if intent.force else {})
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
             yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
@@ -303,12 +360,14 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
         words = f"show {goal.image_id} as {lineage.alias}"
         yield _modify(goal, words, name=str(lineage.alias), family=lineage.image_family)
     for image in others:
-        if image.image_id in marked:
+        if image.image_id in marked and (intent.force or not _is_restored(image, intent)):
             yield _unmark(lineage, image)
         if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
             # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
             words = f"remove {image.image_id} from the family: it is newer than what is shown"
             yield _modify(image, words, family=f"{lineage.image_family}-superseded")
+    if RESTORED.key in goal.tags:
+        yield _untag(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
 
 
 def _marks(lineage: Lineage) -> dict[str, str]:
@@ -319,8 +378,23 @@ def _has_marks(lineage: Lineage, image: Image) -> bool:
     return _marks(lineage).items() <= image.tags.items()
 
 
-def _mark(lineage: Lineage, image: Image) -> Step:
-    tags = _marks(lineage)
+def _is_chosen(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+    """Return whether the goal has the channel's tags; an older one that is not shown yet also says since when."""
+    signed = not intent.force or goal.name == str(lineage.alias) or _is_restored(goal, intent)
+    return _has_marks(lineage, goal) and signed
+
+
+def _is_restored(image: Image, intent: Intent) -> bool:
+    """Return whether somebody rolls back to the image at this moment."""
+    try:
+        since = parse_moment(RESTORED.read(image.tags))
+    except ValueError:
+        return False
+    return intent.began - since < RESTORING_SECONDS
+
+
+def _mark(lineage: Lineage, image: Image, more: Mapping[str, str]) -> Step:
+    tags = {**_marks(lineage), **more}
     return Step(
         image,
         f"tag {image.image_id} as {lineage.channel}",
@@ -332,12 +406,13 @@ def _mark(lineage: Lineage, image: Image) -> Step:
 def _unmark(lineage: Lineage, image: Image) -> Step:
     wanted = _marks(lineage)
     keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
-    return Step(
-        image,
-        f"remove the tag {lineage.channel} from {image.image_id}",
-        tagging.untagging("image", [image.image_id], keys),
-        {"tags": {key: value for key, value in image.tags.items() if key not in keys}},
-    )
+    keys += [RESTORED.key] if RESTORED.key in image.tags else []
+    return _untag(image, f"remove the tag {lineage.channel} from {image.image_id}", keys)
+
+
+def _untag(image: Image, words: str, keys: Sequence[str]) -> Step:
+    left = {key: value for key, value in image.tags.items() if key not in keys}
+    return Step(image, words, tagging.untagging("image", [image.image_id], keys), {"tags": left})
 
 
 def _modify(image: Image, words: str, **change: str) -> Step:
