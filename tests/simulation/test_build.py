@@ -19,6 +19,7 @@ from goldrun.bake.recipe import Loaded
 from goldrun.bake.resume import are_stale, find_machines
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.images import Image as ApiImage
 from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
@@ -130,6 +131,35 @@ def images(cloud: Running) -> list[Image]:
 def answer(cloud: Running, arch: str = "amd64") -> str:
     found = look_up(cloud.client(), name_reference(f"tools-{arch}-latest", arch))
     return found.image.image_id if found else ""
+
+
+DISKS = '[[disks]]\nmount = "/var/lib/docker"\nsize = 100\n[[disks]]\nmount = "/srv"\nfilesystem = "xfs"\n'
+
+
+def disk_sizes(cloud: Running, image: Image | ApiImage) -> list[int]:
+    return [one.size for name in image.snapshots if (one := cloud.cloud.store.get(Snapshot, name))]
+
+
+def test_data_disks_are_part_of_the_image(cloud: Running, folder: Path) -> None:
+    """The builder has them, a stage has them already, and a prune leaves none of their snapshots."""
+    staged = RECIPE.replace('script = "install.sh"', 'script = "install.sh"\ncache = true')
+    (folder / "recipe.toml").write_text(staged)
+    plain = load(folder)
+    (folder / "recipe.toml").write_text(staged + DISKS)
+    loaded = load(folder)
+    assert loaded.version_hash("amd64", "m-1") != plain.version_hash("amd64", "m-1")
+    heard = Heard()
+    first = run(cloud, loaded, heard=heard)
+    assert heard.steps.index("mount the data disks") == heard.steps.index("boot the builder") + 1
+    assert disk_sizes(cloud, first.image) == [40, 100, 40]
+    (folder / "recipe.toml").write_text(staged.replace("jq --version", "jq --help", 1) + DISKS)
+    heard = Heard()
+    second = run(cloud, load(folder), heard=heard)
+    assert any("has the first 1 steps" in line for line in heard.lines)
+    assert disk_sizes(cloud, second.image) == [40, 100, 40]
+    assert not list(cloud.cloud.store.all(Disk))
+    kept = {name for image in cloud.cloud.store.all(Image) for name in image.snapshots}
+    assert {one.id for one in cloud.cloud.store.all(Snapshot)} <= kept, "the first version's are gone"
 
 
 def test_a_recipe_becomes_a_published_tested_image(cloud: Running, folder: Path) -> None:

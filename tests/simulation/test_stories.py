@@ -19,13 +19,13 @@ FOUND = {
     "pruned-by-age": (6, [10]),
     "errors-are-absence": (52, [5, 7]),
     "believed": (1, [2]),
-    "new-tokens": (1840, [2, 3, 4, 5, 7]),
+    "new-tokens": (6, [2, 8, 9, 10, 12]),
     "no-end": (1, [8]),
     "anybodys": (1, [9]),
     "no-heartbeat": (26, [1, 6]),
-    "no-grace": (57, [1, 3, 4, 6, 8, 10, 11]),
+    "no-grace": (57, [1, 2, 3, 4, 8, 10, 11, 12]),
     "own-clock": (764, [2, 3]),
-    "snapshots-stay": (15, [2, 4, 9]),
+    "snapshots-stay": (25, [1]),
 }
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +58,6 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: 
     shown = goldrun(*verify, "--key", public, "--recipe", "tools")
     assert "VersionHash" in shown.stdout
     assert "it was built from tools." in shown.stderr
-    assert '"format":"goldrun-image-1"' in goldrun(*verify, "--key", public, "--statement").stdout
     assert "No key is named to verify with." in goldrun(*verify, code=2).stderr
     found = ("image", "id", "tools", "--arch", "amd64", "--verified")
     assert "IMAGE_ID=m-" in goldrun(*found, GOLDRUN_VERIFY_KEY_FILE=public).stdout
@@ -65,6 +69,44 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: 
     forged = goldrun(*found, code=5, GOLDRUN_VERIFY_KEY_FILE=public)
     assert forged.stdout == ""
     assert "a signature that is not right" in forged.stderr
+
+
+def check(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_other_tools_verify_the_statement(goldrun: Any, tmp_path: Path) -> None:
+    """Those of the field, on what the command has written: openssl, and cosign where it is installed."""
+    key = make_key(tmp_path)
+    goldrun("recipe", "init", "tools")
+    goldrun("image", "build", "tools", "--arch", "amd64")
+    write = ("image", "statement", "tools", "image.json", "--arch", "amd64")
+    unsigned = goldrun(*write)
+    assert "has no signature" in unsigned.stderr
+    assert not (tmp_path / "image.json.sig").exists()
+    goldrun("image", "build", "tools", "--arch", "amd64", GOLDRUN_SIGNING_KEY_FILE=str(key))
+    said = dict(line.split("=", 1) for line in goldrun(*write).stdout.splitlines())
+    content = (tmp_path / "image.json").read_bytes()
+    assert said == {
+        "STATEMENT_FILE": "image.json",
+        "STATEMENT_SHA256": hashlib.sha256(content).hexdigest(),
+        "SIGNATURE_FILE": "image.json.sig",
+    }
+    assert json.loads(content)["format"] == "goldrun-image-1"
+    (tmp_path / "raw.sig").write_bytes(base64.b64decode((tmp_path / "image.json.sig").read_bytes()))
+    ssl = ("openssl", "dgst", "-sha256", "-verify", "image.pub", "-signature", "raw.sig", "image.json")
+    cosign = ("cosign", "verify-blob", "--key", "image.pub", "--signature", "image.json.sig")
+    offline = ("--insecure-ignore-tlog=true", "image.json")
+    assert check(tmp_path, *ssl).stdout == "Verified OK\n"
+    if shutil.which("cosign"):
+        done = check(tmp_path, *cosign, *offline)
+        assert "Verified OK" in done.stderr, done.stderr
+    (tmp_path / "image.json").write_bytes(content.replace(b"cn-hangzhou", b"cn-shanghai"))
+    assert check(tmp_path, *ssl).returncode != 0
+    if shutil.which("cosign"):
+        assert check(tmp_path, *cosign, *offline).returncode != 0
+    assert "cannot be written" in goldrun(*write[:3], "no/where.json", "--arch", "amd64", code=2).stderr
 
 
 LIST = """#!/bin/bash

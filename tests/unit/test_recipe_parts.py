@@ -164,3 +164,35 @@ def test_mistakes(recipe: Path, text: str, told: str) -> None:
     with pytest.raises(UsageError) as caught:
         load(recipe)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("disks", "problem"),
+    [
+        ('mount = "/srv"\nsize = 10', "a data disk has 20 to 32768 GiB"),
+        ('mount = "srv"', "'srv' is no place for a data disk"),
+        ('mount = "/"', "'/' is no place for a data disk"),
+        ('mount = "/etc/x"', "'/etc/x' is no place for a data disk"),
+        ('mount = "/srv/../etc"', "is no place for a data disk"),
+        ('mount = "/a b"', "is no place for a data disk"),
+        ('mount = "/srv"\nfilesystem = "btrfs"', "btrfs"),
+        ("size = 40", "mount"),
+        ("\n".join(['mount = "/d0"', *(f'[[disks]]\nmount = "/d{n}"' for n in range(1, 17))]), "16 data disks at most"),
+    ],
+)
+def test_wrong_data_disks_are_told(recipe: Path, disks: str, problem: str) -> None:
+    (recipe / "recipe.toml").write_text(f"{(recipe / 'recipe.toml').read_text()}\n[[disks]]\n{disks}\n")
+    with pytest.raises(UsageError) as caught:
+        load(recipe)
+    assert problem in str(caught.value)
+
+
+def test_data_disks_of_an_extended_recipe_come_first(recipe: Path, tmp_path: Path) -> None:
+    with (recipe / "recipe.toml").open("a") as file:
+        file.write('[[disks]]\nmount = "/srv"\n[[disks]]\nmount = "/cache"\n')
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/recipe.toml").write_text(
+        'extends = "../tools"\nfamily = "more"\n[[disks]]\nmount = "/srv"\nsize = 60\n[[disks]]\nmount = "/data"\n'
+    )
+    disks = load(tmp_path / "more").recipe.disks
+    assert [(disk.mount, disk.size) for disk in disks] == [("/srv", 60), ("/cache", 40), ("/data", 40)]

@@ -23,6 +23,12 @@ manifest = "manifest.sh"
 amd64 = "acs:debian_13_x64"
 [versions]
 greet = "1.0"
+[[disks]]
+mount = "/srv/cache"
+size = 20
+[[disks]]
+mount = "/srv/more"
+size = 25
 [[files]]
 source = "greet"
 target = "/usr/local/bin/greet"
@@ -37,6 +43,9 @@ command = "greet | grep -Fx 'hello from goldrun'"
 [[smoke]]
 name = "greet is in the image, on a machine of its own"
 command = "greet && test -s /etc/machine-id && test -e /var/lib/goldrun-installed"
+[[smoke]]
+name = "its data disks are too"
+command = "grep filled /srv/cache/note && mountpoint /srv/more"
 [builder]
 cpu = "2.."
 memory = "2.."
@@ -47,7 +56,8 @@ boot = "20m"
 FILES = {
     "recipe.toml": RECIPE,
     "greet": "#!/bin/sh\necho 'hello from goldrun'\n",
-    "install.sh": "#!/bin/bash\necho installing greet $GREET_VERSION on $(uname -m)\n: > /var/lib/goldrun-installed\n",
+    "install.sh": "#!/bin/bash\necho installing greet $GREET_VERSION on $(uname -m)\n: > /var/lib/goldrun-installed\n"
+    "mountpoint /srv/cache && echo filled > /srv/cache/note\n",
     "manifest.sh": "#!/bin/bash\n. /etc/os-release\necho debian=$VERSION_ID\n",
 }
 
@@ -70,6 +80,8 @@ def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path, tmp_pa
     assert "installing greet 1.0 on x86_64" in built.stderr
     assert "hello from goldrun" in built.stderr
     assert "SKIP_BUILD=false" in built.stdout
+    assert "/srv/cache: /dev/vdb, 20 GiB, ext4" in built.stderr
+    assert "/srv/more: /dev/vdc, 25 GiB, ext4" in built.stderr
     inspected = shell("image", "inspect", "vm-tools", "--arch", "amd64").stdout
     assert "debian=13" in inspected
     assert "passed" in inspected

@@ -8,6 +8,7 @@ from dataclasses import replace
 from goldrun.bake.context import Context
 from goldrun.bake.inspection import read_contents
 from goldrun.bake.machines import machine_for
+from goldrun.bake.parts import Test
 from goldrun.bake.scanning import require_harmless
 from goldrun.bake.scripts import run_test
 from goldrun.bake.step import State, Step
@@ -30,7 +31,10 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
     key = f"test {image.image_id} {context.client.clock.now()}"
     with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as tester:
         tester.wait_until_ready(parse_duration(context.recipe.limits.boot))
-        for test in context.recipe.smoke:
+        mounted = [
+            Test(name=f"data disk {disk.mount}", command=f"mountpoint {disk.mount}") for disk in context.recipe.disks
+        ]
+        for test in (*mounted, *context.recipe.smoke):
             run_test(context, tester, test)
         scans = context.recipe.scan is not None and context.options.advisories is not None
         if not scans and context.options.listed is None and context.options.sign is None:

@@ -7,7 +7,7 @@ deletes its instances.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from goldrun.bake.context import Context
@@ -24,7 +24,9 @@ from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
 
 
-def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[str, str]) -> LaunchSettings:
+def machine_settings(
+    context: Context, image_id: str, key: str, tags: Mapping[str, str], disks: Sequence[int] = ()
+) -> LaunchSettings:
     """Return the settings of an instance: the network comes from the command, size and life from the recipe."""
     builder, settings = context.recipe.builder, context.settings
     return replace(
@@ -36,6 +38,7 @@ def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[st
         disk_size=builder.disk,
         encrypted=builder.encrypted,
         disk_key=builder.key,
+        data_disks=tuple(disks),
         tags={**settings.tags, **context.recipe.tags, **tags},
         criteria=replace(
             settings.criteria,
@@ -47,7 +50,9 @@ def machine_settings(context: Context, image_id: str, key: str, tags: Mapping[st
     )
 
 
-def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Machine:
+def launch_machine(
+    context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str], disks: Sequence[int] = ()
+) -> Machine:
     """Launch an instance, which has the build's heartbeat until it is deleted.
 
     Args:
@@ -56,13 +61,14 @@ def launch_machine(context: Context, image_id: str, *, role: str, key: str, tags
         role: ``builder`` or ``tester``.
         key: identifies the instance.
         tags: identify the build.
+        disks: sizes of data disks, in GiB, beside those of the image.
 
     Raises:
         GoldrunError: see ``acquire``.
     """
     client = context.client
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
-    settings = machine_settings(context, image_id, key, marked)
+    settings = machine_settings(context, image_id, key, marked, disks)
     (launched,) = acquire(client, settings, first=context.offers, report=context.report.line)
     context.offers[:] = [launched.offer] if launched.offer else []
     machine = Machine(client, launched.ids[0], key)

@@ -222,6 +222,20 @@ class Builder(Part, frozen=True, kw_only=True):
     on_demand_fallback: bool = True
 
 
+class DataDisk(Part, frozen=True, kw_only=True):
+    """A data disk, which is part of the image: instances that boot from it have one like it.
+
+    Attributes:
+        mount: where it is mounted.
+        size: GiB.
+        filesystem: what it is formatted with.
+    """
+
+    mount: str
+    size: int = 40
+    filesystem: Literal["ext4", "xfs"] = "ext4"
+
+
 class Limits(Part, frozen=True, kw_only=True):
     """How long a build, and the boot of an instance, may take."""
 

@@ -27,6 +27,7 @@ from goldrun.launch.machine import Machine
 
 CLEAN_SECONDS = 300.0
 FETCH_SECONDS = 3600.0
+MOUNT_SECONDS = 600.0
 
 
 def on_builder(name: str, work: Callable[[Context, Machine], None], number: int = sys.maxsize) -> Step:
@@ -49,6 +50,8 @@ def on_builder(name: str, work: Callable[[Context, Machine], None], number: int 
 def provisioning(recipe: Recipe) -> Iterator[Step]:
     """Yield the steps between the builder's launch and its image, in the recipe's order."""
     yield on_builder("boot the builder", _boot)
+    if recipe.disks:
+        yield on_builder("mount the data disks", _mount, 0)
     for number, step in enumerate(recipe.steps):
         if any(file.before == step.name or (number == 0 and not file.before) for file in recipe.files):
             yield on_builder(f"files for {step.name}" if number else "send the files", _send_files(number), number)
@@ -69,7 +72,10 @@ def _launch(context: Context, state: State) -> State:
     stamp = _free_stamp(context.client, read_lineage(context.client, context.alias))
     tags = {**context.lineage_tags, **VERSION_HASH.of(state.version_hash), **BUILD_TIMESTAMP.of(stamp)}
     key = f"build {context.alias} {stamp} {context.client.clock.now()}"
-    builder = launch_machine(context, (state.start or state.base).image_id, role=BUILDER, key=key, tags=tags)
+    # A stage has the data disks already.
+    disks = () if state.start else [disk.size for disk in context.recipe.disks]
+    image_id = (state.start or state.base).image_id
+    builder = launch_machine(context, image_id, role=BUILDER, key=key, tags=tags, disks=disks)
     return replace(state, builder=builder, tags=tags)
 
 
@@ -86,6 +92,12 @@ def _delete(context: Context, state: State) -> State:
 
 def _boot(context: Context, builder: Machine) -> None:
     builder.wait_until_ready(parse_duration(context.recipe.limits.boot))
+
+
+def _mount(context: Context, builder: Machine) -> None:
+    script = files("goldrun.bake").joinpath("disks.sh").read_bytes()
+    wanted = "\n".join(f"{disk.size} {disk.filesystem} {disk.mount}" for disk in context.recipe.disks)
+    run_script(context, builder, "mount the data disks", script, MOUNT_SECONDS, {"DISKS": wanted})
 
 
 def _send_files(number: int) -> Callable[[Context, Machine], None]:

@@ -19,7 +19,7 @@ from goldrun.toml_file import Problem, parse, read_file, refuse
 
 LONGEST_CHAIN = 8
 # What lists are told apart by: an element of the same name takes the other's place.
-_KEYS = {"files": "target", "steps": "name", "tests": "name", "smoke": "name"}
+_KEYS = {"disks": "mount", "files": "target", "steps": "name", "tests": "name", "smoke": "name"}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import msgspec
 from goldrun.bake.parts import (
     Base,
     Builder,
+    DataDisk,
     File,
     Limits,
     Mirrors,
@@ -50,6 +51,7 @@ class Recipe(Part, frozen=True, kw_only=True):
         tools: pinned tools, each with its version, its file and where newer ones are found.
         mirrors: where files are fetched instead.
         environment: more variables for scripts and tests.
+        disks: data disks beside the system disk.
         files: files to put on the builder.
         steps: scripts, run in this order.
         tests: commands that must succeed on the builder before the image is created.
@@ -70,6 +72,7 @@ class Recipe(Part, frozen=True, kw_only=True):
     tools: dict[str, Tool] = {}  # noqa: RUF012 - a Struct copies it
     mirrors: Mirrors = Mirrors()
     environment: dict[str, str] = {}  # noqa: RUF012 - a Struct copies it
+    disks: tuple[DataDisk, ...] = ()
     files: tuple[File, ...] = ()
     steps: tuple[Step, ...] = ()
     tests: tuple[Test, ...] = ()
@@ -156,6 +159,7 @@ class Loaded:
                 if recipe.tools
                 else {}
             ),
+            **({"disks": self.disk_digest()} if recipe.disks else {}),
             **({"encrypted": recipe.builder.key} if recipe.builder.encrypted else {}),
             **({"mirrors": recipe.mirrors.profile} if recipe.mirrors.profile else {}),
         }
@@ -166,6 +170,10 @@ class Loaded:
         before = [file.before] if file.before else []
         digest = file.sha256 if file.is_fetched else _digest(self.content_of(file))
         return [file.target, file.mode, file.owner, digest, *before]
+
+    def disk_digest(self) -> list[list[str | int]]:
+        """Return what determines the data disks."""
+        return [[disk.mount, disk.size, disk.filesystem] for disk in self.recipe.disks]
 
     def step_digest(self, step: Step) -> str:
         """Return what determines what a step does."""

@@ -21,6 +21,7 @@ from goldrun.toml_file import Problem
 
 MAX_SCRIPT = 60 * 1024
 MAX_FILE = 1024 * 1024
+MAX_DISKS = 16
 MAX_FILES = 200  # of a folder; each takes a call
 # An image may have 20; goldrun's own need the others.
 MAX_TAGS, MAX_KEY, MAX_VALUE = 5, 64, 128
@@ -28,6 +29,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{10,20}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_MOUNT = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
+# What a system needs before it mounts anything, and what it makes anew at each boot.
+_OF_THE_SYSTEM = tuple(f"/{name}" for name in ("bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "sys", "usr"))
 _MODE = re.compile(r"0?[0-7]{3}")
 _OURS = {tag.key.lower() for tag in tags.SCHEMA}
 _OF_SCRIPTS = ("ARCH", "FAMILY")
@@ -47,6 +51,7 @@ def check_file(
     yield from _try(("builder", "memory"), lambda: parse_span(recipe.builder.memory, "GiB"))
     if not 20 <= recipe.builder.disk <= 2048:
         yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
+    yield from _disks(recipe)
     if not 0 <= recipe.retention.keep <= 1000:
         yield ("retention", "keep"), "keep 1 to 1000 versions, or leave it out"
 
@@ -85,6 +90,18 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
     for name in recipe.parameters:
         if variable_of(name) in taken:
             yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
+
+
+def _disks(recipe: Recipe) -> Iterator[Problem]:
+    if len(recipe.disks) > MAX_DISKS:
+        yield ("disks",), f"a recipe has {MAX_DISKS} data disks at most: an instance takes no more"
+    for number, disk in enumerate(recipe.disks):
+        if not 20 <= disk.size <= 32_768:
+            yield ("disks", number, "size"), "a data disk has 20 to 32768 GiB"
+        if not _MOUNT.fullmatch(disk.mount) or disk.mount.startswith(_OF_THE_SYSTEM):
+            yield ("disks", number, "mount"), f"{disk.mount!r} is no place for a data disk, such as /var/lib/docker"
+        if any(other.mount == disk.mount for other in recipe.disks[:number]):
+            yield ("disks", number, "mount"), f"two data disks are mounted at {disk.mount}"
 
 
 def _publication(recipe: Recipe) -> Iterator[Problem]:

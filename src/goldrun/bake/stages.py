@@ -59,6 +59,7 @@ def stages_of(loaded: Loaded, architecture: str, base_image_id: str) -> tuple[St
     recipe = loaded.recipe
     builder = recipe.builder
     made: list[object] = [architecture, base_image_id, builder.disk, builder.encrypted, builder.key]
+    made += loaded.disk_digest()
     found: list[Stage] = []
     for number, step in enumerate(recipe.steps):
         made += [loaded.file_digest(file) for file in files_before(loaded, number)]

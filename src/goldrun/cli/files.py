@@ -1,7 +1,8 @@
-"""Reads the files that a user names."""
+"""Reads and writes the files that a user names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from goldrun.errors import UsageError
@@ -19,3 +20,16 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} cannot be read.", why=[f"{error.strerror}."]) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not text in UTF-8.") from error
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files, each of them whole.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    for path, content in contents.items():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error

@@ -33,6 +33,7 @@ _LAZY = {
     "build": "image_build",
     "test": "image_build",
     "sbom": "image_contents",
+    "statement": "image_verify",
     "verify": "image_verify",
     "scan": "image_contents",
 }

@@ -1,4 +1,4 @@
-"""``goldrun image verify``."""
+"""``goldrun image verify`` and ``image statement``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 from goldrun import config
 from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, REGION, open_client
+from goldrun.cli.files import write_files
 from goldrun.cloud.images import Image
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SOURCE, VERSION_HASH
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SIGNATURE, SOURCE, VERSION_HASH
 from goldrun.errors import RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.naming import parse_reference
@@ -31,7 +32,6 @@ KEY = click.option(
 @click.option(
     "--sbom", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Bill of materials that has to be its."
 )
-@click.option("--statement", is_flag=True, help="Print what is signed, for openssl or cosign.")
 @ARCH
 @REGION
 def image_verify(
@@ -39,7 +39,6 @@ def image_verify(
     key: Path | None,
     recipe: Path | None,
     sbom: Path | None,
-    statement: bool,
     arch: str | None,
     region: str | None,
 ) -> None:
@@ -53,8 +52,6 @@ def image_verify(
       goldrun image verify github-runner-ubuntu24 --arch amd64 --key image.pub
       goldrun image verify github-runner-ubuntu24 --arch amd64 --key image.pub --recipe recipes/github-runner-ubuntu24
     """
-    from goldrun.images import provenance
-
     client = open_client(region)
     found = find_image(client, parse_reference(image, arch)).image
     require_verified(found, client.region, key)
@@ -62,11 +59,39 @@ def image_verify(
         _require_recipe(found, recipe)
     if sbom:
         _require_bill(found, sbom)
-    if statement:
-        output.result(provenance.statement(found, client.region).decode())
-        return
     rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP, CONTENTS)]
     output.table(("SIGNED", "VALUE"), [("id", found.image_id), *rows])
+
+
+@click.command("statement")
+@click.argument("image", shell_complete=completing.images)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@ARCH
+@REGION
+def image_statement(image: str, file: Path, arch: str | None, region: str | None) -> None:
+    """Write what is signed of IMAGE to FILE, and its signature to FILE.sig.
+
+    The statement is the same whoever writes it, and wherever: so other tools sign and verify it too, cosign or GitHub's
+    attestations. An image that was built without a key has no FILE.sig.
+
+    \b
+    Example:
+      goldrun image statement github-runner-ubuntu24 image.json --arch amd64
+    """
+    from hashlib import sha256
+
+    from goldrun.images import provenance
+
+    client = open_client(region)
+    found = find_image(client, parse_reference(image, arch)).image
+    said, signature = provenance.statement(found, client.region), SIGNATURE.read(found.tags)
+    signed = file.with_name(f"{file.name}.sig")
+    write_files({file: said, signed: signature.encode()} if signature else {file: said})
+    if not signature:
+        output.note(f"{found.name} ({found.image_id}) has no signature.")
+    rows = {"STATEMENT_FILE": str(file), "STATEMENT_SHA256": sha256(said).hexdigest()}
+    for name, value in (rows | ({"SIGNATURE_FILE": str(signed)} if signature else {})).items():
+        output.result(f"{name}={value}")
 
 
 def require_verified(image: Image, region: str, key: Path | None) -> None:

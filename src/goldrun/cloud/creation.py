@@ -35,6 +35,8 @@ class Wanted:
         disk_size: its size in GiB; None: the image's.
         disk_key: the KMS key that it is encrypted with; empty: ECS's own.
         encrypted: whether it is encrypted.
+        data_disks: GiB of each data disk beside those of the image, of the same category and encryption; they are
+            deleted with the instance.
         public_ip: whether they get a public address.
         key_pair: an SSH key pair; empty: none.
         role: their RAM role; empty: none.
@@ -61,6 +63,7 @@ class Wanted:
     disk_size: int | None = None
     disk_key: str = ""
     encrypted: bool = False
+    data_disks: tuple[int, ...] = ()
     public_ip: bool = False
     key_pair: str = ""
     role: str = ""
@@ -70,6 +73,12 @@ class Wanted:
         if not self.spot:
             return "NoSpot"
         return "SpotAsPriceGo" if self.limit is None else "SpotWithPriceLimit"
+
+    def _data_disk(self, size: int) -> dict[str, str | int | bool]:
+        encryption = {"Encrypted": True} if self.encrypted else {}
+        key = {"KMSKeyId": self.disk_key} if self.disk_key else {}
+        category = {"Category": self.disk} if self.disk else {}
+        return {"Size": size, "DeleteWithInstance": True, **category, **encryption, **key}
 
     def to_api(self) -> dict[str, Parameter]:
         """Return the parameters of RunInstances."""
@@ -92,6 +101,7 @@ class Wanted:
             "SystemDisk.Size": self.disk_size,
             "SystemDisk.Encrypted": self.encrypted or None,
             "SystemDisk.KMSKeyId": self.disk_key or None,
+            "DataDisk": [self._data_disk(size) for size in self.data_disks],
             "HttpEndpoint": "enabled",
             "HttpTokens": "required" if self.metadata_tokens else "optional",
             "InternetMaxBandwidthOut": PUBLIC_MBITS if self.public_ip else 0,

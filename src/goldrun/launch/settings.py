@@ -60,6 +60,7 @@ class LaunchSettings:
         disk_size: GiB of the system disk; None: the image's.
         encrypted: whether the system disk is encrypted.
         disk_key: the KMS key for it; empty: ECS's own.
+        data_disks: GiB of each data disk beside those of the image, encrypted like the system disk.
         public_ip: whether they get a public address.
         protected: whether the market spares a spot instance for its first hour; unprotected ones are cheaper.
         metadata_tokens: whether the metadata service requires a token (IMDSv2). Without, any request that a job can be
@@ -88,6 +89,7 @@ class LaunchSettings:
     disk_size: int | None = None
     encrypted: bool = False
     disk_key: str = ""
+    data_disks: tuple[int, ...] = ()
     public_ip: bool = False
     protected: bool = True
     metadata_tokens: bool = True

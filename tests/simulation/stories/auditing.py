@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.in_memory import open_clients
 
-from goldrun.cloud.tags import BOOT_TEST, MANAGED_BY, PARKED, PASSED, PROTECTED, SCALE_SET
+from goldrun.cloud.tags import BOOT_TEST, LAUNCH, MANAGED_BY, PARKED, PASSED, PROTECTED, SCALE_SET
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from goldrun.images.lookup import look_up
@@ -86,6 +86,7 @@ class Auditor:
     broken: list[str] = field(default_factory=list)
     published: set[tuple[str, str]] = field(default_factory=set)
     checks: int = 0
+    wanted: dict[str, int] = field(default_factory=dict)
     bills: dict[str, Bill] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,7 +105,7 @@ class Auditor:
         if action == "DeleteImage":
             return [(params["ImageId"], why) for why in self._why_not_image(params["ImageId"])]
         if action == "DeleteSnapshot":
-            used = [one for one in self.store.all(Image) if one.snapshot == params["SnapshotId"]]
+            used = [one for one in self.store.all(Image) if params["SnapshotId"] in one.snapshots]
             return [(params["SnapshotId"], f"{one.id} consists of it") for one in used]
         if action == "DELETE runners":
             runner = self.store.get(GitHubRunner, path.rpartition("/")[2])
@@ -125,6 +126,7 @@ class Auditor:
         self._meter(now)
         if action == "RunInstances":
             self._limits(actor, now)
+            self._amounts(actor, params, now)
             self._spending(actor, now)
 
     def names(self, now: float, what: str) -> None:
@@ -149,13 +151,28 @@ class Auditor:
             if self.owners.get(one.id) is actor and MANAGED_BY.matches(one.tags) and not limited:
                 self._break(now, f"{actor.name}: {one.id} has no end")
 
+    def _amounts(self, actor: Actor, params: Mapping[str, str], now: float) -> None:
+        """A launch has no more instances than it asked for, however often its calls were repeated."""
+        keys = (name for name, value in params.items() if value == LAUNCH.key and name.startswith("Tag."))
+        tag = next(keys, "").removesuffix(".Key")
+        if not tag:
+            return  # the field's protocols do not tell their launches apart
+        self.checks += 1
+        launch = params[f"{tag}.Value"]
+        most = self.wanted[launch] = max(self.wanted.get(launch, 0), int(params["Amount"]))
+        made = [one.id for one in self.store.all(Instance) if LAUNCH.read(one.tags) == launch and one.gone == NEVER]
+        if len(made) > most:
+            self._break(now, f"{actor.name}: {', '.join(made)} are of one launch, which wants {most}")
+
     def _meter(self, now: float) -> None:
         """Read what the machines of scale sets cost: they run, stop, run again, and go."""
         if not self.budget:
             return
         runners = " ".join(runner.name for runner in self.store.all(GitHubRunner))
         for one in self.store.all(Instance):
-            if SCALE_SET.key in one.tags or one.id in self.bills:
+            if one.id in self.bills and SCALE_SET.key not in one.tags:
+                self.bills[one.id].ended = True  # a person has taken its tags: nobody can tell whose it is
+            elif SCALE_SET.key in one.tags:
                 bill = self.bills.setdefault(one.id, Bill(self.owners.get(one.id), one.created))
                 registered = one.id.removeprefix("i-") in runners  # the names of runners contain it
                 bill.begun |= registered
