@@ -135,6 +135,52 @@ def test_goldrun_s_script_lists_this_machine(tmp_path: Path) -> None:
     assert any(kind == "pypi" and name == "pytest" for kind, name, _ in names)
 
 
+# As `go version -m` writes it: cosign, and a program with modules in place of others.
+GO_PROGRAMS = """/usr/local/bin/cosign: go1.26.8
+\tpath\tgithub.com/sigstore/cosign/v2/cmd/cosign
+\tmod\tgithub.com/sigstore/cosign/v2\tv2.6.5\th1:D7kFSWS2HzfD+LpEuBO89D1KfOAODlkWuuhzXS8yzi0=
+\tdep\tcloud.google.com/go/auth\tv0.17.0\th1:74yCm7hCj2rUyyAocqnFzsAYXgJhrG26XCFimrc/Kz4=
+\tbuild\t-compiler=gc
+/usr/local/bin/mine: go1.25.1 X:boringcrypto
+\tpath\texample.org/mine
+\tmod\texample.org/mine\t(devel)\t
+\tdep\tgithub.com/old/one\tv1.0.0
+\t=>\tgithub.com/new/one\tv1.2.0\th1:x
+\tdep\texample.org/mine/internal\tv0.0.0-00010101000000-000000000000
+\t=>\t./internal\t(devel)\t
+"""
+
+
+def test_go_programs_are_listed_with_their_modules_and_go_itself(tmp_path: Path) -> None:
+    """As syft lists them: the module itself, Go's library, and of a replaced module the one in its place."""
+    script = Path(osv.__file__).parents[1] / "bake/packages.sh"
+    (tmp_path / "list.sh").write_text(
+        script.read_text()
+        .replace("/run/goldrun-packages.gz", str(tmp_path / "list.gz"))
+        .replace("find / -xdev", f"find {tmp_path} -xdev")
+    )
+    (tmp_path / "go").write_text(f"#!/bin/sh\n[ \"$3\" != /usr/local ] || printf '%s' '{GO_PROGRAMS}'\n")
+    (tmp_path / "go").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", tmp_path / "list.sh"], env=env, capture_output=True, text=True, check=True)
+    contents = parse(gzip.decompress((tmp_path / "list.gz").read_bytes()).decode())
+    assert [(one.name, one.version) for one in contents.components if one.kind == "golang"] == [
+        ("cloud.google.com/go/auth", "0.17.0"),
+        ("github.com/new/one", "1.2.0"),
+        ("github.com/sigstore/cosign/v2", "2.6.5"),
+        ("stdlib", "1.25.1"),
+        ("stdlib", "1.26.8"),
+    ]
+
+
+def test_go_s_own_library_has_advisories(tmp_path: Path) -> None:
+    advisory(tmp_path, affected=[affected("Go", "stdlib", fixed="1.25.2")])
+    found = listed("os\tubuntu\t24.04\ngolang\tstdlib\t1.25.1\ngolang\tstdlib\t1.26.8\n")
+    assert [(one.component.version, one.fixed) for one in scan(found, osv.read(tmp_path), Rule(), NOW)] == [
+        ("1.25.1", "1.25.2")
+    ]
+
+
 def test_a_database_that_cannot_be_read_fails_the_list(tmp_path: Path) -> None:
     """A list without the system's packages would pass every scan."""
     script = Path(osv.__file__).parents[1] / "bake/packages.sh"

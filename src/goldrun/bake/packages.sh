@@ -30,9 +30,14 @@ list() {
   # The modules in Go's programs, if Go is there to read them.
   go=$(command -v go || find /opt/hostedtoolcache/go /usr/local/go -path '*/bin/go' 2> /dev/null | sort | tail -n 1)
   if [[ -n "${go}" ]]; then
-    for folder in /usr/local/bin /usr/bin /opt/bin; do
-      [[ ! -d "${folder}" ]] || "${go}" version -m "${folder}" 2> /dev/null \
-        | awk '$1 == "dep" && NF >= 3 {sub(/^v/, "", $3); print "golang\t" $2 "\t" $3}' || true
+    # With what is inside them: Docker's plugins, for example. A module in place of another is the one that is there.
+    for folder in /usr/local /usr/bin /usr/sbin /usr/libexec /usr/lib/docker /opt; do
+      [[ ! -d "${folder}" ]] || "${go}" version -m "${folder}" 2> /dev/null | awk -F '\t' '
+        function tell() { if (version ~ /^v?[0-9]/) { sub(/^v/, "", version); print "golang\t" name "\t" version }; version = "" }
+        /^[^\t].*: go[0-9]/ { tell(); sub(/^.*: go/, ""); split($0, words, " "); name = "stdlib"; version = words[1] }
+        $2 == "mod" || $2 == "dep" { tell() }
+        $2 == "mod" || $2 == "dep" || $2 == "=>" { name = $3; version = $4 }
+        END { tell() }' || true
     done
   fi
   for folder in "${AGENT_TOOLSDIRECTORY:-/opt/hostedtoolcache}"/*/*/*/; do
