@@ -127,6 +127,7 @@ lock:  ## Update the lock files (needs uv)
 	$(UV_COMPILE) --upgrade --extra local --group build --constraint requirements/dev.lock pyproject.toml -o requirements/run.lock
 	$(UV_COMPILE) --upgrade --extra github-app --extra metrics --extra otel --extra credentials --group build --constraint requirements/dev.lock pyproject.toml -o requirements/serve.lock
 	$(UV_COMPILE) --upgrade --constraint requirements/dev.lock requirements/action.in -o requirements/action.lock
+	$(UV_COMPILE) --upgrade --constraint requirements/dev.lock requirements/build.in -o requirements/build.lock
 
 clean:  ## Remove everything that was built and installed
 	rm -rf $(VENV) dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis packages/local-cloud/tests/node/node_modules

@@ -17,12 +17,15 @@ for name in "${!PIP_@}"; do
 done
 
 root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
-packages=${RUNNER_TEMP:?is set inside GitHub Actions}/goldrun-packages
+# Builds and scans need more than what every job waits for.
+lock=action
+[[ "${1:-} ${2:-}" != 'image build' && "${1:-} ${2:-}" != 'image scan' ]] || lock=build
+packages=${RUNNER_TEMP:?is set inside GitHub Actions}/goldrun-packages-${lock}
 
 python3 -I "${root}/tools/check_python.py"
 if [[ ! -e "${packages}/.complete" ]]; then
   python3 -I -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: \
-    --target "${packages}" -r "${root}/requirements/action.lock"
+    --target "${packages}" -r "${root}/requirements/${lock}.lock"
   touch "${packages}/.complete"
 fi
 exec python3 -I -c 'import sys

@@ -68,7 +68,7 @@ def test_workflow_permissions_are_minimal(file: Path) -> None:
         written = {name for name, right in job["permissions"].items() if right == "write"}
         # A release is signed, and published; an update is a branch with a pull request.
         needed = {"release.yml": {"attestations", "packages", "contents"}}
-        needed |= {"build-images.yml": {"attestations"}}
+        needed |= {"build-images.yml": {"attestations"}, "scan-images.yml": {"issues"}}
         needed |= {"update-recipe.yml": {"contents", "pull-requests"}}
         assert written <= {"id-token"} | needed.get(file.name, set())
         assert "timeout-minutes" in job

@@ -15,7 +15,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from goldrun.contents import cyclonedx, osv, software_report
+from goldrun.contents import advisory_report, cyclonedx, osv, software_report
 from goldrun.contents.components import Component, Contents, make, parse
 from goldrun.contents.scan import Exemption, Rule, blocking, scan
 from goldrun.errors import UsageError
@@ -343,3 +343,20 @@ def test_databases(tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(UsageError, match="There are no advisories at"):
             findings(listed(), missing)
+
+
+def test_the_report_of_advisories_stays_in_its_cells(tmp_path: Path) -> None:
+    """What advisories say comes from elsewhere: no mention, no link, no row of its own."""
+    assert advisory_report.write([]) == ""
+    advisory(tmp_path, summary="see [here](http://evil) @somebody\n| `x` | " + "long " * 50)
+    found = scan(listed(), osv.read(tmp_path), Rule(), NOW)
+    head, rule, row = advisory_report.write(found).splitlines()
+    assert (head.count("|"), rule.count("|")) == (6, 6)
+    assert row.startswith(
+        "| critical | `UBUNTU-CVE-2026-1000` | `libssl3t64 3.0.13-0ubuntu3.4` | `3.0.13-0ubuntu3.5` | see \\[here\\]"
+    )
+    assert "@somebody" not in row
+    assert len(row.replace("\\", "")) < 250
+    many = advisory_report.write(found * 250)
+    assert many.endswith("50 more are not shown.\n")
+    assert len(many) < 65_536

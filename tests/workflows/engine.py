@@ -44,9 +44,9 @@ SHELLS = {
     "python": "python {0}",
 }
 
-# Where the first job that went well has installed the actions' packages: the next ones find them there, as pip takes
-# longer than everything else.
-_installed: list[Path] = []
+# Where the first jobs that went well have installed the actions' packages, by the lock file: the next ones find them
+# there, as pip takes longer than everything else.
+_installed: dict[str, Path] = {}
 
 
 @dataclass
@@ -172,12 +172,12 @@ class Engine:
         workspace = self.folder / job_name
         workspace.mkdir(parents=True, exist_ok=True)
         (workspace / "temp").mkdir(exist_ok=True)
-        packages = workspace / "temp" / "goldrun-packages"
-        if _installed:
-            packages.symlink_to(_installed[0])
+        packages = {lock: workspace / "temp" / f"goldrun-packages-{lock}" for lock in ("action", "build")}
+        for lock, place in _installed.items():
+            packages[lock].symlink_to(place)
         for step in job["steps"]:
             now = {**contexts, "steps": steps}
-            env = _filled(step.get("env", {}), now)
+            env = {**_filled(job.get("env", {}), now), **_filled(step.get("env", {}), now)}
             uses = step.get("uses", "")
             if "if" in step and not evaluate(step["if"], now):
                 steps[step.get("id", "")] = {"outputs": {}}
@@ -200,8 +200,9 @@ class Engine:
                 steps[step["id"]] = {"outputs": outputs}
             if code != 0:
                 return ("cancelled" if self.cancelled else "failure"), steps
-        if not _installed and (packages / ".complete").exists():
-            _installed.append(packages)
+        for lock, place in packages.items():
+            if lock not in _installed and (place / ".complete").exists():
+                _installed[lock] = place
         return "success", steps
 
     def _app_token(self, given: dict[str, str]) -> str:
@@ -235,12 +236,14 @@ class Engine:
         whole = {**self.env, **env}
         contexts: dict[str, Any] = {"inputs": inputs, "env": whole, "steps": {}}
         for step in action["runs"]["steps"]:
+            if "if" in step and not evaluate(step["if"], contexts):
+                continue
             own = _filled(step.get("env", {}), contexts)
             path = {"GITHUB_ACTION_PATH": str(folder)}
             assert "shell" in step, f"{folder.name}: GitHub refuses composite actions whose steps name no shell"
             script = interpolate(step["run"], contexts)
             code, outputs = self._run(job_name, workspace, script, {**env, **own, **path}, step)
-            contexts["steps"][step["id"]] = {"outputs": outputs}
+            contexts["steps"][step.get("id", "")] = {"outputs": outputs}
             if code != 0:
                 return code, {}
         return 0, {key: interpolate(one["value"], contexts) for key, one in action["outputs"].items()}

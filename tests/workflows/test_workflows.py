@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,84 @@ def test_build_images(cloud: Running, tmp_path: Path, recipe: Path) -> None:
         assert run.execute() == {"build": "success"}, run.output
         assert f"SKIP_BUILD={skipped}" in run.output
         assert "### tools" in run.output
+        stated = json.loads((tmp_path / str(number) / "build/image-amd64.json").read_bytes())
+        assert f"IMAGE_ID={stated['image']}" in run.output
         names = [image.name for image in cloud.cloud.store.all(Image) if image.name.startswith("tools-")]
     assert len(names) == 2, "KEEP_IMAGE_COUNT is 2"
     assert "tools-amd64-latest" in names
+
+
+# GitHub's issues, as the client of the command line has them.
+GH = """#!/usr/bin/env python3
+import json, os, sys
+from pathlib import Path
+file = Path(os.environ["GH_ISSUES"])
+issues = json.loads(file.read_text()) if file.exists() else []
+assert os.environ["GH_TOKEN"] and os.environ["GH_REPO"]
+what, words = sys.argv[2], sys.argv[3:]
+given = dict(zip(words, words[1:]))
+if what == "list":
+    print(*[one["number"] for one in issues if one["state"] == "open" and one["title"] == os.environ["TITLE"]][:1])
+elif what == "create":
+    body = Path(given["--body-file"]).read_text()
+    issues.append({"number": len(issues) + 1, "state": "open", "title": given["--title"], "body": body})
+elif what == "edit":
+    issues[int(words[0]) - 1]["body"] = Path(given["--body-file"]).read_text()
+elif what == "close":
+    issues[int(words[0]) - 1] |= {"state": "closed", "comment": given["--comment"]}
+file.write_text(json.dumps(issues))
+"""
+PACKAGES = "#!/bin/bash\n# simulate: seconds=1 output=os\tubuntu\t24.04\n# simulate: output=npm\tlodash\t4.17.20\n"
+
+
+def test_new_advisories_open_an_issue_and_no_more_of_them_close_it(
+    cloud: Running, tmp_path: Path, recipe: Path
+) -> None:
+    cloud.cloud.clock.set_speed(50)
+    (recipe / "recipe.toml").write_text('packages = "scripts/list.sh"\n' + (recipe / "recipe.toml").read_text())
+    (recipe / "scripts/list.sh").write_text(PACKAGES)
+    inputs = {"recipe": str(recipe), "architectures": '["amd64"]'}
+    assert run_of(cloud, tmp_path / "build", "build-images.yml", inputs=inputs).execute() == {"build": "success"}
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text(GH)
+    (tmp_path / "bin/gh").chmod(0o755)
+
+    def scan(name: str, *advisories: dict[str, Any]) -> list[dict[str, Any]]:
+        (tmp_path / "osv/npm").mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(tmp_path / "osv/npm/all.zip", "w") as archive:
+            for one in advisories:
+                archive.writestr(f"{one['id']}.json", json.dumps(one))
+        run = run_of(cloud, tmp_path / name, "scan-images.yml", inputs={"image": "tools", **inputs})
+        here = {"GOLDRUN_ADVISORIES_URL": f"file://{tmp_path}/osv", "GOLDRUN_ADVISORIES_ECOSYSTEMS": "npm"}
+        run.variables = {**run.variables, **here}
+        path = f"{tmp_path}/bin:{os.environ['PATH']}"
+        run.env = {**run.env, "PATH": path, "GH_ISSUES": str(tmp_path / "issues")}
+        assert run.execute() == {"scan": "success"}, run.output
+        return list(json.loads((tmp_path / "issues").read_text())) if (tmp_path / "issues").exists() else []
+
+    harmless = npm_advisory("GHSA-1", "lodash", fixed="4.17.19")
+    assert scan("clean", harmless) == []
+    (opened,) = scan("found", harmless, npm_advisory("GHSA-2", "lodash", fixed="4.17.21"))
+    assert (opened["state"], opened["title"]) == ("open", "Advisories concern tools (amd64)")
+    assert "| high | `GHSA-2` | `lodash 4.17.20` | `4.17.21` | a trouble of @\u200bsomebody |" in opened["body"]
+    assert "GHSA-1" not in opened["body"]
+    more = [npm_advisory(f"GHSA-{number}", "lodash", fixed="4.17.21") for number in (2, 3)]
+    (edited,) = scan("more", *more)
+    assert "GHSA-3" in edited["body"]
+    (closed,) = scan("mended", harmless)
+    assert closed["state"] == "closed"
+    assert closed["comment"].startswith("None concerns it any more")
+
+
+def npm_advisory(name: str, package: str, *, fixed: str) -> dict[str, Any]:
+    ranges = [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": fixed}]}]
+    return {
+        "id": name,
+        "modified": "2026-11-01T00:00:00Z",
+        "summary": "a trouble of @somebody",
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}],
+        "affected": [{"package": {"ecosystem": "npm", "name": package}, "ranges": ranges}],
+    }
 
 
 def test_a_repository_that_is_not_set_up_builds_nothing(cloud: Running, tmp_path: Path) -> None:

@@ -64,12 +64,15 @@ def list_contents(context: Context, image: Image) -> Contents:
         return read_contents(context, machine)
 
 
-def bare_recipe(image: Image) -> Loaded:
-    """Return a recipe for an instance that is only looked at."""
+def bare_recipe(image: Image, made_from: Loaded | None = None) -> Loaded:
+    """Return a recipe for an instance that is only looked at, as the one that it was made from lists its packages."""
+    packages = made_from.recipe.packages if made_from else ""
+    contents = {packages: made_from.contents[packages]} if made_from and packages else {}
     name = parse_published(image.name)
     family = name.family if name else "image"
     builder = Builder(cpu="2..", memory="2..", disk=max(20, image.size_gib))
-    return Loaded(Recipe(family=family, base=Base(amd64=image.image_id, arm64=image.image_id), builder=builder), {})
+    base = Base(amd64=image.image_id, arm64=image.image_id)
+    return Loaded(Recipe(family=family, base=base, builder=builder, packages=packages), contents)
 
 
 def _piece(machine: Machine, start: int) -> bytes:

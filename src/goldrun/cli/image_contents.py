@@ -12,6 +12,7 @@ from goldrun import config, workflow
 from goldrun.cli import completing, output
 from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
+from goldrun.cli.files import write_files
 from goldrun.cli.reports import view
 from goldrun.cloud.images import Image
 from goldrun.errors import RefusedError, UsageError
@@ -19,6 +20,7 @@ from goldrun.images.find import find_image
 from goldrun.images.naming import parse_reference
 
 if TYPE_CHECKING:
+    from goldrun.bake.recipe import Loaded
     from goldrun.contents.components import Contents
 
 LEVELS = click.Choice(("low", "medium", "high", "critical"))
@@ -73,6 +75,11 @@ def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file
 @ADVISORIES
 @click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe whose [scan] decides.")
 @click.option("--fail", "level", type=LEVELS, help="Least severity that fails. [default: high, or the recipe's]")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for what fails, in Markdown; empty: nothing.",
+)
 @ARCH
 @REGION
 @JSON
@@ -82,6 +89,7 @@ def image_scan(
     advisories: Path | None,
     recipe: Path | None,
     level: str | None,
+    report: Path | None,
     arch: str | None,
     region: str | None,
     as_json: bool,
@@ -102,20 +110,21 @@ def image_scan(
     from goldrun.bake.scanning import rule_of, words
     from goldrun.cli.json.findings import AdvisoryFinding
     from goldrun.clock import SystemClock
-    from goldrun.contents import cyclonedx, osv
+    from goldrun.contents import advisory_report, cyclonedx, osv
     from goldrun.contents.scan import Rule, blocking, scan
 
     if (image is None) == (sbom is None):
         raise UsageError("Name an image, or a bill of materials with --sbom.")
     database = database_of(advisories)
-    rule = rule_of(load(recipe).recipe) if recipe else Rule()
+    loaded = load(recipe) if recipe else None
+    rule = rule_of(loaded.recipe) if loaded else Rule()
     if level:
         rule = replace(rule, level=level)
     if sbom:
         contents, now = cyclonedx.read(sbom.read_text(encoding="utf-8"), str(sbom)), SystemClock().now()
     else:
         assert image
-        _, contents, now = boot_and_list(image, arch, region)
+        _, contents, now = boot_and_list(image, arch, region, loaded)
     if not contents.components:
         raise RefusedError("The list of packages is empty: there is nothing to scan.")
     findings = scan(contents, osv.read(database), rule, now)
@@ -127,6 +136,8 @@ def image_scan(
         ]
         output.table(("LEVEL", "ADVISORY", "PACKAGE", "VERSION", "MENDED IN", "NOTE"), rows)
     held = blocking(findings)
+    if report:
+        write_files({report: advisory_report.write(held).encode()})
     if workflow.in_workflow(os.environ):
         for finding in held:
             click.echo(f"::warning::{workflow.escape(words(finding))}", err=True)
@@ -162,8 +173,10 @@ def render(image: Image, contents: Contents, kind: str, now: float) -> str:
     return cyclonedx.write(contents, image.name, image.image_id, now)
 
 
-def boot_and_list(text: str, arch: str | None, region: str | None) -> tuple[Image, Contents, float]:
-    """Return the image that a name means, what is inside, and the cloud's time.
+def boot_and_list(
+    text: str, arch: str | None, region: str | None, recipe: Loaded | None = None
+) -> tuple[Image, Contents, float]:
+    """Return the image that a name means, what is inside as its recipe lists it, and the cloud's time.
 
     Raises:
         GoldrunError: it was not found, or cannot be booted.
@@ -173,7 +186,7 @@ def boot_and_list(text: str, arch: str | None, region: str | None) -> tuple[Imag
 
     client = open_client(region)
     found = find_image(client, parse_reference(text, arch)).image
-    loaded = bare_recipe(found)
+    loaded = bare_recipe(found, recipe)
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         report = shown.of(found.architecture)
         context = open_context(client, loaded, found.architecture, machine_settings(client), Options(), report)
