@@ -447,6 +447,15 @@ def test_a_version_that_is_rolled_back_at_any_moment_of_its_publish_does_not_com
     assert sum("it was rolled back meanwhile" in error for error in errors) > 5
 
 
+def test_a_version_with_as_many_tags_as_it_may_have_is_rolled_back_to(frozen: Running) -> None:
+    """It has no room to say that a roll-back is underway."""
+    own = {f"own-{number}": "x" for number in range(16)}
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **own})
+    version(frozen, 2, shown=True)
+    assert roll_back(frozen.client(), ALIAS).image_id == V1
+    assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED)}
+
+
 def test_a_roll_back_waits_for_a_publish_that_may_take_its_tag_off(frozen: Running) -> None:
     """The publish has decided to, when the version was not wanted; its call comes while the roll-back waits."""
     version(

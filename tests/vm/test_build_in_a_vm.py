@@ -6,13 +6,16 @@ the test of stages boots five times: `GOLDRUN_TEST_VM_STAGES=1 make vm-test`.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from goldrun.contents import cyclonedx
-from tests.vm.conftest import Shell
+from tests.vm.conftest import GOLDRUN, Shell
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
 
@@ -89,6 +92,24 @@ def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path, tmp_pa
     assert "SKIP_BUILD=true" in shell("image", "build", str(recipe)).stdout
 
 
+def on_a_terminal(shell: Shell, *words: str, keys: str) -> tuple[int, str]:
+    """Run a command on a terminal, press keys when it has let a key in, and return its exit code and what was seen."""
+    ours, theirs = pty.openpty()
+    seen = b""
+    with subprocess.Popen([*GOLDRUN, *words], env=shell.env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        pressed = False
+        with contextlib.suppress(OSError):  # the other side is closed
+            while block := os.read(ours, 65536):
+                seen += block
+                if not pressed and b"root@" in seen:
+                    pressed = True
+                    os.write(ours, keys.encode())
+        code = process.wait(timeout=600)
+    os.close(ours)
+    return code, seen.decode(errors="replace")
+
+
 STAGED = """
 family = "vm-staged"
 [base]
@@ -151,11 +172,23 @@ def test_a_build_starts_from_a_stage_of_a_real_disk(shell: Shell, tmp_path: Path
 
 
 def test_a_recipe_that_breaks_is_not_published(shell: Shell, recipe: Path) -> None:
+    """Somebody logs in to the builder, on a terminal, and looks at what the step has left."""
     before = shell("image", "id", "vm-tools", "--arch", "amd64").stdout
-    (recipe / "install.sh").write_text("#!/bin/bash\necho about to break >&2\nexit 42\n")
-    broken = shell("image", "build", str(recipe), code=5)
-    assert "'install' ended with exit code 42" in broken.stderr
-    assert "about to break" in broken.stderr
+    (recipe / "install.sh").write_text("#!/bin/bash\necho about to break >&2\necho left > /root/left\nexit 42\n")
+    code, seen = on_a_terminal(
+        shell,
+        "image",
+        "build",
+        str(recipe),
+        "--on-failure",
+        "ssh",
+        "--public-ip",
+        keys="echo it is $(cat /root/left)\nexit\n",
+    )
+    assert code == 5, seen
+    assert "'install' ended with exit code 42" in seen
+    assert "about to break" in seen
+    assert "it is left" in seen
     assert shell("image", "id", "vm-tools", "--arch", "amd64").stdout == before
     assert shell("instance", "ls", "-q").stdout == ""
     assert "nothing to sweep" in shell("sweep", "--yes").stderr

@@ -23,7 +23,7 @@ _PAUSED = {"c": True}
 T = TypeVar("T")
 
 
-def attendant(on_failure: str, *, pauses: bool, architectures: int, region: str) -> Attendant:
+def attendant(on_failure: str, *, pauses: bool, architectures: int, region: str, private: bool) -> Attendant:
     """Return who answers the build.
 
     Raises:
@@ -35,7 +35,7 @@ def attendant(on_failure: str, *, pauses: bool, architectures: int, region: str)
         raise UsageError("There is no terminal to ask on.", fix=["--on-failure keep keeps the builder without asking."])
     if architectures > 1:
         raise UsageError("Only one architecture can be attended to at a time.", fix=["choose one: --arch amd64"])
-    return Person(on_failure, region)
+    return Person(on_failure, region, private)
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,12 @@ class Person:
     Attributes:
         on_failure: what to do about a step that fails: one of ``CHOICES``.
         region: where the builder is; empty: where the settings say.
+        private: whether it has no public address.
     """
 
     on_failure: str
     region: str
+    private: bool
 
     def failed(self, step: str, instance_id: str, error: RefusedError) -> Callable[[], Decision | None]:
         """See ``Attendant.failed``."""
@@ -81,8 +83,9 @@ class Person:
                 return answers[key]
 
     def _log_in(self, instance_id: str, then: T) -> T:
-        words = ["-m", "goldrun", "instance", "ssh", instance_id, *(["--region", self.region] if self.region else [])]
-        subprocess.run([sys.executable, *words], check=False)
+        words = ["-m", "goldrun", "instance", "ssh", *(["--private"] if self.private else [])]
+        words += ["--region", self.region] if self.region else []
+        subprocess.run([sys.executable, *words, instance_id], check=False)
         return then
 
 

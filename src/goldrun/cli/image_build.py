@@ -56,6 +56,11 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
     "--debug-step", "pauses", multiple=True, metavar="NAME", help="Pause after this step, to log in; can be repeated."
 )
 @click.option(
+    "--public-ip",
+    is_flag=True,
+    help="Give builders a public address: to log in from outside their VPC, or to reach the internet without NAT.",
+)
+@click.option(
     "--sbom",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
@@ -80,6 +85,7 @@ def image_build(
     keep_builder_on_failure: bool,
     from_step: str | None,
     pauses: tuple[str, ...],
+    public_ip: bool,
     sbom: Path | None,
     advisories: Path | None,
     words: tuple[str, ...],
@@ -123,10 +129,7 @@ def image_build(
         keep=config.read_keep(os.environ),
         from_step=from_step or "",
         attendant=attending.attendant(
-            decided,
-            pauses=bool(pauses),
-            architectures=len(architectures),
-            region=region or "",
+            decided, pauses=bool(pauses), architectures=len(architectures), region=region or "", private=not public_ip
         ),
         pauses=pauses,
         source=_source(),
@@ -137,7 +140,7 @@ def image_build(
     )
     stdio.require_open(os.environ)
     client = open_client(region)
-    settings = machine_settings(client)
+    settings = machine_settings(client, public_ip=public_ip)
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.find_latest(github))
         output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")

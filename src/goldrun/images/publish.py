@@ -27,7 +27,7 @@ from goldrun.cloud.client import Call, EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken, modification
 from goldrun.cloud.moments import format_moment, parse_moment
-from goldrun.cloud.tags import BOOT_TEST, CHANNEL, HELD, PASSED, RESTORED
+from goldrun.cloud.tags import BOOT_TEST, CHANNEL, HELD, MOST_TAGS, PASSED, RESTORED
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.lineage import (
     Lineage,
@@ -346,7 +346,9 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
     marked = {image.image_id for image in lineage.marked()}
     if not _is_chosen(lineage, goal, intent):
-        yield _mark(lineage, goal, RESTORED.of(format_moment(intent.began)) if intent.force else {})
+        yield _mark(
+            lineage, goal, RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
+        )
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
             yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
@@ -380,8 +382,14 @@ def _has_marks(lineage: Lineage, image: Image) -> bool:
 
 def _is_chosen(lineage: Lineage, goal: Image, intent: Intent) -> bool:
     """Return whether the goal has the channel's tags; an older one that is not shown yet also says since when."""
-    signed = not intent.force or goal.name == str(lineage.alias) or _is_restored(goal, intent)
-    return _has_marks(lineage, goal) and signed
+    said = _is_restored(goal, intent) or not _is_to_say_so(lineage, goal, intent)
+    return _has_marks(lineage, goal) and said
+
+
+def _is_to_say_so(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+    """Return whether the goal of a roll-back needs its tag, and has room for it."""
+    whole = {**goal.tags, **_marks(lineage), RESTORED.key: ""}
+    return intent.force and goal.name != str(lineage.alias) and len(whole) <= MOST_TAGS
 
 
 def _is_restored(image: Image, intent: Intent) -> bool:
