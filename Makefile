@@ -35,8 +35,8 @@ test-java: $(VENV)/.dev  ## Run the tests of the Java SDKs (needs a JDK and Mave
 vm-test: $(VENV)/.dev  ## Run the tests in virtual machines (needs root, QEMU, mmdebstrap, e2fsprogs)
 	GOLDRUN_TEST_VM=1 $(BIN)/pytest -v -n 2 --dist loadfile tests/vm
 
-simulate: $(VENV)/.dev  ## Play stories in virtual time, with trouble (RUNS=1000 SEED=1: which; ONLY=2,5 BUG=name: see docs/testing.md)
-	$(BIN)/python -m tests.simulation.stories $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(BUG),--bug $(BUG))
+simulate: $(VENV)/.dev  ## Play stories in virtual time, with trouble (RUNS=1000 SEED=1: which; ONLY=2,5 CROWD=names BUG=name: see docs/testing.md)
+	$(BIN)/python -m tests.simulation.stories $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(CROWD),--crowd $(CROWD)) $(if $(BUG),--bug $(BUG))
 
 simulate-coverage: $(VENV)/.dev  ## Count which lines of code stories run, and which troubles they meet (RUNS=300)
 	$(BIN)/python -m tests.simulation.stories.covering --json docs/stories.json $(if $(RUNS),--runs $(RUNS))

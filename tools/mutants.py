@@ -29,6 +29,7 @@ MUTMUT = str(Path(sys.executable).with_name("mutmut"))
 MODULES: dict[str, tuple[str, list[str]]] = {
     "signature": ("cloud/signature.py", ["unit/test_signature.py", "../packages/local-cloud/tests/test_gateway.py"]),
     "publish": ("images/publish.py", ["simulation/test_publish.py"]),
+    "moving": ("images/moving.py", ["simulation/test_publish.py"]),
     "retention": ("images/retention.py", ["simulation/test_prune.py"]),
     "launch": ("launch/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),
     "sweep": ("sweep.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),

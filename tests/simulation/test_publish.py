@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ import pytest
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image
-from goldrun.cloud.tags import BOOT_TEST
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import BOOT_TEST, RESTORED
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.lookup import look_up
+from goldrun.images.moving import Intent, next_step, plan
 from goldrun.images.naming import PublishedName, name_reference
-from goldrun.images.publish import Intent, next_step, plan, publish, roll_back
+from goldrun.images.publish import publish, roll_back
 from local_cloud import seed
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
@@ -331,8 +334,30 @@ def test_a_goal_that_gets_deleted_is_reported(frozen: Running) -> None:
     def meanwhile(_: list[str]) -> None:
         frozen.client().call("DeleteImage", {"ImageId": V2})
 
-    with pytest.raises(NotFoundError, match=f"{V2} was deleted meanwhile"):
+    with pytest.raises(NotFoundError, match=f"{V2} was deleted or renamed meanwhile"):
         publish(frozen.client(), V2, report=meanwhile)
+    assert answer(frozen) == V1
+
+
+@pytest.mark.parametrize("change", [{"DeleteImage": {}}, {"ModifyImageAttribute": {"ImageName": "tried-by-hand"}}])
+def test_a_candidate_that_goes_right_after_it_was_found_is_reported(
+    frozen: Running, change: dict[str, dict[str, str]]
+) -> None:
+    """Found by a story: a traceback."""
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    client, calls = frozen.client(), 0
+
+    def meanwhile() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            for action, params in change.items():
+                frozen.client().call(action, {"ImageId": V2, **params})
+
+    client._transport = Watching(client._transport, after=meanwhile)
+    with pytest.raises(NotFoundError, match=f"{V2} was deleted or renamed meanwhile"):
+        publish(client, V2)
     assert answer(frozen) == V1
 
 
@@ -445,6 +470,58 @@ def test_a_version_that_is_rolled_back_at_any_moment_of_its_publish_does_not_com
         assert state(frozen)[V3] == old(3, DEPRECATED), at
         assert state(frozen)[V2][:3] == SHOWN[:3], at
     assert sum("it was rolled back meanwhile" in error for error in errors) > 5
+
+
+def test_a_roll_back_that_gives_way_to_a_publish_leaves_what_another_one_has_chosen(frozen: Running) -> None:
+    """Found by a story: it took the tags off its own former goal, which was the other's goal by then."""
+    version(frozen, 1)
+    version(frozen, 2, shown=True)
+    version(frozen, 3)
+    client, calls = frozen.client(), 0
+
+    def meanwhile() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:  # it has tagged the first version
+            publish(frozen.client(), V3)
+            marks = {"Channel": "latest", "Latest": "true", **RESTORED.of("2099-01-01T00:00:00Z")}
+            tagging("image", [V1], marks).make(frozen.client())
+
+    client._transport = Watching(client._transport, before=meanwhile)
+    assert roll_back(client, ALIAS).image_id == V3
+    assert state(frozen) == {V1: (*old(1, family="")[:3], True), V2: old(2, DEPRECATED), V3: SHOWN}
+
+
+def test_a_publish_takes_the_tags_off_an_image_once(frozen: Running) -> None:
+    """Found by a story: a read that lagged behind made it do so again, when a roll-back wanted the image."""
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    client = frozen.client()
+
+    def meanwhile() -> None:
+        tags = read_lineage(frozen.client(), ALIAS).images[V1].tags
+        if "Latest" not in tags:
+            tagging("image", [V1], {"Channel": "latest", "Latest": "true"}).make(frozen.client())
+
+    client._transport = Watching(client._transport, after=meanwhile)
+    assert publish(client, V2).image_id == V2
+    assert state(frozen) == {V1: (*old(1)[:3], True), V2: SHOWN}
+    assert publish(frozen.client(), V2).image_id == V2
+    assert state(frozen) == {V1: old(1), V2: SHOWN}
+
+
+def test_a_roll_back_does_not_believe_that_it_is_done_already(frozen: Running) -> None:
+    """Found by a story: a read that lags behind shows the alias where it was before the last publish."""
+    version(frozen, 1, shown=True)
+    before = read_lineage(frozen.client(), ALIAS)
+    version(frozen, 2)
+    publish(frozen.client(), V2)
+    rolling = Intent(V1, bad=V2, force=True, known=frozenset({V2}), began=60.0)
+    known = replace(before, images={**before.images, V2: read_lineage(frozen.client(), ALIAS).images[V2]})
+    late = replace(known, images={**known.images, V2: known.images[V2]._replace(name=f"fam-amd64-{STAMPS[1]}")})
+    step = next_step(late, rolling)
+    assert step is not None
+    assert step.call.action == "TagResources", "it says that it is underway before it deprecates anything"
 
 
 def test_a_version_with_as_many_tags_as_it_may_have_is_rolled_back_to(frozen: Running) -> None:
@@ -602,7 +679,8 @@ def test_a_roll_back_and_a_publisher_at_once() -> None:
 def test_a_roll_back_while_the_bad_version_is_published_again() -> None:
     """Found by a story: each side took the tag from the other's image, and the name had no answer."""
     images = picture([model(1), model(2, shown=True)])
-    answers, ends, _ = explore(images, [Intent(V1, bad=V2, force=True, known=frozenset({V2})), Intent(V2)])
+    rolling = Intent(V1, bad=V2, force=True, known=frozenset({V2}), began=60.0)
+    answers, ends, _ = explore(images, [rolling, Intent(V2, began=120.0)])
     assert None not in answers
     assert {read_answer(end) for end in ends} == {V1}
     assert all(image.status == DEPRECATED for end in ends for image in end if image.image_id == V2)

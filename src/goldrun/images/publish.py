@@ -17,63 +17,32 @@ each reads again after its last step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from goldrun.cloud import tagging
-from goldrun.cloud.client import Call, EcsClient
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken, modification
-from goldrun.cloud.moments import format_moment, parse_moment
-from goldrun.cloud.tags import BOOT_TEST, CHANNEL, HELD, MOST_TAGS, PASSED, RESTORED
+from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken
+from goldrun.cloud.tags import BOOT_TEST, HELD, PASSED
 from goldrun.errors import NotFoundError, RefusedError
-from goldrun.images.lineage import (
-    Lineage,
-    age_key,
-    alias_of,
-    find_own,
-    is_being_deleted,
-    newest_first,
-    read_lineage,
+from goldrun.images.lineage import Lineage, age_key, alias_of, find_own, is_being_deleted, read_lineage
+from goldrun.images.moving import (
+    MAX_STEPS,
+    Intent,
+    Step,
+    goal_of,
+    has_marks,
+    is_chosen,
+    is_moved,
+    next_step,
+    plan,
+    unmark,
 )
-from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import LATEST, PublishedName, parse_published
 from goldrun.waiting import watch
 
-MAX_STEPS = 60
-RESTORING_SECONDS = 900.0  # a roll-back that began earlier was interrupted
-UNDERWAY_SECONDS = 5.0  # more than a call of another run takes
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What a channel is to show.
-
-    Attributes:
-        goal: the id of the image.
-        bad: the id of the version that is rolled back; empty: none.
-        force: whether to show the goal although images that were tagged at the start are newer.
-        known: the ids of those images.
-        began: when, in seconds since 1970.
-    """
-
-    goal: str
-    bad: str = ""
-    force: bool = False
-    known: frozenset[str] = frozenset()
-    began: float = 0.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call, its description, and how it changes the image, for a dry run."""
-
-    image: Image
-    words: str
-    call: Call
-    change: dict[str, Any]
+UNDERWAY_SECONDS = 25.0  # more than a call takes that another run has decided by a read that lags behind
 
 
 def publish(
@@ -108,6 +77,8 @@ def publish(
     candidate = find_own(client, text)
     alias = alias_of(candidate, channel)
     lineage = read_lineage(client, alias)
+    if candidate.image_id not in lineage.images:
+        raise _gone(candidate.image_id)
     _check_candidate(lineage, candidate, force, tested)
     intent = Intent(candidate.image_id, force=force, known=_marked_ids(lineage), began=client.clock.now())
     return _run(client, lineage, intent, dry_run, report)
@@ -224,12 +195,12 @@ def _run(
     for _ in range(MAX_STEPS):
         lineage = read_lineage(client, lineage.alias)
         if intent.goal not in lineage.images:
-            raise NotFoundError(f"{intent.goal} was deleted meanwhile.")
-        goal = lineage.images[_goal(lineage, intent)]
-        if goal.image_id not in claimed and _is_chosen(lineage, goal, intent):
+            raise _gone(intent.goal)
+        goal = lineage.images[goal_of(lineage, intent)]
+        if goal.image_id not in claimed and is_chosen(lineage, goal, intent):
             _require_kept(client, lineage, goal)
             claimed.add(goal.image_id)
-            if intent.force and goal.image_id in intent.known and goal.name != str(lineage.alias):
+            if intent.force and goal.image_id in intent.known and not is_moved(lineage, goal, intent):
                 _wait_for_others(client, lineage, goal)
                 continue
         step = next_step(lineage, intent)
@@ -238,6 +209,7 @@ def _run(
             return goal
         try:
             step.call.make(client, again=partial(_require_missing, client, lineage.alias, intent, step))
+            intent = replace(intent, left=intent.left | step.leaves)
         except _ChangedError:
             continue
         except ApiError as error:
@@ -248,6 +220,12 @@ def _run(
         f"{lineage.alias} did not settle within {MAX_STEPS} steps.",
         why=["other publishers keep changing it."],
         fix=["stop the other publishers (a `concurrency` group in the workflow), then run this again."],
+    )
+
+
+def _gone(image_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"{image_id} was deleted or renamed meanwhile.", fix=[f"look at it: goldrun image inspect {image_id}"]
     )
 
 
@@ -283,7 +261,7 @@ def _wait_for_others(client: EcsClient, lineage: Lineage, goal: Image) -> None:
 
     def look() -> bool | None:
         now = read_lineage(client, lineage.alias).images.get(goal.image_id)
-        return None if now and _has_marks(lineage, now) else True
+        return None if now and has_marks(lineage, now) else True
 
     watch(client.clock, look, seconds=UNDERWAY_SECONDS)
 
@@ -298,7 +276,7 @@ def _require_kept(client: EcsClient, lineage: Lineage, goal: Image) -> None:
     # Without another image that is shown, an earlier run has come further: then the deletion gives way.
     if shown is None or shown.image_id == goal.image_id or not is_being_deleted(goal, client.clock.now()):
         return
-    _unmark(lineage, goal).call.make(client)
+    unmark(lineage, goal).call.make(client)
     raise RefusedError(
         f"{goal.name} ({goal.image_id}) is being deleted by somebody else.",
         fix=["publish another version; if the deletion was interrupted, try again in a quarter of an hour."],
@@ -311,117 +289,3 @@ def _side_effects(lineage: Lineage, intent: Intent) -> list[str]:
     if name is None or name.is_version or name == lineage.alias:
         return []
     return [f"{name} shows nothing afterwards: an image has one name, and {intent.goal} leaves that channel"]
-
-
-def plan(lineage: Lineage, intent: Intent) -> list[Step]:
-    """Return the steps that are taken if nothing else changes the lineage meanwhile."""
-    steps: list[Step] = []
-    while len(steps) < MAX_STEPS and (step := next_step(lineage, intent)):
-        steps.append(step)
-        changed = step.image._replace(**step.change)
-        lineage = replace(lineage, images={**lineage.images, changed.image_id: changed})
-    return steps
-
-
-def next_step(lineage: Lineage, intent: Intent) -> Step | None:
-    """Return the first step missing until the channel shows the goal; None: nothing is missing, or it cannot be."""
-    goal = lineage.images[_goal(lineage, intent)]
-    return next(_missing_steps(lineage, goal, intent), None) if goal.status == AVAILABLE else None
-
-
-def _goal(lineage: Lineage, intent: Intent) -> str:
-    """Return the id of the image to show: the requested one, or a newer one that another run is publishing.
-
-    When forced, the latter counts only if it was tagged after this run began. If the requested one has been rolled back
-    meanwhile, it is what the roll-back chose: a call of this run may have come in between.
-    """
-    goal = lineage.images[intent.goal]
-    wanted = [goal] if goal.status == AVAILABLE else []
-    known = intent.known if intent.force and wanted else frozenset()
-    rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]
-    return newest_first([*wanted, *rivals] or [goal])[0].image_id
-
-
-def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
-    others = [image for image in lineage.versions() if image.image_id != goal.image_id]
-    marked = {image.image_id for image in lineage.marked()}
-    if not _is_chosen(lineage, goal, intent):
-        yield _mark(
-            lineage, goal, RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
-        )
-    for image in others:
-        if image.image_id == intent.bad and image.status != DEPRECATED:
-            yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
-        if image.image_id in marked and age_key(image) > age_key(goal):
-            yield _unmark(lineage, image)
-    shown = lineage.shown()
-    if shown and shown.image_id != goal.image_id:
-        name = lineage.version_name(shown)
-        yield _modify(shown, f"rename {shown.image_id} from {shown.name} to {name}", name=name)
-    if goal.name != str(lineage.alias) or goal.family != lineage.image_family:
-        words = f"show {goal.image_id} as {lineage.alias}"
-        yield _modify(goal, words, name=str(lineage.alias), family=lineage.image_family)
-    for image in others:
-        if image.image_id in marked and (intent.force or not _is_restored(image, intent)):
-            yield _unmark(lineage, image)
-        if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
-            # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
-            words = f"remove {image.image_id} from the family: it is newer than what is shown"
-            yield _modify(image, words, family=f"{lineage.image_family}-superseded")
-    if RESTORED.key in goal.tags:
-        yield _untag(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
-
-
-def _marks(lineage: Lineage) -> dict[str, str]:
-    return {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
-
-
-def _has_marks(lineage: Lineage, image: Image) -> bool:
-    return _marks(lineage).items() <= image.tags.items()
-
-
-def _is_chosen(lineage: Lineage, goal: Image, intent: Intent) -> bool:
-    """Return whether the goal has the channel's tags; an older one that is not shown yet also says since when."""
-    said = _is_restored(goal, intent) or not _is_to_say_so(lineage, goal, intent)
-    return _has_marks(lineage, goal) and said
-
-
-def _is_to_say_so(lineage: Lineage, goal: Image, intent: Intent) -> bool:
-    """Return whether the goal of a roll-back needs its tag, and has room for it."""
-    whole = {**goal.tags, **_marks(lineage), RESTORED.key: ""}
-    return intent.force and goal.name != str(lineage.alias) and len(whole) <= MOST_TAGS
-
-
-def _is_restored(image: Image, intent: Intent) -> bool:
-    """Return whether somebody rolls back to the image at this moment."""
-    try:
-        since = parse_moment(RESTORED.read(image.tags))
-    except ValueError:
-        return False
-    return intent.began - since < RESTORING_SECONDS
-
-
-def _mark(lineage: Lineage, image: Image, more: Mapping[str, str]) -> Step:
-    tags = {**_marks(lineage), **more}
-    return Step(
-        image,
-        f"tag {image.image_id} as {lineage.channel}",
-        tagging.tagging("image", [image.image_id], tags),
-        {"tags": {**image.tags, **tags}},
-    )
-
-
-def _unmark(lineage: Lineage, image: Image) -> Step:
-    wanted = _marks(lineage)
-    keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
-    keys += [RESTORED.key] if RESTORED.key in image.tags else []
-    return _untag(image, f"remove the tag {lineage.channel} from {image.image_id}", keys)
-
-
-def _untag(image: Image, words: str, keys: Sequence[str]) -> Step:
-    left = {key: value for key, value in image.tags.items() if key not in keys}
-    return Step(image, words, tagging.untagging("image", [image.image_id], keys), {"tags": left})
-
-
-def _modify(image: Image, words: str, **change: str) -> Step:
-    return Step(image, words, modification(image.image_id, **change), dict(change))

@@ -180,7 +180,9 @@ class Parking:
             else:
                 self.tending.delete(one, f"it cannot be prepared to be stopped (exit code {result.exit_code})")
         if done:
-            tag_existing(self.client, "instance", done, PARKED.of(format_moment(self._now)))
+            # Whose it is too: if a person has taken its tags meanwhile, nobody would find what is stopped.
+            parked = {**self.roster.fleet.wanted.tags(), **PARKED.of(format_moment(self._now))}
+            tag_existing(self.client, "instance", done, parked)
             for one in done:
                 machine = self.roster.fleet.machines[one]
                 tagged = {**machine.tags, **PARKED.of(format_moment(self._now))}

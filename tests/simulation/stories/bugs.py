@@ -14,7 +14,7 @@ from goldrun.cloud.images import describe_images
 from goldrun.cloud.instances import delete_instances, describe_instances
 from goldrun.errors import GoldrunError
 from goldrun.http.cloud_clock import CloudClock
-from goldrun.images import publish, retention
+from goldrun.images import moving, publish, retention
 from goldrun.images.lineage import newest_first
 from goldrun.images.retention import Verdict
 from goldrun.runners import orphans
@@ -22,13 +22,13 @@ from goldrun.runners import orphans
 
 def _swapped() -> AbstractContextManager[Any]:
     """The old image loses its mark and its name before the new one has them."""
-    steps = publish._missing_steps
+    steps = moving._missing_steps
 
     def wrong(*given: Any) -> Iterator[Any]:
         found = list(steps(*given))
         yield from sorted(found, key=lambda step: ("remove the tag", "rename", "tag", "show").index(_begin(step.words)))
 
-    return patch.object(publish, "_missing_steps", wrong)
+    return patch.object(moving, "_missing_steps", wrong)
 
 
 def _begin(words: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, get_args
@@ -24,6 +24,14 @@ WEIGHTS = {
     "stock-out": 1, "reclaim-wave": 2, "token-ends": 1, "shifting-pages": 1,
 }  # fmt: skip
 BEGIN_SECONDS = 1800.0  # within that, everything begins
+# Many who do the same kind of thing at the same time: what goes wrong between them is rare in other stories.
+CROWDS: dict[str, frozenset[Kind]] = {
+    "": frozenset(KINDS),
+    "names": TROUBLES - {"stock-out", "reclaim-wave", "shifting-pages"}
+    | {"build", "publish", "rollback", "prune", "copy", "look-up", "person"},
+    "machines": TROUBLES | {"launch", "runner", "serve", "sweep", "person"},
+}
+CROWDED_SECONDS = 90.0
 DYING = 0.3
 SKEWED = 0.15
 
@@ -69,6 +77,7 @@ class Story:
         min_idle: how many runners wait for a job, as long as there is trouble.
         min_stopped: how many more wait, stopped.
         budget: what may be spent on a day until the trouble is over, in CNY; 0: any amount.
+        crowd: its kind, one of ``CROWDS``.
     """
 
     seed: int
@@ -77,6 +86,7 @@ class Story:
     min_idle: int = 0
     min_stopped: int = 0
     budget: float = 0.0
+    crowd: str = ""
 
     @property
     def numbers(self) -> list[int]:
@@ -89,19 +99,20 @@ class Story:
         return replace(self, events=tuple(event for event in self.events if event.number in wanted))
 
 
-def write(seed: int) -> Story:
-    """Return the story of a seed."""
-    random = Random(f"story {seed}")
-    events = tuple(_event(random, number) for number in range(1, random.randint(5, 14)))
+def write(seed: int, crowd: str = "") -> Story:
+    """Return the story of a seed; in a crowd, one of ``CROWDS``, everything begins within a minute and a half."""
+    random = Random(f"story {seed}{f' {crowd}' * bool(crowd)}")
+    within = CROWDED_SECONDS if crowd else BEGIN_SECONDS
+    events = tuple(_event(random, number, CROWDS[crowd], within) for number in range(1, random.randint(5, 14)))
     lingers = random.random() < 0.3
     served = Random(f"served {seed}")
     idle, stopped = served.choice(((0, 0), (0, 0), (0, 0), (1, 0), (0, 1), (1, 1)))
-    return Story(seed, events, lingers, idle, stopped, served.choice((0.0, 0.0, 0.0, 0.3, 0.6)))
+    return Story(seed, events, lingers, idle, stopped, served.choice((0.0, 0.0, 0.0, 0.3, 0.6)), crowd)
 
 
-def _event(chance: Random, number: int) -> Event:
-    kind = chance.choices(KINDS, [WEIGHTS[kind] for kind in KINDS])[0]
-    at = chance.uniform(0.0, BEGIN_SECONDS)
+def _event(chance: Random, number: int, kinds: Collection[Kind], within: float) -> Event:
+    kind = chance.choices(KINDS, [WEIGHTS[kind] if kind in kinds else 0 for kind in KINDS])[0]
+    at = chance.uniform(0.0, within)
     if kind in TROUBLES:
         return Event(number, kind, at, lasts=chance.choice((60.0, 300.0, 900.0)))
     dies = chance.randint(1, chance.choice((12, 60, 200))) if chance.random() < DYING else 0

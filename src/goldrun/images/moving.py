@@ -1,0 +1,181 @@
+"""The steps that move a channel to another version: what is missing, from what was read. Nothing is called here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from goldrun.cloud import tagging
+from goldrun.cloud.client import Call
+from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, modification
+from goldrun.cloud.moments import format_moment, parse_moment
+from goldrun.cloud.tags import CHANNEL, MOST_TAGS, RESTORED
+from goldrun.images.lineage import Lineage, age_key, newest_first
+from goldrun.images.lookup import channel_tag
+
+MAX_STEPS = 60
+RESTORING_SECONDS = 900.0  # a roll-back that began earlier was interrupted
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a channel is to show.
+
+    Attributes:
+        goal: the id of the image.
+        bad: the id of the version that is rolled back; empty: none.
+        force: whether to show the goal although images that were tagged at the start are newer.
+        known: the ids of those images.
+        began: when, in seconds since 1970.
+        left: the ids of images that this run has taken the channel's tag off. If one has it again, somebody wants that.
+    """
+
+    goal: str
+    bad: str = ""
+    force: bool = False
+    known: frozenset[str] = frozenset()
+    began: float = 0.0
+    left: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call, its description, and how it changes the image, for a dry run.
+
+    Attributes:
+        leaves: the image's id, if it leaves the channel by this step.
+    """
+
+    image: Image
+    words: str
+    call: Call
+    change: dict[str, Any]
+    leaves: frozenset[str] = frozenset()
+
+
+def plan(lineage: Lineage, intent: Intent) -> list[Step]:
+    """Return the steps that are taken if nothing else changes the lineage meanwhile."""
+    steps: list[Step] = []
+    while len(steps) < MAX_STEPS and (step := next_step(lineage, intent)):
+        steps.append(step)
+        changed = step.image._replace(**step.change)
+        lineage = replace(lineage, images={**lineage.images, changed.image_id: changed})
+    return steps
+
+
+def next_step(lineage: Lineage, intent: Intent) -> Step | None:
+    """Return the first step missing until the channel shows the goal; None: nothing is missing, or it cannot be."""
+    goal = lineage.images[goal_of(lineage, intent)]
+    return next(_missing_steps(lineage, goal, intent), None) if goal.status == AVAILABLE else None
+
+
+def goal_of(lineage: Lineage, intent: Intent) -> str:
+    """Return the id of the image to show: the requested one, or a newer one that another run is publishing.
+
+    When forced, the latter counts only if it was tagged after this run began. If the requested one has been rolled back
+    meanwhile, it is what the roll-back chose: a call of this run may have come in between.
+    """
+    goal = lineage.images[intent.goal]
+    wanted = [goal] if goal.status == AVAILABLE else []
+    known = intent.known if intent.force and wanted else frozenset()
+    rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]
+    return newest_first([*wanted, *rivals] or [goal])[0].image_id
+
+
+def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
+    others = [image for image in lineage.versions() if image.image_id != goal.image_id]
+    marked = {image.image_id for image in lineage.marked()}
+    if not is_chosen(lineage, goal, intent):
+        yield _mark(
+            lineage, goal, RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
+        )
+    for image in others:
+        if image.image_id == intent.bad and image.status != DEPRECATED:
+            yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
+        if image.image_id in marked and age_key(image) > age_key(goal):
+            yield unmark(lineage, image)
+    shown = lineage.shown()
+    if shown and shown.image_id != goal.image_id:
+        name = lineage.version_name(shown)
+        yield _modify(shown, f"rename {shown.image_id} from {shown.name} to {name}", name=name)
+    if goal.name != str(lineage.alias) or goal.family != lineage.image_family:
+        words = f"show {goal.image_id} as {lineage.alias}"
+        yield _modify(goal, words, name=str(lineage.alias), family=lineage.image_family)
+    for image in others:
+        if image.image_id in marked - intent.left and not _is_restored_by_another(image, intent):
+            yield unmark(lineage, image)
+        if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
+            # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
+            words = f"remove {image.image_id} from the family: it is newer than what is shown"
+            yield _modify(image, words, family=f"{lineage.image_family}-superseded")
+    if RESTORED.key in goal.tags:
+        yield _untag(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
+
+
+def _marks(lineage: Lineage) -> dict[str, str]:
+    return {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
+
+
+def has_marks(lineage: Lineage, image: Image) -> bool:
+    """Return whether the image has the channel's tags."""
+    return _marks(lineage).items() <= image.tags.items()
+
+
+def is_chosen(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+    """Return whether the goal has the channel's tags; an older one that is not shown yet also says since when."""
+    said = _is_restored(goal, intent) or not _is_to_say_so(lineage, goal, intent)
+    return has_marks(lineage, goal) and said
+
+
+def _is_to_say_so(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+    """Return whether the goal of a roll-back needs its tag, and has room for it."""
+    whole = {**goal.tags, **_marks(lineage), RESTORED.key: ""}
+    return intent.force and not is_moved(lineage, goal, intent) and len(whole) <= MOST_TAGS
+
+
+def is_moved(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+    """Return whether the goal has the alias, by this run: a read that lags behind may show that it had it before."""
+    bad = lineage.images.get(intent.bad)
+    return goal.name == str(lineage.alias) and (bad is None or bad.status == DEPRECATED)
+
+
+def _is_restored(image: Image, intent: Intent) -> bool:
+    """Return whether somebody rolls back to the image at this moment."""
+    try:
+        since = parse_moment(RESTORED.read(image.tags))
+    except ValueError:
+        return False
+    return intent.began - since < RESTORING_SECONDS
+
+
+def _is_restored_by_another(image: Image, intent: Intent) -> bool:
+    return _is_restored(image, intent) and RESTORED.read(image.tags) != format_moment(intent.began)
+
+
+def _mark(lineage: Lineage, image: Image, more: Mapping[str, str]) -> Step:
+    tags = {**_marks(lineage), **more}
+    return Step(
+        image,
+        f"tag {image.image_id} as {lineage.channel}",
+        tagging.tagging("image", [image.image_id], tags),
+        {"tags": {**image.tags, **tags}},
+    )
+
+
+def unmark(lineage: Lineage, image: Image) -> Step:
+    """Return the step that takes the channel's tags off an image."""
+    wanted = _marks(lineage)
+    keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
+    keys += [RESTORED.key] if RESTORED.key in image.tags else []
+    step = _untag(image, f"remove the tag {lineage.channel} from {image.image_id}", keys)
+    return replace(step, leaves=frozenset([image.image_id]))
+
+
+def _untag(image: Image, words: str, keys: Sequence[str]) -> Step:
+    left = {key: value for key, value in image.tags.items() if key not in keys}
+    return Step(image, words, tagging.untagging("image", [image.image_id], keys), {"tags": left})
+
+
+def _modify(image: Image, words: str, **change: str) -> Step:
+    return Step(image, words, modification(image.image_id, **change), dict(change))
