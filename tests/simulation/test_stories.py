@@ -10,7 +10,7 @@ from tests.simulation.stories import field
 from tests.simulation.stories.bugs import BUGS
 from tests.simulation.stories.playing import play
 from tests.simulation.stories.shrinking import shrink
-from tests.simulation.stories.story import KINDS, TROUBLES, Story, write
+from tests.simulation.stories.story import CROWDED_SECONDS, CROWDS, KINDS, TROUBLES, Story, write
 
 # The first story that finds it, with the events that are needed; docs/testing.md has the whole table.
 FOUND = {
@@ -34,6 +34,32 @@ def test_nothing_is_broken(seed: int) -> None:
     outcome = play(write(seed))
     assert outcome.broken == ()
     assert outcome.checks > 0
+
+
+@pytest.mark.parametrize("crowd", sorted(CROWDS.keys() - {""}))
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_nothing_is_broken_in_a_crowd(seed: int, crowd: str) -> None:
+    story = write(seed, crowd)
+    assert {event.kind for event in story.events} <= CROWDS[crowd]
+    assert all(event.at < CROWDED_SECONDS for event in story.events)
+    assert play(story).broken == ()
+
+
+# What stories of crowds have found: each is played again as it was.
+BROKEN = {
+    "a publish was not told that its candidate had gone": (1178, "names", [3, 4, 6, 7]),
+    "a roll-back took the tag off what another one had chosen": (6774, "names", [4, 7, 10, 11]),
+    "a roll-back believed a read from before the publish": (32170, "names", [2, 3, 5, 7, 9, 11, 12]),
+    "a publish took the tag off twice": (31728, "names", list(range(1, 13))),
+    "a machine without tags was stopped for good": (21883, "machines", [2, 9, 10]),
+    "a machine that did not show yet was reserved at another's price": (71822, "machines", [1, 2, 4, 9, 10, 12]),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_was_broken_is_not_broken_again(what: str) -> None:
+    seed, crowd, numbers = BROKEN[what]
+    assert play(write(seed, crowd).only(numbers)).broken == ()
 
 
 def test_a_story_is_the_same_each_time() -> None:

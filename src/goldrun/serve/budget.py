@@ -59,6 +59,7 @@ class Budget:
     group: str
     best: BestOffer
     _open: dict[str, _Open] = field(default_factory=dict)
+    _launched: dict[str, float] = field(default_factory=dict)  # what machines cost an hour that do not show yet
     _since: float = 0.0  # machines that were there before are counted from here on
     _written: float = 0.0
     _price: float = 0.0  # the limit of the best offer, per hour
@@ -117,7 +118,9 @@ class Budget:
             reserved += max(hourly, machine.limit) * max(0.0, longest - age) / 3600 if hourly else 0.0
         for until, price in since.items():
             spent = spent.add(price, until, now)
-        reserved += self.roster.fleet.unseen * self._price * longest / 3600
+        unseen = self.roster.fleet.unseen
+        self._launched = {one: price for one, price in self._launched.items() if one in unseen}
+        reserved += sum(self._launched.get(one, self._price) for one in unseen) * longest / 3600
         self.books.write(wanted, spent, reserved)
         if self.limited:
             self.observer.budget(wanted, self.books.left(wanted, now).amount)
@@ -157,6 +160,7 @@ class Budget:
         if launched.offer:
             self.prices.note(launched.offer, self._now)
             price = launched.limit or launched.offer.price
+            self._launched |= dict.fromkeys(launched.ids, price)
             self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
 
     def note_started(self, started: Iterable[str]) -> None:

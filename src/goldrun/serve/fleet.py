@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
@@ -90,9 +90,9 @@ class Fleet:
         return len(self.machines) + len(self._created)
 
     @property
-    def unseen(self) -> int:
-        """How many of them do not show yet."""
-        return len(self._created)
+    def unseen(self) -> Collection[str]:
+        """The ids of those that do not show yet."""
+        return self._created.keys()
 
     @property
     def restless(self) -> bool:
