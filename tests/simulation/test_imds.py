@@ -18,7 +18,7 @@ from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.access import Denial
-from local_cloud.records import Image, Instance
+from local_cloud.records import Disk, Image, Instance
 from tests.conftest import REGION, Running
 from tests.simulation.test_build import INSTALL, RECIPE
 from tests.simulation.test_launch import launch_settings, set_market
@@ -86,7 +86,19 @@ def test_an_image_from_an_instance_inherits_and_one_from_a_snapshot_does_not(fro
     image = frozen.image("base", imds_support=base)
     store = frozen.cloud.store
     now = frozen.wall.value
-    store.put(Instance(id="i-1", region=REGION, owner=store.get(Image, image).owner, image=image, created=now - 99))  # type: ignore[union-attr]
+    owner = store.get(Image, image).owner  # type: ignore[union-attr]
+    store.put(Instance(id="i-1", region=REGION, owner=owner, image=image, created=now - 99))
+    made_with = Disk(
+        id="d-1",
+        region=REGION,
+        owner=owner,
+        created=now - 99,
+        zone=f"{REGION}-k",
+        category="cloud_essd",
+        size=40,
+        instance="i-1",
+    )
+    store.put(made_with)
     client = frozen.client()
     made = client.call("CreateImage", {"InstanceId": "i-1", "ImageName": "inherits"})["ImageId"]
     assert store.get(Image, made).imds_support == base  # type: ignore[union-attr]
