@@ -45,7 +45,8 @@ def bill(tmp_path: Path) -> Path:
 
 def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> None:
     advisory(tmp_path / "osv")
-    failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", code=5)
+    failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", "--report", "found.md", code=5)
+    assert "| critical | `UBUNTU-CVE-2026-1000` |" in (tmp_path / "found.md").read_text()
     assert "UBUNTU-CVE-2026-1000" in failed.stdout
     assert "1 of 1 advisories are severe enough to fail." in failed.stderr
     found = json.loads(goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", "--json", code=5).stdout)
@@ -53,7 +54,8 @@ def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> N
         ("libssl3t64", "3.0.13-0ubuntu3.5", True)
     ]
     advisory(tmp_path / "osv", severity=[{"type": "Ubuntu", "score": "low"}])
-    passed = goldrun("image", "scan", "--sbom", str(bill), GOLDRUN_ADVISORIES="osv")
+    passed = goldrun("image", "scan", "--sbom", str(bill), "--report", "found.md", GOLDRUN_ADVISORIES="osv")
+    assert (tmp_path / "found.md").read_text() == ""
     assert "7 packages, 1 advisories, none that fails." in passed.stderr
     goldrun("image", "scan", "--sbom", str(bill), "--fail", "low", "--advisories", "osv", code=5)
 
@@ -75,6 +77,7 @@ def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> N
         (("--sbom", "broken.json", "--advisories", "osv"), "broken.json is no bill of materials"),
         (("--sbom", "runner.cdx.json", "--advisories", "osv", "--fail", "extreme"), "extreme"),
         (("--sbom", "runner.cdx.json", "--advisories", "osv", "--recipe", "empty"), "recipe.toml"),
+        (("--sbom", "runner.cdx.json", "--advisories", "osv", "--report", "no/x.md"), "no/x.md cannot be written."),
     ],
 )
 def test_mistakes(goldrun: Any, bill: Path, tmp_path: Path, words: tuple[str, ...], told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,19 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} cannot be read.", why=[f"{error.strerror}."]) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not text in UTF-8.") from error
+
+
+def require_writable(path: Path) -> None:
+    """Check that a file can be written, before anything costs money.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    place = path if path.exists() else path.parent
+    if not place.exists():
+        raise UsageError(f"{path} cannot be written.", why=[f"there is no folder {place}."])
+    if not os.access(place, os.W_OK):
+        raise UsageError(f"{path} cannot be written.", why=[f"{place} may not be changed."])
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:

@@ -12,7 +12,7 @@ from goldrun import config, workflow
 from goldrun.cli import completing, output
 from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
-from goldrun.cli.files import write_files
+from goldrun.cli.files import require_writable, write_files
 from goldrun.cli.reports import view
 from goldrun.cloud.images import Image
 from goldrun.errors import RefusedError, UsageError
@@ -116,6 +116,8 @@ def image_scan(
     if (image is None) == (sbom is None):
         raise UsageError("Name an image, or a bill of materials with --sbom.")
     database = database_of(advisories)
+    if report:
+        require_writable(report)
     loaded = load(recipe) if recipe else None
     rule = rule_of(loaded.recipe) if loaded else Rule()
     if level:
