@@ -12,8 +12,9 @@ import pytest
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image
+from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging
-from goldrun.cloud.tags import BOOT_TEST, RESTORED
+from goldrun.cloud.tags import BOOT_TEST, DELETING, RESTORED
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.lookup import look_up
@@ -522,6 +523,21 @@ def test_a_roll_back_does_not_believe_that_it_is_done_already(frozen: Running) -
     step = next_step(late, rolling)
     assert step is not None
     assert step.call.action == "TagResources", "it says that it is underway before it deprecates anything"
+
+
+@pytest.mark.parametrize("status", [DEPRECATED, AVAILABLE])
+def test_giving_way_to_a_deletion_leaves_the_tag_of_a_roll_back(frozen: Running, status: str) -> None:
+    """Found by a story: the roll-back had died, and its tag was all that the name had for an answer."""
+    marks = {"Latest": "true", "Channel": "latest", **RESTORED.of("2026-01-01T00:00:00Z")}
+    deleting = DELETING.of(format_moment(frozen.wall.value))
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **marks, **deleting})
+    version(frozen, 2, shown=True, state=status)
+    if status == DEPRECATED:
+        assert publish(frozen.client(), V1).image_id == V1
+        return
+    with pytest.raises(RefusedError, match="is being deleted by somebody else"):
+        publish(frozen.client(), V1, force=True)
+    assert state(frozen)[V1] == (*old(1, family="")[:3], True)
 
 
 def test_a_version_with_as_many_tags_as_it_may_have_is_rolled_back_to(frozen: Running) -> None:

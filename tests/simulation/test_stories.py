@@ -51,6 +51,7 @@ BROKEN = {
     "a roll-back took the tag off what another one had chosen": (6774, "names", [4, 7, 10, 11]),
     "a roll-back believed a read from before the publish": (32170, "names", [2, 3, 5, 7, 9, 11, 12]),
     "a publish took the tag off twice": (31728, "names", list(range(1, 13))),
+    "a publish gave way to a prune, and took a roll-back's tag": (401317, "names", [7, 9, 10]),
     "a machine without tags was stopped for good": (21883, "machines", [2, 9, 10]),
     "a machine that did not show yet was reserved at another's price": (71822, "machines", [1, 2, 4, 9, 10, 12]),
 }

@@ -198,7 +198,7 @@ def _run(
             raise _gone(intent.goal)
         goal = lineage.images[goal_of(lineage, intent)]
         if goal.image_id not in claimed and is_chosen(lineage, goal, intent):
-            _require_kept(client, lineage, goal)
+            _require_kept(client, lineage, goal, intent)
             claimed.add(goal.image_id)
             if intent.force and goal.image_id in intent.known and not is_moved(lineage, goal, intent):
                 _wait_for_others(client, lineage, goal)
@@ -266,17 +266,20 @@ def _wait_for_others(client: EcsClient, lineage: Lineage, goal: Image) -> None:
     watch(client.clock, look, seconds=UNDERWAY_SECONDS)
 
 
-def _require_kept(client: EcsClient, lineage: Lineage, goal: Image) -> None:
+def _require_kept(client: EcsClient, lineage: Lineage, goal: Image, intent: Intent) -> None:
     """Give way to a deletion that began before the goal was tagged; see ``removal``. Nothing has moved yet.
 
     Raises:
-        RefusedError: the goal is being deleted; it has no tag of the channel any more.
+        RefusedError: the goal is being deleted; it has no tag of this run any more.
     """
     shown = lineage.shown()
-    # Without another image that is shown, an earlier run has come further: then the deletion gives way.
-    if shown is None or shown.image_id == goal.image_id or not is_being_deleted(goal, client.clock.now()):
+    # Without another image that answers, an earlier run has come further: then the deletion gives way.
+    if shown is None or shown.image_id == goal.image_id or shown.status != AVAILABLE:
         return
-    unmark(lineage, goal).call.make(client)
+    if not is_being_deleted(goal, client.clock.now()):
+        return
+    if goal.image_id not in intent.known:  # else the tag is another run's
+        unmark(lineage, goal).call.make(client)
     raise RefusedError(
         f"{goal.name} ({goal.image_id}) is being deleted by somebody else.",
         fix=["publish another version; if the deletion was interrupted, try again in a quarter of an hour."],
