@@ -17,9 +17,9 @@ for name in "${!PIP_@}"; do
 done
 
 root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
-# Builds and scans need more than what every job waits for.
+# Builds and scans need more than what every job waits for; a statement comes after a build.
 lock=action
-[[ "${1:-} ${2:-}" != 'image build' && "${1:-} ${2:-}" != 'image scan' ]] || lock=build
+[[ ! "${1:-} ${2:-}" =~ ^image\ (build|scan|statement)$ ]] || lock=build
 packages=${RUNNER_TEMP:?is set inside GitHub Actions}/goldrun-packages-${lock}
 
 python3 -I "${root}/tools/check_python.py"

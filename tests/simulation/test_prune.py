@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import DEPRECATED
 from goldrun.cloud.moments import format_moment
 from goldrun.errors import GoldrunError, RefusedError
@@ -27,7 +24,7 @@ from local_cloud import seed
 from local_cloud.records import Image, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
-from tests.simulation.watching import Watching
+from tests.simulation.watching import meanwhile
 
 ALIAS = PublishedName("fam", "amd64", "latest")
 
@@ -342,21 +339,6 @@ def test_in_random_accounts_prune_keeps_what_it_must(frozen: Running, chance: ra
     assert sum(one.state == "Available" for one in left) >= wanted
 
 
-def meanwhile(frozen: Running, at: int, act: Callable[[], object]) -> tuple[EcsClient, Callable[[], bool]]:
-    """A client before whose n-th call somebody else acts, and whether it has made so many."""
-    client, calls = frozen.client(), count(1)
-    reached = False
-
-    def before() -> None:
-        nonlocal reached
-        if next(calls) == at:
-            reached = True
-            act()
-
-    client._transport = Watching(client._transport, before=before)
-    return client, lambda: reached
-
-
 def three_versions(frozen: Running) -> None:
     frozen.cloud.store.clear()
     seed.put_defaults(frozen.cloud.store)
@@ -381,7 +363,8 @@ def test_a_roll_back_at_any_moment_of_a_prune(frozen: Running) -> None:
             with contextlib.suppress(GoldrunError):
                 roll_back(frozen.client(), ALIAS)
 
-        client, reached = meanwhile(frozen, at, go_back)
+        client = frozen.client()
+        reached = meanwhile(client, at, go_back)
         prune(client, ALIAS, keep=1)
         shown = shown_now(frozen)
         ends.add(shown)
@@ -399,7 +382,8 @@ def test_a_prune_at_any_moment_of_a_roll_back(frozen: Running, to: str) -> None:
     ends = set()
     for at in range(1, 60):
         three_versions(frozen)
-        client, reached = meanwhile(frozen, at, lambda: prune(frozen.client(), ALIAS, keep=1))
+        client = frozen.client()
+        reached = meanwhile(client, at, lambda: prune(frozen.client(), ALIAS, keep=1))
         with contextlib.suppress(GoldrunError):
             roll_back(client, ALIAS, to=to)
         ends.add(shown_now(frozen))
@@ -447,7 +431,8 @@ def test_stale_reads_do_not_let_a_prune_delete_what_is_published_meanwhile(froze
         frozen.wall.value += 5
         frozen.fault("stale", "DescribeImages", times=1, seconds=20.0)
 
-    client, _ = meanwhile(frozen, 5, go_back)  # right before the prune's tag
+    client = frozen.client()
+    meanwhile(client, 5, go_back)  # right before the prune's tag
     prune(client, ALIAS, keep=1)
     assert shown_now(frozen) == "m-version002"
     assert numbers(frozen) == [2, 3]

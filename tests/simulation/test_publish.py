@@ -13,7 +13,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image
 from goldrun.cloud.moments import format_moment
-from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tagging import tagging, untagging
 from goldrun.cloud.tags import BOOT_TEST, DELETING, RESTORED
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import Lineage, read_lineage
@@ -24,7 +24,7 @@ from goldrun.images.publish import publish, roll_back
 from local_cloud import seed
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
-from tests.simulation.watching import Watching
+from tests.simulation.watching import Watching, meanwhile
 
 ALIAS = PublishedName("fam", "amd64", "latest")
 STAMPS = ["20260101000000", "20260201000000", "20260301000000", "20260401000000"]
@@ -347,16 +347,13 @@ def test_a_candidate_that_goes_right_after_it_was_found_is_reported(
     """Found by a story: a traceback."""
     version(frozen, 1, shown=True)
     version(frozen, 2)
-    client, calls = frozen.client(), 0
+    client = frozen.client()
 
-    def meanwhile() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            for action, params in change.items():
-                frozen.client().call(action, {"ImageId": V2, **params})
+    def act() -> None:
+        for action, params in change.items():
+            frozen.client().call(action, {"ImageId": V2, **params})
 
-    client._transport = Watching(client._transport, after=meanwhile)
+    meanwhile(client, 2, act)
     with pytest.raises(NotFoundError, match=f"{V2} was deleted or renamed meanwhile"):
         publish(client, V2)
     assert answer(frozen) == V1
@@ -426,28 +423,25 @@ def published_and_rolled_back(frozen: Running, at: int, *, throttled: bool) -> t
 
     Return what readers saw, the publish's error, and whether the others came in time.
     """
-    client, answers, calls = frozen.client(timeout=600.0), set[str](), 0
+    client, answers = frozen.client(timeout=600.0), set[str]()
 
-    def meanwhile() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            publish(frozen.client(), V3)
-            roll_back(frozen.client(), ALIAS)
-            if throttled:
-                frozen.fault("throttle", times=1)
+    def act() -> None:
+        publish(frozen.client(), V3)
+        roll_back(frozen.client(), ALIAS)
+        if throttled:
+            frozen.fault("throttle", times=1)
 
     def look() -> None:
         answers.add(answer(frozen))
-        if throttled and calls >= at:
+        if throttled and reached():
             assert state(frozen)[V2] == SHOWN, "a repeated call did what had been decided before"
 
-    client._transport = Watching(client._transport, before=meanwhile, after=look)
+    reached = meanwhile(client, at, act, after=look)
     try:
         publish(client, V3)
     except RefusedError as error:
-        return answers, str(error), calls >= at
-    return answers, "", calls >= at
+        return answers, str(error), reached()
+    return answers, "", reached()
 
 
 @pytest.mark.parametrize("throttled", [False, True])
@@ -478,17 +472,14 @@ def test_a_roll_back_that_gives_way_to_a_publish_leaves_what_another_one_has_cho
     version(frozen, 1)
     version(frozen, 2, shown=True)
     version(frozen, 3)
-    client, calls = frozen.client(), 0
+    client = frozen.client()
 
-    def meanwhile() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 5:  # it has tagged the first version
-            publish(frozen.client(), V3)
-            marks = {"Channel": "latest", "Latest": "true", **RESTORED.of("2099-01-01T00:00:00Z")}
-            tagging("image", [V1], marks).make(frozen.client())
+    def act() -> None:
+        publish(frozen.client(), V3)
+        marks = {"Channel": "latest", "Latest": "true", **RESTORED.of("2099-01-01T00:00:00Z")}
+        tagging("image", [V1], marks).make(frozen.client())
 
-    client._transport = Watching(client._transport, before=meanwhile)
+    meanwhile(client, 5, act)  # it has tagged the first version
     assert roll_back(client, ALIAS).image_id == V3
     assert state(frozen) == {V1: (*old(1, family="")[:3], True), V2: old(2, DEPRECATED), V3: SHOWN}
 
@@ -499,12 +490,12 @@ def test_a_publish_takes_the_tags_off_an_image_once(frozen: Running) -> None:
     version(frozen, 2)
     client = frozen.client()
 
-    def meanwhile() -> None:
+    def want_it() -> None:
         tags = read_lineage(frozen.client(), ALIAS).images[V1].tags
         if "Latest" not in tags:
             tagging("image", [V1], {"Channel": "latest", "Latest": "true"}).make(frozen.client())
 
-    client._transport = Watching(client._transport, after=meanwhile)
+    client._transport = Watching(client._transport, after=want_it)
     assert publish(client, V2).image_id == V2
     assert state(frozen) == {V1: (*old(1)[:3], True), V2: SHOWN}
     assert publish(frozen.client(), V2).image_id == V2
@@ -555,19 +546,10 @@ def test_a_roll_back_waits_for_a_publish_that_may_take_its_tag_off(frozen: Runni
         frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], "Latest": "true", "Channel": "latest"}
     )
     version(frozen, 2, shown=True)
-    client, calls = frozen.client(), 0
-
-    def meanwhile() -> None:
-        nonlocal calls
-        calls += 1
-        assert answer(frozen)
-        if calls == 5:  # the tag has been read again
-            frozen.client().call(
-                "UntagResources",
-                {"ResourceType": "image", "ResourceId": [V1], "TagKey": ["Channel", "Latest"]},
-            )
-
-    client._transport = Watching(client._transport, before=meanwhile)
+    client = frozen.client()
+    untag = untagging("image", [V1], ["Channel", "Latest"])
+    # The tag has been read again.
+    meanwhile(client, 5, lambda: untag.make(frozen.client()), after=lambda: answer(frozen))
     assert roll_back(client, ALIAS).image_id == V1
     assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED)}
 

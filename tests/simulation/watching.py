@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import count
 
+from goldrun.cloud.client import EcsClient
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
@@ -37,3 +39,26 @@ class Watching:
 
     def close(self) -> None:
         self.inner.close()
+
+
+def meanwhile(
+    client: EcsClient, at: int, act: Callable[[], object], *, after: Callable[[], object] = lambda: None
+) -> Callable[[], bool]:
+    """Let somebody else act before the client's n-th call; tell whether it has made so many.
+
+    Args:
+        client: whose calls are counted.
+        at: before which of them.
+        act: what is done.
+        after: called after each of them.
+    """
+    calls, reached = count(1), False
+
+    def before() -> None:
+        nonlocal reached
+        if next(calls) == at:
+            reached = True
+            act()
+
+    client._transport = Watching(client._transport, before=before, after=after)
+    return lambda: reached

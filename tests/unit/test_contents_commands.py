@@ -87,6 +87,11 @@ def test_mistakes(goldrun: Any, bill: Path, tmp_path: Path, words: tuple[str, ..
     assert told in goldrun("image", "scan", *words, code=2).stderr
 
 
+def test_a_bill_that_cannot_be_written_is_told_before_anything_boots(goldrun: Any) -> None:
+    told = goldrun("image", "sbom", "github-runner-ubuntu24", "--arch", "amd64", "-o", "no/x.json", code=2)
+    assert "no/x.json cannot be written." in told.stderr
+
+
 def test_two_bills_of_materials_are_compared(goldrun: Any, bill: Path, tmp_path: Path) -> None:
     other = LIST.replace("4.17.20", "4.17.21").replace("tool\tnode\t24.1.0\tx64\n", "npm\tlodash\t3.0.0\n")
     (tmp_path / "after.cdx.json").write_text(cyclonedx.write(parse(other), "runner", "m-2", NOW))

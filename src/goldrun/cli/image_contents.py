@@ -58,10 +58,12 @@ def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file
       goldrun image sbom github-runner-ubuntu24 --arch amd64 -o runner.cdx.json
       goldrun image sbom github-runner-ubuntu24 --arch amd64 --format markdown
     """
+    if file:
+        require_writable(file)
     found, contents, now = boot_and_list(image, arch, region)
     text = render(found, contents, kind, now)
     if file:
-        file.write_text(text, encoding="utf-8")
+        write_files({file: text.encode()})
         output.note(f"{len(contents.components)} packages: {file}")
     else:
         output.result(text.rstrip("\n"))

@@ -121,7 +121,7 @@ class EcsClient:
             params: the action's own parameters; ``RegionId`` is added.
             region: the region (default: the client's).
             api: the API that the action belongs to.
-            again: called before each repetition; what it raises ends the call.
+            again: called before each repetition; see ``retry``.
 
         Raises:
             ApiError: the API refused (its subclasses say in what way).
@@ -130,21 +130,13 @@ class EcsClient:
         """
         region = region or self.region
         flat = {"RegionId": region, **flatten(params or {})}
-        first = True
-
-        def attempt(until: float) -> dict[str, Any]:
-            nonlocal first
-            if not first:
-                again()
-            first = False
-            return self._attempt(api, action, flat, region, until)
-
         return retry(
-            attempt,
+            lambda until: self._attempt(api, action, flat, region, until),
             self._machine,
             self._timeout,
             self._backoff,
             self._notice,
+            again,
         )
 
     def in_region(self, region: str) -> EcsClient:

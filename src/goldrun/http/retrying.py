@@ -35,7 +35,14 @@ def jittered_backoff(attempt: int) -> float:
     return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
 
 
-def retry(attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: Backoff, notice: Notice) -> T:
+def retry(
+    attempt: Callable[[float], T],
+    clock: Clock,
+    seconds: float,
+    backoff: Backoff,
+    notice: Notice,
+    again: Callable[[], None] = lambda: None,
+) -> T:
     """Repeat ``attempt`` until it succeeds, fails for good, has failed six times, or runs out of time.
 
     Throttling ends by itself, with the minute: a throttled call is repeated until its time is up, however often.
@@ -46,6 +53,7 @@ def retry(attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: 
         seconds: time limit, pauses included.
         backoff: seconds to pause after the n-th failure.
         notice: receives a sentence about every retry.
+        again: called before each repetition; its errors count like those of the attempt.
 
     Raises:
         GoldrunError: the last failure. It says how often the call was tried, and whether one of the attempts may have
@@ -58,6 +66,8 @@ def retry(attempt: Callable[[float], T], clock: Clock, seconds: float, backoff: 
     attempts = looks(clock, often=lambda _: pause)
     for _ in attempts:
         try:
+            if number:
+                again()
             return attempt(min(deadline, clock.now() + ATTEMPT_SECONDS))
         except GoldrunError as error:
             error.unsure = unsure = unsure or error.unsure

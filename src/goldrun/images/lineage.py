@@ -12,7 +12,7 @@ from functools import cached_property
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, Image, describe_images
 from goldrun.cloud.moments import parse_moment
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
 from goldrun.images.naming import (
@@ -167,11 +167,15 @@ def unknown_family(client: EcsClient, family: str, architecture: str | None = No
 
 def is_being_deleted(image: Image, now: float) -> bool:
     """Return whether somebody deletes the image at this moment, in seconds since 1970; see ``removal``."""
+    return is_tagged_since(image, DELETING, now - DELETING_SECONDS)
+
+
+def is_tagged_since(image: Image, tag: Tag, moment: float) -> bool:
+    """Return whether a tag that tells a time tells one after a moment, in seconds since 1970."""
     try:
-        since = parse_moment(DELETING.read(image.tags))
+        return parse_moment(tag.read(image.tags)) > moment
     except ValueError:
         return False
-    return now - since < DELETING_SECONDS
 
 
 def alias_of(image: Image, channel: str) -> PublishedName:

@@ -9,9 +9,9 @@ from typing import Any
 from goldrun.cloud import tagging
 from goldrun.cloud.client import Call
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, modification
-from goldrun.cloud.moments import format_moment, parse_moment
+from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tags import CHANNEL, MOST_TAGS, RESTORED
-from goldrun.images.lineage import Lineage, age_key, newest_first
+from goldrun.images.lineage import Lineage, age_key, is_tagged_since, newest_first
 from goldrun.images.lookup import channel_tag
 
 MAX_STEPS = 60
@@ -44,14 +44,14 @@ class Step:
     """One call, its description, and how it changes the image, for a dry run.
 
     Attributes:
-        leaves: the image's id, if it leaves the channel by this step.
+        leaves: whether the image leaves the channel by it.
     """
 
     image: Image
     words: str
     call: Call
     change: dict[str, Any]
-    leaves: frozenset[str] = frozenset()
+    leaves: bool = False
 
 
 def plan(lineage: Lineage, intent: Intent) -> list[Step]:
@@ -66,12 +66,12 @@ def plan(lineage: Lineage, intent: Intent) -> list[Step]:
 
 def next_step(lineage: Lineage, intent: Intent) -> Step | None:
     """Return the first step missing until the channel shows the goal; None: nothing is missing, or it cannot be."""
-    goal = lineage.images[goal_of(lineage, intent)]
+    goal = goal_of(lineage, intent)
     return next(_missing_steps(lineage, goal, intent), None) if goal.status == AVAILABLE else None
 
 
-def goal_of(lineage: Lineage, intent: Intent) -> str:
-    """Return the id of the image to show: the requested one, or a newer one that another run is publishing.
+def goal_of(lineage: Lineage, intent: Intent) -> Image:
+    """Return the image to show: the requested one, or a newer one that another run is publishing.
 
     When forced, the latter counts only if it was tagged after this run began. If the requested one has been rolled back
     meanwhile, it is what the roll-back chose: a call of this run may have come in between.
@@ -80,16 +80,15 @@ def goal_of(lineage: Lineage, intent: Intent) -> str:
     wanted = [goal] if goal.status == AVAILABLE else []
     known = intent.known if intent.force and wanted else frozenset()
     rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]
-    return newest_first([*wanted, *rivals] or [goal])[0].image_id
+    return newest_first([*wanted, *rivals] or [goal])[0]
 
 
 def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
     marked = {image.image_id for image in lineage.marked()}
     if not is_chosen(lineage, goal, intent):
-        yield _mark(
-            lineage, goal, RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
-        )
+        said = RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
+        yield _mark(lineage, goal, said)
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
             yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
@@ -142,11 +141,7 @@ def is_moved(lineage: Lineage, goal: Image, intent: Intent) -> bool:
 
 def _is_restored(image: Image, intent: Intent) -> bool:
     """Return whether somebody rolls back to the image at this moment."""
-    try:
-        since = parse_moment(RESTORED.read(image.tags))
-    except ValueError:
-        return False
-    return intent.began - since < RESTORING_SECONDS
+    return is_tagged_since(image, RESTORED, intent.began - RESTORING_SECONDS)
 
 
 def _is_restored_by_another(image: Image, intent: Intent) -> bool:
@@ -169,7 +164,7 @@ def unmark(lineage: Lineage, image: Image) -> Step:
     keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
     keys += [RESTORED.key] if RESTORED.key in image.tags else []
     step = _untag(image, f"remove the tag {lineage.channel} from {image.image_id}", keys)
-    return replace(step, leaves=frozenset([image.image_id]))
+    return replace(step, leaves=True)
 
 
 def _untag(image: Image, words: str, keys: Sequence[str]) -> Step:

@@ -196,7 +196,7 @@ def _run(
         lineage = read_lineage(client, lineage.alias)
         if intent.goal not in lineage.images:
             raise _gone(intent.goal)
-        goal = lineage.images[goal_of(lineage, intent)]
+        goal = goal_of(lineage, intent)
         if goal.image_id not in claimed and is_chosen(lineage, goal, intent):
             _require_kept(client, lineage, goal, intent)
             claimed.add(goal.image_id)
@@ -209,7 +209,8 @@ def _run(
             return goal
         try:
             step.call.make(client, again=partial(_require_missing, client, lineage.alias, intent, step))
-            intent = replace(intent, left=intent.left | step.leaves)
+            if step.leaves:
+                intent = replace(intent, left=intent.left | {step.image.image_id})
         except _ChangedError:
             continue
         except ApiError as error:

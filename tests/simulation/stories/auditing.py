@@ -20,6 +20,7 @@ from local_cloud.gateway import Gateway
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubRunner
 from local_cloud.market import NEVER
+from local_cloud.params import Params
 from local_cloud.records import Image, Instance, Snapshot
 from local_cloud.store import Store
 
@@ -153,12 +154,10 @@ class Auditor:
 
     def _amounts(self, actor: Actor, params: Mapping[str, str], now: float) -> None:
         """A launch has no more instances than it asked for, however often its calls were repeated."""
-        keys = (name for name, value in params.items() if value == LAUNCH.key and name.startswith("Tag."))
-        tag = next(keys, "").removesuffix(".Key")
-        if not tag:
+        launch = dict(Params(params).pairs("Tag")).get(LAUNCH.key)
+        if launch is None:
             return  # the field's protocols do not tell their launches apart
         self.checks += 1
-        launch = params[f"{tag}.Value"]
         most = self.wanted[launch] = max(self.wanted.get(launch, 0), int(params["Amount"]))
         made = [one.id for one in self.store.all(Instance) if LAUNCH.read(one.tags) == launch and one.gone == NEVER]
         if len(made) > most:

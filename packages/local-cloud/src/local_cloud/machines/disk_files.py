@@ -27,11 +27,16 @@ def system_disk(folder: Path, images: Path, instance: Instance) -> Path:
 
 def data_disk(folder: Path, images: Path, disk: Disk) -> Path:
     """Return the file of a data disk that is attached to an instance, made if it is new."""
-    file = folder / disk.instance / f"{disk.id}.qcow2"
+    file = data_file(folder, disk.instance, disk.id)
     base = ("-b", str(disk_file(images, disk.snapshot)), "-F", "qcow2") if disk.snapshot else ()
     if not file.exists():
         _image_tool("create", "-q", "-f", "qcow2", *base, str(file), str(disk.size << 30))
     return file
+
+
+def data_file(folder: Path, instance_id: str, disk_id: str) -> Path:
+    """Return the path of a data disk's file."""
+    return folder / instance_id / f"{disk_id}.qcow2"
 
 
 def copy(disk: Path, target: Path) -> None:

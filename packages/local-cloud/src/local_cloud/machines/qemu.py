@@ -236,14 +236,14 @@ class Machines:
                 self._kill(instance.id)
         with self._lock:
             data = data_snapshots(self._store, image)
-        home = self.folder / instance.id
         for snapshot in data:
-            disk_files.copy(home / f"{snapshot.disk}.qcow2", disk_file(self.images, snapshot.id))
+            disk = disk_files.data_file(self.folder, instance.id, snapshot.disk)
+            disk_files.copy(disk, disk_file(self.images, snapshot.id))
         for suffix in base_image.BOOT_FILES:
             link = disk_file(self.images, image.id, suffix)
             link.unlink(missing_ok=True)
             link.symlink_to(disk_file(self.images, instance.image, suffix).resolve())
-        disk_files.copy(home / disk_files.SYSTEM, disk_file(self.images, image.id))
+        disk_files.copy(self.folder / instance.id / disk_files.SYSTEM, disk_file(self.images, image.id))
         self._change(image, ready=self._now())
 
     def _execute(self, command: Invocation) -> None:
