@@ -1,29 +1,28 @@
 """Runs the benchmarks, keeps what they find, draws it, and says which ratios are worse than those that were kept.
 
 Usage: python -m benchmarks [--keep] [NAME…]
-    NAME: only these; --keep: write docs/benchmarks.json and the picture, which a release does.
+    NAME: only these; --keep: write docs/benchmarks.json and the pictures, which a release does.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from benchmarks.pictures import BARS, INK, svg
 from benchmarks.results import Ratio, read
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs/benchmarks.json"
-PICTURE = ROOT / "docs/images/benchmarks.svg"
-INK, BARS = "#1f2328", "#0969da"
-DARK = {INK: "#e6edf3", BARS: "#4493f8"}  # where the reader's pages are dark
+PICTURES = ROOT / "docs/images"
+DRAWN = ("growth",)  # draw a picture of their own
 BENCHMARKS: Mapping[str, Sequence[str]] = {
     "lookup": (),
     "growth": (),
@@ -49,6 +48,8 @@ def main() -> int:
             print(f"\n{name}", flush=True)
             file = Path(folder) / f"{name}.json"
             command = [sys.executable, "-m", f"benchmarks.{name}", *BENCHMARKS[name], "--json", str(file)]
+            if options.keep and name in DRAWN:
+                command += ["--picture", str(PICTURES / f"{name}.svg")]
             if subprocess.run(command, cwd=ROOT, check=False).returncode:
                 failed.append(name)
             if file.exists():
@@ -56,7 +57,7 @@ def main() -> int:
     print("\n" + "\n".join(compare(found, kept()) or ["no ratio is worse than the one that was kept"]))
     if options.keep:
         KEPT.write_bytes(msgspec.json.format(msgspec.json.encode({**kept(), **found})) + b"\n")
-        PICTURE.write_text(draw(kept()), encoding="utf-8")
+        (PICTURES / "benchmarks.svg").write_text(draw(kept()), encoding="utf-8")
     print(f"over a limit: {', '.join(failed)}" if failed else "all ratios are within their limits")
     return int(bool(failed))
 
@@ -87,32 +88,19 @@ def compare(found: Mapping[str, list[Ratio]], before: Mapping[str, list[Ratio]])
 
 def draw(found: Mapping[str, list[Ratio]]) -> str:
     """Return an SVG of the ratios that have a limit, as shares of it: what is left of the line is within."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "goldrun"  # the same picture for the same figures
-    import matplotlib.pyplot as plt
-
     limited = [one for ratios in found.values() for one in ratios if one.limit]
-    figure, axis = plt.subplots(figsize=(9, 0.28 * len(limited) + 0.8))
-    axis.barh([one.name for one in limited], [one.value / (one.limit or 1.0) for one in limited], color=BARS)
-    axis.axvline(1.0, color=INK, linewidth=1)
-    axis.invert_yaxis()
-    axis.set_xlabel("share of the limit", color=INK)
-    axis.tick_params(colors=INK, labelsize=8)
-    for side in axis.spines.values():
-        side.set_visible(False)
-    figure.tight_layout()
-    drawn = io.StringIO()
-    figure.savefig(drawn, transparent=True, metadata={"Date": None})
-    plt.close(figure)
-    rules = "".join(
-        f'[style*="{part}: {light}"] {{ {part}: {dark} !important }}\n'
-        for light, dark in DARK.items()
-        for part in ("fill", "stroke")
-    )
-    dark = f"<style>@media (prefers-color-scheme: dark) {{\n{rules}}}</style>\n"
-    return re.sub(r"(<svg [^>]*>\n)", lambda head: head[1] + dark, drawn.getvalue(), count=1)
+
+    def fill(figure: Any) -> None:
+        axis = figure.subplots()
+        axis.barh([one.name for one in limited], [one.value / (one.limit or 1.0) for one in limited], color=BARS)
+        axis.axvline(1.0, color=INK, linewidth=1)
+        axis.invert_yaxis()
+        axis.set_xlabel("share of the limit", color=INK)
+        axis.tick_params(colors=INK, labelsize=8)
+        for side in axis.spines.values():
+            side.set_visible(False)
+
+    return svg(fill, (9, 0.28 * len(limited) + 0.8))
 
 
 if __name__ == "__main__":

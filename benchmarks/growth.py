@@ -1,10 +1,11 @@
-"""How the commands grow with the account: 1,000 and 10,000 images, snapshots and instances, as whole processes.
+"""How the commands grow with the account: up to 10,000 images, snapshots and instances, as whole processes.
 
 Each command runs as people run it, what it prints included, those that draw tables on a terminal too. Its processor
 time and the server's are measured beside those in an empty account, which are subtracted: what is left must grow like
-the account, ten times and not a hundred. Nothing here is compared with a rival: there is none that does the same.
+the account, ten times and not a hundred from 1,000 to 10,000. So must its memory; a look-up's must not grow at all.
+Nothing here is compared with a rival: there is none that does the same.
 
-Usage: python -m benchmarks.growth [--sizes N,N] [--runs N] [--json FILE]
+Usage: python -m benchmarks.growth [--sizes N,N,…] [--runs N] [--json FILE] [--picture FILE]
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.local_cloud import processor_seconds
-from benchmarks.processes import wait
+from benchmarks.pictures import BARS, INK, LINES, svg
+from benchmarks.processes import measuring, taken
 from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
 from goldrun.cloud.tags import ARCHITECTURE, BUILD_TIMESTAMP, FAMILY, IMAGE, IS_LATEST, OWNED, ROLE
@@ -35,6 +37,8 @@ GOLDRUN = str(Path(sys.executable).with_name("goldrun"))
 LATEST = "fam-amd64-latest"
 COMMANDS = {
     "image id": ["image", "id", LATEST],
+    "image inspect": ["image", "inspect", LATEST],
+    "image diff": ["image", "diff", "fam-amd64-20200101000000", LATEST],
     "image ls": ["image", "ls"],
     "image ls, drawn": ["image", "ls"],
     "image history": ["image", "history", "fam", "--arch", "amd64"],
@@ -45,44 +49,93 @@ COMMANDS = {
     "instance ls, drawn": ["instance", "ls"],
     "sweep --dry-run": ["sweep", "--dry-run"],
     "cost": ["cost", "--days", "0"],
+    "doctor": ["doctor"],
 }
 LIMIT = 1.5  # of the growth beyond that of the account: sorting, and the kernel counts in hundredths of a second
+FLAT = 1.1  # of a look-up's memory
 LEAST_MS = 5.0  # less than that is noise, and no growth
+LEAST_MIB = 1.0
 
 
 class Cost(NamedTuple):
-    """Milliseconds of processor time: the command's own, and the server's for it."""
+    """What a command takes.
+
+    Attributes:
+        command: milliseconds of its own processor time.
+        server: milliseconds of the server's for it.
+        memory: MiB at the peak.
+    """
 
     command: float
     server: float
+    memory: float
 
     @property
-    def all(self) -> float:
-        """Both of them."""
+    def processor(self) -> float:
+        """Both processor times."""
         return self.command + self.server
 
 
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sizes", default="1000,10000")
+    parser.add_argument("--sizes", default="100,1000,3000,10000")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
     found = {size: measure(size, options.runs) for size in (0, *sizes)}
-    print(f"{'ms of processor, command + server':34}" + "".join(f"{size:>20,}" for size in found))
+    print(f"{'ms of processor: command + server, MiB':40}" + "".join(f"{size:>20,}" for size in found))
     for name in COMMANDS:
-        cells = [f"{found[size][name].command:.0f} + {found[size][name].server:.0f}" for size in found]
-        print(f"{name:34}" + "".join(f"{cell:>20}" for cell in cells))
-    return report([_growth(name, found, sizes) for name in COMMANDS], options.json)
+        costs = [found[size][name] for size in found]
+        cells = [f"{one.command:.0f} + {one.server:.0f}, {one.memory:.0f}" for one in costs]
+        print(f"{name:40}" + "".join(f"{cell:>20}" for cell in cells))
+    if options.picture:
+        options.picture.write_text(draw(found), encoding="utf-8")
+    ratios = [ratio for name in COMMANDS for ratio in _growth(name, found, sizes)]
+    most, least = found[sizes[-1]]["image id"].memory, found[0]["image id"].memory
+    ratios.append(Ratio(f"memory of image id, {sizes[-1]:,} / none", most / least, FLAT))
+    return report(ratios, options.json)
 
 
-def _growth(name: str, found: dict[int, dict[str, Cost]], sizes: Sequence[int]) -> Ratio:
-    """How much more than the account the work grows, from the first size to the last one."""
-    first, last = (found[size][name].all - found[0][name].all for size in (sizes[0], sizes[-1]))
-    grown = last / max(first, LEAST_MS)
-    return Ratio(f"growth of {name}, from {sizes[0]:,} to {sizes[-1]:,}", grown / (sizes[-1] / sizes[0]), LIMIT)
+def _growth(name: str, found: dict[int, dict[str, Cost]], sizes: Sequence[int]) -> list[Ratio]:
+    """How much more than the account the work and the memory grow, up to the last size from a tenth of it."""
+    last = sizes[-1]
+    first = min(sizes, key=lambda size: abs(size - last / 10))
+    none, small, large = (found[size][name] for size in (0, first, last))
+    times = last / first
+    work = (large.processor - none.processor) / max(small.processor - none.processor, LEAST_MS) / times
+    memory = (large.memory - none.memory) / max(small.memory - none.memory, LEAST_MIB) / times
+    span = f"from {first:,} to {last:,}"
+    return [
+        Ratio(f"growth of {name}, {span}", work, LIMIT),
+        Ratio(f"growth of {name}'s memory, {span}", memory, LIMIT),
+    ]
+
+
+def draw(found: dict[int, dict[str, Cost]]) -> str:
+    """Return an SVG with the curves of every command, each on its own axes, from nothing to the largest account."""
+
+    def fill(figure: Any) -> None:
+        axes = list(figure.subplots(-(-len(COMMANDS) // 4), 4, sharex=True).flat)
+        sizes = list(found)
+        for axis, name in zip(axes, COMMANDS, strict=False):
+            costs = [found[size][name] for size in sizes]
+            axis.plot(sizes, [one.processor / 1000 for one in costs], color=BARS, label="seconds of processor")
+            axis.plot(sizes, [one.memory / 100 for one in costs], color=LINES, label="memory, in 100 MiB")
+            axis.set_title(name, fontsize=8, color=INK)
+            axis.set_ylim(bottom=0)
+            axis.tick_params(colors=INK, labelsize=7)
+            for side, spine in axis.spines.items():
+                spine.set_visible(side in ("left", "bottom"))
+                spine.set_color(INK)
+        for axis in axes[len(COMMANDS) :]:
+            axis.set_visible(False)
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="upper right", labelcolor=INK, fontsize=8)
+        figure.supxlabel("images, snapshots and instances in the account, of each", fontsize=8, color=INK)
+
+    return svg(fill, (9, 7))
 
 
 def measure(size: int, runs: int) -> dict[str, Cost]:
@@ -98,33 +151,32 @@ def measure(size: int, runs: int) -> dict[str, Cost]:
             costs: dict[str, list[Cost]] = {name: [] for name in COMMANDS}
             for _ in range(runs):
                 for name, words in COMMANDS.items():
-                    costs[name].append(_run(words, env, running.pid, drawn=name.endswith("drawn")))
+                    costs[name].append(_run(words, env, running.pid, folder, drawn=name.endswith("drawn")))
         finally:
             daemon.stop(data, SystemClock())
     return {
-        name: Cost(statistics.median(one.command for one in some), statistics.median(one.server for one in some))
-        for name, some in costs.items()
+        name: Cost(*(statistics.median(values) for values in zip(*some, strict=True))) for name, some in costs.items()
     }
 
 
-def _run(words: Sequence[str], env: dict[str, str], server: int, *, drawn: bool) -> Cost:
-    before = processor_seconds(server)
+def _run(words: Sequence[str], env: dict[str, str], server: int, folder: str, *, drawn: bool) -> Cost:
+    before, told = processor_seconds(server), Path(folder) / "taken"
     ours, theirs = pty.openpty() if drawn else os.pipe()
-    process = subprocess.Popen([GOLDRUN, *words], env=env, stdout=theirs, stderr=subprocess.PIPE)
-    os.close(theirs)
-    read = threading.Thread(target=_drain, args=(ours,))
-    read.start()
-    assert process.stderr
-    said = process.stderr.read().decode()
-    command = wait(process)
-    process.stderr.close()
+    command = measuring([GOLDRUN, *words], told)
+    with subprocess.Popen(command, env=env, stdout=theirs, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        read = threading.Thread(target=_drain, args=(ours,))
+        read.start()
+        assert process.stderr
+        said = process.stderr.read()
     read.join()
     os.close(ours)
-    # Not found: the empty account. Found something: a sweep.
+    # Not found: the empty account. Found something: a sweep, or the doctor.
     if process.returncode not in (0, 1, 7):
         raise SystemExit(f"goldrun {' '.join(words)} ended with {process.returncode}: {said}")
     time.sleep(0.02)  # the server's last line of its log
-    return Cost(command * 1000, (processor_seconds(server) - before) * 1000)
+    seconds, memory = taken(told)
+    return Cost(seconds * 1000, (processor_seconds(server) - before) * 1000, memory)
 
 
 def _drain(end: int) -> None:

@@ -25,6 +25,7 @@ from local_cloud.faults import FaultRule, Kind
 from local_cloud.market import Market
 from local_cloud.records import Image, Snapshot
 from local_cloud.server import LocalCloud, listen
+from local_cloud.store import KINDS
 from tests.virtual_time import FakeClock, FakeTimeTransport, Wall
 
 # A shell's background jobs ignore it, and so would every program that a test interrupts.
@@ -100,6 +101,17 @@ class Running:
         }
         self.cloud.store.put(Snapshot(**made))
         return snapshot_id
+
+    def checkpoint(self) -> Callable[[], None]:
+        """Return what makes the cloud again as it is now, but for the time, which goes on."""
+        store = self.cloud.store
+        records = [one for kind in KINDS.values() for one in store.all(kind)]
+
+        def return_there() -> None:
+            store.clear()
+            store.put(*records)
+
+        return return_there
 
     def client(self, **options: Any) -> EcsClient:
         """A client in virtual time."""

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import thread as pool
 from dataclasses import dataclass, field
 
 from goldrun.http.endpoint import Endpoint
@@ -73,9 +74,9 @@ class Wall:
 
 
 def _waits(thread: threading.Thread) -> bool:
-    """Return whether a thread waits for another one: what it runs is a wait of the standard library."""
+    """Return whether a thread waits for another one, or for work: what it runs is a wait of the standard library."""
     frame = sys._current_frames().get(thread.ident or 0)
-    return frame is not None and frame.f_code.co_filename == threading.__file__
+    return frame is not None and frame.f_code.co_filename in (threading.__file__, pool.__file__)
 
 
 @dataclass

@@ -137,6 +137,7 @@ def cloud(populated: Running) -> Running:
     store = populated.cloud.store
     market = Market(seed=11, phantoms=0.0, scarcity=0.0)
     store.put(replace(store.settings(), market=market, boot_seconds=600.0, release_seconds=0.5, stop_seconds=0.5))
+    populated.cloud.clock.set_speed(5)
     return populated
 
 

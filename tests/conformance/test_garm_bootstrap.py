@@ -61,7 +61,7 @@ class Metadata:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def urls(self) -> dict[str, str]:
         url = f"http://127.0.0.1:{self.server.server_port}/api/v1"
@@ -83,6 +83,7 @@ def metadata() -> Iterator[Metadata]:
 def cloud(populated: Running) -> Running:
     store = populated.cloud.store
     store.put(replace(store.settings(), boot_seconds=0.5, release_seconds=0.5, stop_seconds=0.5))
+    populated.cloud.clock.set_speed(5)
     return populated
 
 

@@ -325,7 +325,7 @@ def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
             """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     # An address of an earlier version's data file that nothing can be sent to holds up nobody else's.
     impossible = GitHubHook(id="900", scope="octo-org", url="http://[", secret="", events=("workflow_job",))
     live.cloud.store.put(impossible)

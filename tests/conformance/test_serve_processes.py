@@ -62,7 +62,7 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
     shell = Shell(tmp_path)
-    shell("local", "up", "--detach", "--port", "0", "--seed", "--run-jobs-here", "--speed", "10")
+    shell("local", "up", "--detach", "--port", "0", "--seed", "--run-jobs-here", "--speed", "30")
     for line in shell("local", "env").splitlines():
         name, _, value = line.removeprefix("export ").partition("=")
         shell.env[name] = value.strip("'\"")

@@ -22,7 +22,6 @@ from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
 from goldrun.images.publish import publish
 from goldrun.images.replicate import copy_everywhere
-from local_cloud import seed
 from local_cloud.records import READY, Image, Invocation, Receipt, Snapshot, Usage
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
@@ -65,13 +64,13 @@ def release(client: EcsClient, image_id: str) -> dict[str, Any]:
 def test_a_crash_at_every_call_shows_complete_releases_everywhere(frozen: Running, after: bool) -> None:
     """Four regions, two accounts. Between any two calls, and after each death, and after the run that completes it."""
     deaths = 0
+    frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=5.0))
+    version(frozen, 1)
+    release(frozen.client(), V1)
+    version(frozen, 2)
+    begin_again = frozen.checkpoint()
     for at in range(1, 400):
-        frozen.cloud.store.clear()
-        seed.put_defaults(frozen.cloud.store)
-        frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=5.0))
-        version(frozen, 1)
-        release(frozen.client(), V1)
-        version(frozen, 2)
+        begin_again()
         broken: list[str] = []
 
         def look(at: int = at, broken: list[str] = broken) -> None:
@@ -232,15 +231,15 @@ def test_a_roll_back_asks_every_region_first(frozen: Running) -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_roll_back_that_dies_is_completed_by_the_same_command(frozen: Running, after: bool) -> None:
+    version(frozen, 1)
+    version(frozen, 2)
+    client = frozen.client()
+    for one in (V1, V2):
+        image = find_own(client, one)
+        publish_everywhere(client, {REGION: image, **copy_everywhere(client, image, OTHERS[:2])})
+    begin_again = frozen.checkpoint()
     for at in range(1, 200, 2):
-        frozen.cloud.store.clear()
-        seed.put_defaults(frozen.cloud.store)
-        version(frozen, 1)
-        version(frozen, 2)
-        client = frozen.client()
-        for one in (V1, V2):
-            image = find_own(client, one)
-            publish_everywhere(client, {REGION: image, **copy_everywhere(client, image, OTHERS[:2])})
+        begin_again()
         client = frozen.client()
         transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):

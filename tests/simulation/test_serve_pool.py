@@ -14,8 +14,7 @@ from goldrun.cloud.tags import PARKED, SERVED_RUNNER, STARTED
 from goldrun.serve.config import Schedule
 from goldrun.serve.plan import make_plan
 from goldrun.sweep import find
-from local_cloud import lifecycle
-from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
+from local_cloud.github.records import GitHubJob, GitHubRunner
 from local_cloud.market import NEVER
 from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Image, Instance
@@ -223,13 +222,12 @@ def test_a_pool_survives_a_death_at_any_call_and_is_counted_once(cloud: Running,
     """From an empty pool over a job to a full pool again."""
     extra = []
     quick = {"boot_seconds": 4.0, "start_seconds": 2.0, "stop_seconds": 2.0}
-    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), **quick))
+    store = cloud.cloud.store
+    store.put(replace(store.settings(), **quick))
+    before = {instance.id for instance in store.all(Instance)}
+    begin_again = cloud.checkpoint()
     for at in itertools.count(1):
-        store = cloud.cloud.store
-        store.remove(*store.all(GitHubScaleSet), *store.all(GitHubMessage), *store.all(GitHubJob))
-        for one in machines(cloud):
-            lifecycle.release(store, store.settings().market, one, cloud.wall.value)
-        before = {instance.id for instance in store.all(Instance)}
+        begin_again()
         client = cloud.client()
         transport = dying(client, at, after=after)
         first = serve(cloud, client=client, min_stopped=1)

@@ -161,7 +161,7 @@ def proxy() -> Iterator[tuple[str, list[tuple[str, str, str | None]]]]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://me:secret@127.0.0.1:{server.server_address[1]}", asked
         server.shutdown()
 

@@ -52,6 +52,7 @@ def state(cloud: Running) -> tuple[list[Image], list[str]]:
 @pytest.fixture
 def account(populated: Running) -> Running:
     """With an instance that a sweep finds."""
+    populated.cloud.clock.set_speed(20)
     now = populated.cloud.clock.now()
     populated.cloud.store.put(
         Instance(

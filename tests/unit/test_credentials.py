@@ -215,7 +215,7 @@ def test_a_credentials_service(live: Running, tmp_path: Path) -> None:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Service) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         uri = f"http://127.0.0.1:{server.server_address[1]}/keys"
         found = _look_up(live, tmp_path, ALIBABA_CLOUD_CREDENTIALS_URI=uri, ALIBABA_CLOUD_ECS_METADATA_DISABLED="true")
         server.shutdown()

@@ -56,6 +56,7 @@ def run(populated: Running, tmp_path: Path) -> Any:
     market = Market(seed=11, phantoms=0.0, scarcity=0.0)
     store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5))
     store.remove(*store.all(Instance))
+    populated.cloud.clock.set_speed(20)
 
     def execute(*command: str, code: int = 0, merged: bool = False, **env: str) -> Any:
         url = f"{populated.url}{PREFIX}"

@@ -186,7 +186,10 @@ def test_a_wait_has_a_moving_clock_on_a_terminal_alone(env: dict[str, str]) -> N
 
 
 def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> None:
-    populated.fault("timeout", "RunInstances", times=None, seconds=4.0)
+    populated.cloud.clock.set_speed(20)
+    store = populated.cloud.store
+    before = {one.id for one in store.all(Instance)}
+    populated.fault("timeout-after", "RunInstances", seconds=4.0)
     words = ["instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge"]
     with subprocess.Popen(
         [*GOLDRUN, *words], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -199,9 +202,12 @@ def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> No
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: cleaning up what was begun" in said
+    now = populated.cloud.clock.now()
+    assert {one.id for one in store.all(Instance) if one.status(now) != "Stopping"} == before
 
 
 def test_an_instance_is_stopped_and_started(populated: Running, env: dict[str, str]) -> None:
+    populated.cloud.clock.set_speed(20)
     store = populated.cloud.store
     known = next(one.id for one in store.all(Instance) if one.status(populated.cloud.clock.now()) == "Running")
     assert "stopping: " in run(env, "instance", "stop", known).stderr

@@ -44,7 +44,7 @@ def mirror(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror/big").write_bytes(BIG)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "mirror")))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

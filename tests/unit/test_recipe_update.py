@@ -139,7 +139,7 @@ def mirror() -> Iterator[type[Mirror]]:
         asked: list[str] = []  # noqa: RUF012 - a new one for each test
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     Own.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
     yield Own

@@ -31,6 +31,12 @@ BROKEN = {
 OUTPUTS = {"no such folder": "/proc/none/output", "a full disk": "/dev/full"}
 
 
+@pytest.fixture
+def populated(populated: Running) -> Running:
+    populated.cloud.clock.set_speed(20)  # what cannot be printed is deleted, which takes its time
+    return populated
+
+
 def run(command: list[str], env: dict[str, str], how: str = 'exec "$@"') -> subprocess.CompletedProcess[str]:
     shell = ["bash", "-c", how, "bash", *command]
     return subprocess.run(shell, env=env, capture_output=True, text=True, timeout=60, check=False)

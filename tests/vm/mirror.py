@@ -286,7 +286,7 @@ class Mirror:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://{HOST_ADDRESS}:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         self.server.shutdown()

@@ -27,6 +27,7 @@ def cloud(populated: Running) -> Running:
         )
     )
     store.remove(*store.all(Instance))
+    populated.cloud.clock.set_speed(10)
     return populated
 
 

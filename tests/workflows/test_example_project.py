@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from local_cloud import seed
 from local_cloud.access import AccessKey
-from local_cloud.github import apps
+from local_cloud.github import apps, payloads
 from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.lifecycle import settle
@@ -85,7 +85,7 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
             """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Identity)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     run = offline(cloud, tmp_path)
     env = {name: value for name, value in run.env.items() if "ACCESS_KEY" not in name}
     env |= {
@@ -194,7 +194,7 @@ def test_a_runner_that_never_comes_online(cloud: Running, tmp_path: Path) -> Non
     require_nothing_left(cloud)
 
 
-def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path) -> None:
+def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The market takes the machine in mid-job; when the run has ended, the job runs again on another one."""
     store = cloud.cloud.store
     workflow = tmp_path / "ci.yml"
@@ -208,12 +208,12 @@ def test_a_reclaim_and_the_rerun(cloud: Running, tmp_path: Path) -> None:
         if job == "test" and run.run and run.run.attempt == 1:
             for one in store.all(Instance):
                 store.put(replace(one, reclaimed=cloud.cloud.clock.now() + 1))
-            # Until GitHub gives up a runner that has fallen silent.
-            cloud.cloud.clock.set_speed(20)
+            # Until GitHub gives up a runner that has fallen silent: its program runs in real time.
+            monkeypatch.setattr(payloads, "ONLINE_SECONDS", 5.0)
 
     run = offline(cloud, tmp_path / "one", workflow=slow, during=take_back)
     assert run.execute() == {"start": "success", "test": "failure", "stop": "success"}, run.output
-    cloud.cloud.clock.set_speed(1)
+    monkeypatch.undo()
     assert "lost communication" in run.output
     assert "RECLAIMED=true" in run.output.replace("RECLAIMED<<", "")
     require_nothing_left(cloud)

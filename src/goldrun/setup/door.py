@@ -23,6 +23,7 @@ from goldrun.waiting import watch
 
 HOST = "127.0.0.1"
 WAIT_SECONDS = 900.0
+POLL_SECONDS = 0.05  # how late the server ends
 _SAFE = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -126,7 +127,7 @@ def take_order(order: Order, show: Callable[[str], None], clock: Clock, *, secon
     server.daemon_threads = True
     port = server.server_address[1]
     base = f"http://{HOST}:{port}/{secret}"
-    threading.Thread(target=server.serve_forever, name="door", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="door", daemon=True).start()
     try:
         show(base)
         if watch(clock, lambda: ended or None, seconds=seconds) is None:

@@ -26,7 +26,7 @@ KEPT_SECONDS = 3600.0
 FORGET_EVERY = 1000  # writes
 FOREVER = 9e15
 
-_KINDS: dict[str, type[Record]] = {
+KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
     for kind in (
         records.Image,
@@ -122,7 +122,7 @@ class Store:
         """
         self.now = now
         self._path = path
-        self._current: dict[type[Record], dict[str, Record]] = {kind: {} for kind in _KINDS.values()}
+        self._current: dict[type[Record], dict[str, Record]] = {kind: {} for kind in KINDS.values()}
         self._pending: dict[tuple[type[Record], str], Record | None] | None = None
         self._indexes: dict[type[Record], Index[Any]] = {}
         self._writes = 0
@@ -145,7 +145,7 @@ class Store:
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.executescript(_SCHEMA)
                 for name, blob in db.execute("SELECT kind, record FROM version WHERE until = ?", (FOREVER,)):
-                    record = msgspec.json.decode(blob, type=_KINDS[name])
+                    record = msgspec.json.decode(blob, type=KINDS[name])
                     self._current[type(record)][record.id] = record
         except (KeyError, msgspec.DecodeError) as error:
             db.close()

@@ -12,6 +12,7 @@ from local_cloud.errors import ApiFault, invalid, missing
 from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
 from local_cloud.market import (
     PRICE_SECONDS,
+    Market,
     average_discount,
     disks_in,
     on_demand_stock,
@@ -79,11 +80,11 @@ def describe_available_resource(call: Call) -> Answer:
         for kind in INSTANCE_TYPES.values()
         if type_id in ("", kind.id) and cores in ("", str(kind.cpus)) and memory in (0.0, kind.memory)
     ]
-    zones = []
+    zones, market = [], call.settings.market
+    told = told_stock if spot else on_demand_stock
     for zone in _zones(call):
-        market = call.settings.market
         stock = {
-            kind.id: _stock(call, kind, zone, spot)
+            kind.id: told(market, kind, zone, call.now)
             for kind in kinds
             if sold_in(market, kind, zone) and (not disk or disk in disks_in(market, kind, zone))
         }
@@ -160,7 +161,7 @@ def describe_spot_advice(call: Call) -> Answer:
                     "ZoneId": zone,
                     "AvailableSpotResources": {
                         "AvailableSpotResource": [
-                            _advice(call, kind, zone)
+                            _advice(market, kind, zone)
                             for kind in INSTANCE_TYPES.values()
                             if sold_in(market, kind, zone)
                             and (not names or kind.id in names)
@@ -228,10 +229,6 @@ def _zones(call: Call) -> Iterable[str]:
     return (zone,)
 
 
-def _stock(call: Call, kind: InstanceType, zone: str, spot: bool) -> int:
-    return (told_stock if spot else on_demand_stock)(call.settings.market, kind, zone, call.now)
-
-
 def _status(amount: int) -> Answer:
     if amount == 0:
         return {"Status": "SoldOut", "StatusCategory": "WithoutStock"}
@@ -244,8 +241,7 @@ def _resource(kind: str, values: list[tuple[str, int]]) -> Answer:
     return {"Type": kind, "SupportedResources": {"SupportedResource": supported}}
 
 
-def _advice(call: Call, kind: InstanceType, zone: str) -> Answer:
-    market = call.settings.market
+def _advice(market: Market, kind: InstanceType, zone: str) -> Answer:
     rate = reclaim_rate(market, kind, zone)
     return {
         "InstanceType": kind.id,
