@@ -18,6 +18,13 @@ class Ended(BaseException):
     """The stage closes: work without an end of its own ends at its next wait."""
 
 
+def _closed() -> threading.Lock:
+    """Return a lock that whoever acquires it waits for: turns are passed by releasing it, which is fast."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class Work:
     """A piece of work.
@@ -37,7 +44,7 @@ class Work:
     endless: bool = False
     done: bool = False
     error: BaseException | None = None
-    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    go: threading.Lock = field(default_factory=_closed)
 
 
 class Stage:
@@ -48,7 +55,7 @@ class Stage:
         self._random, self._now = random, now
         self._works: list[Work] = []
         self._current: Work | None = None
-        self._back = threading.Semaphore(0)
+        self._back = _closed()
         self._closing = False
 
     def now(self) -> float:

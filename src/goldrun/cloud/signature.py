@@ -37,6 +37,8 @@ _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5
 
 def percent_encode(text: str) -> str:
     """Return ``text`` encoded by RFC 3986: letters, digits and ``-_.~`` stay, a space becomes ``%20``."""
+    if text.isascii() and text.isalnum():  # most names
+        return text
     return "".join([_ENCODED[byte] for byte in text.encode()])
 
 

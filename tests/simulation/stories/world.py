@@ -232,8 +232,9 @@ class Actor:
         world.stage.sleep(self.random.uniform(*LATENCY))
         world.tend()
         path, _, query = target.partition("?")
-        params = dict(parse_qsl(query))
         action = headers.get("x-acs-action") or f"{method} {path.rpartition('/actions/')[2].partition('/')[0]}"
+        reads = action.startswith(("Describe", "GET "))
+        params = {} if reads else dict(parse_qsl(query))
         world.calls[action] += 1
         if path.endswith("/generate-jitconfig"):
             world.owners.setdefault(json.loads(content)["name"], self)  # its answer may be lost
