@@ -62,6 +62,10 @@ class Stage:
         """Seconds since 1970."""
         return self._now
 
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass, with nobody on the stage."""
+        self._now += seconds
+
     def sleep(self, seconds: float) -> None:
         """Give way for ``seconds``."""
         work = self._current

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SHARE = 0.02
 SHORTEST = 1.0
 LONGEST = 10.0
+EXPECTED = 0.9  # of what something took before: it may take less
 # Reads lag behind writes: for this long, something just created may be missing from what the API returns.
 LAG_SECONDS = 60.0
 
@@ -42,6 +43,11 @@ def at_least(seconds: float) -> Pause:
 def every(seconds: float) -> Pause:
     """Return a pause of always ``seconds``."""
     return lambda _: seconds
+
+
+def expecting(seconds: float, often: Pause = pause) -> Pause:
+    """Return a pause like ``often``, but for the first: it lasts most of the ``seconds`` that the wait should take."""
+    return lambda elapsed: max(often(elapsed), EXPECTED * seconds - elapsed)
 
 
 def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) -> Iterator[float]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from goldrun.clock import StoppableClock, SystemClock
 from goldrun.http.cloud_clock import CloudClock, parse_date
-from goldrun.waiting import watch
+from goldrun.waiting import every, expecting, watch
 from local_cloud import clock as local_clock
 from local_cloud.clock import LocalClock
 from local_cloud.server import LocalCloud
@@ -144,6 +144,24 @@ def test_a_wait_ends_with_a_look_that_began_after_its_end() -> None:
 
     assert watch(machine, look, seconds=60.0) == "there"
     assert watch(machine, lambda: None, seconds=60.0) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "taken", "looks"),
+    [(100.0, 93.5, [0.0, 90.0, 92.0, 94.0]), (100.0, 40.0, [0.0, 90.0]), (0.0, 3.5, [0.0, 2.0, 4.0])],
+)
+def test_a_wait_whose_length_is_expected_begins_late_and_goes_on_as_usual(
+    expected: float, taken: float, looks: list[float]
+) -> None:
+    clock = FakeClock(Wall(NOW))
+    seen: list[float] = []
+
+    def look() -> bool | None:
+        seen.append(clock.now() - NOW)
+        return seen[-1] >= taken or None
+
+    assert watch(clock, look, often=expecting(expected, every(2.0)), seconds=200.0)
+    assert seen == looks
 
 
 def test_the_local_cloud_runs_by_a_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> None:

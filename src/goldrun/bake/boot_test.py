@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.bake.inspection import read_contents
-from goldrun.bake.machines import machine_for
+from goldrun.bake.machines import machine_for, wait_for_boot
 from goldrun.bake.parts import Test
 from goldrun.bake.scanning import require_harmless
 from goldrun.bake.scripts import run_test
@@ -16,7 +16,6 @@ from goldrun.cloud.images import Image
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BOOT_TEST, CONTENTS, FAILED, HELD, PASSED, PENDING, TESTER
 from goldrun.contents.components import Contents, digest
-from goldrun.durations import parse_duration
 from goldrun.errors import RefusedError
 from goldrun.images.removal import delete_image
 
@@ -30,7 +29,7 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
     context.options.check(image)
     key = f"test {image.image_id} {context.client.clock.now()}"
     with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as tester:
-        tester.wait_until_ready(parse_duration(context.recipe.limits.boot))
+        wait_for_boot(context, tester)
         mounted = [
             Test(name=f"data disk {disk.mount}", command=f"mountpoint {disk.mount}") for disk in context.recipe.disks
         ]

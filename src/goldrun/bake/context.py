@@ -66,6 +66,7 @@ class Context:
         options: how to build.
         report: shows the progress.
         offers: where the build's last instance was got: the next one is tried there before the market is read again.
+        boots: seconds that the build's instances have taken to boot: the next one will not take much less.
     """
 
     client: EcsClient
@@ -76,6 +77,7 @@ class Context:
     options: Options
     report: Report
     offers: list[Offer] = field(default_factory=list)
+    boots: list[float] = field(default_factory=list)
 
     @property
     def recipe(self) -> Recipe:

@@ -76,6 +76,15 @@ def launch_machine(
     return machine
 
 
+def wait_for_boot(context: Context, machine: Machine) -> None:
+    """Wait until the instance's assistant answers; see ``Machine.wait_until_ready``."""
+    clock = context.client.clock
+    start = clock.now()
+    limit = parse_duration(context.recipe.limits.boot)
+    machine.wait_until_ready(limit, expected=min(context.boots, default=0.0))
+    context.boots.append(clock.now() - start)
+
+
 def delete_machine(context: Context, machine: Machine) -> None:
     """Delete an instance and verify that it is gone.
 

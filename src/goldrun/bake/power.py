@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from goldrun.bake.context import Context
+from goldrun.bake.machines import wait_for_boot
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances, is_in_wrong_state, start_instance, stop_instance
-from goldrun.durations import parse_duration
 from goldrun.errors import UnavailableError
 from goldrun.launch.machine import Machine
 from goldrun.waiting import wait_for
@@ -34,7 +34,7 @@ def start_builder(context: Context, builder: Machine) -> None:
         UnavailableError: it does not start in time.
     """
     _switch(context.client, builder, start_instance, "Starting", "Running", "did not start")
-    builder.wait_until_ready(parse_duration(context.recipe.limits.boot))
+    wait_for_boot(context, builder)
 
 
 def restart_builder(context: Context, builder: Machine) -> None:

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from goldrun.bake import parts
 from goldrun.bake.context import Context
-from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine
+from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine, wait_for_boot
 from goldrun.bake.parts import File
 from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
@@ -49,7 +49,7 @@ def on_builder(name: str, work: Callable[[Context, Machine], None], number: int 
 
 def provisioning(recipe: Recipe) -> Iterator[Step]:
     """Yield the steps between the builder's launch and its image, in the recipe's order."""
-    yield on_builder("boot the builder", _boot)
+    yield on_builder("boot the builder", wait_for_boot)
     if recipe.disks:
         yield on_builder("mount the data disks", _mount, 0)
     for number, step in enumerate(recipe.steps):
@@ -88,10 +88,6 @@ def _delete(context: Context, state: State) -> State:
     assert state.builder
     delete_machine(context, state.builder)
     return replace(state, builder=None)
-
-
-def _boot(context: Context, builder: Machine) -> None:
-    builder.wait_until_ready(parse_duration(context.recipe.limits.boot))
 
 
 def _mount(context: Context, builder: Machine) -> None:

@@ -16,7 +16,7 @@ from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.launch.launch import Report
-from goldrun.waiting import LAG_SECONDS, at_least, pause, wait_for, watch
+from goldrun.waiting import LAG_SECONDS, at_least, expecting, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0
 BOOT_LOOK_SECONDS = 2.0  # a boot takes half a minute and more
@@ -41,8 +41,12 @@ class Machine:
         """Return the same machine for a second attempt: what it was given already is run again."""
         return replace(self, key=f"{self.key} again")
 
-    def wait_until_ready(self, seconds: float) -> None:
+    def wait_until_ready(self, seconds: float, *, expected: float = 0.0) -> None:
         """Wait until the assistant answers.
+
+        Args:
+            seconds: time limit.
+            expected: how many seconds it should take: there are few looks before.
 
         Raises:
             LostError: the instance is gone.
@@ -68,7 +72,7 @@ class Machine:
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
                 fix=[f"read its console: goldrun instance console {self.id}", "check that the image has the agent."],
             ),
-            often=at_least(BOOT_LOOK_SECONDS),
+            often=expecting(expected, pause) if expected else at_least(BOOT_LOOK_SECONDS),
         )
 
     def run(

@@ -49,6 +49,7 @@ ALIAS = "fam-amd64-latest"
 STAMPS = tuple(f"2026010{number}000000" for number in range(1, 6))
 OLDER, SHOWN, TESTED, UNTESTED = (f"m-family0000{number}" for number in range(2, 6))
 SOMEBODYS = "i-somebodys"
+QUIET_SECONDS = 3600.0  # before a story begins: reads that lag show nothing older
 LATENCY = (0.05, 2.0)  # of a call
 TEND_SECONDS = 5.0
 POLL_SECONDS = 2.0  # how often a request that waits is looked at
@@ -89,7 +90,7 @@ class World:
 
     def __init__(self, number: int, *, lingers: bool, budget: float = 0.0) -> None:
         """Begin with a published family, and things that belong to others."""
-        self.stage = Stage(Random(f"turns {number}"), START)
+        self.stage = Stage(Random(f"turns {number}"), START - QUIET_SECONDS)
         self.clock = LocalClock(wall=self.stage.now)
         self.store = Store(None, self.stage.now)
         seed.put_defaults(self.store)
@@ -110,6 +111,7 @@ class World:
         self._rules: list[FaultRule] = []
         self._tended = 0.0
         self._furnish()
+        self.stage.pass_by(QUIET_SECONDS)
         self.auditor = Auditor(self.store, self.clock, self.owners, self.handed_over, budget)
 
     def _furnish(self) -> None:
