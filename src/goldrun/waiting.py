@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SHARE = 0.02
 SHORTEST = 1.0
 LONGEST = 10.0
-EXPECTED = 0.9  # of what something took before: it may take less
 # Reads lag behind writes: for this long, something just created may be missing from what the API returns.
 LAG_SECONDS = 60.0
 
@@ -46,8 +45,11 @@ def every(seconds: float) -> Pause:
 
 
 def expecting(seconds: float, often: Pause = pause) -> Pause:
-    """Return a pause like ``often``, but for the first: it lasts most of the ``seconds`` that the wait should take."""
-    return lambda elapsed: max(often(elapsed), EXPECTED * seconds - elapsed)
+    """Return a pause like ``often``, but longer while much is left of the ``seconds`` that the wait should take.
+
+    It may take less: so it is never longer than the longest usual one.
+    """
+    return lambda elapsed: max(often(elapsed), min(LONGEST, (seconds - elapsed) / 2))
 
 
 def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) -> Iterator[float]:

@@ -148,9 +148,13 @@ def test_a_wait_ends_with_a_look_that_began_after_its_end() -> None:
 
 @pytest.mark.parametrize(
     ("expected", "taken", "looks"),
-    [(100.0, 93.5, [0.0, 90.0, 92.0, 94.0]), (100.0, 40.0, [0.0, 90.0]), (0.0, 3.5, [0.0, 2.0, 4.0])],
+    [
+        (30.0, 30.5, [0.0, 10.0, 20.0, 25.0, 27.5, 29.5, 31.5]),
+        (300.0, 11.0, [0.0, 10.0, 20.0]),
+        (0.0, 3.0, [0.0, 2.0, 4.0]),
+    ],
 )
-def test_a_wait_whose_length_is_expected_begins_late_and_goes_on_as_usual(
+def test_a_wait_whose_length_is_expected_has_few_looks_before_and_is_never_ten_seconds_late(
     expected: float, taken: float, looks: list[float]
 ) -> None:
     clock = FakeClock(Wall(NOW))

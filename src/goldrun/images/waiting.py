@@ -11,7 +11,6 @@ from goldrun.errors import RefusedError, UnavailableError
 from goldrun.waiting import LAG_SECONDS, LONGEST, pause, wait_for
 
 LIMIT_SECONDS = 2 * 3600.0
-MOST_OF_LEFT = 0.8
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def wait_until_available(
 
 
 def _pause(last: Progress, elapsed: float) -> float:
-    """Return seconds until the next look: most of what is left, as far as the last progress tells.
+    """Return seconds until the next look: half of what is left, as far as the last progress tells.
 
     An estimate is worth little in the beginning, and nothing once it was wrong.
     """
@@ -81,7 +80,7 @@ def _pause(last: Progress, elapsed: float) -> float:
     if last.left is None:
         return usual
     left = last.elapsed + last.left - elapsed
-    return max(usual, min(MOST_OF_LEFT * left, elapsed / 3, LONGEST))
+    return max(usual, min(left / 2, elapsed / 3, LONGEST))
 
 
 def _percent(image: Image) -> int:

@@ -46,7 +46,7 @@ class Machine:
 
         Args:
             seconds: time limit.
-            expected: how many seconds it should take: there are few looks before.
+            expected: how many seconds it should take: there are few looks before; 0: not known.
 
         Raises:
             LostError: the instance is gone.
