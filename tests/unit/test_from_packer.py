@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools.terminal import run_on_terminal
 
 from goldrun.bake import reading as recipes
 from goldrun.bake.recipe import Loaded
@@ -186,3 +187,13 @@ def test_the_command_writes_a_new_folder_and_lists_what_it_did(template: Path, t
     (tmp_path / "binary.hcl").write_bytes(b"\xff\xfe")
     goldrun("recipe", "from-packer", str(tmp_path / "binary.hcl"), str(tmp_path / "new"), code=2)
     assert not (tmp_path / "new").exists()
+
+
+def test_what_to_do_instead_is_in_the_persons_language_on_a_terminal_alone(template: Path, tmp_path: Path) -> None:
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "zh_CN.UTF-8", "NO_COLOR": "1"}
+    command = [str(Path(sys.executable).with_name("goldrun")), "recipe", "from-packer", str(template)]
+    code, shown = run_on_terminal([*command, str(tmp_path / "one")], env, columns=200)
+    assert code == 0, shown
+    assert "不需要：脚本由云助手运行，不经 ssh" in shown
+    piped = subprocess.run([*command, str(tmp_path / "two")], env=env, capture_output=True, text=True, check=True)
+    assert "\tnot needed: scripts run by Cloud Assistant, without ssh\n" in piped.stdout

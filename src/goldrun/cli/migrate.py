@@ -61,9 +61,10 @@ def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
 
 
 def _instead(one: Finding, *, done: bool) -> str:
+    advice = output.told(one.advice) if one.advice else ""
     if done:
-        return one.advice
-    return ", ".join(part for part in (one.name, one.advice) if part)
+        return advice
+    return ", ".join(part for part in (one.name, advice) if part)
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:

@@ -60,7 +60,10 @@ def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None
     _require_new(folder)
     draft = packer.convert(read_text(template), template, check_name(family) if family else "")
     _write(folder, draft.files)
-    rows = [(f"{template}:{one.line}", one.found, "yes" if one.taken else "no", one.outcome) for one in draft.notes]
+    rows = [
+        (f"{template}:{one.line}", one.found, "yes" if one.taken else "no", output.told(one.outcome))
+        for one in draft.notes
+    ]
     output.table(("LINE", "FOUND", "TAKEN OVER", "WHERE, OR INSTEAD"), rows)
     output.note(f"{folder} is written. Check it: goldrun recipe check {folder}")
 
