@@ -66,7 +66,7 @@ class Context:
         options: how to build.
         report: shows the progress.
         offers: where the build's last instance was got: the next one is tried there before the market is read again.
-        boots: seconds that the build's instances have taken to boot: the next one will not take much less.
+        boots: seconds that the build's instances have taken to boot, which the next one is expected to take.
     """
 
     client: EcsClient
