@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
+from goldrun.http.endpoint import Endpoint
+from goldrun.http.http1 import Answer
+from goldrun.launch.acquire import acquire
+from goldrun.launch.settings import new_key
 from goldrun.serve import fleet as fleets
 from goldrun.serve.metrics import Metrics
 from goldrun.serve.recorder import Recorder
@@ -114,6 +121,47 @@ def test_a_server_that_dies_at_any_call_is_replaced_by_another(cloud: Running, a
             break
     assert at > 15
     assert doubled == []
+
+
+class Slow:
+    """A transport in trouble: the market's prices come a minute late, and meanwhile something happens."""
+
+    def __init__(self, cloud: Running, client: EcsClient, meanwhile: Callable[[], object]) -> None:
+        self.cloud, self.inner, self.meanwhile = cloud, client._transport, [meanwhile]
+        client._transport = self
+
+    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], *more: Any) -> Answer:
+        answer = self.inner.send(endpoint, method, target, headers, *more)
+        if headers.get("x-acs-action") == "DescribeSpotPriceHistory" and self.meanwhile:
+            self.cloud.wall.value += 60.0
+            self.meanwhile.pop()()
+        return answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_a_launch_that_took_long_to_decide_looks_again_before_it_costs_money(cloud: Running) -> None:
+    """Two servers at a take-over: the one that led has launched after the other one has looked."""
+    client = cloud.client()
+    server = serve(cloud, client=client)
+    settings = dataclasses.replace(server.worker.launching.prepare(), key=new_key())
+    Slow(cloud, client, lambda: acquire(cloud.client(), settings))
+    queue(cloud)
+    server.run(30)
+    assert len(machines(cloud)) == 1, server.said
+    assert any("decided anew" in line for line in server.said)
+    server.run(400, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+
+
+def test_a_server_that_has_lost_its_session_launches_nothing_more(cloud: Running) -> None:
+    client = cloud.client()
+    server = serve(cloud, client=client)
+    Slow(cloud, client, server.worker.listener.close)
+    queue(cloud)
+    server.run(30)
+    assert machines(cloud) == [], server.said
 
 
 def test_of_two_servers_one_works_and_the_other_takes_over(cloud: Running) -> None:

@@ -95,7 +95,17 @@ def build_worker(
             Notices(github, wanted.name, report),
         ),
         launching=Launching(
-            client, fleet, prepare, report, common.breaker, common.shares, budget, common.quota, observer, cache
+            client=client,
+            fleet=fleet,
+            prepare=prepare,
+            report=report,
+            breaker=common.breaker,
+            shares=common.shares,
+            budget=budget,
+            quota=common.quota,
+            observer=observer,
+            leads=lambda: listener.leads,
+            cache=cache,
         ),
         tending=tending,
         parking=Parking(client, roster, tending, prepare, report, observer),

@@ -16,6 +16,7 @@ from goldrun.waiting import LAG_SECONDS
 WHOLE_SECONDS = 25.0  # between looks at all machines
 BOOT_SECONDS = 15.0  # no machine answers sooner
 GONE_SECONDS = 30.0  # a deletion that shows no effect for so long is asked for again
+CURRENT_SECONDS = 30.0  # for so long after a look at all of them, no other server is expected to have launched any
 
 
 def begun(machine: Instance) -> float:
@@ -40,6 +41,7 @@ class Fleet:
     _watched: dict[str, float] = field(default_factory=dict)
     _launched: dict[str, float] = field(default_factory=dict)
     _read: float = float("-inf")  # when all of them were last read
+    _confirmed: float = float("-inf")  # when no others were found
 
     def look(self) -> list[Instance]:
         """Read the machines, and return those that are gone since the last look, though nobody here deleted them.
@@ -74,6 +76,23 @@ class Fleet:
     def begin(self) -> None:
         """Read all of them at the next look: another server may have changed everything."""
         self._read = float("-inf")
+
+    def is_current(self) -> bool:
+        """Return whether there are no machines but those known here; asked again if the last look is old.
+
+        In trouble, what is decided after a look happens minutes later, and another server may have launched meanwhile.
+
+        Raises:
+            GoldrunError: the cloud cannot be read.
+        """
+        now = self.client.clock.now()
+        if now - max(self._read, self._confirmed) >= CURRENT_SECONDS:
+            found = self._describe(tags=self.wanted.tags())
+            if found.keys() - self.machines.keys() - self._created.keys() - self._deleted.keys():
+                self.begin()
+                return False
+            self._confirmed = now
+        return True
 
     def _describe(self, *, ids: Sequence[str] = (), tags: Mapping[str, str] | None = None) -> dict[str, Instance]:
         return {one.id: one for one in describe_instances(self.client, ids=ids, tags=tags)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.market import Cache
-from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
-from goldrun.launch.acquire import acquire, describe_launch
-from goldrun.launch.launch import Report
+from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError, RefusedError
+from goldrun.launch.acquire import describe_launch, find_offers
+from goldrun.launch.launch import Report, launch
+from goldrun.launch.offers import Offer
 from goldrun.launch.settings import new_key
 from goldrun.serve.breaker import Breaker, Place
 from goldrun.serve.budget import Budget
@@ -23,6 +25,10 @@ from goldrun.serve.shares import Claim, Shares
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
+
+
+class OutdatedError(RefusedError):
+    """What was decided does not hold any more."""
 
 
 @dataclass
@@ -39,6 +45,7 @@ class Launching:
         budget: what may be spent.
         quota: what the account may run.
         observer: is told what happens.
+        leads: whether this server has the scale set's session.
         cache: cached answers about the market.
     """
 
@@ -51,6 +58,7 @@ class Launching:
     budget: Budget
     quota: Quota
     observer: Observer
+    leads: Callable[[], bool]
     cache: Cache | None = None
     _batch: int = BATCH
     _pause: float = PAUSE_SECONDS[0]
@@ -87,7 +95,12 @@ class Launching:
             try:
                 out = self.breaker.out(self.client.clock.now()) | avoid
                 settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=out)
-                got = acquire(self.client, self.budget.cap(settings), cache=self.cache, report=self.report)
+                settings = self.budget.cap(settings)
+                offers = self._while_current(find_offers(self.client, settings, self.cache))
+                got = launch(self.client, settings, offers, report=self.report)
+            except OutdatedError as error:
+                self.report(error.what)
+                return
             except GoldrunError as error:
                 self._refused(error, amount)
                 return
@@ -100,6 +113,20 @@ class Launching:
                 self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
             self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
             allowed -= amount
+
+    def _while_current(self, offers: Iterable[Offer]) -> Iterator[Offer]:
+        """Yield the offers, each right before it is launched from, as long as the launch is still wanted.
+
+        Raises:
+            OutdatedError: another server has the session, or has launched.
+        """
+        for offer in offers:
+            if not self.leads() or not self.fleet.is_current():
+                raise OutdatedError(
+                    f"{self.fleet.wanted.name}: another server was at work while a launch was prepared; "
+                    "it is decided anew."
+                )
+            yield offer
 
     def _refused(self, error: GoldrunError, amount: int) -> None:
         """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more.
