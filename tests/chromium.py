@@ -27,6 +27,10 @@ FLAGS = [
 PATIENCE = 120.0
 
 
+class LeftError(AssertionError):
+    """The page was left while it was asked."""
+
+
 class Tab:
     """One tab."""
 
@@ -51,9 +55,15 @@ class Tab:
     def wait(self, condition: str) -> None:
         """Wait until a condition holds."""
         limit = time.monotonic() + PATIENCE
-        while self.run(condition) is not True:
+        while not self._holds(condition):
             assert time.monotonic() < limit, (condition, self.run("document.documentElement.outerHTML"))
             time.sleep(0.1)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return self.run(condition) is True
+        except LeftError:
+            return False
 
     def framed(self) -> str:
         """Return what another site's frame shows, as soon as it is there."""
@@ -83,6 +93,8 @@ class Tab:
         while True:
             answer = json.loads(self._message())
             if answer.get("id") == self._number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise LeftError(method, answer)
                 assert "error" not in answer, (method, answer)
                 return answer["result"]
 
