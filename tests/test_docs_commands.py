@@ -34,7 +34,7 @@ NEEDS = {
 PREPARED = """
 goldrun --quiet local up --detach --port 0 --seed --run-jobs-here
 eval "$(goldrun local env)"
-goldrun --quiet local clock --speed 100 > /dev/null
+goldrun --quiet local clock --speed 50 > /dev/null
 export ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME=self-destruct
 set -e
 found() { code=$?; [[ $code == 7 ]] || { echo "exit code $code: $BASH_COMMAND"; exit 99; }; }

@@ -31,7 +31,7 @@ def shell(populated: Running, tmp_path: Path) -> Any:
     market = Market(seed=11, phantoms=0.0, scarcity=0.0)
     store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5))
     store.remove(*store.all(Instance))
-    populated.cloud.clock.set_speed(30)
+    populated.cloud.clock.set_speed(20)
 
     def goldrun(*words: str, code: int = 0, without: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         url = f"{populated.url}{PREFIX}"
