@@ -155,6 +155,25 @@ def test_a_launch_that_took_long_to_decide_looks_again_before_it_costs_money(clo
     assert all_done(cloud), server.said
 
 
+def test_a_machine_that_has_shown_once_is_not_replaced_when_a_read_goes_back(cloud: Running) -> None:
+    """But one that has vanished for good is, a minute after its launch."""
+    store = cloud.cloud.store
+    store.put(replace(store.settings(), boot_seconds=600.0))
+    server = serve(cloud)
+    queue(cloud)
+    server.run(60, until=lambda: bool(server.worker.fleet.machines))
+    (machine,) = machines(cloud)
+    store.remove(machine)
+    server.run(10)
+    assert machines(cloud) == [], server.said
+    store.put(machine)
+    server.run(60)
+    assert machines(cloud) == [machine], server.said
+    store.remove(machine)
+    server.run(10)
+    assert len(machines(cloud)) == 1, server.said
+
+
 def test_a_server_that_has_lost_its_session_launches_nothing_more(cloud: Running) -> None:
     client = cloud.client()
     server = serve(cloud, client=client)

@@ -55,6 +55,11 @@ BROKEN = {
     "a machine without tags was stopped for good": (21883, "machines", [2, 9, 10]),
     "a machine that did not show yet was reserved at another's price": (71822, "machines", [1, 2, 4, 9, 10, 12]),
     "a server launched by a look from before the other's launch": (20945, "machines", [*range(1, 8), 9, 10, 11]),
+    "a read that went back made a new machine vanish, and another one come": (
+        1402406,
+        "machines",
+        [1, *range(3, 7), 10, 11, 13],
+    ),
     "two servers launched within one budget": (401775, "machines", [1, 2, *range(4, 10), 11]),
 }
 
