@@ -44,12 +44,17 @@ def every(seconds: float) -> Pause:
     return lambda _: seconds
 
 
-def expecting(seconds: float, often: Pause = pause) -> Pause:
-    """Return a pause like ``often``, but longer while much is left of the ``seconds`` that the wait should take.
+def halfway(left: float) -> float:
+    """Return seconds until the next look with about ``left`` to go: half of them, but never more than ``LONGEST``.
 
-    It may take less: so it is never longer than the longest usual one.
+    An estimate may be wrong; then the look is no later than that.
     """
-    return lambda elapsed: max(often(elapsed), min(LONGEST, (seconds - elapsed) / 2))
+    return min(LONGEST, left / 2)
+
+
+def expecting(seconds: float, often: Pause = pause) -> Pause:
+    """Return a pause like ``often``, but longer while much is left of the ``seconds`` that the wait should take."""
+    return lambda elapsed: max(often(elapsed), halfway(seconds - elapsed))
 
 
 def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) -> Iterator[float]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ from local_cloud.github.api import jit_config
 from local_cloud.github.records import GitHubRunner
 from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
+from tests.background import serve_in_background
 from tests.conformance.test_garm import POOL, TOKEN, Engine, bootstrap
 from tests.conftest import Running
 
@@ -61,7 +61,7 @@ class Metadata:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(self.server)
 
     def urls(self) -> dict[str, str]:
         url = f"http://127.0.0.1:{self.server.server_port}/api/v1"

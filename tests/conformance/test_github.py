@@ -38,6 +38,7 @@ from local_cloud.github import webhooks
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.records import GitHubApp, GitHubHook, GitHubInstallationToken, GitHubSecret
 from local_cloud.github.router import PREFIX
+from tests.background import serve_in_background
 from tests.conftest import Running
 
 HERE = Path(__file__).parents[1] / "github"
@@ -325,7 +326,7 @@ def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
             """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    serve_in_background(server)
     # An address of an earlier version's data file that nothing can be sent to holds up nobody else's.
     impossible = GitHubHook(id="900", scope="octo-org", url="http://[", secret="", events=("workflow_job",))
     live.cloud.store.put(impossible)

@@ -387,12 +387,12 @@ def test_after_a_crash_anywhere_the_name_resolves_and_the_next_run_completes(
     """Field: the alias was renamed away first and for good. All placements, before and after every call."""
     run, good, end = STORIES[story]
     placements = 0
+    version(frozen, 1)
+    version(frozen, 2, shown=True)
+    version(frozen, 3)
+    begin_again = frozen.checkpoint()
     for at in range(1, 200):
-        frozen.cloud.store.clear()
-        seed.put_defaults(frozen.cloud.store)
-        version(frozen, 1)
-        version(frozen, 2, shown=True)
-        version(frozen, 3)
+        begin_again()
         client = frozen.client()
         transport = dying(client, at, after=after)
         try:
@@ -450,12 +450,12 @@ def test_a_version_that_is_rolled_back_at_any_moment_of_its_publish_does_not_com
 ) -> None:
     """Found by stories: a publish went on with the deprecated version, and in the end the name had no answer."""
     errors = []
+    version(frozen, 1)
+    version(frozen, 2, shown=True)
+    version(frozen, 3)
+    begin_again = frozen.checkpoint()
     for at in range(1, 40):
-        frozen.cloud.store.clear()
-        seed.put_defaults(frozen.cloud.store)
-        version(frozen, 1)
-        version(frozen, 2, shown=True)
-        version(frozen, 3)
+        begin_again()
         answers, error, in_time = published_and_rolled_back(frozen, at, throttled=throttled)
         assert answers <= {V2, V3}, at
         if not in_time:

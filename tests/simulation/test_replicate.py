@@ -15,7 +15,6 @@ from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
 from goldrun.images.replicate import copy_everywhere, copy_image
 from goldrun.images.waiting import Progress, wait_until_available
-from local_cloud import seed
 from local_cloud.records import DEPRECATED, Image
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
@@ -101,11 +100,11 @@ def test_repeating_a_copy_copies_nothing(frozen: Running) -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_anywhere_ends_with_one_published_copy(frozen: Running, after: bool) -> None:
     """All placements of copy and publish there."""
+    frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=20.0))
+    version(frozen, 2, shown=True)
+    begin_again = frozen.checkpoint()
     for at in range(1, 300):
-        frozen.cloud.store.clear()
-        seed.put_defaults(frozen.cloud.store)
-        frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=20.0))
-        version(frozen, 2, shown=True)
+        begin_again()
         client = frozen.client()
         transport = dying(client, at, after=after)
         with contextlib.suppress(Crash):

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
-from goldrun.http.endpoint import Endpoint
-from goldrun.http.http1 import Answer
 from goldrun.launch.acquire import acquire
 from goldrun.launch.settings import new_key
 from goldrun.serve import fleet as fleets
@@ -29,6 +26,7 @@ from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import play
 from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock
 
 
@@ -123,22 +121,14 @@ def test_a_server_that_dies_at_any_call_is_replaced_by_another(cloud: Running, a
     assert doubled == []
 
 
-class Slow:
-    """A transport in trouble: the market's prices come a minute late, and meanwhile something happens."""
+def in_trouble(cloud: Running, client: EcsClient, act: Callable[[], object]) -> None:
+    """Let the market's prices come a minute late, and something happen meanwhile."""
 
-    def __init__(self, cloud: Running, client: EcsClient, meanwhile: Callable[[], object]) -> None:
-        self.cloud, self.inner, self.meanwhile = cloud, client._transport, [meanwhile]
-        client._transport = self
+    def late() -> None:
+        cloud.wall.value += 60.0
+        act()
 
-    def send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], *more: Any) -> Answer:
-        answer = self.inner.send(endpoint, method, target, headers, *more)
-        if headers.get("x-acs-action") == "DescribeSpotPriceHistory" and self.meanwhile:
-            self.cloud.wall.value += 60.0
-            self.meanwhile.pop()()
-        return answer
-
-    def close(self) -> None:
-        self.inner.close()
+    meanwhile(client, "DescribeSpotPriceHistory", late)
 
 
 def test_a_launch_that_took_long_to_decide_looks_again_before_it_costs_money(cloud: Running) -> None:
@@ -146,7 +136,7 @@ def test_a_launch_that_took_long_to_decide_looks_again_before_it_costs_money(clo
     client = cloud.client()
     server = serve(cloud, client=client)
     settings = dataclasses.replace(server.worker.launching.prepare(), key=new_key())
-    Slow(cloud, client, lambda: acquire(cloud.client(), settings))
+    in_trouble(cloud, client, lambda: acquire(cloud.client(), settings))
     queue(cloud)
     server.run(30)
     assert len(machines(cloud)) == 1, server.said
@@ -177,7 +167,7 @@ def test_a_machine_that_has_shown_once_is_not_replaced_when_a_read_goes_back(clo
 def test_a_server_that_has_lost_its_session_launches_nothing_more(cloud: Running) -> None:
     client = cloud.client()
     server = serve(cloud, client=client)
-    Slow(cloud, client, server.worker.listener.close)
+    in_trouble(cloud, client, server.worker.listener.close)
     queue(cloud)
     server.run(30)
     assert machines(cloud) == [], server.said

@@ -12,13 +12,13 @@ from goldrun.http.transport import Transport
 
 
 class Watching:
-    """A transport before and after each of whose calls something happens."""
+    """A transport before and after each of whose calls something happens; before it, given the call's action."""
 
     def __init__(
         self,
         inner: Transport,
         *,
-        before: Callable[[], object] = lambda: None,
+        before: Callable[[str], object] = lambda _: None,
         after: Callable[[], object] = lambda: None,
     ) -> None:
         self.inner, self.before, self.after = inner, before, after
@@ -32,7 +32,7 @@ class Watching:
         deadline: float,
         content: bytes = b"",
     ) -> Answer:
-        self.before()
+        self.before(headers.get("x-acs-action", ""))
         answer = self.inner.send(endpoint, method, target, headers, deadline, content)
         self.after()
         return answer
@@ -42,21 +42,21 @@ class Watching:
 
 
 def meanwhile(
-    client: EcsClient, at: int, act: Callable[[], object], *, after: Callable[[], object] = lambda: None
+    client: EcsClient, at: int | str, act: Callable[[], object], *, after: Callable[[], object] = lambda: None
 ) -> Callable[[], bool]:
-    """Let somebody else act before the client's n-th call; tell whether it has made so many.
+    """Let somebody else act, once, before one of the client's calls; tell whether it has come to that.
 
     Args:
-        client: whose calls are counted.
-        at: before which of them.
+        client: whose calls are watched.
+        at: before which of them, by its number, or by its action: the first one.
         act: what is done.
         after: called after each of them.
     """
     calls, reached = count(1), False
 
-    def before() -> None:
+    def before(action: str) -> None:
         nonlocal reached
-        if next(calls) == at:
+        if at in (next(calls), action) and not reached:
             reached = True
             act()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,7 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.retrying import jittered_backoff
 from goldrun.http.transport import HttpTransport, find_proxy
+from tests.background import serve_in_background
 from tests.conftest import Running
 from tests.virtual_time import FakeClock
 
@@ -161,7 +161,7 @@ def proxy() -> Iterator[tuple[str, list[tuple[str, str, str | None]]]]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(server)
         yield f"http://me:secret@127.0.0.1:{server.server_address[1]}", asked
         server.shutdown()
 

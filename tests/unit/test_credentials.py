@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from goldrun.aliyun_profile import find_profile
 from goldrun.cloud.credentials import Credentials, find_credentials, from_profile, from_variables
 from goldrun.cloud.home import read_region
 from goldrun.errors import CredentialsError, UsageError
+from tests.background import serve_in_background
 from tests.conftest import Running
 
 WANTED = Credentials("the-id", "the-secret", "the-token")
@@ -215,7 +215,7 @@ def test_a_credentials_service(live: Running, tmp_path: Path) -> None:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Service) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(server)
         uri = f"http://127.0.0.1:{server.server_address[1]}/keys"
         found = _look_up(live, tmp_path, ALIBABA_CLOUD_CREDENTIALS_URI=uri, ALIBABA_CLOUD_ECS_METADATA_DISABLED="true")
         server.shutdown()

@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +18,7 @@ import pytest
 from goldrun.bake.reading import load
 from goldrun.bake.template import TEMPLATE
 from goldrun.errors import UsageError
+from tests.background import serve_in_background
 
 PLAYBOOK = """
 - hosts: all
@@ -44,8 +44,7 @@ def mirror(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror/big").write_bytes(BIG)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "mirror")))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
+    thread = serve_in_background(server)
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

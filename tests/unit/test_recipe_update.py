@@ -8,7 +8,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ from goldrun.bake.parts import Mirrors
 from goldrun.bake.reading import load
 from goldrun.bake.template import TEMPLATE
 from goldrun.errors import UsageError
+from tests.background import serve_in_background
 from tests.unit.test_json import validate
 
 GH = {"amd64": b"gh for amd64", "arm64": b"gh for arm64"}
@@ -139,8 +139,7 @@ def mirror() -> Iterator[type[Mirror]]:
         asked: list[str] = []  # noqa: RUF012 - a new one for each test
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
+    thread = serve_in_background(server)
     Own.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
     yield Own
     server.shutdown()

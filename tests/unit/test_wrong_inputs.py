@@ -16,6 +16,7 @@ import pytest
 from goldrun.errors import EXIT_CODES
 from local_cloud.access import AccessKey, Denial
 from local_cloud.records import Instance
+from tests.background import serve_in_background
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]
@@ -394,7 +395,7 @@ def strange_server() -> Iterator[Callable[[Respond], str]]:
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(server)
         servers.append(server)
         return f"http://127.0.0.1:{server.server_address[1]}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +16,7 @@ from goldrun.github.scope import Scope
 from goldrun.runners import registrations
 from goldrun.runners.registrations import Wanted
 from local_cloud.machines.qemu import HOST_ADDRESS
+from tests.background import serve_in_background
 from tests.conformance.test_garm import POOL, PROVIDER, bootstrap
 
 TOKEN = "planted-token-of-the-engine"
@@ -52,7 +52,7 @@ class Controller:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(self.server)
 
 
 def create(folder: Path, env: Mapping[str, str]) -> tuple[Controller, str]:

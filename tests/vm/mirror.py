@@ -16,7 +16,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 import zipfile
@@ -28,6 +27,7 @@ from pathlib import Path
 from local_cloud.github import archive, releases
 from local_cloud.machines.base_image import MIRROR, SUITE
 from local_cloud.machines.qemu import HOST_ADDRESS
+from tests.background import serve_in_background
 from tests.certificates import certify
 
 NODE, NPM, TOOL_CACHE, GO = "24.18.0", "11.6.2", "2.0.2", "1.26.7"
@@ -286,7 +286,7 @@ class Mirror:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://{HOST_ADDRESS}:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(self.server)
 
     def close(self) -> None:
         self.server.shutdown()

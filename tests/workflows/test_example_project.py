@@ -27,6 +27,7 @@ from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.lifecycle import settle
 from local_cloud.records import Instance
+from tests.background import serve_in_background
 from tests.conftest import Running
 from tests.simulation.test_identity import identity
 from tests.workflows.engine import PASSWORD, PROJECT, Engine, offline
@@ -85,7 +86,7 @@ def test_success_by_the_jobs_identity(cloud: Running, tmp_path: Path, seen: dict
             """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Identity)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    serve_in_background(server)
     run = offline(cloud, tmp_path)
     env = {name: value for name, value in run.env.items() if "ACCESS_KEY" not in name}
     env |= {

@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 
 import pytest
 from msgspec.structs import replace
+from tests.background import serve_in_background
 from tests.conftest import Running
 
 from local_cloud.control_client import ask
@@ -106,7 +107,7 @@ class Evil:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(self.server)
 
 
 def relay(

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.background import serve_in_background
 from tests.conftest import REGION, Running
 
 from goldrun.runners.bootstrap import Bootstrap, user_data
@@ -266,7 +266,7 @@ class Stranger:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        serve_in_background(self.server)
 
     @property
     def url(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
 from goldrun.errors import RefusedError, UnavailableError
-from goldrun.waiting import LAG_SECONDS, LONGEST, pause, wait_for
+from goldrun.waiting import LAG_SECONDS, halfway, pause, wait_for
 
 LIMIT_SECONDS = 2 * 3600.0
 
@@ -72,7 +72,7 @@ def wait_until_available(
 
 
 def _pause(last: Progress, elapsed: float) -> float:
-    """Return seconds until the next look: half of what is left, as far as the last progress tells.
+    """Return seconds until the next look, by what is left as far as the last progress tells.
 
     An estimate is worth little in the beginning, and nothing once it was wrong.
     """
@@ -80,7 +80,7 @@ def _pause(last: Progress, elapsed: float) -> float:
     if last.left is None:
         return usual
     left = last.elapsed + last.left - elapsed
-    return max(usual, min(left / 2, elapsed / 3, LONGEST))
+    return max(usual, min(halfway(left), elapsed / 3))
 
 
 def _percent(image: Image) -> int:

@@ -64,9 +64,12 @@ class Fleet:
             found = {one: machine for one, machine in self.machines.items() if one not in changing}
             found |= self._describe(ids=sorted(changing)) if changing else {}
         # A read may go back behind an earlier one: what has shown once is kept as long as it might not show at all.
-        young = {one for one, at in self._launched.items() if now - at < LAG_SECONDS and one not in self._deleted}
-        kept = {one for one in self.machines if one in young and one not in found and self._changes(one)}
-        found |= {one: self.machines[one] for one in kept}
+        young = {one for one, at in self._launched.items() if now - at < LAG_SECONDS}
+        found |= {
+            one: machine
+            for one, machine in self.machines.items()
+            if one in young and one not in found and self._changes(one)
+        }
         gone = [instance for one, instance in self.machines.items() if one not in found and one not in self._deleted]
         self._created = {one: at for one, at in self._created.items() if one not in found and now - at < LAG_SECONDS}
         again = [one for one, at in self._deleted.items() if one in found and now - at > GONE_SECONDS]
