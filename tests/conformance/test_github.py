@@ -509,7 +509,8 @@ def submit(url: str, fields: dict[str, str]) -> tuple[str, str]:
         with urllib.request.build_opener(_Stay()).open(request, timeout=20) as answer:
             return answer.read().decode(), ""
     except urllib.error.HTTPError as error:
-        return error.read().decode(), error.headers.get("location") or ""
+        with error:
+            return error.read().decode(), error.headers.get("location") or ""
 
 
 def press(url: str, page: str = "") -> str:

@@ -67,7 +67,8 @@ def assume(running: Running, token: str, *, role: str = "ci", provider: str = PR
             assert json.load(answer)["Credentials"]["AccessKeyId"]
             return 200, ""
     except urllib.error.HTTPError as error:
-        return error.code, str(json.load(error)["Code"])
+        with error:
+            return error.code, str(json.load(error)["Code"])
 
 
 def parts(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
@@ -151,8 +152,9 @@ def test_a_foreign_provider_is_not_registered(frozen: Running) -> None:
 
 
 def test_github_issues_tokens_only_to_jobs(frozen: Running) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="401"):
+    with pytest.raises(urllib.error.HTTPError, match="401") as caught:
         urllib.request.urlopen(f"{frozen.url}{PREFIX}{ISSUER}/request", timeout=20)
+    caught.value.close()
 
 
 def test_the_issuer_publishes_its_key(frozen: Running) -> None:

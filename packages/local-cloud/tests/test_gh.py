@@ -31,8 +31,7 @@ def test_gh_lists_follows_pages_and_starts_a_run(shell: Shell, tmp_path: Path) -
         script = tmp_path / "job.sh"
         script.write_text("true\n")
         shell.run("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", f"label-{number}")
-    pages = json.loads(gh("api", "--paginate", "--slurp", f"{repo}/actions/runs?per_page=1"))
-    assert [run["id"] for page in pages for run in page["workflow_runs"]] == [3, 2, 1]
+    assert gh("api", "--paginate", f"{repo}/actions/runs?per_page=1", "--jq", ".workflow_runs[].id") == "3\n2\n1\n"
     assert gh("api", f"{repo}/actions/runs/2/jobs", "--jq", ".jobs[0].labels[0]") == "label-1\n"
     gh("api", "-X", "POST", f"{repo}/actions/runs/3/cancel")
     assert gh("api", f"{repo}/actions/runs/3", "--jq", ".conclusion") == "cancelled\n"

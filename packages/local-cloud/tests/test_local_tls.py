@@ -112,6 +112,7 @@ def test_the_authority_certifies_this_computers_names_alone(tmp_path: Path) -> N
         .not_valid_before(authority.not_valid_before_utc)
         .not_valid_after(authority.not_valid_after_utc)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("example.com")]), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
     (tmp_path / "forged.pem").write_bytes(forged.public_bytes(serialization.Encoding.PEM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -210,5 +211,9 @@ def _digest(content: bytes) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of ``recipe.toml``."""
-    return msgspec.json.schema(Recipe)
+    """Return the JSON Schema of ``recipe.toml``, the same with each Python: newer ones strip docstrings."""
+    found = msgspec.json.schema(Recipe)
+    for part in found["$defs"].values():
+        if "description" in part:
+            part["description"] = inspect.cleandoc(part["description"])
+    return found

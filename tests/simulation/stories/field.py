@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -78,8 +79,7 @@ def play(story: Story, *, ours: bool) -> Tally:
     """Play a story, as goldrun or as the field does it."""
     number, tally = story.seed, Tally(jobs=sum(event.kind == "runner" for event in story.events))
     events = [event for event in story.events if event.kind in KINDS]
-    with chance(Random(f"chance {number}")):
-        world = World(number, lingers=story.lingers)
+    with chance(Random(f"chance {number}")), closing(World(number, lingers=story.lingers)) as world:
         todo = (_goldrun if ours else _field)(tally)
         works: list[Work] = []
         for event in events:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import traceback
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -57,8 +58,11 @@ class Outcome:
 
 def play(story: Story, bug: str = "") -> Outcome:
     """Play it, the same way each time; with a bug of ``bugs.BUGS``, if one is named."""
-    with chance(Random(f"chance {story.seed}")), BUGS[bug]():
-        world = World(story.seed, lingers=story.lingers, budget=story.budget)
+    with (
+        chance(Random(f"chance {story.seed}")),
+        BUGS[bug](),
+        closing(World(story.seed, lingers=story.lingers, budget=story.budget)) as world,
+    ):
         ends: Counter[tuple[str, str]] = Counter()
         todo = acts(story_recipe(), story)
         began = world.stage.now()

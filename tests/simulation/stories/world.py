@@ -147,6 +147,10 @@ class World:
             Image(id=image_id, name=name, tags=tags, family=family, snapshot=snapshot, **fields)  # type: ignore[arg-type]
         )
 
+    def close(self) -> None:
+        """End it: nothing is asked of it any more."""
+        self.store.close()
+
     def tend(self) -> None:
         """What the cloud and its machines do by themselves."""
         now = self.stage.now()

@@ -102,7 +102,10 @@ def main() -> None:
                     say("deletion asked for at " + address)
                     break
                 except (OSError, ValueError) as error:
-                    detail = error.read()[:300].decode() if isinstance(error, urllib.error.HTTPError) else ""
+                    detail = ""
+                    if isinstance(error, urllib.error.HTTPError):
+                        with error:
+                            detail = error.read()[:300].decode()
                     say(f"{address}: {error} {detail}")
         except (OSError, ValueError, KeyError, IndexError) as error:
             say(f"no role to delete itself with ({error}): add one, so that it is deleted and not only switched off")
