@@ -31,6 +31,7 @@ from goldrun.messages import translate
 from local_cloud import daemon, seed
 from local_cloud.actions.registry import ACTIONS
 from local_cloud.clock import Anchor, LocalClock
+from local_cloud.oss.service import OPERATIONS
 from local_cloud.params import products
 from local_cloud.server import LocalCloud, listen
 from tools import terminal
@@ -103,6 +104,7 @@ def actions(*headings: str) -> None:
     for product in dict.fromkeys(sorted(product for product, _ in ACTIONS)):
         names = ", ".join(sorted(name for code, name in ACTIONS if code == product))
         print(f"| {product} ({products()[product].version}) | {names} |")
+    print(f"| oss (2019-05-17) | {', '.join(sorted(OPERATIONS))} |")
 
 
 def mutants(*headings: str) -> None:

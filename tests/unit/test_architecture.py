@@ -140,6 +140,7 @@ NETWORK = {
     "goldrun/http/tls.py",
     "goldrun/http/transport.py",
     "local_cloud/server.py",
+    "local_cloud/servers.py",
     "local_cloud/control_client.py",
 }
 # The one door of `goldrun serve`.

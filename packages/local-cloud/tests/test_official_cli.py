@@ -44,9 +44,15 @@ class Cli:
         }
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        here = ["--endpoint", f"127.0.0.1:{self.cloud.port}", "--insecure"]
+        here = f"127.0.0.1:{self.cloud.port}"
+        where = ["--endpoint", f"http://{here}"] if words[0] == "oss" else ["--endpoint", here, "--insecure"]
         return subprocess.run(
-            [self.program, *words, *here], env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            [self.program, *words, *where],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     def call(self, product: str, action: str, parameters: Mapping[str, Any]) -> Answer:

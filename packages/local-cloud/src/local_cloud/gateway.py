@@ -174,7 +174,7 @@ def _render_fault(fault: ApiFault, headers: Mapping[str, str], request_id: str, 
 
 def _render(status: int, root: str, content: dict[str, Any], request_id: str, xml: bool) -> Reply:
     if xml:
-        body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{_xml(content)}</{root}>'.encode()
+        body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{to_xml(content)}</{root}>'.encode()
         kind = "text/xml;charset=utf-8"
     else:
         body = msgspec.json.encode(content)
@@ -182,10 +182,11 @@ def _render(status: int, root: str, content: dict[str, Any], request_id: str, xm
     return Reply(status, {"content-type": kind, "x-acs-request-id": request_id}, body)
 
 
-def _xml(value: Any) -> str:
+def to_xml(value: Any) -> str:
+    """Return a value as XML: members of mappings become elements, and those of lists one each."""
     if isinstance(value, dict):
         return "".join(
-            "".join(f"<{name}>{_xml(item)}</{name}>" for item in (member if isinstance(member, list) else [member]))
+            "".join(f"<{name}>{to_xml(item)}</{name}>" for item in (member if isinstance(member, list) else [member]))
             for name, member in value.items()
         )
     return str(value).lower() if isinstance(value, bool) else escape(str(value))

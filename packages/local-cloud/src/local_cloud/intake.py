@@ -33,13 +33,14 @@ class ClientGoneError(Exception):
     """The client has disconnected before its request was complete: it cannot be answered."""
 
 
-async def read_body(query: str, headers: Mapping[str, str], receive: Receive) -> bytes:
+async def read_body(query: str, headers: Mapping[str, str], receive: Receive, most: int = MAX_BODY_BYTES) -> bytes:
     """Read the body of a request whose fields may be parsed.
 
     Args:
         query: the raw query.
         headers: names in lower case.
         receive: ASGI's ``receive``.
+        most: the size of the largest body.
 
     Raises:
         ApiFault: it is too large, or has too many fields. The rest of it has not been read.
@@ -47,8 +48,8 @@ async def read_body(query: str, headers: Mapping[str, str], receive: Receive) ->
     """
     _count_fields(query.count("&"))
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-        raise _too_large()
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(most)
     body = bytearray()
     more = True
     while more:
@@ -56,8 +57,8 @@ async def read_body(query: str, headers: Mapping[str, str], receive: Receive) ->
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > most:
+            raise _too_large(most)
         more = message.get("more_body", False)
     if headers.get("content-type", "").startswith(FORM):
         _count_fields(body.count(b"&"))
@@ -69,8 +70,8 @@ def _count_fields(separators: int) -> None:
         raise ApiFault(400, "InvalidParameter", f"A request has at most {MAX_FIELDS} parameters.")
 
 
-def _too_large() -> ApiFault:
-    return ApiFault(413, "RequestBodyTooLarge", f"The request body is too large: at most {MAX_BODY_BYTES} bytes.")
+def _too_large(most: int) -> ApiFault:
+    return ApiFault(413, "RequestBodyTooLarge", f"The request body is too large: at most {most} bytes.")
 
 
 class PunctualProtocol(H11Protocol):

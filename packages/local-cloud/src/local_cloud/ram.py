@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from local_cloud.access import AccessKey, Denial, Policy
 from local_cloud.errors import ApiFault
@@ -36,12 +37,16 @@ REQUEST_TAG = "acs:RequestTag/"
 Words = str | list[str]
 
 
+# Objects have names; other resources are matched by their tags alone.
+Name = Annotated[str, Meta(pattern=r"^(\*|acs:oss:[^:]*:[^:]*:.+)$")]
+
+
 class Statement(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=True):
-    """One statement. Resources have no names here: ``*`` is the only value."""
+    """One statement."""
 
     effect: Literal["Allow", "Deny"]
     action: Words
-    resource: Literal["*"]
+    resource: Name | list[Name]
     condition: dict[Literal["StringEquals"], dict[str, Words]] = {}
 
 
@@ -52,7 +57,7 @@ class Document(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fiel
     statement: list[Statement]
 
 
-def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
+def authorize(view: View, key: AccessKey, action: str, params: Params, *, resource: str = "") -> None:
     """Check that a call is allowed.
 
     Args:
@@ -60,6 +65,7 @@ def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
         key: the caller's AccessKey.
         action: in RAM's form, ``ecs:DescribeImages``.
         params: the call's parameters.
+        resource: the resource's name, ``acs:oss:…``; empty: it has none.
 
     Raises:
         ApiFault: ``Forbidden.RAM``.
@@ -70,7 +76,7 @@ def authorize(view: View, key: AccessKey, action: str, params: Params) -> None:
     if documents is None:
         return
     statements = [statement for document in documents for statement in document.statement]
-    matching = [statement.effect for statement in statements if _matches(statement, view, action, params)]
+    matching = [statement.effect for statement in statements if _matches(statement, view, action, params, resource)]
     if "Deny" in matching:
         raise _forbidden(key, action, "ExplicitDeny")
     if "Allow" not in matching:
@@ -164,7 +170,9 @@ def _system_actions(name: str) -> list[str]:
     return [f"{product}:{verb}" for verb in (("Describe*", "List*", "Get*") if match["reads"] else ("*",))]
 
 
-def _matches(statement: Statement, view: View, action: str, params: Params) -> bool:
+def _matches(statement: Statement, view: View, action: str, params: Params, resource: str) -> bool:
+    if not any(pattern == "*" or fnmatchcase(resource, pattern) for pattern in listed(statement.resource)):
+        return False
     if not any(fnmatchcase(action.lower(), pattern.lower()) for pattern in listed(statement.action)):
         return False
     wanted = statement.condition.get("StringEquals", {})

@@ -17,6 +17,7 @@ from local_cloud.auth import is_v3
 from local_cloud.gateway import Reply, read
 from local_cloud.github.actions_service import CAPACITY
 from local_cloud.github.router import RUNNER, path_at_github
+from local_cloud.oss.front import is_for_oss
 from local_cloud.params import products
 
 MAX_CALLS = 20_000
@@ -80,7 +81,7 @@ class Recorder:
         if self._calls is None:
             return
         there = path_at_github(path)
-        if there is not None and there.startswith(RUNNER):
+        if there.startswith(RUNNER) if there is not None else is_for_oss(path, headers):
             return
         asked = (
             _of_github(method, there, query, headers, body)

@@ -28,13 +28,15 @@ from local_cloud.gateway import Gateway, Reply, new_request_id
 from local_cloud.github import router
 from local_cloud.github.jobs import Jobs
 from local_cloud.guard import Guard
-from local_cloud.intake import MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
+from local_cloud.intake import MAX_BODY_BYTES, MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
 from local_cloud.lifecycle import settle
 from local_cloud.machines.qemu import HOST_ADDRESS, Machines, base_records
 from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
+from local_cloud.oss.front import MAX_OBJECT_BYTES, Front, is_for_oss
 from local_cloud.recorder import Recorder
 from local_cloud.records import Network
+from local_cloud.servers import MainServer, SecureServer
 from local_cloud.store import Store, StoreError
 from local_cloud.tls_files import Files
 
@@ -88,6 +90,7 @@ class LocalCloud:
         for base in base_records(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE) if machines else ():
             self.store.put(base)
         self.gateway = Gateway(self.store, self.clock, Faults())
+        self._objects = Front(self.gateway)
         self._instances = Metadata(self.store, self.clock.wall)
         self.jobs = Jobs(self.store, self.clock)
         self._github: router.Router | None = None
@@ -122,8 +125,8 @@ class LocalCloud:
             ready: see above.
             secure: where https is answered, and with which certificate.
         """
-        more = _Secure(self._config(secure[1]), secure[0]) if secure else None
-        self._server = _Server(self._config(), ready, more)
+        more = SecureServer(self._config(secure[1]), secure[0]) if secure else None
+        self._server = MainServer(self._config(), ready, more)
         port = listening.getsockname()[1]
         # Guests, and so runners, use another address for this computer.
         here, there = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, HOST_ADDRESS))
@@ -184,7 +187,8 @@ class LocalCloud:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         method, path, query = scope["method"], scope["path"], scope["query_string"].decode("latin-1")
         try:
-            body = await read_body(query, headers, receive)
+            most = MAX_OBJECT_BYTES if is_for_oss(path, headers) else MAX_BODY_BYTES
+            body = await read_body(query, headers, receive, most)
             with self._lock:
                 reply = self._answer(method, path, query, headers, body)
             if reply.again:
@@ -246,6 +250,8 @@ class LocalCloud:
     def _perform(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
         if self._github and (there := router.path_at_github(path)) is not None:
             return self._github.handle(method, there, query, headers, body)
+        if is_for_oss(path, headers):
+            return self._objects.handle(method, path, query, headers, body)
         return self.gateway.handle(method, path, query, headers, body)
 
     def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:
@@ -259,42 +265,6 @@ class LocalCloud:
         return self.gateway.refuse(query, headers, fault, request_id)
 
 
-class _Server(uvicorn.Server):
-    """Reports when it has started, its signal handlers installed; serves https beside itself."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], secure: _Secure | None) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._secure = secure
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._secure:
-            await self._secure.begin()
-        await super().startup(sockets)
-        self._ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._secure:
-            await self._secure.end()
-        await super().shutdown(sockets)
-
-
-class _Secure(uvicorn.Server):
-    """Serves https from the start to the end of another server, which receives the signals."""
-
-    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
-        super().__init__(config)
-        self._sockets = [listening]
-
-    async def begin(self) -> None:
-        self.config.load()
-        self.lifespan = self.config.lifespan_class(self.config)
-        await self.startup(self._sockets)
-
-    async def end(self) -> None:
-        await self.shutdown(self._sockets)
-
-
 async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None) -> None:
     await send(
         {
@@ -302,7 +272,7 @@ async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None)
             "status": reply.status,
             "headers": [
                 *((name.encode(), value.encode()) for name, value in {**reply.headers, **(more or {})}.items()),
-                (b"content-length", str(len(reply.body)).encode()),
+                *(() if "content-length" in reply.headers else ((b"content-length", str(len(reply.body)).encode()),)),
             ],
         }
     )

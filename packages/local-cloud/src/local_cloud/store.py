@@ -20,7 +20,7 @@ from local_cloud.clock import Anchor
 from local_cloud.github import records as github
 from local_cloud.index import Index
 from local_cloud.lock import Lock
-from local_cloud.records import Record, identities
+from local_cloud.records import Record, identities, objects
 
 KEPT_SECONDS = 3600.0
 FORGET_EVERY = 1000  # writes
@@ -71,6 +71,8 @@ KINDS: dict[str, type[Record]] = {
         identities.RamPolicy,
         identities.PolicyAttachment,
         identities.OidcProvider,
+        objects.Bucket,
+        objects.StoredObject,
         records.Receipt,
         records.Settings,
     )

@@ -1,0 +1,1 @@
+"""The API of the object storage (OSS), by paths: ``/BUCKET/KEY``."""

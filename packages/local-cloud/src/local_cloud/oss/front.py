@@ -1,0 +1,115 @@
+"""Handles a request to OSS: authenticate, inject faults, authorize, perform, render."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from local_cloud import ram
+from local_cloud.access import AccessKey
+from local_cloud.errors import ApiFault
+from local_cloud.faults import FaultRule
+from local_cloud.gateway import Gateway, Reply, new_request_id, to_xml
+from local_cloud.github.router import path_at_github
+from local_cloud.oss.errors import denied
+from local_cloud.oss.service import Told, Visit, operation, perform
+from local_cloud.oss.signing import Asked, authenticate, is_signed_for_oss
+from local_cloud.params import Params
+from local_cloud.records.objects import Bucket
+
+# The largest object: a data file is no place for more.
+MAX_OBJECT_BYTES = 16 * 1024 * 1024
+_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/(?P<region>[\w-]+)/", re.ASCII)
+# RAM knows them by the permission that they need.
+_PERMISSIONS = {"HeadObject": "GetObject", "GetObjectMeta": "GetObject"}
+
+
+def is_for_oss(path: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request is for OSS: of the other APIs, those that have paths have one of their own."""
+    if path == "/":
+        return is_signed_for_oss(headers)
+    return not path.startswith("/_") and path_at_github(path) is None
+
+
+@dataclass(frozen=True)
+class Front:
+    """OSS as one function; its clock, faults and counts are those of the other APIs."""
+
+    gateway: Gateway
+
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer a request; see ``Gateway.handle``."""
+        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        asked = Asked(method, bucket, key, query, headers, body)
+        name, request_id = operation(asked), new_request_id().replace("-", "")[:24]
+        rule = self.gateway.faults.strike(name) if name else None
+        try:
+            if rule and rule.kind == "timeout":
+                return Reply(0, hold=rule.seconds)
+            if rule and rule.kind in ("throttle", "error"):
+                raise _fault(rule)
+            told = self._perform(name, asked)
+            if rule and rule.kind == "timeout-after":
+                return Reply(0, hold=rule.seconds)
+            if rule and rule.kind == "error-after":
+                raise _fault(rule)
+            return _render(told, request_id)
+        except ApiFault as fault:
+            return render_fault(fault, method, headers, request_id)
+
+    def _perform(self, name: str, asked: Asked) -> Told:
+        gateway = self.gateway
+        caller = authenticate(asked, gateway.store, gateway.clock.wall())
+        if name:
+            self._authorize(name, asked, caller)
+            gateway.calls[name] = gateway.calls.get(name, 0) + 1
+        scope = _SCOPE.search(asked.headers["authorization"])
+        region = scope["region"] if scope else ""
+        with gateway.store.transaction():
+            return perform(name, Visit(gateway.store, asked, caller, region, gateway.clock.now()))
+
+    def _authorize(self, name: str, asked: Asked, caller: AccessKey) -> None:
+        bucket = self.gateway.store.get(Bucket, asked.bucket)
+        where = f"{bucket.region}:{bucket.owner}" if bucket else f"*:{caller.account}"
+        resource = f"acs:oss:{where}:{asked.resource.removeprefix('/').removesuffix('/') or '*'}"
+        try:
+            ram.authorize(
+                self.gateway.store, caller, f"oss:{_PERMISSIONS.get(name, name)}", Params({}), resource=resource
+            )
+        except ApiFault as fault:
+            raise denied(fault.detail) from None
+
+
+def render_fault(fault: ApiFault, method: str, headers: Mapping[str, str], request_id: str) -> Reply:
+    """Return an error answer; that to HEAD, which has no body, has it in a header."""
+    content: dict[str, Any] = {
+        "Code": fault.code,
+        "Message": fault.message,
+        "RequestId": request_id,
+        "HostId": headers.get("host", ""),
+        **fault.detail,
+    }
+    reply = _render(Told(fault.status, {}, ("Error", content)), request_id)
+    if method != "HEAD":
+        return reply
+    said = {"x-oss-err": base64.b64encode(reply.body).decode()}
+    return Reply(reply.status, {"x-oss-request-id": request_id, **said})
+
+
+def _fault(rule: FaultRule) -> ApiFault:
+    if rule.kind == "throttle" and not rule.code:
+        return ApiFault(rule.status or 503, "QpsLimitExceeded", "Please reduce your request rate.")
+    return rule.fault()
+
+
+def _render(told: Told, request_id: str) -> Reply:
+    common = {"x-oss-request-id": request_id, "server": "AliyunOSS"}
+    if isinstance(told.body, bytes):
+        return Reply(told.status, {**common, **told.headers}, told.body)
+    root, content = told.body
+    body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{to_xml(content)}</{root}>'.encode()
+    return Reply(told.status, {**common, "content-type": "application/xml", **told.headers}, body)
