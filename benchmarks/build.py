@@ -28,9 +28,10 @@ from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.assistant import is_ready
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, describe_images
 from goldrun.cloud.instances import describe_instances
+from goldrun.cloud.rpc import Parameter
 from goldrun.launch.acquire import acquire
 from goldrun.launch.offers import Criteria, Span
 from goldrun.launch.release import release

@@ -31,9 +31,9 @@ from urllib.parse import quote
 
 from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
-from goldrun.cloud.client import sign
 from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.endpoints import ECS
+from goldrun.cloud.rpc import sign
 from goldrun.cloud.signature import canonical_query
 from goldrun.http.endpoint import parse_endpoint
 from local_cloud import daemon, seed

@@ -201,6 +201,10 @@ VERIFY_KEY_FILE = Variable(
 ADVISORIES = Variable(
     ("GOLDRUN_ADVISORIES",), "database of advisories in the OSV format, for image scan and [scan] in recipes: a path"
 )
+SBOM_BUCKET = Variable(
+    ("GOLDRUN_SBOM_BUCKET",),
+    "bucket for the bills of materials of images, https://BUCKET.oss-REGION.aliyuncs.com/FOLDER; not set: none",
+)
 RUNNER_MIRROR = Variable(
     ("GOLDRUN_RUNNER_MIRROR",),
     "download URL of actions/runner, for images without it",
@@ -222,8 +226,6 @@ DEBUG = Variable(
 LANGUAGE = Variable(
     ("GOLDRUN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"), "language of messages and --help: zh_CN, or English"
 )
-
-MAX_REGION_WORDS = 5  # cn-shanghai-finance-1 has four
 
 VARIABLES: tuple[Variable, ...] = (
     REGION,
@@ -272,6 +274,7 @@ VARIABLES: tuple[Variable, ...] = (
     RUNNER_NO_PROXY,
     RUNNER_MIRROR,
     ADVISORIES,
+    SBOM_BUCKET,
     SIGNING_KEY_FILE,
     VERIFY_KEY_FILE,
     INSTANCE_ENDPOINT,
@@ -288,27 +291,6 @@ VARIABLES: tuple[Variable, ...] = (
     LANGUAGE,
     DEBUG,
 )
-
-
-def check_region(region: str) -> str:
-    """Return ``region`` if it has the form of a region id.
-
-    Raises:
-        UsageError: it does not; no request was sent.
-    """
-    if _is_region_id(region):
-        return region
-    fix = ["use an id such as cn-hangzhou or ap-southeast-1 (`aliyun ecs DescribeRegions` lists them)."]
-    if _is_region_id(region.lower()):
-        fix.insert(0, f"did you mean {region.lower()}?")
-    raise UsageError(f"{region!r} is not a region id.", fix=fix)
-
-
-def _is_region_id(text: str) -> bool:
-    """Return whether it is lower-case words joined by hyphens: no character that could change a host name."""
-    words = text.split("-")
-    plain = all(word and word.isascii() and word.isalnum() and word == word.lower() for word in words)
-    return plain and 2 <= len(words) <= MAX_REGION_WORDS and words[0].isalpha()
 
 
 def read_timeout(env: Environment) -> float:

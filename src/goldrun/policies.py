@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from goldrun.cloud.objects import Folder
 from goldrun.cloud.tags import MANAGED_BY
 from goldrun.errors import UsageError
 
@@ -119,13 +120,31 @@ JOBS: dict[str, list[Statement]] = {
         _allow(["DeleteInstances", "DeleteDisk", "DeleteSnapshot", "DeleteImage"], OWN),
         _allow(["TagResources"], MADE_OWN),
     ],
+    # Find an image, and compare its bill of materials in a bucket with advisories.
+    "scan": [_allow(["DescribeImages"])],
     # Show what instances cost.
     "cost": [_allow(["DescribeInstances", "DescribeSpotPriceHistory", "bssapi:DescribeInstanceBill"])],
 }
 
 
-def policy_for(jobs: list[str]) -> dict[str, Any]:
+# What jobs do with the bills of materials in a bucket, if there is one.
+_OBJECTS = {"build": "oss:PutObject", "scan": "oss:GetObject"}
+
+
+def statements_of(job: str, folder: Folder | None) -> list[Statement]:
+    """Return the statements that a job needs; ``folder`` is the one for bills of materials."""
+    if folder is None or job not in _OBJECTS:
+        return JOBS[job]
+    resource = f"acs:oss:*:*:{folder.bucket}/{folder.path}*"
+    return [*JOBS[job], {"Effect": "Allow", "Action": [_OBJECTS[job]], "Resource": resource}]
+
+
+def policy_for(jobs: list[str], folder: Folder | None = None) -> dict[str, Any]:
     """Return the policy document that the jobs need together.
+
+    Args:
+        jobs: names of ``JOBS``.
+        folder: where bills of materials are; None: nowhere.
 
     Raises:
         UsageError: a job is not valid.
@@ -134,7 +153,7 @@ def policy_for(jobs: list[str]) -> dict[str, Any]:
     for job in jobs:
         if job not in JOBS:
             raise UsageError(f"{job!r} is not a job.", fix=[f"use one of: {', '.join(JOBS)}"])
-        statements += [statement for statement in JOBS[job] if statement not in statements]
+        statements += [one for one in statements_of(job, folder) if one not in statements]
     return {"Version": "1", "Statement": statements}
 
 

@@ -25,6 +25,7 @@ _TRUSTED_ONLY = (
         config.RUNNER_NO_PROXY,
         config.RUNNER_MIRROR,
         config.ADVISORIES,
+        config.SBOM_BUCKET,
         config.PROFILE,
         config.PROFILE_DISABLED,
     ),

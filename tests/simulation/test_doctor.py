@@ -488,7 +488,7 @@ def test_what_cannot_be_checked_is_not_called_good(clinic: Clinic) -> None:
     undo()
     clinic.running.fault("error", "*", times=None)
     found = clinic.examine()
-    assert {one.check for one in found if one.state == GOOD} <= {"variables", "clock", "key pair", "github"}
+    assert {one.check for one in found if one.state == GOOD} <= {"variables", "clock", "key pair", "github", "bucket"}
     assert {one.check.partition(":")[0] for one in found} == set(CHECKS)
 
 

@@ -18,11 +18,12 @@ from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.images import share_image, shared_with
 from goldrun.cloud.instances import console_output, count_by_image, start_instances, was_reclaimed
 from goldrun.cloud.quotas import free_vcpus
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
 from goldrun.errors import NotFoundError, RefusedError
@@ -193,6 +194,7 @@ RUNS: dict[str, Callable[[EcsClient], None]] = {
     "runner": run_runner,
     "serve": serve_labels,
     "self-destruct": destroy,
+    "scan": look,
     "sweep": clean,
     "cost": tell_costs,
 }

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from goldrun import config
-from goldrun.cloud.home import read_region
+from goldrun.cloud.home import check_region, read_region
 from goldrun.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def test_bad_regions(region: str) -> None:
 
 def test_a_region_in_capitals_is_guessed() -> None:
     with pytest.raises(UsageError, match="did you mean cn-hangzhou"):
-        config.check_region("CN-Hangzhou")
+        check_region("CN-Hangzhou")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "abc", "99999", "nan", "inf"])

@@ -82,6 +82,18 @@ def test_a_bill_of_materials_is_cyclonedx_and_is_read_again() -> None:
     assert cyclonedx.write(listed(), "tools-amd64-20261123080000", "m-1", NOW) == text
 
 
+def test_every_package_comes_back_as_it_was_listed() -> None:
+    """Package URLs have no capitals where npm has none any more; and a source has its package's version."""
+    more = "npm\tJSONStream\t1.3.5\nnpm\t@Scope/Name\t1\ngolang\tgithub.com/BurntSushi/toml\t1.4.0\n"
+    more += (
+        "deb\tx\t1:2~3+b 4\tamd64\tsource\nrpm\tGConf2\t3.2-1\tx86_64\ntool\tJava_Temurin\t21\tx64\npypi\tA_b.c\t1\n"
+    )
+    contents = listed(LIST + more)
+    assert cyclonedx.read(cyclonedx.write(contents, "image", "m-1", NOW), "file") == contents
+    assert Component("npm", "JSONStream", "1.3.5") in contents.components
+    assert Component("deb", "x", "1:2~3+b 4", "amd64", "source", "1:2~3+b 4") in contents.components
+
+
 def test_syft_s_bill_of_materials_is_read() -> None:
     """Its debs name the source's version only where it is another one, and its system is a component."""
     rows = [

@@ -9,9 +9,9 @@ from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
 
 from goldrun.cloud import signature
-from goldrun.cloud.client import EMPTY_SHA256, flatten, sign
 from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.endpoints import ECS
+from goldrun.cloud.rpc import EMPTY_SHA256, flatten, sign
 from goldrun.http.endpoint import Endpoint
 
 REQUESTS = 1000

@@ -11,7 +11,7 @@ from goldrun.bake.parts import File, Parameter, Step, Test, Tool
 from goldrun.bake.recipe import REFERENCE, Recipe, variable_of
 from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
-from goldrun.config import check_region
+from goldrun.cloud.home import check_region
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.images import manifest

@@ -16,7 +16,7 @@ from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.recipe_options import parameter_options
 from goldrun.cli.reports import view
-from goldrun.clock import StoppableClock, SystemClock
+from goldrun.clock import StoppableClock
 from goldrun.cloud.images import Image
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.github.client import GitHub
@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # `goldrun image --help` must not pay for a build
 
     from goldrun.bake.build import Built
     from goldrun.bake.recipe import Loaded
-    from goldrun.contents.components import Contents
+    from goldrun.cli.listed import Receiver
+    from goldrun.cloud.client import EcsClient
     from goldrun.contents.osv import Advisory
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
@@ -136,7 +137,7 @@ def image_build(
         check=lambda image: _check_runner(github, image, client.clock.now()),
         advisories=_advisories(loaded, advisories),
         sign=_signer(),
-        listed=_writer(sbom, SystemClock().now) if sbom else None,
+        listed=_receiver(sbom, lambda: client),
     )
     stdio.require_open(os.environ)
     client = open_client(region)
@@ -260,20 +261,20 @@ def _advisories(loaded: Loaded, given: Path | None) -> Callable[[], Iterable[Adv
     return lambda: osv.read(database)
 
 
-def _writer(folder: Path, now: Callable[[], float]) -> Callable[[Image, Contents], None]:
-    """Return what writes an image's bill of materials and report into a folder, each named after the image."""
-    import packageurl  # noqa: F401 - missing it is told before anything is built
+def _receiver(sbom: Path | None, client: Callable[[], EcsClient]) -> Receiver | None:
+    """Return what receives the packages of images; None: nobody asks for them, and no library is needed.
 
-    from goldrun.cli.image_contents import render
+    Raises:
+        UsageError: the bucket that the environment names is none.
+    """
+    from goldrun.cloud.objects import read_folder
 
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = read_folder(os.environ)
+    if sbom is None and folder is None:
+        return None
+    from goldrun.cli.listed import receiver
 
-    def write(image: Image, contents: Contents) -> None:
-        for kind, ending in (("cyclonedx", "cdx.json"), ("markdown", "md")):
-            file = folder / f"{image.name}.{ending}"
-            file.write_text(render(image, contents, kind, now()), encoding="utf-8")
-
-    return write
+    return receiver(sbom, folder, client)
 
 
 def _signer() -> Callable[[Image, str], str] | None:

@@ -50,8 +50,9 @@ ADVISORIES = click.option(
 def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file: Path | None) -> None:
     """List what is inside IMAGE: the packages of the system, Python, Node and Go, and the tool cache.
 
-    It boots an instance from the image, which is deleted again: the image itself is the record. `goldrun image build
-    --sbom FOLDER` writes the same for every version that it tests.
+    With GOLDRUN_SBOM_BUCKET it is read from the bucket, where the build has put it. Else an instance is booted from
+    the image and deleted again: the image itself is the record. `goldrun image build --sbom FOLDER` writes the same for
+    every version that it tests.
 
     \b
     Examples:
@@ -60,7 +61,7 @@ def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file
     """
     if file:
         require_writable(file)
-    found, contents, now = boot_and_list(image, arch, region)
+    found, contents, now = find_contents(image, arch, region)
     text = render(found, contents, kind, now)
     if file:
         write_files({file: text.encode()})
@@ -128,7 +129,7 @@ def image_scan(
         contents, now = cyclonedx.read(sbom.read_text(encoding="utf-8"), str(sbom)), SystemClock().now()
     else:
         assert image
-        _, contents, now = boot_and_list(image, arch, region, loaded)
+        _, contents, now = find_contents(image, arch, region, loaded)
     if not contents.components:
         raise RefusedError("The list of packages is empty: there is nothing to scan.")
     findings = scan(contents, osv.read(database), rule, now)
@@ -177,19 +178,27 @@ def render(image: Image, contents: Contents, kind: str, now: float) -> str:
     return cyclonedx.write(contents, image.name, image.image_id, now)
 
 
-def boot_and_list(
+def find_contents(
     text: str, arch: str | None, region: str | None, recipe: Loaded | None = None
 ) -> tuple[Image, Contents, float]:
     """Return the image that a name means, what is inside as its recipe lists it, and the cloud's time.
 
     Raises:
-        GoldrunError: it was not found, or cannot be booted.
+        GoldrunError: it was not found, or can neither be read nor booted.
     """
     from goldrun.bake.context import Options, open_context
     from goldrun.bake.inspection import bare_recipe, list_contents
+    from goldrun.cloud.objects import read_folder
+    from goldrun.contents import archive
 
+    folder = read_folder(os.environ)
     client = open_client(region)
     found = find_image(client, parse_reference(text, arch)).image
+    if folder:
+        if kept := archive.find(client, folder, found):
+            output.note(f"{found.name} ({found.image_id}): its bill of materials is in {folder}.")
+            return found, kept, client.clock.now()
+        output.note(f"{folder} has no bill of materials of {found.name} ({found.image_id}): an instance is booted.")
     loaded = bare_recipe(found, recipe)
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         report = shown.of(found.architecture)

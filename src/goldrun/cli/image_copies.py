@@ -6,10 +6,11 @@ import os
 
 import click
 
-from goldrun import config, stdio
+from goldrun import stdio
 from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.home import check_region
 from goldrun.cloud.images import Image, describe_sharing, set_public, share_image
 from goldrun.errors import UsageError
 from goldrun.images.lineage import find_own
@@ -37,7 +38,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
     """
     from goldrun.cli.progress import Bars
 
-    wanted = [config.check_region(name) for name in dict.fromkeys(regions)]
+    wanted = [check_region(name) for name in dict.fromkeys(regions)]
     stdio.require_open(os.environ)
     client = open_client(region)
     source = find_own(client, version)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,17 +15,21 @@ from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.manifest import Manifest, compare, from_tags
 
+if TYPE_CHECKING:
+    from goldrun.contents.components import Contents
+
 
 @click.command("diff")
 @click.argument("first", shell_complete=completing.images)
 @click.argument("second", shell_complete=completing.images)
+@click.option("--packages", is_flag=True, help="Compare every package, by the bills of materials in the bucket.")
 @REGION
 @JSON
-def image_diff(first: str, second: str, region: str | None, as_json: bool) -> None:
+def image_diff(first: str, second: str, packages: bool, region: str | None, as_json: bool) -> None:
     """Show the tools that SECOND adds, lacks or has in another version.
 
-    FIRST and SECOND are image ids or names; their tags say what is inside. Or they are bills of materials: then every
-    package is compared.
+    FIRST and SECOND are image ids or names; their tags say what is inside. With --packages, every package is compared,
+    by what builds have put into GOLDRUN_SBOM_BUCKET. Or they are bills of materials: then so are theirs.
 
     \b
     Examples:
@@ -33,7 +39,10 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
     files = [Path(text) for text in (first, second) if text.endswith(".json")]
     if len(files) == 1:
         raise UsageError("A bill of materials is compared with another one.", fix=["goldrun image sbom writes one."])
-    difference = compare(*(map(_packages, files) if files else _manifests(first, second, region)))
+    if files:
+        difference = compare(*map(_of_file, files))
+    else:
+        difference = compare(*(_bills if packages else _manifests)(first, second, region))
     if as_json:
         from goldrun.cli.json.diffs import Difference
 
@@ -45,7 +54,7 @@ def image_diff(first: str, second: str, region: str | None, as_json: bool) -> No
     if rows:
         output.table(("TOOL", "FIRST", "SECOND"), sorted(rows))
     else:
-        output.note("they are the same." if files else "their manifests are the same.")
+        output.note("they are the same." if files or packages else "their manifests are the same.")
 
 
 def _manifests(first: str, second: str, region: str | None) -> Iterator[Manifest]:
@@ -58,13 +67,39 @@ def _manifests(first: str, second: str, region: str | None) -> Iterator[Manifest
         yield manifest
 
 
-def _packages(file: Path) -> Manifest:
-    """Return the packages of a bill of materials; those that are there in several versions have all of them."""
+def _bills(first: str, second: str, region: str | None) -> Iterator[Manifest]:
+    from goldrun.cloud.objects import read_folder
+    from goldrun.contents import archive
+
+    folder = read_folder(os.environ)
+    if folder is None:
+        raise UsageError(
+            "No bucket is named that has the bills of materials.", fix=["export GOLDRUN_SBOM_BUCKET=https://…"]
+        )
+    client = open_client(region)
+    for text in (first, second):
+        found = find_own(client, text)
+        contents = archive.find(client, folder, found)
+        if contents is None:
+            raise NotFoundError(
+                f"{folder} has no bill of materials of {found.name} ({found.image_id}).",
+                why=["it was built before there was a bucket, or without it."],
+                fix=[f"goldrun image sbom {found.image_id} -o FILE.json, and compare files."],
+            )
+        yield _packages(contents)
+
+
+def _of_file(file: Path) -> Manifest:
     from goldrun.contents import cyclonedx
 
     if not file.is_file():
         raise NotFoundError(f"There is no file {file}.")
+    return _packages(cyclonedx.read(file.read_text(encoding="utf-8"), str(file)))
+
+
+def _packages(contents: Contents) -> Manifest:
+    """Return packages and their versions; those that are there in several have all of them."""
     versions: dict[str, list[str]] = {}
-    for one in cyclonedx.read(file.read_text(encoding="utf-8"), str(file)).components:
+    for one in contents.components:
         versions.setdefault(f"{one.kind} {one.name}", []).append(one.version)
     return {name: " ".join(dict.fromkeys(found)) for name, found in versions.items()}

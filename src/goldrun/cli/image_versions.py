@@ -12,6 +12,7 @@ from goldrun.architecture import parse_architecture
 from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud import images
+from goldrun.cloud.home import check_region
 from goldrun.cloud.instances import count_by_image
 from goldrun.errors import UsageError
 from goldrun.images import listing
@@ -186,7 +187,7 @@ def image_rollback(
 
 def _others(more: tuple[str, ...], home: str) -> list[str]:
     """Return the other regions, each once."""
-    return [config.check_region(name) for name in dict.fromkeys(more) if name != home]
+    return [check_region(name) for name in dict.fromkeys(more) if name != home]
 
 
 def _plan_notes(dry_run: bool) -> Callable[[list[str]], None]:

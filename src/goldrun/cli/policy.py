@@ -10,6 +10,7 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import open_github
+from goldrun.cloud.objects import read_folder
 from goldrun.errors import UsageError
 from goldrun.policies import JOBS, policy_for, trust_policy
 
@@ -57,6 +58,7 @@ def policy(
     run      choose offers; create, watch, extend and release instances
     runner   start and stop runners for GitHub Actions jobs
     serve    run jobs by label
+    scan     find an image, and read its bill of materials in GOLDRUN_SBOM_BUCKET
     self-destruct  delete the instance itself: for the role of runner instances
     sweep    find and delete what is no longer used
     cost     show what instances cost
@@ -70,7 +72,7 @@ def policy(
     if not trust:
         if repo is not None or environment or ref or account or provider:
             raise UsageError("--repo, --environment, --ref, --account and --provider need --trust.")
-        output.result_json(policy_for(list(jobs)))
+        output.result_json(policy_for(list(jobs), read_folder(os.environ)))
         return
     from goldrun.github.scope import repository_scope
     from goldrun.runners.subjects import find_subjects, issuer_of

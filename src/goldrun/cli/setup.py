@@ -17,6 +17,7 @@ from goldrun.cli.common import JSON, REGION, YES, open_client, open_github, plac
 from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
 from goldrun.cli.setup_questions import AUTH, EGRESS, NAT_PRICE, ask, ask_token
+from goldrun.cloud.objects import read_folder
 from goldrun.errors import EXIT_FOUND, UsageError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, repository_scope
@@ -146,6 +147,7 @@ def setup(
         auth=auth or "",
         workflows=workflows,
         source=source,
+        sboms=read_folder(os.environ),
         gone=destroy,
     )
     has_token = may_connect(os.environ)

@@ -12,8 +12,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.rpc import Parameter
 from goldrun.errors import GoldrunError
 
 MAX_COMMAND = 24 * 1024

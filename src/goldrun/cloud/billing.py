@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import BILLING
 from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import Tags
 
 PAGE_SIZE = 300

@@ -5,42 +5,57 @@ Standard library alone: this module is on the look-up path.
 
 from __future__ import annotations
 
-import os
-import time
-
 from goldrun import __version__, config
 from goldrun.clock import Clock
 from goldrun.cloud import signature
-from goldrun.cloud.credentials import CredentialProvider, Credentials
+from goldrun.cloud.credentials import CredentialProvider
 from goldrun.cloud.endpoints import ECS, Api, region_endpoint
-from goldrun.cloud.errors import BadCredentialsError, ServiceError, api_error
+from goldrun.cloud.errors import BadCredentialsError
 from goldrun.cloud.home import read_region
+from goldrun.cloud.rpc import flatten, read_answer, sign
 from goldrun.cloud.sources import find_source
-from goldrun.errors import GoldrunError, UnavailableError, UsageError
+from goldrun.errors import GoldrunError, UsageError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint
-from goldrun.http.http1 import Answer
 from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
-from goldrun.lean import NamedTuple, parse_json
+from goldrun.lean import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
+    from goldrun.cloud.credentials import Credentials
+    from goldrun.cloud.rpc import Parameter
+    from goldrun.http.http1 import Answer
     from goldrun.http.trace import Trace
 
 
-EMPTY_SHA256 = signature.sha256_hex(b"")
 MAX_TARGET_BYTES = 60_000
 TIME_SECONDS = 10.0  # time limit of the request that only asks for the time
 # The API's errors for a request that seems to have been signed long ago, or in the future.
-WRONG_TIME = ("InvalidTimeStamp.Expired", "IllegalTimestamp")
+WRONG_TIME = ("InvalidTimeStamp.Expired", "IllegalTimestamp", "RequestTimeTooSkewed")
 
-# A parameter in Python: lists become `Name.1`, `Name.2`; mappings in them `Tag.1.Key`. None is left out.
-Scalar = str | int | bool
-Parameter: TypeAlias = "Scalar | Sequence[Scalar] | Sequence[Mapping[str, Scalar]] | None"
+
+class Request(NamedTuple):
+    """A request that is signed when it is sent, as every repetition needs a signature of its own.
+
+    Attributes:
+        endpoint: where it is sent.
+        method: HTTP method.
+        target: path and query.
+        sign: returns its headers, for credentials and a moment.
+        read: returns what the answer says, or raises the error that it is.
+        content: its body.
+    """
+
+    endpoint: Endpoint
+    method: str
+    target: str
+    sign: Callable[[Credentials, float], Mapping[str, str]]
+    read: Callable[[Answer], Any]
+    content: bytes = b""
 
 
 class Call(NamedTuple):
@@ -129,9 +144,31 @@ class EcsClient:
             UnavailableError: the answer is not the API's.
         """
         region = region or self.region
-        flat = {"RegionId": region, **flatten(params or {})}
+        endpoint = self.at(region_endpoint(api, region))
+        query = signature.canonical_query({"RegionId": region, **flatten(params or {})})
+        if len(query) > MAX_TARGET_BYTES:
+            raise UsageError(f"The parameters of {action} are too long ({len(query)} bytes).")
+        answer: dict[str, Any] = self.send(
+            Request(
+                endpoint,
+                "POST",
+                f"/?{query}",
+                lambda credentials, now: sign(api, action, query, endpoint, credentials, now),
+                lambda answer: read_answer(f"{api.name}:{action}", endpoint, answer),
+            ),
+            again,
+        )
+        return answer
+
+    def send(self, request: Request, again: Callable[[], None] = lambda: None) -> Any:
+        """Send a request, and return what its ``read`` says of the answer; repeated as ``call`` is.
+
+        Raises:
+            GoldrunError: what ``read`` raises.
+            UnreachableError: no answer; the request may have had its effect.
+        """
         return retry(
-            lambda until: self._attempt(api, action, flat, region, until),
+            lambda until: self._attempt(request, until),
             self._machine,
             self._timeout,
             self._backoff,
@@ -168,23 +205,19 @@ class EcsClient:
     @property
     def endpoint(self) -> Endpoint:
         """The endpoint of ECS for the home region."""
-        return self._endpoint or region_endpoint(ECS, self.region)
+        return self.at(region_endpoint(ECS, self.region))
+
+    def at(self, usual: Endpoint) -> Endpoint:
+        """Return where requests to an endpoint go: there, unless the client has one for everything."""
+        return self._endpoint or usual
 
     def close(self) -> None:
         """Close what is kept open between calls."""
         self._transport.close()
 
-    def _attempt(self, api: Api, action: str, params: Mapping[str, str], region: str, until: float) -> dict[str, Any]:
-        endpoint = self._endpoint or region_endpoint(api, region)
-        query = signature.canonical_query(params)
-        if len(query) > MAX_TARGET_BYTES:
-            raise UsageError(f"The parameters of {action} are too long ({len(query)} bytes).")
-
-        def ask(now: float) -> dict[str, Any]:
-            headers = sign(api, action, query, endpoint, self._credentials(), now)
-            return read_answer(
-                f"{api.name}:{action}", endpoint, self._send(endpoint, "POST", f"/?{query}", headers, until)
-            )
+    def _attempt(self, request: Request, until: float) -> Any:
+        def ask(now: float) -> Any:
+            return request.read(self._send(request, request.sign(self._credentials(), now), until))
 
         try:
             return ask(self.clock.now() if self._signs_by_cloud else self._machine.now())
@@ -196,11 +229,11 @@ class EcsClient:
         self._signs_by_cloud = True
         return answer
 
-    def _send(self, endpoint: Endpoint, method: str, target: str, headers: Mapping[str, str], until: float) -> Answer:
+    def _send(self, request: Request, headers: Mapping[str, str], until: float) -> Answer:
         """Send a request, and learn the cloud's time from the answer, whatever it is."""
         self.calls += 1
         sent = self._machine.now()
-        answer = self._transport.send(endpoint, method, target, headers, until)
+        answer = self._transport.send(request.endpoint, request.method, request.target, headers, until, request.content)
         self.clock.learn(answer.headers, sent, self._machine.now())
         return answer
 
@@ -208,8 +241,9 @@ class EcsClient:
         """Make a request that needs no permission: every answer has a ``Date``, even a refusal."""
         endpoint = self.endpoint
         headers = {"accept": "application/json", "host": endpoint.netloc, "user-agent": f"goldrun/{__version__}"}
+        unsigned = Request(endpoint, "GET", "/", lambda *_: headers, lambda answer: answer)
         try:  # noqa: SIM105 - contextlib takes long to import
-            self._send(endpoint, "GET", "/", headers, self._machine.now() + TIME_SECONDS)
+            self._send(unsigned, headers, self._machine.now() + TIME_SECONDS)
         except GoldrunError:
             pass  # the next call reports what is wrong
 
@@ -253,97 +287,4 @@ def connect(
         transport=transport,
         clock=clock,
         notice=notice,
-    )
-
-
-def flatten(params: Mapping[str, Parameter]) -> dict[str, str]:
-    """Return parameters in the form of the RPC API: ``Tag.1.Key`` for lists, ``true``/``false``, text."""
-    flat: dict[str, str] = {}
-    for name, value in params.items():
-        if value is None:
-            continue
-        if isinstance(value, str | int):
-            flat[name] = _text(value)
-            continue
-        for number, item in enumerate(value, 1):
-            if isinstance(item, str | int):
-                flat[f"{name}.{number}"] = _text(item)
-            else:
-                flat.update({f"{name}.{number}.{key}": _text(part) for key, part in item.items()})
-    return flat
-
-
-def _text(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def sign(api: Api, action: str, query: str, endpoint: Endpoint, credentials: Credentials, now: float) -> dict[str, str]:
-    """Return the headers of a signed request (signature version 3), ``Authorization`` included."""
-    headers = {
-        "accept": "application/json",
-        "host": endpoint.netloc,
-        "user-agent": f"goldrun/{__version__}",
-        "x-acs-action": action,
-        "x-acs-content-sha256": EMPTY_SHA256,
-        "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-        "x-acs-signature-nonce": os.urandom(16).hex(),
-        "x-acs-version": api.version,
-    }
-    if credentials.security_token:
-        headers["x-acs-security-token"] = credentials.security_token
-    headers["authorization"] = signature.authorization_v3(
-        "POST",
-        "/",
-        query,
-        headers,
-        EMPTY_SHA256,
-        access_key_id=credentials.access_key_id,
-        access_key_secret=credentials.access_key_secret,
-    )
-    return headers
-
-
-def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
-    """Return the answer's JSON object.
-
-    Args:
-        permission: what was called, in RAM's form: ``ecs:DescribeImages``.
-        endpoint: where it was called.
-        answer: the answer.
-
-    Raises:
-        ApiError: it is an error of the API.
-        ServiceError: a gateway on the way failed (HTTP 5xx without the API's body).
-        UnavailableError: it is not from the API.
-    """
-    try:
-        body = parse_json(answer.body)
-    except ValueError:
-        body = None
-    if isinstance(body, dict):
-        # The billing API's code is "Success" where the others have none.
-        if 200 <= answer.status < 300 and body.get("Code", "Success") == "Success":
-            return body
-        if "Code" in body:
-            raise api_error(permission, answer.status, body)
-    shown = " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]
-    if answer.status >= 500:
-        raise ServiceError(
-            f"{endpoint} failed with HTTP {answer.status}.",
-            code=f"HTTP{answer.status}",
-            http_status=answer.status,
-            action=permission.split(":")[1],
-            why=(f"a gateway answered instead of the API: {shown}" if shown else "the answer is empty.",),
-            fix=("try again in a few minutes.",),
-        )
-    if answer.status == 407:
-        raise UnavailableError(
-            "The proxy asks for a user name and a password.",
-            fix=["write them into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"],
-        )
-    found = "HTML" if "html" in answer.content_type or shown.startswith("<") else "something that is not JSON"
-    raise UnavailableError(
-        f"{endpoint} answered with {found}, not as the ECS API does (HTTP {answer.status}).",
-        why=[f"it says: {shown}" if shown else "the answer is empty."],
-        fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
     )

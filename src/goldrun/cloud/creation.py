@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import Tags, to_api
 
 PUBLIC_MBITS = 10

@@ -81,11 +81,15 @@ class LostError(UnavailableError):
 
 _CREDENTIAL_CODES = {
     "InvalidAccessKeyId.NotFound": "the AccessKey id is unknown: check for a typo, or that the key was not deleted.",
+    "InvalidAccessKeyId": "the AccessKey id is unknown or disabled, or its STS token has expired.",
     "InvalidAccessKeyId.Inactive": "the AccessKey is disabled: enable it in the RAM console.",
     "IncompleteSignature": "the AccessKey secret does not belong to the id, or contains a blank or line break.",
     "SignatureDoesNotMatch": "the AccessKey secret does not belong to the id, or contains a blank or line break.",
     "InvalidTimeStamp.Expired": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
     "IllegalTimestamp": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
+    "RequestTimeTooSkewed": "this machine's clock is off by more than 15 minutes: synchronise it (NTP).",
+    "SecurityTokenExpired": "the STS token has expired: get a new one.",
+    "InvalidSecurityToken": "the STS token is malformed, or belongs to another AccessKey.",
     "InvalidSecurityToken.Expired": "the STS token has expired: get a new one.",
     "InvalidSecurityToken.Malformed": "the STS token is malformed, or belongs to another service.",
     "InvalidSecurityToken.MismatchWithAccessKey": "the STS token belongs to another AccessKey: set all three together.",
@@ -100,6 +104,7 @@ _FIXES = {
     "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
     "ImageNotSupportHttpTokens": "the image's ImdsSupport is v1: build it again, or let ModifyImageAttribute set v2.",
     "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
+    "NoSuchBucket": "check GOLDRUN_SBOM_BUCKET, or make the bucket: aliyun oss mb oss://NAME --region REGION.",
     "InvalidImageName.Duplicated": "choose another name: image names are unique per account and region.",
 }
 
@@ -158,6 +163,10 @@ _CLASSES: tuple[tuple[tuple[str, ...], type[ApiError], str], ...] = (
         "run fewer jobs at once, wait longer (GOLDRUN_TIMEOUT) or request a higher quota.",
     ),
     (("ServiceUnavailable", "InternalError"), ServiceError, "try again in a few minutes."),
-    (("Forbidden.RAM", "NoPermission"), AccessDeniedError, "add this statement to the RAM policy: {statement}"),
+    (
+        ("Forbidden.RAM", "NoPermission", "AccessDenied"),
+        AccessDeniedError,
+        "add this statement to the RAM policy: {statement}",
+    ),
     (("QuotaExceed",), ApiError, "delete what you do not need, or request a higher quota."),
 )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from goldrun.architecture import from_ecs, to_ecs
 from goldrun.cloud import tags as schema
-from goldrun.cloud.client import Call, EcsClient, Parameter
+from goldrun.cloud.client import Call, EcsClient
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.rpc import Parameter
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.http.paging import read_steady
 from goldrun.lean import NamedTuple

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import from_api, to_api
 from goldrun.errors import GoldrunError, NotFoundError, UsageError
 

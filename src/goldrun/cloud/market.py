@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
+from goldrun.cloud.rpc import Parameter
 
 TYPES_A_CALL = 10
 IN_STOCK = ("WithStock", "ClosedWithStock")

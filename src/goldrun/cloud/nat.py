@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import VPC
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import Tags, to_api
 from goldrun.cloud.vpcs import has, numbered
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import VPC
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import from_api
 from goldrun.errors import UsageError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import ECS, Api
+from goldrun.cloud.rpc import Parameter
 from goldrun.errors import UnavailableError
 
 PAGE_SIZE = 100

@@ -6,9 +6,10 @@ read are called, and RunInstances as a dry run.
 
 from __future__ import annotations
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import BILLING, ECS, VPC
 from goldrun.cloud.errors import AccessDeniedError, ApiError
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import MANAGED_BY, RUNNER_TYPE, to_api
 
 _APIS = {"ecs": ECS, "vpc": VPC, "bssapi": BILLING}

@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import IMS, RAM, Api
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import Tags
 
 Document = Mapping[str, Any]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from goldrun.cloud import tags as schema
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.paging import pages_by_token
+from goldrun.cloud.rpc import Parameter
 
 
 class Snapshot(NamedTuple):

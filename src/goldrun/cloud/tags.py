@@ -159,7 +159,14 @@ MANIFEST = Tag(
     ("image diff", "image test", "runner up", "garm"),
     form="git=2.43.0;…",
 )
-CONTENTS = Tag("Contents", _IMAGE, "SHA-256 of the list of its packages", _BUILD, ("image verify",), form="9c0a…")
+CONTENTS = Tag(
+    "Contents",
+    _IMAGE,
+    "SHA-256 of the list of its packages, which names its bill of materials in the bucket",
+    _BUILD,
+    ("image verify", "image sbom", "image scan", "image diff"),
+    form="9c0a…",
+)
 SIGNATURE = Tag(
     "Signature",
     _IMAGE,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from goldrun.cloud.client import EcsClient, Parameter
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import ECS, VPC, Api
+from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import Tags, from_api, to_api
 
 PAGE = 50

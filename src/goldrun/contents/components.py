@@ -94,5 +94,7 @@ def parse(text: str) -> Contents:
             system, release = words[0], words[1]
         else:
             name = _PYTHON_SIGNS.sub("-", words[0]).lower() if kind == PYPI else words[0]
-            found.append(Component(kind, name, *words[1:]))
+            # A source without a version has the package's own.
+            more = [*words[1:], words[1]] if len(words) == 4 else words[1:]
+            found.append(Component(kind, name, *more))
     return make(system, release, found)

@@ -118,6 +118,9 @@ def _component(row: Mapping[str, Any]) -> Component | None:
         return None
     source, _, source_version = url.qualifiers.get("upstream", "").partition("@")
     name = f"{url.namespace}/{url.name}" if kind in (NPM, GOLANG) and url.namespace else url.name
+    # Package URLs have no capitals where the registry allows none any more; older packages still do: JSONStream.
+    if str(row.get("name", "")).lower() == name.lower():
+        name = str(row["name"])
     # syft leaves the source's version out where it is the package's own.
     return Component(
         kind,

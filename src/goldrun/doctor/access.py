@@ -11,12 +11,13 @@ from goldrun.cloud import ram
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.identity import Identity
+from goldrun.cloud.objects import Folder
 from goldrun.cloud.probing import can_probe, is_allowed
 from goldrun.cloud.quotas import free_vcpus
 from goldrun.cloud.regions import list_regions
 from goldrun.cloud.sources import describe_source
 from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient
-from goldrun.policies import JOBS
+from goldrun.policies import statements_of
 
 # A request that is signed longer ago, or in the future, is refused.
 MAX_SKEW, SKEW = 900.0, 60.0
@@ -98,7 +99,7 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
 def check_permissions(patient: Patient) -> Iterator[Finding]:
     """Whether RAM allows what the jobs need: by the policies of the role, or else by asking, without effect."""
     for job in patient.jobs:
-        wanted = actions_of(job)
+        wanted = actions_of(job, patient.sboms)
         missing, unsure = _missing(patient.client, patient.identity, wanted)
         if missing:
             yield Finding(
@@ -119,9 +120,9 @@ def check_permissions(patient: Patient) -> Iterator[Finding]:
             yield Finding(f"permissions: {job}", GOOD, f"all {len(wanted)} actions are allowed.")
 
 
-def actions_of(job: str) -> list[str]:
-    """Return the actions that a job needs, in RAM's form."""
-    return sorted({action for statement in JOBS[job] for action in statement["Action"]})
+def actions_of(job: str, folder: Folder | None = None) -> list[str]:
+    """Return the actions that a job needs, in RAM's form; ``folder`` is the one for bills of materials."""
+    return sorted({action for statement in statements_of(job, folder) for action in statement["Action"]})
 
 
 def _missing(client: EcsClient, identity: Identity, wanted: list[str]) -> tuple[set[str], set[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from goldrun.doctor import access, identities, images, leftovers, network
+from goldrun.doctor import access, bucket, identities, images, leftovers, network
 from goldrun.doctor.findings import Check, Finding, Patient, examine
 
 CHECKS: dict[str, Check] = {
@@ -20,6 +20,7 @@ CHECKS: dict[str, Check] = {
     "egress": network.check_egress,
     "image": images.check_image,
     "runner": images.check_runner,
+    "bucket": bucket.check_bucket,
     "github": identities.check_github,
     "role of instances": identities.check_instances_role,
     "role of workflows": identities.check_workflows_role,

@@ -11,6 +11,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.identity import Identity, find_identity
 from goldrun.cloud.images import Image
 from goldrun.cloud.network import VSwitch, describe_vswitches, vpc_of_group
+from goldrun.cloud.objects import Folder, read_folder
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError
 from goldrun.github.client import GitHub
@@ -70,6 +71,11 @@ class Patient:
     def identity(self) -> Identity:
         """Whose the credentials are; asked for once."""
         return find_identity(self.client)
+
+    @cached_property
+    def sboms(self) -> Folder | None:
+        """Where bills of materials are kept; None: nowhere."""
+        return read_folder(self.env)
 
     @cached_property
     def places(self) -> tuple[str, list[VSwitch]]:

@@ -131,7 +131,7 @@ def _subjects(trust: Any) -> list[str] | None:
 def _drift(patient: Patient, check: str, role: str, jobs: tuple[str, ...], breaks: str, mend: str) -> Iterator[Finding]:
     """Compare a role's policies with what goldrun's policies say today."""
     allowed = allowed_patterns(patient.client, role)
-    wanted = sorted({action for job in jobs for action in actions_of(job)})
+    wanted = sorted({action for job in jobs for action in actions_of(job, patient.sboms)})
     missing = [action for action in wanted if not covers(allowed, action)]
     if missing:
         yield Finding(check, BROKEN, f"{role} may not {', '.join(missing)}.", breaks, mend)

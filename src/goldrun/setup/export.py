@@ -130,7 +130,7 @@ def _identities(site: Site) -> list[str]:
                 "ram_policy",
                 label,
                 policy_name=role,
-                policy_document=_jsonencode(policy_for(jobs)),
+                policy_document=_jsonencode(policy_for(jobs, choices.sboms)),
                 description=site.mark,
                 tags=site.tags,
             ),
@@ -280,7 +280,7 @@ def ros(site: Site) -> dict[str, Any]:
         resources[f"{label}Policy"] = _ros(
             "RAM::ManagedPolicy",
             PolicyName=role,
-            PolicyDocument=policy_for(jobs),
+            PolicyDocument=policy_for(jobs, choices.sboms),
             Description=site.mark,
             Roles=[{"Ref": f"{label}Role"}],
         )

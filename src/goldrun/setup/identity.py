@@ -86,7 +86,10 @@ class Policies:
 
     def wanted(self, site: Site) -> dict[str, Facts]:
         """See ``Kind``."""
-        return {name: {"document": text_of(policy_for(jobs))} for name, jobs in policies_of(site.choices).items()}
+        return {
+            name: {"document": text_of(policy_for(jobs, site.choices.sboms))}
+            for name, jobs in policies_of(site.choices).items()
+        }
 
     def list(self, site: Site) -> list[Found]:
         """See ``Kind``."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.objects import Folder
 from goldrun.cloud.tags import MANAGED_BY, SETUP
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope, repository_scope
@@ -42,6 +43,7 @@ class Choices:
         token: that token, if a secret is to be set to it.
         workflows: whether the workflows are proposed to the repositories.
         source: where workflows get goldrun from, ``OWNER/NAME@REF``.
+        sboms: where bills of materials are kept; None: nowhere.
         gone: nothing is wanted any more.
     """
 
@@ -58,6 +60,7 @@ class Choices:
     token: str = field(default="", repr=False)
     workflows: bool = False
     source: str = ""
+    sboms: Folder | None = None
     gone: bool = False
 
 

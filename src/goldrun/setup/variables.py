@@ -24,6 +24,8 @@ def outputs(site: Site) -> dict[str, str]:
         config.SECURITY_GROUP.names[0]: site.id_of("security group", choices.name) or LATER,
         config.ROLE.names[0]: instances_role(choices),
     }
+    if choices.sboms:
+        found[config.SBOM_BUCKET.names[0]] = choices.sboms.url
     if choices.subjects:
         arns = {one.key: one.facts["arn"] for kind in ("identity provider", "role") for one in site.seen.get(kind, ())}
         found[config.ROLE_ARN.names[0]] = arns.get(workflows_role(choices), LATER)

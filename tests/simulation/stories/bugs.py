@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qsl
 
 from goldrun import sweep
-from goldrun.cloud.client import EcsClient
+from goldrun.cloud import rpc
+from goldrun.cloud.client import EcsClient, Request
+from goldrun.cloud.credentials import Credentials
+from goldrun.cloud.endpoints import Api
 from goldrun.cloud.images import describe_images
 from goldrun.cloud.instances import delete_instances, describe_instances
+from goldrun.cloud.signature import canonical_query
 from goldrun.errors import GoldrunError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.images import moving, publish, retention
@@ -74,25 +79,32 @@ def _believed() -> Iterator[None]:
         yield
 
 
-def _changed(change: Callable[[str, dict[str, str]], None]) -> AbstractContextManager[Any]:
+def _changed(change: Callable[[dict[str, str]], None]) -> AbstractContextManager[Any]:
     """Each attempt of a call is changed before it is sent."""
     attempt = EcsClient._attempt
 
-    def wrong(self: EcsClient, api: Any, action: str, params: Mapping[str, str], *more: Any) -> Any:
-        changed = dict(params)
-        change(action, changed)
-        return attempt(self, api, action, changed, *more)
+    def wrong(self: EcsClient, request: Request, until: float) -> Any:
+        params = dict(parse_qsl(request.target.removeprefix("/?"), keep_blank_values=True))
+        change(params)
+        query = canonical_query(params)
+
+        def sign_changed(credentials: Credentials, now: float) -> dict[str, str]:
+            said = request.sign(credentials, now)
+            api = Api("", said["x-acs-version"])
+            return rpc.sign(api, said["x-acs-action"], query, request.endpoint, credentials, now)
+
+        return attempt(self, request._replace(target=f"/?{query}", sign=sign_changed), until)
 
     return patch.object(EcsClient, "_attempt", wrong)
 
 
-def _new_token(_: str, params: dict[str, str]) -> None:
+def _new_token(params: dict[str, str]) -> None:
     """Each repetition of a call has a ``ClientToken`` of its own."""
     if "ClientToken" in params:
         params["ClientToken"] = secrets.token_hex(16)
 
 
-def _no_end(_: str, params: dict[str, str]) -> None:
+def _no_end(params: dict[str, str]) -> None:
     """Instances have no release time."""
     params.pop("AutoReleaseTime", None)
 
