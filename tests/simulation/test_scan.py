@@ -97,6 +97,14 @@ def test_force_builds_a_held_version_again(cloud: Running, scanned: Path) -> Non
     assert built.image.image_id != held.id
 
 
+def test_a_build_tells_what_it_could_not_compare(cloud: Running, scanned: Path) -> None:
+    lister = (scanned / "packages.sh").read_text().replace("ubuntu", "alinux").replace("24.04", "3")
+    (scanned / "packages.sh").write_text(lister)
+    heard = Heard()
+    build(cloud, scanned, heard)
+    assert "1 packages of alinux 3 are not compared: OSV has no advisories about them." in heard.lines
+
+
 def test_an_empty_list_proves_nothing(cloud: Running, scanned: Path) -> None:
     (scanned / "packages.sh").write_text("#!/bin/bash\n# simulate: seconds=1\n")
     with pytest.raises(RefusedError, match="its list of packages is empty"):

@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -284,6 +285,111 @@ def test_a_version_that_cannot_be_compared_counts_as_affected(tmp_path: Path) ->
     advisory(tmp_path, affected=[affected("PyPI", "jinja2", fixed="3.1.5")])
     strange = make("ubuntu", "24.04", [Component("pypi", "jinja2", "dirty version!")])
     assert [found[2] for found in findings(strange, tmp_path)] == [True]
+
+
+RPMS = (
+    "os\t{system}\t{release}\n"
+    "rpm\topenssl-libs\t1:3.0.7-27.el9\tx86_64\topenssl\t1:3.0.7-27.el9\n"
+    "rpm\tbash\t5.1.8-9.el9\tx86_64\tbash\t5.1.8-9.el9\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("system", "release", "ecosystem", "name", "fixed", "hit"),
+    [
+        ("almalinux", "9.4", "AlmaLinux:9", "openssl-libs", "1:3.0.7-28.el9", True),
+        ("almalinux", "9.4", "AlmaLinux:9", "openssl-libs", "1:3.0.7-27.el9", False),
+        ("almalinux", "9.4", "AlmaLinux:9", "openssl-libs", "3.0.7-28.el9", False),  # an epoch counts before all else
+        ("almalinux", "9.4", "AlmaLinux:8", "openssl-libs", "1:3.0.7-28.el9", False),
+        ("almalinux", "9.4", "AlmaLinux:9", "openssl-libs", "1:3.0.7-27.el9_1.2", True),
+        ("rocky", "9.4", "Rocky Linux:9", "openssl", "1:3.0.8-1.el9", True),  # by its source
+        ("rhel", "9.4", "Red Hat:enterprise_linux:9::appstream", "openssl-libs", "1:3.0.8-1.el9", True),
+        ("rhel", "9.4", "Red Hat:enterprise_linux:9::baseos", "openssl-libs", "1:3.0.8-1.el9", True),
+        ("rhel", "9.4", "Red Hat:enterprise_linux:90::baseos", "openssl-libs", "1:3.0.8-1.el9", False),
+        ("openEuler", "24.03-LTS-SP1", "openEuler:24.03-LTS-SP1", "openssl", "1:3.0.12-1", True),
+        ("openEuler", "24.03-LTS-SP1", "openEuler:24.03-LTS", "openssl", "1:3.0.12-1", False),
+        ("opensuse-leap", "15.6", "openSUSE:Leap 15.6", "openssl-libs", "1:3.1-1", True),
+        ("almalinux", "9.4", "Ubuntu:24.04:LTS", "openssl-libs", "9", False),
+    ],
+)
+def test_rpms(tmp_path: Path, system: str, release: str, ecosystem: str, name: str, fixed: str, hit: bool) -> None:
+    advisory(tmp_path, affected=[affected(ecosystem, name, fixed=fixed)])
+    contents = listed(RPMS.format(system=system, release=release))
+    assert [found[1] for found in findings(contents, tmp_path)] == (["openssl-libs"] if hit else [])
+    assert osv.uncompared(contents) == 0
+
+
+def test_packages_that_no_advisory_can_be_about_are_counted() -> None:
+    assert osv.uncompared(listed(RPMS.format(system="alinux", release="3"))) == 2
+    assert osv.uncompared(listed(LIST)) == 0
+    assert osv.uncompared(listed(LIST.replace("ubuntu", "linuxmint"))) == 2
+
+
+def test_an_rpm_s_epoch_and_source_come_back_and_syft_s_are_read() -> None:
+    contents = listed(RPMS.format(system="almalinux", release="9.4"))
+    text = cyclonedx.write(contents, "image", "m-1", NOW)
+    assert cyclonedx.read(text, "file") == contents
+    urls = [row["purl"] for row in json.loads(text)["components"] if "purl" in row]
+    assert any(url.startswith("pkg:rpm/almalinux/openssl-libs@3.0.7-27.el9?") and "epoch=1" in url for url in urls)
+    url = "pkg:rpm/almalinux/openssl-libs@3.0.7-27.el9?arch=x86_64&epoch=1&upstream=openssl-3.0.7-27.el9.src.rpm"
+    rows = [
+        {"type": "operating-system", "name": "almalinux", "version": "9.4"},
+        {"type": "library", "name": "openssl-libs", "purl": url},
+    ]
+    (found,) = cyclonedx.read(json.dumps({"bomFormat": "CycloneDX", "components": rows}), "file").components
+    assert found in contents.components
+
+
+SPEC = """Name: mine
+Version: 1.2
+Release: 3
+Summary: x
+License: MIT
+BuildArch: noarch
+%description
+x
+%package -n mine-tools
+Summary: y
+Epoch: 4
+%description -n mine-tools
+y
+%files
+%files -n mine-tools
+"""
+
+
+@pytest.mark.skipif(shutil.which("rpmbuild") is None, reason="there is no rpmbuild")
+def test_goldrun_s_script_lists_rpms(tmp_path: Path) -> None:
+    """Two packages of one source, one with an epoch, built and installed with rpm itself in a database of their own."""
+    (tmp_path / "mine.spec").write_text(SPEC)
+    (tmp_path / ".rpmmacros").write_text(f"%_topdir {tmp_path}/build\n%_dbpath {tmp_path}/db\n")
+    env = {**os.environ, "HOME": str(tmp_path)}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("rpmbuild", "-bb", "mine.spec")
+    run("rpm", "--initdb")
+    run("rpm", "-i", "--justdb", "--nodeps", *map(str, (tmp_path / "build/RPMS/noarch").glob("*.rpm")))
+    (tmp_path / "os-release").write_text('ID=openEuler\nVERSION_ID="24.03"\nVERSION="24.03 (LTS-SP1)"\n')
+    script = (Path(osv.__file__).parents[1] / "bake/packages.sh").read_text()
+    for old, new in (
+        ("/run/goldrun-packages.gz", f"{tmp_path}/list.gz"),
+        (". /etc/os-release", f". {tmp_path}/os-release"),
+        ("find / -xdev", f"find {tmp_path}/db -xdev"),
+    ):
+        assert old in script
+        script = script.replace(old, new)
+    (tmp_path / "list.sh").write_text(script)
+    run("bash", "list.sh")
+    contents = parse(gzip.decompress((tmp_path / "list.gz").read_bytes()).decode())
+    assert (contents.system, contents.release) == ("openEuler", "24.03-LTS-SP1")
+    assert [one for one in contents.components if one.kind == "rpm"] == [
+        Component("rpm", "mine", "1.2-3", "noarch", "mine", "1.2-3"),
+        Component("rpm", "mine-tools", "4:1.2-3", "noarch", "mine", "4:1.2-3"),
+    ]
 
 
 LOW = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"}]

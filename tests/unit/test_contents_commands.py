@@ -60,6 +60,15 @@ def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> N
     goldrun("image", "scan", "--sbom", str(bill), "--fail", "low", "--advisories", "osv", code=5)
 
 
+def test_what_cannot_be_compared_is_told(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+    rpms = "os\talinux\t3\nrpm\tbash\t5.1-1\nrpm\tjq\t1.6-1\nnpm\tlodash\t4.17.20\n"
+    (tmp_path / "alinux.cdx.json").write_text(cyclonedx.write(parse(rpms), "runner", "m-1", NOW))
+    advisory(tmp_path / "osv")
+    told = goldrun("image", "scan", "--sbom", "alinux.cdx.json", "--advisories", "osv").stderr
+    assert "2 packages of alinux 3 are not compared: OSV has no advisories about them." in told
+    assert "not compared" not in goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", code=5).stderr
+
+
 def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> None:
     advisory(tmp_path / "osv")
     failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", code=5, GITHUB_ACTIONS="true")

@@ -5,13 +5,21 @@ set -uo pipefail
 # shellcheck source=/dev/null
 . /etc/os-release
 list() {
-  printf 'os\t%s\t%s\n' "${ID}" "${VERSION_ID:-unknown}"
+  release=${VERSION_ID:-unknown}
+  # Advisories about openEuler name the whole version: 24.03 (LTS-SP1) is 24.03-LTS-SP1.
+  [[ "${ID}" != openEuler || -z "${VERSION:-}" ]] || release=$(tr -d '()' <<< "${VERSION}" | tr ' ' '-')
+  printf 'os\t%s\t%s\n' "${ID}" "${release}"
   if command -v dpkg-query > /dev/null; then
     # shellcheck disable=SC2016 # these are dpkg's
     dpkg-query -W -f 'deb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' || return 1
   fi
   if command -v rpm > /dev/null; then
-    rpm -qa --queryformat 'rpm\t%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n' || return 1
+    # With the source, as some advisories name that. Keys are in the same database, and have no source.
+    rpm -qa --queryformat '%{SOURCERPM}\t%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n' \
+      | awk -F '\t' '$1 ~ /\.src\.rpm$/ {
+          match($1, /-[^-]*-[^-]*$/); version = substr($1, RSTART + 1); sub(/\.src\.rpm$/, "", version)
+          epoch = $3; if (!sub(/:.*/, ":", epoch)) epoch = ""
+          print "rpm\t" $2 "\t" $3 "\t" $4 "\t" substr($1, 1, RSTART - 1) "\t" epoch version }' || return 1
   fi
   # Python's and Node's packages, wherever they are: the system's, those of tools, those of the tool cache.
   find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \) -prune -o \

@@ -5,6 +5,7 @@ from __future__ import annotations
 from goldrun.bake.context import Context
 from goldrun.bake.recipe import Recipe
 from goldrun.cloud.images import Image
+from goldrun.contents import osv
 from goldrun.contents.components import Contents
 from goldrun.contents.scan import Exemption, Finding, Rule, blocking, scan
 from goldrun.errors import RefusedError
@@ -37,6 +38,8 @@ def require_harmless(context: Context, image: Image, contents: Contents | None) 
             why=["an empty list proves nothing."],
             fix=['packages = "…" in the recipe names a script that lists them.'],
         )
+    if told := left_out(contents):
+        context.report.line(told)
     now = context.client.clock.now()
     found = scan(contents, context.options.advisories(), rule_of(context.recipe), now)
     for finding in found:
@@ -51,6 +54,13 @@ def require_harmless(context: Context, image: Image, contents: Contents | None) 
                 "or an exception with a reason and an end: [[scan.exceptions]] in the recipe; then build again.",
             ],
         )
+
+
+def left_out(contents: Contents) -> str:
+    """Return which packages no advisory can be about; empty: there are none."""
+    number = osv.uncompared(contents)
+    system = f"{contents.system} {contents.release}".strip() or "an unknown system"
+    return f"{number} packages of {system} are not compared: OSV has no advisories about them." if number else ""
 
 
 def words(finding: Finding) -> str:

@@ -133,6 +133,7 @@ def image_scan(
     if not contents.components:
         raise RefusedError("The list of packages is empty: there is nothing to scan.")
     findings = scan(contents, osv.read(database), rule, now)
+    _note_left_out(contents)
     if as_json:
         output.result_json([AdvisoryFinding.of(finding) for finding in findings])
     elif findings:
@@ -149,6 +150,13 @@ def image_scan(
     if held:
         raise RefusedError(f"{len(held)} of {len(findings)} advisories are severe enough to fail.")
     output.note(f"{len(contents.components)} packages, {len(findings)} advisories, none that fails.")
+
+
+def _note_left_out(contents: Contents) -> None:
+    from goldrun.bake.scanning import left_out
+
+    if told := left_out(contents):
+        output.note(told)
 
 
 def database_of(given: Path | None) -> Path:

@@ -22,9 +22,9 @@ class Component:
     Attributes:
         kind: one of ``KINDS``: deb, rpm, pypi, npm, golang, or a tool of the tool cache.
         name: its name.
-        version: its version.
+        version: its version; of an rpm, with its epoch if it has one.
         architecture: its architecture; empty: any, or not told.
-        source: the source package that a deb was built from: advisories name that one.
+        source: the source package that a deb or an rpm was built from: advisories name that one, or both.
         source_version: the source package's version.
     """
 

@@ -1,6 +1,6 @@
 """Bills of materials in CycloneDX 1.6, as JSON: written for an image, and read again, also those that syft wrote.
 
-A package is its package URL; a deb's has ``distro`` and ``upstream`` as syft's have, because advisories name the source
+A package is its package URL; a deb's and an rpm's have ``distro`` and ``upstream``, because advisories name the source
 package. Sources: the CycloneDX 1.6 JSON schema, and purl-spec's types.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, RPM, TOOL, Compo
 from goldrun.errors import UsageError
 
 _TYPES = {DEB: "deb", RPM: "rpm", PYPI: "pypi", NPM: "npm", GOLANG: "golang", TOOL: "generic"}
+_SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.src\.rpm")
 _KIND_OF = {kind: name for name, kind in _TYPES.items()}
 
 
@@ -94,7 +96,7 @@ def _row(component: Component, contents: Contents) -> dict[str, str]:
 
 
 def _url(component: Component, contents: Contents) -> str:
-    kind, name, namespace = _TYPES[component.kind], component.name, ""
+    kind, name, namespace, version = _TYPES[component.kind], component.name, "", component.version
     qualifiers: dict[str, str] = {}
     if component.architecture:
         qualifiers["arch"] = component.architecture
@@ -103,9 +105,11 @@ def _url(component: Component, contents: Contents) -> str:
         qualifiers["distro"] = f"{contents.system}-{contents.release}"
         if component.source:
             qualifiers["upstream"] = f"{component.source}@{component.source_version}"
+        if component.kind == RPM and ":" in version:
+            qualifiers["epoch"], _, version = version.partition(":")
     elif component.kind in (NPM, GOLANG):
         namespace, _, name = name.rpartition("/")
-    return PackageURL(kind, namespace or None, name, component.version, qualifiers).to_string()
+    return PackageURL(kind, namespace or None, name, version, qualifiers).to_string()
 
 
 def _component(row: Mapping[str, Any]) -> Component | None:
@@ -116,7 +120,11 @@ def _component(row: Mapping[str, Any]) -> Component | None:
     kind = _KIND_OF.get(url.type)
     if not kind or not url.version:
         return None
+    epoch = f"{url.qualifiers['epoch']}:" if "epoch" in url.qualifiers else ""
     source, _, source_version = url.qualifiers.get("upstream", "").partition("@")
+    # syft names the file that an rpm was built from.
+    if built := _SOURCE_RPM.fullmatch(source):
+        source, source_version = built["name"], f"{epoch}{built['version']}"
     name = f"{url.namespace}/{url.name}" if kind in (NPM, GOLANG) and url.namespace else url.name
     # Package URLs have no capitals where the registry allows none any more; older packages still do: JSONStream.
     if str(row.get("name", "")).lower() == name.lower():
@@ -125,7 +133,7 @@ def _component(row: Mapping[str, Any]) -> Component | None:
     return Component(
         kind,
         name,
-        url.version,
+        f"{epoch}{url.version}",
         url.qualifiers.get("arch", ""),
         source,
         (source_version or url.version) if source else "",

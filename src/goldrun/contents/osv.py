@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, Component, Contents
+from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, RPM, Component, Contents
 from goldrun.errors import UsageError
 
 LEVELS = ("low", "medium", "high", "critical")
@@ -116,14 +116,23 @@ def ecosystem_of(component: Component, contents: Contents) -> str:
     """Return the ecosystem that advisories about a package name; empty: none is known."""
     if component.kind == DEB and contents.system in ("debian", "ubuntu"):
         return f"{contents.system.capitalize()}:{contents.release}"
+    if component.kind == RPM and contents.system in _RPM_SYSTEMS:
+        ecosystem, has_minor = _RPM_SYSTEMS[contents.system]
+        return ecosystem + (contents.release if has_minor else contents.release.partition(".")[0])
     return {PYPI: "PyPI", NPM: "npm", GOLANG: "Go"}.get(component.kind, "")
 
 
-def name_of(component: Component) -> tuple[str, str]:
-    """Return the name and version by which advisories know a package: of a deb, its source's."""
-    if component.kind == DEB and component.source:
-        return component.source, component.source_version
-    return component.name, component.version
+def uncompared(contents: Contents) -> int:
+    """Return how many of the system's packages no advisory can be about: none of its kind are in OSV's ecosystems."""
+    return sum(one.kind in (DEB, RPM) and not ecosystem_of(one, contents) for one in contents.components)
+
+
+def names_of(component: Component) -> Iterator[tuple[str, str]]:
+    """Yield the names, and versions, by which advisories know a package: of a deb, its source's; of an rpm, both."""
+    if component.kind != DEB or not component.source:
+        yield component.name, component.version
+    if component.source and (component.kind == DEB or component.source != component.name):
+        yield component.source, component.source_version
 
 
 def is_affected(affected: Affected, version: str, kind: str) -> bool:
@@ -145,8 +154,14 @@ def mended_in(affected: Affected, version: str, kind: str) -> str:
 
 
 def same_ecosystem(advisory: str, ours: str) -> bool:
-    """Return whether an advisory's ecosystem is a package's: ``Ubuntu:24.04:LTS`` is ``Ubuntu:24.04``, Pro's is not."""
-    return advisory == ours or (advisory.removesuffix(":LTS") == ours and ours.startswith("Ubuntu:"))
+    """Return whether an advisory's ecosystem is a package's.
+
+    ``Ubuntu:24.04:LTS`` is ``Ubuntu:24.04``, Pro's is not. Each repository of Red Hat's has one:
+    ``Red Hat:enterprise_linux:9::appstream``.
+    """
+    if advisory == ours or (advisory.removesuffix(":LTS") == ours and ours.startswith("Ubuntu:")):
+        return True
+    return ours.startswith("Red Hat:") and advisory.startswith(f"{ours}:")
 
 
 def comparer(kind: str) -> Callable[[str], Any]:
@@ -158,6 +173,7 @@ def comparer(kind: str) -> Callable[[str], Any]:
         PYPI: versions.PypiVersion,
         NPM: versions.SemverVersion,
         GOLANG: versions.GolangVersion,
+        RPM: versions.RpmVersion,
     }
 
     def parse(text: str) -> Any:
@@ -205,6 +221,15 @@ def _level(severity: Severity) -> str:
     return "critical" if score >= 9 else "high" if score >= 7 else "medium" if score >= 4 else "low"
 
 
+# The ecosystems of systems with rpm, and whether each minor version has one. For the others, Alibaba Cloud Linux among
+# them, OSV has none.
+_RPM_SYSTEMS = {
+    "almalinux": ("AlmaLinux:", False),
+    "openEuler": ("openEuler:", True),
+    "opensuse-leap": ("openSUSE:Leap ", True),
+    "rhel": ("Red Hat:enterprise_linux:", False),
+    "rocky": ("Rocky Linux:", False),
+}
 _WORDS = {
     **{name: name for name in LEVELS},
     "moderate": "medium",

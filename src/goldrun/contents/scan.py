@@ -83,8 +83,8 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
     packages: defaultdict[tuple[str, str], list[tuple[Component, str]]] = defaultdict(list)
     for component in contents.components:
         if ecosystem := osv.ecosystem_of(component, contents):
-            name, version = osv.name_of(component)
-            packages[ecosystem, name].append((component, version))
+            for name, version in osv.names_of(component):
+                packages[ecosystem, name].append((component, version))
     ecosystems = {ecosystem for ecosystem, _ in packages}
     found: dict[tuple[str, Component], Finding] = {}
     for advisory in advisories:
