@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -141,6 +142,10 @@ class World:
         self._tended = 0.0
         self._online: dict[str, float] = {}
         self._image("m-runner", "runners-amd64-latest")
+
+    def close(self) -> None:
+        """End it."""
+        self.store.close()
 
     def _image(self, image_id: str, name: str) -> None:
         fields = {"region": seed.REGION, "owner": seed.ACCOUNT, "created": START - 9000, "ready": 0.0}
@@ -418,8 +423,7 @@ class Worker(Party):
 
 def play(number: int, works: int, *, sweepers: int = 2) -> Outcome:
     """One world, and what became of it."""
-    with tempfile.TemporaryDirectory() as name, chance(Random(number)):
-        world = World(number)
+    with tempfile.TemporaryDirectory() as name, chance(Random(number)), closing(World(number)) as world:
         random, stage, outcome = world.random, world.stage, world.outcome
         stage.add("others", Others(world, Random(random.random())).run, endless=True)
         endless = [Sweeper(world, Random(random.random())) for _ in range(sweepers)]

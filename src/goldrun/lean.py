@@ -78,7 +78,7 @@ class _JsonRules:
     """What the interpreter's own scanner, which ``json`` is built on, wants to know."""
 
     strict = True
-    object_hook = object_pairs_hook = None
+    object_hook = object_pairs_hook = array_hook = None  # the last one since Python 3.15
     parse_float, parse_int = float, int
 
     @staticmethod
@@ -96,8 +96,9 @@ def parse_json(content: bytes) -> Any:
     if make_scanner:
         try:
             value, end = make_scanner(_JsonRules)(text, 0)
-        except (StopIteration, SystemError, ValueError):
-            end = -1  # it looks for its error in `json`, which may not be there
+        except (AttributeError, StopIteration, SystemError, ValueError):
+            # It looks for its error in `json`, which may not be there; a newer one may want to know more.
+            end = -1
         if end == len(text):
             return value
     import json

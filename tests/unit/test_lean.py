@@ -132,3 +132,19 @@ def test_named_tuples_cannot_be_changed() -> None:
     match PublishedName("family", "amd64", "latest"):
         case PublishedName(family, _, suffix):
             assert (family, suffix) == ("family", "latest")
+
+
+def test_a_scanner_that_wants_to_know_more_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of Python 3.15 did: the standard library has what its own scanner wants."""
+
+    def newer(rules: type) -> object:
+        return rules.something_new  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(lean, "make_scanner", newer)
+    assert parse_json(b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
+
+
+def test_the_scanner_of_this_python_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise each look-up would import ``json``."""
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("json is used"))
+    assert parse_json(b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}

@@ -67,7 +67,16 @@ def delete(endpoint: str, region: str, instance: str, key: dict[str, str]) -> No
         access_key_secret=key["AccessKeySecret"],
     )
     request = urllib.request.Request(f"{endpoint}/?{query}", data=b"", headers=headers)  # noqa: S310 - the API's
-    urllib.request.urlopen(request, timeout=TIMEOUT).read()  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+        answer.read()
+
+
+def told(error: Exception) -> str:
+    """Return what an error says, and what the answer says, if it is one."""
+    if not isinstance(error, urllib.error.HTTPError):
+        return str(error)
+    with error:
+        return f"{error} {error.read()[:300].decode()}"
 
 
 def is_parked() -> bool:
@@ -102,13 +111,10 @@ def main() -> None:
                     say("deletion asked for at " + address)
                     break
                 except (OSError, ValueError) as error:
-                    detail = ""
-                    if isinstance(error, urllib.error.HTTPError):
-                        with error:
-                            detail = error.read()[:300].decode()
-                    say(f"{address}: {error} {detail}")
+                    say(f"{address}: {told(error)}")
         except (OSError, ValueError, KeyError, IndexError) as error:
-            say(f"no role to delete itself with ({error}): add one, so that it is deleted and not only switched off")
+            said = told(error)
+            say(f"no role to delete itself with ({said}): add one, so that it is deleted and not only switched off")
             start = min(start, time.monotonic() - POWER_OFF_SECONDS)
         if time.monotonic() - start >= POWER_OFF_SECONDS:
             # A sweep, or its release time, deletes a stopped instance.
