@@ -24,6 +24,7 @@ from goldrun.cli.json.doctor import Diagnosis, Identity
 from goldrun.cli.json.findings import AdvisoryFinding
 from goldrun.cli.json.images import Image
 from goldrun.cli.json.instances import Instance, Launch, Offer
+from goldrun.cli.json.migration import OldPlace
 from goldrun.cli.json.prunes import Prune, PrunedImage
 from goldrun.cli.json.recipes import CheckedRecipe
 from goldrun.cli.json.runners import Runner, StartedRunner
@@ -66,6 +67,7 @@ PRINTS: dict[str, Any] = {
     "image rollback": ShownImage,
     "recipe check": CheckedRecipe,
     "recipe update": list[ToolUpdate],
+    "migrate check": list[OldPlace],
     "spot ls": list[Offer],
     "instance create": list[Launch],
     "instance ls": list[Instance],
@@ -97,6 +99,7 @@ OBJECTS: tuple[type, ...] = (
     AdvisoryFinding,
     CheckedRecipe,
     ToolUpdate,
+    OldPlace,
 )
 OBJECTS += (Instance, Offer, Launch, Runner, StartedRunner, PlannedSet, Sweep, Finding, Cost, RunningCost, BilledDay)
 OBJECTS += (Setup, SetupStep, Diagnosis, Identity, ShownSetting, Context)

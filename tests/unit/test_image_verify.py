@@ -82,6 +82,7 @@ def test_other_tools_verify_the_statement(goldrun: Any, tmp_path: Path) -> None:
     goldrun("recipe", "init", "tools")
     goldrun("image", "build", "tools", "--arch", "amd64")
     write = ("image", "statement", "tools", "image.json", "--arch", "amd64")
+    (tmp_path / "image.json.sig").write_text("another image's")
     unsigned = goldrun(*write)
     assert "has no signature" in unsigned.stderr
     assert not (tmp_path / "image.json.sig").exists()

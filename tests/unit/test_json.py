@@ -172,7 +172,9 @@ def test_an_instance_is_the_same_object_everywhere(env: dict[str, str], populate
 
 def test_every_command_with_json_has_its_schema() -> None:
     assert set(with_json(goldrun, "")) == set(schemas.PRINTS), "say in tools/schemas.py what it prints"
-    assert {*CASES, "local fault", "local market", "local status", "recipe update"} == set(schemas.PRINTS)
+    assert {*CASES, "local fault", "local market", "local status", "recipe update", "migrate check"} == set(
+        schemas.PRINTS
+    )
 
 
 def with_json(command: click.Command, path: str) -> Iterator[str]:

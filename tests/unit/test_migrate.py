@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from goldrun.cli.main import goldrun
 from goldrun.migrate import replacements, workflows
+from tests.unit.test_json import validate
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = """\
@@ -104,6 +106,18 @@ def test_writing_changes_what_has_one_answer_and_lists_the_rest(folder: Path) ->
     assert "aliyun_region_id" not in done.stdout
     assert "min_cpu" in done.stdout
     assert sorted(path.name for path in folder.iterdir()) == ["ci.yml", "plain.yaml"]
+
+
+def test_programs_get_every_place(folder: Path) -> None:
+    for words, written in (((), False), (("--write",), True)):
+        done = run(str(folder), "--json", *words)
+        assert getattr(done.exception, "exit_code", None) == 5
+        found = json.loads(done.stdout)
+        validate("migrate check", found)
+        assert [one["line"] for one in found] == [8, 9, 13, 15, 16, 17, 20, 22]
+        assert [one["written"] for one in found if one["replacement"]] == [written] * 4
+        assert all(one["advice"] for one in found if not one["replacement"])
+        assert {one["file"] for one in found} == {str(folder / "ci.yml")}
 
 
 def test_line_ends_of_windows_stay(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def image_statement(image: str, file: Path, arch: str | None, region: str | None
     """Write what is signed of IMAGE to FILE, and its signature to FILE.sig.
 
     The statement is the same whoever writes it, and wherever: so other tools sign and verify it too, cosign or GitHub's
-    attestations. An image that was built without a key has no FILE.sig.
+    attestations. An image that was built without a key has no FILE.sig, and one that is there is deleted.
 
     \b
     Example:
@@ -88,6 +88,7 @@ def image_statement(image: str, file: Path, arch: str | None, region: str | None
     signed = file.with_name(f"{file.name}.sig")
     write_files({file: said, signed: signature.encode()} if signature else {file: said})
     if not signature:
+        signed.unlink(missing_ok=True)  # another image's would pass for its own
         output.note(f"{found.name} ({found.image_id}) has no signature.")
     rows = {"STATEMENT_FILE": str(file), "STATEMENT_SHA256": sha256(said).hexdigest()}
     for name, value in (rows | ({"SIGNATURE_FILE": str(signed)} if signature else {})).items():

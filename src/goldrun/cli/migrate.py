@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldrun.cli import output
+from goldrun.cli.common import JSON
 from goldrun.cli.files import read_text
 from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import RefusedError, UsageError
@@ -25,7 +26,8 @@ def migrate() -> None:
 @migrate.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--write", is_flag=True, help="Change what has only one answer; the rest is listed.")
-def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
+@JSON
+def migrate_check(paths: tuple[Path, ...], write: bool, as_json: bool) -> None:
     """List what has to change in workflows, line by line.
 
     PATHS are workflow files, or folders of them. Exits with 5 if a person has to change something.
@@ -34,29 +36,30 @@ def migrate_check(paths: tuple[Path, ...], write: bool) -> None:
     Examples:
       goldrun migrate check .github/workflows
       goldrun migrate check .github/workflows --write && git diff
+      goldrun migrate check .github/workflows --json | jq '.[] | select(.replacement == "")'
     """
     from goldrun.migrate import workflows
 
     # All are read before the first is written.
     texts = {path: read_text(path) for path in _files(paths)}
     found = {path: workflows.check(text, str(path)) for path, text in texts.items()}
-    rows: list[tuple[str, str, str]] = []
-    written = 0
     for path, findings in found.items():
         changed = workflows.rewrite(texts[path], findings)
         if write and changed != texts[path]:
             _write(path, changed)
-        for one in findings:
-            done = write and bool(one.name)
-            written += done
-            if not done or one.advice:
-                rows.append((f"{path}:{one.line}", one.found, _instead(one, done=done)))
-    if rows:
+    everything = [(path, one) for path, findings in found.items() for one in findings]
+    left = [(path, one) for path, one in everything if not (write and one.name) or one.advice]
+    if as_json:
+        from goldrun.cli.json.migration import OldPlace
+
+        output.result_json([OldPlace.of(path, one, written=write and bool(one.name)) for path, one in everything])
+    elif left:
+        rows = [(f"{path}:{one.line}", one.found, _instead(one, done=write and bool(one.name))) for path, one in left]
         output.table(("LINE", "FOUND", "INSTEAD"), rows)
     if write:
-        output.note(f"changes written: {written}.")
-    if left := len(rows):
-        raise RefusedError(f"{left} places have to change.", fix=["see docs/migrating.md for each of them"])
+        output.note(f"changes written: {sum(bool(one.name) for _, one in everything)}.")
+    if left:
+        raise RefusedError(f"{len(left)} places have to change.", fix=["see docs/migrating.md for each of them"])
     output.note(f"nothing else has to change in {len(texts)} workflows.")
 
 

@@ -17,7 +17,7 @@ class AdvisoryFinding:
         aliases: the same trouble's ids elsewhere.
         summary: what it says.
         level: its severity: `low`, `medium`, `high` or `critical`.
-        kind: `deb`, `pypi`, `npm` or `golang`.
+        kind: `deb`, `rpm`, `pypi`, `npm` or `golang`.
         package: the package's name.
         version: the package's version.
         fixed: the version that mends it; empty: none yet.
