@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from local_cloud import seed
 from local_cloud.access import Denial, Policy
 from local_cloud.records.objects import Bucket, StoredObject
 from local_cloud.seed import ACCOUNT
+from tests.commands import run_goldrun
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.test_build import alive, answer, cloud, folder, images, run
 from tests.simulation.test_scan import use
@@ -139,18 +139,8 @@ def goldrun(populated: Running, tmp_path: Path) -> Any:
         client.close()
 
     def work(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words],
-            env=populated.environment(HOME=str(tmp_path), **{"GOLDRUN_SBOM_BUCKET": BUCKET.url, **env}),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+        whole = populated.environment(HOME=str(tmp_path), **{"GOLDRUN_SBOM_BUCKET": BUCKET.url, **env})
+        return run_goldrun(words, whole, tmp_path, code=code)
 
     return work
 

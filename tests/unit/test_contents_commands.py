@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from goldrun.contents import cyclonedx
 from goldrun.contents.components import parse
+from tests.commands import run_goldrun
 from tests.conftest import Running
 from tests.unit.test_contents import LIST, NOW, advisory
 
@@ -19,19 +19,7 @@ from tests.unit.test_contents import LIST, NOW, advisory
 @pytest.fixture
 def goldrun(populated: Running, tmp_path: Path) -> Any:
     def run(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "goldrun.cli.main", *words]
-        done = subprocess.run(
-            command,
-            env=populated.environment(HOME=str(tmp_path), **env),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+        return run_goldrun(words, populated.environment(HOME=str(tmp_path), **env), tmp_path, code=code)
 
     return run
 

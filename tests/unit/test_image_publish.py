@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud.records import Image
+from tests.commands import run_goldrun
 from tests.conftest import Running
 
 NAME = "github-runner-ubuntu24-amd64-latest"
@@ -24,13 +24,8 @@ def goldrun(populated: Running, tmp_path: Path) -> Any:
     populated.cloud.store.put(replace(settings, copy_seconds=0.5))
 
     def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "goldrun.cli.main", "image", *words]
         env = populated.environment(HOME=str(tmp_path))
-        done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == code, done.stderr
-        return done
+        return run_goldrun(("image", *words), env, tmp_path, code=code)
 
     return run
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from local_cloud.market import Market
 from local_cloud.records import Image
+from tests.commands import run_goldrun
 from tests.conftest import Running
 from tests.simulation.test_provenance import make_key
 
@@ -30,17 +30,7 @@ def goldrun(populated: Running, tmp_path: Path) -> Any:
 
     def run(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
         own = {"HOME": str(tmp_path), "ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou", **env}
-        done = subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words],
-            env=populated.environment(**own),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        return done
+        return run_goldrun(words, populated.environment(**own), tmp_path, code=code)
 
     return run
 

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from local_cloud.github.records import GitHubRunner
 from local_cloud.github.router import PREFIX
 from local_cloud.market import Market
 from local_cloud.records import Instance
+from tests.commands import run_goldrun
 from tests.conftest import Running
 
 REPO = ["--repo", "octo-org/octo-repo"]
@@ -44,17 +44,7 @@ def shell(populated: Running, tmp_path: Path) -> Any:
         )
         whole |= env
         whole.pop(without, None)
-        done = subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words],
-            env=whole,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+        done = run_goldrun(words, whole, tmp_path, code=code)
         assert TOKEN not in done.stdout + done.stderr
         return done
 

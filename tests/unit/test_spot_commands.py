@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud.records import Disk, Instance
+from tests.commands import run_goldrun
 from tests.conftest import Running
 
 NAME = "github-runner-ubuntu24-amd64-latest"
@@ -20,18 +20,8 @@ NAME = "github-runner-ubuntu24-amd64-latest"
 @pytest.fixture
 def shell(populated: Running, tmp_path: Path) -> Any:
     def goldrun(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words],
-            env=populated.environment(
-                HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", MPLCONFIGDIR=str(tmp_path), **env
-            ),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        return done
+        own = {"HOME": str(tmp_path), "ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou", "MPLCONFIGDIR": str(tmp_path)}
+        return run_goldrun(words, populated.environment(**own, **env), tmp_path, code=code)
 
     return goldrun
 
