@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,8 +87,7 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
     marked = {image.image_id for image in lineage.marked()}
     if not is_chosen(lineage, goal, intent):
-        said = RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
-        yield _mark(lineage, goal, said)
+        yield choose(lineage, goal, intent)
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
             yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
@@ -148,13 +147,15 @@ def _is_restored_by_another(image: Image, intent: Intent) -> bool:
     return _is_restored(image, intent) and RESTORED.read(image.tags) != format_moment(intent.began)
 
 
-def _mark(lineage: Lineage, image: Image, more: Mapping[str, str]) -> Step:
-    tags = {**_marks(lineage), **more}
+def choose(lineage: Lineage, goal: Image, intent: Intent) -> Step:
+    """Return the step that gives the goal the channel's tags; that of a roll-back also says since when."""
+    said = RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
+    tags = {**_marks(lineage), **said}
     return Step(
-        image,
-        f"tag {image.image_id} as {lineage.channel}",
-        tagging.tagging("image", [image.image_id], tags),
-        {"tags": {**image.tags, **tags}},
+        goal,
+        f"tag {goal.image_id} as {lineage.channel}",
+        tagging.tagging("image", [goal.image_id], tags),
+        {"tags": {**goal.tags, **tags}},
     )
 
 

@@ -31,6 +31,7 @@ from goldrun.images.moving import (
     MAX_STEPS,
     Intent,
     Step,
+    choose,
     goal_of,
     has_marks,
     is_chosen,
@@ -198,10 +199,13 @@ def _run(
             raise _gone(intent.goal)
         goal = goal_of(lineage, intent)
         if goal.image_id not in claimed and is_chosen(lineage, goal, intent):
-            _require_kept(client, lineage, goal, intent)
             claimed.add(goal.image_id)
-            if intent.force and goal.image_id in intent.known and not is_moved(lineage, goal, intent):
-                _wait_for_others(client, lineage, goal)
+            waits = intent.force and goal.image_id in intent.known and not is_moved(lineage, goal, intent)
+            if waits:
+                lineage = _choose_again(client, lineage, goal, intent)
+                goal = lineage.images.get(goal.image_id, goal)
+            _require_kept(client, lineage, goal, intent)
+            if waits:
                 continue
         step = next_step(lineage, intent)
         if step is None:
@@ -257,14 +261,26 @@ def _require_available(lineage: Lineage, goal: Image) -> None:
         )
 
 
-def _wait_for_others(client: EcsClient, lineage: Lineage, goal: Image) -> None:
-    """Wait while a publish that has left its tag on the goal may take it off: it has not seen that it is wanted."""
+def _choose_again(client: EcsClient, lineage: Lineage, goal: Image, intent: Intent) -> Lineage:
+    """Make the tags on the goal this run's, before anything moves: another run put them there, and may take them off.
+
+    It may have decided that before it sees that they are wanted. So they are written at once, and again when such a
+    call must have come: a read may show the tags of before it. Returns the lineage as it is then.
+    """
 
     def look() -> bool | None:
         now = read_lineage(client, lineage.alias).images.get(goal.image_id)
         return None if now and has_marks(lineage, now) else True
 
-    watch(client.clock, look, seconds=UNDERWAY_SECONDS)
+    call = choose(lineage, goal, intent).call
+    try:
+        call.make(client)
+        watch(client.clock, look, seconds=UNDERWAY_SECONDS)
+        call.make(client)
+    except ApiError as error:
+        if not is_missing(error):
+            raise
+    return read_lineage(client, lineage.alias)
 
 
 def _require_kept(client: EcsClient, lineage: Lineage, goal: Image, intent: Intent) -> None:
