@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,22 @@ def test_a_report_for_people() -> None:
     assert "## Tool cache\n\n| name | version |\n|---|---|\n| node | 24.1.0 |" in text
 
 
+def lister(changes: dict[str, str]) -> str:
+    """goldrun's own script, with other paths."""
+    script = (Path(osv.__file__).parents[1] / "bake/packages.sh").read_text()
+    for old, new in changes.items():
+        assert old in script
+        script = script.replace(old, new)
+    return script
+
+
 def test_goldrun_s_script_lists_this_machine(tmp_path: Path) -> None:
     """Run here as on an image: this machine's packages are those that its own tools tell."""
-    script = Path(osv.__file__).parents[1] / "bake/packages.sh"
     target = tmp_path / "list.gz"
-    (tmp_path / "list.sh").write_text(script.read_text().replace("/run/goldrun-packages.gz", str(target)))
+    # Without what this machine has beside the system and the tests' packages: an image has no such homes.
+    (tmp_path / "list.sh").write_text(
+        lister({"/run/goldrun-packages.gz": str(target), "find / -xdev": f"find /usr {sys.prefix} -xdev"})
+    )
     done = subprocess.run(["bash", tmp_path / "list.sh"], capture_output=True, text=True, check=True, timeout=300)
     assert int(done.stdout) == target.stat().st_size
     contents = parse(gzip.decompress(target.read_bytes()).decode())
@@ -374,15 +386,12 @@ def test_goldrun_s_script_lists_rpms(tmp_path: Path) -> None:
     run("rpm", "--initdb")
     run("rpm", "-i", "--justdb", "--nodeps", *map(str, (tmp_path / "build/RPMS/noarch").glob("*.rpm")))
     (tmp_path / "os-release").write_text('ID=openEuler\nVERSION_ID="24.03"\nVERSION="24.03 (LTS-SP1)"\n')
-    script = (Path(osv.__file__).parents[1] / "bake/packages.sh").read_text()
-    for old, new in (
-        ("/run/goldrun-packages.gz", f"{tmp_path}/list.gz"),
-        (". /etc/os-release", f". {tmp_path}/os-release"),
-        ("find / -xdev", f"find {tmp_path}/db -xdev"),
-    ):
-        assert old in script
-        script = script.replace(old, new)
-    (tmp_path / "list.sh").write_text(script)
+    changes = {
+        "/run/goldrun-packages.gz": f"{tmp_path}/list.gz",
+        ". /etc/os-release": f". {tmp_path}/os-release",
+        "find / -xdev": f"find {tmp_path}/db -xdev",
+    }
+    (tmp_path / "list.sh").write_text(lister(changes))
     run("bash", "list.sh")
     contents = parse(gzip.decompress((tmp_path / "list.gz").read_bytes()).decode())
     assert (contents.system, contents.release) == ("openEuler", "24.03-LTS-SP1")
