@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -22,6 +23,8 @@ from goldrun.images.moving import Intent, next_step, plan
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
 from local_cloud import seed
+from local_cloud.records import READY
+from local_cloud.records import Image as Record
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.watching import Watching, meanwhile
@@ -552,6 +555,55 @@ def test_a_roll_back_waits_for_a_publish_that_may_take_its_tag_off(frozen: Runni
     meanwhile(client, 5, lambda: untag.make(frozen.client()), after=lambda: answer(frozen))
     assert roll_back(client, ALIAS).image_id == V1
     assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED)}
+
+
+def test_a_roll_back_makes_the_tags_of_another_one_its_own(frozen: Running) -> None:
+    """Found by a story: the other one gave way to a publish, and took off what it thought was its own alone."""
+    others = format_moment(frozen.wall.value - 10)
+    marks = {"Latest": "true", "Channel": "latest", **RESTORED.of(others)}
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **marks})
+    version(frozen, 2, shown=True)
+    client, began, said = frozen.client(), frozen.wall.value, list[tuple[str, float]]()
+
+    def look() -> None:
+        tags = read_lineage(frozen.client(), ALIAS).images[V1].tags
+        if RESTORED.read(tags) != others:
+            said.append((RESTORED.read(tags), frozen.wall.value - began))
+
+    client._transport = Watching(client._transport, after=look)
+    assert roll_back(client, ALIAS).image_id == V1
+    moment, waited = said[0]
+    assert moment
+    assert waited < 5, "at once: the other one may look meanwhile"
+
+
+def test_a_roll_back_writes_its_tags_again_after_the_wait(frozen: Running) -> None:
+    """What a read shows then may be from before somebody else's call took them off."""
+    marks = {"Latest": "true", "Channel": "latest", **RESTORED.of(format_moment(frozen.wall.value))}
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **marks})
+    version(frozen, 2, shown=True)
+    frozen.wall.value += 100
+    client, untag = frozen.client(), untagging("image", [V1], ["Channel", "Latest", RESTORED.key])
+
+    def act() -> None:
+        untag.make(frozen.client())
+        frozen.fault("stale", "DescribeImages", times=None, seconds=60.0)
+
+    def look() -> None:
+        there = [one for one in frozen.cloud.store.all(Record) if one.state == READY]
+        assert any(one.name == str(ALIAS) or one.tags.get("Latest") == "true" for one in there)
+
+    actions: list[str] = []
+
+    def before(action: str) -> None:
+        actions.append(action)
+        if actions[-2:] == ["TagResources", "DescribeImages"] and actions.count("TagResources") == 1:
+            act()  # it waits
+
+    client._transport = Watching(client._transport, before=before, after=look)
+    with contextlib.suppress(RefusedError):  # it never sees what it has done
+        roll_back(client, ALIAS)
+    assert "ModifyImageAttribute" in actions
 
 
 # Every interleaving, on the pure model: an actor reads the whole lineage, then does one step, then reads again.
