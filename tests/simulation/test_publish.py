@@ -577,6 +577,20 @@ def test_a_roll_back_makes_the_tags_of_another_one_its_own(frozen: Running) -> N
     assert waited < 5, "at once: the other one may look meanwhile"
 
 
+def test_a_roll_back_that_gives_way_leaves_the_tags_that_were_another_one_s(frozen: Running) -> None:
+    """Found by a story: it had written its own moment over the other one's, and took that for its own."""
+    marks = {"Latest": "true", "Channel": "latest", **RESTORED.of(format_moment(frozen.wall.value - 10))}
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **marks})
+    version(frozen, 2, shown=True)
+    version(frozen, 3)
+    client = frozen.client()
+    reached = meanwhile(client, "ModifyImageAttribute", lambda: publish(frozen.client(), V3))
+    assert roll_back(client, ALIAS).image_id == V3
+    assert reached()
+    assert state(frozen)[V3] == SHOWN
+    assert state(frozen)[V1] == (*old(1, family="")[:3], True)
+
+
 def test_a_roll_back_writes_its_tags_again_after_the_wait(frozen: Running) -> None:
     """What a read shows then may be from before somebody else's call took them off."""
     marks = {"Latest": "true", "Channel": "latest", **RESTORED.of(format_moment(frozen.wall.value))}

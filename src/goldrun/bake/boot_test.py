@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.bake.inspection import read_contents
-from goldrun.bake.machines import machine_for, wait_for_boot
+from goldrun.bake.machines import machine_for, new_key, wait_for_boot
 from goldrun.bake.parts import Test
 from goldrun.bake.scanning import require_harmless
 from goldrun.bake.scripts import run_test
@@ -27,7 +27,7 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
         RefusedError: a test failed, or the image was refused before the boot.
     """
     context.options.check(image)
-    key = f"test {image.image_id} {context.client.clock.now()}"
+    key = new_key(f"test {image.image_id}")
     with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as tester:
         wait_for_boot(context, tester)
         mounted = [

@@ -8,7 +8,7 @@ import zlib
 from importlib.resources import files
 
 from goldrun.bake.context import Context
-from goldrun.bake.machines import machine_for
+from goldrun.bake.machines import machine_for, new_key
 from goldrun.bake.parts import Base, Builder
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.scripts import run_script
@@ -58,7 +58,7 @@ def list_contents(context: Context, image: Image) -> Contents:
     Raises:
         GoldrunError: see ``read_contents`` and ``acquire``.
     """
-    key = f"list {image.image_id} {context.client.clock.now()}"
+    key = new_key(f"list {image.image_id}")
     with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as machine:
         machine.wait_until_ready(parse_duration(context.recipe.limits.boot))
         return read_contents(context, machine)

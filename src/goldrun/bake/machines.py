@@ -7,6 +7,7 @@ deletes its instances.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -48,6 +49,11 @@ def machine_settings(
         ),
         on_demand_fallback=builder.on_demand_fallback,
     )
+
+
+def new_key(purpose: str) -> str:
+    """Return a key for an instance that no other build has, even one that begins at the same moment."""
+    return f"{purpose} {os.urandom(8).hex()}"
 
 
 def launch_machine(

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from goldrun.bake import parts
 from goldrun.bake.context import Context
-from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine, wait_for_boot
+from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine, new_key, wait_for_boot
 from goldrun.bake.parts import File
 from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
@@ -71,7 +71,7 @@ def _launch(context: Context, state: State) -> State:
     assert state.base
     stamp = _free_stamp(context.client, read_lineage(context.client, context.alias))
     tags = {**context.lineage_tags, **VERSION_HASH.of(state.version_hash), **BUILD_TIMESTAMP.of(stamp)}
-    key = f"build {context.alias} {stamp} {context.client.clock.now()}"
+    key = new_key(f"build {context.alias} {stamp}")
     # A stage has the data disks already.
     disks = () if state.start else [disk.size for disk in context.recipe.disks]
     image_id = (state.start or state.base).image_id

@@ -144,7 +144,9 @@ def _is_restored(image: Image, intent: Intent) -> bool:
 
 
 def _is_restored_by_another(image: Image, intent: Intent) -> bool:
-    return _is_restored(image, intent) and RESTORED.read(image.tags) != format_moment(intent.began)
+    """Return whether somebody else rolls back to the image: the tag that this run wrote may have replaced another's."""
+    own = RESTORED.read(image.tags) == format_moment(intent.began) and image.image_id not in intent.known
+    return _is_restored(image, intent) and not own
 
 
 def choose(lineage: Lineage, goal: Image, intent: Intent) -> Step:
