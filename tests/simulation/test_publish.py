@@ -74,6 +74,12 @@ def old(number: int, status: str = AVAILABLE, family: str = "fam-amd64") -> tupl
     return (f"fam-amd64-{STAMPS[number - 1]}", status, family, False)
 
 
+def require_answer(frozen: Running) -> None:
+    """Check that the name has an answer, whatever reads show."""
+    there = [one for one in frozen.cloud.store.all(Record) if one.state == READY]
+    assert any(one.name == str(ALIAS) or one.tags.get("Latest") == "true" for one in there)
+
+
 def test_the_first_version_of_a_lineage(frozen: Running) -> None:
     version(frozen, 1)
     assert publish(frozen.client(), V1).image_id == V1
@@ -505,6 +511,34 @@ def test_a_publish_takes_the_tags_off_an_image_once(frozen: Running) -> None:
     assert state(frozen) == {V1: old(1), V2: SHOWN}
 
 
+def test_a_publish_does_not_take_the_tags_off_again_by_a_read_from_before(frozen: Running) -> None:
+    """Found by a story: the answer was lost, and meanwhile a roll-back has given the image its tags again."""
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    publish(frozen.client(), V1)
+    frozen.wall.value += 100
+    frozen.fault("timeout-after", "UntagResources", seconds=0.1)
+    client, actions, began = frozen.client(), list[str](), list[float]()
+
+    def before(action: str) -> None:
+        actions.append(action)
+        if actions.count("UntagResources") != 1:
+            return
+        if action == "UntagResources":
+            frozen.wall.value += 20
+            began.append(frozen.wall.value)
+        elif actions[-2] == "UntagResources":  # it decides anew
+            roll_back(frozen.client(), ALIAS)
+            late = frozen.wall.value - began[0] + 10
+            frozen.fault("stale", "DescribeImages", times=8, seconds=late)
+
+    client._transport = Watching(client._transport, before=before, after=lambda: require_answer(frozen))
+    with contextlib.suppress(RefusedError):
+        publish(client, V2)
+    frozen.cloud.gateway.faults.clear()
+    assert state(frozen)[V1] == SHOWN
+
+
 def test_a_roll_back_does_not_believe_that_it_is_done_already(frozen: Running) -> None:
     """Found by a story: a read that lags behind shows the alias where it was before the last publish."""
     version(frozen, 1, shown=True)
@@ -603,10 +637,6 @@ def test_a_roll_back_writes_its_tags_again_after_the_wait(frozen: Running) -> No
         untag.make(frozen.client())
         frozen.fault("stale", "DescribeImages", times=None, seconds=60.0)
 
-    def look() -> None:
-        there = [one for one in frozen.cloud.store.all(Record) if one.state == READY]
-        assert any(one.name == str(ALIAS) or one.tags.get("Latest") == "true" for one in there)
-
     actions: list[str] = []
 
     def before(action: str) -> None:
@@ -614,7 +644,7 @@ def test_a_roll_back_writes_its_tags_again_after_the_wait(frozen: Running) -> No
         if actions[-2:] == ["TagResources", "DescribeImages"] and actions.count("TagResources") == 1:
             act()  # it waits
 
-    client._transport = Watching(client._transport, before=before, after=look)
+    client._transport = Watching(client._transport, before=before, after=lambda: require_answer(frozen))
     with contextlib.suppress(RefusedError):  # it never sees what it has done
         roll_back(client, ALIAS)
     assert "ModifyImageAttribute" in actions

@@ -17,7 +17,7 @@ from goldrun.cloud.sources import find_source
 from goldrun.errors import GoldrunError, UsageError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint
-from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
+from goldrun.http.retrying import Again, Backoff, Notice, jittered_backoff, retry
 from goldrun.http.transport import HttpTransport, Transport
 from goldrun.lean import NamedTuple
 
@@ -64,7 +64,7 @@ class Call(NamedTuple):
     action: str
     params: Mapping[str, Parameter]
 
-    def make(self, client: EcsClient, again: Callable[[], None] = lambda: None) -> None:
+    def make(self, client: EcsClient, again: Again = lambda _: None) -> None:
         """Make the call; see ``EcsClient.call``.
 
         Raises:
@@ -125,7 +125,7 @@ class EcsClient:
         *,
         region: str | None = None,
         api: Api = ECS,
-        again: Callable[[], None] = lambda: None,
+        again: Again = lambda _: None,
     ) -> dict[str, Any]:
         """Call ``action`` and return its answer.
 
@@ -160,7 +160,7 @@ class EcsClient:
         )
         return answer
 
-    def send(self, request: Request, again: Callable[[], None] = lambda: None) -> Any:
+    def send(self, request: Request, again: Again = lambda _: None) -> Any:
         """Send a request, and return what its ``read`` says of the answer; repeated as ``call`` is.
 
         Raises:

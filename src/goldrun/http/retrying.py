@@ -23,6 +23,7 @@ MAX_ATTEMPTS = 6
 # No attempt takes longer, so that a call to a server that does not answer is repeated within its time limit.
 ATTEMPT_SECONDS = 30.0
 Backoff: TypeAlias = "Callable[[int], float]"
+Again: TypeAlias = "Callable[[bool], None]"
 Notice: TypeAlias = "Callable[[str], None]"  # receives a sentence for a person
 
 
@@ -41,7 +42,7 @@ def retry(
     seconds: float,
     backoff: Backoff,
     notice: Notice,
-    again: Callable[[], None] = lambda: None,
+    again: Again = lambda _: None,
 ) -> T:
     """Repeat ``attempt`` until it succeeds, fails for good, has failed six times, or runs out of time.
 
@@ -53,7 +54,8 @@ def retry(
         seconds: time limit, pauses included.
         backoff: seconds to pause after the n-th failure.
         notice: receives a sentence about every retry.
-        again: called before each repetition; its errors count like those of the attempt.
+        again: called before each repetition, given whether an attempt may have had its effect; its errors count like
+            those of the attempt.
 
     Raises:
         GoldrunError: the last failure. It says how often the call was tried, and whether one of the attempts may have
@@ -67,7 +69,7 @@ def retry(
     for _ in attempts:
         try:
             if number:
-                again()
+                again(unsure)
             return attempt(min(deadline, clock.now() + ATTEMPT_SECONDS))
         except GoldrunError as error:
             error.unsure = unsure = unsure or error.unsure

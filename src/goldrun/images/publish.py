@@ -215,8 +215,9 @@ def _run(
             step.call.make(client, again=partial(_require_missing, client, lineage.alias, intent, step))
             if step.leaves:
                 intent = replace(intent, left=intent.left | {step.image.image_id})
-        except _ChangedError:
-            continue
+        except _ChangedError as changed:
+            if step.leaves and changed.unsure:
+                intent = replace(intent, left=intent.left | {step.image.image_id})
         except ApiError as error:
             # Another run changed something between our read and our step: read again.
             if not (is_name_taken(error) or is_missing(error)):
@@ -235,15 +236,31 @@ def _gone(image_id: str) -> NotFoundError:
 
 
 class _ChangedError(Exception):
-    """A call that failed is not repeated: meanwhile it is not what is missing."""
+    """A call that failed is not repeated: meanwhile it is not what is missing.
+
+    Attributes:
+        unsure: it may have had its effect.
+    """
+
+    def __init__(self, *, unsure: bool) -> None:
+        super().__init__()
+        self.unsure = unsure
 
 
-def _require_missing(client: EcsClient, alias: PublishedName, intent: Intent, step: Step) -> None:
-    """Decide anew before a call is repeated: throttling can last for minutes, in which others go on."""
-    lineage = read_lineage(client, alias)
-    found = next_step(lineage, intent) if intent.goal in lineage.images else None
-    if found is None or found.call != step.call:
-        raise _ChangedError
+def _require_missing(client: EcsClient, alias: PublishedName, intent: Intent, step: Step, unsure: bool) -> None:
+    """Decide anew before a call is repeated: throttling can last for minutes, in which others go on.
+
+    Tags that may have been taken off already are not taken off again by a read from before: somebody may roll back to
+    the image by now.
+    """
+
+    def look() -> bool | None:
+        lineage = read_lineage(client, alias)
+        found = next_step(lineage, intent) if intent.goal in lineage.images else None
+        return True if found is None or found.call != step.call else None
+
+    if watch(client.clock, look, seconds=UNDERWAY_SECONDS if unsure and step.leaves else 0.0):
+        raise _ChangedError(unsure=unsure)
 
 
 def _require_available(lineage: Lineage, goal: Image) -> None:
