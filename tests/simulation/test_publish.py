@@ -19,7 +19,7 @@ from goldrun.cloud.tags import BOOT_TEST, DELETING, RESTORED
 from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.lookup import look_up
-from goldrun.images.moving import Intent, next_step, plan
+from goldrun.images.moving import Intent, choose, may_be_another_s, next_step, plan, remember
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
 from local_cloud import seed
@@ -623,6 +623,34 @@ def test_a_roll_back_that_gives_way_leaves_the_tags_that_were_another_one_s(froz
     assert reached()
     assert state(frozen)[V3] == SHOWN
     assert state(frozen)[V1] == (*old(1, family="")[:3], True)
+
+
+def test_a_publish_leaves_a_roll_back_that_began_in_the_same_second(frozen: Running) -> None:
+    """Found by a story: it took the other one's moment for its own."""
+    marks = {"Latest": "true", "Channel": "latest", **RESTORED.of(format_moment(frozen.wall.value))}
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **marks})
+    version(frozen, 2, shown=True)
+    version(frozen, 3)
+    assert publish(frozen.client(), V3).image_id == V3
+    assert state(frozen)[V1] == (*old(1, family="")[:3], True)
+
+
+def test_tags_that_a_read_shows_may_be_another_one_s(frozen: Running) -> None:
+    """Found by a story: reads go back, and the second one showed tags that the first one did not."""
+    marks = {"Latest": "true", "Channel": "latest", **RESTORED.of(format_moment(frozen.wall.value))}
+    version(frozen, 1, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[0], **marks})
+    version(frozen, 2, shown=True)
+    lineage = read_lineage(frozen.client(), ALIAS)
+    rolling = Intent(V1, bad=V2, force=True, began=frozen.wall.value)
+    chose = remember(rolling, choose(lineage, lineage.images[V1], rolling))
+    cases = (
+        (rolling, True),
+        (chose, False),
+        (replace(chose, known=frozenset({V1})), True),
+        (replace(rolling, force=False), False),
+    )
+    for intent, expected in cases:
+        assert may_be_another_s(lineage, lineage.images[V1], intent) is expected
 
 
 def test_a_roll_back_writes_its_tags_again_after_the_wait(frozen: Running) -> None:

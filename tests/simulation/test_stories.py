@@ -54,6 +54,8 @@ BROKEN = {
     "two builds that began at once had one key for their builders": (1600876, "names", list(range(1, 9))),
     "a roll-back took off the tag that it had written over another one's": (1701705, "names", list(range(1, 12))),
     "a publish took the tag off again after a time-out": (1605276, "names", [2, 3, 7, 9]),
+    "a publish took a roll-back that began in the same second for itself": (1902234, "names", [3, 6]),
+    "a roll-back believed tags that only its second read showed": (1903329, "names", [2, 3, 7, 8]),
     "a publish took the tag off twice": (31728, "names", list(range(1, 13))),
     "a publish gave way to a prune, and took a roll-back's tag": (401317, "names", [7, 9, 10]),
     "a machine without tags was stopped for good": (21883, "machines", [2, 9, 10]),

@@ -29,6 +29,7 @@ class Intent:
         known: the ids of those images.
         began: when, in seconds since 1970.
         left: the ids of images that this run has taken the channel's tag off. If one has it again, somebody wants that.
+        chose: the ids of images that this run has given the channel's tag.
     """
 
     goal: str
@@ -37,6 +38,7 @@ class Intent:
     known: frozenset[str] = frozenset()
     began: float = 0.0
     left: frozenset[str] = frozenset()
+    chose: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Step:
 
     Attributes:
         leaves: whether the image leaves the channel by it.
+        chooses: whether it comes into the channel by it.
     """
 
     image: Image
@@ -52,6 +55,7 @@ class Step:
     call: Call
     change: dict[str, Any]
     leaves: bool = False
+    chooses: bool = False
 
 
 def plan(lineage: Lineage, intent: Intent) -> list[Step]:
@@ -138,6 +142,22 @@ def is_moved(lineage: Lineage, goal: Image, intent: Intent) -> bool:
     return goal.name == str(lineage.alias) and (bad is None or bad.status == DEPRECATED)
 
 
+def may_be_another_s(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+    """Return whether a roll-back's goal has tags from another run, which may take them off.
+
+    It had them before, or a read shows them and this run has not written them.
+    """
+    ours = goal.image_id in intent.chose - intent.known
+    return intent.force and not ours and not is_moved(lineage, goal, intent)
+
+
+def remember(intent: Intent, step: Step) -> Intent:
+    """Return the intent after a step."""
+    image = frozenset({step.image.image_id})
+    left = intent.left | image if step.leaves else intent.left
+    return replace(intent, left=left, chose=intent.chose | image if step.chooses else intent.chose)
+
+
 def _is_restored(image: Image, intent: Intent) -> bool:
     """Return whether somebody rolls back to the image at this moment."""
     return is_tagged_since(image, RESTORED, intent.began - RESTORING_SECONDS)
@@ -145,7 +165,7 @@ def _is_restored(image: Image, intent: Intent) -> bool:
 
 def _is_restored_by_another(image: Image, intent: Intent) -> bool:
     """Return whether somebody else rolls back to the image: the tag that this run wrote may have replaced another's."""
-    own = RESTORED.read(image.tags) == format_moment(intent.began) and image.image_id not in intent.known
+    own = RESTORED.read(image.tags) == format_moment(intent.began) and image.image_id in intent.chose - intent.known
     return _is_restored(image, intent) and not own
 
 
@@ -158,6 +178,7 @@ def choose(lineage: Lineage, goal: Image, intent: Intent) -> Step:
         f"tag {goal.image_id} as {lineage.channel}",
         tagging.tagging("image", [goal.image_id], tags),
         {"tags": {**goal.tags, **tags}},
+        chooses=True,
     )
 
 

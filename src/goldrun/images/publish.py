@@ -35,9 +35,10 @@ from goldrun.images.moving import (
     goal_of,
     has_marks,
     is_chosen,
-    is_moved,
+    may_be_another_s,
     next_step,
     plan,
+    remember,
     unmark,
 )
 from goldrun.images.naming import LATEST, PublishedName, parse_published
@@ -200,9 +201,10 @@ def _run(
         goal = goal_of(lineage, intent)
         if goal.image_id not in claimed and is_chosen(lineage, goal, intent):
             claimed.add(goal.image_id)
-            waits = intent.force and goal.image_id in intent.known and not is_moved(lineage, goal, intent)
+            waits = may_be_another_s(lineage, goal, intent)
             if waits:
                 lineage = _choose_again(client, lineage, goal, intent)
+                intent = replace(intent, chose=intent.chose | {goal.image_id})
                 goal = lineage.images.get(goal.image_id, goal)
             _require_kept(client, lineage, goal, intent)
             if waits:
@@ -213,11 +215,10 @@ def _run(
             return goal
         try:
             step.call.make(client, again=partial(_require_missing, client, lineage.alias, intent, step))
-            if step.leaves:
-                intent = replace(intent, left=intent.left | {step.image.image_id})
+            intent = remember(intent, step)
         except _ChangedError as changed:
             if step.leaves and changed.unsure:
-                intent = replace(intent, left=intent.left | {step.image.image_id})
+                intent = remember(intent, step)
         except ApiError as error:
             # Another run changed something between our read and our step: read again.
             if not (is_name_taken(error) or is_missing(error)):
