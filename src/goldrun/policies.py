@@ -6,11 +6,13 @@ or the call adds it. Source: "Custom policies" and "Tag-based authorization" in 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from goldrun.cloud.objects import Folder
 from goldrun.cloud.tags import MANAGED_BY
 from goldrun.errors import UsageError
+
+if TYPE_CHECKING:  # --help must not pay for a client
+    from goldrun.cloud.objects import Folder
 
 OWN = {"StringEquals": {f"acs:ResourceTag/{MANAGED_BY.key}": MANAGED_BY.values[0]}}
 MADE_OWN = {"StringEquals": {f"acs:RequestTag/{MANAGED_BY.key}": MANAGED_BY.values[0]}}

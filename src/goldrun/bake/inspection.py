@@ -8,14 +8,13 @@ import zlib
 from importlib.resources import files
 
 from goldrun.bake.context import Context
-from goldrun.bake.machines import machine_for, new_key
+from goldrun.bake.machines import machine_for, new_key, wait_for_boot
 from goldrun.bake.parts import Base, Builder
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.scripts import run_script
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import TESTER
 from goldrun.contents.components import Contents, parse
-from goldrun.durations import parse_duration
 from goldrun.errors import UnavailableError
 from goldrun.images.naming import parse_published
 from goldrun.launch.machine import Machine
@@ -60,7 +59,7 @@ def list_contents(context: Context, image: Image) -> Contents:
     """
     key = new_key(f"list {image.image_id}")
     with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as machine:
-        machine.wait_until_ready(parse_duration(context.recipe.limits.boot))
+        wait_for_boot(context, machine)
         return read_contents(context, machine)
 
 

@@ -47,17 +47,21 @@ def migrate_check(paths: tuple[Path, ...], write: bool, as_json: bool) -> None:
         changed = workflows.rewrite(texts[path], findings)
         if write and changed != texts[path]:
             _write(path, changed)
+
+    def done(one: Finding) -> bool:
+        return write and bool(one.name)
+
     everything = [(path, one) for path, findings in found.items() for one in findings]
-    left = [(path, one) for path, one in everything if not (write and one.name) or one.advice]
+    left = [(path, one) for path, one in everything if not done(one) or one.advice]
     if as_json:
         from goldrun.cli.json.migration import OldPlace
 
-        output.result_json([OldPlace.of(path, one, written=write and bool(one.name)) for path, one in everything])
+        output.result_json([OldPlace.of(path, one, written=done(one)) for path, one in everything])
     elif left:
-        rows = [(f"{path}:{one.line}", one.found, _instead(one, done=write and bool(one.name))) for path, one in left]
+        rows = [(f"{path}:{one.line}", one.found, _instead(one, done=done(one))) for path, one in left]
         output.table(("LINE", "FOUND", "INSTEAD"), rows)
     if write:
-        output.note(f"changes written: {sum(bool(one.name) for _, one in everything)}.")
+        output.note(f"changes written: {sum(done(one) for _, one in everything)}.")
     if left:
         raise RefusedError(f"{len(left)} places have to change.", fix=["see docs/migrating.md for each of them"])
     output.note(f"nothing else has to change in {len(texts)} workflows.")

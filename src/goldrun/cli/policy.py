@@ -10,7 +10,6 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import open_github
-from goldrun.cloud.objects import read_folder
 from goldrun.errors import UsageError
 from goldrun.policies import JOBS, policy_for, trust_policy
 
@@ -72,6 +71,8 @@ def policy(
     if not trust:
         if repo is not None or environment or ref or account or provider:
             raise UsageError("--repo, --environment, --ref, --account and --provider need --trust.")
+        from goldrun.cloud.objects import read_folder
+
         output.result_json(policy_for(list(jobs), read_folder(os.environ)))
         return
     from goldrun.github.scope import repository_scope

@@ -18,8 +18,9 @@ from goldrun import __version__, config
 from goldrun.cloud import signature
 from goldrun.cloud.client import EcsClient, Request
 from goldrun.cloud.credentials import Credentials
-from goldrun.cloud.errors import AccessDeniedError, ApiError, ServiceError, api_error
+from goldrun.cloud.errors import AccessDeniedError, ApiError, api_error
 from goldrun.cloud.home import check_region
+from goldrun.cloud.rpc import gateway_error
 from goldrun.cloud.signature_v4 import ALGORITHM_V4, UNSIGNED, signature_v4
 from goldrun.errors import NotFoundError, UnavailableError, UsageError
 from goldrun.http.endpoint import Endpoint
@@ -172,7 +173,6 @@ def _read(permission: str, endpoint: Endpoint, answer: Answer) -> Answer:
     if 200 <= answer.status < 300:
         return answer
     said = {name: unescape(text) for name, text in _MEMBER.findall(answer.body[:4096].decode("utf-8", "replace"))}
-    action = permission.split(":")[1]
     if "Code" in said:
         error = api_error(permission, answer.status, said)
         if isinstance(error, AccessDeniedError):
@@ -180,13 +180,7 @@ def _read(permission: str, endpoint: Endpoint, answer: Answer) -> Answer:
             error.fix = ("attach what this prints: goldrun policy --for build, or --for scan to read alone.",)
         raise error
     if answer.status >= 500:
-        raise ServiceError(
-            f"{endpoint} failed with HTTP {answer.status}.",
-            code=f"HTTP{answer.status}",
-            http_status=answer.status,
-            action=action,
-            fix=("try again in a few minutes.",),
-        )
+        raise gateway_error(permission, endpoint, answer)
     raise UnavailableError(
         f"{endpoint} did not answer as OSS does (HTTP {answer.status}).",
         fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_SBOM_BUCKET."],

@@ -102,16 +102,9 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
             return body
         if "Code" in body:
             raise api_error(permission, answer.status, body)
-    shown = " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]
+    shown = _shown(answer)
     if answer.status >= 500:
-        raise ServiceError(
-            f"{endpoint} failed with HTTP {answer.status}.",
-            code=f"HTTP{answer.status}",
-            http_status=answer.status,
-            action=permission.split(":")[1],
-            why=(f"a gateway answered instead of the API: {shown}" if shown else "the answer is empty.",),
-            fix=("try again in a few minutes.",),
-        )
+        raise gateway_error(permission, endpoint, answer)
     if answer.status == 407:
         raise UnavailableError(
             "The proxy asks for a user name and a password.",
@@ -123,3 +116,21 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
         why=[f"it says: {shown}" if shown else "the answer is empty."],
         fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
     )
+
+
+def gateway_error(permission: str, endpoint: Endpoint, answer: Answer) -> ServiceError:
+    """Return the error for an answer of HTTP 5xx that is not the API's own; see ``read_answer``."""
+    shown = _shown(answer)
+    return ServiceError(
+        f"{endpoint} failed with HTTP {answer.status}.",
+        code=f"HTTP{answer.status}",
+        http_status=answer.status,
+        action=permission.split(":")[1],
+        why=(f"a gateway answered instead of the API: {shown}" if shown else "the answer is empty.",),
+        fix=("try again in a few minutes.",),
+    )
+
+
+def _shown(answer: Answer) -> str:
+    """Return the beginning of an answer, in one line."""
+    return " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]

@@ -129,10 +129,13 @@ def uncompared(contents: Contents) -> int:
 
 def names_of(component: Component) -> Iterator[tuple[str, str]]:
     """Yield the names, and versions, by which advisories know a package: of a deb, its source's; of an rpm, both."""
-    if component.kind != DEB or not component.source:
-        yield component.name, component.version
-    if component.source and (component.kind == DEB or component.source != component.name):
-        yield component.source, component.source_version
+    own, source = (component.name, component.version), (component.source, component.source_version)
+    if component.kind == DEB:
+        yield source if component.source else own
+        return
+    yield own
+    if component.source not in ("", component.name):
+        yield source
 
 
 def is_affected(affected: Affected, version: str, kind: str) -> bool:

@@ -18,7 +18,6 @@ each reads again after its last step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from goldrun.cloud.client import EcsClient
@@ -203,8 +202,9 @@ def _run(
             claimed.add(goal.image_id)
             waits = may_be_another_s(lineage, goal, intent)
             if waits:
-                lineage = _choose_again(client, lineage, goal, intent)
-                intent = replace(intent, chose=intent.chose | {goal.image_id})
+                chosen = choose(lineage, goal, intent)
+                lineage = _choose_again(client, lineage, chosen)
+                intent = remember(intent, chosen)
                 goal = lineage.images.get(goal.image_id, goal)
             _require_kept(client, lineage, goal, intent)
             if waits:
@@ -279,7 +279,7 @@ def _require_available(lineage: Lineage, goal: Image) -> None:
         )
 
 
-def _choose_again(client: EcsClient, lineage: Lineage, goal: Image, intent: Intent) -> Lineage:
+def _choose_again(client: EcsClient, lineage: Lineage, step: Step) -> Lineage:
     """Make the tags on the goal this run's, before anything moves: another run put them there, and may take them off.
 
     It may have decided that before it sees that they are wanted. So they are written at once, and again when such a
@@ -287,14 +287,13 @@ def _choose_again(client: EcsClient, lineage: Lineage, goal: Image, intent: Inte
     """
 
     def look() -> bool | None:
-        now = read_lineage(client, lineage.alias).images.get(goal.image_id)
+        now = read_lineage(client, lineage.alias).images.get(step.image.image_id)
         return None if now and has_marks(lineage, now) else True
 
-    call = choose(lineage, goal, intent).call
     try:
-        call.make(client)
+        step.call.make(client)
         watch(client.clock, look, seconds=UNDERWAY_SECONDS)
-        call.make(client)
+        step.call.make(client)
     except ApiError as error:
         if not is_missing(error):
             raise

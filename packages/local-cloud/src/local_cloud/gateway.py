@@ -76,17 +76,13 @@ class Gateway:
         action = wire.headers.get("x-acs-action") or wire.params.get("Action", "")
         xml = not is_v3(wire) and wire.params.get("Format", "XML").upper() != "JSON"
         rule = self.faults.strike(action) if action else None
-        try:
-            if rule and rule.kind == "timeout":
-                return Reply(0, hold=rule.seconds)
-            if rule and rule.kind in ("throttle", "error"):
-                raise rule.fault()
+
+        def work() -> Reply:
             answer = self._perform(wire, action, rule)
-            if rule and rule.kind == "timeout-after":
-                return Reply(0, hold=rule.seconds)
-            if rule and rule.kind == "error-after":
-                raise rule.fault()
             return _render(200, f"{action}Response", {**answer, "RequestId": request_id}, request_id, xml)
+
+        try:
+            return suffer(rule, work)
         except ApiFault as fault:
             return _render_fault(fault, headers, request_id, xml)
 
@@ -144,6 +140,31 @@ class Gateway:
                     store=self.store,
                 )
             )
+
+
+def suffer(
+    rule: FaultRule | None, work: Callable[[], Reply], fault: Callable[[FaultRule], ApiFault] = FaultRule.fault
+) -> Reply:
+    """Do the work of a call that a rule may strike before or after its effect; return its answer.
+
+    Args:
+        rule: what strikes it; None: nothing.
+        work: has the effect, and makes the answer.
+        fault: makes the error that the rule answers with.
+
+    Raises:
+        ApiFault: that error, or one of the work.
+    """
+    if rule and rule.kind == "timeout":
+        return Reply(0, hold=rule.seconds)
+    if rule and rule.kind in ("throttle", "error"):
+        raise fault(rule)
+    reply = work()
+    if rule and rule.kind == "timeout-after":
+        return Reply(0, hold=rule.seconds)
+    if rule and rule.kind == "error-after":
+        raise fault(rule)
+    return reply
 
 
 def new_request_id() -> str:

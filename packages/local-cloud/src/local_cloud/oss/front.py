@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from local_cloud import ram
 from local_cloud.access import AccessKey
 from local_cloud.errors import ApiFault
 from local_cloud.faults import FaultRule
-from local_cloud.gateway import Gateway, Reply, new_request_id, to_xml
+from local_cloud.gateway import Gateway, Reply, new_request_id, suffer, to_xml
 from local_cloud.github.router import path_at_github
 from local_cloud.oss.errors import denied
 from local_cloud.oss.service import Told, Visit, operation, perform
@@ -23,7 +22,6 @@ from local_cloud.records.objects import Bucket
 
 # The largest object: a data file is no place for more.
 MAX_OBJECT_BYTES = 16 * 1024 * 1024
-_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/(?P<region>[\w-]+)/", re.ASCII)
 # RAM knows them by the permission that they need.
 _PERMISSIONS = {"HeadObject": "GetObject", "GetObjectMeta": "GetObject"}
 
@@ -48,27 +46,16 @@ class Front:
         name, request_id = operation(asked), new_request_id().replace("-", "")[:24]
         rule = self.gateway.faults.strike(name) if name else None
         try:
-            if rule and rule.kind == "timeout":
-                return Reply(0, hold=rule.seconds)
-            if rule and rule.kind in ("throttle", "error"):
-                raise _fault(rule)
-            told = self._perform(name, asked)
-            if rule and rule.kind == "timeout-after":
-                return Reply(0, hold=rule.seconds)
-            if rule and rule.kind == "error-after":
-                raise _fault(rule)
-            return _render(told, request_id)
+            return suffer(rule, lambda: _render(self._perform(name, asked), request_id), _fault)
         except ApiFault as fault:
             return render_fault(fault, method, headers, request_id)
 
     def _perform(self, name: str, asked: Asked) -> Told:
         gateway = self.gateway
-        caller = authenticate(asked, gateway.store, gateway.clock.wall())
+        caller, region = authenticate(asked, gateway.store, gateway.clock.wall())
         if name:
             self._authorize(name, asked, caller)
             gateway.calls[name] = gateway.calls.get(name, 0) + 1
-        scope = _SCOPE.search(asked.headers["authorization"])
-        region = scope["region"] if scope else ""
         with gateway.store.transaction():
             return perform(name, Visit(gateway.store, asked, caller, region, gateway.clock.now()))
 

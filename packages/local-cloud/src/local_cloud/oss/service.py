@@ -59,8 +59,16 @@ class Visit(NamedTuple):
         if found.owner != self.caller.account:
             raise denied()
         if self.region and self.region != found.region:
-            raise ApiFault(400, "InvalidArgument", "Invalid signing region in Authorization header.")
+            raise invalid_argument("Invalid signing region in Authorization header.")
         return found
+
+    def find(self) -> StoredObject | None:
+        """Return the object that the request is about; None: the bucket has none.
+
+        Raises:
+            ApiFault: its bucket is not there, or is another account's.
+        """
+        return self.store.get(StoredObject, f"{self.bucket().id}/{self.asked.key}")
 
     def object(self) -> StoredObject:
         """Return the object that the request is about.
@@ -68,8 +76,7 @@ class Visit(NamedTuple):
         Raises:
             ApiFault: there is none, or its bucket is not there, or is another account's.
         """
-        self.bucket()
-        found = self.store.get(StoredObject, f"{self.asked.bucket}/{self.asked.key}")
+        found = self.find()
         if found is None:
             raise no_such_key(self.asked.key)
         return found
@@ -194,8 +201,7 @@ def _put_object(visit: Visit) -> Told:
     digest = asked.headers.get("content-md5")
     if digest is not None and digest != base64.b64encode(_md5(asked.body)).decode():
         raise ApiFault(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", {"Content-MD5": digest})
-    there = visit.store.get(StoredObject, f"{bucket.id}/{asked.key}")
-    if there and asked.headers.get("x-oss-forbid-overwrite") == "true":
+    if visit.find() and asked.headers.get("x-oss-forbid-overwrite") == "true":
         raise ApiFault(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
     kept = {name: value for name, value in asked.headers.items() if name in _KEPT or name.startswith(_OWN)}
     made = StoredObject(
@@ -237,8 +243,7 @@ def _head_object(visit: Visit) -> Told:
 
 
 def _delete_object(visit: Visit) -> Told:
-    visit.bucket()
-    found = visit.store.get(StoredObject, f"{visit.asked.bucket}/{visit.asked.key}")
+    found = visit.find()
     if found:  # deleting what is not there succeeds as well
         visit.store.remove(found)
     return Told(204)

@@ -18,11 +18,11 @@ from urllib.parse import quote, unquote
 
 from goldrun.cloud.signature_v4 import ALGORITHM_V4, UNSIGNED, signature_v4
 from local_cloud.access import AccessKey
+from local_cloud.auth import ALLOWED_SKEW
 from local_cloud.errors import ApiFault
-from local_cloud.oss.errors import denied
+from local_cloud.oss.errors import denied, invalid_argument
 from local_cloud.store import View
 
-ALLOWED_SKEW = 15 * 60.0
 SUBRESOURCES = frozenset(
     (
         *("acl", "append", "bucketInfo", "callback", "callback-var", "cloudboxes", "continuation-token", "cors"),
@@ -36,7 +36,8 @@ SUBRESOURCES = frozenset(
     )
 )
 _V4 = re.compile(
-    rf"{ALGORITHM_V4} *Credential=(?P<key>[^/,]+)/(?P<scope>(?P<day>\d{{8}})/[\w-]*/oss/aliyun_v4_request), *"
+    rf"{ALGORITHM_V4} *Credential=(?P<key>[^/,]+)/"
+    r"(?P<scope>(?P<day>\d{8})/(?P<region>[\w-]*)/oss/aliyun_v4_request), *"
     r"(?:AdditionalHeaders=(?P<names>[^,]*), *)?Signature=(?P<signature>[0-9a-f]+)",
     re.ASCII,
 )
@@ -80,8 +81,8 @@ def is_signed_for_oss(headers: Mapping[str, str]) -> bool:
     return headers.get("authorization", "").startswith((ALGORITHM_V4, "OSS "))
 
 
-def authenticate(asked: Asked, view: View, now: float) -> AccessKey:
-    """Return the AccessKey that signed a request.
+def authenticate(asked: Asked, view: View, now: float) -> tuple[AccessKey, str]:
+    """Return the AccessKey that signed a request, and for which region; version 1 signs for none: empty.
 
     Args:
         asked: the request.
@@ -91,19 +92,19 @@ def authenticate(asked: Asked, view: View, now: float) -> AccessKey:
     Raises:
         ApiFault: it is not signed, or not rightly, or too early or too late.
     """
-    claim = asked.headers.get("authorization", "")
+    claim, region = asked.headers.get("authorization", ""), ""
     if match := _V4.fullmatch(claim):
         key = _known(view, match["key"])
         _require_now(_moment(asked, match["day"]), now)
         _require_token(asked.headers.get("x-oss-security-token", ""), key, now)
-        right = _signature_v4(asked, match, key.secret)
+        right, region = _signature_v4(asked, match, key.secret), match["region"]
     elif match := _V1.fullmatch(claim):
         key = _known(view, match["key"])
         _require_now(_moment(asked), now)
         _require_token(asked.headers.get("x-oss-security-token", asked.headers.get("security-token", "")), key, now)
         right = _signature_v1(asked, key.secret)
     elif claim:
-        raise ApiFault(400, "InvalidArgument", "Authorization header is invalid.")
+        raise invalid_argument("Authorization header is invalid.")
     else:
         raise denied()
     if not hmac.compare_digest(right.encode(), match["signature"].encode()):
@@ -113,7 +114,7 @@ def authenticate(asked: Asked, view: View, now: float) -> AccessKey:
             "The request signature we calculated does not match the signature you provided. "
             "Check your key and signing method.",
         )
-    return key
+    return key, region
 
 
 def _known(view: View, key_id: str) -> AccessKey:
@@ -167,7 +168,7 @@ def _date(asked: Asked) -> str:
 
 def _signature_v4(asked: Asked, match: re.Match[str], secret: str) -> str:
     if asked.headers.get("x-oss-content-sha256") != UNSIGNED:
-        raise ApiFault(400, "InvalidArgument", "x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
+        raise invalid_argument("x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
     additional = [name for name in (match["names"] or "").split(";") if name]
     signed = {
         name: value
