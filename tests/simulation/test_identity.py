@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -32,6 +31,7 @@ from local_cloud.github.identity import ISSUER
 from local_cloud.github.payloads import number_of
 from local_cloud.github.router import PREFIX
 from local_cloud.trust import Document, trusts
+from tests.commands import run_goldrun
 from tests.conftest import Running
 from tests.simulation.played import open_github
 
@@ -315,12 +315,7 @@ def test_from_the_command_line(live: Running, tmp_path: Path) -> None:
     env = live.environment(HOME=str(tmp_path), GITHUB_API_URL=url + API, GITHUB_SERVER_URL=url, GH_TOKEN=TOKEN)
 
     def goldrun(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words], env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+        return run_goldrun(words, env, tmp_path, code=code)
 
     printed = goldrun("policy", "--trust", "--repo", REPO, "--account", seed.ACCOUNT).stdout
     (statement,) = json.loads(printed)["Statement"]

@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ from goldrun.bake.reading import load
 from goldrun.bake.template import TEMPLATE
 from goldrun.errors import UsageError
 from tests.background import serve_in_background
+from tests.commands import run_goldrun
 from tests.unit.test_json import validate
 
 GH = {"amd64": b"gh for amd64", "arm64": b"gh for arm64"}
@@ -172,12 +172,8 @@ def recipe(tmp_path: Path, mirror: Any) -> Path:
 @pytest.fixture
 def update(recipe: Path, mirror: Any, tmp_path: Path) -> Any:
     def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "goldrun.cli.main", "recipe", "update", str(recipe.parent), *words]
         env = {"HOME": str(tmp_path), "PATH": "/usr/bin", "GITHUB_API_URL": mirror.url, "GOLDRUN_TIMEOUT": "1"}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+        return run_goldrun(("recipe", "update", str(recipe.parent), *words), env, tmp_path, code=code)
 
     return run
 

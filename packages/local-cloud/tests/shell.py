@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from tests.commands import run_goldrun
 
 GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 
@@ -24,11 +25,7 @@ class Shell:
         }
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [*GOLDRUN, *arguments], env=self.env, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+        done = run_goldrun(arguments, self.env, Path(self.env["HOME"]), code=code)
         self.said = done.stderr
         return done.stdout
 

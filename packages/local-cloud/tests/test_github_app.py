@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.commands import run_goldrun
 
 
 class Shell:
@@ -17,17 +17,7 @@ class Shell:
         self.env = {"HOME": str(folder), "PATH": os.environ["PATH"], "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db")}
 
     def __call__(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words],
-            env=self.env,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        return done
+        return run_goldrun(words, self.env, self.folder, code=code)
 
     def take(self, text: str) -> None:
         """Export the variables that a command has printed."""
