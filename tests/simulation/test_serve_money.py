@@ -115,6 +115,45 @@ def test_a_spent_budget_is_over_for_the_next_server_too_and_begins_anew_with_the
     assert count_tag(cloud).month > 1.2 > count_tag(cloud).day
 
 
+def test_what_machines_cost_that_end_while_nobody_serves_counts(cloud: Running, played: Played) -> None:
+    """Until somebody serves again, but each for the longest job at most. (A story found it.)"""
+    played.seconds = 1500.0
+    first = serve(cloud, max_cost=Cost(day=5.0))
+    queue(cloud, 3)
+    first.run(300, until=lambda: alive(cloud) == 3)
+    first.run(90)
+    prices = sum(one.price for one in machines(cloud))
+    cloud.wall.value += 1000.0  # its session ends
+    assert alive(cloud) == 3
+    cloud.wall.value += 6 * HOUR
+    played.tend(cloud.wall.value)
+    assert alive(cloud) == 0
+    second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
+    second.run(120)
+    counted = count_tag(cloud)
+    assert 1500 * prices / HOUR <= counted.month <= 2000 * prices / HOUR
+    assert (counted.day, counted.paid) == (0.0, 0.0), "it is the day after in Beijing"
+    cloud.wall.value += 100.0
+    serve(cloud, owner="three", max_cost=Cost(day=5.0)).run(120)
+    assert count_tag(cloud).month == counted.month, "once"
+
+
+def test_machines_that_a_server_takes_over_are_counted_once(cloud: Running, played: Played) -> None:
+    played.seconds = 1500.0
+    first = serve(cloud, max_cost=Cost(day=5.0))
+    queue(cloud, 3)
+    first.run(300, until=lambda: alive(cloud) == 3)
+    first.run(90)
+    began = [(one.created, one.price) for one in machines(cloud)]
+    cloud.wall.value += 600.0
+    second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
+    second.run(120)
+    now = count_tag(cloud).until
+    cost = sum(price * (now - at) for at, price in began) / HOUR
+    assert count_tag(cloud).day == pytest.approx(cost, rel=0.02)
+    assert count_tag(cloud).paid == pytest.approx(sum(price for _, price in began), rel=0.01)
+
+
 def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Running, played: Played) -> None:
     server = serve(cloud, max_cost=Cost(day=0.001))
     queue(cloud, 2)
@@ -269,6 +308,8 @@ def test_days_and_months_are_beijings() -> None:
     assert (later.day, later.month) == (0.0, 40.0)
     assert spent.at(noon + 10 * 24 * HOUR).month == 0.0
     assert parse(spent.text()) == spent
+    assert parse("2026-11-23T08:00:00Z 12.3400 310.2000 1.5000") == Spent(1_795_420_800.0, 12.34, 310.2, 1.5)
+    assert parse("2026-11-23T08:00:00Z 12.3400 310.2000") == Spent(1_795_420_800.0, 12.34, 310.2), "of older servers"
     assert parse("what") == parse("") == Spent()
 
 

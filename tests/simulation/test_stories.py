@@ -123,6 +123,11 @@ def test_a_runner_without_tags_is_not_told_to_be_gone() -> None:
     assert play(write(473).only([2, 5])).broken == ()
 
 
+def test_machines_that_end_while_github_is_away_are_in_the_budget() -> None:
+    """The story that found it: no server leads, so nobody saw them end."""
+    assert play(write(2301425).only(range(2, 14))).broken == ()
+
+
 def test_the_fields_protocols_do_the_same_work_where_nothing_goes_wrong() -> None:
     """They are models, not straw men: without trouble and deaths, each finds its image and does its jobs."""
     counted = [field.play(_calm(write(seed)), ours=False) for seed in range(1, 25)]

@@ -310,10 +310,10 @@ JOB = Tag(
 SPENT = Tag(
     "Spent",
     ("securitygroup",),
-    "what a scale set with a budget has cost, as `Spent.SET.SCOPE`: until when, that day, that month",
+    "what a scale set with a budget has cost, as `Spent.SET.SCOPE`: until when, that day, that month, an hour then",
     ("serve",),
     ("serve",),
-    form="2026-11-23T08:00:00Z 12.3400 310.2000",
+    form="2026-11-23T08:00:00Z 12.3400 310.2000 1.5800",
 )
 SETUP = Tag(
     "GoldrunSetup",

@@ -1,8 +1,8 @@
 """Counts what a scale set's machines cost, and keeps it within its budgets.
 
 The count is kept in a tag of the security group, because machines come and go: written every minute, and continued by
-the server that leads next. A machine is launched if the budget holds it and all others, each for the longest job and at
-its price limit: so jobs that have been accepted do not exceed it.
+the server that leads next, which counts until then what has ended in between. A machine is launched if the budget holds
+it and all others, each for the longest job and at its price limit: so jobs that have been accepted do not exceed it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from goldrun.serve.config import MAX_RUNNERS
 from goldrun.serve.observer import Observer
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import Roster
+from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
 
@@ -61,6 +62,7 @@ class Budget:
     _open: dict[str, _Open] = field(default_factory=dict)
     _launched: dict[str, float] = field(default_factory=dict)  # what machines cost an hour that do not show yet
     _since: float = 0.0  # machines that were there before are counted from here on
+    _paid: float = 0.0  # what they cost an hour then
     _written: float = 0.0
     _price: float = 0.0  # the limit of the best offer, per hour
     _list_price: float = 0.0
@@ -85,10 +87,11 @@ class Budget:
         Raises:
             GoldrunError: the security group's tags cannot be read.
         """
-        self._open, self._since, self._written = {}, self._now, self._now
+        self._open, self._since, self._paid, self._written = {}, self._now, 0.0, self._now
         if self.limited:
             self._read()
-            self._since = self.books.read(self.roster.fleet.wanted).until or self._now
+            left = self.books.read(self.roster.fleet.wanted)
+            self._since, self._paid = left.until or self._now, left.paid
 
     def step(self) -> None:
         """Count what the machines have cost since the last step.
@@ -97,9 +100,9 @@ class Budget:
             GoldrunError: the count cannot be written down.
         """
         wanted, now = self.roster.fleet.wanted, self._now
-        spent, reserved = self.books.read(wanted).at(now), 0.0
         longest = self._longest
         machines = self.roster.fleet.machines
+        spent, reserved = self._with_those_that_ended(self.books.read(wanted)).at(now), 0.0
         since: dict[float, float] = {}  # what is paid an hour, by the moment since when
         for one in [one for one in self._open if one not in machines]:
             self._count(self._open.pop(one), now, since)  # it ended at some moment since
@@ -121,7 +124,8 @@ class Budget:
         unseen = self.roster.fleet.unseen
         self._launched = {one: price for one, price in self._launched.items() if one in unseen}
         reserved += sum(self._launched.get(one, self._price) for one in unseen) * longest / 3600
-        self.books.write(wanted, spent, reserved)
+        paid = sum(one.price for one in self._open.values())
+        self.books.write(wanted, replace(spent, paid=paid), reserved)
         if self.limited:
             self.observer.budget(wanted, self.books.left(wanted, now).amount)
         if self.limited and now - self._written >= WRITE_SECONDS:
@@ -173,6 +177,18 @@ class Budget:
     @property
     def _longest(self) -> float:
         return self.roster.fleet.wanted.longest_job
+
+    def _with_those_that_ended(self, spent: Spent) -> Spent:
+        """Add what machines cost that ran when the last count was written and are gone: nobody knows since when."""
+        paid, self._paid = self._paid, 0.0
+        if not paid:
+            return spent
+        fleet = self.roster.fleet
+        there = [one for one in fleet.machines.values() if fleet.began(one) <= self._since and one.status != "Stopped"]
+        paid = max(0.0, paid - sum(self.prices.of(self.client, one) or one.limit for one in there))
+        until = min(self._now, self._since + self._longest)
+        self.observer.cost(fleet.wanted, None, paid * (until - self._since) / 3600)
+        return spent.add(paid, self._since, until)
 
     def _count(self, last: _Open, now: float, since: dict[float, float]) -> None:
         amount = last.price * max(0.0, now - last.until) / 3600

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from goldrun.cloud.billing import BILL_OFFSET
@@ -17,35 +17,37 @@ class Spent:
         until: that moment, in seconds since 1970.
         day: on that day.
         month: in that month.
+        paid: what the machines cost an hour that ran at that moment.
     """
 
     until: float = 0.0
     day: float = 0.0
     month: float = 0.0
+    paid: float = 0.0
 
     def at(self, now: float) -> Spent:
         """Return it as of a later moment: a new day, or month, begins with nothing."""
         day = self.day if day_begin(now) <= self.until else 0.0
         month = self.month if month_begin(now) <= self.until else 0.0
-        return Spent(max(now, self.until), day, month)
+        return replace(self, until=max(now, self.until), day=day, month=month)
 
     def add(self, price: float, begin: float, end: float) -> Spent:
         """Add what a machine costs between two moments, at a price per hour; ``end`` is now."""
         base = self.at(end)
         today = price * max(0.0, end - max(begin, day_begin(end))) / 3600
         month = price * max(0.0, end - max(begin, month_begin(end))) / 3600
-        return Spent(base.until, base.day + today, base.month + month)
+        return replace(base, day=base.day + today, month=base.month + month)
 
     def text(self) -> str:
         """Return it as the value of a tag."""
-        return f"{format_moment(self.until)} {self.day:.4f} {self.month:.4f}"
+        return f"{format_moment(self.until)} {self.day:.4f} {self.month:.4f} {self.paid:.4f}"
 
 
 def parse(text: str) -> Spent:
     """Return the amount of a tag's value; nothing if it has none."""
     try:
-        until, day, month = text.split(" ")
-        return Spent(parse_moment(until), float(day), float(month))
+        until, day, month, *more = text.split(" ")
+        return Spent(parse_moment(until), float(day), float(month), float(more[0]) if more else 0.0)
     except ValueError:
         return Spent()
 
