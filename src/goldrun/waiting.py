@@ -44,33 +44,38 @@ def every(seconds: float) -> Pause:
     return lambda _: seconds
 
 
-def halfway(left: float) -> float:
-    """Return seconds until the next look with about ``left`` to go: half of them, but never more than ``LONGEST``.
+def approach(left: float, longest: float = LONGEST) -> float:
+    """Return seconds until the next look with about ``left`` to go: three quarters of them, but at most ``longest``.
 
     An estimate may be wrong; then the look is no later than that.
     """
-    return min(LONGEST, left / 2)
+    return min(longest, 0.75 * left)
 
 
 def expecting(seconds: float, often: Pause = pause) -> Pause:
     """Return a pause like ``often``, but longer while much is left of the ``seconds`` that the wait should take."""
-    return lambda elapsed: max(often(elapsed), halfway(seconds - elapsed))
+    return lambda elapsed: max(often(elapsed), approach(seconds - elapsed))
 
 
-def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) -> Iterator[float]:
+def looks(
+    clock: Clock, *, seconds: float = float("inf"), often: Pause = pause, later: bool = False
+) -> Iterator[float]:
     """Yield once for each look, and sleep in between.
 
     Args:
         clock: the clock to sleep on.
         seconds: time limit. The last look begins after it: the machine may have been suspended for hours during an
             earlier one.
-        often: seconds until the next look, given the seconds since the first.
+        often: seconds until the next look, given the seconds since the wait began.
+        later: the first look is after a pause: what has begun just now is not over.
 
     Yields:
-        Seconds since the first look.
+        Seconds since the wait began.
     """
     start = clock.now()
     end = start + seconds
+    if later:
+        clock.sleep(min(often(0.0), seconds))
     while True:
         began = clock.now()
         yield began - start
@@ -81,10 +86,15 @@ def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause) 
 
 
 def watch(
-    clock: Clock, look: Callable[[], T | None], *, seconds: float = LAG_SECONDS, often: Pause = pause
+    clock: Clock,
+    look: Callable[[], T | None],
+    *,
+    seconds: float = LAG_SECONDS,
+    often: Pause = pause,
+    later: bool = False,
 ) -> T | None:
     """Poll until ``look`` returns something other than None, and return it; None when the time is up."""
-    for _ in looks(clock, seconds=seconds, often=often):
+    for _ in looks(clock, seconds=seconds, often=often, later=later):
         if (found := look()) is not None:
             return found
     return None
@@ -97,6 +107,7 @@ def wait_for(
     seconds: float,
     late: Callable[[float], GoldrunError],
     often: Pause = pause,
+    later: bool = False,
 ) -> T:
     """Poll until ``look`` returns something other than None, and return it.
 
@@ -106,12 +117,13 @@ def wait_for(
         seconds: time limit; see ``looks``.
         late: makes the error to raise when the limit is reached, given the seconds that passed.
         often: see ``looks``.
+        later: see ``looks``.
 
     Raises:
         GoldrunError: made by ``late``, or raised by ``look``.
     """
     start = clock.now()
-    found = watch(clock, look, seconds=seconds, often=often)
+    found = watch(clock, look, seconds=seconds, often=often, later=later)
     if found is None:
         raise late(clock.now() - start)
     return found

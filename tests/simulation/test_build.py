@@ -366,7 +366,7 @@ def test_the_tester_is_looked_at_when_it_should_have_booted(cloud: Running, fold
     boot = heard.seconds["boot the builder"]
     assert boot >= 30
     calls = cloud.cloud.gateway.calls["DescribeCloudAssistantStatus"]
-    assert calls < 25, "16 for the builder, and half as many for the tester"
+    assert calls < 16, "9 for the builder, and fewer for the tester"
     # The next build knows nothing of this one.
     (folder / "motd").write_text("changed\n")
     cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), boot_seconds=2.0))

@@ -11,9 +11,10 @@ from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances, is_in_wrong_state, start_instance, stop_instance
 from goldrun.errors import UnavailableError
 from goldrun.launch.machine import Machine
-from goldrun.waiting import wait_for
+from goldrun.waiting import expecting, wait_for
 
 POWER_SECONDS = 300.0
+USUAL_SECONDS = 10.0
 
 
 def stop_builder(context: Context, builder: Machine) -> None:
@@ -59,6 +60,8 @@ def _switch(
         lambda: _status(client, builder.id) == goal or None,
         seconds=POWER_SECONDS,
         late=lambda elapsed: UnavailableError(f"{builder.id} {failed} within {elapsed:.0f} s."),
+        often=expecting(USUAL_SECONDS),
+        later=True,
     )
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Image, describe_images
 from goldrun.errors import RefusedError, UnavailableError
-from goldrun.waiting import LAG_SECONDS, halfway, pause, wait_for
+from goldrun.waiting import LAG_SECONDS, approach, pause, wait_for
 
 LIMIT_SECONDS = 2 * 3600.0
+SOON_SECONDS = 3.0  # an image takes minutes
+LONGEST_SECONDS = 30.0  # between looks
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ def _pause(last: Progress, elapsed: float) -> float:
     """
     usual = pause(elapsed - last.elapsed)
     if last.left is None:
-        return usual
+        return max(usual, SOON_SECONDS)
     left = last.elapsed + last.left - elapsed
-    return max(usual, min(halfway(left), elapsed / 3))
+    return max(usual, min(approach(left, LONGEST_SECONDS), elapsed / 2))
 
 
 def _percent(image: Image) -> int:

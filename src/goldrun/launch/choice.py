@@ -21,8 +21,8 @@ SIMPLY_PRICED = 6  # up to this many named types are priced without reading size
 # instances" in the ECS documentation), and at least this share of their 30-day average; types of one family cost the
 # same per vCPU; list prices per unit of size differ by less than this between families.
 LOWEST_DISCOUNT = 0.1
-LEAST_OF_AVERAGE = 0.6
-LEAST_OF_UNIT = 0.65
+LEAST_OF_AVERAGE = 0.7
+LEAST_OF_UNIT = 0.8
 WORTH_A_CALL = 1.05  # a saving below this factor is not worth a call
 
 

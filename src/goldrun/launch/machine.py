@@ -19,7 +19,8 @@ from goldrun.launch.launch import Report
 from goldrun.waiting import LAG_SECONDS, at_least, expecting, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0
-BOOT_LOOK_SECONDS = 2.0  # a boot takes half a minute and more
+BOOT_SECONDS = 20.0  # a boot takes that long and more,
+BOOT_LOOK_SECONDS = 2.0  # and nobody knows how much more
 LOOKS_A_CHECK = 5  # while the assistant does not answer, look up the instance itself every so many looks
 
 
@@ -72,7 +73,8 @@ class Machine:
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
                 fix=[f"read its console: goldrun instance console {self.id}", "check that the image has the agent."],
             ),
-            often=expecting(expected, pause) if expected else at_least(BOOT_LOOK_SECONDS),
+            often=expecting(expected, pause) if expected else expecting(BOOT_SECONDS, at_least(BOOT_LOOK_SECONDS)),
+            later=True,
         )
 
     def run(
@@ -161,7 +163,7 @@ class Machine:
                 self._require_there()
             return result
 
-        result = watch(self.client.clock, look, seconds=timeout + GRACE_SECONDS)
+        result = watch(self.client.clock, look, seconds=timeout + GRACE_SECONDS, later=True)
         if result is None:
             self._require_there()
             return Result("Timeout", -1, "", "no result came in time")
@@ -182,7 +184,12 @@ class Machine:
             return UnavailableError(f"{target} was not on {self.id} after {elapsed:.0f} s.")
 
         wait_for(
-            self.client.clock, look, seconds=2 * GRACE_SECONDS, late=late, often=lambda elapsed: pause(elapsed) / 2
+            self.client.clock,
+            look,
+            seconds=2 * GRACE_SECONDS,
+            late=late,
+            often=lambda elapsed: pause(elapsed) / 2,
+            later=True,
         )
 
     def _require_there(self) -> None:
