@@ -137,7 +137,7 @@ MAX_CPU = Variable(("MAX_CPU",), "vCPUs at most")
 MIN_MEMORY = Variable(("MIN_MEM",), "GiB of memory: 16 (at least), 16..64, ..64; not set: any")
 MAX_MEMORY = Variable(("MAX_MEM",), "GiB of memory at most")
 PRICE_LIMIT = Variable(
-    ("SPOT_PRICE_LIMIT",), "maximum price of an instance per hour; not set: 120 % of the market price"
+    ("SPOT_PRICE_LIMIT",), "maximum price of a spot instance per hour; not set: 120 % of the market price"
 )
 PROTECTIONS = ("1h", "none")
 PROTECT = Variable(

@@ -107,8 +107,8 @@ JOBS: dict[str, list[Statement]] = {
         _allow(["SendFile", "DeleteInstances"], RUNNER),
         # Machines that wait stopped.
         _allow(["RunCommand", "StopInstances", "StartInstances", "ModifyInstanceAutoReleaseTime"], RUNNER),
-        # Runners; and the security group of a budget, if it has the tag.
-        _allow(["TagResources"], OWN),
+        # Runners; and the security group of a budget, if it has the tag: last month's count is removed.
+        _allow(["TagResources", "UntagResources"], OWN),
         # Only for instances that are given a role: those that delete themselves.
         _allow(["ram:PassRole"], TO_ECS),
     ],

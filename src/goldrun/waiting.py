@@ -57,9 +57,7 @@ def expecting(seconds: float, often: Pause = pause) -> Pause:
     return lambda elapsed: max(often(elapsed), approach(seconds - elapsed))
 
 
-def looks(
-    clock: Clock, *, seconds: float = float("inf"), often: Pause = pause, later: bool = False
-) -> Iterator[float]:
+def looks(clock: Clock, *, seconds: float = float("inf"), often: Pause = pause, later: bool = False) -> Iterator[float]:
     """Yield once for each look, and sleep in between.
 
     Args:

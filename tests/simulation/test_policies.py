@@ -24,6 +24,7 @@ from goldrun.cloud.images import share_image, shared_with
 from goldrun.cloud.instances import console_output, count_by_image, start_instances, was_reclaimed
 from goldrun.cloud.quotas import free_vcpus
 from goldrun.cloud.rpc import Parameter
+from goldrun.cloud.tagging import untagging
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.cost import billed_days, running_costs
 from goldrun.errors import NotFoundError, RefusedError
@@ -177,6 +178,7 @@ def serve_labels(client: EcsClient) -> None:
     was_reclaimed(client, "i-runner")
     free_vcpus(client, spot=True)
     start_instances(client, ["i-runner"])  # without it, new machines are launched
+    untagging("securitygroup", [network.security_group], ["Spent.old"]).make(client)  # without it, they take room
     # An image may be named by its family too.
     with pytest.raises(NotFoundError):
         read_manifest(client, LaunchSettings(Network(""), image_family="none"))

@@ -244,6 +244,22 @@ def test_a_snapshot_of_two_images_is_deleted_with_the_last_one(frozen: Running) 
     assert 1 not in snapshots(frozen)
 
 
+def test_a_prune_at_any_moment_of_a_prune(frozen: Running) -> None:
+    """Each finds what the other one has deleted meanwhile."""
+    for at in range(1, 100):
+        frozen.cloud.store.remove(*frozen.cloud.store.all(Image), *frozen.cloud.store.all(Snapshot))
+        for number in range(1, 5):
+            built(frozen, number)
+        built(frozen, 5, shown=True)
+        client = frozen.client()
+        reached = meanwhile(client, at, lambda: prune(frozen.client(), ALIAS, keep=2))
+        prune(client, ALIAS, keep=2)
+        assert numbers(frozen) == snapshots(frozen) == [4, 5], at
+        if not reached():
+            assert at > 20
+            break
+
+
 def test_stale_reads_after_a_deletion_are_waited_out(frozen: Running) -> None:
     built(frozen, 1)
     built(frozen, 2, shown=True)

@@ -197,6 +197,36 @@ def test_roll_back_twice_goes_back_once_and_further_only_with_to(frozen: Running
     assert state(frozen) == {V1: SHOWN, V2: old(2, DEPRECATED), V3: old(3, DEPRECATED)}
 
 
+def test_a_roll_back_of_another_channel_does_not_count(frozen: Running) -> None:
+    """Taken for this channel's, it left the bad version where it was, and looked like success."""
+    for number in (1, 3, 4):
+        version(frozen, number)
+    version(frozen, 2, shown=True)
+    client, canary = frozen.client(), ALIAS._replace(suffix="canary")
+    publish(client, V3, channel="canary")
+    publish(client, V4, channel="canary")
+    assert roll_back(client, canary).image_id == V3
+    assert roll_back(client, canary).image_id == V3
+    assert roll_back(client, ALIAS).image_id == V1
+    assert answer(frozen) == V1
+    assert roll_back(client, ALIAS).image_id == V1
+
+
+def test_a_version_that_somebody_deprecated_by_hand_does_not_count(frozen: Running) -> None:
+    version(frozen, 1)
+    version(frozen, 2, shown=True)
+    version(frozen, 3, state=DEPRECATED)
+    assert roll_back(frozen.client(), ALIAS).image_id == V1
+
+
+def test_a_version_that_only_had_the_tag_is_rolled_back_once(frozen: Running) -> None:
+    version(frozen, 1)
+    version(frozen, 2)
+    version(frozen, 3, tags={"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[2], "Latest": "true"})
+    assert roll_back(frozen.client(), ALIAS).image_id == V2
+    assert roll_back(frozen.client(), ALIAS).image_id == V2
+
+
 def test_after_a_roll_back_the_next_build_is_published(frozen: Running) -> None:
     version(frozen, 1)
     version(frozen, 2, shown=True)

@@ -10,11 +10,13 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from goldrun.clock import StoppableClock
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
 from goldrun.launch.acquire import acquire
 from goldrun.launch.settings import new_key
 from goldrun.serve import fleet as fleets
+from goldrun.serve import server as servers
 from goldrun.serve.metrics import Metrics
 from goldrun.serve.recorder import Recorder
 from local_cloud import lifecycle
@@ -668,3 +670,43 @@ def test_a_set_that_is_not_configured_any_more_ends_with_its_jobs_and_is_deleted
     assert list(cloud.cloud.store.all(GitHubScaleSet)) == [], "it is not created again"
     (waiting,) = [job for job in jobs_of(cloud) if job.id == late[0]]
     assert waiting.status == "queued"
+
+
+def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that had ended was told by nothing but its silence, while its machines cost money."""
+    monkeypatch.setattr(servers, "BACKOFF_SECONDS", (0.01, 0.01))
+    clock, said, steps = StoppableClock(), list[str](), itertools.count()
+
+    def step() -> float:
+        if next(steps) == 0:
+            raise ValueError("an unexpected answer")
+        clock.stop()
+        return 0.0
+
+    thread = servers.Repeated("ubuntu-spot works", step, clock, said.append)
+    thread.start()
+    thread.join(30)
+    assert next(steps) == 2
+    (words,) = said
+    assert words.startswith("ubuntu-spot works: this is a defect of goldrun")
+    assert "ValueError: an unexpected answer" in words
+
+
+def test_a_session_and_its_messages_are_taken_together(cloud: Running) -> None:
+    """Two threads share the listener: a session that began between two calls was never seen to begin."""
+    server = serve(cloud)
+    listener = server.worker.listener
+    listener.connect()
+    begun, messages = listener.take()
+    assert begun is not None
+    assert messages == []
+    queue(cloud, 1)
+    listener.poll(10)
+    begun, messages = listener.take()
+    assert (begun, len(messages)) == (None, 1)
+    assert listener.take() == (None, [])
+    listener.close()
+    listener.connect()
+    begun, messages = listener.take()
+    assert begun is not None
+    assert messages == []

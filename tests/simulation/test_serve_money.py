@@ -49,9 +49,18 @@ class Costs(Observer):
             self.idle += amount
 
 
-def count_tag(cloud: Running) -> Spent:
+def group_tags(cloud: Running) -> dict[str, str]:
     (group,) = (one for one in cloud.cloud.store.all(SecurityGroup) if one.id == GROUP)
-    (value,) = (value for key, value in group.tags.items() if key.startswith("Spent."))
+    return group.tags
+
+
+def tag_group(cloud: Running, tags: dict[str, str]) -> None:
+    (group,) = (one for one in cloud.cloud.store.all(SecurityGroup) if one.id == GROUP)
+    cloud.cloud.store.put(replace(group, tags={**group.tags, **tags}))
+
+
+def count_tag(cloud: Running) -> Spent:
+    (value,) = (value for key, value in group_tags(cloud).items() if key.startswith("Spent."))
     return parse(value)
 
 
@@ -152,6 +161,39 @@ def test_machines_that_a_server_takes_over_are_counted_once(cloud: Running, play
     cost = sum(price * (now - at) for at, price in began) / HOUR
     assert count_tag(cloud).day == pytest.approx(cost, rel=0.02)
     assert count_tag(cloud).paid == pytest.approx(sum(price for _, price in began), rel=0.01)
+
+
+def test_counts_of_last_month_make_room(cloud: Running, played: Played) -> None:
+    """They were never removed: renamed profiles filled the group's 20 tags, and the next one launched nothing."""
+    now, old = cloud.wall.value, Spent(month_begin(cloud.wall.value) - 2 * 24 * HOUR, 1.0, 9.0)
+    fresh = {f"Spent.fresh-{number}.00000000": Spent(now, 0.0, 0.01).text() for number in range(3)}
+    room = 20 - len(group_tags(cloud)) - len(fresh)
+    tag_group(cloud, fresh | {f"Spent.old-{number}.00000000": old.text() for number in range(room)})
+    server = serve(cloud, max_cost=Cost(day=5.0))
+    queue(cloud, 3)
+    server.run(1200, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+    server.run(120)
+    left = {key for key in group_tags(cloud) if key.startswith("Spent.")}
+    assert left > fresh.keys()
+    assert len(left) == len(fresh) + 1
+
+
+def test_a_group_whose_tags_are_all_taken_is_told_and_machines_are_tended_nevertheless(cloud: Running) -> None:
+    played = play(cloud)
+    server = serve(cloud, max_cost=Cost(day=5.0), min_idle=1)
+    server.run(45)
+    assert alive(cloud) == 1
+    tag_group(cloud, {f"team-{number}": "x" for number in range(20 - len(group_tags(cloud)))})
+    played.lingers = True
+    queue(cloud, 1)
+    server.run(400)
+    told = [words for words in server.said if "has as many tags as it may have" in words]
+    assert told, server.said
+    (group,) = (one for one in cloud.cloud.store.all(SecurityGroup) if one.id == GROUP)
+    cloud.cloud.store.put(replace(group, tags={"ManagedBy": "goldrun"}))
+    server.run(600, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
 
 
 def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Running, played: Played) -> None:

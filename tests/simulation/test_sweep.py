@@ -54,6 +54,16 @@ def disk(frozen: Running, disk_id: str, **fields: Any) -> str:
     return disk_id
 
 
+def test_a_tag_that_tells_no_time_stops_no_sweep(frozen: Running) -> None:
+    """Anybody can write tags: one that was no time was a traceback, and nothing in the region was swept."""
+    put(frozen, "i-strange", tags={**OURS, "Heartbeat": "yesterday"}, created=NOW - 48 * HOUR)
+    put(frozen, "i-young", tags={**OURS, "Heartbeat": ""}, created=NOW - 60.0)
+    put(frozen, "i-parked", tags={**OURS, "Parked": "soon", "Started": "now"}, created=NOW - 48 * HOUR)
+    disk(frozen, "d-left")
+    assert {"i-strange", "d-left"} <= found(frozen).keys()
+    assert "i-young" not in found(frozen)
+
+
 def found(frozen: Running, **options: Any) -> dict[str, str]:
     return {one.id: one.reason for one in sweep.find(frozen.client(), **options)}
 

@@ -293,6 +293,17 @@ def test_the_version_that_mends_it_is_the_next_one(tmp_path: Path) -> None:
         assert found.fixed == fixed
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_several_entries_for_a_package_the_worst_counts(tmp_path: Path, turned: bool) -> None:
+    """Advisories have one for each repository: the last one overwrote what the others said."""
+    entries = [
+        affected("npm", "lodash", fixed="4.17.21"),
+        {"package": {"ecosystem": "npm", "name": "lodash"}, "versions": ["4.17.20"]},
+    ]
+    advisory(tmp_path, affected=entries[::-1] if turned else entries)
+    assert findings(listed(), tmp_path) == [("UBUNTU-CVE-2026-1000", "lodash", True)]
+
+
 def test_a_version_that_cannot_be_compared_counts_as_affected(tmp_path: Path) -> None:
     advisory(tmp_path, affected=[affected("PyPI", "jinja2", fixed="3.1.5")])
     strange = make("ubuntu", "24.04", [Component("pypi", "jinja2", "dirty version!")])

@@ -74,6 +74,23 @@ def test_the_price_cap(offer: Offer, limit: float | None) -> None:
     assert price_limit(offer) == limit
 
 
+@pytest.mark.parametrize(
+    ("offer", "most", "limit"),
+    [
+        (Offer("t", "z", 0.19, list_price=1.0), 0.2, 0.2),
+        (Offer("t", "z", 0.1, list_price=1.0), 0.2, 0.12),
+        (Offer("t", "z", 0.5, limit=0.77), 0.7, 0.7),
+        (Offer("t", "z", 0.5, limit=0.6), 0.7, 0.6),
+        (Offer("t", "z", 0.0), 0.7, 0.7),
+        (Offer("t", "z", 0.123, list_price=1.0), 0.1234567, 0.123),
+        (Offer("t", "z", 1.0, spot=False), 0.5, None),
+    ],
+)
+def test_a_highest_price_is_the_cap_too(offer: Offer, most: float, limit: float | None) -> None:
+    """It only filtered offers: an instance could cost a fifth more."""
+    assert price_limit(offer, most) == limit
+
+
 def test_sparklines() -> None:
     assert sparkline((1.0, 2.0, 3.0)) == "▁▄█"
     assert sparkline((1.0, 1.0)) == "▄▄"

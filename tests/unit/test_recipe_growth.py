@@ -286,6 +286,23 @@ def test_a_folder_is_sent_with_everything_in_it(ours: Path, tools: Path) -> None
     assert load(ours).version_hash("amd64", "m") != before
 
 
+def test_paths_may_be_written_in_other_ways(ours: Path, tools: Path) -> None:
+    """`./files` was sent as nothing at all, and a playbook with `./` was a traceback."""
+    write(tools / "files/etc/one.conf", "one\n")
+    write(tools / "ansible/site.yml", "- hosts: all\n")
+    before = load(tools)
+    add(tools, '[[files]]\nsource = "./files//etc/"\ntarget = "/etc/ours"')
+    add(tools, '[[steps]]\nname = "Play"\nplaybook = "./ansible/site.yml"')
+    add(tools, '[[steps]]\nname = "Again"\nscript = "scripts/../scripts/install.sh"')
+    for folder, prefix in ((tools, ""), (ours, "../tools/")):
+        loaded = load(folder)
+        assert [one.source for one in loaded.recipe.files] == [f"{prefix}files/motd", f"{prefix}files/etc/one.conf"]
+        play, again = (step for step in loaded.recipe.steps if step.name in ("Play", "Again"))
+        assert loaded.playbook_of(play) == {"site.yml": b"- hosts: all\n"}
+        assert loaded.contents[again.script] == loaded.contents[f"{prefix}scripts/install.sh"]
+        assert loaded.version_hash("amd64", "m") != before.version_hash("amd64", "m")
+
+
 def test_a_folder_that_cannot_be_sent(tools: Path) -> None:
     (tools / "files/etc").mkdir()
     add(tools, '[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"')

@@ -21,7 +21,7 @@ from goldrun.launch.machine import Machine
 
 LIST_SECONDS = 600.0
 PIECE_SECONDS = 60.0
-# Cloud Assistant keeps the last 24 KB of an output; base64 makes 16 KB 21.
+# Cloud Assistant keeps 24 KB of an output; base64 makes 16 KB 21.
 PIECE_BYTES = 16 * 1024
 LIST = "/run/goldrun-packages.gz"
 

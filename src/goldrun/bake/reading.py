@@ -228,4 +228,4 @@ def _moved(said: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _path(prefix: str, name: str) -> str:
-    return name if prefix == "." or name.startswith("https://") else os.path.normpath(os.path.join(prefix, name))  # noqa: PTH118 - stays relative
+    return name if name.startswith("https://") else os.path.normpath(os.path.join(prefix, name))  # noqa: PTH118 - stays relative

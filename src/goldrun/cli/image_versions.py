@@ -23,6 +23,7 @@ from goldrun.images.retention import judge
 ACCOUNTS = click.option(
     "--account", "accounts", multiple=True, metavar="ID", help="Share it with this account first; can be repeated."
 )
+ROLLED_BACK = "nothing to do: already up to date. To go back further: --to VERSION."
 ALSO_IN = click.option(
     "--also-in", "more", multiple=True, metavar="REGION", help="In this region too; can be repeated."
 )
@@ -174,14 +175,14 @@ def image_rollback(
     if dry_run or not yes:
         would = roll_back_everywhere(client, alias, regions, to=to, dry_run=True, report=plan)
         if dry_run:
-            _plan_notes(True)(planned)
+            _plan_notes(True, ROLLED_BACK)(planned)
             _print_images(would, client.region, as_json)
             return
     steps = (f"would do: {step}" for step in planned)
     if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
         planned.clear()
         shown = roll_back_everywhere(client, alias, regions, to=to, report=plan)
-        _plan_notes(False)(planned)
+        _plan_notes(False, ROLLED_BACK)(planned)
         _print_images(shown, client.region, as_json)
 
 
@@ -190,10 +191,10 @@ def _others(more: tuple[str, ...], home: str) -> list[str]:
     return [check_region(name) for name in dict.fromkeys(more) if name != home]
 
 
-def _plan_notes(dry_run: bool) -> Callable[[list[str]], None]:
+def _plan_notes(dry_run: bool, nothing: str = "nothing to do: already up to date.") -> Callable[[list[str]], None]:
     def note_steps(words: list[str]) -> None:
         if not words:
-            output.note("nothing to do: already up to date.")
+            output.note(nothing)
         for number, step in enumerate(words, 1):
             output.note(f"would do {number}: {step}" if dry_run else f"step {number}: {step}")
 

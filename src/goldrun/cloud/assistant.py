@@ -32,14 +32,16 @@ class Result:
     Attributes:
         status: Success, Failed, Timeout or Stopped; before the end Pending, Running, Stopping or Scheduled.
         exit_code: the script's.
-        output: the last 24 KB of what it has printed.
+        output: what it has printed, the first 6 KB while it runs; of more than 24 KB the beginning and the end.
         error: the API's error code, e.g. ``ExecutionTimeout``; empty if it succeeded.
+        dropped: how many bytes of the output are left out between its beginning and its end.
     """
 
     status: str
     exit_code: int
     output: str
     error: str
+    dropped: int = 0
 
     @property
     def running(self) -> bool:
@@ -114,7 +116,13 @@ def read_result(client: EcsClient, invocation: str, instance_id: str) -> Result 
         return None
     row = rows[0]
     output = base64.b64decode(row.get("Output") or "").decode("utf-8", "replace")
-    return Result(row["InvocationStatus"], int(row.get("ExitCode") or 0), output, str(row.get("ErrorCode") or ""))
+    return Result(
+        row["InvocationStatus"],
+        int(row.get("ExitCode") or 0),
+        output,
+        str(row.get("ErrorCode") or ""),
+        int(row.get("Dropped") or 0),
+    )
 
 
 def send_file(

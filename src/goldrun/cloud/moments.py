@@ -12,6 +12,14 @@ def parse_moment(text: str) -> float:
     return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
 
 
+def told_moment(text: str, otherwise: float) -> float:
+    """Return the moment that a tag tells; ``otherwise`` if it tells none: anybody can write tags."""
+    try:
+        return parse_moment(text)
+    except ValueError:
+        return otherwise
+
+
 def format_moment(moment: float) -> str:
     """Return ``2026-11-23T08:00:00Z`` for seconds since 1970."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -9,6 +9,7 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.tags import Tags, to_api
 
 RESOURCES_A_CALL = 50  # TagResources
+TOO_MANY_TAGS = "NumberExceed.Tags"
 
 
 def tagging(kind: str, ids: Sequence[str], tags: Tags) -> Call:

@@ -98,7 +98,10 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
                     if osv.is_affected(affected, version, component.kind):
                         fixed = osv.mended_in(affected, version, component.kind)
                         level = advisory.level(affected)
-                        found[advisory.id, component] = _judge(advisory, level, component, fixed, rule, now)
+                        one = _judge(advisory, level, component, fixed, rule, now)
+                        # An advisory may have several entries for a package, e.g. one for each repository.
+                        key = advisory.id, component
+                        found[key] = max(found.get(key, one), one, key=_weight)
     return sorted(
         found.values(), key=lambda one: (not one.blocks, -LEVELS.index(one.level), one.component, one.advisory)
     )
@@ -107,6 +110,10 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
 def blocking(findings: Iterable[Finding]) -> Sequence[Finding]:
     """Return those that hold the image back."""
     return [one for one in findings if one.blocks]
+
+
+def _weight(finding: Finding) -> tuple[bool, int, str]:
+    return finding.blocks, LEVELS.index(finding.level), finding.fixed
 
 
 def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rule: Rule, now: float) -> Finding:

@@ -69,7 +69,7 @@ SPECS: dict[str, Key] = {
         "distribute the pool's instances over types and zones at up to one and a half times the best price "
         f"(default: in pools with {LEAST} or more)",
     ),
-    "max_price": Key("number", "the most that an hour may cost"),
+    "max_price": Key("number", "the most that an hour of a spot instance may cost"),
     "on_demand_fallback": Key("boolean", "pay the list price if there is no spot offer"),
     "life": Key("string", f"how long an instance lives at most: 30m, 6h (default: {DEFAULT_LIFE})"),
     "job_timeout": Key("string", "how long an idle runner waits for a job (default: as long as it lives)"),

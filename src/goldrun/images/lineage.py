@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, Image, describe_images
-from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, describe_images
+from goldrun.cloud.moments import told_moment
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lookup import channel_tag
@@ -70,6 +70,13 @@ class Lineage:
         if shown and shown.status == AVAILABLE:
             return shown
         return next((image for image in self.marked() if image.status == AVAILABLE), None)
+
+    def is_rolled_back(self, image: Image) -> bool:
+        """Return whether this channel has shown the image, and was rolled back from it: it keeps the channel's family.
+
+        Another channel's, or one that somebody has deprecated, says nothing about this one.
+        """
+        return image.status == DEPRECATED and image.family == self.image_family
 
     def versions(self) -> list[Image]:
         """Return all images, newest first."""
@@ -172,10 +179,7 @@ def is_being_deleted(image: Image, now: float) -> bool:
 
 def is_tagged_since(image: Image, tag: Tag, moment: float) -> bool:
     """Return whether a tag that tells a time tells one after a moment, in seconds since 1970."""
-    try:
-        return parse_moment(tag.read(image.tags)) > moment
-    except ValueError:
-        return False
+    return told_moment(tag.read(image.tags), float("-inf")) > moment
 
 
 def alias_of(image: Image, channel: str) -> PublishedName:

@@ -94,7 +94,9 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
         yield choose(lineage, goal, intent)
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
-            yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED)
+            # A publish may not have got as far as its family, by which the next roll-back knows it.
+            family = {} if image.family == lineage.image_family else {"family": lineage.image_family}
+            yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED, **family)
         if image.image_id in marked and age_key(image) > age_key(goal):
             yield unmark(lineage, image)
     shown = lineage.shown()

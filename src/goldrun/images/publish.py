@@ -138,9 +138,8 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
         raise NotFoundError(
             f"{to} is not a version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
         )
-    if any(image.status == DEPRECATED and age_key(image) > age_key(current) for image in lineage.versions()):
-        # It was rolled back already, perhaps incompletely: the same command must not roll back further. --to does.
-        return current
+    if any(lineage.is_rolled_back(image) and age_key(image) > age_key(current) for image in lineage.versions()):
+        return current  # perhaps it is incomplete: the same command must not roll back further. --to does
     older = [
         image
         for image in lineage.versions()

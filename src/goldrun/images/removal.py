@@ -100,7 +100,7 @@ def delete_image(client: EcsClient, image: Image) -> None:
     if image.snapshots:
         tags = {**OWNED, **IMAGE.of(image.image_id)}
         tags |= {key: image.tags[key] for key in (FAMILY.key, ARCHITECTURE.key) if key in image.tags}
-        tagging.tagging("snapshot", image.snapshots, tags).make(client)
+        tagging.tag_existing(client, "snapshot", image.snapshots, tags)  # another prune may have deleted them
     _claim(client, image)
 
     def there() -> bool:

@@ -9,6 +9,7 @@ created in the same way, and deletes it.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -102,19 +103,19 @@ def check(settings: LaunchSettings) -> None:
         raise UsageError("The amount must be 1 or more.")
 
 
-def price_limit(offer: Offer) -> float | None:
-    """Return the price limit of an offer: a fifth above its price, but never above the list price.
+def price_limit(offer: Offer, most: float | None = None) -> float | None:
+    """Return the price limit of an offer: a fifth above its price, but never above the list price, nor ``most``.
 
     None: no limit of its own; a spot instance whose price is not known costs up to the list price.
     """
     if not offer.spot:
         return None
-    if offer.limit is not None:
-        return offer.limit
-    if not offer.price:
-        return None
-    limit = offer.price * LIMIT_FACTOR
-    return round(max(offer.price, min(limit, offer.list_price or limit)), 3)
+    # ECS takes three decimals.
+    limits = [offer.limit, None if most is None else math.floor(most * 1000 + 1e-6) / 1000]
+    if offer.price and offer.limit is None:
+        limit = offer.price * LIMIT_FACTOR
+        limits.append(round(max(offer.price, min(limit, offer.list_price or limit)), 3))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _walk(
@@ -146,7 +147,7 @@ def _walk(
             except (ApiError, UnavailableError) as error:
                 if error.unsure and (ids := _look_for(client, settings, _ids(got))):
                     report(f"the answer was lost, but the instances exist: {', '.join(ids)}.")
-                    got.append(Launched(ids, offer, price_limit(offer)))
+                    got.append(Launched(ids, offer, _limit(settings, offer)))
                     break
                 if not isinstance(error, ApiError) or not _is_passed_over(settings, error):
                     raise
@@ -156,7 +157,7 @@ def _walk(
                 if is_vswitch_wrong(error):
                     wrong_vswitches.add(offer.vswitch)
                 break
-            got.append(Launched(ids, offer, price_limit(offer)))
+            got.append(Launched(ids, offer, _limit(settings, offer)))
             if len(ids) < wanted:
                 break
         if len(_ids(got)) >= settings.amount:
@@ -185,7 +186,7 @@ def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, amount: int,
         numbered=settings.amount > 1,
         amount=amount,
         spot=offer.spot,
-        limit=price_limit(offer),
+        limit=_limit(settings, offer),
         protected=settings.protected,
         metadata_tokens=settings.metadata_tokens,
         disk=offer.disks[0] if offer.disks else "",
@@ -231,6 +232,10 @@ def _look_for(
 
     watch(client.clock, look, seconds=seconds)
     return tuple(seen)
+
+
+def _limit(settings: LaunchSettings, offer: Offer) -> float | None:
+    return price_limit(offer, settings.criteria.max_price)
 
 
 def _ids(got: Iterable[Launched]) -> list[str]:

@@ -1,4 +1,4 @@
-"""An instance that scripts run on: receives files, reports exit codes, and shows output as it is printed."""
+"""An instance that scripts run on: receives files, reports exit codes, and shows output as far as it is told."""
 
 from __future__ import annotations
 
@@ -88,12 +88,14 @@ class Machine:
     ) -> Result:
         """Run a bash script as root, and return when it has ended.
 
+        Cloud Assistant tells the first 6 KB of its output while it runs, and the rest when it has ended.
+
         Args:
             name: its name in the cloud's list of invocations.
             script: its text.
             timeout: time limit in seconds.
             variables: its environment.
-            report: receives each line as it is printed.
+            report: receives each line when it is told.
 
         Raises:
             LostError: the instance is gone.
@@ -154,6 +156,8 @@ class Machine:
             lines = result.output.splitlines()
             if result.running and not result.output.endswith("\n"):
                 lines = lines[:-1]
+            if result.dropped:
+                report(f"… {result.dropped:,} bytes are left out here: Cloud Assistant keeps 24 KB of an output.")
             for line in lines[shown:]:
                 report(line)
             shown = max(shown, len(lines))

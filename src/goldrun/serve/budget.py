@@ -7,13 +7,16 @@ it and all others, each for the longest job and at its price limit: so jobs that
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.network import group_tags
-from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tagging import TOO_MANY_TAGS, tagging, untagging
+from goldrun.errors import RefusedError
 from goldrun.github.scale_sets import JobEvent
 from goldrun.launch.launch import LIMIT_FACTOR, Launched
 from goldrun.launch.settings import LaunchSettings
@@ -27,6 +30,7 @@ from goldrun.serve.roster import Roster
 from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
+OLD_SECONDS = 24 * 3600.0  # more than clocks differ, and than the longest job takes
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Budget:
         if self.limited:
             self.observer.budget(wanted, self.books.left(wanted, now).amount)
         if self.limited and now - self._written >= WRITE_SECONDS:
-            tagging("securitygroup", [self.group], {key_of(wanted): spent.text()}).make(self.client)
+            self._write(replace(spent, paid=paid))
             self._written = now
             self._read()
 
@@ -152,7 +156,7 @@ class Budget:
             return settings
         left = self.books.left(self.roster.fleet.wanted, self._now).amount
         most = left * 3600 / self._longest / settings.amount
-        price = min(most / LIMIT_FACTOR, settings.criteria.max_price or math.inf)
+        price = min(most, settings.criteria.max_price or math.inf)
         return replace(
             settings,
             criteria=replace(settings.criteria, max_price=price),
@@ -195,8 +199,24 @@ class Budget:
         self.observer.cost(self.roster.fleet.wanted, last.event, amount)
         since[last.until] = since.get(last.until, 0.0) + last.price
 
+    def _write(self, spent: Spent) -> None:
+        try:
+            tagging("securitygroup", [self.group], {key_of(self.roster.fleet.wanted): spent.text()}).make(self.client)
+        except ApiError as error:
+            if error.code != TOO_MANY_TAGS:
+                raise
+            raise RefusedError(
+                f"What machines cost cannot be written down: {self.group} has as many tags as it may have.",
+                why=["nothing is launched that no budget counts."],
+                fix=[f"remove tags from it: those of scale sets that you have renamed begin with {PREFIX}"],
+            ) from error
+
     def _read(self) -> None:
         found = group_tags(self.client, self.group)
         spent = {key: amounts.parse(value) for key, value in found.items() if key.startswith(PREFIX)}
+        # Nothing of last month counts any more. Who has such a tag still may write it again.
+        if old := [key for key, one in spent.items() if one.until < amounts.month_begin(self._now) - OLD_SECONDS]:
+            with contextlib.suppress(ApiError):  # a policy may not allow it; the tags take room, and nothing else
+                untagging("securitygroup", [self.group], old).make(self.client)
         own = {key_of(self.roster.fleet.wanted)} if self._open else ()
         self.books.learn(spent, own)

@@ -104,7 +104,7 @@ class Profile(Part, frozen=True, kw_only=True):
         zones: only these zones.
         policy: how offers are ranked.
         protect: ``1h``: the market spares a new instance for an hour; ``none``: it does not, and costs less.
-        max_price: the most that an hour may cost.
+        max_price: the most that an hour of a spot instance may cost.
         on_demand_fallback: whether to pay the list price if there is no spot offer.
         life: how long a runner lives at most.
         longest_job: how long a job may take: an idle runner takes none when less of its life is left.

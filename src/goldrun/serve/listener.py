@@ -6,7 +6,7 @@ silent. A session that is lost ends nothing but the leadership: the machines are
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -45,7 +45,8 @@ class Listener:
         self._set: ScaleSet | None = None
         self._session: Session | None = None
         self._begun: Statistics | None = None
-        self._messages: deque[Message] = deque()
+        self._messages: list[Message] = []
+        self._lock = threading.Lock()  # of what one thread puts and another takes
         self._last = 0
         self._seen = 0.0
         self._waits = False
@@ -95,10 +96,10 @@ class Listener:
             raise
         if self._waits:
             self._report(f"{self.wanted.name}: taking over.")
-        self._messages.clear()
-        self._begun, self._last, self._waits = session.statistics, 0, False
+        self._last, self._waits = 0, False
         self._seen = self.service.github.clock.now()
-        self._session = session
+        with self._lock:
+            self._begun, self._messages, self._session = session.statistics, [], session
         return True
 
     def poll(self, capacity: int) -> None:
@@ -125,19 +126,15 @@ class Listener:
         self._seen = self.service.github.clock.now()
         if message and message.id != self._last:
             self._last = message.id
-            self._messages.append(message)
+            with self._lock:
+                self._messages.append(message)
 
-    def take_begun(self) -> Statistics | None:
-        """Return the statistics of a session that has begun since the last call; None: none has."""
-        begun, self._begun = self._begun, None
-        return begun
-
-    def take(self) -> list[Message]:
-        """Return the messages that came since the last call."""
-        found = []
-        while self._messages:
-            found.append(self._messages.popleft())
-        return found
+    def take(self) -> tuple[Statistics | None, list[Message]]:
+        """Return what came since the last call: the statistics of a session that has begun, if any; and messages."""
+        with self._lock:
+            begun, self._begun = self._begun, None
+            messages, self._messages = self._messages, []
+        return begun, messages
 
     def acquire(self, requests: Iterable[int]) -> frozenset[int]:
         """Accept jobs that are offered; return those that the scale set got.
@@ -152,10 +149,11 @@ class Listener:
 
     def acknowledge(self, message: Message) -> None:
         """Delete a message whose machines were asked for. If that fails, it comes again, which does no harm."""
-        if self._session is None:
+        session = self._session
+        if session is None:
             return
         try:
-            scale_sets.acknowledge(self.service, self._session, message.id)
+            scale_sets.acknowledge(self.service, session, message.id)
         except GoldrunError as error:
             self._report(f"{self.wanted.name}: message {message.id} could not be acknowledged: {error.what}")
 
@@ -206,5 +204,5 @@ class Listener:
         self._seen = self.service.github.clock.now()
 
     def _lose(self) -> None:
-        self._session = None
-        self._messages.clear()
+        with self._lock:
+            self._session, self._messages = None, []

@@ -22,7 +22,7 @@ from goldrun.cloud.instances import (
     set_release_time,
     start_instances,
 )
-from goldrun.cloud.moments import format_moment, parse_moment
+from goldrun.cloud.moments import format_moment, told_moment
 from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import PARKED, STARTED, is_parked
 from goldrun.errors import GoldrunError
@@ -149,7 +149,7 @@ class Parking:
     def _keep(self, machine: Instance) -> None:
         """Stop a machine that is to be stopped; delete one that should not be kept."""
         kept = self.roster.fleet.wanted.stopped_life
-        parked = parse_moment(PARKED.read(machine.tags))
+        parked = told_moment(PARKED.read(machine.tags), machine.created)
         if machine.status == "Running":
             self._release(machine, parked + kept)
             try:

@@ -7,6 +7,7 @@ time, step by step (docs/decisions.md).
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -172,8 +173,8 @@ class Server:
         )
         steps = Steps(worker, clocks[0], self._report)
         threads = (
-            _Repeated(f"{wanted.name} works", lambda: steps.guarded("work", steps.work), clocks[0]),
-            _Repeated(f"{wanted.name} listens", lambda: steps.guarded("listen", steps.listen), clocks[1]),
+            Repeated(f"{wanted.name} works", lambda: steps.guarded("work", steps.work), clocks[0], self._report),
+            Repeated(f"{wanted.name} listens", lambda: steps.guarded("listen", steps.listen), clocks[1], self._report),
         )
         for thread in threads:
             thread.start()
@@ -185,24 +186,36 @@ def _key(wanted: WantedSet) -> tuple[str, str]:
     return wanted.name.lower(), str(wanted.scope).lower()
 
 
-class _Repeated(threading.Thread):
-    """Repeats a step until its clock is stopped."""
+class Repeated(threading.Thread):
+    """Repeats a step until its clock is stopped, whatever happens: a server runs for months, and nobody watches it."""
 
-    def __init__(self, name: str, step: Step, clock: StoppableClock) -> None:
+    def __init__(self, name: str, step: Step, clock: StoppableClock, report: Report) -> None:
+        """Make the thread; ``report`` receives what is a defect of goldrun."""
         super().__init__(name=name, daemon=True)  # a poll may last a minute: nobody waits for it
-        self._step, self.clock, self._pause = step, clock, 0.0
+        self._step, self.clock, self._report, self._pause = step, clock, report, 0.0
 
     def run(self) -> None:
         """Repeat."""
         with suppress(KeyboardInterrupt):
             for _ in looks(self.clock, often=lambda _: self._pause):
-                self._pause = self._step()
+                self._pause = self._try()
+
+    def _try(self) -> float:
+        try:
+            return self._step()
+        except Exception:  # noqa: BLE001 - a machine that nobody looks after costs money
+            pause = BACKOFF_SECONDS[1]
+            self._report(
+                f"{self.name}: this is a defect of goldrun; please report it. Trying again in {pause:.0f} s.\n"
+                f"{traceback.format_exc()}"
+            )
+            return pause
 
 
 @dataclass
 class _Running:
     worker: Worker
-    threads: tuple[_Repeated, ...]
+    threads: tuple[Repeated, ...]
     client: EcsClient
     github: GitHub
 

@@ -117,14 +117,15 @@ class Worker:
             self.observer.state(self.listener.wanted, self._state())
 
     def _tick(self) -> None:
-        if session := self.listener.take_begun():
+        session, messages = self.listener.take()
+        if session:
             self.roster.begin(session)
             self.intake.clear()
             self._accepted, self._looked, self._begun = 0, 0.0, True
             self._unread, self._unanswered = [], []
+        self._unread += messages
         if self._begun:
             self._begin()
-        self._unread += self.listener.take()
         while self._unread:
             self._read(self._unread[0])
             self._unanswered.append(self._unread.pop(0))
@@ -288,11 +289,11 @@ class Worker:
         self.roster.tidy(self._now)
         self._reclaimed = {one: at for one, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
         self.quota.look(self.client)
-        self.budget.step()
         self._run_again()
         self.tending.drop_useless()
         self.tending.renew_pool(self._needed)
         self.leftovers.step(self.fleet.machines)
+        self.budget.step()  # if it cannot be written down, nothing is launched, but what runs has been tended
         self._looked = self._now
 
     def _forget(self, gone: Instance) -> None:

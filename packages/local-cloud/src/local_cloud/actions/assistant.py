@@ -22,7 +22,6 @@ from local_cloud.records import Instance, Invocation
 
 MAX_COMMAND = 24 * 1024
 MAX_FILE = 32 * 1024
-MAX_OUTPUT = 24 * 1024
 DEFAULT_TIMEOUT = 60
 MAX_TIMEOUT = 86_400
 ASSISTANT_SECONDS = 5.0  # from Running to the first heartbeat
@@ -88,7 +87,7 @@ def describe_invocation_results(call: Call) -> Answer:
     shown, paging = page(params, found)
     rows = []
     for invocation in shown:
-        output = invocation.printed(call.now)[-MAX_OUTPUT:]
+        output, dropped = invocation.told(call.now)
         finished = invocation.status(call.now) not in ("Pending", "Running")
         rows.append(
             {
@@ -98,8 +97,8 @@ def describe_invocation_results(call: Call) -> Answer:
                 "InvocationStatus": invocation.status(call.now),
                 "InvokeRecordStatus": "Finished" if finished else "Running",
                 "ExitCode": invocation.exit_code if finished else 0,
-                "Output": output if plain else base64.b64encode(output.encode()).decode(),
-                "Dropped": max(0, len(invocation.printed(call.now)) - MAX_OUTPUT),
+                "Output": output.decode("utf-8", "replace") if plain else base64.b64encode(output).decode(),
+                "Dropped": dropped,
                 "StartTime": iso(invocation.created),
                 "FinishedTime": iso(invocation.end()) if finished else "",
                 "ErrorCode": invocation.error(call.now),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from local_cloud.market import NEVER
 from local_cloud.records.base import Resource
 
+SENT_BYTES = 6000  # of its output while it runs
+KEPT_BYTES = 24 * 1024  # of its output in all
+
 
 class Invocation(Resource, frozen=True, kw_only=True):
     """A command (or a file) for one instance.
@@ -69,6 +72,19 @@ class Invocation(Resource, frozen=True, kw_only=True):
         lines = self.output.splitlines(keepends=True)
         share = (min(now, self.end()) - self.created) / self.seconds if self.seconds else 1.0
         return "".join(lines[: int(len(lines) * min(1.0, share))])
+
+    def told(self, now: float) -> tuple[bytes, int]:
+        """Return what is told of its output, and how many bytes of it are not.
+
+        The assistant sends the beginning while the command runs, and the end when it has ended; what is in between is
+        dropped (aliyun_assist_client, ``basetask.go``).
+        """
+        whole = self.printed(now).encode()
+        sent = whole[:SENT_BYTES]
+        if self.status(now) == "Running":
+            return sent, 0
+        dropped = max(0, len(whole) - KEPT_BYTES)
+        return sent + whole[len(sent) + dropped :], dropped
 
     def error(self, now: float) -> str:
         """Return the API's error code of its failure; empty if it did not fail."""

@@ -1,0 +1,58 @@
+"""Scripts on an instance: what is told of their output, and when."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from goldrun.launch.machine import Machine
+from local_cloud import seed
+from local_cloud.records import Instance, Invocation
+from tests.conftest import NOW, REGION, Running
+from tests.simulation.watching import meanwhile
+
+LINES = [f"line {number:04}: unpacking something or other\n" for number in range(1000)]  # 43 KB
+
+
+def run(frozen: Running, printed: str) -> tuple[list[tuple[float, str]], str]:
+    """What a script of 100 seconds tells, with the second; and its output in the end."""
+    where = {"region": REGION, "owner": seed.ACCOUNT, "created": NOW - 600.0, "ready": 0.0}
+    frozen.cloud.store.put(Instance(id="i-machine", image="m-any", **where))  # type: ignore[arg-type]
+    client, heard = frozen.client(), list[tuple[float, str]]()
+
+    def print_it() -> None:
+        (command,) = frozen.cloud.store.all(Invocation)
+        frozen.cloud.store.put(replace(command, output=printed, seconds=100.0))
+
+    meanwhile(client, "DescribeInvocationResults", print_it)
+    began = client.clock.now()
+    result = Machine(client, "i-machine", "test").run(
+        "install",
+        b"#!/bin/bash\n",
+        timeout=600,
+        variables={},
+        report=lambda line: heard.append((client.clock.now() - began, line)),
+    )
+    assert result.ok
+    return heard, result.output
+
+
+def test_a_short_output_is_told_line_by_line(frozen: Running) -> None:
+    heard, output = run(frozen, "".join(LINES[:100]))
+    assert [line for _, line in heard] == [line.rstrip("\n") for line in LINES[:100]]
+    assert heard[9][0] < 15
+    assert output == "".join(LINES[:100])
+
+
+def test_of_a_long_output_the_beginning_and_the_end_are_told_and_what_is_missing(frozen: Running) -> None:
+    """The assistant sends 6,000 bytes while a script runs, and keeps 24 KB of all; what is lost was not said."""
+    heard, output = run(frozen, "".join(LINES))
+    early = [line for at, line in heard if at < 100]
+    assert early == [line.rstrip("\n") for line in LINES[: len(early)]]
+    assert len("".join(LINES[: len(early)])) > 5900
+    late = [line for at, line in heard if at >= 100]
+    assert (
+        late[0]
+        == f"… {len(''.join(LINES)) - 24 * 1024:,} bytes are left out here: Cloud Assistant keeps 24 KB of an output."
+    )
+    assert late[-1] == LINES[-1].rstrip("\n")
+    assert len(output) == 24 * 1024
