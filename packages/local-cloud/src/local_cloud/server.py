@@ -197,14 +197,14 @@ class LocalCloud:
         except ClientGoneError:
             return
         except ApiFault as fault:
-            reply = self._refuse(path, query, headers, fault, new_request_id())
+            reply = self._refuse(method, path, query, headers, fault, new_request_id())
         except StoreError as error:
             unavailable = ApiFault(503, "ServiceUnavailable", f"{error.what} {error.why[0]}")
-            reply = self._refuse(path, query, headers, unavailable, new_request_id())
+            reply = self._refuse(method, path, query, headers, unavailable, new_request_id())
         except Exception:  # noqa: BLE001 - any defect must be logged, and must not end the server
             request_id = new_request_id()
             _log.exception("a defect of the local cloud, answered as request %s", request_id)
-            reply = self._refuse(path, query, headers, internal_error(), request_id)
+            reply = self._refuse(method, path, query, headers, internal_error(), request_id)
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
@@ -254,7 +254,9 @@ class LocalCloud:
             return self._objects.handle(method, path, query, headers, body)
         return self.gateway.handle(method, path, query, headers, body)
 
-    def _refuse(self, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str) -> Reply:
+    def _refuse(
+        self, method: str, path: str, query: str, headers: dict[str, str], fault: ApiFault, request_id: str
+    ) -> Reply:
         """Return the error in the form of the requested endpoint."""
         if path.startswith(PREFIX):
             return self._control.refuse(fault)
@@ -262,6 +264,8 @@ class LocalCloud:
             return self._github.refuse(fault.status, fault.message, request_id)
         if path.startswith(METADATA_PREFIX):
             return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())
+        if is_for_oss(path, headers):
+            return self._objects.refuse(method, headers, fault, request_id)
         return self.gateway.refuse(query, headers, fault, request_id)
 
 
@@ -271,7 +275,10 @@ async def _send(reply: Reply, send: Send, more: Mapping[str, str] | None = None)
             "type": "http.response.start",
             "status": reply.status,
             "headers": [
-                *((name.encode(), value.encode()) for name, value in {**reply.headers, **(more or {})}.items()),
+                *(
+                    (name.encode(), value.encode("latin-1"))  # as they are read
+                    for name, value in {**reply.headers, **(more or {})}.items()
+                ),
                 *(() if "content-length" in reply.headers else ((b"content-length", str(len(reply.body)).encode()),)),
             ],
         }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from local_cloud import ram
 from local_cloud.access import AccessKey
@@ -40,8 +40,8 @@ class Front:
     gateway: Gateway
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answer a request; see ``Gateway.handle``."""
-        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        """Answer a request; see ``Gateway.handle``. The path is decoded."""
+        bucket, _, key = path.removeprefix("/").partition("/")
         asked = Asked(method, bucket, key, query, headers, body)
         name, request_id = operation(asked), new_request_id().replace("-", "")[:24]
         rule = self.gateway.faults.strike(name) if name else None
@@ -49,6 +49,12 @@ class Front:
             return suffer(rule, lambda: _render(self._perform(name, asked), request_id), _fault)
         except ApiFault as fault:
             return render_fault(fault, method, headers, request_id)
+
+    def refuse(self, method: str, headers: Mapping[str, str], fault: ApiFault, request_id: str) -> Reply:
+        """Return the answer to a request that was not read, or that met a defect."""
+        if fault.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            fault = ApiFault(400, "EntityTooLarge", f"The object is too large: at most {MAX_OBJECT_BYTES} bytes.")
+        return render_fault(fault, method, headers, request_id.replace("-", "")[:24])
 
     def _perform(self, name: str, asked: Asked) -> Told:
         gateway = self.gateway

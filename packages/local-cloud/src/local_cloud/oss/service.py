@@ -27,7 +27,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 # Sent again with an object as they came with it.
 _KEPT = ("content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _OWN = "x-oss-meta-"
-_RANGE = re.compile(r"bytes=(?P<first>\d*)-(?P<last>\d*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})", re.ASCII)
 
 
 class Visit(NamedTuple):
@@ -161,7 +161,7 @@ def _list_objects(visit: Visit) -> Told:
     prefix, delimiter = given.get("prefix", ""), given.get("delimiter", "")
     after = given.get("continuation-token") or given.get("start-after", "") if second else given.get("marker", "")
     most = given.get("max-keys", str(DEFAULT_KEYS))
-    if not most.isascii() or not most.isdigit() or not 1 <= int(most) <= MOST_KEYS:
+    if not re.fullmatch(r"\d{1,18}", most, re.ASCII) or not 1 <= int(most) <= MOST_KEYS:
         raise invalid_argument(f"Argument max-keys must be from 1 to {MOST_KEYS}.")
     shown: dict[str, StoredObject | None] = {}  # None: a folder
     for one in _objects(visit.store, bucket.id, prefix):
