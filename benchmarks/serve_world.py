@@ -223,7 +223,7 @@ class World:
         runner = self.store.get(GitHubRunner, job.runner)
         self.store.remove(*(one for one in (self.store.get(GitHubJob, job.id), run, runner) if one))
         if instance := self.store.get(Instance, machine):
-            lifecycle.release(self.store, self.store.settings().market, instance, self.stage.now())
+            lifecycle.release(self.store, self.store.settings().market, [instance], self.stage.now())
         self.store.remove(*(one for one in self.store.all(Usage) if one.id == machine))
         self.store.remove(*(one for one in self.store.all(Invocation) if one.instance == machine))
 

@@ -185,7 +185,7 @@ class World:
 
     def _leave(self, instance: Instance, now: float) -> None:
         if instance.id not in self.forgetful:
-            lifecycle.release(self.store, self.store.settings().market, instance, now)
+            lifecycle.release(self.store, self.store.settings().market, [instance], now)
 
     def _fail_images(self, now: float) -> None:
         for image in self.store.all(Image):

@@ -94,7 +94,7 @@ class Played:
 
     def _delete(self, instance: Instance, now: float) -> None:
         store = self.store
-        lifecycle.release(store, store.settings().market, instance, now)
+        lifecycle.release(store, store.settings().market, [instance], now)
 
 
 def play(frozen: Running) -> Played:

@@ -310,7 +310,7 @@ def test_machines_that_are_taken_back_are_replaced(cloud: Running) -> None:
     server.run(30, until=lambda: len(server.worker.fleet.machines) == 3)
     store = cloud.cloud.store
     for instance in machines(cloud):
-        lifecycle.release(store, store.settings().market, instance, cloud.cloud.clock.now())
+        lifecycle.release(store, store.settings().market, [instance], cloud.cloud.clock.now())
     server.run(600, until=lambda: all_done(cloud) and not machines(cloud))
     assert [job.conclusion for job in jobs_of(cloud)] == ["success"] * 3, server.said
 
@@ -322,7 +322,7 @@ def test_a_machine_that_is_lost_with_its_job_is_not_replaced_for_nothing(cloud: 
     server.run(100, until=lambda: jobs_of(cloud)[0].status == "in_progress")
     server.run(3)
     (instance,) = machines(cloud)
-    lifecycle.release(cloud.cloud.store, cloud.cloud.store.settings().market, instance, cloud.cloud.clock.now())
+    lifecycle.release(cloud.cloud.store, cloud.cloud.store.settings().market, [instance], cloud.cloud.clock.now())
     queue(cloud, 1)
     server.run(15)
     assert server.worker.roster.statistics
@@ -466,7 +466,7 @@ def test_a_machine_that_is_gone_before_it_is_tagged_keeps_no_other(cloud: Runnin
     instance = machine.get(Instance, gone)
     assert instance
     server.clock.sleep(2.0)
-    lifecycle.release(machine, machine.settings().market, instance, cloud.cloud.clock.now())
+    lifecycle.release(machine, machine.settings().market, [instance], cloud.cloud.clock.now())
     server.worker.hands._mark([gone, other])
     kept = machine.get(Instance, other)
     assert kept

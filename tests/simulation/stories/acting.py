@@ -179,7 +179,7 @@ def _meddle(actor: Actor) -> None:
     unused = [one for one in world.store.all(Image) if one.id in {OLDER, TESTED} - shown]
     what = random.choice(("delete", "stop", "untag", "unregister", "delete image", "rename"))
     if what == "delete" and ours:
-        lifecycle.release(world.store, world.market_as_usual, random.choice(ours), world.stage.now())
+        lifecycle.release(world.store, world.market_as_usual, [random.choice(ours)], world.stage.now())
     elif what == "stop" and ours:
         world.store.put(replace(random.choice(ours), state="Stopped"))
     elif what == "untag" and ours:

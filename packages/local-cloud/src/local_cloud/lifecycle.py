@@ -5,6 +5,7 @@ There is no background task: due work is done before the next request is handled
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import zip_longest
 
@@ -24,7 +25,7 @@ def settle(store: Store, now: float) -> None:
     if now < index.derive("next end", lambda: min((one.ends() for one in index.records), default=NEVER)):
         return
     due = [instance for instance in index.records if instance.ends() <= now]
-    settings = store.settings()
+    settings, held = store.settings(), _Held(store)
     with store.transaction():
         for instance in due:
             end = instance.ends()
@@ -34,32 +35,53 @@ def settle(store: Store, now: float) -> None:
                     ready = end + settings.stop_seconds
                     store.put(replace(instance, state="Stopped", ready=ready, reclaimed=NEVER))
                     continue
-            release(store, settings.market, instance, end)
+            _release(store, settings.market, instance, end, held)
 
 
-def release(store: Store, market: Market, instance: Instance, at: float) -> None:
-    """Delete an instance, and what is deleted with it."""
+def release(store: Store, market: Market, instances: Iterable[Instance], at: float) -> None:
+    """Delete instances, and what is deleted with them."""
+    held = _Held(store)
+    for instance in instances:
+        _release(store, market, instance, at, held)
+
+
+class _Held:
+    """What instances and network interfaces have, by whom: read once, however many are deleted."""
+
+    def __init__(self, store: Store) -> None:
+        self.disks = store.index(Disk).by(_instance_of)
+        self.addresses = store.index(Eip).by(_bound_to)
+        self.interfaces = store.index(NetworkInterface).by(_instance_of)
+
+
+def _instance_of(one: Disk | NetworkInterface) -> str:
+    return one.instance
+
+
+def _bound_to(one: Eip) -> str:
+    return one.bound_to
+
+
+def _release(store: Store, market: Market, instance: Instance, at: float, held: _Held) -> None:
     store.remove(instance)
     store.put(usage(market, instance, at))
-    for disk in store.all(Disk):
-        if disk.instance == instance.id:
-            if disk.with_instance:
-                store.remove(disk)
-            else:
-                store.put(replace(disk, instance=""))
-    _free(store, instance.id)
+    for disk in held.disks.get(instance.id, ()):
+        if disk.with_instance:
+            store.remove(disk)
+        else:
+            store.put(replace(disk, instance=""))
+    _free(store, instance.id, held)
 
 
-def _free(store: Store, owner: str) -> None:
+def _free(store: Store, owner: str, held: _Held) -> None:
     """Detach what a deleted instance or network interface had."""
-    for address in store.all(Eip):
-        if address.bound_to == owner:
-            store.put(replace(address, bound_to=""))
-    for interface in store.all(NetworkInterface):
-        if interface.instance == owner and interface.with_instance:
+    for address in held.addresses.get(owner, ()):
+        store.put(replace(address, bound_to=""))
+    for interface in held.interfaces.get(owner, ()):
+        if interface.with_instance:
             store.remove(interface)
-            _free(store, interface.id)
-        elif interface.instance == owner:
+            _free(store, interface.id, held)
+        else:
             store.put(replace(interface, instance=""))
 
 

@@ -50,8 +50,7 @@ def fill(call: Call, group: ProvisioningGroup) -> tuple[ProvisioningGroup, list[
 
 def remove(call: Call, instances: list[Instance]) -> None:
     """Delete instances of a group."""
-    for instance in instances:
-        lifecycle.release(call.store, call.settings.market, instance, call.now)
+    lifecycle.release(call.store, call.settings.market, instances, call.now)
 
 
 def capacity(group: ProvisioningGroup, instances: list[Instance], *, spot: bool) -> float:

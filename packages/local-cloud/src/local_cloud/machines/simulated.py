@@ -141,7 +141,7 @@ class SimulatedRunners:
     def _delete(self, instance: Instance, now: float) -> None:
         """Delete the instance, as the bootstrap does in the end."""
         self._kill(instance.id)
-        lifecycle.release(self.store, self.store.settings().market, instance, now)
+        lifecycle.release(self.store, self.store.settings().market, [instance], now)
 
     def _kill(self, instance_id: str) -> None:
         """End a deleted machine's stand-in, which does not sign off."""
