@@ -15,7 +15,7 @@ from goldrun.cloud.images import describe_images
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import UnavailableError
 from goldrun.github.client import GitHub
-from goldrun.github.scope import repository_scope
+from goldrun.github.scope import Scope, repository_scope
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
@@ -229,6 +229,20 @@ def test_a_busy_runner_without_a_heartbeat_is_in_use(frozen: Running) -> None:
     client, github = both(frozen)
     orphans = {one.row.name: (one.instance, one.registration) for one in find_orphans(client, github, SCOPE)}
     assert orphans == {gone.name: (False, True), idle.name: (True, True)}
+
+
+def test_a_scope_is_the_same_in_capitals(frozen: Running) -> None:
+    """GitHub's names know no case: a busy runner of Octo-Org was not asked for when octo-org was swept."""
+    unsettled(frozen)
+    name = register(frozen, job="1").name
+    instance = machine(frozen, name)
+    client, github = both(frozen)
+    for scope in (SCOPE, Scope(str(SCOPE).upper())):
+        found = sweep.find(client, github=github, scopes=[scope], older_than=1.0)
+        done = sweep.remove(client, found, github, scopes=[scope])
+        assert instance not in {one.id for one in done.removed}
+    assert Scope("Octo-Org") == Scope("octo-org") != Scope("octo-org/x")
+    assert len({Scope("Octo-Org"), Scope("octo-org")}) == 1
 
 
 def test_a_runner_that_may_take_long_to_come_online_has_the_time(frozen: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -703,6 +704,22 @@ def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
     )
     assert late.calls == cold
     assert all(json.loads(file.read_text())["answer"] for file in tmp_path.glob("*.json"))
+
+
+def test_a_cache_forgets_the_answers_of_another_day(frozen: Running, tmp_path: Path) -> None:
+    from goldrun.launch.cache import FORGET_SECONDS, FileCache
+
+    clock = frozen.client().clock.machine
+    for name, age in (("old", FORGET_SECONDS + 60.0), ("young", 60.0)):
+        (tmp_path / f"{name}.json").write_text("{}")
+        os.utime(tmp_path / f"{name}.json", (clock.now() - age,) * 2)
+    (tmp_path / "other.txt").write_text("somebody's")
+    os.utime(tmp_path / "other.txt", (0, 0))
+    cache = FileCache({}, clock, tmp_path)
+    cache.put("question", {"answer": 1})
+    assert cache.get("question") == {"answer": 1}
+    assert {file.name for file in tmp_path.iterdir()} >= {"young.json", "other.txt"}
+    assert not (tmp_path / "old.json").exists()
 
 
 def test_a_stale_cache_entry_is_read_again(frozen: Running, tmp_path: Path) -> None:

@@ -96,6 +96,24 @@ def test_every_package_comes_back_as_it_was_listed() -> None:
     assert Component("deb", "x", "1:2~3+b 4", "amd64", "source", "1:2~3+b 4") in contents.components
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "deb\tx\t1.0\tamd64\tsource\t",
+        "deb\tx\t1.0\tamd64\t\t",
+        "deb\tx\t 1.0 ",
+        "tool\tgo/bin/x\t1.0",
+        "tool\t go \t1.0\t x64 ",
+        "npm\t@a/b\t1.0",
+        "pypi\t A_b \t1.0+local",
+    ],
+)
+def test_a_bill_of_materials_says_what_was_listed(line: str) -> None:
+    """Otherwise `image verify --sbom` says that somebody has changed it."""
+    contents = listed(f"{LIST}{line}\n")
+    assert cyclonedx.read(cyclonedx.write(contents, "image", "m-1", NOW), "file") == contents
+
+
 def test_syft_s_bill_of_materials_is_read() -> None:
     """Its debs name the source's version only where it is another one, and its system is a component."""
     rows = [

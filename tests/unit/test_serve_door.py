@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
+import threading
+import time
 from typing import Any
 
 import pytest
 
+from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
+from goldrun.serve import door as doors
 from goldrun.serve.door import Address, open_door, parse_address
 
 
@@ -22,7 +28,7 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
 
 def door(token: str = "", **given: Any) -> int:
     whole = {"metrics": lambda: b"goldrun_leader 1\n", "healthy": list, "ready": list, **given}
-    return open_door(Address("127.0.0.1", 0), token, **whole)
+    return open_door(Address("127.0.0.1", 0), token, clock=SystemClock(), **whole)
 
 
 def test_the_states_say_what_is_wrong() -> None:
@@ -54,14 +60,47 @@ def test_metrics_need_the_token() -> None:
 
 def test_an_address_that_others_reach_needs_a_token() -> None:
     with pytest.raises(UsageError, match="need a token: others reach that address"):
-        open_door(Address("0.0.0.0", 0), "", bytes, list, list)
-    port = open_door(Address("0.0.0.0", 0), "a-token", lambda: b"", list, list)
+        open_door(Address("0.0.0.0", 0), "", bytes, list, list, SystemClock())
+    port = open_door(Address("0.0.0.0", 0), "a-token", lambda: b"", list, list, SystemClock())
     assert ask(port, "/metrics", host="server.example", authorization="Bearer a-token")[0] == 200
 
 
 def test_an_address_that_is_taken_is_told() -> None:
     with pytest.raises(UsageError, match="cannot be listened on"):
-        open_door(Address("127.0.0.1", door()), "", bytes, list, list)
+        open_door(Address("127.0.0.1", door()), "", bytes, list, list, SystemClock())
+
+
+def test_it_listens_on_version_6_of_the_protocol_too() -> None:
+    port = open_door(Address("::1", 0), "", lambda: b"goldrun_leader 1\n", list, list, SystemClock())
+    connection = http.client.HTTPConnection("::1", port, timeout=20)
+    connection.request("GET", "/metrics")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_many_who_say_nothing_keep_nobody_out_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each had a thread for as long as it sent a byte now and then."""
+    monkeypatch.setattr(doors, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(doors, "ANSWER_SECONDS", 0.5)
+    port, before = door(), threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+    for one in silent:
+        with contextlib.suppress(OSError):
+            one.sendall(b"G")
+    assert threading.active_count() <= before + 4
+    for _ in range(200):
+        try:
+            assert ask(port, "/healthz") == (200, "ok\n")
+            break
+        except (OSError, http.client.HTTPException):
+            for one in silent:
+                with contextlib.suppress(OSError):
+                    one.sendall(b"E")  # slowly, and never to an end
+            time.sleep(0.05)
+    else:
+        pytest.fail("it is not answered")
+    for one in silent:
+        one.close()
 
 
 @pytest.mark.parametrize(

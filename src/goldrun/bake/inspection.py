@@ -11,11 +11,11 @@ from goldrun.bake.context import Context
 from goldrun.bake.machines import machine_for, new_key, wait_for_boot
 from goldrun.bake.parts import Base, Builder
 from goldrun.bake.recipe import Loaded, Recipe
-from goldrun.bake.scripts import run_script
+from goldrun.bake.scripts import read_output
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import TESTER
 from goldrun.contents.components import Contents, parse
-from goldrun.errors import UnavailableError
+from goldrun.errors import RefusedError, UnavailableError
 from goldrun.images.naming import parse_published
 from goldrun.launch.machine import Machine
 
@@ -23,6 +23,8 @@ LIST_SECONDS = 600.0
 PIECE_SECONDS = 60.0
 # Cloud Assistant keeps 24 KB of an output; base64 makes 16 KB 21.
 PIECE_BYTES = 16 * 1024
+MOST_PACKED = 4 * 1024 * 1024
+MOST_UNPACKED = 64 * 1024 * 1024
 LIST = "/run/goldrun-packages.gz"
 
 
@@ -30,25 +32,45 @@ def read_contents(context: Context, machine: Machine) -> Contents:
     """Return the packages that an instance has: by the recipe's script, or from its databases.
 
     Raises:
-        RefusedError: the script failed.
         UsageError: its output is not valid.
+        RefusedError: the script failed or prints too much, or the list is too long.
         UnavailableError: the list did not come whole.
     """
     recipe, variables = context.recipe, context.loaded.variables(context.architecture)
     if recipe.packages:
         script = context.loaded.contents[recipe.packages]
-        return parse(run_script(context, machine, "list the packages", script, LIST_SECONDS, variables).output)
+        return parse(read_output(context, machine, "list the packages", script, LIST_SECONDS, variables))
     script = files("goldrun.bake").joinpath("packages.sh").read_bytes()
-    size = run_script(context, machine, "list the packages", script, LIST_SECONDS, {}).output.strip()
-    if not size.isdigit():
+    size = read_output(context, machine, "list the packages", script, LIST_SECONDS, {}).strip()
+    if not (size.isascii() and size.isdigit()):
         return parse("")  # a simulated instance runs no scripts
+    # What an image says of itself is believed within limits: it may be anybody's.
+    if len(size) > len(str(MOST_PACKED)) or int(size) > MOST_PACKED:
+        raise _too_long(machine)
     packed = b"".join(_piece(machine, start) for start in range(0, int(size), PIECE_BYTES))
+    unpack = zlib.decompressobj(wbits=31)
     try:
-        return parse(zlib.decompress(packed, wbits=31).decode("utf-8", "replace"))
+        text = unpack.decompress(packed, MOST_UNPACKED)
     except zlib.error as error:
-        raise UnavailableError(
-            f"The list of packages of {machine.id} did not come whole.", why=[str(error)], fix=["run this again."]
-        ) from error
+        raise _incomplete(machine, str(error)) from error
+    if unpack.unconsumed_tail:
+        raise _too_long(machine)
+    if not unpack.eof:
+        raise _incomplete(machine, "its end is missing")
+    return parse(text.decode("utf-8", "replace"))
+
+
+def _too_long(machine: Machine) -> RefusedError:
+    return RefusedError(
+        f"The list of packages of {machine.id} is too long.",
+        why=[f"at most {MOST_PACKED:,} bytes are read, {MOST_UNPACKED:,} when unpacked."],
+    )
+
+
+def _incomplete(machine: Machine, why: str) -> UnavailableError:
+    return UnavailableError(
+        f"The list of packages of {machine.id} did not come whole.", why=[why], fix=["run this again."]
+    )
 
 
 def list_contents(context: Context, image: Image) -> Contents:

@@ -16,7 +16,7 @@ from goldrun.bake.machines import abandon_machine, delete_machine, launch_machin
 from goldrun.bake.parts import File
 from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
-from goldrun.bake.scripts import run_script, run_test
+from goldrun.bake.scripts import read_output, run_script, run_test
 from goldrun.bake.stages import files_before, keep_stage, variables_of
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
@@ -145,7 +145,7 @@ def _read_manifest(context: Context, state: State) -> State:
     assert state.builder
     script = context.loaded.contents[context.recipe.manifest]
     variables = context.loaded.variables(context.architecture)
-    output = run_script(context, state.builder, "manifest", script, CLEAN_SECONDS, variables).output
+    output = read_output(context, state.builder, "manifest", script, CLEAN_SECONDS, variables)
     pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
     return replace(state, manifest={name.strip(): version.strip() for name, _, version in pairs if name.strip()})
 

@@ -90,6 +90,7 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
     for name in recipe.parameters:
         if variable_of(name) in taken:
             yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
+        taken.add(variable_of(name))
 
 
 def _disks(recipe: Recipe) -> Iterator[Problem]:
@@ -195,7 +196,10 @@ def _names(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost"))
 
 

@@ -39,6 +39,24 @@ def run_script(
     )
 
 
+def read_output(
+    context: Context, machine: Machine, name: str, script: bytes, timeout: float, variables: Mapping[str, str]
+) -> str:
+    """Run a script, and return all that it prints.
+
+    Raises:
+        RefusedError: it failed, or it prints more than Cloud Assistant keeps.
+    """
+    result = run_script(context, machine, name, script, timeout, variables)
+    if result.dropped:
+        raise RefusedError(
+            f"{name!r} prints {result.dropped:,} bytes too much ({context.alias.lineage}).",
+            why=["Cloud Assistant keeps 24 KB of an output: what is missing would not be noticed."],
+            fix=["let it print less."],
+        )
+    return result.output
+
+
 def run_test(context: Context, machine: Machine, test: Test) -> None:
     """Run a test of the recipe.
 

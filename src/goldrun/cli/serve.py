@@ -143,8 +143,8 @@ def serve_run(
     )
     if address and metrics:
         token = variables.METRICS_TOKEN.read(os.environ)
-        port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected)
-        report(f"metrics are at http://{address.host}:{port}/metrics.")
+        port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected, SystemClock())
+        report(f"metrics are at http://{address._replace(port=port)}/metrics.")
     try:
         run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(one.name for one in sets)}."))
     finally:

@@ -82,7 +82,7 @@ def parse(text: str) -> Contents:
     system = release = ""
     found: list[Component] = []
     for line in text.split("\n"):
-        kind, *words = line.rstrip("\r").split("\t")
+        kind, *words = (word.strip() for word in line.split("\t"))
         if kind not in (*KINDS, OS):
             continue
         if not 2 <= len(words) <= 5 or not words[0] or not words[1]:
@@ -94,7 +94,7 @@ def parse(text: str) -> Contents:
             system, release = words[0], words[1]
         else:
             name = _PYTHON_SIGNS.sub("-", words[0]).lower() if kind == PYPI else words[0]
+            version, architecture, source, source_version = [*words[1:], "", "", ""][:4]
             # A source without a version has the package's own.
-            more = [*words[1:], words[1]] if len(words) == 4 else words[1:]
-            found.append(Component(kind, name, *more))
+            found.append(Component(kind, name, version, architecture, source, source and (source_version or version)))
     return make(system, release, found)

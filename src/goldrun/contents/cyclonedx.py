@@ -107,7 +107,7 @@ def _url(component: Component, contents: Contents) -> str:
             qualifiers["upstream"] = f"{component.source}@{component.source_version}"
         if component.kind == RPM and ":" in version:
             qualifiers["epoch"], _, version = version.partition(":")
-    elif component.kind in (NPM, GOLANG):
+    elif component.kind in (NPM, GOLANG, TOOL):
         namespace, _, name = name.rpartition("/")
     return PackageURL(kind, namespace or None, name, version, qualifiers).to_string()
 
@@ -125,7 +125,7 @@ def _component(row: Mapping[str, Any]) -> Component | None:
     # syft names the file that an rpm was built from.
     if built := _SOURCE_RPM.fullmatch(source):
         source, source_version = built["name"], f"{epoch}{built['version']}"
-    name = f"{url.namespace}/{url.name}" if kind in (NPM, GOLANG) and url.namespace else url.name
+    name = f"{url.namespace}/{url.name}" if kind in (NPM, GOLANG, TOOL) and url.namespace else url.name
     # Package URLs have no capitals where the registry allows none any more; older packages still do: JSONStream.
     if str(row.get("name", "")).lower() == name.lower():
         name = str(row["name"])

@@ -13,11 +13,20 @@ _REPOSITORY = re.compile(r"[\w.-]{1,100}", re.ASCII)
 ENTERPRISES = "enterprises"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scope:
-    """A repository (``owner/name``), an organization (``name``) or an enterprise (``enterprises/name``)."""
+    """A repository (``owner/name``), an organization (``name``) or an enterprise (``enterprises/name``).
+
+    GitHub's names know no case: two scopes are equal if their names are, but for capitals.
+    """
 
     name: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scope) and self.name.lower() == other.name.lower()
+
+    def __hash__(self) -> int:
+        return hash(self.name.lower())
 
     @property
     def path(self) -> str:

@@ -14,6 +14,7 @@ from goldrun import config
 from goldrun.clock import Clock
 
 KEPT_SECONDS = 300.0
+FORGET_SECONDS = 24 * 3600.0
 
 
 class FileCache:
@@ -23,6 +24,7 @@ class FileCache:
         """Open the cache; accounts and endpoints do not share answers."""
         self._folder = folder
         self._clock = clock
+        self._tidy = False
         self._whose = f"{config.ACCESS_KEY_ID.read(env)} {config.PROFILE.read(env)} {config.ENDPOINT.read(env)}"
 
     def get(self, key: str) -> Mapping[str, Any] | None:
@@ -43,6 +45,17 @@ class FileCache:
             new = file.with_suffix(f".{os.getpid()}.new")
             new.write_text(json.dumps({"at": self._clock.now(), "answer": answer}), encoding="utf-8")
             new.replace(file)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Delete, once, what nobody will read again: the answer to another day's question."""
+        if self._tidy:
+            return
+        self._tidy = True
+        for old in self._folder.glob("*.json"):
+            with contextlib.suppress(OSError):  # another command was faster
+                if self._clock.now() - old.stat().st_mtime > FORGET_SECONDS:
+                    old.unlink()
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{hashlib.sha256(f'{self._whose} {key}'.encode()).hexdigest()}.json"

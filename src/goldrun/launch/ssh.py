@@ -28,7 +28,10 @@ cat /etc/ssh/ssh_host_*_key.pub
 umask 077
 mkdir -p "$home/.ssh"
 until=$(date -d "+$HOURS hours" +%Y%m%d%H%M)
-printf 'expiry-time="%s" %s\\n' "$until" "$KEY" >> "$home/.ssh/authorized_keys"
+keys="$home/.ssh/authorized_keys"
+# A last line without an end would take the key in.
+[ ! -s "$keys" ] || [ -z "$(tail -c 1 "$keys")" ] || echo >> "$keys"
+printf 'expiry-time="%s" %s\\n' "$until" "$KEY" >> "$keys"
 chown -R "$LOGIN:" "$home/.ssh"
 """
 

@@ -1,19 +1,26 @@
 """The server's one door: ``/metrics``, ``/healthz`` and ``/readyz`` over HTTP.
 
 It checks who asks. On a loopback address the request's host must be one too, so that no web page reads it through a
-name of its own. On any other address metrics need the token; the two states need none, and tell nothing else.
+name of its own. On any other address metrics need the token; the two states need none, and tell no more than the names
+of scale sets with a problem. Who is slow is hung up on, and nobody keeps others out by it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from goldrun.clock import Clock
 from goldrun.errors import UsageError
 from goldrun.http.endpoint import LOOPBACK_HOSTS
+
+MOST_AT_ONCE = 32  # connections
+ANSWER_SECONDS = 10.0  # of a connection, from its beginning to its end
 
 Check = Callable[[], list[str]]  # returns what is wrong
 
@@ -29,6 +36,9 @@ class Address(NamedTuple):
         """Whether only this computer reaches it."""
         return self.host in LOOPBACK_HOSTS
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def parse_address(text: str) -> Address:
     """Return the address of ``HOST:PORT``.
@@ -43,7 +53,45 @@ def parse_address(text: str) -> Address:
     raise UsageError(f"{text!r} is not an address.", fix=["for example 127.0.0.1:9464, or 0.0.0.0:9464."])
 
 
-def open_door(address: Address, token: str, metrics: Callable[[], bytes], healthy: Check, ready: Check) -> int:
+class _Server(ThreadingHTTPServer):
+    """A server with a thread for each connection, but not for too many, and not for long."""
+
+    daemon_threads = True
+
+    def __init__(self, address: Address, handler: type[BaseHTTPRequestHandler], clock: Clock) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        self._clock = clock
+        self._open: dict[Any, float] = {}  # each connection, and when it ends
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if len(self._open) >= MOST_AT_ONCE:
+            self.shutdown_request(request)
+            return
+        self._open[request] = self._clock.now() + ANSWER_SECONDS
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.pop(request, None)
+
+    def service_actions(self) -> None:
+        """Hang up on who is slow; called twice a second."""
+        now = self._clock.now()
+        for request, end in list(self._open.items()):
+            if now > end:
+                with contextlib.suppress(OSError):  # it has just ended
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: who has hung up needs no answer."""
+
+
+def open_door(
+    address: Address, token: str, metrics: Callable[[], bytes], healthy: Check, ready: Check, clock: Clock
+) -> int:
     """Answer from now on, in threads of its own; return the port.
 
     Args:
@@ -52,6 +100,7 @@ def open_door(address: Address, token: str, metrics: Callable[[], bytes], health
         metrics: returns the metrics.
         healthy: what keeps the server from being healthy.
         ready: what keeps it from being ready.
+        clock: the clock of the machine.
 
     Raises:
         UsageError: the address cannot be used, or it needs a token.
@@ -63,7 +112,7 @@ def open_door(address: Address, token: str, metrics: Callable[[], bytes], health
         )
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 10
+        timeout = ANSWER_SECONDS
 
         def do_GET(self) -> None:
             if address.loopback and self._host() not in LOOPBACK_HOSTS:
@@ -101,9 +150,8 @@ def open_door(address: Address, token: str, metrics: Callable[[], bytes], health
             """Say nothing."""
 
     try:
-        server = ThreadingHTTPServer(address, Handler)
+        server = _Server(address, Handler, clock)
     except OSError as error:
-        raise UsageError(f"{address.host}:{address.port} cannot be listened on.", why=[f"{error.strerror}."]) from error
-    server.daemon_threads = True
+        raise UsageError(f"{address} cannot be listened on.", why=[f"{error.strerror}."]) from error
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return int(server.server_address[1])
