@@ -31,7 +31,7 @@ EXIT_CODES: dict[int, str] = {
     EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us, failed, also after retries, "
     "or reclaimed the instance: try again later",
     EXIT_FOUND: "something was found: `goldrun sweep`: to delete (and deleted it, unless --dry-run was given); "
-    "`goldrun setup --plan`: to change; `goldrun doctor`: to mend",
+    "`goldrun setup --plan`: to change; `goldrun doctor`: to fix",
     EXIT_OUTPUT: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
 }

@@ -1,4 +1,4 @@
-"""`goldrun doctor`: troubles are planted one by one; each is found, names its mend, and is gone after it."""
+"""`goldrun doctor`: troubles are planted one by one; each is found, names its fix, and is gone after it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import structs
 
 from goldrun.cloud.tags import RUNNER_TYPE
 from goldrun.doctor.examination import CHECKS, examine_all
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, mended
+from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, fixed
 from goldrun.github.scope import repository_scope
 from goldrun.setup.plan import apply, make_plan
 from goldrun.setup.variables import outputs
@@ -75,7 +75,7 @@ class Clinic:
         return lambda: self.store.put(*records)
 
     def set_up(self) -> None:
-        """The mend that most findings name: run the setup again."""
+        """The fix that most findings name: run the setup again."""
         site = site_of(self.running)
         apply(site, make_plan(site), lambda _: None)
         self.env.update(outputs(site))
@@ -279,7 +279,7 @@ def open_port(clinic: Clinic) -> Callable[[], object]:
     return clinic.change(SecurityGroup, rules=(rule,))
 
 
-# The check, its state, words of the finding, words of the mend, and what plants it.
+# The check, its state, words of the finding, words of the fix, and what plants it.
 TROUBLES: dict[str, tuple[str, str, str, str, Plant]] = {
     "the account's own key": (
         "identity",
@@ -453,11 +453,11 @@ TROUBLES: dict[str, tuple[str, str, str, str, Plant]] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_planted_trouble_is_found_and_gone_after_its_mend(clinic: Clinic, trouble: str) -> None:
-    check, state, words, mend, plant = TROUBLES[trouble]
+def test_a_planted_trouble_is_found_and_gone_after_its_fix(clinic: Clinic, trouble: str) -> None:
+    check, state, words, fix, plant = TROUBLES[trouble]
     undo = plant(clinic)
     found = clinic.found(check)
-    assert (found.state, words in found.what, mend in found.mend) == (state, True, True), found
+    assert (found.state, words in found.what, fix in found.fix) == (state, True, True), found
     assert found.state == UNKNOWN or found.breaks
     undo()
     assert clinic.found(check).state == GOOD
@@ -467,17 +467,17 @@ def test_at_least_25_troubles_are_planted() -> None:
     assert len(TROUBLES) >= 25
 
 
-def test_what_is_safe_is_mended_on_request(clinic: Clinic) -> None:
+def test_what_is_safe_is_fixed_on_request(clinic: Clinic) -> None:
     group = clinic.of(SecurityGroup)
     clinic.store.put(structs.replace(group, tags={}))
     clinic.change(Image, "fam-amd64-latest", imds_support="v1")
     clinic.change(OidcProvider, "goldrun", clients=("another",))
-    fixable = [one for one in clinic.examine() if one.fix]
+    fixable = [one for one in clinic.examine() if one.repair]
     assert {one.check for one in fixable} == {"security group", "image", "role of workflows"}
     for one in fixable:
-        assert one.fix
-        one.fix()
-        assert mended(one).state == GOOD
+        assert one.repair
+        one.repair()
+        assert fixed(one).state == GOOD
     assert [one for one in clinic.examine() if one.state != GOOD] == []
 
 

@@ -37,7 +37,7 @@ def old(frozen: Running) -> str:
 def test_an_image_of_v1_is_refused_before_a_launch_with_what_to_do(
     frozen: Running, old: str, criteria: Criteria, by: str
 ) -> None:
-    """RunInstances refused, after all that choosing, with a code that said nothing of the mend."""
+    """RunInstances refused, after all that choosing, with a code that said nothing of the fix."""
     client = frozen.client()
     name = old if by == "id" else "old-amd64-latest"
     settings = LaunchSettings(Network(GROUP), key="k", image_name=name, criteria=criteria)

@@ -244,11 +244,11 @@ def findings(
 
 
 def test_an_advisory_blocks_exactly_the_affected_versions(tmp_path: Path) -> None:
-    """By the source package, as distributions write them; the mended version and another release are free."""
+    """By the source package, as distributions write them; the fixed version and another release are free."""
     advisory(tmp_path)
     assert findings(listed(), tmp_path) == [("UBUNTU-CVE-2026-1000", "libssl3t64", True)]
-    mended = LIST.replace("3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.5")
-    assert findings(listed(mended), tmp_path) == []
+    fixed = LIST.replace("3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.5")
+    assert findings(listed(fixed), tmp_path) == []
     assert findings(listed(LIST.replace("3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.10")), tmp_path) == []
     assert findings(listed(LIST.replace("24.04", "24.10")), tmp_path) == []
     assert findings(listed(LIST.replace("\tubuntu\t", "\tdebian\t")), tmp_path) == []
@@ -280,7 +280,7 @@ def test_ranges_of_each_ecosystem(
 
 
 def test_events_in_several_pieces_and_listed_versions(tmp_path: Path) -> None:
-    """As the schema says: events are sorted, a package may be mended and broken again, `versions` counts by itself."""
+    """As the schema says: events are sorted, a package may be fixed and broken again, `versions` counts by itself."""
     events = [{"introduced": "4.17.0"}, {"introduced": "0"}, {"fixed": "4.10.0"}, {"last_affected": "4.17.20"}]
     place = tmp_path / "one"
     one = affected("npm", "lodash")
@@ -294,14 +294,14 @@ def test_events_in_several_pieces_and_listed_versions(tmp_path: Path) -> None:
     advisory(
         place, affected=[{"package": {"ecosystem": "npm", "name": "lodash"}, "versions": ["4.17.20"]}], id="GHSA-2"
     )
-    assert findings(listed(), place) == [("GHSA-2", "lodash", False)], "no version mends it"
+    assert findings(listed(), place) == [("GHSA-2", "lodash", False)], "no version fixes it"
     place = tmp_path / "three"
     git = {"type": "GIT", "repo": "https://example.com", "events": [{"introduced": "0"}]}
     advisory(place, affected=[{"package": {"ecosystem": "npm", "name": "lodash"}, "ranges": [git]}], id="GHSA-3")
     assert findings(listed(), place) == []
 
 
-def test_the_version_that_mends_it_is_the_next_one(tmp_path: Path) -> None:
+def test_the_fixed_version_is_the_next_one(tmp_path: Path) -> None:
     """As npm's advisories have it: two lines of versions in one list of events, in any order."""
     one = affected("npm", "lodash")
     one["ranges"][0]["events"] = [{"introduced": "0"}, {"introduced": "2.0.0"}, {"fixed": "2.0.1"}, {"fixed": "1.3.2"}]

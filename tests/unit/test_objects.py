@@ -120,7 +120,7 @@ def test_what_fails_for_a_while_is_repeated(cloud: Running, kind: Any) -> None:
     assert get_object(cloud.client(), FOLDER, "k") == b"x"
 
 
-def test_a_wrong_clock_is_mended_as_for_other_calls(cloud: Running) -> None:
+def test_a_wrong_clock_is_corrected_as_for_other_calls(cloud: Running) -> None:
     wrong = FakeClock(Wall(NOW - 3600))
     client = cloud.client(clock=wrong, transport=FakeTimeTransport(wrong))
     put_object(client, FOLDER, "k", b"x", "a/b")

@@ -124,7 +124,7 @@ def test_new_advisories_open_an_issue_and_no_more_of_them_close_it(
     more = [npm_advisory(f"GHSA-{number}", "lodash", fixed="4.17.21") for number in (2, 3)]
     (edited,) = scan("more", *more)
     assert "GHSA-3" in edited["body"]
-    (closed,) = scan("mended", harmless)
+    (closed,) = scan("fixed", harmless)
     assert closed["state"] == "closed"
     assert closed["comment"].startswith("None concerns it any more")
 

@@ -286,7 +286,7 @@ class Scan(Part, frozen=True, kw_only=True):
 
     Attributes:
         fail: the least severity that does: low, medium, high or critical.
-        unfixed: whether advisories that no version mends do too.
+        unfixed: whether advisories that no version fixes do too.
         exceptions: advisories that do not.
     """
 

@@ -66,6 +66,6 @@ def left_out(contents: Contents) -> str:
 def words(finding: Finding) -> str:
     """Return a finding in one line."""
     package = f"{finding.component.name} {finding.component.version}"
-    mended = f"mended in {finding.fixed}" if finding.fixed else "no version mends it yet"
+    fixed = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
     why = f" ({finding.why})" if finding.why else ""
-    return f"{finding.level}: {finding.advisory} in {package}, {mended}{why}"
+    return f"{finding.level}: {finding.advisory} in {package}, {fixed}{why}"

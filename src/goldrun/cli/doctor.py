@@ -11,7 +11,7 @@ from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github
 from goldrun.cli.scopes import jobs_option, scope_options
 from goldrun.doctor.examination import examine_all
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, mended
+from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, fixed
 from goldrun.errors import EXIT_FOUND, GoldrunError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, organization_scope, repository_scope
@@ -32,7 +32,7 @@ INDENT = 9
 @click.option("--image", metavar="NAME", help="The image of instances. [env: IMAGE_NAME]")
 @ARCH
 @click.option("--public-ip", is_flag=True, help="Instances get public addresses of their own.")
-@click.option("--fix", is_flag=True, help="Mend what can be mended safely.")
+@click.option("--fix", is_flag=True, help="Fix what can be fixed safely.")
 @REGION
 @JSON
 def doctor(
@@ -48,7 +48,7 @@ def doctor(
 ) -> None:
     """Look for what keeps goldrun from working, or costs money.
 
-    Says of each finding what it breaks, and the command that mends it. Changes nothing, unless --fix is given. Exits
+    Says of each finding what it breaks, and the command that fixes it. Changes nothing, unless --fix is given. Exits
     with 7 if something is broken.
 
     \b
@@ -70,7 +70,7 @@ def doctor(
     )
     findings: list[Finding] = []
     for found in examine_all(patient):
-        finding = _mend(found) if fix and found.fix else found
+        finding = _repair(found) if fix and found.repair else found
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -85,14 +85,14 @@ def doctor(
         click.get_current_context().exit(EXIT_FOUND)
 
 
-def _mend(finding: Finding) -> Finding:
-    assert finding.fix
+def _repair(finding: Finding) -> Finding:
+    assert finding.repair
     try:
-        finding.fix()
+        finding.repair()
     except GoldrunError as error:
-        output.note(f"not mended: {error.what}")
+        output.note(f"not fixed: {error.what}")
         return finding
-    return mended(finding)
+    return fixed(finding)
 
 
 def _scope(repo: str | None, org: str | None) -> Scope | None:
@@ -103,7 +103,7 @@ def _scope(repo: str | None, org: str | None) -> Scope | None:
 
 
 def _show(finding: Finding) -> None:
-    """Print a finding, and below it what it breaks and what mends it."""
+    """Print a finding, and below it what it breaks and how to fix it."""
     word, colour = _MARKS[finding.state]
     what = output.hanging(f"{output.told(finding.check)}: {output.told(finding.what)}", INDENT)
     output.result(f"{output.mark(f'{word:{INDENT - 1}}', colour)} {what}")
@@ -112,5 +112,5 @@ def _show(finding: Finding) -> None:
     pad = " " * INDENT
     if finding.breaks:
         output.result(f"{pad}{output.hanging(output.told(finding.breaks), INDENT)}")
-    if finding.mend:
-        output.result(f"{pad}mend: {output.told(finding.mend)}")  # in one line, to be pasted
+    if finding.fix:
+        output.result(f"{pad}fix: {output.told(finding.fix)}")  # in one line, to be pasted

@@ -99,7 +99,7 @@ def image_scan(
 ) -> None:
     """Compare the packages of IMAGE, or of a bill of materials, with advisories.
 
-    Ends with exit code 5 if one of them is severe enough, is mended by some version, and is not excepted by the recipe.
+    Ends with exit code 5 if one of them is severe enough, is fixed in some version, and is not excepted by the recipe.
     In GitHub Actions each of those is a warning.
 
     \b
@@ -140,7 +140,7 @@ def image_scan(
         rows = [
             (one.level, one.advisory, one.component.name, one.component.version, one.fixed, one.why) for one in findings
         ]
-        output.table(("LEVEL", "ADVISORY", "PACKAGE", "VERSION", "MENDED IN", "NOTE"), rows)
+        output.table(("LEVEL", "ADVISORY", "PACKAGE", "VERSION", "FIXED IN", "NOTE"), rows)
     held = blocking(findings)
     if report:
         write_files({report: advisory_report.write(held).encode()})

@@ -18,7 +18,7 @@ from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunErro
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
     "setup": "Create what goldrun needs in an account: network, roles, variables.",
-    "doctor": "Look for what is broken, or costs money, and what mends it.",
+    "doctor": "Look for what is broken, or costs money, and how to fix it.",
     "whoami": "Show whose credentials these are.",
     "image": "Find, inspect and publish images.",
     "recipe": "Write and check recipes.",
@@ -78,7 +78,7 @@ class _Nouns(LazyGroup):
 def goldrun(context: click.Context, quiet: bool, debug: bool, named: str, profile: str, region: str) -> None:
     """Golden images and spot runners for GitHub Actions on Alibaba Cloud ECS."""
     before = dict(os.environ)
-    # A context that is broken must not keep one from mending it.
+    # A context that is broken must not keep one from fixing it.
     found = [] if context.invoked_subcommand == "context" else settings.load(before, Path.cwd(), named)
     context.obj = {"quiet": quiet, "debug": debug, "environment": before, "settings": found}
     settings.apply(os.environ, found)

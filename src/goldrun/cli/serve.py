@@ -144,7 +144,8 @@ def serve_run(
     if address and metrics:
         token = variables.METRICS_TOKEN.read(os.environ)
         port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected, SystemClock())
-        report(f"metrics are at http://{address._replace(port=port)}/metrics.")
+        address = address._replace(port=port)
+        report(f"metrics are at http://{address}/metrics.")
     try:
         run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(one.name for one in sets)}."))
     finally:

@@ -22,7 +22,7 @@ def write(findings: Sequence[Finding]) -> str:
     ]
     left = len(findings) - len(rows)
     more = [f"\n{left} more are not shown."] if left else []
-    head = ["| severity | advisory | package | mended in | summary |", "|---|---|---|---|---|"]
+    head = ["| severity | advisory | package | fixed in | summary |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows, *more]) + "\n"
 
 

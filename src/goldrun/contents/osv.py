@@ -145,8 +145,8 @@ def is_affected(affected: Affected, version: str, kind: str) -> bool:
     return any(_within(one, version, comparer(kind)) for one in affected.ranges if one.type != "GIT")
 
 
-def mended_in(affected: Affected, version: str, kind: str) -> str:
-    """Return the first version after that one which mends it; empty: none yet."""
+def fixed_in(affected: Affected, version: str, kind: str) -> str:
+    """Return the first version after that one which fixes it; empty: none yet."""
     parse = comparer(kind)
     found = [event["fixed"] for one in affected.ranges if one.type != "GIT" for event in one.events if "fixed" in event]
     try:

@@ -1,6 +1,6 @@
 """Compares an image's packages with advisories, and decides which of them hold it back.
 
-An advisory holds an image back if it is severe enough, if a version mends it (unless the recipe wants more), and if no
+An advisory holds an image back if it is severe enough, if a version fixes it (unless the recipe wants more), and if no
 exception names it. An exception has a reason and an end: on the day after that it counts no more.
 """
 
@@ -37,7 +37,7 @@ class Rule:
 
     Attributes:
         level: the least severity.
-        unfixed: whether advisories that no version mends hold it back too.
+        unfixed: whether advisories that no version fixes hold it back too.
         exemptions: advisories that do not count.
     """
 
@@ -56,7 +56,7 @@ class Finding:
         summary: what it says.
         level: its severity: low, medium, high or critical.
         component: the package.
-        fixed: the version that mends it; empty: none yet.
+        fixed: the version that fixes it; empty: none yet.
         blocks: whether it holds the image back.
         why: why it does not, or, for an exemption that has ended, that it has.
     """
@@ -96,7 +96,7 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
                     continue
                 for component, version in packages.get((ecosystem, affected.package.name), ()):
                     if osv.is_affected(affected, version, component.kind):
-                        fixed = osv.mended_in(affected, version, component.kind)
+                        fixed = osv.fixed_in(affected, version, component.kind)
                         level = advisory.level(affected)
                         one = _judge(advisory, level, component, fixed, rule, now)
                         # An advisory may have several entries for a package, e.g. one for each repository.
@@ -123,7 +123,7 @@ def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rul
     if LEVELS.index(level) < LEVELS.index(rule.level):
         blocks, why = False, f"below {rule.level}"
     elif not fixed and not rule.unfixed:
-        blocks, why = False, "no version mends it yet"
+        blocks, why = False, "no fixed version yet"
     elif exemption and today <= exemption.until:
         blocks, why = False, f"exempted until {exemption.until}: {exemption.reason}"
     elif exemption:

@@ -31,16 +31,16 @@ class Finding:
         state: good, warning (it works, and costs or risks something), broken, or unknown (it could not be checked).
         what: what was found, in one sentence.
         breaks: what does not work because of it, or what it costs; empty: nothing.
-        mend: the command that mends it, or what to do; empty: nothing to do.
-        fix: mends it, if that is safe; None: a person has to.
+        fix: the command that fixes it, or what to do; empty: nothing to do.
+        repair: fixes it, if that is safe; None: a person has to.
     """
 
     check: str
     state: str
     what: str
     breaks: str = ""
-    mend: str = ""
-    fix: Callable[[], None] | None = field(default=None, compare=False)
+    fix: str = ""
+    repair: Callable[[], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def examine(check: Check, patient: Patient, name: str) -> Iterator[Finding]:
     try:
         yield from check(patient)
     except GoldrunError as error:
-        mend = error.fix[0] if error.fix else ""
-        yield Finding(name, UNKNOWN, f"not checked: {error.what}", " ".join(error.why), mend)
+        fix = error.fix[0] if error.fix else ""
+        yield Finding(name, UNKNOWN, f"not checked: {error.what}", " ".join(error.why), fix)
 
 
 def broken(name: str, error: GoldrunError, breaks: str) -> Finding:
@@ -106,6 +106,6 @@ def broken(name: str, error: GoldrunError, breaks: str) -> Finding:
     return Finding(name, BROKEN, error.what, breaks, "; ".join(error.fix))
 
 
-def mended(finding: Finding) -> Finding:
+def fixed(finding: Finding) -> Finding:
     """Return a finding after its fix."""
-    return replace(finding, state=GOOD, what=f"mended: {finding.what}", breaks="", mend="", fix=None)
+    return replace(finding, state=GOOD, what=f"fixed: {finding.what}", breaks="", fix="", repair=None)

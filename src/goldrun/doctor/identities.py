@@ -73,12 +73,12 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
         yield Finding("role of workflows", UNKNOWN, f"{config.ROLE_ARN.names[0]} or the repository is not named.")
         return
     name = arn.rpartition("/")[2]
-    mend = SETUP.format(repository=patient.scope)
+    fix = SETUP.format(repository=patient.scope)
     issuer = issuer_of(patient.github.server)
     provider = ram.find_issuer(patient.client, issuer)
     if provider is None:
         yield Finding(
-            "role of workflows", BROKEN, f"RAM has no identity provider for {issuer}.", "workflows get no key.", mend
+            "role of workflows", BROKEN, f"RAM has no identity provider for {issuer}.", "workflows get no key.", fix
         )
         return
     audience = config.OIDC_AUDIENCE.read(patient.env)
@@ -88,13 +88,13 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
             BROKEN,
             f"the identity provider {provider.name} does not accept the audience {audience}.",
             "workflows get no key.",
-            mend,
-            fix=lambda: ram.change_audiences(patient.client, provider.name, (*provider.audiences, audience)),
+            fix,
+            repair=lambda: ram.change_audiences(patient.client, provider.name, (*provider.audiences, audience)),
         )
         return
     role = ram.get_role(patient.client, name)
     if role is None:
-        yield Finding("role of workflows", BROKEN, f"there is no role {name}.", "workflows get no key.", mend)
+        yield Finding("role of workflows", BROKEN, f"there is no role {name}.", "workflows get no key.", fix)
         return
     trusted = _subjects(role.trust)
     wanted = find_subjects(patient.github, patient.scope)
@@ -104,14 +104,14 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
             BROKEN,
             f"{name} trusts jobs of every repository at GitHub.",
             "anybody's workflow gets a key of this account.",
-            mend,
+            fix,
         )
     elif not {*trusted} & {*wanted} and not any(one.startswith(f"repo:{patient.scope}:") for one in trusted):
         yield Finding(
-            "role of workflows", BROKEN, f"{name} does not trust {patient.scope}.", "its workflows get no key.", mend
+            "role of workflows", BROKEN, f"{name} does not trust {patient.scope}.", "its workflows get no key.", fix
         )
     else:
-        yield from _drift(patient, "role of workflows", name, patient.jobs, "jobs fail when they get there.", mend)
+        yield from _drift(patient, "role of workflows", name, patient.jobs, "jobs fail when they get there.", fix)
 
 
 def _subjects(trust: Any) -> list[str] | None:
@@ -128,20 +128,20 @@ def _subjects(trust: Any) -> list[str] | None:
     return found
 
 
-def _drift(patient: Patient, check: str, role: str, jobs: tuple[str, ...], breaks: str, mend: str) -> Iterator[Finding]:
+def _drift(patient: Patient, check: str, role: str, jobs: tuple[str, ...], breaks: str, fix: str) -> Iterator[Finding]:
     """Compare a role's policies with what goldrun's policies say today."""
     allowed = allowed_patterns(patient.client, role)
     wanted = sorted({action for job in jobs for action in actions_of(job, patient.sboms)})
     missing = [action for action in wanted if not covers(allowed, action)]
     if missing:
-        yield Finding(check, BROKEN, f"{role} may not {', '.join(missing)}.", breaks, mend)
+        yield Finding(check, BROKEN, f"{role} may not {', '.join(missing)}.", breaks, fix)
     elif any("*" in pattern for pattern in allowed):
         yield Finding(
             check,
             WARNING,
             f"{role} may do more than goldrun needs: {', '.join(one for one in allowed if '*' in one)}.",
             "a job that is taken over may do it too.",
-            mend,
+            fix,
         )
     elif more := sorted({*allowed} - {*wanted}):
         yield Finding(check, GOOD, f"{role} may do what goldrun needs, and {', '.join(more)}.")

@@ -33,7 +33,7 @@ def check_image(patient: Patient) -> Iterator[Finding]:
             f"the metadata service of {image.name} answers without a token (ImdsSupport v1).",
             "instances are refused, unless they let every job read the role's keys (--metadata-tokens optional).",
             f"aliyun ecs ModifyImageAttribute --ImageId {image.image_id} --Features.ImdsSupport v2",
-            fix=(lambda: set_imds(patient.client, image.image_id)) if ours else None,
+            repair=(lambda: set_imds(patient.client, image.image_id)) if ours else None,
         )
     else:
         yield Finding("image", GOOD, f"{image.name} ({image.image_id}).")

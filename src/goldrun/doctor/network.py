@@ -51,7 +51,7 @@ def check_security_group(patient: Patient) -> Iterator[Finding]:
             "goldrun serve cannot keep a budget there.",
             f"aliyun ecs TagResources --ResourceType securitygroup --ResourceId.1 {group} --Tag.1.Key ManagedBy "
             "--Tag.1.Value goldrun",
-            fix=lambda: tagging("securitygroup", [group], OWNED).make(patient.client),
+            repair=lambda: tagging("securitygroup", [group], OWNED).make(patient.client),
         )
     else:
         yield Finding("security group", GOOD, f"{group} lets nothing in.")

@@ -17,15 +17,15 @@ class Diagnosis:
         state: `good`, `warning`, `broken` or `unknown` (it could not be checked).
         what: what was found.
         breaks: what does not work because of it, or what it costs; empty: nothing.
-        mend: the command that mends it, or what to do; empty: nothing to do.
-        can_fix: whether `--fix` mends it.
+        fix: the command that fixes it, or what to do; empty: nothing to do.
+        can_fix: whether `--fix` fixes it.
     """
 
     check: str
     state: str
     what: str
     breaks: str
-    mend: str
+    fix: str
     can_fix: bool
 
     @classmethod
@@ -36,8 +36,8 @@ class Diagnosis:
             state=found.state,
             what=found.what,
             breaks=found.breaks,
-            mend=found.mend,
-            can_fix=found.fix is not None,
+            fix=found.fix,
+            can_fix=found.repair is not None,
         )
 
 

@@ -20,7 +20,7 @@ class AdvisoryFinding:
         kind: `deb`, `rpm`, `pypi`, `npm` or `golang`.
         package: the package's name.
         version: the package's version.
-        fixed: the version that mends it; empty: none yet.
+        fixed: the version that fixes it; empty: none yet.
         blocks: whether it fails the scan.
         why: why it does not, or that its exemption has ended.
     """
