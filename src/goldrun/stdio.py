@@ -74,17 +74,20 @@ class _Whole:
         if isinstance(error, ReaderGoneError):  # of a block in this one
             raise self._reader_gone(error.what, why=error.why) from error
         if isinstance(error, OSError):
-            _give_up(sys.stdout)
+            give_up(sys.stdout)
             kind = self._reader_gone if isinstance(error, BrokenPipeError) else OutputError
             raise kind("The result could not be written to stdout.", why=[f"{error.strerror}."]) from error
 
 
 def to_stderr(words: str) -> None:
     """Print a message for people on stderr; a closed stderr does not affect the work."""
+    # Python sets it to None then, which to ``print`` means stdout.
+    if getattr(sys, "stderr", None) is None:
+        return
     try:
         print(words, file=sys.stderr, flush=True)
     except OSError:
-        _give_up(sys.stderr)
+        give_up(sys.stderr)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -97,7 +100,7 @@ def flush(stream: TextIO) -> None:
     try:
         stream.flush()
     except OSError:
-        _give_up(stream)
+        give_up(stream)
 
 
 def trace(env: Environment, *, wanted: bool = False) -> Trace | None:
@@ -120,7 +123,7 @@ def _require_stdout() -> None:
         raise OutputError("The result cannot be written: stdout is closed.")
 
 
-def _give_up(stream: TextIO) -> None:
+def give_up(stream: TextIO) -> None:
     """Let Python's own flush at exit succeed: its failure would change the exit code."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

@@ -25,7 +25,7 @@ from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
-from goldrun.launch.acquire import acquire
+from goldrun.launch.acquire import acquire, find_offers
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Launched, launch, launch_tag
 from goldrun.launch.lifetime import require_listed, wait_until_running
@@ -704,6 +704,28 @@ def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:
     )
     assert late.calls == cold
     assert all(json.loads(file.read_text())["answer"] for file in tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize("wanted", [("nozone",), ("cn-hangzhou-h",), ("cn-hangzhou-h", "cn-beijing-k")])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_zone_without_a_vswitch_launches_nowhere_else(frozen: Running, wanted: tuple[str, ...], named: bool) -> None:
+    """It launched in another zone, or ended with a traceback if the vSwitches were named."""
+    set_market(frozen)
+    frozen.cloud.store.remove(*(one for one in frozen.cloud.store.all(VSwitch) if one.zone == "cn-hangzhou-h"))
+    network = Network(GROUP, K) if named else Network(GROUP)
+    settings = launch_settings(frozen, network=network, criteria=Criteria(cpus=Span(8), zones=wanted))
+    for offers in (lambda: acquire(frozen.client(), settings), lambda: next(find_offers(frozen.client(), settings))):
+        with pytest.raises(UsageError, match=f"no vSwitch with a free address in {', '.join(wanted)}") as caught:
+            offers()
+        assert "cn-hangzhou-k" in str(caught.value), "where there are some"
+    assert alive(frozen) == []
+
+
+def test_of_several_zones_those_with_a_vswitch_count(frozen: Running) -> None:
+    set_market(frozen)
+    criteria = Criteria(cpus=Span(8), zones=("cn-hangzhou-k", "nozone"))
+    acquire(frozen.client(), launch_settings(frozen, criteria=criteria))
+    assert [one.zone for one in alive(frozen)] == ["cn-hangzhou-k"]
 
 
 def test_a_cache_forgets_the_answers_of_another_day(frozen: Running, tmp_path: Path) -> None:

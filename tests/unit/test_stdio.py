@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,33 @@ def test_a_closed_stderr_stops_nothing(populated: Running, tmp_path: Path) -> No
     done = run(CREATE, environment(populated, tmp_path), 'exec "$@" 2>/dev/full')
     assert done.returncode == 0
     assert done.stdout.split()[-1] in alive(populated)
+
+
+def test_with_stderr_closed_messages_do_not_become_results(populated: Running, tmp_path: Path) -> None:
+    """They went to stdout, where a shell evaluates them."""
+    env = environment(populated, tmp_path)
+    done = run([*GOLDRUN, "instance", "create", "--image", IMAGE], env, 'exec "$@" 2>&-')
+    assert done.returncode == 0
+    assert all(line.partition("=")[0].isupper() for line in done.stdout.splitlines()), done.stdout
+    done = run([*GOLDRUN, "image", "id", "nosuch"], env, 'exec "$@" 2>&-')
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "command", ["sweep", "instance rm i-1", "image rm m-1", "setup --repo o/r", "runner down x --repo o/r"]
+)
+def test_with_stdin_closed_nobody_can_be_asked(populated: Running, tmp_path: Path, command: str) -> None:
+    done = run([*GOLDRUN, *command.split()], environment(populated, tmp_path), 'exec "$@" <&-')
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "image ls --help"])
+def test_pages_of_help_are_output_too(tmp_path: Path, command: str) -> None:
+    env = {**os.environ, "HOME": str(tmp_path)}
+    done = run([*GOLDRUN, *command.split()], env, BROKEN["stdout is on a full disk"])
+    assert done.returncode == 8, done.stderr
+    assert done.stderr.startswith("error: The result could not be written to stdout.")
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)

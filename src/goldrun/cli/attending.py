@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import click
 
+from goldrun import stdio
 from goldrun.bake.attendant import Attendant, Decision, Nobody
 from goldrun.cli import output
 from goldrun.errors import RefusedError, UsageError
@@ -31,7 +32,7 @@ def attendant(on_failure: str, *, pauses: bool, architectures: int, region: str,
     """
     if on_failure in (DELETE, KEEP) and not pauses:
         return Nobody(Decision.KEEP if on_failure == KEEP else Decision.DELETE)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (stdio.is_terminal(sys.stdin) and stdio.is_terminal(sys.stderr)):
         raise UsageError("There is no terminal to ask on.", fix=["--on-failure keep keeps the builder without asking."])
     if architectures > 1:
         raise UsageError("Only one architecture can be attended to at a time.", fix=["choose one: --arch amd64"])

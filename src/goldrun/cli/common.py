@@ -73,7 +73,7 @@ def require_consent(what: str, *, yes: bool) -> None:
     Raises:
         UsageError: there is neither.
     """
-    if not yes and not sys.stdin.isatty():
+    if not yes and not stdio.is_terminal(sys.stdin):
         raise UsageError(
             f"{what} was not done: it needs a confirmation, and there is no terminal to ask on.", fix=["pass --yes"]
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from goldrun.cloud.images import Image
 from goldrun.cloud.objects import Folder
 from goldrun.contents import archive
 from goldrun.contents.components import Contents
+from goldrun.errors import OutputError, UsageError
 
 Receiver = Callable[[Image, Contents], None]
 
@@ -24,16 +27,36 @@ def receiver(files: Path | None, folder: Folder | None, client: Callable[[], Ecs
         files: gets a bill of materials and a report, each named after the image.
         folder: gets the bill of materials.
         client: returns the cloud.
+
+    Raises:
+        UsageError: the folder for the files cannot be made or written to.
     """
     if files:
-        files.mkdir(parents=True, exist_ok=True)
+        _require_folder(files)
 
     def receive(image: Image, contents: Contents) -> None:
         if files:
             for kind, ending in (("cyclonedx", "cdx.json"), ("markdown", "md")):
-                file = files / f"{image.name}.{ending}"
-                file.write_text(render(image, contents, kind, client().clock.now()), encoding="utf-8")
+                _write(files / f"{image.name}.{ending}", render(image, contents, kind, client().clock.now()))
         if folder:
             archive.keep(client(), folder, image, contents)
 
     return receive
+
+
+def _require_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be the folder of the lists.", why=[f"{error.strerror}."]) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder} cannot be the folder of the lists.", why=["it cannot be written to."])
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            file.unlink()  # half of it would be taken for all
+        raise OutputError(f"{file} could not be written.", why=[f"{error.strerror}."]) from error

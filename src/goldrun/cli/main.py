@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from gettext import gettext
@@ -13,7 +14,7 @@ import click
 from goldrun import __version__, config, extras, interrupts, language, settings, stdio
 from goldrun.cli import completing, output
 from goldrun.cli.lazy import LazyGroup, in_language
-from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError
+from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, OutputError
 
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
@@ -105,7 +106,7 @@ def run() -> None:
 
 def run_command(command: click.Command) -> NoReturn:
     """Run a command line: errors are printed as sentences, and the process ends with their exit codes."""
-    interrupts.end_once(language.say(os.environ, "interrupted: cleaning up what was begun …"))
+    interrupts.end_once(language.say(os.environ, "interrupted: stopping …"))
     if language.speaks_chinese(os.environ):
         from goldrun.cli import translated
 
@@ -119,9 +120,8 @@ def _exit_code(command: click.Command) -> int:
         return command.main(standalone_mode=False) or 0
     except stdio.ReaderGoneError:
         return 0  # `| head` ends a listing like this
-    except (GoldrunError, ModuleNotFoundError) as raised:
-        problem = extras.explain(raised) if isinstance(raised, ModuleNotFoundError) else raised
-        if problem is None:
+    except (GoldrunError, ModuleNotFoundError, OSError) as raised:
+        if (problem := _explain(raised)) is None:
             raise
         output.error(problem)
         return problem.exit_code
@@ -135,6 +135,19 @@ def _exit_code(command: click.Command) -> int:
     except click.ClickException as problem:
         problem.show()
         return EXIT_USAGE
+
+
+def _explain(raised: GoldrunError | ModuleNotFoundError | OSError) -> GoldrunError | None:
+    """Return the error to print; None: it is a defect."""
+    if isinstance(raised, ModuleNotFoundError):
+        return extras.explain(raised)
+    if isinstance(raised, GoldrunError):
+        return raised
+    # What click prints itself: --help and --version. The error of another file names it.
+    if raised.filename is not None or raised.errno not in (errno.ENOSPC, errno.EIO):
+        return None
+    stdio.give_up(sys.stdout)
+    return OutputError("The result could not be written to stdout.", why=[f"{raised.strerror}."])
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def mark(text: str, colour: str) -> str:
 
 def hanging(text: str, indent: int) -> str:
     """Return text broken at a terminal's width, its further lines indented; for programs as it is."""
-    if not sys.stdout.isatty():
+    if not stdio.is_terminal(sys.stdout):
         return text
     from rich.console import Console
     from rich.text import Text
@@ -91,11 +91,11 @@ def hanging(text: str, indent: int) -> str:
 
 def told(text: str) -> str:
     """Return text for stdout: in the person's language on a terminal, the same everywhere for programs."""
-    return language.say(os.environ, text) if sys.stdout.isatty() else text
+    return language.say(os.environ, text) if stdio.is_terminal(sys.stdout) else text
 
 
-def _may_colour(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ)
+def _may_colour(stream: TextIO | None) -> bool:
+    return stdio.is_terminal(stream) and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ)
 
 
 def error(problem: GoldrunError) -> None:
@@ -109,7 +109,7 @@ def error(problem: GoldrunError) -> None:
 
 def colours() -> bool:
     """Return whether stdout shows colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return stdio.is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -121,7 +121,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         UsageError: a filter names a column that there is not.
     """
     rows = _filtered(columns, rows)
-    if not sys.stdout.isatty():
+    if not stdio.is_terminal(sys.stdout):
         for row in [columns, *rows]:
             result("\t".join(row))
         return

@@ -20,7 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from goldrun import language
+from goldrun import language, stdio
 from goldrun.cli import output
 from goldrun.durations import clock_time
 from goldrun.images.waiting import Progress as Waited
@@ -39,7 +39,7 @@ def moving(words: str) -> Iterator[None]:
         console=Console(stderr=True, emoji=False),
         transient=True,
         redirect_stdout=False,
-        disable=not sys.stderr.isatty() or output.is_quiet(),
+        disable=not stdio.is_terminal(sys.stderr) or output.is_quiet(),
     )
     progress.add_task(language.say(os.environ, words), total=None)
     with progress:
@@ -57,7 +57,7 @@ class Bars:
             TaskProgressColumn(),
             TextColumn("{task.fields[times]}"),
             console=Console(stderr=True, emoji=False),
-            disable=not sys.stderr.isatty(),
+            disable=not stdio.is_terminal(sys.stderr),
         )
         self._tasks: dict[str, TaskID] = {name: self._progress.add_task(name, total=100, times="") for name in names}
 

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 import click
 
-from goldrun import language, workflow
+from goldrun import language, stdio, workflow
 from goldrun.bake.report import Report
 from goldrun.durations import clock_time
 
@@ -35,7 +35,7 @@ def view(architectures: tuple[str, ...], *, quiet: bool, live: bool = True) -> V
         return Lines(architectures, quiet=True)
     if workflow.in_workflow(os.environ):
         return Groups(architectures)
-    if not (live and sys.stderr.isatty()):
+    if not (live and stdio.is_terminal(sys.stderr)):
         return Lines(architectures)
     from goldrun.cli.live import Screen
 

@@ -242,7 +242,7 @@ def _nothing_said() -> bool:
 
 
 def _asks() -> bool:
-    return sys.stdin.isatty()
+    return stdio.is_terminal(sys.stdin)
 
 
 def _subjects(github: GitHub, scopes: Sequence[Scope], *, environment: str, ref: str) -> Iterator[str]:

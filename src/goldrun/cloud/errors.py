@@ -98,10 +98,10 @@ _CREDENTIAL_CODES = {
 _FIXES = {
     "InvalidRegionId.NotFound": "use a region id that DescribeRegions lists, e.g. cn-hangzhou.",
     "InvalidAccountStatus.NotEnoughBalance": "top up the account; pay-as-you-go resources need a balance.",
-    "InvalidVSwitchId.NotFound": "check ALIYUN_VSWITCH_ID (or --vswitch); vSwitch and group must share a VPC.",
-    "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region.",
+    "InvalidVSwitchId.NotFound": "check ALIYUN_VSWITCH_ID; vSwitch and group must share a VPC.",
+    "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID and the region.",
     "InvalidInstanceType.ValueNotSupported": "check --type (INSTANCE_TYPE): goldrun spot ls lists what is in stock.",
-    "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME (or --key-pair): key pairs belong to a region.",
+    "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME: key pairs belong to a region.",
     "ImageNotSupportHttpTokens": "the image's ImdsSupport is v1: build it again, or let ModifyImageAttribute set v2.",
     "ImageNotSupportInstanceType": "choose types of the image's architecture: ARCH, --arch or --type.",
     "NoSuchBucket": "check GOLDRUN_SBOM_BUCKET, or make the bucket: aliyun oss mb oss://NAME --region REGION.",

@@ -59,7 +59,7 @@ def _find_group(client: EcsClient, security_group: str) -> dict[str, Any]:
     if not groups:
         raise UsageError(
             f"Security group not found: {security_group} in {client.region}.",
-            fix=["check ALIYUN_SECURITY_GROUP_ID (or --security-group) and the region."],
+            fix=["check ALIYUN_SECURITY_GROUP_ID and the region."],
         )
     return groups[0]
 

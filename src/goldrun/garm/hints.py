@@ -21,15 +21,15 @@ _MEANS = {
     "--type": "the pool's flavor",
     "--arch": "the pool's architecture",
     "--image": "the pool's image",
-    "--vswitch": "vswitch_ids in the provider's configuration",
-    "--security-group": "security_group_id in the provider's configuration",
-    "--key-pair": "key_pair_name in the provider's configuration",
+    "ALIYUN_VSWITCH_ID": "vswitch_ids in the provider's configuration",
+    "ALIYUN_SECURITY_GROUP_ID": "security_group_id in the provider's configuration",
+    "ALIYUN_KEY_PAIR_NAME": "key_pair_name in the provider's configuration",
 }
 _OPTION = re.compile("|".join(rf"{option}\b(?!-)" for option in _MEANS))
 
 
 def for_operators(text: str) -> str:
-    """Return an error's text with what an operator sets in place of goldrun's options.
+    """Return an error's text with what an operator sets in place of options and variables of the command line.
 
     Commands that the text shows (``goldrun image ls --all``) stay: an operator can run them.
     """

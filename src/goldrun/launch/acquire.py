@@ -8,6 +8,7 @@ from itertools import chain
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
+from goldrun.errors import UsageError
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Deliver, Launched, Report, launch
 from goldrun.launch.market import Market
@@ -37,6 +38,7 @@ def acquire(
         deliver: see ``launch``.
 
     Raises:
+        UsageError: no wanted zone has a vSwitch.
         GoldrunError: see ``launch``.
     """
     offers = find_offers(client, settings, cache, first=first)
@@ -60,6 +62,12 @@ def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
     if not zones or network.vswitches:
         found = find_vswitches(client, ids=network.vswitches, vpc=network.vpc, security_group=network.security_group)
         zones |= {zone: vswitch.id for zone, vswitch in by_zone(found).items()}
+    if criteria.zones and not zones.keys() & set(criteria.zones):
+        raise UsageError(
+            f"There is no vSwitch with a free address in {', '.join(criteria.zones)}.",
+            why=[f"there are vSwitches in {', '.join(sorted(zones)) or 'no zone'}."],
+            fix=["name one of these zones, or create a vSwitch there: goldrun setup --zone ZONE."],
+        )
     best = choose(Market(client, cache), criteria, zones, settings.policy)
     yield from _placed(spread(best, settings.key) if settings.spread else best, zones)
     if cache:

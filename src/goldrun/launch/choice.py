@@ -35,7 +35,7 @@ def choose(market: Market, criteria: Criteria, zones: Iterable[str], policy: str
     criteria = replace(
         criteria, zones=tuple(sorted(set(zones) & set(criteria.zones) if criteria.zones else set(zones)))
     )
-    for disk in criteria.disks:
+    for disk in criteria.disks if criteria.zones else ():  # to the market, no zones are all of them
         for offer in _offers(market, criteria, market.stock(criteria, disk), policy):
             yield replace(offer, disks=(disk,))
 

@@ -33,7 +33,7 @@ def find_vswitches(
     if not usable:
         raise NotFoundError(
             f"No vSwitch has free addresses in {client.region}{f' in {vpc}' if vpc else ''}.",
-            fix=["create one in the VPC console, or name one: --vswitch, ALIYUN_VSWITCH_ID."],
+            fix=["create one in the VPC console, or name one: ALIYUN_VSWITCH_ID."],
         )
     return usable
 

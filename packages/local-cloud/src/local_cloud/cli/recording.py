@@ -13,7 +13,7 @@ import click
 
 from goldrun.cli import output
 from goldrun.clock import SystemClock
-from goldrun.errors import UsageError
+from goldrun.errors import OutputError, UsageError
 from goldrun.waiting import every, looks
 from local_cloud import daemon
 from local_cloud.cli.common import DATA, control
@@ -73,4 +73,7 @@ def _run(command: tuple[str, ...], env: dict[str, str]) -> int:
 
 def _write(file: Path, head: dict[str, str], calls: list[dict[str, Any]]) -> None:
     lines = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in (head, *calls))
-    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    try:
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{file} could not be written.", why=[f"{error.strerror}."]) from error
