@@ -9,7 +9,7 @@ import pytest
 from tests.virtual_time import FakeClock
 
 from goldrun.clock import SystemClock
-from goldrun.errors import UnavailableError
+from goldrun.errors import UnavailableError, UsageError
 from local_cloud import daemon
 
 
@@ -36,3 +36,26 @@ def test_one_that_is_silent_is_told_from_one_that_ended(
     with pytest.raises(UnavailableError) as caught:
         daemon.start(tmp_path / "data", [], fake_clock())
     assert list(caught.value.why) == ["It did not answer within 60 s."]
+
+
+def test_what_is_no_data_file_stays_as_it_is(tmp_path: Path) -> None:
+    """A wrong word in GOLDRUN_LOCAL_DATA took a folder's mode away, and with it everybody's way in."""
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    folder.mkdir(mode=0o755)
+    file.write_text("somebody's")
+    file.chmod(0o644)
+    for place in (folder, file, Path("/dev/null")):
+        before = place.stat()
+        with pytest.raises(UsageError, match="is not a data file"):
+            daemon.make_room(place)
+        after = place.stat()
+        assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
+
+
+def test_a_data_file_is_this_user_s_alone(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    daemon.make_room(data)
+    assert (data.stat().st_mode & 0o777, data.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    data.chmod(0o644)
+    daemon.make_room(data)
+    assert data.stat().st_mode & 0o777 == 0o600

@@ -211,7 +211,7 @@ VARIABLES = tuple(variables("http://127.0.0.1:1", "qemu", "https://127.0.0.1:2",
 def make_room(data: Path) -> None:
     """Create the data file and its folder, both private to this user.
 
-    An existing folder other than the default one keeps its mode.
+    An existing folder other than the default one keeps its mode, and so does what is not a data file.
 
     Raises:
         UsageError: it cannot be created, or the file is not a data file.
@@ -220,14 +220,21 @@ def make_room(data: Path) -> None:
         data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if data.parent == default_data().parent:
             data.parent.chmod(0o700)
+        if data.exists() and not _is_data(data):
+            raise UsageError(f"{data} is not a data file of the local cloud.", fix=["name another: --data FILE"])
         data.touch(0o600)
         data.chmod(0o600)  # SQLite's files beside it get the same mode
-        with data.open("rb") as file:
-            head = file.read(16)
     except OSError as error:
         raise UsageError(f"{data} cannot be used as the data file.", why=[f"{error.strerror}."]) from error
-    if head and not head.startswith(b"SQLite format 3"):
-        raise UsageError(f"{data} is not a data file of the local cloud.", fix=["name another: --data FILE"])
+
+
+def _is_data(file: Path) -> bool:
+    """Return whether a file holds a local cloud's data, or nothing yet."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        head = opened.read(16)
+    return not head or head.startswith(b"SQLite format 3")
 
 
 def _in_use(data: Path) -> bool:
