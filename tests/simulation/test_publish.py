@@ -17,10 +17,11 @@ from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging, untagging
 from goldrun.cloud.tags import BOOT_TEST, DELETING, RESTORED
 from goldrun.errors import NotFoundError, RefusedError, UsageError
-from goldrun.images.lineage import Lineage, read_lineage
+from goldrun.images.find import find_image
+from goldrun.images.lineage import Lineage, find_own, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.moving import Intent, choose, may_be_another_s, next_step, plan, remember
-from goldrun.images.naming import PublishedName, name_reference
+from goldrun.images.naming import PublishedName, name_reference, parse_reference
 from goldrun.images.publish import publish, roll_back
 from local_cloud import seed
 from local_cloud.records import READY
@@ -84,6 +85,33 @@ def test_the_first_version_of_a_lineage(frozen: Running) -> None:
     version(frozen, 1)
     assert publish(frozen.client(), V1).image_id == V1
     assert state(frozen) == {V1: SHOWN}
+
+
+def test_a_version_s_name_resolves_before_during_and_after_it_is_shown(frozen: Running) -> None:
+    """It was not found while it was published: a workflow that had pinned a version broke with its publish."""
+    names = f"fam-amd64-{STAMPS[1]}", f"fam:{STAMPS[1]}"
+
+    def require_found() -> None:
+        for name in names:
+            found = find_image(frozen.client(), parse_reference(name, None)).image
+            assert found.image_id == V2, name
+        assert find_own(frozen.client(), names[0]).image_id == V2
+
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    version(frozen, 3)
+    require_found()
+    for number in (V2, V3):
+        client = frozen.client()
+        client._transport = Watching(client._transport, after=require_found)
+        publish(client, number)
+        require_found()
+    other = find_image(frozen.client(), parse_reference(f"fam-amd64-{STAMPS[2]}", "amd64")).image
+    assert other.image_id == V3
+    with pytest.raises(NotFoundError):
+        find_image(frozen.client(), parse_reference(f"fam-arm64-{STAMPS[2]}", None))
+    with pytest.raises(NotFoundError):
+        find_own(frozen.client(), f"fam-amd64-{STAMPS[3]}")
 
 
 def test_publish_reports_its_four_changes_before_making_them(frozen: Running) -> None:

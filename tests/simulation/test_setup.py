@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import http.client
+import itertools
 import re
 import urllib.error
 import urllib.parse
@@ -54,6 +55,7 @@ from local_cloud.records.identities import OidcProvider, PolicyAttachment, RamPo
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import open_github, play
+from tests.simulation.watching import meanwhile
 
 REPO = "octo-org/octo-repo"
 ZONES = ("cn-hangzhou-j", "cn-hangzhou-k")
@@ -174,6 +176,21 @@ def test_destroyed_to_the_end_however_often_it_is_killed(account: Running) -> No
         if finished:
             break
         at += 4
+
+
+def test_destroyed_by_two_at_once(account: Running) -> None:
+    """Each finds that the other one was faster: what is gone is gone."""
+    before = census(account)
+    for at in itertools.count(1, 6):
+        run(site_of(account))
+        client = account.client()
+        site = site_of(account, client, gone=True)
+        reached = meanwhile(client, at, lambda: run(site_of(account, gone=True)))
+        run(site)
+        assert census(account) == before, at
+        if not reached():
+            break
+    assert at > 30
 
 
 def test_what_was_made_twice_is_there_once_in_the_end(account: Running) -> None:

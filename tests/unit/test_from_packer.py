@@ -106,6 +106,13 @@ def test_the_recipe_is_valid_and_has_what_the_template_has(template: Path, tmp_p
     assert scripts[3].endswith("cat > /x <<END\na\nEND\n\n") or scripts[3].endswith("cat > /x <<END\na\nEND\n")
 
 
+def test_a_family_that_is_named_is_the_recipe_s_and_the_list_s(template: Path) -> None:
+    """The list named the template's."""
+    draft = convert(template.read_text(), template, "ours")
+    assert draft.family == "ours"
+    assert "family = 'ours'" in " ".join(note.outcome for note in draft.notes)
+
+
 def test_inline_commands_do_what_they_did(template: Path, tmp_path: Path) -> None:
     loaded = write(draft_of(template), tmp_path / "recipe")
     script = loaded.contents[loaded.recipe.steps[0].script].decode()

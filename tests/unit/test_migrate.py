@@ -11,6 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from goldrun.cli.main import goldrun
+from goldrun.errors import UsageError
 from goldrun.migrate import replacements, workflows
 from tests.unit.test_json import validate
 
@@ -80,6 +81,17 @@ def test_a_rewrite_changes_these_places_and_nothing_else() -> None:
     ]
     again = workflows.check(changed, "ci.yml")
     assert not [one for one in again if one.name]
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "a: &a {b: *a}\n", "a: " + "[" * 300 + "]" * 300])
+def test_a_workflow_that_contains_itself_has_an_end(text: str) -> None:
+    assert workflows.check(text, "ci.yml") == []
+
+
+def test_a_workflow_that_is_nested_too_deeply_is_told() -> None:
+    with pytest.raises(UsageError, match="cannot be read") as caught:
+        workflows.check("a: " + "[" * 5000 + "]" * 5000, "ci.yml")
+    assert "nested too deeply" in str(caught.value)
 
 
 def test_an_image_id_is_the_image_where_no_family_is_named() -> None:

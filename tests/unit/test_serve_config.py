@@ -93,6 +93,7 @@ PROFILE = '[profile.spot]\nimage = "img"\n'
         (f"[github]\nscopes = []\n{PROFILE}", "runners.toml:2: name an organization"),
         (f'[github]\nscopes = ["a/b/c"]\n{PROFILE}', "runners.toml:2: 'a/b/c' is not a repository"),
         (f'[github]\nscopes = ["bad name"]\n{PROFILE}', "runners.toml:2: 'bad name' is not an organization"),
+        (f'[github]\nscopes = ["octo-org", "Octo-Org"]\n{PROFILE}', "runners.toml:2: octo-org is named 2 times"),
         (f"{GITHUB}[profile]\n", "needs at least one profile"),
         (f'{GITHUB}[profile."a b"]\nimage = "img"\n', "runners.toml:3: 'a b' cannot be a label"),
         (f"{GITHUB}{PROFILE}cpu = 'many'\n", "runners.toml:5: 'many' is not a range of vCPUs"),

@@ -115,6 +115,12 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
         "needs its token",
     ),
     "endpoint that is no URL": ({"GOLDRUN_ENDPOINT": "ftp://x"}, 2, "is not an endpoint"),
+    "endpoint with half a bracket": ({"GOLDRUN_ENDPOINT": "http://[::1"}, 2, "is not an endpoint"),
+    "proxy with half a bracket": (
+        {"GOLDRUN_ENDPOINT": "https://ecs.invalid", "HTTPS_PROXY": f"http://u:{SECRET}@[::1"},
+        2,
+        "HTTPS_PROXY is not the URL of an HTTP proxy",
+    ),
     "endpoint with a path": ({"GOLDRUN_ENDPOINT": "https://host/path"}, 2, "is not an endpoint"),
     "endpoint with a bad port": ({"GOLDRUN_ENDPOINT": "http://127.0.0.1:port"}, 2, "is not an endpoint"),
     "endpoint with a password": ({"GOLDRUN_ENDPOINT": f"https://me:{SECRET}@host"}, 2, "no user name"),
@@ -232,6 +238,15 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "nothing to plot": (["spot", "plot", "--type", "ecs.nothing.large"], 5, "goldrun spot ls lists"),
     "no security group": (["instance", "create", "--image", NAME], 2, "ALIYUN_SECURITY_GROUP_ID is not set"),
     "no image": (["GROUP", "instance", "create"], 2, "No image is named"),
+    "a long name for an instance": (
+        ["GROUP", "instance", "create", "--image", NAME, "--name", "x" * 300], 2, "not a valid name for an instance",
+    ),
+    "a name of two lines": (
+        ["GROUP", "instance", "create", "--image", NAME, "--name", "a\nINSTANCE_ID=evil"], 2, "not a valid name",
+    ),
+    "a zone without a vSwitch": (
+        ["GROUP", "instance", "create", "--image", NAME, "--zone", "nozone"], 2, "no vSwitch with a free address",
+    ),
     "no such image": (["GROUP", "instance", "create", "--image", "nix", "--arch", "amd64"], 1, "Image not found"),
     "too short a life": (["GROUP", "instance", "create", "--image", NAME, "--life", "5m"], 2, "minimum is 30m"),
     "a life in words": (["GROUP", "instance", "create", "--image", NAME, "--life", "long"], 2, "not a duration"),
@@ -248,6 +263,11 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "another architecture's type": (
         ["GROUP", "instance", "create", "--image", NAME, "--type", "ecs.c8y.2xlarge"], 5, "the image's architecture",
     ),
+    "user data without an end": (
+        ["GROUP", "instance", "create", "--image", NAME, "--user-data", "/dev/zero"], 2, "is too long",
+    ),
+    "an export of what is destroyed": (["setup", "--export", "terraform", "--destroy"], 2, "does something else"),
+    "an export and a plan": (["setup", "--export", "ros", "--plan"], 2, "does something else"),
     "a missing file of user data": (["instance", "create", "--user-data", "NOWHERE"], 2, "does not exist"),
     "console of nothing": (["instance", "console", "i-none"], 1, "Instance not found"),
     "wait for nothing": (["instance", "wait", "i-none", "--timeout", "1s"], 6, "was not Running within 1 s"),

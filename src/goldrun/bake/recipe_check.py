@@ -58,7 +58,7 @@ def check_file(
 
 def check_whole(recipe: Recipe) -> Iterator[Problem]:
     """Yield what a recipe lacks, with what it extends."""
-    yield from _try(("family",), lambda: check_name(recipe.family))
+    yield from _family(recipe)
     yield from _features(recipe)
     chosen = {name: tool.version for name, tool in recipe.tools.items() if recipe.features.get(tool.feature, True)}
     room = manifest.MAX_TAGS - len(recipe.tags)
@@ -67,8 +67,6 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
     for number, file in enumerate(recipe.files):
         if file.before and file.before not in steps:
             yield ("files", number, "before"), f"there is no step {file.before!r}"
-    if recipe.family.endswith(("-amd64", "-arm64")):
-        yield ("family",), "the architecture is not part of a family's name"
     if not (recipe.base.amd64 or recipe.base.arm64):
         yield ("base",), "name a base image family for amd64, arm64 or both"
     if not recipe.steps:
@@ -91,6 +89,14 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
         if variable_of(name) in taken:
             yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
         taken.add(variable_of(name))
+
+
+def _family(recipe: Recipe) -> Iterator[Problem]:
+    yield from _try(("family",), lambda: check_name(recipe.family))
+    if ":" in recipe.family:
+        yield ("family",), "a colon is not part of a family's name: family:channel names what a channel shows"
+    if recipe.family.endswith(("-amd64", "-arm64")):
+        yield ("family",), "the architecture is not part of a family's name"
 
 
 def _disks(recipe: Recipe) -> Iterator[Problem]:

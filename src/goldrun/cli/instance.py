@@ -21,7 +21,7 @@ from goldrun.cloud.instances import Instance
 from goldrun.cloud.tags import OWNED
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import NotFoundError, RefusedError
-from goldrun.launch import lifetime
+from goldrun.launch import environment, lifetime
 from goldrun.launch.acquire import acquire, describe_launch, find_offers
 from goldrun.launch.launch import Launched
 from goldrun.launch.offers import Offer
@@ -93,7 +93,7 @@ def instance_create(
         client,
         amount=amount,
         name=name,
-        user_data=None if user_data is None else _read_file(user_data),
+        user_data=None if user_data is None else environment.read_script(user_data, "--user-data"),
         key=key,
         **launch,
     )
@@ -270,8 +270,3 @@ def _row(one: Instance, now: float) -> tuple[str, ...]:
         "never" if one.released is None else format_duration(one.released - now),
         one.public_ip or one.private_ip,
     )
-
-
-def _read_file(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - a plain read
-        return file.read()

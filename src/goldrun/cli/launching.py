@@ -117,7 +117,7 @@ def read_settings(
         image_name=image_name,
         image_id=image_id,
         image_family=family,
-        name=environment.read_name(env) if name is None else name,
+        name=environment.read_name(env) if name is None else environment.check_instance_name(name, "--name"),
         amount=amount,
         life=environment.read_life(env) if life is None else read_life(life, "--life"),
         key_pair=config.KEY_PAIR.read(env),

@@ -6,7 +6,6 @@ import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -18,6 +17,7 @@ from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
 from goldrun.cli.lazy import LazyGroup
 from goldrun.clock import Clock, SystemClock
 from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UsageError
+from goldrun.http.endpoint import split_url
 from goldrun.serve.config import schema
 from goldrun.serve.door import open_door, parse_address
 from goldrun.serve.loading import load
@@ -96,18 +96,19 @@ def serve_run(
     if plan:
         _plan(sets, region, as_json)
         return
+    from goldrun.serve.log import json_lines
+
     client, github = open_client(region), open_github()
+    report = json_lines(stdio.to_stderr, SystemClock()) if log == "json" else output.note
     for wanted in sets:
         wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
     if not (sets[0].network.role or variables.ROLE.read(os.environ)):
-        output.note("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
+        report("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
     from goldrun.serve.counted import CountedTransport
-    from goldrun.serve.log import json_lines
     from goldrun.serve.recorder import Recorder
     from goldrun.serve.server import Server
     from goldrun.serve.watching import run
 
-    report = json_lines(stdio.to_stderr, SystemClock()) if log == "json" else output.note
     trace = output.trace()
 
     def clients(clock: Clock) -> tuple[EcsClient, GitHub]:
@@ -131,8 +132,8 @@ def serve_run(
         metrics = None
     telemetry = _telemetry(owner, report) if collector else None
     recorder = Recorder(SystemClock(), [sink for sink in (metrics, telemetry) if sink], telemetry)
-    _require_access(client, github, sets)
-    _note_budget(client, sets)
+    _require_access(client, github, sets, report)
+    _note_budget(client, sets, report)
     server = Server(
         clients,
         os.environ,
@@ -181,7 +182,7 @@ def _read_collector() -> str:
         UsageError: it is not valid.
     """
     text = variables.OTEL_ENDPOINT.read(os.environ)
-    address = urlsplit(text)
+    address = split_url(text)
     if text and (address.scheme not in ("http", "https") or not address.hostname):
         what = f"{variables.OTEL_ENDPOINT.names[0]} is not the address of a collector: {text!r}."
         raise UsageError(what, fix=["for example http://127.0.0.1:4318."])
@@ -202,7 +203,7 @@ def _telemetry(server: str, report: Report) -> Telemetry:
     return Telemetry(server, report)
 
 
-def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) -> None:
+def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet], report: Report) -> None:
     """Check the keys, the token and the runner groups before anything is begun; an outage is waited for later.
 
     Raises:
@@ -219,10 +220,10 @@ def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet]) ->
     except GoldrunError as error:
         if error.exit_code != EXIT_UNAVAILABLE:
             raise
-        output.note(f"{error.what} The server goes on trying.")
+        report(f"{error.what} The server goes on trying.")
 
 
-def _note_budget(client: EcsClient, sets: list[WantedSet]) -> None:
+def _note_budget(client: EcsClient, sets: list[WantedSet], report: Report) -> None:
     """Say what keeps a role with goldrun's policy from keeping a budget's count."""
     from goldrun.cloud.network import group_tags
     from goldrun.cloud.tags import MANAGED_BY
@@ -230,7 +231,7 @@ def _note_budget(client: EcsClient, sets: list[WantedSet]) -> None:
 
     group = sets[0].network.security_group or variables.SECURITY_GROUP.read(os.environ)
     if any(has_budget(wanted) for wanted in sets) and not MANAGED_BY.matches(group_tags(client, group)):
-        output.note(
+        report(
             f"budgets are counted in tags of {group}, which has no tag {MANAGED_BY.key}={MANAGED_BY.values[0]}: "
             "goldrun's own policy does not allow that."
         )

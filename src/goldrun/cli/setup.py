@@ -132,6 +132,7 @@ def setup(
     block = check_cidr(cidr) if cidr else ""
     if not (yes or only_plan or export or _asks()):
         raise UsageError("The setup was not done: there is no terminal to ask on.", fix=["pass --plan, or --yes"])
+    _require_one_task(destroy=destroy, only_plan=only_plan, export=export)
     _require_sense(repos, auth, workflows=workflows, source=source)
     client = open_client(region)
     github = open_github(public=True)
@@ -206,6 +207,17 @@ def _tell(site: Site) -> None:
         output.note("instances need a public address to reach GitHub: --public-ip, or public_ip in a profile.")
     for pull in site.seen.get("pull request", ()):
         output.note(f"review and merge: {pull.id}")
+
+
+def _require_one_task(*, destroy: bool, only_plan: bool, export: str | None) -> None:
+    """Check that what is asked for can be done at once.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    other = "--destroy" if destroy else "--plan"
+    if export and (destroy or only_plan):
+        raise UsageError(f"--export prints a setup as code, and {other} does something else.", fix=["pass one of them"])
 
 
 def _require_sense(repos: Sequence[str], auth: str | None, *, workflows: bool, source: str) -> None:

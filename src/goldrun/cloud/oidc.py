@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
@@ -20,7 +20,7 @@ from goldrun.cloud.errors import api_error
 from goldrun.cloud.home import read_region
 from goldrun.cloud.moments import parse_moment
 from goldrun.errors import CredentialsError
-from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.transport import Transport
 
 RENEW_SECONDS = 300.0  # a key is renewed this long before it expires
@@ -84,7 +84,7 @@ class Exchange:
 
     def identity(self) -> str:
         """Return GitHub's identity token for this job."""
-        url = urlsplit(config.ID_TOKEN_URL.read(self._env))
+        url = split_url(config.ID_TOKEN_URL.read(self._env))
         endpoint = parse_endpoint(f"{url.scheme}://{url.netloc}")
         audience = urlencode({"audience": config.OIDC_AUDIENCE.read(self._env)})
         target = f"{url.path}?{url.query}&{audience}" if url.query else f"{url.path}?{audience}"

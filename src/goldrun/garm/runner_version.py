@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from goldrun import config, stdio
 from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient
 from goldrun.config import Environment
 from goldrun.github import connection as githubs
 from goldrun.github.scope import Scope, organization_scope, repository_scope
+from goldrun.http.endpoint import split_url
 from goldrun.images.resolve import read_manifest
 from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
@@ -52,7 +51,7 @@ def read_repository(url: str) -> tuple[str, Scope | None]:
     Raises:
         UsageError: it is not a GitHub URL.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     folder, _, name = parts.path.strip("/").rpartition("/")
     prefix, _, owner = folder.rpartition("/")
     server = f"{parts.scheme}://{parts.netloc}"

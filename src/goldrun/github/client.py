@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from goldrun import __version__, config
 from goldrun.clock import Clock
@@ -21,7 +21,7 @@ from goldrun.errors import (
     UsageError,
 )
 from goldrun.http.cloud_clock import parse_date
-from goldrun.http.endpoint import Endpoint, parse_endpoint
+from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.http1 import Answer
 from goldrun.http.paging import read_steady
 from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
@@ -307,7 +307,7 @@ def _split(url: str) -> tuple[Endpoint, str]:
     Raises:
         UsageError: it is not a URL.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
         raise UsageError(f"{url!r} is not the URL of a service.", fix=["for example https://api.github.com"])
     return parse_endpoint(f"{parts.scheme}://{parts.netloc}"), parts.path + (f"?{parts.query}" if parts.query else "")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from goldrun.errors import UsageError
 from goldrun.lean import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -43,6 +47,20 @@ def _plain(text: str) -> Endpoint | None:
     return Endpoint(scheme, host, int(port)) if port.isascii() and port.isdigit() and int(port) < 65536 else None
 
 
+def split_url(text: str) -> SplitResult:
+    """Return the parts of a URL.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a URL.", why=[f"{error}."]) from error
+
+
 def parse_endpoint(text: str) -> Endpoint:
     """Parse an endpoint: ``http://127.0.0.1:4679``, or a bare host, which means https.
 
@@ -53,16 +71,17 @@ def parse_endpoint(text: str) -> Endpoint:
         return plain
     from urllib.parse import urlsplit
 
-    url = urlsplit(text if "://" in text else f"https://{text}")
+    wrong = UsageError(
+        f"{text!r} is not an endpoint.",
+        fix=["write only scheme, host and port, for example http://127.0.0.1:4679"],
+    )
     try:
+        url = urlsplit(text if "://" in text else f"https://{text}")
         port = url.port
-    except ValueError:
-        port = -1
-    if url.scheme not in _PORTS or not url.hostname or port == -1 or url.path.strip("/") or url.query:
-        raise UsageError(
-            f"{text!r} is not an endpoint.",
-            fix=["write only scheme, host and port, for example http://127.0.0.1:4679"],
-        )
+    except ValueError as error:
+        raise wrong from error
+    if url.scheme not in _PORTS or not url.hostname or url.path.strip("/") or url.query:
+        raise wrong
     if url.username is not None or url.password is not None:
         raise UsageError("An endpoint has no user name or password.")
     if url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS:

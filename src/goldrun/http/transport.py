@@ -78,14 +78,15 @@ def find_proxy(env: Environment, endpoint: Endpoint) -> Proxy | None:
         return None
     from urllib.parse import unquote, urlsplit
 
-    url = urlsplit(text if "://" in text else f"http://{text}")
+    # The value may hold a password, so it is not printed.
+    wrong = UsageError(f"{name.upper()} is not the URL of an HTTP proxy.", fix=["write http://HOST:PORT"])
     try:
+        url = urlsplit(text if "://" in text else f"http://{text}")
         port = url.port
     except ValueError:
-        port = -1
-    if url.scheme != "http" or not url.hostname or port == -1:
-        # The value may hold a password, so it is not printed.
-        raise UsageError(f"{name.upper()} is not the URL of an HTTP proxy.", fix=["write http://HOST:PORT"])
+        raise wrong from None
+    if url.scheme != "http" or not url.hostname:
+        raise wrong
     authorization = ""
     if url.username is not None:
         import base64

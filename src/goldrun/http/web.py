@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from goldrun import __version__
 from goldrun.clock import Clock
 from goldrun.errors import NotFoundError, UnavailableError
-from goldrun.http.endpoint import parse_endpoint
+from goldrun.http.endpoint import parse_endpoint, split_url
 from goldrun.http.retrying import jittered_backoff, retry
 from goldrun.http.transport import Transport
 
@@ -54,7 +54,7 @@ class Web:
 
     def _get(self, url: str, until: float) -> bytes | str:
         """Return the file, or where it is."""
-        parts = urlsplit(url)
+        parts = split_url(url)
         endpoint = parse_endpoint(f"{parts.scheme}://{parts.netloc}")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"host": endpoint.netloc, "user-agent": f"goldrun/{__version__}", "accept": "*/*"}

@@ -14,7 +14,7 @@ from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, des
 from goldrun.cloud.moments import told_moment
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
-from goldrun.images.lookup import channel_tag
+from goldrun.images.lookup import channel_tag, find_shown
 from goldrun.images.naming import (
     LATEST,
     STAMP_DIGITS,
@@ -136,7 +136,7 @@ def read_lineage(client: EcsClient, alias: PublishedName) -> Lineage:
 
 
 def find_own(client: EcsClient, text: str) -> Image:
-    """Return the account's own image with that id or exact name, whatever its status.
+    """Return the account's own image with that id, exact name or name as a version, whatever its status.
 
     Raises:
         UsageError: it is not a valid id or name.
@@ -153,6 +153,9 @@ def find_own(client: EcsClient, text: str) -> Image:
     for image in images:
         if text in (image.image_id, image.name):
             return image
+    version = parse_published(text)
+    if version and version.is_version and (shown := find_shown(client, version, status=ALL_STATUSES)):
+        return shown
     raise NotFoundError(f"Image not found: {text} in {client.region}.", fix=["list the images: goldrun image ls --all"])
 
 

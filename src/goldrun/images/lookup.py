@@ -2,7 +2,8 @@
 
 ECS searches names fuzzily and shows 10 per page by default, so every page is read and the names are compared here. If
 no image has the alias, a publish may be between its two renames, or was interrupted there: then the newest image with
-the channel's tag is found. Normally this takes one API call.
+the channel's tag is found. A version that a channel shows has the alias for a name: it is found by its time stamp.
+Normally this takes one API call.
 
 Standard library alone: this module is on the look-up path.
 """
@@ -11,8 +12,8 @@ from __future__ import annotations
 
 from goldrun.architecture import ARCHITECTURES
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, PAGE_SIZE, Image, describe_images
-from goldrun.cloud.tags import CHANNEL, IS_LATEST
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, PAGE_SIZE, Image, describe_images
+from goldrun.cloud.tags import BUILD_TIMESTAMP, CHANNEL, IS_LATEST
 from goldrun.errors import UsageError
 from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
 from goldrun.lean import NamedTuple
@@ -60,9 +61,36 @@ def _by_name(client: EcsClient, reference: Reference, page_size: int) -> Found |
     if image := _newest(_named(images, reference.name)):
         return Found(image)
     published = parse_published(reference.name)
-    if published is None or published.is_version or reference.architecture not in (None, published.architecture):
+    if published is None or reference.architecture not in (None, published.architecture):
         return None
+    if published.is_version:
+        image = find_shown(client, published, page_size=page_size)
+        return Found(image) if image else None
     return _tagged(client, published, page_size)
+
+
+def find_shown(
+    client: EcsClient, version: PublishedName, *, status: str = AVAILABLE, page_size: int = PAGE_SIZE
+) -> Image | None:
+    """Return the image of a version that has not the version's name, because a channel shows it under its alias.
+
+    One that has got its name back since it was searched for by that name counts too.
+    """
+    images = describe_images(
+        client,
+        name=f"{version.lineage}-",
+        architecture=version.architecture,
+        tags=BUILD_TIMESTAMP.of(version.suffix),
+        status=status,
+        page_size=page_size,
+    )
+    return _newest(
+        image
+        for image in images
+        if (name := parse_published(image.name))
+        and name.lineage == version.lineage
+        and (name == version or not name.is_version)
+    )
 
 
 def _by_family(client: EcsClient, reference: Reference, page_size: int) -> Found | None:

@@ -22,6 +22,7 @@ MIN_LIFE_MINUTES = 30
 MAX_LIFE_MINUTES = 7 * 24 * 60
 CANDIDATE_FIELDS = 5
 GZIP = b"\x1f\x8b"
+MOST_BYTES = 1024 * 1024  # of a file; what ECS takes is much less
 
 
 def read_settings(env: Environment, region: str) -> LaunchSettings:
@@ -142,28 +143,67 @@ def read_metadata_tokens(env: Environment) -> bool:
 
 
 def read_name(env: Environment) -> str:
-    """Return the name of new instances."""
-    name = config.INSTANCE_NAME.read(env)
-    if 2 <= len(name) <= 128 and name[0].isalpha() and not name.startswith(("http://", "https://")):
+    """Return the name of new instances.
+
+    Raises:
+        UsageError: it is not valid.
+    """
+    return check_instance_name(config.INSTANCE_NAME.read(env), "INSTANCE_NAME")
+
+
+def check_instance_name(name: str, source: str) -> str:
+    """Return ``name`` if ECS allows it for an instance (RunInstances, InstanceName), and if it is one line.
+
+    Args:
+        name: the name.
+        source: the option or variable that it comes from.
+
+    Raises:
+        UsageError: it is not valid.
+    """
+    url = name.startswith(("http://", "https://"))
+    if 2 <= len(name) <= 128 and name[0].isalpha() and name.isprintable() and not url:
         return name
+    shown = name if len(name) <= 60 else f"{name[:60]}…"
     raise UsageError(
-        f"INSTANCE_NAME={name!r} is not a valid name for an instance.",
+        f"{source}={shown!r} is not a valid name for an instance.",
         fix=["use 2 to 128 characters, starting with a letter."],
     )
 
 
 def read_user_data(env: Environment) -> bytes:
-    """Return what new instances run on first boot, its line ends as cloud-init and bash read them."""
-    text, path = env.get("USER_DATA", ""), config.USER_DATA_FILE.read(env)
-    data = _read(path, "USER_DATA_FILE") if path else text.encode() if text.strip() else b""
+    """Return what new instances run on first boot; see ``read_script``.
+
+    Raises:
+        UsageError: it is too long, or cannot be read.
+    """
+    if path := config.USER_DATA_FILE.read(env):
+        return read_script(path, "USER_DATA_FILE")
+    text = env.get("USER_DATA", "")
+    return _script(text.encode() if text.strip() else b"", "USER_DATA")
+
+
+def read_script(path: str, source: str) -> bytes:
+    """Return a file's script for the first boot, its line ends as cloud-init and bash read them.
+
+    Args:
+        path: the file.
+        source: the option or variable that names it.
+
+    Raises:
+        UsageError: it is too long, or cannot be read.
+    """
+    return _script(_read(path, source), source)
+
+
+def _script(data: bytes, source: str) -> bytes:
     if not data.startswith(GZIP):
         data = data.replace(b"\r\n", b"\n")
         if data and not data.startswith((b"#", b"Content-Type:", b"MIME-Version:")):
             # cloud-init ignores what it does not recognise; a script without an interpreter line is for bash.
             data = b"#!/bin/bash\n" + data
     if len(data) > MAX_USER_DATA:
-        variable = "USER_DATA_FILE" if path else "USER_DATA"
-        raise UsageError(f"{variable} is {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.")
+        raise UsageError(f"{source} is {len(data):,} bytes long; ECS takes {MAX_USER_DATA:,}.")
     return data
 
 
@@ -217,9 +257,12 @@ def _words(text: str) -> tuple[str, ...]:
 def _read(path: str, variable: str) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the seed's scripts do without pathlib
-            return file.read()
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{variable}={path!r} cannot be read.", why=[f"{error.strerror}."]) from error
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{variable}={path!r} is too long.", why=[f"at most {MOST_BYTES:,} bytes are read."])
+    return data
 
 
 def _between(env: Environment, least: config.Variable, most: config.Variable, unit: str, default: Span) -> Span:

@@ -95,7 +95,7 @@ def convert(text: str, path: Path, family: str) -> Draft:
             fix=["a template in JSON: packer hcl2_upgrade FILE.json"] if path.suffix == ".json" else (),
         )
     values = _values(document, path)
-    draft = Draft()
+    draft = Draft(family=family)
     _read_source(draft, sources[0], values)
     for other in sources[1:]:
         draft.left(_line(other), f"source {other.name_labels[-1]}", "another recipe: one image a recipe")
@@ -105,7 +105,7 @@ def convert(text: str, path: Path, family: str) -> Draft:
                 _read_provisioner(draft, block, values, path)
             elif block.block_type != "source":
                 draft.left(_line(block), block.block_type, "not needed, or a step of the workflow after the build")
-    draft.family = family or draft.family or path.name.partition(".")[0]
+    draft.family = draft.family or path.name.partition(".")[0]
     draft.files["recipe.toml"] = _recipe(draft, path).encode()
     draft.notes.sort(key=lambda note: note.line)
     return draft
@@ -126,7 +126,7 @@ def _read_source(draft: Draft, source: BlockView, values: Mapping[str, Any]) -> 
     for option in _attributes(source):
         name, line, value = option.name, _line(option), _resolve(_plain(option), values)
         if name == "image_name" and isinstance(value, str):
-            draft.family = re.split(r"\$\{|\{\{", value)[0].strip("-_. ") or draft.family
+            draft.family = draft.family or re.split(r"\$\{|\{\{", value)[0].strip("-_. ")
             draft.taken(line, name, f"family = {draft.family!r}; goldrun adds architecture and time")
         elif name == "image_description" and _is_known(value):
             draft.description = value

@@ -45,6 +45,8 @@ def check(text: str, path: str) -> list[Finding]:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError as error:
+        raise UsageError(f"{path} cannot be read.", why=["it is nested too deeply."]) from error
     except yaml.MarkedYAMLError as error:
         where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(f"{path}{where} is not valid YAML.", why=[f"{error.problem}."]) from error
@@ -73,18 +75,23 @@ def rewrite(text: str, findings: list[Finding]) -> str:
 Members = dict[str, yaml.Node]
 
 
-def _steps(node: yaml.Node | None) -> Iterator[Members]:
-    """Yield the mappings that use their action."""
-    if isinstance(node, yaml.MappingNode):
-        members = {str(key.value): value for key, value in node.value}
-        uses = members.get("uses")
-        if uses and re.search(rf"(^|/){ACTION}(@|$)", str(uses.value)):
-            yield members
-        for _, value in node.value:
-            yield from _steps(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for element in node.value:
-            yield from _steps(element)
+def _steps(root: yaml.Node | None) -> Iterator[Members]:
+    """Yield the mappings that use their action, each once: an alias may lead back to what contains it."""
+    seen: set[int] = set()
+    left = [root]
+    while left:
+        node = left.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            members = {str(key.value): value for key, value in node.value}
+            uses = members.get("uses")
+            if uses and re.search(rf"(^|/){ACTION}(@|$)", str(uses.value)):
+                yield members
+            left += [value for _, value in reversed(node.value)]
+        elif isinstance(node, yaml.SequenceNode):
+            left += reversed(node.value)
 
 
 def _step(step: Members) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,6 +42,9 @@ def _problems(config: Config, folder: Path) -> Iterator[Problem]:
         yield ("github", "scopes"), words
     for scope in config.github.scopes:
         yield from _try(("github", "scopes"), read_scope, scope)
+    for scope, times in Counter(scope.lower() for scope in config.github.scopes).items():
+        if times > 1:
+            yield ("github", "scopes"), f"{scope} is named {times} times"
     if config.limits.max_runners is not None and config.limits.max_runners < 1:
         yield ("limits", "max_runners"), "at least 1"
     yield from _cost(("limits",), config.limits.max_cost)

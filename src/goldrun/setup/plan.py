@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.setup.apps import Apps
@@ -152,7 +153,11 @@ def _destroy(site: Site, step: Step, report: Report) -> None:
     if found is None:
         return
     report(f"destroying: {_name(step)} …")
-    kind.delete(site, found)
+    try:
+        kind.delete(site, found)
+    except ApiError:
+        if left() is not None:  # else another run was faster
+            raise
     _until(site, lambda: left() is None or None, f"The {kind.name} {step.key} ({gone.id}) was deleted, and is listed.")
 
 
