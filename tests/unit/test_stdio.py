@@ -174,3 +174,33 @@ def test_a_table_shows_its_cells_as_they_are(
     shown = capsys.readouterr().out
     assert "acs:ram::1:user/a" in shown
     assert "[bold]x" in shown
+
+
+def test_a_table_on_a_terminal_keeps_its_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chinese takes two places a sign; what would move the cursor is no part of a name."""
+    from goldrun.cli import output
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    output.table(("NAME", "STATUS", "AGE"), [("构建机", "Available", "2d"), ("a\x1b[2J\nb", "Creating 40%", "3h")])
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME     STATUS        AGE",
+        "构建机   Available     2d",
+        "a�[2J�b  Creating 40%  3h",
+    ]
+
+
+def test_a_table_has_colours_where_they_are_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from goldrun.cli import output
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for term, coloured in (("xterm-256color", True), ("dumb", False)):
+        monkeypatch.setenv("TERM", term)
+        output.table(("NAME", "STATUS"), [("x", "Available")])
+        assert ("\x1b[32mAvailable\x1b[0m" in capsys.readouterr().out) is coloured

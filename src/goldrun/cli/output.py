@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,7 +15,7 @@ from goldrun import language, stdio, workflow
 from goldrun.errors import GoldrunError, UsageError
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from rich.console import Console
 
     from goldrun.http.trace import Trace
 
@@ -126,21 +126,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             result("\t".join(row))
         return
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
-    if _asks_for("wide"):
-        hidden: list[str] = []
-        console.width = max(console.width, _needed(columns, rows))  # the terminal breaks lines, not values
-    else:
+    hidden: list[str] = []
+    rows = [[_printable(cell) for cell in row] for row in rows]
+    if not _asks_for("wide"):
         columns, rows, hidden = _fitting(columns, rows, console.width)
-    # Rich drops colours for NO_COLOR but keeps bold; NO_COLOR is a request for plain text.
-    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
-    for row in rows:
-        drawn.add_row(*(_coloured(cell) for cell in row))
-    console.print(drawn)
+    widths = _widths(columns, rows)
+    if _asks_for("wide") or _needed(widths) <= console.width:
+        for line in _drawn(columns, rows, widths, plain=console.color_system is None):
+            result(line)
+    else:
+        _folded(console, columns, rows)
     if hidden:
         note(f"the terminal is too narrow for {', '.join(hidden)}: -o wide shows all columns.")
 
@@ -155,9 +152,47 @@ def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(cell_len, (name, *(row[number] for row in rows)))) for number, name in enumerate(columns)]
 
 
-def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+def _printable(cell: str) -> str:
+    """Return a cell without what would move the cursor: names are other people's too."""
+    return cell if cell.isprintable() else "".join(sign if sign.isprintable() else "�" for sign in cell)
+
+
+def _needed(widths: Sequence[int]) -> int:
     """Return the width of a whole table: two blanks between columns."""
-    return sum(width + 2 for width in _widths(columns, rows)) - 2
+    return sum(width + 2 for width in widths) - 2
+
+
+def _drawn(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], *, plain: bool
+) -> Iterator[str]:
+    """Yield the lines of a table in which each value has its place: Rich would weigh thousands of rows for seconds."""
+    from rich.cells import cell_len
+
+    plain = plain or bool(os.environ.get("NO_COLOR"))
+
+    def padded(cell: str, width: int, **style: Any) -> str:
+        text = click.style(cell, **style) if style and not plain else cell
+        return text + " " * (width - cell_len(cell))
+
+    yield "  ".join(padded(name, width, bold=True) for name, width in zip(columns, widths, strict=True)).rstrip()
+    for row in rows:
+        cells = (padded(cell, width, **_style(cell)) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _folded(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Draw a table whose values have more than one line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    # Rich drops colours for NO_COLOR but keeps bold; NO_COLOR is a request for plain text.
+    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
+    for row in rows:
+        # As it is: as markup, `acs:ram::…` would have a ram in it.
+        drawn.add_row(*(Text(cell, style=_colour(cell)) for cell in row))
+    console.print(drawn)
 
 
 def _fitting(
@@ -209,12 +244,14 @@ _COLOURS = {
 }
 
 
-def _coloured(cell: str) -> Text:
-    """Return a cell as it is: as markup, `acs:ram::…` would have a ram in it."""
-    from rich.text import Text
+def _colour(cell: str) -> str:
+    return "" if os.environ.get("NO_COLOR") else _COLOURS.get(cell.partition(" ")[0], "")
 
-    colour = "" if os.environ.get("NO_COLOR") else _COLOURS.get(cell.split(" ", maxsplit=1)[0])
-    return Text(cell, style=colour or "")
+
+def _style(cell: str) -> dict[str, Any]:
+    """Return a cell's style for click."""
+    colour = _colour(cell)
+    return {"dim": True} if colour == "dim" else {"fg": colour} if colour else {}
 
 
 def is_quiet() -> bool:
