@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.pictures import BARS, INK, LINES, svg
+from benchmarks.pictures import BARS, INK, LINES, plain, svg
 from benchmarks.processes import measuring, taken
 from benchmarks.results import Ratio, report
 from goldrun.clock import SystemClock
@@ -125,10 +125,8 @@ def draw(found: dict[int, dict[str, Cost]]) -> str:
             axis.plot(sizes, [one.memory / 100 for one in costs], color=LINES, label="memory, in 100 MiB")
             axis.set_title(name, fontsize=8, color=INK)
             axis.set_ylim(bottom=0)
-            axis.tick_params(colors=INK, labelsize=7)
-            for side, spine in axis.spines.items():
-                spine.set_visible(side in ("left", "bottom"))
-                spine.set_color(INK)
+            axis.tick_params(labelsize=7)
+            plain(axis)
         for axis in axes[len(COMMANDS) :]:
             axis.set_visible(False)
         figure.legend(

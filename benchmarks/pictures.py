@@ -11,6 +11,14 @@ INK, BARS, LINES = "#1f2328", "#0969da", "#bc4c00"
 DARK = {INK: "#e6edf3", BARS: "#4493f8", LINES: "#db6d28"}
 
 
+def plain(axis: Any) -> None:
+    """Draw the axes in the colour of the text, and no frame."""
+    axis.tick_params(colors=INK)
+    for side, spine in axis.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+
+
 def svg(fill: Callable[[Any], None], size: tuple[float, float]) -> str:
     """Return a picture.
 

@@ -18,9 +18,10 @@ import threading
 import types
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.interleaving import chance
+from benchmarks.pictures import BARS, INK, plain, svg
 from benchmarks.serve_world import Served, World, serve
 from goldrun.serve.assembly import Common
 from goldrun.serve.quota import Quota
@@ -172,26 +173,22 @@ def _left(served: list[Served]) -> int:
 
 def draw(results: list[Result], file: Path) -> None:
     """Draw how the server's costs grow with the rate."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2))
     rates = [result.rate for result in results]
-    for axis, title, values in zip(
-        axes,
-        ("requests a job", "processor seconds for 1,000 jobs", "MB of the server's objects"),
-        ([one.calls for one in results], [one.cpu for one in results], [one.memory for one in results]),
-        strict=True,
-    ):
-        axis.plot(rates, values, marker="o")
-        axis.set_title(title, fontsize=10)
-        axis.set_xlabel("jobs an hour")
-        axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(file)
+    costs = {
+        "requests a job": [one.calls for one in results],
+        "processor seconds for 1,000 jobs": [one.cpu for one in results],
+        "MB of the server's objects": [one.memory for one in results],
+    }
+
+    def fill(figure: Any) -> None:
+        for axis, (title, values) in zip(figure.subplots(1, len(costs)), costs.items(), strict=True):
+            axis.plot(rates, values, marker="o", color=BARS)
+            axis.set_title(title, fontsize=10, color=INK)
+            axis.set_xlabel("jobs an hour", color=INK)
+            axis.set_ylim(bottom=0)
+            plain(axis)
+
+    file.write_text(svg(fill, (11, 3.2)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.collector import collecting
 from benchmarks.interleaving import chance
+from benchmarks.pictures import INK, plain, svg
 from benchmarks.serve_world import World, serve
 from goldrun.serve.assembly import Common
 from goldrun.serve.quota import Quota
@@ -66,37 +67,35 @@ def run(name: str, profile: dict[str, int]) -> None:
 
 def draw(spans: list[Any], file: Path) -> None:
     """Draw each trace as a row of bars."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "goldrun"
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Patch
-
-    figure, axis = plt.subplots(figsize=(9, 2.6))
     roots = [span for span in spans if not span.parent_span_id]
-    for row, root in enumerate(roots):
-        for span in spans:
-            if span.trace_id == root.trace_id and span.parent_span_id:
-                start = (span.start_time_unix_nano - root.start_time_unix_nano) / 1e9
-                width = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
-                axis.barh(-row, width, left=start, color=COLOURS[span.name], height=0.5)
-                if width > 4:
-                    axis.text(start + width / 2, -row, span.name, ha="center", va="center", color="white", fontsize=8)
-    axis.set_yticks([-row for row in range(len(roots))], [f"on a{'n' if n[0] == 'i' else ''} {n}" for n in KINDS])
-    axis.set_xlabel("seconds since the job was queued")
-    axis.legend(
-        handles=[Patch(color=colour, label=name) for name, colour in COLOURS.items()],
-        fontsize=7,
-        ncols=6,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1.18),
-        frameon=False,
-    )
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None})
+
+    def fill(figure: Any) -> None:
+        from matplotlib.patches import Patch
+
+        axis = figure.subplots()
+        for row, root in enumerate(roots):
+            for span in spans:
+                if span.trace_id == root.trace_id and span.parent_span_id:
+                    start = (span.start_time_unix_nano - root.start_time_unix_nano) / 1e9
+                    width = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
+                    axis.barh(-row, width, left=start, color=COLOURS[span.name], height=0.5)
+                    if width > 4:
+                        middle = start + width / 2
+                        axis.text(middle, -row, span.name, ha="center", va="center", color="white", fontsize=8)
+        axis.set_yticks([-row for row in range(len(roots))], [f"on a{'n' if n[0] == 'i' else ''} {n}" for n in KINDS])
+        axis.set_xlabel("seconds since the job was queued", color=INK)
+        axis.legend(
+            handles=[Patch(color=colour, label=name) for name, colour in COLOURS.items()],
+            fontsize=7,
+            ncols=6,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1.18),
+            frameon=False,
+            labelcolor=INK,
+        )
+        plain(axis)
+
+    file.write_text(svg(fill, (9, 2.6)), encoding="utf-8")
 
 
 if __name__ == "__main__":

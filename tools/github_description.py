@@ -33,6 +33,7 @@ PATHS = {
     "/repos/{owner}/{repo}/actions/runs/{run_id}": ["get"],
     "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs": ["get"],
     "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel": ["post"],
+    "/repos/{owner}/{repo}/actions/jobs/{job_id}": ["get"],
     "/repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": ["post"],
     "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches": ["post"],
     "/repos/{owner}/{repo}/actions/variables": ["get", "post"],

@@ -201,9 +201,9 @@ def test_runs_and_jobs(github: GitHub, live: Running) -> None:
     assert rerun(github, REPO, run.id, start.id, seconds=1) == 2
     again = {job["name"]: job["status"] for job in github.pages(f"{REPO.path}/actions/runs/{run.id}/jobs", "jobs")}
     assert again == {"start": "queued", "test": "queued", "apart": "completed"}
-    ask_for_rerun(github, REPO, "goldrun-rerun.yml", "main", run.id, start.id)
+    ask_for_rerun(github, REPO, "goldrun-rerun.yml", run.id, start.id)
     github.call("POST", f"{REPO.path}/hooks", {"config": {"url": "http://127.0.0.1:9/"}, "events": ["workflow_job"]})
-    assert len(seen(github)) == 6
+    assert len(seen(github)) == 8
 
 
 def test_deliveries_to_an_unreachable_receiver_do_not_pile_up(live: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import organization_scope, repository_scope
+from goldrun.github.workflows import dispatch_workflow
 from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.runners.bootstrap import Bootstrap
@@ -22,15 +23,16 @@ from goldrun.runners.lifecycle import Plan, Runner, bring_down, bring_up
 from goldrun.runners.listing import list_runners, resolve
 from goldrun.runners.naming import new_name, read_name
 from goldrun.runners.orphans import GRACE_SECONDS
-from goldrun.runners.rerun import rerun
+from goldrun.runners.rerun import ask_for_rerun, has_succeeded, rerun
 from local_cloud.github.api import JOB_TOKEN
-from local_cloud.github.records import GitHubRunner
+from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.lifecycle import settle
 from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance, Invocation
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import open_github, play
+from tests.simulation.watching import Watching
 
 SCOPE = repository_scope("octo-org/octo-repo")
 PASSWORD = "proxy-password-to-hide"
@@ -254,6 +256,78 @@ def test_a_registration_with_a_lost_answer_is_removed_though_the_retry_was_denie
     with pytest.raises(GitHubError):
         up(*both(cloud), plan(cloud))
     assert (alive(cloud), registered(cloud)) == ([], [])
+
+
+def test_a_run_that_has_succeeded_is_not_rerun(cloud: Running) -> None:
+    """The reclaim is announced minutes ahead: the job ended well, and was done twice."""
+    jobs = cloud.cloud.jobs
+    run = jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    start = jobs.add_job(run, name="start", labels=("x",), hosted=True)
+    test = jobs.add_job(run, name="test", labels=("y",), needs=("start",), runner_name="gold-1")
+    _, github = both(cloud)
+    for job in (start, test):
+        assert not has_succeeded(github, SCOPE, run.id, "gold-1")
+        jobs.end(job, "success")
+    assert has_succeeded(github, SCOPE, run.id, "gold-1")
+    assert not has_succeeded(github, SCOPE, run.id, "gold-2")
+    said: list[str] = []
+    assert rerun(github, SCOPE, run.id, start.id, seconds=60, report=said.append) == 1
+    assert said == [f"run {run.id} has succeeded: there is nothing to rerun."]
+    assert {job.attempt for job in cloud.cloud.store.all(GitHubJob)} == {1}
+
+
+def test_a_job_is_rerun_once_however_often_that_is_asked_for(cloud: Running) -> None:
+    """A dispatch may come twice, and a person may have been faster."""
+    jobs = cloud.cloud.jobs
+    run = jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    job = jobs.add_job(run, name="test", labels=("x",), hosted=True)
+    jobs.end(job, "failure")
+    _, github = both(cloud)
+    cloud.wall.value += 60.0
+    assert rerun(github, SCOPE, run.id, job.id, seconds=60) == 2
+    (again,) = jobs.of_run(jobs.run("octo-org/octo-repo", run.id))
+    jobs.say(again, "in_progress", "")
+    cloud.wall.value += 60.0
+    jobs.end(jobs.of_run(jobs.run("octo-org/octo-repo", run.id))[0], "failure")  # for a reason of its own
+    assert rerun(github, SCOPE, run.id, job.id, seconds=60) == 2
+
+
+def test_two_jobs_of_a_run_that_lost_their_runners_are_both_rerun(cloud: Running) -> None:
+    """GitHub refuses the second one while the first one runs: it is asked for again."""
+    jobs = cloud.cloud.jobs
+    run = jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    one, two = (jobs.add_job(run, name=name, labels=("x",), hosted=True) for name in ("one", "two"))
+    for job in (one, two):
+        jobs.say(job, "in_progress", "")
+        jobs.end(cloud.cloud.store.get(GitHubJob, job.id) or job, "failure")
+    client, github = both(cloud)
+    cloud.wall.value += 60.0
+
+    def first(action: str) -> None:
+        if action == "" and not begun:
+            begun.append(rerun(both(cloud)[1], SCOPE, run.id, one.id, seconds=60))
+
+    def end_it() -> None:
+        for job in jobs.of_run(jobs.run("octo-org/octo-repo", run.id)):
+            if job.status != "completed" and cloud.wall.value > NOW + 90:
+                jobs.say(job, "in_progress", "")
+                jobs.end(cloud.cloud.store.get(GitHubJob, job.id) or job, "success")
+
+    begun: list[int] = []
+    github._transport = Watching(client._transport, before=first, after=end_it)
+    assert rerun(github, SCOPE, run.id, two.id, seconds=600) == 3
+    assert begun == [2]
+
+
+def test_a_rerun_is_asked_for_on_the_default_branch(cloud: Running) -> None:
+    """A pull request's ref is none that GitHub starts a workflow on."""
+    _, github = both(cloud)
+    with pytest.raises(GitHubError, match="422") as caught:
+        dispatch_workflow(github, SCOPE, "goldrun-rerun.yml", "12/merge", {})
+    assert "No ref found for: 12/merge" in str(caught.value)
+    ask_for_rerun(github, SCOPE, "goldrun-rerun.yml", "1", "2")
+    (run,) = cloud.cloud.store.all(GitHubRun)
+    assert run.event == "workflow_dispatch"
 
 
 def test_a_rerun_with_a_lost_answer_is_not_an_error(cloud: Running) -> None:

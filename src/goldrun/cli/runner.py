@@ -76,7 +76,7 @@ def runner_down(
             output.note(f"this run has no runners in {client.region} and {scope}.")
     else:
         names = [resolve(client, github, scope, name)]
-    reclaimed = False
+    reclaimed: list[str] = []
     if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
         return
     from goldrun.cli.progress import moving
@@ -85,11 +85,15 @@ def runner_down(
         with moving("deleting, and waiting until it is gone"):
             gone = bring_down(client, github, scope, runner_name, instance_id or "")
         _report_gone(runner_name, gone, client.region, scope, missing_ok=missing_ok)
-        reclaimed = reclaimed or gone.reclaimed
-    output.result(f"RECLAIMED={str(reclaimed).lower()}")
-    workflow.write_output(os.environ, "RECLAIMED", str(reclaimed).lower())
+        reclaimed += [runner_name] if gone.reclaimed else []
+    output.result(f"RECLAIMED={str(bool(reclaimed)).lower()}")
+    workflow.write_output(os.environ, "RECLAIMED", str(bool(reclaimed)).lower())
     if reclaimed and rerun_job:
-        reruns.ask_for_rerun(github, repository_of(scope), rerun_workflow, _ref(), run, rerun_job)
+        repository = repository_of(scope)
+        if all(reruns.has_succeeded(github, repository, run, one) for one in reclaimed):
+            output.note("it was reclaimed, after its job had succeeded: nothing is run again.")
+            return
+        reruns.ask_for_rerun(github, repository, rerun_workflow, run, rerun_job)
         output.note(f"it was reclaimed: {rerun_workflow} runs the job again when this run has ended.")
 
 
@@ -148,7 +152,7 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
             raise UsageError(f"{what} {number!r} is not a number.")
     seconds = parse_duration(wait, "--wait")
     scope = read_scope(repo, None)
-    attempt = reruns.rerun(open_github(), scope, run, job, seconds=seconds, most=attempts)
+    attempt = reruns.rerun(open_github(), scope, run, job, seconds=seconds, most=attempts, report=output.note)
     output.result(f"RUN_ATTEMPT={attempt}")
 
 
@@ -163,7 +167,3 @@ def _report_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok
             fix=["pass --missing-ok if runners end by themselves", "another region: --region"],
         )
     output.note(f"{name} was already gone, on both sides.")
-
-
-def _ref() -> str:
-    return config.Variable(("GITHUB_REF_NAME",), "the branch of this run").require(os.environ)

@@ -6,7 +6,7 @@ Sources: "REST API endpoints for workflow runs", "… workflow jobs", "Create a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from goldrun.github.client import GitHub, segment
 from goldrun.github.scope import Scope
@@ -20,12 +20,14 @@ class Run(NamedTuple):
         completed: whether it has ended.
         head: the repository that its code comes from: another one if a fork asks to be merged; empty: it is gone.
         sha: its commit.
+        succeeded: whether it has ended well.
     """
 
     attempt: int
     completed: bool
     head: str = ""
     sha: str = ""
+    succeeded: bool = False
 
 
 class Job(NamedTuple):
@@ -35,24 +37,53 @@ class Job(NamedTuple):
         id: its id.
         runner: the name of its runner; empty: none yet.
         running: whether it runs now.
+        name: as people know it.
+        succeeded: whether it has ended well.
+        started: when, as GitHub writes it: in UTC, so that later is greater.
     """
 
     id: int
     runner: str
     running: bool
+    name: str = ""
+    succeeded: bool = False
+    started: str = ""
+
+    @classmethod
+    def from_api(cls, element: Mapping[str, Any]) -> Self:
+        """Return the job that an element of ``jobs`` describes."""
+        return cls(
+            int(element["id"]),
+            str(element["runner_name"] or ""),
+            element["status"] == "in_progress",
+            str(element["name"]),
+            element["conclusion"] == "success",
+            str(element["started_at"] or ""),
+        )
 
 
 def get_run(github: GitHub, scope: Scope, run: str) -> Run:
     """Return a run by its id."""
     element = github.call("GET", f"{_path(scope)}/runs/{segment(run)}")
     head = str((element.get("head_repository") or {}).get("full_name") or "")
-    return Run(int(element["run_attempt"]), element["status"] == "completed", head, str(element.get("head_sha") or ""))
+    return Run(
+        int(element["run_attempt"]),
+        element["status"] == "completed",
+        head,
+        str(element.get("head_sha") or ""),
+        element["conclusion"] == "success",
+    )
 
 
 def list_jobs(github: GitHub, scope: Scope, run: str) -> list[Job]:
     """Return the jobs of a run's latest attempt."""
     elements = github.pages(f"{_path(scope)}/runs/{segment(run)}/jobs", "jobs")
-    return [Job(int(job["id"]), str(job["runner_name"] or ""), job["status"] == "in_progress") for job in elements]
+    return [Job.from_api(job) for job in elements]
+
+
+def get_job(github: GitHub, scope: Scope, job: str) -> Job:
+    """Return a job by its id."""
+    return Job.from_api(github.call("GET", f"{_path(scope)}/jobs/{segment(job)}"))
 
 
 def dispatch_workflow(github: GitHub, scope: Scope, workflow: str, ref: str, inputs: Mapping[str, str]) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
-from goldrun.github.client import GitHub
+from goldrun.github.client import GitHub, GitHubError
+from goldrun.github.repositories import get_repository
 from goldrun.github.scope import Scope
-from goldrun.github.workflows import dispatch_workflow, get_run, list_jobs, rerun_job
+from goldrun.github.workflows import Job, dispatch_workflow, get_job, get_run, list_jobs, rerun_job
+from goldrun.launch.launch import Report
 from goldrun.waiting import at_least, wait_for, watch
 
 MAX_ATTEMPTS = 3
@@ -33,17 +35,34 @@ def find_this_job(github: GitHub, scope: Scope, env: Environment) -> int:
     raise RefusedError(f"GitHub lists no job of run {run} on {runner}.")
 
 
-def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, ref: str, run: str, job: str) -> None:
-    """Start the workflow that reruns the job.
+def has_succeeded(github: GitHub, scope: Scope, run: str, runner: str) -> bool:
+    """Return whether a runner's job of a run has ended well: a reclaim is announced minutes before it happens."""
+    return any(job.runner == runner and job.succeeded for job in list_jobs(github, scope, run))
+
+
+def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, run: str, job: str) -> None:
+    """Start the workflow that reruns the job, on the default branch: a pull request's ref is none that has workflows.
 
     Raises:
         GitHubError: there is no such workflow, or the token may not start it (Actions: write).
     """
-    dispatch_workflow(github, scope, workflow, ref, {"run-id": run, "job-id": job})
+    branch = get_repository(github, scope).default_branch
+    dispatch_workflow(github, scope, workflow, branch, {"run-id": run, "job-id": job})
 
 
-def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, most: int = MAX_ATTEMPTS) -> int:
-    """Wait until the run has ended, then rerun the job and the jobs that depend on it.
+def rerun(
+    github: GitHub,
+    scope: Scope,
+    run: str,
+    job: str,
+    *,
+    seconds: float,
+    most: int = MAX_ATTEMPTS,
+    report: Report = lambda _: None,
+) -> int:
+    """Wait until the run has ended, then rerun the job and the jobs that depend on it, if that is still to be done.
+
+    Several may ask at once, for the same job or for others of the run: GitHub reruns one job at a time.
 
     Args:
         github: the API.
@@ -52,20 +71,33 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
         job: the job's number.
         seconds: how long the run may still take.
         most: the maximum number of attempts, including the first one.
+        report: receives why nothing is rerun.
 
     Returns:
-        The number of the new attempt.
+        The number of the run's attempt that the job is part of.
 
     Raises:
         RefusedError: the maximum is reached.
         UnavailableError: the run does not end in time.
     """
+    lost = get_job(github, scope, job)
 
     def look() -> int | None:
         found = get_run(github, scope, run)
-        return found.attempt if found.completed else None
+        if not found.completed:
+            return None
+        if found.succeeded:
+            report(f"run {run} has succeeded: there is nothing to rerun.")
+            return found.attempt
+        latest = next((one for one in list_jobs(github, scope, run) if one.name == lost.name), lost)
+        if latest.started > lost.started:
+            report(f"{lost.name} has been rerun already.")
+            return found.attempt
+        if found.attempt >= most:
+            raise _tried(run, found.attempt)
+        return found.attempt + 1 if _begin(github, scope, run, latest, found.attempt) else None
 
-    attempt = wait_for(
+    return wait_for(
         github.clock,
         look,
         seconds=seconds,
@@ -74,19 +106,31 @@ def rerun(github: GitHub, scope: Scope, run: str, job: str, *, seconds: float, m
         ),
         often=at_least(5.0),
     )
-    if attempt >= most:
-        raise RefusedError(
-            f"Run {run} has been tried {attempt} times.",
-            why=["its instance was reclaimed every time."],
-            fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
-        )
+
+
+def _begin(github: GitHub, scope: Scope, run: str, job: Job, attempt: int) -> bool:
+    """Rerun a job; return False if another job of the run is rerun first: GitHub refuses while it runs.
+
+    Raises:
+        GoldrunError: GitHub refuses for another reason.
+    """
     try:
-        rerun_job(github, scope, job)
+        rerun_job(github, scope, str(job.id))
     except GoldrunError as error:
-        # GitHub refuses to rerun a running job: also one that a first call, whose answer was lost, has rerun.
-        if (
-            not error.unsure
-            or watch(github.clock, lambda: get_run(github, scope, run).attempt > attempt or None) is None
-        ):
+        # A first call, whose answer was lost, may have rerun it.
+        if error.unsure:
+            if watch(github.clock, lambda: get_run(github, scope, run).attempt > attempt or None) is None:
+                raise
+            return True
+        if not isinstance(error, GitHubError) or error.status != 403 or get_run(github, scope, run).completed:
             raise
-    return attempt + 1
+        return False
+    return True
+
+
+def _tried(run: str, attempts: int) -> RefusedError:
+    return RefusedError(
+        f"Run {run} has been tried {attempts} times.",
+        why=["its instance was reclaimed every time."],
+        fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
+    )

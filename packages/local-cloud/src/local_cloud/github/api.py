@@ -65,6 +65,7 @@ class Api:
             ("GET", rf"{SCOPE}/actions/runs/(?P<run>\d+)", "get-run", self._get_run),
             ("GET", rf"{SCOPE}/actions/runs/(?P<run>\d+)/jobs", "list-jobs", self._list_jobs),
             ("POST", rf"{SCOPE}/actions/runs/(?P<run>\d+)/cancel", "cancel-run", self._cancel),
+            ("GET", rf"{SCOPE}/actions/jobs/(?P<job>\d+)", "get-job", self._get_job),
             ("POST", rf"{SCOPE}/actions/jobs/(?P<job>\d+)/rerun", "rerun-job", self._rerun),
             ("POST", f"{SCOPE}/actions/workflows/(?P<workflow>[^/]+)/dispatches", "dispatch", self._dispatch),
             ("GET", rf"{RUNNERS.replace('runners', 'runner-groups')}", "list-runner-groups", self._groups),
@@ -196,18 +197,29 @@ class Api:
         self.jobs.cancel(self.jobs.run(asked.scope, asked.found["run"]))
         return 202, {}
 
-    def _rerun(self, asked: Asked) -> Payload:
+    def _job(self, asked: Asked) -> tuple[GitHubJob, GitHubRun]:
         job = self.jobs.store.get(GitHubJob, asked.found["job"])
         if job is None:
             raise not_found()
-        self.jobs.rerun(self.jobs.run(asked.scope, job.run), job)
+        return job, self.jobs.run(asked.scope, job.run)
+
+    def _get_job(self, asked: Asked) -> Payload:
+        job, run = self._job(asked)
+        return 200, job_json(job, run, self.url + API)
+
+    def _rerun(self, asked: Asked) -> Payload:
+        job, run = self._job(asked)
+        self.jobs.rerun(run, job)
         return 201, {}
 
     def _dispatch(self, asked: Asked) -> Payload:
         given = asked.body.get("inputs") or {}
-        if not isinstance(asked.body.get("ref"), str) or not isinstance(given, dict):
+        ref = asked.body.get("ref")
+        if not isinstance(ref, str) or not isinstance(given, dict):
             raise invalid("Invalid request.")
-        run = self.jobs.begin_run(asked.scope, asked.found["workflow"])
+        if contents.head_of(self.jobs, asked.scope, ref.removeprefix("refs/heads/")) is None:
+            raise invalid(f"No ref found for: {ref}")
+        run = self.jobs.begin_run(asked.scope, asked.found["workflow"], event="workflow_dispatch")
         inputs = " ".join(f"{name}={value}" for name, value in given.items())
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
         return 204, None
