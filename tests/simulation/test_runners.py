@@ -258,6 +258,25 @@ def test_a_registration_with_a_lost_answer_is_removed_though_the_retry_was_denie
     assert (alive(cloud), registered(cloud)) == ([], [])
 
 
+def test_a_secondary_rate_limit_without_a_time_is_waited_out(cloud: Running) -> None:
+    """It was taken for a missing permission."""
+    cloud.fault("throttle", "github:list-runners", code="without a header")
+    began = cloud.wall.value
+    assert list_runners(*both(cloud), SCOPE) == []
+    assert cloud.wall.value - began >= 60
+
+
+def test_a_runner_is_found_by_its_scope_in_any_case(cloud: Running) -> None:
+    """GitHub's names know no case; tags do: the runner was listed as one without an instance, and an orphan."""
+    wanted = replace(plan(cloud), scope=repository_scope(str(SCOPE).upper()))
+    client, github = both(cloud)
+    made = up(client, github, wanted)
+    (row,) = list_runners(client, github, SCOPE)
+    assert row.instance is not None
+    assert row.instance.id == made.instance_id
+    assert bring_down(client, github, SCOPE, made.name).instances == (made.instance_id,)
+
+
 def test_a_run_that_has_succeeded_is_not_rerun(cloud: Running) -> None:
     """The reclaim is announced minutes ahead: the job ended well, and was done twice."""
     jobs = cloud.cloud.jobs

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,3 +182,22 @@ def test_a_machine_that_is_stopped_for_a_pool_is_not_deleted(
     assert not self_destruct.is_parked()
     mark.touch()
     assert self_destruct.is_parked() is kept
+
+
+@pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{", b""])
+def test_an_answer_that_is_none_ends_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """A proxy's garbage ended the script: the instance was neither deleted nor switched off."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(said)
+
+    threading.Thread(target=answer, daemon=True).start()
+    machine.run(monkeypatch, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    assert len(machine.slept) > 40, "it goes on trying"
+    assert machine.ran, "and switches off meanwhile"

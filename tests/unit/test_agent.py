@@ -541,6 +541,17 @@ touch {guest.path("/home/runner")}/done
     assert guest.path("/home/runner/done").exists()
 
 
+def test_a_job_is_noticed_without_our_hook(guest: Guest) -> None:
+    """An image's .env may name a hook of its own: then ours is not called, and the job was ended."""
+    worker = guest.here / "Runner.Worker"
+    worker.write_bytes(Path("/bin/sleep").read_bytes())
+    worker.chmod(0o755)
+    guest.image_has(f"#!/bin/bash\ntrap 'exit 1' INT\n{worker} 5\ntouch {guest.path('/home/runner')}/done\n")
+    console = guest.boot(quick(job_seconds=2))
+    assert "goldrun: the job has begun" in console
+    assert guest.path("/home/runner/done").exists()
+
+
 def test_a_failing_setup_ends_the_instance_before_the_runner_starts(guest: Guest) -> None:
     guest.image_has(f"#!/bin/bash\ntouch {guest.path('/home/runner')}/ran\n")
     console = guest.boot(quick(setup="exit 7"))

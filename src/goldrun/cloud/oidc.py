@@ -19,7 +19,7 @@ from goldrun.cloud.endpoints import STS, region_endpoint
 from goldrun.cloud.errors import api_error
 from goldrun.cloud.home import read_region
 from goldrun.cloud.moments import parse_moment
-from goldrun.errors import CredentialsError
+from goldrun.errors import CredentialsError, GoldrunError, UnavailableError
 from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.transport import Transport
 
@@ -48,7 +48,7 @@ def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> Cr
 
 
 def renewed(clock: Clock, request: Callable[[], tuple[Credentials, float]]) -> CredentialProvider:
-    """Return a provider that requests a key again when it is about to expire.
+    """Return a provider that requests a key again when it is about to expire; until then a failure does no harm.
 
     Args:
         clock: the machine's clock.
@@ -60,10 +60,19 @@ def renewed(clock: Clock, request: Callable[[], tuple[Credentials, float]]) -> C
     def provide() -> Credentials:
         nonlocal key, until
         if key is None or clock.now() > until - RENEW_SECONDS:
-            key, until = request()
+            try:
+                key, until = request()
+            except GoldrunError:
+                if key is None or clock.now() >= until:
+                    raise
         return key
 
     return provide
+
+
+def _passes(status: int) -> bool:
+    """Return whether a service that answers so may answer better soon."""
+    return status == 429 or status >= 500
 
 
 class Exchange:
@@ -95,6 +104,10 @@ class Exchange:
             "user-agent": f"goldrun/{__version__}",
         }
         answer = self._transport.send(endpoint, "GET", target, headers, self._clock.now() + TIMEOUT_SECONDS)
+        if _passes(answer.status):
+            late = UnavailableError(f"GitHub gave no identity token (HTTP {answer.status}).")
+            late.retryable = True
+            raise late
         try:
             return str(json.loads(answer.body)["value"])
         except (ValueError, KeyError, TypeError):
@@ -108,6 +121,7 @@ class Exchange:
 
         Raises:
             CredentialsError: STS refuses.
+            ApiError: it cannot answer at the moment.
         """
         endpoint = self._endpoint()
         # In the body, because URLs end up in logs.
@@ -139,6 +153,9 @@ class Exchange:
             body = {}
         if answer.status != 200 or "Credentials" not in body:
             refusal = api_error("sts:AssumeRoleWithOIDC", answer.status, body if isinstance(body, dict) else {})
+            if refusal.retryable or _passes(answer.status):
+                refusal.retryable = True
+                raise refusal
             raise CredentialsError(
                 "The job's identity was not exchanged for a key.",
                 why=[refusal.what, *(reason.replace(token, "…") for reason in refusal.why)],

@@ -30,6 +30,8 @@ from goldrun.http.transport import Transport
 API_VERSION = "2022-11-28"
 MAX_REDIRECTS = 3
 PAGE_SIZE = 100
+# "Rate limits for the REST API": without a header that says how long, wait for at least a minute.
+SECONDARY, SECONDARY_SECONDS = b"secondary rate limit", 60.0
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # before some answers of the Actions service
 _REDIRECTS = (301, 302, 307, 308)
 
@@ -289,6 +291,8 @@ class GitHub:
         after = answer.headers.get("retry-after", "")
         if after.isdecimal():
             return float(after) or 1.0
+        if answer.status in (403, 429) and SECONDARY in answer.body.lower():
+            return SECONDARY_SECONDS
         if answer.status in (403, 429) and answer.headers.get("x-ratelimit-remaining") == "0":
             reset = answer.headers.get("x-ratelimit-reset", "")
             now = parse_date(answer.headers.get("date", "")) or self.clock.now()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from goldrun.errors import UsageError
 from goldrun.github.client import segment
 
-_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+# The owners of Enterprise Managed Users have an underscore: octocat_fabrikam.
+_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})")
 _REPOSITORY = re.compile(r"[\w.-]{1,100}", re.ASCII)
 ENTERPRISES = "enterprises"
 
@@ -35,6 +36,11 @@ class Scope:
         if owner == ENTERPRISES:
             return f"/{ENTERPRISES}/{segment(repository)}"
         return f"/repos/{segment(owner)}/{segment(repository)}" if repository else f"/orgs/{segment(owner)}"
+
+    @property
+    def tag(self) -> str:
+        """Its name as the value of a tag, which is compared sign by sign."""
+        return self.name.lower()
 
     def __str__(self) -> str:
         return self.name

@@ -197,7 +197,7 @@ def _machine_settings(plan: Plan, name: str, download: Download) -> LaunchSettin
         **plan.launch.tags,
         **ROLE.of(RUNNER),
         **RUNNER_NAME.of(name),
-        **SCOPE.of(str(plan.scope)),
+        **SCOPE.of(plan.scope.tag),
         **ONLINE_WITHIN.of(str(int(plan.online_seconds))),
         **(RUN_LABEL.of(plan.run) if plan.run else {}),
     }

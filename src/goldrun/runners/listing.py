@@ -18,7 +18,7 @@ from goldrun.runners.naming import read_name
 
 def find_instances(client: EcsClient, scope: Scope, name: str = "") -> list[Instance]:
     """Return the instances of a scope's runners, or of the runner with that name."""
-    tags = {**OWNED, **ROLE.of(RUNNER), **SCOPE.of(str(scope)), **(RUNNER_NAME.of(name) if name else {})}
+    tags = {**OWNED, **ROLE.of(RUNNER), **SCOPE.of(scope.tag), **(RUNNER_NAME.of(name) if name else {})}
     return describe_instances(client, tags=tags)
 
 

@@ -83,7 +83,7 @@ class WantedSet:
 
     def tags(self) -> dict[str, str]:
         """Return the tags that identify the set's machines."""
-        return {**OWNED, **ROLE.of(SERVED_RUNNER), **SCALE_SET.of(self.name), **SCOPE.of(str(self.scope))}
+        return {**OWNED, **ROLE.of(SERVED_RUNNER), **SCALE_SET.of(self.name), **SCOPE.of(self.scope.tag)}
 
     def runner_name(self, instance_id: str) -> str:
         """Return the name of an instance's runner: each is known from the other."""

@@ -164,7 +164,8 @@ watch() {
     why="no job came while enough of the instance's life was left for one"
   fi
   while alive; do
-    if [[ -z ${had_job:-} && -e ${state}/job ]]; then
+    # An image whose .env names a hook of its own for jobs keeps ours from being called.
+    if [[ -z ${had_job:-} ]] && { [[ -e ${state}/job ]] || pgrep -x Runner.Worker > /dev/null; }; then
       had_job=1
       say 'the job has begun'
     fi

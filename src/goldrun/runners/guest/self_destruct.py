@@ -76,7 +76,7 @@ def told(error: Exception) -> str:
     if not isinstance(error, urllib.error.HTTPError):
         return str(error)
     with error:
-        return f"{error} {error.read()[:300].decode()}"
+        return f"{error} {error.read()[:300].decode('utf-8', 'replace')}"
 
 
 def is_parked() -> bool:
@@ -110,9 +110,9 @@ def main() -> None:
                     delete(address, region, instance, key)
                     say("deletion asked for at " + address)
                     break
-                except (OSError, ValueError) as error:
+                except Exception as error:  # noqa: BLE001 - an answer that is none must not end this
                     say(f"{address}: {told(error)}")
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except Exception as error:  # noqa: BLE001 - neither must what the metadata service says
             said = told(error)
             say(f"no role to delete itself with ({said}): add one, so that it is deleted and not only switched off")
             start = min(start, time.monotonic() - POWER_OFF_SECONDS)

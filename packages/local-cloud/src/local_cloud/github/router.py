@@ -160,7 +160,7 @@ def _fail(rule: FaultRule) -> Reply:
     if rule.kind.startswith("timeout"):
         return Reply(0, hold=rule.seconds)
     if rule.kind == "throttle":
-        raise GitHubFault(403, "You have exceeded a secondary rate limit.", {"retry-after": "1"})
+        raise GitHubFault(403, "You have exceeded a secondary rate limit.", {} if rule.code else {"retry-after": "1"})
     raise GitHubFault(rule.status or 502, rule.code or "Server Error")
 
 
