@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldrun.http.http1 import MAX_BODY_BYTES, Answer, Connection, ProtocolError
+from goldrun.http.http1 import MAX_BODY_BYTES, Answer, Connection, ProtocolError, TooLargeError
 
 
-def exchange(answer: bytes, *, cut: list[int] | None = None, close: bool = True) -> tuple[Answer, Connection]:
+def exchange(
+    answer: bytes, *, cut: list[int] | None = None, close: bool = True, most: int = MAX_BODY_BYTES
+) -> tuple[Answer, Connection]:
     ours, theirs = socket.socketpair()
 
     def speak() -> None:
@@ -26,7 +28,7 @@ def exchange(answer: bytes, *, cut: list[int] | None = None, close: bool = True)
 
     thread = threading.Thread(target=speak)
     thread.start()
-    connection = Connection(ours)
+    connection = Connection(ours, most)
     try:
         return connection.exchange("POST", "/?a=b", {"host": "h"}, lambda: 5.0), connection
     finally:
@@ -79,6 +81,7 @@ def test_interim_responses_are_skipped() -> None:
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1),
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
         b"HTTP/1.1 OK\r\n\r\n",
@@ -89,6 +92,13 @@ def test_interim_responses_are_skipped() -> None:
 def test_bad_answers_are_refused(answer: bytes) -> None:
     with pytest.raises(ProtocolError):
         exchange(answer)
+
+
+@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, TO_END])
+def test_an_answer_has_the_size_that_is_allowed(answer: bytes) -> None:
+    assert exchange(answer, most=len(BODY))[0].body == BODY
+    with pytest.raises(TooLargeError, match=f"larger than {len(BODY) - 1} bytes"):
+        exchange(answer, most=len(BODY) - 1)
 
 
 def test_a_line_break_in_a_header_is_never_sent() -> None:

@@ -238,6 +238,14 @@ def test_a_dry_run_writes_nothing(update: Any, recipe: Path) -> None:
     assert list(found) == ["gh", "pnpm", "uv", "go", "kubectl", "node", "docker"]
 
 
+def test_the_checksum_of_a_large_file_is_computed(update: Any, recipe: Path, mirror: Any) -> None:
+    """A client of APIs takes no answer of more than 32 MiB; a tool may be larger."""
+    large = bytes(33 * 1024 * 1024)
+    mirror.pages["/k8s/v1.35.1/bin/linux/arm64/kubectl"] = large
+    update()
+    assert hashlib.sha256(large).hexdigest() in recipe.read_text()
+
+
 @pytest.mark.parametrize(
     ("page", "content", "told"),
     [

@@ -12,6 +12,8 @@ from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, open_github
 from goldrun.errors import UnavailableError
 
+MOST_BYTES = 1024 * 1024 * 1024  # of a tool whose checksum nobody publishes
+
 
 @click.command("update")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -43,7 +45,7 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
     file = folder / FILE
     text, recipe = read_alone(folder)
     clock = SystemClock()
-    transport = HttpTransport(os.environ, clock)
+    transport = HttpTransport(os.environ, clock, MOST_BYTES)
     click.get_current_context().call_on_close(transport.close)
     web = Web(transport, clock, config.read_timeout(os.environ) * 5, output.note)
     updates = look(Sources(web, open_github(public=True), recipe.mirrors), recipe, only)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_LENGTH_DIGITS = 18
 RECEIVE_BYTES = 64 * 1024
 
 # Returns the seconds that are left; raises TimeoutError when there are none.
@@ -24,7 +25,11 @@ TimeLeft: TypeAlias = "Callable[[], float]"
 
 
 class ProtocolError(OSError):
-    """The answer is not HTTP/1.1, is cut short, or is too large."""
+    """The answer is not HTTP/1.1, or is cut short."""
+
+
+class TooLargeError(ProtocolError):
+    """The answer is larger than it may be: it will not be smaller the next time."""
 
 
 class Answer(NamedTuple):
@@ -39,8 +44,8 @@ class Answer(NamedTuple):
 class Connection:
     """A connected socket that carries one request after the other."""
 
-    def __init__(self, sock: socket) -> None:
-        self._socket = sock
+    def __init__(self, sock: socket, most: int = MAX_BODY_BYTES) -> None:
+        self._socket, self._most = sock, most
         self._received = b""
         self.reusable = True
 
@@ -121,33 +126,37 @@ class Connection:
         length = headers.get("content-length")
         if length is None:
             return self._read_to_end(left)
-        if not length.isdigit():
+        if not length.isdigit() or len(length) > MAX_LENGTH_DIGITS:
             raise ProtocolError("the answer's length is not a number")
         return self._take(int(length), left)
 
     def _read_to_end(self, left: TimeLeft) -> bytes:
         self.reusable = False
-        pieces = [self._received]
+        pieces, size = [self._received], len(self._received)
         self._received = b""
         while piece := self._receive(left):
             pieces.append(piece)
-            _check_size(sum(map(len, pieces)))
+            size += len(piece)
+            self._check_size(size)
+        self._check_size(size)
         return b"".join(pieces)
 
     def _read_chunks(self, left: TimeLeft) -> bytes:
-        body = b""
+        pieces: list[bytes] = []
+        whole = 0
         while True:
             size_line = self._take_before(b"\r\n", left).split(b";")[0].strip()
             try:
                 size = int(size_line, 16)
             except ValueError:
                 raise ProtocolError("a chunk's length is not a number") from None
-            _check_size(len(body) + size)
+            whole += size
+            self._check_size(whole)
             if size == 0:
                 while self._take_before(b"\r\n", left):
                     pass  # trailers, then an empty line
-                return body
-            body += self._take(size, left)
+                return b"".join(pieces)
+            pieces.append(self._take(size, left))
             self._take_before(b"\r\n", left)
 
     def _take_before(self, mark: bytes, left: TimeLeft) -> bytes:
@@ -163,7 +172,7 @@ class Connection:
         return taken
 
     def _take(self, size: int, left: TimeLeft) -> bytes:
-        _check_size(size)
+        self._check_size(size)
         pieces = [self._received]
         missing = size - len(self._received)
         while missing > 0:
@@ -176,7 +185,6 @@ class Connection:
         self._received = received[size:]
         return received[:size]
 
-
-def _check_size(size: int) -> None:
-    if size > MAX_BODY_BYTES:
-        raise ProtocolError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
+    def _check_size(self, size: int) -> None:
+        if size > self._most:
+            raise TooLargeError(f"the answer is larger than {self._most} bytes")

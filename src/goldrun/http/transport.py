@@ -9,7 +9,7 @@ from goldrun.config import Environment
 from goldrun.errors import UsageError
 from goldrun.http.endpoint import LOOPBACK_HOSTS, Endpoint
 from goldrun.http.errors import UnreachableError
-from goldrun.http.http1 import Answer, Connection, TimeLeft
+from goldrun.http.http1 import MAX_BODY_BYTES, Answer, Connection, TimeLeft, TooLargeError
 from goldrun.lean import NamedTuple, Protocol
 
 TYPE_CHECKING = False
@@ -107,9 +107,9 @@ def _exempt(host: str, no_proxy: str) -> bool:
 class HttpTransport:
     """Sends requests, and keeps their connections for the next ones. Safe to share between threads."""
 
-    def __init__(self, env: Environment, clock: Clock) -> None:
-        self._env = env
-        self._clock = clock
+    def __init__(self, env: Environment, clock: Clock, most: int = MAX_BODY_BYTES) -> None:
+        """Open nothing yet; ``most`` is the size of the largest answer, in bytes."""
+        self._env, self._clock, self._most = env, clock, most
         self._idle: dict[Endpoint, list[Connection]] = {}
 
     def send(
@@ -131,7 +131,7 @@ class HttpTransport:
             return seconds
 
         try:
-            connection = self._take_idle(endpoint) or _connect(endpoint, proxy, left)
+            connection = self._take_idle(endpoint) or _connect(endpoint, proxy, left, self._most)
         except OSError as error:
             raise _unreachable(endpoint, proxy, error) from error
         all_headers = dict(headers)
@@ -167,10 +167,10 @@ class HttpTransport:
         return None
 
 
-def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> Connection:
+def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft, most: int) -> Connection:
     """Return a new connection, through the proxy if there is one, with TLS for https."""
     if endpoint.scheme == "http":
-        return Connection(_dial(endpoint, proxy, left))
+        return Connection(_dial(endpoint, proxy, left), most)
     # The local cloud speaks plain HTTP: a look-up there does not load TLS.
     from goldrun.http import tls
 
@@ -180,7 +180,7 @@ def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> Connect
             if proxy:
                 Connection(sock).tunnel(f"{endpoint.host}:{endpoint.port}", proxy.headers(), left)
             sock.settimeout(min(CONNECT_SECONDS, left()))
-            return Connection(tls.wrap(sock, context, endpoint.host))
+            return Connection(tls.wrap(sock, context, endpoint.host), most)
         except BaseException:
             sock.close()
             raise
@@ -245,6 +245,8 @@ def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> Unr
             why=(str(error),),
             fix=("a proxy that inspects TLS needs its CA in SSL_CERT_FILE; otherwise do not continue.",),
         )
+    if isinstance(error, TooLargeError):
+        return UnreachableError(f"The answer of {where} is too large.", retryable=False, why=(f"{error}.",))
     return UnreachableError(
         f"The connection to {where} broke.",
         why=(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,),
