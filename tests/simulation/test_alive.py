@@ -15,6 +15,7 @@ from goldrun.cloud.images import describe_images
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import UnavailableError
 from goldrun.github.client import GitHub
+from goldrun.github.runners import has_registrations
 from goldrun.github.scope import Scope, repository_scope
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
@@ -229,6 +230,16 @@ def test_a_busy_runner_without_a_heartbeat_is_in_use(frozen: Running) -> None:
     client, github = both(frozen)
     orphans = {one.row.name: (one.instance, one.registration) for one in find_orphans(client, github, SCOPE)}
     assert orphans == {gone.name: (False, True), idle.name: (True, True)}
+
+
+def test_whether_there_is_any_runner_is_one_request(frozen: Running) -> None:
+    """All of them were read again for each orphan."""
+    many(frozen)
+    _, github = both(frozen)
+    assert has_registrations(github, SCOPE)
+    assert github.calls == 1
+    frozen.cloud.store.remove(*frozen.cloud.store.all(GitHubRunner))
+    assert not has_registrations(github, SCOPE)
 
 
 def test_a_scope_is_the_same_in_capitals(frozen: Running) -> None:

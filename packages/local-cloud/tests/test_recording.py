@@ -99,6 +99,21 @@ def test_githubs_calls_are_recorded_and_its_secrets_masked() -> None:
     assert recorder.end() == [], "nothing is kept before it begins and after it ends"
 
 
+def test_an_app_s_key_and_other_secrets_of_github_are_masked() -> None:
+    recorder = Recorder()
+    recorder.begin()
+    made = json.dumps({"id": 1, "pem": "-----BEGIN", "client_secret": "one", "webhook_secret": "two"}).encode()
+    recorder.note(0.0, "POST", "/api/v3/app-manifests/the-code/conversions", "", {}, b"", Reply(201, {}, made))
+    token = json.dumps({"value": "eyJhbGciOi.x.y"}).encode()
+    recorder.note(0.0, "GET", "/api/v3/token", "", {}, b"", Reply(200, {}, token))
+    variable = b'{"name": "REGION", "value": "cn-hangzhou", "encrypted_value": "sealed"}'
+    recorder.note(0.0, "PUT", "/api/v3/x", "", {}, variable, Reply(204, {}, b""))
+    text = json.dumps(recorder.end())
+    for secret in ("BEGIN", "one", "two", "the-code", "eyJ", "sealed"):
+        assert secret not in text
+    assert "cn-hangzhou" in text
+
+
 @pytest.mark.parametrize(
     "name", ["UserData", "LaunchConfiguration.UserData", "CommandContent", "Content", "Password", "OIDCToken"]
 )

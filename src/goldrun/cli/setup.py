@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -202,7 +203,7 @@ def _export(site: Site, language_of: str) -> None:
 def _tell(site: Site) -> None:
     """Print the variables that make goldrun use the setup."""
     for variable, value in told(site).items():
-        output.result(f"{variable}={value}")
+        output.result(f"{variable}={shlex.quote(value)}")
     if not site.choices.nat:
         output.note("instances need a public address to reach GitHub: --public-ip, or public_ip in a profile.")
     for pull in site.seen.get("pull request", ()):

@@ -9,8 +9,7 @@ from goldrun import config
 from goldrun.cloud import ram
 from goldrun.doctor.access import actions_of, allowed_patterns, covers
 from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient
-from goldrun.errors import GoldrunError
-from goldrun.github.client import PERMISSIONS
+from goldrun.github.client import PERMISSIONS, GitHubError
 from goldrun.github.runners import list_packages
 from goldrun.runners.subjects import find_subjects, issuer_of
 
@@ -33,7 +32,9 @@ def check_github(patient: Patient) -> Iterator[Finding]:
         return
     try:
         list_packages(patient.github, patient.scope)  # needs the same permission as registering, and changes nothing
-    except GoldrunError as error:
+    except GitHubError as error:
+        if error.retryable:
+            raise  # an outage says nothing of the token
         yield Finding("github", BROKEN, error.what, "no runner can be registered.", PERMISSIONS[0])
         return
     yield Finding("github", GOOD, f"the token may administer runners of {patient.scope}.")

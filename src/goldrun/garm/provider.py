@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +55,20 @@ class NoSuchInstanceError(GoldrunError):
     exit_code = contract.EXIT_NOT_FOUND
 
 
+def own_folder() -> Path:
+    """Return a folder for what a call leaves to the next one, which nobody else can write to; else one that is none.
+
+    What others have put there would be believed: prices, and which instances are being created.
+    """
+    folder = Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+            return folder
+    return Path(os.devnull) / "none"
+
+
 class Provider:
     """Answers one call."""
 
@@ -67,8 +83,7 @@ class Provider:
         self.config = settings.read_config(call.config_file)
         self.env = {**env, **self.config.environment}
         self.client: EcsClient = connect(self.env, clock, notice=_note, trace=stdio.trace(self.env))
-        folder = self.config.cache_folder or str(Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}")
-        self.folder = Path(folder)
+        self.folder = Path(self.config.cache_folder) if self.config.cache_folder else own_folder()
         self.cache = FileCache(self.env, clock, self.folder)
 
     def create(self, wanted: BootstrapInstance, say: Say) -> None:

@@ -86,6 +86,11 @@ def list_registrations(github: GitHub, scope: Scope) -> list[Registration]:
     return [Registration.from_api(element) for element in github.pages(_path(scope), "runners")]
 
 
+def has_registrations(github: GitHub, scope: Scope) -> bool:
+    """Return whether the scope has any runner. One request, however many it has."""
+    return int(github.call("GET", _path(scope), query={"per_page": 1})["total_count"]) > 0
+
+
 def page_of_registrations(github: GitHub, scope: Scope, page: int) -> tuple[list[Registration], bool]:
     """Return a page of the scope's runners, from 1, and whether there is another one.
 

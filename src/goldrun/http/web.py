@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from goldrun import __version__
 from goldrun.clock import Clock
-from goldrun.errors import NotFoundError, UnavailableError
+from goldrun.errors import NotFoundError, UnavailableError, UsageError
 from goldrun.http.endpoint import parse_endpoint, split_url
 from goldrun.http.retrying import jittered_backoff, retry
 from goldrun.http.transport import Transport
@@ -35,7 +35,7 @@ class Web:
     notice: Callable[[str], None] = lambda _: None
 
     def read(self, url: str) -> bytes:
-        """Return a file; redirections are followed, to https alone.
+        """Return a file; redirections are followed, from https to https alone.
 
         Raises:
             NotFoundError: the server says that there is none.
@@ -49,7 +49,9 @@ class Web:
             answer = retry(lambda _, get=get: get(), self.clock, self.timeout, jittered_backoff, self.notice)  # type: ignore[misc]
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer)
+            before, url = url, urljoin(url, answer)
+            if before.startswith("https://") and not url.startswith("https://"):
+                raise UsageError(f"{before} leads to {url}.", why=["a file is fetched by https alone."])
         raise UnavailableError(f"{url} leads from one address to the next without an end.")
 
     def _get(self, url: str, until: float) -> bytes | str:

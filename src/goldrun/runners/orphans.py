@@ -15,7 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.tags import ONLINE_WITHIN, PROTECTED
 from goldrun.github.client import GitHub
-from goldrun.github.runners import list_registrations
+from goldrun.github.runners import has_registrations
 from goldrun.github.scope import Scope
 from goldrun.runners.diagnostics import has_ended
 from goldrun.runners.listing import Row, list_runners, look_at
@@ -86,7 +86,7 @@ def _grace(row: Row) -> float:
 
 def _doubted(client: EcsClient, github: GitHub, scope: Scope, orphan: Orphan) -> Orphan:
     instance = orphan.row.instance
-    if orphan.registration or not instance or list_registrations(github, scope) or has_ended(client, instance.id):
+    if orphan.registration or not instance or has_registrations(github, scope) or has_ended(client, instance.id):
         return orphan
     return replace(
         orphan, doubt=f"GitHub shows no runner of {scope} at all, and the machine does not say that it ended"

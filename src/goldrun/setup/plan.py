@@ -15,6 +15,7 @@ from typing import Any
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import RefusedError, UnavailableError
+from goldrun.github.client import GitHubError
 from goldrun.setup.apps import Apps
 from goldrun.setup.identity import Attachments, Policies, Providers, Roles
 from goldrun.setup.kinds import LATER, Facts, Found, Kind, Site
@@ -155,7 +156,7 @@ def _destroy(site: Site, step: Step, report: Report) -> None:
     report(f"destroying: {_name(step)} …")
     try:
         kind.delete(site, found)
-    except ApiError:
+    except (ApiError, GitHubError):
         if left() is not None:  # else another run was faster
             raise
     _until(site, lambda: left() is None or None, f"The {kind.name} {step.key} ({gone.id}) was deleted, and is listed.")

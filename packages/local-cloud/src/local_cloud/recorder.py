@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,14 @@ _SECRET = frozenset(
         "encoded_jit_config",
         "encodedJITConfig",
         "messageQueueAccessToken",
+        "pem",
+        "client_secret",
+        "webhook_secret",
+        "encrypted_value",
     )
 )
 MASK = "***"
+_CODE = re.compile(r"(?<=/app-manifests/)[^/]+")  # good for one App's key
 MASKED_DATA = base64.b64encode(b"(not recorded)").decode()
 
 
@@ -115,7 +121,7 @@ def _of_github(method: str, path: str, query: str, headers: Mapping[str, str], b
     capacity = {CAPACITY: headers[CAPACITY]} if CAPACITY in headers else {}
     return {
         "product": "github",
-        "action": f"{method} {path}",
+        "action": f"{method} {_CODE.sub(MASK, path)}",
         **({"headers": capacity} if capacity else {}),
         "params": dict(parse_qsl(query)),
         "body": _mask(_parse(body)),
@@ -132,8 +138,13 @@ def _parse(body: bytes) -> Any:
 
 def _mask(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: MASK if name in _SECRET and item else _mask(item) for name, item in value.items()}
+        return {name: MASK if _is_secret(name, item) else _mask(item) for name, item in value.items()}
     return [_mask(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_secret(name: str, item: Any) -> bool:
+    """Return whether a member is a secret; the ``value`` of a variable is none, that of an identity token is."""
+    return bool(item) and (name in _SECRET or (name == "value" and isinstance(item, str) and item.startswith("eyJ")))
 
 
 def _shorten(value: Any) -> Any:

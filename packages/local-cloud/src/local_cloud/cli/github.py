@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def github_app(data: Path, key: Path) -> None:
     made = control(data, "POST", "github-app", {"key": text})
     output.result(f"GOLDRUN_GITHUB_APP_ID={made['client_id']}")
     output.result(f"GOLDRUN_GITHUB_APP_INSTALLATION={made['installation']}")
-    output.result(f"GOLDRUN_GITHUB_APP_KEY_FILE={key.absolute()}")
+    output.result(f"GOLDRUN_GITHUB_APP_KEY_FILE={shlex.quote(str(key.absolute()))}")
 
 
 def _write_new(file: Path) -> None:
