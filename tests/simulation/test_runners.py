@@ -371,6 +371,14 @@ def test_throttled_and_failed_github_requests_are_retried(cloud: Running) -> Non
     assert (alive(cloud), registered(cloud)) == ([], [])
 
 
+def test_with_a_token_a_runner_joins_no_other_group(cloud: Running) -> None:
+    """It joined the default one, which may serve more repositories."""
+    cloud.fault("error", "github:generate-jitconfig", times=None, status=404, code="Not Found")
+    with pytest.raises(RefusedError, match="into the group 7"):
+        up(*both(cloud), replace(plan(cloud), group=7))
+    assert (alive(cloud), registered(cloud)) == ([], [])
+
+
 def test_without_just_in_time_configurations_a_token_does(cloud: Running) -> None:
     """As old Enterprise Servers are."""
     cloud.fault("error", "github:generate-jitconfig", times=None, status=404, code="Not Found")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldrun.errors import NotFoundError, UnavailableError
+from goldrun.errors import NotFoundError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.runners import (
     DEFAULT_GROUP,
@@ -56,6 +56,9 @@ class OneUse:
 
     def __repr__(self) -> str:
         return f"OneUse({self.registration!r}, ***)"
+
+
+DEFAULT_GROUP = 1
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,12 @@ def _delete(github: GitHub, scope: Scope, registrations: Sequence[Registration])
 
 
 def _by_token(github: GitHub, scope: Scope, wanted: Wanted) -> OneUse:
+    if wanted.group != DEFAULT_GROUP:  # a runner of a wrong group serves more repositories than it should
+        raise RefusedError(
+            f"{github.server} cannot put the runner into the group {wanted.group}.",
+            why=["it makes no just-in-time configurations, and with a token a group is named, not numbered."],
+            fix=["leave --group out, or upgrade the server."],
+        )
     settings = {
         "URL": f"{github.server}/{scope}",
         "TOKEN": create_registration_token(github, scope),

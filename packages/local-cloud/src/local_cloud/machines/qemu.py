@@ -8,6 +8,7 @@ executes Cloud Assistant commands by the guest agent. An image that is created f
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from local_cloud.records import Eip, Image, Instance, Invocation
 from local_cloud.store import Store
 from local_cloud.volumes import attached_disks, data_snapshots
 
+_log = logging.getLogger(__name__)
 TICK_SECONDS = 0.3
 LOOKS_A_REQUEST = 10
 LOOKS_BEFORE_FORCE = 200  # about a minute
@@ -97,30 +99,35 @@ class Machines:
 
     def _follow(self) -> None:
         while not self._end.wait(TICK_SECONDS):
-            with self._lock:
-                settle(self._store, self._now())
-                instances = {instance.id: instance for instance in self._store.all(Instance)}
-                addresses = [(address.bound_to, address.ip) for address in self._store.all(Eip) if address.bound_to]
-                images = [image for image in self._store.all(Image) if image.source_instance and image.ready == NEVER]
-                commands = [
-                    command for command in self._store.all(Invocation) if command.live in ("waiting", "running")
-                ]
-            for instance_id in list(self._guests):
-                if instance_id not in instances:
-                    self._kill(instance_id)
-            for disk in self.folder.glob(disk_files.ALL):
-                if disk.parent.name not in instances:
-                    disk.unlink()  # its console stays, to be read
-            for instance in instances.values():
-                self._tend(instance)
-                if guest := self._guests.get(instance.id):
-                    public = {ip for owner, ip in addresses if owner == instance.id} | {instance.public_ip} - {""}
-                    doors.follow(self._monitor(instance.id), guest.doors, public)
-            for image in images:
-                self._capture(image, instances.get(image.source_instance))
-            for command in commands:
-                with contextlib.suppress(AgentError):  # retried until its time limit
-                    self._execute(command)
+            try:
+                self._look()
+            except Exception:  # noqa: BLE001 - a full disk, or a machine that is wrong, must not leave the others alone
+                _log.exception("the virtual machines could not be looked after; trying again")
+
+    def _look(self) -> None:
+        """Let every machine, image and command follow its record."""
+        with self._lock:
+            settle(self._store, self._now())
+            instances = {instance.id: instance for instance in self._store.all(Instance)}
+            addresses = [(address.bound_to, address.ip) for address in self._store.all(Eip) if address.bound_to]
+            images = [image for image in self._store.all(Image) if image.source_instance and image.ready == NEVER]
+            commands = [command for command in self._store.all(Invocation) if command.live in ("waiting", "running")]
+        for instance_id in list(self._guests):
+            if instance_id not in instances:
+                self._kill(instance_id)
+        for disk in self.folder.glob(disk_files.ALL):
+            if disk.parent.name not in instances:
+                disk.unlink()  # its console stays, to be read
+        for instance in instances.values():
+            self._tend(instance)
+            if guest := self._guests.get(instance.id):
+                public = {ip for owner, ip in addresses if owner == instance.id} | {instance.public_ip} - {""}
+                doors.follow(self._monitor(instance.id), guest.doors, public)
+        for image in images:
+            self._capture(image, instances.get(image.source_instance))
+        for command in commands:
+            with contextlib.suppress(AgentError):  # retried until its time limit
+                self._execute(command)
 
     def _tend(self, instance: Instance) -> None:
         """Boot or shut down a virtual machine, as its instance's state demands."""
