@@ -721,6 +721,16 @@ def test_a_zone_without_a_vswitch_launches_nowhere_else(frozen: Running, wanted:
     assert alive(frozen) == []
 
 
+def test_the_list_price_may_have_a_limit(frozen: Running) -> None:
+    """It had none: what a budget holds at the spot price costs ten times as much."""
+    set_market(frozen)
+    criteria = Criteria(types=("ecs.c7.2xlarge", "ecs.g8i.16xlarge"))
+    wanted = launch_settings(frozen, criteria=criteria, on_demand_fallback=True)
+    for most, types in ((None, set(criteria.types)), (2.0, {"ecs.c7.2xlarge"}), (0.1, set[str]())):
+        offers = find_offers(frozen.client(), replace(wanted, most_on_demand=most))
+        assert {one.type for one in offers if not one.spot} == types
+
+
 def test_of_several_zones_those_with_a_vswitch_count(frozen: Running) -> None:
     set_market(frozen)
     criteria = Criteria(cpus=Span(8), zones=("cn-hangzhou-k", "nozone"))

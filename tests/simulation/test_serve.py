@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from goldrun.clock import StoppableClock
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.instances import was_reclaimed
 from goldrun.launch.acquire import acquire
 from goldrun.launch.settings import new_key
 from goldrun.serve import fleet as fleets
@@ -21,7 +22,7 @@ from goldrun.serve.metrics import Metrics
 from goldrun.serve.recorder import Recorder
 from local_cloud import lifecycle
 from local_cloud.faults import Kind
-from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubScaleSet
+from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
 from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Image, Instance, Invocation
 from tests.conftest import Running
@@ -670,6 +671,30 @@ def test_a_set_that_is_not_configured_any_more_ends_with_its_jobs_and_is_deleted
     assert list(cloud.cloud.store.all(GitHubScaleSet)) == [], "it is not created again"
     (waiting,) = [job for job in jobs_of(cloud) if job.id == late[0]]
     assert waiting.status == "queued"
+
+
+def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Running) -> None:
+    """The machine is gone before the market takes it: nothing said that it was reclaimed."""
+    server = serve(cloud, protect="none")
+    (one,) = queue(cloud, 1)
+    server.run(120, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    (machine,) = machines(cloud)
+    now = cloud.cloud.clock.now()
+    cloud.cloud.store.put(replace(machine, reclaimed=now + 250.0))
+    server.run(20)
+    store = cloud.cloud.store
+    job = store.get(GitHubJob, one)
+    runner = store.get(GitHubRunner, job.runner) if job else None
+    assert job is not None
+    assert runner is not None
+    store.remove(runner)
+    cloud.cloud.jobs.end(job, "failure")
+    noticed = store.get(Instance, machine.id)
+    assert noticed is not None
+    lifecycle.release(store, store.settings().market, [noticed], cloud.cloud.clock.now())
+    server.run(200, until=lambda: any(job.attempt == 2 for job in jobs_of(cloud)))
+    assert any(job.attempt == 2 for job in jobs_of(cloud)), server.said
+    assert was_reclaimed(cloud.client(), machine.id)
 
 
 def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_settings
+
 import pytest
 from msgspec.structs import replace
 
 from goldrun.github.scale_sets import JobEvent
+from goldrun.launch.settings import LaunchSettings, Network
 from goldrun.serve.assembly import Common
 from goldrun.serve.config import Cost, Limits
 from goldrun.serve.observer import Observer
@@ -194,6 +197,32 @@ def test_a_group_whose_tags_are_all_taken_is_told_and_machines_are_tended_nevert
     cloud.cloud.store.put(replace(group, tags={"ManagedBy": "goldrun"}))
     server.run(600, until=lambda: all_done(cloud))
     assert all_done(cloud), server.said
+
+
+def test_the_list_price_is_in_the_budget_too(cloud: Running, played: Played) -> None:
+    """The budget held the best offer's list price, and a dearer type was launched at its own."""
+    server = serve(cloud, on_demand_fallback=True, max_cost=Cost(day=1.0))
+    server.run(30)
+    budget = server.worker.budget
+    settings = LaunchSettings(Network(GROUP), key="k", image_id="m-runner", on_demand_fallback=True)
+    capped = budget.cap(replace_settings(settings, amount=2))
+    left = budget.books.left(server.worker.listener.wanted, cloud.wall.value).amount
+    assert capped.on_demand_fallback
+    assert capped.most_on_demand == pytest.approx(left / 0.5 / 2)
+
+
+def test_a_pool_that_waits_for_hours_stays_within_the_budget(cloud: Running, played: Played) -> None:
+    """Each machine held the longest job's price, and what it cost while it waited came on top."""
+    played.idle = 1e9
+    server = serve(cloud, min_idle=3, life="8h", max_cost=Cost(month=1.0))
+    server.run(120, until=lambda: alive(cloud) == 3)
+    assert alive(cloud) == 3, server.said
+    books, wanted = server.worker.budget.books, server.worker.listener.wanted
+    for _ in range(90):
+        server.run(240, pace=10.0)
+        assert books.left(wanted, cloud.wall.value).amount > -0.1
+    assert count_tag(cloud).month <= 1.0
+    assert alive(cloud) == 0, "it is used up"
 
 
 def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Running, played: Played) -> None:

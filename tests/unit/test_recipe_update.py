@@ -294,7 +294,7 @@ def test_a_file_that_was_replaced_is_an_alarm(update: Any, recipe: Path, mirror:
     update()
     mirror.pages["/k8s/v1.35.1/bin/linux/amd64/kubectl"] = b"another kubectl"
     before = recipe.read_text()
-    assert "kubectl 1.35.1 has another checksum than the recipe says." in update(code=6).stderr
+    assert "kubectl 1.35.1 has another checksum than the recipe says." in update(code=5).stderr
     assert recipe.read_text() == before
 
 

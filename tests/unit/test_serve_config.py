@@ -94,6 +94,10 @@ PROFILE = '[profile.spot]\nimage = "img"\n'
         (f'[github]\nscopes = ["a/b/c"]\n{PROFILE}', "runners.toml:2: 'a/b/c' is not a repository"),
         (f'[github]\nscopes = ["bad name"]\n{PROFILE}', "runners.toml:2: 'bad name' is not an organization"),
         (f'[github]\nscopes = ["octo-org", "Octo-Org"]\n{PROFILE}', "runners.toml:2: octo-org is named 2 times"),
+        (
+            f"{GITHUB}[profile.arm]\nimage = 'i'\nsizes = ['2c4g']\n[profile.arm-2c4g]\nimage = 'i'\ncpu = '2'\n",
+            "2 scale sets would have the name arm-2c4g",
+        ),
         (f"{GITHUB}[profile]\n", "needs at least one profile"),
         (f'{GITHUB}[profile."a b"]\nimage = "img"\n', "runners.toml:3: 'a b' cannot be a label"),
         (f"{GITHUB}{PROFILE}cpu = 'many'\n", "runners.toml:5: 'many' is not a range of vCPUs"),

@@ -10,7 +10,7 @@ import click
 from goldrun import config, workflow
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, open_github
-from goldrun.errors import UnavailableError
+from goldrun.errors import RefusedError, UnavailableError
 
 MOST_BYTES = 1024 * 1024 * 1024  # of a tool whose checksum nobody publishes
 
@@ -73,7 +73,9 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
         output.result(f"UPDATED={str(writes).lower()}")
     if failed and not keep_going:
         first = failed[0].error
-        raise UnavailableError(
+        # A file that was replaced is no outage: to try again later would be the wrong answer.
+        kind = next((RefusedError for one in failed if isinstance(one.error, RefusedError)), UnavailableError)
+        raise kind(
             f"{len(failed)} of {len(updates)} tools could not be looked up; nothing was written.",
             why=[f"{one.name}: {one.error.what}" for one in failed if one.error],
             fix=[*(first.fix if first else ()), "--keep-going writes the others."],

@@ -11,9 +11,11 @@ from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent, silence
 from goldrun.cli.lazy import LazyGroup
 from goldrun.cli.scopes import REPOSITORY, read_scope, repository_of, scope_options
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import check_id
 from goldrun.durations import format_duration, parse_duration
 from goldrun.errors import NotFoundError, UsageError
+from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
 from goldrun.runners import rerun as reruns
 from goldrun.runners.lifecycle import Gone, bring_down
@@ -75,7 +77,7 @@ def runner_down(
         if not names:
             output.note(f"this run has no runners in {client.region} and {scope}.")
     else:
-        names = [resolve(client, github, scope, name)]
+        names = _resolved(client, github, scope, name, missing_ok=missing_ok)
     reclaimed: list[str] = []
     if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
         return
@@ -154,6 +156,16 @@ def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int)
     scope = read_scope(repo, None)
     attempt = reruns.rerun(open_github(), scope, run, job, seconds=seconds, most=attempts, report=output.note)
     output.result(f"RUN_ATTEMPT={attempt}")
+
+
+def _resolved(client: EcsClient, github: GitHub, scope: Scope, name: str, *, missing_ok: bool) -> list[str]:
+    try:
+        return [resolve(client, github, scope, name)]
+    except NotFoundError:
+        if not missing_ok:
+            raise
+        output.note(f"{name} was already gone, on both sides.")
+        return []
 
 
 def _report_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldrun import config
+from goldrun.cloud.instances import MIN_LIFE_SECONDS
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.garm.preparation import has_own_template, read_scripts
@@ -197,10 +198,14 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
     Raises:
         UsageError: a value is not valid; the message names its key.
     """
+    if not isinstance(found, dict):
+        raise UsageError("The extra specs are no object.", fix=['for example {"cpu": "8.."}'])
     known = {name: value for name, value in found.items() if name in SPECS}
     _check(known, SPECS, "extra specs")
     waits = known.get("job_timeout")
     life = parse_duration(known.get("life", DEFAULT_LIFE), "life in the extra specs")
+    if life < MIN_LIFE_SECONDS:
+        raise UsageError(f"life in the extra specs: the minimum is {MIN_LIFE_SECONDS / 60:.0f}m.")
     return Specs(
         cpus=parse_span(known["cpu"], "vCPUs (cpu in the extra specs)") if "cpu" in known else None,
         memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,

@@ -74,7 +74,8 @@ def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
         # The cached offers gave no instance; fresh ones may.
         yield from _placed(choose(Market(client), criteria, zones, settings.policy), zones)
     if settings.on_demand_fallback:
-        yield from _placed(choose(Market(client), replace(criteria, spot=False, max_price=None), zones), zones)
+        at_list_price = replace(criteria, spot=False, max_price=settings.most_on_demand)
+        yield from _placed(choose(Market(client), at_list_price, zones), zones)
 
 
 def describe_launch(launched: Launched) -> str:

@@ -72,6 +72,7 @@ class LaunchSettings:
         candidates: the offers to try, from the user; empty: those of the market.
         avoid: instance types and zones that are left out for the time being.
         on_demand_fallback: whether to pay the list price when no spot offer is available.
+        most_on_demand: the most that an hour may cost then; None: any list price.
     """
 
     network: Network
@@ -100,3 +101,4 @@ class LaunchSettings:
     candidates: tuple[Offer, ...] = ()
     avoid: frozenset[tuple[str, str]] = frozenset()
     on_demand_fallback: bool = False
+    most_on_demand: float | None = None

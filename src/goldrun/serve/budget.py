@@ -69,7 +69,6 @@ class Budget:
     _paid: float = 0.0  # what they cost an hour then
     _written: float = 0.0
     _price: float = 0.0  # the limit of the best offer, per hour
-    _list_price: float = 0.0
 
     @property
     def limited(self) -> bool:
@@ -146,9 +145,18 @@ class Budget:
         if not self.limited:
             return MAX_RUNNERS
         offer = self.best()
-        self._price, self._list_price = (offer.price * LIMIT_FACTOR, offer.list_price) if offer else (0.0, 0.0)
+        self._price = offer.price * LIMIT_FACTOR if offer else 0.0
         each, left = self._price * self._longest / 3600, self.books.left(self.roster.fleet.wanted, self._now).amount
         return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
+
+    @property
+    def short(self) -> int:
+        """How many free machines are more than the budget holds, if each does the longest job: their wait costs too."""
+        left = self.books.left(self.roster.fleet.wanted, self._now).amount if self.limited else 0.0
+        if left >= 0:
+            return 0
+        each = self._price * self._longest / 3600
+        return math.ceil(-left / each) if each else MAX_RUNNERS
 
     def cap(self, settings: LaunchSettings) -> LaunchSettings:
         """Return a launch's settings with the price that the budget holds."""
@@ -160,7 +168,7 @@ class Budget:
         return replace(
             settings,
             criteria=replace(settings.criteria, max_price=price),
-            on_demand_fallback=settings.on_demand_fallback and self._list_price <= most,
+            most_on_demand=most,
         )
 
     def note(self, launched: Launched) -> None:

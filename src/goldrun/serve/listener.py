@@ -117,6 +117,8 @@ class Listener:
         try:
             message = scale_sets.poll(self.service, session, self._last, capacity)
         except GitHubError as error:
+            if self._ended:
+                return  # the other thread has deleted the set meanwhile
             if scale_sets.is_token_over(error):
                 self._refresh(session)
                 return

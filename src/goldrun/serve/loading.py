@@ -61,6 +61,14 @@ def _problems(config: Config, folder: Path) -> Iterator[Problem]:
                 yield place, f"{label!r} is a label of the profile {names[label.lower()]} too"
             names[label.lower()] = name
         yield from _profile(place, profile, folder)
+    made = Counter(
+        f"{name}-{size}".lower() if size else name.lower()
+        for name, profile in config.profile.items()
+        for size in profile.sizes or ("",)
+    )
+    for name, times in made.items():
+        if times > 1:
+            yield ("profile",), f"{times} scale sets would have the name {name}: rename a profile"
 
 
 def _budgets(config: Config) -> Iterator[Problem]:

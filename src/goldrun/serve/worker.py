@@ -207,8 +207,11 @@ class Worker:
         """How many free machines GitHub and the pool want; the pool is for quiet times of more important sets."""
         if self.roster.statistics is None:
             return 0
+        jobs = self.roster.waiting + self._accepted
         pool = self.listener.wanted.min_idle(self._now) if self._spare else 0
-        return self.roster.waiting + self._accepted + pool
+        if short := self.budget.short:
+            pool = min(pool, max(0, self.roster.free - jobs - short))
+        return jobs + pool
 
     @property
     def _stopped(self) -> int:
@@ -303,7 +306,8 @@ class Worker:
         if (
             (machine not in roster.ended or machine in self._failed)
             and gone.spot
-            and was_reclaimed(self.client, machine)
+            # One that has been given notice may end itself before it is taken.
+            and (gone.reclaimed or was_reclaimed(self.client, machine))
         ):
             self._reclaimed[machine] = self._now
             self.observer.reclaimed(self.listener.wanted, gone.type, gone.zone)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldrun.bake.parts import Tool
 from goldrun.bake.recipe import Recipe
-from goldrun.errors import GoldrunError, UsageError
+from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.updates.sources import Found, Sources, find, has_source
 
 
@@ -64,7 +64,7 @@ def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str])
     differ = any(tool.sha256.get(architecture) != digest for architecture, digest in found.sha256.items())
     if found.version == tool.version and differ and all(one in tool.sha256 for one in found.sha256):
         # The same version has another file than before: whoever changed it may not be who published it.
-        told = UsageError(
+        told = RefusedError(
             f"{name} {tool.version} has another checksum than the recipe says.",
             why=["a file that was published does not change: it may have been replaced."],
             fix=["find out why; then remove the checksum from the recipe and run this again."],

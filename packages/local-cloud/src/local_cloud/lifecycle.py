@@ -65,6 +65,8 @@ def _bound_to(one: Eip) -> str:
 def _release(store: Store, market: Market, instance: Instance, at: float, held: _Held) -> None:
     store.remove(instance)
     store.put(usage(market, instance, at))
+    if at < instance.reclaimed and noticed(instance, at):
+        store.put(replace(_interruption(instance), status="Avoided"))
     for disk in held.disks.get(instance.id, ()):
         if disk.with_instance:
             store.remove(disk)

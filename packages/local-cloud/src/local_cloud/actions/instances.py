@@ -123,7 +123,7 @@ def describe_instance_history_events(call: Call) -> Answer:
         if noticed(instance, call.now)
     ]
     rows += [
-        _event(interruption.id, interruption.instance, interruption.created, "Executed")
+        _event(interruption.id, interruption.instance, interruption.created, interruption.status)
         for interruption in call.view.all(Interruption)
         if interruption.owner == call.account and interruption.region == call.region
     ]
@@ -198,10 +198,10 @@ def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:
         "InstanceId": instance_id,
         "ResourceType": "instance",
         "EventType": {"Name": "Instance:PreemptibleInstanceInterruption", "Code": 100},
-        "EventCycleStatus": {"Name": state, "Code": {"Scheduled": 24, "Executed": 42}[state]},
+        "EventCycleStatus": {"Name": state, "Code": {"Scheduled": 24, "Executed": 42, "Avoided": 8}[state]},
         "EventPublishTime": iso(at - NOTICE_SECONDS),
         "NotBefore": iso(at),
-        "EventFinishTime": iso(at) if state == "Executed" else "",
+        "EventFinishTime": "" if state == "Scheduled" else iso(at),
         "ImpactLevel": "100",
         "Reason": "The spot instance is reclaimed.",
         "ReasonCode": "",

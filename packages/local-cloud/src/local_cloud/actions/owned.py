@@ -74,7 +74,10 @@ def own_instance(call: Call, instance_id: str) -> Instance:
     Raises:
         ApiFault: it does not exist.
     """
-    return require_own(call, Instance, instance_id, no_such_instance())
+    instance = require_own(call, Instance, instance_id, no_such_instance())
+    if instance.region != call.region:
+        raise no_such_instance()
+    return instance
 
 
 def named_instances(call: Call) -> list[Instance]:

@@ -201,7 +201,9 @@ class Jobs:
         self._put(ended)
 
     def take(self, runner: GitHubRunner) -> GitHubJob | None:
-        """Return the next job for a runner."""
+        """Return the next job for a runner; the same again to one that has not seen its answer."""
+        if runner.job and (taken := self.store.get(GitHubJob, runner.job)) and taken.status == "in_progress":
+            return taken
         for job in self.store.all(GitHubJob):
             run = self.store.get(GitHubRun, job.run)
             if job.status != "queued" or job.hosted or run is None or run.attempt != job.attempt:

@@ -107,9 +107,15 @@ class Disk(Resource, frozen=True, kw_only=True):
 
 
 class Interruption(Resource, frozen=True, kw_only=True):
-    """A spot instance was reclaimed at ``created``; ``id`` is the event's."""
+    """A spot instance was to be reclaimed at ``created``; ``id`` is the event's.
+
+    Attributes:
+        instance: the instance.
+        status: ``Executed``; ``Avoided``: it was deleted after the notice, and before it was taken.
+    """
 
     instance: str
+    status: str = "Executed"
 
 
 class Usage(Resource, frozen=True, kw_only=True):
