@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from goldrun import script, workflow
 from goldrun.cli import output
 from goldrun.cli.reports import view
 from goldrun.errors import GoldrunError
+from tests.commands import run_goldrun
 
 COMMANDS = (
     "add-mask",
@@ -147,6 +150,14 @@ def test_json_and_form_input_are_equivalent(capsys: pytest.CaptureFixture[str]) 
     value = {"a": [*FOREIGN, "镜像", "\x7f"]}
     output.result_json(value)
     assert json.loads(capsys.readouterr().out) == value
+
+
+def test_a_wrong_option_is_an_annotation_in_a_job(tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GOLDRUN_"))}
+    told = run_goldrun(("image", "ls", "--nope"), env | {"GITHUB_ACTIONS": "true"}, tmp_path, code=2)
+    assert "::error title=goldrun::No such option" in told.stderr
+    assert "image ls [OPTIONS]" in told.stderr, "its usage"
+    assert "::error" not in run_goldrun(("image", "ls", "--nope"), env, tmp_path, code=2).stderr
 
 
 def test_outside_a_job_words_stay_unchanged(

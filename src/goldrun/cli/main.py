@@ -11,10 +11,10 @@ from typing import NoReturn
 
 import click
 
-from goldrun import __version__, config, extras, interrupts, language, settings, stdio
+from goldrun import __version__, config, extras, interrupts, language, settings, stdio, workflow
 from goldrun.cli import completing, output
 from goldrun.cli.lazy import LazyGroup, in_language
-from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, OutputError
+from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, OutputError, UsageError
 
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
@@ -133,8 +133,17 @@ def _exit_code(command: click.Command) -> int:
             stdio.to_stderr(language.say(os.environ, f"  note: {note}"))
         return EXIT_INTERRUPTED
     except click.ClickException as problem:
-        problem.show()
+        _show(problem)
         return EXIT_USAGE
+
+
+def _show(problem: click.ClickException) -> None:
+    if not workflow.in_workflow(os.environ):
+        problem.show()
+        return
+    if isinstance(problem, click.UsageError) and problem.ctx:
+        stdio.to_stderr(workflow.harmless(problem.ctx.get_usage()))
+    output.error(UsageError(problem.format_message()))  # an annotation
 
 
 def _explain(raised: GoldrunError | ModuleNotFoundError | OSError) -> GoldrunError | None:

@@ -154,7 +154,7 @@ def read_specs(text: str) -> Mapping[str, Any]:
     try:
         plain = text if text.lstrip()[:1] in ("{", "n") else base64.b64decode(text, validate=True).decode()
         specs = json.loads(plain)
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError("GARM_POOL_EXTRASPECS is not a JSON object, in base64 or plain.") from error
     if specs is not None and not isinstance(specs, dict):
         raise UsageError("The extra specs are not a JSON object.")
@@ -169,7 +169,7 @@ def read_bootstrap_instance(text: str, call: Call) -> BootstrapInstance:
     """
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UsageError("CreateInstance needs the bootstrap parameters, as JSON on stdin.") from None
     if not isinstance(given, dict):
         raise UsageError("The bootstrap parameters are not a JSON object.")
