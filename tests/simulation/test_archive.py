@@ -71,10 +71,11 @@ def test_a_copy_in_another_region_has_the_same(cloud: Running, recipe: Path) -> 
     assert archive.find(there, BUCKET, find_own(there, copy.image_id)) == archive.find(there, BUCKET, image)
 
 
-def test_what_was_changed_is_refused(cloud: Running, recipe: Path) -> None:
+@pytest.mark.parametrize(("old", "new"), [(b"3.0.1", b"9.9.9"), (b"{", b""), (b'"CycloneDX"', b'"SPDX"')])
+def test_what_was_changed_is_refused(cloud: Running, recipe: Path, old: bytes, new: bytes) -> None:
     image = find_own(cloud.client(), build(cloud, recipe).image.image_id)
     (kept,) = objects(cloud)
-    cloud.cloud.store.put(replaced(kept, content=kept.content.replace(b"3.0.1", b"9.9.9")))
+    cloud.cloud.store.put(replaced(kept, content=kept.content.replace(old, new)))
     with pytest.raises(RefusedError, match="is not what was found in"):
         archive.find(cloud.client(), BUCKET, image)
 

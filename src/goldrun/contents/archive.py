@@ -12,7 +12,7 @@ from goldrun.cloud.objects import Folder, get_object, put_object
 from goldrun.cloud.tags import CONTENTS
 from goldrun.contents import cyclonedx
 from goldrun.contents.components import Contents, digest
-from goldrun.errors import NotFoundError, RefusedError
+from goldrun.errors import NotFoundError, RefusedError, UsageError
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 
@@ -43,8 +43,11 @@ def find(client: EcsClient, folder: Folder, image: Image) -> Contents | None:
         text = get_object(client, folder, name).decode("utf-8", "replace")
     except NotFoundError:
         return None
-    contents = cyclonedx.read(text, f"{folder}{name}")
-    if digest(contents) != recorded:
+    try:
+        contents = cyclonedx.read(text, f"{folder}{name}")
+    except UsageError:
+        contents = None
+    if contents is None or digest(contents) != recorded:
         raise RefusedError(
             f"{folder}{name} is not what was found in {image.name} ({image.image_id}).",
             why=["somebody changed it, or the image's tag."],
