@@ -82,7 +82,9 @@ def test_a_script_of_a_recipe_that_prints_too_much_is_refused() -> None:
         read(Instance(b"", LIST, dropped=1000), "packages.sh")
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(LIST.encode(), mtime=0)[:-12], b"nothing packed", zlib.compress(b"x")])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(LIST.encode(), mtime=0)[:-12], b"nothing packed", zlib.compress(b"x")]
+)
 def test_half_a_list_proves_nothing(packed: bytes) -> None:
     with pytest.raises(UnavailableError, match="did not come whole"):
         read(Instance(packed))

@@ -56,6 +56,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "an unknown key": ('timeout = "10m"', 'timeuot = "10m"', "unknown field `timeuot`"),
     "an unknown table": ("[retention]", "[retain]", "unknown field `retain`"),
     "a number for a text": ('description = "Ubuntu 24.04 with jq"', "description = 7", "Expected `str`, got `int`"),
+    "a description that is an address": ('"Ubuntu 24.04 with jq"', '"https://wiki.example.com"', "ECS refuses"),
+    "a description of one character": ('"Ubuntu 24.04 with jq"', '"x"', "2 characters"),
     "a text for a number": ("disk = 40", 'disk = "big"', "Expected `int`, got `str`"),
     "a version that is a number": ('jq = "1.7"', "jq = 1.7", "Expected `str`, got `float`"),
     "no TOML": ('amd64 = "acs:ubuntu_24_04_x64"', "amd64 = acs", "Invalid value"),

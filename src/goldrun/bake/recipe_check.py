@@ -59,6 +59,8 @@ def check_file(
 def check_whole(recipe: Recipe) -> Iterator[Problem]:
     """Yield what a recipe lacks, with what it extends."""
     yield from _family(recipe)
+    if len(recipe.description) == 1 or recipe.description.startswith(("http://", "https://")):
+        yield ("description",), "ECS refuses it: at least 2 characters, and no http:// or https:// at the start"
     yield from _features(recipe)
     chosen = {name: tool.version for name, tool in recipe.tools.items() if recipe.features.get(tool.feature, True)}
     room = manifest.MAX_TAGS - len(recipe.tags)
