@@ -24,7 +24,7 @@ from local_cloud import lifecycle
 from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
 from local_cloud.market import Market as LocalMarket
-from local_cloud.records import Image, Instance, Invocation
+from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import play
@@ -673,15 +673,17 @@ def test_a_set_that_is_not_configured_any_more_ends_with_its_jobs_and_is_deleted
     assert waiting.status == "queued"
 
 
-def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Running) -> None:
-    """The machine is gone before the market takes it: nothing said that it was reclaimed."""
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Running, seen: bool) -> None:
+    """The machine is gone before the market takes it: either the server saw the notice, or the events have it."""
     server = serve(cloud, protect="none")
     (one,) = queue(cloud, 1)
     server.run(120, until=lambda: jobs_of(cloud)[0].status == "in_progress")
     (machine,) = machines(cloud)
     now = cloud.cloud.clock.now()
     cloud.cloud.store.put(replace(machine, reclaimed=now + 250.0))
-    server.run(20)
+    if seen:
+        server.run(20)
     store = cloud.cloud.store
     job = store.get(GitHubJob, one)
     runner = store.get(GitHubRunner, job.runner) if job else None
@@ -692,9 +694,12 @@ def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Ru
     noticed = store.get(Instance, machine.id)
     assert noticed is not None
     lifecycle.release(store, store.settings().market, [noticed], cloud.cloud.clock.now())
+    (event,) = store.all(Interruption)
+    if seen:
+        store.remove(event)
     server.run(200, until=lambda: any(job.attempt == 2 for job in jobs_of(cloud)))
     assert any(job.attempt == 2 for job in jobs_of(cloud)), server.said
-    assert was_reclaimed(cloud.client(), machine.id)
+    assert was_reclaimed(cloud.client(), machine.id) is not seen
 
 
 def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
