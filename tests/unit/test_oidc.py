@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -11,7 +11,6 @@ from goldrun.cloud.credentials import Credentials
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.oidc import Exchange, renewed
 from goldrun.errors import CredentialsError, GoldrunError, UnavailableError
-from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
 from tests.conftest import NOW
 from tests.virtual_time import FakeClock, Wall
@@ -25,16 +24,7 @@ class Says:
     def __init__(self, status: int, body: object) -> None:
         self.answer = Answer(status, "application/json", json.dumps(body).encode(), {})
 
-    def send(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        deadline: float,
-        content: bytes = b"",
-    ) -> Answer:
-        del endpoint, method, target, headers, deadline, content
+    def send(self, *_: Any, **__: Any) -> Answer:
         return self.answer
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from goldrun.errors import UsageError
+from goldrun.errors import OutputError, UsageError
 
 
 def read_text(path: Path) -> str:
@@ -47,3 +47,15 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
             path.write_bytes(content)
         except OSError as error:
             raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error
+
+
+def write_result(path: Path, text: str) -> None:
+    """Write a file that is a command's result.
+
+    Raises:
+        OutputError: it could not be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} could not be written.", why=[f"{error.strerror}."]) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import packageurl  # noqa: F401 - missing it is told before anything is built
 
+from goldrun.cli.files import write_result
 from goldrun.cli.image_contents import render
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
@@ -55,8 +56,8 @@ def _require_folder(folder: Path) -> None:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
+        write_result(file, text)
+    except OutputError:
         with contextlib.suppress(OSError):
             file.unlink()  # half of it would be taken for all
-        raise OutputError(f"{file} could not be written.", why=[f"{error.strerror}."]) from error
+        raise

@@ -58,9 +58,6 @@ class OneUse:
         return f"OneUse({self.registration!r}, ***)"
 
 
-DEFAULT_GROUP = 1
-
-
 @dataclass(frozen=True)
 class Download:
     """Where to download the runner's program, and its SHA-256."""

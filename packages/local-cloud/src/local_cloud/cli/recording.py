@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from goldrun.cli import output
+from goldrun.cli.files import write_result
 from goldrun.clock import SystemClock
-from goldrun.errors import OutputError, UsageError
+from goldrun.errors import UsageError
 from goldrun.waiting import every, looks
 from local_cloud import daemon
 from local_cloud.cli.common import DATA, control
@@ -73,7 +74,4 @@ def _run(command: tuple[str, ...], env: dict[str, str]) -> int:
 
 def _write(file: Path, head: dict[str, str], calls: list[dict[str, Any]]) -> None:
     lines = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in (head, *calls))
-    try:
-        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{file} could not be written.", why=[f"{error.strerror}."]) from error
+    write_result(file, "".join(f"{line}\n" for line in lines))
