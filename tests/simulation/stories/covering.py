@@ -47,7 +47,7 @@ class Seen:
 
 def watch(seeds: Iterable[int]) -> Seen:
     """Play stories, and look."""
-    watching = coverage.Coverage(source=[str(SOURCE)], data_file=None, config_file=False)
+    watching = coverage.Coverage(source=[str(SOURCE)], data_file=None, concurrency=["greenlet"], config_file=False)
     watching.start()
     # Imported under its eyes: what a module does when it is imported are lines too.
     from tests.simulation.stories.playing import play
@@ -72,7 +72,7 @@ def watch(seeds: Iterable[int]) -> Seen:
 
 def count_lines(seen: Seen) -> dict[str, dict[str, int]]:
     """Return how many lines each part has, and how many of them were run."""
-    asking = coverage.Coverage(source=[str(SOURCE)], data_file=None, config_file=False)
+    asking = coverage.Coverage(source=[str(SOURCE)], data_file=None, concurrency=["greenlet"], config_file=False)
     table: dict[str, dict[str, int]] = {}
     for part in PARTS:
         place = SOURCE / part
