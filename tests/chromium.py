@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,13 @@ class Tab:
 def chromium(folder: Path) -> Iterator[Tab]:
     """Start one, with a new profile in this folder."""
     assert CHROMIUM, "Chromium is not installed"
+    # It leaves a folder with a socket, whose path has to be short.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary, _started(folder, temporary) as tab:
+        yield tab
+
+
+@contextlib.contextmanager
+def _started(folder: Path, temporary: str) -> Iterator[Tab]:
     (here_in, there_out), (there_in, here_out) = os.pipe(), os.pipe()
     # It reads from 3 and writes to 4.
     shell = ["bash", "-c", f'exec "$@" 3<&{there_in} 4>&{there_out} {there_in}<&- {there_out}>&-', "chromium"]
@@ -117,6 +125,7 @@ def chromium(folder: Path) -> Iterator[Tab]:
         process = subprocess.Popen(
             [*shell, CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'chromium'}"],
             pass_fds=(there_in, there_out),
+            env={**os.environ, "TMPDIR": temporary},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

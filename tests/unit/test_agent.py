@@ -148,13 +148,14 @@ class Guest:
         environment = {
             "PATH": f"{self.here / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HERE": str(self.here),
+            "TMPDIR": str(self.here),
             "PYTHON": shutil.which("python3") or "",
         }
         # Nothing that it has started is left in the end, as on a machine that is deleted.
         lifeline, held = os.pipe()
         try:
             done = subprocess.run(
-                [sys.executable, "-I", "-S", supervisor.__file__, "bash", "-c", text],
+                [sys.executable, "-I", "-S", supervisor.__file__, "", "bash", "-c", text],
                 stdin=lifeline,
                 env=environment,
                 capture_output=True,

@@ -126,7 +126,7 @@ def test_an_interrupt_at_the_start_reaches_what_is_kept() -> None:
         "subprocess.Popen = lambda *words, **more: (start(*words, **more), os.kill(os.getpid(), signal.SIGINT))[0];"
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
-    words = [sys.executable, "-c", code, supervisor.__file__, "bash", "-c", "trap 'exit 7' INT; sleep 600 & wait"]
+    words = [sys.executable, "-c", code, supervisor.__file__, "", "bash", "-c", "trap 'exit 7' INT; sleep 600 & wait"]
     with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
         # As the command ends: by its trap, or before it has set one.
         assert process.wait(timeout=60) in (7, 256 - signal.SIGINT)
@@ -391,8 +391,9 @@ def test_jobs_run_here_only_with_run_jobs_here(shell: Shell, tmp_path: Path) -> 
     assert (tmp_path / "ran").exists()
 
 
-def test_a_killed_server_leaves_no_stand_in_and_no_job(shell: Shell, tmp_path: Path) -> None:
+def test_a_killed_server_leaves_no_stand_in_no_job_and_no_folder(shell: Shell, tmp_path: Path) -> None:
     """They went on asking its port for forty minutes, and ran whatever answered."""
+    shell.env["TMPDIR"] = str(tmp_path)
     pids, script = tmp_path / "pids", tmp_path / "job.sh"
     script.write_text(TENACIOUS.format(pids=pids) + "\n")
     name, _ = bring_up(shell, "--run-jobs-here")
@@ -401,5 +402,7 @@ def test_a_killed_server_leaves_no_stand_in_and_no_job(shell: Shell, tmp_path: P
     server = shell.status()["pid"]
     stand_ins = [process for process, parent in supervisor.listing() if parent == server]
     assert len(stand_ins) == 1
+    assert len(list(tmp_path.glob("goldrun-runner-*"))) == 1
     os.kill(server, signal.SIGKILL)
     wait_for(lambda: not any(map(runs, [*found, *stand_ins])), "they outlive their server")
+    assert not list(tmp_path.glob("goldrun-runner-*"))

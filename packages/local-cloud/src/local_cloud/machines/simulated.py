@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass, field
@@ -135,7 +134,7 @@ class SimulatedRunners:
             "ACTIONS_RUNNER_HOOK_JOB_STARTED": str(hook),
             **settings,
         }
-        process = Supervised(command, home / "log", folder=home, env=environment)
+        process = Supervised(command, home / "log", home=home, env=environment)
         self._guests[instance.id] = _Guest(process, home, now)
 
     def _delete(self, instance: Instance, now: float) -> None:
@@ -148,7 +147,6 @@ class SimulatedRunners:
         guest = self._guests.pop(instance_id, None)
         if guest is not None:
             guest.process.end()
-            shutil.rmtree(guest.home, ignore_errors=True)
 
 
 def _patience_ends(instance: Instance, guest: _Guest, limits: dict[str, float]) -> float:

@@ -15,21 +15,20 @@ class Supervised:
     """A command under a supervisor, which ends it and its descendants when this process ends."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, folder: Path | None = None, env: Mapping[str, str] | None = None
+        self, command: Sequence[str], log: Path, *, home: Path | None = None, env: Mapping[str, str] | None = None
     ) -> None:
         """Start ``command``.
 
         Args:
             command: the program and its arguments.
             log: the file for its output.
-            folder: its working directory; None: this process's.
+            home: a folder of its own, in which it runs, and which is removed after it; None: it runs in this process's.
             env: its environment; None: this process's.
         """
         with log.open("wb") as output:
             # In another session: Ctrl-C is for the server, which ends its machines in order.
             self._supervisor = subprocess.Popen(
-                [sys.executable, "-I", "-S", supervisor.__file__, *command],
-                cwd=folder,
+                [sys.executable, "-I", "-S", supervisor.__file__, str(home or ""), *command],
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -1,15 +1,17 @@
 """Runs a command, and ends it and its descendants when the other end of stdin is closed.
 
 The kernel closes it when its holder ends, even by ``kill -9``: so the command never outlives its server. A single file
-without dependencies. SIGINT is passed on to the command.
+without dependencies. SIGINT is passed on to the command. The folder HOME, if it is not empty, is where the command
+runs, and is removed after it.
 
-Usage: python3 -I -S supervisor.py COMMAND [ARGUMENT]...
+Usage: python3 -I -S supervisor.py HOME COMMAND [ARGUMENT]...
 """
 
 import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,8 +31,9 @@ def main() -> int:
     # ignores SIGINT, which the command would inherit; a handler it does not.
     interrupts: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    home, *words = sys.argv[1:]
     try:
-        command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+        command = subprocess.Popen(words, stdin=subprocess.DEVNULL, cwd=home or None)
         while command.poll() is None:
             while interrupts:
                 command.send_signal(interrupts.pop())
@@ -39,6 +42,8 @@ def main() -> int:
         return command.returncode
     finally:
         end_all()
+        if home:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def end_all() -> None:
