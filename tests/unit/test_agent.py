@@ -59,6 +59,13 @@ esac
 [[ "$*" == *self_destruct.py* ]] || exec "$PYTHON" "$@"
 echo "self-destruct: $2" >> "$HERE/units"
 """,
+    # This machine's processes: other tests have theirs.
+    "pgrep": """#!/bin/bash
+for process in $(/usr/bin/pgrep "$@"); do
+  [[ $(readlink "/proc/${process}/exe") != "$HERE"/* ]] || exit 0
+done
+exit 1
+""",
     "wall": "#!/bin/bash\n",
     "update-ca-certificates": "#!/bin/bash\n",
     "useradd": "#!/bin/bash\n",
