@@ -150,6 +150,35 @@ def test_what_machines_cost_that_end_while_nobody_serves_counts(cloud: Running, 
     assert count_tag(cloud).month == counted.month, "once"
 
 
+def test_what_was_launched_right_before_the_server_died_counts(cloud: Running, played: Played) -> None:
+    """It died within its first minute, and had counted nothing. (A story found it.)"""
+    played.seconds = 1200.0
+    first = serve(cloud, max_cost=Cost(day=5.0))
+    queue(cloud, 3)
+    first.run(40, until=lambda: alive(cloud) == 3)
+    launched = [(one.created, one.price) for one in machines(cloud)]
+    cloud.wall.value += 200.0  # its session ends
+    second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
+    second.run(70)
+    cost = sum(price * (count_tag(cloud).until - at) for at, price in launched) / HOUR
+    assert count_tag(cloud).day == pytest.approx(cost, rel=0.05), "those that are there are counted once"
+
+
+def test_a_launch_is_announced_with_the_price_that_it_may_cost(cloud: Running, played: Played) -> None:
+    played.seconds = 1200.0
+    first = serve(cloud, max_cost=Cost(day=5.0))
+    queue(cloud, 3)
+    first.run(40, until=lambda: alive(cloud) == 3)
+    limits = sum(one.limit or one.price for one in machines(cloud))
+    assert count_tag(cloud).paid == pytest.approx(limits, rel=0.01)
+    cloud.wall.value += 1500.0  # its machines are gone when the next one begins
+    played.tend(cloud.wall.value)
+    assert alive(cloud) == 0
+    second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
+    second.run(70)
+    assert 1200 * limits / 1.2 / HOUR < count_tag(cloud).day <= 1560 * limits / HOUR
+
+
 def test_machines_that_a_server_takes_over_are_counted_once(cloud: Running, played: Played) -> None:
     played.seconds = 1500.0
     first = serve(cloud, max_cost=Cost(day=5.0))
@@ -187,7 +216,8 @@ def test_a_group_whose_tags_are_all_taken_is_told_and_machines_are_tended_nevert
     server = serve(cloud, max_cost=Cost(day=5.0), min_idle=1)
     server.run(45)
     assert alive(cloud) == 1
-    tag_group(cloud, {f"team-{number}": "x" for number in range(20 - len(group_tags(cloud)))})
+    (group,) = (one for one in cloud.cloud.store.all(SecurityGroup) if one.id == GROUP)
+    cloud.cloud.store.put(replace(group, tags={f"team-{number}": "x" for number in range(20)}))
     played.lingers = True
     queue(cloud, 1)
     server.run(400)

@@ -1,8 +1,9 @@
 """Counts what a scale set's machines cost, and keeps it within its budgets.
 
-The count is kept in a tag of the security group, because machines come and go: written every minute, and continued by
-the server that leads next, which counts until then what has ended in between. A machine is launched if the budget holds
-it and all others, each for the longest job and at its price limit: so jobs that have been accepted do not exceed it.
+The count is kept in a tag of the security group, because machines come and go: written every minute and before each
+launch, and continued by the server that leads next, which counts until then what has ended in between. A machine is
+launched if the budget holds it and all others, each for the longest job and at its price limit: so jobs that have been
+accepted do not exceed it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.instances import Instance
 from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import TOO_MANY_TAGS, tagging, untagging
 from goldrun.errors import RefusedError
@@ -30,6 +32,7 @@ from goldrun.serve.roster import Roster
 from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
+MINUTE = 60.0  # ECS tells no more of when an instance was created
 OLD_SECONDS = 24 * 3600.0  # more than clocks differ, and than the longest job takes
 
 
@@ -68,6 +71,7 @@ class Budget:
     _since: float = 0.0  # machines that were there before are counted from here on
     _paid: float = 0.0  # what they cost an hour then
     _written: float = 0.0
+    _told: float = 0.0  # what machines cost an hour, as it was written last
     _price: float = 0.0  # the limit of the best offer, per hour
 
     @property
@@ -90,7 +94,7 @@ class Budget:
         Raises:
             GoldrunError: the security group's tags cannot be read.
         """
-        self._open, self._since, self._paid, self._written = {}, self._now, 0.0, self._now
+        self._open, self._since, self._paid, self._written, self._told = {}, self._now, 0.0, self._now, 0.0
         if self.limited:
             self._read()
             left = self.books.read(self.roster.fleet.wanted)
@@ -126,13 +130,12 @@ class Budget:
             spent = spent.add(price, until, now)
         unseen = self.roster.fleet.unseen
         self._launched = {one: price for one, price in self._launched.items() if one in unseen}
-        reserved += sum(self._launched.get(one, self._price) for one in unseen) * longest / 3600
-        paid = sum(one.price for one in self._open.values())
-        self.books.write(wanted, replace(spent, paid=paid), reserved)
+        reserved += self._unseen * longest / 3600
+        self.books.write(wanted, replace(spent, paid=self._hourly), reserved)
         if self.limited:
             self.observer.budget(wanted, self.books.left(wanted, now).amount)
         if self.limited and now - self._written >= WRITE_SECONDS:
-            self._write(replace(spent, paid=paid))
+            self._write(self._hourly)
             self._written = now
             self._read()
 
@@ -171,6 +174,21 @@ class Budget:
             most_on_demand=most,
         )
 
+    def announce(self, price: float, amount: int = 1) -> bool:
+        """Write down what machines will cost an hour before they exist: this process may die right after.
+
+        Returns:
+            Whether that took a call: what was written last may hold them already.
+
+        Raises:
+            GoldrunError: it cannot be written down.
+        """
+        paid = self._hourly + price * amount
+        if not self.limited or paid <= self._told:
+            return False
+        self._write(paid)
+        return True
+
     def note(self, launched: Launched) -> None:
         """Reserve what new machines may cost."""
         if launched.offer:
@@ -179,25 +197,55 @@ class Budget:
             self._launched |= dict.fromkeys(launched.ids, price)
             self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
 
+    def announce_started(self, ready: Iterable[str]) -> None:
+        """Write down, as ``announce``, what stopped machines will cost that are to be started.
+
+        Raises:
+            GoldrunError: it cannot be written down.
+        """
+        if self.limited:  # else nobody asks for their price
+            self.announce(sum(self._most(self.roster.fleet.machines[one]) for one in ready))
+
     def note_started(self, started: Iterable[str]) -> None:
         """Reserve what stopped machines that were started may cost."""
-        for one in started if self.limited else ():  # else nobody asks for their price
-            machine = self.roster.fleet.machines[one]
-            price = max(self.prices.of(self.client, machine) or 0.0, machine.limit)
-            self.books.reserve(self.roster.fleet.wanted, price * self._longest / 3600)
+        for one in started if self.limited else ():
+            most = self._most(self.roster.fleet.machines[one])
+            self.books.reserve(self.roster.fleet.wanted, most * self._longest / 3600)
+
+    def _most(self, machine: Instance) -> float:
+        """Return what a machine may cost an hour."""
+        return max(self.prices.of(self.client, machine) or 0.0, machine.limit)
+
+    @property
+    def _unseen(self) -> float:
+        """What machines cost an hour that do not show yet."""
+        return sum(self._launched.get(one, self._price) for one in self.roster.fleet.unseen)
+
+    @property
+    def _hourly(self) -> float:
+        return sum(one.price for one in self._open.values()) + self._unseen
 
     @property
     def _longest(self) -> float:
         return self.roster.fleet.wanted.longest_job
 
     def _with_those_that_ended(self, spent: Spent) -> Spent:
-        """Add what machines cost that ran when the last count was written and are gone: nobody knows since when."""
+        """Add what machines cost that ran when the last count was written and are gone: nobody knows since when.
+
+        What was launched afterwards had been announced: at the most that it could cost.
+        """
         paid, self._paid = self._paid, 0.0
         if not paid:
             return spent
         fleet = self.roster.fleet
-        there = [one for one in fleet.machines.values() if fleet.began(one) <= self._since and one.status != "Stopped"]
-        paid = max(0.0, paid - sum(self.prices.of(self.client, one) or one.limit for one in there))
+        running = [one for one in fleet.machines.values() if one.status != "Stopped"]
+        counted = sum(
+            self._most(one)
+            if fleet.began(one) > self._since - MINUTE
+            else self.prices.of(self.client, one) or one.limit
+            for one in running
+        )
+        paid = max(0.0, paid - counted)
         until = min(self._now, self._since + self._longest)
         self.observer.cost(fleet.wanted, None, paid * (until - self._since) / 3600)
         return spent.add(paid, self._since, until)
@@ -207,9 +255,11 @@ class Budget:
         self.observer.cost(self.roster.fleet.wanted, last.event, amount)
         since[last.until] = since.get(last.until, 0.0) + last.price
 
-    def _write(self, spent: Spent) -> None:
+    def _write(self, paid: float) -> None:
+        wanted = self.roster.fleet.wanted
+        text = replace(self.books.read(wanted), paid=paid).text()
         try:
-            tagging("securitygroup", [self.group], {key_of(self.roster.fleet.wanted): spent.text()}).make(self.client)
+            tagging("securitygroup", [self.group], {key_of(wanted): text}).make(self.client)
         except ApiError as error:
             if error.code != TOO_MANY_TAGS:
                 raise
@@ -218,6 +268,7 @@ class Budget:
                 why=["nothing is launched that no budget counts."],
                 fix=[f"remove tags from it: those of scale sets that you have renamed begin with {PREFIX}"],
             ) from error
+        self._told = paid
 
     def _read(self) -> None:
         found = group_tags(self.client, self.group)

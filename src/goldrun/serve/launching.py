@@ -11,9 +11,9 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.market import Cache
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError, RefusedError
 from goldrun.launch.acquire import describe_launch, find_offers
-from goldrun.launch.launch import Report, launch
+from goldrun.launch.launch import Report, launch, price_limit
 from goldrun.launch.offers import Offer
-from goldrun.launch.settings import new_key
+from goldrun.launch.settings import LaunchSettings, new_key
 from goldrun.serve.breaker import Breaker, Place
 from goldrun.serve.budget import Budget
 from goldrun.serve.fleet import Fleet
@@ -96,7 +96,7 @@ class Launching:
                 out = self.breaker.out(self.client.clock.now()) | avoid
                 settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=out)
                 settings = self.budget.cap(settings)
-                offers = self._while_current(find_offers(self.client, settings, self.cache))
+                offers = self._while_current(settings, find_offers(self.client, settings, self.cache))
                 got = launch(self.client, settings, offers, report=self.report)
             except OutdatedError as error:
                 self.report(error.what)
@@ -114,19 +114,24 @@ class Launching:
             self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
             allowed -= amount
 
-    def _while_current(self, offers: Iterable[Offer]) -> Iterator[Offer]:
-        """Yield the offers, each right before it is launched from, as long as the launch is still wanted.
+    def _while_current(self, settings: LaunchSettings, offers: Iterable[Offer]) -> Iterator[Offer]:
+        """Yield the offers, each right before it is launched from and announced, as long as the launch is still wanted.
 
         Raises:
             OutdatedError: another server has the session, or has launched.
         """
         for offer in offers:
-            if not self.leads() or not self.fleet.is_current():
-                raise OutdatedError(
-                    f"{self.fleet.wanted.name}: another server was at work while a launch was prepared; "
-                    "it is decided anew."
-                )
+            self._require_current()
+            most = price_limit(offer, settings.criteria.max_price) or offer.list_price or offer.price
+            if self.budget.announce(most, settings.amount):
+                self._require_current()
             yield offer
+
+    def _require_current(self) -> None:
+        if not self.leads() or not self.fleet.is_current():
+            raise OutdatedError(
+                f"{self.fleet.wanted.name}: another server was at work while a launch was prepared; it is decided anew."
+            )
 
     def _refused(self, error: GoldrunError, amount: int) -> None:
         """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more.

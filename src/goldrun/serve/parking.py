@@ -8,6 +8,7 @@ may be refused because the place was given away. Then a new machine is launched.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
@@ -33,6 +34,7 @@ from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.roster import Roster
 from goldrun.serve.tending import Tending
+from goldrun.waiting import LAG_SECONDS
 
 SCRIPT_SECONDS = 300.0  # cloud-init may still be at work
 REFUSED_SECONDS = 300.0  # a machine whose start was refused is not tried again for so long
@@ -62,7 +64,8 @@ class Parking:
     observer: Observer
     unfit: set[Place] = field(default_factory=set)
     _sent: dict[str, str] = field(default_factory=dict)  # machines whose script runs, and its invocation
-    _started: set[str] = field(default_factory=set)  # machines that were started, whatever their tags show yet
+    # Machines that were started, whatever they show yet, and when.
+    _started: dict[str, float] = field(default_factory=dict)
     _refused: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -87,7 +90,7 @@ class Parking:
         machines = self.roster.fleet.machines
         self._sent = {one: invocation for one, invocation in self._sent.items() if one in machines}
         self._refused = {one: at for one, at in self._refused.items() if one in machines}
-        self._started &= machines.keys()
+        self._started = {one: at for one, at in self._started.items() if one in machines}
         self._set_aside()
         for one, machine in list(machines.items()):
             if STARTED.key in machine.tags or one in self._started:
@@ -101,24 +104,30 @@ class Parking:
         if lacking > 0:
             self._choose(lacking)
 
-    def start(self, count: int) -> list[str]:
-        """Start up to so many stopped machines, and return them.
-
-        Raises:
-            GoldrunError: ECS refuses all of them, or cannot be reached.
-        """
-        ready = [
+    def ready(self, count: int) -> list[str]:
+        """Return up to so many stopped machines that may be started."""
+        return [
             one
             for one, machine in self.roster.fleet.machines.items()
             if one in self.roster.aside and machine.saves and machine.status == "Stopped" and self._may_start(one)
         ][: min(count, STARTS_A_CALL)]
-        if not ready:
-            return []
-        self._started |= set(ready)  # the call may have its effect even if it fails
+
+    def start(self, ready: Sequence[str]) -> list[str]:
+        """Start these stopped machines, and return those that ECS does not refuse to start.
+
+        Raises:
+            GoldrunError: ECS refuses all of them, or cannot be reached.
+        """
+        self._started |= dict.fromkeys(ready, self._now)  # the call may have its effect even if it fails
         self.roster.fleet.watch(ready)
-        refused = start_instances(self.client, ready)
-        self._started -= refused.keys()
+        try:
+            refused = start_instances(self.client, ready)
+        except ApiError as error:
+            if not error.unsure:
+                self._started = {one: at for one, at in self._started.items() if one not in ready}
+            raise
         for one, code in refused.items():
+            del self._started[one]
             self._refused[one] = self._now
             self.report(f"{one} is not started: {code}.")
         started = [one for one in ready if one not in refused]
@@ -134,15 +143,15 @@ class Parking:
 
     def _set_aside(self) -> None:
         parked = {one for one, machine in self.roster.fleet.machines.items() if is_parked(machine.tags)}
-        self.roster.aside = (parked | self._sent.keys()) - self._started
+        self.roster.aside = (parked | self._sent.keys()) - self._started.keys()
 
     def _follow(self, machine: Instance) -> None:
         """See that a started machine has its tag, and the release time of a running one."""
         if STARTED.key not in machine.tags:
             if machine.status in ("Starting", "Running"):
                 tag_existing(self.client, "instance", [machine.id], STARTED.of(format_moment(self._now)))
-            elif machine.status == "Stopped":
-                self._started.discard(machine.id)  # the call had no effect
+            elif machine.status == "Stopped" and self._now - self._started[machine.id] > LAG_SECONDS:
+                del self._started[machine.id]  # the call had no effect
             return
         self._release(machine, begun(machine) + self.roster.fleet.wanted.life)
 

@@ -150,8 +150,11 @@ class Worker:
 
     def _start(self, missing: int) -> None:
         allowed = min(missing, self.budget.room()) if self.budget.limited else missing
+        if not (ready := self.parking.ready(allowed)):
+            return
         try:
-            self.budget.note_started(self.parking.start(allowed))
+            self.budget.announce_started(ready)
+            self.budget.note_started(self.parking.start(ready))
         except GoldrunError as error:
             if not isinstance(error, ApiError):
                 raise  # it may have happened: nothing is launched instead before it is known
