@@ -38,7 +38,7 @@ class Fleet:
     _created: dict[str, float] = field(default_factory=dict)
     _deleted: dict[str, float] = field(default_factory=dict)
     _watched: dict[str, float] = field(default_factory=dict)
-    _launched: dict[str, float] = field(default_factory=dict)
+    _launched: dict[str, float] = field(default_factory=dict)  # or started: what a read shows may be older
     _read: float = float("-inf")  # when all of them were last read
     _confirmed: float = float("-inf")  # when no others were found
 
@@ -140,6 +140,11 @@ class Fleet:
         made = {one: now for one in ids if one not in self.machines}
         self._created |= made
         self._launched |= made
+
+    def restart(self, ids: Collection[str]) -> None:
+        """Remember that stopped machines are being started: a read from before may show otherwise."""
+        self._launched |= dict.fromkeys(ids, self.client.clock.now())
+        self.watch(ids)
 
     def watch(self, ids: Iterable[str]) -> None:
         """Read these at the following looks: something was done to them."""

@@ -119,7 +119,7 @@ class Parking:
             GoldrunError: ECS refuses all of them, or cannot be reached.
         """
         self._started |= dict.fromkeys(ready, self._now)  # the call may have its effect even if it fails
-        self.roster.fleet.watch(ready)
+        self.roster.fleet.restart(ready)
         try:
             refused = start_instances(self.client, ready)
         except ApiError as error:

@@ -14,7 +14,6 @@ from goldrun.github.actions_service import ActionsService
 from goldrun.github.runners import find_registrations
 from goldrun.launch.launch import Report
 from goldrun.serve.best_offer import BestOffer
-from goldrun.serve.fleet import begun
 from goldrun.serve.log import said
 from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
@@ -66,7 +65,7 @@ class Tending:
         roster, wanted = self.roster, self.roster.fleet.wanted
         self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
         for one, machine in list(roster.fleet.machines.items()):
-            age = self._now - begun(machine)
+            age = self._now - roster.fleet.began(machine)
             if one in roster.aside:
                 continue
             if one in roster.ended:

@@ -175,7 +175,7 @@ class Auditor:
                 bill = self.bills.setdefault(one.id, Bill(self.owners.get(one.id), one.created))
                 registered = one.id.removeprefix("i-") in runners  # the names of runners contain it
                 bill.begun |= registered
-                bill.ended = bill.begun and not registered
+                bill.ended = one.gone != NEVER or (bill.begun and not registered)
                 bill.read(now, one.price if one.gone > now and one.state == "Running" else 0.0)
         for name in self.bills.keys() - {one.id for one in self.store.all(Instance)}:
             self.bills[name].read(now, 0.0)
