@@ -41,6 +41,7 @@ from local_cloud.github.records import (
     GitHubRunner,
     GitHubToken,
 )
+from local_cloud.listening import listen
 from local_cloud.metadata import TTL_HEADER
 from local_cloud.records import (
     Disk,
@@ -55,7 +56,7 @@ from local_cloud.records import (
     Usage,
     VSwitch,
 )
-from local_cloud.server import LocalCloud, listen
+from local_cloud.server import LocalCloud
 from local_cloud.store import Store
 
 # What a server process may hold at most; in process the sender's own requests are in it too.

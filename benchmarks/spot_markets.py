@@ -37,9 +37,10 @@ from local_cloud import seed
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import LocalClock
 from local_cloud.instance_types import INSTANCE_TYPES, InstanceType
+from local_cloud.listening import listen
 from local_cloud.market import Market, disks_in, sold_in, spot_price, spot_stock
 from local_cloud.records import Disk, Image, Instance, Usage
-from local_cloud.server import LocalCloud, listen
+from local_cloud.server import LocalCloud
 
 ZONES = REGIONS[seed.REGION].zones
 GROUP = f"sg-local-{seed.REGION}"

@@ -18,15 +18,16 @@ from msgspec.structs import replace
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.credentials import Credentials
 from goldrun.http.endpoint import Endpoint, parse_endpoint
-from goldrun.http.transport import HttpTransport
+from goldrun.http.transport import Transport
 from local_cloud import seed
 from local_cloud.clock import LocalClock
 from local_cloud.faults import FaultRule, Kind
+from local_cloud.listening import listen
 from local_cloud.market import Market
 from local_cloud.records import Image, Snapshot
-from local_cloud.server import LocalCloud, listen
+from local_cloud.server import LocalCloud
 from local_cloud.store import KINDS
-from tests.virtual_time import FakeClock, FakeTimeTransport, Wall
+from tests.virtual_time import DirectTransport, FakeClock, FakeTimeTransport, Wall
 
 # A shell's background jobs ignore it, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,17 +52,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 REGION = seed.REGION
 NOW = 1_795_000_000.0  # 2026-11-18
-MOST_CLIENTS = 100  # with open connections, of one test
 
 
 @dataclass
 class Running:
-    """A local cloud that serves, and a hand inside it."""
+    """A local cloud that serves, and a hand inside it.
+
+    Attributes:
+        direct: clients of this process need no network.
+    """
 
     cloud: LocalCloud
     port: int
     wall: Wall
-    transports: list[HttpTransport] = field(default_factory=list)
+    direct: bool
+    transports: list[Transport] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -116,9 +121,7 @@ class Running:
     def client(self, **options: Any) -> EcsClient:
         """A client in virtual time."""
         clock = FakeClock(self.wall)
-        if len(self.transports) >= MOST_CLIENTS:  # the server takes 512 connections; a client that goes on reconnects
-            self.transports[-MOST_CLIENTS].close()
-        self.transports.append(FakeTimeTransport(clock))
+        self.transports.append(DirectTransport(self.cloud, clock) if self.direct else FakeTimeTransport(clock))
         made: dict[str, Any] = {
             "region": REGION,
             "credentials": lambda: Credentials(seed.KEY.id, seed.KEY.secret),
@@ -141,7 +144,7 @@ class Running:
         }
 
 
-def _serve(clock: LocalClock, wall: Wall, *, run_jobs_here: bool = False) -> Iterator[Running]:
+def _serve(clock: LocalClock, wall: Wall, *, run_jobs_here: bool = False, direct: bool = False) -> Iterator[Running]:
     cloud = LocalCloud(None, clock=clock, run_jobs_here=run_jobs_here)
     listening = listen(0)
     port = listening.getsockname()[1]
@@ -156,7 +159,7 @@ def _serve(clock: LocalClock, wall: Wall, *, run_jobs_here: bool = False) -> Ite
     while not cloud.started:
         assert time.monotonic() < deadline, "the local cloud did not start"
         time.sleep(0.005)
-    running = Running(cloud, port, wall)
+    running = Running(cloud, port, wall, direct)
     yield running
     for transport in running.transports:
         transport.close()
@@ -181,7 +184,7 @@ def no_server_stays() -> Iterator[None]:
 def frozen() -> Iterator[Running]:
     """An empty local cloud whose time a test moves; only clients on the same clock can talk to it."""
     wall = Wall(NOW)
-    yield from _serve(LocalClock(wall=wall), wall)
+    yield from _serve(LocalClock(wall=wall), wall, direct=True)
 
 
 @pytest.fixture

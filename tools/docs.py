@@ -31,9 +31,10 @@ from goldrun.messages import translate
 from local_cloud import daemon, seed
 from local_cloud.actions.registry import ACTIONS
 from local_cloud.clock import Anchor, LocalClock
+from local_cloud.listening import listen
 from local_cloud.oss.service import OPERATIONS
 from local_cloud.params import products
-from local_cloud.server import LocalCloud, listen
+from local_cloud.server import LocalCloud
 from tools import terminal
 from tools.house import FLOORS, LOCAL, ROOT, arrows, imports
 

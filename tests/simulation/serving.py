@@ -1,4 +1,4 @@
-"""A server of ``goldrun serve`` in virtual time: a step at a time, over real HTTP."""
+"""A server of ``goldrun serve`` in virtual time: a step at a time."""
 
 from __future__ import annotations
 

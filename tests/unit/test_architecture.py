@@ -139,6 +139,7 @@ NETWORK = {
     "goldrun/http/http1.py",
     "goldrun/http/tls.py",
     "goldrun/http/transport.py",
+    "local_cloud/listening.py",
     "local_cloud/server.py",
     "local_cloud/servers.py",
     "local_cloud/control_client.py",

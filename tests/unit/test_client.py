@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.server
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import ECS, region_endpoint
 from goldrun.cloud.errors import ApiError, ServiceError, api_error
 from goldrun.errors import UsageError
@@ -17,12 +19,18 @@ from goldrun.http.retrying import jittered_backoff
 from goldrun.http.transport import HttpTransport, find_proxy
 from tests.background import serve_in_background
 from tests.conftest import Running
-from tests.virtual_time import FakeClock
+from tests.virtual_time import FakeClock, FakeTimeTransport
+
+
+def over_http(running: Running, **options: Any) -> EcsClient:
+    clock = FakeClock(running.wall)
+    running.transports.append(FakeTimeTransport(clock))
+    return running.client(clock=clock, transport=running.transports[-1], **options)
 
 
 def test_connections_are_kept_between_calls(frozen: Running) -> None:
     notes: list[str] = []
-    client = frozen.client(notice=notes.append)
+    client = over_http(frozen, notice=notes.append)
     for _ in range(5):
         client.call("DescribeRegions")
     idle = client._transport._idle  # type: ignore[attr-defined]
@@ -31,7 +39,7 @@ def test_connections_are_kept_between_calls(frozen: Running) -> None:
 
 
 def test_a_kept_connection_that_the_server_closed_is_not_used(frozen: Running) -> None:
-    client = frozen.client()
+    client = over_http(frozen)
     client.call("DescribeRegions")
     (connections,) = client._transport._idle.values()  # type: ignore[attr-defined]
     connections[0]._socket.shutdown(socket.SHUT_RDWR)

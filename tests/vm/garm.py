@@ -15,7 +15,7 @@ from goldrun.github import connection as github
 from goldrun.github.scope import Scope
 from goldrun.runners import registrations
 from goldrun.runners.registrations import Wanted
-from local_cloud.machines.qemu import HOST_ADDRESS
+from local_cloud.addresses import GUESTS_HOST
 from tests.background import serve_in_background
 from tests.conformance.test_garm import POOL, PROVIDER, bootstrap
 
@@ -63,7 +63,7 @@ def create(folder: Path, env: Mapping[str, str]) -> tuple[Controller, str]:
     client.close()
     packed = json.loads(base64.b64decode(made.settings["JITCONFIG"]))
     controller = Controller({name.removeprefix("."): base64.b64decode(text) for name, text in packed.items()})
-    here = f"http://{HOST_ADDRESS}:{controller.server.server_port}"
+    here = f"http://{GUESTS_HOST}:{controller.server.server_port}"
     config = folder / "provider.toml"
     keys = {
         "region": env["ALIYUN_REGION_ID"],

@@ -24,9 +24,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from local_cloud.addresses import GUESTS_HOST
 from local_cloud.github import archive, releases
 from local_cloud.machines.base_image import MIRROR, SUITE
-from local_cloud.machines.qemu import HOST_ADDRESS
 from tests.background import serve_in_background
 from tests.certificates import certify
 
@@ -280,12 +280,12 @@ class Mirror:
         contents.make()
         self.tools, self.docker_key = contents.tools, contents.docker_key
         shutil.rmtree(work)
-        self.certificate = certify(folder / "mirror.pem", addresses=[HOST_ADDRESS])
+        self.certificate = certify(folder / "mirror.pem", addresses=[GUESTS_HOST])
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(folder / "mirror.pem")
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://{HOST_ADDRESS}:{self.server.server_port}"
+        self.url = f"https://{GUESTS_HOST}:{self.server.server_port}"
         serve_in_background(self.server)
 
     def close(self) -> None:

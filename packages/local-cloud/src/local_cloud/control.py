@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from local_cloud import seed
+from local_cloud import addresses, seed
 from local_cloud.access import AccessKey, Denial, Policy, TrustPolicy
 from local_cloud.clock import iso
 from local_cloud.control_messages import (
@@ -37,7 +37,7 @@ from local_cloud.lifecycle import change_market, settle
 from local_cloud.recorder import Recorder
 from local_cloud.records import Image, Instance, Settings, Snapshot
 
-PREFIX = "/_goldrun/"
+PREFIX = addresses.CONTROL
 MAX_LEAP = 366 * 86400.0  # running instances are billed hour by hour
 
 

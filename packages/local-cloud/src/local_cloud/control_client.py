@@ -7,8 +7,7 @@ import json
 from typing import Any
 
 from goldrun.errors import GoldrunError, UnavailableError, UsageError
-from local_cloud.control import PREFIX
-from local_cloud.server import HOST
+from local_cloud.addresses import CONTROL, HOST
 
 
 class NotRunningError(UnavailableError):
@@ -38,7 +37,7 @@ def ask(
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
     try:
-        connection.request(method, PREFIX + name, json.dumps(body or {}), headers)
+        connection.request(method, CONTROL + name, json.dumps(body or {}), headers)
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
     except (OSError, http.client.HTTPException) as error:

@@ -16,14 +16,11 @@ import platformdirs
 from goldrun.clock import Clock
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
-from local_cloud import seed, tls_files
+from local_cloud import addresses, tls_files
+from local_cloud.addresses import GUESTS_HOST, HOST
 from local_cloud.control_client import NotRunningError, ask
-from local_cloud.github import router
-from local_cloud.github.api import API, TOKEN
 from local_cloud.lock import InUseError, Lock
-from local_cloud.machines.qemu import HOST_ADDRESS
 from local_cloud.private_files import privately, write_privately
-from local_cloud.server import HOST
 
 DEFAULT_PORT = 4679
 START_SECONDS = 60.0  # it takes one; a computer with much to do took twenty
@@ -167,26 +164,26 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
         data: its data file, beside which the certificates are.
     """
     # Virtual machines use another address.
-    there = url.replace(HOST, HOST_ADDRESS)
+    there = url.replace(HOST, GUESTS_HOST)
     guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
     return {
         **guests,
         **(_over_tls(https_url, tls_files.files(data)) if https_url and data else {}),
         "GOLDRUN_ENDPOINT": url,
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": seed.KEY.id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": seed.KEY.secret,
-        "ALIYUN_REGION_ID": seed.REGION,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": addresses.KEY_ID,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": addresses.KEY_SECRET,
+        "ALIYUN_REGION_ID": addresses.REGION,
         # The official CLI.
-        "ALIBABA_CLOUD_REGION_ID": seed.REGION,
+        "ALIBABA_CLOUD_REGION_ID": addresses.REGION,
         "ALIBABA_CLOUD_ENDPOINT": (https_url or url).partition("://")[2],
         # Packer's plugin and Terraform's provider for Alibaba Cloud.
-        "ALICLOUD_ACCESS_KEY": seed.KEY.id,
-        "ALICLOUD_SECRET_KEY": seed.KEY.secret,
-        "ALICLOUD_REGION": seed.REGION,
-        "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{seed.REGION}",
-        "GITHUB_API_URL": f"{url}{router.PREFIX}{API}",
-        "GITHUB_SERVER_URL": f"{url}{router.PREFIX}",
-        "GOLDRUN_GITHUB_TOKEN": TOKEN,
+        "ALICLOUD_ACCESS_KEY": addresses.KEY_ID,
+        "ALICLOUD_SECRET_KEY": addresses.KEY_SECRET,
+        "ALICLOUD_REGION": addresses.REGION,
+        "ALIYUN_SECURITY_GROUP_ID": f"sg-local-{addresses.REGION}",
+        "GITHUB_API_URL": f"{url}{addresses.GITHUB}{addresses.GITHUB_API}",
+        "GITHUB_SERVER_URL": f"{url}{addresses.GITHUB}",
+        "GOLDRUN_GITHUB_TOKEN": addresses.GITHUB_TOKEN,
     }
 
 
@@ -197,7 +194,7 @@ def _over_tls(url: str, files: tls_files.Files) -> dict[str, str]:
     """
     return {
         "GH_HOST": url.partition("://")[2],
-        "GH_ENTERPRISE_TOKEN": TOKEN,
+        "GH_ENTERPRISE_TOKEN": addresses.GITHUB_TOKEN,
         "SSL_CERT_FILE": str(files.bundle),
         "REQUESTS_CA_BUNDLE": str(files.bundle),
         "NODE_EXTRA_CA_CERTS": str(files.authority),

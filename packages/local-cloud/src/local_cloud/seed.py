@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from local_cloud import addresses
 from local_cloud.access import AccessKey
 from local_cloud.catalogue import EVERYWHERE, REGIONS, SYSTEM_ACCOUNT
 from local_cloud.clock import iso
@@ -30,10 +31,9 @@ from local_cloud.store import Store
 
 ACCOUNT = "1000000000000001"
 OTHER_ACCOUNT = "1000000000000002"
-# Not in the form of real keys, so that scanners do not report them.
-KEY = AccessKey(id="goldrun-local", secret="goldrun-local-secret", account=ACCOUNT, user="platform")  # noqa: S106
+KEY = AccessKey(id=addresses.KEY_ID, secret=addresses.KEY_SECRET, account=ACCOUNT, user="platform")
 OTHER_KEY = AccessKey(id="goldrun-other", secret="goldrun-other-secret", account=OTHER_ACCOUNT)  # noqa: S106
-REGION = "cn-hangzhou"
+REGION = addresses.REGION
 
 DAY = 86400.0
 FOUNDED = 1792454400.0

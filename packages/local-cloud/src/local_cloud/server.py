@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
 from goldrun.clock import steady_seconds
-from goldrun.errors import UsageError
 from local_cloud import seed
+from local_cloud.addresses import GUESTS_HOST, HOST
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from local_cloud.clock import LocalClock
 from local_cloud.control import PREFIX, Control
@@ -30,7 +30,7 @@ from local_cloud.github.jobs import Jobs
 from local_cloud.guard import Guard
 from local_cloud.intake import MAX_BODY_BYTES, MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
 from local_cloud.lifecycle import settle
-from local_cloud.machines.qemu import HOST_ADDRESS, Machines, base_records
+from local_cloud.machines.qemu import Machines, base_records
 from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
 from local_cloud.oss.front import MAX_OBJECT_BYTES, Front, is_for_oss
@@ -40,7 +40,6 @@ from local_cloud.servers import MainServer, SecureServer
 from local_cloud.store import Store, StoreError
 from local_cloud.tls_files import Files
 
-HOST = "127.0.0.1"
 # Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.
 METADATA_PREFIX = "/_metadata/"
 POLL_EVERY = 0.1  # seconds between looks for a message that a client waits for
@@ -109,7 +108,7 @@ class LocalCloud:
             self.token,
             runs_jobs=not self._refusal,
         )
-        self._guard = Guard(HOST_ADDRESS) if machines else Guard()
+        self._guard = Guard(GUESTS_HOST) if machines else Guard()
         self._server: uvicorn.Server | None = None
 
     def serve(
@@ -129,7 +128,7 @@ class LocalCloud:
         self._server = MainServer(self._config(), ready, more)
         port = listening.getsockname()[1]
         # Guests, and so runners, use another address for this computer.
-        here, there = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, HOST_ADDRESS))
+        here, there = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, GUESTS_HOST))
         urls = router.Urls(clients=here, runners=there if self._machines else here)
         self._github = router.Router(self.jobs, self.gateway.faults, urls, secret=self._secret, refusal=self._refusal)
         if self._machines:
@@ -189,27 +188,47 @@ class LocalCloud:
         try:
             most = MAX_OBJECT_BYTES if is_for_oss(path, headers) else MAX_BODY_BYTES
             body = await read_body(query, headers, receive, most)
-            with self._lock:
-                reply = self._answer(method, path, query, headers, body)
+            reply = self.answer(method, path, query, headers, body)
             if reply.again:
                 reply = await self._answer_later(reply, reply.again, receive)
                 self._recorder.note(self.clock.now(), method, path, query, headers, body, reply)
         except ClientGoneError:
             return
-        except ApiFault as fault:
-            reply = self._refuse(method, path, query, headers, fault, new_request_id())
-        except StoreError as error:
-            unavailable = ApiFault(503, "ServiceUnavailable", f"{error.what} {error.why[0]}")
-            reply = self._refuse(method, path, query, headers, unavailable, new_request_id())
-        except Exception:  # noqa: BLE001 - any defect must be logged, and must not end the server
-            request_id = new_request_id()
-            _log.exception("a defect of the local cloud, answered as request %s", request_id)
-            reply = self._refuse(method, path, query, headers, internal_error(), request_id)
+        except Exception as error:  # noqa: BLE001 - any defect must be logged, and must not end the server
+            reply = self._explain(method, path, query, headers, error)
         if reply.hold is not None:
             await _hold(reply.hold, receive)
             reply = Reply(504, {"content-type": "text/html"}, b"<html><body>504 Gateway Time-out</body></html>")
         # After the work: no moment in the answer is in the future.
         await _send(reply, send, self.clock.headers())
+
+    def answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Answer one request of a known client without HTTP, whatever happens.
+
+        Args:
+            method: HTTP's.
+            path: of the target.
+            query: of the target.
+            headers: their names in lower case.
+            body: the whole of it.
+        """
+        try:
+            with self._lock:
+                return self._answer(method, path, query, headers, body)
+        except Exception as error:  # noqa: BLE001 - see above
+            return self._explain(method, path, query, headers, error)
+
+    def _explain(self, method: str, path: str, query: str, headers: dict[str, str], error: Exception) -> Reply:
+        """Return the answer to a request that has failed."""
+        request_id = new_request_id()
+        if isinstance(error, ApiFault):
+            fault = error
+        elif isinstance(error, StoreError):
+            fault = ApiFault(503, "ServiceUnavailable", f"{error.what} {error.why[0]}")
+        else:
+            _log.error("a defect of the local cloud, answered as request %s", request_id, exc_info=error)
+            fault = internal_error()
+        return self._refuse(method, path, query, headers, fault, request_id)
 
     async def _answer_later(self, reply: Reply, again: Callable[[], Reply], receive: Receive) -> Reply:
         """Answer once there is something to say, or the patience ends.
@@ -292,36 +311,3 @@ async def _hold(seconds: float, receive: Receive) -> None:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":
                 pass
-
-
-def listen(port: int) -> socket.socket:
-    """Return a socket that listens on ``port`` of the loopback (0: a free one).
-
-    Raises:
-        OSError: the port is in use.
-    """
-    # The protocol is set explicitly: otherwise asyncio does not switch off Nagle's delay.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        listening.listen(1024)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def listen_or_say(port: int) -> socket.socket:
-    """As ``listen``.
-
-    Raises:
-        UsageError: the port cannot be used; says why and what to do.
-    """
-    try:
-        return listen(port)
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "There is no such port"
-        raise UsageError(
-            f"Port {port} cannot be used.", why=[f"{reason}."], fix=["name another: --port N (0: a free one)"]
-        ) from error

@@ -38,6 +38,11 @@ def control(data: Path, method: str, name: str, body: dict[str, Any] | None = No
     return ask(running.port, running.token, method, name, body)
 
 
+def machines_of(data: Path) -> Path:
+    """Return the folder of the virtual machines beside a data file."""
+    return data.with_name(f"{data.name}.machines")
+
+
 def plain(value: object) -> str:
     """Return a member of an answer as a table's cell."""
     if isinstance(value, dict):

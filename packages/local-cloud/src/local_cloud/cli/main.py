@@ -8,7 +8,8 @@ from goldrun.cli.lazy import LazyGroup
 from goldrun.cli.main import run_command
 
 _MODULES = {
-    "serving": ("up", "down", "status", "env", "base_image"),
+    "serving": ("up", "down", "status", "env"),
+    "base_image": ("base_image",),
     "account": ("seed", "reset", "deny", "allow", "policy", "trust"),
     "conditions": ("fault", "throttle", "clock", "market"),
     "github": ("github_app",),

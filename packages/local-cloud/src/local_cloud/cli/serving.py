@@ -14,11 +14,9 @@ from goldrun.cli.common import Number
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
 from local_cloud import daemon
-from local_cloud.cli.common import DATA, JSON, control, plain
+from local_cloud.cli.common import DATA, JSON, control, machines_of, plain
 from local_cloud.cli.shells import SHELLS
-from local_cloud.machines import base_image as images
-from local_cloud.machines.hardware import HARDWARE, X86_64
-from local_cloud.server import LocalCloud, listen_or_say
+from local_cloud.listening import listen_or_say
 
 
 @click.command()
@@ -125,10 +123,11 @@ def _serve(
     data: Path, port: int, speed: float | None, seed: bool, machines: str, run_jobs_here: bool, with_tls: bool
 ) -> None:
     from local_cloud.seed import populate
+    from local_cloud.server import LocalCloud
 
     listening = listen_or_say(port)
     listening_securely = listen_or_say(port and port + 1) if with_tls else None
-    cloud = LocalCloud(data, machines=_machines(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
+    cloud = LocalCloud(data, machines=machines_of(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
     if speed is not None:
         cloud.clock.set_speed(speed)
         cloud.store.save_anchor(cloud.clock.anchor)
@@ -152,49 +151,6 @@ def _serve(
         cloud.serve(listening, ready, secure)
     finally:
         daemon.note_of(data).unlink(missing_ok=True)
-
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@click.command("base-image")
-@DATA
-@click.option(
-    "--arch",
-    type=click.Choice([kind.debian for kind in HARDWARE.values()]),
-    default=X86_64.debian,
-    show_default=True,
-    help="Architecture; another one than this computer's is emulated.",
-)
-@click.option("--mirror", default=images.MIRROR, show_default=True, help="Mirror of Debian's packages.")
-@click.option("--import", "disk", type=FILE, help="Disk file to use instead, such as a cloud image.")
-@click.option("--kernel", type=FILE, help="Kernel of the disk.")
-@click.option("--initrd", type=FILE, help="Initial RAM disk of the disk.")
-@click.option("--root", default="/dev/vda1", show_default=True, help="Root file system of --import.")
-def base_image(
-    data: Path, arch: str, mirror: str, disk: Path | None, kernel: Path | None, initrd: Path | None, root: str
-) -> None:
-    """Make the disk that virtual machines boot from (`goldrun local up --machines qemu`): the family acs:debian_13_x64.
-
-    With `--arch arm64` it is acs:debian_13_arm64. Another processor than this computer's is emulated, which is about as
-    fast as its own without KVM. Both images can be there at once.
-
-    From Debian's packages, which takes about a minute, as root, or from a cloud image's disk (qcow2 or raw, with
-    cloud-init and the guest agent on it), its kernel and its initial RAM disk.
-    """
-    folder = _machines(data) / "images"
-    hardware = next(kind for kind in HARDWARE.values() if kind.debian == arch)
-    if disk:
-        if not kernel or not initrd:
-            raise UsageError("--import needs --kernel and --initrd: virtual machines boot without a boot loader.")
-        images.take(folder, disk, kernel, initrd, root, hardware=hardware)
-    else:
-        images.make(folder, output.note, hardware=hardware, mirror=mirror)
-    output.note(f"{hardware.family} is ready: goldrun local up --machines qemu")
-
-
-def _machines(data: Path) -> Path:
-    return data.with_name(f"{data.name}.machines")
 
 
 @click.command()

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 from msgspec import Meta
 
+from local_cloud import addresses
 from local_cloud.clock import iso
 from local_cloud.github import apps, archive, checks, contents, pulls, releases, repository_secrets, variables
 from local_cloud.github.errors import GitHubFault, invalid, not_found
@@ -23,8 +24,8 @@ from local_cloud.github.payloads import example, job_json, repository_json, run_
 from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.github.requests import Asked, Payload, Route, link, page, read_object
 
-API = "/api/v3"
-TOKEN = "goldrun-local-github"  # noqa: S105 - valid for this computer's own cloud alone
+API = addresses.GITHUB_API
+TOKEN = addresses.GITHUB_TOKEN
 JOB_TOKEN = "goldrun-local-job"  # noqa: S105 - like a job's GITHUB_TOKEN: it may not administer runners
 
 SCOPE = r"/(?:repos/(?P<repository>[^/]+/[^/]+)|orgs/(?P<organization>[^/]+)|(?P<enterprise>enterprises/[^/]+))"

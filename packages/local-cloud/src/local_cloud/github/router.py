@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from local_cloud import addresses
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Reply, new_request_id
 from local_cloud.github import actions_service, archive
@@ -27,7 +28,7 @@ from local_cloud.github.runner_service import RunnerService
 from local_cloud.github.scale_sets import ScaleSets
 from local_cloud.github.webhooks import Webhooks
 
-PREFIX = "/_github"
+PREFIX = addresses.GITHUB
 RUNNER = "/_runner"
 PROOF = f"{RUNNER}/proof"
 SERVICE = f"{actions_service.PREFIX}/"

@@ -35,7 +35,6 @@ _log = logging.getLogger(__name__)
 TICK_SECONDS = 0.3
 LOOKS_A_REQUEST = 10
 LOOKS_BEFORE_FORCE = 200  # about a minute
-HOST_ADDRESS = "100.100.100.2"  # this computer's address for guests
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
 ALIVE = b"Linux version"
