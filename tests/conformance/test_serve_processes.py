@@ -121,3 +121,5 @@ def test_a_change_a_take_over_and_an_end(shell: Shell) -> None:
     wait_for(gone, 90, two)
     second.send_signal(signal.SIGINT)
     assert second.wait(90) == 0
+    assert json.loads(two.read_text().splitlines()[-1])["message"].startswith("ending: ")
+    assert all("message" in json.loads(line) for line in two.read_text().splitlines())

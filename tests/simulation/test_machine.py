@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
+from goldrun.errors import UnavailableError
 from goldrun.launch.machine import Machine
 from local_cloud import seed
 from local_cloud.records import Instance, Invocation
@@ -34,6 +36,18 @@ def run(frozen: Running, printed: str) -> tuple[list[tuple[float, str]], str]:
     )
     assert result.ok
     return heard, result.output
+
+
+def test_a_machine_that_does_not_answer_shows_its_console(frozen: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The advice was to read it, and the machine was deleted right after."""
+    where = {"region": REGION, "owner": seed.ACCOUNT, "created": NOW - 600.0, "ready": 0.0}
+    frozen.cloud.store.put(Instance(id="i-machine", image="m-any", **where))  # type: ignore[arg-type]
+    monkeypatch.setattr("goldrun.cloud.assistant.is_ready", lambda *_: False)
+    with pytest.raises(UnavailableError, match="does not answer") as caught:
+        Machine(frozen.client(), "i-machine", "test").wait_until_ready(120.0)
+    assert caught.value.why[0] == "the console's last lines:"
+    assert "  i-machine login:" in caught.value.why
+    assert "instance console" not in str(caught.value)
 
 
 def test_a_short_output_is_told_line_by_line(frozen: Running) -> None:

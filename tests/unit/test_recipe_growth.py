@@ -161,6 +161,19 @@ def test_what_cannot_be_extended(ours: Path, extends: str, words: str) -> None:
     assert "recipe.toml:3: " in str(caught.value)
 
 
+def test_nine_recipes_in_a_row_are_too_many_and_no_circle(ours: Path) -> None:
+    folder = ours.parent
+    for number in range(1, 9):
+        write(
+            folder / f"r{number}/recipe.toml",
+            CHILD.replace("../tools", f"../r{number + 1}" if number < 8 else "../tools"),
+        )
+    with pytest.raises(UsageError, match=r"\.\./tools is one too many: at most 8 recipes may extend each other"):
+        load(folder / "r1")
+    with pytest.raises(UsageError, match=r"scripts/ours\.sh cannot be read"):
+        load(folder / "r2")
+
+
 def test_a_mistake_in_what_it_extends_is_told_there(ours: Path, tools: Path) -> None:
     add(tools, '[limits]\nbuild = "soon"')
     with pytest.raises(UsageError) as caught:

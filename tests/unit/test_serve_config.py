@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from goldrun.serve.config import Cost, Limits, Profile
 from goldrun.serve.loading import load
 from goldrun.serve.schedules import includes, parse_days, parse_hours
 from goldrun.serve.wanted import WantedSet, wanted_sets
+from tests.commands import run_goldrun
 
 GITHUB = '[github]\nscopes = ["octo-org"]\n'
 MONDAY = 1_795_424_400.0  # 2026-11-23 09:00 UTC
@@ -220,6 +222,15 @@ def test_wrong_inputs_begin_nothing(
     done = command(*words, env={"HOME": str(tmp_path), "ALIYUN_REGION_ID": "cn-hangzhou"})
     assert done.exit_code != 0
     assert told in done.output + str(done.exception)
+
+
+def test_with_log_json_a_failed_start_is_an_event_too(tmp_path: Path) -> None:
+    """It was plain text, on which readers of the lines failed."""
+    file = write(tmp_path, GITHUB + '[profile.a]\nimage = "img"\nnonsense = 1\n')
+    done = run_goldrun(("serve", "run", str(file), "--log", "json"), {"PATH": "/bin"}, tmp_path, code=2)
+    (event,) = map(json.loads, done.stderr.splitlines())
+    assert event["error"] == "UsageError"
+    assert event["message"].startswith(f"{file}:5: ")
 
 
 @pytest.mark.parametrize("address", ["notaurl", "127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://"])

@@ -114,8 +114,11 @@ def _chain(folder: Path) -> list[_Source]:
         if not recipe.extends:
             return chain
         folder = Path(os.path.normpath(folder / recipe.extends))
-        if any(folder.resolve() == one.folder.resolve() for one in chain) or len(chain) == LONGEST_CHAIN:
+        if any(folder.resolve() == one.folder.resolve() for one in chain):
             refuse(file, text, [(("extends",), f"{recipe.extends} extends this recipe: they lead in a circle")])
+        if len(chain) == LONGEST_CHAIN:
+            words = f"{recipe.extends} is one too many: at most {LONGEST_CHAIN} recipes may extend each other"
+            refuse(file, text, [(("extends",), words)])
         if not (folder / FILE).is_file():
             refuse(file, text, [(("extends",), f"{recipe.extends} is no recipe's folder: it has no {FILE}")])
 

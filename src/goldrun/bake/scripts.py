@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from goldrun.bake.context import Context
 from goldrun.bake.parts import Test
 from goldrun.cloud.assistant import Result
-from goldrun.cloud.client import EcsClient
-from goldrun.cloud.instances import console_output
 from goldrun.durations import parse_duration
-from goldrun.errors import GoldrunError, RefusedError
+from goldrun.errors import RefusedError
+from goldrun.launch.console import last_lines
 from goldrun.launch.machine import Machine
 
 SHOWN_LINES = 15
-SHOWN_CONSOLE_LINES = 5
 
 
 def run_script(
@@ -31,7 +29,7 @@ def run_script(
     late = result.status == "Timeout"
     how = f"took longer than {timeout:.0f} s" if late else f"ended with exit code {result.exit_code}"
     lines = [f"  {line}" for line in result.output.splitlines()[-SHOWN_LINES:]]
-    console = _console(context.client, machine.id)
+    console = last_lines(context.client, machine.id)
     raise RefusedError(
         f"{name!r} {how} ({context.alias.lineage}).",
         why=["its last lines:", *lines, *console] if lines else console,
@@ -66,11 +64,3 @@ def run_test(context: Context, machine: Machine, test: Test) -> None:
     script = f"#!/bin/bash\nset -euo pipefail\n{test.command}\n".encode()
     variables = context.loaded.variables(context.architecture)
     run_script(context, machine, test.name, script, parse_duration(test.timeout), variables)
-
-
-def _console(client: EcsClient, instance_id: str) -> list[str]:
-    try:
-        lines = console_output(client, instance_id).splitlines()
-    except GoldrunError as error:
-        return [f"its console cannot be read ({error.what})"]
-    return ["the console's last lines:", *(f"  {line}" for line in lines[-SHOWN_CONSOLE_LINES:])] if lines else []

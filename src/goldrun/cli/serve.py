@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from goldrun import config as variables
-from goldrun import extras, stdio
+from goldrun import extras, interrupts, stdio
 from goldrun.cli import output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import JSON, REGION, open_client, open_github, silence
 from goldrun.cli.lazy import LazyGroup
 from goldrun.clock import Clock, SystemClock
-from goldrun.errors import EXIT_UNAVAILABLE, GoldrunError, UsageError
+from goldrun.errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, GoldrunError, UsageError
 from goldrun.http.endpoint import split_url
 from goldrun.serve.config import schema
 from goldrun.serve.door import open_door, parse_address
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.github.client import GitHub
     from goldrun.http.transport import Transport
     from goldrun.launch.launch import Report
+    from goldrun.serve.door import Address
     from goldrun.serve.telemetry import Telemetry
 
 FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
@@ -90,68 +93,17 @@ def serve_run(
     silence(quiet)
     if as_json and not plan:
         raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
-    sets = wanted_sets(load(file), file.parent)
-    address = parse_address(listen) if listen is not None else None
-    collector = _read_collector()
-    if plan:
-        _plan(sets, region, as_json)
-        return
     from goldrun.serve.log import json_lines
 
-    client, github = open_client(region), open_github()
     report = json_lines(stdio.to_stderr, SystemClock()) if log == "json" else output.note
-    for wanted in sets:
-        wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
-    if not (sets[0].network.role or variables.ROLE.read(os.environ)):
-        report("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
-    from goldrun.serve.counted import CountedTransport
-    from goldrun.serve.recorder import Recorder
-    from goldrun.serve.server import Server
-    from goldrun.serve.watching import run
-
-    trace = output.trace()
-
-    def clients(clock: Clock) -> tuple[EcsClient, GitHub]:
-        from goldrun.cloud.client import connect
-        from goldrun.github.connection import connect as connect_github
-
-        return (
-            connect(os.environ, clock, region=client.region, notice=report, trace=trace, wrap=counted),
-            connect_github(os.environ, clock, notice=report, trace=trace, wrap=counted),
-        )
-
-    def counted(transport: Transport) -> Transport:
-        return CountedTransport(transport, recorder)
-
-    owner = name or f"{platform.node()}-{os.getpid()}"
-    if address:
-        from goldrun.serve.metrics import Metrics
-
-        metrics = Metrics()
-    else:
-        metrics = None
-    telemetry = _telemetry(owner, report) if collector else None
-    recorder = Recorder(SystemClock(), [sink for sink in (metrics, telemetry) if sink], telemetry)
-    _require_access(client, github, sets, report)
-    _note_budget(client, sets, report)
-    server = Server(
-        clients,
-        os.environ,
-        owner=owner,
-        report=report,
-        cache=market_cache(client.clock.machine),
-        observer=recorder,
-    )
-    if address and metrics:
-        token = variables.METRICS_TOKEN.read(os.environ)
-        port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected, SystemClock())
-        address = address._replace(port=port)
-        report(f"metrics are at http://{address}/metrics.")
-    try:
-        run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(one.name for one in sets)}."))
-    finally:
-        if telemetry:
-            telemetry.close()
+    with _as_events(report) if log == "json" else contextlib.nullcontext():
+        sets = wanted_sets(load(file), file.parent)
+        address = parse_address(listen) if listen is not None else None
+        collects = bool(_read_collector())
+        if plan:
+            _plan(sets, region, as_json)
+        else:
+            _serve(file, sets, region, name, address, report, collects=collects)
 
 
 @serve.command("check")
@@ -235,6 +187,87 @@ def _note_budget(client: EcsClient, sets: list[WantedSet], report: Report) -> No
             f"budgets are counted in tags of {group}, which has no tag {MANAGED_BY.key}={MANAGED_BY.values[0]}: "
             "goldrun's own policy does not allow that."
         )
+
+
+@contextlib.contextmanager
+def _as_events(report: Report) -> Iterator[None]:
+    """Report what ends the server as everything else: whoever reads lines of JSON gets nothing but them."""
+    from goldrun.serve.log import failed
+
+    interrupts.end_once()
+    try:
+        yield
+    except GoldrunError as error:
+        report(failed(error.what, error, why=" ".join(error.why), fix=" ".join(error.fix)))
+        raise click.exceptions.Exit(error.exit_code) from error
+    except KeyboardInterrupt as ended:
+        report("interrupted")
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from ended
+
+
+def _serve(
+    file: Path,
+    sets: list[WantedSet],
+    region: str | None,
+    name: str | None,
+    address: Address | None,
+    report: Report,
+    *,
+    collects: bool,
+) -> None:
+    client, github = open_client(region), open_github()
+    for wanted in sets:
+        wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
+    if not (sets[0].network.role or variables.ROLE.read(os.environ)):
+        report("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
+    from goldrun.serve.counted import CountedTransport
+    from goldrun.serve.recorder import Recorder
+    from goldrun.serve.server import Server
+    from goldrun.serve.watching import run
+
+    trace = output.trace()
+
+    def clients(clock: Clock) -> tuple[EcsClient, GitHub]:
+        from goldrun.cloud.client import connect
+        from goldrun.github.connection import connect as connect_github
+
+        return (
+            connect(os.environ, clock, region=client.region, notice=report, trace=trace, wrap=counted),
+            connect_github(os.environ, clock, notice=report, trace=trace, wrap=counted),
+        )
+
+    def counted(transport: Transport) -> Transport:
+        return CountedTransport(transport, recorder)
+
+    owner = name or f"{platform.node()}-{os.getpid()}"
+    if address:
+        from goldrun.serve.metrics import Metrics
+
+        metrics = Metrics()
+    else:
+        metrics = None
+    telemetry = _telemetry(owner, report) if collects else None
+    recorder = Recorder(SystemClock(), [sink for sink in (metrics, telemetry) if sink], telemetry)
+    _require_access(client, github, sets, report)
+    _note_budget(client, sets, report)
+    server = Server(
+        clients,
+        os.environ,
+        owner=owner,
+        report=report,
+        cache=market_cache(client.clock.machine),
+        observer=recorder,
+    )
+    if address and metrics:
+        token = variables.METRICS_TOKEN.read(os.environ)
+        port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected, SystemClock())
+        address = address._replace(port=port)
+        report(f"metrics are at http://{address}/metrics.")
+    try:
+        run(server, file, SystemClock(), report, lambda: report(f"serving {', '.join(one.name for one in sets)}."))
+    finally:
+        if telemetry:
+            telemetry.close()
 
 
 def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, LostError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.launch.console import last_lines
 from goldrun.launch.launch import Report
 from goldrun.waiting import LAG_SECONDS, at_least, expecting, pause, wait_for, watch
 
@@ -71,7 +72,8 @@ class Machine:
             seconds=seconds,
             late=lambda elapsed: UnavailableError(
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
-                fix=[f"read its console: goldrun instance console {self.id}", "check that the image has the agent."],
+                why=last_lines(self.client, self.id),
+                fix=["check that the image has the agent."],
             ),
             often=expecting(expected, pause) if expected else expecting(BOOT_SECONDS, at_least(BOOT_LOOK_SECONDS)),
             later=True,

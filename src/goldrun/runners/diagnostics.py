@@ -8,6 +8,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
 from goldrun.cloud.instances import console_output
 from goldrun.errors import GoldrunError
+from goldrun.launch.console import last_lines
 from goldrun.launch.machine import Machine
 from goldrun.runners.bootstrap import ENDED, FAILED
 
@@ -65,12 +66,7 @@ def explain(machine: Machine, server: str) -> Reasons:
         why += ["its instance says:", *(f"  {line}" for line in result.output.splitlines() if line.strip())]
     except GoldrunError as error:
         why.append(f"its instance cannot be reached ({error.what})")
-    try:
-        lines = [line for line in console_output(machine.client, machine.id).splitlines() if line.strip()]
-        if lines:
-            why += ["the console's last lines:", *(f"  {line}" for line in lines[-CONSOLE_LINES:])]
-    except GoldrunError as error:
-        why.append(f"its console cannot be read ({error.what})")
+    why += last_lines(machine.client, machine.id, CONSOLE_LINES)
     fix = [
         f"can the vSwitch reach {server} (NAT gateway, GOLDRUN_RUNNER_PROXY), and does the security group allow it?",
         "does the image boot, with cloud-init and the Cloud Assistant (goldrun image test)?",
