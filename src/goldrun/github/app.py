@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from goldrun import config, extras
@@ -89,13 +90,21 @@ def state_identity(client_id: str, key: str, now: float) -> str:
         raise extras.explain(missing) or missing from None
     claims = {"iat": int(now - SKEW_SECONDS), "exp": int(now + STATEMENT_SECONDS), "iss": client_id}
     try:
-        return jwt.encode(claims, key, algorithm="RS256")
+        return jwt.encode(claims, _private_key(key), algorithm="RS256")
     except (ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
         raise CredentialsError(
             "The GitHub App's private key cannot be used.",
             why=[f"{type(error).__name__}: it has to be an RSA key in PEM, as GitHub made it."],
             fix=[f"export {config.GITHUB_APP_KEY_FILE.names[0]}=FILE.pem"],
         ) from None
+
+
+@lru_cache(maxsize=1)
+def _private_key(pem: str) -> Any:
+    """Return the key, read once: to check one takes ten times as long as to sign with it."""
+    import jwt
+
+    return jwt.get_algorithm_by_name("RS256").prepare_key(pem)
 
 
 def read_app(env: Environment) -> AppTokens | None:

@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 import secrets
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -192,6 +193,7 @@ def is_valid(store: Store, token: str, now: float) -> bool:
     return found is not None and now < found.expires
 
 
+@lru_cache(maxsize=8)
 def _modulus(pem: bytes) -> int:
     try:
         key = load_pem_private_key(pem, None) if b"PRIVATE KEY" in pem else load_pem_public_key(pem)

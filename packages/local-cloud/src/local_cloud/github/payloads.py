@@ -9,9 +9,11 @@ import copy
 import hashlib
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
+
+import msgspec
 
 from local_cloud.clock import iso
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
@@ -37,6 +39,11 @@ def example(name: str) -> Any:
 
 def example_of(name: str, repository: str, api: str) -> Any:
     """Return a copy of one of GitHub's examples, with its URLs on this server and of this repository."""
+    return msgspec.json.decode(_moved(name, repository, api))
+
+
+@lru_cache(maxsize=256)
+def _moved(name: str, repository: str, api: str) -> bytes:
     server = api.removesuffix("/api/v3")
 
     def move(value: Any) -> Any:
@@ -51,7 +58,7 @@ def example_of(name: str, repository: str, api: str) -> Any:
             value = value.replace(theirs, ours)
         return value
 
-    return move(_examples()[name])
+    return msgspec.json.encode(move(_examples()[name]))
 
 
 def number_of(name: str) -> int:
