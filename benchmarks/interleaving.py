@@ -1,7 +1,8 @@
 """Many pieces of work side by side in virtual time, one running at a moment: which one is drawn, by seed.
 
-Each is a coroutine of its own stack (a greenlet) and gives way whenever it waits: the same interleavings as with
-threads, without what a turn of the operating system costs. Time moves when nobody is ready: to the next who is.
+Each has a stack of its own (a greenlet) and gives way whenever it waits, as a thread would, without what a turn of the
+operating system costs. All are one thread: no lock may be held over a wait. Time moves when nobody is ready: to the
+next who is.
 """
 
 from __future__ import annotations

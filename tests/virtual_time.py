@@ -146,7 +146,7 @@ class DirectTransport:
         deadline: float,
         content: bytes = b"",
     ) -> Answer:
-        """See ``Transport.send``. A call that is held up takes no time."""
+        """See ``Transport.send``. A call that is held up takes no time; one that waits for news takes real time."""
         path, _, query = target.partition("?")
         given = {name.lower(): value for name, value in headers.items()}
         with self._clock.wall.question():
@@ -154,7 +154,7 @@ class DirectTransport:
             end = time.monotonic() + reply.patience
             while reply.again and reply.status == 202 and time.monotonic() < end:
                 time.sleep(0.01)
-                reply = reply.again()
+                reply = self._cloud.ask_again(reply.again)
         if reply.hold is not None and reply.hold >= deadline - self._clock.now():
             raise UnreachableError(f"{endpoint} did not answer in time.")
         status = reply.status if reply.hold is None else 504

@@ -161,7 +161,8 @@ def test_what_was_launched_right_before_the_server_died_counts(cloud: Running, p
     second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
     second.run(70)
     cost = sum(price * (count_tag(cloud).until - at) for at, price in launched) / HOUR
-    assert count_tag(cloud).day == pytest.approx(cost, rel=0.05), "those that are there are counted once"
+    # They were announced at their limit, a fifth above their price, and ECS tells the minute of a launch.
+    assert 0.95 * cost < count_tag(cloud).day < 1.25 * cost, "those that are there are counted once"
 
 
 def test_a_launch_is_announced_with_the_price_that_it_may_cost(cloud: Running, played: Played) -> None:
@@ -177,6 +178,32 @@ def test_a_launch_is_announced_with_the_price_that_it_may_cost(cloud: Running, p
     second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
     second.run(70)
     assert 1200 * limits / 1.2 / HOUR < count_tag(cloud).day <= 1560 * limits / HOUR
+
+
+def test_a_launch_that_is_refused_costs_nothing(cloud: Running, played: Played) -> None:
+    """What was announced stayed in the tag: the next server counted machines that never were."""
+    first = serve(cloud, max_cost=Cost(day=50.0))
+    first.run(10)
+    cloud.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
+    queue(cloud, 20)
+    first.run(45)
+    assert any("No offer gives" in words for words in first.said), first.said
+    assert (count_tag(cloud).paid, count_tag(cloud).day) == (0.0, 0.0)
+    cloud.wall.value += HOUR  # its session ends
+    serve(cloud, owner="two", max_cost=Cost(day=50.0)).run(70)
+    assert count_tag(cloud).day == 0.0
+
+
+def test_a_launch_beside_a_start_announces_both(cloud: Running, played: Played) -> None:
+    played.seconds = 1200.0
+    server = serve(cloud, min_stopped=1, max_cost=Cost(day=50.0))
+    server.run(400, until=lambda: len(server.worker.roster.aside) == 1 and not alive(cloud))
+    server.run(70)
+    queue(cloud, 2)
+    server.run(30, until=lambda: alive(cloud) >= 2)
+    running = [one for one in machines(cloud) if one.status(cloud.wall.value) != "Stopped"]
+    assert len(running) >= 2
+    assert count_tag(cloud).paid >= 0.99 * sum(one.limit for one in running)
 
 
 def test_machines_that_a_server_takes_over_are_counted_once(cloud: Running, played: Played) -> None:

@@ -147,6 +147,26 @@ def test_a_start_that_is_refused_for_stock_is_overtaken_by_a_new_machine(cloud: 
     assert job.runner_name != f"ubuntu-spot-{one.id}"
 
 
+def test_while_starts_fail_jobs_get_new_machines(cloud: Running) -> None:
+    server = filled(cloud, 1)
+    cloud.fault("error", "StartInstances", times=None)
+    assert wait_of(cloud, server) < 120, server.said
+
+
+def test_a_start_whose_answer_was_lost_is_not_repeated_beside_it(cloud: Running, played: Played) -> None:
+    """The repetition is refused for the machine's state, and a second one was launched."""
+    played.seconds = 400.0
+    server = filled(cloud, 1)
+    (parked,) = stopped(cloud)
+    cloud.fault("error-after", "StartInstances", times=1)
+    queue(cloud)
+    server.run(60, until=lambda: bool(running(cloud)))
+    server.run(60)
+    assert parked.id in [one.id for one in running(cloud)], server.said
+    (job,) = [one for one in jobs_of(cloud) if one.status == "in_progress"]
+    assert job.runner_name == f"ubuntu-spot-{parked.id}"
+
+
 def test_a_type_that_goes_on_costing_is_told_deleted_and_not_tried_again(cloud: Running) -> None:
     server = serve(cloud, types=("ecs.i4.2xlarge",), min_stopped=1)
     server.run(3600, pace=5.0)

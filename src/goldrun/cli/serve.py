@@ -91,12 +91,12 @@ def serve_run(
       goldrun serve run runners.toml --plan --json
     """
     silence(quiet)
-    if as_json and not plan:
-        raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
     from goldrun.serve.log import json_lines
 
     report = json_lines(stdio.to_stderr, SystemClock()) if log == "json" else output.note
     with _as_events(report) if log == "json" else contextlib.nullcontext():
+        if as_json and not plan:
+            raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
         sets = wanted_sets(load(file), file.parent)
         address = parse_address(listen) if listen is not None else None
         collects = bool(_read_collector())
@@ -198,7 +198,8 @@ def _as_events(report: Report) -> Iterator[None]:
     try:
         yield
     except GoldrunError as error:
-        report(failed(error.what, error, why=" ".join(error.why), fix=" ".join(error.fix)))
+        more = " ".join(getattr(error, "__notes__", ()))
+        report(failed(error.what, error, why=" ".join(error.why), fix=" ".join(error.fix), note=more))
         raise click.exceptions.Exit(error.exit_code) from error
     except KeyboardInterrupt as ended:
         report("interrupted")

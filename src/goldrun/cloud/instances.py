@@ -223,7 +223,12 @@ def is_passing(error: GoldrunError) -> bool:
 
 def is_in_wrong_state(error: GoldrunError) -> bool:
     """Return whether the instance is not in a state that allows the action."""
-    return _code(error).startswith("IncorrectInstanceStatus")
+    return is_wrong_state(_code(error))
+
+
+def is_wrong_state(code: str) -> bool:
+    """Return whether an error's code says so."""
+    return code.startswith("IncorrectInstanceStatus")
 
 
 def is_release_too_soon(error: GoldrunError) -> bool:

@@ -73,7 +73,7 @@ class Machine:
             late=lambda elapsed: UnavailableError(
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
                 why=last_lines(self.client, self.id),
-                fix=["check that the image has the agent."],
+                fix=["check that the image has the agent (goldrun image test)."],
             ),
             often=expecting(expected, pause) if expected else expecting(BOOT_SECONDS, at_least(BOOT_LOOK_SECONDS)),
             later=True,

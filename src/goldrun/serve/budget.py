@@ -1,9 +1,9 @@
 """Counts what a scale set's machines cost, and keeps it within its budgets.
 
-The count is kept in a tag of the security group, because machines come and go: written every minute and before each
-launch, and continued by the server that leads next, which counts until then what has ended in between. A machine is
-launched if the budget holds it and all others, each for the longest job and at its price limit: so jobs that have been
-accepted do not exceed it.
+The count is kept in a tag of the security group, because machines come and go. It is written every minute, with what
+the machines cost an hour, and before a launch or a start that makes this more. The server that leads next continues it,
+and counts until then what has ended in between. A machine is launched if the budget holds it and all others, each for
+the longest job and at its price limit: so jobs that have been accepted do not exceed it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import TOO_MANY_TAGS, tagging, untagging
-from goldrun.errors import RefusedError
+from goldrun.errors import GoldrunError, RefusedError
 from goldrun.github.scale_sets import JobEvent
 from goldrun.launch.launch import LIMIT_FACTOR, Launched
 from goldrun.launch.settings import LaunchSettings
@@ -32,7 +32,6 @@ from goldrun.serve.roster import Roster
 from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
-MINUTE = 60.0  # ECS tells no more of when an instance was created
 OLD_SECONDS = 24 * 3600.0  # more than clocks differ, and than the longest job takes
 
 
@@ -68,6 +67,7 @@ class Budget:
     best: BestOffer
     _open: dict[str, _Open] = field(default_factory=dict)
     _launched: dict[str, float] = field(default_factory=dict)  # what machines cost an hour that do not show yet
+    _started: dict[str, float] = field(default_factory=dict)  # and those that are stopped still, as far as is known
     _since: float = 0.0  # machines that were there before are counted from here on
     _paid: float = 0.0  # what they cost an hour then
     _written: float = 0.0
@@ -130,6 +130,8 @@ class Budget:
             spent = spent.add(price, until, now)
         unseen = self.roster.fleet.unseen
         self._launched = {one: price for one, price in self._launched.items() if one in unseen}
+        stopped = {one for one, machine in machines.items() if machine.status == "Stopped"} - self.roster.aside
+        self._started = {one: price for one, price in self._started.items() if one in stopped}
         reserved += self._unseen * longest / 3600
         self.books.write(wanted, replace(spent, paid=self._hourly), reserved)
         if self.limited:
@@ -197,20 +199,24 @@ class Budget:
             self._launched |= dict.fromkeys(launched.ids, price)
             self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
 
+    def withdraw(self) -> None:
+        """Write down that what was announced does not exist. If that fails, the next minute's count says so."""
+        if self.limited and self._told > self._hourly:
+            with contextlib.suppress(GoldrunError):
+                self._write(self._hourly)
+
     def announce_started(self, ready: Iterable[str]) -> None:
-        """Write down, as ``announce``, what stopped machines will cost that are to be started.
+        """Reserve and write down, as ``announce``, what stopped machines may cost that are to be started.
 
         Raises:
             GoldrunError: it cannot be written down.
         """
-        if self.limited:  # else nobody asks for their price
-            self.announce(sum(self._most(self.roster.fleet.machines[one]) for one in ready))
-
-    def note_started(self, started: Iterable[str]) -> None:
-        """Reserve what stopped machines that were started may cost."""
-        for one in started if self.limited else ():
-            most = self._most(self.roster.fleet.machines[one])
-            self.books.reserve(self.roster.fleet.wanted, most * self._longest / 3600)
+        if not self.limited:
+            return  # nobody asks for their price
+        most = {one: self._most(self.roster.fleet.machines[one]) for one in ready}
+        self.announce(sum(most.values()))
+        self._started |= most
+        self.books.reserve(self.roster.fleet.wanted, sum(most.values()) * self._longest / 3600)
 
     def _most(self, machine: Instance) -> float:
         """Return what a machine may cost an hour."""
@@ -223,7 +229,8 @@ class Budget:
 
     @property
     def _hourly(self) -> float:
-        return sum(one.price for one in self._open.values()) + self._unseen
+        """What machines cost an hour, those included that were launched or started a moment ago."""
+        return sum(one.price for one in self._open.values()) + self._unseen + sum(self._started.values())
 
     @property
     def _longest(self) -> float:
@@ -232,7 +239,7 @@ class Budget:
     def _with_those_that_ended(self, spent: Spent) -> Spent:
         """Add what machines cost that ran when the last count was written and are gone: nobody knows since when.
 
-        What was launched afterwards had been announced: at the most that it could cost.
+        What was launched or started afterwards had been announced, at the most that it could cost.
         """
         paid, self._paid = self._paid, 0.0
         if not paid:
@@ -240,9 +247,7 @@ class Budget:
         fleet = self.roster.fleet
         running = [one for one in fleet.machines.values() if one.status != "Stopped"]
         counted = sum(
-            self._most(one)
-            if fleet.began(one) > self._since - MINUTE
-            else self.prices.of(self.client, one) or one.limit
+            self._most(one) if fleet.began(one) > self._since else self.prices.of(self.client, one) or one.limit
             for one in running
         )
         paid = max(0.0, paid - counted)

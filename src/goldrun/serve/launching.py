@@ -102,6 +102,8 @@ class Launching:
                 self.report(error.what)
                 return
             except GoldrunError as error:
+                if not error.unsure:
+                    self.budget.withdraw()
                 self._refused(error, amount)
                 return
             for launched in got:

@@ -19,6 +19,7 @@ from goldrun.cloud.instances import (
     MIN_LIFE_SECONDS,
     Instance,
     is_in_wrong_state,
+    is_wrong_state,
     park_instance,
     set_release_time,
     start_instances,
@@ -40,6 +41,7 @@ SCRIPT_SECONDS = 300.0  # cloud-init may still be at work
 REFUSED_SECONDS = 300.0  # a machine whose start was refused is not tried again for so long
 SLACK_SECONDS = 600.0  # a release time that is off by less is left as it is
 STARTS_A_CALL = 100
+UNKNOWN = float("-inf")
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Parking:
     observer: Observer
     unfit: set[Place] = field(default_factory=set)
     _sent: dict[str, str] = field(default_factory=dict)  # machines whose script runs, and its invocation
-    # Machines that were started, whatever they show yet, and when.
+    # Machines that were started, whatever they show yet, and when; a start whose outcome is not known has no moment.
     _started: dict[str, float] = field(default_factory=dict)
     _refused: dict[str, float] = field(default_factory=dict)
 
@@ -118,21 +120,20 @@ class Parking:
         Raises:
             GoldrunError: ECS refuses all of them, or cannot be reached.
         """
-        self._started |= dict.fromkeys(ready, self._now)  # the call may have its effect even if it fails
-        self.roster.fleet.restart(ready)
-        try:
-            refused = start_instances(self.client, ready)
-        except ApiError as error:
-            if not error.unsure:
-                self._started = {one: at for one, at in self._started.items() if one not in ready}
-            raise
+        self._started |= dict.fromkeys(ready, UNKNOWN)  # the call may have its effect even if it fails
+        self.roster.fleet.watch(ready)
+        answered = start_instances(self.client, ready)
+        # What an earlier attempt has started, whose answer was lost, is refused for its state.
+        refused = {one: code for one, code in answered.items() if not is_wrong_state(code)}
         for one, code in refused.items():
             del self._started[one]
             self._refused[one] = self._now
             self.report(f"{one} is not started: {code}.")
-        started = [one for one in ready if one not in refused]
+        self._set_aside()
+        started = [one for one in ready if one not in answered]
         if started:
-            self._set_aside()
+            self._started |= dict.fromkeys(started, self._now)
+            self.roster.fleet.restart(started)
             self.observer.resumed(self.roster.fleet.wanted, started)
             tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
             self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped machines are started.")
@@ -151,7 +152,7 @@ class Parking:
             if machine.status in ("Starting", "Running"):
                 tag_existing(self.client, "instance", [machine.id], STARTED.of(format_moment(self._now)))
             elif machine.status == "Stopped" and self._now - self._started[machine.id] > LAG_SECONDS:
-                del self._started[machine.id]  # the call had no effect
+                del self._started[machine.id]  # the call had no effect; sooner, a read may be from before it
             return
         self._release(machine, begun(machine) + self.roster.fleet.wanted.life)
 

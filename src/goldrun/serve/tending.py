@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.tags import is_parked
 from goldrun.errors import GoldrunError
 from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
@@ -66,8 +67,8 @@ class Tending:
         self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
         for one, machine in list(roster.fleet.machines.items()):
             age = self._now - roster.fleet.began(machine)
-            if one in roster.aside:
-                continue
+            if one in roster.aside or is_parked(machine.tags):
+                continue  # whether it was started is not for here to say
             if one in roster.ended:
                 if self._now - roster.ended[one] > ENDED_SECONDS:
                     self.delete(one, "its job has ended, and it did not delete itself")

@@ -154,7 +154,7 @@ class Worker:
             return
         try:
             self.budget.announce_started(ready)
-            self.budget.note_started(self.parking.start(ready))
+            self.parking.start(ready)
         except GoldrunError as error:
             if not isinstance(error, ApiError):
                 raise  # it may have happened: nothing is launched instead before it is known

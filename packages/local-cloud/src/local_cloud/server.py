@@ -203,7 +203,7 @@ class LocalCloud:
         await _send(reply, send, self.clock.headers())
 
     def answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
-        """Answer one request of a known client without HTTP, whatever happens.
+        """Answer one request, whatever happens; over HTTP or not, from a program that is admitted.
 
         Args:
             method: HTTP's.
@@ -215,8 +215,15 @@ class LocalCloud:
         try:
             with self._lock:
                 return self._answer(method, path, query, headers, body)
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - any defect must be logged, and must not end the server
             return self._explain(method, path, query, headers, error)
+
+    def ask_again(self, again: Callable[[], Reply]) -> Reply:
+        """Return what a reply that waits has to say now."""
+        with self._lock:
+            if self._runners:
+                self._runners.tend(self.clock.now())
+            return again()
 
     def _explain(self, method: str, path: str, query: str, headers: dict[str, str], error: Exception) -> Reply:
         """Return the answer to a request that has failed."""
@@ -242,10 +249,7 @@ class LocalCloud:
             while steady_seconds() < limit:
                 if (await asyncio.wait([gone], timeout=POLL_EVERY))[0]:
                     raise ClientGoneError
-                with self._lock:
-                    if self._runners:
-                        self._runners.tend(self.clock.now())
-                    later = again()
+                later = self.ask_again(again)
                 if later.status != reply.status:
                     return later
         finally:

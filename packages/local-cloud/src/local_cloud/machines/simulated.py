@@ -12,6 +12,7 @@ computer (``REFUSAL``).
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import tarfile
 import tempfile
@@ -108,7 +109,8 @@ class SimulatedRunners:
         elif lifecycle.noticed(instance, now):
             if guest.noticed is None:
                 guest.noticed = now
-                (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
+                with contextlib.suppress(FileNotFoundError):  # it is ending, and its folder is gone first
+                    (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
             if now >= guest.noticed + limits["NOTICE_SECONDS"]:
                 guest.process.interrupt()
         elif not (guest.home / "job").exists() and now > _patience_ends(instance, guest, limits):
