@@ -206,6 +206,60 @@ def test_a_launch_beside_a_start_announces_both(cloud: Running, played: Played) 
     assert count_tag(cloud).paid >= 0.99 * sum(one.limit for one in running)
 
 
+@pytest.mark.parametrize("code", ["OperationDenied.NoStock", "Forbidden.RAM"])
+def test_a_start_that_fails_does_not_keep_the_last_of_the_budget(cloud: Running, played: Played, code: str) -> None:
+    first = serve(cloud, min_stopped=1)
+    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not alive(cloud))
+    (stopped,) = machines(cloud)
+    cloud.wall.value += 100.0  # its session ends
+    server = serve(cloud, owner="two", min_stopped=1, max_cost=Cost(day=0.5 * stopped.price * 1.2 * 1.6))
+    server.run(5)
+    cloud.fault("error", "StartInstances", times=None, status=403, code=code)
+    queue(cloud, 1)
+    server.run(900, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+    assert sum("cannot be started" in words for words in server.said) <= 3
+
+
+def test_a_start_is_announced_once_and_withdrawn_when_it_fails(cloud: Running, played: Played) -> None:
+    server = serve(cloud, min_stopped=1, max_cost=Cost(day=50.0))
+    server.run(200, until=lambda: len(server.worker.roster.aside) == 1 and not alive(cloud))
+    server.run(70)
+    (stopped,) = machines(cloud)
+    for action in ("StartInstances", "RunInstances"):
+        cloud.fault("error", action, times=None, status=403, code="OperationDenied.NoStock")
+    queue(cloud, 1)
+    most = 0.0
+    for _ in range(30):
+        server.run(1)
+        most = max(most, count_tag(cloud).paid)
+    assert most == pytest.approx(stopped.limit, rel=0.01), "once"
+    assert count_tag(cloud).paid == 0.0
+    for _ in range(2):
+        server.worker.budget.announce_started([stopped.id])
+    assert count_tag(cloud).paid == pytest.approx(stopped.limit, rel=0.01), "once, however often it is tried"
+
+
+def test_two_sets_of_one_server_lose_none_of_the_others_count(cloud: Running, played: Played) -> None:
+    """Each read the other's tag, which is up to a minute old, over what it had counted since."""
+    played.seconds = 1500.0
+    common = Common(Quota(lambda _: None))
+    one = serve(cloud, common=common, max_cost=Cost(day=50.0))
+    two = serve(cloud, common=common, label="other", max_cost=Cost(day=50.0))
+    queue(cloud, 3)
+    queue(cloud, 3, label="other")
+    for second in range(900):
+        one.step()
+        if second > 25:
+            two.step()
+        one.clock.sleep(1.0)
+    for served in (one, two):
+        ours = [each for each in machines(cloud) if each.id in served.worker.fleet.machines]
+        cost = sum(each.price * (cloud.wall.value - each.created) for each in ours) / HOUR
+        counted = served.worker.budget.books.read(served.worker.listener.wanted).day
+        assert counted == pytest.approx(cost, rel=0.05)
+
+
 def test_machines_that_a_server_takes_over_are_counted_once(cloud: Running, played: Played) -> None:
     played.seconds = 1500.0
     first = serve(cloud, max_cost=Cost(day=5.0))

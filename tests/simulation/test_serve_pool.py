@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -165,6 +166,48 @@ def test_a_start_whose_answer_was_lost_is_not_repeated_beside_it(cloud: Running,
     assert parked.id in [one.id for one in running(cloud)], server.said
     (job,) = [one for one in jobs_of(cloud) if one.status == "in_progress"]
     assert job.runner_name == f"ubuntu-spot-{parked.id}"
+
+
+def test_a_machine_whose_state_forbids_its_start_holds_no_job_up(
+    cloud: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = filled(cloud, 1, max_runners=1)
+    starts: list[int] = []
+
+    def start(_: object, ids: Sequence[str]) -> dict[str, str]:
+        starts.append(len(ids))
+        return dict.fromkeys(ids, "IncorrectInstanceStatus")
+
+    monkeypatch.setattr("goldrun.serve.parking.start_instances", start)
+    assert wait_of(cloud, server) < 300, server.said
+    assert len(starts) <= 3
+    assert any("has not started; it rests" in words for words in server.said)
+
+
+def test_reads_from_before_do_not_stop_a_machine_whose_start_was_not_answered(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.seconds = 400.0
+    server = filled(cloud, 1)
+    server.run(30)
+    (parked,) = stopped(cloud)
+    fleet = server.worker.fleet
+    before = fleet.machines[parked.id]
+    cloud.fault("error-after", "StartInstances", times=1)
+    queue(cloud)
+    server.run(60, until=lambda: any(job.status == "in_progress" for job in jobs_of(cloud)))
+    describe, reads = fleet._describe, itertools.count(1)
+
+    def read(**wanted: Any) -> dict[str, Any]:
+        found = describe(**wanted)
+        if parked.id in found and (number := next(reads)) <= 2:
+            found[parked.id] = before if number == 1 else dataclasses.replace(found[parked.id], tags=before.tags)
+        return found
+
+    monkeypatch.setattr(fleet, "_describe", read)
+    fleet.watch([parked.id])
+    server.run(20)
+    assert [one.status(cloud.wall.value) for one in machines(cloud) if one.id == parked.id] == ["Running"]
 
 
 def test_a_type_that_goes_on_costing_is_told_deleted_and_not_tried_again(cloud: Running) -> None:

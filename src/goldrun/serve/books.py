@@ -54,9 +54,14 @@ class Books:
             self._kinds |= {key_of(wanted): wanted.kind for wanted in sets}
 
     def learn(self, spent: Mapping[str, Spent], own: Iterable[str] = ()) -> None:
-        """Take over what tags say, by their keys, but not about the caller's ``own``."""
+        """Take over what tags say, by their keys: not about the caller's ``own``, and nothing older than is known here.
+
+        Another set of this server has counted on since it wrote its tag, which tells whole seconds.
+        """
         with self._lock:
-            self._spent |= {key: value for key, value in spent.items() if key not in own}
+            known = {key: int(value.until) for key, value in self._spent.items()}
+            newer = {key: value for key, value in spent.items() if value.until >= known.get(key, 0)}
+            self._spent |= {key: value for key, value in newer.items() if key not in own}
 
     def read(self, wanted: WantedSet) -> Spent:
         """Return what a scale set has spent."""

@@ -131,9 +131,12 @@ class Budget:
         unseen = self.roster.fleet.unseen
         self._launched = {one: price for one, price in self._launched.items() if one in unseen}
         stopped = {one for one, machine in machines.items() if machine.status == "Stopped"} - self.roster.aside
+        failed = bool(self._started.keys() & self.roster.aside)  # a start that had no effect
         self._started = {one: price for one, price in self._started.items() if one in stopped}
         reserved += self._unseen * longest / 3600
         self.books.write(wanted, replace(spent, paid=self._hourly), reserved)
+        if failed:
+            self.withdraw()
         if self.limited:
             self.observer.budget(wanted, self.books.left(wanted, now).amount)
         if self.limited and now - self._written >= WRITE_SECONDS:
@@ -213,7 +216,7 @@ class Budget:
         """
         if not self.limited:
             return  # nobody asks for their price
-        most = {one: self._most(self.roster.fleet.machines[one]) for one in ready}
+        most = {one: self._most(self.roster.fleet.machines[one]) for one in ready if one not in self._started}
         self.announce(sum(most.values()))
         self._started |= most
         self.books.reserve(self.roster.fleet.wanted, sum(most.values()) * self._longest / 3600)

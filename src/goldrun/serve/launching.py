@@ -102,7 +102,7 @@ class Launching:
                 self.report(error.what)
                 return
             except GoldrunError as error:
-                if not error.unsure:
+                if not error.unsure and self.leads():
                     self.budget.withdraw()
                 self._refused(error, amount)
                 return

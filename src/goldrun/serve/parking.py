@@ -150,9 +150,13 @@ class Parking:
         """See that a started machine has its tag, and the release time of a running one."""
         if STARTED.key not in machine.tags:
             if machine.status in ("Starting", "Running"):
+                self._started[machine.id] = max(self._started[machine.id], self._now)
                 tag_existing(self.client, "instance", [machine.id], STARTED.of(format_moment(self._now)))
             elif machine.status == "Stopped" and self._now - self._started[machine.id] > LAG_SECONDS:
-                del self._started[machine.id]  # the call had no effect; sooner, a read may be from before it
+                # The call had no effect; sooner, a read may be from before it.
+                del self._started[machine.id]
+                self._refused[machine.id] = self._now
+                self.report(f"{machine.id} has not started; it rests for {REFUSED_SECONDS:.0f} s.")
             return
         self._release(machine, begun(machine) + self.roster.fleet.wanted.life)
 
