@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -166,12 +167,15 @@ def browse(evil: Evil, tmp_path: Path) -> Iterator[Callable[[str], None]]:
         rules = f"--host-resolver-rules=MAP {NAME} 127.0.0.1:{evil.port}"
         with (tmp_path / "chromium.log").open("wb") as log:
             command = [CHROMIUM, *FLAGS, rules, f"--user-data-dir={tmp_path / 'chromium'}", url]
-            opened.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+            env = {**os.environ, "TMPDIR": temporary}
+            opened.append(subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
 
-    yield open_page
-    for process in opened:
-        process.terminate()
-        process.wait(30)
+    # It leaves a folder with a socket, whose path has to be short.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        yield open_page
+        for process in opened:
+            process.terminate()
+            process.wait(30)
 
 
 def requests(running: Running) -> Iterator[dict[str, Any]]:
