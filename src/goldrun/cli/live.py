@@ -15,6 +15,7 @@ from rich.text import Text
 
 from goldrun import language
 from goldrun.bake.report import Report
+from goldrun.cli import output
 from goldrun.durations import clock_time
 
 TAIL_LINES = 6
@@ -60,7 +61,7 @@ class Screen:
 
     def __init__(self, architectures: tuple[str, ...]) -> None:
         self._shown = {name: _Shown(name) for name in architectures}
-        plain = bool(os.environ.get("NO_COLOR"))
+        plain = output.wants_plain()
         self._live = Live(
             Group(*self._shown.values()),
             console=Console(stderr=True, no_color=plain, emoji=False),

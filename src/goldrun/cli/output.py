@@ -94,8 +94,13 @@ def told(text: str) -> str:
     return language.say(os.environ, text) if stdio.is_terminal(sys.stdout) else text
 
 
+def wants_plain() -> bool:
+    """Return whether text without colours is asked for: https://no-color.org."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def _may_colour(stream: TextIO | None) -> bool:
-    return stdio.is_terminal(stream) and not os.environ.get("NO_COLOR") and not workflow.in_workflow(os.environ)
+    return stdio.is_terminal(stream) and not wants_plain() and not workflow.in_workflow(os.environ)
 
 
 def error(problem: GoldrunError) -> None:
@@ -109,7 +114,7 @@ def error(problem: GoldrunError) -> None:
 
 def colours() -> bool:
     """Return whether stdout shows colours."""
-    return stdio.is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+    return stdio.is_terminal(sys.stdout) and not wants_plain()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -168,7 +173,7 @@ def _drawn(
     """Yield the lines of a table in which each value has its place: Rich would weigh thousands of rows for seconds."""
     from rich.cells import cell_len
 
-    plain = plain or bool(os.environ.get("NO_COLOR"))
+    plain = plain or wants_plain()
 
     def padded(cell: str, width: int, **style: Any) -> str:
         text = click.style(cell, **style) if style and not plain else cell
@@ -186,7 +191,7 @@ def _folded(console: Console, columns: Sequence[str], rows: Sequence[Sequence[st
     from rich.text import Text
 
     # Rich drops colours for NO_COLOR but keeps bold; NO_COLOR is a request for plain text.
-    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
+    drawn = Table(box=None, pad_edge=False, header_style="" if wants_plain() else "bold")
     for column in columns:
         drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
     for row in rows:
@@ -245,7 +250,7 @@ _COLOURS = {
 
 
 def _colour(cell: str) -> str:
-    return "" if os.environ.get("NO_COLOR") else _COLOURS.get(cell.partition(" ")[0], "")
+    return "" if wants_plain() else _COLOURS.get(cell.partition(" ")[0], "")
 
 
 def _style(cell: str) -> dict[str, Any]:
