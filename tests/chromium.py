@@ -23,7 +23,7 @@ needs_chromium = pytest.mark.skipif(
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
-    *("--disable-default-apps", "--password-store=basic", "--no-proxy-server", "--remote-debugging-pipe"),
+    *("--disable-default-apps", "--password-store=basic", "--no-proxy-server"),
 ]
 PATIENCE = 120.0
 
@@ -111,21 +111,27 @@ class Tab:
 def chromium(folder: Path) -> Iterator[Tab]:
     """Start one, with a new profile in this folder."""
     assert CHROMIUM, "Chromium is not installed"
-    # It leaves a folder with a socket, whose path has to be short.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary, _started(folder, temporary) as tab:
+    with surroundings() as env, _started(folder, env) as tab:
         yield tab
 
 
 @contextlib.contextmanager
-def _started(folder: Path, temporary: str) -> Iterator[Tab]:
+def surroundings() -> Iterator[dict[str, str]]:
+    """Its environment, with a folder for what it leaves: a socket among it, whose path has to be short."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        yield {**os.environ, "TMPDIR": temporary}
+
+
+@contextlib.contextmanager
+def _started(folder: Path, env: dict[str, str]) -> Iterator[Tab]:
     (here_in, there_out), (there_in, here_out) = os.pipe(), os.pipe()
     # It reads from 3 and writes to 4.
     shell = ["bash", "-c", f'exec "$@" 3<&{there_in} 4>&{there_out} {there_in}<&- {there_out}>&-', "chromium"]
     with (folder / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
-            [*shell, CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'chromium'}"],
+            [*shell, CHROMIUM, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={folder / 'chromium'}"],
             pass_fds=(there_in, there_out),
-            env={**os.environ, "TMPDIR": temporary},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

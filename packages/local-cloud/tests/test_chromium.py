@@ -10,10 +10,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +22,7 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 from tests.background import serve_in_background
+from tests.chromium import CHROMIUM, FLAGS, needs_chromium, surroundings
 from tests.conftest import Running
 
 from local_cloud.control_client import ask
@@ -34,17 +32,8 @@ from local_cloud.guard import Guard
 from local_cloud.records import Instance, Invocation
 from wire import signed_query
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM and not os.environ.get("GOLDRUN_TEST_BROWSER"),
-    reason="Chromium is not installed: apt-get install chromium",
-)
+pytestmark = needs_chromium
 SCRIPT = Path(__file__).with_name("attack.js").read_text(encoding="utf-8")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
-    *("--disable-default-apps", "--password-store=basic", "--no-proxy-server"),
-]
 PATIENCE = 180.0
 NAME = "evil.test"
 REFUSED = "Forbidden\n"
@@ -167,11 +156,9 @@ def browse(evil: Evil, tmp_path: Path) -> Iterator[Callable[[str], None]]:
         rules = f"--host-resolver-rules=MAP {NAME} 127.0.0.1:{evil.port}"
         with (tmp_path / "chromium.log").open("wb") as log:
             command = [CHROMIUM, *FLAGS, rules, f"--user-data-dir={tmp_path / 'chromium'}", url]
-            env = {**os.environ, "TMPDIR": temporary}
             opened.append(subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
 
-    # It leaves a folder with a socket, whose path has to be short.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+    with surroundings() as env:
         yield open_page
         for process in opened:
             process.terminate()

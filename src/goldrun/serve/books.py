@@ -59,9 +59,11 @@ class Books:
         Another set of this server has counted on since it wrote its tag, which tells whole seconds.
         """
         with self._lock:
-            known = {key: int(value.until) for key, value in self._spent.items()}
-            newer = {key: value for key, value in spent.items() if value.until >= known.get(key, 0)}
-            self._spent |= {key: value for key, value in newer.items() if key not in own}
+            self._spent |= {
+                key: value
+                for key, value in spent.items()
+                if key not in own and value.until >= int(self._spent.get(key, Spent()).until)
+            }
 
     def read(self, wanted: WantedSet) -> Spent:
         """Return what a scale set has spent."""

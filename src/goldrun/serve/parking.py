@@ -114,8 +114,8 @@ class Parking:
             if one in self.roster.aside and machine.saves and machine.status == "Stopped" and self._may_start(one)
         ][: min(count, STARTS_A_CALL)]
 
-    def start(self, ready: Sequence[str]) -> list[str]:
-        """Start these stopped machines, and return those that ECS does not refuse to start.
+    def start(self, ready: Sequence[str]) -> None:
+        """Start these stopped machines.
 
         Raises:
             GoldrunError: ECS refuses all of them, or cannot be reached.
@@ -137,7 +137,6 @@ class Parking:
             self.observer.resumed(self.roster.fleet.wanted, started)
             tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
             self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped machines are started.")
-        return started
 
     def _may_start(self, machine: str) -> bool:
         return self._now - self._refused.get(machine, float("-inf")) > REFUSED_SECONDS

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from local_cloud.addresses import GITHUB_API
 from local_cloud.clock import iso
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 
@@ -44,7 +45,7 @@ def example_of(name: str, repository: str, api: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _moved(name: str, repository: str, api: str) -> bytes:
-    server = api.removesuffix("/api/v3")
+    server = api.removesuffix(GITHUB_API)
 
     def move(value: Any) -> Any:
         if isinstance(value, dict):
