@@ -41,7 +41,18 @@ from local_cloud.github.records import GitHubRunner
 from local_cloud.market import NEVER
 from local_cloud.records import Image
 from tests.simulation.stories.story import Event, Story
-from tests.simulation.stories.world import ALIAS, GROUP, OLDER, SCOPE, SHOWN, TESTED, UNTESTED, Actor, World
+from tests.simulation.stories.world import (
+    ALIAS,
+    GROUP,
+    OLDER,
+    SCOPE,
+    SERVED_TYPE,
+    SHOWN,
+    TESTED,
+    UNTESTED,
+    Actor,
+    World,
+)
 
 TYPES = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c7.2xlarge")
 FAM = PublishedName("fam", "amd64", "latest")
@@ -136,7 +147,7 @@ def _sweep(actor: Actor) -> None:
         client.clock.sleep(200)
 
 
-PLAIN = Profile(image=ALIAS, types=("ecs.c7.2xlarge",), life="2h", longest_job="30m", min_idle=0, max_runners=4)
+PLAIN = Profile(image=ALIAS, types=(SERVED_TYPE,), life="2h", longest_job="30m", min_idle=0, max_runners=4)
 
 
 def serve(actor: Actor, until: Callable[[], bool], profile: Profile = PLAIN) -> None:

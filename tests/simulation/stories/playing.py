@@ -23,6 +23,7 @@ from goldrun.github.scope import repository_scope
 from goldrun.runners.naming import read_name
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubRunner
+from local_cloud.github.scale_sets import NOT_ACQUIRED
 from local_cloud.market import NEVER
 from local_cloud.records import Disk, Image, Instance, Snapshot
 from tests.simulation.dying import Crash
@@ -116,6 +117,7 @@ def _settle(world: World, works: list[Work]) -> None:
                 serve(Actor(world, "the last server", Random(0)), lambda: _all_done(world) or world.stage.now() >= end)
             world.stage.sleep(30.0)
         broken += [f"the job {job.name} is never done" for job in _served(world) if job.status != "completed"]
+        broken += [f"no runner took the job {job.name}" for job in _served(world) if job.note == NOT_ACQUIRED]
         broken += [f"an hour after the last job: {left}" for left in _machines(world) if SCALE_SET.key in left]
     world.settled = True
     end = world.stage.now() + SETTLE_SECONDS

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from urllib.parse import parse_qsl
 
@@ -31,12 +32,14 @@ from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from local_cloud import lifecycle, seed
+from local_cloud.catalogue import REGIONS
 from local_cloud.clock import LocalClock
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.gateway import Gateway
 from local_cloud.github import router
 from local_cloud.github.jobs import Jobs
-from local_cloud.market import NEVER, Market
+from local_cloud.instance_types import INSTANCE_TYPES
+from local_cloud.market import NEVER, Market, sold_in
 from local_cloud.records import Image, Instance, Snapshot
 from local_cloud.store import Store
 from tests.simulation.dying import Crash
@@ -44,6 +47,7 @@ from tests.simulation.played import Played
 from tests.simulation.stories.auditing import START, Auditor
 
 SCOPE = "octo-org/octo-repo"
+SERVED_TYPE = "ecs.c7.2xlarge"  # the one type of servers' machines
 GROUP = f"sg-local-{seed.REGION}"
 ALIAS = "fam-amd64-latest"
 STAMPS = tuple(f"2026010{number}000000" for number in range(1, 6))
@@ -76,6 +80,13 @@ class CountedFaults(Faults):
         return rule
 
 
+def _market(number: int) -> Market:
+    """Return a market that sells what servers want: where no zone does, no job can ever run."""
+    kind, zones = INSTANCE_TYPES[SERVED_TYPE], REGIONS[seed.REGION].zones
+    markets = (Market(seed=one, scarcity=0.0, phantoms=0.1) for one in count(number))
+    return next(market for market in markets if any(sold_in(market, kind, zone) for zone in zones))
+
+
 class World:
     """Everything but those who act.
 
@@ -94,7 +105,7 @@ class World:
         self.clock = LocalClock(wall=self.stage.now)
         self.store = Store(None, self.stage.now)
         seed.put_defaults(self.store)
-        self.market_as_usual = Market(seed=number, scarcity=0.0, phantoms=0.1)
+        self.market_as_usual = _market(number)
         settings = self.store.settings()
         self.store.put(
             replace(settings, market=self.market_as_usual, image_seconds=IMAGE_SECONDS, boot_seconds=BOOT_SECONDS)
