@@ -10,6 +10,7 @@ import click
 from goldrun import config, settings
 from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, YES, require_consent
+from goldrun.cli.files import replace_file
 from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import NotFoundError, UsageError
 
@@ -104,15 +105,12 @@ def _require(name: str) -> None:
 
 
 def _change(change: Callable[[str], str]) -> None:
-    """Change the user's file, which only the user can read: what goes wrong leaves it as it was."""
+    """Change the user's file: what goes wrong leaves it as it was."""
     settings.contexts_of(os.environ)  # a file that cannot be read is not written
     file = settings.user_file(os.environ)
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = file.with_name(f"{file.name}.{os.getpid()}")
-        beside.touch(mode=0o600)
-        beside.write_text(change(text), encoding="utf-8")
-        beside.replace(file)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written.", why=[f"{error.strerror}."]) from error
+        raise UsageError(f"{file.parent} cannot be made.", why=[f"{error.strerror}."]) from error
+    replace_file(file, change(text), private=True)

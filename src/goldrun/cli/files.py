@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from goldrun.errors import OutputError, UsageError
@@ -37,16 +38,42 @@ def require_writable(path: Path) -> None:
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files, each of them whole.
+    """Write files, and make the folders that they are in.
 
     Raises:
         UsageError: one cannot be written.
     """
     for path, content in contents.items():
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         except OSError as error:
             raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error
+
+
+def replace_file(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a file at once or not at all. A symbolic link stays one: people keep such files in another place.
+
+    Args:
+        path: the file.
+        text: its new content.
+        private: from now on its user alone can read it; otherwise it keeps its mode.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    file = path.resolve()
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        part.touch(mode=0o600)
+        part.write_bytes(text.encode())
+        if file.exists() and not private:
+            part.chmod(file.stat().st_mode & 0o777)
+        part.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error
 
 
 def write_result(path: Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from goldrun.cli import output
 from goldrun.cli.common import JSON
-from goldrun.cli.files import read_text
+from goldrun.cli.files import read_text, replace_file
 from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import RefusedError, UsageError
 
@@ -46,7 +45,7 @@ def migrate_check(paths: tuple[Path, ...], write: bool, as_json: bool) -> None:
     for path, findings in found.items():
         changed = workflows.rewrite(texts[path], findings)
         if write and changed != texts[path]:
-            _write(path, changed)
+            replace_file(path, changed)
 
     def done(one: Finding) -> bool:
         return write and bool(one.name)
@@ -82,15 +81,3 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
             raise UsageError(f"{path} contains no workflow.", fix=["name .github/workflows, or a file."])
         files += inside
     return list(dict.fromkeys(files))
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once or not at all; it keeps its mode."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(text.encode())
-        part.chmod(path.stat().st_mode & 0o777)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error

@@ -12,7 +12,7 @@ from goldrun.bake.reading import load, read_parameters
 from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
-from goldrun.cli.files import read_text
+from goldrun.cli.files import read_text, write_files
 from goldrun.cli.lazy import LazyGroup
 from goldrun.cli.recipe_options import parameter_options
 from goldrun.errors import UsageError
@@ -96,12 +96,7 @@ def _require_new(folder: Path) -> None:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    for path, content in files.items():
-        file = folder / path
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written.", why=[f"{error.strerror}."]) from error
-        if file.suffix == ".sh":
-            file.chmod(0o755)
+    whole = {folder / path: content for path, content in files.items()}
+    write_files(whole)
+    for script in (file for file in whole if file.suffix == ".sh"):
+        script.chmod(0o755)

@@ -10,6 +10,7 @@ import click
 from goldrun import config, workflow
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, open_github
+from goldrun.cli.files import replace_file
 from goldrun.errors import RefusedError, UnavailableError
 
 MOST_BYTES = 1024 * 1024 * 1024  # of a tool whose checksum nobody publishes
@@ -53,7 +54,7 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
     found = {one.name: one.found for one in updates if one.found and one.changes}
     writes = bool(found) and not dry_run and (keep_going or not failed)
     if writes:
-        editing.write(file, editing.changed(text, found))
+        replace_file(file, editing.changed(text, found))
     if as_json:
         output.result_json([ToolUpdate.of(one, written=writes and one.changes) for one in updates])
     elif found:

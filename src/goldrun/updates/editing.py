@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -36,19 +35,3 @@ def changed(text: str, found: Mapping[str, Found]) -> str:
     written = tomlkit.dumps(document)
     tomllib.loads(written)
     return written
-
-
-def write(file: Path, text: str) -> None:
-    """Replace a file as a whole: whoever reads it finds the old one or the new one.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    beside = file.with_name(f".{file.name}.new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.chmod(file.stat().st_mode & 0o777)
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"{file} cannot be written.", why=[f"{error.strerror}."]) from error
