@@ -18,6 +18,7 @@ from tests.conftest import REGION, Running
 
 from local_cloud import auth, intake, metadata, seed
 from local_cloud.access import Denial
+from local_cloud.data_file import DataFile
 from local_cloud.github.api import TOKEN
 from local_cloud.records import Instance, VSwitch
 from wire import send, signed, v1, v3
@@ -398,12 +399,15 @@ def test_an_instance_that_requests_its_key_again_gets_the_same_one(populated: Ru
     assert json.loads(ask(populated, "GET", path)[2])["AccessKeyId"] != first
 
 
-def test_a_data_file_that_cannot_be_written_is_an_error_response_without_a_traceback(live: Running) -> None:
-    live.cloud.store._db.execute("PRAGMA query_only = ON")
+def test_a_data_file_that_cannot_be_written_is_an_error_response_without_a_traceback(
+    live: Running, tmp_path: Path
+) -> None:
+    file = live.cloud.store._file = DataFile(tmp_path / "cloud.db")
+    file._db.execute("PRAGMA query_only = ON")
     status, answer = github(live, "POST", "/actions/runners/registration-token")
     assert (status, "readonly" in answer["message"]) == (503, True)
     assert ask(live, "POST", "/_goldrun/deny", '{"actions":["ecs:*"]}')[0] == 503
-    live.cloud.store._db.execute("PRAGMA query_only = OFF")
+    file._db.execute("PRAGMA query_only = OFF")
     assert github(live, "POST", "/actions/runners/registration-token")[0] == 201
 
 

@@ -14,15 +14,21 @@ import pytest
 from tests.virtual_time import FakeClock
 
 from local_cloud import daemon
-from local_cloud.access import Denial
+from local_cloud.access import Denial, SigningKey
 from local_cloud.clock import Anchor
+from local_cloud.data_file import StoreError
 from local_cloud.lock import InUseError, Lock
 from local_cloud.records import Image
-from local_cloud.store import FORGET_EVERY, KEPT_SECONDS, Store, StoreError
+from local_cloud.store import FORGET_EVERY, KEPT_SECONDS, Store
 
 
 def opened(file: Path | None, now: float = 0.0) -> Store:
     return Store(file, lambda: now)
+
+
+def database(store: Store) -> sqlite3.Connection:
+    assert store._file
+    return store._file._db
 
 
 def test_a_second_store_on_one_file_is_refused(tmp_path: Path) -> None:
@@ -91,16 +97,16 @@ def test_a_program_that_a_server_has_started_does_not_hold_its_lock(tmp_path: Pa
         child.kill()
 
 
-def test_a_full_disk_is_reported_and_changes_nothing() -> None:
-    store = opened(None)
+def test_a_full_disk_is_reported_and_changes_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path / "cloud.db")
     store.put(Denial(id="before"))
-    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = database(store).execute("PRAGMA page_count").fetchone()[0]
+    database(store).execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError) as said, store.transaction():
         store.put(*(Denial(id=f"{number} {'x' * 5000}") for number in range(10)))
     assert "full" in str(said.value)
     assert [one.id for one in store.all(Denial)] == ["before"]
-    store._db.execute("PRAGMA max_page_count = 1000000")
+    database(store).execute("PRAGMA max_page_count = 1000000")
     store.put(Denial(id="after"))
     assert [one.id for one in store.all(Denial)] == ["before", "after"]
     store.close()
@@ -109,7 +115,7 @@ def test_a_full_disk_is_reported_and_changes_nothing() -> None:
 def test_a_file_that_cannot_be_written_is_reported_and_can_be_closed(tmp_path: Path) -> None:
     file = tmp_path / "cloud.db"
     store = opened(file)
-    store._db.execute("PRAGMA query_only = ON")
+    database(store).execute("PRAGMA query_only = ON")
     anchor = Anchor(0.0, 0.0, 1.0)
     changes: list[Callable[[], None]] = [
         lambda: store.put(Denial(id="x")),
@@ -141,13 +147,57 @@ def test_records_of_a_later_version_are_reported(tmp_path: Path) -> None:
     opened(file).close()
     for kind, record in (("Unicorn", b"{}"), ("Denial", b'{"id":5}')):
         db = sqlite3.connect(file)
-        db.execute("DELETE FROM version")
-        db.execute("INSERT INTO version VALUES (?, '1', 0, 9e15, ?)", (kind, record))
+        db.execute("DELETE FROM record")
+        db.execute("INSERT INTO record VALUES (?, '1', 0, ?)", (kind, record))
         db.commit()
         db.close()
         with pytest.raises(StoreError) as said:
             opened(file)
         assert "this version of goldrun" in str(said.value)
+
+
+def test_a_file_of_an_older_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    db = sqlite3.connect(file)
+    db.execute("CREATE TABLE version (kind TEXT, id TEXT, since REAL, until REAL, record BLOB)")
+    db.execute("INSERT INTO version VALUES ('Denial', 'gone', 1, 5, '{\"id\":\"gone\"}')")
+    db.execute("INSERT INTO version VALUES ('Denial', 'here', 5, 9e15, '{\"id\":\"here\"}')")
+    db.commit()
+    db.close()
+    for _ in range(2):
+        store = opened(file)
+        assert [one.id for one in store.all(Denial)] == ["here"]
+        assert store.latest == 5
+        store.close()
+
+
+def test_records_keep_their_order_and_their_changes(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.db"
+    a, b, c = (SigningKey(id=name, modulus="1", private="") for name in "abc")
+    changed = SigningKey(id="a", modulus="2", private="")
+    store = opened(file, 5.0)
+    store.put(a, b, c)
+    store.put(changed)
+    store.remove(b)
+    store.close()
+    again = opened(file)
+    assert list(again.all(SigningKey)) == [changed, c]
+    again.close()
+
+
+def test_a_reader_that_lags_is_shown_what_was(tmp_path: Path) -> None:
+    moment = [10.0]
+    store = Store(tmp_path / "cloud.db", lambda: moment[0])
+    store.put(Denial(id="a"), Denial(id="b"))
+    moment[0] = 20.0
+    store.remove(Denial(id="a"))
+    store.put(Denial(id="c"))
+    seen = {at: [one.id for one in store.as_of(at).all(Denial)] for at in (9.9, 10.0, 19.9, 20.0)}
+    assert seen == {9.9: [], 10.0: ["a", "b"], 19.9: ["a", "b"], 20.0: ["b", "c"]}
+    store.close()
+    again = opened(tmp_path / "cloud.db", 21.0)
+    assert [one.id for one in again.as_of(19.9).all(Denial)] == ["b", "c"]  # it knows no more
+    again.close()
 
 
 def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
@@ -161,8 +211,7 @@ def test_old_deleted_records_are_forgotten_at_run_time() -> None:
     for _ in range(2 * FORGET_EVERY):
         moment[0] += KEPT_SECONDS / FORGET_EVERY
         store.put(Denial(id="same"))
-    [kept] = store._db.execute("SELECT count(*) FROM version").fetchone()
-    assert kept <= FORGET_EVERY + 2
+    assert len(store._history._ended[Denial]) <= FORGET_EVERY + 2
     assert list(store.as_of(moment[0]).all(Image)) == []
     assert store.as_of(moment[0] - KEPT_SECONDS / 2).get(Denial, "same")
     store.close()

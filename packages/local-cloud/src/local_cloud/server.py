@@ -22,6 +22,7 @@ from local_cloud.addresses import GUESTS_HOST, HOST
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from local_cloud.clock import LocalClock
 from local_cloud.control import PREFIX, Control
+from local_cloud.data_file import StoreError
 from local_cloud.errors import ApiFault, internal_error
 from local_cloud.faults import Faults
 from local_cloud.gateway import Gateway, Reply, new_request_id
@@ -37,7 +38,7 @@ from local_cloud.oss.front import MAX_OBJECT_BYTES, Front, is_for_oss
 from local_cloud.recorder import Recorder
 from local_cloud.records import Network
 from local_cloud.servers import MainServer, SecureServer
-from local_cloud.store import Store, StoreError
+from local_cloud.store import Store
 from local_cloud.tls_files import Files
 
 # Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.
@@ -79,7 +80,7 @@ class LocalCloud:
         self.clock = clock or LocalClock()
         self.store = Store(data, self.clock.now)
         if clock is None and (anchor := self.store.load_anchor()):
-            self.clock.resume(anchor, self.store.latest())
+            self.clock.resume(anchor, self.store.latest)
         self.store.save_anchor(self.clock.anchor)
         if not any(self.store.all(Network)):
             seed.put_defaults(self.store)

@@ -1,30 +1,24 @@
-"""Stores the records: in memory for reading, in one SQLite file to keep.
-
-Every version of a record is stored with the span of (virtual) time in which it was current. A change is on disk before
-it is answered, so a killed server loses nothing. Stale reads are answered from the versions of some seconds ago.
-"""
+"""Stores the records: in memory for reading, in one file to keep. Stale reads show what they were some seconds ago."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from goldrun.errors import UsageError
 from local_cloud import access, records
 from local_cloud.clock import Anchor
+from local_cloud.data_file import DataFile, StoreError
 from local_cloud.github import records as github
+from local_cloud.history import ALWAYS, History
 from local_cloud.index import Index
-from local_cloud.lock import Lock
 from local_cloud.records import Record, identities, objects
 
 KEPT_SECONDS = 3600.0
 FORGET_EVERY = 1000  # writes
-FOREVER = 9e15
 
 KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
@@ -77,26 +71,9 @@ KINDS: dict[str, type[Record]] = {
         records.Settings,
     )
 }
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS version (kind TEXT, id TEXT, since REAL, until REAL, record BLOB);
-CREATE INDEX IF NOT EXISTS version_key ON version (kind, id, until);
-CREATE INDEX IF NOT EXISTS version_until ON version (until);
-CREATE TABLE IF NOT EXISTS clock (only INTEGER PRIMARY KEY CHECK (only = 1), anchor BLOB);
-"""
 
 R = TypeVar("R", bound=Record)
 One = TypeVar("One", bound=records.Resource)
-
-
-class StoreError(UsageError):
-    """The data file cannot be read or written: the disk is full, the file is read-only or broken."""
-
-    def __init__(self, path: Path | None, reason: object) -> None:
-        super().__init__(
-            f"The local cloud's data file {path or 'in memory'} cannot be used.",
-            why=[f"{reason}."],
-            fix=["make room, or make it writable", "or name another file: --data FILE"],
-        )
 
 
 class View(Protocol):
@@ -113,7 +90,12 @@ class View(Protocol):
 
 
 class Store:
-    """The current records. One thread at a time."""
+    """The current records. One thread at a time.
+
+    Attributes:
+        now: the present moment.
+        latest: when the last record changed that was in the file when it was opened; 0: there was none.
+    """
 
     def __init__(self, path: Path | None, now: Callable[[], float]) -> None:
         """Open and lock the file (None: keep everything in memory).
@@ -123,39 +105,30 @@ class Store:
             StoreError: it cannot be used.
         """
         self.now = now
-        self._path = path
+        self.latest = 0.0
         self._current: dict[type[Record], dict[str, Record]] = {kind: {} for kind in KINDS.values()}
         self._pending: dict[tuple[type[Record], str], Record | None] | None = None
         self._indexes: dict[type[Record], Index[Any]] = {}
+        self._history = History()
         self._writes = 0
-        try:
-            self._lock = Lock(path) if path else None
-        except OSError as error:
-            raise StoreError(path, error.strerror) from error
-        try:
-            self._db = self._open()
-        except BaseException:
-            self._unlock()
-            raise
+        self._file = DataFile(path) if path else None
+        if self._file:
+            try:
+                self._load(self._file)
+            except BaseException:
+                self._file.close()
+                raise
 
-    def _open(self) -> sqlite3.Connection:
-        with self._reporting():
-            db = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
-        try:
-            with self._reporting():
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.executescript(_SCHEMA)
-                for name, blob in db.execute("SELECT kind, record FROM version WHERE until = ?", (FOREVER,)):
-                    record = msgspec.json.decode(blob, type=KINDS[name])
-                    self._current[type(record)][record.id] = record
-        except (KeyError, msgspec.DecodeError) as error:
-            db.close()
-            raise StoreError(self._path, f"It holds what this version of goldrun does not know: {error}") from error
-        except BaseException:
-            db.close()
-            raise
-        return db
+    def _load(self, file: DataFile) -> None:
+        for name, since, content in file.read():
+            try:
+                record = msgspec.json.decode(content, type=KINDS[name])
+            except (KeyError, msgspec.DecodeError) as error:
+                raise StoreError(file.path, f"It holds what this version of goldrun does not know: {error}") from error
+            self._current[type(record)][record.id] = record
+            # What it was before is not known.
+            self._history.change(type(record), record.id, None, record, ALWAYS)
+            self.latest = max(self.latest, since)
 
     def get(self, kind: type[R], record_id: str) -> R | None:
         """Return the current record, or None."""
@@ -206,53 +179,30 @@ class Store:
 
     def load_anchor(self) -> Anchor | None:
         """Return the saved anchor of the clock."""
-        with self._reporting():
-            row = self._db.execute("SELECT anchor FROM clock").fetchone()
-        return msgspec.json.decode(row[0], type=Anchor) if row else None
+        return self._file.load_anchor() if self._file else None
 
     def save_anchor(self, anchor: Anchor) -> None:
         """Save the clock's anchor."""
-        with self._reporting():
-            self._db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", (msgspec.json.encode(anchor),))
-
-    def latest(self) -> float:
-        """Return the time of the last write, in virtual time; 0: never."""
-        return float(self._db.execute("SELECT coalesce(max(since), 0) FROM version").fetchone()[0])
+        if self._file:
+            self._file.save_anchor(anchor)
 
     def clear(self) -> None:
         """Delete everything but the clock."""
-        with self._reporting():
-            self._db.execute("DELETE FROM version")
+        if self._file:
+            self._file.clear()
         for kept in self._current.values():
             kept.clear()
+        self._history.clear()
         self._indexes.clear()
 
     def close(self) -> None:
-        """Delete old versions, close the file and unlock it."""
-        with suppress(StoreError):  # keeping them is harmless
-            self._forget()
-        self._db.close()
-        self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock:
-            self._lock.release()
-
-    def _forget(self) -> None:
-        with self._reporting():
-            self._db.execute("DELETE FROM version WHERE until < ?", (self.now() - KEPT_SECONDS,))
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Report an error of SQLite as one for people."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(self._path, error) from error
+        """Close the file and unlock it."""
+        if self._file:
+            self._file.close()
 
     def as_of(self, moment: float) -> View:
-        """Return the records at ``moment``, within about the last hour."""
-        return _Past(self._db, moment)
+        """Return the records at ``moment``, within about the last hour, as far as this process has seen it."""
+        return _Past(self._current, self._history, moment)
 
     def _change(self, changes: dict[tuple[type[Record], str], Record | None]) -> None:
         if self._pending is None:
@@ -264,50 +214,32 @@ class Store:
         if not changes:
             return
         now = self.now()
-        keys = [(now, kind.__name__, record_id, FOREVER) for kind, record_id in changes]
-        rows = [
-            (kind.__name__, record_id, now, FOREVER, msgspec.json.encode(record))
-            for (kind, record_id), record in changes.items()
-            if record is not None
-        ]
-        with self._reporting():
-            self._db.execute("BEGIN")
-            try:
-                self._db.executemany("UPDATE version SET until = ? WHERE kind = ? AND id = ? AND until = ?", keys)
-                self._db.executemany("INSERT INTO version VALUES (?, ?, ?, ?, ?)", rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # on a full disk SQLite may have rolled back by itself
-                    self._db.execute("ROLLBACK")
-                raise
+        if self._file:
+            self._file.write(changes, now)
         for (kind, record_id), record in changes.items():
             self._indexes.pop(kind, None)
+            current = self._current[kind]
+            self._history.change(kind, record_id, current.get(record_id), record, now)
             if record is None:
-                self._current[kind].pop(record_id, None)
+                current.pop(record_id, None)
             else:
-                self._current[kind][record_id] = record
+                current[record_id] = record
         self._writes += 1
         if self._writes % FORGET_EVERY == 0:
-            with suppress(StoreError):  # the change itself is written
-                self._forget()
+            self._history.forget(now - KEPT_SECONDS)
 
 
 class _Past:
     """The records at an earlier moment."""
 
-    def __init__(self, db: sqlite3.Connection, moment: float) -> None:
-        self._db = db
-        self._moment = moment
+    def __init__(self, current: dict[type[Record], dict[str, Record]], history: History, moment: float) -> None:
+        self._current, self._history, self._moment = current, history, moment
 
     def get(self, kind: type[R], record_id: str) -> R | None:
         return next((record for record in self.all(kind) if record.id == record_id), None)
 
     def all(self, kind: type[R]) -> Iterable[R]:
-        rows = self._db.execute(
-            "SELECT record FROM version WHERE kind = ? AND since <= ? AND until > ? ORDER BY rowid",
-            (kind.__name__, self._moment, self._moment),
-        )
-        return [msgspec.json.decode(blob, type=kind) for (blob,) in rows]
+        return self._history.at(kind, self._current[kind], self._moment)  # type: ignore[return-value]
 
     def index(self, kind: type[One]) -> Index[One]:
         return Index(self.all(kind))
