@@ -16,12 +16,17 @@ from tools.messages import template
 
 
 class Told(NamedTuple):
-    """An error that the code can raise: its exit code, and what it says, with names in place of values."""
+    """An error that the code can raise: its exit code, and what it says, with names in place of values.
+
+    Attributes:
+        english: whether it is told in English alone: GARM's provider speaks to a program.
+    """
 
     code: int
     what: str
     why: tuple[str, ...]
     fix: tuple[str, ...]
+    english: bool = False
 
 
 CODES = {
@@ -44,14 +49,18 @@ def table(what: str, why: str, fix: str, *, chinese: bool = False) -> None:
         print(f"| {what} | {why} | {fix} |\n|---|---|---|")
         for one in found:
             if one.code == code:
-                cells = (one.what, " ".join(one.why), "; ".join(one.fix))
-                print(f"| {' | '.join(_cell(text, chinese) for text in cells)} |")
+                print(f"| {' | '.join(map(_cell, _cells(one, chinese=chinese)))} |")
         print()
 
 
-def _cell(text: str, chinese: bool) -> str:
-    shown = translate(text) if chinese else text
-    return re.sub(r"[|<>*_`]", lambda found: f"\\{found[0]}", shown) or "–"
+def _cells(one: Told, *, chinese: bool) -> tuple[str, str, str]:
+    say, mark = (translate, "；") if chinese and not one.english else (str, "; ")
+    *first, last = [say(fix) for fix in one.fix] or [""]
+    return say(one.what), " ".join(map(say, one.why)), mark.join([*(fix.rstrip(".。") for fix in first), last])
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"[|<>*_`]", lambda found: f"\\{found[0]}", text) or "–"
 
 
 def _told() -> Iterator[Told]:
@@ -63,7 +72,9 @@ def _told() -> Iterator[Told]:
             what = _text(node.args[0]) if node.args else ""
             if what:
                 more = {one.arg: _texts(one.value) for one in node.keywords}
-                yield Told(CODES[node.func.id], what, more.get("why", ()), more.get("fix", ()))
+                yield Told(
+                    CODES[node.func.id], what, more.get("why", ()), more.get("fix", ()), file.parent.name == "garm"
+                )
 
 
 def _of_the_api() -> Iterator[Told]:
