@@ -332,7 +332,7 @@ def test_a_machine_that_is_lost_with_its_job_is_not_replaced_for_nothing(cloud: 
     server.run(300, until=lambda: all_done(cloud))
     assert [job.conclusion for job in jobs_of(cloud)] == ["failure", "success"]
     server.run(30)
-    assert any("its machine was gone" in words for words in server.said)
+    assert any("its instance was gone" in words for words in server.said)
     assert not machines(cloud)
 
 

@@ -83,7 +83,7 @@ def serve_run(
     """Serve the profiles of CONFIG.toml until it is ended (Ctrl-C, SIGTERM).
 
     Start a second one for safety: it waits, and takes over when the first one ends. The file
-    is read again when it changes, or on SIGHUP. Jobs and machines survive the server.
+    is read again when it changes, or on SIGHUP. Jobs and instances survive the server.
 
     \b
     Examples:
@@ -220,7 +220,7 @@ def _serve(
     for wanted in sets:
         wanted.settings(os.environ, client.region)  # what is missing is said before anything is begun
     if not (sets[0].network.role or variables.ROLE.read(os.environ)):
-        report("without a RAM role machines cannot delete themselves: only this server, and a sweep, delete them.")
+        report("without a RAM role instances cannot delete themselves: only this server, and a sweep, delete them.")
     from goldrun.serve.counted import CountedTransport
     from goldrun.serve.recorder import Recorder
     from goldrun.serve.server import Server

@@ -89,5 +89,5 @@ def _doubted(client: EcsClient, github: GitHub, scope: Scope, orphan: Orphan) ->
     if orphan.registration or not instance or has_registrations(github, scope) or has_ended(client, instance.id):
         return orphan
     return replace(
-        orphan, doubt=f"GitHub shows no runner of {scope} at all, and the machine does not say that it ended"
+        orphan, doubt=f"GitHub shows no runner of {scope} at all, and the instance does not say that it ended"
     )

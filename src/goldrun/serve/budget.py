@@ -272,7 +272,7 @@ class Budget:
             if error.code != TOO_MANY_TAGS:
                 raise
             raise RefusedError(
-                f"What machines cost cannot be written down: {self.group} has as many tags as it may have.",
+                f"What instances cost cannot be written down: {self.group} has as many tags as it may have.",
                 why=["nothing is launched that no budget counts."],
                 fix=[f"remove tags from it: those of scale sets that you have renamed begin with {PREFIX}"],
             ) from error

@@ -55,5 +55,5 @@ class Leftovers:
         for machine in missing:
             # GitHub keeps one that has a job.
             if machine not in there and remove_runner(self.service, found[machine].id):
-                self.report(f"{found[machine].name} was registered without a machine: removed.")
+                self.report(f"{found[machine].name} was registered without an instance: removed.")
         self._page, self._next = (self._page + 1, now + PAGE_SECONDS) if more else (1, now + EVERY_SECONDS)

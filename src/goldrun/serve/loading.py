@@ -148,7 +148,7 @@ def _times(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
     if len(found) < 4:
         return
     if found["stopped_life"] < MIN_STOPPED_SECONDS:
-        yield (*place, "stopped_life"), "a stopped machine is kept at least 2h"
+        yield (*place, "stopped_life"), "a stopped instance is kept at least 2h"
     if found["life"] < MIN_LIFE_SECONDS:
         yield (*place, "life"), "an instance lives at least 30m"
     elif found["longest_job"] + found["boot"] >= found["life"]:

@@ -136,7 +136,7 @@ class Parking:
             self.roster.fleet.restart(started)
             self.observer.resumed(self.roster.fleet.wanted, started)
             tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
-            self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped machines are started.")
+            self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped instances are started.")
 
     def _may_start(self, machine: str) -> bool:
         return self._now - self._refused.get(machine, float("-inf")) > REFUSED_SECONDS
@@ -209,7 +209,7 @@ class Parking:
         surplus = stopped[: max(0, len(stopped) - wanted)]
         for machine in surplus:
             if machine.status == "Stopped":
-                self.tending.delete(machine.id, "fewer stopped machines are wanted")
+                self.tending.delete(machine.id, "fewer stopped instances are wanted")
         if surplus or len(stopped) < wanted or any(one.status != "Stopped" for one in stopped):
             return  # one at a time, so that a pool is left
         try:

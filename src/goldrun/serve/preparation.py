@@ -64,7 +64,7 @@ class Preparation:
         image = settings.image_id or settings.image_family
         changed, self._image = image != self._image, image
         report = self.report if changed else lambda _: None
-        report(f"{wanted.name}: machines boot from {image}.")
+        report(f"{wanted.name}: instances boot from {image}.")
         manifest = read_manifest(self.client, settings)
         if manifest is not None:
             ends = versions.require_current(

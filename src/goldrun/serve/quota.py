@@ -54,7 +54,7 @@ class Quota:
             return max(0, int(self._free // _cpus(wanted)))
 
     def note(self, wanted: WantedSet, count: int) -> None:
-        """Count machines that were launched since it was read."""
+        """Count instances that were launched since it was read."""
         with self._lock:
             if self._free is not None:
                 self._free -= count * _cpus(wanted)

@@ -67,5 +67,5 @@ class Reruns:
             self.report(f"{repository}, run {run}: tried {found.attempt} times; it is not run again.")
             return True
         rerun_job(self.github, scope, str(job.id))
-        self.report(f"{repository}, run {run}: the job of {runner} is run again, as its machine was reclaimed.")
+        self.report(f"{repository}, run {run}: the job of {runner} is run again, as its instance was reclaimed.")
         return True

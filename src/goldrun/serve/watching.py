@@ -49,7 +49,7 @@ def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callabl
             report(f"{file} has changed.")
             server.serve(sets)
     except KeyboardInterrupt:
-        report("ending: machines and jobs go on, for another server.")
+        report("ending: instances and jobs go on, for another server.")
     finally:
         server.stop()
 

@@ -87,7 +87,7 @@ class Worker:
     _unanswered: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
     _gone: list[Instance] = field(default_factory=list)  # machines whose end is to be looked into
     _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their machines
-    _reclaimed: dict[str, float] = field(default_factory=dict)  # machines that the market took back
+    _reclaimed: dict[str, float] = field(default_factory=dict)  # instances that the market reclaimed
     _looked: float = 0.0
 
     @property
@@ -158,7 +158,7 @@ class Worker:
         except GoldrunError as error:
             if not isinstance(error, ApiError):
                 raise  # it may have happened: nothing is launched instead before it is known
-            self.report(f"{self.listener.wanted.name}: stopped machines cannot be started: {error.what}")
+            self.report(f"{self.listener.wanted.name}: stopped instances cannot be started: {error.what}")
 
     def _begin(self) -> None:
         """See what another server has left, before anything is decided."""
@@ -268,7 +268,7 @@ class Worker:
         lost = roster.lost.pop(machine, None)
         if event.result != "succeeded":
             self._failed[machine] = event
-        words = "; its machine was gone" if lost is not None and event.result != "succeeded" else ""
+        words = "; its instance was gone" if lost is not None and event.result != "succeeded" else ""
         self.report(
             said(
                 f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.",

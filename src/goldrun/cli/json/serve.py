@@ -18,11 +18,11 @@ class PlannedSet:
         labels: all its labels.
         exists: whether GitHub has it; else it would be created.
         assigned: jobs that need a runner.
-        machines: its machines, without those that are stopped.
+        machines: its instances, without those that are stopped.
         stopped: those that are stopped.
         launches: how many more would be launched.
         deletions: how many would be deleted, if they stay without a job.
-        image: the image that machines would boot from, or its family.
+        image: the image that instances would boot from, or its family.
     """
 
     name: str
