@@ -92,3 +92,24 @@ def all_done(running: Running) -> bool:
 def machines(running: Running) -> list[Instance]:
     now = running.cloud.clock.now()
     return [one for one in running.cloud.store.all(Instance) if one.status(now) != "Released"]
+
+
+def alive(cloud: Running) -> list[Instance]:
+    """The machines that cost money."""
+    now = cloud.cloud.clock.now()
+    return [one for one in machines(cloud) if one.status(now) in ("Pending", "Starting", "Running")]
+
+
+def together(seconds: int, *servers: Served, until: Any = lambda: False) -> None:
+    """Let several sets, or servers, work in turn."""
+    for _ in range(seconds):
+        for server in servers:
+            server.step()
+        servers[0].clock.sleep(1.0)
+        if until():
+            return
+
+
+def promised(cloud: Running) -> float:
+    """What the machines that run cost, if each does the longest job."""
+    return sum(one.price * 0.5 for one in alive(cloud))

@@ -18,6 +18,7 @@ from goldrun.launch.acquire import acquire
 from goldrun.launch.settings import new_key
 from goldrun.serve import fleet as fleets
 from goldrun.serve import server as servers
+from goldrun.serve.config import Cost
 from goldrun.serve.metrics import Metrics
 from goldrun.serve.recorder import Recorder
 from local_cloud import lifecycle
@@ -27,10 +28,12 @@ from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
-from tests.simulation.played import play
-from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+from tests.simulation.played import Played, play
+from tests.simulation.serving import alive, all_done, jobs_of, machines, queue, serve
 from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock
+
+ZONE = ("cn-hangzhou-k",)  # one place, one price
 
 
 @pytest.fixture
@@ -41,6 +44,11 @@ def cloud(frozen: Running) -> Running:
     frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
     play(frozen)
     return frozen
+
+
+@pytest.fixture
+def played(cloud: Running) -> Played:
+    return play(cloud)
 
 
 def test_jobs_get_a_runner_each_and_nothing_is_left(cloud: Running) -> None:
@@ -740,3 +748,72 @@ def test_a_session_and_its_messages_are_taken_together(cloud: Running) -> None:
     begun, messages = listener.take()
     assert begun is not None
     assert messages == []
+
+
+def hide_image(cloud: Running) -> None:
+    store = cloud.cloud.store
+    (old,) = (image for image in store.all(Image) if image.id == "m-runner")
+    store.put(replace(old, name="fam-amd64-old"))
+
+
+def test_an_offer_that_is_reclaimed_is_left_out_as_a_spot_offer(cloud: Running, played: Played) -> None:
+    """At the list price nothing is reclaimed; the fallback was left out too, and jobs waited for half an hour."""
+    server = serve(cloud, zones=ZONE, on_demand_fallback=True)
+    for _ in range(2):
+        server.worker.breaker.note(("ecs.c7.2xlarge", ZONE[0]), cloud.wall.value)
+    queue(cloud, 1)
+    server.run(1200, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+
+
+@pytest.mark.parametrize("cost", [Cost(), Cost(day=50.0)])
+def test_while_no_image_is_found_jobs_are_run_by_what_is_there(cloud: Running, played: Played, cost: Cost) -> None:
+    """With a budget the price of a new machine was asked for first, and nothing else was done: nothing was tended."""
+    played.idle = 1e9
+    server = serve(cloud, min_idle=1, life="8h", max_cost=cost)
+    server.run(120, until=lambda: len(alive(cloud)) == 1)
+    server.run(60)
+    hide_image(cloud)
+    server.run(700, pace=5.0)
+    queue(cloud, 1)
+    server.run(900, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+
+
+def test_a_scale_set_whose_deletion_failed_is_deleted_later(cloud: Running, played: Played) -> None:
+    server = serve(cloud)
+    server.run(30)
+    cloud.fault("error", "github:delete-scale-set", times=40, status=502)
+    server.worker.retiring = True
+    server.run(1800, until=lambda: server.worker.retired, pace=2.0)
+    assert server.worker.retired, server.said
+    assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
+
+
+def test_a_job_that_a_person_has_cancelled_is_not_run_again(cloud: Running, played: Played) -> None:
+    played.seconds = 1700.0
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(60, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    server.run(3)
+    (machine,) = machines(cloud)
+    cloud.cloud.store.put(replace(machine, reclaimed=cloud.cloud.clock.now()))
+    server.run(4)
+    (job,) = jobs_of(cloud)
+    assert job.status == "in_progress", "GitHub has not noticed yet"
+    cloud.cloud.jobs.end(job, "cancelled")
+    server.run(300)
+    assert [one.conclusion for one in jobs_of(cloud)] == ["cancelled"], server.said
+
+
+def test_a_job_that_was_accepted_counts_though_the_answer_was_lost(cloud: Running, played: Played) -> None:
+    played.seconds = 200.0
+    server = serve(cloud, per_repository=1, max_runners=10)
+    server.run(5)
+    cloud.fault("error-after", "github:acquire-jobs", times=1, status=502)
+    queue(cloud, 5)
+    most = 0
+    for _ in range(200):
+        server.run(1)
+        most = max(most, sum(one.status == "in_progress" for one in jobs_of(cloud)))
+    assert most == 1

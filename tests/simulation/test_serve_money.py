@@ -20,7 +20,10 @@ from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance, SecurityGroup
 from tests.conftest import REGION, Running
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, all_done, jobs_of, machines, queue, serve
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, promised, queue, serve
+
+ZONE = ("cn-hangzhou-k",)  # one place, one price
+HOUR = 3600.0
 
 HOUR = 3600.0
 GROUP = f"sg-local-{REGION}"
@@ -73,18 +76,13 @@ def app_token(cloud: Running) -> str:
     return token.id
 
 
-def alive(cloud: Running) -> int:
-    now = cloud.cloud.clock.now()
-    return sum(one.status(now) in ("Pending", "Starting", "Running") for one in machines(cloud))
-
-
 def test_a_job_that_the_budget_does_not_hold_waits_and_its_check_says_so(cloud: Running, played: Played) -> None:
     server = serve(cloud, token=app_token(cloud), max_cost=Cost(day=1.0), max_runners=20)
     queue(cloud, 12)
     most, money = 0, 0.0
     for _ in range(300):
         server.run(1)
-        most = max(most, alive(cloud))
+        most = max(most, len(alive(cloud)))
         # Each machine reserves its price for the longest job, half an hour.
         money = max(money, sum(one.price * 0.5 for one in machines(cloud)))
     assert 0.5 < money <= 1.0
@@ -132,14 +130,14 @@ def test_what_machines_cost_that_end_while_nobody_serves_counts(cloud: Running, 
     played.seconds = 1500.0
     first = serve(cloud, max_cost=Cost(day=5.0))
     queue(cloud, 3)
-    first.run(300, until=lambda: alive(cloud) == 3)
+    first.run(300, until=lambda: len(alive(cloud)) == 3)
     first.run(90)
     prices = sum(one.price for one in machines(cloud))
     cloud.wall.value += 1000.0  # its session ends
-    assert alive(cloud) == 3
+    assert len(alive(cloud)) == 3
     cloud.wall.value += 6 * HOUR
     played.tend(cloud.wall.value)
-    assert alive(cloud) == 0
+    assert len(alive(cloud)) == 0
     second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
     second.run(120)
     counted = count_tag(cloud)
@@ -155,7 +153,7 @@ def test_what_was_launched_right_before_the_server_died_counts(cloud: Running, p
     played.seconds = 1200.0
     first = serve(cloud, max_cost=Cost(day=5.0))
     queue(cloud, 3)
-    first.run(40, until=lambda: alive(cloud) == 3)
+    first.run(40, until=lambda: len(alive(cloud)) == 3)
     launched = [(one.created, one.price) for one in machines(cloud)]
     cloud.wall.value += 200.0  # its session ends
     second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
@@ -169,12 +167,12 @@ def test_a_launch_is_announced_with_the_price_that_it_may_cost(cloud: Running, p
     played.seconds = 1200.0
     first = serve(cloud, max_cost=Cost(day=5.0))
     queue(cloud, 3)
-    first.run(40, until=lambda: alive(cloud) == 3)
+    first.run(40, until=lambda: len(alive(cloud)) == 3)
     limits = sum(one.limit or one.price for one in machines(cloud))
     assert count_tag(cloud).paid == pytest.approx(limits, rel=0.01)
     cloud.wall.value += 1500.0  # its machines are gone when the next one begins
     played.tend(cloud.wall.value)
-    assert alive(cloud) == 0
+    assert len(alive(cloud)) == 0
     second = serve(cloud, owner="two", max_cost=Cost(day=5.0))
     second.run(70)
     assert 1200 * limits / 1.2 / HOUR < count_tag(cloud).day <= 1560 * limits / HOUR
@@ -197,10 +195,10 @@ def test_a_launch_that_is_refused_costs_nothing(cloud: Running, played: Played) 
 def test_a_launch_beside_a_start_announces_both(cloud: Running, played: Played) -> None:
     played.seconds = 1200.0
     server = serve(cloud, min_stopped=1, max_cost=Cost(day=50.0))
-    server.run(400, until=lambda: len(server.worker.roster.aside) == 1 and not alive(cloud))
+    server.run(400, until=lambda: len(server.worker.roster.aside) == 1 and not len(alive(cloud)))
     server.run(70)
     queue(cloud, 2)
-    server.run(30, until=lambda: alive(cloud) >= 2)
+    server.run(30, until=lambda: len(alive(cloud)) >= 2)
     running = [one for one in machines(cloud) if one.status(cloud.wall.value) != "Stopped"]
     assert len(running) >= 2
     assert count_tag(cloud).paid >= 0.99 * sum(one.limit for one in running)
@@ -209,7 +207,7 @@ def test_a_launch_beside_a_start_announces_both(cloud: Running, played: Played) 
 @pytest.mark.parametrize("code", ["OperationDenied.NoStock", "Forbidden.RAM"])
 def test_a_start_that_fails_does_not_keep_the_last_of_the_budget(cloud: Running, played: Played, code: str) -> None:
     first = serve(cloud, min_stopped=1)
-    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not alive(cloud))
+    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not len(alive(cloud)))
     (stopped,) = machines(cloud)
     cloud.wall.value += 100.0  # its session ends
     server = serve(cloud, owner="two", min_stopped=1, max_cost=Cost(day=0.5 * stopped.price * 1.2 * 1.6))
@@ -223,7 +221,7 @@ def test_a_start_that_fails_does_not_keep_the_last_of_the_budget(cloud: Running,
 
 def test_a_start_is_announced_once_and_withdrawn_when_it_fails(cloud: Running, played: Played) -> None:
     server = serve(cloud, min_stopped=1, max_cost=Cost(day=50.0))
-    server.run(200, until=lambda: len(server.worker.roster.aside) == 1 and not alive(cloud))
+    server.run(200, until=lambda: len(server.worker.roster.aside) == 1 and not len(alive(cloud)))
     server.run(70)
     (stopped,) = machines(cloud)
     for action in ("StartInstances", "RunInstances"):
@@ -264,7 +262,7 @@ def test_machines_that_a_server_takes_over_are_counted_once(cloud: Running, play
     played.seconds = 1500.0
     first = serve(cloud, max_cost=Cost(day=5.0))
     queue(cloud, 3)
-    first.run(300, until=lambda: alive(cloud) == 3)
+    first.run(300, until=lambda: len(alive(cloud)) == 3)
     first.run(90)
     began = [(one.created, one.price) for one in machines(cloud)]
     cloud.wall.value += 600.0
@@ -296,7 +294,7 @@ def test_a_group_whose_tags_are_all_taken_is_told_and_machines_are_tended_nevert
     played = play(cloud)
     server = serve(cloud, max_cost=Cost(day=5.0), min_idle=1)
     server.run(45)
-    assert alive(cloud) == 1
+    assert len(alive(cloud)) == 1
     (group,) = (one for one in cloud.cloud.store.all(SecurityGroup) if one.id == GROUP)
     cloud.cloud.store.put(replace(group, tags={f"team-{number}": "x" for number in range(20)}))
     played.lingers = True
@@ -326,14 +324,14 @@ def test_a_pool_that_waits_for_hours_stays_within_the_budget(cloud: Running, pla
     """Each machine held the longest job's price, and what it cost while it waited came on top."""
     played.idle = 1e9
     server = serve(cloud, min_idle=3, life="8h", max_cost=Cost(month=1.0))
-    server.run(120, until=lambda: alive(cloud) == 3)
-    assert alive(cloud) == 3, server.said
+    server.run(120, until=lambda: len(alive(cloud)) == 3)
+    assert len(alive(cloud)) == 3, server.said
     books, wanted = server.worker.budget.books, server.worker.listener.wanted
     for _ in range(90):
         server.run(240, pace=10.0)
         assert books.left(wanted, cloud.wall.value).amount > -0.1
     assert count_tag(cloud).month <= 1.0
-    assert alive(cloud) == 0, "it is used up"
+    assert len(alive(cloud)) == 0, "it is used up"
 
 
 def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Running, played: Played) -> None:
@@ -341,7 +339,7 @@ def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Runn
     queue(cloud, 2)
     server.run(60)
     assert sum("GitHub does not show why jobs wait" in words for words in server.said) == 1, server.said
-    assert alive(cloud) == 0
+    assert len(alive(cloud)) == 0
 
 
 def test_a_budget_of_all_profiles_is_shared(cloud: Running, played: Played) -> None:
@@ -356,15 +354,15 @@ def test_a_budget_of_all_profiles_is_shared(cloud: Running, played: Played) -> N
         two.step()
         one.clock.sleep(1.0)
     price = min(one.price for one in cloud.cloud.store.all(Instance))
-    assert 0 < alive(cloud) <= 0.5 / (price * 0.5)
-    assert alive(cloud) < 8
+    assert 0 < len(alive(cloud)) <= 0.5 / (price * 0.5)
+    assert len(alive(cloud)) < 8
     said = " ".join(one.said + two.said)
     assert "the budget of all profiles for the month, 0.5, is used up" in said
 
 
 def test_a_stopped_machine_reserves_nothing(cloud: Running, played: Played) -> None:
     server = serve(cloud, min_stopped=2, max_cost=Cost(day=1.0))
-    server.run(200, until=lambda: len(server.worker.roster.aside) == 2 and not alive(cloud))
+    server.run(200, until=lambda: len(server.worker.roster.aside) == 2 and not len(alive(cloud)))
     server.run(60)
     assert len(machines(cloud)) == 2
     spent = server.worker.budget.books.read(server.worker.listener.wanted)
@@ -376,7 +374,7 @@ def test_a_stopped_machine_that_is_started_counts_before_it_runs(cloud: Running,
     """The budget holds one machine: with the stopped one it is used up. (A story found it.)"""
     played.seconds = 600.0
     first = serve(cloud, min_stopped=1)
-    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not alive(cloud))
+    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not len(alive(cloud)))
     (stopped,) = machines(cloud)
     cloud.wall.value += 100.0  # its session ends
     server = serve(cloud, owner="two", min_stopped=1, max_cost=Cost(day=0.5 * stopped.price * 1.2 * 1.6))
@@ -386,7 +384,7 @@ def test_a_stopped_machine_that_is_started_counts_before_it_runs(cloud: Running,
         server.run(1)
         most = max(most, len(machines(cloud)))
     assert most == 1, server.said
-    assert alive(cloud) == 1, server.said
+    assert len(alive(cloud)) == 1, server.said
 
 
 def test_what_machines_cost_is_told_by_job_and_idle_time(cloud: Running, played: Played) -> None:
@@ -435,19 +433,19 @@ def test_when_the_limit_of_all_is_reached_the_more_important_profile_is_served(c
     low = serve(cloud, common=common, limits=limits, label="low", min_idle=3)
     high = serve(cloud, common=common, limits=limits, label="high", priority=10)
     both(low, high, 90)
-    assert alive(cloud) == 3, "the pool of the less important one"
+    assert len(alive(cloud)) == 3, "the pool of the less important one"
     queue(cloud, 4, label="high")
     most = 0
     for _ in range(250):
         both(low, high, 1)
-        most = max(most, alive(cloud))
+        most = max(most, len(alive(cloud)))
         if sum(bool(job.started) for job in jobs_of(cloud)) == 4:
             break
     assert sum(bool(job.started) for job in jobs_of(cloud)) == 4, low.said + high.said
     assert most <= 4
     both(low, high, 600)
     assert all_done(cloud)
-    assert alive(cloud) == 3, "afterwards the pool is there again"
+    assert len(alive(cloud)) == 3, "afterwards the pool is there again"
 
 
 def test_the_quota_of_the_account_is_kept_and_goes_to_the_more_important_profile(
@@ -460,7 +458,7 @@ def test_the_quota_of_the_account_is_kept_and_goes_to_the_more_important_profile
     high = serve(cloud, common=common, label="high", priority=10)
     queue(cloud, 6, label="low")
     both(low, high, 40)
-    assert alive(cloud) == 3
+    assert len(alive(cloud)) == 3
     assert not any("QuotaExceed" in words for words in low.said), "a launch that the quota refuses is not even tried"
     queue(cloud, 3, label="high")
     both(low, high, 500)
@@ -515,3 +513,49 @@ def both(one: Served, two: Served, seconds: int) -> None:
         one.step()
         two.step()
         one.clock.sleep(1.0)
+
+
+def test_a_refused_launch_does_not_let_more_jobs_in_than_the_budget_holds(cloud: Running, played: Played) -> None:
+    """Jobs that were accepted and have no machine yet were not counted: at each step as many again were accepted."""
+    played.seconds = 1700.0
+    server = serve(cloud, zones=ZONE, max_cost=Cost(day=0.5))
+    server.run(10)
+    room = server.worker.budget.room()
+    assert room == 3
+    cloud.fault("error", "RunInstances", times=2, code="OperationDenied.NoStock", status=403)
+    queue(cloud, 10)
+    server.run(20)
+    statistics = server.worker.roster.statistics
+    assert statistics is not None
+    assert statistics.assigned <= room
+    server.run(3 * HOUR, pace=2.0)
+    assert not [one for one in jobs_of(cloud) if one.conclusion == "cancelled"]
+
+
+def test_a_job_on_a_machine_that_has_waited_reserves_the_longest_job(cloud: Running, played: Played) -> None:
+    """Its age counted, not the job's: what it still would cost was promised to others."""
+    played.idle, played.seconds = 1e9, 1790.0
+    server = serve(cloud, zones=ZONE, min_idle=3, life="8h", max_cost=Cost(day=1.6))
+    server.run(120, until=lambda: len(alive(cloud)) == 3)
+    server.run(2400, pace=10.0)
+    assert len(alive(cloud)) == 3
+    queue(cloud, 12)
+    server.run(4 * HOUR, pace=5.0)
+    assert server.worker.budget.books.read(server.worker.listener.wanted).day <= 1.6
+
+
+def test_machines_whose_price_cannot_be_read_are_reserved_and_counted(cloud: Running, played: Played) -> None:
+    """They counted nothing for ten minutes after one failure."""
+    played.seconds = 1700.0
+    first = serve(cloud, zones=ZONE, max_cost=Cost(day=0.5))
+    queue(cloud, 8)
+    first.run(60)
+    assert len(alive(cloud)) == 3
+    cloud.wall.value += 130.0  # its session ends
+    cloud.fault("error", "DescribeSpotPriceHistory", times=40, code="Throttling.User", status=400)
+    second = serve(cloud, owner="two", zones=ZONE, max_cost=Cost(day=0.5))
+    most = 0.0
+    for _ in range(400):
+        second.run(1)
+        most = max(most, promised(cloud))
+    assert most <= 0.5

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from goldrun.cloud.tags import PARKED, SERVED_RUNNER, STARTED
+from goldrun.cloud import assistant
+from goldrun.cloud.tags import CONFIGURED, PARKED, SERVED_RUNNER, STARTED
 from goldrun.serve.config import Schedule
 from goldrun.serve.plan import make_plan
 from goldrun.sweep import find
@@ -22,7 +23,7 @@ from local_cloud.records import Image, Instance
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, all_done, jobs_of, machines, queue, serve
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve
 
 DAY = 86400.0
 
@@ -267,9 +268,11 @@ def test_a_schedule_has_its_own_number_and_too_many_are_deleted(cloud: Running) 
     assert len(machines(cloud)) == len(stopped(cloud)) == 1
 
 
-def test_an_idle_runner_that_has_become_dear_is_replaced(cloud: Running) -> None:
-    server = serve(cloud, min_idle=2)
-    server.run(120)
+def test_an_idle_runner_that_has_become_dear_is_replaced(cloud: Running, played: Played) -> None:
+    """Not within its first hour: what seemed cheaper when it was launched could not be had."""
+    played.idle = 1e9
+    server = serve(cloud, min_idle=2, life="8h")
+    server.run(3700, pace=10.0)
     dear, other = server.worker.fleet.machines.values()
     known = server.worker.budget.prices._known
     known[dear.type, dear.zone, True] *= 3
@@ -326,3 +329,145 @@ def test_a_sweep_knows_stopped_machines_of_a_pool(cloud: Running) -> None:
     assert [finding.id for finding in find(cloud.client())] == [one.id], "it was started, and is stopped"
     cloud.cloud.store.put(replace(one, auto_release=NEVER, created=one.created - 5 * 3600))
     assert [finding.reason for finding in find(cloud.client())] == ["it has no release time"]
+
+
+def test_an_idle_runner_is_not_replaced_by_the_same_again_and_again(cloud: Running, played: Played) -> None:
+    """The best offer is shown in stock, and is not: each runner at list price was deleted as soon as it was ready."""
+    played.idle = 1e9
+    market = LocalMarket(seed=11, phantoms=1.0, scarcity=0.0)
+    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), market=market))
+    server = serve(cloud, min_idle=1, life="8h", on_demand_fallback=True)
+    seen: set[str] = set()
+    for _ in range(1800):
+        server.run(2)
+        seen |= {one.id for one in machines(cloud)}
+    assert len(seen) <= 2
+
+
+def test_what_is_unfit_for_the_pool_runs_jobs(cloud: Running, played: Played) -> None:
+    """No zone was left for jobs either, until the server was started anew."""
+    server = serve(cloud, types=("ecs.i4.2xlarge",), min_stopped=1)
+    server.run(1200, pace=5.0)
+    queue(cloud, 1)
+    server.run(1800, until=lambda: all_done(cloud), pace=2.0)
+    assert all_done(cloud), server.said
+
+
+class DiesBeforeTheTag:
+    """A server that dies when a machine has its configuration, and not the tag ``Configured`` yet."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.dead = inner, False
+
+    def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *more: Any) -> Any:
+        if self.dead or (headers.get("x-acs-action") == "TagResources" and "Configured" in target):
+            self.dead = True
+            raise Crash
+        return self.inner.send(endpoint, method, target, headers, *more)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_a_machine_whose_server_died_before_it_was_tagged_is_not_stopped_with_its_job(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.seconds = 1500.0
+    real, slow = assistant.read_result, [True]
+    monkeypatch.setattr(assistant, "read_result", lambda *given: None if slow[0] else real(*given))
+    begin_again = cloud.checkpoint()
+    for _ in range(8):  # one of two machines is chosen, by its id
+        begin_again()
+        slow[0] = True  # the other machine's script still runs when the server dies
+        client = cloud.client()
+        client._transport = DiesBeforeTheTag(client._transport)
+        first = serve(cloud, client=client, min_stopped=1)
+        queue(cloud, 1)
+        with contextlib.suppress(Crash):
+            first.run(200)
+        assert [one.status for one in jobs_of(cloud)] == ["in_progress"]
+        cloud.wall.value += 90.0
+        slow[0] = False
+        second = serve(cloud, owner="two", min_stopped=1)
+        second.run(400)
+        (job,) = jobs_of(cloud)
+        assert job.status == "in_progress", job.note
+
+
+def stale(
+    cloud: Running, server: Served, machine: str, tags: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let a server's reads of the first 20 seconds show a machine's older tags."""
+    fleet, end = server.worker.fleet, cloud.wall.value + 20.0
+    describe = fleet._describe
+
+    def read(**wanted: Any) -> dict[str, Any]:
+        found = describe(**wanted)
+        if machine in found and cloud.wall.value < end:
+            found[machine] = dataclasses.replace(found[machine], tags=tags)
+        return found
+
+    monkeypatch.setattr(fleet, "_describe", read)
+
+
+def test_after_a_restart_a_machine_with_a_job_is_not_made_one_of_the_pool(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.seconds, played.idle = 1500.0, 1e9
+    first = serve(cloud, min_idle=1)
+    first.run(100)
+    queue(cloud, 1)
+    first.run(60, until=lambda: sum(CONFIGURED.key in one.tags for one in alive(cloud)) == 2)
+    first.run(3)
+    (job,) = jobs_of(cloud)
+    busy = job.runner_name.removeprefix("ubuntu-spot-")
+    (machine,) = (one for one in machines(cloud) if one.id == busy)
+    first.worker.listener.close()
+    second = serve(cloud, owner="two", min_stopped=1)
+    stale(
+        cloud, second, busy, {key: value for key, value in machine.tags.items() if key != CONFIGURED.key}, monkeypatch
+    )
+    second.run(300)
+    (job,) = jobs_of(cloud)
+    assert job.status == "in_progress", job.note
+
+
+def test_after_a_restart_a_started_machine_is_not_stopped_with_its_job(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.seconds = 1500.0
+    store = cloud.cloud.store
+    store.put(replace(store.settings(), boot_seconds=40.0, start_seconds=2.0))
+    first = serve(cloud, min_stopped=1)
+    first.run(200, until=lambda: len(first.worker.roster.aside) == 1 and not alive(cloud))
+    first.run(60)
+    (parked,) = machines(cloud)
+    queue(cloud, 1)
+    first.run(60, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    first.run(5)
+    assert jobs_of(cloud)[0].runner_name == f"ubuntu-spot-{parked.id}"
+    first.worker.listener.close()
+    second = serve(cloud, owner="two", min_stopped=1)
+    stale(cloud, second, parked.id, parked.tags, monkeypatch)
+    second.run(300)
+    (job,) = jobs_of(cloud)
+    assert job.status == "in_progress", job.note
+
+
+def test_machines_that_cannot_be_prepared_are_not_launched_again_and_again(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``park.sh`` fails: two hundred machines an hour were launched and deleted."""
+    real = assistant.read_result
+
+    def read(*given: Any) -> Any:
+        result = real(*given)
+        return dataclasses.replace(result, exit_code=1) if result and not result.running else result
+
+    monkeypatch.setattr(assistant, "read_result", read)
+    server = serve(cloud, min_stopped=1)
+    seen: set[str] = set()
+    for _ in range(1800):
+        server.run(2)
+        seen |= {one.id for one in machines(cloud)}
+    assert len(seen) < 10

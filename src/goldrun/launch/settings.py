@@ -70,7 +70,7 @@ class LaunchSettings:
         policy: how offers are ranked.
         spread: whether the best offers are tried in an order of the launch's own, by its key; see ``launch.spread``.
         candidates: the offers to try, from the user; empty: those of the market.
-        avoid: instance types and zones that are left out for the time being.
+        avoid: offers that are left out for the time being: type, zone, and whether it is a spot instance.
         on_demand_fallback: whether to pay the list price when no spot offer is available.
         most_on_demand: the most that an hour may cost then; None: any list price.
     """
@@ -99,6 +99,6 @@ class LaunchSettings:
     policy: str = DEFAULT_POLICY
     spread: bool = False
     candidates: tuple[Offer, ...] = ()
-    avoid: frozenset[tuple[str, str]] = frozenset()
+    avoid: frozenset[tuple[str, str, bool]] = frozenset()
     on_demand_fallback: bool = False
     most_on_demand: float | None = None

@@ -13,6 +13,7 @@ from goldrun.serve.spent import Spent
 from goldrun.serve.wanted import WantedSet
 
 PREFIX = f"{SPENT.key}."
+ROUNDING = 1e-9  # sums of the same amounts in another order
 
 
 def has_budget(wanted: WantedSet) -> bool:
@@ -77,25 +78,50 @@ class Books:
             self._reserved[key_of(wanted)] = reserved
 
     def reserve(self, wanted: WantedSet, amount: float) -> None:
-        """Record what new machines may cost."""
+        """Record what new machines may cost; less than 0: they will not."""
         with self._lock:
-            self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
+            self._reserve(wanted, amount)
+
+    def hold(self, wanted: WantedSet, amount: float, now: float) -> bool:
+        """Reserve an amount if so much is left: no other set gets it in between. Return whether it is reserved."""
+        with self._lock:
+            if held := amount <= self._least(wanted, now).amount + ROUNDING:
+                self._reserve(wanted, amount)
+            return held
+
+    def leave(self, wanted: WantedSet) -> None:
+        """Forget what a set's machines may cost: it has none any more, or another server has it."""
+        with self._lock:
+            self._reserved.pop(key_of(wanted), None)
 
     def left(self, wanted: WantedSet, now: float) -> Left:
         """Return what a scale set may still spend: the least that its profile's limits and the common ones leave."""
         with self._lock:
-            own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
-            spent = {key: value.at(now) for key, value in self._spent.items()}
-            found = [Left(float("inf"))]
-            for cost, keys, whose in (
-                (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
-                (wanted.limits.max_cost, {*spent, *self._reserved}, "all profiles"),
-            ):
-                found += list(self._left(cost, keys, spent, whose))
-            return min(found, key=lambda one: one.amount)
+            return self._least(wanted, now)
 
-    def _left(self, cost: Cost, keys: set[str], spent: Mapping[str, Spent], whose: str) -> Iterable[Left]:
-        reserved = sum(self._reserved.get(key, 0.0) for key in keys)
+    def _reserve(self, wanted: WantedSet, amount: float) -> None:
+        self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
+
+    def _least(self, wanted: WantedSet, now: float) -> Left:
+        own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
+        found = [Left(float("inf"))]
+        for cost, keys, whose in (
+            (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
+            (wanted.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
+        ):
+            reserved = sum(self._may_cost(key, wanted.longest_job, now) for key in keys)
+            found += list(self._left(cost, keys, reserved, whose, now))
+        return min(found, key=lambda one: one.amount)
+
+    def _may_cost(self, key: str, longest: float, now: float) -> float:
+        """Return what a set's machines may still cost. Another server's: each the longest job from its tag on."""
+        if key in self._reserved:
+            return self._reserved[key]
+        told = self._spent.get(key, Spent())
+        return told.paid * max(0.0, longest - max(0.0, now - told.until)) / 3600
+
+    def _left(self, cost: Cost, keys: set[str], reserved: float, whose: str, now: float) -> Iterable[Left]:
+        spent = {key: self._spent[key].at(now) for key in keys if key in self._spent}
         for span, most in (("day", cost.day), ("month", cost.month)):
             if most is not None:
                 amount = sum(getattr(spent.get(key, Spent()), span) for key in keys)

@@ -25,7 +25,7 @@ from goldrun.launch.settings import LaunchSettings
 from goldrun.serve import spent as amounts
 from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.books import PREFIX, Books, has_budget, key_of
-from goldrun.serve.config import MAX_RUNNERS
+from goldrun.serve.config import MAX_RUNNERS, Cost
 from goldrun.serve.observer import Observer
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import Roster
@@ -33,6 +33,10 @@ from goldrun.serve.spent import Spent
 
 WRITE_SECONDS = 60.0
 OLD_SECONDS = 24 * 3600.0  # more than clocks differ, and than the longest job takes
+
+
+class OutdatedError(RefusedError):
+    """What was decided does not hold any more."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Budget:
     _paid: float = 0.0  # what they cost an hour then
     _written: float = 0.0
     _told: float = 0.0  # what machines cost an hour, as it was written last
+    _held: float = 0.0  # what is reserved for the launch, or the start, that is being made
     _price: float = 0.0  # the limit of the best offer, per hour
 
     @property
@@ -117,15 +122,16 @@ class Budget:
             aside = one in self.roster.aside
             hourly = 0.0 if machine.status == "Stopped" and aside else self.prices.of(self.client, machine)
             if hourly is None:
-                continue
+                hourly = machine.limit or self._price  # the most that it may cost, until somebody says
             # One that was started counts from then on, and costs nothing before it runs.
             price = 0.0 if machine.status == "Stopped" else hourly
             began = self.roster.fleet.began(machine)
             last = self._open.get(one) or _Open(max(began, self._since), price, None)
             self._count(last, now, since)
-            self._open[one] = _Open(now, price, self.roster.busy.get(one))
-            age = now - began if one in self.roster.busy else 0.0
-            reserved += max(hourly, machine.limit) * max(0.0, longest - age) / 3600 if hourly else 0.0
+            event = self.roster.busy.get(one)
+            self._open[one] = _Open(now, price, event)
+            ran = max(0.0, now - event.started) if event and event.started else 0.0
+            reserved += max(hourly, machine.limit) * max(0.0, longest - ran) / 3600 if hourly else 0.0
         for until, price in since.items():
             spent = spent.add(price, until, now)
         unseen = self.roster.fleet.unseen
@@ -180,24 +186,40 @@ class Budget:
         )
 
     def announce(self, price: float, amount: int = 1) -> bool:
-        """Write down what machines will cost an hour before they exist: this process may die right after.
+        """Write down what machines will cost an hour before they exist, and hold it: this process may die right after.
 
         Returns:
             Whether that took a call: what was written last may hold them already.
 
         Raises:
+            OutdatedError: so much is not left any more.
             GoldrunError: it cannot be written down.
         """
-        paid = self._hourly + price * amount
-        if not self.limited or paid <= self._told:
+        if not self.limited:
             return False
-        self._write(paid)
-        return True
+        self.release()
+        wanted, paid = self.roster.fleet.wanted, self._hourly + price * amount
+        if new := paid > self._told:
+            self._write(paid)
+            if wanted.limits.max_cost != Cost():
+                self._read()  # two servers may announce at once: each writes, then reads
+        amount_held = price * amount * self._longest / 3600
+        if not self.books.hold(wanted, amount_held, self._now):
+            self.withdraw()
+            raise OutdatedError(f"{wanted.name}: {self.reason} meanwhile; it is decided anew.")
+        self._held = amount_held
+        return new
+
+    def release(self) -> None:
+        """Hold no longer what was announced: the machines are noted, or they will never be."""
+        if self._held:
+            self.books.reserve(self.roster.fleet.wanted, -self._held)
+        self._held = 0.0
 
     def note(self, launched: Launched) -> None:
         """Reserve what new machines may cost."""
         if launched.offer:
-            self.prices.note(launched.offer, self._now)
+            self.prices.note(launched.offer)
             price = launched.limit or launched.offer.price
             self._launched |= dict.fromkeys(launched.ids, price)
             self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
@@ -212,6 +234,7 @@ class Budget:
         """Reserve and write down, as ``announce``, what stopped machines may cost that are to be started.
 
         Raises:
+            OutdatedError: so much is not left any more.
             GoldrunError: it cannot be written down.
         """
         if not self.limited:
@@ -219,7 +242,7 @@ class Budget:
         most = {one: self._most(self.roster.fleet.machines[one]) for one in ready if one not in self._started}
         self.announce(sum(most.values()))
         self._started |= most
-        self.books.reserve(self.roster.fleet.wanted, sum(most.values()) * self._longest / 3600)
+        self._held = 0.0  # reserved until the next step counts them
 
     def _most(self, machine: Instance) -> float:
         """Return what a machine may cost an hour."""

@@ -52,6 +52,11 @@ class Intake:
         else:
             self._offered[event.request] = event, self.clock.now()
 
+    def assigned(self, event: JobEvent) -> None:
+        """Count a job that the set has got: the answer that said so may have been lost."""
+        self._offered.pop(event.request, None)
+        self.turns.take(event)
+
     def end(self, event: JobEvent) -> None:
         """Forget a job that has ended."""
         self._offered.pop(event.request, None)

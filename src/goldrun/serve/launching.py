@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.market import Cache
-from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError, RefusedError
+from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
 from goldrun.launch.acquire import describe_launch, find_offers
 from goldrun.launch.launch import Report, launch, price_limit
 from goldrun.launch.offers import Offer
 from goldrun.launch.settings import LaunchSettings, new_key
 from goldrun.serve.breaker import Breaker, Place
-from goldrun.serve.budget import Budget
+from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.log import failed, said
 from goldrun.serve.observer import Observer
@@ -25,10 +25,6 @@ from goldrun.serve.shares import Claim, Shares
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
-
-
-class OutdatedError(RefusedError):
-    """What was decided does not hold any more."""
 
 
 @dataclass
@@ -70,38 +66,42 @@ class Launching:
         """Whether a refused launch is waited out."""
         return self.client.clock.now() < self._paused_until
 
-    def launch(self, missing: int, alive: int, avoid: AbstractSet[Place] = frozenset()) -> None:
+    def launch(self, missing: int, alive: int, busy: int, avoid: AbstractSet[Place] = frozenset()) -> None:
         """Launch what is missing, or as much of it as may be.
 
         Args:
             missing: how many machines are.
             alive: how many there are.
-            avoid: offers that are not to be used.
+            busy: how many of them have a job, or will.
+            avoid: types and zones that are not to be used.
 
         Raises:
             GoldrunError: a person has to do something about it: credentials, permissions, settings.
         """
         missing = max(0, missing)
         self._starved = self._starved and missing > 0
-        allowed = self.shares.claim(self.fleet.wanted, Claim(alive, missing, self._starved))
-        if allowed <= 0 or self.paused:
-            return
-        allowed = min(allowed, self.budget.room())
+        # What cannot be launched keeps no place from the other sets.
+        able = 0 if self.paused else min(missing, self.budget.room()) if missing else 0
+        allowed = self.shares.claim(self.fleet.wanted, Claim(alive, able, busy, self._starved))
         if allowed > 0 and (room := self.quota.room(self.fleet.wanted)) is not None:
             self._starved = room < allowed
             allowed = min(allowed, room)
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
             try:
-                out = self.breaker.out(self.client.clock.now()) | avoid
-                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=out)
+                # At the list price nothing is reclaimed.
+                out = {(*place, True) for place in self.breaker.out(self.client.clock.now())}
+                out |= {(*place, spot) for place in avoid for spot in (True, False)}
+                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=frozenset(out))
                 settings = self.budget.cap(settings)
                 offers = self._while_current(settings, find_offers(self.client, settings, self.cache))
                 got = launch(self.client, settings, offers, report=self.report)
             except OutdatedError as error:
+                self.budget.release()
                 self.report(error.what)
                 return
             except GoldrunError as error:
+                self.budget.release()
                 if not error.unsure and self.leads():
                     self.budget.withdraw()
                 self._refused(error, amount)
@@ -113,6 +113,7 @@ class Launching:
                 self.observer.launched(self.fleet.wanted, launched.ids)
                 name, ids = self.fleet.wanted.name, ",".join(launched.ids)
                 self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
+            self.budget.release()
             self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
             allowed -= amount
 

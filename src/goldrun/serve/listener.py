@@ -166,9 +166,14 @@ class Listener:
             GoldrunError: GitHub refuses or fails.
         """
         made, self._ended = self._set, True
-        self.close()
+        try:
+            self.close()
+            if made:
+                scale_sets.delete_scale_set(self.service, made.id)
+        except GoldrunError:
+            self._ended = False  # there is another session, and another attempt
+            raise
         if made:
-            scale_sets.delete_scale_set(self.service, made.id)
             self._report(f"{self.wanted.name}: scale set {made.id} of {self.wanted.scope} was deleted.")
         self._set = None
 

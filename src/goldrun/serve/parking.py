@@ -38,6 +38,7 @@ from goldrun.serve.tending import Tending
 from goldrun.waiting import LAG_SECONDS
 
 SCRIPT_SECONDS = 300.0  # cloud-init may still be at work
+BROKEN_SECONDS = 1800.0  # after a machine could not be prepared, no other one is meant for the pool for so long
 REFUSED_SECONDS = 300.0  # a machine whose start was refused is not tried again for so long
 SLACK_SECONDS = 600.0  # a release time that is off by less is left as it is
 STARTS_A_CALL = 100
@@ -69,6 +70,7 @@ class Parking:
     # Machines that were started, whatever they show yet, and when; a start whose outcome is not known has no moment.
     _started: dict[str, float] = field(default_factory=dict)
     _refused: dict[str, float] = field(default_factory=dict)
+    _broken: float = UNKNOWN  # when a machine could not be prepared last
 
     @property
     def _now(self) -> float:
@@ -78,6 +80,11 @@ class Parking:
     def count(self) -> int:
         """How many machines are stopped, or will be."""
         return len(self.roster.aside)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a machine could not be prepared a while ago: the next one may not be either."""
+        return self._now - self._broken < BROKEN_SECONDS
 
     def look(self, wanted: int, spare: int) -> None:
         """Take each machine a step further.
@@ -164,6 +171,9 @@ class Parking:
         kept = self.roster.fleet.wanted.stopped_life
         parked = told_moment(PARKED.read(machine.tags), machine.created)
         if machine.status == "Running":
+            if self.tending.has_runner(machine.id):
+                self._started[machine.id] = self._now  # it was started, and may have a job: its tag is late
+                return
             self._release(machine, parked + kept)
             try:
                 park_instance(self.client, machine.id)
@@ -191,6 +201,7 @@ class Parking:
             if result.ok:
                 done.append(one)
             else:
+                self._broken = self._now
                 self.tending.delete(one, f"it cannot be prepared to be stopped (exit code {result.exit_code})")
         if done:
             # Whose it is too: if a person has taken its tags meanwhile, nobody would find what is stopped.
@@ -227,10 +238,13 @@ class Parking:
             machine.id
             for machine in roster.free_machines()
             if machine.status == "Running" and not roster.hands.is_begun(machine) and STARTED.key not in machine.tags
+            if (machine.type, machine.zone) not in self.unfit
         ]
         ready = assistant.find_ready(self.client, waiting) if waiting else set()
         script = files("goldrun.runners").joinpath("guest", "park.sh").read_bytes()
         for one in sorted(ready)[:lacking]:
+            if self.tending.has_runner(one):
+                continue  # its tag is late, or the server died that gave it its configuration
             token = hashlib.sha256(f"park {one}".encode()).hexdigest()
             try:
                 self._sent[one] = assistant.run_command(

@@ -12,6 +12,7 @@ from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer
 
 FRESH_SECONDS = 600.0
+AGAIN_SECONDS = 30.0  # after prices could not be read
 
 Kind = tuple[str, str, bool]  # type, zone, and whether it is a spot instance
 
@@ -29,10 +30,9 @@ class Prices:
     _read: dict[str, float] = field(default_factory=dict)  # when a type's prices were last read
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, offer: Offer, now: float) -> None:
+    def note(self, offer: Offer) -> None:
         """Remember an offer's price."""
         with self._lock:
-            self._read.setdefault(offer.type, now)
             self.currency = offer.currency or self.currency
             if offer.price:
                 self._known[offer.type, offer.zone, offer.spot] = offer.price
@@ -52,7 +52,9 @@ class Prices:
         try:
             found = Market(client).prices([kind])[kind]
         except GoldrunError:
-            return  # the last price holds
+            with self._lock:  # the last price holds
+                self._read[kind] = client.clock.now() - FRESH_SECONDS + AGAIN_SECONDS
+            return
         with self._lock:
             self.currency = found.currency or self.currency
             for zone, series in found.zones.items():

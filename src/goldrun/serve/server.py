@@ -117,10 +117,9 @@ class Server:
         kept = {_key(one) for one in sets}
         for one in [one for one in self._running if one not in sets]:
             running = self._running.pop(one)
-            self._common.shares.leave(one)
             self._observer.ended(one)
             if _key(one) in kept:
-                running.stop()  # it has changed
+                self._end(running)  # it has changed
             else:
                 self._report(f"{one.name}: not configured any more; it ends with its jobs.")
                 running.worker.retiring = True
@@ -128,7 +127,7 @@ class Server:
         for one in sets:
             if one not in self._running:
                 if (ending := self._retiring.pop(_key(one), None)) is not None:
-                    ending.stop()
+                    self._end(ending)
                 self._observer.begun(one)
                 self._running[one] = self._start(one)
 
@@ -137,7 +136,7 @@ class Server:
         for key, running in list(self._retiring.items()):
             if running.worker.retired:
                 del self._retiring[key]
-                running.stop()
+                self._end(running)
 
     def unconnected(self) -> list[str]:
         """Return the scale sets that this server neither serves nor stands by for: it has not reached GitHub yet."""
@@ -156,6 +155,10 @@ class Server:
             running.stop()
         self._running.clear()
         self._retiring.clear()
+
+    def _end(self, running: _Running) -> None:
+        running.stop()
+        self._common.shares.leave(running.worker.listener.wanted)  # only now: its last step may have claimed
 
     def _start(self, wanted: WantedSet) -> _Running:
         clocks = StoppableClock(), StoppableClock()

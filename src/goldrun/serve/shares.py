@@ -14,12 +14,14 @@ class Claim:
 
     Attributes:
         alive: machines that it has.
-        missing: machines that it needs beyond those.
+        missing: machines that it needs beyond those, and can launch.
+        busy: how many of those that it has run a job, or will: they make room for nobody.
         starved: whether the account's quota refused some of them.
     """
 
     alive: int
     missing: int
+    busy: int = 0
     starved: bool = False
 
 
@@ -42,6 +44,17 @@ class Shares:
                 return claim.missing
             room = most - sum(one.alive for one in self._claims.values()) - sum(one.missing for one in before)
             return max(0, min(claim.missing, room))
+
+    def room(self, wanted: WantedSet, alive: int) -> float:
+        """Return how many more machines a set may have, if less important ones give up those without a job."""
+        most = wanted.limits.max_runners
+        if most is None:
+            return float("inf")
+        with self._lock:
+            others = [(other.profile.priority, one) for other, one in self._claims.items() if other != wanted]
+        less = wanted.profile.priority
+        taken = sum(one.busy if priority < less else one.alive + one.missing for priority, one in others)
+        return max(0, most - alive - taken)
 
     def must_yield(self, wanted: WantedSet) -> bool:
         """Return whether a scale set of a higher priority lacks machines that this one keeps without a job."""

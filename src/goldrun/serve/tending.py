@@ -24,6 +24,7 @@ from goldrun.serve.roster import ENDED_SECONDS, Roster
 SURPLUS_SECONDS = 60.0  # a machine that nobody needs waits so long for a job
 SILENT_SECONDS = 120.0  # a configured machine whose runner is not online after that is asked about at GitHub
 DEAR_FACTOR = 1.5  # a machine that waits is replaced if it costs so many times as much as a new one
+DEAR_SECONDS = 3600.0  # … but not before: what seemed cheaper when it was launched could not be had
 ASK_SECONDS = 60.0  # … not more often than that
 
 
@@ -99,6 +100,8 @@ class Tending:
             if image and one.image_id and one.image_id != image:
                 self.delete(one.id, "its image is not the newest")
                 return
+            if self._now - roster.fleet.began(one) < DEAR_SECONDS:
+                continue
             price = self.prices.of(self.client, one)
             if best and price and price > DEAR_FACTOR * best.price:
                 self.delete(one.id, f"{best.type} in {best.zone} costs {best.price:.3f} an hour, and it {price:.3f}")
@@ -121,6 +124,14 @@ class Tending:
         for machine in self.roster.free_machines()[:surplus]:
             self.delete(machine.id, "no job needs it")
         self._surplus_since = self._now
+
+    def has_runner(self, machine: str) -> bool:
+        """Return whether GitHub knows a machine's runner.
+
+        Raises:
+            GoldrunError: GitHub fails.
+        """
+        return scale_sets.find_runner(self.service, self.roster.name(machine)) is not None
 
     def remove_registration(self, machine: str) -> bool:
         """Remove a machine's registration; return whether there is none any more.

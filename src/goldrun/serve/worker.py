@@ -15,7 +15,7 @@ from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent, Message
 from goldrun.launch.launch import Report
 from goldrun.serve.breaker import Breaker
-from goldrun.serve.budget import Budget
+from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.fleet import Fleet, begun
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.intake import Intake
@@ -112,7 +112,9 @@ class Worker:
             if self.listener.leads:
                 self._tick()
             else:
-                self.shares.leave(self.listener.wanted)
+                self._leave()
+                # Another server has it: it is that one's to keep, or to end.
+                self.retired = self.retired or (self.retiring and self.listener.waits)
         finally:
             self.observer.state(self.listener.wanted, self._state())
 
@@ -138,15 +140,29 @@ class Worker:
             self.listener.acknowledge(self._unanswered.pop(0))
         self.tending.retire_surplus(self._needed)
         if self.retiring and not self._busy_with_something:
+            self.budget.step()
             self.listener.delete()
+            self._leave()
             self.retired = True
 
+    def _leave(self) -> None:
+        """Keep nothing from the other sets of this server."""
+        self.shares.leave(self.listener.wanted)
+        self.budget.books.leave(self.listener.wanted)
+
     def _supply(self) -> None:
-        """Get the machines that are missing: stopped ones first, then new ones."""
-        if (missing := min(self._needed_now - self.roster.free, self._room)) > 0:
+        """Get the machines that are missing: stopped ones first, then new ones for jobs, then those for the pool."""
+        if (missing := self._missing(self._needed_now)) > 0:
             self._start(missing)
-        missing = min(self._needed - self.roster.free, self._room)
-        self.launching.launch(missing, self.roster.alive, self.parking.unfit)
+        roster = self.roster
+        if (missing := self._missing(self._needed_now)) > 0:
+            self.launching.launch(missing, roster.alive, roster.working + roster.waiting)
+        else:
+            missing = self._missing(self._needed)
+            self.launching.launch(missing, roster.alive, roster.working + roster.waiting, self.parking.unfit)
+
+    def _missing(self, needed: int) -> int:
+        return min(needed - self.roster.free, self.listener.wanted.profile.max_runners - self.roster.alive)
 
     def _start(self, missing: int) -> None:
         allowed = min(missing, self.budget.room()) if self.budget.limited else missing
@@ -155,6 +171,8 @@ class Worker:
         try:
             self.budget.announce_started(ready)
             self.parking.start(ready)
+        except OutdatedError as error:
+            self.report(error.what)
         except GoldrunError as error:
             if not isinstance(error, ApiError):
                 raise  # it may have happened: nothing is launched instead before it is known
@@ -219,23 +237,33 @@ class Worker:
     @property
     def _stopped(self) -> int:
         """How many stopped machines there are to be."""
-        return self.listener.wanted.min_stopped(self._now) if self._spare else 0
+        wanted = self.listener.wanted.min_stopped(self._now) if self._spare else 0
+        return min(wanted, self.parking.count) if self.parking.broken else wanted
 
     @property
     def _needed(self) -> int:
         """How many free machines are wanted, with those that will be stopped when they have booted."""
         return self._needed_now + max(0, self._stopped - self.parking.count)
 
-    @property
-    def _room(self) -> int:
-        return self.listener.wanted.profile.max_runners - self.roster.alive
-
     def _accept(self) -> None:
-        room, full = float("inf"), ""
+        """Accept the jobs that a machine waits for, or may be launched for: GitHub cancels those that get none."""
+        unused = self.roster.free - self.roster.waiting - self._accepted  # less than 0: some are to be launched still
+        room, full = self._room()
+        self._accepted += self.intake.step(max(0, unused + room), full)
+
+    def _room(self) -> tuple[float, str]:
+        """Return how many more machines there may be, and why not more."""
+        wanted = self.listener.wanted
+        room = self.shares.room(wanted, self.roster.alive)
+        full = f"the server has {wanted.limits.max_runners} runners at once, as many as it may"
         if self.budget.limited:
-            unused = self.roster.free - self.roster.waiting - self._accepted
-            room, full = max(0, unused) + self.budget.room(), self.budget.reason
-        self._accepted += self.intake.step(room, full)
+            try:
+                held, reason = self.budget.room(), self.budget.reason
+            except GoldrunError as error:
+                held, reason = 0, error.what
+            if held < room:
+                return held, reason
+        return room, full
 
     def _read(self, message: Message) -> None:
         """Take note of a message; one that is read again after a failure changes nothing more."""
@@ -244,6 +272,8 @@ class Worker:
             if event.kind == "JobAvailable":
                 if not self.retiring:
                     self.intake.offer(event)
+            elif event.kind == "JobAssigned":
+                self.intake.assigned(event)
             elif event.kind == "JobStarted":
                 self._started(event)
             elif event.kind == "JobCompleted":
@@ -266,7 +296,7 @@ class Worker:
         roster.ended[machine] = self._now
         self.fleet.watch([machine])
         lost = roster.lost.pop(machine, None)
-        if event.result != "succeeded":
+        if event.result not in ("succeeded", "canceled"):
             self._failed[machine] = event
         words = "; its instance was gone" if lost is not None and event.result != "succeeded" else ""
         self.report(

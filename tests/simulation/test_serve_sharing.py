@@ -1,0 +1,219 @@
+"""Several scale sets, and several servers: what one has, or has lost, keeps nothing from the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from goldrun.serve.assembly import Common
+from goldrun.serve.config import Cost, Limits
+from goldrun.serve.quota import Quota
+from goldrun.serve.server import Server
+from goldrun.serve.shares import Claim
+from local_cloud.market import Market as LocalMarket
+from tests.conftest import Running
+from tests.simulation.played import Played, play
+from tests.simulation.serving import (
+    alive,
+    all_done,
+    jobs_of,
+    promised,
+    queue,
+    serve,
+    together,
+    wanted_set,
+)
+
+HOUR = 3600.0
+ZONE = ("cn-hangzhou-k",)  # one place, one price
+
+
+@pytest.fixture
+def cloud(frozen: Running) -> Running:
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market, boot_seconds=10.0))
+    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    return frozen
+
+
+@pytest.fixture
+def played(cloud: Running) -> Played:
+    return play(cloud)
+
+
+def test_jobs_beyond_the_limit_of_all_wait_in_githubs_queue(cloud: Running, played: Played) -> None:
+    """They were accepted; GitHub ends a job that no runner takes after three assignments."""
+    played.seconds = 900.0
+    server = serve(cloud, limits=Limits(max_runners=2))
+    queue(cloud, 8)
+    server.run(3 * HOUR, until=lambda: all_done(cloud), pace=2.0)
+    assert [one.conclusion for one in jobs_of(cloud)] == ["success"] * 8
+
+
+def test_two_sets_that_launch_at_the_same_time_stay_within_their_budget(cloud: Running, played: Played) -> None:
+    """Each read what is left before the other one's launch was in the books."""
+    played.seconds = 1700.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(day=0.5))
+    one = serve(cloud, common=common, limits=limits, zones=ZONE)
+    two = serve(cloud, common=common, limits=limits, zones=ZONE, label="other")
+    together(5, one, two)
+    queue(cloud, 4)
+    queue(cloud, 4, label="other")
+    inner = one.worker.client._transport
+    busy: list[bool] = []
+
+    class Meanwhile:
+        """The other set's thread is at work during a launch."""
+
+        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *more: Any) -> Any:
+            if headers.get("x-acs-action") == "RunInstances" and not busy:
+                busy.append(True)
+                two.free.clear()
+                two.step()
+            return inner.send(endpoint, method, target, headers, *more)
+
+        def close(self) -> None:
+            inner.close()
+
+    one.worker.client._transport = Meanwhile()
+    together(60, one, two)
+    assert promised(cloud) <= 0.5
+
+
+def test_two_servers_share_the_budget_of_all(cloud: Running, played: Played) -> None:
+    """Each has the session of one set, as two copies of a server may; neither knew what the other had promised."""
+    played.seconds = 1700.0
+    limits = Limits(max_cost=Cost(day=0.5))
+    one = serve(cloud, owner="one", limits=limits, zones=ZONE)
+    two = serve(cloud, owner="two", limits=limits, zones=ZONE, label="other")
+    queue(cloud, 4)
+    queue(cloud, 4, label="other")
+    together(150, one)  # its count is in the tag since two minutes
+    together(200, one, two)
+    assert promised(cloud) <= 0.5
+
+
+@pytest.mark.parametrize("limits", [Limits(max_cost=Cost(day=0.4)), Limits(max_runners=2)])
+def test_a_set_that_has_ended_keeps_nothing_from_the_others(cloud: Running, played: Played, limits: Limits) -> None:
+    """Its machines' reservation and its claim stayed for ever: what it had at its last look."""
+    played.idle = 1e9
+    common = Common(Quota(lambda _: None))
+    ends = serve(cloud, common=common, limits=limits, zones=ZONE, min_idle=2)
+    other = serve(cloud, common=common, limits=limits, zones=ZONE, label="other")
+    together(100, ends, other)
+    assert len(alive(cloud)) == 2
+    common.shares.leave(ends.worker.listener.wanted)  # as Server.serve does
+    ends.worker.retiring = True
+    together(300, ends, other, until=lambda: ends.worker.retired)
+    assert ends.worker.retired
+    queue(cloud, 1, label="other")
+    together(1800, other, until=lambda: all_done(cloud))
+    assert all_done(cloud), other.said
+
+
+def test_a_set_that_another_server_has_taken_over_keeps_nothing_from_the_others(cloud: Running, played: Played) -> None:
+    played.seconds = 1200.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(day=0.7))
+    lost = serve(cloud, common=common, limits=limits, zones=ZONE)
+    other = serve(cloud, common=common, limits=limits, zones=ZONE, label="other")
+    taker = serve(cloud, owner="two", limits=limits, zones=ZONE)
+    queue(cloud, 3)
+    together(100, lost, other)
+    assert len(alive(cloud)) == 3
+    together(200, taker, other)  # the first one's network pauses
+    together(2000, lost, taker, other)
+    assert all_done(cloud)
+    assert not alive(cloud)
+    assert not lost.worker.listener.leads
+    queue(cloud, 1, label="other")
+    together(1800, lost, taker, other, until=lambda: all_done(cloud))
+    assert all_done(cloud), other.said
+
+
+@pytest.mark.parametrize("why", [{"max_cost": Cost(day=0.001)}, {"max_price": 0.001}])
+def test_a_set_that_cannot_launch_keeps_no_place_from_others(
+    cloud: Running, played: Played, why: dict[str, Any]
+) -> None:
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=4)
+    low = serve(cloud, common=common, limits=limits, label="low")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10, min_idle=4, **why)
+    together(100, low, high)
+    assert not alive(cloud)
+    queue(cloud, 1, label="low")
+    together(1800, low, high, until=lambda: all_done(cloud))
+    assert all_done(cloud), low.said
+
+
+def test_the_price_of_one_zone_does_not_stand_for_those_of_the_others(cloud: Running, played: Played) -> None:
+    """Another set's launch made all prices of its type current: machines in other zones had none for ten minutes."""
+    played.seconds = 1700.0
+    first = serve(cloud, zones=("cn-hangzhou-j",), max_cost=Cost(day=5.0))
+    queue(cloud, 3)
+    first.run(60)
+    assert len(alive(cloud)) == 3
+    common = Common(Quota(lambda _: None))
+    other = serve(cloud, owner="two", common=common, zones=ZONE, label="other")
+    queue(cloud, 1, label="other")
+    other.run(130)  # the first one's session ends
+    second = serve(cloud, owner="two", common=common, zones=("cn-hangzhou-j",), max_cost=Cost(day=5.0))
+    together(20, second, other)
+    (key,) = (key for key in common.books._reserved if key.startswith("Spent.ubuntu-spot."))
+    assert common.books._reserved[key] > 0.3
+
+
+def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last step was underway, and its claim stayed for ever beside the new one."""
+    began = threading.Event()
+
+    def build(client: Any, github: Any, wanted: Any, env: Any, *, common: Common, **more: Any) -> Any:
+        def tick() -> None:
+            began.set()
+            time.sleep(0.3)  # it asks the cloud
+            common.shares.claim(wanted, Claim(2, 0))
+
+        listener = SimpleNamespace(
+            connected=True, waits=False, leads=True, wanted=wanted, poll=lambda _: None, close=lambda: None
+        )
+        return SimpleNamespace(tick=tick, listener=listener, capacity=1, retiring=False, retired=False)
+
+    monkeypatch.setattr("goldrun.serve.server.build_worker", build)
+    closing: Any = SimpleNamespace(close=lambda: None)
+    server = Server(lambda _: (closing, closing), {}, owner="one", report=print)
+    limits = Limits(max_runners=4)
+    before, after = wanted_set(min_idle=1, limits=limits), wanted_set(min_idle=2, limits=limits)
+    server.serve([before])
+    assert began.wait(5)
+    server.serve([after])
+    time.sleep(0.5)
+    claims = set(server._common.shares._claims)
+    server.stop()
+    assert claims == {after}
+
+
+def test_a_profile_that_another_server_has_is_not_ended_here(cloud: Running, played: Played) -> None:
+    """It was moved to that one's configuration; when that one was restarted, its set was ended under it."""
+    played.seconds = 1700.0
+    moved = serve(cloud, owner="two", min_idle=1)
+    moved.run(60, until=lambda: len(alive(cloud)) == 1)
+    old = serve(cloud, owner="one")
+    together(20, moved, old)
+    old.worker.retiring = True
+    queue(cloud, 1)
+    together(60, moved, old)
+    assert jobs_of(cloud)[0].status == "in_progress"
+    moved.worker.listener.close()  # it is restarted
+    for _ in range(30):
+        if not old.worker.retired:  # as Server.tidy does
+            old.step()
+        old.clock.sleep(1.0)
+    again = serve(cloud, owner="two", min_idle=1)
+    queue(cloud, 1)
+    for _ in range(600):
+        together(1, again, *[one for one in (old,) if not one.worker.retired])
+    assert jobs_of(cloud)[1].status != "queued"
