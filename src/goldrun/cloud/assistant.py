@@ -155,7 +155,7 @@ def read_delivery(client: EcsClient, invocation: str) -> Result | None:
 
 def is_instance_unfit(error: ApiError) -> bool:
     """Return whether the instance is missing, or not in a state in which it runs commands."""
-    return error.code.startswith(("InvalidInstanceId", "InvalidInstance.NotMatch", "IncorrectInstanceStatus"))
+    return error.code.startswith(("InvalidInstanceId", "InvalidInstance.", "IncorrectInstanceStatus"))
 
 
 def command(script: bytes, variables: Mapping[str, str]) -> bytes:

@@ -16,30 +16,61 @@ from msgspec.structs import replace
 from local_cloud.actions.owned import own_instance
 from local_cloud.actions.paging import page
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import check_tags, has_tags
+from local_cloud.actions.undone import refuse_undone
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, invalid, missing, wrong_instance_status
+from local_cloud.errors import ApiFault, invalid, not_done, wrong_instance_status
+from local_cloud.params import Params
 from local_cloud.records import Instance, Invocation
 
 MAX_COMMAND = 24 * 1024
 MAX_FILE = 32 * 1024
 DEFAULT_TIMEOUT = 60
 MAX_TIMEOUT = 86_400
+LEAST_FILE_TIMEOUT = 10
+MAX_NAME, MAX_DESCRIPTION = 128, 512
+MAX_INSTANCES, MAX_RECEIVERS = 100, 50  # of a command, of a file
 ASSISTANT_SECONDS = 5.0  # from Running to the first heartbeat
 DIRECTIVE = re.compile(
     r"^\s*# simulate:(?: +seconds=(?P<seconds>\d{1,9}(?:\.\d{1,9})?))?(?: +exit=(?P<exit>\d{1,3}))?"
     r"(?: +output=(?P<output>.*))?$",
     re.MULTILINE,
 )
+_MODES = ("Once", "Period", "NextRebootOnly", "EveryReboot", "DryRun")
+# What RunCommand is not asked for here: its parameters with the values that ask for nothing.
+_COMMAND_UNDONE = {
+    "EnableParameter": ("false",),
+    "Username": ("root",),
+    "WorkingDir": ("/root",),
+    "KeepCommand": ("false",),
+    "TerminationMode": ("process",),
+    "Launcher": (),
+    "ContainerId": (),
+    "ContainerName": (),
+    "OssOutputDelivery": (),
+    "WindowsPasswordName": (),
+}
 
 
 @action("RunCommand", idempotent=True)
 def run_command(call: Call) -> Answer:
-    """Run a command on instances."""
+    """Run a command on instances, or only check whether it could run."""
     params = call.params
     params.choice("Type", ("RunShellScript",))
+    only_checked = _only_checked(params)
+    _check_parameters(params)
+    refuse_undone(params, _COMMAND_UNDONE)
     content = _content(call, "CommandContent", "ContentEncoding", MAX_COMMAND, "CmdContent.ExceedLimit")
     timeout = params.number("Timeout", DEFAULT_TIMEOUT, 10, MAX_TIMEOUT)
-    instances = _named(call)
+    _check_length(params, "Name", MAX_NAME, "CmdName.ExceedLimit")
+    _check_length(params, "Description", MAX_DESCRIPTION, "CmdDesc.ExceedLimit")
+    instances = _named(call, MAX_INSTANCES)
+    if only_checked:
+        if not all(_answers(call, instance) for instance in instances):
+            raise ApiFault(
+                400, "InvalidInstance.NotMatch", "The specified command cannot be run on the specified instance."
+            )
+        return {}
     command_id, invoke_id = call.new_id("c-"), call.new_id("t-")
     for number, instance in enumerate(instances):
         call.store.put(_invocation(call, f"{invoke_id} {number}", invoke_id, command_id, instance, content, timeout))
@@ -48,141 +79,35 @@ def run_command(call: Call) -> Answer:
 
 @action("SendFile", idempotent=True)
 def send_file(call: Call) -> Answer:
-    """Put a file on instances."""
+    """Put a file on instances; without ``Overwrite`` only where none is."""
     params = call.params
     content = _content(call, "Content", "ContentType", MAX_FILE, "FileContent.ExceedLimit")
     if not params.require("TargetDir").startswith("/"):
         raise invalid("TargetDir")
     params.require("Name")
-    instances = _named(call)
+    _check_length(params, "Description", MAX_DESCRIPTION, "FileDesc.ExceedLimit")
+    instances = _named(call, MAX_RECEIVERS)
+    timeout = max(LEAST_FILE_TIMEOUT, params.number("Timeout", DEFAULT_TIMEOUT, 0, MAX_TIMEOUT))
+    path = f"{params.text('TargetDir').rstrip('/')}/{params.text('Name')}"
+    overwrite = params.flag("Overwrite")
+    there = set() if overwrite or call.settings.machines else _receivers(call, path)
     invoke_id = call.new_id("f-")
     for number, instance in enumerate(instances):
-        made = _invocation(call, f"{invoke_id} {number}", invoke_id, "", instance, content, DEFAULT_TIMEOUT)
+        made = _invocation(call, f"{invoke_id} {number}", invoke_id, "", instance, content, timeout)
         call.store.put(
             replace(
                 made,
                 seconds=0.3,
                 output="",
-                file=f"{params.text('TargetDir').rstrip('/')}/{params.text('Name')}",
+                file=path,
                 mode=params.text("FileMode", "0644"),
                 user=params.text("FileOwner", "root"),
+                user_group=params.text("FileGroup", "root"),
+                overwrite=overwrite,
+                exists=instance.id in there,
             )
         )
     return {"InvokeId": invoke_id}
-
-
-@action("DescribeInvocationResults")
-def describe_invocation_results(call: Call) -> Answer:
-    """The results of commands, with their output so far."""
-    params = call.params
-    plain = params.text("ContentEncoding", "Base64").lower() == "plaintext"
-    found = [
-        invocation
-        for invocation in _own(call)
-        if not invocation.file
-        and params.text("InvokeId") in ("", invocation.invocation)
-        and params.text("InstanceId") in ("", invocation.instance)
-        and params.text("CommandId") in ("", invocation.command)
-    ]
-    shown, paging = page(params, found)
-    rows = []
-    for invocation in shown:
-        output, dropped = invocation.told(call.now)
-        finished = invocation.status(call.now) not in ("Pending", "Running")
-        rows.append(
-            {
-                "InvokeId": invocation.invocation,
-                "CommandId": invocation.command,
-                "InstanceId": invocation.instance,
-                "InvocationStatus": invocation.status(call.now),
-                "InvokeRecordStatus": "Finished" if finished else "Running",
-                "ExitCode": invocation.exit_code if finished else 0,
-                "Output": output.decode("utf-8", "replace") if plain else base64.b64encode(output).decode(),
-                "Dropped": dropped,
-                "StartTime": iso(invocation.created),
-                "FinishedTime": iso(invocation.end()) if finished else "",
-                "ErrorCode": invocation.error(call.now),
-                "ErrorInfo": "",
-            }
-        )
-    return {"Invocation": {**paging, "InvocationResults": {"InvocationResult": rows}}}
-
-
-@action("DescribeInvocations")
-def describe_invocations(call: Call) -> Answer:
-    """The commands that were run."""
-    params = call.params
-    found = [
-        invocation
-        for invocation in _own(call)
-        if not invocation.file
-        and params.text("InvokeId") in ("", invocation.invocation)
-        and params.text("InstanceId") in ("", invocation.instance)
-    ]
-    shown, paging = page(params, found)
-    rows = [
-        {
-            "InvokeId": invocation.invocation,
-            "CommandId": invocation.command,
-            "CommandName": invocation.name,
-            "CommandType": "RunShellScript",
-            "InvocationStatus": invocation.status(call.now),
-            "InvokeStatus": "Running" if invocation.status(call.now) in ("Pending", "Running") else "Finished",
-            "CreationTime": iso(invocation.created),
-            "Timeout": int(invocation.timeout),
-            "InvokeInstances": {
-                "InvokeInstance": [
-                    {
-                        "InstanceId": invocation.instance,
-                        "InvocationStatus": invocation.status(call.now),
-                        "ExitCode": invocation.exit_code,
-                    }
-                ]
-            },
-        }
-        for invocation in shown
-    ]
-    return {**paging, "Invocations": {"Invocation": rows}}
-
-
-@action("DescribeSendFileResults")
-def describe_send_file_results(call: Call) -> Answer:
-    """The results of sending files."""
-    params = call.params
-    found = [
-        invocation
-        for invocation in _own(call)
-        if invocation.file and params.text("InvokeId") in ("", invocation.invocation)
-    ]
-    shown, paging = page(params, found)
-    rows = [
-        {
-            "InvokeId": invocation.invocation,
-            "Name": invocation.file.rpartition("/")[2],
-            "TargetDir": invocation.file.rpartition("/")[0],
-            "InvocationStatus": invocation.status(call.now),
-            "CreationTime": iso(invocation.created),
-            "VmCount": 1,
-            "InvokeInstances": {
-                "InvokeInstance": [{"InstanceId": invocation.instance, "InvocationStatus": invocation.status(call.now)}]
-            },
-        }
-        for invocation in shown
-    ]
-    return {**paging, "Invocations": {"Invocation": rows}}
-
-
-@action("StopInvocation")
-def stop_invocation(call: Call) -> Answer:
-    """Stop a running command."""
-    invoke_id = call.params.require("InvokeId")
-    found = [invocation for invocation in _own(call) if invocation.invocation == invoke_id]
-    if not found:
-        raise ApiFault(404, "InvalidInvokeId.NotFound", "The specified invoke id does not exist.")
-    for invocation in found:
-        if invocation.status(call.now) in ("Pending", "Running"):
-            call.store.put(replace(invocation, stopped=call.now))
-    return {}
 
 
 @action("DescribeCloudAssistantStatus")
@@ -214,18 +139,71 @@ def _answers(call: Call, instance: Instance) -> bool:
     return instance.status(call.now) == "Running" and call.now >= instance.ready + ASSISTANT_SECONDS
 
 
-def _own(call: Call) -> list[Invocation]:
-    return [
-        invocation
-        for invocation in call.view.all(Invocation)
-        if invocation.owner == call.account and invocation.region == call.region
-    ]
+def _only_checked(params: Params) -> bool:
+    """Return whether the command is only to be checked, and not run.
+
+    Raises:
+        ApiFault: it is to run later.
+    """
+    mode = params.text("RepeatMode", "Once")
+    if mode not in _MODES:
+        raise ApiFault(404, "InvalidRepeatMode.NotFound", "The specified repeat mode does not exist.")
+    if params.text("Frequency"):  # whatever the mode is
+        raise not_done("Frequency")
+    if mode == "Period":
+        raise ApiFault(400, "MissingParam.Frequency", "The frequency must be specified when you create a timed task.")
+    if mode in ("NextRebootOnly", "EveryReboot"):
+        raise not_done(f"RepeatMode={mode}")
+    return mode == "DryRun"
 
 
-def _named(call: Call) -> list[Instance]:
-    ids = call.params.items("InstanceId")
+def _check_parameters(params: Params) -> None:
+    if params.text("Parameters") not in ("", "{}") and not params.flag("EnableParameter"):
+        raise ApiFault(
+            400,
+            "Parameter.Disabled",
+            "Parameters cannot be passed in when the command customization function is disabled.",
+        )
+
+
+def _check_length(params: Params, name: str, most: int, code: str) -> None:
+    if len(params.text(name)) > most:
+        raise ApiFault(403, code, f"The length of the parameter {name} exceeds the upper limit.")
+
+
+def _receivers(call: Call, path: str) -> set[str]:
+    """Return the simulated instances that have got a file under a path."""
+    return {
+        sent.instance for sent in call.store.all(Invocation) if sent.file == path and sent.status(call.now) == "Success"
+    }
+
+
+def _named(call: Call, most: int) -> list[Instance]:
+    """Return the instances that a call names, by their ids or by their tags."""
+    ids, tags = call.params.items("InstanceId"), call.params.pairs("ResourceTag")
+    if ids and tags:
+        raise ApiFault(
+            400,
+            "InvalidResourceTag.ConflictWithInstanceIds",
+            "The specified param ResourceTag conflicts with InstanceId.",
+        )
+    if tags:
+        tagged = call.store.index(Instance).tagged(tags)
+        ids = [
+            one.id
+            for one in tagged
+            if one.owner == call.account and one.region == call.region and has_tags(one.tags, tags)
+        ]
+        if not ids:
+            raise ApiFault(
+                400,
+                "InvalidResourceTag.InstanceNotFound",
+                "InstanceIds are not found by the specified ResourceTag.",
+            )
     if not ids:
-        raise missing("InstanceId")
+        raise ApiFault(400, "MissingParam.InstanceId", "The parameter instanceId is missing or empty.")
+    if len(ids) > most:
+        raise ApiFault(403, "InstanceIds.ExceedLimit", "The number of instance IDs exceeds the upper limit.")
     found = [own_instance(call, instance_id) for instance_id in ids]
     if any(instance.status(call.now) != "Running" for instance in found):
         raise wrong_instance_status()
@@ -261,13 +239,16 @@ def _invocation(
         invocation=invoke_id,
         command=command_id,
         name=call.params.text("Name"),
+        description=call.params.text("Description"),
+        resource_group=call.params.text("ResourceGroupId"),
+        tags=check_tags(call.params.pairs("Tag")),
         instance=instance.id,
         timeout=float(timeout),
         seconds=seconds,
         exit_code=next((int(match["exit"]) for match in found if match["exit"]), 0),
         output="" if real else "".join(f"{line}\n" for line in printed) or "(simulated: not run)\n",
         live="waiting" if real and _answers(call, instance) else "",
-        content=content if real or call.action == "SendFile" else b"",
+        content=content,
         answered=_answers(call, instance),
         lost=instance.ends(),
     )

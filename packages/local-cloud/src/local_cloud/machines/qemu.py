@@ -261,9 +261,14 @@ class Machines:
             self._change(command, live="done", exit_code=-1, answered=guest is not None, seconds=seconds)
             return
         if command.file:
+            if not command.overwrite and not guest.agent.wait(guest.agent.start("/usr/bin/test", ["-e", command.file])):
+                self._change(command, live="done", exists=True, seconds=now - command.created)
+                return
             guest.agent.write(command.file, command.content)
             guest.agent.wait(guest.agent.start("/bin/chmod", [command.mode, command.file]))
-            owned = guest.agent.wait(guest.agent.start("/bin/chown", [command.user, command.file]))
+            owned = guest.agent.wait(
+                guest.agent.start("/bin/chown", [f"{command.user}:{command.user_group}", command.file])
+            )
             self._change(command, live="done", exit_code=owned, seconds=now - command.created)
             return
         path = f"/run/goldrun/{command.invocation}"

@@ -27,6 +27,11 @@ class Invocation(Resource, frozen=True, kw_only=True):
         content: the script or the file's content.
         mode: the file's mode.
         user: the file's owner.
+        user_group: the file's group of users.
+        overwrite: the file replaces one that is there.
+        exists: the file was refused, because there is one already.
+        description: its description.
+        resource_group: the resource group that was named with it, or empty.
     """
 
     invocation: str
@@ -44,6 +49,11 @@ class Invocation(Resource, frozen=True, kw_only=True):
     content: bytes = b""
     mode: str = "0644"
     user: str = "root"
+    user_group: str = "root"
+    overwrite: bool = True
+    exists: bool = False
+    description: str = ""
+    resource_group: str = ""
 
     def end(self) -> float:
         """Return when it ends, for any reason."""
@@ -63,7 +73,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
             return "Failed"
         if self.seconds > self.timeout:
             return "Timeout"
-        return "Success" if self.exit_code == 0 else "Failed"
+        return "Success" if self.exit_code == 0 and not self.exists else "Failed"
 
     def printed(self, now: float) -> str:
         """Return its output up to a moment, which grows line by line over its time."""
@@ -92,5 +102,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
             return "ClientNotRunning"
         status = self.status(now)
         if status == "Failed":
-            return "InstanceReleased" if self.end() == self.lost else "ExitCodeNonzero"
+            if self.end() == self.lost:
+                return "InstanceReleased"
+            return "FileAlreadyExists" if self.exists else "ExitCodeNonzero"
         return "ExecutionTimeout" if status == "Timeout" else ""
