@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from goldrun.cloud.instances import describe_instances
 from local_cloud import seed
 from local_cloud.access import Denial
-from local_cloud.records import Image, Instance
+from local_cloud.records import Image, Instance, VSwitch
 from tests.conftest import Running
 
 SCRIPT = Path(__file__).parents[1] / ".github/scripts/create-spot-instance.py"
@@ -113,6 +113,22 @@ def test_a_candidate_with_a_wrong_vswitch_is_passed_over(cloud: Running, tmp_pat
     assert "note: ecs.c7.2xlarge in cn-hangzhou-k: no vSwitch is given; trying the next offer." in created.stderr
     assert created.stderr.count("InvalidVSwitchId.NotFound; trying the next offer.") == 1, "not again for each disk"
     assert cloud.cloud.gateway.calls["RunInstances"] == 2
+
+
+def test_a_candidate_whose_vswitch_is_in_another_vpc_than_the_group_is_passed_over(
+    cloud: Running, tmp_path: Path
+) -> None:
+    vswitch = cloud.cloud.store.get(VSwitch, "vsw-local-cn-hangzhou-k")
+    assert vswitch
+    cloud.cloud.store.put(replace(vswitch, id="vsw-elsewhere", vpc="vpc-elsewhere"))
+    file = candidates(
+        tmp_path,
+        "ecs.c7.2xlarge|cn-hangzhou-k|vsw-elsewhere|0.9|8",
+        "ecs.g7.2xlarge|cn-hangzhou-k|vsw-local-cn-hangzhou-k||8",
+    )
+    created = create(cloud, tmp_path, ALIYUN_IMAGE_ID=AMD64, CANDIDATES_FILE=file)
+    assert created.instance.type == "ecs.g7.2xlarge"
+    assert created.stderr.count("OperationDenied.InconsistentNetwork; trying the next offer.") == 1
 
 
 def test_candidates_that_all_fail_are_listed(cloud: Running, tmp_path: Path) -> None:

@@ -478,7 +478,7 @@ def test_a_vswitch_without_addresses_is_passed_over(frozen: Running) -> None:
     )
     assert got.offer is not None
     assert got.offer.zone != first.zone
-    assert "InvalidVSwitchId.IpNotEnough" in said[0]
+    assert "QuotaExceeded.PrivateIpAddress" in said[0]
 
 
 def test_the_same_key_gets_the_same_instances(frozen: Running) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
 from local_cloud import seed
+from local_cloud.clock import iso
 from local_cloud.lifecycle import usage
 from local_cloud.market import Market
 from local_cloud.records import Instance
@@ -108,12 +109,13 @@ def test_an_instance_from_creation_to_deletion(stocked: Running) -> None:
     ).body
     assert b"cloud-init" in base64.b64decode(console.console_output)
 
+    tomorrow = iso(stocked.cloud.clock.now() + 86_400)[:-3]
     sdk.modify_instance_auto_release_time(
         models.ModifyInstanceAutoReleaseTimeRequest(
-            region_id=REGION, instance_id=made, auto_release_time="2099-01-01T00:00:30Z"
+            region_id=REGION, instance_id=made, auto_release_time=f"{tomorrow}30Z"
         )
     )
-    assert instances(sdk)[0].auto_release_time == "2099-01-01T00:00Z"
+    assert instances(sdk)[0].auto_release_time == f"{tomorrow[:-1]}Z"
 
     disks = sdk.describe_disks(models.DescribeDisksRequest(region_id=REGION, instance_id=made)).body.disks.disk
     assert [(one.size, one.type, one.status) for one in disks] == [(60, "system", "In_use")]
@@ -277,7 +279,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown type": ({"instance_type": "ecs.g99.large"}, "InvalidInstanceType.ValueNotSupported"),
     "another architecture": ({"instance_type": "ecs.c8y.2xlarge"}, "ImageNotSupportInstanceType"),
     "an unknown image": ({"image_id": "m-none"}, "InvalidImageId.NotFound"),
-    "image and family": ({"image_family": "fam"}, "InvalidParameter.Conflict"),
+    "image and family": ({"image_family": "fam"}, "UnexpectedImageFamily.ImageIdSupplied"),
     "an unknown vSwitch": ({"v_switch_id": "vsw-none"}, "InvalidVSwitchId.NotFound"),
     "an unknown security group": ({"security_group_id": "sg-none"}, "InvalidSecurityGroupId.NotFound"),
     "no security group": ({"security_group_id": None}, "MissingSecurityGroupId"),
@@ -297,7 +299,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         {"spot_strategy": "SpotWithPriceLimit", "spot_price_limit": 0.001},
         "InvalidSpotPriceLimit.LowerThanPublicPrice",
     ),
-    "a hundred and one": ({"amount": 101}, "InvalidAmount"),
+    "a hundred and one": ({"amount": 101}, "InvalidParam.Amount"),
     "a dry run": ({"dry_run": True}, "DryRunOperation"),
 }
 

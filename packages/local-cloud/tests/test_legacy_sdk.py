@@ -55,6 +55,7 @@ from aliyunsdksts.request.v20150401 import GetCallerIdentityRequest
 from tests.conftest import REGION, Running
 
 from local_cloud import seed
+from local_cloud.clock import iso
 
 
 class Legacy:
@@ -200,7 +201,9 @@ def test_every_action_of_instances(populated: Running, method: str) -> None:
     assert (result["InvocationStatus"], result["ExitCode"], result["Output"]) == ("Success", 0, "aGVsbG8K")
     assert call(DescribeInvocationsRequest, InvokeId=invocation)["TotalCount"] == 1
     call(SendFileRequest, InstanceIds=[made], Name="motd", TargetDir="/etc", Content="hello")
-    call(ModifyInstanceAutoReleaseTimeRequest, InstanceId=made, AutoReleaseTime="2099-01-01T00:00:00Z")
+    call(
+        ModifyInstanceAutoReleaseTimeRequest, InstanceId=made, AutoReleaseTime=iso(populated.cloud.clock.now() + 86_400)
+    )
     call(StopInstanceRequest, InstanceId=made)
     populated.cloud.clock.advance(60)
     call(StartInstanceRequest, InstanceId=made)

@@ -99,6 +99,7 @@ _FIXES = {
     "InvalidRegionId.NotFound": "use a region id that DescribeRegions lists, e.g. cn-hangzhou.",
     "InvalidAccountStatus.NotEnoughBalance": "top up the account; pay-as-you-go resources need a balance.",
     "InvalidVSwitchId.NotFound": "check ALIYUN_VSWITCH_ID; vSwitch and group must share a VPC.",
+    "OperationDenied.InconsistentNetwork": "check ALIYUN_VSWITCH_ID; vSwitch and group must share a VPC.",
     "InvalidSecurityGroupId.NotFound": "check ALIYUN_SECURITY_GROUP_ID and the region.",
     "InvalidInstanceType.ValueNotSupported": "check --type (INSTANCE_TYPE): goldrun spot ls lists what is in stock.",
     "InvalidKeyPairName.NotFound": "check ALIYUN_KEY_PAIR_NAME: key pairs belong to a region.",

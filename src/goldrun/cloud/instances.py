@@ -238,6 +238,9 @@ def is_release_too_soon(error: GoldrunError) -> bool:
 
 def is_sold_out(error: GoldrunError) -> bool:
     """Return whether this offer is not available, whatever disk it gets."""
+    # With 400 the same code says that the image's architecture, or another wish of the launch, does not suit the type.
+    if _code(error) == "InvalidInstanceType.NotSupported":
+        return isinstance(error, ApiError) and error.http_status == 403
     return _code(error) in _SOLD_OUT
 
 
@@ -246,22 +249,41 @@ def is_offer_gone(error: GoldrunError) -> bool:
 
     Every other lasting refusal needs a person: permission, balance, quota, a wrong id.
     """
-    return _code(error) in _OFFER_GONE
+    return is_sold_out(error) or _code(error) in _OFFER_GONE
 
 
 def is_vswitch_wrong(error: GoldrunError) -> bool:
     """Return whether the vSwitch does not exist, or does not fit the zone or the security group."""
-    return _code(error) in ("InvalidVSwitchId.NotFound", "InvalidParameter.Mismatch")
+    return _code(error) in _VSWITCH_WRONG
 
 
-_SOLD_OUT = ("OperationDenied.NoStock", "Zone.NotOnSale", "InvalidInstanceType.NotSupported")
-_OFFER_GONE = (
-    *_SOLD_OUT,
-    "InvalidResourceType.NotSupported",
+# Each of them is in RunInstances' error table, but for IpNotEnough, which other actions' tables have.
+_SOLD_OUT = (
+    "OperationDenied.NoStock",
+    "Zone.NotOnSale",
+    "Zone.NotOpen",
+    "OperationDenied.ZoneNotAllowed",
+    "InstanceType.Offline",
     "InvalidInstanceType.ZoneNotSupported",
+)
+_OFFER_GONE = (
+    "InvalidResourceType.NotSupported",
     "InvalidSystemDiskCategory.ValueNotSupported",
+    "InvalidInstanceType.NotSupportDiskCategory",
+    "InvalidDiskCategory.NotSupported",
+    "CategoryNotSupported",
+    "OperationDenied.ZoneSystemCategoryNotMatch",
+    "OperationDenied.CloudSSDNotSupported",
     "InvalidSpotPriceLimit.LowerThanPublicPrice",
+    "QuotaExceeded.PrivateIpAddress",
     "InvalidVSwitchId.IpNotEnough",
+)
+_VSWITCH_WRONG = (
+    "InvalidVSwitchId.NotFound",
+    "InvalidVSwitchId.NotExist",
+    "InvalidParameter.Mismatch",
+    "OperationDenied.InconsistentNetwork",
+    "InvalidSecurityGroup.VpcMismatch",
 )
 
 

@@ -86,11 +86,13 @@ class Params:
             raise invalid(name)
         return number
 
-    def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
-        """Return one of the allowed words."""
+    def choice(self, name: str, allowed: tuple[str, ...], default: str = "", fault: ApiFault | None = None) -> str:
+        """Return one of the allowed words; ``fault`` is what is raised for another."""
         value = self.text(name, default)
         if value and value not in allowed:
-            raise ApiFault(400, f"Invalid{name}.ValueNotSupported", f"The specified parameter {name} is not supported.")
+            raise fault or ApiFault(
+                400, f"Invalid{name}.ValueNotSupported", f"The specified parameter {name} is not supported."
+            )
         return value
 
     def items(self, name: str) -> list[str]:

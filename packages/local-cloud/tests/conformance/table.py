@@ -7,11 +7,13 @@ answer stands beside the call.
 from __future__ import annotations
 
 import base64
+import time
 
 from conformance.call import IMAGE, NAME, REGION, TYPE, ZONE, Call, ecs
 from conformance.identities import IDENTITIES
 from conformance.machines import CREATED, TEMPLATES
 from conformance.networks import KEY_PAIRS, NAT, ROUTES, VPC_TAGS, network
+from local_cloud.clock import iso
 
 LAUNCH = {
     "RegionId": REGION,
@@ -27,6 +29,7 @@ LAUNCH = {
     "UserData": base64.b64encode(b"#!/bin/sh\ntrue\n").decode(),
     "ClientToken": "conformance-1",
 }
+TOMORROW = iso(time.time() + 86_400)
 MADE = {"RegionId": REGION, "InstanceIds": '["$first"]'}
 
 CALLS: tuple[Call, ...] = (
@@ -175,7 +178,7 @@ CALLS: tuple[Call, ...] = (
         {"InstanceStatuses.InstanceStatus.0.Status": "Running"},
         InstanceId=["$first", "$second"],
     ),
-    ecs("ModifyInstanceAutoReleaseTime", InstanceId="$first", AutoReleaseTime="2099-01-01T00:00:00Z"),
+    ecs("ModifyInstanceAutoReleaseTime", InstanceId="$first", AutoReleaseTime=TOMORROW),
     ecs("GetInstanceConsoleOutput", {"InstanceId": "$first"}, InstanceId="$first"),
     ecs(
         "DescribeInstanceHistoryEvents",

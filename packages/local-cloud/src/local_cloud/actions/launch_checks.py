@@ -21,6 +21,8 @@ from local_cloud.records import DEPRECATED, READY, Image, Instance, VSwitch
 
 MAX_USER_DATA = 32 * 1024
 MIN_RELEASE_SECONDS = 30 * 60
+MAX_RELEASE_SECONDS = (3 * 365 + 1) * 24 * 3600  # three years, one of which may be a leap year
+MAX_AMOUNT = 100
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,20 @@ class Bid:
         return self.strategy != "NoSpot"
 
 
+def amounts(call: Call) -> tuple[int, int]:
+    """Return how many instances are wanted at most, and at least."""
+    amount = _count(call, "Amount", 1)
+    if not 1 <= amount <= MAX_AMOUNT:
+        raise ApiFault(403, "InvalidParam.Amount", "The specified Amount parameter is invalid.")
+    least = _count(call, "MinAmount", amount)
+    if not 1 <= least <= amount:
+        raise ApiFault(400, "InvalidMinAmount.Malformed", "The specified parameter MinAmount is not valid.")
+    return amount, least
+
+
 def instance_type(call: Call) -> InstanceType:
     """Return the type that the launch names."""
-    kind = INSTANCE_TYPES.get(call.params.require("InstanceType"))
+    kind = INSTANCE_TYPES.get(_required(call, "InstanceType"))
     if kind is None:
         raise ApiFault(400, "InvalidInstanceType.ValueNotSupported", "The specified InstanceType is not supported.")
     return kind
@@ -57,23 +70,43 @@ def bootable_image(call: Call, kind: InstanceType) -> Image:
     """Return the image that the launch names, if the type boots it."""
     image_id, family = call.params.text("ImageId"), call.params.text("ImageFamily")
     if image_id and family:
-        raise ApiFault(400, "InvalidParameter.Conflict", "ImageId and ImageFamily cannot both be specified.")
-    if not image_id and not family:
-        raise missing("ImageId")
-    image = call.store.get(Image, image_id) if image_id else newest_of_family(call.store, call, family)
+        raise ApiFault(
+            400,
+            "UnexpectedImageFamily.ImageIdSupplied",
+            "The input parameter ImageFamily must be null when image id is set.",
+        )
+    if family:
+        image = newest_of_family(call.store, call, family)
+        if image is None:
+            raise ApiFault(
+                403,
+                "InvalidImageFamily.MissingAvailableImage",
+                "There is no available image related to the specified image family.",
+            )
+    else:
+        image = call.store.get(Image, _required(call, "ImageId"))
     seen = image is not None and image.region in (call.region, EVERYWHERE)
     if image is None or not seen or owner_alias(image, call.account) == "hidden":
         raise no_such_image()
     if image.status(call.now) not in (READY, DEPRECATED):
         raise ApiFault(403, "ImageNotReady", "The specified image is not ready.")
-    tokens = call.params.choice("HttpTokens", ("optional", "required"), "optional")
-    if tokens == "required" and image.imds_support == "v1":
+    if http_tokens(call) == "required" and image.imds_support == "v1":
         raise ApiFault(403, "ImageNotSupportHttpTokens", "The specified image does not support HttpTokens=required.")
     if image.architecture != kind.architecture:
         raise ApiFault(
             403, "ImageNotSupportInstanceType", "The specified image does not support the specified instance type."
         )
     return image
+
+
+def http_tokens(call: Call) -> str:
+    """Return whether the metadata service requires a token: ``optional`` or ``required``."""
+    fault = ApiFault(
+        400,
+        "InvalidHttpTokens.NotSupported",
+        "The specified HttpTokens not supported, you can use optional(default) or required.",
+    )
+    return call.params.choice("HttpTokens", ("optional", "required"), "optional", fault)
 
 
 def place(call: Call) -> tuple[VSwitch, tuple[str, ...]]:
@@ -83,11 +116,24 @@ def place(call: Call) -> tuple[VSwitch, tuple[str, ...]]:
         raise ApiFault(404, "InvalidVSwitchId.NotFound", "The specified virtual switch does not exist.")
     if call.params.text("ZoneId") not in ("", vswitch.zone):
         raise ApiFault(400, "InvalidParameter.Mismatch", "The specified ZoneId does not match the vSwitch's.")
-    single = call.params.text("SecurityGroupId")
-    names = [single] if single else call.params.items("SecurityGroupIds")
+    single, names = call.params.text("SecurityGroupId"), call.params.items("SecurityGroupIds")
+    if single and names:
+        raise ApiFault(
+            400,
+            "InvalidSecurityGroupId.SingleIdAndMultiIdConflict",
+            "SecurityGroupId and SecurityGroupIds cannot both be specified.",
+        )
+    names = [single] if single else names
     if not names:
         raise missing("SecurityGroupId")
-    mismatch = ApiFault(403, "InvalidVSwitchId.NotFound", "The security group and the vSwitch are of different VPCs.")
+    if len(set(names)) < len(names):
+        raise ApiFault(400, "InvalidParameter.SecurityGroupIdRepeated", "The security group ID passed in is duplicate.")
+    # The table has two codes for this; the other one, InvalidParameter.Mismatch, is also a vSwitch's in another zone.
+    mismatch = ApiFault(
+        403,
+        "OperationDenied.InconsistentNetwork",
+        "The specified security group and vswitch are not in the same vpc.",
+    )
     return vswitch, require_groups(call, names, region=call.region, vpc=vswitch.vpc, mismatch=mismatch)
 
 
@@ -128,7 +174,7 @@ def release_time(text: str, now: float) -> float:
     """Return the moment, rounded down to the minute.
 
     Raises:
-        ApiFault: it is not a valid time, or less than 30 minutes ahead.
+        ApiFault: it is not a valid time, less than 30 minutes ahead or more than three years.
     """
     try:
         moment = parse_iso(text)
@@ -136,7 +182,7 @@ def release_time(text: str, now: float) -> float:
         moment = 0.0
     moment -= moment % 60
     # The current minute counts completely, or exactly half an hour would never be valid.
-    if moment < now - now % 60 + MIN_RELEASE_SECONDS:
+    if not now - now % 60 + MIN_RELEASE_SECONDS <= moment <= now + MAX_RELEASE_SECONDS:
         raise ApiFault(400, "InvalidAutoReleaseTime.Malformed", "The specified parameter AutoReleaseTime is not valid.")
     return moment
 
@@ -164,7 +210,12 @@ def require_quota(call: Call, kind: InstanceType, amount: int) -> None:
 def bid_for(call: Call, kind: InstanceType, zone: str) -> Bid:
     """Return the bid of the launch, at the current price."""
     params = call.params
-    strategy = params.choice("SpotStrategy", ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"), "NoSpot")
+    strategy = params.choice(
+        "SpotStrategy",
+        ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"),
+        "NoSpot",
+        ApiFault(400, "InvalidSpotStrategy", "The specified SpotStrategy is not valid."),
+    )
     if strategy == "NoSpot":
         return Bid(strategy, kind.price, kind.price)
     protected = params.number("SpotDuration", 1, 0, 1) > 0
@@ -189,6 +240,26 @@ def bid_for(call: Call, kind: InstanceType, zone: str) -> Bid:
     return Bid(strategy, limit, price, protected)
 
 
+def interruption(call: Call) -> str:
+    """Return what a reclaim does: ``Terminate`` or ``Stop``."""
+    fault = ApiFault(
+        400, "InvalidSpotInterruptionBehavior", "The specified SpotInterruptionBehavior parameter is not supported."
+    )
+    return call.params.choice("SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate", fault)
+
+
+def protected_from_deletion(call: Call, bid: Bid) -> bool:
+    """Return whether no call deletes the instances, which spot instances cannot have."""
+    wanted = call.params.flag("DeletionProtection")
+    if wanted and bid.spot:
+        raise ApiFault(
+            403,
+            "InvalidChargeType.ValueNotSupported",
+            "Deletion protection is only valid for postPaid instance, not for prePaid or spot instance.",
+        )
+    return wanted
+
+
 def stock_left(call: Call, kind: InstanceType, zone: str, bid: Bid) -> int:
     """Return how many more can be started: the stock, less the running instances."""
     stock = (spot_stock if bid.spot else on_demand_stock)(call.settings.market, kind, zone, call.now)
@@ -200,3 +271,19 @@ def stock_left(call: Call, kind: InstanceType, zone: str, bid: Bid) -> int:
         for instance in call.store.all(Instance)
     )
     return max(0, stock - running)
+
+
+def _required(call: Call, name: str) -> str:
+    value = call.params.text(name)
+    if not value:
+        raise ApiFault(
+            400,
+            "MissingParameter",
+            f"The input parameter {name} that is mandatory for processing this request is not supplied.",
+        )
+    return value
+
+
+def _count(call: Call, name: str, default: int) -> int:
+    # The gateway has checked that it is a number.
+    return int(call.params.text(name, str(default)))

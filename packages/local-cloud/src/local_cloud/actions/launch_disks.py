@@ -16,6 +16,7 @@ from local_cloud.records import DATA_DEVICES, Image, Snapshot
 from local_cloud.volumes import data_snapshots
 
 MAX_DISK_SIZE = 65_536  # GiB
+MAX_SYSTEM_DISK_SIZE = 2048
 DEFAULT_CATEGORY = "cloud_essd"
 
 
@@ -43,10 +44,18 @@ def system_disk(call: Call, kind: InstanceType, image: Image, zone: str) -> Want
             "InvalidSystemDiskCategory.ValueNotSupported",
             "The specified parameter SystemDisk.Category is not supported by the instance type.",
         )
-    size = params.number("SystemDisk.Size", 0, 0, 2048) or max(40, image.size)  # 0: as if it were not given
+    size = params.number("SystemDisk.Size", 0, 0, 10**9) or max(40, image.size)  # 0: as if it were not given
     if size < image.size:
         raise ApiFault(
-            400, "InvalidSystemDiskSize.LessThanImageSize", "The system disk is smaller than the specified image."
+            404,
+            "InvalidSystemDiskSize.LessThanImageSize",
+            "The specified parameter SystemDisk.Size is less than the image size.",
+        )
+    if size > MAX_SYSTEM_DISK_SIZE:
+        raise ApiFault(
+            404,
+            "InvalidSystemDiskSize.MoreThanMaxSize",
+            "The specified parameter SystemDisk.Size is more than the max size.",
         )
     return Wanted("system", category, size, encrypted=params.flag("SystemDisk.Encrypted"))
 

@@ -155,8 +155,10 @@ def launch_values(call: Call) -> Params:
     template = _template(call)
     number = _number_of(template, params.text("LaunchTemplateVersion", str(template.default)))
     version = next(version for version in template.versions if version.number == number)
-    # A list replaces the template's whole list, and one way to name security groups the other.
+    # A list replaces the template's whole list, and one way to name an image or security groups the other.
     given = {name.partition(".")[0] for name, value in params.values.items() if value}
+    if "ImageId" in given:
+        given.add("ImageFamily")
     if given & {"SecurityGroupId", "SecurityGroupIds"}:
         given |= {"SecurityGroupId", "SecurityGroupIds"}
     kept = {

@@ -22,8 +22,7 @@ from local_cloud.records import Disk, Instance
 def run_instances(call: Call) -> Answer:
     """Create instances and start them, all of them or at least ``MinAmount``."""
     call = replace(call, params=launch_values(call))
-    amount = call.params.number("Amount", 1, 1, 100)
-    least = call.params.number("MinAmount", amount, 1, amount)
+    amount, least = checks.amounts(call)
     made, price = launch(call, amount, least, state="Running")
     return {
         "InstanceIdSets": {"InstanceIdSet": [instance.id for instance in made]},
@@ -59,6 +58,7 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     if not sold_in(call.settings.market, kind, vswitch.zone):
         raise ApiFault(403, "Zone.NotOnSale", "The resource in the specified zone is no longer available for sale.")
     bid = checks.bid_for(call, kind, vswitch.zone)
+    behavior, undeletable = checks.interruption(call), checks.protected_from_deletion(call, bid)
     left = checks.stock_left(call, kind, vswitch.zone, bid)
     if left < least:
         raise ApiFault(
@@ -69,7 +69,7 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
         )
     addresses = free_addresses(call.store, vswitch)
     if len(addresses) < least:
-        raise ApiFault(400, "InvalidVSwitchId.IpNotEnough", "The specified VSwitch has not enough IpAddress.")
+        raise ApiFault(400, "QuotaExceeded.PrivateIpAddress", "Don't have enough private IPs in this switch.")
     addresses = addresses[: min(amount, left)]
     public = free_public_addresses(call.store, len(addresses)) if bandwidth and state == "Running" else []
     if params.flag("DryRun"):
@@ -103,14 +103,14 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
             key_pair=params.text("KeyPairName"),
             role=params.text("RamRoleName"),
             user_data=user_data,
-            http_tokens=params.choice("HttpTokens", ("optional", "required"), "optional"),
+            http_tokens=checks.http_tokens(call),
             strategy=bid.strategy,
             limit=bid.limit,
             protected=bid.protected,
-            behavior=params.choice("SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"),
+            behavior=behavior,
             price=bid.price,
             auto_release=released,
-            undeletable=params.flag("DeletionProtection"),
+            undeletable=undeletable,
         )
         made.append(appoint_reclaim(call.settings.market, instance))
         for disk in (system._replace(id=disk_id), *(data_disk._replace(id=call.new_id("d-")) for data_disk in extra)):
