@@ -23,6 +23,7 @@ MAX_USER_DATA = 32 * 1024
 MIN_RELEASE_SECONDS = 30 * 60
 MAX_RELEASE_SECONDS = (3 * 365 + 1) * 24 * 3600  # three years, one of which may be a leap year
 MAX_AMOUNT = 100
+MAX_BANDWIDTH, LEAST_BANDWIDTH_IN = 200, 10
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,28 @@ def place(call: Call) -> tuple[VSwitch, tuple[str, ...]]:
         "The specified security group and vswitch are not in the same vpc.",
     )
     return vswitch, require_groups(call, names, region=call.region, vpc=vswitch.vpc, mismatch=mismatch)
+
+
+def bandwidths(call: Call) -> tuple[int, int]:
+    """Return the Mbit/s of the public address to the internet, and from it."""
+    out = call.params.number("InternetMaxBandwidthOut", 0, 0, MAX_BANDWIDTH)
+    most = max(out, LEAST_BANDWIDTH_IN)
+    into = int(call.params.text("InternetMaxBandwidthIn", str(most)))
+    if not 1 <= into <= most:
+        raise ApiFault(
+            400,
+            "InvalidInternetMaxBandwidthIn.Malformed",
+            "The specified parameter internetMaxBandwidthIn is not valid.",
+        )
+    return out, into
+
+
+def internet_charge(call: Call) -> str:
+    """Return how the traffic of the public address is charged."""
+    fault = ApiFault(
+        400, "InvalidInternetChargeType.ValueNotSupported", "The specified InternetChargeType is not valid."
+    )
+    return call.params.choice("InternetChargeType", ("PayByTraffic", "PayByBandwidth"), "PayByTraffic", fault)
 
 
 def check_key_pair(call: Call) -> None:

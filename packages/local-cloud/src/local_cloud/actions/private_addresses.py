@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import cache
 
+from local_cloud.errors import ApiFault
 from local_cloud.records import Instance, NetworkInterface, VSwitch
 from local_cloud.store import View
 
@@ -16,6 +17,37 @@ def free_addresses(view: View, vswitch: VSwitch) -> list[str]:
     taken = {instance.ip for instance in view.all(Instance) if instance.vswitch == vswitch.id}
     taken |= {interface.ip for interface in view.all(NetworkInterface) if interface.vswitch == vswitch.id}
     return [address for address in _addresses(vswitch.cidr) if address not in taken]
+
+
+def addresses_from(view: View, vswitch: VSwitch, first: str, amount: int) -> list[str]:
+    """Return consecutive addresses of a vSwitch.
+
+    Args:
+        view: the records.
+        vswitch: the vSwitch.
+        first: the first of them.
+        amount: how many.
+
+    Raises:
+        ApiFault: one of them is not the vSwitch's, is reserved, or is taken.
+    """
+    try:
+        begin = ipaddress.IPv4Address(first)
+    except ValueError:
+        raise ApiFault(400, "InvalidPrivateIpAddress.Malformed", "Specified private IP address is malformed.") from None
+    block = ipaddress.IPv4Network(vswitch.cidr)
+    if begin not in block or int(begin) + amount - 1 > int(block.broadcast_address):
+        raise ApiFault(
+            400,
+            "InvalidPrivateIpAddress",
+            "Specified private IP address is not in the CIDR block of virtual switch.",
+        )
+    names = [str(begin + number) for number in range(amount)]
+    if not set(names) <= set(_addresses(vswitch.cidr)):
+        raise ApiFault(403, "InvalidVSwitchId.IpInvalid", "The specified private IP address is reserved.")
+    if not set(names) <= set(free_addresses(view, vswitch)):
+        raise ApiFault(400, "InvalidPrivateIpAddress.Duplicated", "The specified private IP address is already in use.")
+    return names
 
 
 @cache

@@ -7,15 +7,17 @@ from dataclasses import replace
 from local_cloud.actions import launch_checks as checks
 from local_cloud.actions import launch_disks
 from local_cloud.actions.eips import free_public_addresses
+from local_cloud.actions.launch_interfaces import without_interfaces
+from local_cloud.actions.launch_names import host_names, instance_names
 from local_cloud.actions.launch_templates import launch_values
-from local_cloud.actions.private_addresses import free_addresses
+from local_cloud.actions.launch_undone import check_undone
+from local_cloud.actions.private_addresses import addresses_from, free_addresses
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags
 from local_cloud.errors import ApiFault, dry_run
 from local_cloud.lifecycle import appoint_reclaim
 from local_cloud.market import sold_in
-from local_cloud.params import Params
-from local_cloud.records import Disk, Instance
+from local_cloud.records import Disk, Instance, VSwitch
 
 
 @action("RunInstances", idempotent=True)
@@ -40,7 +42,10 @@ def create_instance(call: Call) -> Answer:
 
 def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Instance], float]:
     """Create instances, and return them and what an hour of one costs."""
+    call = replace(call, params=without_interfaces(call.params))
     params = call.params
+    check_undone(call)
+    named, hosts = instance_names(call, amount), host_names(call, amount)
     kind = checks.instance_type(call)
     image = checks.bootable_image(call, kind)
     vswitch, groups = checks.place(call)
@@ -51,7 +56,8 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     system = launch_disks.system_disk(call, kind, image, vswitch.zone)
     extra = launch_disks.data_disks(call, image)
     tags = check_tags(params.pairs("Tag"))
-    bandwidth = params.number("InternetMaxBandwidthOut", 0, 0, 200)
+    bandwidth, bandwidth_in = checks.bandwidths(call)
+    internet_charge = checks.internet_charge(call)
     if not call.settings.balance:
         raise ApiFault(403, "InvalidAccountStatus.NotEnoughBalance", "Your account does not have enough balance.")
     checks.require_quota(call, kind, amount)
@@ -67,10 +73,7 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
             "The requested resource is sold out in the specified zone; try other types of resources or other regions "
             "and zones.",
         )
-    addresses = free_addresses(call.store, vswitch)
-    if len(addresses) < least:
-        raise ApiFault(400, "QuotaExceeded.PrivateIpAddress", "Don't have enough private IPs in this switch.")
-    addresses = addresses[: min(amount, left)]
+    addresses = _addresses(call, vswitch, min(amount, left), least)
     public = free_public_addresses(call.store, len(addresses)) if bandwidth and state == "Running" else []
     if params.flag("DryRun"):
         raise dry_run()
@@ -81,9 +84,9 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
             id=instance_id,
             region=call.region,
             owner=call.account,
-            name=_name(params, instance_id, number, amount),
+            name=named(number, instance_id),
             description=params.text("Description"),
-            host_name=params.text("HostName"),
+            host_name=hosts(number, instance_id),
             created=call.now,
             state=state,
             ready=call.now + call.settings.boot_seconds if state == "Running" else call.now,
@@ -100,6 +103,8 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
             ip=address,
             public_ip=public[number] if public else "",
             bandwidth=bandwidth,
+            bandwidth_in=bandwidth_in,
+            internet_charge=internet_charge,
             key_pair=params.text("KeyPairName"),
             role=params.text("RamRoleName"),
             user_data=user_data,
@@ -136,6 +141,11 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     return made, bid.price
 
 
-def _name(params: Params, instance_id: str, number: int, amount: int) -> str:
-    name = params.text("InstanceName", instance_id)
-    return f"{name}{number + 1:03d}" if amount > 1 and params.flag("UniqueSuffix") else name
+def _addresses(call: Call, vswitch: VSwitch, most: int, least: int) -> list[str]:
+    """Return the instances' private addresses: from ``PrivateIpAddress`` on, or whatever is free."""
+    if first := call.params.text("PrivateIpAddress"):
+        return addresses_from(call.store, vswitch, first, most)
+    addresses = free_addresses(call.store, vswitch)
+    if len(addresses) < least:
+        raise ApiFault(400, "QuotaExceeded.PrivateIpAddress", "Don't have enough private IPs in this switch.")
+    return addresses[:most]

@@ -30,6 +30,8 @@ class Instance(Resource, frozen=True, kw_only=True):
         started: when it was last started; 0: when it was created.
         undeletable: no call deletes it (``DeletionProtection``).
         bandwidth: Mbit/s of its public address to the internet.
+        bandwidth_in: and from the internet.
+        internet_charge: what is paid for of its public address: ``PayByTraffic`` or ``PayByBandwidth``.
     """
 
     image: str
@@ -67,6 +69,8 @@ class Instance(Resource, frozen=True, kw_only=True):
     description: str = ""
     host_name: str = ""
     bandwidth: int = 0
+    bandwidth_in: int = 10
+    internet_charge: str = "PayByTraffic"
 
     def status(self, now: float) -> str:
         """The status at a moment."""
