@@ -37,15 +37,20 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"{path} cannot be written.", why=[f"{place} may not be changed."])
 
 
-def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files, and make the folders that they are in.
+def write_files(contents: Mapping[Path, bytes], *, folders: bool = False) -> None:
+    """Write files.
+
+    Args:
+        contents: what is written, by file.
+        folders: make the folders that are missing.
 
     Raises:
         UsageError: one cannot be written.
     """
     for path, content in contents.items():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         except OSError as error:
             raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error

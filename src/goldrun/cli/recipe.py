@@ -97,6 +97,6 @@ def _require_new(folder: Path) -> None:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     whole = {folder / path: content for path, content in files.items()}
-    write_files(whole)
+    write_files(whole, folders=True)
     for script in (file for file in whole if file.suffix == ".sh"):
         script.chmod(0o755)
