@@ -68,6 +68,17 @@ def test_a_launch_without_a_vswitch_uses_the_default_vpc(stocked: Running) -> No
     )
 
 
+def test_tags_of_what_is_made_are_no_filter_for_what_exists(stocked: Running) -> None:
+    zone, request = "cn-hangzhou-k", vpc_models.CreateDefaultVpcRequest(region_id=REGION)
+    default = vpcs(stocked).create_default_vpc(request).body.vpc_id
+    group = create_group(stocked, default)
+    tag = [models.RunInstancesRequestTag(key="ManagedBy", value="goldrun")]
+    made = launch(stocked, zone_id=zone, security_group_id=group, tag=tag)
+    instance = stocked.cloud.store.get(Instance, made)
+    assert instance
+    assert instance.vpc == default
+
+
 def test_a_size_of_zero_is_as_if_it_were_not_given(stocked: Running) -> None:
     zone = "cn-hangzhou-k"
     made = launch(
@@ -178,3 +189,11 @@ def test_what_terraform_reads(live: Running) -> None:
     assert switches.v_switches.v_switch[0].route_table.route_table_type == "System"
     zones = ecs(live).describe_zones(models.DescribeZonesRequest(region_id=REGION)).body.zones.zone
     assert TYPE in {kind for zone in zones for kind in zone.available_instance_types.instance_types}
+
+
+def test_route_tables_have_no_tags_whatever_tags_their_vpcs_have(live: Running) -> None:
+    tag = vpc_models.CreateVpcRequestTag(key="by", value="me")
+    vpcs(live).create_vpc(vpc_models.CreateVpcRequest(region_id=REGION, tag=[tag]))
+    wanted = vpc_models.DescribeRouteTableListRequestTag(key="by", value="me")
+    request = vpc_models.DescribeRouteTableListRequest(region_id=REGION, tag=[wanted])
+    assert vpcs(live).describe_route_table_list(request).body.total_count == 0

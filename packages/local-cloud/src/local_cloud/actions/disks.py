@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import own, own_instance, require_own
+from local_cloud.actions.owned import listed, own_instance, require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.remembered import remembered
@@ -30,7 +30,7 @@ def describe_disks(call: Call) -> Answer:
     def find() -> list[Disk]:
         return [
             disk
-            for disk in own(call, Disk)
+            for disk in listed(call, Disk)
             if (ids is None or disk.id in ids)
             and params.text("InstanceId") in ("", disk.instance)
             and params.text("Category") in ("", disk.category)

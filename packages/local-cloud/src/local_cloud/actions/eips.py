@@ -10,7 +10,7 @@ import ipaddress
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import own, own_instance, require_own
+from local_cloud.actions.owned import listed, own_instance, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
@@ -56,7 +56,7 @@ def describe_eip_addresses(call: Call) -> Answer:
     ids = [word for word in params.text("AllocationId").split(",") if word]
     found = [
         address
-        for address in own(call, Eip)
+        for address in listed(call, Eip)
         if (not ids or address.id in ids)
         and params.text("EipAddress") in ("", address.ip)
         and params.text("EipName") in ("", address.name)

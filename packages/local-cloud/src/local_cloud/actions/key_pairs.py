@@ -9,7 +9,7 @@ import hashlib
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import key_pair, own, own_instance
+from local_cloud.actions.owned import key_pair, listed, own_instance
 from local_cloud.actions.paging import listed_ids, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
@@ -52,7 +52,7 @@ def describe_key_pairs(call: Call) -> Answer:
     wanted = params.text("KeyPairName")
     found = [
         pair
-        for pair in own(call, KeyPair)
+        for pair in listed(call, KeyPair)
         if _like(wanted, pair.name) and params.text("KeyPairFingerPrint") in ("", pair.fingerprint)
     ]
     shown, paging = page_by_number(params, found)

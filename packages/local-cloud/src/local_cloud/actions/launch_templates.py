@@ -42,7 +42,7 @@ def create_launch_template(call: Call) -> Answer:
     params = call.params
     name = params.require("LaunchTemplateName")
     if any(template.name == name for template in own(call, LaunchTemplate)):
-        raise ApiFault(400, "InvalidLaunchTemplateName.Duplicated", "The specified LaunchTemplateName exists already.")
+        raise ApiFault(403, "LaunchTemplateName.Duplicated", "The specified launch template name already exists.")
     template = LaunchTemplate(
         id=call.new_id("lt-"),
         region=call.region,

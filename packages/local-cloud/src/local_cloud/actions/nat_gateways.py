@@ -10,7 +10,7 @@ import ipaddress
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import own, require_own
+from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
@@ -61,7 +61,7 @@ def describe_nat_gateways(call: Call) -> Answer:
     params = call.params
     found = [
         gateway
-        for gateway in own(call, NatGateway)
+        for gateway in listed(call, NatGateway)
         if params.text("NatGatewayId") in ("", gateway.id)
         and params.text("VpcId") in ("", gateway.vpc)
         and params.text("Name") in ("", gateway.name)

@@ -10,7 +10,7 @@ import hashlib
 from msgspec.structs import replace
 
 from local_cloud.actions.eips import address_of
-from local_cloud.actions.owned import own, own_instance, require_groups, require_own
+from local_cloud.actions.owned import listed, own_instance, require_groups, require_own
 from local_cloud.actions.paging import page
 from local_cloud.actions.private_addresses import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
@@ -58,7 +58,7 @@ def describe_network_interfaces(call: Call) -> Answer:
     ids, addresses = params.items("NetworkInterfaceId"), params.items("PrivateIpAddress")
     found = [
         interface
-        for interface in (*own(call, NetworkInterface), *map(primary_interface, own(call, Instance)))
+        for interface in (*listed(call, NetworkInterface), *map(primary_interface, listed(call, Instance)))
         if (not ids or interface.id in ids)
         and (not addresses or interface.ip in addresses)
         and params.text("InstanceId") in ("", interface.instance)

@@ -14,13 +14,21 @@ R = TypeVar("R", bound=Resource)
 
 
 def own(call: Call, kind: type[R]) -> list[R]:
-    """Return the caller's resources of a kind in the region that have the requested tags."""
-    tags = call.params.pairs("Tag")
+    """Return the caller's resources of a kind in the region."""
     return [
         resource
         for resource in call.view.all(kind)
-        if resource.owner == call.account and resource.region == call.region and has_tags(resource.tags, tags)
+        if resource.owner == call.account and resource.region == call.region
     ]
+
+
+def listed(call: Call, kind: type[R]) -> list[R]:
+    """Return those that have the tags which a call lists by.
+
+    Only for actions that list: where something is made, ``Tag.N`` are the new thing's tags.
+    """
+    tags = call.params.pairs("Tag")
+    return [resource for resource in own(call, kind) if has_tags(resource.tags, tags)]
 
 
 def require_own(call: Call, kind: type[R], record_id: str, fault: ApiFault) -> R:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from local_cloud import provisioning
 from local_cloud.actions.launch_templates import launch_values
-from local_cloud.actions.owned import own, require_own
+from local_cloud.actions.owned import listed, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
@@ -73,7 +73,7 @@ def describe_auto_provisioning_groups(call: Call) -> Answer:
     kinds = params.items("AutoProvisioningGroupTypes")
     found = [
         _current(call, group)
-        for group in own(call, ProvisioningGroup)
+        for group in listed(call, ProvisioningGroup)
         if (not ids or group.id in ids)
         and params.text("AutoProvisioningGroupName") in ("", group.name)
         and (not states or "active" in states)

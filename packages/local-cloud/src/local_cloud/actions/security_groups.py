@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import own, require_group
+from local_cloud.actions.owned import listed, require_group
 from local_cloud.actions.paging import page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
@@ -50,7 +50,7 @@ def describe_security_groups(call: Call) -> Answer:
     params = call.params
     found = [
         group
-        for group in own(call, SecurityGroup)
+        for group in listed(call, SecurityGroup)
         if params.text("SecurityGroupId") in ("", group.id)
         and params.text("VpcId") in ("", group.vpc)
         and params.text("SecurityGroupName") in ("", group.name)

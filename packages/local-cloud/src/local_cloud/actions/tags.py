@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import key_pair, own
+from local_cloud.actions.owned import key_pair, listed
 from local_cloud.actions.paging import page_by_number, page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, has_tags, merge_tags
@@ -106,7 +106,7 @@ def describe_tags(call: Call) -> Answer:
     for name, kind in KINDS["ecs"].items():
         if wanted_kind not in ("", name):
             continue
-        for resource in own(call, kind):
+        for resource in listed(call, kind):
             if wanted_id in ("", _id(resource)):
                 for pair in resource.tags.items():
                     number = counts.setdefault(pair, {})

@@ -10,7 +10,7 @@ import ipaddress
 
 from msgspec.structs import replace
 
-from local_cloud.actions.owned import own, require_own
+from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.private_addresses import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
@@ -63,7 +63,7 @@ def describe_vpcs(call: Call) -> Answer:
     ids = [word for word in params.text("VpcId").split(",") if word]
     found = [
         vpc
-        for vpc in own(call, Network)
+        for vpc in listed(call, Network)
         if (not ids or vpc.id in ids)
         and params.text("VpcName") in ("", vpc.name)
         and params.text("IsDefault").lower() in ("", str(vpc.default).lower())
@@ -140,7 +140,7 @@ def describe_vswitches(call: Call) -> Answer:
     params = call.params
     found = [
         vswitch
-        for vswitch in own(call, VSwitch)
+        for vswitch in listed(call, VSwitch)
         if params.text("VSwitchId") in ("", vswitch.id)
         and params.text("VpcId") in ("", vswitch.vpc)
         and params.text("ZoneId") in ("", vswitch.zone)
