@@ -13,7 +13,7 @@ from tests.conftest import REGION, Running
 
 from local_cloud import seed
 from local_cloud.market import Market
-from local_cloud.records import Instance, SecurityGroup
+from local_cloud.records import Instance
 from sdk import config, ecs, refused
 
 TYPE = "ecs.c7.2xlarge"
@@ -130,44 +130,6 @@ def test_a_vswitch_and_a_group_in_use_stay(stocked: Running) -> None:
     drop_vswitch()
     drop_group()
     vpcs(stocked).delete_vpc(vpc_models.DeleteVpcRequest(vpc_id=vpc))
-
-
-def test_rules_are_added_once_and_by_number(live: Running) -> None:
-    group = create_group(live, create_vpc(live))
-    ssh = models.AuthorizeSecurityGroupRequestPermissions(
-        ip_protocol="tcp", port_range="22/22", source_cidr_ip="0.0.0.0/0", priority="2"
-    )
-    web = models.AuthorizeSecurityGroupRequestPermissions(
-        ip_protocol="TCP", port_range="80/80", source_group_id=group, policy="drop"
-    )
-    request = models.AuthorizeSecurityGroupRequest(region_id=REGION, security_group_id=group, permissions=[ssh, web])
-    for _ in range(2):
-        ecs(live).authorize_security_group(request)
-    stored = live.cloud.store.get(SecurityGroup, group)
-    assert stored
-    assert [(rule.protocol, rule.ports, rule.policy, rule.priority) for rule in stored.rules] == [
-        ("TCP", "22/22", "Accept", 2),
-        ("TCP", "80/80", "Drop", 1),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"ip_protocol": "smtp"}, "InvalidIpProtocol.ValueNotSupported"),
-        ({"port_range": "22"}, "InvalidPortRange"),
-        ({"source_cidr_ip": None}, "MissingSourceCidrIp"),
-        ({"security_group_id": "sg-nowhere"}, "InvalidSecurityGroupId.NotFound"),
-    ],
-)
-def test_wrong_rules(live: Running, change: dict[str, Any], code: str) -> None:
-    group = create_group(live, create_vpc(live))
-    given = {"ip_protocol": "tcp", "port_range": "22/22", "source_cidr_ip": "0.0.0.0/0", "security_group_id": group}
-    request = models.AuthorizeSecurityGroupRequest(region_id=REGION, **given | change)
-    assert refused(lambda: ecs(live).authorize_security_group(request))[1].startswith(code)
-    stored = live.cloud.store.get(SecurityGroup, group)
-    assert stored
-    assert stored.rules == ()
 
 
 def test_networks_of_others_are_out_of_reach(live: Running) -> None:

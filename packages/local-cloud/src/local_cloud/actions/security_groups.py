@@ -1,26 +1,24 @@
-"""Security groups and their rules. The local cloud stores rules; its network does not enforce them.
+"""Security groups, and the adding and removing of their rules.
 
 Sources: CreateSecurityGroup, AuthorizeSecurityGroup and the other actions' pages, with their error tables.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from local_cloud.actions.owned import listed, require_group
-from local_cloud.actions.paging import page
+from local_cloud.actions.paging import listed_ids, page, page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.security_group_rules import describe, requested, revoked, same
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, invalid, missing
-from local_cloud.records import Instance, Network, NetworkInterface, Rule, SecurityGroup
+from local_cloud.errors import ApiFault, dry_run
+from local_cloud.params import Params
+from local_cloud.records import Instance, Network, NetworkInterface, SecurityGroup
 
-PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPV6", "GRE", "ALL")
-MAX_RULES = 100
-_PORTS = re.compile(r"(-1|\d{1,5})/(-1|\d{1,5})")
+MAX_RULES = 200  # of both directions
+KINDS = ("normal", "enterprise")
 
 
 @action("CreateSecurityGroup", idempotent=True)
@@ -30,6 +28,9 @@ def create_security_group(call: Call) -> Answer:
     vpc = call.store.get(Network, params.require("VpcId"))
     if vpc is None or vpc.owner != call.account or vpc.region != call.region:
         raise ApiFault(404, "InvalidVpcId.NotFound", "Specified VPC does not exist.")
+    kind = params.text("SecurityGroupType", "normal")
+    if kind not in KINDS:
+        raise ApiFault(400, "InvalidParams.GroupType", "The specified security group type is not valid.")
     group = SecurityGroup(
         id=call.new_id("sg-"),
         region=call.region,
@@ -39,6 +40,7 @@ def create_security_group(call: Call) -> Answer:
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         vpc=vpc.id,
+        kind=kind,
     )
     call.store.put(group)
     return {"SecurityGroupId": group.id}
@@ -46,14 +48,20 @@ def create_security_group(call: Call) -> Answer:
 
 @action("DescribeSecurityGroups")
 def describe_security_groups(call: Call) -> Answer:
-    """The security groups by VPC, id and name."""
+    """The security groups by VPC, ids, name and type."""
     params = call.params
+    if params.flag("DryRun"):
+        raise dry_run()
+    ids, kind = listed_ids(params, "SecurityGroupIds"), params.choice("SecurityGroupType", KINDS)
+    group_id, vpc, name = params.text("SecurityGroupId"), params.text("VpcId"), params.text("SecurityGroupName")
     found = [
         group
-        for group in listed(call, SecurityGroup)
-        if params.text("SecurityGroupId") in ("", group.id)
-        and params.text("VpcId") in ("", group.vpc)
-        and params.text("SecurityGroupName") in ("", group.name)
+        for group in ([] if _asks_for_others(params) else listed(call, SecurityGroup))
+        if group_id in ("", group.id)
+        and (ids is None or group.id in ids)
+        and vpc in ("", group.vpc)
+        and name in ("", group.name)
+        and kind in ("", group.kind)
     ]
     shown, paging = page(params, found)
     return {
@@ -64,10 +72,12 @@ def describe_security_groups(call: Call) -> Answer:
                 {
                     "SecurityGroupId": group.id,
                     "SecurityGroupName": group.name,
-                    "SecurityGroupType": "normal",
+                    "SecurityGroupType": group.kind,
                     "VpcId": group.vpc,
                     "Description": group.description,
                     "ResourceGroupId": "",
+                    "ServiceManaged": False,
+                    "RuleCount": len(group.rules),
                     "CreationTime": iso(group.created),
                     "Tags": tag_rows(group.tags),
                 }
@@ -79,19 +89,23 @@ def describe_security_groups(call: Call) -> Answer:
 
 @action("DescribeSecurityGroupAttribute")
 def describe_security_group_attribute(call: Call) -> Answer:
-    """A security group with its rules, of one direction or of both."""
-    group = _group(call)
-    direction = call.params.choice("Direction", ("egress", "ingress", "all"), "all")
+    """A security group with its rules, of one direction or of both, page by page."""
+    group, params = _group(call), call.params
+    direction = params.choice("Direction", ("egress", "ingress", "all"), "all")
+    params.choice("NicType", ("intranet", "internet"))  # in a VPC both mean intranet
+    rules = [rule for rule in group.rules if direction in ("all", rule.direction)]
+    shown, token = page_by_token(rules, params.text("NextToken"), params.number("MaxResults", 500, 10, 1000))
+    policies = params.choice("Attribute", ("snapshotPolicyIds",))
     return {
         "RegionId": group.region,
         "SecurityGroupId": group.id,
         "SecurityGroupName": group.name,
         "Description": group.description,
         "VpcId": group.vpc,
-        "InnerAccessPolicy": "Accept",
-        "Permissions": {
-            "Permission": [_describe(rule) for rule in group.rules if direction in ("all", rule.direction)]
-        },
+        "InnerAccessPolicy": "Accept" if group.kind == "normal" else "Drop",
+        "NextToken": token,
+        "Permissions": {"Permission": [describe(group, rule) for rule in shown]},
+        **({"SnapshotPolicyIds": {"SnapshotPolicyId": []}} if policies else {}),
     }
 
 
@@ -118,7 +132,7 @@ def authorize_security_group_egress(call: Call) -> Answer:
 
 @action("RevokeSecurityGroup", idempotent=True)
 def revoke_security_group(call: Call) -> Answer:
-    """Remove rules for what comes in; a rule that does not exist is no error, as at the real API."""
+    """Remove rules for what comes in."""
     return _remove(call, "ingress")
 
 
@@ -139,6 +153,12 @@ def delete_security_group(call: Call) -> Answer:
     return {}
 
 
+def _asks_for_others(params: Params) -> bool:
+    """Return whether a call lists groups of a kind that the local cloud has none of."""
+    network, managed = params.choice("NetworkType", ("vpc", "classic")), params.flag("ServiceManaged")
+    return network == "classic" or managed or bool(params.text("ResourceGroupId"))
+
+
 def _group(call: Call) -> SecurityGroup:
     return require_group(call, call.params.require("SecurityGroupId"), call.region)
 
@@ -146,8 +166,8 @@ def _group(call: Call) -> SecurityGroup:
 def _add(call: Call, direction: str) -> Answer:
     group = _group(call)
     rules = [*group.rules]
-    for rule in _rules(call, direction):
-        if not any(_same(rule, other) for other in rules):
+    for rule in requested(call, direction):
+        if not any(same(rule, other) for other in rules):
             rules.append(rule)
     if len(rules) > MAX_RULES:
         raise ApiFault(403, "AuthorizationLimitExceed", "The limit of authorization records has been reached.")
@@ -157,64 +177,6 @@ def _add(call: Call, direction: str) -> Answer:
 
 def _remove(call: Call, direction: str) -> Answer:
     group = _group(call)
-    gone = list(_rules(call, direction))
-    left = tuple(rule for rule in group.rules if not any(_same(rule, other) for other in gone))
-    call.store.put(replace(group, rules=left))
+    gone = revoked(call, group, direction)
+    call.store.put(replace(group, rules=tuple(rule for rule in group.rules if rule not in gone)))
     return {}
-
-
-def _rules(call: Call, direction: str) -> Iterator[Rule]:
-    """Yield the rules of a request: ``Permissions.1.…``, or one without a number."""
-    prefixes = [f"Permissions.{number}." for number in range(1, MAX_RULES + 1)]
-    numbered = [prefix for prefix in prefixes if call.params.text(f"{prefix}IpProtocol")]
-    for prefix in numbered or [""]:
-        yield _rule(call, direction, prefix)
-
-
-def _rule(call: Call, direction: str, prefix: str) -> Rule:
-    params = call.params
-    side = "SourceCidrIp" if direction == "ingress" else "DestCidrIp"
-    protocol = params.require(f"{prefix}IpProtocol").upper()
-    if protocol not in PROTOCOLS:
-        raise ApiFault(400, "InvalidIpProtocol.ValueNotSupported", "The parameter IpProtocol is not supported.")
-    ports = params.require(f"{prefix}PortRange")
-    if not _PORTS.fullmatch(ports):
-        raise invalid("PortRange")
-    cidr = params.text(f"{prefix}{side}")
-    group = params.text(f"{prefix}{side.removesuffix('CidrIp')}GroupId")
-    if not cidr and not group:
-        raise missing(side)
-    return Rule(
-        direction=direction,
-        protocol=protocol,
-        ports=ports,
-        cidr=cidr,
-        group=group,
-        policy=params.text(f"{prefix}Policy", "accept").capitalize(),
-        priority=params.number(f"{prefix}Priority", 1, 1, 100),
-        description=params.text(f"{prefix}Description"),
-        created=call.now,
-    )
-
-
-def _same(rule: Rule, other: Rule) -> bool:
-    return replace(rule, description="", created=0.0) == replace(other, description="", created=0.0)
-
-
-def _describe(rule: Rule) -> Answer:
-    inward = rule.direction == "ingress"
-    return {
-        "Direction": rule.direction,
-        "IpProtocol": rule.protocol,
-        "PortRange": rule.ports,
-        "SourcePortRange": "",
-        "SourceCidrIp": rule.cidr if inward else "",
-        "SourceGroupId": rule.group if inward else "",
-        "DestCidrIp": "" if inward else rule.cidr,
-        "DestGroupId": "" if inward else rule.group,
-        "Policy": rule.policy,
-        "Priority": str(rule.priority),
-        "NicType": "intranet",
-        "Description": rule.description,
-        "CreateTime": iso(rule.created),
-    }

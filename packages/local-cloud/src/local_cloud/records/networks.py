@@ -30,13 +30,24 @@ class VSwitch(Resource, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule of a security group; ``cidr`` or ``group`` is the other end."""
+    """A rule of a security group.
+
+    Attributes:
+        source_ports: the sender's ports, or empty for all.
+        cidr, ipv6, group, prefix_list: the other end; one of them.
+        near_cidr, near_ipv6: the addresses of this end, or empty for all.
+    """
 
     direction: str
     protocol: str
     ports: str
+    source_ports: str = ""
     cidr: str = ""
+    ipv6: str = ""
     group: str = ""
+    prefix_list: str = ""
+    near_cidr: str = ""
+    near_ipv6: str = ""
     policy: str = "Accept"
     priority: int = 1
     description: str = ""
@@ -44,9 +55,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecurityGroup(Resource, frozen=True, kw_only=True):
-    """A security group."""
+    """A security group.
+
+    Attributes:
+        kind: ``normal`` or ``enterprise``, which is "advanced" in the English documentation.
+    """
 
     vpc: str
+    kind: str = "normal"
     description: str = ""
     rules: tuple[Rule, ...] = ()
 
