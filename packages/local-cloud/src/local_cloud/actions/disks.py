@@ -11,7 +11,7 @@ from local_cloud.actions.owned import listed, own_instance, require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.remembered import remembered
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_description, check_plain_name, check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, missing, no_such_disk, no_such_snapshot, wrong_instance_status
@@ -64,8 +64,8 @@ def create_disk(call: Call) -> Answer:
         id=call.new_id("d-"),
         region=call.region,
         owner=call.account,
-        name=params.text("DiskName"),
-        description=params.text("Description"),
+        name=check_plain_name(params.text("DiskName"), "DiskName"),
+        description=check_description(params.text("Description")),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         zone=zone,
@@ -117,8 +117,8 @@ def modify_disk_attribute(call: Call) -> Answer:
         *(
             replace(
                 disk,
-                name=params.text("DiskName", disk.name),
-                description=params.text("Description", disk.description),
+                name=check_plain_name(params.text("DiskName"), "DiskName", letter_first=False) or disk.name,
+                description=check_description(params.text("Description")) or disk.description,
                 with_instance=params.flag("DeleteWithInstance", disk.with_instance),
             )
             for disk in disks

@@ -12,6 +12,7 @@ from local_cloud.actions.instance_rows import describe
 from local_cloud.actions.owned import own, own_instance, require_groups
 from local_cloud.actions.paging import listed_ids, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
+from local_cloud.actions.rules import check_description, check_host_name, check_plain_name
 from local_cloud.errors import ApiFault, missing, wrong_instance_status
 from local_cloud.records import Image, Instance
 
@@ -33,9 +34,9 @@ def modify_instance_attribute(call: Call) -> Answer:
         raise wrong_instance_status()
     changed = replace(
         instance,
-        name=params.text("InstanceName", instance.name),
-        description=params.text("Description", instance.description),
-        host_name=params.text("HostName", instance.host_name),
+        name=check_plain_name(params.text("InstanceName"), "InstanceName") or instance.name,
+        description=check_description(params.text("Description")) or instance.description,
+        host_name=check_host_name(params.text("HostName")) or instance.host_name,
         user_data=checks.user_data(call) if params.text("UserData") else instance.user_data,
         security_groups=_groups(call, instance, params.items("SecurityGroupIds")) or instance.security_groups,
         undeletable=params.flag("DeletionProtection", instance.undeletable),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from local_cloud.actions.owned import own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_description, check_host_name, check_plain_name, check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
 from local_cloud.params import Params
@@ -40,7 +40,7 @@ _FLAGS = ("AutoRenew", "DeletionProtection", "DeleteWithInstance", "PasswordInhe
 def create_launch_template(call: Call) -> Answer:
     """Create a template with its first version."""
     params = call.params
-    name = params.require("LaunchTemplateName")
+    name = check_plain_name(params.require("LaunchTemplateName"), "LaunchTemplateName")
     if any(template.name == name for template in own(call, LaunchTemplate)):
         raise ApiFault(403, "LaunchTemplateName.Duplicated", "The specified launch template name already exists.")
     template = LaunchTemplate(
@@ -191,7 +191,8 @@ def _version(call: Call, number: int) -> TemplateVersion:
     values = {
         name: value for name, value in call.params.values.items() if value and not name.startswith((*_OWN, *_ENVELOPE))
     }
-    description = call.params.text("VersionDescription")
+    description = check_description(call.params.text("VersionDescription"))
+    check_host_name(call.params.text("HostName"))  # of the instances' data, the pages list this one alone
     return TemplateVersion(number=number, values=values, description=description, created=call.now)
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_description, check_plain_name, check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
 from local_cloud.records import Eip, NatGateway, Network, SnatEntry, VSwitch
@@ -38,8 +38,8 @@ def create_nat_gateway(call: Call) -> Answer:
         id=call.new_id("ngw-"),
         region=call.region,
         owner=call.account,
-        name=params.text("Name"),
-        description=params.text("Description"),
+        name=check_plain_name(params.text("Name"), "Name", code="InvalidNatGatewayName.MalFormed"),
+        description=check_description(params.text("Description"), "InvalidNatGatewayDescription.MalFormed"),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         vpc=vpc.id,

@@ -14,9 +14,10 @@ from local_cloud.actions.owned import listed, own_instance, require_groups, requ
 from local_cloud.actions.paging import page
 from local_cloud.actions.private_addresses import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_description, check_plain_name, check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, missing
+from local_cloud.params import Params
 from local_cloud.records import Instance, NetworkInterface, VSwitch
 
 
@@ -35,8 +36,8 @@ def create_network_interface(call: Call) -> Answer:
         id=interface_id,
         region=vswitch.region,
         owner=call.account,
-        name=params.text("NetworkInterfaceName"),
-        description=params.text("Description"),
+        name=_name(params, letter_first=False),
+        description=check_description(params.text("Description"), "InvalidParameter"),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         vpc=vswitch.vpc,
@@ -90,8 +91,8 @@ def modify_network_interface_attribute(call: Call) -> Answer:
     )
     changed = replace(
         interface,
-        name=params.text("NetworkInterfaceName", interface.name),
-        description=params.text("Description", interface.description),
+        name=_name(params, letter_first=True) or interface.name,
+        description=check_description(params.text("Description"), "InvalidParameter") or interface.description,
         with_instance=params.flag("DeleteOnRelease", interface.with_instance),
         security_groups=groups,
     )
@@ -186,6 +187,11 @@ def _groups(call: Call, region: str, vpc: str) -> tuple[str, ...]:
         raise missing("SecurityGroupId")
     mismatch = ApiFault(403, "InvalidSecurityGroup.NotInVpc", "The security group is not in the vSwitch's VPC.")
     return require_groups(call, names, region=region, vpc=vpc, mismatch=mismatch)
+
+
+def _name(params: Params, *, letter_first: bool) -> str:
+    name = params.text("NetworkInterfaceName")
+    return check_plain_name(name, "NetworkInterfaceName", letter_first=letter_first, code="InvalidParameter")
 
 
 def _type(interface: NetworkInterface) -> str:

@@ -16,7 +16,7 @@ from local_cloud.actions.launch_templates import launch_values
 from local_cloud.actions.owned import listed, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_plain_name, check_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
 from local_cloud.instance_types import INSTANCE_TYPES
@@ -39,7 +39,7 @@ def create_auto_provisioning_group(call: Call) -> Answer:
         id=call.new_id("apg-"),
         region=call.region,
         owner=call.account,
-        name=params.text("AutoProvisioningGroupName"),
+        name=check_plain_name(params.text("AutoProvisioningGroupName"), "AutoProvisioningGroupName"),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         kind=params.choice("AutoProvisioningGroupType", KINDS, "maintain"),
@@ -118,7 +118,7 @@ def modify_auto_provisioning_group(call: Call) -> Answer:
     params, group = call.params, _require(call)
     group = replace(
         group,
-        name=params.text("AutoProvisioningGroupName", group.name),
+        name=check_plain_name(params.text("AutoProvisioningGroupName"), "AutoProvisioningGroupName") or group.name,
         offers=_offers(params) or group.offers,
         total=_amount(params, "TotalTargetCapacity", group.total),
         spot=_amount(params, "SpotTargetCapacity", group.spot),

@@ -1,13 +1,22 @@
-"""The rules for names, tags and descriptions. Sources: CreateImage, TagResources and their error tables."""
+"""The rules for names, tags and descriptions.
+
+Sources: the pages of CreateImage, TagResources, RunInstances and the other actions that make or change something, with
+their error tables. An action's code stands where it calls a rule, if it is not the usual one.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from local_cloud.errors import ApiFault
+from local_cloud.params import Params
 
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 128
+_HOST_NAME = re.compile(r"[A-Za-z0-9]+([.-][A-Za-z0-9]+)*")
+# What ECS replaces in the host name of a launch: the instance's id, and a number of the sequence.
+_PLACEHOLDER = re.compile(r"\$\{instance_id\}|\[\d{0,6},\d?\]")
 
 
 def check_name(name: str, parameter: str) -> str:
@@ -23,15 +32,90 @@ def check_name(name: str, parameter: str) -> str:
     return name
 
 
-def check_description(text: str) -> str:
-    """Return ``text`` if it is a valid description of an image.
+def check_plain_name(name: str, parameter: str, *, also: str = "", letter_first: bool = True, code: str = "") -> str:
+    """Return ``name`` if it is a valid name of anything else of ECS, or not given.
+
+    Args:
+        name: the name.
+        parameter: the parameter that has it.
+        also: characters that it may have besides letters, digits and ``:_.-``.
+        letter_first: it has to start with a letter.
+        code: of the fault; ``Invalid<parameter>.Malformed`` by default.
 
     Raises:
-        ApiFault: ``InvalidDescription.Malformed``.
+        ApiFault: it is not valid.
     """
-    if text and (not 2 <= len(text) <= 256 or text.startswith(("http://", "https://"))):
-        raise ApiFault(400, "InvalidDescription.Malformed", "The specified description is wrongly formed.")
+    chars_ok = all(c.isalpha() or c.isdecimal() or c in f":_.-{also}" for c in name)
+    first_ok = not letter_first or name[:1].isalpha()
+    if name and not (2 <= len(name) <= 128 and chars_ok and first_ok):
+        raise _malformed(parameter, code)
+    return name
+
+
+def check_free_name(name: str, parameter: str, *, code: str = "") -> str:
+    """Return ``name`` if it is a valid name or description of the VPC API, or not given: not too long, and no address.
+
+    Raises:
+        ApiFault: it is not valid.
+    """
+    if len(name) > (128 if parameter.endswith("Name") else 256) or _is_url(name):
+        raise _malformed(parameter, code)
+    return name
+
+
+def check_host_name(name: str) -> str:
+    """Return ``name`` if it is a valid host name of a Linux instance, or not given.
+
+    Raises:
+        ApiFault: ``InvalidHostName.Malformed``.
+    """
+    if name and not (2 <= len(name) <= 64 and _HOST_NAME.fullmatch(_PLACEHOLDER.sub("0", name))):
+        raise _malformed("HostName")
+    return name
+
+
+def check_launch_names(params: Params) -> None:
+    """Check the names and descriptions of a launch: its instances', and their disks'.
+
+    Raises:
+        ApiFault: one is not valid.
+    """
+    # Names of several instances may have a sequence, as in ``node-[1,4]``.
+    check_plain_name(params.text("InstanceName"), "InstanceName", also="[],", letter_first=False)
+    check_host_name(params.text("HostName"))
+    check_description(params.text("Description"))
+    for name, value in params.values.items():
+        if name.startswith(("SystemDisk.", "DataDisk.")):
+            if name.endswith(".DiskName"):
+                check_plain_name(value, "DiskName", letter_first=False)
+            if name.endswith(".Description"):
+                check_description(value, "InvalidDiskDescription.Malformed")
+
+
+def check_description(
+    text: str, code: str = "InvalidDescription.Malformed", *, status: int = 400, least: int = 2
+) -> str:
+    """Return ``text`` if it is a valid description, or not given.
+
+    Raises:
+        ApiFault: it is not valid.
+    """
+    if text and (not least <= len(text) <= 256 or _is_url(text)):
+        raise ApiFault(status, code, "The specified description is wrongly formed.")
     return text
+
+
+def check_snapshot(params: Params, *, least: int) -> None:
+    """Check the name, the description and the retention of a snapshot that is made or changed.
+
+    Raises:
+        ApiFault: one is not valid; a description with 404, as in both actions' tables.
+    """
+    if check_plain_name(params.text("SnapshotName"), "SnapshotName").startswith("auto"):  # as automatic ones are called
+        raise _malformed("SnapshotName")
+    check_description(params.text("Description"), status=404, least=least)
+    if not 1 <= int(params.text("RetentionDays", "1")) <= 65_536:
+        raise _malformed("RetentionDays")
 
 
 def check_tags(pairs: Iterable[tuple[str, str | None]]) -> dict[str, str]:
@@ -76,6 +160,16 @@ def tag_rows(tags: dict[str, str], key: str = "TagKey", value: str = "TagValue")
 
 def _is_chinese(char: str) -> bool:
     return "\u4e00" <= char <= "\u9fff"
+
+
+def _malformed(parameter: str, code: str = "") -> ApiFault:
+    return ApiFault(
+        400, code or f"Invalid{parameter}.Malformed", f'The specified parameter "{parameter}" is not valid.'
+    )
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
 
 
 def _has_url(text: str) -> bool:

@@ -13,7 +13,7 @@ from local_cloud.actions.launch_templates import launch_values
 from local_cloud.actions.launch_undone import check_undone
 from local_cloud.actions.private_addresses import addresses_from, free_addresses
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags
+from local_cloud.actions.rules import check_launch_names, check_tags
 from local_cloud.errors import ApiFault, dry_run
 from local_cloud.lifecycle import appoint_reclaim
 from local_cloud.market import sold_in
@@ -45,6 +45,7 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     call = replace(call, params=without_interfaces(call.params))
     params = call.params
     check_undone(call)
+    check_launch_names(params)
     named, hosts = instance_names(call, amount), host_names(call, amount)
     kind = checks.instance_type(call)
     image = checks.bootable_image(call, kind)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from local_cloud.actions.owned import listed, require_group
 from local_cloud.actions.paging import listed_ids, page, page_by_token
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_description, check_plain_name, check_tags, tag_rows
 from local_cloud.actions.security_group_rules import describe, requested, revoked, same
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run
@@ -35,8 +35,8 @@ def create_security_group(call: Call) -> Answer:
         id=call.new_id("sg-"),
         region=call.region,
         owner=call.account,
-        name=params.text("SecurityGroupName"),
-        description=params.text("Description"),
+        name=check_plain_name(params.text("SecurityGroupName"), "SecurityGroupName"),
+        description=check_description(params.text("Description")),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         vpc=vpc.id,
@@ -113,8 +113,9 @@ def describe_security_group_attribute(call: Call) -> Answer:
 def modify_security_group_attribute(call: Call) -> Answer:
     """Change a security group's name and description."""
     group, params = _group(call), call.params
-    name = params.text("SecurityGroupName", group.name)
-    call.store.put(replace(group, name=name, description=params.text("Description", group.description)))
+    name = check_plain_name(params.text("SecurityGroupName"), "SecurityGroupName")
+    description = check_description(params.text("Description"), "InvalidSecurityGroupDiscription.Malformed")
+    call.store.put(replace(group, name=name or group.name, description=description or group.description))
     return {}
 
 

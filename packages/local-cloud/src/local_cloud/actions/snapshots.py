@@ -10,7 +10,7 @@ from local_cloud.actions.owned import require_own
 from local_cloud.actions.paging import listed_ids, page
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.remembered import remembered
-from local_cloud.actions.rules import check_tags, has_tags, tag_rows
+from local_cloud.actions.rules import check_snapshot, check_tags, has_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run, no_such_disk, no_such_snapshot
 from local_cloud.index import Tags, newest_first
@@ -72,6 +72,7 @@ def create_snapshot(call: Call) -> Answer:
     """Copy the content of a disk."""
     params = call.params
     disk = require_own(call, Disk, params.require("DiskId"), no_such_disk())
+    check_snapshot(params, least=2)
     if call.settings.machines:
         raise ApiFault(
             501, "NotImplemented.LocalCloud", "The local cloud makes snapshots of virtual machines by images alone."
@@ -98,6 +99,7 @@ def modify_snapshot_attribute(call: Call) -> Answer:
     """Change a snapshot's name and description."""
     params = call.params
     snapshot = require_own(call, Snapshot, params.require("SnapshotId"), no_such_snapshot())
+    check_snapshot(params, least=1)
     name = params.text("SnapshotName", snapshot.name)
     call.store.put(replace(snapshot, name=name, description=params.text("Description", snapshot.description)))
     return {}

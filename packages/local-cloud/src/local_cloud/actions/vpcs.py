@@ -14,10 +14,11 @@ from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.private_addresses import free_addresses
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_free_name, check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
+from local_cloud.params import Params
 from local_cloud.records import Instance, NatGateway, Network, NetworkInterface, SecurityGroup, SnatEntry, VSwitch
 
 DEFAULT_CIDR = "172.16.0.0/12"
@@ -36,8 +37,8 @@ def create_vpc(call: Call) -> Answer:
         id=call.new_id("vpc-"),
         region=call.region,
         owner=call.account,
-        name=params.text("VpcName"),
-        description=params.text("Description"),
+        name=check_free_name(params.text("VpcName"), "VpcName"),
+        description=_description(params, "Vpc"),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         cidr=str(cidr),
@@ -83,8 +84,8 @@ def describe_vpc_attribute(call: Call) -> Answer:
 def modify_vpc_attribute(call: Call) -> Answer:
     """Change a VPC's name and description."""
     vpc, params = _vpc(call), call.params
-    name = params.text("VpcName", vpc.name)
-    call.store.put(replace(vpc, name=name, description=params.text("Description", vpc.description)))
+    name = check_free_name(params.text("VpcName"), "VpcName") or vpc.name
+    call.store.put(replace(vpc, name=name, description=_description(params, "Vpc") or vpc.description))
     return {}
 
 
@@ -121,8 +122,8 @@ def create_vswitch(call: Call) -> Answer:
         id=call.new_id("vsw-"),
         region=vpc.region,
         owner=call.account,
-        name=params.text("VSwitchName"),
-        description=params.text("Description"),
+        name=check_free_name(params.text("VSwitchName"), "VSwitchName"),
+        description=_description(params, "VSwitch"),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         vpc=vpc.id,
@@ -162,8 +163,8 @@ def describe_vswitch_attributes(call: Call) -> Answer:
 def modify_vswitch_attribute(call: Call) -> Answer:
     """Change a vSwitch's name and description."""
     vswitch, params = _vswitch(call), call.params
-    name = params.text("VSwitchName", vswitch.name)
-    call.store.put(replace(vswitch, name=name, description=params.text("Description", vswitch.description)))
+    name = check_free_name(params.text("VSwitchName"), "VSwitchName") or vswitch.name
+    call.store.put(replace(vswitch, name=name, description=_description(params, "VSwitch") or vswitch.description))
     return {}
 
 
@@ -252,6 +253,10 @@ def _vpc(call: Call) -> Network:
 def _vswitch(call: Call) -> VSwitch:
     fault = ApiFault(404, "InvalidVSwitchId.NotFound", "Specified virtual switch does not exist.")
     return require_own(call, VSwitch, call.params.require("VSwitchId"), fault)
+
+
+def _description(params: Params, kind: str) -> str:
+    return check_free_name(params.text("Description"), "Description", code=f"Invalid{kind}Discription.Malformed")
 
 
 def _cidr(text: str, prefixes: range) -> Cidr:
