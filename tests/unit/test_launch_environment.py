@@ -140,6 +140,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a life of a minute": ({"INSTANCE_TTL_MINUTES": "1"}, "from 30"),
     "a life without end": ({"INSTANCE_TTL_MINUTES": "inf"}, "from 30"),
     "a name that is none": ({"INSTANCE_NAME": "1"}, "not a valid name for an instance"),
+    "a name of two words": ({"INSTANCE_NAME": "my runner"}, "not a valid name for an instance"),
+    "an address for a name": ({"INSTANCE_NAME": "http://example.com"}, "not a valid name for an instance"),
     "at most less than at least": ({"MIN_CPU": "16", "MAX_CPU": "8"}, "less than MIN_CPU=16"),
     "metadata tokens": ({"GOLDRUN_METADATA_TOKENS": "v1"}, "not one of required, optional"),
     "memory at most in words": ({"MAX_MEM": "much"}, "range of GiB"),

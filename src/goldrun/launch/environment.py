@@ -21,6 +21,7 @@ from goldrun.launch.settings import DEFAULT_CPUS, MAX_USER_DATA, LaunchSettings,
 MIN_LIFE_MINUTES = 30
 MAX_LIFE_MINUTES = 7 * 24 * 60
 CANDIDATE_FIELDS = 5
+_OF_NAMES = ":_.-[],"  # besides letters and digits; the last three are of a sequence, as in node-[1,4]
 GZIP = b"\x1f\x8b"
 MOST_BYTES = 1024 * 1024  # of a file; what ECS takes is much less
 
@@ -152,7 +153,7 @@ def read_name(env: Environment) -> str:
 
 
 def check_instance_name(name: str, source: str) -> str:
-    """Return ``name`` if ECS allows it for an instance (RunInstances, InstanceName), and if it is one line.
+    """Return ``name`` if ECS allows it for an instance (RunInstances and ModifyInstanceAttribute, InstanceName).
 
     Args:
         name: the name.
@@ -161,13 +162,13 @@ def check_instance_name(name: str, source: str) -> str:
     Raises:
         UsageError: it is not valid.
     """
-    url = name.startswith(("http://", "https://"))
-    if 2 <= len(name) <= 128 and name[0].isalpha() and name.isprintable() and not url:
+    chars_ok = all(char.isalpha() or char.isdecimal() or char in _OF_NAMES for char in name)
+    if 2 <= len(name) <= 128 and name[0].isalpha() and chars_ok:
         return name
     shown = name if len(name) <= 60 else f"{name[:60]}…"
     raise UsageError(
         f"{source}={shown!r} is not a valid name for an instance.",
-        fix=["use 2 to 128 characters, starting with a letter."],
+        fix=["use 2 to 128 characters, starting with a letter.", "use letters, digits, hyphens and underscores."],
     )
 
 
