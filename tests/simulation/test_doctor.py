@@ -279,6 +279,11 @@ def open_port(clinic: Clinic) -> Callable[[], object]:
     return clinic.change(SecurityGroup, rules=(rule,))
 
 
+def open_port_of_ipv6(clinic: Clinic) -> Callable[[], object]:
+    rule = Rule(direction="ingress", protocol="TCP", ports="22/22", ipv6="::/0")
+    return clinic.change(SecurityGroup, rules=(rule,))
+
+
 # The check, its state, words of the finding, words of the fix, and what plants it.
 TROUBLES: dict[str, tuple[str, str, str, str, Plant]] = {
     "the account's own key": (
@@ -334,6 +339,13 @@ TROUBLES: dict[str, tuple[str, str, str, str, Plant]] = {
         set_variable("ALIYUN_SECURITY_GROUP_ID", "sg-none"),
     ),
     "an open port": ("security group", WARNING, "TCP 22/22 from 0.0.0.0/0", "RevokeSecurityGroup", open_port),
+    "an open port of IPv6": (
+        "security group",
+        WARNING,
+        "TCP 22/22 from ::/0",
+        "RevokeSecurityGroup",
+        open_port_of_ipv6,
+    ),
     "a vSwitch of elsewhere": (
         "vSwitches",
         BROKEN,

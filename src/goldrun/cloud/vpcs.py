@@ -15,6 +15,8 @@ from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import Tags, from_api, to_api
 
 PAGE = 50
+# Where a rule lets in from; it has one of these.
+_SOURCES = ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId")
 
 
 class Vpc(NamedTuple):
@@ -136,7 +138,7 @@ def open_ports(client: EcsClient, group: str) -> list[str]:
     """Return what a security group lets in, as ``PROTOCOL PORTS from WHERE``."""
     answer = client.call("DescribeSecurityGroupAttribute", {"SecurityGroupId": group, "Direction": "ingress"})
     return [
-        f"{rule['IpProtocol']} {rule['PortRange']} from {rule.get('SourceCidrIp') or rule.get('SourceGroupId') or '?'}"
+        f"{rule['IpProtocol']} {rule['PortRange']} from {next((rule[name] for name in _SOURCES if rule.get(name)), '?')}"
         for rule in answer["Permissions"]["Permission"]
         if str(rule.get("Policy", "Accept")).lower() == "accept"
     ]
