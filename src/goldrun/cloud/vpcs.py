@@ -138,7 +138,7 @@ def open_ports(client: EcsClient, group: str) -> list[str]:
     """Return what a security group lets in, as ``PROTOCOL PORTS from WHERE``."""
     answer = client.call("DescribeSecurityGroupAttribute", {"SecurityGroupId": group, "Direction": "ingress"})
     return [
-        f"{rule['IpProtocol']} {rule['PortRange']} from {next((rule[name] for name in _SOURCES if rule.get(name)), '?')}"
+        f"{rule['IpProtocol']} {rule['PortRange']} from {next(filter(None, map(rule.get, _SOURCES)), '?')}"
         for rule in answer["Permissions"]["Permission"]
         if str(rule.get("Policy", "Accept")).lower() == "accept"
     ]
