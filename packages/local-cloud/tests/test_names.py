@@ -209,9 +209,16 @@ def test_a_name_starts_with_a_letter_of_any_script(name: str) -> None:
     assert check_plain_name(name, "DiskName") == name
 
 
-@pytest.mark.parametrize("name", ["", "ab", "123", "web-1.example.com", "k8s-${instance_id}", "web[1,4]-x", "a" * 64])
+@pytest.mark.parametrize("name", ["", "ab", "123", "web-1.example.com", "a" * 64])
 def test_host_names_that_are_valid(name: str) -> None:
     assert check_host_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["k8s-${instance_id}", "web[1,4]-x"])
+def test_only_hosts_of_a_launch_are_named_by_a_pattern(name: str) -> None:
+    assert check_host_name(name, pattern=True) == name
+    with pytest.raises(ApiFault):
+        check_host_name(name)
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 65, "web-", ".web", "web--1", "web_1", "wéb", "web/1", "web\n"])

@@ -16,7 +16,7 @@ MAX_TAGS = 20
 MAX_TAG_LENGTH = 128
 _HOST_NAME = re.compile(r"[A-Za-z0-9]+([.-][A-Za-z0-9]+)*")
 # What ECS replaces in the host name of a launch: the instance's id, and a number of the sequence.
-_PLACEHOLDER = re.compile(r"\$\{instance_id\}|\[\d{0,6},\d?\]")
+_PLACEHOLDER = re.compile(r"\$\{instance_id\}|\[[^\[\]]*\]")
 
 
 def check_name(name: str, parameter: str) -> str:
@@ -63,13 +63,18 @@ def check_free_name(name: str, parameter: str, *, code: str = "") -> str:
     return name
 
 
-def check_host_name(name: str) -> str:
+def check_host_name(name: str, *, pattern: bool = False) -> str:
     """Return ``name`` if it is a valid host name of a Linux instance, or not given.
+
+    Args:
+        name: the name.
+        pattern: it names the hosts of a launch, in sequence; see ``launch_names``.
 
     Raises:
         ApiFault: ``InvalidHostName.Malformed``.
     """
-    if name and not (2 <= len(name) <= 64 and _HOST_NAME.fullmatch(_PLACEHOLDER.sub("0", name))):
+    plain = _PLACEHOLDER.sub("0", name) if pattern else name
+    if name and not (2 <= len(name) <= 64 and _HOST_NAME.fullmatch(plain)):
         raise _malformed("HostName")
     return name
 
@@ -82,7 +87,7 @@ def check_launch_names(params: Params) -> None:
     """
     # Names of several instances may have a sequence, as in ``node-[1,4]``.
     check_plain_name(params.text("InstanceName"), "InstanceName", also="[],", letter_first=False)
-    check_host_name(params.text("HostName"))
+    check_host_name(params.text("HostName"), pattern=True)
     check_description(params.text("Description"))
     for name, value in params.values.items():
         if name.startswith(("SystemDisk.", "DataDisk.")):
