@@ -817,3 +817,38 @@ def test_a_job_that_was_accepted_counts_though_the_answer_was_lost(cloud: Runnin
         server.run(1)
         most = max(most, sum(one.status == "in_progress" for one in jobs_of(cloud)))
     assert most == 1
+
+
+def test_a_set_that_retires_is_not_ended_by_its_own_old_session(cloud: Running, played: Played) -> None:
+    """GitHub keeps a lost session for about a minute: it looked as if another server had it."""
+    played.seconds = 900.0
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(60, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    server.worker.retiring = True
+    cloud.fault("error", "github:get-message", times=1, status=401)
+    cloud.fault("error", "github:refresh-session", times=1, status=403)
+    server.run(1500, until=lambda: server.worker.retired)
+    assert jobs_of(cloud)[0].status == "completed"
+    assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
+
+
+def test_a_scale_set_is_deleted_though_its_session_could_not_be_closed(cloud: Running) -> None:
+    server = serve(cloud)
+    server.run(30)
+    cloud.fault("error", "github:delete-session", times=8, status=502)
+    server.worker.retiring = True
+    server.run(1800, until=lambda: server.worker.retired, pace=2.0)
+    assert server.worker.retired, server.said
+    assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
+
+
+def test_an_image_that_is_missing_is_not_asked_for_without_end(cloud: Running, played: Played) -> None:
+    server = serve(cloud, max_cost=Cost(day=50.0))
+    server.run(60)
+    hide_image(cloud)
+    server.run(700, pace=5.0)
+    before = cloud.cloud.gateway.calls["DescribeImages"]
+    queue(cloud, 1)
+    server.run(300)
+    assert cloud.cloud.gateway.calls["DescribeImages"] - before <= 240

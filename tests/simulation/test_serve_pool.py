@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from goldrun.cloud import assistant
 from goldrun.cloud.tags import CONFIGURED, PARKED, SERVED_RUNNER, STARTED
-from goldrun.serve.config import Schedule
+from goldrun.serve.config import Cost, Schedule
 from goldrun.serve.plan import make_plan
 from goldrun.sweep import find
 from local_cloud.github.records import GitHubJob, GitHubRunner
@@ -471,3 +471,60 @@ def test_machines_that_cannot_be_prepared_are_not_launched_again_and_again(
         server.run(2)
         seen |= {one.id for one in machines(cloud)}
     assert len(seen) < 10
+
+
+def test_a_stopped_machine_that_costs_too_much_rests_for_a_while(cloud: Running) -> None:
+    """Its own price limit is higher than the best offer's: it was refused at every step, with two tags written."""
+    zones = ("cn-hangzhou-k",)
+    first = serve(cloud, min_stopped=1, zones=zones)
+    first.run(300, until=lambda: len(first.worker.roster.aside) == 1 and not alive(cloud))
+    (parked,) = machines(cloud)
+    cloud.wall.value += 100.0  # its session ends
+    cloud.cloud.store.put(replace(parked, limit=parked.price * 3))  # prices were higher when it was launched
+    server = serve(cloud, owner="two", min_stopped=1, zones=zones, max_cost=Cost(day=parked.price))
+    cloud.fault("error", "RunInstances", times=None, code="OperationDenied.NoStock", status=403)
+    server.run(30)
+    queue(cloud, 1)
+    server.run(120)
+    assert sum("meanwhile" in words for words in server.said) == 1
+
+
+def test_a_pool_that_cannot_be_filled_keeps_what_it_has(cloud: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(cloud, min_stopped=1)
+    server.run(300, until=lambda: len(server.worker.roster.aside) == 1 and not alive(cloud))
+    server.run(90)
+    (parked,) = machines(cloud)
+    server.worker.parking._broken = cloud.wall.value  # the next one could not be prepared
+
+    def start(_: object, ids: Sequence[str]) -> dict[str, str]:
+        return dict.fromkeys(ids, "IncorrectInstanceStatus")  # and a start has no effect
+
+    monkeypatch.setattr("goldrun.serve.parking.start_instances", start)
+    queue(cloud, 1)
+    server.run(400)
+    assert parked.id in {one.id for one in machines(cloud)}
+
+
+def test_a_server_that_could_not_fill_the_pool_keeps_what_another_one_has_added(
+    cloud: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, fails = assistant.read_result, [True]
+
+    def read(*given: Any) -> Any:
+        result = real(*given)
+        return dataclasses.replace(result, exit_code=1) if fails[0] and result and not result.running else result
+
+    monkeypatch.setattr(assistant, "read_result", read)
+    one = serve(cloud, min_stopped=2)
+    one.run(200)
+    assert one.worker.parking.broken
+    fails[0] = False
+    one.worker.listener.close()
+    two = serve(cloud, owner="two", min_stopped=2)
+    two.run(300, until=lambda: len(two.worker.roster.aside) == 2 and not alive(cloud))
+    two.run(30)
+    before = {machine.id for machine in machines(cloud)}
+    assert len(before) == 2
+    two.worker.listener.close()
+    one.run(120)
+    assert before <= {machine.id for machine in machines(cloud)}

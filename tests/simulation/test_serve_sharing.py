@@ -217,3 +217,73 @@ def test_a_profile_that_another_server_has_is_not_ended_here(cloud: Running, pla
     for _ in range(600):
         together(1, again, *[one for one in (old,) if not one.worker.retired])
     assert jobs_of(cloud)[1].status != "queued"
+
+
+@pytest.mark.parametrize(("slow", "fast"), [(1, 1), (1, 5), (1, 9), (3, 1)])
+def test_the_more_important_set_is_served_first_however_seldom_it_looks(
+    cloud: Running, played: Played, slow: int, fast: int
+) -> None:
+    """The other one has a backlog, and looks every ``slow`` seconds; the more important one every ``fast`` ones."""
+    played.seconds = 120.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2)
+    low = serve(cloud, common=common, limits=limits, label="low")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10)
+    most = 0
+
+    def both(seconds: int, numbers: list[str]) -> list[float]:
+        nonlocal most
+        for second in range(seconds):
+            if second % slow == 0:
+                low.step()
+            if second % fast == fast - 1:
+                high.step()
+            low.clock.sleep(1.0)
+            most = max(most, len(alive(cloud)))
+            found = [job.started for job in jobs_of(cloud) if job.id in numbers]
+            if found and all(found):
+                return found
+        return []
+
+    queue(cloud, 20, label="low")
+    both(100, [])
+    begin = cloud.wall.value
+    started = both(3600, queue(cloud, 3, label="high"))
+    assert started
+    assert max(started) - begin < 400
+    assert most <= 2
+
+
+def test_what_the_quota_refuses_keeps_no_place_from_another_set(cloud: Running, played: Played) -> None:
+    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), cpu_quota=8))
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2)
+    large = serve(cloud, common=common, limits=limits, label="large", min_idle=2, types=("ecs.c7.4xlarge",), cpu="16")
+    other = serve(cloud, common=common, limits=limits, label="other")
+    together(60, large, other)
+    queue(cloud, 1, label="other")
+    together(1800, large, other, until=lambda: all_done(cloud))
+    assert all_done(cloud), other.said
+
+
+def test_idle_machines_give_way_to_a_more_important_set_within_a_common_budget(cloud: Running, played: Played) -> None:
+    played.idle = 1e9
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2, max_cost=Cost(day=0.35))
+    low = serve(cloud, common=common, limits=limits, label="low", min_idle=2, zones=ZONE, life="8h")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10, min_idle=1, zones=ZONE, life="8h")
+    together(100, low)
+    assert len(alive(cloud)) == 2
+    together(900, low, high, until=lambda: bool(high.worker.fleet.machines))
+    assert high.worker.fleet.machines
+
+
+def test_machines_of_another_server_count_with_the_longest_job_of_their_own_set(cloud: Running, played: Played) -> None:
+    played.seconds = 500.0
+    limits = Limits(max_cost=Cost(day=3.0))
+    short = serve(cloud, owner="one", limits=limits, label="short", zones=ZONE, longest_job="10m")
+    queue(cloud, 4, label="short")
+    together(130, short)
+    long = serve(cloud, owner="two", limits=limits, label="long", zones=ZONE, longest_job="5h", life="8h")
+    for one in (long, short):  # as Server.serve does, with the same configuration
+        one.worker.budget.books.know([long.worker.listener.wanted, short.worker.listener.wanted])
+    [number] = queue(cloud, 1, label="long")
+    together(200, long, short)
+    assert next(job.started for job in jobs_of(cloud) if job.id == number), long.said

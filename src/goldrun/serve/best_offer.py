@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
 from goldrun.launch.acquire import find_offers
 from goldrun.launch.offers import Offer
 from goldrun.serve.preparation import Prepare
+from goldrun.serve.remembered import Remembered
 
 FRESH_SECONDS = 600.0
 
@@ -26,8 +27,11 @@ class BestOffer:
     client: EcsClient
     prepare: Prepare
     cache: Cache | None = None
-    _found: Offer | None = None
-    _at: float = float("-inf")
+    _remembered: Remembered[Offer | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look nothing up yet."""
+        self._remembered = Remembered(self.client.clock, self._look, FRESH_SECONDS)
 
     def __call__(self) -> Offer | None:
         """Return it; None: there is none.
@@ -35,7 +39,7 @@ class BestOffer:
         Raises:
             GoldrunError: the market or the image cannot be read.
         """
-        now = self.client.clock.now()
-        if now - self._at >= FRESH_SECONDS:
-            self._found, self._at = next(find_offers(self.client, self.prepare(), self.cache), None), now
-        return self._found
+        return self._remembered()
+
+    def _look(self) -> Offer | None:
+        return next(find_offers(self.client, self.prepare(), self.cache), None)

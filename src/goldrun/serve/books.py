@@ -45,14 +45,17 @@ class Books:
     """One object for all scale sets of a server; those that other servers lead are read from their tags."""
 
     _kinds: dict[str, str] = field(default_factory=dict)  # the profile of each key
+    _longest: dict[str, float] = field(default_factory=dict)  # seconds of the longest job of each key
     _spent: dict[str, Spent] = field(default_factory=dict)
     _reserved: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def know(self, sets: Iterable[WantedSet]) -> None:
-        """Learn which scale sets belong to which profile."""
+        """Learn which scale sets belong to which profile, and how long their jobs take."""
         with self._lock:
-            self._kinds |= {key_of(wanted): wanted.kind for wanted in sets}
+            for wanted in sets:
+                self._kinds[key_of(wanted)] = wanted.kind
+                self._longest[key_of(wanted)] = wanted.longest_job
 
     def learn(self, spent: Mapping[str, Spent], own: Iterable[str] = ()) -> None:
         """Take over what tags say, by their keys: not about the caller's ``own``, and nothing older than is known here.
@@ -94,20 +97,20 @@ class Books:
         with self._lock:
             self._reserved.pop(key_of(wanted), None)
 
-    def left(self, wanted: WantedSet, now: float) -> Left:
-        """Return what a scale set may still spend: the least that its profile's limits and the common ones leave."""
+    def left(self, wanted: WantedSet, now: float, *, common: bool = True) -> Left:
+        """Return what a set may still spend: the least that its profile's limits and the ``common`` ones leave."""
         with self._lock:
-            return self._least(wanted, now)
+            return self._least(wanted, now, common=common)
 
     def _reserve(self, wanted: WantedSet, amount: float) -> None:
         self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
 
-    def _least(self, wanted: WantedSet, now: float) -> Left:
+    def _least(self, wanted: WantedSet, now: float, *, common: bool = True) -> Left:
         own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
         found = [Left(float("inf"))]
         for cost, keys, whose in (
             (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
-            (wanted.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
+            (wanted.limits.max_cost if common else Cost(), {*self._spent, *self._reserved}, "all profiles"),
         ):
             reserved = sum(self._may_cost(key, wanted.longest_job, now) for key in keys)
             found += list(self._left(cost, keys, reserved, whose, now))
@@ -117,7 +120,7 @@ class Books:
         """Return what a set's machines may still cost. Another server's: each the longest job from its tag on."""
         if key in self._reserved:
             return self._reserved[key]
-        told = self._spent.get(key, Spent())
+        told, longest = self._spent.get(key, Spent()), self._longest.get(key, longest)
         return told.paid * max(0.0, longest - max(0.0, now - told.until)) / 3600
 
     def _left(self, cost: Cost, keys: set[str], reserved: float, whose: str, now: float) -> Iterable[Left]:

@@ -150,8 +150,8 @@ class Budget:
             self._written = now
             self._read()
 
-    def room(self) -> int:
-        """Return how many more machines the budget allows.
+    def room(self, *, common: bool = True) -> int:
+        """Return how many more machines the budget allows; the profile's alone, or the ``common`` one too.
 
         Raises:
             GoldrunError: what a machine would cost cannot be read.
@@ -160,7 +160,10 @@ class Budget:
             return MAX_RUNNERS
         offer = self.best()
         self._price = offer.price * LIMIT_FACTOR if offer else 0.0
-        each, left = self._price * self._longest / 3600, self.books.left(self.roster.fleet.wanted, self._now).amount
+        each = self._price * self._longest / 3600
+        left = self.books.left(self.roster.fleet.wanted, self._now, common=common).amount
+        if math.isinf(left):
+            return MAX_RUNNERS
         return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
 
     @property
@@ -197,13 +200,13 @@ class Budget:
         """
         if not self.limited:
             return False
-        self.release()
         wanted, paid = self.roster.fleet.wanted, self._hourly + price * amount
         if new := paid > self._told:
             self._write(paid)
             if wanted.limits.max_cost != Cost():
                 self._read()  # two servers may announce at once: each writes, then reads
         amount_held = price * amount * self._longest / 3600
+        self.release()
         if not self.books.hold(wanted, amount_held, self._now):
             self.withdraw()
             raise OutdatedError(f"{wanted.name}: {self.reason} meanwhile; it is decided anew.")

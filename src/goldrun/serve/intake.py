@@ -27,6 +27,7 @@ class Intake:
         admission: decides whose jobs are run at all.
         turns: decides whose turn it is.
         notices: tells people why a job waits.
+        crowded: how many offered jobs wait for a machine alone, and not for their turn.
     """
 
     clock: Clock
@@ -34,6 +35,7 @@ class Intake:
     admission: Admission
     turns: Turns
     notices: Notices
+    crowded: int = 0
     _offered: dict[int, tuple[JobEvent, float]] = field(default_factory=dict)  # by request, and since when
 
     @property
@@ -75,8 +77,11 @@ class Intake:
         late = self.clock.now() - OFFER_SECONDS
         self._offered = {request: offered for request, offered in self._offered.items() if offered[1] > late}
         chosen: list[JobEvent] = []
+        self.crowded = 0
         for event, _ in self._offered.values():
-            reason = self.turns.reason(event) or ("" if len(chosen) < room else full)
+            reason = self.turns.reason(event)
+            if not reason and len(chosen) >= room:
+                reason, self.crowded = full, self.crowded + 1
             if reason:
                 self.notices.tell(event, reason)
             else:

@@ -66,26 +66,26 @@ class Launching:
         """Whether a refused launch is waited out."""
         return self.client.clock.now() < self._paused_until
 
-    def launch(self, missing: int, alive: int, busy: int, avoid: AbstractSet[Place] = frozenset()) -> None:
+    def launch(self, claim: Claim, avoid: AbstractSet[Place] = frozenset()) -> None:
         """Launch what is missing, or as much of it as may be.
 
         Args:
-            missing: how many machines are.
-            alive: how many there are.
-            busy: how many of them have a job, or will.
+            claim: what there is, and what is missing.
             avoid: types and zones that are not to be used.
 
         Raises:
             GoldrunError: a person has to do something about it: credentials, permissions, settings.
         """
-        missing = max(0, missing)
+        wanted = self.fleet.wanted
+        missing = max(0, claim.missing)
         self._starved = self._starved and missing > 0
-        # What cannot be launched keeps no place from the other sets.
-        able = 0 if self.paused else min(missing, self.budget.room()) if missing else 0
-        allowed = self.shares.claim(self.fleet.wanted, Claim(alive, able, busy, self._starved))
-        if allowed > 0 and (room := self.quota.room(self.fleet.wanted)) is not None:
-            self._starved = room < allowed
-            allowed = min(allowed, room)
+        # What cannot be launched keeps no place from the other sets; but for the common budget, less important ones
+        # give up their idle machines.
+        missing = 0 if self.paused else min(missing, self.budget.room(common=False)) if missing else 0
+        if missing and (room := self.quota.room(wanted)) is not None:
+            self._starved, missing = room < missing, min(missing, room)
+        allowed = self.shares.claim(wanted, replace(claim, missing=missing, starved=self._starved))
+        allowed = min(allowed, self.budget.room()) if allowed else 0
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
             try:

@@ -63,6 +63,11 @@ class Listener:
         return self._waits
 
     @property
+    def taken(self) -> bool:
+        """Whether that is surely another server's, and not this one's own session that GitHub still keeps."""
+        return self._waits and self.service.github.clock.now() - self._seen > DOUBT_SECONDS
+
+    @property
     def connected(self) -> bool:
         """Whether there is a session; ``connect`` begins one."""
         return self._session is not None

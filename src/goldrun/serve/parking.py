@@ -110,7 +110,7 @@ class Parking:
         self._set_aside()
         self._trim(wanted)
         lacking = min(wanted - self.count, spare)
-        if lacking > 0:
+        if lacking > 0 and not self.broken:
             self._choose(lacking)
 
     def ready(self, count: int) -> list[str]:
@@ -144,6 +144,10 @@ class Parking:
             self.observer.resumed(self.roster.fleet.wanted, started)
             tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
             self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped instances are started.")
+
+    def rest(self, ready: Sequence[str]) -> None:
+        """Do not start these stopped machines for a while: they cost more than may be spent."""
+        self._refused |= dict.fromkeys(ready, self._now)
 
     def _may_start(self, machine: str) -> bool:
         return self._now - self._refused.get(machine, float("-inf")) > REFUSED_SECONDS

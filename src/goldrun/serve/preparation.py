@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from goldrun import config as variables
 from goldrun.cloud.client import EcsClient
@@ -16,6 +16,7 @@ from goldrun.runners import registrations, versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
 from goldrun.runners.environment import read_mirror
 from goldrun.serve.observer import Observer
+from goldrun.serve.remembered import Remembered
 from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 300.0  # a look-up of the image is repeated after that
@@ -43,9 +44,12 @@ class Preparation:
     env: Environment
     report: Report
     observer: Observer
-    _made: LaunchSettings | None = None
-    _at: float = 0.0
+    _remembered: Remembered[LaunchSettings] = field(init=False)
     _image: str = ""
+
+    def __post_init__(self) -> None:
+        """Look nothing up yet."""
+        self._remembered = Remembered(self.client.clock, self._prepare, FRESH_SECONDS)
 
     def __call__(self) -> LaunchSettings:
         """Return the settings, at most a few minutes old.
@@ -53,10 +57,7 @@ class Preparation:
         Raises:
             GoldrunError: the image is not found or not fit, or GitHub no longer takes its runner.
         """
-        now = self.client.clock.now()
-        if self._made is None or now - self._at > FRESH_SECONDS:
-            self._made, self._at = self._prepare(), now
-        return self._made
+        return self._remembered()
 
     def _prepare(self) -> LaunchSettings:
         wanted = self.wanted

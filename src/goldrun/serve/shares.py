@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from goldrun.serve.wanted import WantedSet
 
@@ -16,12 +16,14 @@ class Claim:
         alive: machines that it has.
         missing: machines that it needs beyond those, and can launch.
         busy: how many of those that it has run a job, or will: they make room for nobody.
+        offered: jobs that it does not accept because the server runs as many machines as it may.
         starved: whether the account's quota refused some of them.
     """
 
     alive: int
     missing: int
     busy: int = 0
+    offered: int = 0
     starved: bool = False
 
 
@@ -36,14 +38,20 @@ class Shares:
         """Record a claim, and return how many of the missing machines may be launched now."""
         with self._lock:
             self._claims[wanted] = claim
-            before = [one for other, one in self._claims.items() if other.profile.priority > wanted.profile.priority]
-            if any(one.starved for one in before):
-                return 0
-            most = wanted.limits.max_runners
-            if most is None:
-                return claim.missing
-            room = most - sum(one.alive for one in self._claims.values()) - sum(one.missing for one in before)
-            return max(0, min(claim.missing, room))
+            granted = self._grant(wanted, claim)
+            # What is granted has its place from now on, and not only when it shows.
+            self._claims[wanted] = replace(claim, alive=claim.alive + granted, missing=claim.missing - granted)
+            return granted
+
+    def _grant(self, wanted: WantedSet, claim: Claim) -> int:
+        before = [one for other, one in self._claims.items() if other.profile.priority > wanted.profile.priority]
+        if any(one.starved for one in before):
+            return 0
+        most = wanted.limits.max_runners
+        if most is None:
+            return claim.missing
+        room = most - sum(one.alive for one in self._claims.values()) - sum(one.missing + one.offered for one in before)
+        return max(0, min(claim.missing, room))
 
     def room(self, wanted: WantedSet, alive: int) -> float:
         """Return how many more machines a set may have, if less important ones give up those without a job."""
@@ -52,16 +60,14 @@ class Shares:
             return float("inf")
         with self._lock:
             others = [(other.profile.priority, one) for other, one in self._claims.items() if other != wanted]
-        less = wanted.profile.priority
-        taken = sum(one.busy if priority < less else one.alive + one.missing for priority, one in others)
-        return max(0, most - alive - taken)
+        return max(0, most - alive - sum(_taken(one, priority - wanted.profile.priority) for priority, one in others))
 
     def must_yield(self, wanted: WantedSet) -> bool:
         """Return whether a scale set of a higher priority lacks machines that this one keeps without a job."""
         with self._lock:
             most, alive = wanted.limits.max_runners, sum(one.alive for one in self._claims.values())
             return any(
-                one.starved or (one.missing > 0 and most is not None and alive >= most)
+                one.starved or (one.missing + one.offered > 0 and most is not None and alive >= most)
                 for other, one in self._claims.items()
                 if other.profile.priority > wanted.profile.priority
             )
@@ -78,3 +84,11 @@ class Shares:
         """Forget a scale set that is not served here any more."""
         with self._lock:
             self._claims.pop(wanted, None)
+
+
+def _taken(claim: Claim, above: int) -> int:
+    """Return how many places another set's claim takes; ``above``: how much higher its priority is."""
+    if above < 0:
+        return min(claim.busy, claim.alive)
+    missing = 0 if claim.starved and not above else claim.missing
+    return claim.alive + missing + (claim.offered if above else 0)

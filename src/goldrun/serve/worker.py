@@ -28,7 +28,7 @@ from goldrun.serve.parking import Parking
 from goldrun.serve.quota import Quota
 from goldrun.serve.reruns import Reruns
 from goldrun.serve.roster import LOST_SECONDS, Roster
-from goldrun.serve.shares import Shares
+from goldrun.serve.shares import Claim, Shares
 from goldrun.serve.tending import Tending
 
 SOON_SECONDS = 1.0  # between looks at machines that may answer at any moment
@@ -89,6 +89,7 @@ class Worker:
     _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their machines
     _reclaimed: dict[str, float] = field(default_factory=dict)  # instances that the market reclaimed
     _looked: float = 0.0
+    _crowded: int = 0  # offered jobs that wait because the server runs as many machines as it may
 
     @property
     def capacity(self) -> int:
@@ -114,7 +115,7 @@ class Worker:
             else:
                 self._leave()
                 # Another server has it: it is that one's to keep, or to end.
-                self.retired = self.retired or (self.retiring and self.listener.waits)
+                self.retired = self.retired or (self.retiring and self.listener.taken)
         finally:
             self.observer.state(self.listener.wanted, self._state())
 
@@ -131,6 +132,7 @@ class Worker:
         while self._unread:
             self._read(self._unread[0])
             self._unanswered.append(self._unread.pop(0))
+        self._crowded = 0
         if self.intake.waiting:
             self._accept()
         if self._unanswered or self._now - self._looked >= self._pace:
@@ -155,11 +157,12 @@ class Worker:
         if (missing := self._missing(self._needed_now)) > 0:
             self._start(missing)
         roster = self.roster
+        busy = roster.working + roster.waiting + self._accepted
         if (missing := self._missing(self._needed_now)) > 0:
-            self.launching.launch(missing, roster.alive, roster.working + roster.waiting)
+            self.launching.launch(Claim(roster.alive, missing, busy, self._crowded))
         else:
             missing = self._missing(self._needed)
-            self.launching.launch(missing, roster.alive, roster.working + roster.waiting, self.parking.unfit)
+            self.launching.launch(Claim(roster.alive, missing, busy, self._crowded), self.parking.unfit)
 
     def _missing(self, needed: int) -> int:
         return min(needed - self.roster.free, self.listener.wanted.profile.max_runners - self.roster.alive)
@@ -172,6 +175,7 @@ class Worker:
             self.budget.announce_started(ready)
             self.parking.start(ready)
         except OutdatedError as error:
+            self.parking.rest(ready)
             self.report(error.what)
         except GoldrunError as error:
             if not isinstance(error, ApiError):
@@ -237,33 +241,33 @@ class Worker:
     @property
     def _stopped(self) -> int:
         """How many stopped machines there are to be."""
-        wanted = self.listener.wanted.min_stopped(self._now) if self._spare else 0
-        return min(wanted, self.parking.count) if self.parking.broken else wanted
+        return self.listener.wanted.min_stopped(self._now) if self._spare else 0
 
     @property
     def _needed(self) -> int:
         """How many free machines are wanted, with those that will be stopped when they have booted."""
-        return self._needed_now + max(0, self._stopped - self.parking.count)
+        pool = 0 if self.parking.broken else max(0, self._stopped - self.parking.count)
+        return self._needed_now + pool
 
     def _accept(self) -> None:
         """Accept the jobs that a machine waits for, or may be launched for: GitHub cancels those that get none."""
         unused = self.roster.free - self.roster.waiting - self._accepted  # less than 0: some are to be launched still
-        room, full = self._room()
-        self._accepted += self.intake.step(max(0, unused + room), full)
+        shared = self.shares.room(self.listener.wanted, self.roster.alive)
+        held, reason = self._held() if self.budget.limited else (shared, "")
+        if held < shared:
+            self._accepted += self.intake.step(max(0, unused + held), reason)
+            return
+        most = self.listener.wanted.limits.max_runners
+        reason = f"the server has {most} runners at once, as many as it may"
+        self._accepted += self.intake.step(max(0, unused + shared), reason)
+        self._crowded = self.intake.crowded
 
-    def _room(self) -> tuple[float, str]:
-        """Return how many more machines there may be, and why not more."""
-        wanted = self.listener.wanted
-        room = self.shares.room(wanted, self.roster.alive)
-        full = f"the server has {wanted.limits.max_runners} runners at once, as many as it may"
-        if self.budget.limited:
-            try:
-                held, reason = self.budget.room(), self.budget.reason
-            except GoldrunError as error:
-                held, reason = 0, error.what
-            if held < room:
-                return held, reason
-        return room, full
+    def _held(self) -> tuple[int, str]:
+        """Return how many more machines the budget holds, and why not more."""
+        try:
+            return self.budget.room(), self.budget.reason
+        except GoldrunError as error:
+            return 0, error.what
 
     def _read(self, message: Message) -> None:
         """Take note of a message; one that is read again after a failure changes nothing more."""
