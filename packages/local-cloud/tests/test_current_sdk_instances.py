@@ -147,14 +147,15 @@ def test_an_instance_from_creation_to_deletion(stocked: Running) -> None:
 
 def test_both_pagings(stocked: Running) -> None:
     sdk = ecs(stocked)
-    made = run(sdk, stocked.image("fam"), amount=5, min_amount=5, unique_suffix=True, instance_name="runner")
-    assert {one.instance_name for one in instances(sdk)} == {f"runner00{number}" for number in range(1, 6)}
-    second = instances(sdk, page_size=3, page_number=2)
-    assert len(second) == 2
+    made = run(sdk, stocked.image("fam"), amount=25, min_amount=25, unique_suffix=True, instance_name="runner")
+    names = {one.instance_name for one in instances(sdk, page_size=100)}
+    assert names == {f"runner{number:03}" for number in range(1, 26)}
+    second = instances(sdk, page_size=20, page_number=2)
+    assert len(second) == 5
     token, seen = "", set()
     for _ in range(3):
         answer = sdk.describe_instances(
-            models.DescribeInstancesRequest(region_id=REGION, max_results=2, next_token=token or None)
+            models.DescribeInstancesRequest(region_id=REGION, max_results=10, next_token=token or None)
         ).body
         seen |= {one.instance_id for one in answer.instances.instance}
         token = answer.next_token

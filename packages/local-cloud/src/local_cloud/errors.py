@@ -41,6 +41,11 @@ def internal_error() -> ApiFault:
     return ApiFault(500, "InternalError", "The request processing has failed due to some unknown error.")
 
 
+def not_performed(what: str) -> ApiFault:
+    """The real cloud does it, this one does not: better refused than ignored."""
+    return ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not perform {what} yet.")
+
+
 def no_such_image() -> ApiFault:
     """The image does not exist, or the caller does not own it."""
     return ApiFault(404, "InvalidImageId.NotFound", "The specified ImageId does not exist.")

@@ -21,7 +21,7 @@ from local_cloud.actions.registry import ACTIONS, Call
 from local_cloud.auth import NonceBook, Wire, authenticate, is_v3
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import LocalClock
-from local_cloud.errors import ApiFault, missing
+from local_cloud.errors import ApiFault, missing, not_performed
 from local_cloud.faults import FaultRule, Faults
 from local_cloud.lifecycle import settle
 from local_cloud.limits import Limits
@@ -113,7 +113,7 @@ class Gateway:
             # Policies name the identity providers' API as RAM's.
             ram.authorize(self.store, caller, f"{'ram' if product == 'ims' else product}:{action}", Params(wire.params))
         if entry is None:
-            raise ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not perform {action} yet.")
+            raise not_performed(action)
         params = Params(wire.params)
         params.check(types)
         region = params.text("RegionId", DEFAULT_REGION)

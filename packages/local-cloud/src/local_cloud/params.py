@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 
 import msgspec
 
-from local_cloud.errors import ApiFault, invalid, missing
+from local_cloud.errors import ApiFault, invalid, missing, not_performed
 
 MAX_LIST = 200
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -86,6 +87,23 @@ class Params:
             raise invalid(name)
         return number
 
+    def decimal(self, name: str, default: float) -> float:
+        """Return a number that may have decimals."""
+        value = self.text(name)
+        try:
+            number = float(value) if value else default
+        except ValueError:
+            raise invalid(name) from None
+        if not number >= 0:  # nor is it NaN
+            raise invalid(name)
+        return number
+
+    def only(self, name: str, *performed: str) -> None:
+        """Refuse every value but those that the local cloud performs, which change nothing."""
+        value = self.text(name)
+        if value and value not in performed:
+            raise not_performed(f"{name}={value}")
+
     def choice(self, name: str, allowed: tuple[str, ...], default: str = "", fault: ApiFault | None = None) -> str:
         """Return one of the allowed words; ``fault`` is what is raised for another."""
         value = self.text(name, default)
@@ -104,6 +122,11 @@ class Params:
                 break
             found.append(value)
         return found
+
+    def numbers(self, name: str) -> list[int]:
+        """Return the numbers of ``Name.1.…``, ``Name.2.…``, … up to the first missing one."""
+        given = {value.split(".")[1] for value in self.values if value.startswith(f"{name}.")}
+        return list(takewhile(lambda number: str(number) in given, range(1, MAX_LIST + 1)))
 
     def pairs(self, name: str) -> list[tuple[str, str | None]]:
         """Return the pairs of ``Name.1.Key`` and ``Name.1.Value``, …; a missing value is None.

@@ -119,7 +119,7 @@ def describe_cloud_assistant_status(call: Call) -> Answer:
         for instance in call.view.all(Instance)
         if instance.owner == call.account and instance.region == call.region and (not ids or instance.id in ids)
     ]
-    shown, paging = page(call.params, found)
+    shown, paging = page(call.params, found, most=50)
     rows = [
         {
             "InstanceId": instance.id,

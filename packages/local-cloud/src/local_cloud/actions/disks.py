@@ -39,7 +39,7 @@ def describe_disks(call: Call) -> Answer:
         ]
 
     found = remembered(call, Disk, _changes, find)
-    shown, paging = page(params, found)
+    shown, paging = page(params, found, most=500, least=10)
     return {**paging, "Disks": {"Disk": [_describe(disk) for disk in shown]}}
 
 

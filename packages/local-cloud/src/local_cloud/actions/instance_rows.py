@@ -12,6 +12,14 @@ from local_cloud.lifecycle import noticed
 from local_cloud.market import NEVER
 from local_cloud.records import Image, Instance
 
+NETWORK = "vpc"
+
+
+def family(instance: Instance) -> str:
+    """Return the family of its type."""
+    kind = INSTANCE_TYPES.get(instance.type)
+    return kind.family if kind else ""
+
 
 def describe(instance: Instance, call: Call) -> Answer:
     """Return an instance as ``DescribeInstances`` has it."""
@@ -24,7 +32,7 @@ def describe(instance: Instance, call: Call) -> Answer:
         "Description": instance.description,
         "ImageId": instance.image,
         "InstanceType": instance.type,
-        "InstanceTypeFamily": kind.family if kind else "",
+        "InstanceTypeFamily": family(instance),
         "Cpu": kind.cpus if kind else 0,
         "Memory": int(kind.memory * 1024) if kind else 0,
         "Status": instance.status(call.now),
@@ -35,7 +43,7 @@ def describe(instance: Instance, call: Call) -> Answer:
         "StartTime": iso(instance.started or instance.created)[:-4] + "Z",
         "AutoReleaseTime": "" if instance.auto_release == NEVER else iso(instance.auto_release)[:-4] + "Z",
         "InstanceChargeType": "PostPaid",
-        "InstanceNetworkType": "vpc",
+        "InstanceNetworkType": NETWORK,
         "InternetChargeType": instance.internet_charge,
         "InternetMaxBandwidthIn": instance.bandwidth_in,
         "InternetMaxBandwidthOut": instance.bandwidth,

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from local_cloud.actions.instance_filters import other_tests, record_tests
 from local_cloud.actions.instance_rows import describe
 from local_cloud.actions.launch_checks import release_time
 from local_cloud.actions.owned import named_instances, own_instance
 from local_cloud.actions.paging import listed_ids, page, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.remembered import remembered
-from local_cloud.actions.rules import has_tags
+from local_cloud.actions.rules import has_tags, like
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run, wrong_instance_status
 from local_cloud.index import Tags, newest_first
@@ -29,14 +30,15 @@ def describe_instances(call: Call) -> Answer:
     """Instances by many filters, newest first, by page number or by token."""
     params = call.params
     ids = listed_ids(params, "InstanceIds")
-    tags, name = params.pairs("Tag"), params.text("InstanceName")
+    tags, name = params.pairs("Tag"), params.text("InstanceName", "*")
     image, status, zone = params.text("ImageId"), params.text("Status"), params.text("ZoneId")
     vswitch, vpc, kind = params.text("VSwitchId"), params.text("VpcId"), params.text("InstanceType")
     group, pair = params.text("SecurityGroupId"), params.text("KeyPairName")
+    fixed, changing = record_tests(params), other_tests(call)
+    if params.flag("DryRun"):
+        raise dry_run()
 
     def find() -> list[Instance]:
-        if params.text("InstanceChargeType") not in ("", "PostPaid"):
-            return []
         return [
             instance
             for instance in _candidates(call, ids, name, tags)
@@ -50,12 +52,15 @@ def describe_instances(call: Call) -> Answer:
             and kind in ("", instance.type)
             and (not group or group in instance.security_groups)
             and pair in ("", instance.key_pair)
-            and _like(name, instance.name)
+            and (name == "*" or like(name, instance.name))
             and (not tags or has_tags(instance.tags, tags))
+            and (not fixed or all(test(instance) for test in fixed))
         ]
 
     found = remembered(call, Instance, _changes, find) if ids is None else find()
-    shown, paging = page(params, found)
+    if changing:
+        found = [instance for instance in found if all(test(instance) for test in changing)]
+    shown, paging = page(params, found, least=10)
     return {**paging, "Instances": {"Instance": [describe(instance, call) for instance in shown]}}
 
 
@@ -133,7 +138,7 @@ def describe_instance_history_events(call: Call) -> Answer:
         for row in rows
         if (not wanted or row["InstanceId"] in wanted) and (not states or row["EventCycleStatus"]["Name"] in states)
     ]
-    shown, paging = page(params, found)
+    shown, paging = page(params, found, least=10)
     return {**paging, "InstanceSystemEventSet": {"InstanceSystemEventType": shown}}
 
 
@@ -142,7 +147,7 @@ def _candidates(call: Call, ids: set[str] | None, name: str, tags: Tags) -> Sequ
     index = call.view.index(Instance)
     if ids is not None:
         return newest_first(one for one_id in ids if (one := call.view.get(Instance, one_id)))
-    if name and "*" not in name:
+    if "*" not in name:
         return newest_first(index.by(_name_of).get(name, ()))
     return index.tagged(tags)
 
@@ -181,15 +186,6 @@ def _delete(call: Call, instances: list[Instance]) -> None:
     for instance in instances:
         if instance.gone == NEVER:
             call.store.put(replace(instance, gone=call.now + call.settings.release_seconds))
-
-
-def _like(pattern: str, name: str) -> bool:
-    """``InstanceName`` takes ``*`` at its end or start; without one it is exact."""
-    if not pattern:
-        return True
-    if pattern.endswith("*"):
-        return name.startswith(pattern[:-1])
-    return name.endswith(pattern[1:]) if pattern.startswith("*") else name == pattern
 
 
 def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from local_cloud.actions.owned import key_pair, listed, own_instance
 from local_cloud.actions.paging import listed_ids, page_by_number
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import check_tags, tag_rows
+from local_cloud.actions.rules import check_tags, like, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
 from local_cloud.records import Instance, KeyPair
@@ -47,14 +47,10 @@ def import_key_pair(call: Call) -> Answer:
 
 @action("DescribeKeyPairs")
 def describe_key_pairs(call: Call) -> Answer:
-    """The key pairs by name, which may have ``*`` at either end, and fingerprint."""
+    """The key pairs by name, in which ``*`` stands for anything, and fingerprint."""
     params = call.params
-    wanted = params.text("KeyPairName")
-    found = [
-        pair
-        for pair in listed(call, KeyPair)
-        if _like(wanted, pair.name) and params.text("KeyPairFingerPrint") in ("", pair.fingerprint)
-    ]
+    name, fingerprint = params.text("KeyPairName", "*"), params.text("KeyPairFingerPrint")
+    found = [pair for pair in listed(call, KeyPair) if like(name, pair.name) and fingerprint in ("", pair.fingerprint)]
     shown, paging = page_by_number(params, found)
     public = params.flag("IncludePublicKey")
     return {**paging, "KeyPairs": {"KeyPair": [_describe(pair, public=public) for pair in shown]}}
@@ -136,15 +132,6 @@ def _names(call: Call) -> set[str]:
 
 def _has(instance: Instance, pair: KeyPair) -> bool:
     return (instance.owner, instance.region, instance.key_pair) == (pair.owner, pair.region, pair.name)
-
-
-def _like(pattern: str, name: str) -> bool:
-    word = pattern.strip("*")
-    if pattern.startswith("*") and pattern.endswith("*"):
-        return word in name
-    if pattern.startswith("*"):
-        return name.endswith(word)
-    return name.startswith(word) if pattern.endswith("*") else pattern in ("", name)
 
 
 def _describe(pair: KeyPair, *, public: bool) -> Answer:

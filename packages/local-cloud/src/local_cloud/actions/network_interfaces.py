@@ -71,7 +71,7 @@ def describe_network_interfaces(call: Call) -> Answer:
         and params.text("Type") in ("", _type(interface))
         and params.text("Status") in ("", _status(interface))
     ]
-    shown, paging = page(params, found)
+    shown, paging = page(params, found, most=500, least=10)
     rows = [_describe(call, interface) for interface in shown]
     return {**paging, "NetworkInterfaceSets": {"NetworkInterfaceSet": rows}}
 

@@ -25,13 +25,23 @@ def page_by_number(params: Params, items: Sequence[T], most: int = MAX_PAGE) -> 
     return items[start : start + size], {"PageNumber": number, "PageSize": size, "TotalCount": len(items)}
 
 
-def page(params: Params, items: Sequence[T]) -> tuple[Sequence[T], dict[str, Any]]:
-    """Return the page by token if the request has ``MaxResults`` or ``NextToken``, else by number."""
+def page(
+    params: Params, items: Sequence[T], most: int = MAX_PAGE, least: int = 1
+) -> tuple[Sequence[T], dict[str, Any]]:
+    """Return the page by token if the request has ``MaxResults`` or ``NextToken``, else by number.
+
+    Args:
+        params: the request's.
+        items: all of them.
+        most: a larger ``MaxResults`` means this. Source: its description on the actions' pages.
+        least: a smaller one means this.
+    """
+    given, token = params.number("MaxResults", DEFAULT_PAGE, 0, 10**9), params.text("NextToken")
     if "MaxResults" not in params.values and "NextToken" not in params.values:
         shown, numbers = page_by_number(params, items)
         return shown, {**numbers, "NextToken": ""}
-    size = params.number("MaxResults", DEFAULT_PAGE, 1, MAX_PAGE)
-    shown, token = page_by_token(items, params.text("NextToken"), size)
+    size = min(max(given, least), most)
+    shown, token = page_by_token(items, token, size)
     return shown, {"NextToken": token, "TotalCount": len(items), "PageSize": size, "PageNumber": 0}
 
 

@@ -153,6 +153,23 @@ def merge_tags(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
     return merged
 
 
+def like(pattern: str, text: str) -> bool:
+    """Return whether a text matches a pattern, in which ``*`` stands for any characters, or none."""
+    first, *middle = pattern.split("*")
+    if not middle:
+        return text == pattern
+    last = middle.pop()
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for part in middle:  # the earliest place of each part leaves the most for the others
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
 def has_tags(tags: dict[str, str], wanted: Iterable[tuple[str, str | None]]) -> bool:
     """Return whether it has every wanted tag; a wanted tag without a value matches any."""
     return all(key in tags and value in (None, "", tags[key]) for key, value in wanted)

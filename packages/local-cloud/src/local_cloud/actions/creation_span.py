@@ -1,0 +1,28 @@
+"""``Filter.N`` of listing actions: when what they list was created."""
+
+from __future__ import annotations
+
+from local_cloud.clock import parse_iso
+from local_cloud.errors import invalid, not_performed
+from local_cloud.params import Params
+
+
+def creation_span(params: Params) -> tuple[float, float]:
+    """Return the first and the last moment of ``CreationStartTime`` and ``CreationEndTime``.
+
+    Raises:
+        ApiFault: a time is not valid, or there is another key, e.g. the ends of subscriptions.
+    """
+    start, end = 0.0, float("inf")
+    for key, value in params.pairs("Filter"):
+        if key not in ("CreationStartTime", "CreationEndTime"):
+            raise not_performed(f"the filter {key}")
+        try:
+            moment = parse_iso(value or "")
+        except ValueError:
+            raise invalid("Filter") from None
+        if key == "CreationStartTime":
+            start = moment
+        else:
+            end = moment
+    return start, end
