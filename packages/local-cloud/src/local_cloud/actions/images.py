@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
+from local_cloud.actions.creation_span import creation_span
 from local_cloud.actions.image_creation import IMDS, require_free_name
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.remembered import remembered
 from local_cloud.actions.rules import check_description, check_name, has_tags, tag_rows
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
-from local_cloud.clock import iso, parse_iso
+from local_cloud.clock import iso
 from local_cloud.errors import (
     ApiFault,
     dry_run,
@@ -21,6 +22,7 @@ from local_cloud.errors import (
     wrong_image_status,
 )
 from local_cloud.index import Tags, newest_first
+from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.records import (
     DATA_DEVICES,
     DEPRECATED,
@@ -33,6 +35,7 @@ from local_cloud.store import View
 from local_cloud.volumes import data_snapshots
 
 STATUSES = ("Creating", "Waiting", READY, "UnAvailable", "CreateFailed", DEPRECATED)
+ARCHITECTURES = ("i386", "x86_64", "arm64")
 MAX_TAGGED = 1000
 
 
@@ -46,25 +49,32 @@ def describe_images(call: Call) -> Answer:
     owners = _owners(call)
     ids = {image_id.strip() for image_id in params.text("ImageId").split(",") if image_id.strip()}
     name = params.text("ImageName").lower()
-    architecture = params.choice("Architecture", ("i386", "x86_64", "arm64"))
+    architectures = _architectures(call)
+    owner = params.text("ImageOwnerId")
+    cloud_init = params.text("IsSupportCloudinit").lower()
+    # No image here is in a resource group, and all of them run on I/O optimized instances.
+    nothing = params.text("ResourceGroupId") or not params.flag("IsSupportIoOptimized", default=True)
     usage = params.choice("Usage", ("instance", "none"))
     family, snapshot, os_type = params.text("ImageFamily"), params.text("SnapshotId"), params.text("OSType")
-    start, end = _creation_span(call)
+    start, end = creation_span(params)
     tags = params.pairs("Tag")
     used = _used_images(call.view)
 
     def find() -> list[Image]:
+        if nothing:
+            return []
         return [
             image
             for image in _candidates(call, ids, name, tags)
             if image.status(call.now) in statuses
             and image.region in (call.region, EVERYWHERE)
-            and owner_alias(image, call.account) in owners
+            and _is_owned(image, call.account, owners, owner)
             and (not name or name in image.name.lower())
-            and architecture in ("", image.architecture)
+            and image.architecture in architectures
             and family in ("", image.family)
             and (not snapshot or snapshot in image.snapshots)
             and os_type in ("", image.os_type)
+            and (not cloud_init or (cloud_init == "true") is _has_cloud_init(image))
             and start <= image.created <= end
             and (not usage or (usage == "instance") is (image.id in used))
             and (not tags or has_tags(image.tags, tags))
@@ -232,7 +242,7 @@ def describe(image: Image, call: Call, used: Collection[str]) -> Answer:
         "IsPublic": image.public,
         "IsSelfShared": "true" if alias == "self" and image.shared_with else "",
         "IsSubscribed": False,
-        "IsSupportCloudinit": image.os_type == "linux",
+        "IsSupportCloudinit": _has_cloud_init(image),
         "IsSupportIoOptimized": True,
         "LoginAsNonRootSupported": True,
         "ProductCode": "",
@@ -264,6 +274,29 @@ def _disks(view: View, image: Image) -> Iterator[tuple[str, str, int, str, bool]
         yield device, "data", content.size, content.id, content.encrypted
 
 
+def _has_cloud_init(image: Image) -> bool:
+    return image.os_type == "linux"
+
+
+def _is_owned(image: Image, account: str, aliases: Collection[str], owner: str) -> bool:
+    """Return whether an image has one of the aliases; ``owner`` counts for shared and community images only."""
+    alias = owner_alias(image, account)
+    return alias in aliases and (owner in ("", image.owner) or alias in ("system", "self"))
+
+
+def _architectures(call: Call) -> Collection[str]:
+    """Return the architectures that ``Architecture`` and ``InstanceType`` leave."""
+    wanted = call.params.choice("Architecture", ARCHITECTURES)
+    left = {wanted} if wanted else set(ARCHITECTURES)
+    type_id = call.params.text("InstanceType")
+    if not type_id:
+        return left
+    kind = INSTANCE_TYPES.get(type_id)
+    if kind is None:
+        raise ApiFault(400, "InvalidInstanceType.ValueNotSupported", "The specified InstanceType is not supported.")
+    return left & ({"arm64"} if kind.architecture == "arm64" else {"x86_64", "i386"})
+
+
 def _statuses(text: str) -> frozenset[str]:
     wanted = frozenset(status.strip() for status in text.split(","))
     if wanted == {"ALL"}:
@@ -280,20 +313,6 @@ def _owners(call: Call) -> frozenset[str]:
             raise invalid("IsPublic")
         return frozenset({"community"})
     return frozenset({alias}) if alias else frozenset({"system", "self", "others"})
-
-
-def _creation_span(call: Call) -> tuple[float, float]:
-    start, end = 0.0, float("inf")
-    for key, value in call.params.pairs("Filter"):
-        try:
-            moment = parse_iso(value or "")
-        except ValueError:
-            raise invalid("Filter") from None
-        if key == "CreationStartTime":
-            start = moment
-        elif key == "CreationEndTime":
-            end = moment
-    return start, end
 
 
 def _used_images(view: View) -> Collection[str]:

@@ -1,10 +1,9 @@
-"""The spot market: instance types, stock, prices, reclaim rates."""
+"""The market: stock, prices, reclaim rates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local_cloud.actions.paging import page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso, parse_iso
@@ -21,6 +20,7 @@ from local_cloud.market import (
     spot_price,
     told_stock,
 )
+from local_cloud.params import Params
 
 CURRENCY = "CNY"
 DISK_PRICES = {  # CNY for a GiB and hour
@@ -30,37 +30,12 @@ DISK_PRICES = {  # CNY for a GiB and hour
     "cloud_auto": 0.0014,
     "cloud_essd_entry": 0.00049,
 }
+LEVEL_PRICES = {"PL0": 0.5, "PL1": 1.0, "PL2": 2.0, "PL3": 4.0}  # of ESSDs, for PL1's
 SPOT_STRATEGIES = ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo")
 MAX_TYPES_ADVISED = 10
 HISTORY_SECONDS = 3 * 3600.0
 MAX_HISTORY_SECONDS = 30 * 86400.0
 HISTORY_PAGE = 1000
-
-
-@action("DescribeInstanceTypes", regionless=True)
-def describe_instance_types(call: Call) -> Answer:
-    """Instance types by name, family, architecture, vCPUs and memory; the same in every region."""
-    params = call.params
-    names = params.items("InstanceTypes")
-    if len(names) > MAX_TYPES_ADVISED:
-        raise invalid("InstanceTypes")
-    architecture = params.choice("CpuArchitecture", ("X86", "ARM"))
-    family = params.text("InstanceTypeFamily")
-    low = params.number("MinimumCpuCoreCount", 1, 1, 10_000)
-    high = params.number("MaximumCpuCoreCount", 10_000, 1, 10_000)
-    least, most = _decimal(call, "MinimumMemorySize", 0.0), _decimal(call, "MaximumMemorySize", 1e9)
-    found = [
-        kind
-        for kind in INSTANCE_TYPES.values()
-        if (not names or kind.id in names)
-        and family in ("", kind.family)
-        and architecture in ("", _architecture(kind))
-        and low <= kind.cpus <= high
-        and least <= kind.memory <= most
-    ]
-    size = params.number("MaxResults", 1600, 1, 1600)
-    shown, token = page_by_token(found, params.text("NextToken"), size)
-    return {"NextToken": token, "InstanceTypes": {"InstanceType": [_describe(kind) for kind in shown]}}
 
 
 @action("DescribeAvailableResource")
@@ -69,8 +44,13 @@ def describe_available_resource(call: Call) -> Answer:
     params = call.params
     wanted = params.choice("DestinationResource", ("InstanceType", "SystemDisk", "Zone"))
     spot = params.choice("SpotStrategy", SPOT_STRATEGIES, "NoSpot") != "NoSpot"
-    type_id, disk = params.text("InstanceType"), params.text("SystemDiskCategory")
-    cores, memory = params.text("Cores"), _decimal(call, "Memory", 0.0)
+    type_id = params.text("InstanceType")
+    wanted_disks = {params.text("SystemDiskCategory"), params.text("DataDiskCategory")} - {""}
+    _only_what_is_sold(params)
+    params.only("ResourceType", "instance")
+    params.only("NetworkCategory", "vpc")
+    params.only("SpotDuration", "0", "1")
+    cores, memory = params.text("Cores"), params.decimal("Memory", 0.0)
     if wanted == "SystemDisk" and not type_id:
         raise missing("InstanceType")
     if type_id and type_id not in INSTANCE_TYPES:
@@ -86,7 +66,7 @@ def describe_available_resource(call: Call) -> Answer:
         stock = {
             kind.id: told(market, kind, zone, call.now)
             for kind in kinds
-            if sold_in(market, kind, zone) and (not disk or disk in disks_in(market, kind, zone))
+            if sold_in(market, kind, zone) and wanted_disks.issubset(disks_in(market, kind, zone))
         }
         total = sum(stock.values())
         if wanted == "Zone":
@@ -117,6 +97,9 @@ def describe_spot_price_history(call: Call) -> Answer:
     params = call.params
     kind = _kind(params.require("InstanceType"))
     params.choice("NetworkType", ("vpc", "classic"))
+    params.only("OSType", "linux")
+    params.only("IoOptimized", "optimized")
+    protected = params.number("SpotDuration", 1, 0, 1) > 0
     end = _moment(call, "EndTime", call.now)
     start = _moment(call, "StartTime", end - HISTORY_SECONDS)
     if start > end or end - start > MAX_HISTORY_SECONDS:
@@ -129,7 +112,7 @@ def describe_spot_price_history(call: Call) -> Answer:
             "NetworkType": "vpc",
             "IoOptimized": "optimized",
             "Timestamp": iso(hour * PRICE_SECONDS),
-            "SpotPrice": spot_price(market, kind, zone, hour * PRICE_SECONDS),
+            "SpotPrice": spot_price(market, kind, zone, hour * PRICE_SECONDS, protected=protected),
             "OriginPrice": kind.price,
         }
         for zone in _zones(call)
@@ -150,8 +133,9 @@ def describe_spot_advice(call: Call) -> Answer:
     if len(names) > MAX_TYPES_ADVISED:
         raise invalid("InstanceTypes")
     cores, least = params.number("Cores", 0, 0, 10_000), params.number("MinCores", 0, 0, 10_000)
-    memory, least_memory = _decimal(call, "Memory", 0.0), _decimal(call, "MinMemory", 0.0)
+    memory, least_memory = params.decimal("Memory", 0.0), params.decimal("MinMemory", 0.0)
     family = params.text("InstanceTypeFamily")
+    params.only("InstanceFamilyLevel", "EnterpriseLevel")
     market = call.settings.market
     return {
         "RegionId": call.region,
@@ -181,8 +165,13 @@ def describe_spot_advice(call: Call) -> Answer:
 
 @action("DescribePrice")
 def describe_price(call: Call) -> Answer:
-    """The price per hour of an instance, including its system disk."""
+    """The price per hour of an instance with its disks."""
     params = call.params
+    _only_what_is_sold(params)
+    params.only("InstanceNetworkType", "vpc")
+    params.only("Platform", "Linux")
+    params.only("Period", "1")
+    params.only("InternetMaxBandwidthOut", "0")
     params.choice("ResourceType", ("instance",), "instance")
     params.choice("PriceUnit", ("Hour",), "Hour")
     kind = _kind(params.require("InstanceType"))
@@ -192,11 +181,9 @@ def describe_price(call: Call) -> Answer:
     protected = params.number("SpotDuration", 1, 0, 1) > 0
     hourly = spot_price(call.settings.market, kind, zone, call.now, protected=protected) if spot else kind.price
     rows = [_price_row("instanceType", kind.price * amount, hourly * amount)]
-    category = params.text("SystemDisk.Category")
-    if category:
-        size = params.number("SystemDisk.Size", 40, 1, 2048)
-        disk = DISK_PRICES.get(category, DISK_PRICES["cloud_essd"]) * size * amount
-        rows.append(_price_row("systemDisk", disk, disk))
+    if params.text("SystemDisk.Category"):
+        rows.append(_disk_row(params, "systemDisk", "SystemDisk", amount))
+    rows += [_disk_row(params, "dataDisk", f"DataDisk.{number}", amount) for number in params.numbers("DataDisk")]
     original, trade = (round(sum(row[name] for row in rows), 3) for name in ("OriginalPrice", "TradePrice"))
     return {
         "PriceInfo": {
@@ -210,6 +197,23 @@ def describe_price(call: Call) -> Answer:
             "Rules": {"Rule": []},
         }
     }
+
+
+def _disk_row(params: Params, resource: str, stem: str, amount: int) -> Answer:
+    """Return the price of one disk of each instance."""
+    category = params.text(f"{stem}.Category", "cloud_efficiency")
+    level = params.choice(f"{stem}.PerformanceLevel", tuple(LEVEL_PRICES), "PL1")
+    size = params.number(f"{stem}.Size", 40, 1, 2048 if resource == "systemDisk" else 32_768)
+    price = DISK_PRICES.get(category, DISK_PRICES["cloud_essd"]) * size * amount
+    if category == "cloud_essd":
+        price *= LEVEL_PRICES[level]
+    return _price_row(resource, price, price)
+
+
+def _only_what_is_sold(params: Params) -> None:
+    """Refuse subscriptions and what is not I/O optimized: nothing here is that."""
+    params.only("InstanceChargeType", "PostPaid")
+    params.only("IoOptimized", "optimized")
 
 
 def _kind(type_id: str) -> InstanceType:
@@ -259,39 +263,6 @@ def _price_row(resource: str, original: float, trade: float) -> Answer:
         "DiscountPrice": round(original - trade, 4),
         "SubRules": {"Rule": []},
     }
-
-
-def _architecture(kind: InstanceType) -> str:
-    return "ARM" if kind.architecture == "arm64" else "X86"
-
-
-def _describe(kind: InstanceType) -> Answer:
-    return {
-        "InstanceTypeId": kind.id,
-        "InstanceTypeFamily": kind.family,
-        "CpuCoreCount": kind.cpus,
-        "MemorySize": kind.memory,
-        "CpuArchitecture": _architecture(kind),
-        "PhysicalProcessorModel": kind.processor,
-        "InstanceCategory": "General-purpose",
-        "InstanceFamilyLevel": "EnterpriseLevel",
-        "LocalStorageCategory": "local_ssd_pro" if kind.local_disk else "",
-        "LocalStorageCapacity": kind.local_disk,
-        "LocalStorageAmount": int(kind.local_disk > 0),
-        "GPUAmount": 0,
-        "GPUSpec": "",
-        "NvmeSupport": "supported",
-        "EniQuantity": 4,
-        "SupportedBootModes": {"SupportedBootMode": ["BIOS", "UEFI"]},
-    }
-
-
-def _decimal(call: Call, name: str, default: float) -> float:
-    text = call.params.text(name)
-    try:
-        return float(text) if text else default
-    except ValueError:
-        raise invalid(name) from None
 
 
 def _moment(call: Call, name: str, default: float) -> float:
