@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
+from conformance.identities import TRUST
 from local_cloud import seed
 from local_cloud.actions.rules import like
 from local_cloud.clock import iso
 from local_cloud.records import Eip, Instance
-from sdk import ecs, refused
+from sdk import config, ecs, refused
 
 TEXTS = st.text("ab", max_size=8)
 PATTERNS = st.text("ab*", max_size=6)
@@ -296,3 +297,35 @@ def test_a_price_is_that_of_the_instance_with_all_its_disks(live: Running) -> No
 def test_ids_are_still_a_list_of_at_most_a_hundred(live: Running) -> None:
     many = json.dumps([f"172.16.0.{number}" for number in range(101)])
     assert refused(lambda: listed(live, private_ip_addresses=many)) == (400, "InvalidPrivateIpAddresses")
+
+
+def test_versions_of_a_template_within_a_range(live: Running) -> None:
+    client = ecs(live)
+    made = client.create_launch_template(
+        models.CreateLaunchTemplateRequest(region_id=REGION, launch_template_name="made")
+    ).body.launch_template_id
+    for _ in range(2):
+        client.create_launch_template_version(
+            models.CreateLaunchTemplateVersionRequest(region_id=REGION, launch_template_id=made)
+        )
+    request = models.DescribeLaunchTemplateVersionsRequest(
+        region_id=REGION, launch_template_id=made, min_version=2, max_version=2
+    )
+    versions = client.describe_launch_template_versions(request).body.launch_template_version_sets
+    assert [version.version_number for version in versions.launch_template_version_set] == [2]
+
+
+def test_roles_are_found_by_their_tags(live: Running) -> None:
+    from alibabacloud_ram20150501 import models as ram_models
+    from alibabacloud_ram20150501.client import Client
+
+    client = Client(config(live))
+    for name in ("one", "two"):
+        client.create_role(ram_models.CreateRoleRequest(role_name=name, assume_role_policy_document=TRUST))
+    client.tag_resources(
+        ram_models.TagResourcesRequest(
+            resource_type="role", resource_names=["two"], tag=[ram_models.TagResourcesRequestTag(key="a", value="b")]
+        )
+    )
+    request = ram_models.ListRolesRequest(tag=[ram_models.ListRolesRequestTag(key="a", value="b")])
+    assert [role.role_name for role in client.list_roles(request).body.roles.role] == ["two"]

@@ -26,6 +26,7 @@ from local_cloud.faults import FaultRule, Faults
 from local_cloud.lifecycle import settle
 from local_cloud.limits import Limits
 from local_cloud.params import Params, products
+from local_cloud.reading import require_all_read
 from local_cloud.store import Store
 
 NOBODY = AccessKey(id="", secret="", account="")
@@ -127,7 +128,7 @@ class Gateway:
         settle(self.store, now)
         stale = rule if rule and rule.kind == "stale" else None
         with self.store.transaction():
-            return entry.perform(
+            answer = entry.perform(
                 Call(
                     product=product,
                     action=action,
@@ -140,6 +141,8 @@ class Gateway:
                     store=self.store,
                 )
             )
+            require_all_read(action, params, types)
+            return answer
 
 
 def suffer(

@@ -34,10 +34,16 @@ def products() -> dict[str, Product]:
 
 
 class Params:
-    """The parameters of one request."""
+    """The parameters of one request.
+
+    Attributes:
+        values: all of them, by name.
+        read: the names of those that have been asked for, given or not; ``Name.`` is a list with all its elements.
+    """
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
+        self.read: set[str] = set()
 
     def check(self, types: Mapping[str, str]) -> None:
         """Check presence and types.
@@ -61,8 +67,24 @@ class Params:
     def _has_items(self, name: str) -> bool:
         return any(given.startswith(f"{name}.1") for given in self.values)
 
+    def unread(self, known: Mapping[str, str]) -> list[str]:
+        """Return the names of the given parameters, among the known ones, that nothing has asked for."""
+        return [name for name, value in self.values.items() if value and self._is_ignored(name, known)]
+
+    def _is_ignored(self, name: str, known: Mapping[str, str]) -> bool:
+        words = name.split(".")
+        stems = [".".join(words[:length]) for length in range(1, len(words))]
+        if name in self.read or any(f"{stem}." in self.read for stem in stems):
+            return False
+        return name in known or any(stem in known for stem in stems)
+
+    def pass_over(self, *names: str) -> None:
+        """Count parameters as read that have no effect beside others."""
+        self.read.update(names)
+
     def text(self, name: str, default: str = "") -> str:
         """Return a text; empty if it is not given."""
+        self.read.add(name)
         return self.values.get(name) or default
 
     def require(self, name: str) -> str:
@@ -115,6 +137,7 @@ class Params:
 
     def items(self, name: str) -> list[str]:
         """Return the values of ``Name.1``, ``Name.2``, … up to the first missing one."""
+        self.read.update((name, f"{name}."))
         found = []
         for number in range(1, MAX_LIST + 1):
             value = self.values.get(f"{name}.{number}")
@@ -133,6 +156,7 @@ class Params:
 
         The metadata also lists the older spelling in lower case.
         """
+        self.read.add(f"{name}.")
         found = []
         for number in range(1, MAX_LIST + 1):
             stem = f"{name}.{number}"

@@ -114,6 +114,7 @@ def send_file(call: Call) -> Answer:
 def describe_cloud_assistant_status(call: Call) -> Answer:
     """Whether the assistants of instances answer."""
     ids = call.params.items("InstanceId")
+    call.params.only("OSType", "Linux")
     found = [
         instance
         for instance in call.view.all(Instance)

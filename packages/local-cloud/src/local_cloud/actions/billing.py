@@ -17,15 +17,22 @@ def describe_instance_bill(call: Call) -> Answer:
     """The cost of each instance in a month, or on one day of it."""
     params = call.params
     daily = params.choice("Granularity", ("MONTHLY", "DAILY"), "MONTHLY") == "DAILY"
-    period = params.text("BillingDate") if daily else params.require("BillingCycle")
+    cycle, date = params.require("BillingCycle"), params.text("BillingDate")
+    period = date if daily else cycle
     if not period:
         raise missing("BillingDate")
+    instance_id = params.text("InstanceID")
+    params.only("IsBillingItem", "false", "False")
+    params.only("ProductCode", "ecs")
+    params.only("ProductType", "ecs")
+    params.only("SubscriptionType", "PayAsYouGo")
+    some = params.flag("IsHideZeroCharge")
     items = [
         _item(billed, day, amount)
         for billed in _usages(call)
-        if params.text("InstanceID") in ("", billed.id)
+        if instance_id in ("", billed.id)
         for day, amount in billed.amounts.items()
-        if day.startswith(period)
+        if day.startswith(period) and (amount or not some)
     ]
     size = params.number("MaxResults", 20, 1, 300)
     shown, token = page_by_token(items, params.text("NextToken"), size)
@@ -34,7 +41,7 @@ def describe_instance_bill(call: Call) -> Answer:
         "Message": "Successful!",
         "Success": True,
         "Data": {
-            "BillingCycle": params.require("BillingCycle"),
+            "BillingCycle": cycle,
             "AccountID": call.account,
             "Items": shown,
             "TotalCount": len(items),

@@ -10,6 +10,7 @@ import ipaddress
 
 from msgspec.structs import replace
 
+from local_cloud.actions.filters import Tests, by_words, passes
 from local_cloud.actions.owned import listed, own_instance, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
@@ -54,15 +55,19 @@ def describe_eip_addresses(call: Call) -> Answer:
     """The EIPs by id, address, what has them, and status."""
     params = call.params
     ids = [word for word in params.text("AllocationId").split(",") if word]
-    found = [
-        address
-        for address in listed(call, Eip)
-        if (not ids or address.id in ids)
-        and params.text("EipAddress") in ("", address.ip)
-        and params.text("EipName") in ("", address.name)
-        and params.text("AssociatedInstanceId") in ("", address.bound_to)
-        and params.text("Status") in ("", _status(address))
-    ]
+    tests: Tests[Eip] = by_words(
+        params,
+        {
+            "EipAddress": lambda address: address.ip,
+            "EipName": lambda address: address.name,
+            "AssociatedInstanceId": lambda address: address.bound_to,
+            "AssociatedInstanceType": _holder,
+            "Status": _status,
+            "ChargeType": lambda _: "PostPaid",
+            "ISP": lambda _: "BGP",
+        },
+    )
+    found = [address for address in listed(call, Eip) if (not ids or address.id in ids) and passes(address, tests)]
     shown, paging = page_by_number(params, found)
     return {**paging, "EipAddresses": {"EipAddress": [_describe(address) for address in shown]}}
 
@@ -167,8 +172,13 @@ def _status(address: Eip) -> str:
     return "InUse" if address.bound_to else "Available"
 
 
-def _describe(address: Eip) -> Answer:
+def _holder(address: Eip) -> str:
+    """Return the kind of what has it."""
     kind = {"eni-": "NetworkInterface", "ngw-": "Nat"}.get(address.bound_to[:4], "EcsInstance")
+    return kind if address.bound_to else ""
+
+
+def _describe(address: Eip) -> Answer:
     return {
         "AllocationId": address.id,
         "IpAddress": address.ip,
@@ -183,7 +193,7 @@ def _describe(address: Eip) -> Answer:
         "BusinessStatus": "Normal",
         "Status": _status(address),
         "InstanceId": address.bound_to,
-        "InstanceType": kind if address.bound_to else "",
+        "InstanceType": _holder(address),
         "InstanceRegionId": address.region if address.bound_to else "",
         "RegionId": address.region,
         "ResourceGroupId": "",

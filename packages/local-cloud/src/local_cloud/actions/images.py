@@ -43,8 +43,6 @@ MAX_TAGGED = 1000
 def describe_images(call: Call) -> Answer:
     """Images by many filters, newest first."""
     params = call.params
-    if params.flag("DryRun"):
-        raise dry_run()
     statuses = _statuses(params.text("Status", READY))
     owners = _owners(call)
     ids = {image_id.strip() for image_id in params.text("ImageId").split(",") if image_id.strip()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local_cloud.actions.creation_span import creation_span
+from local_cloud.actions.filters import Tests, by_words
 from local_cloud.actions.instance_rows import NETWORK, family
 from local_cloud.actions.paging import listed_ids
 from local_cloud.actions.registry import Call
@@ -38,21 +39,18 @@ def other_tests(call: Call) -> list[Test]:
     return tests
 
 
-def _by_words(params: Params) -> list[Test]:
-    """By words that are compared with a word of the instance."""
-    words: dict[str, Callable[[Instance], str]] = {
-        "InstanceNetworkType": lambda _: NETWORK,
-        "InstanceTypeFamily": family,
-        "HttpTokens": lambda instance: instance.http_tokens,
-        "HttpEndpoint": lambda _: "enabled",
-        "InternetChargeType": lambda one: one.internet_charge,
-        "InstanceChargeType": lambda _: "PostPaid",
-    }
-    return [_is(word, of) for name, of in words.items() if (word := params.text(name))]
-
-
-def _is(word: str, of: Callable[[Instance], str]) -> Test:
-    return lambda instance: of(instance) == word
+def _by_words(params: Params) -> Tests[Instance]:
+    return by_words(
+        params,
+        {
+            "InstanceNetworkType": lambda _: NETWORK,
+            "InstanceTypeFamily": family,
+            "HttpTokens": lambda instance: instance.http_tokens,
+            "HttpEndpoint": lambda _: "enabled",
+            "InternetChargeType": lambda instance: instance.internet_charge,
+            "InstanceChargeType": lambda _: "PostPaid",
+        },
+    )
 
 
 def _by_addresses(params: Params) -> list[Test]:

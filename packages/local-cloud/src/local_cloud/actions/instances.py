@@ -35,8 +35,6 @@ def describe_instances(call: Call) -> Answer:
     vswitch, vpc, kind = params.text("VSwitchId"), params.text("VpcId"), params.text("InstanceType")
     group, pair = params.text("SecurityGroupId"), params.text("KeyPairName")
     fixed, changing = record_tests(params), other_tests(call)
-    if params.flag("DryRun"):
-        raise dry_run()
 
     def find() -> list[Instance]:
         return [
@@ -68,12 +66,8 @@ def describe_instances(call: Call) -> Answer:
 def describe_instance_status(call: Call) -> Answer:
     """The status of instances, by id and zone."""
     params = call.params
-    ids = params.items("InstanceId")
-    found = [
-        instance
-        for instance in _own(call)
-        if (not ids or instance.id in ids) and params.text("ZoneId") in ("", instance.zone)
-    ]
+    ids, zone = params.items("InstanceId"), params.text("ZoneId")
+    found = [instance for instance in _own(call) if (not ids or instance.id in ids) and zone in ("", instance.zone)]
     shown, paging = page_by_number(params, found, most=50)
     rows = [{"InstanceId": instance.id, "Status": instance.status(call.now)} for instance in shown]
     return {**paging, "InstanceStatuses": {"InstanceStatus": rows}}
@@ -132,6 +126,7 @@ def describe_instance_history_events(call: Call) -> Answer:
         for interruption in call.view.all(Interruption)
         if interruption.owner == call.account and interruption.region == call.region
     ]
+    params.only("ResourceType", "instance")
     states = {params.text("EventCycleStatus"), *params.items("InstanceEventCycleStatus")} - {""}
     found = [
         row

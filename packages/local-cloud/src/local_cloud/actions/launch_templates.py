@@ -104,14 +104,17 @@ def describe_launch_template_versions(call: Call) -> Answer:
     """The versions of a template, the newest first."""
     params, template = call.params, _template(call)
     numbers = {int(text) for text in params.items("LaunchTemplateVersion") if text.isdigit()}
+    low, high = params.number("MinVersion", 1, 0, 10**9), params.number("MaxVersion", 10**9, 0, 10**9)
+    default, detailed = params.flag("DefaultVersion"), params.flag("DetailFlag", default=True)
     found = [
         version
         for version in reversed(template.versions)
         if (not numbers or version.number in numbers)
-        and not (params.flag("DefaultVersion") and version.number != template.default)
+        and low <= version.number <= high
+        and not (default and version.number != template.default)
     ]
     shown, paging = page_by_number(params, found)
-    rows = [_describe_version(template, version, detailed=params.flag("DetailFlag", default=True)) for version in shown]
+    rows = [_describe_version(template, version, detailed=detailed) for version in shown]
     return {**paging, "LaunchTemplateVersionSets": {"LaunchTemplateVersionSet": rows}}
 
 

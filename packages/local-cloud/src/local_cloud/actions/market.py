@@ -181,7 +181,8 @@ def describe_price(call: Call) -> Answer:
     protected = params.number("SpotDuration", 1, 0, 1) > 0
     hourly = spot_price(call.settings.market, kind, zone, call.now, protected=protected) if spot else kind.price
     rows = [_price_row("instanceType", kind.price * amount, hourly * amount)]
-    if params.text("SystemDisk.Category"):
+    system_disk = [params.text(f"SystemDisk.{word}") for word in ("Category", "Size", "PerformanceLevel")]
+    if any(system_disk):
         rows.append(_disk_row(params, "systemDisk", "SystemDisk", amount))
     rows += [_disk_row(params, "dataDisk", f"DataDisk.{number}", amount) for number in params.numbers("DataDisk")]
     original, trade = (round(sum(row[name] for row in rows), 3) for name in ("OriginalPrice", "TradePrice"))

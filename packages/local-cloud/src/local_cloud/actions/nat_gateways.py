@@ -10,6 +10,7 @@ import ipaddress
 
 from msgspec.structs import replace
 
+from local_cloud.actions.filters import Tests, by_words, passes
 from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
@@ -59,14 +60,19 @@ def create_nat_gateway(call: Call) -> Answer:
 def describe_nat_gateways(call: Call) -> Answer:
     """The gateways by id, VPC, name and status."""
     params = call.params
-    found = [
-        gateway
-        for gateway in listed(call, NatGateway)
-        if params.text("NatGatewayId") in ("", gateway.id)
-        and params.text("VpcId") in ("", gateway.vpc)
-        and params.text("Name") in ("", gateway.name)
-        and params.text("Status") in ("", _status(call, gateway))
-    ]
+    tests: Tests[NatGateway] = by_words(
+        params,
+        {
+            "NatGatewayId": lambda gateway: gateway.id,
+            "VpcId": lambda gateway: gateway.vpc,
+            "Name": lambda gateway: gateway.name,
+            "Status": lambda gateway: _status(call, gateway),
+            "NatType": lambda _: "Enhanced",
+            "NetworkType": lambda _: "internet",
+            "InstanceChargeType": lambda _: "PostPaid",
+        },
+    )
+    found = [gateway for gateway in listed(call, NatGateway) if passes(gateway, tests)]
     shown, paging = page_by_number(params, found, most=50)
     return {**paging, "NatGateways": {"NatGateway": [_describe(call, gateway) for gateway in shown]}}
 
@@ -130,14 +136,19 @@ def create_snat_entry(call: Call) -> Answer:
 def describe_snat_table_entries(call: Call) -> Answer:
     """The entries by table, gateway, id and vSwitch."""
     params = call.params
-    found = [
-        entry
-        for entry in own(call, SnatEntry)
-        if params.text("SnatTableId") in ("", _table_of(entry))
-        and params.text("NatGatewayId") in ("", entry.nat)
-        and params.text("SnatEntryId") in ("", entry.id)
-        and params.text("SourceVSwitchId") in ("", entry.vswitch)
-    ]
+    tests: Tests[SnatEntry] = by_words(
+        params,
+        {
+            "SnatTableId": _table_of,
+            "NatGatewayId": lambda entry: entry.nat,
+            "SnatEntryId": lambda entry: entry.id,
+            "SourceVSwitchId": lambda entry: entry.vswitch,
+            "SnatEntryName": lambda entry: entry.name,
+            "SnatIp": lambda entry: entry.ip,
+            "SourceCIDR": lambda entry: entry.cidr,
+        },
+    )
+    found = [entry for entry in own(call, SnatEntry) if passes(entry, tests)]
     shown, paging = page_by_number(params, found, most=50)
     rows = [
         {

@@ -10,6 +10,7 @@ import hashlib
 from msgspec.structs import replace
 
 from local_cloud.actions.eips import address_of
+from local_cloud.actions.filters import Tests, by_words, passes
 from local_cloud.actions.owned import listed, own_instance, require_groups, require_own
 from local_cloud.actions.paging import page
 from local_cloud.actions.private_addresses import free_addresses
@@ -57,19 +58,27 @@ def describe_network_interfaces(call: Call) -> Answer:
     """The interfaces by many filters, the primary ones of instances among them."""
     params = call.params
     ids, addresses = params.items("NetworkInterfaceId"), params.items("PrivateIpAddress")
+    group = params.text("SecurityGroupId")
+    tests: Tests[NetworkInterface] = by_words(
+        params,
+        {
+            "InstanceId": lambda interface: interface.instance,
+            "VSwitchId": lambda interface: interface.vswitch,
+            "VpcId": lambda interface: interface.vpc,
+            "NetworkInterfaceName": lambda interface: interface.name,
+            "PrimaryIpAddress": lambda interface: interface.ip,
+            "Type": _type,
+            "Status": _status,
+            "ServiceManaged": lambda _: False,
+        },
+    )
     found = [
         interface
         for interface in (*listed(call, NetworkInterface), *map(primary_interface, listed(call, Instance)))
         if (not ids or interface.id in ids)
         and (not addresses or interface.ip in addresses)
-        and params.text("InstanceId") in ("", interface.instance)
-        and params.text("VSwitchId") in ("", interface.vswitch)
-        and params.text("VpcId") in ("", interface.vpc)
-        and params.text("SecurityGroupId") in ("", *interface.security_groups)
-        and params.text("NetworkInterfaceName") in ("", interface.name)
-        and params.text("PrimaryIpAddress") in ("", interface.ip)
-        and params.text("Type") in ("", _type(interface))
-        and params.text("Status") in ("", _status(interface))
+        and group in ("", *interface.security_groups)
+        and passes(interface, tests)
     ]
     shown, paging = page(params, found, most=500, least=10)
     rows = [_describe(call, interface) for interface in shown]

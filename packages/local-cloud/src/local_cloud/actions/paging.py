@@ -40,6 +40,7 @@ def page(
     if "MaxResults" not in params.values and "NextToken" not in params.values:
         shown, numbers = page_by_number(params, items)
         return shown, {**numbers, "NextToken": ""}
+    params.pass_over("PageNumber", "PageSize")
     size = min(max(given, least), most)
     shown, token = page_by_token(items, token, size)
     return shown, {"NextToken": token, "TotalCount": len(items), "PageSize": size, "PageNumber": 0}

@@ -70,12 +70,12 @@ def describe_auto_provisioning_groups(call: Call) -> Answer:
     """The groups by id, name, type and status."""
     params = call.params
     ids, states = params.items("AutoProvisioningGroupId"), params.items("AutoProvisioningGroupStatus")
-    kinds = params.items("AutoProvisioningGroupTypes")
+    kinds, name = params.items("AutoProvisioningGroupTypes"), params.text("AutoProvisioningGroupName")
     found = [
         _current(call, group)
         for group in listed(call, ProvisioningGroup)
         if (not ids or group.id in ids)
-        and params.text("AutoProvisioningGroupName") in ("", group.name)
+        and name in ("", group.name)
         and (not states or "active" in states)
         and (not kinds or group.kind in kinds)
     ]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from local_cloud.actions.ram_roles import document, marked, named_role
 from local_cloud.actions.ram_tags import given_tags
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import tag_rows
+from local_cloud.actions.rules import has_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault
 from local_cloud.ram import attached_to, is_system_policy, no_such_policy, policy_of, require_policy
@@ -67,7 +67,12 @@ def get_policy(call: Call) -> Answer:
 def list_policies(call: Call) -> Answer:
     """The account's custom policies. Here the system's are not listed: any that has the form of one exists."""
     custom = call.params.choice("PolicyType", KINDS) != "System"
-    found = [policy for policy in call.view.all(RamPolicy) if policy.account == call.account and custom]
+    tags = given_tags(call.params).items()
+    found = [
+        policy
+        for policy in call.view.all(RamPolicy)
+        if policy.account == call.account and custom and has_tags(policy.tags, tags)
+    ]
     shown, paging = marked(call, found)
     return {**paging, "Policies": {"Policy": [_describe(call, policy) for policy in shown]}}
 
@@ -125,6 +130,7 @@ def get_policy_version(call: Call) -> Answer:
 @action("ListPolicyVersions", "ram", regionless=True)
 def list_policy_versions(call: Call) -> Answer:
     """The versions of a custom policy."""
+    call.params.only("PolicyType", "Custom")
     policy = _require(call)
     rows = [_describe_version(policy, version) for version in policy.versions]
     return {"PolicyVersions": {"PolicyVersion": rows}}

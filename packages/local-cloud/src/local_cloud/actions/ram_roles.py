@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from local_cloud.actions.ram_tags import given_tags
 from local_cloud.actions.registry import Answer, Call, action
-from local_cloud.actions.rules import tag_rows
+from local_cloud.actions.rules import has_tags, tag_rows
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, invalid
 from local_cloud.ram import attached_to, require_role, role_of
@@ -55,7 +55,9 @@ def get_role(call: Call) -> Answer:
 @action("ListRoles", "ram", regionless=True)
 def list_roles(call: Call) -> Answer:
     """The account's roles, without their trust policies."""
-    shown, paging = marked(call, [role for role in call.view.all(RamRole) if role.account == call.account])
+    tags = given_tags(call.params).items()
+    found = [role for role in call.view.all(RamRole) if role.account == call.account and has_tags(role.tags, tags)]
+    shown, paging = marked(call, found)
     return {**paging, "Roles": {"Role": [{**_summary(role), "Tags": tag_rows(role.tags)} for role in shown]}}
 
 

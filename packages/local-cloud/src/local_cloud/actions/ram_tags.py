@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from local_cloud.actions.paging import page_by_token
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, merge_tags
 from local_cloud.errors import invalid
@@ -16,6 +17,7 @@ from local_cloud.ram import require_policy, require_role
 from local_cloud.records.identities import RamPolicy, RamRole
 
 KINDS = ("role", "policy")
+MOST_SHOWN = 100
 
 
 @action("TagResources", "ram", regionless=True)
@@ -41,14 +43,16 @@ def untag_resources(call: Call) -> Answer:
 @action("ListTagResources", "ram", regionless=True)
 def list_tag_resources(call: Call) -> Answer:
     """The tags of roles or policies; a row a tag."""
-    wanted = given_tags(call.params)
+    params, wanted = call.params, given_tags(call.params)
+    kind = params.text("ResourceType")
     rows = [
-        {"ResourceType": call.params.text("ResourceType"), "ResourceName": found.name, "TagKey": key, "TagValue": value}
+        {"ResourceType": kind, "ResourceName": found.name, "TagKey": key, "TagValue": value}
         for found in _named(call)
         for key, value in found.tags.items()
         if not wanted or wanted.get(key) in ("", value)
     ]
-    return {"TagResources": rows, "NextToken": ""}
+    shown, token = page_by_token(rows, params.text("NextToken"), params.number("PageSize", MOST_SHOWN, 1, MOST_SHOWN))
+    return {"TagResources": list(shown), "NextToken": token}
 
 
 def given_tags(params: Params) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local_cloud.actions.market import SPOT_STRATEGIES
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.catalogue import REGIONS
 from local_cloud.instance_types import INSTANCE_TYPES
@@ -31,6 +32,8 @@ def describe_regions(call: Call) -> Answer:
 def describe_zones(call: Call) -> Answer:
     """The zones of a region."""
     region = REGIONS[call.region]
+    call.params.only("InstanceChargeType", "PostPaid")
+    call.params.only("SpotStrategy", *SPOT_STRATEGIES)
     english = call.params.text("AcceptLanguage").startswith("en")
     return {
         "Zones": {

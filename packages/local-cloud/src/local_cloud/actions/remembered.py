@@ -31,4 +31,10 @@ def remembered(
     index = call.view.index(kind)
     moments = index.derive(changes, lambda: sorted(moment for one in index.records for moment in changes(one)))
     question = frozenset((name, value) for name, value in call.params.values.items() if name not in _NO_QUESTION)
-    return index.derive((call.action, call.account, question, bisect_right(moments, call.now)), find)
+
+    def search() -> tuple[Sequence[R], frozenset[str]]:
+        return find(), frozenset(call.params.read)
+
+    found, read = index.derive((call.action, call.account, question, bisect_right(moments, call.now)), search)
+    call.params.pass_over(*read)  # what the search has read counts as read whenever its answer is used
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local_cloud.actions.filters import Tests, by_words, passes
 from local_cloud.actions.owned import own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
@@ -59,17 +60,21 @@ def describe_route_tables(call: Call) -> Answer:
 
 
 def _found(call: Call) -> list[Network]:
-    params = call.params
-    router = params.text("RouterId", params.text("VRouterId"))
-    if params.pairs("Tag"):  # of route tables, which have none here
+    tests: Tests[Network] = by_words(
+        call.params,
+        {
+            "RouteTableId": lambda vpc: table_id(vpc.id),
+            "VpcId": lambda vpc: vpc.id,
+            "RouterId": router_id,
+            "VRouterId": router_id,
+            "RouterType": lambda _: "VRouter",
+            "RouteTableType": lambda _: "System",
+            "RouteTableName": lambda _: "",
+        },
+    )
+    if call.params.pairs("Tag"):  # of route tables, which have none here
         return []
-    return [
-        vpc
-        for vpc in own(call, Network)
-        if params.text("RouteTableId") in ("", table_id(vpc.id))
-        and params.text("VpcId") in ("", vpc.id)
-        and router in ("", router_id(vpc))
-    ]
+    return [vpc for vpc in own(call, Network) if passes(vpc, tests)]
 
 
 def _vswitches(call: Call, vpc: Network) -> list[VSwitch]:

@@ -61,15 +61,16 @@ def untag_resources(call: Call) -> Answer:
 @action("ListTagResources", "vpc")
 @action("ListTagResources")
 def list_tag_resources(call: Call) -> Answer:
-    """The tags of resources, 50 a page."""
+    """The tags of resources, 50 a page; the VPC API's may have fewer."""
     kind = _kind(call)
     ids, wanted = call.params.items("ResourceId"), call.params.pairs("Tag")
     if not ids and not wanted:
         raise missing("ResourceId")
+    name = call.params.text("ResourceType").upper()
     rows = [
         {
             "ResourceId": _id(resource),
-            "ResourceType": call.params.text("ResourceType").upper(),
+            "ResourceType": name,
             "TagKey": key,
             "TagValue": value,
         }
@@ -80,7 +81,7 @@ def list_tag_resources(call: Call) -> Answer:
         and has_tags(resource.tags, wanted)
         for key, value in resource.tags.items()
     ]
-    page, token = page_by_token(rows, call.params.text("NextToken"), PAGE)
+    page, token = page_by_token(rows, call.params.text("NextToken"), call.params.number("MaxResults", PAGE, 1, PAGE))
     return {"NextToken": token, "TagResources": {"TagResource": list(page)}}
 
 

@@ -10,6 +10,7 @@ import ipaddress
 
 from msgspec.structs import replace
 
+from local_cloud.actions.filters import Tests, by_words, passes
 from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.private_addresses import free_addresses
@@ -62,13 +63,8 @@ def describe_vpcs(call: Call) -> Answer:
     """The VPCs by id and name."""
     params = call.params
     ids = [word for word in params.text("VpcId").split(",") if word]
-    found = [
-        vpc
-        for vpc in listed(call, Network)
-        if (not ids or vpc.id in ids)
-        and params.text("VpcName") in ("", vpc.name)
-        and params.text("IsDefault").lower() in ("", str(vpc.default).lower())
-    ]
+    tests: Tests[Network] = by_words(params, {"VpcName": lambda vpc: vpc.name, "IsDefault": lambda vpc: vpc.default})
+    found = [vpc for vpc in listed(call, Network) if (not ids or vpc.id in ids) and passes(vpc, tests)]
     shown, paging = page_by_number(params, found, most=50)
     return {**paging, "Vpcs": {"Vpc": [_describe_vpc(call, vpc) for vpc in shown]}}
 
@@ -139,15 +135,17 @@ def create_vswitch(call: Call) -> Answer:
 def describe_vswitches(call: Call) -> Answer:
     """The vSwitches by VPC, zone, id and name, with their numbers of free addresses."""
     params = call.params
-    found = [
-        vswitch
-        for vswitch in listed(call, VSwitch)
-        if params.text("VSwitchId") in ("", vswitch.id)
-        and params.text("VpcId") in ("", vswitch.vpc)
-        and params.text("ZoneId") in ("", vswitch.zone)
-        and params.text("VSwitchName") in ("", vswitch.name)
-        and params.text("IsDefault").lower() in ("", str(vswitch.default).lower())
-    ]
+    tests: Tests[VSwitch] = by_words(
+        params,
+        {
+            "VSwitchId": lambda vswitch: vswitch.id,
+            "VpcId": lambda vswitch: vswitch.vpc,
+            "ZoneId": lambda vswitch: vswitch.zone,
+            "VSwitchName": lambda vswitch: vswitch.name,
+            "IsDefault": lambda vswitch: vswitch.default,
+        },
+    )
+    found = [vswitch for vswitch in listed(call, VSwitch) if passes(vswitch, tests)]
     shown, paging = page_by_number(params, found, most=50)
     return {**paging, "VSwitches": {"VSwitch": [_describe_vswitch(call, vswitch) for vswitch in shown]}}
 
