@@ -329,3 +329,40 @@ def test_roles_are_found_by_their_tags(live: Running) -> None:
     )
     request = ram_models.ListRolesRequest(tag=[ram_models.ListRolesRequestTag(key="a", value="b")])
     assert [role.role_name for role in client.list_roles(request).body.roles.role] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"instance_event_type": ["Instance:PreemptibleInstanceInterruption"]}, True),
+        ({"instance_event_type": ["SystemMaintenance.Reboot"]}, False),
+        ({"event_type": "SystemMaintenance.Reboot"}, False),
+        ({"instance_event_cycle_status": ["Scheduled"], "event_cycle_status": "Executed"}, True),
+        ({"event_cycle_status": "Executed"}, False),
+        ({"resource_id": ["i-1"], "instance_id": "i-2"}, True),
+        ({"instance_id": "i-2"}, False),
+        ({"event_id": ["e-1"]}, True),
+        ({"event_id": ["e-2"]}, False),
+    ],
+)
+def test_events_by_what_they_are(live: Running, filters: dict[str, Any], found: bool) -> None:
+    put(live, "i-1", reclaimed=live.cloud.clock.now() + 100.0)
+    assert bool(events(live, **filters)) is found
+
+
+def events(live: Running, **filters: Any) -> list[Any]:
+    request = models.DescribeInstanceHistoryEventsRequest(region_id=REGION, **filters)
+    answer = ecs(live).describe_instance_history_events(request).body
+    return list(answer.instance_system_event_set.instance_system_event_type)
+
+
+def test_events_by_time(live: Running) -> None:
+    at = live.cloud.clock.now() + 100.0
+    put(live, "i-1", reclaimed=at)
+    span = models.DescribeInstanceHistoryEventsRequestNotBefore
+    assert events(live, not_before=span(start=iso(at - 10), end=iso(at + 10)))
+    assert not events(live, not_before=span(start=iso(at + 10)))
+    assert not events(live, not_before=span(end=iso(at - 10)))
+    published = models.DescribeInstanceHistoryEventsRequestEventPublishTime
+    assert events(live, event_publish_time=published(end=iso(at - 200)))
+    assert not events(live, event_publish_time=published(start=iso(at - 200)))

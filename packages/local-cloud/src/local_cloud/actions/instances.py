@@ -19,10 +19,9 @@ from local_cloud.actions.rules import has_tags, like
 from local_cloud.clock import iso
 from local_cloud.errors import ApiFault, dry_run, wrong_instance_status
 from local_cloud.index import Tags, newest_first
-from local_cloud.lifecycle import noticed
 from local_cloud.machines.qemu import console
-from local_cloud.market import NEVER, NOTICE_SECONDS
-from local_cloud.records import PENDING_SECONDS, Instance, Interruption
+from local_cloud.market import NEVER
+from local_cloud.records import PENDING_SECONDS, Instance
 
 
 @action("DescribeInstances")
@@ -111,32 +110,6 @@ def get_instance_console_output(call: Call) -> Answer:
     }
 
 
-@action("DescribeInstanceHistoryEvents")
-def describe_instance_history_events(call: Call) -> Answer:
-    """The events of instances: reclaim notices of spot instances."""
-    params = call.params
-    wanted = {params.text("InstanceId"), *params.items("ResourceId")} - {""}
-    rows = [
-        _event(f"e-{instance.id.removeprefix('i-')}", instance.id, instance.reclaimed, "Scheduled")
-        for instance in _own(call)
-        if noticed(instance, call.now)
-    ]
-    rows += [
-        _event(interruption.id, interruption.instance, interruption.created, interruption.status)
-        for interruption in call.view.all(Interruption)
-        if interruption.owner == call.account and interruption.region == call.region
-    ]
-    params.only("ResourceType", "instance")
-    states = {params.text("EventCycleStatus"), *params.items("InstanceEventCycleStatus")} - {""}
-    found = [
-        row
-        for row in rows
-        if (not wanted or row["InstanceId"] in wanted) and (not states or row["EventCycleStatus"]["Name"] in states)
-    ]
-    shown, paging = page(params, found, least=10)
-    return {**paging, "InstanceSystemEventSet": {"InstanceSystemEventType": shown}}
-
-
 def _candidates(call: Call, ids: set[str] | None, name: str, tags: Tags) -> Sequence[Instance]:
     """Return the instances that the strictest filter leaves, the newest first."""
     index = call.view.index(Instance)
@@ -181,22 +154,6 @@ def _delete(call: Call, instances: list[Instance]) -> None:
     for instance in instances:
         if instance.gone == NEVER:
             call.store.put(replace(instance, gone=call.now + call.settings.release_seconds))
-
-
-def _event(event_id: str, instance_id: str, at: float, state: str) -> Answer:
-    return {
-        "EventId": event_id,
-        "InstanceId": instance_id,
-        "ResourceType": "instance",
-        "EventType": {"Name": "Instance:PreemptibleInstanceInterruption", "Code": 100},
-        "EventCycleStatus": {"Name": state, "Code": {"Scheduled": 24, "Executed": 42, "Avoided": 8}[state]},
-        "EventPublishTime": iso(at - NOTICE_SECONDS),
-        "NotBefore": iso(at),
-        "EventFinishTime": "" if state == "Scheduled" else iso(at),
-        "ImpactLevel": "100",
-        "Reason": "The spot instance is reclaimed.",
-        "ReasonCode": "",
-    }
 
 
 def _boot_log(call: Call, instance: Instance) -> Iterable[str]:
