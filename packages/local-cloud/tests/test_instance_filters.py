@@ -366,3 +366,7 @@ def test_events_by_time(live: Running) -> None:
     published = models.DescribeInstanceHistoryEventsRequestEventPublishTime
     assert events(live, event_publish_time=published(end=iso(at - 200)))
     assert not events(live, event_publish_time=published(start=iso(at - 200)))
+
+
+def test_a_filter_that_is_newer_than_the_metadata_is_refused_too(live: Running) -> None:
+    assert refused(lambda: images(live, usable=True)) == (501, "NotImplemented.LocalCloud")

@@ -24,6 +24,7 @@ def describe_instance_bill(call: Call) -> Answer:
     instance_id = params.text("InstanceID")
     params.only("IsBillingItem", "false", "False")
     params.only("ProductCode", "ecs")
+    params.only("PipCode", "ecs")
     params.only("ProductType", "ecs")
     params.only("SubscriptionType", "PayAsYouGo")
     some = params.flag("IsHideZeroCharge")

@@ -43,6 +43,7 @@ MAX_TAGGED = 1000
 def describe_images(call: Call) -> Answer:
     """Images by many filters, newest first."""
     params = call.params
+    params.only("Usable")  # newer than api.json, so that it would pass as unknown
     statuses = _statuses(params.text("Status", READY))
     owners = _owners(call)
     ids = {image_id.strip() for image_id in params.text("ImageId").split(",") if image_id.strip()}
