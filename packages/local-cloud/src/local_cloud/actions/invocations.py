@@ -44,7 +44,7 @@ def describe_invocations(call: Call) -> Answer:
             and name in ("", parts[0].name)
             and (not status or status in (_record_status(parts, call.now), overall_status(parts, call.now)))
         ]
-    shown, paging = page(params, found)
+    shown, paging = page(params, found, most=50)
     return {
         **paging,
         "Invocations": {"Invocation": [_describe_invocation(call, parts, told=told) for parts in shown]},
@@ -68,7 +68,7 @@ def describe_invocation_results(call: Call) -> Answer:
         found = [
             part for part in found if status in (_record_status([part], call.now), overall_status([part], call.now))
         ]
-    shown, paging = page(params, found)
+    shown, paging = page(params, found, most=50)
     return {"Invocation": {**paging, "InvocationResults": {"InvocationResult": [_result(call, one) for one in shown]}}}
 
 
@@ -82,7 +82,7 @@ def describe_send_file_results(call: Call) -> Answer:
         for parts in _grouped(_found(call, files=True))
         if name in ("", _file_name(parts[0])) and status in ("", overall_status(parts, call.now))
     ]
-    shown, paging = page(params, found)
+    shown, paging = page(params, found, most=50)
     return {**paging, "Invocations": {"Invocation": [_describe_file(call, parts) for parts in shown]}}
 
 
