@@ -71,6 +71,11 @@ def no_such_disk() -> ApiFault:
     return ApiFault(404, "InvalidDiskId.NotFound", "The specified disk does not exist.")
 
 
+def wrong_disk_status() -> ApiFault:
+    """The disk is in a state that the action cannot work on."""
+    return ApiFault(403, "IncorrectDiskStatus", "The current disk status does not support this operation.")
+
+
 def no_such_snapshot() -> ApiFault:
     """The snapshot does not exist, or the caller does not own it."""
     return ApiFault(404, "InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.")

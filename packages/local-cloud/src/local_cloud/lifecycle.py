@@ -71,7 +71,7 @@ def _release(store: Store, market: Market, instance: Instance, at: float, held: 
         if disk.with_instance:
             store.remove(disk)
         else:
-            store.put(replace(disk, instance=""))
+            store.put(replace(disk, instance="", device=""))
     _free(store, instance.id, held)
 
 

@@ -12,6 +12,11 @@ def attached_disks(view: View, instance_id: str) -> list[Disk]:
     return sorted(attached, key=lambda disk: (disk.kind != "system", disk.device, disk.id))
 
 
+def is_copied(view: View, disk: Disk, now: float) -> bool:
+    """Return whether a snapshot of a disk is being made."""
+    return any(one.disk == disk.id and now < one.ready for one in view.all(Snapshot))
+
+
 def data_snapshots(view: View, image: Image) -> list[Snapshot]:
     """Return the snapshots of an image's data disks."""
     return [found for snapshot_id in image.data if (found := view.get(Snapshot, snapshot_id))]

@@ -1,10 +1,11 @@
-"""Filters of lists by words that must be equal to a member of what is listed."""
+"""Filters of lists by words that must be equal to a member of what is listed, or that must be known ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from local_cloud.errors import ApiFault
 from local_cloud.params import Params
 
 T = TypeVar("T")
@@ -21,6 +22,28 @@ def by_words(params: Params, words: Mapping[str, Callable[[T], str | bool]]) -> 
         words: by the parameter's name, returns the member that it is compared with.
     """
     return [_is(word, of) for name, of in words.items() if (word := params.text(name))]
+
+
+def by_choice(params: Params, name: str, of: Callable[[T], str], known: Sequence[str], fault: ApiFault) -> Tests[T]:
+    """Return a test for a parameter that is one of some words, in whatever case; none for ``all``.
+
+    Raises:
+        ApiFault: ``fault``: it is another word.
+    """
+    wanted = choice(params, name, ("all", *known), fault)
+    return [_is(wanted, of)] if wanted not in ("", "all") else []
+
+
+def choice(params: Params, name: str, known: Sequence[str], fault: ApiFault) -> str:
+    """Return a parameter in lower case; empty if it is not given.
+
+    Raises:
+        ApiFault: ``fault``: it is none of these words.
+    """
+    given = params.text(name).lower()
+    if given not in ("", *known):
+        raise fault
+    return given
 
 
 def passes(one: T, tests: Tests[T]) -> bool:

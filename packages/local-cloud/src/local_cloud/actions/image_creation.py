@@ -58,6 +58,7 @@ def create_image(call: Call) -> Answer:
                 disk=disk.id,
                 disk_type=disk.kind,
                 encrypted=disk.encrypted,
+                key=disk.key,
             )
             for disk in attached_disks(call.store, instance_id)
         ]

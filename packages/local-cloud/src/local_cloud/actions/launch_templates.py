@@ -32,8 +32,23 @@ _ENVELOPE = (
     "Resource",
 )
 # Numbers and Booleans of a version's data; everything else is text.
-_NUMBERS = ("InternetMaxBandwidthIn", "InternetMaxBandwidthOut", "Period", "SpotDuration", "Ipv6AddressCount", "Size")
-_FLAGS = ("AutoRenew", "DeletionProtection", "DeleteWithInstance", "PasswordInherit", "EnableVmOsConfig")
+_NUMBERS = (
+    "InternetMaxBandwidthIn",
+    "InternetMaxBandwidthOut",
+    "Period",
+    "SpotDuration",
+    "Ipv6AddressCount",
+    "ProvisionedIops",
+    "Size",
+)
+_FLAGS = (
+    "AutoRenew",
+    "BurstingEnabled",
+    "DeletionProtection",
+    "DeleteWithInstance",
+    "PasswordInherit",
+    "EnableVmOsConfig",
+)
 
 
 @action("CreateLaunchTemplate")

@@ -120,6 +120,8 @@ def _outcome(instance: Instance, now: float, status: str, fault: ApiFault | None
 def _require_startable(call: Call, instance: Instance) -> None:
     if instance.status(call.now) != "Stopped":
         raise wrong_instance_status()
+    if instance.diskless:
+        raise ApiFault(403, "InvalidInstance.NotFoundSystemDisk", "The specified instance has no system disk.")
     kind = INSTANCE_TYPES.get(instance.type)
     if not instance.saves or kind is None:
         return

@@ -18,7 +18,7 @@ from local_cloud.actions.paging import page_by_number
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_plain_name, check_tags, tag_rows
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, invalid
+from local_cloud.errors import ApiFault, invalid, not_performed
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.params import MAX_LIST, Params
 from local_cloud.records import GroupOffer, Instance, ProvisioningGroup
@@ -26,6 +26,14 @@ from local_cloud.records import GroupOffer, Instance, ProvisioningGroup
 KINDS = ("request", "maintain", "instant")
 MOST = 1000
 _LAUNCH = "LaunchConfiguration."
+# Where a launch configuration says otherwise than RunInstances.
+_RENAMED = {
+    "SystemDiskCategory": "SystemDisk.Category",
+    "SystemDiskDescription": "SystemDisk.Description",
+    "SystemDiskName": "SystemDisk.DiskName",
+    "SystemDiskPerformanceLevel": "SystemDisk.PerformanceLevel",
+    "SystemDiskSize": "SystemDisk.Size",
+}
 _SPOT_ORDERS = ("lowest-price", "diversified", "capacity-optimized", "prioritized")
 _ORDERS = ("lowest-price", "prioritized")
 _EXCESS = ("no-termination", "termination")
@@ -158,14 +166,26 @@ def _launch(call: Call) -> dict[str, str]:
     """Return the parameters of the group's launches: of its template, or of its launch configuration."""
     params = call.params
     template = {name: params.text(name) for name in ("LaunchTemplateId", "LaunchTemplateVersion") if params.text(name)}
+    for name in params.values:
+        if name.startswith(("SystemDiskConfig.", "DataDiskConfig.")):
+            raise not_performed("a choice among categories of disks")
     own_values = {
-        name.removeprefix(_LAUNCH): value for name, value in params.values.items() if name.startswith(_LAUNCH) and value
+        _of_a_launch(name.removeprefix(_LAUNCH)): value
+        for name, value in params.values.items()
+        if name.startswith(_LAUNCH) and value
     }
     if not template and not own_values:
         raise ApiFault(400, "MissingParameter.LaunchTemplateId", "The parameter LaunchTemplateId is missing.")
     if template:
         launch_values(call)  # it must exist
-    return {"RegionId": call.region, **(template or own_values)}
+    # The performance level that a system disk has if a launch configuration names none; RunInstances has another.
+    usual = {"SystemDisk.PerformanceLevel": "PL0"}
+    return {"RegionId": call.region, **(template or usual | own_values)}
+
+
+def _of_a_launch(name: str) -> str:
+    """Return the name that RunInstances has for a parameter of a launch configuration."""
+    return _RENAMED.get(name, name.replace(".KmsKeyId", ".KMSKeyId"))
 
 
 def _offers(params: Params) -> tuple[GroupOffer, ...]:

@@ -81,7 +81,13 @@ ACTIONS: dict[tuple[str, str], Entry] = {}
 
 
 def action(
-    name: str, product: str = "ecs", *, regionless: bool = False, unsigned: bool = False, idempotent: bool = False
+    name: str,
+    product: str = "ecs",
+    *,
+    regionless: bool = False,
+    unsigned: bool = False,
+    idempotent: bool = False,
+    token_status: int = 400,
 ) -> Callable[[Action], Action]:
     """Register a function as the API action ``name``.
 
@@ -91,10 +97,12 @@ def action(
         regionless: see ``Entry``.
         unsigned: see ``Entry``.
         idempotent: a call with a repeated ``ClientToken`` returns the first answer again.
+        token_status: the HTTP status with which a ``ClientToken`` is refused; the actions' error tables differ.
     """
 
     def register(function: Action) -> Action:
-        ACTIONS[product, name] = Entry(_idempotent(function) if idempotent else function, regionless, unsigned)
+        perform = _idempotent(function, token_status) if idempotent else function
+        ACTIONS[product, name] = Entry(perform, regionless, unsigned)
         return function
 
     return register
@@ -105,7 +113,7 @@ def random_word(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def _idempotent(function: Action) -> Action:
+def _idempotent(function: Action, refusal: int) -> Action:
     """Make a creating action answer a repeated ``ClientToken`` with the first answer.
 
     The same token with other parameters is refused (``IdempotentParameterMismatch``). Source: "How to ensure
@@ -117,7 +125,7 @@ def _idempotent(function: Action) -> Action:
         if not token:
             return function(call)
         if len(token) > 64 or not token.isascii():
-            raise ApiFault(400, "InvalidClientToken.Malformed", "The specified parameter ClientToken is not valid.")
+            raise ApiFault(refusal, "InvalidClientToken.Malformed", "The specified parameter ClientToken is not valid.")
         meant = json.dumps(sorted((key, value) for key, value in call.params.values.items() if key not in _NOT_MEANT))
         fingerprint = hashlib.sha256(meant.encode()).hexdigest()
         receipt_id = f"{call.account} {call.region} {call.action} {token}"
@@ -125,7 +133,7 @@ def _idempotent(function: Action) -> Action:
         if receipt and call.now - receipt.created < TOKEN_SECONDS:
             if receipt.fingerprint != fingerprint:
                 raise ApiFault(
-                    400,
+                    refusal,
                     "IdempotentParameterMismatch",
                     "The request uses the same client token as a previous, but non-identical request.",
                 )

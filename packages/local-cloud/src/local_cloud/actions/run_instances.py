@@ -55,7 +55,7 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     user_data = checks.user_data(call)
     released = checks.wanted_release(call)
     system = launch_disks.system_disk(call, kind, image, vswitch.zone)
-    extra = launch_disks.data_disks(call, image)
+    extra = launch_disks.data_disks(call, kind, image)
     tags = check_tags(params.pairs("Tag"))
     bandwidth, bandwidth_in = checks.bandwidths(call)
     internet_charge = checks.internet_charge(call)
@@ -125,6 +125,8 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
                     id=disk.id,
                     region=call.region,
                     owner=call.account,
+                    name=disk.traits.name,
+                    description=disk.traits.description,
                     created=call.now,
                     tags=tags,
                     zone=vswitch.zone,
@@ -133,7 +135,9 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
                     kind=disk.kind,
                     instance=instance_id,
                     with_instance=disk.with_instance,
-                    encrypted=disk.encrypted,
+                    level=disk.traits.level,
+                    encrypted=disk.traits.encrypted,
+                    key=disk.traits.key,
                     device=disk.device,
                     snapshot=disk.snapshot,
                 )

@@ -32,6 +32,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         bandwidth: Mbit/s of its public address to the internet.
         bandwidth_in: and from the internet.
         internet_charge: what is paid for of its public address: ``PayByTraffic`` or ``PayByBandwidth``.
+        diskless: its system disk has been detached.
     """
 
     image: str
@@ -71,6 +72,7 @@ class Instance(Resource, frozen=True, kw_only=True):
     bandwidth: int = 0
     bandwidth_in: int = 10
     internet_charge: str = "PayByTraffic"
+    diskless: bool = False
 
     def status(self, now: float) -> str:
         """The status at a moment."""
@@ -96,6 +98,9 @@ class Disk(Resource, frozen=True, kw_only=True):
     Attributes:
         instance: the instance that it is attached to, or empty.
         with_instance: it is deleted with the instance.
+        level: the performance level of an ESSD; empty: the usual one.
+        key: the KMS key that encrypts it; empty: the service's.
+        unused: it was never attached to an instance.
     """
 
     zone: str
@@ -108,6 +113,9 @@ class Disk(Resource, frozen=True, kw_only=True):
     description: str = ""
     device: str = "/dev/xvda"
     snapshot: str = ""
+    level: str = ""
+    key: str = ""
+    unused: bool = False
 
 
 class Interruption(Resource, frozen=True, kw_only=True):
