@@ -355,7 +355,8 @@ LAUNCH = {
 
 def launch_with(live: Running, name: str, value: str) -> int:
     """Return the status of a launch with a parameter as it is sent."""
-    signed = wire.v1("RunInstances", RegionId=REGION, **LAUNCH, **{name: value})
+    disk = {"DataDisk.1.Size": "20"} if name.startswith("DataDisk.1.") else {}
+    signed = wire.v1("RunInstances", RegionId=REGION, **LAUNCH, **disk, **{name: value})
     return wire.send(live, "GET", wire.signed("GET", signed))[0]
 
 

@@ -7,7 +7,7 @@ than once, so nothing has a history.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -23,6 +23,8 @@ KIND = "RunShellScript"
 _UNDERWAY = ("Pending", "Running")
 _FAILED = ("Failed", "Timeout")
 
+Encode = Callable[[bytes], str]
+
 
 @action("DescribeInvocations")
 def describe_invocations(call: Call) -> Answer:
@@ -32,22 +34,25 @@ def describe_invocations(call: Call) -> Answer:
     if told and not instance and not params.text("InvokeId"):
         raise missing("InvokeId")
     status = params.text("InvokeStatus")
-    # Of an instance's commands the name and the mode are not asked for.
-    name, mode = ("", "") if instance else (params.text("CommandName"), params.text("RepeatMode"))
-    if mode not in ("", "Once") or params.text("CommandType") not in ("", KIND) or params.flag("Timed"):
+    command, kind, timed = params.text("CommandId"), params.text("CommandType"), params.flag("Timed")
+    name, mode = params.text("CommandName"), params.text("RepeatMode")
+    if instance:
+        name, mode = "", ""  # of an instance's commands they are not asked for
+    if mode not in ("", "Once") or kind not in ("", KIND) or timed:
         found = []
     else:
         found = [
             parts
             for parts in _grouped(_found(call, files=False))
-            if params.text("CommandId") in ("", parts[0].command)
+            if command in ("", parts[0].command)
             and name in ("", parts[0].name)
             and (not status or status in (_record_status(parts, call.now), overall_status(parts, call.now)))
         ]
     shown, paging = page(params, found, most=50)
+    encoded = _encoding(params)
     return {
         **paging,
-        "Invocations": {"Invocation": [_describe_invocation(call, parts, told=told) for parts in shown]},
+        "Invocations": {"Invocation": [_describe_invocation(call, parts, encoded, told=told) for parts in shown]},
     }
 
 
@@ -58,10 +63,8 @@ def describe_invocation_results(call: Call) -> Answer:
     if params.flag("IncludeHistory"):
         # It needs the id of a command that runs more than once.
         raise invalid("InvokeId") if params.text("InvokeId") else missing("InvokeId")
-    status = params.text("InvokeRecordStatus")
-    found: Sequence[Invocation] = [
-        part for part in _found(call, files=False) if params.text("CommandId") in ("", part.command)
-    ]
+    status, command = params.text("InvokeRecordStatus"), params.text("CommandId")
+    found: Sequence[Invocation] = [part for part in _found(call, files=False) if command in ("", part.command)]
     if status == "PartialFailed":
         found = [part for parts in _grouped(found) if overall_status(parts, call.now) == status for part in parts]
     elif status:
@@ -69,7 +72,9 @@ def describe_invocation_results(call: Call) -> Answer:
             part for part in found if status in (_record_status([part], call.now), overall_status([part], call.now))
         ]
     shown, paging = page(params, found, most=50)
-    return {"Invocation": {**paging, "InvocationResults": {"InvocationResult": [_result(call, one) for one in shown]}}}
+    encoded = _encoding(params)
+    rows = [_result(call, one, encoded) for one in shown]
+    return {"Invocation": {**paging, "InvocationResults": {"InvocationResult": rows}}}
 
 
 @action("DescribeSendFileResults")
@@ -152,13 +157,14 @@ def _file_name(part: Invocation) -> str:
     return part.file.rpartition("/")[2]
 
 
-def _encoded(params: Params, content: bytes) -> str:
+def _encoding(params: Params) -> Encode:
+    """Return how contents and outputs are written."""
     if params.text("ContentEncoding").lower() == "plaintext":
-        return content.decode("utf-8", "replace")
-    return base64.b64encode(content).decode()
+        return lambda content: content.decode("utf-8", "replace")
+    return lambda content: base64.b64encode(content).decode()
 
 
-def _describe_invocation(call: Call, parts: list[Invocation], *, told: bool) -> Answer:
+def _describe_invocation(call: Call, parts: list[Invocation], encoded: Encode, *, told: bool) -> Answer:
     first = parts[0]
     return {
         "InvokeId": first.invocation,
@@ -166,7 +172,7 @@ def _describe_invocation(call: Call, parts: list[Invocation], *, told: bool) -> 
         "CommandName": first.name,
         "CommandDescription": first.description,
         "CommandType": KIND,
-        "CommandContent": _encoded(call.params, first.content),
+        "CommandContent": encoded(first.content),
         "InvocationStatus": overall_status(parts, call.now),
         "InvokeStatus": _record_status(parts, call.now),
         "CreationTime": iso(first.created),
@@ -178,11 +184,11 @@ def _describe_invocation(call: Call, parts: list[Invocation], *, told: bool) -> 
         "Username": "",
         "WorkingDir": "",
         "Tags": tag_rows(first.tags),
-        "InvokeInstances": {"InvokeInstance": [_describe_part(call, part, told=told) for part in parts]},
+        "InvokeInstances": {"InvokeInstance": [_describe_part(call, part, encoded, told=told) for part in parts]},
     }
 
 
-def _describe_part(call: Call, part: Invocation, *, told: bool) -> Answer:
+def _describe_part(call: Call, part: Invocation, encoded: Encode, *, told: bool) -> Answer:
     status = part.status(call.now)
     ended = status not in _UNDERWAY
     output, dropped = part.told(call.now) if told else (b"", 0)
@@ -193,7 +199,7 @@ def _describe_part(call: Call, part: Invocation, *, told: bool) -> Answer:
         "ExitCode": part.exit_code if ended else 0,
         "ErrorCode": part.error(call.now),
         "ErrorInfo": "",
-        "Output": _encoded(call.params, output),
+        "Output": encoded(output),
         "Dropped": dropped,
         "Repeats": int(ended),
         "Timed": False,
@@ -210,7 +216,7 @@ def _moments(part: Invocation, *, ended: bool) -> Answer:
     }
 
 
-def _result(call: Call, part: Invocation) -> Answer:
+def _result(call: Call, part: Invocation, encoded: Encode) -> Answer:
     output, dropped = part.told(call.now)
     ended = part.status(call.now) not in _UNDERWAY
     return {
@@ -220,7 +226,7 @@ def _result(call: Call, part: Invocation) -> Answer:
         "InvocationStatus": part.status(call.now),
         "InvokeRecordStatus": _record_status([part], call.now),
         "ExitCode": part.exit_code if ended else 0,
-        "Output": _encoded(call.params, output),
+        "Output": encoded(output),
         "Dropped": dropped,
         "Repeats": int(ended),
         "StartTime": iso(part.created),
