@@ -31,11 +31,6 @@ def invalid(name: str) -> ApiFault:
     return ApiFault(400, f"Invalid{name}", f"Specified parameter {name} is not valid.")
 
 
-def not_done(what: str) -> ApiFault:
-    """The real cloud does it, the local one does not."""
-    return ApiFault(501, "NotImplemented.LocalCloud", f"The local cloud does not do {what}.")
-
-
 def internal_error() -> ApiFault:
     """The server has failed, not the client."""
     return ApiFault(500, "InternalError", "The request processing has failed due to some unknown error.")

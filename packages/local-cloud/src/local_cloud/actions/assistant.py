@@ -19,7 +19,7 @@ from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_tags, has_tags
 from local_cloud.actions.undone import refuse_undone
 from local_cloud.clock import iso
-from local_cloud.errors import ApiFault, invalid, not_done, wrong_instance_status
+from local_cloud.errors import ApiFault, invalid, not_performed, wrong_instance_status
 from local_cloud.params import Params
 from local_cloud.records import Instance, Invocation
 
@@ -150,11 +150,11 @@ def _only_checked(params: Params) -> bool:
     if mode not in _MODES:
         raise ApiFault(404, "InvalidRepeatMode.NotFound", "The specified repeat mode does not exist.")
     if params.text("Frequency"):  # whatever the mode is
-        raise not_done("Frequency")
+        raise not_performed("Frequency")
     if mode == "Period":
         raise ApiFault(400, "MissingParam.Frequency", "The frequency must be specified when you create a timed task.")
     if mode in ("NextRebootOnly", "EveryReboot"):
-        raise not_done(f"RepeatMode={mode}")
+        raise not_performed(f"RepeatMode={mode}")
     return mode == "DryRun"
 
 

@@ -6,7 +6,7 @@ parameters of the launch itself, which must then be left out.
 
 from __future__ import annotations
 
-from local_cloud.errors import ApiFault, not_done
+from local_cloud.errors import ApiFault, not_performed
 from local_cloud.params import MAX_LIST, Params
 
 _STEM = "NetworkInterface"
@@ -38,7 +38,7 @@ def without_interfaces(params: Params) -> Params:
     if any(kind not in ("Primary", "Secondary") for kind in kinds):
         raise _wrong("The InstanceType of a NetworkInterface is Primary or Secondary.")
     if "Secondary" in kinds:
-        raise not_done("a secondary NetworkInterface of a launch")
+        raise not_performed("a secondary NetworkInterface of a launch")
     if len(numbers) > 1:
         raise _wrong("An instance has one primary NetworkInterface.")
     stem = f"{_STEM}.{numbers[0]}."

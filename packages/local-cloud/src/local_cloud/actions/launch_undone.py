@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from local_cloud.actions.registry import Call
 from local_cloud.actions.undone import ANY, refuse_undone
-from local_cloud.errors import ApiFault, not_done
+from local_cloud.errors import ApiFault, not_performed
 
 _NO = ("false",)
 _DISK = {"AutoSnapshotPolicyId": (), "BurstingEnabled": _NO, "EncryptAlgorithm": (), "StorageClusterId": ()}
@@ -127,7 +127,7 @@ def _check_charge(call: Call) -> None:
         ApiFault(404, "InvalidInstanceChargeType.NotFound", "The InstanceChargeType does not exist in our records."),
     )
     if charge == "PrePaid":
-        raise not_done("InstanceChargeType=PrePaid")
+        raise not_performed("InstanceChargeType=PrePaid")
     if not params.flag("AutoPay", default=True):
         raise ApiFault(
             400,

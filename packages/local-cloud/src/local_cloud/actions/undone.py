@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from local_cloud.errors import not_done
+from local_cloud.errors import not_performed
 from local_cloud.params import Params
 
 ANY = ("*",)  # a parameter that has no effect here, whatever its value
@@ -28,5 +28,5 @@ def refuse_undone(params: Params, undone: Mapping[str, tuple[str, ...]]) -> None
             if harmless is None:
                 continue
             if value and harmless != ANY and value.lower() not in harmless:
-                raise not_done(f"{name}={value}")
+                raise not_performed(f"{name}={value}")
             break
