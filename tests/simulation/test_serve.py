@@ -852,3 +852,20 @@ def test_an_image_that_is_missing_is_not_asked_for_without_end(cloud: Running, p
     queue(cloud, 1)
     server.run(300)
     assert cloud.cloud.gateway.calls["DescribeImages"] - before <= 240
+
+
+def test_a_set_that_lost_its_session_is_not_ended_by_an_outage_of_github(cloud: Running, played: Played) -> None:
+    played.seconds = 900.0
+    server = serve(cloud)
+    queue(cloud, 1)
+    server.run(60, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    server.worker.retiring = True
+    cloud.fault("error", "github:get-message", times=1, status=401)
+    cloud.fault("error", "github:refresh-session", times=1, status=403)
+    server.run(30)
+    assert server.worker.listener.waits
+    cloud.fault("error", "github:create-session", times=None, status=502)
+    server.run(200)
+    cloud.cloud.gateway.faults.clear()
+    server.run(1500, until=lambda: server.worker.retired)
+    assert list(cloud.cloud.store.all(GitHubScaleSet)) == []

@@ -287,3 +287,70 @@ def test_machines_of_another_server_count_with_the_longest_job_of_their_own_set(
     [number] = queue(cloud, 1, label="long")
     together(200, long, short)
     assert next(job.started for job in jobs_of(cloud) if job.id == number), long.said
+
+
+@pytest.mark.parametrize("priority", [-10, 0, 10])
+def test_a_set_whose_machines_the_common_budget_does_not_hold_keeps_no_place_from_others(
+    cloud: Running, played: Played, priority: int
+) -> None:
+    """Each claim was granted, and counted as machines, though none was launched."""
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2, max_cost=Cost(day=0.5))
+    other = serve(cloud, common=common, limits=limits, label="other", zones=ZONE)
+    more: dict[str, Any] = {"priority": priority, "min_idle": 2, "longest_job": "5h", "life": "8h"}
+    dear = serve(cloud, common=common, limits=limits, label="dear", zones=ZONE, **more)
+    together(60, dear, other)
+    assert not alive(cloud)
+    queue(cloud, 1, label="other")
+    together(1800, dear, other, until=lambda: all_done(cloud))
+    assert all_done(cloud), other.said
+
+
+def test_offered_jobs_keep_no_more_places_than_their_profile_may_have(cloud: Running, played: Played) -> None:
+    """The server was full for a while, and GitHub offers one more at each poll meanwhile."""
+    played.seconds = 120.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=4)
+    low = serve(cloud, common=common, limits=limits, label="low")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10, max_runners=1)
+    queue(cloud, 30, label="low")
+    together(60, low, high)
+    queue(cloud, 12, label="high")
+    together(300, low, high)
+    at_once = []
+    for _ in range(600):
+        together(1, low, high)
+        at_once.append(len(alive(cloud)))
+    assert sum(at_once) / len(at_once) > 2.5
+
+
+def finished(cloud: Running, label: str) -> int:
+    return sum(job.status == "completed" for job in jobs_of(cloud) if label in job.labels)
+
+
+def test_offered_jobs_keep_no_place_while_their_set_cannot_launch(cloud: Running, played: Played) -> None:
+    played.seconds = 60.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2)
+    low = serve(cloud, common=common, limits=limits, label="low")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10, max_price=0.001)
+    queue(cloud, 40, label="low")
+    together(60, low, high)
+    queue(cloud, 12, label="high")
+    together(100, low, high)
+    before = finished(cloud, "low")
+    together(500, low, high)
+    assert finished(cloud, "low") - before >= 6, high.said[-5:]
+
+
+def test_a_set_whose_steps_fail_keeps_no_place_for_what_was_offered(cloud: Running, played: Played) -> None:
+    played.seconds = 60.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2)
+    low = serve(cloud, common=common, limits=limits, label="low")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10, max_cost=Cost(day=50.0))
+    queue(cloud, 40, label="low")
+    together(60, low, high)
+    queue(cloud, 6, label="high")
+    together(10, low, high)
+    cloud.fault("error", "TagResources", times=None, code="NumberExceed.Tags", status=400)
+    together(200, low, high)
+    before = finished(cloud, "low")
+    together(900, low, high)
+    assert finished(cloud, "low") - before >= 6, high.said[-5:]

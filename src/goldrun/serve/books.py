@@ -46,6 +46,7 @@ class Books:
 
     _kinds: dict[str, str] = field(default_factory=dict)  # the profile of each key
     _longest: dict[str, float] = field(default_factory=dict)  # seconds of the longest job of each key
+    _priorities: dict[str, int] = field(default_factory=dict)  # of each key that has machines here
     _spent: dict[str, Spent] = field(default_factory=dict)
     _reserved: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,6 +80,7 @@ class Books:
         with self._lock:
             self._spent[key_of(wanted)] = spent
             self._reserved[key_of(wanted)] = reserved
+            self._priorities[key_of(wanted)] = wanted.profile.priority
 
     def reserve(self, wanted: WantedSet, amount: float) -> None:
         """Record what new machines may cost; less than 0: they will not."""
@@ -96,23 +98,31 @@ class Books:
         """Forget what a set's machines may cost: it has none any more, or another server has it."""
         with self._lock:
             self._reserved.pop(key_of(wanted), None)
+            self._priorities.pop(key_of(wanted), None)
 
-    def left(self, wanted: WantedSet, now: float, *, common: bool = True) -> Left:
-        """Return what a set may still spend: the least that its profile's limits and the ``common`` ones leave."""
+    def left(self, wanted: WantedSet, now: float, *, yielded: bool = False) -> Left:
+        """Return what a set may still spend: the least that its profile's limits and the common ones leave.
+
+        Args:
+            wanted: the set.
+            now: the moment.
+            yielded: as if the less important sets of this server had no machines.
+        """
         with self._lock:
-            return self._least(wanted, now, common=common)
+            return self._least(wanted, now, yielded=yielded)
 
     def _reserve(self, wanted: WantedSet, amount: float) -> None:
         self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
 
-    def _least(self, wanted: WantedSet, now: float, *, common: bool = True) -> Left:
+    def _least(self, wanted: WantedSet, now: float, *, yielded: bool = False) -> Left:
+        yields = {key for key, priority in self._priorities.items() if yielded and priority < wanted.profile.priority}
         own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
         found = [Left(float("inf"))]
         for cost, keys, whose in (
             (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
-            (wanted.limits.max_cost if common else Cost(), {*self._spent, *self._reserved}, "all profiles"),
+            (wanted.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
         ):
-            reserved = sum(self._may_cost(key, wanted.longest_job, now) for key in keys)
+            reserved = sum(self._may_cost(key, wanted.longest_job, now) for key in keys - yields)
             found += list(self._left(cost, keys, reserved, whose, now))
         return min(found, key=lambda one: one.amount)
 

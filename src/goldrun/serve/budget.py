@@ -150,8 +150,8 @@ class Budget:
             self._written = now
             self._read()
 
-    def room(self, *, common: bool = True) -> int:
-        """Return how many more machines the budget allows; the profile's alone, or the ``common`` one too.
+    def room(self, *, yielded: bool = False) -> int:
+        """Return how many more machines the budget allows; ``yielded``: if less important sets had none.
 
         Raises:
             GoldrunError: what a machine would cost cannot be read.
@@ -161,9 +161,7 @@ class Budget:
         offer = self.best()
         self._price = offer.price * LIMIT_FACTOR if offer else 0.0
         each = self._price * self._longest / 3600
-        left = self.books.left(self.roster.fleet.wanted, self._now, common=common).amount
-        if math.isinf(left):
-            return MAX_RUNNERS
+        left = self.books.left(self.roster.fleet.wanted, self._now, yielded=yielded).amount
         return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
 
     @property

@@ -77,15 +77,20 @@ class Launching:
             GoldrunError: a person has to do something about it: credentials, permissions, settings.
         """
         wanted = self.fleet.wanted
-        missing = max(0, claim.missing)
-        self._starved = self._starved and missing > 0
-        # What cannot be launched keeps no place from the other sets; but for the common budget, less important ones
-        # give up their idle machines.
-        missing = 0 if self.paused else min(missing, self.budget.room(common=False)) if missing else 0
-        if missing and (room := self.quota.room(wanted)) is not None:
-            self._starved, missing = room < missing, min(missing, room)
-        allowed = self.shares.claim(wanted, replace(claim, missing=missing, starved=self._starved))
-        allowed = min(allowed, self.budget.room()) if allowed else 0
+        # What cannot be launched keeps no place from the other sets, nor does what was offered beyond it.
+        able = max(0, min(claim.missing + claim.offered, wanted.profile.max_runners - claim.alive))
+        able = 0 if self.paused else min(able, self.budget.room(yielded=True)) if able else 0
+        missing = max(0, min(claim.missing, able))
+        self._starved = self._starved and (claim.missing if self.paused else missing) > 0
+        if able:
+            # What less important sets hold of the common budget they give up, as they do with the quota.
+            room, quota = self.budget.room(), self.quota.room(wanted)
+            room = room if quota is None else min(room, quota)
+            if missing and (quota is not None or room < missing):
+                self._starved = room < missing
+            able, missing = min(able, room), min(missing, room)
+        offered = min(claim.offered, able - missing)
+        allowed = self.shares.claim(wanted, replace(claim, missing=missing, offered=offered, starved=self._starved))
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
             try:

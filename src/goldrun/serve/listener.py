@@ -48,7 +48,7 @@ class Listener:
         self._messages: list[Message] = []
         self._lock = threading.Lock()  # of what one thread puts and another takes
         self._last = 0
-        self._seen = 0.0
+        self._seen = self._refused = 0.0
         self._waits = False
         self._ended = False
 
@@ -65,7 +65,7 @@ class Listener:
     @property
     def taken(self) -> bool:
         """Whether that is surely another server's, and not this one's own session that GitHub still keeps."""
-        return self._waits and self.service.github.clock.now() - self._seen > DOUBT_SECONDS
+        return self._waits and self._refused - self._seen > DOUBT_SECONDS
 
     @property
     def connected(self) -> bool:
@@ -94,7 +94,7 @@ class Listener:
             if scale_sets.is_taken(error):
                 if not self._waits:
                     self._report(f"{self.wanted.name}: another server has the session; waiting until it ends.")
-                self._waits = True
+                self._waits, self._refused = True, self.service.github.clock.now()
                 return False
             if scale_sets.is_set_missing(error):
                 self._set = None  # deleted at GitHub: created again at the next attempt

@@ -41,10 +41,10 @@ class Remembered(Generic[T]):
         if self._error is not None and age < AGAIN_SECONDS:
             raise self._error.with_traceback(None)
         if self._found is None or self._error is not None or age > self.fresh:
-            self._at = self.clock.now()
+            now = self.clock.now()
             try:
-                self._found, self._error = (self.read(),), None
+                self._found, self._error, self._at = (self.read(),), None, now
             except GoldrunError as error:
-                self._error = error
+                self._error, self._at = error, now
                 raise
         return self._found[0]

@@ -17,7 +17,7 @@ class Claim:
         missing: machines that it needs beyond those, and can launch.
         busy: how many of those that it has run a job, or will: they make room for nobody.
         offered: jobs that it does not accept because the server runs as many machines as it may.
-        starved: whether the account's quota refused some of them.
+        starved: whether the account's quota, or what less important sets hold of the common budget, refused some.
     """
 
     alive: int
@@ -79,6 +79,12 @@ class Shares:
                 one.alive > 0 and other.profile.priority < wanted.profile.priority
                 for other, one in self._claims.items()
             )
+
+    def rest(self, wanted: WantedSet, alive: int) -> None:
+        """Keep no place for what a scale set lacks: its step has failed, and the next one may too."""
+        with self._lock:
+            if wanted in self._claims:
+                self._claims[wanted] = Claim(alive, 0, self._claims[wanted].busy)
 
     def leave(self, wanted: WantedSet) -> None:
         """Forget a scale set that is not served here any more."""

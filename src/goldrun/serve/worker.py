@@ -116,6 +116,9 @@ class Worker:
                 self._leave()
                 # Another server has it: it is that one's to keep, or to end.
                 self.retired = self.retired or (self.retiring and self.listener.taken)
+        except GoldrunError:
+            self.shares.rest(self.listener.wanted, self.roster.alive)
+            raise
         finally:
             self.observer.state(self.listener.wanted, self._state())
 
