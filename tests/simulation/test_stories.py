@@ -70,6 +70,7 @@ BROKEN = {
     "a machine that was started was believed to be stopped still": (2722175, "", [2, 4, 8]),
     "a machine that was started was deleted as one that had stopped": (2747044, "", [1, 2, 3, *range(5, 8), 9, 10]),
     "no zone sold the type that the server wants": (2847181, "", [1]),
+    "the one zone that sold it had none for hours": (3062893, "", [3]),
     "two servers launched within one budget": (401775, "machines", [1, 2, *range(4, 10), 11]),
 }
 

@@ -122,8 +122,8 @@ class Listener:
         try:
             message = scale_sets.poll(self.service, session, self._last, capacity)
         except GitHubError as error:
-            if self._ended:
-                return  # the other thread has deleted the set meanwhile
+            if self._ended or self._session is not session:
+                return  # the other thread has deleted the set, or closed the session, meanwhile
             if scale_sets.is_token_over(error):
                 self._refresh(session)
                 return

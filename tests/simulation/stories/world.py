@@ -31,6 +31,7 @@ from goldrun.github.client import GitHub
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
+from goldrun.launch.offers import DISKS
 from local_cloud import lifecycle, seed
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import LocalClock
@@ -39,7 +40,7 @@ from local_cloud.gateway import Gateway
 from local_cloud.github import router
 from local_cloud.github.jobs import Jobs
 from local_cloud.instance_types import INSTANCE_TYPES
-from local_cloud.market import NEVER, Market, sold_in
+from local_cloud.market import NEVER, STOCK_SECONDS, Market, disks_in, spot_stock
 from local_cloud.records import Image, Instance, Snapshot
 from local_cloud.store import Store
 from tests.simulation.dying import Crash
@@ -47,6 +48,7 @@ from tests.simulation.played import Played
 from tests.simulation.stories.auditing import START, Auditor
 
 SCOPE = "octo-org/octo-repo"
+SPANS = 24  # of stock, in the longest story
 SERVED_TYPE = "ecs.c7.2xlarge"  # the one type of servers' machines
 GROUP = f"sg-local-{seed.REGION}"
 ALIAS = "fam-amd64-latest"
@@ -81,10 +83,18 @@ class CountedFaults(Faults):
 
 
 def _market(number: int) -> Market:
-    """Return a market that sells what servers want: where no zone does, no job can ever run."""
-    kind, zones = INSTANCE_TYPES[SERVED_TYPE], REGIONS[seed.REGION].zones
+    """Return a market that has what servers want, at any moment: where nobody has it, no job can ever run."""
     markets = (Market(seed=one, scarcity=0.0, phantoms=0.1) for one in count(number))
-    return next(market for market in markets if any(sold_in(market, kind, zone) for zone in zones))
+    moments = [START + STOCK_SECONDS * span for span in range(SPANS)]
+    return next(market for market in markets if all(_is_to_be_had(market, moment) for moment in moments))
+
+
+def _is_to_be_had(market: Market, moment: float) -> bool:
+    kind = INSTANCE_TYPES[SERVED_TYPE]
+    return any(
+        spot_stock(market, kind, zone, moment) and not set(DISKS).isdisjoint(disks_in(market, kind, zone))
+        for zone in REGIONS[seed.REGION].zones
+    )
 
 
 class World:

@@ -64,7 +64,8 @@ async function instances(ecs) {
   const assistant = (await ecs.describeCloudAssistantStatus(new sdk.DescribeCloudAssistantStatusRequest({ regionId, instanceId: [made] }))).body;
   assert.strictEqual(assistant.instanceCloudAssistantStatusSet.instanceCloudAssistantStatus[0].cloudAssistantStatus, 'true');
 
-  await ecs.modifyInstanceAutoReleaseTime(new sdk.ModifyInstanceAutoReleaseTimeRequest({ regionId, instanceId: made, autoReleaseTime: '2099-01-01T00:00:00Z' }));
+  const tomorrow = new Date(Date.now() + 24 * 3600 * 1000).toISOString().slice(0, 19) + 'Z';
+  await ecs.modifyInstanceAutoReleaseTime(new sdk.ModifyInstanceAutoReleaseTimeRequest({ regionId, instanceId: made, autoReleaseTime: tomorrow }));
   await ecs.stopInstance(new sdk.StopInstanceRequest({ instanceId: made }));
   await leap(60);
   await ecs.startInstance(new sdk.StartInstanceRequest({ instanceId: made }));
