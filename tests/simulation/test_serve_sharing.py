@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from goldrun.errors import UnavailableError
 from goldrun.serve.assembly import Common
 from goldrun.serve.config import Cost, Limits
 from goldrun.serve.quota import Quota
@@ -354,3 +355,102 @@ def test_a_set_whose_steps_fail_keeps_no_place_for_what_was_offered(cloud: Runni
     before = finished(cloud, "low")
     together(900, low, high)
     assert finished(cloud, "low") - before >= 6, high.said[-5:]
+
+
+@pytest.mark.parametrize("every", [1, 5, 9])
+def test_offered_jobs_keep_their_place_when_the_common_budget_is_full_too(
+    cloud: Running, played: Played, every: int
+) -> None:
+    """Busy machines of a less important set held the places and the money; what was offered kept neither."""
+    played.seconds = 120.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=2, max_cost=Cost(day=0.4))
+    low = serve(cloud, common=common, limits=limits, label="low", zones=ZONE)
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10, zones=ZONE)
+    queue(cloud, 20, label="low")
+    together(100, low, high)
+    assert len(alive(cloud)) == 2
+    begin = cloud.wall.value
+    [number] = queue(cloud, 1, label="high")
+    for second in range(1500):
+        together(1, low, *([high] if second % every == every - 1 else []))
+        if started_at(cloud, number):
+            break
+    assert started_at(cloud, number)
+    assert started_at(cloud, number) - begin < 400, high.said[-3:]
+
+
+def started_at(cloud: Running, number: str) -> float:
+    return next(job.started for job in jobs_of(cloud) if job.id == number)
+
+
+def test_a_set_whose_launches_are_refused_does_not_end_idle_pools_again_and_again(
+    cloud: Running, played: Played
+) -> None:
+    """Each attempt had the idle machines in the budget deleted; when it had failed they were launched again."""
+    played.idle = 1e9
+    common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(day=3.0))
+    more: dict[str, Any] = {"common": common, "limits": limits, "zones": ZONE, "life": "8h", "longest_job": "5h"}
+    low = serve(cloud, label="low", min_idle=2, **more)
+    high = serve(cloud, label="high", priority=10, min_idle=1, **more)
+    together(100, low)
+    assert len(alive(cloud)) == 2
+    inner = high.worker.client._transport
+
+    class NoStock:
+        """The more important set's launches are refused."""
+
+        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
+            if headers.get("x-acs-action") == "RunInstances":
+                cloud.fault("error", "RunInstances", times=1, code="OperationDenied.NoStock", status=403)
+            return inner.send(endpoint, method, target, headers, *rest)
+
+        def close(self) -> None:
+            inner.close()
+
+    high.worker.client._transport = NoStock()
+    seen: set[str] = set()
+    for _ in range(1800):
+        together(1, low, high)
+        seen |= {one.id for one in alive(cloud)}
+    assert len(seen) <= 4, low.said[-5:]
+
+
+def test_a_running_job_in_the_common_budget_does_not_stop_the_other_sets(cloud: Running, played: Played) -> None:
+    """A dear set would fit only without it: nothing else was launched until it ended, and the pool was lost."""
+    played.idle, played.seconds = 1e9, 3000.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(day=3.0))
+    more: dict[str, Any] = {"common": common, "limits": limits, "zones": ZONE}
+    low = serve(cloud, label="low", min_idle=1, life="8h", longest_job="4h", **more)
+    small = serve(cloud, label="small", priority=5, life="2h", longest_job="10m", **more)
+    high = serve(cloud, label="high", priority=10, min_idle=1, life="12h", longest_job="9h", **more)
+    queue(cloud, 1, label="low")
+    together(100, low)
+    assert len(alive(cloud)) == 2
+    numbers = queue(cloud, 3, label="small")
+    together(900, low, small, high)
+    assert [job.status for job in jobs_of(cloud) if job.id in numbers] == ["in_progress"] * 3
+    assert len(low.worker.fleet.machines) == 2
+
+
+def test_a_moments_failure_does_not_give_a_more_important_sets_place_away(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.seconds = 600.0
+    common, limits = Common(Quota(lambda _: None)), Limits(max_runners=1)
+    low = serve(cloud, common=common, limits=limits, label="low")
+    high = serve(cloud, common=common, limits=limits, label="high", priority=10)
+    queue(cloud, 5, label="low")
+    together(100, low, high)
+    [running] = [job for job in jobs_of(cloud) if job.status == "in_progress"]
+    end = running.started + 600.0
+    [number] = queue(cloud, 1, label="high")
+    tick = high.worker._tick
+
+    def fails() -> None:
+        if end - 3 < cloud.wall.value < end + 12:
+            raise UnavailableError("the cloud does not answer")
+        tick()
+
+    monkeypatch.setattr(high.worker, "_tick", fails)
+    together(3000, low, high, until=lambda: started_at(cloud, number) > 0)
+    assert 0 < started_at(cloud, number) - end < 300

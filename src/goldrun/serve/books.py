@@ -46,7 +46,7 @@ class Books:
 
     _kinds: dict[str, str] = field(default_factory=dict)  # the profile of each key
     _longest: dict[str, float] = field(default_factory=dict)  # seconds of the longest job of each key
-    _priorities: dict[str, int] = field(default_factory=dict)  # of each key that has machines here
+    _idle: dict[str, tuple[int, float]] = field(default_factory=dict)  # priority, and what idle machines may cost
     _spent: dict[str, Spent] = field(default_factory=dict)
     _reserved: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,12 +75,12 @@ class Books:
         with self._lock:
             return self._spent.get(key_of(wanted), Spent())
 
-    def write(self, wanted: WantedSet, spent: Spent, reserved: float) -> None:
-        """Record what a scale set has spent, and what its machines may still cost."""
+    def write(self, wanted: WantedSet, spent: Spent, reserved: float, idle: float) -> None:
+        """Record what a scale set has spent, and what its machines, and the ``idle`` ones of them, may still cost."""
         with self._lock:
             self._spent[key_of(wanted)] = spent
             self._reserved[key_of(wanted)] = reserved
-            self._priorities[key_of(wanted)] = wanted.profile.priority
+            self._idle[key_of(wanted)] = wanted.profile.priority, idle
 
     def reserve(self, wanted: WantedSet, amount: float) -> None:
         """Record what new machines may cost; less than 0: they will not."""
@@ -98,7 +98,7 @@ class Books:
         """Forget what a set's machines may cost: it has none any more, or another server has it."""
         with self._lock:
             self._reserved.pop(key_of(wanted), None)
-            self._priorities.pop(key_of(wanted), None)
+            self._idle.pop(key_of(wanted), None)
 
     def left(self, wanted: WantedSet, now: float, *, yielded: bool = False) -> Left:
         """Return what a set may still spend: the least that its profile's limits and the common ones leave.
@@ -106,7 +106,7 @@ class Books:
         Args:
             wanted: the set.
             now: the moment.
-            yielded: as if the less important sets of this server had no machines.
+            yielded: as if the less important sets of this server had no machines without a job.
         """
         with self._lock:
             return self._least(wanted, now, yielded=yielded)
@@ -115,14 +115,15 @@ class Books:
         self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
 
     def _least(self, wanted: WantedSet, now: float, *, yielded: bool = False) -> Left:
-        yields = {key for key, priority in self._priorities.items() if yielded and priority < wanted.profile.priority}
+        most = wanted.profile.priority
+        yields = {key: idle for key, (priority, idle) in self._idle.items() if yielded and priority < most}
         own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
         found = [Left(float("inf"))]
         for cost, keys, whose in (
             (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
             (wanted.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
         ):
-            reserved = sum(self._may_cost(key, wanted.longest_job, now) for key in keys - yields)
+            reserved = sum(self._may_cost(key, wanted.longest_job, now) - yields.get(key, 0.0) for key in keys)
             found += list(self._left(cost, keys, reserved, whose, now))
         return min(found, key=lambda one: one.amount)
 

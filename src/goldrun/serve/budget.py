@@ -115,6 +115,7 @@ class Budget:
         longest = self._longest
         machines = self.roster.fleet.machines
         spent, reserved = self._with_those_that_ended(self.books.read(wanted)).at(now), 0.0
+        idle = 0.0  # of that
         since: dict[float, float] = {}  # what is paid an hour, by the moment since when
         for one in [one for one in self._open if one not in machines]:
             self._count(self._open.pop(one), now, since)  # it ended at some moment since
@@ -131,7 +132,9 @@ class Budget:
             event = self.roster.busy.get(one)
             self._open[one] = _Open(now, price, event)
             ran = max(0.0, now - event.started) if event and event.started else 0.0
-            reserved += max(hourly, machine.limit) * max(0.0, longest - ran) / 3600 if hourly else 0.0
+            may_cost = max(hourly, machine.limit) * max(0.0, longest - ran) / 3600 if hourly else 0.0
+            reserved += may_cost
+            idle += 0.0 if one in self.roster.busy else may_cost
         for until, price in since.items():
             spent = spent.add(price, until, now)
         unseen = self.roster.fleet.unseen
@@ -140,7 +143,7 @@ class Budget:
         failed = bool(self._started.keys() & self.roster.aside)  # a start that had no effect
         self._started = {one: price for one, price in self._started.items() if one in stopped}
         reserved += self._unseen * longest / 3600
-        self.books.write(wanted, replace(spent, paid=self._hourly), reserved)
+        self.books.write(wanted, replace(spent, paid=self._hourly), reserved, idle)
         if failed:
             self.withdraw()
         if self.limited:
@@ -151,7 +154,7 @@ class Budget:
             self._read()
 
     def room(self, *, yielded: bool = False) -> int:
-        """Return how many more machines the budget allows; ``yielded``: if less important sets had none.
+        """Return how many more machines the budget allows; ``yielded``: if less important sets had no idle ones.
 
         Raises:
             GoldrunError: what a machine would cost cannot be read.

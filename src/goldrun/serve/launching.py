@@ -25,6 +25,7 @@ from goldrun.serve.shares import Claim, Shares
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
+VAIN_SECONDS = 3600.0  # after such a launch other sets keep their idle machines for so long: it may be refused again
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Launching:
     _pause: float = PAUSE_SECONDS[0]
     _paused_until: float = 0.0
     _starved: bool = False
+    _vain_until: float = 0.0
 
     @property
     def paused(self) -> bool:
@@ -77,19 +79,20 @@ class Launching:
             GoldrunError: a person has to do something about it: credentials, permissions, settings.
         """
         wanted = self.fleet.wanted
-        # What cannot be launched keeps no place from the other sets, nor does what was offered beyond it.
-        able = max(0, min(claim.missing + claim.offered, wanted.profile.max_runners - claim.alive))
-        able = 0 if self.paused else min(able, self.budget.room(yielded=True)) if able else 0
-        missing = max(0, min(claim.missing, able))
+        # What cannot be launched keeps no place from the other sets.
+        most = 0 if self.paused else max(0, wanted.profile.max_runners - claim.alive)
+        missing = max(0, min(claim.missing, most))
+        missing = min(missing, self.budget.room(yielded=True)) if missing else 0
         self._starved = self._starved and (claim.missing if self.paused else missing) > 0
-        if able:
-            # What less important sets hold of the common budget they give up, as they do with the quota.
+        if missing:
+            # What idle machines of less important sets hold of the common budget they give up, as with the quota.
             room, quota = self.budget.room(), self.quota.room(wanted)
             room = room if quota is None else min(room, quota)
-            if missing and (quota is not None or room < missing):
-                self._starved = room < missing
-            able, missing = min(able, room), min(missing, room)
-        offered = min(claim.offered, able - missing)
+            vain = self.client.clock.now() < self._vain_until and (quota is None or quota >= missing)
+            if quota is not None or room < missing:
+                self._starved = room < missing and not vain
+            missing = min(missing, room)
+        offered = min(claim.offered, most - missing)
         allowed = self.shares.claim(wanted, replace(claim, missing=missing, offered=offered, starved=self._starved))
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
@@ -120,6 +123,7 @@ class Launching:
                 self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
             self.budget.release()
             self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
+            self._vain_until = 0.0
             allowed -= amount
 
     def _while_current(self, settings: LaunchSettings, offers: Iterable[Offer]) -> Iterator[Offer]:
@@ -157,6 +161,7 @@ class Launching:
             self._batch = max(1, amount // 4)
             return
         self._paused_until = now + self._pause
+        self._vain_until = 0.0 if self._starved else now + VAIN_SECONDS
         words = f"{wanted.name}: {error.what} Trying again in {self._pause:.0f} s."
         self.report(failed(words, error, set=wanted.name))
         self._pause = min(PAUSE_SECONDS[1], 2 * self._pause)

@@ -81,7 +81,7 @@ class Shares:
             )
 
     def rest(self, wanted: WantedSet, alive: int) -> None:
-        """Keep no place for what a scale set lacks: its step has failed, and the next one may too."""
+        """Keep no place for what a scale set lacks: its steps fail."""
         with self._lock:
             if wanted in self._claims:
                 self._claims[wanted] = Claim(alive, 0, self._claims[wanted].busy)

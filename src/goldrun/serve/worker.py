@@ -33,6 +33,7 @@ from goldrun.serve.tending import Tending
 
 SOON_SECONDS = 1.0  # between looks at machines that may answer at any moment
 LOOK_SECONDS = 3.0  # … at machines that change
+REST_SECONDS = 60.0  # steps that fail for longer keep no place for what is missing
 CALM_SECONDS = 30.0  # … and at machines that do not
 
 
@@ -89,6 +90,7 @@ class Worker:
     _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their machines
     _reclaimed: dict[str, float] = field(default_factory=dict)  # instances that the market reclaimed
     _looked: float = 0.0
+    _fails_since: float | None = None  # the first of the steps that failed in a row
     _crowded: int = 0  # offered jobs that wait because the server runs as many machines as it may
 
     @property
@@ -116,8 +118,11 @@ class Worker:
                 self._leave()
                 # Another server has it: it is that one's to keep, or to end.
                 self.retired = self.retired or (self.retiring and self.listener.taken)
+            self._fails_since = None
         except GoldrunError:
-            self.shares.rest(self.listener.wanted, self.roster.alive)
+            self._fails_since = self._now if self._fails_since is None else self._fails_since
+            if self._now - self._fails_since > REST_SECONDS:
+                self.shares.rest(self.listener.wanted, self.roster.alive)
             raise
         finally:
             self.observer.state(self.listener.wanted, self._state())
