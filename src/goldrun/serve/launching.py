@@ -105,23 +105,23 @@ class Launching:
                 offers = self._while_current(settings, find_offers(self.client, settings, self.cache))
                 got = launch(self.client, settings, offers, report=self.report)
             except OutdatedError as error:
-                self.budget.release()
                 self.report(error.what)
                 return
             except GoldrunError as error:
-                self.budget.release()
                 if not error.unsure and self.leads():
                     self.budget.withdraw()
                 self._refused(error, amount)
                 return
-            for launched in got:
-                self.fleet.add(launched.ids)
-                self.quota.note(self.fleet.wanted, len(launched.ids))
-                self.budget.note(launched)
-                self.observer.launched(self.fleet.wanted, launched.ids)
-                name, ids = self.fleet.wanted.name, ",".join(launched.ids)
-                self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
-            self.budget.release()
+            else:
+                for launched in got:
+                    self.fleet.add(launched.ids)
+                    self.quota.note(self.fleet.wanted, len(launched.ids))
+                    self.budget.note(launched)
+                    self.observer.launched(self.fleet.wanted, launched.ids)
+                    name, ids = self.fleet.wanted.name, ",".join(launched.ids)
+                    self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
+            finally:
+                self.budget.release()  # what there is now has been noted
             self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
             self._vain_until = 0.0
             allowed -= amount

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from local_cloud.actions.filters import Tests
 from local_cloud.clock import parse_iso
 from local_cloud.errors import ApiFault, not_performed
 from local_cloud.params import Params
+from local_cloud.records import Resource
 
 _ENDS = ("ExpiredStartTime", "ExpiredEndTime")  # of subscriptions
 
@@ -30,3 +32,13 @@ def creation_span(params: Params) -> tuple[float, float]:
         else:
             end = moment
     return start, end
+
+
+def by_creation(params: Params) -> Tests[Resource]:
+    """Return a test by these times, if one is given.
+
+    Raises:
+        ApiFault: see ``creation_span``.
+    """
+    start, end = creation_span(params)
+    return [lambda one: start <= one.created <= end] if params.pairs("Filter") else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from local_cloud.actions.creation_span import creation_span
+from local_cloud.actions.creation_span import by_creation
 from local_cloud.actions.disk_rows import level, portable, status
 from local_cloud.actions.filters import Tests, by_words, choice
 from local_cloud.actions.registry import Call
@@ -55,10 +55,7 @@ def tests(call: Call) -> Tests[Disk]:
         found.append(lambda disk: disk.encrypted)
     if _wants_what_none_is(params):
         found.append(lambda _: False)
-    start, end = creation_span(params)
-    if params.pairs("Filter"):
-        found.append(lambda disk: start <= disk.created <= end)
-    return found
+    return [*found, *by_creation(params)]
 
 
 def _wants_what_none_is(params: Params) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local_cloud.actions.creation_span import creation_span
+from local_cloud.actions.creation_span import by_creation
 from local_cloud.actions.filters import Tests, by_words
 from local_cloud.actions.instance_rows import NETWORK, family
 from local_cloud.actions.paging import listed_ids
@@ -23,7 +23,7 @@ Test = Callable[[Instance], bool]
 
 def record_tests(params: Params) -> list[Test]:
     """Return the tests that depend on nothing but the instance."""
-    return [*_by_words(params), *_by_addresses(params), *_by_what_none_has(params), *_by_creation(params)]
+    return [*_by_words(params), *_by_addresses(params), *_by_what_none_has(params), *by_creation(params)]
 
 
 def other_tests(call: Call) -> list[Test]:
@@ -74,8 +74,3 @@ def _by_what_none_has(params: Params) -> list[Test]:
 
 def _never(_: Instance) -> bool:
     return False
-
-
-def _by_creation(params: Params) -> list[Test]:
-    start, end = creation_span(params)
-    return [lambda instance: start <= instance.created <= end] if params.pairs("Filter") else []

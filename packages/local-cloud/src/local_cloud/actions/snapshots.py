@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from local_cloud.actions.creation_span import creation_span
+from local_cloud.actions.creation_span import by_creation
 from local_cloud.actions.filters import Tests, by_choice, by_words, choice, passes
 from local_cloud.actions.owned import require_own
 from local_cloud.actions.paging import listed_ids, page
@@ -86,10 +86,7 @@ def _tests(call: Call, usage: Callable[[Snapshot], str]) -> Tests[Snapshot]:
     if instance := params.text("InstanceId"):
         disks = {disk.id for disk in call.view.all(Disk) if disk.instance == instance}
         found.append(lambda snapshot: snapshot.disk in disks)
-    start, end = creation_span(params)
-    if params.pairs("Filter"):
-        found.append(lambda snapshot: start <= snapshot.created <= end)
-    return found
+    return [*found, *by_creation(params)]
 
 
 def _unknown(status: int, what: str) -> ApiFault:
