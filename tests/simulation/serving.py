@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from goldrun.clock import Clock
 from goldrun.github.scope import Scope
 from goldrun.serve.assembly import Common, build_worker
@@ -16,12 +18,21 @@ from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob
+from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance
 from tests.conftest import REGION, Running
 from tests.simulation.played import open_github
 
 SCOPE = Scope("octo-org/octo-repo")
 LABEL = "ubuntu-spot"
+
+
+def with_image(running: Running, **settings: float) -> Running:
+    """Give a cloud a market that has everything, settings of its own, and the image that runners boot from."""
+    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
+    running.cloud.store.put(replace(running.cloud.store.settings(), market=market, **settings))
+    running.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
+    return running
 
 
 def wanted_set(label: str = LABEL, limits: Limits = NO_LIMITS, **profile: Any) -> WantedSet:

@@ -24,12 +24,11 @@ from goldrun.serve.recorder import Recorder
 from local_cloud import lifecycle
 from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
-from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import alive, all_done, jobs_of, machines, queue, serve
+from tests.simulation.serving import alive, all_done, jobs_of, machines, queue, serve, with_image
 from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock
 
@@ -38,15 +37,10 @@ ZONE = ("cn-hangzhou-k",)  # one place, one price
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    settings = replace(frozen.cloud.store.settings(), market=market, boot_seconds=10.0)
-    frozen.cloud.store.put(settings)
-    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    play(frozen)
-    return frozen
+    return with_image(frozen, boot_seconds=10.0)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def played(cloud: Running) -> Played:
     return play(cloud)
 
@@ -780,10 +774,12 @@ def test_while_no_image_is_found_jobs_are_run_by_what_is_there(cloud: Running, p
     assert all_done(cloud), server.said
 
 
-def test_a_scale_set_whose_deletion_failed_is_deleted_later(cloud: Running, played: Played) -> None:
+@pytest.mark.parametrize(("operation", "times"), [("delete-scale-set", 40), ("delete-session", 8)])
+def test_a_scale_set_whose_deletion_failed_is_deleted_later(cloud: Running, operation: str, times: int) -> None:
+    """Its own, or that of its session, which comes first."""
     server = serve(cloud)
     server.run(30)
-    cloud.fault("error", "github:delete-scale-set", times=40, status=502)
+    cloud.fault("error", f"github:{operation}", times=times, status=502)
     server.worker.retiring = True
     server.run(1800, until=lambda: server.worker.retired, pace=2.0)
     assert server.worker.retired, server.said
@@ -830,16 +826,6 @@ def test_a_set_that_retires_is_not_ended_by_its_own_old_session(cloud: Running, 
     cloud.fault("error", "github:refresh-session", times=1, status=403)
     server.run(1500, until=lambda: server.worker.retired)
     assert jobs_of(cloud)[0].status == "completed"
-    assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
-
-
-def test_a_scale_set_is_deleted_though_its_session_could_not_be_closed(cloud: Running) -> None:
-    server = serve(cloud)
-    server.run(30)
-    cloud.fault("error", "github:delete-session", times=8, status=502)
-    server.worker.retiring = True
-    server.run(1800, until=lambda: server.worker.retired, pace=2.0)
-    assert server.worker.retired, server.said
     assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
 
 

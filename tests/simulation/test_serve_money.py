@@ -16,11 +16,10 @@ from goldrun.serve.quota import Quota
 from goldrun.serve.spent import Spent, day_begin, month_begin, parse
 from goldrun.serve.wanted import WantedSet
 from local_cloud.github.records import GitHubCheck, GitHubInstallationToken, GitHubJob
-from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance, SecurityGroup
 from tests.conftest import REGION, Running
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, promised, queue, serve
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, promised, queue, serve, with_image
 
 ZONE = ("cn-hangzhou-k",)  # one place, one price
 HOUR = 3600.0
@@ -31,10 +30,7 @@ GROUP = f"sg-local-{REGION}"
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market, boot_seconds=10.0))
-    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    return frozen
+    return with_image(frozen, boot_seconds=10.0)
 
 
 @pytest.fixture

@@ -23,17 +23,14 @@ from local_cloud.records import Image, Instance
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve, with_image
 
 DAY = 86400.0
 
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market))
-    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    return frozen
+    return with_image(frozen)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,6 @@ from goldrun.serve.config import Cost, Limits
 from goldrun.serve.quota import Quota
 from goldrun.serve.server import Server
 from goldrun.serve.shares import Claim
-from local_cloud.market import Market as LocalMarket
 from tests.conftest import Running
 from tests.simulation.played import Played, play
 from tests.simulation.serving import (
@@ -29,6 +28,7 @@ from tests.simulation.serving import (
     serve,
     together,
     wanted_set,
+    with_image,
 )
 
 HOUR = 3600.0
@@ -37,10 +37,7 @@ ZONE = ("cn-hangzhou-k",)  # one place, one price
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market, boot_seconds=10.0))
-    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    return frozen
+    return with_image(frozen, boot_seconds=10.0)
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 from benchmarks.collector import Received, collecting
-from msgspec.structs import replace
 
 from goldrun.serve.recorder import Recorder
 from goldrun.serve.telemetry import Telemetry
-from local_cloud.market import Market as LocalMarket
 from tests.conftest import Running
 from tests.simulation.played import play
-from tests.simulation.serving import all_done, jobs_of, machines, queue, serve
+from tests.simulation.serving import all_done, jobs_of, machines, queue, serve, with_image
 from tests.virtual_time import FakeClock
 
 
@@ -37,10 +35,7 @@ def traces(received: Received) -> dict[bytes, list[Any]]:
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    frozen.cloud.store.put(replace(frozen.cloud.store.settings(), market=market))
-    frozen.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    return frozen
+    return with_image(frozen)
 
 
 def run(cloud: Running, conclusion: str = "success", **profile: Any) -> None:
