@@ -28,7 +28,7 @@ from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import alive, all_done, jobs_of, machines, queue, serve, with_image
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve, with_image
 from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock
 
@@ -815,8 +815,8 @@ def test_a_job_that_was_accepted_counts_though_the_answer_was_lost(cloud: Runnin
     assert most == 1
 
 
-def test_a_set_that_retires_is_not_ended_by_its_own_old_session(cloud: Running, played: Played) -> None:
-    """GitHub keeps a lost session for about a minute: it looked as if another server had it."""
+def retiring_without_session(cloud: Running, played: Played) -> Served:
+    """Return a server that has a job and is to end, and is about to lose its session."""
     played.seconds = 900.0
     server = serve(cloud)
     queue(cloud, 1)
@@ -824,6 +824,12 @@ def test_a_set_that_retires_is_not_ended_by_its_own_old_session(cloud: Running, 
     server.worker.retiring = True
     cloud.fault("error", "github:get-message", times=1, status=401)
     cloud.fault("error", "github:refresh-session", times=1, status=403)
+    return server
+
+
+def test_a_set_that_retires_is_not_ended_by_its_own_old_session(cloud: Running, played: Played) -> None:
+    """GitHub keeps a lost session for about a minute: it looked as if another server had it."""
+    server = retiring_without_session(cloud, played)
     server.run(1500, until=lambda: server.worker.retired)
     assert jobs_of(cloud)[0].status == "completed"
     assert list(cloud.cloud.store.all(GitHubScaleSet)) == []
@@ -841,13 +847,7 @@ def test_an_image_that_is_missing_is_not_asked_for_without_end(cloud: Running, p
 
 
 def test_a_set_that_lost_its_session_is_not_ended_by_an_outage_of_github(cloud: Running, played: Played) -> None:
-    played.seconds = 900.0
-    server = serve(cloud)
-    queue(cloud, 1)
-    server.run(60, until=lambda: jobs_of(cloud)[0].status == "in_progress")
-    server.worker.retiring = True
-    cloud.fault("error", "github:get-message", times=1, status=401)
-    cloud.fault("error", "github:refresh-session", times=1, status=403)
+    server = retiring_without_session(cloud, played)
     server.run(30)
     assert server.worker.listener.waits
     cloud.fault("error", "github:create-session", times=None, status=502)
