@@ -32,7 +32,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "moving": ("images/moving.py", ["simulation/test_publish.py"]),
     "retention": ("images/retention.py", ["simulation/test_prune.py"]),
     "launch": ("launch/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),
-    "sweep": ("sweep.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
+    "sweep": ("sweep/finding.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
     "orphans": ("runners/orphans.py", ["simulation/test_runners.py", "simulation/test_alive.py"]),
     "policies": ("policies.py", ["simulation/test_policies.py", "simulation/test_identity.py"]),
     "bootstrap": ("runners/bootstrap.py", ["unit/test_agent.py", "simulation/test_runners.py"]),

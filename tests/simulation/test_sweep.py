@@ -13,11 +13,12 @@ from goldrun import sweep
 from goldrun.cloud.errors import AccessDeniedError, ApiError, ThrottledError
 from goldrun.cloud.instances import describe_instances
 from goldrun.cost import billed_days, running_costs
+from goldrun.sweep.finding import Leftovers
 from local_cloud import seed
 from local_cloud.access import Denial
 from local_cloud.clock import iso
 from local_cloud.lifecycle import settle
-from local_cloud.records import Disk, Instance, Snapshot
+from local_cloud.records import Disk, Image, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
 
 OURS = {"ManagedBy": "goldrun", "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}
@@ -233,6 +234,29 @@ def test_a_disk_that_gets_attached_is_kept(frozen: Running) -> None:
     assert "d-loose" in everything(frozen)
 
 
+@pytest.mark.parametrize("tags", [{**OURS, "Protected": "true"}, {}])
+def test_what_a_person_protects_or_takes_over_after_the_look_is_kept_and_not_reported_as_deleted(
+    frozen: Running, tags: dict[str, str]
+) -> None:
+    leftovers(frozen)
+    client = frozen.client()
+    findings = [one for one in sweep.find(client) if one.kind not in ("instance", "runner")]
+    assert {one.kind for one in findings} == {"disk", "snapshot", "image"}
+    store = frozen.cloud.store
+    for kind in (Disk, Snapshot, Image):
+        for record in store.all(kind):
+            if record.id in {one.id for one in findings}:
+                store.put(replace(record, tags=tags, **({"instance": ""} if kind is Disk else {})))
+    there = everything(frozen)
+    swept = sweep.remove(client, findings)
+    assert (swept.removed, set(swept.spared), everything(frozen)) == ((), set(findings), there)
+
+
+def test_a_protected_disk_is_no_leftover(frozen: Running) -> None:
+    disk(frozen, "d-protected", tags={**OURS, "Protected": "true"})
+    assert found(frozen) == {}
+
+
 @pytest.mark.parametrize("action", ["DescribeInstances", "DeleteInstances"])
 def test_instances_that_cannot_be_read_or_deleted_are_all_reported(frozen: Running, action: str) -> None:
     put(frozen, "i-1", state="Stopped")
@@ -266,7 +290,7 @@ def test_an_instance_past_its_release_time(frozen: Running) -> None:
     instance = frozen.cloud.store.get(Instance, "i-late")
     assert instance is not None
     shown = describe_instances(client)[0]
-    judge = sweep._Sweep(client, None, None, ())
+    judge = Leftovers(client, None, None, ())
     assert judge._why_delete(shown, {}, NOW + 3 * HOUR) == "it is past its release time"
     assert judge._why_delete(shown, {}, NOW) == ""
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from goldrun.cloud import tags as schema
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.paging import pages_by_token
 from goldrun.cloud.rpc import Parameter
-from goldrun.cloud.tags import OWNED, to_api
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Disk:
         instance: the instance that it is attached to; empty: none.
         deleted_with_instance: whether ECS deletes it with the instance.
         created: seconds since 1970.
+        tags: its tags.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Disk:
     instance: str
     deleted_with_instance: bool
     created: float
+    tags: Mapping[str, str]
 
     @classmethod
     def from_api(cls, element: Mapping[str, Any]) -> Disk:
@@ -42,12 +44,16 @@ class Disk:
             instance=str(element.get("InstanceId") or ""),
             deleted_with_instance=bool(element.get("DeleteWithInstance", True)),
             created=parse_moment(element["CreationTime"]),
+            tags=schema.from_api(element),
         )
 
 
-def describe_disks(client: EcsClient, disk_id: str = "") -> list[Disk]:
-    """Return the disks of goldrun's instances, or the one of them with that id. Source: DescribeDisks."""
-    params: dict[str, Parameter] = {"Tag": to_api(OWNED), "DiskIds": json.dumps([disk_id]) if disk_id else None}
+def describe_disks(client: EcsClient, tags: schema.Tags | None = None, *, disk_id: str = "") -> list[Disk]:
+    """Return the account's disks with these tags, or the one of them with that id. Source: DescribeDisks."""
+    params: dict[str, Parameter] = {
+        "Tag": schema.to_api(tags or {}),
+        "DiskIds": json.dumps([disk_id]) if disk_id else None,
+    }
     return [
         Disk.from_api(element)
         for answer in pages_by_token(client, "DescribeDisks", params)
@@ -65,5 +71,5 @@ def delete_disk(client: EcsClient, disk_id: str) -> None:
         client.call("DeleteDisk", {"DiskId": disk_id})
     except ApiError as error:
         gone = error.code == "InvalidDiskId.NotFound" or isinstance(error, AccessDeniedError)
-        if not gone or describe_disks(client, disk_id):
+        if not gone or describe_disks(client, disk_id=disk_id):
             raise

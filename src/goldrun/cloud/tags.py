@@ -202,7 +202,7 @@ DELETING = Tag(
 )
 PROTECTED = Tag(
     "Protected",
-    ("image", "snapshot", "instance"),
+    ("image", "snapshot", "instance", "disk"),
     "protected by a user: `image rm`, `image prune` and `sweep` do not delete it",
     ("image protect", "image build --keep-builder"),
     ("image prune", "image rm", "sweep"),

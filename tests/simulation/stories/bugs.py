@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl
 
-from goldrun import sweep
 from goldrun.cloud import rpc
 from goldrun.cloud.client import EcsClient, Request
 from goldrun.cloud.credentials import Credentials
@@ -23,6 +22,7 @@ from goldrun.images import moving, publish, retention
 from goldrun.images.lineage import newest_first
 from goldrun.images.retention import Verdict
 from goldrun.runners import orphans
+from goldrun.sweep import finding
 
 
 def _swapped() -> AbstractContextManager[Any]:
@@ -116,7 +116,7 @@ def _anybodys() -> Iterator[None]:
     def wrong(client: EcsClient, **named: Any) -> Any:
         return describe_instances(client, **{**named, "tags": {}} if "tags" in named else named)
 
-    with patch("goldrun.sweep.describe_instances", wrong), patch.object(sweep, "_is_kept", lambda *_: False):
+    with patch("goldrun.sweep.finding.describe_instances", wrong), patch.object(finding, "is_kept", lambda *_: False):
         yield
 
 
@@ -126,7 +126,7 @@ def _snapshots_stay() -> Iterator[None]:
     with (
         patch("goldrun.images.removal.delete_snapshot", lambda *_: None),
         patch("goldrun.images.retention.delete_snapshot", lambda *_: None),
-        patch("goldrun.sweep.delete_snapshot", lambda *_: None),
+        patch("goldrun.sweep.removal.delete_snapshot", lambda *_: None),
     ):
         yield
 
@@ -141,7 +141,7 @@ BUGS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "new-tokens": lambda: _changed(_new_token),
     "no-end": lambda: _changed(_no_end),
     "anybodys": _anybodys,
-    "no-heartbeat": lambda: patch.object(sweep, "_is_active", lambda *_: False),
+    "no-heartbeat": lambda: patch.object(finding, "_is_active", lambda *_: False),
     "no-grace": lambda: patch.object(orphans, "_grace", lambda _: 0.0),
     "own-clock": lambda: patch.object(CloudClock, "now", lambda self: self.machine.now()),
     "snapshots-stay": _snapshots_stay,
