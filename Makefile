@@ -7,6 +7,7 @@ ACTIONLINT_VERSION := v1.7.7
 ACTIONLINT := $(shell command -v actionlint || echo go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
 # Tests wait for processes half of their time: two for each processor.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+PAGES = README.md README.zh-CN.md CONTRIBUTING.md CONTRIBUTING.zh-CN.md docs/*.md
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --no-emit-package goldrun --no-emit-package goldrun-local-cloud
 
@@ -57,7 +58,7 @@ check: $(VENV)/.dev  ## Lint, type-check, and check that the generated docs are 
 	$(BIN)/python tools/messages.py --check
 	$(BIN)/python -m tools.schemas --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir "$(abspath dist/site)"
-	$(BIN)/cog --check -P README.md README.zh-CN.md docs/*.md
+	$(BIN)/cog --check -P $(PAGES)
 	$(BIN)/shellcheck -x -P SCRIPTDIR .ci/run examples/*.sh src/goldrun/bake/*.sh recipes/*/scripts/*.sh recipes/*/files/*.sh actions/*.sh \
 		src/goldrun/runners/guest/*.sh src/goldrun/garm/*.sh packages/local-cloud/src/local_cloud/github/standin/*.sh packages/local-cloud/src/local_cloud/github/standin/bin/*.sh packages/local-cloud/src/local_cloud/machines/*.sh
 	$(BIN)/zizmor --offline --quiet .github actions src/goldrun/setup/workflows/*.yml
@@ -68,7 +69,7 @@ messages: $(VENV)/.dev  ## Collect the messages to translate and compile the cat
 
 docs: $(VENV)/.dev  ## Regenerate the generated parts of the docs
 	$(BIN)/python -m tools.schemas
-	$(BIN)/cog -r -P README.md README.zh-CN.md docs/*.md
+	$(BIN)/cog -r -P $(PAGES)
 
 bench: $(VENV)/.dev  ## Run the benchmarks, and compare with the last release's (NAMES="lookup build"; KEEP=1 keeps the figures for the docs)
 	$(BIN)/python -m benchmarks $(if $(KEEP),--keep) $(NAMES)

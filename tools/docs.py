@@ -6,6 +6,7 @@ The output of commands is real: they run on a local cloud that contains the real
 from __future__ import annotations
 
 import atexit
+import inspect
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -49,6 +51,11 @@ def example(*commands: str) -> None:
         print(f"$ {command}")
         print(_run(command), end="")
     print("```")
+
+
+def function(module: str, name: str) -> None:
+    """Print the source of a function."""
+    print(f"```python\n{inspect.getsource(getattr(import_module(module), name))}```")
 
 
 def cli_reference(language: str = "en") -> None:

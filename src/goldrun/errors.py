@@ -28,7 +28,7 @@ EXIT_CODES: dict[int, str] = {
     EXIT_CREDENTIALS: "no credentials, or the cloud does not accept them",
     EXIT_PERMISSION: "the credentials are valid, but RAM does not allow the action",
     EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: a person must act",
-    EXIT_UNAVAILABLE: "the cloud could not be reached, throttled us, failed, also after retries, "
+    EXIT_UNAVAILABLE: "temporary: the cloud could not be reached, throttled requests or failed, even after retries, "
     "or reclaimed the instance: try again later",
     EXIT_FOUND: "something was found: `goldrun sweep`: to delete (and deleted it, unless --dry-run was given); "
     "`goldrun setup --plan`: to change; `goldrun doctor`: to fix",
@@ -86,7 +86,7 @@ class GoldrunError(Exception):
 
 
 class UsageError(GoldrunError):
-    """The person's input is wrong; nothing was sent."""
+    """The person's input is wrong."""
 
     exit_code = EXIT_USAGE
 
@@ -104,7 +104,7 @@ class CredentialsError(GoldrunError):
 
 
 class RefusedError(GoldrunError):
-    """The action would be wrong; nothing was changed."""
+    """The cloud, or goldrun's own check, refuses; a person must act."""
 
     exit_code = EXIT_REFUSED
 

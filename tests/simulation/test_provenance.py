@@ -84,7 +84,7 @@ def test_a_tag_that_says_something_else_is_found(
 ) -> None:
     image = find_own(cloud.client(), built_with(cloud, folder, key).image.image_id)
     for tags in ({**image.tags, tag: "another"}, {name: value for name, value in image.tags.items() if name != tag}):
-        with pytest.raises(RefusedError, match="a signature that is not right"):
+        with pytest.raises(RefusedError, match="an invalid signature"):
             require_signed(key.public_key(), image._replace(tags=tags), REGION)
     require_signed(key.public_key(), image._replace(tags={**image.tags, "Protected": "true"}), REGION)
 
@@ -100,7 +100,7 @@ def test_a_signature_is_of_one_image_one_region_and_one_key(
         (other.public_key(), image, REGION),
         (key.public_key(), image._replace(tags={**image.tags, "Signature": "nonsense"}), REGION),
     ):
-        with pytest.raises(RefusedError, match="a signature that is not right"):
+        with pytest.raises(RefusedError, match="an invalid signature"):
             require_signed(public, found, region)
     with pytest.raises(RefusedError, match="has no signature"):
         require_signed(key.public_key(), image._replace(tags={}), REGION)
@@ -166,5 +166,5 @@ def test_keys_that_are_none(tmp_path: Path) -> None:
             read_private_key(file)
         assert "BEGIN" not in str(caught.value)
     for file in (good, tmp_path / "text"):
-        with pytest.raises(UsageError, match="is no public key"):
+        with pytest.raises(UsageError, match="is not a P-256 public key"):
             read_public_key(file)

@@ -489,11 +489,11 @@ def test_databases(tmp_path: Path) -> None:
     assert [found[0] for found in findings(listed(), place)] == ["UBUNTU-CVE-2026-7"]
     assert [found[0] for found in findings(listed(), place / "all.zip")] == ["UBUNTU-CVE-2026-7"]
     (place / "broken.json").write_text('{"id": 7}')
-    with pytest.raises(UsageError, match="no advisory in the OSV format"):
+    with pytest.raises(UsageError, match="not an advisory in the OSV format"):
         findings(listed(), place)
     (place / "broken.json").unlink()
     (place / "all.zip").write_bytes(b"PK")
-    with pytest.raises(UsageError, match="is no zip archive"):
+    with pytest.raises(UsageError, match="is not a zip archive"):
         findings(listed(), place)
     for missing in (tmp_path / "nowhere", tmp_path / "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)

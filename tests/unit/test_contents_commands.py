@@ -71,7 +71,7 @@ def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> N
         (("--sbom", "runner.cdx.json"), "No database of advisories is named."),
         (("--sbom", "runner.cdx.json", "--advisories", "empty"), "There are no advisories at empty."),
         (("--sbom", "empty/no.json", "--advisories", "empty"), "does not exist"),
-        (("--sbom", "broken.json", "--advisories", "osv"), "broken.json is no bill of materials"),
+        (("--sbom", "broken.json", "--advisories", "osv"), "broken.json is not a bill of materials"),
         (("--sbom", "runner.cdx.json", "--advisories", "osv", "--fail", "extreme"), "extreme"),
         (("--sbom", "runner.cdx.json", "--advisories", "osv", "--recipe", "empty"), "recipe.toml"),
         (("--sbom", "runner.cdx.json", "--advisories", "osv", "--report", "no/x.md"), "no/x.md cannot be written."),

@@ -35,7 +35,7 @@ def test_plain_variables(names: tuple[str, str, str]) -> None:
 
 @pytest.mark.parametrize("half", ["ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET"])
 def test_half_an_access_key_is_an_error_not_a_fallback(half: str) -> None:
-    with pytest.raises(CredentialsError, match="Half an AccessKey") as caught:
+    with pytest.raises(CredentialsError, match="The AccessKey is incomplete") as caught:
         from_variables({half: "planted-value"})
     assert "planted-value" not in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_the_current_profile_and_the_named_one(home: dict[str, str]) -> None:
 def test_variables_win_over_a_profile(home: dict[str, str]) -> None:
     plain = {"ALIYUN_ACCESS_KEY_ID": "mine", "ALIYUN_ACCESS_KEY_SECRET": "mine too"}
     assert find_credentials({**home, **plain})() == Credentials("mine", "mine too")
-    with pytest.raises(CredentialsError, match="Half an AccessKey"):
+    with pytest.raises(CredentialsError, match="The AccessKey is incomplete"):
         find_credentials({**home, "ALIYUN_ACCESS_KEY_ID": "mine"})
 
 

@@ -40,7 +40,7 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: 
     public = str(key.with_suffix(".pub"))
     goldrun("recipe", "init", "tools")
     build = ("image", "build", "tools", "--arch", "amd64")
-    assert "is no private key" in goldrun(*build, code=2, GOLDRUN_SIGNING_KEY_FILE=public).stderr
+    assert "is not a P-256 private key" in goldrun(*build, code=2, GOLDRUN_SIGNING_KEY_FILE=public).stderr
     goldrun(*build)
     verify = ("image", "verify", "tools", "--arch", "amd64")
     assert "has no signature" in goldrun(*verify, "--key", public, code=5).stderr
@@ -58,7 +58,7 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: 
     populated.cloud.store.put(replace(image, tags={**image.tags, "Source": "evil/evil@abc"}))
     forged = goldrun(*found, code=5, GOLDRUN_VERIFY_KEY_FILE=public)
     assert forged.stdout == ""
-    assert "a signature that is not right" in forged.stderr
+    assert "an invalid signature" in forged.stderr
 
 
 def check(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -125,6 +125,6 @@ def test_the_packages_that_were_found_are_signed_too(populated: Running, goldrun
     image = next(one for one in populated.cloud.store.all(Image) if one.name == "tools-amd64-latest")
     without = {key: value for key, value in image.tags.items() if key != "Contents"}
     populated.cloud.store.put(replace(image, tags={**without, "Contents": "0" * 64}))
-    assert "a signature that is not right" in goldrun(*verify, code=5, **signing).stderr
+    assert "an invalid signature" in goldrun(*verify, code=5, **signing).stderr
     populated.cloud.store.put(replace(image, tags=without))
-    assert "a signature that is not right" in goldrun(*verify, code=5, **signing).stderr
+    assert "an invalid signature" in goldrun(*verify, code=5, **signing).stderr

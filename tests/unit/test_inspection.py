@@ -86,5 +86,5 @@ def test_a_script_of_a_recipe_that_prints_too_much_is_refused() -> None:
     "packed", [gzip.compress(LIST.encode(), mtime=0)[:-12], b"nothing packed", zlib.compress(b"x")]
 )
 def test_half_a_list_proves_nothing(packed: bytes) -> None:
-    with pytest.raises(UnavailableError, match="did not come whole"):
+    with pytest.raises(UnavailableError, match="is incomplete"):
         read(Instance(packed))

@@ -15,8 +15,9 @@ from goldrun.cloud.images import describe_images
 from goldrun.errors import UsageError
 from goldrun.images.diagnosis import ImageNotFoundError
 from goldrun.images.find import find_image
+from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
-from goldrun.images.naming import name_reference, parse_reference
+from goldrun.images.naming import PublishedName, name_reference, parse_reference
 from local_cloud import seed
 from local_cloud.records import DEPRECATED, Image, Instance
 from tests.conftest import NOW, REGION, Running
@@ -100,6 +101,15 @@ def test_a_missing_alias_resolves_by_its_tag_with_a_notice(frozen: Running) -> N
         found = find_image(frozen.client(), parse_reference(name, "amd64"))
         assert found.image.image_id == wanted, name
         assert "no image is named fam-amd64-latest at the moment" in found.notice
+
+
+def test_of_two_tagged_versions_the_one_built_later_answers_though_it_was_copied_here_first(frozen: Running) -> None:
+    frozen.image("fam-amd64-20260101000000", tags={"Latest": "true"}, created=NOW - 100)
+    wanted = frozen.image("fam-amd64-20260201000000", tags={"Latest": "true"}, created=NOW - 500)
+    assert find(frozen.client(), "fam-amd64-latest") == wanted
+    current = read_lineage(frozen.client(), PublishedName("fam", "amd64", "latest")).current()
+    assert current is not None
+    assert current.image_id == wanted
 
 
 def test_another_channel_falls_back_to_its_own_tag(frozen: Running) -> None:
@@ -278,7 +288,7 @@ def test_in_random_accounts_only_the_exact_name_resolves(frozen: Running, chance
     exact = [one for one in usable if one["name"] == "fam-amd64-latest"]
     versions = ("fam-amd64-20260101000000", "fam-amd64-20260202000000")
     tagged = [one for one in usable if one["name"] in versions and one["tags"] == {"Latest": "true"}]
-    expected = max(exact or tagged, key=lambda one: str(one["created"]), default=None)
+    expected = max(exact or tagged, key=lambda one: (one["name"], str(one["created"])), default=None)
     found = look_up(frozen.client(), name_reference("fam-amd64-latest", "amd64"))
     assert (found and found.image.image_id) == (expected and expected["id"])
 

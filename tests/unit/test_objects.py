@@ -108,7 +108,7 @@ def test_what_was_put_is_read(cloud: Running) -> None:
     assert (made.id, made.headers["content-type"]) == ("our-boms/goldrun/sboms/a b.json", "application/json")
     put_object(client, FOLDER, "a b.json", b"another", "application/json")
     assert get_object(client, FOLDER, "a b.json") == "ü".encode(), "what is there stays"
-    with pytest.raises(NotFoundError, match="There is no oss://our-boms/goldrun/sboms/nothing"):
+    with pytest.raises(NotFoundError, match="Not found: oss://our-boms/goldrun/sboms/nothing"):
         get_object(client, FOLDER, "nothing")
 
 

@@ -146,10 +146,10 @@ def test_the_same_content_has_the_hash_that_it_had(tools: Path) -> None:
 @pytest.mark.parametrize(
     ("extends", "words"),
     [
-        ("../nowhere", "is no recipe's folder"),
+        ("../nowhere", "is not a recipe's folder"),
         ("../ours", "lead in a circle"),
         ("../circle", "lead in a circle"),
-        ("../tools/recipe.toml", "is no recipe's folder"),
+        ("../tools/recipe.toml", "is not a recipe's folder"),
     ],
 )
 def test_what_cannot_be_extended(ours: Path, extends: str, words: str) -> None:

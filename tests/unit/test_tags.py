@@ -8,7 +8,19 @@ from pathlib import Path
 from goldrun.cloud import tags
 from goldrun.cloud.tags import MANAGED_BY, PROTECTED, ROLE, SCHEMA
 
-KINDS = {"image", "snapshot", "instance", "securitygroup", "vpc", "vswitch", "natgateway", "eip", "role", "policy"}
+KINDS = {
+    "image",
+    "snapshot",
+    "instance",
+    "disk",
+    "securitygroup",
+    "vpc",
+    "vswitch",
+    "natgateway",
+    "eip",
+    "role",
+    "policy",
+}
 SOURCE = Path(tags.__file__).parents[1]
 CONSTANTS = {name: value for name, value in vars(tags).items() if isinstance(value, tags.Tag)}
 

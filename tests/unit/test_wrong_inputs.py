@@ -93,8 +93,8 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str]] = {
         3,
         "No credentials",
     ),
-    "no secret": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}, 3, "Half an AccessKey"),
-    "no key id": ({"ALIBABA_CLOUD_ACCESS_KEY_ID": None}, 3, "Half an AccessKey"),
+    "no secret": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}, 3, "The AccessKey is incomplete"),
+    "no key id": ({"ALIBABA_CLOUD_ACCESS_KEY_ID": None}, 3, "The AccessKey is incomplete"),
     "wrong secret": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}, 3, "secret does not belong to the id"),
     "secret with a line break": ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "goldrun-local-\nsecret"}, 3, "line break"),
     "unknown key": ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "nobody"}, 3, "AccessKey id is unknown"),
@@ -379,7 +379,7 @@ def _drip(handler: http.server.BaseHTTPRequestHandler) -> None:
 
 ANSWERS: dict[str, tuple[Respond, int, str]] = {
     "garbage": (_say(200, "application/json", b"{garbage"), 6, "something that is not JSON"),
-    "a list": (_say(200, "application/json", b"[1]"), 6, "not as the ECS API does"),
+    "a list": (_say(200, "application/json", b"[1]"), 6, "not as the API does"),
     "nothing": (_say(200, "application/json", b""), 6, "the answer is empty"),
     "a login page": (
         _say(200, "text/html", b"<html><h1>Please log in</h1>"),
@@ -389,7 +389,7 @@ ANSWERS: dict[str, tuple[Respond, int, str]] = {
     "a moved page": (_say(302, "text/html", b"<html>Moved"), 6, "HTTP 302"),
     "a proxy's refusal": (_say(407, "text/html", b"<html>"), 6, "proxy asks for a user name"),
     "a gateway's failure": (_say(502, "text/html", b"<html>Bad Gateway"), 6, "failed with HTTP 502.*\n.*Bad Gateway"),
-    "binary": (_say(200, "application/octet-stream", bytes(range(256))), 6, "not as the ECS API does"),
+    "binary": (_say(200, "application/octet-stream", bytes(range(256))), 6, "not as the API does"),
     "half an answer": (_cut, 6, "connection to .* broke|did not answer in time"),
     "a hung up line": (_hang_up, 6, "broke"),
     "an answer that drips": (_drip, 6, "did not answer in time"),

@@ -56,7 +56,7 @@ def _find(context: Context, name: str) -> Image:
             raise
         raise NotFoundError(
             f"The base image {name} was not found in {client.region}.",
-            why=["it is no image family there, and no published name.", *error.why],
+            why=["it is neither an image family nor a published name there.", *error.why],
             fix=error.fix,
             request_id=error.request_id,
         ) from error

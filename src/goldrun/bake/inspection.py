@@ -34,7 +34,7 @@ def read_contents(context: Context, machine: Machine) -> Contents:
     Raises:
         UsageError: its output is not valid.
         RefusedError: the script failed or prints too much, or the list is too long.
-        UnavailableError: the list did not come whole.
+        UnavailableError: the list is incomplete.
     """
     recipe, variables = context.recipe, context.loaded.variables(context.architecture)
     if recipe.packages:
@@ -68,9 +68,7 @@ def _too_long(machine: Machine) -> RefusedError:
 
 
 def _incomplete(machine: Machine, why: str) -> UnavailableError:
-    return UnavailableError(
-        f"The list of packages of {machine.id} did not come whole.", why=[why], fix=["run this again."]
-    )
+    return UnavailableError(f"The list of packages of {machine.id} is incomplete.", why=[why], fix=["run this again."])
 
 
 def list_contents(context: Context, image: Image) -> Contents:

@@ -120,7 +120,7 @@ def _chain(folder: Path) -> list[_Source]:
             words = f"{recipe.extends} is one too many: at most {LONGEST_CHAIN} recipes may extend each other"
             refuse(file, text, [(("extends",), words)])
         if not (folder / FILE).is_file():
-            refuse(file, text, [(("extends",), f"{recipe.extends} is no recipe's folder: it has no {FILE}")])
+            refuse(file, text, [(("extends",), f"{recipe.extends} is not a recipe's folder: it has no {FILE}")])
 
 
 def _values(chain: Sequence[_Source], given: Mapping[str, str]) -> dict[str, str]:

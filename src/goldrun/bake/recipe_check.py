@@ -108,7 +108,7 @@ def _disks(recipe: Recipe) -> Iterator[Problem]:
         if not 20 <= disk.size <= 32_768:
             yield ("disks", number, "size"), "a data disk has 20 to 32768 GiB"
         if not _MOUNT.fullmatch(disk.mount) or disk.mount.startswith(_OF_THE_SYSTEM):
-            yield ("disks", number, "mount"), f"{disk.mount!r} is no place for a data disk, such as /var/lib/docker"
+            yield ("disks", number, "mount"), f"{disk.mount!r} is not a place for a data disk, such as /var/lib/docker"
         if any(other.mount == disk.mount for other in recipe.disks[:number]):
             yield ("disks", number, "mount"), f"two data disks are mounted at {disk.mount}"
 
@@ -158,7 +158,7 @@ def _tools(recipe: Recipe) -> Iterator[Problem]:
             yield ("tools", name), f"{name!r} cannot be the name of a variable"
         for key, text in (("version", tool.version), ("url", tool.url)):
             if any(sign.isspace() for sign in text) or (key == "version" and not text):
-                yield ("tools", name, key), f"{text!r} is no {key}"
+                yield ("tools", name, key), f"{text!r} is not a valid {key}"
         if tool.url and not tool.url.startswith("https://"):
             yield ("tools", name, "url"), "a file is fetched by https alone"
         if not tool.url and tool.sha256:
@@ -264,7 +264,7 @@ def _fetched(file: File, number: int) -> Iterator[Problem]:
     elif not _DIGEST.fullmatch(file.sha256):
         yield ("files", number, "sha256"), "a file that is fetched needs its SHA-256"
     if file.template:
-        yield ("files", number, "template"), "a file that is fetched is no template"
+        yield ("files", number, "template"), "a file that is fetched cannot be a template"
 
 
 def _playbook(folder: Path, name: str, path: tuple[str | int, ...], contents: dict[str, bytes]) -> Iterator[Problem]:

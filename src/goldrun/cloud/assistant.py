@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.rpc import Parameter
-from goldrun.errors import GoldrunError
+from goldrun.errors import UsageError
 
 MAX_COMMAND = 24 * 1024
 MAX_FILE = 23 * 1024
@@ -130,7 +130,18 @@ def send_file(
 ) -> str:
     """Begin to put a file of up to ``MAX_FILE`` bytes on an instance, and return the invocation's id.
 
-    The arguments are those of ``run_command``.
+    Args:
+        client: the cloud.
+        instance_id: the instance; its agent must run.
+        name: the file's name.
+        folder: where it is put; empty: ``/``.
+        content: the file.
+        mode: its permissions, ``0644``.
+        owner: the user that owns it.
+        token: the ``ClientToken``: a repetition sends nothing twice.
+
+    Raises:
+        ApiError: ECS refuses.
     """
     params: dict[str, Parameter] = {
         "Name": name,
@@ -162,7 +173,7 @@ def command(script: bytes, variables: Mapping[str, str]) -> bytes:
     """Return what is sent: the script with its environment, compressed if it is long.
 
     Raises:
-        GoldrunError: it is too long even when compressed.
+        UsageError: it is too long even when compressed.
     """
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
     head = f"#!/bin/bash\n{exports}".encode()
@@ -177,7 +188,7 @@ def command(script: bytes, variables: Mapping[str, str]) -> bytes:
         + b'\nEND\nbash "$script"\n'
     )
     if len(base64.b64encode(sent)) > MAX_COMMAND:
-        raise GoldrunError(
+        raise UsageError(
             f"A script of {len(script):,} bytes is too long to send.", fix=["split it into several steps."]
         )
     return sent

@@ -73,7 +73,7 @@ def from_variables(env: config.Environment) -> Credentials | None:
             else (config.ACCESS_KEY_SECRET, config.ACCESS_KEY_ID)
         )
         raise CredentialsError(
-            f"Half an AccessKey: the {present.meaning} is set, the {missing.meaning} is not.",
+            f"The AccessKey is incomplete: the {present.meaning} is set, the {missing.meaning} is not.",
             fix=[f"set {missing.names[0]} too, or unset both."],
         )
     token = config.SECURITY_TOKEN.read(env)

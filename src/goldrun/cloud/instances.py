@@ -1,6 +1,6 @@
-"""Instances: described, created, started, stopped and deleted, and their release times.
+"""Instances: described, started, stopped and deleted, and their release times.
 
-Sources: RunInstances, DescribeInstances and the other actions' pages in the API reference, with their error tables.
+Sources: DescribeInstances and the other actions' pages in the API reference, with their error tables.
 """
 
 from __future__ import annotations

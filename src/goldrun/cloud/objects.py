@@ -121,7 +121,7 @@ def get_object(client: EcsClient, folder: Folder, name: str) -> bytes:
     except ApiError as error:
         if error.code != "NoSuchKey":
             raise
-        raise NotFoundError(f"There is no {folder}{name}.") from error
+        raise NotFoundError(f"Not found: {folder}{name}") from error
     return answer.body
 
 

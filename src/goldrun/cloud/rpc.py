@@ -112,7 +112,7 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
         )
     found = "HTML" if "html" in answer.content_type or shown.startswith("<") else "something that is not JSON"
     raise UnavailableError(
-        f"{endpoint} answered with {found}, not as the ECS API does (HTTP {answer.status}).",
+        f"{endpoint} answered with {found}, not as the API does (HTTP {answer.status}).",
         why=[f"it says: {shown}" if shown else "the answer is empty."],
         fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
     )

@@ -79,7 +79,7 @@ def read(text: str, name: str) -> Contents:
                 components.append(component)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
-            f"{name} is no bill of materials.", why=[f"{type(error).__name__}: {error}"], fix=["goldrun image sbom"]
+            f"{name} is not a bill of materials.", why=[f"{type(error).__name__}: {error}"], fix=["goldrun image sbom"]
         ) from error
     return make(system, release, components)
 

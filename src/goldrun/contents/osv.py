@@ -91,7 +91,7 @@ def read(place: Path) -> Iterator[Advisory]:
             try:
                 advisory = msgspec.json.decode(content, type=Advisory)
             except msgspec.MsgspecError as error:
-                raise UsageError(f"{name} is no advisory in the OSV format.", why=[str(error)]) from error
+                raise UsageError(f"{name} is not an advisory in the OSV format.", why=[str(error)]) from error
             count += 1
             if not advisory.withdrawn:
                 yield advisory
@@ -252,4 +252,4 @@ def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
                 if name.endswith(".json"):
                     yield f"{file}/{name}", archive.read(name)
     except zipfile.BadZipFile as error:
-        raise UsageError(f"{file} is no zip archive.", why=[str(error)], fix=["download it again."]) from error
+        raise UsageError(f"{file} is not a zip archive.", why=[str(error)], fix=["download it again."]) from error

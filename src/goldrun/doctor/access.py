@@ -117,7 +117,7 @@ def check_permissions(patient: Patient) -> Iterator[Finding]:
                 f"the other {len(unsure)} cannot be tried without effect.",
             )
         else:
-            yield Finding(f"permissions: {job}", GOOD, f"all {len(wanted)} actions are allowed.")
+            yield Finding(f"permissions: {job}", GOOD, f"{len(wanted)} of {len(wanted)} actions are allowed.")
 
 
 def actions_of(job: str, folder: Folder | None = None) -> list[str]:

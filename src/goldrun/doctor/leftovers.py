@@ -22,11 +22,11 @@ def check_leftovers(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "leftovers",
             WARNING,
-            f"{len(found)} things are left over: {kinds}.",
+            f"left over: {kinds}.",
             f"instances among them cost {wasted:.3f} CNY an hour." if wasted else "they cost storage.",
             "goldrun sweep",
         )
     else:
         yield Finding(
-            "leftovers", GOOD, f"nothing is left over; {len(running)} instances run, for {price:.3f} CNY an hour."
+            "leftovers", GOOD, f"nothing to sweep; running instances: {len(running)}, for {price:.3f} CNY an hour."
         )

@@ -199,7 +199,7 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
         UsageError: a value is not valid; the message names its key.
     """
     if not isinstance(found, dict):
-        raise UsageError("The extra specs are no object.", fix=['for example {"cpu": "8.."}'])
+        raise UsageError("The extra specs are not an object.", fix=['for example {"cpu": "8.."}'])
     known = {name: value for name, value in found.items() if name in SPECS}
     _check(known, SPECS, "extra specs")
     waits = known.get("job_timeout")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from urllib.parse import urljoin
 
 from goldrun import __version__
@@ -25,7 +24,7 @@ class Web:
     Attributes:
         transport: sends the requests.
         clock: the machine's.
-        timeout: seconds that a file may take, with all repetitions.
+        timeout: seconds that a file may take, with all redirections and repetitions.
         notice: receives a sentence about every repetition.
     """
 
@@ -44,15 +43,19 @@ class Web:
         """
         until = self.clock.now() + self.timeout
         for _ in range(MOST_REDIRECTS):
-            # A big file takes longer than an attempt of an API's call may.
-            get = partial(self._get, url, until)
-            answer = retry(lambda _, get=get: get(), self.clock, self.timeout, jittered_backoff, self.notice)  # type: ignore[misc]
+            answer = self._try(url, until)
             if isinstance(answer, bytes):
                 return answer
             before, url = url, urljoin(url, answer)
             if before.startswith("https://") and not url.startswith("https://"):
                 raise UsageError(f"{before} leads to {url}.", why=["a file is fetched by https alone."])
         raise UnavailableError(f"{url} leads from one address to the next without an end.")
+
+    def _try(self, url: str, until: float) -> bytes | str:
+        """Return the file, or where it is; a failure that may pass is tried again."""
+        # Each attempt may take all of the time: a big file takes longer than an attempt of an API's call may.
+        left = until - self.clock.now()
+        return retry(lambda _: self._get(url, until), self.clock, left, jittered_backoff, self.notice)
 
     def _get(self, url: str, until: float) -> bytes | str:
         """Return the file, or where it is."""
@@ -64,7 +67,7 @@ class Web:
         if answer.status in (301, 302, 303, 307, 308) and answer.headers.get("location"):
             return answer.headers["location"]
         if answer.status in (404, 410):
-            raise NotFoundError(f"There is no {url}.")
+            raise NotFoundError(f"Not found: {url}")
         if answer.status != 200:
             error = UnavailableError(f"{url} was answered with HTTP {answer.status}.")
             error.retryable = answer.status in PASSING

@@ -19,7 +19,7 @@ ELSEWHERE = "look in other regions: goldrun image id NAME --all-regions"
 PARALLEL_REGIONS = 8  # well below the API's rate
 _STATES = {
     "Creating": "is still being created ({progress}): wait until it is Available.",
-    "Waiting": "waiting in the queue of images.",
+    "Waiting": "is waiting in the queue of images.",
     "UnAvailable": "is UnAvailable: the cloud cannot use it.",
     "CreateFailed": "could not be created (CreateFailed): build it again.",
     "Deprecated": "is Deprecated: it was rolled back. Its id can still be used.",

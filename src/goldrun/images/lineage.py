@@ -5,7 +5,6 @@ None of it is stored outside the cloud: names, tags and states are read again be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,14 +13,13 @@ from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, des
 from goldrun.cloud.moments import told_moment
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
+from goldrun.images.age import newest_first, stamp
 from goldrun.images.lookup import channel_tag, find_shown
 from goldrun.images.naming import (
     LATEST,
-    STAMP_DIGITS,
     PublishedName,
     check_name,
     is_image_id,
-    is_stamp,
     parse_published,
 )
 
@@ -97,31 +95,10 @@ class Lineage:
         return frozenset(image.name for image in self.images.values())
 
 
-def stamp(image: Image) -> str:
-    """Return when the image was built, ``YYYYMMDDHHMMSS``: by its tag, its version name, or else its creation time."""
-    tagged = BUILD_TIMESTAMP.read(image.tags)
-    if is_stamp(tagged):
-        return tagged.ljust(STAMP_DIGITS, "0")
-    name = parse_published(image.name)
-    if name and name.is_version:
-        return name.suffix.ljust(STAMP_DIGITS, "0")
-    return "".join(char for char in image.creation_time if char.isdigit())[:STAMP_DIGITS].ljust(STAMP_DIGITS, "0")
-
-
 def is_from_guide(image: Image) -> bool:
     """Return whether the guide's own builder made the image: it writes these tags, and ``Latest`` on every version."""
     written = {VERSION_HASH.key, BASE_IMAGE.key, BUILD_TIMESTAMP.key}
     return written <= image.tags.keys() and not MANAGED_BY.matches(image.tags)
-
-
-def age_key(image: Image) -> tuple[str, str]:
-    """Return a key that sorts images from old to new; the id breaks ties, so that the order is always the same."""
-    return stamp(image), image.image_id
-
-
-def newest_first(images: Iterable[Image]) -> list[Image]:
-    """Return the images, newest first."""
-    return sorted(images, key=age_key, reverse=True)
 
 
 def read_lineage(client: EcsClient, alias: PublishedName) -> Lineage:

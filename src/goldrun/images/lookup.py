@@ -15,6 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, PAGE_SIZE, Image, describe_images
 from goldrun.cloud.tags import BUILD_TIMESTAMP, CHANNEL, IS_LATEST
 from goldrun.errors import UsageError
+from goldrun.images.age import age_key
 from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
 from goldrun.lean import NamedTuple
 
@@ -180,5 +181,4 @@ def _named(images: Iterable[Image], name: str) -> list[Image]:
 
 
 def _newest(images: Iterable[Image]) -> Image | None:
-    # ISO 8601 in UTC sorts as text; the id breaks ties, so that every reader gets the same image.
-    return max(images, key=lambda image: (image.creation_time, image.image_id), default=None)
+    return max(images, key=age_key, default=None)

@@ -11,7 +11,8 @@ from goldrun.cloud.client import Call
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, modification
 from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tags import CHANNEL, MOST_TAGS, RESTORED
-from goldrun.images.lineage import Lineage, age_key, is_tagged_since, newest_first
+from goldrun.images.age import age_key, newest_first
+from goldrun.images.lineage import Lineage, is_tagged_since
 from goldrun.images.lookup import channel_tag
 
 MAX_STEPS = 60

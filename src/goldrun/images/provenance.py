@@ -72,7 +72,7 @@ def require_signed(key: EllipticCurvePublicKey, image: Image, region: str) -> No
         key.verify(base64.b64decode(signature, validate=True), statement(image, region), ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         raise RefusedError(
-            f"{image.name} ({image.image_id}) has a signature that is not right.",
+            f"{image.name} ({image.image_id}) has an invalid signature.",
             why=["another key signed it, or somebody changed what its tags say of it."],
             fix=["do not use it until you know why."],
         ) from None
@@ -133,6 +133,6 @@ def _read(file: Path) -> bytes:
 def _no_key(file: Path, kind: str) -> UsageError:
     # What is in the file is not shown: it may be a key of another kind.
     return UsageError(
-        f"{file} is no {kind} key of P-256 in PEM, without a password.",
+        f"{file} is not a P-256 {kind} key in PEM without a password.",
         fix=["openssl ecparam -name prime256v1 -genkey -noout -out image.key", "openssl ec -in image.key -pubout"],
     )

@@ -25,7 +25,8 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken
 from goldrun.cloud.tags import BOOT_TEST, HELD, PASSED
 from goldrun.errors import NotFoundError, RefusedError
-from goldrun.images.lineage import Lineage, age_key, alias_of, find_own, is_being_deleted, read_lineage
+from goldrun.images.age import age_key
+from goldrun.images.lineage import Lineage, alias_of, find_own, is_being_deleted, read_lineage
 from goldrun.images.moving import (
     MAX_STEPS,
     Intent,

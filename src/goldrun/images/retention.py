@@ -15,7 +15,8 @@ from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, des
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY, OWNED, STAGE
-from goldrun.images.lineage import Lineage, age_key, is_from_guide, newest_first, read_lineage
+from goldrun.images.age import age_key, newest_first
+from goldrun.images.lineage import Lineage, is_from_guide, read_lineage
 from goldrun.images.naming import STAGE_PREFIX, PublishedName, parse_published
 from goldrun.images.removal import (
     ProtectedError,

@@ -1,8 +1,8 @@
 """Keeps machines stopped in economical mode, and starts them when jobs wait: faster than new ones, for a disk's price.
 
 What a machine is, its tags say: ``Parked`` is written before it is stopped, ``Started`` once it was started again; it
-never is stopped a second time. Facts (FACTS.md, "Economical mode"): some types go on costing, without an error; a start
-may be refused because the place was given away. Then a new machine is launched.
+never is stopped a second time. As "Economical mode" in the ECS documentation says, some types go on costing, without an
+error, and a start may be refused because the place was given away. Then a new machine is launched.
 """
 
 from __future__ import annotations

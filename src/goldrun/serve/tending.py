@@ -23,9 +23,9 @@ from goldrun.serve.roster import ENDED_SECONDS, Roster
 
 SURPLUS_SECONDS = 60.0  # a machine that nobody needs waits so long for a job
 SILENT_SECONDS = 120.0  # a configured machine whose runner is not online after that is asked about at GitHub
+ASK_SECONDS = 60.0  # between two questions about it
 DEAR_FACTOR = 1.5  # a machine that waits is replaced if it costs so many times as much as a new one
-DEAR_SECONDS = 3600.0  # … but not before: what seemed cheaper when it was launched could not be had
-ASK_SECONDS = 60.0  # … not more often than that
+DEAR_SECONDS = 3600.0  # before that it is not: what seemed cheaper when it was launched could not be had
 
 
 @dataclass

@@ -32,9 +32,9 @@ from goldrun.serve.shares import Claim, Shares
 from goldrun.serve.tending import Tending
 
 SOON_SECONDS = 1.0  # between looks at machines that may answer at any moment
-LOOK_SECONDS = 3.0  # … at machines that change
+LOOK_SECONDS = 3.0  # between looks at machines that change
+CALM_SECONDS = 30.0  # between looks at machines that do not
 REST_SECONDS = 60.0  # steps that fail for longer keep no place for what is missing
-CALM_SECONDS = 30.0  # … and at machines that do not
 
 
 @dataclass

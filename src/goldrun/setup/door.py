@@ -131,7 +131,7 @@ def take_order(order: Order, show: Callable[[str], None], clock: Clock, *, secon
     try:
         show(base)
         if watch(clock, lambda: ended or None, seconds=seconds) is None:
-            raise UnavailableError("Nobody came back from GitHub.", fix=["run the same command again"])
+            raise UnavailableError("No answer came from GitHub.", fix=["run the same command again"])
     finally:
         server.shutdown()
         server.server_close()

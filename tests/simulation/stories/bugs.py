@@ -19,7 +19,7 @@ from goldrun.cloud.signature import canonical_query
 from goldrun.errors import GoldrunError
 from goldrun.http.cloud_clock import CloudClock
 from goldrun.images import moving, publish, retention
-from goldrun.images.lineage import newest_first
+from goldrun.images.age import newest_first
 from goldrun.images.retention import Verdict
 from goldrun.runners import orphans
 from goldrun.sweep import finding

@@ -1,4 +1,4 @@
-"""Handles a request: decode, authenticate, inject faults, authorize, perform, render.
+"""Handles a request: decode, inject faults, authenticate, authorize, check, perform, render.
 
 Sockets are in ``server``.
 """
