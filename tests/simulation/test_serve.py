@@ -706,7 +706,7 @@ def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Ru
 
 def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that had ended was told by nothing but its silence, while its machines cost money."""
-    monkeypatch.setattr(servers, "BACKOFF_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(servers, "DEFECT_SECONDS", 0.01)
     clock, said, steps = StoppableClock(), list[str](), itertools.count()
 
     def step() -> float:

@@ -173,7 +173,7 @@ def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest
         def tick() -> None:
             began.set()
             time.sleep(0.3)  # it asks the cloud
-            common.shares.claim(wanted, Claim(2, 0))
+            common.shares.claim(wanted, Claim(2), 0.0)
 
         listener = SimpleNamespace(
             connected=True, waits=False, leads=True, wanted=wanted, poll=lambda _: None, close=lambda: None

@@ -26,6 +26,7 @@ from goldrun.serve.listener import Listener
 from goldrun.serve.notices import Notices
 from goldrun.serve.observer import Observer
 from goldrun.serve.parking import Parking
+from goldrun.serve.patience import Patience
 from goldrun.serve.preparation import Preparation
 from goldrun.serve.prices import Prices
 from goldrun.serve.quota import Quota
@@ -116,4 +117,5 @@ def build_worker(
         leftovers=Leftovers(client, listener.service, wanted, report),
         breaker=common.breaker,
         observer=observer,
+        patience=Patience(wanted.name, client.clock, report),
     )

@@ -100,30 +100,47 @@ class Books:
             self._reserved.pop(key_of(wanted), None)
             self._idle.pop(key_of(wanted), None)
 
-    def left(self, wanted: WantedSet, now: float, *, yielded: bool = False) -> Left:
+    def rest(self, wanted: WantedSet) -> None:
+        """Count on no machine of a set that gives up none now: its steps fail."""
+        with self._lock:
+            self._idle.pop(key_of(wanted), None)
+
+    def is_shared(self, wanted: WantedSet) -> bool:
+        """Return whether other sets, which another server may lead, spend from the same budget."""
+        sizes = sum(kind == wanted.kind for kind in self._kinds.values())
+        return wanted.limits.max_cost != Cost() or sizes > 1
+
+    def left(self, wanted: WantedSet, now: float, *, yielded: bool = False, first: bool = False) -> Left:
         """Return what a set may still spend: the least that its profile's limits and the common ones leave.
 
         Args:
             wanted: the set.
             now: the moment.
             yielded: as if the less important sets of this server had no machines without a job.
+            first: as if no set had any that gives up machines before this one: one of several equal ones does so too.
         """
         with self._lock:
-            return self._least(wanted, now, yielded=yielded)
+            if not yielded and not first:
+                return self._least(wanted, now)
+            own, most = key_of(wanted), wanted.profile.priority
+            ahead = {
+                key: idle
+                for key, (priority, idle) in self._idle.items()
+                if priority < most or (first and priority == most and key < own)
+            }
+            return self._least(wanted, now, ahead)
 
     def _reserve(self, wanted: WantedSet, amount: float) -> None:
         self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
 
-    def _least(self, wanted: WantedSet, now: float, *, yielded: bool = False) -> Left:
-        most = wanted.profile.priority
-        yields = {key: idle for key, (priority, idle) in self._idle.items() if yielded and priority < most}
+    def _least(self, wanted: WantedSet, now: float, ahead: Mapping[str, float] | None = None) -> Left:
         own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
         found = [Left(float("inf"))]
         for cost, keys, whose in (
             (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
             (wanted.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
         ):
-            reserved = sum(self._may_cost(key, wanted.longest_job, now) - yields.get(key, 0.0) for key in keys)
+            reserved = sum(self._may_cost(key, wanted.longest_job, now) - (ahead or {}).get(key, 0.0) for key in keys)
             found += list(self._left(cost, keys, reserved, whose, now))
         return min(found, key=lambda one: one.amount)
 

@@ -25,7 +25,7 @@ from goldrun.launch.settings import LaunchSettings
 from goldrun.serve import spent as amounts
 from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.books import PREFIX, Books, has_budget, key_of
-from goldrun.serve.config import MAX_RUNNERS, Cost
+from goldrun.serve.config import MAX_RUNNERS
 from goldrun.serve.observer import Observer
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import Roster
@@ -105,8 +105,11 @@ class Budget:
             left = self.books.read(self.roster.fleet.wanted)
             self._since, self._paid = left.until or self._now, left.paid
 
-    def step(self) -> None:
+    def step(self, idle: int) -> None:
         """Count what the machines have cost since the last step.
+
+        Args:
+            idle: how many of them have no job, and get none for now.
 
         Raises:
             GoldrunError: the count cannot be written down.
@@ -115,7 +118,7 @@ class Budget:
         longest = self._longest
         machines = self.roster.fleet.machines
         spent, reserved = self._with_those_that_ended(self.books.read(wanted)).at(now), 0.0
-        idle = 0.0  # of that
+        waiting: list[float] = []  # of that, by machine without a known job
         since: dict[float, float] = {}  # what is paid an hour, by the moment since when
         for one in [one for one in self._open if one not in machines]:
             self._count(self._open.pop(one), now, since)  # it ended at some moment since
@@ -134,7 +137,8 @@ class Budget:
             ran = max(0.0, now - event.started) if event and event.started else 0.0
             may_cost = max(hourly, machine.limit) * max(0.0, longest - ran) / 3600 if hourly else 0.0
             reserved += may_cost
-            idle += 0.0 if one in self.roster.busy else may_cost
+            if one not in self.roster.busy:
+                waiting.append(may_cost)
         for until, price in since.items():
             spent = spent.add(price, until, now)
         unseen = self.roster.fleet.unseen
@@ -143,7 +147,7 @@ class Budget:
         failed = bool(self._started.keys() & self.roster.aside)  # a start that had no effect
         self._started = {one: price for one, price in self._started.items() if one in stopped}
         reserved += self._unseen * longest / 3600
-        self.books.write(wanted, replace(spent, paid=self._hourly), reserved, idle)
+        self.books.write(wanted, replace(spent, paid=self._hourly), reserved, sum(sorted(waiting)[:idle]))
         if failed:
             self.withdraw()
         if self.limited:
@@ -169,12 +173,11 @@ class Budget:
 
     @property
     def short(self) -> int:
-        """How many free machines are more than the budget holds, if each does the longest job: their wait costs too."""
-        left = self.books.left(self.roster.fleet.wanted, self._now).amount if self.limited else 0.0
-        if left >= 0:
+        """How many machines to give up: waiting costs too, and the budget is to hold the longest job of each."""
+        if not self.limited or (left := self.books.left(self.roster.fleet.wanted, self._now, first=True).amount) >= 0:
             return 0
-        each = self._price * self._longest / 3600
-        return math.ceil(-left / each) if each else MAX_RUNNERS
+        price = self._price or max((one.price for one in self._open.values()), default=0.0)
+        return math.ceil(-left / (price * self._longest / 3600)) if price else 1
 
     def cap(self, settings: LaunchSettings) -> LaunchSettings:
         """Return a launch's settings with the price that the budget holds."""
@@ -204,7 +207,7 @@ class Budget:
         wanted, paid = self.roster.fleet.wanted, self._hourly + price * amount
         if new := paid > self._told:
             self._write(paid)
-            if wanted.limits.max_cost != Cost():
+            if self.books.is_shared(wanted):
                 self._read()  # two servers may announce at once: each writes, then reads
         amount_held = price * amount * self._longest / 3600
         self.release()
@@ -282,7 +285,7 @@ class Budget:
         )
         paid = max(0.0, paid - counted)
         until = min(self._now, self._since + self._longest)
-        self.observer.cost(fleet.wanted, None, paid * (until - self._since) / 3600)
+        self.observer.cost(fleet.wanted, None, paid * max(0.0, until - self._since) / 3600)
         return spent.add(paid, self._since, until)
 
     def _count(self, last: _Open, now: float, since: dict[float, float]) -> None:

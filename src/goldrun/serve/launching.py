@@ -25,7 +25,8 @@ from goldrun.serve.shares import Claim, Shares
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
-VAIN_SECONDS = 3600.0  # after such a launch other sets keep their idle machines for so long: it may be refused again
+STARVED_SECONDS = 300.0  # less important sets give up idle machines for so long; if that is in vain, not again so soon
+VAIN_SECONDS = 3600.0
 
 
 @dataclass
@@ -60,13 +61,31 @@ class Launching:
     _batch: int = BATCH
     _pause: float = PAUSE_SECONDS[0]
     _paused_until: float = 0.0
-    _starved: bool = False
+    _unfit_until: float = 0.0  # a launch that is to avoid some offers was refused
+    _over_quota: bool = False  # ECS has refused the last launch for the quota
+    _starved_since: float | None = None
     _vain_until: float = 0.0
+    _vain_pool_until: float = 0.0
 
     @property
     def paused(self) -> bool:
         """Whether a refused launch is waited out."""
-        return self.client.clock.now() < self._paused_until
+        return self._now < self._paused_until
+
+    @property
+    def vain(self) -> bool:
+        """Whether what less important sets give up has not helped: it is not asked for again for a while."""
+        return self._now < self._vain_until
+
+    @property
+    def quota_room(self) -> int | None:
+        """How many more machines the account's quota holds for this set; None: not known."""
+        wanted = self.fleet.wanted
+        return self.quota.room(wanted, self.shares.queued_above(wanted))
+
+    @property
+    def _now(self) -> float:
+        return self.client.clock.now()
 
     def launch(self, claim: Claim, avoid: AbstractSet[Place] = frozenset()) -> None:
         """Launch what is missing, or as much of it as may be.
@@ -78,53 +97,90 @@ class Launching:
         Raises:
             GoldrunError: a person has to do something about it: credentials, permissions, settings.
         """
-        wanted = self.fleet.wanted
-        # What cannot be launched keeps no place from the other sets.
-        most = 0 if self.paused else max(0, wanted.profile.max_runners - claim.alive)
-        missing = max(0, min(claim.missing, most))
-        missing = min(missing, self.budget.room(yielded=True)) if missing else 0
-        self._starved = self._starved and (claim.missing if self.paused else missing) > 0
-        if missing:
-            # What idle machines of less important sets hold of the common budget they give up, as with the quota.
-            room, quota = self.budget.room(), self.quota.room(wanted)
-            room = room if quota is None else min(room, quota)
-            vain = self.client.clock.now() < self._vain_until and (quota is None or quota >= missing)
-            if quota is not None or room < missing:
-                self._starved = room < missing and not vain
-            missing = min(missing, room)
-        offered = min(claim.offered, most - missing)
-        allowed = self.shares.claim(wanted, replace(claim, missing=missing, offered=offered, starved=self._starved))
+        if avoid and self._now < self._unfit_until:
+            claim = claim.within(0)
+        allowed = self.shares.claim(self.fleet.wanted, self._possible(claim), self._now)
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
-            try:
-                # At the list price nothing is reclaimed.
-                out = {(*place, True) for place in self.breaker.out(self.client.clock.now())}
-                out |= {(*place, spot) for place in avoid for spot in (True, False)}
-                settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=frozenset(out))
-                settings = self.budget.cap(settings)
-                offers = self._while_current(settings, find_offers(self.client, settings, self.cache))
-                got = launch(self.client, settings, offers, report=self.report)
-            except OutdatedError as error:
-                self.report(error.what)
+            if not self._launch(amount, avoid):
                 return
-            except GoldrunError as error:
-                if not error.unsure and self.leads():
-                    self.budget.withdraw()
-                self._refused(error, amount)
-                return
-            else:
-                for launched in got:
-                    self.fleet.add(launched.ids)
-                    self.quota.note(self.fleet.wanted, len(launched.ids))
-                    self.budget.note(launched)
-                    self.observer.launched(self.fleet.wanted, launched.ids)
-                    name, ids = self.fleet.wanted.name, ",".join(launched.ids)
-                    self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
-            finally:
-                self.budget.release()  # what there is now has been noted
-            self._batch, self._pause, self._starved = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
-            self._vain_until = 0.0
             allowed -= amount
+
+    def _possible(self, claim: Claim) -> Claim:
+        """Return the part of a claim that can be launched: what cannot keeps no place from the other sets.
+
+        Raises:
+            GoldrunError: what a machine would cost cannot be read.
+        """
+        wanted = self.fleet.wanted
+        most = 0 if self.paused else max(0, wanted.profile.max_runners - claim.alive)
+        quota, idle = self.quota_room, self.shares.idle_below(wanted)
+        room = most if quota is None else min(most, quota)
+        wants = claim.within(most)
+        if wants.missing:
+            # What less important sets have idle they give up: of the common budget, and of the quota.
+            wants = wants.within(self.budget.room(yielded=True))
+            room = min(room, self.budget.room())
+        found = wants.within(room)
+        if self.paused and self._over_quota:
+            wants = claim
+        starved = self._starved(wants.jobs - found.jobs, wants.pool - found.pool, idle)
+        places = most if quota is None else min(most, quota + idle)
+        return replace(found, offered=min(claim.offered, max(0, places - found.missing)), starved=starved)
+
+    def _starved(self, jobs: int, pool: int, idle: int) -> int:
+        """Return for how many machines less important sets are to give up idle ones.
+
+        Not for ever: if that has not helped after a while, they may have theirs again.
+        """
+        if self._now < self._vain_pool_until:
+            pool = 0
+        if not jobs + pool or self.vain:
+            self._starved_since = None
+            return 0
+        starved = min(jobs + pool, idle)
+        if starved and self._starved_since is None:
+            self._starved_since = self._now
+        if self._starved_since is not None and self._now - self._starved_since > STARVED_SECONDS:
+            self._vain_until = self._vain_pool_until = self._now + VAIN_SECONDS
+            return 0
+        return starved
+
+    def _launch(self, amount: int, avoid: AbstractSet[Place]) -> bool:
+        """Launch so many machines; return whether they were.
+
+        Raises:
+            GoldrunError: a person has to do something about it.
+        """
+        try:
+            # At the list price nothing is reclaimed.
+            out = {(*place, True) for place in self.breaker.out(self._now)}
+            out |= {(*place, spot) for place in avoid for spot in (True, False)}
+            settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=frozenset(out))
+            settings = self.budget.cap(settings)
+            offers = self._while_current(settings, find_offers(self.client, settings, self.cache))
+            got = launch(self.client, settings, offers, report=self.report)
+        except OutdatedError as error:
+            self.report(error.what)
+            return False
+        except GoldrunError as error:
+            if not error.unsure and self.leads():
+                self.budget.withdraw()
+            self._refused(error, amount, aside=bool(avoid))
+            return False
+        else:
+            for launched in got:
+                self.fleet.add(launched.ids)
+                self.quota.note(self.fleet.wanted, len(launched.ids))
+                self.budget.note(launched)
+                self.observer.launched(self.fleet.wanted, launched.ids)
+                name, ids = self.fleet.wanted.name, ",".join(launched.ids)
+                self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
+        finally:
+            self.budget.release()  # what there is now has been noted
+        self._batch, self._pause, self._over_quota = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
+        self._starved_since, self._vain_until, self._vain_pool_until = None, 0.0, 0.0
+        return True
 
     def _while_current(self, settings: LaunchSettings, offers: Iterable[Offer]) -> Iterator[Offer]:
         """Yield the offers, each right before it is launched from and announced, as long as the launch is still wanted.
@@ -145,23 +201,27 @@ class Launching:
                 f"{self.fleet.wanted.name}: another server was at work while a launch was prepared; it is decided anew."
             )
 
-    def _refused(self, error: GoldrunError, amount: int) -> None:
+    def _refused(self, error: GoldrunError, amount: int, *, aside: bool) -> None:
         """Try a smaller launch; after the smallest, wait, and tell GitHub to assign no more.
 
         Raises:
             GoldrunError: the error, if a person has to do something about it.
         """
-        wanted, now = self.fleet.wanted, self.client.clock.now()
+        wanted, now = self.fleet.wanted, self._now
         self.observer.refused(wanted, error.code if isinstance(error, ApiError) else type(error).__name__)
         if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
             self._paused_until = now + self._pause
             raise error
-        self._starved = isinstance(error, ApiError) and error.code.startswith("QuotaExceed")
+        self._over_quota = isinstance(error, ApiError) and error.code.startswith("QuotaExceed")
         if amount > 1:
             self._batch = max(1, amount // 4)
             return
-        self._paused_until = now + self._pause
-        self._vain_until = 0.0 if self._starved else now + VAIN_SECONDS
-        words = f"{wanted.name}: {error.what} Trying again in {self._pause:.0f} s."
-        self.report(failed(words, error, set=wanted.name))
-        self._pause = min(PAUSE_SECONDS[1], 2 * self._pause)
+        pause = PAUSE_SECONDS[1] if aside else self._pause
+        self.report(failed(f"{wanted.name}: {error.what} Trying again in {pause:.0f} s.", error, set=wanted.name))
+        if not self._over_quota:
+            self._vain_pool_until = now + VAIN_SECONDS
+        if aside:
+            self._unfit_until = now + pause  # a job may have any offer
+            return
+        self._paused_until = now + pause
+        self._pause = min(PAUSE_SECONDS[1], 2 * pause)

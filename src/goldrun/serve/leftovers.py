@@ -43,6 +43,7 @@ class Leftovers:
         now = self.client.clock.now()
         if now < self._next:
             return
+        self._next = now + PAGE_SECONDS  # also if it fails
         page, more = page_of_registrations(self.service.github, self.wanted.scope, self._page)
         prefix = self.wanted.runner_name("i-")
         found = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
@@ -10,6 +11,7 @@ from goldrun.cloud.quotas import free_vcpus
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.launch.offers import parse_span
+from goldrun.serve.shares import Queued
 from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 60.0
@@ -46,12 +48,20 @@ class Quota:
         with self._lock:
             self._free = free
 
-    def room(self, wanted: WantedSet) -> int | None:
-        """Return how many more of a set's machines it allows; None: not known, or it pays the list price if need be."""
+    def room(self, wanted: WantedSet, before: Iterable[Queued] = ()) -> int | None:
+        """Return how many more of a set's machines it allows; None: not known, or it pays the list price if need be.
+
+        Args:
+            wanted: the set.
+            before: whose jobs come first. One that the quota would not hold either keeps nothing.
+        """
         with self._lock:
             if self._free is None or wanted.profile.on_demand_fallback:
                 return None
-            return max(0, int(self._free // _cpus(wanted)))
+            kept = sum(
+                _cpus(one.wanted) * min(one.jobs, int(self._free // _cpus(one.wanted)) + one.below) for one in before
+            )
+            return max(0, int((self._free - kept) // _cpus(wanted)))
 
     def note(self, wanted: WantedSet, count: int) -> None:
         """Count instances that were launched since it was read."""

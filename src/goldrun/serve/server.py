@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from goldrun.clock import Clock, StoppableClock
 from goldrun.cloud.client import EcsClient
@@ -20,8 +20,8 @@ from goldrun.errors import GoldrunError
 from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
 from goldrun.serve.assembly import Common, build_worker
-from goldrun.serve.log import failed
 from goldrun.serve.observer import Observer
+from goldrun.serve.patience import Patience
 from goldrun.serve.quota import Quota
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
@@ -30,7 +30,7 @@ from goldrun.waiting import looks
 TICK_SECONDS = 0.5
 STANDBY_SECONDS = 10.0  # between attempts to begin a session that another server has
 QUICK_SECONDS = 1.0  # a poll that ends sooner without a message is followed by a pause
-BACKOFF_SECONDS = (2.0, 60.0)  # after a failure: the first pause and the longest
+DEFECT_SECONDS = 60.0  # after a defect
 
 
 Clients = Callable[[Clock], tuple[EcsClient, GitHub]]
@@ -50,7 +50,10 @@ class Steps:
     worker: Worker
     clock: Clock
     report: Report
-    _pauses: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with no failure."""
+        self._patience = Patience(self.worker.listener.wanted.name, self.clock, self.report)
 
     def listen(self) -> float:
         """Begin a session if there is none, or wait for a message."""
@@ -68,17 +71,8 @@ class Steps:
 
     def guarded(self, name: str, step: Step) -> float:
         """Return a step's pause; after a failure a longer one each time."""
-        try:
-            pause = step()
-        except GoldrunError as error:
-            pause = self._pauses.get(name, BACKOFF_SECONDS[0])
-            self._pauses[name] = min(BACKOFF_SECONDS[1], 2 * pause)
-            why = f" {error.why[0]}" if error.why else ""
-            name = self.worker.listener.wanted.name
-            self.report(failed(f"{name}: {error.what}{why} Trying again in {pause:.0f} s.", error, set=name))
-            return pause
-        self._pauses.pop(name, None)
-        return pause
+        pauses: list[float] = []
+        return self._patience.attempt(name, lambda: pauses.append(step())) or pauses[0]
 
 
 class Server:
@@ -114,6 +108,7 @@ class Server:
         """Serve these scale sets from now on, and no others."""
         sets = list(wanted)
         self._common.books.know(sets)
+        self._common.shares.know(sets)
         kept = {_key(one) for one in sets}
         for one in [one for one in self._running if one not in sets]:
             running = self._running.pop(one)
@@ -207,7 +202,7 @@ class Repeated(threading.Thread):
         try:
             return self._step()
         except Exception:  # noqa: BLE001 - a machine that nobody looks after costs money
-            pause = BACKOFF_SECONDS[1]
+            pause = DEFECT_SECONDS
             self._report(
                 f"{self.name}: this is a defect of goldrun; please report it. Trying again in {pause:.0f} s.\n"
                 f"{traceback.format_exc()}"

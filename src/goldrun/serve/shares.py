@@ -1,11 +1,16 @@
-"""Shares the whole among scale sets: by priority, when the server's limit or the account's quota runs out."""
+"""Shares the whole among scale sets: by priority, when the server's limit, the quota or the money runs out."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from goldrun.serve.wanted import WantedSet
+
+# After a start, or when a session is lost, a set's machines are there before it says so: GitHub keeps a lost session
+# for about two minutes.
+SILENT_SECONDS = 150.0
 
 
 @dataclass(frozen=True)
@@ -14,17 +19,61 @@ class Claim:
 
     Attributes:
         alive: machines that it has.
-        missing: machines that it needs beyond those, and can launch.
-        busy: how many of those that it has run a job, or will: they make room for nobody.
+        bound: jobs that it has accepted, whether they run or wait: their machines make room for nobody.
+        jobs: machines that it lacks for them, and can launch.
+        pool: machines that it lacks beyond those, and can launch.
         offered: jobs that it does not accept because the server runs as many machines as it may.
-        starved: whether the account's quota, or what less important sets hold of the common budget, refused some.
+        queued: jobs that it does not accept because the account's quota is used up.
+        starved: machines that it lacks because less important sets hold the quota, or the money, of as many.
     """
 
     alive: int
-    missing: int
-    busy: int = 0
+    bound: int = 0
+    jobs: int = 0
+    pool: int = 0
     offered: int = 0
-    starved: bool = False
+    queued: int = 0
+    starved: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many machines it lacks, and can launch."""
+        return self.jobs + self.pool
+
+    @property
+    def lacks(self) -> int:
+        """How many places it would take if there were any."""
+        return self.missing + self.offered
+
+    @property
+    def idle(self) -> int:
+        """How many of its machines have no job, and get none for now."""
+        return max(0, self.alive - self.bound)
+
+    def within(self, most: int) -> Claim:
+        """Return the claim with at most so many machines missing: jobs come before the pool."""
+        jobs = min(self.jobs, most)
+        return replace(self, jobs=jobs, pool=min(self.pool, most - jobs))
+
+    def less(self, granted: int) -> Claim:
+        """Return the claim when so many of the missing machines are there: jobs got theirs first."""
+        jobs = min(self.jobs, granted)
+        return replace(self, alive=self.alive + granted, jobs=self.jobs - jobs, pool=self.pool - (granted - jobs))
+
+
+@dataclass(frozen=True)
+class Queued:
+    """Jobs that wait for the account's quota.
+
+    Attributes:
+        wanted: whose they are.
+        jobs: how many.
+        below: how many machines less important sets have, which make room when their jobs end.
+    """
+
+    wanted: WantedSet
+    jobs: int
+    below: int
 
 
 @dataclass
@@ -32,69 +81,143 @@ class Shares:
     """The claims of a server's scale sets; one for all of them."""
 
     _claims: dict[WantedSet, Claim] = field(default_factory=dict)
+    # Sets that say nothing now, and until when they are waited for; None: from the next look on.
+    _silent: dict[WantedSet, float | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def claim(self, wanted: WantedSet, claim: Claim) -> int:
+    def know(self, sets: Iterable[WantedSet]) -> None:
+        """Learn which scale sets are served from now on: until each has said what it has, none gets more machines."""
+        with self._lock:
+            self._silent |= {one: None for one in sets if one not in self._claims and one not in self._silent}
+
+    def claim(self, wanted: WantedSet, claim: Claim, now: float) -> int:
         """Record a claim, and return how many of the missing machines may be launched now."""
         with self._lock:
+            self._silent.pop(wanted, None)
             self._claims[wanted] = claim
-            granted = self._grant(wanted, claim)
+            granted = self._grant(wanted, claim, now)
             # What is granted has its place from now on, and not only when it shows.
-            self._claims[wanted] = replace(claim, alive=claim.alive + granted, missing=claim.missing - granted)
+            self._claims[wanted] = claim.less(granted)
             return granted
 
-    def _grant(self, wanted: WantedSet, claim: Claim) -> int:
-        before = [one for other, one in self._claims.items() if other.profile.priority > wanted.profile.priority]
-        if any(one.starved for one in before):
-            return 0
-        most = wanted.limits.max_runners
-        if most is None:
-            return claim.missing
-        room = most - sum(one.alive for one in self._claims.values()) - sum(one.missing + one.offered for one in before)
-        return max(0, min(claim.missing, room))
-
-    def room(self, wanted: WantedSet, alive: int) -> float:
+    def room(self, wanted: WantedSet, alive: int, now: float) -> float:
         """Return how many more machines a set may have, if less important ones give up those without a job."""
-        most = wanted.limits.max_runners
-        if most is None:
-            return float("inf")
         with self._lock:
-            others = [(other.profile.priority, one) for other, one in self._claims.items() if other != wanted]
-        return max(0, most - alive - sum(_taken(one, priority - wanted.profile.priority) for priority, one in others))
+            if self._starving(wanted):
+                return 0
+            most = wanted.limits.max_runners
+            if most is None:
+                return float("inf")
+            if self._unheard(now):
+                return 0
+            taken = sum(_taken(other, one, wanted) for other, one in self._claims.items() if other != wanted)
+            return self._fair(most - alive - taken, wanted, alive, most)
 
-    def must_yield(self, wanted: WantedSet) -> bool:
-        """Return whether a scale set of a higher priority lacks machines that this one keeps without a job."""
+    def to_yield(self, wanted: WantedSet) -> int:
+        """Return how many machines without a job a set is to give up for more important ones."""
         with self._lock:
-            most, alive = wanted.limits.max_runners, sum(one.alive for one in self._claims.values())
-            return any(
-                one.starved or (one.missing + one.offered > 0 and most is not None and alive >= most)
-                for other, one in self._claims.items()
-                if other.profile.priority > wanted.profile.priority
-            )
+            above = [one for other, one in self._claims.items() if _is_above(other, wanted)]
+            needed = self._starving(wanted)
+            if (most := wanted.limits.max_runners) is not None:
+                free = most - sum(one.alive for one in self._claims.values())
+                needed = max(needed, sum(one.lacks for one in above) - max(0, free))
+            first = sum(one.idle for other, one in self._claims.items() if _rank(other) < _rank(wanted))
+            return max(0, needed - first)
 
-    def outranks(self, wanted: WantedSet) -> bool:
-        """Return whether scale sets of a lower priority have machines, whose place this one may get."""
+    def idle_below(self, wanted: WantedSet) -> int:
+        """Return how many machines without a job less important sets have: their place this one may get."""
         with self._lock:
-            return any(
-                one.alive > 0 and other.profile.priority < wanted.profile.priority
+            return sum(one.idle for other, one in self._claims.items() if _is_above(wanted, other))
+
+    def alive_below(self, wanted: WantedSet) -> int:
+        """Return how many machines less important sets have: what they hold of the quota this one gets before them."""
+        with self._lock:
+            return self._alive_below(wanted)
+
+    def queued_above(self, wanted: WantedSet) -> list[Queued]:
+        """Return what more important sets keep waiting because the quota is used up."""
+        with self._lock:
+            return [
+                Queued(other, one.queued, self._alive_below(other))
                 for other, one in self._claims.items()
-            )
+                if one.queued and _is_above(other, wanted)
+            ]
 
     def rest(self, wanted: WantedSet, alive: int) -> None:
         """Keep no place for what a scale set lacks: its steps fail."""
         with self._lock:
             if wanted in self._claims:
-                self._claims[wanted] = Claim(alive, 0, self._claims[wanted].busy)
+                self._claims[wanted] = Claim(alive, self._claims[wanted].bound)
+
+    def is_away(self, wanted: WantedSet, now: float) -> bool:
+        """Keep the places of a set's machines while its session is lost, for a while; return whether that is over."""
+        with self._lock:
+            self._silent.setdefault(wanted, None)
+            if is_over := not self._awaited(wanted, now):
+                self._claims.pop(wanted, None)
+            elif known := self._claims.get(wanted):
+                self._claims[wanted] = Claim(known.alive, known.bound)
+            return is_over
 
     def leave(self, wanted: WantedSet) -> None:
         """Forget a scale set that is not served here any more."""
         with self._lock:
             self._claims.pop(wanted, None)
+            self._silent.pop(wanted, None)
+
+    def _grant(self, wanted: WantedSet, claim: Claim, now: float) -> int:
+        if self._starving(wanted):
+            return 0
+        most = wanted.limits.max_runners
+        if most is None:
+            return claim.missing
+        if self._unheard(now):
+            return 0
+        free = most - sum(one.alive for one in self._claims.values())
+        free -= sum(one.lacks for other, one in self._claims.items() if _is_above(other, wanted))
+        return min(claim.missing, self._fair(free, wanted, claim.alive, most))
+
+    def _fair(self, free: int, wanted: WantedSet, alive: int, most: int) -> int:
+        """Return how many free places a set may take: beyond its equal share only those that no equal set lacks."""
+        equal = [one for other, one in self._claims.items() if _is_equal(other, wanted) and one.alive + one.lacks]
+        share = most // (1 + len(equal))
+        kept = sum(min(one.lacks, max(0, share - one.alive)) for one in equal)
+        return max(0, free - kept, min(free, share - alive))
+
+    def _alive_below(self, wanted: WantedSet) -> int:
+        return sum(one.alive for other, one in self._claims.items() if _is_above(wanted, other))
+
+    def _unheard(self, now: float) -> bool:
+        """Return whether a set may have machines that it has not told of."""
+        return any(self._awaited(one, now) for one in list(self._silent) if one not in self._claims)
+
+    def _awaited(self, silent: WantedSet, now: float) -> bool:
+        until = self._silent[silent]
+        if until is None:
+            until = self._silent[silent] = now + SILENT_SECONDS
+        return now < until
+
+    def _starving(self, wanted: WantedSet) -> int:
+        return sum(one.starved for other, one in self._claims.items() if _is_above(other, wanted))
 
 
-def _taken(claim: Claim, above: int) -> int:
-    """Return how many places another set's claim takes; ``above``: how much higher its priority is."""
-    if above < 0:
-        return min(claim.busy, claim.alive)
-    missing = 0 if claim.starved and not above else claim.missing
-    return claim.alive + missing + (claim.offered if above else 0)
+def _taken(other: WantedSet, claim: Claim, wanted: WantedSet) -> int:
+    """Return how many places another set has, or will have before this one gets more."""
+    if _is_above(wanted, other):
+        return min(claim.bound, claim.alive)
+    if _is_above(other, wanted):
+        return claim.alive + claim.lacks
+    return claim.alive + (0 if claim.starved else claim.missing)
+
+
+def _is_above(one: WantedSet, other: WantedSet) -> bool:
+    return one.profile.priority > other.profile.priority
+
+
+def _is_equal(one: WantedSet, other: WantedSet) -> bool:
+    return one != other and one.profile.priority == other.profile.priority
+
+
+def _rank(wanted: WantedSet) -> tuple[int, str, str]:
+    """Return the order in which sets give up machines; it decides among equals, too, so that one does and not all."""
+    return wanted.profile.priority, str(wanted.scope), wanted.name

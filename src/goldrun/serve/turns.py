@@ -13,6 +13,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import JOB, MAX_VALUE
+from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.config import Profile
 
@@ -31,6 +32,8 @@ class Turns:
     client: EcsClient
     profile: Profile
     _taken: dict[int | str, Origin] = field(default_factory=dict)
+    _unknown: int = 0  # jobs that another server has accepted, and that have not begun
+    _untagged: dict[str, Origin] = field(default_factory=dict)  # machines whose tag does not say yet whose job they run
 
     @property
     def limited(self) -> bool:
@@ -39,6 +42,8 @@ class Turns:
 
     def reason(self, event: JobEvent) -> str:
         """Return why a job has to wait; empty: it has not."""
+        if self.limited and self._unknown:
+            return "the server has just taken over, and does not know yet which repositories the accepted jobs are from"
         repository, workflow = origin_of(event)
         most = self.profile.per_repository
         if most and Counter(one for one, _ in self._taken.values())[repository] >= most:
@@ -50,32 +55,59 @@ class Turns:
 
     def take(self, event: JobEvent) -> None:
         """Count a job that is accepted."""
+        self._meet(event)
         self._taken[event.request] = origin_of(event)
 
     def start(self, event: JobEvent, machine: str) -> None:
-        """Count a job that runs, and note on its machine whose it is.
-
-        Raises:
-            GoldrunError: the machine cannot be tagged.
-        """
+        """Count a job that runs."""
+        self._meet(event)
         self._taken.pop(event.request, None)
         self._taken[event.runner] = origin_of(event)
-        if not self.limited:
-            return
-        tag_existing(self.client, "instance", [machine], JOB.of(" ".join(origin_of(event))[:MAX_VALUE]))
+        if self.limited:
+            self._untagged[machine] = origin_of(event)
+
+    def step(self) -> None:
+        """Note on machines whose jobs they run, for a server that takes over.
+
+        Raises:
+            GoldrunError: one cannot be tagged; that is tried again only if it may succeed.
+        """
+        for machine, origin in list(self._untagged.items()):
+            try:
+                tag_existing(self.client, "instance", [machine], JOB.of(" ".join(origin)[:MAX_VALUE]))
+            except GoldrunError as error:
+                if not error.retryable:
+                    del self._untagged[machine]
+                raise
+            del self._untagged[machine]
 
     def end(self, event: JobEvent) -> None:
         """Count a job no more."""
+        self._meet(event)
         self._taken.pop(event.request, None)
         self._taken.pop(event.runner, None)
 
-    def recall(self, machines: Iterable[tuple[str, Instance]]) -> None:
-        """Begin again with what the machines say: pairs of a runner's name and its machine."""
+    def recall(self, machines: Iterable[tuple[str, Instance]], waiting: int) -> None:
+        """Begin again.
+
+        Args:
+            machines: what the machines say: pairs of a runner's name and its machine.
+            waiting: how many accepted jobs have not begun.
+        """
         self._taken.clear()
+        self._unknown = waiting
         for runner, machine in machines:
             repository, _, workflow = JOB.read(machine.tags).partition(" ")
             if repository:
                 self._taken[runner] = (repository, workflow)
+
+    def settle(self, waiting: int) -> None:
+        """Learn how many accepted jobs have not begun: no more than those are unknown."""
+        self._unknown = min(self._unknown, waiting)
+
+    def _meet(self, event: JobEvent) -> None:
+        if event.request not in self._taken and event.runner not in self._taken:
+            self._unknown = max(0, self._unknown - 1)
 
     def forget(self, runner: str) -> None:
         """Count no job of a runner whose machine is gone."""

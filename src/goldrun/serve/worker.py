@@ -6,6 +6,7 @@ GitHub's statistics and on what the cloud shows, so that another server decides 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
@@ -25,6 +26,7 @@ from goldrun.serve.listener import Listener
 from goldrun.serve.log import said
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.parking import Parking
+from goldrun.serve.patience import Patience
 from goldrun.serve.quota import Quota
 from goldrun.serve.reruns import Reruns
 from goldrun.serve.roster import LOST_SECONDS, Roster
@@ -59,6 +61,7 @@ class Worker:
         leftovers: removes registrations without a machine.
         breaker: leaves out offers that are reclaimed again and again.
         observer: is told what happens.
+        patience: tries again what has failed.
         retiring: the profile is not configured any more: what runs goes on, and nothing new is accepted.
         retired: that has ended, and the scale set is deleted.
     """
@@ -80,6 +83,7 @@ class Worker:
     leftovers: Leftovers
     breaker: Breaker
     observer: Observer
+    patience: Patience
     retiring: bool = False
     retired: bool = False
     _accepted: int = 0  # since GitHub's last statistics
@@ -92,18 +96,20 @@ class Worker:
     _looked: float = 0.0
     _fails_since: float | None = None  # the first of the steps that failed in a row
     _crowded: int = 0  # offered jobs that wait because the server runs as many machines as it may
+    _queued: int = 0  # those that wait for the account's quota
 
     @property
     def capacity(self) -> int:
         """How many jobs the scale set can take in all: while nothing can be launched, as many as have a machine."""
         wanted = self.listener.wanted
-        most = wanted.profile.max_runners
-        room = None if self.shares.outranks(wanted) else self.quota.room(wanted)
         if self.retiring:
             return self.roster.statistics.assigned if self.roster.statistics else 0
+        # Jobs that wait for what less important sets hold of the quota are to be known: their turn comes first.
+        quota = self.launching.quota_room
+        room = math.inf if quota is None else quota + self.shares.alive_below(wanted)
         if self.launching.paused:
             room = 0
-        return self.intake.waiting + (most if room is None else min(most, self.roster.alive + room))
+        return self.intake.waiting + int(min(wanted.profile.max_runners, self.roster.alive + room))
 
     def tick(self) -> None:
         """Do what is to be done now.
@@ -115,14 +121,13 @@ class Worker:
             if self.listener.leads:
                 self._tick()
             else:
-                self._leave()
-                # Another server has it: it is that one's to keep, or to end.
-                self.retired = self.retired or (self.retiring and self.listener.taken)
+                self._wait()
             self._fails_since = None
         except GoldrunError:
             self._fails_since = self._now if self._fails_since is None else self._fails_since
             if self._now - self._fails_since > REST_SECONDS:
                 self.shares.rest(self.listener.wanted, self.roster.alive)
+                self.budget.books.rest(self.listener.wanted)
             raise
         finally:
             self.observer.state(self.listener.wanted, self._state())
@@ -140,9 +145,9 @@ class Worker:
         while self._unread:
             self._read(self._unread[0])
             self._unanswered.append(self._unread.pop(0))
-        self._crowded = 0
+        self._crowded = self._queued = 0
         if self.intake.waiting:
-            self._accept()
+            self.patience.attempt("accept", self._accept)
         if self._unanswered or self._now - self._looked >= self._pace:
             self._look()
         self._supply()
@@ -150,10 +155,17 @@ class Worker:
             self.listener.acknowledge(self._unanswered.pop(0))
         self.tending.retire_surplus(self._needed)
         if self.retiring and not self._busy_with_something:
-            self.budget.step()
+            self.budget.step(self._idle)
             self.listener.delete()
             self._leave()
             self.retired = True
+
+    def _wait(self) -> None:
+        """Wait for the session, which is lost, or which another server has."""
+        if self.shares.is_away(self.listener.wanted, self._now):
+            self.budget.books.leave(self.listener.wanted)
+        # Another server has it: it is that one's to keep, or to end.
+        self.retired = self.retired or (self.retiring and self.listener.taken)
 
     def _leave(self) -> None:
         """Keep nothing from the other sets of this server."""
@@ -162,22 +174,28 @@ class Worker:
 
     def _supply(self) -> None:
         """Get the machines that are missing: stopped ones first, then new ones for jobs, then those for the pool."""
-        if (missing := self._missing(self._needed_now)) > 0:
-            self._start(missing)
-        roster = self.roster
-        busy = roster.working + roster.waiting + self._accepted
-        if (missing := self._missing(self._needed_now)) > 0:
-            self.launching.launch(Claim(roster.alive, missing, busy, self._crowded))
+        if (claim := self._claim(self._needed_now)).missing:
+            self._start(claim)
+            claim = self._claim(self._needed_now)
+        if claim.missing:
+            self.launching.launch(claim)
         else:
-            missing = self._missing(self._needed)
-            self.launching.launch(Claim(roster.alive, missing, busy, self._crowded), self.parking.unfit)
+            self.launching.launch(self._claim(self._needed), self.parking.unfit)
 
-    def _missing(self, needed: int) -> int:
-        return min(needed - self.roster.free, self.listener.wanted.profile.max_runners - self.roster.alive)
+    def _claim(self, needed: int) -> Claim:
+        """Return what there is, and what is missing if so many free machines are needed."""
+        roster = self.roster
+        missing = max(0, min(needed - roster.free, self.listener.wanted.profile.max_runners - roster.alive))
+        jobs = min(missing, max(0, self._jobs - roster.free))
+        return Claim(roster.alive, roster.working + self._jobs, jobs, missing - jobs, self._crowded, self._queued)
 
-    def _start(self, missing: int) -> None:
+    def _start(self, claim: Claim) -> None:
+        """Start stopped machines for what is missing: each takes its place like a new one."""
+        wanted, missing = self.listener.wanted, claim.missing
         allowed = min(missing, self.budget.room()) if self.budget.limited else missing
-        if not (ready := self.parking.ready(allowed)):
+        if ready := self.parking.ready(allowed):
+            ready = ready[: self.shares.claim(wanted, claim.within(len(ready)), self._now)]
+        if not ready:
             return
         try:
             self.budget.announce_started(ready)
@@ -194,7 +212,8 @@ class Worker:
         """See what another server has left, before anything is decided."""
         self.fleet.begin()
         self._gone += self.fleet.look()
-        self.intake.turns.recall((self.roster.name(one), machine) for one, machine in self.fleet.machines.items())
+        machines = ((self.roster.name(one), machine) for one, machine in self.fleet.machines.items())
+        self.intake.turns.recall(machines, self.roster.waiting)
         self.budget.begin()
         self._begun = False
 
@@ -231,55 +250,79 @@ class Worker:
         return self.fleet.count > 0 or known is None or known.assigned > 0 or self._accepted > 0
 
     @property
-    def _spare(self) -> bool:
-        """Whether machines may wait for nothing in particular."""
-        return not self.retiring and not self.shares.must_yield(self.listener.wanted)
+    def _jobs(self) -> int:
+        """How many accepted jobs wait for a machine."""
+        return self.roster.waiting + self._accepted
+
+    @property
+    def _idle(self) -> int:
+        """How many machines have no job, and get none for now."""
+        return max(0, self.roster.free - self._jobs)
+
+    @property
+    def _quota_room(self) -> float:
+        """How many more machines the quota allows, if less important sets give up those without a job."""
+        wanted = self.listener.wanted
+        room = self.launching.quota_room
+        return math.inf if room is None else room + self.shares.idle_below(wanted)
+
+    @property
+    def _given_up(self) -> int:
+        """How many machines without a job are not to be kept: others need their place, or they cost too much."""
+        return max(self.shares.to_yield(self.listener.wanted), self.budget.short)
 
     @property
     def _needed_now(self) -> int:
         """How many free machines GitHub and the pool want; the pool is for quiet times of more important sets."""
         if self.roster.statistics is None:
             return 0
-        jobs = self.roster.waiting + self._accepted
-        pool = self.listener.wanted.min_idle(self._now) if self._spare else 0
-        if short := self.budget.short:
-            pool = min(pool, max(0, self.roster.free - jobs - short))
-        return jobs + pool
+        pool = 0 if self.retiring else self.listener.wanted.min_idle(self._now)
+        if given_up := self._given_up:
+            pool = min(pool, max(0, self._idle - given_up))
+        return self._jobs + pool
 
     @property
     def _stopped(self) -> int:
         """How many stopped machines there are to be."""
-        return self.listener.wanted.min_stopped(self._now) if self._spare else 0
+        return 0 if self.retiring else self.listener.wanted.min_stopped(self._now)
 
     @property
     def _needed(self) -> int:
         """How many free machines are wanted, with those that will be stopped when they have booted."""
-        pool = 0 if self.parking.broken else max(0, self._stopped - self.parking.count)
-        return self._needed_now + pool
+        lacks = 0 if self.parking.broken or self._given_up else max(0, self._stopped - self.parking.count)
+        return self._needed_now + lacks
 
     def _accept(self) -> None:
         """Accept the jobs that a machine waits for, or may be launched for: GitHub cancels those that get none."""
-        unused = self.roster.free - self.roster.waiting - self._accepted  # less than 0: some are to be launched still
-        shared = self.shares.room(self.listener.wanted, self.roster.alive)
-        held, reason = self._held() if self.budget.limited else (shared, "")
-        if held < shared:
-            self._accepted += self.intake.step(max(0, unused + held), reason)
-            return
-        most = self.listener.wanted.limits.max_runners
-        reason = f"the server has {most} runners at once, as many as it may"
-        self._accepted += self.intake.step(max(0, unused + shared), reason)
-        self._crowded = self.intake.crowded
+        wanted, roster = self.listener.wanted, self.roster
+        unused = roster.free - self._jobs  # less than 0: some are to be launched still
+        if unused > 0:
+            unused = max(0, unused - self.shares.to_yield(wanted))
+        places, quota = self.shares.room(wanted, roster.alive, self._now), self._quota_room
+        room, reason = min(
+            (places, f"the server has {wanted.limits.max_runners} runners at once, as many as it may"),
+            (quota, "the account's quota of spot instances is used up"),
+            self._affordable(),
+        )
+        self._accepted += self.intake.step(max(0, unused + room), reason)
+        if room == places:
+            self._crowded = self.intake.crowded
+        elif room == quota:
+            self._queued = self.intake.crowded
 
-    def _held(self) -> tuple[int, str]:
+    def _affordable(self) -> tuple[float, str]:
         """Return how many more machines the budget holds, and why not more."""
+        if not self.budget.limited:
+            return math.inf, ""
         try:
-            return self.budget.room(), self.budget.reason
+            return self.budget.room(yielded=not self.launching.vain), self.budget.reason
         except GoldrunError as error:
             return 0, error.what
 
     def _read(self, message: Message) -> None:
         """Take note of a message; one that is read again after a failure changes nothing more."""
         self.roster.statistics, self._accepted = message.statistics, 0
+        self.intake.turns.settle(self.roster.waiting)
         for event in message.events:
             if event.kind == "JobAvailable":
                 if not self.retiring:
@@ -326,23 +369,31 @@ class Worker:
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
         self._gone += self.fleet.look()
-        # First what a job waits for.
-        self.parking.look(self._stopped, self.roster.free - self._needed_now)
+        self.quota.look(self.client)
+        # First what a job waits for. None of them keeps the others from their turn.
+        attempt = self.patience.attempt
+        attempt("park", lambda: self.parking.look(self._stopped, self.roster.free - self._needed_now))
+        attempt("configure", self._configure)
+        attempt("part", self._part)
+        attempt("rerun", self._run_again)
+        attempt("note", self.intake.turns.step)
+        attempt("drop", self.tending.drop_useless)
+        attempt("renew", lambda: self.tending.renew_pool(self._needed))
+        attempt("tidy", lambda: self.leftovers.step(self.fleet.machines))
+        self.budget.step(self._idle)  # if it cannot be written down, nothing is launched
+        self._looked = self._now
+
+    def _configure(self) -> None:
         if made := self.listener.scale_set:
             self.hands.step(self.roster.standing(), made.id)
+
+    def _part(self) -> None:
+        """Look into the end of what is gone."""
         while self._gone:
             self._forget(self._gone[0])
             del self._gone[0]
-        self.reruns.step()
         self.roster.tidy(self._now)
         self._reclaimed = {one: at for one, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
-        self.quota.look(self.client)
-        self._run_again()
-        self.tending.drop_useless()
-        self.tending.renew_pool(self._needed)
-        self.leftovers.step(self.fleet.machines)
-        self.budget.step()  # if it cannot be written down, nothing is launched, but what runs has been tended
-        self._looked = self._now
 
     def _forget(self, gone: Instance) -> None:
         roster, machine = self.roster, gone.id
@@ -367,6 +418,7 @@ class Worker:
 
     def _run_again(self) -> None:
         """Have jobs run again that failed because the market took their machine."""
+        self.reruns.step()
         for machine in self._failed.keys() & self._reclaimed.keys():
             self.reruns.add(self._failed.pop(machine))
             del self._reclaimed[machine]
