@@ -314,6 +314,13 @@ def wants_debug(env: Environment) -> bool:
     return DEBUG.read(env).lower() not in ("", "0", "false", "no", "off")
 
 
+def without_password(value: str) -> str:
+    """Return a value as it may be shown: a URL without a user's name and password."""
+    scheme, sign, rest = value.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{sign}***@{place.rpartition('@')[2]}{slash}{path}" if sign and "@" in place else value
+
+
 def secrets_in(env: Environment) -> list[str]:
     """Return the values of all variables that contain a secret."""
     names = (name for variable in VARIABLES if variable.secret for name in variable.names)

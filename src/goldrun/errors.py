@@ -19,6 +19,7 @@ EXIT_REFUSED = 5
 EXIT_UNAVAILABLE = 6
 EXIT_FOUND = 7
 EXIT_OUTPUT = 8
+EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES: dict[int, str] = {
@@ -33,7 +34,8 @@ EXIT_CODES: dict[int, str] = {
     EXIT_FOUND: "something was found: `goldrun sweep`: to delete (and deleted it, unless --dry-run was given); "
     "`goldrun setup --plan`: to change; `goldrun doctor`: to fix",
     EXIT_OUTPUT: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
-    EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
+    EXIT_DEFECT: "a defect of goldrun: please report what it prints",
+    EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM, SIGHUP)",
 }
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first signal ends the work, later ones do not disturb its clean-up.
+"""Ctrl-C, SIGTERM and a closed terminal: the first signal ends the work, later ones do not disturb its clean-up.
 
 GitHub Actions cancels a job with SIGINT, and with SIGTERM 7.5 seconds later; cleaning up takes longer than that.
 """
@@ -16,12 +16,12 @@ else:
     import _signal as signal  # without its enumerations, which take long to import
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_SECONDS = 0.01
 
 
 def end_once(words: str = "") -> None:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt, and ignore later ones.
+    """Let the first signal raise KeyboardInterrupt, and ignore later ones; so does SIGHUP, unless ``nohup`` ignores it.
 
     Args:
         words: what a person is told at once, on stderr, while what was begun is cleaned up; empty: nothing.
@@ -40,7 +40,8 @@ def end_once(words: str = "") -> None:
     sys.unraisablehook = _raise_again
     signal.signal(signal.SIGALRM, end)
     for number in _SIGNALS:
-        signal.signal(number, end)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 def _raise_again(lost: sys.UnraisableHookArgs) -> None:

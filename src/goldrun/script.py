@@ -10,7 +10,7 @@ import sys
 
 from goldrun import interrupts, language, stdio, workflow
 from goldrun.config import Environment
-from goldrun.errors import EXIT_INTERRUPTED, EXIT_OK, GoldrunError, UsageError
+from goldrun.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, GoldrunError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,18 @@ def run(work: Callable[[Environment], None], arguments: Sequence[str], about: st
     except KeyboardInterrupt:
         stdio.to_stderr(language.say(env, "interrupted"))
         return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means that there is no such image
+        return report_defect(env, error)
     return EXIT_OK
+
+
+def report_defect(env: Environment, error: Exception) -> int:
+    """Print what nobody foresaw, and return its exit code."""
+    import traceback
+
+    stdio.to_stderr("".join(traceback.format_exception(error)).rstrip())
+    stdio.to_stderr(language.say(env, "error: this is a defect of goldrun; please report it, with the lines above."))
+    return EXIT_DEFECT
 
 
 def leave(code: int) -> NoReturn:
@@ -72,4 +83,4 @@ def result(env: Environment, name: str, value: str, *more: str) -> None:
 
 def note(words: str) -> None:
     """Print a note for people."""
-    stdio.to_stderr(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
+    stdio.to_stderr(workflow.shown(os.environ, workflow.legible(language.say(os.environ, f"note: {words}"))))

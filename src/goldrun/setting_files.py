@@ -15,6 +15,14 @@ from goldrun import config
 FILE = "goldrun.toml"
 
 
+def here() -> str:
+    """Return the current folder; the root if it has been deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"
+
+
 def user_file(env: config.Environment) -> str:
     """Return the path of the user's file: ``config.toml`` in the configuration folder."""
     base = env.get("XDG_CONFIG_HOME", "").strip() or os.path.join(env.get("HOME", "/"), ".config")
@@ -42,4 +50,4 @@ def repository_file(env: config.Environment, folder: str) -> str:
 def are_there(env: config.Environment) -> bool:
     """Return whether a file with settings counts here, or a context is named, which is in one."""
     named = config.CONTEXT.read(env)
-    return bool(named or repository_file(env, os.getcwd())) or os.path.isfile(user_file(env))
+    return bool(named or repository_file(env, here())) or os.path.isfile(user_file(env))

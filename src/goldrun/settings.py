@@ -127,11 +127,13 @@ def explain(env: config.Environment, settings: list[Setting]) -> Iterator[Settin
         for names in [(name,) for name in variable.names] if variable is config.VSWITCH_OF_ZONE else [variable.names]:
             given = next((name for name in names if env.get(name, "").strip()), "")
             if given:
-                yield Setting(given, "(secret)" if variable.secret else env[given].strip(), "environment")
+                yield Setting(
+                    given, "(secret)" if variable.secret else config.without_password(env[given].strip()), "environment"
+                )
                 continue
             setting = next((one for one in settings if one.name in names), None)
             if setting:
-                yield setting
+                yield setting._replace(value=config.without_password(setting.value))
             elif variable.default:
                 yield Setting(names[0], variable.default, "default")
 
@@ -177,13 +179,34 @@ def with_context(text: str, name: str, values: Mapping[str, str]) -> str:
 
 def without_context(text: str, name: str) -> str:
     """Return the text of a user's file without a context."""
-    return re.sub(rf"(?ms)^\[contexts\.{re.escape(name)}\]\n.*?(?=^\[|\Z)", "", text)
+    own = re.escape(name)
+    header = rf"""^[ \t]*\[[ \t]*contexts[ \t]*\.[ \t]*(?:{own}|"{own}"|'{own}')[ \t]*\][^\n]*(?:\n|\Z)"""
+    return re.sub(rf"(?ms){header}.*?(?=^[ \t]*\[|\Z)", "", text)
+
+
+def check_changed(file: Path, text: str, contexts: Mapping[str, Mapping[str, Any]], current: str) -> None:
+    """Check that a changed text says what was meant: a file may be written in ways that are not changed here.
+
+    Raises:
+        UsageError: it does not.
+    """
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except ValueError:
+        data = {}
+    if data.get("contexts", {}) != contexts or data.get("current", "") != current:
+        raise UsageError(
+            f"{file} is not changed: it is written in a way that only a person can change.",
+            fix=["write each context as [contexts.NAME], with a setting in each line below it; or edit the file"],
+        )
 
 
 def _quoted(value: str) -> str:
     import json
 
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read(file: Path) -> dict[str, Any]:

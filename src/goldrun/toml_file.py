@@ -65,7 +65,7 @@ def read_file(file: Path, *, fix: str) -> str:
     try:
         if file.exists() and not file.is_file():
             raise UsageError(f"{file} is not a file.", fix=[fix])
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # editors of Windows begin with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{file} cannot be read.", why=[f"{why}."], fix=[fix]) from None
@@ -85,6 +85,8 @@ def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
         words = str(error).split(" (at ")[0]
         line = found[1] if found else str(len(text.splitlines()) or 1)
         raise UsageError(f"{file}:{line}: {words}.") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        raise UsageError(f"{file} cannot be read.", why=[f"{error}."]) from None
     problems: list[Problem] = []
     read = _convert(data, kind, problems)
     if read is None:
@@ -107,8 +109,8 @@ def _convert(data: Any, kind: type[T], found: list[Problem]) -> T | None:
         except msgspec.ValidationError as error:
             words, _, where = str(error).partition(" - at `$")
             absent = re.search(r"missing required field `(.+)`", words)
-            path = _exact(data, _path(where.rstrip("`")), absent[1] if absent else "")
             unknown = re.search(r"unknown field `(.+)`", words)
+            path = _exact(data, _path(where.rstrip("`")), words)
             named = (*path, *(one[1] for one in (unknown, absent) if one))
             expected = re.match(r"Expected `(\w+)", words)
             wanted = expected[1] if expected else "str"
@@ -150,34 +152,55 @@ def _path(where: str) -> list[str | int]:
     ]
 
 
-def _exact(data: Any, path: list[str | int], absent: str) -> list[str | int]:
+def _exact(data: Any, path: list[str | int], words: str) -> list[str | int]:
     """Return the path with ``...`` replaced by its key: the first one that the mistake can be in.
 
     Args:
         data: what the file says.
         path: the path as it was reported.
-        absent: the member that is missing at its end; empty: none is.
+        words: the mistake.
     """
     found: list[str | int] = []
     for number, part in enumerate(path):
         here = part
         if part == "...":
-            rest = path[number + 1 :]
-            fits = (key for key, value in data.items() if _may_be_in(value, rest, absent))
+            fits = (key for key, value in data.items() if _may_be_in(value, path[number + 1 :], words))
             here = next(fits, next(iter(data), ""))
         found.append(here)
         data = data[here] if _has(data, here) else {}
     return found
 
 
-def _may_be_in(value: Any, rest: list[str | int], absent: str) -> bool:
-    if not isinstance(value, dict):
-        return not rest and not isinstance(value, str)
-    return absent not in value if absent and not rest else not rest or _has(value, rest[0])
+def _may_be_in(value: Any, rest: list[str | int], words: str) -> bool:
+    """Return whether the mistake can be at a path in the value."""
+    if rest and rest[0] == "...":
+        return isinstance(value, dict) and any(_may_be_in(one, rest[1:], words) for one in value.values())
+    if rest:
+        return _has(value, rest[0]) and _may_be_in(value[rest[0]], rest[1:], words)
+    return _may_have(value, words)
+
+
+def _may_have(value: Any, words: str) -> bool:
+    if absent := re.search(r"missing required field `(.+)`", words):
+        return isinstance(value, dict) and absent[1] not in value
+    if unknown := re.search(r"unknown field `(.+)`", words):
+        return isinstance(value, dict) and unknown[1] in value
+    if got := re.search(r", got `(\w+)`", words):
+        return _name_of(value) == got[1]
+    if invalid := re.search(r"Invalid\senum\svalue\s(.+)", words):
+        return repr(value) == invalid[1]
+    return True
+
+
+def _name_of(value: Any) -> str:
+    """Return the name of a value's type in the library's words."""
+    return next((name for name, make in _STAND_INS.items() if type(value) is make), "")
 
 
 def _has(data: Any, part: str | int) -> bool:
-    return part in data if isinstance(data, dict) else isinstance(part, int) and part < len(data)
+    if isinstance(data, dict):
+        return part in data
+    return isinstance(data, list) and isinstance(part, int) and part < len(data)
 
 
 def _place(path: Sequence[str | int]) -> str:

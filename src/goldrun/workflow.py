@@ -12,6 +12,8 @@ from goldrun.config import Environment, Variable
 from goldrun.errors import GoldrunError, OutputError
 from goldrun.language import say
 
+# All but tabs and line ends.
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "�")
 GITHUB_ACTIONS = Variable(("GITHUB_ACTIONS",), "true inside a GitHub Actions job")
 GITHUB_STEP_SUMMARY = Variable(("GITHUB_STEP_SUMMARY",), "the file that a step's summary is written to")
 GITHUB_OUTPUT = Variable(("GITHUB_OUTPUT",), "the file that a step's outputs are written to")
@@ -67,14 +69,19 @@ def write_summary(env: Environment, markdown: str) -> None:
 def describe_error(env: Environment, error: GoldrunError) -> str:
     """Return the error as it is printed on stderr: in a job the first line becomes an annotation."""
     if not in_workflow(env):
-        return say(env, f"error: {error}")
-    details = [harmless(say(env, line)) for line in error.details()]
-    return "\n".join([f"::error title=goldrun::{escape(say(env, error.what))}", *details])
+        return legible(say(env, f"error: {error}"))
+    details = [harmless(legible(say(env, line))) for line in error.details()]
+    return "\n".join([f"::error title=goldrun::{escape(legible(say(env, error.what)))}", *details])
 
 
 def shown(env: Environment, text: str) -> str:
     """Return ``text`` as it may be printed: in a job, text from elsewhere must not become a workflow command."""
     return harmless(text) if in_workflow(env) else text
+
+
+def legible(text: str) -> str:
+    """Return text without what would move a terminal's cursor: some is what others wrote, or servers answered."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def harmless(text: str) -> str:

@@ -487,9 +487,12 @@ def test_the_same_key_gets_the_same_instances(frozen: Running) -> None:
     set_market(frozen, seed=99)  # another offer is the best now
     again = acquire(frozen.client(), launch_settings(frozen, resume=True))
     assert ids(first) == ids(again)
+    frozen.wall.sleep(60)
     more = acquire(frozen.client(), launch_settings(frozen, resume=True, amount=3))
     assert len(ids(more)) == 3
     assert len(alive(frozen)) == 3
+    fewer = acquire(frozen.client(), launch_settings(frozen, resume=True))
+    assert ids(fewer) == ids(first), "the same ones as before, not the newest"
 
 
 def test_a_failed_retry_keeps_earlier_instances(frozen: Running) -> None:

@@ -48,6 +48,7 @@ from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.serve.assembly import build_worker
 from goldrun.serve.config import Cost, NetworkPart
+from goldrun.serve.patience import Patience
 from goldrun.serve.server import Steps
 from local_cloud import seed
 from local_cloud.access import Policy
@@ -160,12 +161,21 @@ def run_runner(client: EcsClient) -> None:
         read_manifest(client, replace(settings, image_id="", image_family="none"))
 
 
+class Impatient(Patience):
+    """Tries nothing again: a denial ends the test."""
+
+    def attempt(self, step: str, run: Callable[[], object]) -> float:
+        run()
+        return 0.0
+
+
 def serve_labels(client: EcsClient) -> None:
     """A runner that waits stopped, is started, and is not needed any more."""
     network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
     wanted = replace(wanted_set(image="fam", cpu="8", types=(), max_cost=Cost(day=1000.0)), network=network)
     github = open_github(f"{client._endpoint}", client)
     worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
+    worker.patience = Impatient("", client.clock, lambda _: None)
     steps = Steps(worker, client.clock.machine, lambda _: None)
     for idle, stopped in ((0, 1), (1, 1), (0, 0)):
         profile = structs.replace(wanted.profile, min_idle=idle, min_stopped=stopped)

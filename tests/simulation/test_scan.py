@@ -114,7 +114,7 @@ def test_an_empty_list_proves_nothing(cloud: Running, scanned: Path) -> None:
 
 def test_a_broken_database_publishes_nothing(cloud: Running, scanned: Path) -> None:
     (scanned / "osv/broken.json").write_text("{")
-    with pytest.raises(GoldrunError, match="no advisory in the OSV format"):
+    with pytest.raises(GoldrunError, match="not an advisory in the OSV format"):
         build(cloud, scanned)
     assert answer(cloud) == ""
     assert alive(cloud) == []

@@ -30,7 +30,7 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     ("work", "finalizer"),
     [
@@ -51,3 +51,30 @@ def test_other_lost_exceptions_are_still_reported() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "cleaned up\n"
     assert "ZeroDivisionError" in done.stderr
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing() -> None:
+    program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + PROGRAM.format(
+        signal="SIGTERM", work="os.kill(os.getpid(), signal.SIGHUP); print('goes on'); interrupt()", finalizer="pass"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("goes on\ncleaned up\n", "")
+
+
+def test_what_could_not_be_cleaned_up_is_told_after_an_interrupt() -> None:
+    """The option parser raises an exception of its own, which has no notes."""
+    program = """
+import click
+from goldrun.cli.main import run_command
+
+@click.command()
+def work():
+    ended = KeyboardInterrupt()
+    ended.add_note("i-1 exists, and could not be deleted.")
+    raise ended
+
+run_command(work)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert "note: i-1 exists, and could not be deleted." in done.stderr

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,55 @@ def test_contexts_from_the_command_line(home: Path) -> None:
     run(home, "context", "use", "--none")
     assert str(file) in run(home, "config", "path").stdout
     assert "region_id" in run(home, "config", "keys").stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[contexts.prod] # production\nregion_id = "cn-hangzhou"\n',
+        '[contexts."prod"]\nregion_id = "cn-hangzhou"\n',
+        '  [ contexts . prod ]\n  region_id = "cn-hangzhou"\n[contexts.b]\nregion_id = "cn-beijing"\n',
+    ],
+)
+def test_a_context_that_a_person_wrote_is_replaced_and_deleted(home: Path, text: str) -> None:
+    write(home, user=text)
+    run(home, "context", "create", "prod", "--set", "region_id=cn-qingdao")
+    listed = {one["name"]: one["settings"] for one in json.loads(run(home, "context", "ls", "--json").stdout)}
+    assert listed["prod"] == {"region_id": "cn-qingdao"}
+    run(home, "context", "rm", "prod", "--yes")
+    assert "prod" not in run(home, "context", "ls", "--json").stdout
+    assert ("cn-beijing" in text) == ("cn-beijing" in run(home, "context", "ls", "--json").stdout)
+
+
+def test_a_file_that_cannot_be_changed_as_meant_stays_as_it_is(home: Path) -> None:
+    """It said that a context was deleted that was still there, or broke the file for every command."""
+    text = 'contexts = { prod = { region_id = "cn-hangzhou" } }\n'
+    write(home, user=text)
+    for words in (("rm", "prod", "--yes"), ("create", "prod", "--set", "region_id=cn-beijing")):
+        assert "only a person can change" in run(home, "context", *words, code=2).stderr
+    assert settings.user_file({"HOME": str(home)}).read_text() == text
+
+
+def test_contexts_that_are_created_at_once_are_all_there(home: Path) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda one: run(home, "context", "create", f"c{one}", "--set", "region_id=cn-beijing"), range(6)))
+    assert len(json.loads(run(home, "context", "ls", "--json").stdout)) == 6
+
+
+def test_a_password_in_a_url_is_not_shown_and_not_kept(home: Path) -> None:
+    env: Any = {"GOLDRUN_RUNNER_PROXY": "http://user:pa55word@1.2.3.4:80", "ALIYUN_REGION_ID": "cn-beijing"}
+    assert "http://***@1.2.3.4:80" in run(home, "config", "show", **env).stdout
+    assert "left out" in run(home, "context", "create", "mine", "--from-environment", **env).stderr
+    run(home, "context", "create", "other", "--set", "runner_proxy=http://user:pa55word@1.2.3.4:80")
+    run(home, "context", "use", "other")
+    assert "pa55word" not in run(home, "config", "show").stdout
+    file = settings.user_file({"HOME": str(home)}).read_text()
+    assert file.count("pa55word") == 1, "what a person sets by name is kept"
+
+
+def test_a_character_that_toml_does_not_take_is_written_another_way(home: Path) -> None:
+    run(home, "context", "create", "odd", "--set", "image_name=a\x7fb")
+    assert json.loads(run(home, "context", "ls", "--json").stdout)[0]["settings"] == {"image_name": "a\x7fb"}
 
 
 def test_a_broken_file_does_not_lock_one_out(home: Path) -> None:

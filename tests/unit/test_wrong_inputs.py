@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.errors import EXIT_CODES
+from goldrun.errors import EXIT_CODES, EXIT_DEFECT
 from local_cloud.access import AccessKey, Denial
 from local_cloud.records import Instance
 from tests.background import serve_in_background
@@ -56,7 +56,7 @@ def expect(done: subprocess.CompletedProcess[str], code: int, words: str) -> Non
     assert code in EXIT_CODES
     assert re.search(words, done.stderr), done.stderr
     assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+    assert ("Traceback" in done.stderr) == (code == EXIT_DEFECT), "only a defect is told with its place"
     assert SECRET not in done.stderr
     assert TOKEN not in done.stderr
 
@@ -270,7 +270,43 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "an export and a plan": (["setup", "--export", "ros", "--plan"], 2, "does something else"),
     "a missing file of user data": (["instance", "create", "--user-data", "NOWHERE"], 2, "does not exist"),
     "console of nothing": (["instance", "console", "i-none"], 1, "Instance not found"),
-    "wait for nothing": (["instance", "wait", "i-none", "--timeout", "1s"], 6, "was not Running within 1 s"),
+    "wait for nothing": (["instance", "wait", "i-none", "--timeout", "1s"], 1, "Instance not found: i-none"),
+    "a channel that is too long": (
+        ["image", "publish", "m-localnewamd64", "--channel", "x" * 120],
+        2,
+        "a name has 2 to 128 characters",
+    ),
+    "what latest shows, elsewhere": (
+        ["image", "publish", "m-localnewamd64", "--channel", "canary"],
+        5,
+        "latest shows m-localnewamd64, and would show nothing",
+    ),
+    "a life of millennia": (
+        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--life", "99999d", "--dry-run"],
+        2,
+        "99999d is too long",
+    ),
+    "a long tag": (
+        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", f"k={'x' * 200}"], 2, "128 characters",
+    ),
+    "a reserved tag": (
+        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "acs:x=1"], 2, "begins with acs:",
+    ),
+    "a URL in a tag": (
+        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "k=http://x"], 2, "no http://",
+    ),
+    "no environment": (["policy", "--trust", "--repo", "o/r", "--account", "1", "--environment", ""], 2, "is empty"),
+    "no ref": (["policy", "--trust", "--repo", "o/r", "--account", "1", "--ref", " "], 2, "--ref is empty"),
+    "a pull request's ref": (
+        ["policy", "--trust", "--repo", "o/r", "--account", "1234567890123456", "--ref", "refs/pull/1/merge"],
+        2,
+        "a pull request's jobs get no role",
+    ),
+    "a scan of nothing": (["image", "scan", "", "--advisories", "FOLDER"], 2, "."),
+    "a statement in no file": (["image", "statement", "m-localnewamd64", ""], 2, "is not a file"),
+    "a recipe in a file": (["recipe", "init", "FILE", "--family", "x"], 2, "."),
+    "bytes": (["image", "ls", "\udcff"], 2, "is not text in UTF-8"),
+    "code and JSON": (["setup", "--export", "terraform", "--json"], 2, "--json does something else"),
     "wait for ever": (["instance", "wait", "i-none", "--timeout", "ever"], 2, "not a duration"),
     "extend nothing": (["instance", "extend", "i-none", "2h"], 1, "Instance not found"),
     "extend too little": (["instance", "extend", "i-localrunner000001", "10m"], 2, "minimum is 30m"),
@@ -381,6 +417,13 @@ ANSWERS: dict[str, tuple[Respond, int, str]] = {
     "garbage": (_say(200, "application/json", b"{garbage"), 6, "something that is not JSON"),
     "a list": (_say(200, "application/json", b"[1]"), 6, "not as the API does"),
     "nothing": (_say(200, "application/json", b""), 6, "the answer is empty"),
+    "another service": (_say(200, "application/json", b'{"RequestId": "a"}'), 6, "answered without Images"),
+    "brackets": (_say(200, "application/json", b"[" * 100_000), 6, "not as the API does"),
+    "no number": (
+        _say(200, "application/json", b'{"TotalCount": "x", "Images": {"Image": []}}'),
+        70,
+        "please report it",
+    ),
     "a login page": (
         _say(200, "text/html", b"<html><h1>Please log in</h1>"),
         6,

@@ -244,9 +244,9 @@ class Limits(Part, frozen=True, kw_only=True):
 
 
 class Retention(Part, frozen=True, kw_only=True):
-    """Versions to keep; 0: as many as ``KEEP_IMAGE_COUNT`` says."""
+    """Versions to keep; None: as many as ``KEEP_IMAGE_COUNT`` says."""
 
-    keep: int = 0
+    keep: int | None = None
 
 
 class Publication(Part, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from goldrun.cloud.home import check_region
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.images import manifest
-from goldrun.images.naming import check_name
+from goldrun.images.naming import STAMP_DIGITS, PublishedName, check_name
 from goldrun.launch.offers import parse_span
 from goldrun.toml_file import Problem
 
@@ -52,7 +52,7 @@ def check_file(
     if not 20 <= recipe.builder.disk <= 2048:
         yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
     yield from _disks(recipe)
-    if not 0 <= recipe.retention.keep <= 1000:
+    if recipe.retention.keep is not None and not 1 <= recipe.retention.keep <= 1000:
         yield ("retention", "keep"), "keep 1 to 1000 versions, or leave it out"
 
 
@@ -94,7 +94,8 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _family(recipe: Recipe) -> Iterator[Problem]:
-    yield from _try(("family",), lambda: check_name(recipe.family))
+    version = PublishedName(recipe.family, "amd64", "0" * STAMP_DIGITS)
+    yield from _try(("family",), lambda: (check_name(recipe.family), check_name(str(version))))
     if ":" in recipe.family:
         yield ("family",), "a colon is not part of a family's name: family:channel names what a channel shows"
     if recipe.family.endswith(("-amd64", "-arm64")):
@@ -351,6 +352,8 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
 
 def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
     yield from _try(path, lambda: parse_duration(text))
+    if text.rstrip("smhd").strip("0") == "" and text.startswith("0"):
+        yield path, f"{text} is over at once"
 
 
 def _try(path: tuple[str | int, ...], check: Callable[[], object], prefix: str = "") -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from goldrun import language, stdio, workflow
 from goldrun.cli import completing, output
@@ -28,6 +29,18 @@ KEEP = click.option(
     "--keep", type=click.IntRange(1), help="Versions to keep, including the published one. [env: KEEP_IMAGE_COUNT]"
 )
 YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation; required without a terminal.")
+
+
+def not_empty(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an option that is given and says nothing: `"$UNSET"` must not mean the default.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    if given and value is not None and not value.strip():
+        raise UsageError(f"{parameter.opts[0]} is empty.", fix=["name one, or leave the option out"])
+    return value
 
 
 def open_client(region: str | None) -> EcsClient:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
 from goldrun import config, settings
 from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, YES, require_consent
-from goldrun.cli.files import replace_file
+from goldrun.cli.files import alone, read_text, replace_file
 from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import NotFoundError, UsageError
 
@@ -60,13 +61,16 @@ def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) ->
     if from_environment:
         given = {key: os.environ.get(variable, "").strip() for key, variable in known.items()}
         left_out = {settings.key_of(variable.names[0]) for variable in (config.LANGUAGE, config.DEBUG, config.CONTEXT)}
-        values = {key: value for key, value in given.items() if value and key not in left_out}
+        secret = {key for key, value in given.items() if config.without_password(value) != value}
+        values = {key: value for key, value in given.items() if value and key not in left_out | secret}
+        if secret:
+            output.note(f"left out, for the password in it: {', '.join(sorted(secret))}")
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign or key not in known:
             raise UsageError(f"--set {pair!r} is not SETTING=VALUE.", fix=["goldrun config keys lists the settings."])
         values[key] = value
-    _change(lambda text: settings.with_context(text, name, values))
+    _change(lambda text: settings.with_context(text, name, values), lambda known: {**known, name: values})
     output.note(f"the context {name} is set. Use it: goldrun context use {name}")
 
 
@@ -79,7 +83,7 @@ def context_use(name: str | None, no_context: bool) -> None:
         raise UsageError("Name a context, or pass --none.", fix=["goldrun context ls"])
     if name is not None:
         _require(name)
-    _change(lambda text: settings.with_current(text, name or ""))
+    _change(lambda text: settings.with_current(text, name or ""), current=name or "")
     output.note(f"the current context is {name}." if name else "there is no current context.")
 
 
@@ -93,9 +97,12 @@ def context_rm(name: str, yes: bool) -> None:
     if not yes and not click.confirm(f"Delete the context {name}?", err=True):
         return
     _, current = settings.contexts_of(os.environ)
-    _change(lambda text: settings.without_context(text, name))
     if current == name:
-        _change(lambda text: settings.with_current(text, ""))
+        _change(lambda text: settings.with_current(text, ""), current="")
+    _change(
+        lambda text: settings.without_context(text, name),
+        lambda known: {one: values for one, values in known.items() if one != name},
+    )
     output.note(f"the context {name} is deleted.")
 
 
@@ -104,13 +111,31 @@ def _require(name: str) -> None:
         raise NotFoundError(f"There is no context {name!r}.", fix=["goldrun context ls"])
 
 
-def _change(change: Callable[[str], str]) -> None:
-    """Change the user's file: what goes wrong leaves it as it was."""
-    settings.contexts_of(os.environ)  # a file that cannot be read is not written
+Contexts = Mapping[str, Mapping[str, Any]]
+
+
+def _change(
+    change: Callable[[str], str],
+    meant: Callable[[Contexts], Contexts] = lambda known: known,
+    current: str | None = None,
+) -> None:
+    """Change the user's file: what goes wrong leaves it as it was.
+
+    Args:
+        change: changes its text.
+        meant: the contexts that it says then.
+        current: the current context that it says then; None: as before.
+
+    Raises:
+        UsageError: it is not valid, cannot be written, or does not say then what is meant.
+    """
     file = settings.user_file(os.environ)
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{file.parent} cannot be made.", why=[f"{error.strerror}."]) from error
-    replace_file(file, change(text), private=True)
+    with alone(file.parent):
+        known, before = settings.contexts_of(os.environ)  # a file that cannot be read is not written
+        text = change(read_text(file) if file.is_file() else "")
+        settings.check_changed(file, text, meant(known), before if current is None else current)
+        replace_file(file, text, private=True)

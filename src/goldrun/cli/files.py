@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from goldrun.errors import OutputError, UsageError
@@ -79,6 +80,17 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
         with suppress(OSError):
             part.unlink()
         raise UsageError(f"{path} cannot be written.", why=[f"{error.strerror}."]) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process of ours changes files of a folder, and keep them waiting meanwhile."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def write_result(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from goldrun import config, workflow
 from goldrun.cli import completing, output
 from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
-from goldrun.cli.files import require_writable, write_files
+from goldrun.cli.files import read_text, require_writable, write_files
 from goldrun.cli.reports import view
 from goldrun.cloud.images import Image
 from goldrun.errors import RefusedError, UsageError
@@ -126,9 +126,9 @@ def image_scan(
     if level:
         rule = replace(rule, level=level)
     if sbom:
-        contents, now = cyclonedx.read(sbom.read_text(encoding="utf-8"), str(sbom)), SystemClock().now()
+        contents, now = cyclonedx.read(read_text(sbom), str(sbom)), SystemClock().now()
     else:
-        assert image
+        assert image is not None
         _, contents, now = find_contents(image, arch, region, loaded)
     if not contents.components:
         raise RefusedError("The list of packages is empty: there is nothing to scan.")

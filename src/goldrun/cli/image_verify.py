@@ -82,6 +82,8 @@ def image_statement(image: str, file: Path, arch: str | None, region: str | None
 
     from goldrun.images import provenance
 
+    if not file.name:
+        raise UsageError(f"{str(file)!r} is not a file.", fix=["name a file to write"])
     client = open_client(region)
     found = find_image(client, parse_reference(image, arch)).image
     said, signature = provenance.statement(found, client.region), SIGNATURE.read(found.tags)

@@ -143,15 +143,20 @@ def read_settings(
     return resolve_image(client, settings, output.note)
 
 
+_URLS = ("http://", "https://")
+
+
 def read_life(text: str, name: str) -> float:
     """Return the seconds of a life, given as the option or argument ``name``.
 
     Raises:
-        UsageError: it is not a valid span of time, or shorter than ECS allows.
+        UsageError: it is not a valid span of time, or shorter or longer than ECS allows.
     """
     seconds = parse_duration(text, name)
     if seconds < instances.MIN_LIFE_SECONDS:
         raise UsageError(f"{text} is too short: the minimum is 30m.")
+    if seconds > instances.MAX_LIFE_SECONDS:
+        raise UsageError(f"{text} is too long: ECS releases an instance within three years.")
     return seconds
 
 
@@ -165,8 +170,15 @@ def _read_tags(pairs: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
-        if not sign or not 1 <= len(key) <= MAX_VALUE or len(value) > MAX_VALUE or key.startswith(("acs:", "aliyun")):
+        if not sign or not key:
             raise UsageError(f"--tag {pair!r} is not KEY=VALUE.", fix=["for example --tag team=build"])
+        if len(key) > MAX_VALUE or len(value) > MAX_VALUE:
+            raise UsageError(f"--tag {key}: a key, or a value, has {MAX_VALUE} characters at most.")
+        if key.startswith(("acs:", "aliyun")) or any(part in word for part in _URLS for word in (key, value)):
+            raise UsageError(
+                f"--tag {pair!r} is not valid.",
+                why=["ECS allows no key that begins with acs: or aliyun, and no http:// or https:// in either."],
+            )
         if key in own:
             raise UsageError(f"--tag {key}: goldrun uses this tag itself.", fix=["docs/tags.md lists its tags."])
         found[key] = value

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from gettext import gettext
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from goldrun import __version__, config, extras, interrupts, language, settings, stdio, workflow
+from goldrun import __version__, config, extras, interrupts, language, script, setting_files, settings, stdio, workflow
 from goldrun.cli import completing, output
 from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, OutputError, UsageError
@@ -80,7 +81,7 @@ def goldrun(context: click.Context, quiet: bool, debug: bool, named: str, profil
     """Golden images and spot runners for GitHub Actions on Alibaba Cloud ECS."""
     before = dict(os.environ)
     # A context that is broken must not keep one from fixing it.
-    found = [] if context.invoked_subcommand == "context" else settings.load(before, Path.cwd(), named)
+    found = [] if context.invoked_subcommand == "context" else settings.load(before, Path(setting_files.here()), named)
     context.obj = {"quiet": quiet, "debug": debug, "environment": before, "settings": found}
     settings.apply(os.environ, found)
     if region:
@@ -117,24 +118,46 @@ def run_command(command: click.Command) -> NoReturn:
 
 def _exit_code(command: click.Command) -> int:
     try:
-        return command.main(standalone_mode=False) or 0
+        _require_text(sys.argv[1:])
+        code = int(command.main(standalone_mode=False) or 0)
     except stdio.ReaderGoneError:
-        return 0  # `| head` ends a listing like this
+        code = 0  # `| head` ends a listing like this
     except (GoldrunError, ModuleNotFoundError, OSError) as raised:
-        if (problem := _explain(raised)) is None:
-            raise
-        output.error(problem)
-        return problem.exit_code
+        code = _tell(raised)
     except click.exceptions.Exit as leaving:
-        return leaving.exit_code
+        code = leaving.exit_code
     except (click.Abort, KeyboardInterrupt) as ended:
         stdio.to_stderr(language.say(os.environ, "interrupted"))
-        for note in getattr(ended, "__notes__", ()):
+        # The parser raises its own exception instead, from the one that has the notes.
+        for note in getattr(ended.__cause__ or ended, "__notes__", ()):
             stdio.to_stderr(language.say(os.environ, f"  note: {note}"))
-        return EXIT_INTERRUPTED
+        code = EXIT_INTERRUPTED
     except click.ClickException as problem:
         _show(problem)
-        return EXIT_USAGE
+        code = EXIT_USAGE
+    except Exception as defect:  # noqa: BLE001 - Python would exit with 1, which means "not found"
+        code = script.report_defect(os.environ, defect)
+    return code
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Check the arguments: Python keeps bytes that are not UTF-8 in a form that cannot be sent or printed.
+
+    Raises:
+        UsageError: one is not text.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{word!a} is not text in UTF-8.") from error
+
+
+def _tell(raised: GoldrunError | ModuleNotFoundError | OSError) -> int:
+    if (problem := _explain(raised)) is None:
+        return script.report_defect(os.environ, raised)
+    output.error(problem)
+    return problem.exit_code
 
 
 def _show(problem: click.ClickException) -> None:

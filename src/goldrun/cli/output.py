@@ -64,7 +64,7 @@ def _write(text: str) -> None:
 def note(words: str) -> None:
     """Print a note for people, unless ``--quiet``."""
     if not is_quiet():
-        stdio.to_stderr(workflow.shown(os.environ, language.say(os.environ, f"note: {words}")))
+        stdio.to_stderr(workflow.shown(os.environ, workflow.legible(language.say(os.environ, f"note: {words}"))))
 
 
 def coloured(text: str, colour: str) -> str:

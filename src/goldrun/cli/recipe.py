@@ -91,6 +91,8 @@ def recipe_schema() -> None:
 
 
 def _require_new(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.", fix=["name a new folder."])
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", fix=["name a new folder."])
 

@@ -14,7 +14,7 @@ import click
 
 from goldrun import config, language, settings, stdio
 from goldrun.cli import output
-from goldrun.cli.common import JSON, REGION, YES, open_client, open_github, place_of
+from goldrun.cli.common import JSON, REGION, YES, not_empty, open_client, open_github, place_of
 from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
 from goldrun.cli.setup_questions import AUTH, EGRESS, NAT_PRICE, ask, ask_token
@@ -52,8 +52,16 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
     metavar="OWNER/NAME",
     help="Repository whose workflows it is for; can be repeated.",
 )
-@click.option("--environment", default="", metavar="NAME", help="Trust only jobs of this environment.")
-@click.option("--ref", default="", metavar="REF", help="Trust only jobs of this ref (default: the default branch).")
+@click.option(
+    "--environment", default="", callback=not_empty, metavar="NAME", help="Trust only jobs of this environment."
+)
+@click.option(
+    "--ref",
+    default="",
+    callback=not_empty,
+    metavar="REF",
+    help="Trust only jobs of this ref (default: the default branch).",
+)
 @jobs_option("What workflows may do; can be repeated.")
 @click.option(
     "--egress",
@@ -133,7 +141,7 @@ def setup(
     block = check_cidr(cidr) if cidr else ""
     if not (yes or only_plan or export or _asks()):
         raise UsageError("The setup was not done: there is no terminal to ask on.", fix=["pass --plan, or --yes"])
-    _require_one_task(destroy=destroy, only_plan=only_plan, export=export)
+    _require_one_task(destroy=destroy, only_plan=only_plan, export=export, as_json=as_json)
     _require_sense(repos, auth, workflows=workflows, source=source)
     client = open_client(region)
     github = open_github(public=True)
@@ -210,14 +218,14 @@ def _tell(site: Site) -> None:
         output.note(f"review and merge: {pull.id}")
 
 
-def _require_one_task(*, destroy: bool, only_plan: bool, export: str | None) -> None:
+def _require_one_task(*, destroy: bool, only_plan: bool, export: str | None, as_json: bool) -> None:
     """Check that what is asked for can be done at once.
 
     Raises:
         UsageError: it cannot.
     """
-    other = "--destroy" if destroy else "--plan"
-    if export and (destroy or only_plan):
+    other = "--destroy" if destroy else "--plan" if only_plan else "--json"
+    if export and (destroy or only_plan or as_json):
         raise UsageError(f"--export prints a setup as code, and {other} does something else.", fix=["pass one of them"])
 
 

@@ -31,7 +31,7 @@ def run() -> None:
 
 def _plain(words: Sequence[str]) -> tuple[str, dict[str, str], bool] | None:
     """Return a look-up's name, options, and whether it is quiet; None: it is another command, or not plain."""
-    if words[:2] != ["image", "id"] or len(words) < 3 or words[2].startswith("-"):
+    if words[:2] != ["image", "id"] or len(words) < 3 or words[2].startswith("-") or not words[2].isprintable():
         return None
     options: dict[str, str] = {}
     rest = list(words[3:])

@@ -21,6 +21,7 @@ from goldrun.cloud.tags import from_api, to_api
 from goldrun.errors import GoldrunError, NotFoundError, UsageError
 
 IDS_A_CALL = 100
+MAX_LIFE_SECONDS = 3 * 365 * 86400.0  # AutoReleaseTime is at most three years ahead
 MIN_LIFE_SECONDS = 30 * 60.0  # ECS takes no earlier ``AutoReleaseTime``
 
 

@@ -77,7 +77,7 @@ def parse_folder(url: str) -> Folder:
     # A segment of dots alone would be another folder to some of the clients, and to others not.
     if match is None or any(not part.strip(".") for part in match["path"].split("/")[1:]):
         raise UsageError(
-            f"{url!r} is not the URL of a bucket.",
+            f"{config.without_password(url)!r} is not the URL of a bucket.",
             fix=["write https://BUCKET.oss-REGION.aliyuncs.com/FOLDER; the console shows a bucket's domain name."],
         )
     path = match["path"].removeprefix("/")

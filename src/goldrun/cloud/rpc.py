@@ -17,12 +17,16 @@ from goldrun.lean import parse_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any, NoReturn, TypeAlias
 
     from goldrun.cloud.credentials import Credentials
     from goldrun.cloud.endpoints import Api
     from goldrun.http.endpoint import Endpoint
     from goldrun.http.http1 import Answer
+
+    _Dict = dict[str, Any]
+else:
+    _Dict = dict
 
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
@@ -79,6 +83,9 @@ def sign(api: Api, action: str, query: str, endpoint: Endpoint, credentials: Cre
     return headers
 
 
+_IN_THE_WAY = "a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."
+
+
 def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
     """Return the answer's JSON object.
 
@@ -94,12 +101,12 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
     """
     try:
         body = parse_json(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         # The billing API's code is "Success" where the others have none.
         if 200 <= answer.status < 300 and body.get("Code", "Success") == "Success":
-            return body
+            return _Members(body, endpoint)
         if "Code" in body:
             raise api_error(permission, answer.status, body)
     shown = _shown(answer)
@@ -114,8 +121,19 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
     raise UnavailableError(
         f"{endpoint} answered with {found}, not as the API does (HTTP {answer.status}).",
         why=[f"it says: {shown}" if shown else "the answer is empty."],
-        fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
+        fix=[_IN_THE_WAY],
     )
+
+
+class _Members(_Dict):
+    """An answer's members. What answers without one that the API always has is not the API."""
+
+    def __init__(self, members: dict[str, Any], endpoint: Endpoint) -> None:
+        super().__init__(members)
+        self._endpoint = endpoint
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise UnavailableError(f"{self._endpoint} answered without {name}, not as the API does.", fix=[_IN_THE_WAY])
 
 
 def gateway_error(permission: str, endpoint: Endpoint, answer: Answer) -> ServiceError:

@@ -75,6 +75,8 @@ def parse_endpoint(text: str) -> Endpoint:
         f"{text!r} is not an endpoint.",
         fix=["write only scheme, host and port, for example http://127.0.0.1:4679"],
     )
+    if not text.isprintable() or " " in text:  # the parser takes line ends out
+        raise wrong
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")
         port = url.port

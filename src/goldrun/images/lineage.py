@@ -166,7 +166,7 @@ def alias_of(image: Image, channel: str) -> PublishedName:
     """Return the alias under which ``channel`` would show ``image``.
 
     Raises:
-        UsageError: its name is not a version's, or has another architecture than the image.
+        UsageError: its name is not a version's, or has another architecture than the image; or the alias is too long.
     """
     name = parse_published(image.name)
     if name is None:
@@ -180,4 +180,6 @@ def alias_of(image: Image, channel: str) -> PublishedName:
             f"{image.name} ({image.image_id}) cannot be published.",
             why=[f"it is {image.architecture}, but its name says {name.architecture}."],
         )
-    return PublishedName(name.family, name.architecture, channel)
+    alias = PublishedName(name.family, name.architecture, channel)
+    check_name(str(alias))
+    return alias

@@ -73,7 +73,7 @@ def publish(
 
     Raises:
         NotFoundError: the image was not found.
-        RefusedError: it is not Available, or older than what is published.
+        RefusedError: it is not Available, older than what is published, or what ``latest`` shows.
         UsageError: it belongs to no lineage, or its name has another architecture.
     """
     candidate = find_own(client, text)
@@ -183,6 +183,12 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
         raise RefusedError(
             f"{candidate.name} is older than what {lineage.alias} shows ({lineage.version_name(current)}).",
             fix=["to roll back to it: goldrun image rollback; to publish it anyway: --force"],
+        )
+    latest = PublishedName(lineage.alias.family, lineage.alias.architecture, LATEST)
+    if lineage.alias != latest and candidate.name == str(latest) and not force:
+        raise RefusedError(
+            f"{latest} shows {candidate.image_id}, and would show nothing: an image has one name.",
+            fix=[f"publish a newer version in {lineage.channel}; to publish this one anyway: --force"],
         )
 
 

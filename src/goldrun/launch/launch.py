@@ -244,7 +244,9 @@ def _ids(got: Iterable[Launched]) -> list[str]:
 
 def _made(client: EcsClient, settings: LaunchSettings) -> list[str]:
     tags = {**OWNED, **LAUNCH.of(launch_tag(settings.key))}
-    return [instance.id for instance in describe_instances(client, tags=tags)]
+    # The oldest first: a repetition for fewer returns the same ones each time.
+    found = sorted(describe_instances(client, tags=tags), key=lambda one: (one.created, one.id))
+    return [instance.id for instance in found]
 
 
 def launch_tag(key: str) -> str:

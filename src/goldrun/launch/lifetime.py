@@ -15,7 +15,7 @@ from goldrun.cloud.instances import (
     set_release_time,
 )
 from goldrun.cloud.moments import format_moment
-from goldrun.errors import NotFoundError, RefusedError, UnavailableError
+from goldrun.errors import GoldrunError, NotFoundError, RefusedError, UnavailableError
 from goldrun.waiting import LAG_SECONDS, wait_for, watch
 
 T = TypeVar("T")
@@ -68,12 +68,14 @@ def wait_until_running(
     Raises:
         LostError: an instance was reclaimed or deleted.
         RefusedError: an instance was stopped.
+        NotFoundError: an instance was never listed.
         UnavailableError: they are not Running in time.
     """
     seen: set[str] = set()
+    waiting: list[str] = []
 
     def look() -> list[Instance] | None:
-        nonlocal seen
+        nonlocal seen, waiting
         found = describe_instances(client, ids=ids)
         report(found)
         ids_found = {instance.id for instance in found}
@@ -87,19 +89,22 @@ def wait_until_running(
             raise RefusedError(
                 f"{stopped[0].id} is {stopped[0].status}.", fix=[f"goldrun instance console {stopped[0].id}"]
             )
-        running = [instance for instance in found if instance.status == "Running"]
-        return found if len(running) == len(found) == len(set(ids)) else None
+        running = {instance.id for instance in found if instance.status == "Running"}
+        waiting = [one for one in ids if one not in running]
+        return None if waiting else found
 
-    return wait_for(
-        client.clock,
-        look,
-        seconds=seconds,
-        late=lambda elapsed: UnavailableError(
-            f"{', '.join(ids)} was not Running within {elapsed:.0f} s.",
-            fix=[f"read its console: goldrun instance console {ids[0]}"],
-        ),
-        often=often,
-    )
+    def late(elapsed: float) -> GoldrunError:
+        if never := set(ids) - seen:
+            return NotFoundError(
+                f"Instance not found: {', '.join(sorted(never))} in {client.region}.",
+                fix=["list the instances: goldrun instance ls", "another region: --region"],
+            )
+        return UnavailableError(
+            f"{', '.join(waiting)} was not Running within {elapsed:.0f} s.",
+            fix=[f"read its console: goldrun instance console {waiting[0]}"],
+        )
+
+    return wait_for(client.clock, look, seconds=seconds, late=late, often=often)
 
 
 def require_listed(client: EcsClient, ids: Sequence[str], report: Callable[[str], None]) -> None:

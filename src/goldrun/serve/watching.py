@@ -46,6 +46,9 @@ def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callabl
             except GoldrunError as error:
                 report(f"{error.what} The server goes on as before.")
                 continue
+            except Exception as error:  # noqa: BLE001 - a file that somebody edits must not end a server
+                report(f"{file} cannot be read: {error!r} is a defect of goldrun. The server goes on as before.")
+                continue
             report(f"{file} has changed.")
             server.serve(sets)
     except KeyboardInterrupt:

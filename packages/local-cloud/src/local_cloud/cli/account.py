@@ -23,7 +23,8 @@ def reset(data: Path, seed: bool, yes: bool) -> None:
     """Delete everything in the local cloud, faults and denials included."""
     require_consent("The reset", yes=yes)
     running, status = daemon.require(data)
-    plan = (f"would delete: {key} {plain(value)}" for key, value in status.items() if isinstance(value, int) and value)
+    counted = ("images", "snapshots", "instances")
+    plan = (f"would delete: {key} {plain(status[key])}" for key in counted if status.get(key))
     if not confirm("Empty it?", plan, lambda: f"in the local cloud at {running.url}, its data in {data}.", yes=yes):
         return
     control(data, "POST", "reset", {"seed": seed})

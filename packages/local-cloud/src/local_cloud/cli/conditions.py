@@ -47,7 +47,7 @@ def fault(data: Path, kind: str | None, clear: bool, as_json: bool, **rule: obje
         output.result_json(status["faults"])
     elif status["faults"]:
         columns = ("kind", "action", "times", "skip", "probability", "seconds")
-        rows = [[str(fault[column]) for column in columns] for fault in status["faults"]]
+        rows = [[plain(fault[column]) for column in columns] for fault in status["faults"]]
         output.table([column.upper() for column in columns], rows)
     else:
         output.note("no faults are set.")

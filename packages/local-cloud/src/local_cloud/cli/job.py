@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from goldrun.cli import output
+from goldrun.cli.files import read_text
 from goldrun.clock import SystemClock
 from goldrun.waiting import every, looks
 from local_cloud.cli.common import DATA, control
@@ -34,7 +35,7 @@ def job(
     Example:
       goldrun local job job.sh --repo octo-org/octo-repo --label "$RUNNER_LABEL" --wait
     """
-    text = script.read_text(encoding="utf-8")
+    text = read_text(script)
     body = {"repository": repo, "name": name, "labels": list(labels), "script": text, "event": event, "head": fork}
     number = control(data, "POST", "jobs", body)["job"]
     output.result(f"JOB_ID={number}")

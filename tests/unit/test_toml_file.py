@@ -1,0 +1,46 @@
+"""A mistake in a TOML file is told with its line, whichever table it is in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldrun.errors import UsageError
+from goldrun.serve.config import Config
+from goldrun.toml_file import parse, read_file
+
+START = '[github]\nscopes = ["o/r"]\n[network]\n[profile.a]\nimage = "x"\nmin_idle = 1\ncpu = "4"\n'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ('cpus = "4"', "unknown field `cpus`"),
+        ('min_idle = "two"', "Expected `int`, got `str`"),
+        ('max_runners = "x"', "Expected `int`, got `str`"),
+        ('protect = "zz"', "Invalid enum value 'zz'"),
+        ("[profile.b.max_cost]\nweek = 3", "unknown field `week`"),
+    ],
+)
+def test_a_mistake_in_the_second_table(wrong: str, words: str) -> None:
+    """It was looked for in the first one: the wrong line, or a traceback that ended a running server."""
+    text = f'{START}[profile.b]\nimage = "y"\n{wrong}\n'
+    with pytest.raises(UsageError) as caught:
+        parse(Path("serve.toml"), text, Config, fix="the schema")
+    line = len(text.splitlines())
+    assert caught.value.what.startswith(f"serve.toml:{line}: ")
+    assert words in caught.value.what
+    assert not caught.value.why
+
+
+@pytest.mark.parametrize("text", [f"x = {'1' * 5000}", f"x = {'[' * 5000}"])
+def test_what_the_parser_cannot_read(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        parse(Path("serve.toml"), text, Config, fix="the schema")
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_bytes(b"\xef\xbb\xbfx = 1\n")
+    assert read_file(file, fix="the schema") == "x = 1\n"
