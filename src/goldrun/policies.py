@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from goldrun.cloud.tags import MANAGED_BY
+from goldrun.cloud.tags import MANAGED_BY, RUNNER_TYPE
 from goldrun.errors import UsageError
 
 if TYPE_CHECKING:  # --help must not pay for a client
@@ -20,9 +20,9 @@ MADE_OWN = {"StringEquals": {f"acs:RequestTag/{MANAGED_BY.key}": MANAGED_BY.valu
 Statement = dict[str, Any]
 
 
-RUNNER = {"StringEquals": {"acs:ResourceTag/GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}}
-MADE_RUNNER = {"StringEquals": {"acs:RequestTag/GITHUB_RUNNER_TYPE": "aliyun-ecs-spot"}}
-TO_ECS = {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
+RUNNER = {"StringEquals": {f"acs:ResourceTag/{RUNNER_TYPE.key}": RUNNER_TYPE.values[0]}}
+MADE_RUNNER = {"StringEquals": {f"acs:RequestTag/{RUNNER_TYPE.key}": RUNNER_TYPE.values[0]}}
+PASSED_TO_ECS = {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
 
 
 # Choosing offers, and placing instances.
@@ -77,7 +77,7 @@ JOBS: dict[str, list[Statement]] = {
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["DeleteInstances", "ModifyInstanceAutoReleaseTime", "GetInstanceConsoleOutput"], RUNNER),
         # Only for instances that are given a role.
-        _allow(["ram:PassRole"], TO_ECS),
+        _allow(["ram:PassRole"], PASSED_TO_ECS),
     ],
     # Build, boot-test and publish images.
     "build": [
@@ -87,7 +87,7 @@ JOBS: dict[str, list[Statement]] = {
         # A builder is stopped for its image; for stages and restarts it is started again.
         _allow(["StopInstance", "StartInstance"], RUNNER),
         # Only for builders that are given a role.
-        _allow(["ram:PassRole"], TO_ECS),
+        _allow(["ram:PassRole"], PASSED_TO_ECS),
         _allow(["CreateImage", "TagResources"], MADE_OWN),
         _allow(["TagResources", "UntagResources", "ModifyImageAttribute", "DeleteImage", "DeleteSnapshot"], OWN),
     ],
@@ -97,7 +97,7 @@ JOBS: dict[str, list[Statement]] = {
         _allow(["RunInstances"], MADE_RUNNER),
         _allow(["SendFile", "RunCommand", "DeleteInstances", "GetInstanceConsoleOutput"], RUNNER),
         # Only for instances that are given a role: those that delete themselves.
-        _allow(["ram:PassRole"], TO_ECS),
+        _allow(["ram:PassRole"], PASSED_TO_ECS),
     ],
     # Serve labels: as runners, and the tag of a machine that has its configuration.
     "serve": [
@@ -110,7 +110,7 @@ JOBS: dict[str, list[Statement]] = {
         # Runners; and the security group of a budget, if it has the tag: last month's count is removed.
         _allow(["TagResources", "UntagResources"], OWN),
         # Only for instances that are given a role: those that delete themselves.
-        _allow(["ram:PassRole"], TO_ECS),
+        _allow(["ram:PassRole"], PASSED_TO_ECS),
     ],
     # For the role of runners' instances: delete themselves. RAM cannot express "itself", so the tag limits it.
     "self-destruct": [_allow(["DeleteInstance"], RUNNER)],

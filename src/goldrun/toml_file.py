@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from goldrun.errors import UsageError
+from goldrun.errors import GoldrunError, UsageError
 
 Problem = tuple[tuple[str | int, ...], str]  # the place of a mistake, and what is wrong
 T = TypeVar("T")
@@ -131,6 +131,28 @@ def _at(data: Any, path: Sequence[str | int]) -> Any:
     for part in path:
         data = data[part]
     return data
+
+
+def problem_of(
+    path: tuple[str | int, ...], check: Callable[..., object], *given: object, prefix: str = ""
+) -> Iterator[Problem]:
+    """Yield what is wrong with the value at a path, if a check refuses it.
+
+    Args:
+        path: its place.
+        check: raises a GoldrunError.
+        given: what is checked.
+        prefix: what the message begins with.
+    """
+    try:
+        check(*given)
+    except GoldrunError as error:
+        yield path, prefix + in_words(error)
+
+
+def in_words(error: GoldrunError) -> str:
+    """Return an error, and what to do about it, as part of a sentence."""
+    return "; ".join([error.what.rstrip("."), *error.fix])
 
 
 def refuse(file: Path, text: str, problems: Iterable[Problem]) -> None:

@@ -44,3 +44,9 @@ def test_bad_timeouts(text: str) -> None:
 def test_no_name_is_declared_twice() -> None:
     names = [name for variable in config.VARIABLES for name in variable.names]
     assert len(names) == len(set(names))
+
+
+def test_every_variable_is_listed() -> None:
+    """One that is not listed would be documented nowhere and, if it is a secret, shown by ``--debug``."""
+    declared = {one for one in vars(config).values() if isinstance(one, config.Variable)}
+    assert declared == set(config.VARIABLES)

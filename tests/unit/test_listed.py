@@ -22,18 +22,18 @@ def image() -> Image:
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "/dev/null/x", "/proc/nope"])
-def test_a_folder_that_cannot_be_made_is_told_before_anything_is_built(place: str) -> None:
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_built(frozen: Running, place: str) -> None:
     with pytest.raises(UsageError, match="cannot be the folder of the lists"):
-        receiver(Path(place), None, lambda: pytest.fail("nobody is asked"))
+        receiver(Path(place), None, frozen.client())
 
 
 def test_lists_are_written(frozen: Running, tmp_path: Path) -> None:
-    receiver(tmp_path / "a/b", None, frozen.client)(image(), parse(LIST))
+    receiver(tmp_path / "a/b", None, frozen.client())(image(), parse(LIST))
     assert {file.suffix for file in (tmp_path / "a/b").iterdir()} == {".json", ".md"}
 
 
 def test_half_a_list_does_not_stay(frozen: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = receiver(tmp_path, None, frozen.client)
+    receive = receiver(tmp_path, None, frozen.client())
     write = Path.write_text
 
     def full(self: Path, text: str, **more: Any) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from goldrun.bake.context import Context
 from goldrun.bake.machines import wait_for_boot
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import ApiError, LostError
+from goldrun.cloud.errors import ApiError, gone
 from goldrun.cloud.instances import describe_instances, is_in_wrong_state, start_instance, stop_instance
 from goldrun.errors import UnavailableError
 from goldrun.launch.machine import Machine
@@ -68,5 +68,5 @@ def _switch(
 def _status(client: EcsClient, instance_id: str) -> str:
     found = describe_instances(client, ids=[instance_id])
     if not found:
-        raise LostError(f"{instance_id} is gone.", why=["the market reclaimed it, or it was deleted by someone else."])
+        raise gone(instance_id)
     return found[0].status

@@ -53,7 +53,7 @@ def provisioning(recipe: Recipe) -> Iterator[Step]:
     if recipe.disks:
         yield on_builder("mount the data disks", _mount, 0)
     for number, step in enumerate(recipe.steps):
-        if any(file.before == step.name or (number == 0 and not file.before) for file in recipe.files):
+        if files_before(recipe, number):
             yield on_builder(f"files for {step.name}" if number else "send the files", _send_files(number), number)
         yield on_builder(step.name, _script(number), number)
         if step.cache:
@@ -98,7 +98,7 @@ def _mount(context: Context, builder: Machine) -> None:
 
 def _send_files(number: int) -> Callable[[Context, Machine], None]:
     def work(context: Context, builder: Machine) -> None:
-        for file in files_before(context.loaded, number):
+        for file in files_before(context.recipe, number):
             if file.is_fetched:
                 _fetch(context, builder, file)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +13,10 @@ from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
 from goldrun.cloud.home import check_region
 from goldrun.durations import parse_duration
-from goldrun.errors import GoldrunError
 from goldrun.images import manifest
 from goldrun.images.naming import STAMP_DIGITS, PublishedName, check_name
 from goldrun.launch.offers import parse_span
-from goldrun.toml_file import Problem
+from goldrun.toml_file import Problem, problem_of
 
 MAX_SCRIPT = 60 * 1024
 MAX_FILE = 1024 * 1024
@@ -47,8 +46,8 @@ def check_file(
     yield from _tools(recipe)
     yield from _tags(recipe)
     yield from _publication(recipe)
-    yield from _try(("builder", "cpu"), lambda: parse_span(recipe.builder.cpu, "vCPUs"))
-    yield from _try(("builder", "memory"), lambda: parse_span(recipe.builder.memory, "GiB"))
+    yield from problem_of(("builder", "cpu"), parse_span, recipe.builder.cpu, "vCPUs")
+    yield from problem_of(("builder", "memory"), parse_span, recipe.builder.memory, "GiB")
     if not 20 <= recipe.builder.disk <= 2048:
         yield ("builder", "disk"), "a disk has 20 to 2048 GiB"
     yield from _disks(recipe)
@@ -64,7 +63,7 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
     yield from _features(recipe)
     chosen = {name: tool.version for name, tool in recipe.tools.items() if recipe.features.get(tool.feature, True)}
     room = manifest.MAX_TAGS - len(recipe.tags)
-    yield from _try(("tags",), lambda: manifest.to_tags({**recipe.versions, **chosen}, room))
+    yield from problem_of(("tags",), manifest.to_tags, {**recipe.versions, **chosen}, room)
     steps = {step.name for step in recipe.steps}
     for number, file in enumerate(recipe.files):
         if file.before and file.before not in steps:
@@ -93,9 +92,13 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
         taken.add(variable_of(name))
 
 
+def _check_names(family: str) -> None:
+    check_name(family)
+    check_name(str(PublishedName(family, "amd64", "0" * STAMP_DIGITS)))
+
+
 def _family(recipe: Recipe) -> Iterator[Problem]:
-    version = PublishedName(recipe.family, "amd64", "0" * STAMP_DIGITS)
-    yield from _try(("family",), lambda: (check_name(recipe.family), check_name(str(version))))
+    yield from problem_of(("family",), _check_names, recipe.family)
     if ":" in recipe.family:
         yield ("family",), "a colon is not part of a family's name: family:channel names what a channel shows"
     if recipe.family.endswith(("-amd64", "-arm64")):
@@ -117,7 +120,7 @@ def _disks(recipe: Recipe) -> Iterator[Problem]:
 def _publication(recipe: Recipe) -> Iterator[Problem]:
     wanted = recipe.publish
     for number, region in enumerate(wanted.regions):
-        yield from _try(("publish", "regions", number), lambda region=region: check_region(region))  # type: ignore[misc]
+        yield from problem_of(("publish", "regions", number), check_region, region)
         if region in wanted.regions[:number]:
             yield ("publish", "regions", number), f"the region {region} is named twice"
     for number, account in enumerate(wanted.accounts):
@@ -310,7 +313,7 @@ def _script(folder: Path, name: str, path: tuple[str | int, ...], contents: dict
     elif content is not None and b"\r\n" in content:
         yield path, f"{name} has Windows line ends, at which bash fails: sed -i 's/\\r$//' {folder / name}"
     elif content is not None:
-        yield from _try(path, lambda: command(content, {}), f"{name}: ")
+        yield from problem_of(path, command, content, {}, prefix=f"{name}: ")
 
 
 def _read(
@@ -351,13 +354,6 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
 
 
 def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
-    yield from _try(path, lambda: parse_duration(text))
+    yield from problem_of(path, parse_duration, text)
     if text.rstrip("smhd").strip("0") == "" and text.startswith("0"):
         yield path, f"{text} is over at once"
-
-
-def _try(path: tuple[str | int, ...], check: Callable[[], object], prefix: str = "") -> Iterator[Problem]:
-    try:
-        check()
-    except GoldrunError as error:
-        yield path, prefix + "; ".join([error.what.rstrip("."), *error.fix])

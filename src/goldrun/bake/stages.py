@@ -22,7 +22,7 @@ from goldrun.bake import recipe as recipes
 from goldrun.bake.context import Context
 from goldrun.bake.parts import File
 from goldrun.bake.power import start_builder, stop_builder
-from goldrun.bake.recipe import Loaded
+from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, MAX_DESCRIPTION, UNFINISHED, create_image, describe_images
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, OWNED, STAGE
@@ -62,7 +62,7 @@ def stages_of(loaded: Loaded, architecture: str, base_image_id: str) -> tuple[St
     made += loaded.disk_digest()
     found: list[Stage] = []
     for number, step in enumerate(recipe.steps):
-        made += [loaded.file_digest(file) for file in files_before(loaded, number)]
+        made += [loaded.file_digest(file) for file in files_before(loaded.recipe, number)]
         made += [loaded.step_digest(step), variables_of(loaded, number, architecture)]
         if step.cache:
             digest = hashlib.sha256(msgspec.json.encode(made, order="sorted")).hexdigest()[:HASH_DIGITS]
@@ -70,10 +70,10 @@ def stages_of(loaded: Loaded, architecture: str, base_image_id: str) -> tuple[St
     return tuple(found)
 
 
-def files_before(loaded: Loaded, number: int) -> Sequence[File]:
+def files_before(recipe: Recipe, number: int) -> Sequence[File]:
     """Return the files that are sent right before a step; before the first one: also those that name none."""
-    name = loaded.recipe.steps[number].name
-    return [file for file in loaded.recipe.files if file.before == name or (number == 0 and not file.before)]
+    name = recipe.steps[number].name
+    return [file for file in recipe.files if file.before == name or (number == 0 and not file.before)]
 
 
 def variables_of(loaded: Loaded, number: int, architecture: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ def variables_of(loaded: Loaded, number: int, architecture: str) -> dict[str, st
     if not any(step.cache for step in recipe.steps[number:]):
         return everything
     settings = {**recipe.mirrors.environment, **recipe.environment}
-    sent = [file for earlier in range(number + 1) for file in files_before(loaded, earlier)]
+    sent = [file for earlier in range(number + 1) for file in files_before(loaded.recipe, earlier)]
     step = recipe.steps[number]
     texts = [loaded.content_of(file) for file in sent if not file.is_fetched]
     texts += loaded.playbook_of(step).values() if step.playbook else [loaded.contents[step.script]]

@@ -123,7 +123,8 @@ def image_build(
         raise UsageError(f"--keep-builder-on-failure and --on-failure {on_failure} exclude each other.")
     decided = on_failure or (attending.KEEP if keep_builder_on_failure else attending.DELETE)
     attended = bool(pauses) or decided in (attending.ASK, attending.SSH)
-    github = open_github(public=True)
+    stdio.require_open(os.environ)
+    github, client = open_github(public=True), open_client(region)
     options = Options(
         force=force,
         publish=not no_publish,
@@ -137,10 +138,8 @@ def image_build(
         check=lambda image: _check_runner(github, image, client.clock.now()),
         advisories=_advisories(loaded, advisories),
         sign=_signer(),
-        listed=_receiver(sbom, lambda: client),
+        listed=_receiver(sbom, client),
     )
-    stdio.require_open(os.environ)
-    client = open_client(region)
     settings = machine_settings(client, public_ip=public_ip)
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.find_latest(github))
@@ -149,14 +148,14 @@ def image_build(
     failed: dict[str, GoldrunError] = {}
     clocks = {name: StoppableClock() for name in architectures}
 
-    def work(name: str) -> Built:
-        return build(client.on_clock(clocks[name]), loaded, name, settings, options, shown.of(name))
-
     with (
         view(architectures, quiet=output.is_quiet(), live=not attended) as shown,
         ThreadPoolExecutor(len(architectures)) as pool,
     ):
-        running = {name: pool.submit(work, name) for name in architectures}
+        running = {
+            name: pool.submit(build, client.on_clock(clock), loaded, name, settings, options, shown.of(name))
+            for name, clock in clocks.items()
+        }
         try:
             for name, future in running.items():
                 _gather(name, future, done, failed)
@@ -261,7 +260,7 @@ def _advisories(loaded: Loaded, given: Path | None) -> Callable[[], Iterable[Adv
     return lambda: osv.read(database)
 
 
-def _receiver(sbom: Path | None, client: Callable[[], EcsClient]) -> Receiver | None:
+def _receiver(sbom: Path | None, client: EcsClient) -> Receiver | None:
     """Return what receives the packages of images; None: nobody asks for them, and no library is needed.
 
     Raises:

@@ -21,13 +21,13 @@ from goldrun.errors import OutputError, UsageError
 Receiver = Callable[[Image, Contents], None]
 
 
-def receiver(files: Path | None, folder: Folder | None, client: Callable[[], EcsClient]) -> Receiver:
+def receiver(files: Path | None, folder: Folder | None, client: EcsClient) -> Receiver:
     """Return what receives an image's packages.
 
     Args:
         files: gets a bill of materials and a report, each named after the image.
         folder: gets the bill of materials.
-        client: returns the cloud.
+        client: the cloud.
 
     Raises:
         UsageError: the folder for the files cannot be made or written to.
@@ -38,9 +38,9 @@ def receiver(files: Path | None, folder: Folder | None, client: Callable[[], Ecs
     def receive(image: Image, contents: Contents) -> None:
         if files:
             for kind, ending in (("cyclonedx", "cdx.json"), ("markdown", "md")):
-                _write(files / f"{image.name}.{ending}", render(image, contents, kind, client().clock.now()))
+                _write(files / f"{image.name}.{ending}", render(image, contents, kind, client.clock.now()))
         if folder:
-            archive.keep(client(), folder, image, contents)
+            archive.keep(client, folder, image, contents)
 
     return receive
 

@@ -78,7 +78,7 @@ def from_variables(env: config.Environment) -> Credentials | None:
         )
     token = config.SECURITY_TOKEN.read(env)
     for variable, value in ((config.ACCESS_KEY_ID, key_id), (config.SECURITY_TOKEN, token)):
-        _check(value, variable.meaning.split(" that")[0], f"set {variable.names[0]} again.")
+        _check(value, variable.meaning, f"set {variable.names[0]} again.")
     return Credentials(key_id, secret, token)
 
 

@@ -79,6 +79,11 @@ class LostError(UnavailableError):
     """The instance no longer exists: the market reclaimed it, or it was deleted. Another one may work."""
 
 
+def gone(*ids: str) -> LostError:
+    """Return the error for instances that no longer exist."""
+    return LostError(f"{', '.join(ids)} is gone.", why=["the market reclaimed it, or it was deleted by someone else."])
+
+
 _CREDENTIAL_CODES = {
     "InvalidAccessKeyId.NotFound": "the AccessKey id is unknown: check for a typo, or that the key was not deleted.",
     "InvalidAccessKeyId": "the AccessKey id is unknown or disabled, or its STS token has expired.",

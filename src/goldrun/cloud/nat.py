@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import VPC
+from goldrun.cloud.paging import elements_by_number
 from goldrun.cloud.rpc import Parameter
-from goldrun.cloud.tags import Tags, to_api
-from goldrun.cloud.vpcs import has, numbered
+from goldrun.cloud.tags import Tags, has, to_api
 
 _MBITS = 100
 
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 def describe_gateways(client: EcsClient, tags: Tags, *, vpc: str = "") -> list[Gateway]:
     """Return the NAT gateways of the region with these tags, or those of a VPC."""
     params: dict[str, Parameter] = {"Tag": to_api(tags) or None, "VpcId": vpc or None}
-    found = numbered(client, "DescribeNatGateways", params, ("NatGateways", "NatGateway"), api=VPC)
+    found = elements_by_number(client, "DescribeNatGateways", params, ("NatGateways", "NatGateway"), api=VPC)
     return [_gateway(element) for element in found if has(element, tags)]
 
 
@@ -92,7 +92,9 @@ def delete_gateway(client: EcsClient, gateway: str) -> None:
 
 def describe_addresses(client: EcsClient, tags: Tags) -> list[Address]:
     """Return the EIPs of the region with these tags."""
-    found = numbered(client, "DescribeEipAddresses", {"Tag": to_api(tags)}, ("EipAddresses", "EipAddress"), api=VPC)
+    found = elements_by_number(
+        client, "DescribeEipAddresses", {"Tag": to_api(tags)}, ("EipAddresses", "EipAddress"), api=VPC
+    )
     return [
         Address(element["AllocationId"], element["IpAddress"], str(element.get("InstanceId") or ""))
         for element in found
@@ -148,7 +150,7 @@ def release_address(client: EcsClient, address: str) -> None:
 
 def describe_entries(client: EcsClient, table: str) -> list[Entry]:
     """Return the entries of an SNAT table."""
-    found = numbered(
+    found = elements_by_number(
         client, "DescribeSnatTableEntries", {"SnatTableId": table}, ("SnatTableEntries", "SnatTableEntry"), api=VPC
     )
     return [

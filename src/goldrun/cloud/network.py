@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import VPC
+from goldrun.cloud.paging import elements_by_number
 from goldrun.cloud.rpc import Parameter
-from goldrun.cloud.tags import from_api
+from goldrun.cloud.tags import Tags, from_api, has, to_api
 from goldrun.errors import UsageError
-
-PAGE = 50
 
 
 class VSwitch(NamedTuple):
@@ -21,12 +20,14 @@ class VSwitch(NamedTuple):
         zone: its zone.
         vpc: its VPC; empty: not known.
         free: number of free addresses; None: not known.
+        cidr: its block of addresses; empty: not known.
     """
 
     id: str
     zone: str
     vpc: str = ""
     free: int | None = None
+    cidr: str = ""
 
 
 def zone_of_letter(region: str, letter: str) -> str:
@@ -64,18 +65,17 @@ def _find_group(client: EcsClient, security_group: str) -> dict[str, Any]:
     return groups[0]
 
 
-def describe_vswitches(client: EcsClient, vpc: str = "") -> list[VSwitch]:
-    """Return the vSwitches of the region, or of one VPC."""
-    found: list[VSwitch] = []
-    number = 1
-    while True:
-        params: dict[str, Parameter] = {"PageSize": PAGE, "PageNumber": number, "VpcId": vpc or None}
-        answer = client.call("DescribeVSwitches", params, api=VPC)
-        page = answer["VSwitches"]["VSwitch"]
-        found += [
-            VSwitch(vswitch["VSwitchId"], vswitch["ZoneId"], vswitch["VpcId"], int(vswitch["AvailableIpAddressCount"]))
-            for vswitch in page
-        ]
-        if not page or number * PAGE >= int(answer["TotalCount"]):
-            return found
-        number += 1
+def describe_vswitches(client: EcsClient, vpc: str = "", tags: Tags | None = None) -> list[VSwitch]:
+    """Return the vSwitches of the region: all, or those of one VPC, or with these tags."""
+    params: dict[str, Parameter] = {"VpcId": vpc or None, "Tag": to_api(tags or {})}
+    return [
+        VSwitch(
+            element["VSwitchId"],
+            element["ZoneId"],
+            element["VpcId"],
+            int(element["AvailableIpAddressCount"]),
+            element["CidrBlock"],
+        )
+        for element in elements_by_number(client, "DescribeVSwitches", params, ("VSwitches", "VSwitch"), api=VPC)
+        if has(element, tags or {})
+    ]

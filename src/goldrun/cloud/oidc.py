@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -18,7 +17,7 @@ from goldrun.cloud.credentials import CredentialProvider, Credentials
 from goldrun.cloud.endpoints import STS, region_endpoint
 from goldrun.cloud.errors import api_error
 from goldrun.cloud.home import read_region
-from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.errors import CredentialsError, GoldrunError, UnavailableError
 from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.transport import Transport
@@ -130,7 +129,7 @@ class Exchange:
                 "Action": "AssumeRoleWithOIDC",
                 "Version": STS.version,
                 "Format": "JSON",
-                "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.now())),
+                "Timestamp": format_moment(self._clock.now()),
                 "SignatureNonce": os.urandom(16).hex(),
                 "RoleArn": self._role,
                 "OIDCProviderArn": self._provider,

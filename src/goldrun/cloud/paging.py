@@ -1,4 +1,4 @@
-"""Lists that the API pages by token."""
+"""Lists that the API pages by token, or by number."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from goldrun.cloud.rpc import Parameter
 from goldrun.errors import UnavailableError
 
 PAGE_SIZE = 100
+NUMBERED = 50  # elements of a page with a number
 
 
 def pages_by_token(
@@ -35,3 +36,18 @@ def pages_by_token(
         if token in seen:
             raise UnavailableError(f"{action} returned the same page token twice.", fix=["run the same command again."])
         seen.add(token)
+
+
+def elements_by_number(
+    client: EcsClient, action: str, params: Mapping[str, Parameter], names: tuple[str, str], *, api: Api = ECS
+) -> Iterator[dict[str, Any]]:
+    """Yield the elements of a list that the API pages by number."""
+    number = seen = 0
+    while True:
+        number += 1
+        answer = client.call(action, {**params, "PageSize": NUMBERED, "PageNumber": number}, api=api)
+        page = answer[names[0]][names[1]]
+        yield from page
+        seen += len(page)
+        if not page or seen >= int(answer["TotalCount"]):
+            return

@@ -15,7 +15,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.endpoints import IMS, RAM, Api
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.rpc import Parameter
-from goldrun.cloud.tags import Tags
+from goldrun.cloud.tags import Tags, to_api
 
 Document = Mapping[str, Any]
 _ABSENT = "EntityNotExist"
@@ -74,7 +74,7 @@ def create_role(client: EcsClient, name: str, trust: Document, description: str,
         "RoleName": name,
         "AssumeRolePolicyDocument": _text(trust),
         "Description": description,
-        "Tag": _tag_list(tags),
+        "Tag": json.dumps(to_api(tags)),
     }
     client.call("CreateRole", params, api=RAM)
 
@@ -116,7 +116,7 @@ def create_policy(client: EcsClient, name: str, document: Document, description:
         "PolicyName": name,
         "PolicyDocument": _text(document),
         "Description": description,
-        "Tag": _tag_list(tags),
+        "Tag": json.dumps(to_api(tags)),
     }
     client.call("CreatePolicy", params, api=RAM)
 
@@ -239,7 +239,3 @@ def _get(client: EcsClient, action: str, params: Mapping[str, Parameter], api: A
 
 def _text(document: Document) -> str:
     return json.dumps(document, separators=(",", ":"))
-
-
-def _tag_list(tags: Tags) -> str:
-    return json.dumps([{"Key": key, "Value": value} for key, value in tags.items()])

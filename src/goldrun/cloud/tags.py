@@ -66,6 +66,12 @@ def from_api(element: Mapping[str, Any]) -> dict[str, str]:
     return {tag.get("TagKey", tag.get("Key", "")): tag.get("TagValue", tag.get("Value", "")) for tag in tags}
 
 
+def has(element: Mapping[str, Any], tags: Tags) -> bool:
+    """Return whether an element has these tags: what is deleted is not chosen by the server alone."""
+    found = from_api(element)
+    return all(found.get(key) == value for key, value in tags.items())
+
+
 MAX_VALUE = 128  # characters
 BUILDER, TESTER, KEPT, RUNNER = "builder", "tester", "kept", "runner"
 GARM_RUNNER, SERVED_RUNNER = "garm-runner", "served-runner"

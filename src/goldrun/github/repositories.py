@@ -71,12 +71,3 @@ def read_release(github: GitHub, scope: Scope, tag: str = "") -> Release:
     told = {str(one["name"]): str(one.get("digest") or "") for one in element.get("assets", [])}
     digests = {name: text.removeprefix("sha256:") for name, text in told.items() if text.startswith("sha256:")}
     return Release(str(element.get("tag_name", "")), digests)
-
-
-def latest_release(github: GitHub, scope: Scope) -> str:
-    """Return the tag of a repository's latest release; empty: it has none.
-
-    Raises:
-        GitHubError: GitHub refused or failed.
-    """
-    return str(github.call("GET", f"{scope.path}/releases/latest").get("tag_name", ""))

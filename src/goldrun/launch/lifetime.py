@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import ApiError, LostError
+from goldrun.cloud.errors import ApiError, gone
 from goldrun.cloud.instances import (
     MIN_LIFE_SECONDS,
     Instance,
@@ -80,11 +80,8 @@ def wait_until_running(
         report(found)
         ids_found = {instance.id for instance in found}
         seen |= ids_found
-        if gone := seen - ids_found:
-            raise LostError(
-                f"{', '.join(sorted(gone))} is gone.",
-                why=["the market reclaimed it, or it was deleted by someone else."],
-            )
+        if missing := seen - ids_found:
+            raise gone(*sorted(missing))
         if stopped := [instance for instance in found if instance.status in ("Stopping", "Stopped")]:
             raise RefusedError(
                 f"{stopped[0].id} is {stopped[0].status}.", fix=[f"goldrun instance console {stopped[0].id}"]

@@ -12,7 +12,7 @@ from itertools import count
 from goldrun.cloud import assistant
 from goldrun.cloud.assistant import MAX_FILE, Result
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.errors import ApiError, LostError
+from goldrun.cloud.errors import ApiError, LostError, gone
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.launch.console import last_lines
@@ -201,7 +201,7 @@ class Machine:
     def _require_there(self) -> None:
         found = describe_instances(self.client, ids=[self.id])
         if not found:
-            raise LostError(f"{self.id} is gone.", why=["the market reclaimed it, or it was deleted by someone else."])
+            raise gone(self.id)
         if found[0].status in ("Stopping", "Stopped"):
             raise LostError(f"{self.id} is {found[0].status}.", why=["it was stopped, or it stopped itself."])
 

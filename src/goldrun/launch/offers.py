@@ -120,11 +120,6 @@ def _balanced(offer: Offer) -> tuple[float | str, ...]:
 
 
 POLICIES: dict[str, Key] = {"cheapest": _cheapest, "balanced": _balanced, "steadiest": _steadiest}
-POLICY_MEANINGS = {
-    "cheapest": "the lowest price per hour; then the lower reclaim rate, then the better stock",
-    "balanced": "the lowest price per vCPU hour, divided by (1 - reclaim rate): a reclaimed job is paid for again",
-    "steadiest": "the lowest reclaim rate; then the better stock, then the lower price",
-}
 DEFAULT_POLICY = "cheapest"
 
 

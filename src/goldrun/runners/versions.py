@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.client import GitHub
-from goldrun.github.repositories import latest_release
+from goldrun.github.repositories import read_release
 from goldrun.github.runners import find_end, list_packages
 from goldrun.github.scope import Scope
 from goldrun.launch.launch import Report
@@ -37,7 +37,7 @@ def find_latest(github: GitHub) -> str:
         GoldrunError: GitHub does not report it, or cannot be reached.
     """
     try:
-        version = latest_release(github, RUNNER).removeprefix("v")
+        version = read_release(github, RUNNER).tag.removeprefix("v")
         if not _VERSION.fullmatch(version):
             raise UnavailableError("GitHub does not say what the latest version of its runner is.")
     except GoldrunError as error:

@@ -18,8 +18,7 @@ ROUNDING = 1e-9  # sums of the same amounts in another order
 
 def has_budget(wanted: WantedSet) -> bool:
     """Return whether a scale set's money is limited."""
-    costs = (wanted.profile.max_cost, wanted.limits.max_cost)
-    return any(cost.day is not None or cost.month is not None for cost in costs)
+    return wanted.profile.max_cost.is_limited or wanted.limits.max_cost.is_limited
 
 
 def key_of(wanted: WantedSet) -> str:
@@ -108,7 +107,7 @@ class Books:
     def is_shared(self, wanted: WantedSet) -> bool:
         """Return whether other sets, which another server may lead, spend from the same budget."""
         sizes = sum(kind == wanted.kind for kind in self._kinds.values())
-        return wanted.limits.max_cost != Cost() or sizes > 1
+        return wanted.limits.max_cost.is_limited or sizes > 1
 
     def left(self, wanted: WantedSet, now: float, *, yielded: bool = False, first: bool = False) -> Left:
         """Return what a set may still spend: the least that its profile's limits and the common ones leave.

@@ -58,6 +58,11 @@ class Cost(Part, frozen=True, kw_only=True):
     day: float | None = None
     month: float | None = None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it is a limit at all."""
+        return self != Cost()
+
 
 class Limits(Part, frozen=True, kw_only=True):
     """What all profiles share; profiles of a higher priority come first.

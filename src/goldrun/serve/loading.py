@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,7 +15,7 @@ from goldrun.github.scope import read_scope
 from goldrun.launch.offers import POLICIES, parse_span
 from goldrun.serve.config import MAX_RUNNERS, Config, Cost, Profile, parse_size
 from goldrun.serve.schedules import parse_days, parse_hours
-from goldrun.toml_file import Problem, parse, read_file, refuse
+from goldrun.toml_file import Problem, in_words, parse, problem_of, read_file, refuse
 
 MAX_BUDGETS = 15
 MIN_STOPPED_SECONDS = 7200.0
@@ -41,7 +41,7 @@ def _problems(config: Config, folder: Path) -> Iterator[Problem]:
         words = "name an organization, a repository (owner/name) or an enterprise (enterprises/name)"
         yield ("github", "scopes"), words
     for scope in config.github.scopes:
-        yield from _try(("github", "scopes"), read_scope, scope)
+        yield from problem_of(("github", "scopes"), read_scope, scope)
     for scope, times in Counter(scope.lower() for scope in config.github.scopes).items():
         if times > 1:
             yield ("github", "scopes"), f"{scope} is named {times} times"
@@ -73,11 +73,11 @@ def _problems(config: Config, folder: Path) -> Iterator[Problem]:
 
 def _budgets(config: Config) -> Iterator[Problem]:
     """A budget's count is a tag of the security group for each scale set, and a resource has 20 tags at most."""
-    common = config.limits.max_cost != Cost()
+    common = config.limits.max_cost.is_limited
     sets = [
         max(1, len(profile.sizes)) * len(config.github.scopes)
         for profile in config.profile.values()
-        if common or profile.max_cost != Cost()
+        if common or profile.max_cost.is_limited
     ]
     if sum(sets) > MAX_BUDGETS:
         yield (
@@ -89,8 +89,8 @@ def _budgets(config: Config) -> Iterator[Problem]:
 def _profile(place: tuple[str, ...], profile: Profile, folder: Path) -> Iterator[Problem]:
     if not profile.image:
         yield (*place, "image"), "the image is missing"
-    yield from _try((*place, "cpu"), parse_span, profile.cpu, "vCPUs")
-    yield from _try((*place, "memory"), parse_span, profile.memory, "GiB")
+    yield from problem_of((*place, "cpu"), parse_span, profile.cpu, "vCPUs")
+    yield from problem_of((*place, "memory"), parse_span, profile.memory, "GiB")
     if profile.policy not in POLICIES:
         yield (*place, "policy"), f"{profile.policy!r} is not one of {', '.join(POLICIES)}"
     for kind in profile.types:
@@ -144,7 +144,7 @@ def _times(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
         try:
             found[name] = parse_duration(getattr(profile, name))
         except GoldrunError as error:
-            yield (*place, name), _words(error)
+            yield (*place, name), in_words(error)
     if len(found) < 4:
         return
     if found["stopped_life"] < MIN_STOPPED_SECONDS:
@@ -166,8 +166,8 @@ def _idle(place: tuple[str | int, ...], profile: Profile) -> Iterator[Problem]:
             yield (*here, "min_idle"), words
         if part.min_stopped is not None and not 0 <= part.min_stopped <= profile.max_runners:
             yield (*here, "min_stopped"), words
-        yield from _try((*here, "days"), parse_days, part.days)
-        yield from _try((*here, "hours"), parse_hours, part.hours)
+        yield from problem_of((*here, "days"), parse_days, part.days)
+        yield from problem_of((*here, "hours"), parse_hours, part.hours)
         try:
             ZoneInfo(part.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -184,14 +184,3 @@ def _setup(place: tuple[str, ...], profile: Profile, folder: Path) -> Iterator[P
         return
     if len(content.encode()) > MAX_SETUP:
         yield (*place, "setup"), f"{profile.setup} is longer than {MAX_SETUP:,} bytes: let it fetch the rest"
-
-
-def _try(path: tuple[str | int, ...], check: Callable[..., object], *given: str) -> Iterator[Problem]:
-    try:
-        check(*given)
-    except GoldrunError as error:
-        yield path, _words(error)
-
-
-def _words(error: GoldrunError) -> str:
-    return "; ".join([error.what.rstrip("."), *error.fix])

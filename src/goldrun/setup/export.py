@@ -13,7 +13,7 @@ from typing import Any
 from goldrun import config
 from goldrun.cloud.tags import to_api
 from goldrun.policies import policy_for, trust_policy
-from goldrun.setup.identity import TO_ECS, instances_role, policies_of, workflows_role
+from goldrun.setup.identity import ECS_TRUST, instances_role, policies_of, workflows_role
 from goldrun.setup.kinds import Site
 from goldrun.setup.network import DEFAULT_CIDR, block_of
 
@@ -33,9 +33,7 @@ def terraform(site: Site) -> str:
     cidr = choices.cidr or DEFAULT_CIDR
     zones = {zone: block_of(cidr, zone) for zone in sorted(choices.zones)}
     parts = [
-        _block(
-            "terraform", required_providers={"alicloud": {"source": "aliyun/alicloud", "version": PROVIDER_VERSION}}
-        ),
+        _block("terraform", _PROVIDERS),
         _block('provider "alicloud"', region=region),
         _resource("vpc", vpc_name=name, cidr_block=cidr, tags=tags),
         _resource(
@@ -105,7 +103,7 @@ def _nat(site: Site) -> list[str]:
 def _identities(site: Site) -> list[str]:
     choices = site.choices
     parts = []
-    trusts: dict[str, Mapping[str, Any]] = {instances_role(choices): TO_ECS}
+    trusts: dict[str, Mapping[str, Any]] = {instances_role(choices): ECS_TRUST}
     if choices.subjects:
         found = next(iter(site.seen.get("identity provider", ())), None)
         arn = found.facts["arn"] if found else "${alicloud_ims_oidc_provider.this.arn}"
@@ -202,14 +200,20 @@ def _imports(site: Site) -> list[str]:
     return [_block("import", to=Expression(to), id=resource_id) for to, resource_id in wanted]
 
 
+_PROVIDERS = f"""  required_providers {{
+    alicloud = {{
+      source  = "aliyun/alicloud"
+      version = "{PROVIDER_VERSION}"
+    }}
+  }}"""
+
+
 def _resource(kind: str, label: str = "this", **members: Any) -> str:
     return _block(f'resource "alicloud_{kind}" "{label}"', **members)
 
 
-def _block(head: str, **members: Any) -> str:
-    required = members.pop("required_providers", {})
-    lines = ["  required_providers {", *_aligned(required, 2), "  }"] if required else []
-    return "\n".join([f"{head} {{", *lines, *_aligned(members, 1), "}", ""])
+def _block(head: str, /, *blocks: str, **members: Any) -> str:
+    return "\n".join([f"{head} {{", *blocks, *_aligned(members, 1), "}", ""])
 
 
 def _aligned(members: Mapping[str, Any], depth: int, *, quoted: bool = False) -> list[str]:
@@ -263,7 +267,7 @@ def ros(site: Site) -> dict[str, Any]:
     if choices.nat:
         resources |= _ros_nat(choices.name, list(switches.values()), tags)
     parameters = {}
-    trusts: dict[str, Mapping[str, Any]] = {instances_role(choices): TO_ECS}
+    trusts: dict[str, Mapping[str, Any]] = {instances_role(choices): ECS_TRUST}
     if choices.subjects:
         parameters["OidcProviderArn"] = {
             "Type": "String",

@@ -13,7 +13,7 @@ from goldrun.policies import policy_for, trust_policy
 from goldrun.setup.kinds import LATER, Choices, Facts, Found, Site
 
 # Instances assume their role by ECS. Source: "Instance RAM roles".
-TO_ECS = {
+ECS_TRUST = {
     "Version": "1",
     "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}}],
 }
@@ -131,7 +131,7 @@ class Roles:
                 arn, issuer=choices.issuer, audience=choices.audience, subjects=sorted(choices.subjects)
             )
             wanted[workflows_role(choices)] = {"trust": text_of(trust)}
-        return {**wanted, instances_role(choices): {"trust": text_of(TO_ECS)}}
+        return {**wanted, instances_role(choices): {"trust": text_of(ECS_TRUST)}}
 
     def list(self, site: Site) -> list[Found]:
         """See ``Kind``."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from goldrun.cloud import nat, vpcs
+from goldrun.cloud.network import describe_vswitches
 from goldrun.errors import RefusedError, UsageError
 from goldrun.setup.kinds import LATER, Facts, Found, Site, patiently
 from goldrun.waiting import wait_for
@@ -61,7 +62,7 @@ class Vpcs:
         """See ``Kind``; of two, the one with more vSwitches is used."""
         found = vpcs.describe_vpcs(site.client, site.tags)
         if len(found) > 1:
-            used = [one.vpc for one in vpcs.describe_subnets(site.client, site.tags)]
+            used = [one.vpc for one in describe_vswitches(site.client, tags=site.tags)]
             found.sort(key=lambda one: (-used.count(one.id), one.id))
         return [
             Found(site.choices.name, one.id, {"cidr": one.cidr}, surplus=number > 0) for number, one in enumerate(found)
@@ -96,21 +97,21 @@ class VSwitches:
 
     def list(self, site: Site) -> list[Found]:
         """See ``Kind``."""
-        found = vpcs.describe_subnets(site.client, site.tags)
+        found = describe_vswitches(site.client, tags=site.tags)
         return in_vpc(site, ((one.zone, one.id, one.vpc, {"vpc": one.vpc, "cidr": one.cidr}) for one in found))
 
     def create(self, site: Site, key: str, facts: Facts) -> None:
         """See ``Kind``; a new VPC is not ready at once."""
         name, token = f"{site.choices.name}-{key}", site.token(f"{self.name} {key}")
         client, vpc, cidr = site.client, facts["vpc"], facts["cidr"]
-        patiently(site, lambda: vpcs.create_subnet(client, vpc, key, name, cidr, site.tags, token))
+        patiently(site, lambda: vpcs.create_vswitch(client, vpc, key, name, cidr, site.tags, token))
 
     def change(self, site: Site, found: Found, facts: Facts) -> None:
         """See ``Kind``; nothing of it changes."""
 
     def delete(self, site: Site, found: Found) -> None:
         """See ``Kind``."""
-        patiently(site, lambda: vpcs.delete_subnet(site.client, found.id))
+        patiently(site, lambda: vpcs.delete_vswitch(site.client, found.id))
 
 
 @dataclass(frozen=True)
