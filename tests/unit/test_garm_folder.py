@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goldrun.garm.provider import own_folder
+from goldrun.garm.creation import own_folder
 
 
 @pytest.fixture

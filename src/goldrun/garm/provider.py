@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import stat
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from goldrun import stdio
@@ -19,17 +14,8 @@ from goldrun.cloud.instances import Instance, describe_instances, start_instance
 from goldrun.cloud.tags import GARM_CONTROLLER, GARM_NAME, GARM_POOL, GARM_RUNNER, OWNED, ROLE
 from goldrun.errors import GoldrunError
 from goldrun.garm import contract, settings
-from goldrun.garm.contract import BootstrapInstance, Call
-from goldrun.garm.launching import read_settings
-from goldrun.garm.runner_version import require_current_runner
-from goldrun.garm.underway import underway
-from goldrun.images.resolve import resolve_image
-from goldrun.launch.acquire import acquire
-from goldrun.launch.cache import FileCache
-from goldrun.launch.launch import Launched
+from goldrun.garm.contract import Call
 from goldrun.launch.release import release
-from goldrun.launch.settings import LaunchSettings
-from goldrun.launch.spread import LEAST
 from goldrun.waiting import every
 
 Say = Callable[[str], None]
@@ -43,30 +29,10 @@ STATUS = {
 }
 
 
-class DuplicateError(GoldrunError):
-    """Another instance already has the name."""
-
-    exit_code = contract.EXIT_DUPLICATE
-
-
 class NoSuchInstanceError(GoldrunError):
     """This controller has no such instance."""
 
     exit_code = contract.EXIT_NOT_FOUND
-
-
-def own_folder() -> Path:
-    """Return a folder for what a call leaves to the next one, which nobody else can write to; else one that is none.
-
-    What others have put there would be believed: prices, and which instances are being created.
-    """
-    folder = Path(tempfile.gettempdir()) / f"goldrun-garm-{os.getuid()}"
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
-            return folder
-    return Path(os.devnull) / "none"
 
 
 class Provider:
@@ -82,43 +48,7 @@ class Provider:
         self.clock = clock
         self.config = settings.read_config(call.config_file)
         self.env = {**env, **self.config.environment}
-        self.client: EcsClient = connect(self.env, clock, notice=_note, trace=stdio.trace(self.env))
-        self.folder = Path(self.config.cache_folder) if self.config.cache_folder else own_folder()
-        self.cache = FileCache(self.env, clock, self.folder)
-
-    def create(self, wanted: BootstrapInstance, say: Say) -> None:
-        """Create the instance, or find the one that an earlier call created, and report it.
-
-        Raises:
-            GoldrunError: it was not created, or could not be reported; no instance is left.
-        """
-        if not self._report_existing(wanted, self._all(GARM_NAME.of(wanted.name)), say):
-            with underway(self.folder, wanted.pool, wanted.name, self.clock) as names:
-                self._launch(wanted, names, say)
-
-    def _report_existing(self, wanted: BootstrapInstance, found: Sequence[Instance], say: Say) -> bool:
-        """Report the instance if an earlier call created it."""
-        for instance in found:
-            if GARM_NAME.matches(instance.tags, wanted.name):
-                if not GARM_POOL.matches(instance.tags, wanted.pool):
-                    raise DuplicateError(f"{wanted.name} already exists ({instance.id}), in another pool.")
-                say(json.dumps(_as_json(instance.id, wanted.name, _status(instance)) | _pool_of(wanted)))
-                return True
-        return False
-
-    def _launch(self, wanted: BootstrapInstance, names: set[str], say: Say) -> None:
-        siblings = self._all(GARM_POOL.of(wanted.pool))
-        if self._report_existing(wanted, siblings, say):  # a list may lag behind: this is the second one
-            return
-        names |= {GARM_NAME.read(instance.tags) for instance in siblings}
-        settings = self._launch_settings(wanted, spread=len(names) >= LEAST)
-        require_current_runner(self.client, settings, wanted.repo_url, self.env, self.clock, _note)
-
-        def deliver(got: Sequence[Launched]) -> None:
-            (launched,) = got
-            say(json.dumps(_as_json(launched.ids[0], wanted.name, "running") | _pool_of(wanted)))
-
-        acquire(self.client, settings, cache=self.cache, report=_note, deliver=deliver)
+        self.client: EcsClient = connect(self.env, clock, notice=note, trace=stdio.trace(self.env))
 
     def delete(self) -> None:
         """Delete the instance and verify that it is gone; a missing one is not an error.
@@ -139,7 +69,7 @@ class Provider:
 
     def list_pool(self) -> list[dict[str, Any]]:
         """Describe the pool's instances."""
-        return [self._describe(instance) for instance in self._all(GARM_POOL.of(self.call.pool))]
+        return [self._describe(instance) for instance in self.all(GARM_POOL.of(self.call.pool))]
 
     def start(self) -> None:
         """Start the instance.
@@ -159,7 +89,7 @@ class Provider:
 
     def remove_all(self) -> None:
         """Delete every instance of this controller."""
-        release(self.client, [instance.id for instance in self._all({})])
+        release(self.client, [instance.id for instance in self.all({})])
 
     def _one(self) -> Instance:
         found = self._named()
@@ -173,44 +103,31 @@ class Provider:
         if wanted.startswith("i-"):
             found = describe_instances(self.client, ids=[wanted])
             return [instance for instance in found if GARM_CONTROLLER.matches(instance.tags, self.call.controller)]
-        return self._all(GARM_NAME.of(wanted))
+        return self.all(GARM_NAME.of(wanted))
 
-    def _all(self, more: Mapping[str, str]) -> list[Instance]:
-        return describe_instances(self.client, tags={**OWNED, **self._own_tags(), **more})
+    def all(self, more: Mapping[str, str]) -> list[Instance]:
+        """Return this controller's instances that have these tags, too."""
+        return describe_instances(self.client, tags={**OWNED, **self.own_tags(), **more})
 
-    def _own_tags(self) -> dict[str, str]:
+    def own_tags(self) -> dict[str, str]:
+        """Return the tags of this controller's instances."""
         return {**ROLE.of(GARM_RUNNER), **GARM_CONTROLLER.of(self.call.controller)}
-
-    def _launch_settings(self, wanted: BootstrapInstance, *, spread: bool) -> LaunchSettings:
-        found = read_settings(
-            wanted,
-            _read_specs(wanted.specs),
-            self.config,
-            self.env,
-            self.client.region,
-            key=f"garm {self.call.controller} {wanted.pool} {wanted.name}",
-            tags={**self._own_tags(), **GARM_POOL.of(wanted.pool), **GARM_NAME.of(wanted.name)},
-            spread=spread,
-        )
-        return resolve_image(self.client, found, _note)
 
     def _describe(self, one: Instance) -> dict[str, Any]:
         addresses = [(one.private_ip, "private"), (one.public_ip, "public")]
         return {
-            **_as_json(one.id, GARM_NAME.read(one.tags, one.name), _status(one)),
+            **as_json(one.id, GARM_NAME.read(one.tags, one.name), status_of(one)),
             "addresses": [{"address": address, "type": kind} for address, kind in addresses if address],
         }
 
 
-def _as_json(instance_id: str, name: str, status: str) -> dict[str, Any]:
+def as_json(instance_id: str, name: str, status: str) -> dict[str, Any]:
+    """Return what every answer says of an instance."""
     return {"provider_id": instance_id, "name": name, "os_type": "linux", "status": status}
 
 
-def _pool_of(wanted: BootstrapInstance) -> dict[str, Any]:
-    return {"os_arch": wanted.architecture, "pool_id": wanted.pool}
-
-
-def _status(one: Instance) -> str:
+def status_of(one: Instance) -> str:
+    """Return the engine's word for an instance's state."""
     return STATUS.get(one.status, "unknown")
 
 
@@ -231,7 +148,7 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
         say(_PLAIN[call.command]())
         return
     if call.command == contract.VALIDATE:
-        _read_specs(call.specs)
+        read_specs(call.specs)
         if call.config_file:
             settings.read_config(call.config_file)
         return
@@ -239,7 +156,9 @@ def answer(env: Mapping[str, str], stdin: str, clock: Clock, say: Say) -> None:
     provider = Provider(call, env, clock)
     try:
         if wanted:
-            provider.create(wanted, say)
+            from goldrun.garm.creation import create
+
+            create(provider, wanted, say)
         elif (result := _WORK[call.command](provider)) is not None:
             say(json.dumps(result))
     finally:
@@ -262,13 +181,19 @@ _WORK: dict[str, Callable[[Provider], Any]] = {
 }
 
 
-def _read_specs(given: Mapping[str, Any]) -> settings.Specs:
+def read_specs(given: Mapping[str, Any]) -> settings.Specs:
+    """Return a pool's extra specs; what is not known is told.
+
+    Raises:
+        UsageError: one is not valid.
+    """
     specs = settings.read_specs(given)
     if specs.unknown:
         known = ", ".join(settings.SPECS)
-        _note(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")
+        note(f"goldrun does not use these extra specs: {', '.join(specs.unknown)}. It knows: {known}.")
     return specs
 
 
-def _note(words: str) -> None:
+def note(words: str) -> None:
+    """Print a note: the engine logs it."""
     print(f"note: {words}", file=sys.stderr)  # noqa: T201 - the engine logs it
