@@ -28,13 +28,13 @@ def _run() -> int:
     from goldrun import interrupts, stdio
     from goldrun.clock import SystemClock
     from goldrun.errors import EXIT_INTERRUPTED, GoldrunError
-    from goldrun.garm import contract, provider
+    from goldrun.garm import answering, contract
     from goldrun.garm.hints import for_operators
 
     interrupts.end_once()
     stdin = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     try:
-        provider.answer(os.environ, stdin, SystemClock(), _say)
+        answering.answer(os.environ, stdin, SystemClock(), _say)
     except GoldrunError as error:
         # Nothing on stdout: the engine shows what a failed provider printed there too, before the reason.
         stdio.to_stderr(f"error: {for_operators(str(error))}")
