@@ -28,7 +28,7 @@ def create_network_interface(call: Call) -> Answer:
     params = call.params
     no_vswitch = ApiFault(404, "InvalidVSwitchId.NotFound", "The specified virtual switch does not exist.")
     vswitch = require_own(call, VSwitch, params.require("VSwitchId"), no_vswitch)
-    free = free_addresses(call.store, vswitch)
+    free = list(free_addresses(call.store, vswitch))
     wanted = params.text("PrimaryIpAddress") or next(iter(free), "")
     if wanted not in free:
         raise ApiFault(403, "InvalidIp.IpAssigned", "The specified IP address is already assigned, or none is left.")

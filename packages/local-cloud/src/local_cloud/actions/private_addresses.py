@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from functools import cache
 
 from local_cloud.errors import ApiFault
@@ -12,11 +13,15 @@ from local_cloud.store import View
 RESERVED_ADDRESSES = 4  # of each vSwitch: the first and the last three
 
 
-def free_addresses(view: View, vswitch: VSwitch) -> list[str]:
-    """Return the free addresses of a vSwitch."""
-    taken = {instance.ip for instance in view.all(Instance) if instance.vswitch == vswitch.id}
-    taken |= {interface.ip for interface in view.all(NetworkInterface) if interface.vswitch == vswitch.id}
-    return [address for address in _addresses(vswitch.cidr) if address not in taken]
+def free_addresses(view: View, vswitch: VSwitch) -> Iterator[str]:
+    """Yield the free addresses of a vSwitch."""
+    taken = _taken(view, vswitch)
+    return (address for address in _addresses(vswitch.cidr) if address not in taken)
+
+
+def count_free(view: View, vswitch: VSwitch) -> int:
+    """Return how many addresses of a vSwitch are free."""
+    return len(_addresses(vswitch.cidr)) - len(_taken(view, vswitch))
 
 
 def addresses_from(view: View, vswitch: VSwitch, first: str, amount: int) -> list[str]:
@@ -48,6 +53,12 @@ def addresses_from(view: View, vswitch: VSwitch, first: str, amount: int) -> lis
     if not set(names) <= set(free_addresses(view, vswitch)):
         raise ApiFault(400, "InvalidPrivateIpAddress.Duplicated", "The specified private IP address is already in use.")
     return names
+
+
+def _taken(view: View, vswitch: VSwitch) -> set[str]:
+    taken = {instance.ip for instance in view.all(Instance) if instance.vswitch == vswitch.id}
+    taken |= {interface.ip for interface in view.all(NetworkInterface) if interface.vswitch == vswitch.id}
+    return taken - {""}
 
 
 @cache

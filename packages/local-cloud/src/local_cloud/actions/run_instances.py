@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
+
+from msgspec import structs
 
 from local_cloud.actions import launch_checks as checks
 from local_cloud.actions import launch_disks
@@ -78,79 +81,86 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
     public = free_public_addresses(call.store, len(addresses)) if bandwidth and state == "Running" else []
     if params.flag("DryRun"):
         raise dry_run()
+    one = Instance(
+        id="",
+        region=call.region,
+        owner=call.account,
+        description=params.text("Description"),
+        created=call.now,
+        state=state,
+        ready=call.now + call.settings.boot_seconds if state == "Running" else call.now,
+        tags=tags,
+        image=image.id,
+        architecture=kind.architecture,
+        disk_size=system.size,
+        type=kind.id,
+        zone=vswitch.zone,
+        vswitch=vswitch.id,
+        vpc=vswitch.vpc,
+        security_groups=groups,
+        bandwidth=bandwidth,
+        bandwidth_in=bandwidth_in,
+        internet_charge=internet_charge,
+        key_pair=params.text("KeyPairName"),
+        role=params.text("RamRoleName"),
+        user_data=user_data,
+        http_tokens=checks.http_tokens(call),
+        strategy=bid.strategy,
+        limit=bid.limit,
+        protected=bid.protected,
+        behavior=behavior,
+        price=bid.price,
+        auto_release=released,
+        undeletable=undeletable,
+    )
     made: list[Instance] = []
     for number, address in enumerate(addresses):
         instance_id, disk_id = call.new_id("i-"), call.new_id("d-")
-        instance = Instance(
+        instance = structs.replace(
+            one,
             id=instance_id,
-            region=call.region,
-            owner=call.account,
             name=named(number, instance_id),
-            description=params.text("Description"),
             host_name=hosts(number, instance_id),
-            created=call.now,
-            state=state,
-            ready=call.now + call.settings.boot_seconds if state == "Running" else call.now,
-            tags=tags,
-            image=image.id,
-            architecture=kind.architecture,
             disk=disk_id,
-            disk_size=system.size,
-            type=kind.id,
-            zone=vswitch.zone,
-            vswitch=vswitch.id,
-            vpc=vswitch.vpc,
-            security_groups=groups,
             ip=address,
             public_ip=public[number] if public else "",
-            bandwidth=bandwidth,
-            bandwidth_in=bandwidth_in,
-            internet_charge=internet_charge,
-            key_pair=params.text("KeyPairName"),
-            role=params.text("RamRoleName"),
-            user_data=user_data,
-            http_tokens=checks.http_tokens(call),
-            strategy=bid.strategy,
-            limit=bid.limit,
-            protected=bid.protected,
-            behavior=behavior,
-            price=bid.price,
-            auto_release=released,
-            undeletable=undeletable,
         )
         made.append(appoint_reclaim(call.settings.market, instance))
-        for disk in (system._replace(id=disk_id), *(data_disk._replace(id=call.new_id("d-")) for data_disk in extra)):
-            call.store.put(
-                Disk(
-                    id=disk.id,
-                    region=call.region,
-                    owner=call.account,
-                    name=disk.traits.name,
-                    description=disk.traits.description,
-                    created=call.now,
-                    tags=tags,
-                    zone=vswitch.zone,
-                    category=disk.category,
-                    size=disk.size,
-                    kind=disk.kind,
-                    instance=instance_id,
-                    with_instance=disk.with_instance,
-                    level=disk.traits.level,
-                    encrypted=disk.traits.encrypted,
-                    key=disk.traits.key,
-                    device=disk.device,
-                    snapshot=disk.snapshot,
-                )
-            )
+        disks = [system._replace(id=disk_id), *(disk._replace(id=call.new_id("d-")) for disk in extra)]
+        call.store.put(*(_disk(instance, disk) for disk in disks))
     call.store.put(*made)
     return made, bid.price
+
+
+def _disk(instance: Instance, wanted: launch_disks.Wanted) -> Disk:
+    """Return a disk of a new instance."""
+    return Disk(
+        id=wanted.id,
+        region=instance.region,
+        owner=instance.owner,
+        name=wanted.traits.name,
+        description=wanted.traits.description,
+        created=instance.created,
+        tags=instance.tags,
+        zone=instance.zone,
+        category=wanted.category,
+        size=wanted.size,
+        kind=wanted.kind,
+        instance=instance.id,
+        with_instance=wanted.with_instance,
+        level=wanted.traits.level,
+        encrypted=wanted.traits.encrypted,
+        key=wanted.traits.key,
+        device=wanted.device,
+        snapshot=wanted.snapshot,
+    )
 
 
 def _addresses(call: Call, vswitch: VSwitch, most: int, least: int) -> list[str]:
     """Return the instances' private addresses: from ``PrivateIpAddress`` on, or whatever is free."""
     if first := call.params.text("PrivateIpAddress"):
         return addresses_from(call.store, vswitch, first, most)
-    addresses = free_addresses(call.store, vswitch)
+    addresses = list(islice(free_addresses(call.store, vswitch), most))
     if len(addresses) < least:
         raise ApiFault(400, "QuotaExceeded.PrivateIpAddress", "Don't have enough private IPs in this switch.")
-    return addresses[:most]
+    return addresses

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from local_cloud.actions.filters import Tests, by_words, passes
 from local_cloud.actions.owned import listed, own, require_own
 from local_cloud.actions.paging import page_by_number
-from local_cloud.actions.private_addresses import free_addresses
+from local_cloud.actions.private_addresses import count_free
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_free_name, check_tags, tag_rows
 from local_cloud.catalogue import REGIONS
@@ -314,7 +314,7 @@ def _describe_vswitch(call: Call, vswitch: VSwitch) -> Answer:
         "Ipv6CidrBlock": "",
         "Status": "Available",
         "IsDefault": vswitch.default,
-        "AvailableIpAddressCount": len(free_addresses(call.view, vswitch)),
+        "AvailableIpAddressCount": count_free(call.view, vswitch),
         "RouteTable": {"RouteTableId": table_id(vswitch.vpc), "RouteTableType": "System"},
         "ResourceGroupId": "",
         "CreationTime": iso(vswitch.created),
