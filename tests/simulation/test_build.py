@@ -150,7 +150,7 @@ def test_data_disks_are_part_of_the_image(cloud: Running, folder: Path) -> None:
     assert loaded.version_hash("amd64", "m-1") != plain.version_hash("amd64", "m-1")
     heard = Heard()
     first = run(cloud, loaded, heard=heard)
-    assert heard.steps.index("mount the data disks") == heard.steps.index("boot the builder") + 1
+    assert heard.steps.index("mount the data disks") == heard.steps.index("boot the builder") + 2
     assert disk_sizes(cloud, first.image) == [40, 100, 40]
     (folder / "recipe.toml").write_text(staged.replace("jq --version", "jq --help", 1) + DISKS)
     heard = Heard()
@@ -343,6 +343,38 @@ def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) ->
     run(cloud, load(folder), heard=heard)
     assert cloud.wall.value > now + 400
     assert any("another build of it is running" in line for line in heard.lines)
+
+
+@pytest.mark.parametrize("rival", ["i-000", "i-zzz"])
+def test_of_two_builds_that_begin_in_the_same_moment_one_gives_way(cloud: Running, folder: Path, rival: str) -> None:
+    """Neither had seen the other's builder: both built, and paid for it."""
+    client = cloud.client()
+    inner = client._transport.send
+    seen: list[str] = []
+
+    def send(endpoint: Any, method: str, target: str, headers: Any, *rest: Any) -> Any:
+        answer = inner(endpoint, method, target, headers, *rest)
+        seen.append(headers.get("x-acs-action", ""))
+        if seen[-1] == "RunInstances" and seen.count("RunInstances") == 1:
+            (own,) = [one for one in cloud.cloud.store.all(Instance) if one.tags.get("Role") == "builder"]
+            late = {"Heartbeat": "2099-01-01T00:00:00Z"}
+            cloud.cloud.store.put(
+                replaced(own, id=rival, name=rival, tags={**own.tags, **late}, gone=cloud.wall.value + 400)
+            )
+        return answer
+
+    client._transport.send = send  # type: ignore[method-assign,assignment]
+    heard = Heard()
+    began = cloud.wall.value
+    build(client, load(folder), "amd64", machine_settings(), Options(), heard)
+    first_command = seen.index("RunCommand")
+    if rival == "i-000":
+        assert any("began in the same moment" in line for line in heard.lines)
+        assert seen[:first_command].count("DeleteInstances") == 1
+        assert seen[:first_command].count("RunInstances") == 2
+        assert cloud.wall.value > began + 400
+    else:
+        assert "DeleteInstances" not in seen[:first_command]
 
 
 class Watched:

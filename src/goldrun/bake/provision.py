@@ -16,6 +16,7 @@ from goldrun.bake.machines import abandon_machine, delete_machine, launch_machin
 from goldrun.bake.parts import File
 from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
+from goldrun.bake.resume import GIVE_WAY
 from goldrun.bake.scripts import read_output, run_script, run_test
 from goldrun.bake.stages import files_before, keep_stage, variables_of
 from goldrun.bake.step import State, Step, has_image
@@ -50,6 +51,7 @@ def on_builder(name: str, work: Callable[[Context, Machine], None], number: int 
 def provisioning(recipe: Recipe) -> Iterator[Step]:
     """Yield the steps between the builder's launch and its image, in the recipe's order."""
     yield on_builder("boot the builder", wait_for_boot)
+    yield GIVE_WAY
     if recipe.disks:
         yield on_builder("mount the data disks", _mount, 0)
     for number, step in enumerate(recipe.steps):

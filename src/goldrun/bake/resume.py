@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from goldrun.bake.context import Context
-from goldrun.bake.step import State, Step
+from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, HELD, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
+from goldrun.errors import UnavailableError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
@@ -21,6 +22,10 @@ from goldrun.launch.release import release
 from goldrun.waiting import every, watch
 
 LOOK_SECONDS = 15.0
+
+
+class OtherBuildError(UnavailableError):
+    """Another build of the lineage is at work."""
 
 
 def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
@@ -93,5 +98,25 @@ def _resume(context: Context, state: State) -> State:
     return state
 
 
+def _give_way(context: Context, state: State) -> State:
+    """Leave the build to another one that has begun in the same moment: neither had seen the other's builder.
+
+    Both come to the same answer, as they see the same two builders: the one that was created first goes on.
+
+    Raises:
+        OtherBuildError: it is the other one's.
+    """
+    assert state.builder
+    client, own = context.client, state.builder.id
+    builders = [one for one in find_machines(client, context.lineage_tags) if ROLE.matches(one.tags, BUILDER)]
+    others = [one for one in builders if one.id != own and silence(one, client.clock) <= STALE_SECONDS]
+    mine = [one for one in builders if one.id == own] or describe_instances(client, ids=[own])
+    first = min([*others, *mine], key=lambda one: (one.created, one.id), default=None)
+    if mine and first is not None and first.id != own:
+        raise OtherBuildError(f"another build of it began in the same moment ({first.id}), and goes on.")
+    return state
+
+
 WAIT_FOR_OTHERS = Step("wait for other builds", _wait_and_remove)
+GIVE_WAY = Step("look for other builds", _give_way, needs=("builder",), skipped=has_image)
 RESUME = Step("find an earlier build", _resume, needs=("version_hash",))
