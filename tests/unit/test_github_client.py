@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from goldrun.errors import UnavailableError
 from goldrun.github.client import GitHub, GitHubError
 from goldrun.http.endpoint import Endpoint
 from goldrun.http.http1 import Answer
@@ -110,3 +111,13 @@ def test_redirects_of_an_enterprise_server_stay_on_it(fake_clock: Callable[[], F
         client(network, fake_clock(), "https://github.example.com/api/v3").call("GET", "/repos/o/r")
     assert {str(one.endpoint) for one in network.sent} == {"https://github.example.com"}
     assert [one.target for one in network.sent] == ["/api/v3/repos/o/r", "/api/v3/repositories/7"]
+
+
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b"", b"{"])
+def test_what_answers_and_is_not_github_is_told(fake_clock: Callable[[], FakeClock], body: bytes) -> None:
+    network = Network()
+    network.send = lambda *_: Answer(200, "text/html", body)  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError, match="that are not GitHub's") as caught:
+        client(network, fake_clock()).call("GET", "/repos/o/r")
+    assert caught.value.exit_code == 6
+    assert "login page" in str(caught.value)

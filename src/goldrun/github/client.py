@@ -18,6 +18,7 @@ from goldrun.errors import (
     EXIT_REFUSED,
     EXIT_UNAVAILABLE,
     GoldrunError,
+    UnavailableError,
     UsageError,
 )
 from goldrun.http.cloud_clock import parse_date
@@ -275,6 +276,13 @@ class GitHub:
         kind = str(body.get("typeName", "")) if isinstance(body, dict) else ""
         shown = message or f"{len(answer.body)} bytes that are not GitHub's"
         path = target.partition("?")[0].removeprefix(_split(self.url)[1])
+        if 200 <= answer.status < 300:
+            error = UnavailableError(
+                f"{method} {path} was answered with {shown}.",
+                fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GITHUB_API_URL."],
+            )
+            error.unsure = True  # what answered may have passed the request on
+            raise error
         raise GitHubError(
             f"GitHub answered {method} {path} with {answer.status}.",
             status=answer.status,
