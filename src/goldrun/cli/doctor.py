@@ -105,12 +105,12 @@ def _scope(repo: str | None, org: str | None) -> Scope | None:
 def _show(finding: Finding) -> None:
     """Print a finding, and below it what it breaks and how to fix it."""
     word, colour = _MARKS[finding.state]
-    what = output.hanging(f"{output.told(finding.check)}: {output.told(finding.what)}", INDENT)
+    what = output.hanging(f"{output.localized(finding.check)}: {output.localized(finding.what)}", INDENT)
     output.result(f"{output.mark(f'{word:{INDENT - 1}}', colour)} {what}")
     if finding.state == GOOD:
         return
     pad = " " * INDENT
     if finding.breaks:
-        output.result(f"{pad}{output.hanging(output.told(finding.breaks), INDENT)}")
+        output.result(f"{pad}{output.hanging(output.localized(finding.breaks), INDENT)}")
     if finding.fix:
-        output.result(f"{pad}fix: {output.told(finding.fix)}")  # in one line, to be pasted
+        output.result(f"{pad}fix: {output.localized(finding.fix)}")  # in one line, to be pasted

@@ -67,7 +67,7 @@ def migrate_check(paths: tuple[Path, ...], write: bool, as_json: bool) -> None:
 
 
 def _instead(one: Finding, *, done: bool) -> str:
-    advice = output.told(one.advice) if one.advice else ""
+    advice = output.localized(one.advice) if one.advice else ""
     if done:
         return advice
     return ", ".join(part for part in (one.name, advice) if part)

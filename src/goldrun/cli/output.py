@@ -89,7 +89,7 @@ def hanging(text: str, indent: int) -> str:
     return f"\n{' ' * indent}".join(line.plain.rstrip() for line in lines)
 
 
-def told(text: str) -> str:
+def localized(text: str) -> str:
     """Return text for stdout: in the person's language on a terminal, the same everywhere for programs."""
     return language.say(os.environ, text) if stdio.is_terminal(sys.stdout) else text
 

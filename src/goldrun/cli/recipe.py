@@ -61,7 +61,7 @@ def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None
     draft = packer.convert(read_text(template), template, check_name(family) if family else "")
     _write(folder, draft.files)
     rows = [
-        (f"{template}:{one.line}", one.found, "yes" if one.taken else "no", output.told(one.outcome))
+        (f"{template}:{one.line}", one.found, "yes" if one.taken else "no", output.localized(one.outcome))
         for one in draft.notes
     ]
     output.table(("LINE", "FOUND", "TAKEN OVER", "WHERE, OR INSTEAD"), rows)

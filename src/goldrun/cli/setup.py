@@ -29,7 +29,7 @@ from goldrun.setup.desk import Desk
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import check_cidr
 from goldrun.setup.plan import Step, describe
-from goldrun.setup.variables import told
+from goldrun.setup.variables import variables_of
 from goldrun.setup.zones import find_zones
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _export(site: Site, language_of: str) -> None:
 
 def _tell(site: Site) -> None:
     """Print the variables that make goldrun use the setup."""
-    for variable, value in told(site).items():
+    for variable, value in variables_of(site).items():
         output.result(f"{variable}={shlex.quote(value)}")
     if not site.choices.nat:
         output.note("instances need a public address to reach GitHub: --public-ip, or public_ip in a profile.")

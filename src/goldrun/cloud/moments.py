@@ -12,8 +12,8 @@ def parse_moment(text: str) -> float:
     return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
 
 
-def told_moment(text: str, otherwise: float) -> float:
-    """Return the moment that a tag tells; ``otherwise`` if it tells none: anybody can write tags."""
+def moment_or(text: str, otherwise: float) -> float:
+    """Return the moment that a tag says; ``otherwise`` if it says none: anybody can write tags."""
     try:
         return parse_moment(text)
     except ValueError:

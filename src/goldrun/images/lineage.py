@@ -10,7 +10,7 @@ from functools import cached_property
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, describe_images
-from goldrun.cloud.moments import told_moment
+from goldrun.cloud.moments import moment_or
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.age import newest_first, stamp
@@ -159,7 +159,7 @@ def is_being_deleted(image: Image, now: float) -> bool:
 
 def is_tagged_since(image: Image, tag: Tag, moment: float) -> bool:
     """Return whether a tag that tells a time tells one after a moment, in seconds since 1970."""
-    return told_moment(tag.read(image.tags), float("-inf")) > moment
+    return moment_or(tag.read(image.tags), float("-inf")) > moment
 
 
 def alias_of(image: Image, channel: str) -> PublishedName:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import Instance
-from goldrun.cloud.moments import format_moment, told_moment
+from goldrun.cloud.moments import format_moment, moment_or
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import HEARTBEAT
 from goldrun.errors import UnavailableError
@@ -73,5 +73,5 @@ def silence(instance: Instance, clock: CloudClock) -> float:
     The tag is part of the request that creates the instance, which may have to be repeated for minutes. The seconds are
     this machine's: how long a running process can be silent does not depend on how fast the cloud's time runs.
     """
-    beat = told_moment(HEARTBEAT.read(instance.tags), instance.created)
+    beat = moment_or(HEARTBEAT.read(instance.tags), instance.created)
     return clock.here(clock.now() - max(beat, instance.created))

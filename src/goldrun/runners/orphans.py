@@ -53,7 +53,7 @@ def find_orphans(client: EcsClient, github: GitHub, scope: Scope) -> Iterator[Or
             yield _doubted(client, github, scope, orphan)
 
 
-def ask_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Orphan | None:
+def look_again(client: EcsClient, github: GitHub, scope: Scope, name: str, instance: Instance | None) -> Orphan | None:
     """Look one runner up again, by its name, right before its deletion; None if it is not an orphan.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, delete_instances, describe_instances, is_missing, is_passing
-from goldrun.cloud.moments import told_moment
+from goldrun.cloud.moments import moment_or
 from goldrun.cloud.tags import CONFIGURED, STARTED, is_parked
 from goldrun.errors import GoldrunError
 from goldrun.serve.wanted import WantedSet
@@ -21,7 +21,7 @@ CURRENT_SECONDS = 30.0  # for so long after a look at all of them, no other serv
 
 def begun(machine: Instance) -> float:
     """Return when a machine was created, or started from a pool."""
-    return told_moment(STARTED.read(machine.tags), machine.created)
+    return moment_or(STARTED.read(machine.tags), machine.created)
 
 
 @dataclass

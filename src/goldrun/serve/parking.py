@@ -24,7 +24,7 @@ from goldrun.cloud.instances import (
     set_release_time,
     start_instances,
 )
-from goldrun.cloud.moments import format_moment, told_moment
+from goldrun.cloud.moments import format_moment, moment_or
 from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import PARKED, STARTED, is_parked
 from goldrun.errors import GoldrunError
@@ -173,7 +173,7 @@ class Parking:
     def _keep(self, machine: Instance) -> None:
         """Stop a machine that is to be stopped; delete one that should not be kept."""
         kept = self.roster.fleet.wanted.stopped_life
-        parked = told_moment(PARKED.read(machine.tags), machine.created)
+        parked = moment_or(PARKED.read(machine.tags), machine.created)
         if machine.status == "Running":
             if self.tending.has_runner(machine.id):
                 self._started[machine.id] = self._now  # it was started, and may have a job: its tag is late

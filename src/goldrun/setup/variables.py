@@ -33,7 +33,7 @@ def outputs(site: Site) -> dict[str, str]:
     return found
 
 
-def told(site: Site) -> dict[str, str]:
+def variables_of(site: Site) -> dict[str, str]:
     """Return the variables for whoever uses the setup from here: those of ``outputs``, and the App's, if it is one."""
     found = outputs(site)
     owners = {owner_of(repository) for repository in site.choices.repositories}

@@ -18,7 +18,7 @@ from goldrun.github.scope import Scope
 from goldrun.images.removal import delete_image, delete_snapshot
 from goldrun.launch.release import release_each
 from goldrun.runners import registrations
-from goldrun.runners.orphans import Orphan, ask_again
+from goldrun.runners.orphans import Orphan, look_again
 from goldrun.sweep.finding import Finding, Leftovers, is_foreign_runner, is_kept
 
 
@@ -105,7 +105,7 @@ class _Removal:
             UnavailableError: it is not known.
         """
         if self.leftovers.github and finding.scope:
-            orphan = ask_again(
+            orphan = look_again(
                 self.leftovers.client, self.leftovers.github, Scope(finding.scope), finding.name, instance
             )
             _settle(finding, orphan)
@@ -136,7 +136,7 @@ class _Removal:
     def _remove_runner(self, finding: Finding) -> bool:
         github, scope = self.leftovers.github, Scope(finding.scope)
         assert github is not None
-        if ask_again(self.leftovers.client, github, scope, finding.id, None) is None:
+        if look_again(self.leftovers.client, github, scope, finding.id, None) is None:
             return False
         registrations.remove(github, scope, [finding.id])
         return True

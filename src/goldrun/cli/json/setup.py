@@ -8,7 +8,7 @@ from typing import Self
 from goldrun.cli.json.encoding import public
 from goldrun.setup.kinds import Site
 from goldrun.setup.plan import ADD, CHANGE, DESTROY, Step
-from goldrun.setup.variables import told
+from goldrun.setup.variables import variables_of
 
 _ACTIONS = {ADD: "add", CHANGE: "change", DESTROY: "destroy"}
 
@@ -53,5 +53,5 @@ class Setup:
             SetupStep(action=_ACTIONS[one.sign], kind=one.kind.name, key=one.key, id=one.found.id if one.found else "")
             for one in steps
         )
-        variables = {} if site.choices.gone else told(site)
+        variables = {} if site.choices.gone else variables_of(site)
         return cls(name=site.choices.name, region=site.client.region, steps=listed, variables=variables)

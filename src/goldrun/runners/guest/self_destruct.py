@@ -71,7 +71,7 @@ def delete(endpoint: str, region: str, instance: str, key: dict[str, str]) -> No
         answer.read()
 
 
-def told(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return what an error says, and what the answer says, if it is one."""
     if not isinstance(error, urllib.error.HTTPError):
         return str(error)
@@ -111,9 +111,9 @@ def main() -> None:
                     say("deletion asked for at " + address)
                     break
                 except Exception as error:  # noqa: BLE001 - an answer that is none must not end this
-                    say(f"{address}: {told(error)}")
+                    say(f"{address}: {describe_error(error)}")
         except Exception as error:  # noqa: BLE001 - neither must what the metadata service says
-            said = told(error)
+            said = describe_error(error)
             say(f"no role to delete itself with ({said}): add one, so that it is deleted and not only switched off")
             start = min(start, time.monotonic() - POWER_OFF_SECONDS)
         if time.monotonic() - start >= POWER_OFF_SECONDS:

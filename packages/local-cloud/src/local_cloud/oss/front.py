@@ -15,7 +15,7 @@ from local_cloud.faults import FaultRule
 from local_cloud.gateway import Gateway, Reply, new_request_id, suffer, to_xml
 from local_cloud.github.router import path_at_github
 from local_cloud.oss.errors import denied
-from local_cloud.oss.service import Told, Visit, operation, perform
+from local_cloud.oss.service import Outcome, Visit, operation, perform
 from local_cloud.oss.signing import Asked, authenticate, is_signed_for_oss
 from local_cloud.params import Params
 from local_cloud.records.objects import Bucket
@@ -56,7 +56,7 @@ class Front:
             fault = ApiFault(400, "EntityTooLarge", f"The object is too large: at most {MAX_OBJECT_BYTES} bytes.")
         return render_fault(fault, method, headers, request_id.replace("-", "")[:24])
 
-    def _perform(self, name: str, asked: Asked) -> Told:
+    def _perform(self, name: str, asked: Asked) -> Outcome:
         gateway = self.gateway
         caller, region = authenticate(asked, gateway.store, gateway.clock.wall())
         if name:
@@ -86,7 +86,7 @@ def render_fault(fault: ApiFault, method: str, headers: Mapping[str, str], reque
         "HostId": headers.get("host", ""),
         **fault.detail,
     }
-    reply = _render(Told(fault.status, {}, ("Error", content)), request_id)
+    reply = _render(Outcome(fault.status, {}, ("Error", content)), request_id)
     if method != "HEAD":
         return reply
     said = {"x-oss-err": base64.b64encode(reply.body).decode()}
@@ -99,10 +99,10 @@ def _fault(rule: FaultRule) -> ApiFault:
     return rule.fault()
 
 
-def _render(told: Told, request_id: str) -> Reply:
+def _render(outcome: Outcome, request_id: str) -> Reply:
     common = {"x-oss-request-id": request_id, "server": "AliyunOSS"}
-    if isinstance(told.body, bytes):
-        return Reply(told.status, {**common, **told.headers}, told.body)
-    root, content = told.body
+    if isinstance(outcome.body, bytes):
+        return Reply(outcome.status, {**common, **outcome.headers}, outcome.body)
+    root, content = outcome.body
     body = f'<?xml version="1.0" encoding="UTF-8"?><{root}>{to_xml(content)}</{root}>'.encode()
-    return Reply(told.status, {**common, "content-type": "application/xml", **told.headers}, body)
+    return Reply(outcome.status, {**common, "content-type": "application/xml", **outcome.headers}, body)

@@ -83,7 +83,7 @@ class Visit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """An answer: its status, headers and body; a mapping becomes XML."""
 
     status: int = 200
@@ -98,7 +98,7 @@ def operation(asked: Asked) -> str:
     return "" if "x-oss-copy-source" in asked.headers else _NAMES.get((asked.method, kind, marks), "")
 
 
-def perform(name: str, visit: Visit) -> Told:
+def perform(name: str, visit: Visit) -> Outcome:
     """Perform an operation.
 
     Raises:
@@ -109,15 +109,15 @@ def perform(name: str, visit: Visit) -> Told:
     return OPERATIONS[name](visit)
 
 
-def _list_buckets(visit: Visit) -> Told:
+def _list_buckets(visit: Visit) -> Outcome:
     own = [one for one in visit.store.all(Bucket) if one.owner == visit.caller.account]
     rows = [_bucket_row(one) for one in sorted(own, key=lambda one: one.id)]
     owner = _owner(visit.caller.account)
     content = {"Owner": owner, "Buckets": {"Bucket": rows}, "IsTruncated": False, "MaxKeys": DEFAULT_KEYS}
-    return Told(body=("ListAllMyBucketsResult", content))
+    return Outcome(body=("ListAllMyBucketsResult", content))
 
 
-def _put_bucket(visit: Visit) -> Told:
+def _put_bucket(visit: Visit) -> Outcome:
     name = visit.asked.bucket
     if not _BUCKET.fullmatch(name):
         raise ApiFault(400, "InvalidBucketName", "The specified bucket is not valid.", {"BucketName": name})
@@ -129,32 +129,32 @@ def _put_bucket(visit: Visit) -> Told:
         raise ApiFault(409, "BucketAlreadyExists", "The requested bucket name is not available.")
     if there is None:
         visit.store.put(Bucket(id=name, region=region, owner=visit.caller.account, created=visit.now))
-    return Told(headers={"location": f"/{name}"})
+    return Outcome(headers={"location": f"/{name}"})
 
 
-def _delete_bucket(visit: Visit) -> Told:
+def _delete_bucket(visit: Visit) -> Outcome:
     bucket = visit.bucket()
     if any(True for _ in _objects(visit.store, bucket.id, "")):
         raise ApiFault(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
     visit.store.remove(bucket)
-    return Told(204)
+    return Outcome(204)
 
 
-def _bucket_info(visit: Visit) -> Told:
+def _bucket_info(visit: Visit) -> Outcome:
     bucket = visit.bucket()
-    return Told(body=("BucketInfo", {"Bucket": {**_bucket_row(bucket), **_access(bucket, "private")}}))
+    return Outcome(body=("BucketInfo", {"Bucket": {**_bucket_row(bucket), **_access(bucket, "private")}}))
 
 
-def _acl(bucket: Bucket, grant: str) -> Told:
-    return Told(body=("AccessControlPolicy", _access(bucket, grant)))
+def _acl(bucket: Bucket, grant: str) -> Outcome:
+    return Outcome(body=("AccessControlPolicy", _access(bucket, grant)))
 
 
-def _object_acl(visit: Visit) -> Told:
+def _object_acl(visit: Visit) -> Outcome:
     visit.object()
     return _acl(visit.bucket(), "default")
 
 
-def _list_objects(visit: Visit) -> Told:
+def _list_objects(visit: Visit) -> Outcome:
     """List a bucket's objects; what is behind the delimiter counts as one folder."""
     bucket, given = visit.bucket(), visit.asked.parameters
     second = given.get("list-type") == "2"
@@ -191,10 +191,10 @@ def _list_objects(visit: Visit) -> Told:
         content |= {} if whole else {"NextContinuationToken": tell(names[-1])}
     else:
         content |= {"Marker": tell(after)} | ({} if whole else {"NextMarker": tell(names[-1])})
-    return Told(body=("ListBucketResult", content))
+    return Outcome(body=("ListBucketResult", content))
 
 
-def _put_object(visit: Visit) -> Told:
+def _put_object(visit: Visit) -> Outcome:
     bucket, asked = visit.bucket(), visit.asked
     if len(asked.key.encode()) > 1023 or asked.key.startswith(("/", "\\")):
         raise ApiFault(400, "InvalidObjectName", "The specified object is not valid.", {"ObjectName": asked.key})
@@ -213,20 +213,20 @@ def _put_object(visit: Visit) -> Told:
         headers={"content-type": "application/octet-stream", **kept},
     )
     visit.store.put(made)
-    return Told(headers={"etag": _etag(made), "x-oss-hash-crc64ecma": _crc64(made.content)})
+    return Outcome(headers={"etag": _etag(made), "x-oss-hash-crc64ecma": _crc64(made.content)})
 
 
-def _get_object(visit: Visit) -> Told:
+def _get_object(visit: Visit) -> Outcome:
     found = visit.object()
     size, headers = len(found.content), {**_object_headers(found), "accept-ranges": "bytes"}
     match = _RANGE.fullmatch(visit.asked.headers.get("range", ""))
     first, last = _span(match, size) if match else (0, -1)
     if first < size and first <= last:
         headers["content-range"] = f"bytes {first}-{last}/{size}"
-        return Told(206, headers, found.content[first : last + 1])
+        return Outcome(206, headers, found.content[first : last + 1])
     if match and visit.asked.headers.get("x-oss-range-behavior") == "standard":
         raise ApiFault(416, "InvalidRange", "The requested range cannot be satisfied.")
-    return Told(headers=headers, body=found.content)  # a range that is not valid counts as none
+    return Outcome(headers=headers, body=found.content)  # a range that is not valid counts as none
 
 
 def _span(match: re.Match[str], size: int) -> tuple[int, int]:
@@ -237,16 +237,16 @@ def _span(match: re.Match[str], size: int) -> tuple[int, int]:
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
-def _head_object(visit: Visit) -> Told:
+def _head_object(visit: Visit) -> Outcome:
     found = visit.object()
-    return Told(headers={**_object_headers(found), "content-length": str(len(found.content))})
+    return Outcome(headers={**_object_headers(found), "content-length": str(len(found.content))})
 
 
-def _delete_object(visit: Visit) -> Told:
+def _delete_object(visit: Visit) -> Outcome:
     found = visit.find()
     if found:  # deleting what is not there succeeds as well
         visit.store.remove(found)
-    return Told(204)
+    return Outcome(204)
 
 
 def _objects(store: Store, bucket: str, prefix: str) -> Iterator[StoredObject]:
@@ -335,7 +335,7 @@ _NAMES = {
     ("HEAD", "object", "objectMeta"): "GetObjectMeta",
     ("DELETE", "object", ""): "DeleteObject",
 }
-OPERATIONS: dict[str, Callable[[Visit], Told]] = {
+OPERATIONS: dict[str, Callable[[Visit], Outcome]] = {
     "ListBuckets": _list_buckets,
     "PutBucket": _put_bucket,
     "DeleteBucket": _delete_bucket,
