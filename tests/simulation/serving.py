@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from goldrun.github.scope import Scope
 from goldrun.serve.assembly import Common, build_worker
 from goldrun.serve.config import NO_LIMITS, Limits, NetworkPart, Profile
 from goldrun.serve.observer import Observer
+from goldrun.serve.quota import Quota
 from goldrun.serve.server import Steps
 from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
@@ -124,3 +125,36 @@ def together(seconds: int, *servers: Served, until: Any = lambda: False) -> None
 def promised(cloud: Running) -> float:
     """What the machines that run cost, if each does the longest job."""
     return sum(one.price * 0.5 for one in alive(cloud))
+
+
+def common_of() -> Common:
+    """What the sets of one server share."""
+    return Common(Quota(lambda _: None))
+
+
+def conclusions(cloud: Running, numbers: list[str]) -> list[str]:
+    return [one.conclusion or one.status for one in jobs_of(cloud) if one.id in numbers]
+
+
+def status_of(cloud: Running, number: str) -> str:
+    return next(one.conclusion or one.status for one in jobs_of(cloud) if one.id == number)
+
+
+class Refusing:
+    """One set's launches are refused, a number of times."""
+
+    def __init__(self, cloud: Running, inner: Any, times: int, code: str) -> None:
+        self.cloud, self.inner, self.times, self.code = cloud, inner, times, code
+
+    def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
+        if headers.get("x-acs-action") == "RunInstances" and self.times > 0:
+            self.times -= 1
+            self.cloud.fault("error", "RunInstances", times=1, code=self.code, status=403)
+        return self.inner.send(endpoint, method, target, headers, *rest)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def refuse(cloud: Running, server: Any, times: int, code: str = "OperationDenied.NoStock") -> None:
+    server.worker.client._transport = Refusing(cloud, server.worker.client._transport, times, code)

@@ -175,7 +175,7 @@ def serve_labels(client: EcsClient) -> None:
     wanted = replace(wanted_set(image="fam", cpu="8", types=(), max_cost=Cost(day=1000.0)), network=network)
     github = open_github(f"{client._endpoint}", client)
     worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
-    worker.patience = Impatient("", client.clock, lambda _: None)
+    worker.patience = worker.hands.patience = Impatient("", client.clock, lambda _: None)
     steps = Steps(worker, client.clock.machine, lambda _: None)
     for idle, stopped in ((0, 1), (1, 1), (0, 0)):
         profile = structs.replace(wanted.profile, min_idle=idle, min_stopped=stopped)

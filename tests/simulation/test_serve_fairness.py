@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from msgspec.structs import replace
 
 from goldrun.errors import UnavailableError
 from goldrun.github.scale_sets import JobEvent
-from goldrun.serve.assembly import Common, build_worker
+from goldrun.serve.assembly import build_worker
 from goldrun.serve.config import Cost, Limits
 from goldrun.serve.observer import Observer
-from goldrun.serve.quota import Quota
 from goldrun.serve.server import Steps
 from goldrun.serve.wanted import WantedSet
 from local_cloud.records import SecurityGroup
@@ -24,11 +22,15 @@ from tests.simulation.serving import (
     Served,
     alive,
     all_done,
+    common_of,
+    conclusions,
     jobs_of,
     machines,
     promised,
     queue,
+    refuse,
     serve,
+    status_of,
     together,
     wanted_set,
     with_image,
@@ -46,38 +48,6 @@ def cloud(frozen: Running) -> Running:
 @pytest.fixture
 def played(cloud: Running) -> Played:
     return play(cloud)
-
-
-def common_of() -> Common:
-    return Common(Quota(lambda _: None))
-
-
-def conclusions(cloud: Running, numbers: list[str]) -> list[str]:
-    return [one.conclusion or one.status for one in jobs_of(cloud) if one.id in numbers]
-
-
-def status_of(cloud: Running, number: str) -> str:
-    return next(one.conclusion or one.status for one in jobs_of(cloud) if one.id == number)
-
-
-class Refusing:
-    """One set's launches are refused, a number of times."""
-
-    def __init__(self, cloud: Running, inner: Any, times: int, code: str) -> None:
-        self.cloud, self.inner, self.times, self.code = cloud, inner, times, code
-
-    def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
-        if headers.get("x-acs-action") == "RunInstances" and self.times > 0:
-            self.times -= 1
-            self.cloud.fault("error", "RunInstances", times=1, code=self.code, status=403)
-        return self.inner.send(endpoint, method, target, headers, *rest)
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-def refuse(cloud: Running, server: Any, times: int, code: str = "OperationDenied.NoStock") -> None:
-    server.worker.client._transport = Refusing(cloud, server.worker.client._transport, times, code)
 
 
 def test_an_idle_machine_that_a_more_important_job_counts_on_gets_no_other_job(cloud: Running, played: Played) -> None:

@@ -74,7 +74,8 @@ def build_worker(
     observer, common = observer or Observer(), common or Common(Quota(report))
     listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
     fleet = Fleet(client, wanted)
-    hands = HandOver(client, listener.service, wanted, observer, read_proxy(env))
+    patience = Patience(wanted.name, client.clock, report)
+    hands = HandOver(client, listener.service, wanted, observer, patience, read_proxy(env))
     roster = Roster(fleet, hands)
     prepare = Preparation(client, github, wanted, env, report, observer)
     group = wanted.network.security_group or variables.SECURITY_GROUP.read(env)
@@ -117,5 +118,5 @@ def build_worker(
         leftovers=Leftovers(client, listener.service, wanted, report),
         breaker=common.breaker,
         observer=observer,
-        patience=Patience(wanted.name, client.clock, report),
+        patience=patience,
     )

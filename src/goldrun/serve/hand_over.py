@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
@@ -24,6 +25,7 @@ from goldrun.github.runners import find_registrations
 from goldrun.guest import INBOX
 from goldrun.runners.bootstrap import configuration
 from goldrun.serve.observer import Observer
+from goldrun.serve.patience import Patience
 from goldrun.serve.wanted import WantedSet
 
 # A registration whose runner is not online may be one that starts at this moment.
@@ -37,6 +39,7 @@ class HandOver:
 
     Attributes:
         observer: is told about each.
+        patience: tries again what has failed, each machine at its own pace.
         proxy: the runners' proxy settings; may contain a secret.
         configured: machines that have theirs, as far as this server knows; their tag may not show yet.
     """
@@ -45,6 +48,7 @@ class HandOver:
     service: ActionsService
     wanted: WantedSet
     observer: Observer
+    patience: Patience
     proxy: Mapping[str, str] = field(default_factory=dict)
     configured: set[str] = field(default_factory=set)
     _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -74,7 +78,8 @@ class HandOver:
             if machine.status == "Running" and not self.is_done(machine) and one not in self._sent
         ]
         for one in sorted(assistant.find_ready(self.client, waiting)) if waiting else ():
-            self._begin(one, scale_set)
+            # One that fails keeps no other from its turn.
+            self.patience.attempt(f"configure {one}", partial(self._begin, one, scale_set))
         self._finish()
 
     def _begin(self, machine: str, scale_set: int) -> None:

@@ -27,6 +27,7 @@ BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
 STARVED_SECONDS = 300.0  # less important sets give up idle machines for so long; if that is in vain, not again so soon
 VAIN_SECONDS = 3600.0
+KEPT_SECONDS = 120.0  # after a launch was refused, jobs keep their places for so long
 
 
 @dataclass
@@ -63,7 +64,11 @@ class Launching:
     _paused_until: float = 0.0
     _unfit_until: float = 0.0  # a launch that is to avoid some offers was refused
     _over_quota: bool = False  # ECS has refused the last launch for the quota
-    _starved_since: float | None = None
+    _refused_at: float = 0.0  # when a launch was refused first, since the last one that was not
+    _asked: int = 0  # machines' worth that less important sets were asked for
+    _starved_since: float = 0.0
+    _starved_last: float = 0.0
+    _starved_from: int = 0  # how many machines there were then
     _vain_until: float = 0.0
     _vain_pool_until: float = 0.0
 
@@ -99,7 +104,8 @@ class Launching:
         """
         if avoid and self._now < self._unfit_until:
             claim = claim.within(0)
-        allowed = self.shares.claim(self.fleet.wanted, self._possible(claim), self._now)
+        possible, launches = self._possible(claim), not self.paused
+        allowed = self.shares.claim(self.fleet.wanted, possible, self._now, launches=launches)
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
             if not self._launch(amount, avoid):
@@ -113,38 +119,53 @@ class Launching:
             GoldrunError: what a machine would cost cannot be read.
         """
         wanted = self.fleet.wanted
-        most = 0 if self.paused else max(0, wanted.profile.max_runners - claim.alive)
-        quota, idle = self.quota_room, self.shares.idle_below(wanted)
-        room = most if quota is None else min(most, quota)
+        most = max(0, wanted.profile.max_runners - claim.alive)
+        if not claim.missing:
+            self._asked = 0
+        if self.paused:
+            kept = claim.within(min(most, claim.jobs) if self._now < self._refused_at + KEPT_SECONDS else 0)
+            idle = self.shares.idle_below(wanted, spot=True) if self._over_quota else 0
+            return replace(kept, offered=0, queued=0, starved=self._starved(claim, idle))
+        quota, spot = self.quota_room, self.shares.idle_below(wanted, spot=True)
         wants = claim.within(most)
+        given, room = 0, most
         if wants.missing:
             # What less important sets have idle they give up: of the common budget, and of the quota.
             wants = wants.within(self.budget.room(yielded=True))
-            room = min(room, self.budget.room())
+            room = self.budget.room()
+            given = min(max(0, wants.missing - room), self.shares.idle_below(wanted))
+        if quota is not None:
+            given = max(given, min(max(0, wants.missing - quota), spot))
+            room = min(room, quota)
         found = wants.within(room)
-        if self.paused and self._over_quota:
-            wants = claim
-        starved = self._starved(wants.jobs - found.jobs, wants.pool - found.pool, idle)
-        places = most if quota is None else min(most, quota + idle)
+        short = replace(claim, jobs=wants.jobs - found.jobs, pool=wants.pool - found.pool)
+        starved = self._starved(short, given)
+        places = most if quota is None else min(most, quota + spot)
         return replace(found, offered=min(claim.offered, max(0, places - found.missing)), starved=starved)
 
-    def _starved(self, jobs: int, pool: int, idle: int) -> int:
+    def _starved(self, short: Claim, given: int) -> int:
         """Return for how many machines less important sets are to give up idle ones.
 
-        Not for ever: if that has not helped after a while, they may have theirs again.
+        What was asked for once is asked for until it is launched, so that it is not launched elsewhere meanwhile. But
+        not for ever: if that has not helped after a while, they may have theirs again.
+
+        Args:
+            short: what jobs and the pool lack.
+            given: for how many of them there are idle machines.
         """
-        if self._now < self._vain_pool_until:
-            pool = 0
-        if not jobs + pool or self.vain:
-            self._starved_since = None
+        if self.vain:
             return 0
-        starved = min(jobs + pool, idle)
-        if starved and self._starved_since is None:
-            self._starved_since = self._now
-        if self._starved_since is not None and self._now - self._starved_since > STARVED_SECONDS:
-            self._vain_until = self._vain_pool_until = self._now + VAIN_SECONDS
-            return 0
-        return starved
+        lacks = short.jobs if self._now < self._vain_pool_until else short.missing
+        self._asked = min(lacks, max(self._asked, given))
+        helped = short.alive > self._starved_from
+        if self._asked and (helped or self._now - self._starved_last > STARVED_SECONDS):
+            self._starved_since, self._starved_from = self._now, short.alive  # anew
+        if self._asked:
+            self._starved_last = self._now
+            if self._now - self._starved_since > STARVED_SECONDS:
+                self._vain_until = self._vain_pool_until = self._now + VAIN_SECONDS
+                self._asked = 0
+        return self._asked
 
     def _launch(self, amount: int, avoid: AbstractSet[Place]) -> bool:
         """Launch so many machines; return whether they were.
@@ -179,7 +200,9 @@ class Launching:
         finally:
             self.budget.release()  # what there is now has been noted
         self._batch, self._pause, self._over_quota = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
-        self._starved_since, self._vain_until, self._vain_pool_until = None, 0.0, 0.0
+        self._refused_at = 0.0
+        if not self.vain:
+            self._vain_pool_until = 0.0
         return True
 
     def _while_current(self, settings: LaunchSettings, offers: Iterable[Offer]) -> Iterator[Offer]:
@@ -210,7 +233,7 @@ class Launching:
         wanted, now = self.fleet.wanted, self._now
         self.observer.refused(wanted, error.code if isinstance(error, ApiError) else type(error).__name__)
         if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
-            self._paused_until = now + self._pause
+            self._paused_until, self._refused_at = now + self._pause, self._refused_at or now
             raise error
         self._over_quota = isinstance(error, ApiError) and error.code.startswith("QuotaExceed")
         if amount > 1:
@@ -223,5 +246,5 @@ class Launching:
         if aside:
             self._unfit_until = now + pause  # a job may have any offer
             return
-        self._paused_until = now + pause
+        self._paused_until, self._refused_at = now + pause, self._refused_at or now
         self._pause = min(PAUSE_SECONDS[1], 2 * pause)

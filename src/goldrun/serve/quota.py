@@ -41,10 +41,10 @@ class Quota:
         try:
             free = free_vcpus(client, spot=True)
         except GoldrunError as error:
-            free = None
-            if not error.retryable:
-                self._readable = False
-                self.report(f"the account's quota cannot be read: {error.what}")
+            if error.retryable:
+                return  # what was read last holds
+            free, self._readable = None, False
+            self.report(f"the account's quota cannot be read: {error.what}")
         with self._lock:
             self._free = free
 
@@ -58,9 +58,10 @@ class Quota:
         with self._lock:
             if self._free is None or wanted.profile.on_demand_fallback:
                 return None
-            kept = sum(
-                _cpus(one.wanted) * min(one.jobs, int(self._free // _cpus(one.wanted)) + one.below) for one in before
-            )
+            kept = 0.0
+            for one in before:
+                freed = sum(_cpus(other) * alive for other, alive in one.below)
+                kept += _cpus(one.wanted) * min(one.jobs, (self._free + freed) // _cpus(one.wanted))
             return max(0, int((self._free - kept) // _cpus(wanted)))
 
     def note(self, wanted: WantedSet, count: int) -> None:

@@ -108,7 +108,6 @@ class Server:
         """Serve these scale sets from now on, and no others."""
         sets = list(wanted)
         self._common.books.know(sets)
-        self._common.shares.know(sets)
         kept = {_key(one) for one in sets}
         for one in [one for one in self._running if one not in sets]:
             running = self._running.pop(one)
@@ -119,12 +118,14 @@ class Server:
                 self._report(f"{one.name}: not configured any more; it ends with its jobs.")
                 running.worker.retiring = True
                 self._retiring[_key(one)] = running
-        for one in sets:
-            if one not in self._running:
-                if (ending := self._retiring.pop(_key(one), None)) is not None:
-                    self._end(ending)
-                self._observer.begun(one)
-                self._running[one] = self._start(one)
+        new = [one for one in sets if one not in self._running]
+        for one in new:
+            if (ending := self._retiring.pop(_key(one), None)) is not None:
+                self._end(ending)
+        self._common.shares.know(new)  # all of them, before the first one begins
+        for one in new:
+            self._observer.begun(one)
+            self._running[one] = self._start(one)
 
     def tidy(self) -> None:
         """Let go of scale sets that have ended with their jobs."""

@@ -11,6 +11,8 @@ from goldrun.serve.wanted import WantedSet
 # After a start, or when a session is lost, a set's machines are there before it says so: GitHub keeps a lost session
 # for about two minutes.
 SILENT_SECONDS = 150.0
+# When one set is back, others come back at about the same time: after an outage, or when a server takes over.
+BACK_SECONDS = 70.0
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,12 @@ class Queued:
     Attributes:
         wanted: whose they are.
         jobs: how many.
-        below: how many machines less important sets have, which make room when their jobs end.
+        below: less important sets that pay the market's price, and how many machines each has: they make room in time.
     """
 
     wanted: WantedSet
     jobs: int
-    below: int
+    below: tuple[tuple[WantedSet, int], ...]
 
 
 @dataclass
@@ -90,12 +92,21 @@ class Shares:
         with self._lock:
             self._silent |= {one: None for one in sets if one not in self._claims and one not in self._silent}
 
-    def claim(self, wanted: WantedSet, claim: Claim, now: float) -> int:
-        """Record a claim, and return how many of the missing machines may be launched now."""
+    def claim(self, wanted: WantedSet, claim: Claim, now: float, *, launches: bool = True) -> int:
+        """Record a claim, and return how many of the missing machines may be launched now.
+
+        Args:
+            wanted: whose it is.
+            claim: the claim.
+            now: the moment.
+            launches: whether they would be launched now; otherwise their places are kept, and none is granted.
+        """
         with self._lock:
             self._silent.pop(wanted, None)
+            if wanted not in self._claims:
+                self._silent |= {one: now + BACK_SECONDS for one in self._silent if not self._awaited(one, now)}
             self._claims[wanted] = claim
-            granted = self._grant(wanted, claim, now)
+            granted = self._grant(wanted, claim, now) if launches else 0
             # What is granted has its place from now on, and not only when it shows.
             self._claims[wanted] = claim.less(granted)
             return granted
@@ -124,30 +135,38 @@ class Shares:
             first = sum(one.idle for other, one in self._claims.items() if _rank(other) < _rank(wanted))
             return max(0, needed - first)
 
-    def idle_below(self, wanted: WantedSet) -> int:
-        """Return how many machines without a job less important sets have: their place this one may get."""
+    def idle_below(self, wanted: WantedSet, *, spot: bool = False) -> int:
+        """Return how many machines without a job less important sets have: what they hold this one may get.
+
+        Args:
+            wanted: the set.
+            spot: only sets that pay the market's price: others hold nothing of its quota.
+        """
         with self._lock:
-            return sum(one.idle for other, one in self._claims.items() if _is_above(wanted, other))
+            return sum(
+                one.idle
+                for other, one in self._claims.items()
+                if _is_above(wanted, other) and not (spot and other.profile.on_demand_fallback)
+            )
 
     def alive_below(self, wanted: WantedSet) -> int:
         """Return how many machines less important sets have: what they hold of the quota this one gets before them."""
         with self._lock:
-            return self._alive_below(wanted)
+            return sum(alive for _, alive in self._below(wanted))
 
     def queued_above(self, wanted: WantedSet) -> list[Queued]:
         """Return what more important sets keep waiting because the quota is used up."""
         with self._lock:
             return [
-                Queued(other, one.queued, self._alive_below(other))
+                Queued(other, one.queued + one.jobs, self._below(other))
                 for other, one in self._claims.items()
-                if one.queued and _is_above(other, wanted)
+                if one.queued + one.jobs and _is_above(other, wanted)
             ]
 
     def rest(self, wanted: WantedSet, alive: int) -> None:
-        """Keep no place for what a scale set lacks: its steps fail."""
+        """Keep no place for what a scale set lacks, and count on none of its machines: its steps fail."""
         with self._lock:
-            if wanted in self._claims:
-                self._claims[wanted] = Claim(alive, self._claims[wanted].bound)
+            self._claims[wanted] = Claim(alive, alive)
 
     def is_away(self, wanted: WantedSet, now: float) -> bool:
         """Keep the places of a set's machines while its session is lost, for a while; return whether that is over."""
@@ -156,7 +175,7 @@ class Shares:
             if is_over := not self._awaited(wanted, now):
                 self._claims.pop(wanted, None)
             elif known := self._claims.get(wanted):
-                self._claims[wanted] = Claim(known.alive, known.bound)
+                self._claims[wanted] = Claim(known.alive, known.alive)
             return is_over
 
     def leave(self, wanted: WantedSet) -> None:
@@ -180,12 +199,16 @@ class Shares:
     def _fair(self, free: int, wanted: WantedSet, alive: int, most: int) -> int:
         """Return how many free places a set may take: beyond its equal share only those that no equal set lacks."""
         equal = [one for other, one in self._claims.items() if _is_equal(other, wanted) and one.alive + one.lacks]
-        share = most // (1 + len(equal))
+        share = max(1, most // (1 + len(equal)))
         kept = sum(min(one.lacks, max(0, share - one.alive)) for one in equal)
         return max(0, free - kept, min(free, share - alive))
 
-    def _alive_below(self, wanted: WantedSet) -> int:
-        return sum(one.alive for other, one in self._claims.items() if _is_above(wanted, other))
+    def _below(self, wanted: WantedSet) -> tuple[tuple[WantedSet, int], ...]:
+        return tuple(
+            (other, one.alive)
+            for other, one in self._claims.items()
+            if _is_above(wanted, other) and not other.profile.on_demand_fallback
+        )
 
     def _unheard(self, now: float) -> bool:
         """Return whether a set may have machines that it has not told of."""
@@ -207,7 +230,7 @@ def _taken(other: WantedSet, claim: Claim, wanted: WantedSet) -> int:
         return min(claim.bound, claim.alive)
     if _is_above(other, wanted):
         return claim.alive + claim.lacks
-    return claim.alive + (0 if claim.starved else claim.missing)
+    return claim.alive  # what it lacks of its share, _fair keeps for it
 
 
 def _is_above(one: WantedSet, other: WantedSet) -> bool:

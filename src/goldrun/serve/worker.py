@@ -123,7 +123,7 @@ class Worker:
             else:
                 self._wait()
             self._fails_since = None
-        except GoldrunError:
+        except Exception:  # a defect, too
             self._fails_since = self._now if self._fails_since is None else self._fails_since
             if self._now - self._fails_since > REST_SECONDS:
                 self.shares.rest(self.listener.wanted, self.roster.alive)
@@ -264,7 +264,9 @@ class Worker:
         """How many more machines the quota allows, if less important sets give up those without a job."""
         wanted = self.listener.wanted
         room = self.launching.quota_room
-        return math.inf if room is None else room + self.shares.idle_below(wanted)
+        if room is None:
+            return math.inf
+        return room if self.launching.vain else room + self.shares.idle_below(wanted, spot=True)
 
     @property
     def _given_up(self) -> int:
@@ -298,17 +300,19 @@ class Worker:
         unused = roster.free - self._jobs  # less than 0: some are to be launched still
         if unused > 0:
             unused = max(0, unused - self.shares.to_yield(wanted))
+        own = 0 if self.launching.paused else max(0, wanted.profile.max_runners - roster.alive)
         places, quota = self.shares.room(wanted, roster.alive, self._now), self._quota_room
         room, reason = min(
             (places, f"the server has {wanted.limits.max_runners} runners at once, as many as it may"),
             (quota, "the account's quota of spot instances is used up"),
             self._affordable(),
+            (own, f"the profile has {wanted.profile.max_runners} runners at once, as many as it may"),
         )
         self._accepted += self.intake.step(max(0, unused + room), reason)
         if room == places:
             self._crowded = self.intake.crowded
         elif room == quota:
-            self._queued = self.intake.crowded
+            self._queued = min(self.intake.crowded, max(0, own + min(0, unused)))
 
     def _affordable(self) -> tuple[float, str]:
         """Return how many more machines the budget holds, and why not more."""
