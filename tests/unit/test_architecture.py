@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -15,6 +16,7 @@ from tools.house import LOCAL, SOURCE, imports, part
 from goldrun.cloud import tags
 
 FILES = sorted(SOURCE.rglob("*.py"))
+BY_HAND = Path(__file__).parents[1] / "mutants.toml"
 LOCAL_FILES = sorted(LOCAL.rglob("*.py"))
 
 
@@ -301,3 +303,10 @@ def test_help_loads_no_client_no_build_no_rich(noun: str) -> None:
     loaded = set(run.stderr.split())
     assert "click" in loaded
     assert not heavy & loaded
+
+
+def test_every_change_by_hand_can_still_be_made() -> None:
+    """`make mutants` stops at one whose text is not there any more."""
+    changes = [one for several in tomllib.loads(BY_HAND.read_text()).values() for one in several]
+    missing = [one["old"] for one in changes if (SOURCE / one["file"]).read_text().count(one["old"]) != 1]
+    assert not missing
