@@ -20,6 +20,7 @@ from goldrun.cloud.home import read_region
 from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.errors import CredentialsError, GoldrunError, UnavailableError
 from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
+from goldrun.http.retrying import passes
 from goldrun.http.transport import Transport
 
 RENEW_SECONDS = 300.0  # a key is renewed this long before it expires
@@ -69,11 +70,6 @@ def renewed(clock: Clock, request: Callable[[], tuple[Credentials, float]]) -> C
     return provide
 
 
-def _passes(status: int) -> bool:
-    """Return whether a service that answers so may answer better soon."""
-    return status == 429 or status >= 500
-
-
 class Exchange:
     """Exchanges an identity token for a role's key."""
 
@@ -103,7 +99,7 @@ class Exchange:
             "user-agent": f"goldrun/{__version__}",
         }
         answer = self._transport.send(endpoint, "GET", target, headers, self._clock.now() + TIMEOUT_SECONDS)
-        if _passes(answer.status):
+        if passes(answer.status):
             late = UnavailableError(f"GitHub gave no identity token (HTTP {answer.status}).")
             late.retryable = True
             raise late
@@ -152,7 +148,7 @@ class Exchange:
             body = {}
         if answer.status != 200 or "Credentials" not in body:
             refusal = api_error("sts:AssumeRoleWithOIDC", answer.status, body if isinstance(body, dict) else {})
-            if refusal.retryable or _passes(answer.status):
+            if refusal.retryable or passes(answer.status):
                 refusal.retryable = True
                 raise refusal
             raise CredentialsError(

@@ -36,6 +36,11 @@ def jittered_backoff(attempt: int) -> float:
     return float(min(8.0, 0.3 * 2**attempt) * (0.5 + spread))
 
 
+def passes(status: int) -> bool:
+    """Return whether a server that answers with this HTTP status may answer better soon."""
+    return status in (408, 429) or status >= 500
+
+
 def retry(
     attempt: Callable[[float], T],
     clock: Clock,

@@ -10,11 +10,10 @@ from goldrun import __version__
 from goldrun.clock import Clock
 from goldrun.errors import NotFoundError, UnavailableError, UsageError
 from goldrun.http.endpoint import parse_endpoint, split_url
-from goldrun.http.retrying import jittered_backoff, retry
+from goldrun.http.retrying import jittered_backoff, passes, retry
 from goldrun.http.transport import Transport
 
 MOST_REDIRECTS = 8
-PASSING = (408, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,6 @@ class Web:
             raise NotFoundError(f"Not found: {url}")
         if answer.status != 200:
             error = UnavailableError(f"{url} was answered with HTTP {answer.status}.")
-            error.retryable = answer.status in PASSING
+            error.retryable = passes(answer.status)
             raise error
         return answer.body
