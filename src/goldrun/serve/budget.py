@@ -115,39 +115,19 @@ class Budget:
             GoldrunError: the count cannot be written down.
         """
         wanted, now = self.roster.fleet.wanted, self._now
-        longest = self._longest
         machines = self.roster.fleet.machines
-        spent, reserved = self._with_those_that_ended(self.books.read(wanted)).at(now), 0.0
-        waiting: list[float] = []  # of that, by machine without a known job
+        spent = self._with_those_that_ended(self.books.read(wanted)).at(now)
         since: dict[float, float] = {}  # what is paid an hour, by the moment since when
         for one in [one for one in self._open if one not in machines]:
             self._count(self._open.pop(one), now, since)  # it ended at some moment since
-        for one, machine in machines.items():
-            aside = one in self.roster.aside
-            hourly = 0.0 if machine.status == "Stopped" and aside else self.prices.of(self.client, machine)
-            if hourly is None:
-                hourly = machine.limit or self._price  # the most that it may cost, until somebody says
-            # One that was started counts from then on, and costs nothing before it runs.
-            price = 0.0 if machine.status == "Stopped" else hourly
-            began = self.roster.fleet.began(machine)
-            last = self._open.get(one) or _Open(max(began, self._since), price, None)
-            self._count(last, now, since)
-            event = self.roster.busy.get(one)
-            self._open[one] = _Open(now, price, event)
-            ran = max(0.0, now - event.started) if event and event.started else 0.0
-            may_cost = max(hourly, machine.limit) * max(0.0, longest - ran) / 3600 if hourly else 0.0
-            reserved += may_cost
-            if one not in self.roster.busy:
-                waiting.append(may_cost)
+        may_cost = {one: self._tend(machine, now, since) for one, machine in machines.items()}
         for until, price in since.items():
             spent = spent.add(price, until, now)
-        unseen = self.roster.fleet.unseen
-        self._launched = {one: price for one, price in self._launched.items() if one in unseen}
-        stopped = {one for one, machine in machines.items() if machine.status == "Stopped"} - self.roster.aside
         failed = bool(self._started.keys() & self.roster.aside)  # a start that had no effect
-        self._started = {one: price for one, price in self._started.items() if one in stopped}
-        reserved += self._unseen * longest / 3600
-        self.books.write(wanted, replace(spent, paid=self._hourly), reserved, sum(sorted(waiting)[:idle]))
+        self._forget_those_that_show()
+        reserved = sum(may_cost.values()) + self._unseen * self._longest / 3600
+        waiting = sorted(cost for one, cost in may_cost.items() if one not in self.roster.busy)
+        self.books.write(wanted, replace(spent, paid=self._hourly), reserved, sum(waiting[:idle]))
         if failed:
             self.withdraw()
         if self.limited:
@@ -156,6 +136,28 @@ class Budget:
             self._write(self._hourly)
             self._written = now
             self._read()
+
+    def _tend(self, machine: Instance, now: float, since: dict[float, float]) -> float:
+        """Count what a machine has cost since it was counted last, and return what it may still cost."""
+        one, stopped = machine.id, machine.status == "Stopped"
+        hourly = 0.0 if stopped and one in self.roster.aside else self.prices.of(self.client, machine)
+        if hourly is None:
+            hourly = machine.limit or self._price  # the most that it may cost, until somebody says
+        # One that was started counts from then on, and costs nothing before it runs.
+        price = 0.0 if stopped else hourly
+        last = self._open.get(one) or _Open(max(self.roster.fleet.began(machine), self._since), price, None)
+        self._count(last, now, since)
+        event = self.roster.busy.get(one)
+        self._open[one] = _Open(now, price, event)
+        ran = max(0.0, now - event.started) if event and event.started else 0.0
+        return max(hourly, machine.limit) * max(0.0, self._longest - ran) / 3600 if hourly else 0.0
+
+    def _forget_those_that_show(self) -> None:
+        """Forget what was announced of machines that are counted by now."""
+        fleet, aside = self.roster.fleet, self.roster.aside
+        self._launched = {one: price for one, price in self._launched.items() if one in fleet.unseen}
+        stopped = {one for one, machine in fleet.machines.items() if machine.status == "Stopped"} - aside
+        self._started = {one: price for one, price in self._started.items() if one in stopped}
 
     def room(self, *, yielded: bool = False) -> int:
         """Return how many more machines the budget allows; ``yielded``: if less important sets had no idle ones.
