@@ -205,6 +205,8 @@ def main() -> None:
     if "--check" in sys.argv:
         if any(not file.exists() or file.read_bytes() != content for file, content in written.items()):
             sys.exit("the catalogue of messages is not current: run `make messages`")
+        if unsure := [str(message.id) for message in messages if message.fuzzy]:
+            sys.exit(f"{CATALOGUE.relative_to(ROOT)} has translations to be looked at: {', '.join(unsure)}")
         if silent := {str(message.id) for message in missing} & set(help_texts()):
             sys.exit(f"no Chinese in {CATALOGUE.relative_to(ROOT)} for: {', '.join(sorted(silent))}")
         return

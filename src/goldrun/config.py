@@ -315,10 +315,11 @@ def wants_debug(env: Environment) -> bool:
 
 
 def without_password(value: str) -> str:
-    """Return a value as it may be shown: a URL without a user's name and password."""
-    scheme, sign, rest = value.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}{sign}***@{place.rpartition('@')[2]}{slash}{path}" if sign and "@" in place else value
+    """Return a value as it may be shown: a URL, or a proxy's place, without a user's name and password."""
+    scheme, sign, rest = value.rpartition("://")
+    ends = [rest.index(mark) for mark in "?#" if mark in rest]
+    place, more = rest[: min(ends)] if ends else rest, rest[min(ends) :] if ends else ""
+    return f"{scheme}{sign}***@{place.rpartition('@')[2]}{more}" if ":" in place.rpartition("@")[0] else value
 
 
 def secrets_in(env: Environment) -> list[str]:

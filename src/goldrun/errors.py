@@ -29,8 +29,8 @@ EXIT_CODES: dict[int, str] = {
     EXIT_CREDENTIALS: "no credentials, or the cloud does not accept them",
     EXIT_PERMISSION: "the credentials are valid, but RAM does not allow the action",
     EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: a person must act",
-    EXIT_UNAVAILABLE: "temporary: the cloud could not be reached, throttled requests or failed, even after retries, "
-    "or reclaimed the instance: try again later",
+    EXIT_UNAVAILABLE: "the cloud is not reachable, throttles, fails, or has reclaimed the instance (retried in vain): "
+    "try again later",
     EXIT_FOUND: "something was found: `goldrun sweep`: to delete (and deleted it, unless --dry-run was given); "
     "`goldrun setup --plan`: to change; `goldrun doctor`: to fix",
     EXIT_OUTPUT: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",

@@ -57,7 +57,8 @@ def report_defect(env: Environment, error: Exception) -> int:
     import traceback
 
     stdio.to_stderr("".join(traceback.format_exception(error)).rstrip())
-    stdio.to_stderr(language.say(env, "error: this is a defect of goldrun; please report it, with the lines above."))
+    words = "this is a defect of goldrun; please report it, with the lines above."
+    stdio.to_stderr(language.say(env, f"error: {words}"))
     return EXIT_DEFECT
 
 

@@ -216,7 +216,7 @@ def _may_have(value: Any, words: str) -> bool:
 
 def _name_of(value: Any) -> str:
     """Return the name of a value's type in the library's words."""
-    return next((name for name, make in _STAND_INS.items() if type(value) is make), "")
+    return next((name for name, make in _STAND_INS.items() if type(value) is make), type(value).__name__)
 
 
 def _has(data: Any, part: str | int) -> bool:

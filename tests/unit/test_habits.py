@@ -102,13 +102,11 @@ def test_filters(env: dict[str, str]) -> None:
     assert "does not work with ids alone" in run(env, "image", "ls", "-q", "--filter", "arch=arm64", code=2).stderr
 
 
-@pytest.mark.parametrize(
-    "words", [("sweep", "--yes"), ("image", "prune", "github-runner-ubuntu24", "--yes"), ("cost",)]
-)
+@pytest.mark.parametrize("words", [("sweep", "--yes"), ("image", "prune", "github-runner-ubuntu24", "--yes")])
 def test_a_filter_hides_nothing_that_is_done(env: dict[str, str], populated: Running, words: tuple[str, ...]) -> None:
     """What it hid was deleted all the same, and a wrong one was refused only afterwards."""
     before = sum(populated.cloud.gateway.calls.values())
-    assert "for commands that list" in run(env, *words, "--filter", "name=x", code=2).stderr
+    assert "for commands that only list" in run(env, *words, "--filter", "name=x", code=2).stderr
     assert sum(populated.cloud.gateway.calls.values()) == before
 
 

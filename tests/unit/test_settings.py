@@ -215,7 +215,7 @@ def test_a_context_that_a_person_wrote_is_replaced_and_deleted(home: Path, text:
 
 def test_a_file_that_cannot_be_changed_as_meant_stays_as_it_is(home: Path) -> None:
     """It said that a context was deleted that was still there, or broke the file for every command."""
-    text = 'contexts = { prod = { region_id = "cn-hangzhou" } }\n'
+    text = 'current = "prod"\ncontexts = { prod = { region_id = "cn-hangzhou" } }\n'
     write(home, user=text)
     for words in (("rm", "prod", "--yes"), ("create", "prod", "--set", "region_id=cn-beijing")):
         assert "only a person can change" in run(home, "context", *words, code=2).stderr
@@ -235,8 +235,30 @@ def test_a_password_in_a_url_is_not_shown_and_not_kept(home: Path) -> None:
     run(home, "context", "create", "other", "--set", "runner_proxy=http://user:pa55word@1.2.3.4:80")
     run(home, "context", "use", "other")
     assert "pa55word" not in run(home, "config", "show").stdout
+    assert "pa55word" not in run(home, "context", "ls", "--json").stdout + run(home, "context", "ls").stdout
     file = settings.user_file({"HOME": str(home)}).read_text()
     assert file.count("pa55word") == 1, "what a person sets by name is kept"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://user:p/w@h:1", "http://***@h:1"),
+        ("user:pw@h:1", "***@h:1"),
+        ("https://u:p@h/x?y=a@b", "https://***@h/x?y=a@b"),
+        ("http://h?x=a:c@b", "http://h?x=a:c@b"),
+        ("127.0.0.1:4679", "127.0.0.1:4679"),
+        ("m-1@x", "m-1@x"),
+    ],
+)
+def test_what_is_a_password(value: str, shown: str) -> None:
+    assert config.without_password(value) == shown
+
+
+def test_a_file_with_a_byte_order_mark_is_changed(home: Path) -> None:
+    write(home, user='\ufeffcurrent = "a"\n[contexts.a]\nregion_id = "cn-hangzhou"\n')
+    run(home, "context", "create", "b", "--set", "region_id=cn-beijing")
+    assert len(json.loads(run(home, "context", "ls", "--json").stdout)) == 2
 
 
 def test_a_character_that_toml_does_not_take_is_written_another_way(home: Path) -> None:

@@ -21,6 +21,9 @@ START = '[github]\nscopes = ["o/r"]\n[network]\n[profile.a]\nimage = "x"\nmin_id
         ('max_runners = "x"', "Expected `int`, got `str`"),
         ('protect = "zz"', "Invalid enum value 'zz'"),
         ("[profile.b.max_cost]\nweek = 3", "unknown field `week`"),
+        ("cpu = 2026-01-01", "Expected `str`, got `date`"),
+        ("cpu = 12:00:00", "got `time`"),
+        ("max_cost = { day = 2026-01-01 }", "got `date`"),
     ],
 )
 def test_a_mistake_in_the_second_table(wrong: str, words: str) -> None:

@@ -16,8 +16,8 @@ from goldrun.bake.context import Check, Context, Options, open_context
 from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
 from goldrun.bake.publication import COPY, PUBLISH, SHARE, SIGN
 from goldrun.bake.recipe import Loaded, Recipe
-from goldrun.bake.report import Report, reported
-from goldrun.bake.resume import RESUME, WAIT_FOR_OTHERS, OtherBuildError
+from goldrun.bake.report import GivesWayError, Report, reported
+from goldrun.bake.resume import RESUME, WAIT_FOR_OTHERS
 from goldrun.bake.stages import FIND_STAGE, has_stages, stages_of
 from goldrun.bake.step import State, Step, run_steps
 from goldrun.cloud.client import EcsClient
@@ -124,7 +124,7 @@ def _make(context: Context, steps: Sequence[Step], state: State) -> State:
             return run_steps(context, steps, state)
         except LostError as error:
             context.report.line(f"{error.what} Starting again on another offer.")
-        except OtherBuildError as error:
+        except GivesWayError as error:
             context.report.line(error.what)
     return run_steps(context, steps, state)
 

@@ -244,7 +244,7 @@ class Limits(Part, frozen=True, kw_only=True):
 
 
 class Retention(Part, frozen=True, kw_only=True):
-    """Versions to keep; None: as many as ``KEEP_IMAGE_COUNT`` says."""
+    """Versions to keep; left out: as many as ``KEEP_IMAGE_COUNT`` says."""
 
     keep: int | None = None
 

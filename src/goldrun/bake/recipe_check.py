@@ -12,7 +12,9 @@ from goldrun.bake.recipe import REFERENCE, Recipe, variable_of
 from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
 from goldrun.cloud.home import check_region
+from goldrun.cloud.instances import MAX_LIFE_SECONDS
 from goldrun.durations import parse_duration
+from goldrun.errors import UsageError
 from goldrun.images import manifest
 from goldrun.images.naming import STAMP_DIGITS, PublishedName, check_name
 from goldrun.launch.offers import parse_span
@@ -354,6 +356,10 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
 
 
 def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
-    yield from problem_of(path, parse_duration, text)
-    if text.rstrip("smhd").strip("0") == "" and text.startswith("0"):
-        yield path, f"{text} is over at once"
+    yield from problem_of(path, _check_span, text)
+
+
+def _check_span(text: str) -> None:
+    seconds = parse_duration(text)
+    if not 0 < seconds <= MAX_LIFE_SECONDS:
+        raise UsageError(f"{text} is not from 1s to {MAX_LIFE_SECONDS / 86400:.0f}d.")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from goldrun.clock import Clock
+from goldrun.errors import UnavailableError
 
 
 class Report(Protocol):
@@ -35,6 +36,10 @@ class Silence:
         """See ``Report.end``."""
 
 
+class GivesWayError(UnavailableError):
+    """Another build of the lineage is at work: this one waits for it, and has not failed."""
+
+
 @contextmanager
 def reported(report: Report, clock: Clock, name: str) -> Iterator[None]:
     """Report the start of a step, and its end with the time that it took."""
@@ -44,5 +49,8 @@ def reported(report: Report, clock: Clock, name: str) -> Iterator[None]:
     try:
         yield
         failed = False
+    except GivesWayError:
+        failed = False
+        raise
     finally:
         report.end(name, clock.now() - start, failed)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from goldrun.bake.context import Context
+from goldrun.bake.report import GivesWayError
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, HELD, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
-from goldrun.errors import UnavailableError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image
 from goldrun.images.waiting import wait_until_available
@@ -22,10 +22,6 @@ from goldrun.launch.release import release
 from goldrun.waiting import every, watch
 
 LOOK_SECONDS = 15.0
-
-
-class OtherBuildError(UnavailableError):
-    """Another build of the lineage is at work."""
 
 
 def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
@@ -104,7 +100,7 @@ def _give_way(context: Context, state: State) -> State:
     Both come to the same answer, as they see the same two builders: the one that was created first goes on.
 
     Raises:
-        OtherBuildError: it is the other one's.
+        GivesWayError: it is the other one's.
     """
     assert state.builder
     client, own = context.client, state.builder.id
@@ -113,7 +109,7 @@ def _give_way(context: Context, state: State) -> State:
     mine = [one for one in builders if one.id == own] or describe_instances(client, ids=[own])
     first = min([*others, *mine], key=lambda one: (one.created, one.id), default=None)
     if mine and first is not None and first.id != own:
-        raise OtherBuildError(f"another build of it began in the same moment ({first.id}), and goes on.")
+        raise GivesWayError(f"another build of it began in the same moment ({first.id}), and goes on.")
     return state
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldrun import config, settings
+from goldrun import config, setting_files, settings
 from goldrun.clock import SystemClock
 from goldrun.errors import GoldrunError
 
@@ -74,7 +74,7 @@ def _environment() -> dict[str, str]:
     from pathlib import Path
 
     env = dict(os.environ)
-    settings.apply(env, settings.load(env, Path.cwd()))
+    settings.apply(env, settings.load(env, Path(setting_files.here())))
     return {**env, config.TIMEOUT.names[0]: SECONDS}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from goldrun import config as variables
-from goldrun import settings
+from goldrun import setting_files, settings
 from goldrun.cli import output
 from goldrun.cli.common import JSON
 from goldrun.cli.lazy import LazyGroup
@@ -43,7 +43,7 @@ def config_show(origin: bool, as_json: bool) -> None:
 @config.command("path")
 def config_path() -> None:
     """Print the files that are read: the repository's, if there is one, and the user's."""
-    file = settings.repository_file(os.environ, Path.cwd())
+    file = settings.repository_file(os.environ, Path(setting_files.here()))
     for path in (file, settings.user_file(os.environ)):
         if path is not None:
             output.result(str(path))

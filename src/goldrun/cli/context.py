@@ -32,14 +32,14 @@ def context() -> None:
 @JSON
 def context_ls(as_json: bool) -> None:
     """List contexts; the current one is marked."""
-    found, current = settings.contexts_of(os.environ)
+    known, current = settings.contexts_of(os.environ)
+    found = {
+        name: {key: config.without_password(str(value)) for key, value in one.items()} for name, one in known.items()
+    }
     if as_json:
         from goldrun.cli.json.settings import Context
 
-        shown = [
-            Context(name=name, current=name == current, settings={key: str(value) for key, value in one.items()})
-            for name, one in found.items()
-        ]
+        shown = [Context(name=name, current=name == current, settings=one) for name, one in found.items()]
         output.result_json(shown)
         return
     rows = [
@@ -96,12 +96,11 @@ def context_rm(name: str, yes: bool) -> None:
     _require(name)
     if not yes and not click.confirm(f"Delete the context {name}?", err=True):
         return
-    _, current = settings.contexts_of(os.environ)
-    if current == name:
-        _change(lambda text: settings.with_current(text, ""), current="")
+    is_current = settings.contexts_of(os.environ)[1] == name
     _change(
-        lambda text: settings.without_context(text, name),
+        lambda text: settings.without_context(settings.with_current(text, "") if is_current else text, name),
         lambda known: {one: values for one, values in known.items() if one != name},
+        current="" if is_current else None,
     )
     output.note(f"the context {name} is deleted.")
 
@@ -136,6 +135,6 @@ def _change(
         raise UsageError(f"{file.parent} cannot be made.", why=[f"{error.strerror}."]) from error
     with alone(file.parent):
         known, before = settings.contexts_of(os.environ)  # a file that cannot be read is not written
-        text = change(read_text(file) if file.is_file() else "")
+        text = change(read_text(file).removeprefix("\ufeff") if file.is_file() else "")
         settings.check_changed(file, text, meant(known), before if current is None else current)
         replace_file(file, text, private=True)

@@ -33,8 +33,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 OPTIONS: dict[str, str] = {"--ttl": "--life", "--count": "--amount"}
 FORMATS = ("-o", "--output", "--format")
 FILTER = "--filter"
-# Commands that only list. Elsewhere a filter would hide what is done, and change nothing of it.
-FILTERED = ("ls", "history", "show")
+# Commands that only look. Elsewhere a filter would hide what is done, and change nothing of it.
+FILTERED = ("ls", "history", "show", "cost", "doctor", "diff")
 
 
 def meant(typed: str, known: Iterable[str]) -> str:
@@ -65,7 +65,7 @@ def translate(command: click.Command, context: click.Context, arguments: list[st
         elif lists and name == FILTER and name not in own:
             if command.name not in FILTERED:
                 raise UsageError(
-                    f"{FILTER} is for commands that list: {', '.join(FILTERED)}.", fix=["filter what --json prints: jq"]
+                    f"{FILTER} is for commands that only list, such as ls.", fix=["filter what --json prints: jq"]
                 )
             _keep(context, "filters", _filter(value if sign else next(waiting, "")))
         else:

@@ -11,6 +11,7 @@ import click
 
 from goldrun.cli import completing, output
 from goldrun.cli.common import JSON, REGION, open_client
+from goldrun.cli.files import read_text
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.manifest import Manifest, compare, from_tags
@@ -94,7 +95,7 @@ def _of_file(file: Path) -> Manifest:
 
     if not file.is_file():
         raise NotFoundError(f"There is no file {file}.")
-    return _packages(cyclonedx.read(file.read_text(encoding="utf-8"), str(file)))
+    return _packages(cyclonedx.read(read_text(file), str(file)))
 
 
 def _packages(contents: Contents) -> Manifest:

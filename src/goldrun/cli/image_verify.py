@@ -10,7 +10,7 @@ import click
 from goldrun import config
 from goldrun.cli import completing, output
 from goldrun.cli.common import ARCH, REGION, open_client
-from goldrun.cli.files import write_files
+from goldrun.cli.files import read_text, write_files
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SIGNATURE, SOURCE, VERSION_HASH
 from goldrun.errors import RefusedError, UsageError
@@ -116,7 +116,7 @@ def _require_bill(image: Image, file: Path) -> None:
     from goldrun.contents import cyclonedx
     from goldrun.contents.components import digest
 
-    contents = cyclonedx.read(file.read_text(encoding="utf-8"), str(file))
+    contents = cyclonedx.read(read_text(file), str(file))
     if not (signed := CONTENTS.read(image.tags)):
         raise RefusedError(
             f"{image.name} ({image.image_id}) was signed without a list of its packages.",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from goldrun import config, language
+from goldrun import config, language, setting_files
 from goldrun.cli.output import note
 from goldrun.errors import UsageError
 from goldrun.github.connection import may_connect
@@ -69,7 +69,7 @@ def ask_token() -> str:
 
 def _repositories() -> tuple[str, ...]:
     while True:
-        text = click.prompt(_said("Repositories"), default=repository_here(Path.cwd()) or "-", err=True)
+        text = click.prompt(_said("Repositories"), default=repository_here(Path(setting_files.here())) or "-", err=True)
         names = tuple(dict.fromkeys(str(text).replace(",", " ").replace("-", "", text == "-").split()))
         try:
             return tuple(str(repository_scope(name)) for name in names)

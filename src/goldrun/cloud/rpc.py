@@ -12,21 +12,18 @@ from goldrun import __version__
 from goldrun.cloud import signature
 from goldrun.cloud.errors import ServiceError, api_error
 from goldrun.errors import UnavailableError
+from goldrun.http.members import Members
 from goldrun.lean import parse_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, NoReturn, TypeAlias
+    from typing import Any, TypeAlias
 
     from goldrun.cloud.credentials import Credentials
     from goldrun.cloud.endpoints import Api
     from goldrun.http.endpoint import Endpoint
     from goldrun.http.http1 import Answer
-
-    _Dict = dict[str, Any]
-else:
-    _Dict = dict
 
 
 EMPTY_SHA256 = signature.sha256_hex(b"")
@@ -106,7 +103,7 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
     if isinstance(body, dict):
         # The billing API's code is "Success" where the others have none.
         if 200 <= answer.status < 300 and body.get("Code", "Success") == "Success":
-            return _Members(body, endpoint)
+            return Members(body, str(endpoint), _IN_THE_WAY)
         if "Code" in body:
             raise api_error(permission, answer.status, body)
     shown = _shown(answer)
@@ -121,19 +118,8 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
     raise UnavailableError(
         f"{endpoint} answered with {found}, not as the API does (HTTP {answer.status}).",
         why=[f"it says: {shown}" if shown else "the answer is empty."],
-        fix=[_IN_THE_WAY],
+        fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
     )
-
-
-class _Members(_Dict):
-    """An answer's members. What answers without one that the API always has is not the API."""
-
-    def __init__(self, members: dict[str, Any], endpoint: Endpoint) -> None:
-        super().__init__(members)
-        self._endpoint = endpoint
-
-    def __missing__(self, name: str) -> NoReturn:
-        raise UnavailableError(f"{self._endpoint} answered without {name}, not as the API does.", fix=[_IN_THE_WAY])
 
 
 def gateway_error(permission: str, endpoint: Endpoint, answer: Answer) -> ServiceError:

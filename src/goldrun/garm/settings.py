@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from goldrun import config
-from goldrun.cloud.instances import MIN_LIFE_SECONDS
+from goldrun.cloud.instances import MAX_LIFE_SECONDS, MIN_LIFE_SECONDS
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.garm.preparation import has_own_template, read_scripts
@@ -206,6 +206,8 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
     life = parse_duration(known.get("life", DEFAULT_LIFE), "life in the extra specs")
     if life < MIN_LIFE_SECONDS:
         raise UsageError(f"life in the extra specs: the minimum is {MIN_LIFE_SECONDS / 60:.0f}m.")
+    if life > MAX_LIFE_SECONDS:
+        raise UsageError(f"life in the extra specs: the maximum is {MAX_LIFE_SECONDS / 86400:.0f}d.")
     return Specs(
         cpus=parse_span(known["cpu"], "vCPUs (cpu in the extra specs)") if "cpu" in known else None,
         memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,

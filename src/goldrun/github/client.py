@@ -24,6 +24,7 @@ from goldrun.errors import (
 from goldrun.http.cloud_clock import parse_date
 from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.http1 import Answer
+from goldrun.http.members import Members
 from goldrun.http.paging import read_steady
 from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
 from goldrun.http.transport import Transport
@@ -56,6 +57,7 @@ class GitHubError(GoldrunError):
 
 
 _EXIT_CODES = {401: EXIT_CREDENTIALS, 403: EXIT_PERMISSION, 404: EXIT_PERMISSION}
+_IN_THE_WAY = "a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GITHUB_API_URL."
 PERMISSIONS = (
     "the token needs, for a repository, Administration: write; for an organization, Self-hosted runners: write.",
     "a classic token needs repo, or admin:org.",
@@ -271,7 +273,7 @@ class GitHub:
         except ValueError:
             body = None
         if 200 <= answer.status < 300 and body is not None:
-            return body
+            return Members(body, self.url, _IN_THE_WAY) if isinstance(body, dict) else body
         message = str(body.get("message", "")) if isinstance(body, dict) else ""
         kind = str(body.get("typeName", "")) if isinstance(body, dict) else ""
         shown = message or f"{len(answer.body)} bytes that are not GitHub's"
@@ -279,7 +281,7 @@ class GitHub:
         if 200 <= answer.status < 300:
             error = UnavailableError(
                 f"{method} {path} was answered with {shown}.",
-                fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GITHUB_API_URL."],
+                fix=[_IN_THE_WAY],
             )
             error.unsure = True  # what answered may have passed the request on
             raise error

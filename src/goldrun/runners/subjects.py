@@ -37,8 +37,9 @@ def find_subjects(github: GitHub, repository: Scope, *, environment: str = "", r
                 f"{option} {text!r} is not a valid name.", why=["a pattern could match jobs that you did not mean."]
             )
     if ref and not ref.startswith(("refs/heads/", "refs/tags/")):
-        fix = "a pull request's jobs get no role" if ref.startswith("refs/") else f"write --ref refs/heads/{ref}"
-        raise UsageError(f"--ref {ref!r} is not the ref of a branch or a tag.", fix=[fix])
+        if ref.startswith("refs/"):
+            raise UsageError(f"--ref {ref!r} is not a branch or a tag.", fix=["a pull request's jobs get no role"])
+        raise UsageError(f"--ref {ref!r} is not a full ref.", fix=[f"write --ref refs/heads/{ref}"])
     found = get_repository(github, repository)
     # A colon separates the parts of a subject; GitHub encodes one in the name of an environment.
     of = f"environment:{environment.replace(':', '%3A')}" if environment else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from goldrun.cloud.instances import MIN_LIFE_SECONDS
+from goldrun.cloud.instances import MAX_LIFE_SECONDS, MIN_LIFE_SECONDS
 from goldrun.durations import parse_duration
 from goldrun.errors import GoldrunError
 from goldrun.github.scope import read_scope
@@ -151,6 +151,8 @@ def _times(place: tuple[str, ...], profile: Profile) -> Iterator[Problem]:
         yield (*place, "stopped_life"), "a stopped instance is kept at least 2h"
     if found["life"] < MIN_LIFE_SECONDS:
         yield (*place, "life"), "an instance lives at least 30m"
+    elif found["life"] > MAX_LIFE_SECONDS or found["stopped_life"] > MAX_LIFE_SECONDS:
+        yield (*place, "life"), "ECS releases an instance within three years: 1095d at most"
     elif found["longest_job"] + found["boot"] >= found["life"]:
         yield (*place, "longest_job"), "a life has to hold the boot, the wait for a job, and the job: make life longer"
 

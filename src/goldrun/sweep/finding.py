@@ -31,7 +31,7 @@ from goldrun.images.removal import find_orphan_snapshots
 from goldrun.launch.heartbeat import has_heartbeat, silence
 from goldrun.runners.orphans import find_orphans
 
-MAX_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
+UNSAID_LIFE_SECONDS = 240 * 60.0  # of an instance that has no release time
 GRACE_SECONDS = 10 * 60.0  # also of a heartbeat: twice as long as a running build can be silent
 
 
@@ -143,7 +143,7 @@ class Leftovers:
         )
         reasons = (
             (released is not None and now > released + GRACE_SECONDS, "it is past its release time"),
-            (released is None and age > MAX_LIFE_SECONDS, "it has no release time"),
+            (released is None and age > UNSAID_LIFE_SECONDS, "it has no release time"),
             (
                 instance.status == "Stopped"
                 and not (instance.saves and is_parked(instance.tags))
