@@ -252,6 +252,24 @@ def test_what_a_person_protects_or_takes_over_after_the_look_is_kept_and_not_rep
     assert (swept.removed, set(swept.spared), everything(frozen)) == ((), set(findings), there)
 
 
+def test_what_somebody_else_has_deleted_meanwhile_is_gone(frozen: Running) -> None:
+    leftovers(frozen)
+    client = frozen.client()
+    findings = [one for one in sweep.find(client) if one.kind in ("disk", "snapshot", "image")]
+    store = frozen.cloud.store
+    store.remove(
+        *(
+            one
+            for kind in (Disk, Snapshot, Image)
+            for one in store.all(kind)
+            if one.id in {found.id for found in findings}
+        )
+    )
+    frozen.image("fam-amd64-20250101000009", id="m-stays", created=NOW - HOUR)
+    frozen.snapshot("s-stays", created=NOW - HOUR)
+    assert set(sweep.remove(client, findings).removed) == set(findings)
+
+
 def test_a_protected_disk_is_no_leftover(frozen: Running) -> None:
     disk(frozen, "d-protected", tags={**OURS, "Protected": "true"})
     assert found(frozen) == {}
