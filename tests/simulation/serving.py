@@ -112,12 +112,12 @@ def alive(cloud: Running) -> list[Instance]:
     return [one for one in machines(cloud) if one.status(now) in ("Pending", "Starting", "Running")]
 
 
-def together(seconds: int, *servers: Served, until: Any = lambda: False) -> None:
-    """Let several sets, or servers, work in turn."""
-    for _ in range(seconds):
+def together(seconds: int, *servers: Served, until: Any = lambda: False, pace: int = 1) -> None:
+    """Let several sets, or servers, work in turn, a step each ``pace`` seconds."""
+    for _ in range(0, seconds, pace):
         for server in servers:
             server.step()
-        servers[0].clock.sleep(1.0)
+        servers[0].clock.sleep(float(pace))
         if until():
             return
 

@@ -93,7 +93,7 @@ def test_jobs_beyond_the_quota_wait_in_githubs_queue_though_the_set_is_more_impo
     together(60, low, high)
     assert len(alive(cloud)) == 2
     numbers = queue(cloud, 6, label="high")
-    together(int(3 * HOUR), low, high, until=lambda: all_done(cloud))
+    together(int(3 * HOUR), low, high, until=lambda: all_done(cloud), pace=3)
     assert conclusions(cloud, numbers) == ["success"] * 6
 
 

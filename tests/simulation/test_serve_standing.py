@@ -64,9 +64,9 @@ def test_a_set_accepts_no_more_jobs_than_its_own_limit(cloud: Running, played: P
     together(60, batch, small)
     numbers = queue(cloud, 8, label="small")
     for _ in range(4):
-        together(2200, batch, small)
+        together(2200, batch, small, pace=5)
         queue(cloud, 6, label="batch")
-    together(8 * 3600, batch, small, until=lambda: all_done(cloud))
+    together(8 * 3600, batch, small, until=lambda: all_done(cloud), pace=5)
     assert conclusions(cloud, numbers) == ["success"] * 8
 
 
@@ -402,5 +402,5 @@ def test_a_pool_leaves_an_equal_set_its_share(cloud: Running, played: Played, po
     assert len(alive(cloud)) == 4
     [number] = queue(cloud, 1, label="other")
     for _ in range(200):
-        together(60, pool, other, until=lambda: status_of(cloud, number) == "success")
+        together(60, pool, other, until=lambda: status_of(cloud, number) == "success", pace=4)
     assert status_of(cloud, number) == "success"
