@@ -156,5 +156,7 @@ class Refusing:
         self.inner.close()
 
 
-def refuse(cloud: Running, server: Any, times: int, code: str = "OperationDenied.NoStock") -> None:
-    server.worker.client._transport = Refusing(cloud, server.worker.client._transport, times, code)
+def refuse(cloud: Running, server: Any, times: int, code: str = "OperationDenied.NoStock") -> Refusing:
+    found = Refusing(cloud, server.worker.client._transport, times, code)
+    server.worker.client._transport = found
+    return found

@@ -173,6 +173,19 @@ class Budget:
         left = self.books.left(self.roster.fleet.wanted, self._now, yielded=yielded).amount
         return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
 
+    def needed(self, count: int, idle: int) -> int:
+        """Return how many of less important sets' ``idle`` machines are to be given up for ``count`` new ones.
+
+        They are taken to cost the same, each.
+        """
+        if not self.limited:
+            return 0
+        wanted, each = self.roster.fleet.wanted, self._price * self._longest / 3600
+        left = self.books.left(wanted, self._now).amount
+        held = self.books.left(wanted, self._now, yielded=True).amount - left
+        lacking = count * each - left
+        return min(idle, math.ceil(lacking / held * idle)) if lacking > 0 and held > 0 else 0
+
     @property
     def short(self) -> int:
         """How many machines to give up: waiting costs too, and the budget is to hold the longest job of each."""

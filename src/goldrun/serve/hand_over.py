@@ -31,6 +31,7 @@ from goldrun.serve.wanted import WantedSet
 # A registration whose runner is not online may be one that starts at this moment.
 START_SECONDS = 90.0
 DELIVERY_SECONDS = 120.0
+STEP_SECONDS = 10.0  # what takes longer goes on at the next step
 
 
 @dataclass
@@ -69,6 +70,7 @@ class HandOver:
         Raises:
             GoldrunError: the cloud or GitHub fails; what was begun goes on at the next step.
         """
+        self.patience.forget(f"configure {one}" for one in self._machines.keys() - machines.keys())
         self._machines = machines
         self._sent = {one: sent for one, sent in self._sent.items() if one in machines}
         self.configured &= machines.keys()
@@ -77,9 +79,12 @@ class HandOver:
             for one, machine in machines.items()
             if machine.status == "Running" and not self.is_done(machine) and one not in self._sent
         ]
+        until = self.client.clock.now() + STEP_SECONDS
         for one in sorted(assistant.find_ready(self.client, waiting)) if waiting else ():
             # One that fails keeps no other from its turn.
             self.patience.attempt(f"configure {one}", partial(self._begin, one, scale_set))
+            if self.client.clock.now() > until:
+                break  # it is somebody else's fault: messages and launches are not to wait for all of them
         self._finish()
 
     def _begin(self, machine: str, scale_set: int) -> None:

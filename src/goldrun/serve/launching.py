@@ -19,14 +19,14 @@ from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.log import failed, said
 from goldrun.serve.observer import Observer
+from goldrun.serve.plea import Plea
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.quota import Quota
 from goldrun.serve.shares import Claim, Shares
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
-STARVED_SECONDS = 300.0  # less important sets give up idle machines for so long; if that is in vain, not again so soon
-VAIN_SECONDS = 3600.0
+GIVEN_SECONDS = 10.0  # what was given up is launched so long after, though launches are paused
 KEPT_SECONDS = 120.0  # after a launch was refused, jobs keep their places for so long
 
 
@@ -65,12 +65,10 @@ class Launching:
     _unfit_until: float = 0.0  # a launch that is to avoid some offers was refused
     _over_quota: bool = False  # ECS has refused the last launch for the quota
     _refused_at: float = 0.0  # when a launch was refused first, since the last one that was not
-    _asked: int = 0  # machines' worth that less important sets were asked for
-    _starved_since: float = 0.0
-    _starved_last: float = 0.0
-    _starved_from: int = 0  # how many machines there were then
-    _vain_until: float = 0.0
-    _vain_pool_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Begin with nothing asked for."""
+        self.plea = Plea(self.client.clock)
 
     @property
     def paused(self) -> bool:
@@ -78,15 +76,18 @@ class Launching:
         return self._now < self._paused_until
 
     @property
-    def vain(self) -> bool:
-        """Whether what less important sets give up has not helped: it is not asked for again for a while."""
-        return self._now < self._vain_until
-
-    @property
     def quota_room(self) -> int | None:
         """How many more machines the account's quota holds for this set; None: not known."""
         wanted = self.fleet.wanted
         return self.quota.room(wanted, self.shares.queued_above(wanted))
+
+    @property
+    def quota_reach(self) -> int | None:
+        """How many it holds if less important sets give up machines without a job."""
+        if self.plea.vain:
+            return self.quota_room
+        wanted = self.fleet.wanted
+        return self.quota.room(wanted, self.shares.queued_above(wanted), self.shares.spot_below(wanted))
 
     @property
     def _now(self) -> float:
@@ -106,11 +107,14 @@ class Launching:
             claim = claim.within(0)
         possible, launches = self._possible(claim), not self.paused
         allowed = self.shares.claim(self.fleet.wanted, possible, self._now, launches=launches)
+        all_of_it = 0 < allowed == claim.missing
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
             if not self._launch(amount, avoid):
                 return
             allowed -= amount
+        if all_of_it and not allowed:
+            self.plea.all_launched(claim.alive + claim.missing)
 
     def _possible(self, claim: Claim) -> Claim:
         """Return the part of a claim that can be launched: what cannot keeps no place from the other sets.
@@ -121,51 +125,37 @@ class Launching:
         wanted = self.fleet.wanted
         most = max(0, wanted.profile.max_runners - claim.alive)
         if not claim.missing:
-            self._asked = 0
+            self.plea.withdraw()
         if self.paused:
-            kept = claim.within(min(most, claim.jobs) if self._now < self._refused_at + KEPT_SECONDS else 0)
-            idle = self.shares.idle_below(wanted, spot=True) if self._over_quota else 0
-            return replace(kept, offered=0, queued=0, starved=self._starved(claim, idle))
-        quota, spot = self.quota_room, self.shares.idle_below(wanted, spot=True)
+            return self._kept(claim, most)
+        quota, reach = self.quota_room, self.quota_reach
         wants = claim.within(most)
-        given, room = 0, most
+        to_give, room = 0, most
         if wants.missing:
             # What less important sets have idle they give up: of the common budget, and of the quota.
             wants = wants.within(self.budget.room(yielded=True))
             room = self.budget.room()
-            given = min(max(0, wants.missing - room), self.shares.idle_below(wanted))
+            to_give = self.budget.needed(wants.missing, self.shares.idle_below(wanted))
+        for_quota = not to_give
         if quota is not None:
-            given = max(given, min(max(0, wants.missing - quota), spot))
+            before, spot = self.shares.queued_above(wanted), self.shares.spot_below(wanted)
+            to_give = max(to_give, self.quota.needed(wanted, wants.missing, before, spot))
             room = min(room, quota)
         found = wants.within(room)
-        short = replace(claim, jobs=wants.jobs - found.jobs, pool=wants.pool - found.pool)
-        starved = self._starved(short, given)
-        places = most if quota is None else min(most, quota + spot)
-        return replace(found, offered=min(claim.offered, max(0, places - found.missing)), starved=starved)
+        jobs, pool = wants.jobs - found.jobs, wants.pool - found.pool
+        starved = self.plea.ask(jobs, pool, claim.alive, to_give, for_quota=for_quota)
+        offered = min(claim.offered, max(0, (most if reach is None else min(most, reach)) - found.missing))
+        return replace(found, offered=offered, starved=starved, spot=self.plea.for_quota)
 
-    def _starved(self, short: Claim, given: int) -> int:
-        """Return for how many machines less important sets are to give up idle ones.
-
-        What was asked for once is asked for until it is launched, so that it is not launched elsewhere meanwhile. But
-        not for ever: if that has not helped after a while, they may have theirs again.
-
-        Args:
-            short: what jobs and the pool lack.
-            given: for how many of them there are idle machines.
-        """
-        if self.vain:
-            return 0
-        lacks = short.jobs if self._now < self._vain_pool_until else short.missing
-        self._asked = min(lacks, max(self._asked, given))
-        helped = short.alive > self._starved_from
-        if self._asked and (helped or self._now - self._starved_last > STARVED_SECONDS):
-            self._starved_since, self._starved_from = self._now, short.alive  # anew
-        if self._asked:
-            self._starved_last = self._now
-            if self._now - self._starved_since > STARVED_SECONDS:
-                self._vain_until = self._vain_pool_until = self._now + VAIN_SECONDS
-                self._asked = 0
-        return self._asked
+    def _kept(self, claim: Claim, most: int) -> Claim:
+        """Return what keeps its place while a refused launch is waited out: accepted jobs, for a while."""
+        kept = claim.within(min(most, claim.jobs) if self._now < self._refused_at + KEPT_SECONDS else 0)
+        spot = self.shares.spot_below(self.fleet.wanted) if self._over_quota else []
+        idle = sum(number for _, number in spot)
+        starved = self.plea.ask(claim.jobs, claim.pool, claim.alive, min(claim.missing, idle), for_quota=True)
+        if starved and self._over_quota and not idle:  # all of it was given up
+            self._paused_until = min(self._paused_until, self._now + GIVEN_SECONDS)
+        return replace(kept, offered=0, queued=0, starved=starved, spot=self.plea.for_quota)
 
     def _launch(self, amount: int, avoid: AbstractSet[Place]) -> bool:
         """Launch so many machines; return whether they were.
@@ -200,9 +190,8 @@ class Launching:
         finally:
             self.budget.release()  # what there is now has been noted
         self._batch, self._pause, self._over_quota = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
-        self._refused_at = 0.0
-        if not self.vain:
-            self._vain_pool_until = 0.0
+        self._paused_until = 0.0
+        self.plea.launched()
         return True
 
     def _while_current(self, settings: LaunchSettings, offers: Iterable[Offer]) -> Iterator[Offer]:
@@ -233,18 +222,33 @@ class Launching:
         wanted, now = self.fleet.wanted, self._now
         self.observer.refused(wanted, error.code if isinstance(error, ApiError) else type(error).__name__)
         if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
-            self._paused_until, self._refused_at = now + self._pause, self._refused_at or now
+            self._rest(self._pause)
             raise error
         self._over_quota = isinstance(error, ApiError) and error.code.startswith("QuotaExceed")
         if amount > 1:
             self._batch = max(1, amount // 4)
             return
-        pause = PAUSE_SECONDS[1] if aside else self._pause
+        pause = PAUSE_SECONDS[1] if aside else self._next_pause()
         self.report(failed(f"{wanted.name}: {error.what} Trying again in {pause:.0f} s.", error, set=wanted.name))
         if not self._over_quota:
-            self._vain_pool_until = now + VAIN_SECONDS
+            self.plea.sold_out()
         if aside:
             self._unfit_until = now + pause  # a job may have any offer
             return
-        self._paused_until, self._refused_at = now + pause, self._refused_at or now
+        self._rest(pause)
         self._pause = min(PAUSE_SECONDS[1], 2 * pause)
+
+    def _next_pause(self) -> float:
+        """Return how long to wait after a refusal: as after the first one if the last pause is over for long."""
+        return PAUSE_SECONDS[0] if self._is_new else self._pause
+
+    def _rest(self, pause: float) -> None:
+        """Launch nothing for a while; what is lacking keeps its place for a part of it, from the first refusal on."""
+        if self._is_new:
+            self._refused_at = self._now
+        self._paused_until = self._now + pause
+
+    @property
+    def _is_new(self) -> bool:
+        """Whether a refusal now has nothing to do with the last one."""
+        return self._now - self._paused_until > KEPT_SECONDS

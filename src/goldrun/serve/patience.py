@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from goldrun.clock import Clock
@@ -43,5 +43,11 @@ class Patience:
             words = f"{self.name}: {error.what}{why} Trying again in {pause:.0f} s."
             self.report(failed(words, error, set=self.name))
             return pause
-        self._pauses.pop(step, None)
+        self.forget([step])
         return 0.0
+
+    def forget(self, steps: Iterable[str]) -> None:
+        """Know no failures of these steps."""
+        for step in steps:
+            self._pauses.pop(step, None)
+            self._until.pop(step, None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
@@ -15,6 +16,7 @@ from goldrun.serve.shares import Queued
 from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 60.0
+OLD_SECONDS = 600.0  # what was read longer ago says nothing: instances that have ended since are not in it
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Quota:
     report: Report
     _free: float | None = None
     _at: float = float("-inf")
+    _read: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _readable: bool = True
 
@@ -41,34 +44,63 @@ class Quota:
         try:
             free = free_vcpus(client, spot=True)
         except GoldrunError as error:
-            if error.retryable:
+            if error.retryable and now - self._read < OLD_SECONDS:
                 return  # what was read last holds
-            free, self._readable = None, False
-            self.report(f"the account's quota cannot be read: {error.what}")
+            free = None
+            if not error.retryable:
+                self._readable = False
+                self.report(f"the account's quota cannot be read: {error.what}")
+        else:
+            self._read = now
         with self._lock:
             self._free = free
 
-    def room(self, wanted: WantedSet, before: Iterable[Queued] = ()) -> int | None:
+    def room(
+        self, wanted: WantedSet, before: Iterable[Queued] = (), idle: Iterable[tuple[WantedSet, int]] = ()
+    ) -> int | None:
         """Return how many more of a set's machines it allows; None: not known, or it pays the list price if need be.
 
         Args:
             wanted: the set.
             before: whose jobs come first. One that the quota would not hold either keeps nothing.
+            idle: sets, and how many machines each would give up.
         """
+        free = self._left(wanted, before)
+        return None if free is None else max(0, int((free + _sum(idle)) // _cpus(wanted)))
+
+    def needed(
+        self, wanted: WantedSet, count: int, before: Iterable[Queued], idle: Sequence[tuple[WantedSet, int]]
+    ) -> int:
+        """Return how many idle machines have to be given up, in this order, for as many of ``count`` as they hold."""
+        free = self._left(wanted, before)
+        if free is None:
+            return 0
+        most = min(count, int((free + _sum(idle)) // _cpus(wanted)))
+        lacking, given = most * _cpus(wanted) - free if most > 0 else 0.0, 0
+        for other, number in idle:
+            some = min(number, math.ceil(max(0.0, lacking) / _cpus(other)))
+            lacking, given = lacking - some * _cpus(other), given + some
+        return given
+
+    def _left(self, wanted: WantedSet, before: Iterable[Queued]) -> float | None:
+        """Return how many vCPUs are left for a set; less than 0: others wait for more than there is."""
         with self._lock:
             if self._free is None or wanted.profile.on_demand_fallback:
                 return None
             kept = 0.0
             for one in before:
-                freed = sum(_cpus(other) * alive for other, alive in one.below)
-                kept += _cpus(one.wanted) * min(one.jobs, (self._free + freed) // _cpus(one.wanted))
-            return max(0, int((self._free - kept) // _cpus(wanted)))
+                kept += _cpus(one.wanted) * min(one.jobs, (self._free + _sum(one.below)) // _cpus(one.wanted))
+            return self._free - kept
 
     def note(self, wanted: WantedSet, count: int) -> None:
         """Count instances that were launched since it was read."""
         with self._lock:
             if self._free is not None:
                 self._free -= count * _cpus(wanted)
+
+
+def _sum(machines: Iterable[tuple[WantedSet, int]]) -> float:
+    return sum(_cpus(one) * number for one, number in machines)
 
 
 def _cpus(wanted: WantedSet) -> float:

@@ -26,7 +26,8 @@ class Claim:
         pool: machines that it lacks beyond those, and can launch.
         offered: jobs that it does not accept because the server runs as many machines as it may.
         queued: jobs that it does not accept because the account's quota is used up.
-        starved: machines that it lacks because less important sets hold the quota, or the money, of as many.
+        starved: machines of less important sets whose quota, or money, it waits for.
+        spot: it waits for the quota alone: machines at the list price hold nothing of it.
     """
 
     alive: int
@@ -36,6 +37,7 @@ class Claim:
     offered: int = 0
     queued: int = 0
     starved: int = 0
+    spot: bool = False
 
     @property
     def missing(self) -> int:
@@ -128,26 +130,34 @@ class Shares:
         """Return how many machines without a job a set is to give up for more important ones."""
         with self._lock:
             above = [one for other, one in self._claims.items() if _is_above(other, wanted)]
-            needed = self._starving(wanted)
+            spot = sum(one.starved for one in above if one.spot)
+            needed = self._starving(wanted) - (spot if not wanted.profile.on_demand_fallback else 0)
             if (most := wanted.limits.max_runners) is not None:
                 free = most - sum(one.alive for one in self._claims.values())
                 needed = max(needed, sum(one.lacks for one in above) - max(0, free))
-            first = sum(one.idle for other, one in self._claims.items() if _rank(other) < _rank(wanted))
-            return max(0, needed - first)
+            first = {other: one.idle for other, one in self._claims.items() if _rank(other) < _rank(wanted)}
+            needed -= sum(first.values())
+            if not wanted.profile.on_demand_fallback:
+                spot -= sum(idle for other, idle in first.items() if not other.profile.on_demand_fallback)
+                needed = max(needed, spot)
+            return max(0, needed)
 
-    def idle_below(self, wanted: WantedSet, *, spot: bool = False) -> int:
-        """Return how many machines without a job less important sets have: what they hold this one may get.
+    def idle_below(self, wanted: WantedSet) -> int:
+        """Return how many machines without a job less important sets have: what they hold this one may get."""
+        with self._lock:
+            return sum(one.idle for other, one in self._claims.items() if _is_above(wanted, other))
 
-        Args:
-            wanted: the set.
-            spot: only sets that pay the market's price: others hold nothing of its quota.
+    def spot_below(self, wanted: WantedSet) -> list[tuple[WantedSet, int]]:
+        """Return less important sets that hold spot quota, and how many machines without a job each has.
+
+        In the order in which they give them up.
         """
         with self._lock:
-            return sum(
-                one.idle
-                for other, one in self._claims.items()
-                if _is_above(wanted, other) and not (spot and other.profile.on_demand_fallback)
-            )
+            return [
+                (other, one.idle)
+                for other, one in sorted(self._claims.items(), key=lambda item: _rank(item[0]))
+                if _is_above(wanted, other) and not other.profile.on_demand_fallback
+            ]
 
     def alive_below(self, wanted: WantedSet) -> int:
         """Return how many machines less important sets have: what they hold of the quota this one gets before them."""
@@ -164,9 +174,13 @@ class Shares:
             ]
 
     def rest(self, wanted: WantedSet, alive: int) -> None:
-        """Keep no place for what a scale set lacks, and count on none of its machines: its steps fail."""
+        """Keep no place for what a scale set lacks, and count on none of its machines: its steps fail.
+
+        One that has never seen its machines has said nothing.
+        """
         with self._lock:
-            self._claims[wanted] = Claim(alive, alive)
+            if alive or wanted in self._claims:
+                self._claims[wanted] = Claim(alive, alive)
 
     def is_away(self, wanted: WantedSet, now: float) -> bool:
         """Keep the places of a set's machines while its session is lost, for a while; return whether that is over."""
@@ -221,7 +235,10 @@ class Shares:
         return now < until
 
     def _starving(self, wanted: WantedSet) -> int:
-        return sum(one.starved for other, one in self._claims.items() if _is_above(other, wanted))
+        listed = wanted.profile.on_demand_fallback
+        return sum(
+            one.starved for other, one in self._claims.items() if _is_above(other, wanted) and not (one.spot and listed)
+        )
 
 
 def _taken(other: WantedSet, claim: Claim, wanted: WantedSet) -> int:

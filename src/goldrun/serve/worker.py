@@ -262,11 +262,8 @@ class Worker:
     @property
     def _quota_room(self) -> float:
         """How many more machines the quota allows, if less important sets give up those without a job."""
-        wanted = self.listener.wanted
-        room = self.launching.quota_room
-        if room is None:
-            return math.inf
-        return room if self.launching.vain else room + self.shares.idle_below(wanted, spot=True)
+        reach = self.launching.quota_reach
+        return math.inf if reach is None else reach
 
     @property
     def _given_up(self) -> int:
@@ -319,7 +316,7 @@ class Worker:
         if not self.budget.limited:
             return math.inf, ""
         try:
-            return self.budget.room(yielded=not self.launching.vain), self.budget.reason
+            return self.budget.room(yielded=not self.launching.plea.vain), self.budget.reason
         except GoldrunError as error:
             return 0, error.what
 
