@@ -754,7 +754,7 @@ def test_an_offer_that_is_reclaimed_is_left_out_as_a_spot_offer(cloud: Running, 
     """At the list price nothing is reclaimed; the fallback was left out too, and jobs waited for half an hour."""
     server = serve(cloud, zones=ZONE, on_demand_fallback=True)
     for _ in range(2):
-        server.worker.breaker.note(("ecs.c7.2xlarge", ZONE[0]), cloud.wall.value)
+        server.worker.launching.breaker.note(("ecs.c7.2xlarge", ZONE[0]), cloud.wall.value)
     queue(cloud, 1)
     server.run(1200, until=lambda: all_done(cloud))
     assert all_done(cloud), server.said

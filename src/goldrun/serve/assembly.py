@@ -17,6 +17,7 @@ from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.books import Books
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget
+from goldrun.serve.endings import Endings
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.intake import Intake
@@ -82,6 +83,7 @@ def build_worker(
     best = BestOffer(client, prepare, cache)
     budget = Budget(client, roster, common.books, common.prices, observer, group, best)
     tending = Tending(client, listener.service, roster, prepare, report, best, common.prices, observer)
+    turns = Turns(client, wanted.profile)
     return Worker(
         client=client,
         listener=listener,
@@ -93,7 +95,7 @@ def build_worker(
             client.clock,
             listener,
             Admission(github, wanted.profile),
-            Turns(client, wanted.profile),
+            turns,
             Notices(github, wanted.name, report),
         ),
         launching=Launching(
@@ -114,9 +116,8 @@ def build_worker(
         budget=budget,
         quota=common.quota,
         shares=common.shares,
-        reruns=Reruns(github, report),
+        endings=Endings(client, roster, turns, tending, Reruns(github, report), common.breaker, observer, report),
         leftovers=Leftovers(client, listener.service, wanted, report),
-        breaker=common.breaker,
         observer=observer,
         patience=patience,
     )

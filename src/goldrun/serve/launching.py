@@ -143,7 +143,7 @@ class Launching:
             room = min(room, quota)
         found = wants.within(room)
         jobs, pool = wants.jobs - found.jobs, wants.pool - found.pool
-        starved = self.plea.ask(jobs, pool, claim.alive, to_give, for_quota=for_quota)
+        starved = self.plea.demand(jobs, pool, claim.alive, to_give, for_quota=for_quota)
         offered = min(claim.offered, max(0, (most if reach is None else min(most, reach)) - found.missing))
         return replace(found, offered=offered, starved=starved, spot=self.plea.for_quota)
 
@@ -152,7 +152,7 @@ class Launching:
         kept = claim.within(min(most, claim.jobs) if self._now < self._refused_at + KEPT_SECONDS else 0)
         spot = self.shares.spot_below(self.fleet.wanted) if self._over_quota else []
         idle = sum(number for _, number in spot)
-        starved = self.plea.ask(claim.jobs, claim.pool, claim.alive, min(claim.missing, idle), for_quota=True)
+        starved = self.plea.demand(claim.jobs, claim.pool, claim.alive, min(claim.missing, idle), for_quota=True)
         if starved and self._over_quota and not idle:  # all of it was given up
             self._paused_until = min(self._paused_until, self._now + GIVEN_SECONDS)
         return replace(kept, offered=0, queued=0, starved=starved, spot=self.plea.for_quota)

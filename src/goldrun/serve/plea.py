@@ -36,7 +36,7 @@ class Plea:
         """Whether it has not helped: nothing is asked for, for a while."""
         return self.clock.now() < self._vain_until
 
-    def ask(self, jobs: int, pool: int, alive: int, to_give: int, *, for_quota: bool) -> int:
+    def demand(self, jobs: int, pool: int, alive: int, to_give: int, *, for_quota: bool) -> int:
         """Return how many machines less important sets are to give up.
 
         What was asked for once is asked for until it is launched, so that it is not launched elsewhere meanwhile.

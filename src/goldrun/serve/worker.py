@@ -11,25 +11,22 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.instances import Instance, was_reclaimed
 from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent, Message
 from goldrun.launch.launch import Report
-from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget, OutdatedError
+from goldrun.serve.endings import Endings
 from goldrun.serve.fleet import Fleet, begun
 from goldrun.serve.hand_over import HandOver
 from goldrun.serve.intake import Intake
 from goldrun.serve.launching import Launching
 from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
-from goldrun.serve.log import said
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.parking import Parking
 from goldrun.serve.patience import Patience
 from goldrun.serve.quota import Quota
-from goldrun.serve.reruns import Reruns
-from goldrun.serve.roster import LOST_SECONDS, Roster
+from goldrun.serve.roster import Roster
 from goldrun.serve.shares import Claim, Shares
 from goldrun.serve.tending import Tending
 
@@ -57,9 +54,8 @@ class Worker:
         budget: counts what they cost.
         quota: what the account may run.
         shares: what the other scale sets need.
-        reruns: runs jobs again that lost their machine.
+        endings: looks into the ends of jobs and machines.
         leftovers: removes registrations without a machine.
-        breaker: leaves out offers that are reclaimed again and again.
         observer: is told what happens.
         patience: tries again what has failed.
         retiring: the profile is not configured any more: what runs goes on, and nothing new is accepted.
@@ -79,20 +75,16 @@ class Worker:
     budget: Budget
     quota: Quota
     shares: Shares
-    reruns: Reruns
+    endings: Endings
     leftovers: Leftovers
-    breaker: Breaker
     observer: Observer
     patience: Patience
     retiring: bool = False
     retired: bool = False
     _accepted: int = 0  # since GitHub's last statistics
-    _begun: bool = False  # a session whose machines were not looked at yet
+    _to_begin: bool = False  # a session whose machines were not looked at yet
     _unread: list[Message] = field(default_factory=list)
-    _unanswered: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
-    _gone: list[Instance] = field(default_factory=list)  # machines whose end is to be looked into
-    _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their machines
-    _reclaimed: dict[str, float] = field(default_factory=dict)  # instances that the market reclaimed
+    _unacknowledged: list[Message] = field(default_factory=list)  # messages whose machines are to be asked for
     _looked: float = 0.0
     _fails_since: float | None = None  # the first of the steps that failed in a row
     _crowded: int = 0  # offered jobs that wait because the server runs as many machines as it may
@@ -137,22 +129,22 @@ class Worker:
         if session:
             self.roster.begin(session)
             self.intake.clear()
-            self._accepted, self._looked, self._begun = 0, 0.0, True
-            self._unread, self._unanswered = [], []
+            self._accepted, self._looked, self._to_begin = 0, 0.0, True
+            self._unread, self._unacknowledged = [], []
         self._unread += messages
-        if self._begun:
+        if self._to_begin:
             self._begin()
         while self._unread:
             self._read(self._unread[0])
-            self._unanswered.append(self._unread.pop(0))
+            self._unacknowledged.append(self._unread.pop(0))
         self._crowded = self._queued = 0
         if self.intake.waiting:
             self.patience.attempt("accept", self._accept)
-        if self._unanswered or self._now - self._looked >= self._pace:
+        if self._unacknowledged or self._now - self._looked >= self._pace:
             self._look()
         self._supply()
-        while self._unanswered:
-            self.listener.acknowledge(self._unanswered.pop(0))
+        while self._unacknowledged:
+            self.listener.acknowledge(self._unacknowledged.pop(0))
         self.tending.retire_surplus(self._needed)
         if self.retiring and not self._busy_with_something:
             self.budget.step(self._idle)
@@ -211,11 +203,11 @@ class Worker:
     def _begin(self) -> None:
         """See what another server has left, before anything is decided."""
         self.fleet.begin()
-        self._gone += self.fleet.look()
+        self.endings.note(self.fleet.look())
         machines = ((self.roster.name(one), machine) for one, machine in self.fleet.machines.items())
         self.intake.turns.recall(machines, self.roster.waiting)
         self.budget.begin()
-        self._begun = False
+        self._to_begin = False
 
     def _state(self) -> State:
         leads, roster = self.listener.leads and self.roster.statistics is not None, self.roster
@@ -335,7 +327,7 @@ class Worker:
             elif event.kind == "JobCompleted":
                 self.intake.end(event)
                 if event.runner:
-                    self._completed(event)
+                    self.endings.complete(event, self.listener.wanted.machine_of(event.runner))
 
     def _started(self, event: JobEvent) -> None:
         machine = self.listener.wanted.machine_of(event.runner)
@@ -344,39 +336,16 @@ class Worker:
             self.observer.job_started(self.listener.wanted, event)
         self.roster.busy[machine] = event
 
-    def _completed(self, event: JobEvent) -> None:
-        roster, machine = self.roster, self.listener.wanted.machine_of(event.runner)
-        roster.busy.pop(machine, None)
-        if machine not in roster.ended:
-            self.observer.job_completed(self.listener.wanted, event)
-        roster.ended[machine] = self._now
-        self.fleet.watch([machine])
-        lost = roster.lost.pop(machine, None)
-        if event.result not in ("succeeded", "canceled"):
-            self._failed[machine] = event
-        words = "; its instance was gone" if lost is not None and event.result != "succeeded" else ""
-        self.report(
-            said(
-                f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.",
-                set=self.listener.wanted.name,
-                repository=event.repository,
-                run=event.run,
-                job=event.name,
-                runner=event.runner,
-                result=event.result,
-            )
-        )
-
     def _look(self) -> None:
         """See what the machines do, and take each a step further."""
-        self._gone += self.fleet.look()
+        self.endings.note(self.fleet.look())
         self.quota.look(self.client)
         # First what a job waits for. None of them keeps the others from their turn.
         attempt = self.patience.attempt
         attempt("park", lambda: self.parking.look(self._stopped, self.roster.free - self._needed_now))
         attempt("configure", self._configure)
-        attempt("part", self._part)
-        attempt("rerun", self._run_again)
+        attempt("part", self.endings.look)
+        attempt("rerun", self.endings.run_again)
         attempt("note", self.intake.turns.step)
         attempt("drop", self.tending.drop_useless)
         attempt("renew", lambda: self.tending.renew_pool(self._needed))
@@ -387,41 +356,3 @@ class Worker:
     def _configure(self) -> None:
         if made := self.listener.scale_set:
             self.hands.step(self.roster.standing(), made.id)
-
-    def _part(self) -> None:
-        """Look into the end of what is gone."""
-        while self._gone:
-            self._forget(self._gone[0])
-            del self._gone[0]
-        self.roster.tidy(self._now)
-        self._reclaimed = {one: at for one, at in self._reclaimed.items() if at > self._now - LOST_SECONDS}
-
-    def _forget(self, gone: Instance) -> None:
-        roster, machine = self.roster, gone.id
-        self.observer.gone(self.listener.wanted, gone)
-        self.intake.turns.forget(roster.name(machine))
-        if (
-            (machine not in roster.ended or machine in self._failed)
-            and gone.spot
-            # One that has been given notice may end itself before it is taken.
-            and (gone.reclaimed or was_reclaimed(self.client, machine))
-        ):
-            self._reclaimed[machine] = self._now
-            self.observer.reclaimed(self.listener.wanted, gone.type, gone.zone)
-            if self.breaker.note((gone.type, gone.zone), self._now):
-                self.report(f"{gone.type} in {gone.zone} is left out for a while: its instances are reclaimed.")
-        if machine in roster.busy:
-            # Its job has just ended, or GitHub notices in some minutes that its runner is silent.
-            del roster.busy[machine]
-            roster.lost[machine] = self._now
-        elif machine not in roster.ended and not self.tending.remove_registration(machine):
-            roster.lost[machine] = self._now  # GitHub still has it at work
-
-    def _run_again(self) -> None:
-        """Have jobs run again that failed because the market took their machine."""
-        self.reruns.step()
-        for machine in self._failed.keys() & self._reclaimed.keys():
-            self.reruns.add(self._failed.pop(machine))
-            del self._reclaimed[machine]
-        # A job whose machine is still there, or has deleted itself, failed for its own reasons.
-        self._failed = {machine: event for machine, event in self._failed.items() if machine in self.roster.ended}
