@@ -34,7 +34,6 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "launch": ("launch/launch.py", ["simulation/test_launch.py", "unit/test_offers.py"]),
     "sweep": ("sweep/finding.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
     "removal": ("sweep/removal.py", ["simulation/test_sweep.py", "simulation/test_alive.py"]),
-    "shares": ("serve/shares.py", ["simulation/test_serve_fairness.py", "simulation/test_serve_standing.py"]),
     "orphans": ("runners/orphans.py", ["simulation/test_runners.py", "simulation/test_alive.py"]),
     "policies": ("policies.py", ["simulation/test_policies.py", "simulation/test_identity.py"]),
     "bootstrap": ("runners/bootstrap.py", ["unit/test_agent.py", "simulation/test_runners.py"]),
