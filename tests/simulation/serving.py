@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,3 +161,35 @@ def refuse(cloud: Running, server: Any, times: int, code: str = "OperationDenied
     found = Refusing(cloud, server.worker.client._transport, times, code)
     server.worker.client._transport = found
     return found
+
+
+class Capped:
+    """ECS refuses a set's launches for a quota that nobody tells: beyond so many machines, its own or of all."""
+
+    def __init__(self, cloud: Running, server: Served, most: int, *, own: bool) -> None:
+        self.cloud, self.server, self.most, self.own = cloud, server, most, own
+        self.inner: Any = server.worker.client._transport
+
+    def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
+        if headers.get("x-acs-action") == "RunInstances":
+            asked = int(re.findall(r"\bAmount=(\d+)", target)[0]) if "Amount=" in target else 1
+            there = machines_of(self.cloud, self.server) if self.own else alive(self.cloud)
+            if len(there) + asked > self.most:
+                self.cloud.fault("error", "RunInstances", times=1, code="QuotaExceed.ElasticQuota", status=403)
+        return self.inner.send(endpoint, method, target, headers, *rest)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def cap(cloud: Running, server: Served, most: int, *, own: bool = False) -> None:
+    server.worker.client._transport = Capped(cloud, server, most, own=own)
+
+
+def machines_of(cloud: Running, server: Served) -> list[Instance]:
+    """The machines of one set that cost money."""
+    return [one for one in alive(cloud) if one.id in server.worker.fleet.machines]
+
+
+def limit_quota(cloud: Running, vcpus: int) -> None:
+    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), cpu_quota=vcpus))

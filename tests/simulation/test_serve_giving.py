@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from goldrun.cloud import assistant
 from goldrun.serve.config import Cost, Limits
-from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.simulation.played import Played, play
 from tests.simulation.serving import (
     alive,
+    cap,
     common_of,
     conclusions,
     jobs_of,
+    limit_quota,
+    machines_of,
     queue,
     refuse,
     serve,
@@ -39,20 +39,12 @@ def played(cloud: Running) -> Played:
     return play(cloud)
 
 
-def cpu_quota(cloud: Running, amount: int) -> None:
-    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), cpu_quota=amount))
-
-
-def of(cloud: Running, server: Any) -> list[Instance]:
-    return [one for one in alive(cloud) if one.id in server.worker.fleet.machines]
-
-
 @pytest.mark.parametrize("pause", [240, 600])
 def test_a_job_every_few_minutes_gets_an_idle_machine_each_time(cloud: Running, played: Played, pause: int) -> None:
     """What less important sets gave up has helped each time, and is called vain all the same: 300 s count from the
     first time on."""
     played.idle, played.seconds = 1e9, 20.0
-    cpu_quota(cloud, 2 * 8)
+    limit_quota(cloud, 2 * 8)
     common = common_of()
     low = serve(cloud, common=common, label="low", min_idle=2, life="8h")
     high = serve(cloud, common=common, label="high", priority=10)
@@ -82,7 +74,7 @@ def test_an_idle_machine_at_the_list_price_is_not_given_up_for_the_spot_quota(
     high = serve(cloud, common=common, label="high", priority=10)
 
     def free(*_: object, **__: object) -> float:
-        return 8.0 * (1 - len(of(cloud, low)) - len(of(cloud, high)))
+        return 8.0 * (1 - len(machines_of(cloud, low)) - len(machines_of(cloud, high)))
 
     monkeypatch.setattr("goldrun.serve.quota.free_vcpus", free)
     together(150, least, low, high)
@@ -91,14 +83,14 @@ def test_an_idle_machine_at_the_list_price_is_not_given_up_for_the_spot_quota(
     least_left = 6
     for _ in range(1200):
         together(1, least, low, high)
-        least_left = min(least_left, len(of(cloud, least)))
+        least_left = min(least_left, len(machines_of(cloud, least)))
     assert (status_of(cloud, number), least_left) == ("success", 6)
 
 
 def test_small_idle_machines_make_room_for_a_large_one(cloud: Running, played: Played) -> None:
     """Each counts as much as a large one: one at a minute is given up, and after 300 s that was in vain."""
     played.idle = 1e9
-    cpu_quota(cloud, 16)
+    limit_quota(cloud, 16)
     common = common_of()
     high = serve(cloud, common=common, label="high", priority=10, types=("ecs.c7.4xlarge",), cpu="16")
     low = serve(cloud, common=common, label="low", types=("ecs.c7.large",), cpu="2", min_idle=8, life="8h")
@@ -106,13 +98,13 @@ def test_small_idle_machines_make_room_for_a_large_one(cloud: Running, played: P
     assert len(alive(cloud)) == 8
     [number] = queue(cloud, 1, label="high")
     together(3000, high, low, until=lambda: status_of(cloud, number) in ("success", "cancelled"))
-    assert status_of(cloud, number) == "success", len(of(cloud, low))
+    assert status_of(cloud, number) == "success", len(machines_of(cloud, low))
 
 
 def test_a_large_job_that_no_idle_machines_hold_is_not_accepted(cloud: Running, played: Played) -> None:
     """One small idle machine counts as room for a large one: jobs are accepted, and cancelled."""
     played.idle = 1e9
-    cpu_quota(cloud, 14)
+    limit_quota(cloud, 14)
     common = common_of()
     high = serve(cloud, common=common, label="high", priority=10, types=("ecs.c7.4xlarge",), cpu="16")
     low = serve(cloud, common=common, label="low", types=("ecs.c7.large",), cpu="2", min_idle=3, life="8h")
@@ -121,7 +113,7 @@ def test_a_large_job_that_no_idle_machines_hold_is_not_accepted(cloud: Running, 
     seen: set[str] = set()
     for _ in range(1500):
         together(10, high, low, pace=5)
-        seen |= {one.id for one in of(cloud, low)}
+        seen |= {one.id for one in machines_of(cloud, low)}
     assert (conclusions(cloud, numbers), len(seen)) == (["queued"] * 2, 3)
 
 
@@ -135,7 +127,7 @@ def test_two_sets_do_not_count_on_the_same_idle_machine(
     common = common_of()
     more: dict[str, Any] = {"common": common, "life": "8h"}
     if what == "quota":
-        cpu_quota(cloud, 8)
+        limit_quota(cloud, 8)
     else:
         more |= {"zones": ZONE, "limits": Limits(max_cost=Cost(day=0.4))}
     low = serve(cloud, label="low", min_idle=1, **more)
@@ -204,7 +196,7 @@ def test_a_quota_that_cannot_be_read_any_more_stops_no_launches(cloud: Running, 
     """What was read last holds: each launch is subtracted, and nothing is ever added. After as many launches as the
     quota holds, none follows."""
     played.seconds = 60.0
-    cpu_quota(cloud, 3 * 8)
+    limit_quota(cloud, 3 * 8)
     server = serve(cloud)
     together(10, server)
     cloud.fault("error", "DescribeAccountAttributes", times=None, status=503, code="ServiceUnavailable")
@@ -272,18 +264,7 @@ def test_what_is_given_up_is_tried_before_it_is_called_vain(
     low = serve(cloud, common=common, label="low", life="8h", min_idle=1)
     high = serve(cloud, common=common, label="high", priority=10)
     together(100, low, high)
-    inner = high.worker.client._transport
-
-    class Two:
-        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
-            if headers.get("x-acs-action") == "RunInstances" and len(alive(cloud)) >= 1:
-                cloud.fault("error", "RunInstances", times=1, code="QuotaExceed.ElasticQuota", status=403)
-            return inner.send(endpoint, method, target, headers, *rest)
-
-        def close(self) -> None:
-            inner.close()
-
-    high.worker.client._transport = Two()
+    cap(cloud, high, 1)
     [number] = queue(cloud, 1, label="high")
     together(3000, low, high, until=lambda: status_of(cloud, number) in ("in_progress", "cancelled"))
     assert status_of(cloud, number) == "in_progress"
@@ -295,7 +276,7 @@ def test_an_accepted_job_comes_before_less_important_ones_when_the_quota_is_free
     """Its type was sold out for three minutes, and the other set took the quota. Since then that one takes it again
     each time a job ends: what an accepted job lacks is kept only if the quota holds it at that moment."""
     played.seconds = 60.0
-    cpu_quota(cloud, 8)
+    limit_quota(cloud, 8)
     common = common_of()
     high = serve(cloud, common=common, label="high", priority=10, zones=ZONE)
     low = serve(cloud, common=common, label="low")
@@ -314,14 +295,14 @@ def test_an_equal_set_does_not_take_what_was_given_up(cloud: Running, played: Pl
     """A less important set gives up a machine; before the launch, an equal set's job comes and takes the quota. The
     accepted job is cancelled."""
     played.idle, played.seconds = 1e9, 3300.0
-    cpu_quota(cloud, 8)
+    limit_quota(cloud, 8)
     common = common_of()
     low = serve(cloud, common=common, label="low", min_idle=1, life="8h")
     one = serve(cloud, common=common, label="one", priority=10)
     two = serve(cloud, common=common, label="two", priority=10)
     together(100, low, two, one)
     [number] = queue(cloud, 1, label="one")
-    together(600, low, two, one, until=lambda: not of(cloud, low))
+    together(600, low, two, one, until=lambda: not machines_of(cloud, low))
     queue(cloud, 1, label="two")
     together(600, two, low, one)
     assert status_of(cloud, number) == "in_progress"
@@ -337,22 +318,8 @@ def test_a_machine_that_becomes_idle_late_is_tried(
     low = serve(cloud, common=common, label="low", life="8h", min_idle=1, max_runners=1)
     high = serve(cloud, common=common, label="high", priority=10)
     together(100, low, high)
-    inner = high.worker.client._transport
-
-    class One:
-        def __init__(self, inner: Any) -> None:
-            self.inner = inner
-
-        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
-            if headers.get("x-acs-action") == "RunInstances" and len(alive(cloud)) >= 1:
-                cloud.fault("error", "RunInstances", times=1, code="QuotaExceed.ElasticQuota", status=403)
-            return self.inner.send(endpoint, method, target, headers, *rest)
-
-        def close(self) -> None:
-            inner.close()
-
-    high.worker.client._transport = One(inner)
-    low.worker.client._transport = One(low.worker.client._transport)
+    cap(cloud, high, 1)
+    cap(cloud, low, 1)
     queue(cloud, 1, label="low")
     together(10, low, high)
     [number] = queue(cloud, 1, label="high")
@@ -393,26 +360,13 @@ def test_a_pool_does_not_flap_for_one_job_more_than_ecs_allows(
     high = serve(cloud, common=common, label="high", priority=10)
     low = serve(cloud, common=common, label="low", min_idle=2, types=("ecs.g7.2xlarge",), life="8h")
     together(60, high, low)
-    inner = high.worker.client._transport
-
-    class Family:
-        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
-            if headers.get("x-acs-action") == "RunInstances":
-                asked = int(target.partition("Amount=")[2].partition("&")[0] or 1) if "Amount=" in target else 1
-                if len(of(cloud, high)) + asked > 4:
-                    cloud.fault("error", "RunInstances", times=1, code="QuotaExceed.ElasticQuota", status=403)
-            return inner.send(endpoint, method, target, headers, *rest)
-
-        def close(self) -> None:
-            inner.close()
-
-    high.worker.client._transport = Family()
+    cap(cloud, high, 4, own=True)
     seen: set[str] = set()
     for _ in range(720):
         open_jobs = sum(one.status != "completed" for one in jobs_of(cloud))
         queue(cloud, 5 - open_jobs, label="high")
         together(10, high, low, pace=5)
-        seen |= {one.id for one in of(cloud, low)}
+        seen |= {one.id for one in machines_of(cloud, low)}
     assert len(seen) <= 8
 
 
@@ -428,7 +382,7 @@ def test_cheap_idle_machines_make_room_for_a_dear_job(cloud: Running, played: Pl
     before = len(alive(cloud))
     [number] = queue(cloud, 1, label="high")
     together(3000, low, high, until=lambda: status_of(cloud, number) in ("success", "cancelled"))
-    assert status_of(cloud, number) == "success", (before, len(of(cloud, low)), high.said[-3:])
+    assert status_of(cloud, number) == "success", (before, len(machines_of(cloud, low)), high.said[-3:])
 
 
 def test_a_scope_that_github_refuses_stops_no_other_for_long(cloud: Running, played: Played) -> None:

@@ -9,15 +9,17 @@ import pytest
 from msgspec.structs import replace
 
 from goldrun.serve.config import Limits
-from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.simulation.played import Played, play
 from tests.simulation.serving import (
     alive,
     all_done,
+    cap,
     common_of,
     conclusions,
     jobs_of,
+    limit_quota,
+    machines_of,
     queue,
     refuse,
     serve,
@@ -40,16 +42,8 @@ def played(cloud: Running) -> Played:
     return play(cloud)
 
 
-def cpu_quota(cloud: Running, amount: int) -> None:
-    cloud.cloud.store.put(replace(cloud.cloud.store.settings(), cpu_quota=amount))
-
-
 def done_of(cloud: Running, label: str) -> int:
     return sum(one.conclusion == "success" for one in jobs_of(cloud) if label in one.labels)
-
-
-def of(cloud: Running, server: Any) -> list[Instance]:
-    return [one for one in alive(cloud) if one.id in server.worker.fleet.machines]
 
 
 def test_a_set_accepts_no_more_jobs_than_its_own_limit(cloud: Running, played: Played) -> None:
@@ -74,7 +68,7 @@ def test_what_a_set_at_its_own_limit_cannot_use_of_the_quota_others_get(cloud: R
     """The more important set runs as many machines as its profile allows, and its backlog waits: half of the quota is
     free for hours, and the other set gets nothing of it."""
     played.seconds = 200.0
-    cpu_quota(cloud, 4 * 8)
+    limit_quota(cloud, 4 * 8)
     common = common_of()
     low = serve(cloud, common=common, label="low")
     high = serve(cloud, common=common, label="high", priority=10, max_runners=1)
@@ -97,7 +91,7 @@ def test_what_a_set_at_its_own_limit_cannot_use_of_the_quota_others_get(cloud: R
 def test_a_set_whose_type_is_sold_out_keeps_no_quota_from_others(cloud: Running, played: Played) -> None:
     """Nothing is in stock for the more important set: the quota is free, and nobody gets it."""
     played.seconds = 200.0
-    cpu_quota(cloud, 4 * 8)
+    limit_quota(cloud, 4 * 8)
     common = common_of()
     low = serve(cloud, common=common, label="low")
     high = serve(cloud, common=common, label="high", priority=10, zones=ZONE)
@@ -182,7 +176,7 @@ def test_a_pause_after_one_refusal_costs_no_accepted_job(cloud: Running, played:
     common = common_of()
     limits = Limits(max_runners=1 if what == "places" else None)
     if what == "quota":
-        cpu_quota(cloud, 8)
+        limit_quota(cloud, 8)
     high = serve(cloud, common=common, limits=limits, label="high", priority=10, zones=ZONE)
     low = serve(cloud, common=common, limits=limits, label="low")
     together(5, high, low)
@@ -198,7 +192,7 @@ def test_a_large_job_that_the_quota_never_holds_does_not_stop_others(cloud: Runn
     """Its machine is larger than all that can become free: the other set, whose machines are small, got no new one as
     long as one of its machines had a job, though six more fit."""
     played.seconds = 100.0
-    cpu_quota(cloud, 14)
+    limit_quota(cloud, 14)
     common = common_of()
     high = serve(cloud, common=common, label="high", priority=10, types=("ecs.c7.4xlarge",), cpu="16")
     low = serve(cloud, common=common, label="low", types=("ecs.c7.large",), cpu="2")
@@ -232,7 +226,7 @@ def test_idle_machines_that_do_not_help_are_not_counted_on(
     seen: set[str] = set()
     for _ in range(60):
         together(60, low, high, until=lambda: "cancelled" in conclusions(cloud, numbers))
-        seen |= {one.id for one in of(cloud, low)}
+        seen |= {one.id for one in machines_of(cloud, low)}
     assert conclusions(cloud, numbers) == ["queued"] * 2, len(seen)
 
 
@@ -302,25 +296,12 @@ def test_the_pool_of_a_less_important_set_does_not_flap_under_a_quota_that_nobod
     high = serve(cloud, common=common, label="high", priority=10)
     low = serve(cloud, common=common, label="low", min_idle=2, types=("ecs.g7.2xlarge",), life="8h")
     together(60, high, low)
-    inner = high.worker.client._transport
-
-    class Family:
-        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
-            if headers.get("x-acs-action") == "RunInstances":
-                asked = int(target.partition("Amount=")[2].partition("&")[0] or 1) if "Amount=" in target else 1
-                if len(of(cloud, high)) + asked > 4:
-                    cloud.fault("error", "RunInstances", times=1, code="QuotaExceed.ElasticQuota", status=403)
-            return inner.send(endpoint, method, target, headers, *rest)
-
-        def close(self) -> None:
-            inner.close()
-
-    high.worker.client._transport = Family()
+    cap(cloud, high, 4, own=True)
     queue(cloud, 80, label="high")
     seen: set[str] = set()
     for _ in range(360):
         together(10, high, low)
-        seen |= {one.id for one in of(cloud, low)}
+        seen |= {one.id for one in machines_of(cloud, low)}
     assert len(seen) <= 6
 
 
@@ -355,7 +336,7 @@ def test_three_failed_looks_at_the_quota_cancel_no_jobs(cloud: Running, played: 
     """Three times, ECS did not tell the quota for two minutes: each time all jobs that wait for it were accepted, and
     the third time GitHub cancelled them."""
     played.seconds = 3300.0
-    cpu_quota(cloud, 2 * 8)
+    limit_quota(cloud, 2 * 8)
     common = common_of()
     low = serve(cloud, common=common, label="low")
     high = serve(cloud, common=common, label="high", priority=10)
