@@ -19,6 +19,7 @@ def interrupt(_=None):
     os.kill(os.getpid(), signal.{signal})
     sum(range(1000))  # the handler runs between two instructions of this function
 
+signal.signal(signal.SIGHUP, {hang_up})  # under nohup it is ignored
 interrupts.end_once()
 try:
     {work}
@@ -41,22 +42,23 @@ except KeyboardInterrupt:
     ids=["in plain code", "in a weak reference's callback", "in a finalizer"],
 )
 def test_an_interrupt_ends_the_work_once(name: str, work: str, finalizer: str) -> None:
-    program = PROGRAM.format(signal=name, work=work, finalizer=finalizer)
+    program = PROGRAM.format(signal=name, work=work, finalizer=finalizer, hang_up="signal.SIG_DFL")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("cleaned up\n", "")
 
 
 def test_other_lost_exceptions_are_still_reported() -> None:
-    program = PROGRAM.format(signal="SIGINT", work="thing = Thing(); del thing; interrupt()", finalizer="1 / 0")
+    program = PROGRAM.format(
+        signal="SIGINT", work="thing = Thing(); del thing; interrupt()", finalizer="1 / 0", hang_up="signal.SIG_DFL"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "cleaned up\n"
     assert "ZeroDivisionError" in done.stderr
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing() -> None:
-    program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + PROGRAM.format(
-        signal="SIGTERM", work="os.kill(os.getpid(), signal.SIGHUP); print('goes on'); interrupt()", finalizer="pass"
-    )
+    work = "os.kill(os.getpid(), signal.SIGHUP); print('goes on'); interrupt()"
+    program = PROGRAM.format(signal="SIGTERM", work=work, finalizer="pass", hang_up="signal.SIG_IGN")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("goes on\ncleaned up\n", "")
 
