@@ -407,3 +407,41 @@ def test_a_scope_that_github_refuses_stops_no_other_for_long(cloud: Running, pla
             took.append(seconds)
             together(max(1, 100 - seconds), good, lost, never)
     assert max(took) < 150, took
+
+
+def test_a_set_with_a_fallback_does_not_take_the_place_that_was_given_up(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds nothing of the quota that a more important set waits for; but the place that is given up for it."""
+    played.idle, played.seconds = 1e9, 3300.0
+    more: dict[str, Any] = {"common": common_of(), "limits": Limits(max_runners=2), "life": "8h"}
+    low = serve(cloud, label="low", min_idle=1, **more)
+    listed = serve(cloud, label="listed", on_demand_fallback=True, **more)
+    high = serve(cloud, label="high", priority=10, **more)
+
+    def free(*_: object, **__: object) -> float:
+        return 8.0 * (1 - len(machines_of(cloud, low)) - len(machines_of(cloud, high)))
+
+    monkeypatch.setattr("goldrun.serve.quota.free_vcpus", free)
+    together(60, low, listed, high)
+    queue(cloud, 1, label="listed")
+    together(100, low, listed, high)
+    assert len(alive(cloud)) == 2
+    [number] = queue(cloud, 1, label="high")
+    together(5, low, listed, high)
+    queue(cloud, 5, label="listed")
+    together(2400, low, listed, high, until=lambda: status_of(cloud, number) in ("in_progress", "cancelled"))
+    assert status_of(cloud, number) == "in_progress"
+
+
+def test_a_quota_that_cannot_be_read_cancels_no_jobs(cloud: Running, played: Played) -> None:
+    """After ten minutes it counted as unknown, and all jobs were accepted."""
+    played.seconds = 3300.0
+    limit_quota(cloud, 2 * 8)
+    server = serve(cloud)
+    together(5, server)
+    numbers = queue(cloud, 6)
+    together(200, server)
+    cloud.fault("error", "DescribeAccountAttributes", times=None, status=503, code="ServiceUnavailable")
+    together(2600, server, until=lambda: "cancelled" in conclusions(cloud, numbers), pace=2)
+    assert "cancelled" not in conclusions(cloud, numbers)

@@ -23,6 +23,7 @@ from goldrun.serve.plea import Plea
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.quota import Quota
 from goldrun.serve.shares import Claim, Shares
+from goldrun.serve.wanted import WantedSet
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
@@ -63,6 +64,7 @@ class Launching:
     _pause: float = PAUSE_SECONDS[0]
     _paused_until: float = 0.0
     _unfit_until: float = 0.0  # a launch that is to avoid some offers was refused
+    _peak: int = 1  # the most machines that there have been
     _over_quota: bool = False  # ECS has refused the last launch for the quota
     _refused_at: float = 0.0  # when a launch was refused first, since the last one that was not
 
@@ -78,16 +80,19 @@ class Launching:
     @property
     def quota_room(self) -> int | None:
         """How many more machines the account's quota holds for this set; None: not known."""
-        wanted = self.fleet.wanted
-        return self.quota.room(wanted, self.shares.queued_above(wanted))
+        return self._quota(())
 
     @property
     def quota_reach(self) -> int | None:
         """How many it holds if less important sets give up machines without a job."""
-        if self.plea.vain:
-            return self.quota_room
+        return self._quota(() if self.plea.vain else self.shares.spot_below(self.fleet.wanted))
+
+    def _quota(self, idle: Iterable[tuple[WantedSet, int]]) -> int | None:
         wanted = self.fleet.wanted
-        return self.quota.room(wanted, self.shares.queued_above(wanted), self.shares.spot_below(wanted))
+        room = self.quota.room(wanted, self.shares.queued_above(wanted), idle)
+        if room is None and self.quota.blind and not wanted.profile.on_demand_fallback:
+            return max(0, self._peak - self.fleet.count)  # it has held so many
+        return room
 
     @property
     def _now(self) -> float:
@@ -105,6 +110,7 @@ class Launching:
         """
         if avoid and self._now < self._unfit_until:
             claim = claim.within(0)
+        self._peak = max(self._peak, claim.alive)
         possible, launches = self._possible(claim), not self.paused
         allowed = self.shares.claim(self.fleet.wanted, possible, self._now, launches=launches)
         all_of_it = 0 < allowed == claim.missing

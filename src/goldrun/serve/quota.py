@@ -34,6 +34,12 @@ class Quota:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _readable: bool = True
 
+    @property
+    def blind(self) -> bool:
+        """Whether it has not been answered for long: what was known is not true any more."""
+        with self._lock:
+            return self._free is None and self._readable and self._read > float("-inf")
+
     def look(self, client: EcsClient) -> None:
         """Read it, unless that was done in the last minute."""
         now = client.clock.now()

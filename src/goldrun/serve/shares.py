@@ -131,7 +131,7 @@ class Shares:
         with self._lock:
             above = [one for other, one in self._claims.items() if _is_above(other, wanted)]
             spot = sum(one.starved for one in above if one.spot)
-            needed = self._starving(wanted) - (spot if not wanted.profile.on_demand_fallback else 0)
+            needed = self._starving(wanted) - spot  # of what any machine holds; the spot quota only some do
             if (most := wanted.limits.max_runners) is not None:
                 free = most - sum(one.alive for one in self._claims.values())
                 needed = max(needed, sum(one.lacks for one in above) - max(0, free))
@@ -235,10 +235,8 @@ class Shares:
         return now < until
 
     def _starving(self, wanted: WantedSet) -> int:
-        listed = wanted.profile.on_demand_fallback
-        return sum(
-            one.starved for other, one in self._claims.items() if _is_above(other, wanted) and not (one.spot and listed)
-        )
+        # One that pays the list price, too: what is given up is a place and money as well, and it prefers the quota.
+        return sum(one.starved for other, one in self._claims.items() if _is_above(other, wanted))
 
 
 def _taken(other: WantedSet, claim: Claim, wanted: WantedSet) -> int:
