@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from goldrun import errors
@@ -66,12 +66,14 @@ def _cell(text: str) -> str:
 def _told() -> Iterator[Told]:
     """Yield the errors that are raised, or made, with a text of their own."""
     for file in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        constants = _constants(tree)
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in CODES:
                 continue
             what = _text(node.args[0]) if node.args else ""
             if what:
-                more = {one.arg: _texts(one.value) for one in node.keywords}
+                more = {one.arg: _texts(one.value, constants) for one in node.keywords}
                 yield Told(
                     CODES[node.func.id], what, more.get("why", ()), more.get("fix", ()), file.parent.name == "garm"
                 )
@@ -85,6 +87,12 @@ def _of_the_api() -> Iterator[Told]:
         yield Told(errors.EXIT_REFUSED, f"ACTION was answered with {code}.", (), (fix,))
 
 
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """Return a module's texts that have a name."""
+    named = [one for one in tree.body if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)]
+    return {one.targets[0].id: _text(one.value) for one in named if isinstance(one.targets[0], ast.Name)}
+
+
 def _text(node: ast.expr) -> str:
     """Return a text, with capitals for what is filled in; empty: it is not written here."""
     if isinstance(node, ast.JoinedStr):
@@ -94,6 +102,7 @@ def _text(node: ast.expr) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _texts(node: ast.expr) -> tuple[str, ...]:
+def _texts(node: ast.expr, constants: Mapping[str, str]) -> tuple[str, ...]:
     parts = node.elts if isinstance(node, ast.List | ast.Tuple) else []
-    return tuple(text for part in parts if (text := _text(part)))
+    texts = (constants.get(part.id, "") if isinstance(part, ast.Name) else _text(part) for part in parts)
+    return tuple(filter(None, texts))

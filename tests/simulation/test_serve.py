@@ -28,16 +28,11 @@ from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve, with_image
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve
 from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock
 
 ZONE = ("cn-hangzhou-k",)  # one place, one price
-
-
-@pytest.fixture
-def cloud(frozen: Running) -> Running:
-    return with_image(frozen, boot_seconds=10.0)
 
 
 @pytest.fixture(autouse=True)

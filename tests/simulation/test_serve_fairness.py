@@ -17,7 +17,7 @@ from goldrun.serve.server import Steps
 from goldrun.serve.wanted import WantedSet
 from local_cloud.records import SecurityGroup
 from tests.conftest import Running
-from tests.simulation.played import Played, open_github, play
+from tests.simulation.played import Played, open_github
 from tests.simulation.serving import (
     Served,
     alive,
@@ -33,21 +33,10 @@ from tests.simulation.serving import (
     status_of,
     together,
     wanted_set,
-    with_image,
 )
 
 HOUR = 3600.0
 ZONE = ("cn-hangzhou-k",)
-
-
-@pytest.fixture
-def cloud(frozen: Running) -> Running:
-    return with_image(frozen, boot_seconds=10.0)
-
-
-@pytest.fixture
-def played(cloud: Running) -> Played:
-    return play(cloud)
 
 
 def test_an_idle_machine_that_a_more_important_job_counts_on_gets_no_other_job(cloud: Running, played: Played) -> None:

@@ -9,7 +9,7 @@ import pytest
 from goldrun.cloud import assistant
 from goldrun.serve.config import Cost, Limits
 from tests.conftest import Running
-from tests.simulation.played import Played, play
+from tests.simulation.played import Played
 from tests.simulation.serving import (
     alive,
     cap,
@@ -23,20 +23,9 @@ from tests.simulation.serving import (
     serve,
     status_of,
     together,
-    with_image,
 )
 
 ZONE = ("cn-hangzhou-k",)
-
-
-@pytest.fixture
-def cloud(frozen: Running) -> Running:
-    return with_image(frozen, boot_seconds=10.0)
-
-
-@pytest.fixture
-def played(cloud: Running) -> Played:
-    return play(cloud)
 
 
 @pytest.mark.parametrize("pause", [240, 600])

@@ -19,23 +19,13 @@ from local_cloud.github.records import GitHubCheck, GitHubInstallationToken, Git
 from local_cloud.records import Instance, SecurityGroup
 from tests.conftest import REGION, Running
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, promised, queue, serve, with_image
+from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, promised, queue, serve
 
 ZONE = ("cn-hangzhou-k",)  # one place, one price
 HOUR = 3600.0
 
 HOUR = 3600.0
 GROUP = f"sg-local-{REGION}"
-
-
-@pytest.fixture
-def cloud(frozen: Running) -> Running:
-    return with_image(frozen, boot_seconds=10.0)
-
-
-@pytest.fixture
-def played(cloud: Running) -> Played:
-    return play(cloud)
 
 
 class Costs(Observer):

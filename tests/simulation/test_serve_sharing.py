@@ -18,7 +18,7 @@ from goldrun.serve.quota import Quota
 from goldrun.serve.server import Server
 from goldrun.serve.shares import Claim
 from tests.conftest import Running
-from tests.simulation.played import Played, play
+from tests.simulation.played import Played
 from tests.simulation.serving import (
     alive,
     all_done,
@@ -28,21 +28,10 @@ from tests.simulation.serving import (
     serve,
     together,
     wanted_set,
-    with_image,
 )
 
 HOUR = 3600.0
 ZONE = ("cn-hangzhou-k",)  # one place, one price
-
-
-@pytest.fixture
-def cloud(frozen: Running) -> Running:
-    return with_image(frozen, boot_seconds=10.0)
-
-
-@pytest.fixture
-def played(cloud: Running) -> Played:
-    return play(cloud)
 
 
 def test_jobs_beyond_the_limit_of_all_wait_in_githubs_queue(cloud: Running, played: Played) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from goldrun.serve.config import Limits
 from tests.conftest import Running
-from tests.simulation.played import Played, play
+from tests.simulation.played import Played
 from tests.simulation.serving import (
     alive,
     all_done,
@@ -25,21 +25,10 @@ from tests.simulation.serving import (
     serve,
     status_of,
     together,
-    with_image,
 )
 
 HOUR = 3600.0
 ZONE = ("cn-hangzhou-k",)
-
-
-@pytest.fixture
-def cloud(frozen: Running) -> Running:
-    return with_image(frozen, boot_seconds=10.0)
-
-
-@pytest.fixture
-def played(cloud: Running) -> Played:
-    return play(cloud)
 
 
 def done_of(cloud: Running, label: str) -> int:

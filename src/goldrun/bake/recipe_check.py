@@ -13,6 +13,7 @@ from goldrun.cloud import tags
 from goldrun.cloud.assistant import command
 from goldrun.cloud.home import check_region
 from goldrun.cloud.instances import MAX_LIFE_SECONDS
+from goldrun.cloud.tags import MAX_VALUE
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.images import manifest
@@ -25,7 +26,7 @@ MAX_FILE = 1024 * 1024
 MAX_DISKS = 16
 MAX_FILES = 200  # of a folder; each takes a call
 # An image may have 20; goldrun's own need the others.
-MAX_TAGS, MAX_KEY, MAX_VALUE = 5, 64, 128
+MAX_TAGS, MAX_KEY = 5, 64
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{10,20}")

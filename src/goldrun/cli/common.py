@@ -43,6 +43,18 @@ def not_empty(context: click.Context, parameter: click.Parameter, value: str | N
     return value
 
 
+ENVIRONMENT = click.option(
+    "--environment", default="", callback=not_empty, metavar="NAME", help="Trust only jobs of this environment."
+)
+REF = click.option(
+    "--ref",
+    default="",
+    callback=not_empty,
+    metavar="REF",
+    help="Trust only jobs of this ref (default: the default branch).",
+)
+
+
 def open_client(region: str | None) -> EcsClient:
     """Return the client that the environment describes; closed when the command ends.
 

@@ -9,7 +9,7 @@ import click
 
 from goldrun import config
 from goldrun.cli import output
-from goldrun.cli.common import not_empty, open_github
+from goldrun.cli.common import ENVIRONMENT, REF, not_empty, open_github
 from goldrun.errors import UsageError
 from goldrun.policies import JOBS, policy_for, trust_policy
 
@@ -28,16 +28,8 @@ _ARN = re.compile(r"acs:ram::\d+:oidc-provider/[\w.-]{1,128}", re.ASCII)
 )
 @click.option("--trust", is_flag=True, help="Print the trust policy of a role for the jobs of --repo.")
 @click.option("--repo", metavar="OWNER/NAME", help="The repository. [env: GITHUB_REPOSITORY]")
-@click.option(
-    "--environment", default="", callback=not_empty, metavar="NAME", help="Trust only jobs of this environment."
-)
-@click.option(
-    "--ref",
-    default="",
-    callback=not_empty,
-    metavar="REF",
-    help="Trust only jobs of this ref (default: the default branch).",
-)
+@ENVIRONMENT
+@REF
 @click.option(
     "--account", callback=not_empty, metavar="UID", help="Id of the Alibaba Cloud account with the identity provider."
 )

@@ -14,7 +14,7 @@ import click
 
 from goldrun import config, language, settings, stdio
 from goldrun.cli import output
-from goldrun.cli.common import JSON, REGION, YES, not_empty, open_client, open_github, place_of
+from goldrun.cli.common import ENVIRONMENT, JSON, REF, REGION, YES, open_client, open_github, place_of
 from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
 from goldrun.cli.setup_questions import AUTH, EGRESS, NAT_PRICE, ask, ask_token
@@ -52,16 +52,8 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
     metavar="OWNER/NAME",
     help="Repository whose workflows it is for; can be repeated.",
 )
-@click.option(
-    "--environment", default="", callback=not_empty, metavar="NAME", help="Trust only jobs of this environment."
-)
-@click.option(
-    "--ref",
-    default="",
-    callback=not_empty,
-    metavar="REF",
-    help="Trust only jobs of this ref (default: the default branch).",
-)
+@ENVIRONMENT
+@REF
 @jobs_option("What workflows may do; can be repeated.")
 @click.option(
     "--egress",

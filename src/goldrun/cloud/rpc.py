@@ -118,7 +118,7 @@ def read_answer(permission: str, endpoint: Endpoint, answer: Answer) -> dict[str
     raise UnavailableError(
         f"{endpoint} answered with {found}, not as the API does (HTTP {answer.status}).",
         why=[f"it says: {shown}" if shown else "the answer is empty."],
-        fix=["a proxy or a login page may be in the way: check HTTPS_PROXY, NO_PROXY and GOLDRUN_ENDPOINT."],
+        fix=[_IN_THE_WAY],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from goldrun.cloud.client import EcsClient
@@ -92,10 +92,7 @@ def wait_until_running(
 
     def late(elapsed: float) -> GoldrunError:
         if never := set(ids) - seen:
-            return NotFoundError(
-                f"Instance not found: {', '.join(sorted(never))} in {client.region}.",
-                fix=["list the instances: goldrun instance ls", "another region: --region"],
-            )
+            return _not_found(client, never)
         return UnavailableError(
             f"{', '.join(waiting)} was not Running within {elapsed:.0f} s.",
             fix=[f"read its console: goldrun instance console {waiting[0]}"],
@@ -121,10 +118,7 @@ def require_listed(client: EcsClient, ids: Sequence[str], report: Callable[[str]
         return not missing or None
 
     if watch(client.clock, look, seconds=LAG_SECONDS, often=often) is None:
-        raise NotFoundError(
-            f"Instance not found: {', '.join(sorted(missing))} in {client.region}.",
-            fix=["list the instances: goldrun instance ls", "another region: --region"],
-        )
+        raise _not_found(client, missing)
 
 
 def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
@@ -140,3 +134,10 @@ def prolong(client: EcsClient, instance_id: str, seconds: float) -> str:
 def often(elapsed: float) -> float:
     """Return seconds until the next look at instances, ``elapsed`` seconds after the first."""
     return min(5.0, 1.0 + elapsed / 2)
+
+
+def _not_found(client: EcsClient, ids: Iterable[str]) -> NotFoundError:
+    return NotFoundError(
+        f"Instance not found: {', '.join(sorted(ids))} in {client.region}.",
+        fix=["list the instances: goldrun instance ls", "another region: --region"],
+    )

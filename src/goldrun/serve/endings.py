@@ -54,9 +54,9 @@ class Endings:
         roster = self.roster
         roster.busy.pop(machine, None)
         if machine not in roster.ended:
-            self.observer.job_completed(self.roster.fleet.wanted, event)
+            self.observer.job_completed(roster.fleet.wanted, event)
         roster.ended[machine] = self.client.clock.now()
-        self.roster.fleet.watch([machine])
+        roster.fleet.watch([machine])
         lost = roster.lost.pop(machine, None)
         if event.result not in ("succeeded", "canceled"):
             self._failed[machine] = event
@@ -64,7 +64,7 @@ class Endings:
         self.report(
             said(
                 f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.",
-                set=self.roster.fleet.wanted.name,
+                set=roster.fleet.wanted.name,
                 repository=event.repository,
                 run=event.run,
                 job=event.name,

@@ -22,7 +22,7 @@ from goldrun.serve.observer import Observer
 from goldrun.serve.plea import Plea
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.quota import Quota
-from goldrun.serve.shares import Claim, Shares
+from goldrun.serve.shares import Claim, Queued, Shares
 from goldrun.serve.wanted import WantedSet
 
 BATCH = 20  # machines of one launch
@@ -80,16 +80,23 @@ class Launching:
     @property
     def quota_room(self) -> int | None:
         """How many more machines the account's quota holds for this set; None: not known."""
-        return self._quota(())
+        return self._quota(self._queued, ())
 
     @property
     def quota_reach(self) -> int | None:
         """How many it holds if less important sets give up machines without a job."""
-        return self._quota(() if self.plea.vain else self.shares.spot_below(self.fleet.wanted))
+        return self._reach(self._queued, self.shares.spot_below(self.fleet.wanted))
 
-    def _quota(self, idle: Iterable[tuple[WantedSet, int]]) -> int | None:
+    @property
+    def _queued(self) -> list[Queued]:
+        return self.shares.queued_above(self.fleet.wanted)
+
+    def _reach(self, before: Iterable[Queued], spot: Iterable[tuple[WantedSet, int]]) -> int | None:
+        return self._quota(before, () if self.plea.vain else spot)
+
+    def _quota(self, before: Iterable[Queued], idle: Iterable[tuple[WantedSet, int]]) -> int | None:
         wanted = self.fleet.wanted
-        room = self.quota.room(wanted, self.shares.queued_above(wanted), idle)
+        room = self.quota.room(wanted, before, idle)
         if room is None and self.quota.blind and not wanted.profile.on_demand_fallback:
             return max(0, self._peak - self.fleet.count)  # it has held so many
         return room
@@ -134,7 +141,8 @@ class Launching:
             self.plea.withdraw()
         if self.paused:
             return self._kept(claim, most)
-        quota, reach = self.quota_room, self.quota_reach
+        before, spot = self._queued, self.shares.spot_below(wanted)
+        quota, reach = self._quota(before, ()), self._reach(before, spot)
         wants = claim.within(most)
         to_give, room = 0, most
         if wants.missing:
@@ -144,7 +152,6 @@ class Launching:
             to_give = self.budget.needed(wants.missing, self.shares.idle_below(wanted))
         for_quota = not to_give
         if quota is not None:
-            before, spot = self.shares.queued_above(wanted), self.shares.spot_below(wanted)
             to_give = max(to_give, self.quota.needed(wanted, wants.missing, before, spot))
             room = min(room, quota)
         found = wants.within(room)
