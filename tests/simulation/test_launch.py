@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -445,6 +446,39 @@ def test_pay_as_you_go_when_allowed(frozen: Running) -> None:
     assert not got.offer.spot
     assert got.offer.price == min(INSTANCE_TYPES[name].price for name in TYPES)
     assert [one.strategy for one in alive(frozen)] == ["NoSpot"]
+
+
+def test_beyond_the_quota_of_spot_instances_the_list_price_is_paid_if_allowed(frozen: Running) -> None:
+    """The refusal ended the launch, and a scale set with a fallback let its jobs wait."""
+    set_market(frozen)
+    store = frozen.cloud.store
+    (first,) = acquire(frozen.client(), launch_settings(frozen, key="first", on_demand_fallback=True))
+    assert first.offer is not None
+    assert first.offer.spot
+    store.put(replaced(store.settings(), cpu_quota=INSTANCE_TYPES[first.offer.type].cpus))
+    with pytest.raises(ApiError, match="quota") as caught:
+        acquire(frozen.client(), launch_settings(frozen, key="spot alone"))
+    assert caught.value.code == "QuotaExceed.ElasticQuota"
+    said: list[str] = []
+    settings = launch_settings(frozen, key="second", on_demand_fallback=True)
+    (second,) = acquire(frozen.client(), settings, report=said.append)
+    assert second.offer is not None
+    assert not second.offer.spot
+    assert sum("QuotaExceed.ElasticQuota" in line for line in said) == 1, "it is asked once"
+    with pytest.raises(ApiError, match="quota") as caught:
+        acquire(frozen.client(), launch_settings(frozen, key="third", on_demand_fallback=True))
+    assert caught.value.code == "QuotaExceed.ElasticQuota"
+    assert sorted(one.strategy for one in alive(frozen)) == ["NoSpot", "SpotWithPriceLimit"]
+
+
+def test_what_the_quota_of_spot_instances_still_holds_is_launched_first(frozen: Running) -> None:
+    set_market(frozen)
+    (one,) = acquire(frozen.client(), launch_settings(frozen, key="one"))
+    assert one.offer is not None
+    store = frozen.cloud.store
+    store.put(replaced(store.settings(), cpu_quota=4 * INSTANCE_TYPES[one.offer.type].cpus))
+    acquire(frozen.client(), launch_settings(frozen, key="more", amount=7, on_demand_fallback=True))
+    assert Counter(instance.strategy for instance in alive(frozen)) == {"SpotWithPriceLimit": 4, "NoSpot": 4}
 
 
 def test_a_price_limit_holds(frozen: Running) -> None:

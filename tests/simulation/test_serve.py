@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -28,7 +29,7 @@ from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, machines, queue, serve
+from tests.simulation.serving import Served, alive, all_done, jobs_of, limit_quota, machines, queue, serve
 from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock
 
@@ -743,6 +744,16 @@ def hide_image(cloud: Running) -> None:
     store = cloud.cloud.store
     (old,) = (image for image in store.all(Image) if image.id == "m-runner")
     store.put(replace(old, name="fam-amd64-old"))
+
+
+def test_beyond_the_quota_of_spot_instances_a_fallback_pays_the_list_price(cloud: Running, played: Played) -> None:
+    """All its jobs are accepted; those beyond the quota waited until GitHub cancelled them."""
+    played.seconds = 3300.0
+    limit_quota(cloud, 2 * 8)
+    server = serve(cloud, on_demand_fallback=True)
+    queue(cloud, 4)
+    server.run(600, until=lambda: len(alive(cloud)) == 4)
+    assert Counter(machine.strategy for machine in alive(cloud)) == {"SpotWithPriceLimit": 2, "NoSpot": 2}, server.said
 
 
 def test_an_offer_that_is_reclaimed_is_left_out_as_a_spot_offer(cloud: Running, played: Played) -> None:

@@ -119,7 +119,7 @@ def test_a_life_and_an_amount_by_other_names(env: dict[str, str], populated: Run
         assert one
         assert one.tags["team"] == "build"
         assert 44 * 60 < one.auto_release - one.created <= 47 * 60
-    for tag, words_of in (("Role=x", "goldrun uses this tag itself"), ("team", "is not KEY=VALUE")):
+    for tag, words_of in (("Role=x", "a tag of goldrun's own"), ("team", "is not KEY=VALUE")):
         assert words_of in run(env, *words, "--tag", tag, code=2).stderr
 
 

@@ -277,7 +277,7 @@ def test_the_small_image_has_no_languages_and_pins_nothing_of_them() -> None:
 def test_every_file_that_the_runners_image_downloads_is_pinned_for_both_architectures() -> None:
     tools = load(ROOT / "recipes/github-runner-ubuntu24").recipe.tools
     fetched = {name for name, tool in tools.items() if tool.url}
-    assert fetched == {"gh", "node", "python", "go", "java", "kubectl", "helm", "opentofu"}
+    assert fetched == {"gh", "node", "python", "go", "java", "kubectl", "helm", "opentofu", "aliyun_cli"}
     for name in fetched:
         assert len(set(tools[name].sha256.values())) == 2, name
         assert tools[name].version.partition("+")[0] in tools[name].file("amd64")

@@ -235,6 +235,7 @@ def test_values_that_are_refused(tools: Path, given: dict[str, str], words: str)
         ('[tags]\nManagedBy = "me"', "a tag of goldrun's own"),
         ('[tags]\nfamily = "me"', "a tag of goldrun's own"),
         ('[tags]\n"acs:x" = "me"', "ECS takes no keys"),
+        (f'[tags]\n{"k" * 129} = "me"', "1 to 128 characters"),
         ('[tags]\nx = "https://example.com"', "no addresses"),
         (f'[tags]\nx = "{"y" * 129}"', "at most 128"),
         ('[tags]\na="1"\nb="1"\nc="1"\nd="1"\ne="1"\nf="1"', "5 tags at most"),

@@ -290,10 +290,10 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
         ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", f"k={'x' * 200}"], 2, "128 characters",
     ),
     "a reserved tag": (
-        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "acs:x=1"], 2, "begins with acs:",
+        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "acs:x=1"], 2, "aliyun or acs:",
     ),
     "a URL in a tag": (
-        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "k=http://x"], 2, "no http://",
+        ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "k=http://x"], 2, "no addresses",
     ),
     "no environment": (["policy", "--trust", "--repo", "o/r", "--account", "1", "--environment", ""], 2, "is empty"),
     "no ref": (["policy", "--trust", "--repo", "o/r", "--account", "1", "--ref", " "], 2, "--ref is empty"),

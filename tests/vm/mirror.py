@@ -33,7 +33,7 @@ from tests.certificates import certify
 NODE, NPM, TOOL_CACHE, GO = "24.18.0", "11.6.2", "2.0.2", "1.26.7"
 RUNNER = releases.current(time.time())  # GitHub gives jobs to recent ones alone
 GH = "2.102.0"
-STAND_INS = {"helm": "4.3.0", "tofu": "1.12.6", "aliyun": "3.0.306"}
+STAND_INS = {"helm": "4.3.0", "tofu": "1.12.6", "aliyun": "3.5.1"}
 DOCKER = {
     "docker-ce": ("5:29.8.2-1~debian.13~trixie", "docker.io"),
     "docker-ce-cli": ("5:29.8.2-1~debian.13~trixie", "docker-cli"),
@@ -226,8 +226,7 @@ class Contents:
         inside.mkdir()
         shutil.copy(self.work / "stand-ins/helm", inside)
         self.add("helm", STAND_INS["helm"], inside, "helm.tar.gz")
-        cli = f"aliyun-cli-linux-{STAND_INS['aliyun']}-amd64.tgz"
-        for name, inner, file in (("opentofu", "tofu", "tofu.tar.gz"), ("aliyun_cli", "aliyun", cli)):
+        for name, inner, file in (("opentofu", "tofu", "tofu.tar.gz"), ("aliyun_cli", "aliyun", "aliyun.tgz")):
             run("tar", "-czf", str(self.root / file), "-C", str(self.work / "stand-ins"), inner)
             self.note(name, STAND_INS[inner], file)
 

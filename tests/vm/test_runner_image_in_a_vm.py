@@ -34,7 +34,6 @@ arm64 = ""
 runner = "{runner}"
 [environment]
 RUNNER_MIRROR = "{url}"
-ALIYUN_CLI_MIRROR = "{url}"
 DOCKER_MIRROR = "{url}"
 DOCKER_KEY = "{key}"
 CURL_CA_BUNDLE = "/opt/mirror.pem"
@@ -95,15 +94,13 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Path:
     packages = zip(("docker", "", "containerd", "buildx", "compose"), DOCKER.values(), strict=True)
     for name, (version, _) in packages:
         text += f'[tools.{name}]\nversion = "{version}"\n' if name else ""
-    sums = ""
     for name, tool in mirror.tools.items():
-        if name in ("runner", "aliyun_cli"):
-            sums += f"{tool.sha256}  {Path(tool.path).name}\n"
-        elif name != "tool_cache":
+        if name not in ("runner", "tool_cache"):
             text += f'[tools.{name}]\nversion = "{tool.version}"\nurl = "{mirror.url}/{tool.path}"\n'
             text += f'sha256 = {{ amd64 = "{tool.sha256}" }}\n'
     (folder / "recipe.toml").write_text(text)
-    (folder / "checksums").write_text(sums)
+    runner = mirror.tools["runner"]
+    (folder / "checksums").write_text(f"{runner.sha256}  {Path(runner.path).name}\n")
     (folder / "mirror.pem").write_bytes(mirror.certificate)
     (folder / "apt.conf").write_text('Acquire::https::CAInfo "/opt/mirror.pem";\n')
     return folder

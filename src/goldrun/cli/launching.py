@@ -14,7 +14,7 @@ from goldrun.cli import completing, output
 from goldrun.cli.spot import POLICY, criteria_options, read_criteria
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.tags import MAX_VALUE, SCHEMA
+from goldrun.cloud.tag_rules import tag_problem
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from goldrun.images.resolve import resolve_image
@@ -143,9 +143,6 @@ def read_settings(
     return resolve_image(client, settings, output.note)
 
 
-_URLS = ("http://", "https://")
-
-
 def read_life(text: str, name: str) -> float:
     """Return the seconds of a life, given as the option or argument ``name``.
 
@@ -166,21 +163,13 @@ def _read_tags(pairs: tuple[str, ...]) -> dict[str, str]:
     Raises:
         UsageError: one is not valid, or goldrun's own.
     """
-    own = {tag.key for tag in SCHEMA}
     found = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign or not key:
             raise UsageError(f"--tag {pair!r} is not KEY=VALUE.", fix=["for example --tag team=build"])
-        if len(key) > MAX_VALUE or len(value) > MAX_VALUE:
-            raise UsageError(f"--tag {key}: a key, or a value, has {MAX_VALUE} characters at most.")
-        if key.startswith(("acs:", "aliyun")) or any(part in word for part in _URLS for word in (key, value)):
-            raise UsageError(
-                f"--tag {pair!r} is not valid.",
-                why=["ECS allows no key that begins with acs: or aliyun, and no http:// or https:// in either."],
-            )
-        if key in own:
-            raise UsageError(f"--tag {key}: goldrun uses this tag itself.", fix=["docs/tags.md lists its tags."])
+        if problem := tag_problem(key, value):
+            raise UsageError(f"--tag {key} is not valid.", why=[problem])
         found[key] = value
     return found
 

@@ -253,6 +253,11 @@ def is_offer_gone(error: GoldrunError) -> bool:
     return is_sold_out(error) or _code(error) in _OFFER_GONE
 
 
+def is_over_quota(error: GoldrunError) -> bool:
+    """Return whether the account may have no more such instances: ``QuotaExceed`` and what follows it."""
+    return _code(error).startswith("QuotaExceed.")
+
+
 def is_vswitch_wrong(error: GoldrunError) -> bool:
     """Return whether the vSwitch does not exist, or does not fit the zone or the security group."""
     return _code(error) in _VSWITCH_WRONG

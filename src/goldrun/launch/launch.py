@@ -16,18 +16,17 @@ from dataclasses import dataclass
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.creation import Wanted, run_instances
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.instances import describe_instances, is_offer_gone, is_sold_out, is_vswitch_wrong
+from goldrun.cloud.instances import describe_instances
 from goldrun.cloud.tags import LAUNCH, OWNED, RUNNER_TYPE
-from goldrun.errors import GoldrunError, RefusedError, UnavailableError, UsageError
+from goldrun.errors import GoldrunError, UnavailableError, UsageError
 from goldrun.launch.lifetime import with_release_time
 from goldrun.launch.offers import Offer
+from goldrun.launch.refusals import Refusals
 from goldrun.launch.release import release
 from goldrun.launch.settings import MAX_USER_DATA, LaunchSettings
 from goldrun.waiting import LAG_SECONDS, watch
 
-INSTANCES_A_CALL = 100
 LIMIT_FACTOR = 1.2  # the price limit over the market price
-SHOWN_REFUSALS = 5
 INTERRUPTED_SECONDS = 2.0
 
 
@@ -124,24 +123,12 @@ def _walk(
     """Add launched instances to ``got`` until there are enough."""
     if len(_ids(got)) >= settings.amount:
         return
-    refusals: list[str] = []
-    hopeless: set[tuple[str, str, bool]] = set()  # with any disk
-    wrong_vswitches: set[str] = set()
-
-    def pass_over(offer: Offer, reason: str) -> None:
-        refusals.append(f"{offer.type} in {offer.zone}: {reason}")
-        report(f"{refusals[-1]}; trying the next offer.")
-
+    refusals = Refusals(settings, report)
     for offer in offers:
-        kind = (offer.type, offer.zone, offer.spot)
-        if kind in hopeless or offer.vswitch in wrong_vswitches:
-            continue
-        if settings.candidates and not offer.vswitch:
-            pass_over(offer, "no vSwitch is given")
-            hopeless.add(kind)
+        if refusals.rule_out(offer):
             continue
         while (missing := settings.amount - len(_ids(got))) > 0:
-            wanted = min(missing, INSTANCES_A_CALL)
+            wanted = min(missing, refusals.most(offer))
             try:
                 ids = _run(client, settings, offer, wanted, len(got))
             except (ApiError, UnavailableError) as error:
@@ -149,30 +136,15 @@ def _walk(
                     report(f"the answer was lost, but the instances exist: {', '.join(ids)}.")
                     got.append(Launched(ids, offer, _limit(settings, offer)))
                     break
-                if not isinstance(error, ApiError) or not _is_passed_over(settings, error):
-                    raise
-                pass_over(offer, error.code)
-                if is_sold_out(error):
-                    hopeless.add(kind)
-                if is_vswitch_wrong(error):
-                    wrong_vswitches.add(offer.vswitch)
+                if refusals.note(offer, wanted, error):
+                    continue
                 break
             got.append(Launched(ids, offer, _limit(settings, offer)))
             if len(ids) < wanted:
                 break
         if len(_ids(got)) >= settings.amount:
             return
-    raise RefusedError(
-        f"No offer gives {_plural(settings.amount - len(_ids(got)))}{' more' if got else ''} in {client.region}.",
-        why=_shorten(refusals)
-        or ["no offer matches: nothing is in stock in a zone with a vSwitch, or the price limit is too low."],
-        fix=["widen the search (--cpu, --type, --zone, --max-price), or allow --on-demand-fallback."],
-    )
-
-
-def _is_passed_over(settings: LaunchSettings, error: ApiError) -> bool:
-    """Return whether another offer may work; a wrong vSwitch concerns only the candidate that names it."""
-    return is_offer_gone(error) or (bool(settings.candidates) and is_vswitch_wrong(error))
+    raise refusals.to_error(settings.amount - len(_ids(got)), client.region, more=bool(got))
 
 
 def _run(client: EcsClient, settings: LaunchSettings, offer: Offer, amount: int, number: int) -> tuple[str, ...]:
@@ -258,12 +230,3 @@ def _token(key: str, offer: Offer, number: int, wanted: int) -> str:
     disks = offer.disks[:1]
     meant = f"{key} {offer.type} {offer.zone} {offer.vswitch} {disks} {offer.spot} {number} {wanted}"
     return hashlib.sha256(meant.encode()).hexdigest()[:64]
-
-
-def _shorten(refusals: list[str]) -> list[str]:
-    more = len(refusals) - SHOWN_REFUSALS
-    return refusals[:SHOWN_REFUSALS] + ([f"and {more} more."] if more > 0 else [])
-
-
-def _plural(count: int) -> str:
-    return "an instance" if count == 1 else f"{count} instances"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
+from goldrun.cloud.instances import is_over_quota
 from goldrun.cloud.market import Cache
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
 from goldrun.launch.acquire import describe_launch, find_offers
@@ -237,7 +238,7 @@ class Launching:
         if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
             self._rest(self._pause)
             raise error
-        self._over_quota = isinstance(error, ApiError) and error.code.startswith("QuotaExceed")
+        self._over_quota = is_over_quota(error)
         if amount > 1:
             self._batch = max(1, amount // 4)
             return

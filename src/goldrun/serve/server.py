@@ -31,6 +31,7 @@ TICK_SECONDS = 0.5
 STANDBY_SECONDS = 10.0  # between attempts to begin a session that another server has
 QUICK_SECONDS = 1.0  # a poll that ends sooner without a message is followed by a pause
 DEFECT_SECONDS = 60.0  # after a defect
+END_SECONDS = 60.0  # a step that is underway is waited for so long
 
 
 Clients = Callable[[Clock], tuple[EcsClient, GitHub]]
@@ -103,6 +104,7 @@ class Server:
         self._common = Common(Quota(report))
         self._running: dict[WantedSet, _Running] = {}
         self._retiring: dict[tuple[str, str], _Running] = {}
+        self._ending: list[_Running] = []
 
     def serve(self, wanted: Iterable[WantedSet]) -> None:
         """Serve these scale sets from now on, and no others."""
@@ -133,6 +135,7 @@ class Server:
             if running.worker.retired:
                 del self._retiring[key]
                 self._end(running)
+        self._forget()
 
     def unconnected(self) -> list[str]:
         """Return the scale sets that this server neither serves nor stands by for: it has not reached GitHub yet."""
@@ -154,7 +157,15 @@ class Server:
 
     def _end(self, running: _Running) -> None:
         running.stop()
-        self._common.shares.leave(running.worker.listener.wanted)  # only now: its last step may have claimed
+        self._ending.append(running)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Keep no places for what has ended: not before its last step is over, which may claim some."""
+        for running in [one for one in self._ending if not one.works]:
+            self._ending.remove(running)
+            if (wanted := running.worker.listener.wanted) not in self._running:
+                self._common.shares.leave(wanted)
 
     def _start(self, wanted: WantedSet) -> _Running:
         clocks = StoppableClock(), StoppableClock()
@@ -218,6 +229,11 @@ class _Running:
     client: EcsClient
     github: GitHub
 
+    @property
+    def works(self) -> bool:
+        """Whether a step is underway, or may begin."""
+        return self.threads[0].is_alive()
+
     def halt(self) -> None:
         """Let both threads end at their next wait."""
         for thread in self.threads:
@@ -226,7 +242,7 @@ class _Running:
     def stop(self) -> None:
         """End the work, then the session."""
         self.halt()
-        self.threads[0].join(timeout=60)
+        self.threads[0].join(timeout=END_SECONDS)
         with suppress(GoldrunError):  # it ends by itself, after a minute
             self.worker.listener.close()
         self.client.close()
