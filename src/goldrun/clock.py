@@ -6,6 +6,7 @@ import time
 
 from goldrun.lean import Protocol
 
+BREAK_SECONDS = 1.0
 # Linux has a separate clock that includes the time spent suspended; other systems have the monotonic one.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -66,4 +67,23 @@ class StoppableClock(SystemClock):
             time.sleep(seconds)
         elif self._stop.wait(seconds):
             self._raised = True
+            raise KeyboardInterrupt
+
+
+class BreakableClock:
+    """Another clock; once ``broken`` is set, each of its waits ends and raises KeyboardInterrupt."""
+
+    def __init__(self, inner: Clock) -> None:
+        self.broken, self._inner = False, inner
+
+    def now(self) -> float:
+        """Return the seconds since 1970-01-01 UTC."""
+        return self._inner.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for ``seconds``, or until it is broken."""
+        end = self.now() + seconds
+        while not self.broken and (left := end - self.now()) > 0:
+            self._inner.sleep(min(left, BREAK_SECONDS))
+        if self.broken:
             raise KeyboardInterrupt

@@ -292,6 +292,36 @@ def test_an_untested_image_is_not_published_by_hand(cloud: Running, folder: Path
         publish(cloud.client(), "tools-amd64-20260101000000")
 
 
+def test_a_build_that_takes_longer_than_its_limit_is_not_repeated(cloud: Running, folder: Path) -> None:
+    """Its end was taken for a reclaim: four builders were paid for, each until its release time."""
+    limits = '[limits]\nbuild = "40m"\n'
+    (folder / "recipe.toml").write_text(RECIPE.replace('install.sh"', 'install.sh"\ntimeout = "3h"') + limits)
+    (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=3600"))
+    with pytest.raises(RefusedError, match="reached its limit of 40m"):
+        run(cloud, load(folder))
+    assert cloud.cloud.gateway.calls["RunInstances"] == 1
+
+
+def test_a_builder_that_is_reclaimed_is_replaced_by_another_offer(cloud: Running, folder: Path) -> None:
+    """It was said, and the same one was taken."""
+    store, kinds = cloud.cloud.store, []
+
+    class Reclaimer(Heard):
+        def line(self, text: str) -> None:
+            super().line(text)
+            if text == "installing jq":
+                (builder,) = alive(cloud)
+                kinds.append((builder.type, builder.zone))
+                if len(kinds) == 1:
+                    store.put(replaced(builder, reclaimed=cloud.wall.value + 1))
+                    store.put(*(replaced(one, lost=cloud.wall.value + 1) for one in store.all(Invocation)))
+
+    report = Reclaimer()
+    run(cloud, load(folder), heard=report)
+    assert any("another offer" in one for one in report.lines)
+    assert kinds[0] != kinds[1]
+
+
 def test_the_boot_test_alone(cloud: Running, folder: Path) -> None:
     built = run(cloud, load(folder))
     boot_test(cloud.client(), load(folder), built.image, machine_settings(), Heard())

@@ -20,12 +20,13 @@ from goldrun.images.everywhere import Audience, publish_everywhere, roll_back_ev
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
-from goldrun.images.publish import publish
+from goldrun.images.publish import publish, roll_back
 from goldrun.images.replicate import copy_everywhere
 from local_cloud.records import READY, Image, Invocation, Receipt, Snapshot, Usage
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
-from tests.simulation.test_build import Heard, cloud, folder, machine_settings, run
+from tests.simulation.test_build import ALIAS as TOOLS
+from tests.simulation.test_build import RECIPE, Heard, cloud, folder, machine_settings, run
 from tests.simulation.test_publish import ALIAS, V1, V2, version
 from tests.simulation.watching import Watching
 
@@ -307,6 +308,17 @@ def test_a_build_prunes_in_every_region(cloud: Running, folder: Path) -> None:
     found = [one for one in cloud.cloud.store.all(Image) if one.name.startswith("tools-")]
     assert sorted((one.region, one.name) for one in found) == sorted((one, "tools-amd64-latest") for one in REGIONS[:3])
     assert len(list(cloud.cloud.store.all(Snapshot))) == 3
+
+
+def test_a_version_that_was_rolled_back_in_one_region_alone(cloud: Running, folder: Path) -> None:
+    """Each build failed, and said that another image had the name, and to delete it."""
+    (folder / "recipe.toml").write_text(RECIPE + '[publish]\nregions = ["cn-beijing"]\n[retention]\nkeep = 3\n')
+    run(cloud, load(folder))
+    (folder / "motd").write_text("bad\n")
+    run(cloud, load(folder))
+    roll_back(cloud.client(region="cn-beijing"), TOOLS)
+    with pytest.raises(RefusedError, match="was rolled back in cn-beijing"):
+        run(cloud, load(folder))
 
 
 def test_a_build_that_dies_while_it_publishes_is_completed(cloud: Running, folder: Path) -> None:

@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from goldrun.cli.json.prunes import Prune
 from goldrun.cloud.images import DEPRECATED
 from goldrun.cloud.moments import format_moment
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
-from goldrun.images.naming import PublishedName, name_reference
+from goldrun.images.naming import PublishedName, name_reference, published_names
 from goldrun.images.publish import publish, roll_back
 from goldrun.images.removal import find_orphan_snapshots
-from goldrun.images.retention import Pruned, judge, prune
+from goldrun.images.retention import Pruned, judge, prune, prune_all
 from local_cloud import seed
 from local_cloud.records import Image, Instance, Snapshot
 from tests.conftest import NOW, REGION, Running
@@ -27,6 +28,9 @@ from tests.simulation.dying import Crash, dying
 from tests.simulation.watching import meanwhile
 
 ALIAS = PublishedName("fam", "amd64", "latest")
+
+
+OWN = {"ManagedBy": "goldrun", "Family": "fam", "BuildTimestamp": "20260101000000"}
 
 
 def built(frozen: Running, number: int, *, shown: bool = False, **fields: Any) -> str:
@@ -452,3 +456,44 @@ def test_stale_reads_do_not_let_a_prune_delete_what_is_published_meanwhile(froze
     prune(client, ALIAS, keep=1)
     assert shown_now(frozen) == "m-version002"
     assert numbers(frozen) == [2, 3]
+
+
+@pytest.mark.parametrize("verdict", ["held", "failed", "pending"])
+def test_what_has_not_passed_does_not_count(frozen: Running, verdict: str) -> None:
+    """It took the place of the version that one could have gone back to."""
+    built(frozen, 1)
+    built(frozen, 2, tags={"BootTest": verdict})
+    built(frozen, 3, shown=True)
+    done = prune(frozen.client(), ALIAS, keep=2)
+    assert numbers(frozen) == [1, 3]
+    assert [one.reason for one in done.verdicts if not one.keep] == ["it has not passed its boot test"]
+
+
+@pytest.mark.parametrize("verdict", ["held", "pending"])
+def test_before_the_first_publish_an_image_that_is_tested_stays(frozen: Running, verdict: str) -> None:
+    built(frozen, 1, tags={"BootTest": verdict})
+    prune(frozen.client(), ALIAS, keep=1)
+    assert numbers(frozen) == [1]
+
+
+def test_what_is_declined_is_not_told_as_deleted_nor_the_other_way_round(frozen: Running) -> None:
+    """All was told as "would delete" after a yes and a no."""
+    built(frozen, 1)
+    built(frozen, 3, shown=True)
+    other = {"Architecture": "arm64"}
+    frozen.image("fam-arm64-20260101000000", id="m-version006", architecture="arm64", tags={**OWN, **other})
+    shown = {**OWN, **other, "Channel": "latest", "BuildTimestamp": "20260103000000"}
+    frozen.image("fam-arm64-latest", id="m-version007", architecture="arm64", tags=shown)
+    asked = iter([True, False])
+    first, second = prune_all(
+        frozen.client(),
+        published_names("fam", None),
+        keep=1,
+        older_than=0,
+        all_orphans=False,
+        dry_run=False,
+        allow=lambda _: next(asked),
+    )
+    assert (first.carried_out, second.carried_out, numbers(frozen)) == (True, False, [3, 6, 7])
+    told = Prune.of([first, second])
+    assert (told.dry_run, [one.image_id for one in told.images if one.deleted]) == (False, ["m-version001"])

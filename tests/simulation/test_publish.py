@@ -212,6 +212,16 @@ def test_roll_back_deprecates_the_bad_version(frozen: Running) -> None:
         publish(frozen.client(), V3)
 
 
+@pytest.mark.parametrize("verdict", ["held", "failed", "pending"])
+def test_roll_back_skips_what_has_not_passed(frozen: Running, verdict: str) -> None:
+    """A version that the scan had held back was shown."""
+    version(frozen, 1)
+    version(frozen, 2)
+    tagging("image", [V2], BOOT_TEST.of(verdict)).make(frozen.client())
+    version(frozen, 3, shown=True)
+    assert roll_back(frozen.client(), ALIAS).image_id == V1
+
+
 def test_roll_back_twice_goes_back_once_and_further_only_with_to(frozen: Running) -> None:
     """A second run, or one after a crash at the last call, loses no other version."""
     version(frozen, 1)

@@ -8,11 +8,14 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace as replaced
 
-from goldrun.cloud.images import share_image, shared_with
+from goldrun.cloud.images import Encryption, share_image, shared_with
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import BOOT_TEST
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
+from goldrun.images.removal import remove
 from goldrun.images.replicate import copy_everywhere, copy_image
 from goldrun.images.waiting import Progress, wait_until_available
 from local_cloud.records import DEPRECATED, Image
@@ -169,3 +172,60 @@ def test_several_regions_at_once_and_one_failure_does_not_end_the_others(frozen:
         copy_everywhere(client, image, ["cn-nowhere", "cn-shenzhen"])
     assert "copying to cn-nowhere" in str(caught.value)
     assert sum(one.region == "cn-shenzhen" for one in frozen.cloud.store.all(Image)) == 1
+
+
+@pytest.mark.parametrize("encryption", [None, Encryption("key-1")])
+def test_a_copy_that_was_deleted_is_made_again(frozen: Running, encryption: Encryption | None) -> None:
+    """With the same token ECS answered with the deleted one; and goldrun itself says to delete one that has failed."""
+    version(frozen, 2, shown=True)
+    client, store = frozen.client(timeout=600.0), frozen.cloud.store
+    image = find_own(client, V2)
+    made = copy_image(client, image, BEIJING)
+    (copy,) = (one for one in store.all(Image) if one.id == made.image_id)
+    store.put(replaced(copy, state="CreateFailed"))
+    with pytest.raises(RefusedError, match="goldrun image rm"):
+        copy_image(client, image, BEIJING)
+    there = client.in_region(BEIJING)
+    remove(there, find_own(there, made.image_id))
+    assert copy_image(client, image, BEIJING, encryption=encryption).image_id != made.image_id
+
+
+def test_nothing_is_copied_if_one_region_is_the_images_own(frozen: Running) -> None:
+    """The others got their copies first."""
+    version(frozen, 2)
+    client = frozen.client()
+    with pytest.raises(UsageError, match=f"is already in {client.region}"):
+        copy_everywhere(client, find_own(client, V2), [BEIJING, client.region])
+    assert [one.region for one in frozen.cloud.store.all(Image) if one.name.startswith("fam")] == [client.region]
+
+
+def test_an_interrupt_ends_the_copies_that_are_waited_for(frozen: Running) -> None:
+    """Each was waited for, for up to two hours; later signals are ignored meanwhile."""
+    version(frozen, 2)
+    client = frozen.client(timeout=600.0)
+    store, began = frozen.cloud.store, client.clock.now()
+    store.put(replaced(store.settings(), copy_seconds=3600.0))
+
+    def report(region: str, _: Progress) -> None:
+        if region == BEIJING:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy_everywhere(client, find_own(client, V2), ["cn-shanghai", BEIJING], report=report)
+    assert client.clock.now() - began < 600
+
+
+def test_a_failure_says_what_was_copied(frozen: Running) -> None:
+    version(frozen, 2)
+    client = frozen.client(timeout=600.0)
+    with pytest.raises(GoldrunError, match=f"copied to {BEIJING}: m-"):
+        copy_everywhere(client, find_own(client, V2), ["cn-nowhere", BEIJING])
+
+
+def test_a_copy_that_may_not_be_published_is_not_made(frozen: Running) -> None:
+    version(frozen, 2)
+    client = frozen.client()
+    tagging("image", [V2], BOOT_TEST.of("failed")).make(client)
+    with pytest.raises(RefusedError, match="has not passed its boot test"):
+        copy_image(client, find_own(client, V2), BEIJING, publish=True)
+    assert [one.region for one in frozen.cloud.store.all(Image) if one.name.startswith("fam")] == [client.region]

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
+from goldrun.cli import image_versions
+from goldrun.errors import RefusedError
 from local_cloud.records import Image
 from tests.commands import run_goldrun
 from tests.conftest import Running
@@ -72,3 +75,40 @@ def test_mistakes_are_told_before_anything_is_copied(
 ) -> None:
     assert told in goldrun("publish", NAME, "--also-in", "cn-shanghai", *words, code=2).stderr
     assert there(populated, "cn-shanghai") == []
+
+
+def test_what_may_not_be_published_is_not_copied_and_shared_first(populated: Running, goldrun: Any) -> None:
+    """A snapshot was paid for, and a stranger could read what had failed."""
+    tags = {"ManagedBy": "goldrun", "Family": "fam", "Architecture": "amd64", "BootTest": "failed"}
+    image = populated.image("fam-amd64-20260101000000", tags=tags)
+    goldrun("publish", image, "--also-in", "cn-beijing", "--account", ACCOUNT, code=5)
+    (record,) = (one for one in populated.cloud.store.all(Image) if one.id == image)
+    assert record.shared_with == {}
+    assert there(populated) == []
+
+
+def test_a_dry_run_tells_with_whom_it_would_share(goldrun: Any) -> None:
+    assert f"would share it with {ACCOUNT}" in goldrun("publish", NAME, "--account", ACCOUNT, "--dry-run").stderr
+
+
+def test_a_roll_back_does_what_was_agreed_to(populated: Running, goldrun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that was published while the plan was read was rolled back instead."""
+    more = {"ManagedBy": "goldrun", "Family": "mine", "Architecture": "amd64"}
+    stamps = [f"2026010{day}000000" for day in (1, 2, 3)]
+    ids = [populated.image(f"mine-amd64-{one}", tags={**more, "BuildTimestamp": one}) for one in stamps]
+    goldrun("publish", ids[0])
+    goldrun("publish", ids[1])
+
+    def agree(*_: object, **__: object) -> bool:
+        goldrun("publish", ids[2])
+        return True
+
+    for name, value in populated.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(image_versions, "confirm", agree)
+    monkeypatch.setattr(image_versions, "require_consent", lambda *_, **__: None)
+    with pytest.raises(RefusedError, match="has moved since the plan was shown"):
+        CliRunner().invoke(
+            image_versions.image_rollback, ["mine", "--arch", "amd64"], standalone_mode=False, catch_exceptions=False
+        )
+    assert ids[2] in goldrun("id", "mine", "--arch", "amd64").stdout

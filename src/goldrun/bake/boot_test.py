@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.bake.inspection import read_contents
-from goldrun.bake.machines import machine_for, new_key, wait_for_boot
+from goldrun.bake.machines import MAX_RECLAIMS, machine_for, new_key, start_again, wait_for_boot
 from goldrun.bake.parts import Test
 from goldrun.bake.scanning import require_harmless
 from goldrun.bake.scripts import run_test
 from goldrun.bake.step import State, Step
-from goldrun.cloud.images import Image
+from goldrun.cloud.errors import LostError
+from goldrun.cloud.images import ALL_STATUSES, Image, describe_images
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BOOT_TEST, CONTENTS, FAILED, HELD, PASSED, PENDING, TESTER
 from goldrun.contents.components import Contents, digest
-from goldrun.errors import RefusedError
-from goldrun.images.removal import delete_image
+from goldrun.errors import GoldrunError, RefusedError, UnavailableError
+from goldrun.images.removal import delete_image, protection
+from goldrun.launch.machine import Machine, SilentError
+
+SILENT = 2  # testers that never answer: one may be the cloud's fault
 
 
 def smoke_test(context: Context, image: Image) -> Contents | None:
     """Boot an instance from the image and run the smoke tests; return its packages if somebody wants them.
 
+    A tester that the market reclaims is replaced.
+
     Raises:
-        RefusedError: a test failed, or the image was refused before the boot.
+        RefusedError: a test failed, the image does not boot, or it was refused before the boot.
+        UnavailableError: there is no tester: the image may be good.
     """
     context.options.check(image)
-    key = new_key(f"test {image.image_id}")
-    with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as tester:
+    silent = lost = 0
+    while True:
+        try:
+            contents = _try(context, image)
+        except LostError as error:
+            lost += 1
+            if lost > MAX_RECLAIMS:
+                raise
+            start_again(context, error)
+        except SilentError as error:
+            silent += 1
+            if silent == SILENT:
+                raise RefusedError(
+                    f"{image.name} ({image.image_id}) does not boot: {SILENT} testers did not answer.", why=error.why
+                ) from error
+            context.report.line(f"{error.what} Starting another tester.")
+        else:
+            break
+    if contents is None:
+        return None
+    context.report.line(f"{len(contents.components)} packages are in it.")
+    if context.options.listed:
+        context.options.listed(image, contents)
+    return contents
+
+
+def _try(context: Context, image: Image) -> Contents | None:
+    with _tester(context, image) as tester:
         wait_for_boot(context, tester)
         mounted = [
             Test(name=f"data disk {disk.mount}", command=f"mountpoint {disk.mount}") for disk in context.recipe.disks
@@ -38,11 +72,25 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
         scans = context.recipe.scan is not None and context.options.advisories is not None
         if not scans and context.options.listed is None and context.options.sign is None:
             return None
-        contents = read_contents(context, tester)
-    context.report.line(f"{len(contents.components)} packages are in it.")
-    if context.options.listed:
-        context.options.listed(image, contents)
-    return contents
+        return read_contents(context, tester)
+
+
+@contextlib.contextmanager
+def _tester(context: Context, image: Image) -> Iterator[Machine]:
+    key = new_key(f"test {image.image_id}")
+    with contextlib.ExitStack() as stack:
+        try:
+            tester = stack.enter_context(
+                machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags)
+            )
+        except RefusedError as error:
+            # The market has nothing now; that says nothing about the image.
+            raise UnavailableError(
+                f"{image.name} ({image.image_id}) is not tested: {error.what}",
+                why=error.why,
+                fix=["run the same command later: a build goes on with the boot test.", *error.fix],
+            ) from error
+        yield tester
 
 
 def _test(context: Context, state: State) -> State:
@@ -54,9 +102,8 @@ def _test(context: Context, state: State) -> State:
     assert image
     try:
         contents = smoke_test(context, image)
-    except RefusedError:
-        _record(context, image, BOOT_TEST.of(FAILED))
-        delete_image(context.client, image)
+    except RefusedError as error:
+        _discard(context, image, error)
         raise
     try:
         require_harmless(context, image, contents)
@@ -68,6 +115,22 @@ def _test(context: Context, state: State) -> State:
         told |= CONTENTS.of(digest(contents))
     _record(context, image, told)
     return replace(state, image=image._replace(tags={**image.tags, **told}))
+
+
+def _discard(context: Context, image: Image, error: RefusedError) -> None:
+    """Delete an image that has failed; the error's notes say if it stays.
+
+    Another build may have tested it too, and published it.
+    """
+    try:
+        for found in describe_images(context.client, image_id=image.image_id, status=ALL_STATUSES):
+            if reason := protection(found):
+                error.add_note(f"{image.image_id} stays: it is {reason}.")
+                return
+            _record(context, found, BOOT_TEST.of(FAILED))
+            delete_image(context.client, found)
+    except GoldrunError as second:
+        error.add_note(f"{image.image_id} is not deleted ({second.what}): the next build of it tries again.")
 
 
 def _record(context: Context, image: Image, tags: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from goldrun.bake.base import RESOLVE_BASE
 from goldrun.bake.boot_test import TEST_IMAGE, smoke_test
 from goldrun.bake.capture import CREATE_IMAGE, STOP_BUILDER
 from goldrun.bake.context import Check, Context, Options, open_context
+from goldrun.bake.machines import MAX_RECLAIMS, start_again
 from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
 from goldrun.bake.publication import COPY, PUBLISH, SHARE, SIGN
 from goldrun.bake.recipe import Loaded, Recipe
@@ -26,8 +27,6 @@ from goldrun.cloud.images import Image
 from goldrun.cloud.tags import STAGE
 from goldrun.images.retention import prune
 from goldrun.launch.settings import LaunchSettings
-
-MAX_RECLAIMS = 3
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _make(context: Context, steps: Sequence[Step], state: State) -> State:
         try:
             return run_steps(context, steps, state)
         except LostError as error:
-            context.report.line(f"{error.what} Starting again on another offer.")
+            start_again(context, error)
         except GivesWayError as error:
             context.report.line(error.what)
     return run_steps(context, steps, state)

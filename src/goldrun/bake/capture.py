@@ -10,7 +10,6 @@ from goldrun.bake.provision import on_builder
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.images import create_image
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
-from goldrun.images import manifest as manifests
 from goldrun.images.creation import create_once, find_made
 from goldrun.images.waiting import wait_until_available
 
@@ -19,9 +18,7 @@ def _create(context: Context, state: State) -> State:
     client, recipe, builder = context.client, context.recipe, state.builder
     assert state.base
     assert builder
-    # ECS takes 20 tags: those of the recipe's own are taken from the manifest's.
-    most = manifests.MAX_TAGS - len(recipe.tags)
-    tags = {**state.tags, **manifests.to_tags({**context.loaded.pinned, **state.manifest}, most)}
+    tags = {**state.tags, **context.loaded.manifest_tags(state.manifest)}
     more = {**BASE_IMAGE.of(state.base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
     more |= SOURCE.of(context.options.source[:MAX_VALUE]) if context.options.source else {}
     name = f"{context.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"

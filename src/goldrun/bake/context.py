@@ -66,6 +66,7 @@ class Context:
         options: how to build.
         report: shows the progress.
         offers: where the build's last instance was got: the next one is tried there before the market is read again.
+        lost: type, zone, and whether it was a spot instance, of those that were reclaimed: others are tried first.
         boots: seconds that the build's instances have taken to boot, which the next one is expected to take.
     """
 
@@ -77,6 +78,7 @@ class Context:
     options: Options
     report: Report
     offers: list[Offer] = field(default_factory=list)
+    lost: set[tuple[str, str, bool]] = field(default_factory=set)
     boots: list[float] = field(default_factory=list)
 
     @property

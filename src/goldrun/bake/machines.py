@@ -13,16 +13,21 @@ from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.cloud.client import EcsClient
+from goldrun.cloud.errors import LostError
 from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import HEARTBEAT, KEPT, PROTECTED, ROLE
 from goldrun.durations import parse_duration
-from goldrun.errors import GoldrunError
+from goldrun.errors import GoldrunError, RefusedError
 from goldrun.launch.acquire import acquire
+from goldrun.launch.launch import Launched
 from goldrun.launch.machine import Machine
 from goldrun.launch.offers import parse_span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
+
+MAX_RECLAIMS = 3
+RELEASE_SECONDS = 120.0  # a release time counts in minutes, and the instance is gone about then
 
 
 def machine_settings(
@@ -75,11 +80,18 @@ def launch_machine(
     client = context.client
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
     settings = machine_settings(context, image_id, key, marked, disks)
-    (launched,) = acquire(client, settings, first=context.offers, report=context.report.line)
+    (launched,) = _acquire(context, settings)
     context.offers[:] = [launched.offer] if launched.offer else []
     machine = Machine(client, launched.ids[0], key)
     context.heartbeat.start(machine.id)
     return machine
+
+
+def _acquire(context: Context, settings: LaunchSettings) -> list[Launched]:
+    if context.lost:
+        with contextlib.suppress(RefusedError):  # there is no other offer
+            return acquire(context.client, replace(settings, avoid=frozenset(context.lost)), report=context.report.line)
+    return acquire(context.client, settings, first=context.offers, report=context.report.line)
 
 
 def wait_for_boot(context: Context, machine: Machine) -> None:
@@ -89,6 +101,23 @@ def wait_for_boot(context: Context, machine: Machine) -> None:
     limit = parse_duration(context.recipe.limits.boot)
     machine.wait_until_ready(limit, expected=min(context.boots, default=0.0))
     context.boots.append(clock.now() - start)
+
+
+def start_again(context: Context, error: LostError) -> None:
+    """Say that an instance is lost, and that the next one is got elsewhere.
+
+    Raises:
+        RefusedError: it has lived as long as the recipe allows: the next one would not get further.
+    """
+    limit = context.recipe.limits.build
+    if context.client.clock.now() - context.heartbeat.began > parse_duration(limit) - RELEASE_SECONDS:
+        raise RefusedError(
+            f"The build has reached its limit of {limit}, and its instance was released.",
+            fix=["raise build under [limits] in the recipe."],
+        ) from error
+    context.lost.update((offer.type, offer.zone, offer.spot) for offer in context.offers)
+    context.offers.clear()
+    context.report.line(f"{error.what} Starting again on another offer.")
 
 
 def delete_machine(context: Context, machine: Machine) -> None:

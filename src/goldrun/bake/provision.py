@@ -23,6 +23,7 @@ from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.tags import BUILD_TIMESTAMP, BUILDER, VERSION_HASH
 from goldrun.durations import parse_duration
+from goldrun.errors import RefusedError, UsageError
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.launch.machine import Machine
 
@@ -149,7 +150,12 @@ def _read_manifest(context: Context, state: State) -> State:
     variables = context.loaded.variables(context.architecture)
     output = read_output(context, state.builder, "manifest", script, CLEAN_SECONDS, variables)
     pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
-    return replace(state, manifest={name.strip(): version.strip() for name, _, version in pairs if name.strip()})
+    found = {name.strip(): version.strip() for name, _, version in pairs if name.strip()}
+    try:
+        context.loaded.manifest_tags(found)
+    except UsageError as error:  # while there is a builder to look at
+        raise RefusedError(error.what, why=error.why, fix=[f"correct {context.recipe.manifest}."]) from error
+    return replace(state, manifest=found)
 
 
 def _clean(context: Context, builder: Machine) -> None:

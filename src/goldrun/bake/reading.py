@@ -13,7 +13,7 @@ import msgspec
 
 from goldrun.bake.parts import File, Parameter, Step, Test, Tool
 from goldrun.bake.recipe import FILE, REFERENCE, Loaded, Recipe, fill
-from goldrun.bake.recipe_check import check_file, check_whole
+from goldrun.bake.recipe_check import check_chosen, check_file, check_whole
 from goldrun.errors import UsageError
 from goldrun.toml_file import Problem, parse, read_file, refuse
 
@@ -68,7 +68,9 @@ def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
         if source is chain[-1]:
             problems += check_whole(msgspec.convert(whole, Recipe))
         refuse(source.file, source.text, problems)
-    return Loaded(_chosen(_expanded(msgspec.convert(whole, Recipe), folder, contents)), contents, values)
+    chosen = _chosen(_expanded(msgspec.convert(whole, Recipe), folder, contents))
+    refuse(chain[-1].file, chain[-1].text, check_chosen(chosen))
+    return Loaded(chosen, contents, values)
 
 
 def read_parameters(file: Path | None, words: Sequence[str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from goldrun.bake.parts import (
     Test,
     Tool,
 )
+from goldrun.images import manifest
 
 FILE = "recipe.toml"
 RUNNER = "runner"
@@ -120,10 +121,15 @@ class Loaded:
         set_for_all = {**recipe.mirrors.environment, **recipe.environment}
         return {**pinned, **tools, **given, **set_for_all, "ARCH": architecture, "FAMILY": recipe.family}
 
-    @property
-    def pinned(self) -> dict[str, str]:
-        """The pinned versions of all tools, for the manifest."""
-        return {**self.recipe.versions, **{name: tool.version for name, tool in self.recipe.tools.items()}}
+    def manifest_tags(self, found: Mapping[str, str]) -> dict[str, str]:
+        """Return the tags that tell the version of each tool: those that are pinned, and what the script has found.
+
+        Raises:
+            UsageError: see ``to_tags``.
+        """
+        pinned = {**self.recipe.versions, **{name: tool.version for name, tool in self.recipe.tools.items()}}
+        # ECS takes 20 tags: those of the recipe's own are taken from the manifest's.
+        return manifest.to_tags({**pinned, **found}, manifest.MAX_TAGS - len(self.recipe.tags))
 
     @property
     def wants_latest_runner(self) -> bool:

@@ -71,10 +71,6 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
             yield ("files", number, "before"), f"there is no step {file.before!r}"
     if not (recipe.base.amd64 or recipe.base.arm64):
         yield ("base",), "name a base image family for amd64, arm64 or both"
-    if not recipe.steps:
-        yield (), "a recipe needs at least one step: [[steps]] with name and script"
-    if not recipe.smoke:
-        yield (), "a recipe needs at least one smoke test: [[smoke]] with name and command"
     for name, tool in recipe.tools.items():
         for architecture in ("amd64", "arm64"):
             if tool.url and getattr(recipe.base, architecture) and architecture not in tool.sha256:
@@ -91,6 +87,14 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
         if variable_of(name) in taken:
             yield ("parameters", name), f"scripts have another variable {variable_of(name)}"
         taken.add(variable_of(name))
+
+
+def check_chosen(recipe: Recipe) -> Iterator[Problem]:
+    """Yield what a recipe lacks without the parts whose feature is left out."""
+    if not recipe.steps:
+        yield (), "a recipe needs at least one step: [[steps]] with name and script"
+    if not recipe.smoke:
+        yield (), "a recipe needs at least one smoke test: [[smoke]] with name and command"
 
 
 def _check_names(family: str) -> None:

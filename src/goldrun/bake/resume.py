@@ -14,7 +14,7 @@ from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, HELD, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
 from goldrun.images.lineage import Lineage, read_lineage
-from goldrun.images.removal import delete_image
+from goldrun.images.removal import delete_image, protection
 from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import STALE_SECONDS, silence
 from goldrun.launch.launch import Report
@@ -88,7 +88,8 @@ def _resume(context: Context, state: State) -> State:
             image = wait_until_available(client, image.image_id)  # noqa: PLW2901 - the same image, finished
         verdict = BOOT_TEST.read(image.tags, PASSED)
         if verdict == FAILED:
-            delete_image(client, image)
+            if not protection(image):  # somebody may have published it nevertheless
+                delete_image(client, image)
         elif image.status == AVAILABLE and not (anew and verdict in (PASSED, HELD)):
             return replace(state, image=image, resumed=True)
     return state

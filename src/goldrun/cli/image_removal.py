@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import click
 
@@ -61,25 +62,28 @@ def image_prune(
         lines = (f"would delete: {one}" for one in plan)
         return not plan or confirm(f"Delete these {len(plan)}?", lines, place_of(client), yes=yes)
 
-    done = retention.prune_all(
+    pruned = retention.prune_all(
         client, aliases, keep=count, older_than=seconds, all_orphans=orphans, dry_run=dry_run, allow=allow
     )
-    if family and not done.verdicts and not done.orphans:
+    if family and not any(done.verdicts or done.orphans for done in pruned):
         raise unknown_family(client, family, arch)
     if as_json:
         from goldrun.cli.json.prunes import Prune
 
-        output.result_json(Prune.of(done))
+        output.result_json(Prune.of(pruned))
         return
-    word = "deleted" if done.carried_out else "would delete"
-    rows = [
-        (verdict.image.name, verdict.image.image_id, listing.verdict_words(verdict, word)) for verdict in done.verdicts
-    ]
-    rows += [("", snapshot.snapshot_id, f"{word}: its image is gone") for snapshot in done.orphans]
-    if rows:
+    if rows := [row for done in pruned for row in _rows(done)]:
         output.table(("NAME", "ID", "PRUNE"), rows)
     if dry_run:
         output.note("nothing was deleted: this was a dry run.")
+
+
+def _rows(done: retention.Pruned) -> Iterator[tuple[str, str, str]]:
+    word = "deleted" if done.carried_out else "would delete"
+    for verdict in done.verdicts:
+        yield verdict.image.name, verdict.image.image_id, listing.verdict_words(verdict, word)
+    for snapshot in done.orphans:
+        yield "", snapshot.snapshot_id, f"{word}: its image is gone"
 
 
 @click.command("rm")

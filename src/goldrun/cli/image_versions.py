@@ -14,7 +14,7 @@ from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, 
 from goldrun.cloud import images
 from goldrun.cloud.home import check_region
 from goldrun.cloud.instances import count_by_image
-from goldrun.errors import UsageError
+from goldrun.errors import RefusedError, UsageError
 from goldrun.images import listing
 from goldrun.images.lineage import find_own, read_lineage, unknown_family
 from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
@@ -66,7 +66,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 @click.argument("version", shell_complete=completing.images)
 @REGION
 @click.option("--channel", default=LATEST, show_default=True, help="The channel to move.")
-@click.option("--force", is_flag=True, help="Publish it even if it is older than the published version.")
+@click.option("--force", is_flag=True, help="Publish it even if it is older than the published one, or not tested.")
 @ALSO_IN
 @ACCOUNTS
 @DRY_RUN
@@ -96,6 +96,7 @@ def image_publish(
     """
     from goldrun.cli.progress import Bars
     from goldrun.images import everywhere, replicate
+    from goldrun.images.publish import publish
 
     check_channel(channel)
     images.check_accounts(accounts)
@@ -109,12 +110,13 @@ def image_publish(
             if one not in known:
                 output.note(f"would copy {found.name} to {one}, and publish it there.")
         versions |= known
-        if accounts:
-            output.note(f"would share it with {', '.join(accounts)}.")
-    elif others:
-        with Bars(others) as bars:
-            versions |= replicate.copy_everywhere(client, found, others, report=bars.move)
+    if accounts and dry_run:
+        output.note(f"would share it with {', '.join(accounts)}.")
     if not dry_run:
+        publish(client, found.image_id, channel=channel, force=force, dry_run=True)  # else nothing is copied or shared
+        if others:
+            with Bars(others) as bars:
+                versions |= replicate.copy_everywhere(client, found, others, report=bars.move)
         everywhere.share_everywhere(client, versions, everywhere.Audience(accounts))
     report = _plan_notes(dry_run)
     shown = everywhere.publish_everywhere(
@@ -180,7 +182,16 @@ def image_rollback(
             return
     steps = (f"would do: {step}" for step in planned)
     if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
+        agreed = planned.copy()
         planned.clear()
+        if not yes:
+            roll_back_everywhere(client, alias, regions, to=to, dry_run=True, report=plan)
+            if planned != agreed:
+                raise RefusedError(
+                    f"{alias} has moved since the plan was shown; nothing was done.",
+                    fix=["run the command again, and read the new plan."],
+                )
+            planned.clear()
         shown = roll_back_everywhere(client, alias, regions, to=to, report=plan)
         _plan_notes(False, ROLLED_BACK)(planned)
         _print_images(shown, client.region, as_json)

@@ -11,7 +11,7 @@ from functools import cached_property
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, describe_images
 from goldrun.cloud.moments import moment_or
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, DELETING, MANAGED_BY, VERSION_HASH, Tag
+from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, DELETING, MANAGED_BY, PASSED, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.age import newest_first, stamp
 from goldrun.images.lookup import channel_tag, find_shown
@@ -150,6 +150,11 @@ def unknown_family(client: EcsClient, family: str, architecture: str | None = No
         fix=[f"did you mean {near}?" for near in get_close_matches(family, known, NEAR_FAMILIES)]
         or ["list the images: goldrun image ls --all"],
     )
+
+
+def has_passed(image: Image) -> bool:
+    """Return whether the image has passed its boot test; one without a verdict was made by another program."""
+    return BOOT_TEST.read(image.tags, PASSED) == PASSED
 
 
 def is_being_deleted(image: Image, now: float) -> bool:

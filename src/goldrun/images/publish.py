@@ -23,10 +23,10 @@ from functools import partial
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import AVAILABLE, DEPRECATED, Image, is_missing, is_name_taken
-from goldrun.cloud.tags import BOOT_TEST, HELD, PASSED
+from goldrun.cloud.tags import BOOT_TEST, HELD
 from goldrun.errors import NotFoundError, RefusedError
 from goldrun.images.age import age_key
-from goldrun.images.lineage import Lineage, alias_of, find_own, is_being_deleted, read_lineage
+from goldrun.images.lineage import Lineage, alias_of, find_own, has_passed, is_being_deleted, read_lineage
 from goldrun.images.moving import (
     MAX_STEPS,
     Intent,
@@ -147,12 +147,13 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
         if image.status == AVAILABLE
         and age_key(image) < age_key(current)
         and _has_version_name(image)
+        and has_passed(image)
         and not is_being_deleted(image, now)
     ]
     if not older:
         raise NotFoundError(
             f"{lineage.alias} has no older version to roll back to.",
-            why=[f"it shows {lineage.version_name(current)}, and no older version is Available."],
+            why=[f"it shows {lineage.version_name(current)}, and no older version is Available and tested."],
         )
     return older[0]
 
@@ -163,6 +164,21 @@ def _has_version_name(image: Image) -> bool:
     return bool(name and name.is_version)
 
 
+def require_passed(image: Image) -> None:
+    """Check that the image may be published without force.
+
+    Raises:
+        RefusedError: it has not passed its boot test.
+    """
+    if not has_passed(image):
+        verdict = BOOT_TEST.read(image.tags)
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) has not passed its boot test: it is {verdict}.",
+            why=["its scan holds it back."] if verdict == HELD else [],
+            fix=["build it again: it is tested then; to publish it anyway: --force"],
+        )
+
+
 def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bool) -> None:
     if candidate.status != AVAILABLE:
         state = f"{candidate.status} ({candidate.progress})" if candidate.status == "Creating" else candidate.status
@@ -170,14 +186,8 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
             f"{candidate.name} ({candidate.image_id}) is {state}: only Available images are published.",
             fix=["build a new version."] if candidate.status == DEPRECATED else ["wait until it is Available."],
         )
-    verdict = BOOT_TEST.read(candidate.tags, PASSED)
-    if verdict != PASSED and not force and not tested:
-        raise RefusedError(
-            f"{candidate.name} ({candidate.image_id}) has not passed its boot test: it is {verdict}.",
-            fix=["its scan holds it back: build it again."]
-            if verdict == HELD
-            else ["test it: goldrun image test, or build it again."],
-        )
+    if not force and not tested:
+        require_passed(candidate)
     current = lineage.current()
     if current and age_key(current) > age_key(candidate) and not force:
         raise RefusedError(

@@ -30,14 +30,14 @@ POLL_SECONDS = 2.0
 
 
 class ProtectedError(RefusedError):
-    """An image is not deleted: since it was read, something protects it.
+    """An image is not deleted: something protects it, maybe since it was read.
 
     Attributes:
         reason: what, as ``protection`` says it.
     """
 
     def __init__(self, image: Image, reason: str) -> None:
-        super().__init__(f"{image.name} ({image.image_id}) is not deleted: meanwhile it is {reason}.")
+        super().__init__(f"{image.name} ({image.image_id}) is not deleted: it is {reason}.")
         self.reason = reason
 
 
@@ -93,7 +93,7 @@ def delete_image(client: EcsClient, image: Image) -> None:
     it is shared.
 
     Raises:
-        ProtectedError: since ``image`` was read, something protects it.
+        ProtectedError: something protects it, maybe since ``image`` was read.
         ApiError: ECS refuses.
         UnavailableError: one of them still exists after a minute.
     """
@@ -145,7 +145,7 @@ def _claim(client: EcsClient, image: Image) -> None:
             f"{image.image_id} was tagged, and does not show it after {elapsed:.0f} s.", fix=["run the command again."]
         ),
     )
-    if reason and reason != protection(image):
+    if reason:
         with contextlib.suppress(GoldrunError):  # the tag counts for some minutes only, so it may stay
             tagging.untagging("image", ids, [DELETING.key]).make(client)
         raise ProtectedError(image, reason)

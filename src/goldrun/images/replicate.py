@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 
+from goldrun.clock import BreakableClock
 from goldrun.cloud import images
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, UNFINISHED, Encryption, Image, describe_images
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, UNFINISHED, Encryption, Image, describe_images
 from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED, SIGNATURE
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.creation import create_once
 from goldrun.images.lineage import alias_of, read_lineage
 from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
+from goldrun.images.publish import require_passed
 from goldrun.images.waiting import Progress, wait_until_available
 
 # These tags depend on the region, not on the image.
@@ -45,8 +47,9 @@ def copy_image(
         RefusedError: it is not Available, another image has its name there, or the copy failed.
         UsageError: it is not a version of a family, or is in that region already.
     """
-    if region == client.region:
-        raise UsageError(f"{image.name} is already in {region}.")
+    _require_elsewhere(client, image, [region])
+    if publish:
+        require_passed(image)
     if image.status != AVAILABLE:
         raise RefusedError(f"{image.name} ({image.image_id}) is {image.status}: only Available images are copied.")
     alias = alias_of(image, LATEST)
@@ -74,14 +77,18 @@ def copy_everywhere(
         The copies by region.
 
     Raises:
-        GoldrunError: the first failure, after all have ended; its reasons list the others.
+        UsageError: the image is in one of the regions already.
+        GoldrunError: the first failure, after all have ended; its reasons list the others, its notes what was copied.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+    _require_elsewhere(client, image, regions)
+    clock = BreakableClock(client.clock.machine)  # a copy takes up to an hour; it goes on without us
 
     def copy_to(region: str) -> Image | GoldrunError:
         try:
             return copy_image(
-                client,
+                client.on_clock(clock),
                 image,
                 region,
                 publish=publish,
@@ -92,14 +99,28 @@ def copy_everywhere(
             return error
 
     with ThreadPoolExecutor(max_workers=len(regions)) as pool:
-        ended = dict(zip(regions, pool.map(copy_to, regions), strict=True))
+        copying = {region: pool.submit(copy_to, region) for region in regions}
+        try:
+            for future in wait(copying.values(), return_when=FIRST_EXCEPTION).done:
+                future.result()
+        finally:
+            clock.broken = not all(future.done() for future in copying.values())
+    ended = {region: future.result() for region, future in copying.items()}
+    copies = {region: copy for region, copy in ended.items() if isinstance(copy, Image)}
     failures = {region: error for region, error in ended.items() if isinstance(error, GoldrunError)}
     if failures:
         region, error = next(iter(failures.items()))
         others = [f"{other} failed too: {problem.what}" for other, problem in failures.items() if other != region]
         error.why = (f"while copying to {region}.", *error.why, *others)
+        for other, copy in copies.items():
+            error.add_note(f"copied to {other}: {copy.image_id}.")
         raise error
-    return {region: copy for region, copy in ended.items() if isinstance(copy, Image)}
+    return copies
+
+
+def _require_elsewhere(client: EcsClient, image: Image, regions: Sequence[str]) -> None:
+    if client.region in regions:
+        raise UsageError(f"{image.name} is already in {client.region}.")
 
 
 def find_copies(client: EcsClient, image: Image, regions: Sequence[str]) -> dict[str, Image]:
@@ -117,6 +138,11 @@ def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
     usable = [other for other in found if other.status in (*UNFINISHED, AVAILABLE)]
     if usable:
         return usable[0].image_id
+    if bad := [other for other in found if other.status == DEPRECATED]:
+        raise RefusedError(
+            f"{name} was rolled back in {there.region}: {bad[0].image_id} is {DEPRECATED}.",
+            fix=["roll it back here too (goldrun image rollback), or build a new version."],
+        )
     for other in describe_images(there, name=name, status=ALL_STATUSES):
         if other.name == name:
             raise RefusedError(
@@ -131,7 +157,8 @@ def _begin(client: EcsClient, there: EcsClient, image: Image, name: str, encrypt
     region = there.region
     tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
     tags |= COPIED_FROM.of(image.image_id)
-    token = hashlib.sha256(f"copy {image.image_id} {region}".encode()).hexdigest()
+    # A token of its own: with an earlier copy's, ECS would answer with that copy, even if it was deleted.
+    token = os.urandom(16).hex()
     return create_once(
         client,
         lambda: images.copy_image(client, image, region, name=name, tags=tags, token=token, encryption=encryption),

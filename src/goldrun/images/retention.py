@@ -16,7 +16,7 @@ from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY, OWNED, STAGE
 from goldrun.images.age import age_key, newest_first
-from goldrun.images.lineage import Lineage, is_from_guide, read_lineage
+from goldrun.images.lineage import Lineage, has_passed, is_from_guide, read_lineage
 from goldrun.images.naming import STAGE_PREFIX, PublishedName, parse_published
 from goldrun.images.removal import (
     ProtectedError,
@@ -69,15 +69,21 @@ def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -
             reason = "newer than what is published"
         if not reason and image is current:
             reason = "found by look-ups"
-        older = not current or age_key(image) < age_key(current)
-        if older and image.status == AVAILABLE and left > 0:
+        # What has not passed is nothing to go back to; before the first publish it may be about to.
+        counts = not current or (age_key(image) < age_key(current) and has_passed(image))
+        if counts and image.status == AVAILABLE and left > 0:
             left -= 1
             reason = reason or f"one of the newest {keep}"
         if not reason and now - parse_moment(image.creation_time) < older_than:
             reason = "not old enough"
-        gone = "rolled back" if image.status == DEPRECATED else f"beyond the newest {keep}"
-        verdicts.append(Verdict(image, bool(reason), reason or gone))
+        verdicts.append(Verdict(image, bool(reason), reason or _why_gone(image, keep)))
     return verdicts
+
+
+def _why_gone(image: Image, keep: int) -> str:
+    if image.status == DEPRECATED:
+        return "rolled back"
+    return f"beyond the newest {keep}" if has_passed(image) else "it has not passed its boot test"
 
 
 def judge_stages(
@@ -165,7 +171,7 @@ def prune_all(
     all_orphans: bool,
     dry_run: bool,
     allow: Callable[[Pruned], bool],
-) -> Pruned:
+) -> list[Pruned]:
     """Prune several lineages in turn; once ``allow`` declines, the rest is only planned.
 
     Args:
@@ -177,24 +183,26 @@ def prune_all(
         dry_run: see ``prune``.
         allow: see ``prune``; called for each lineage, and for the snapshots of every family.
 
+    Returns:
+        What was done, or is only planned, for each lineage; then for the other snapshots.
+
     Raises:
         ApiError: see ``prune``.
     """
-    verdicts: list[Verdict] = []
-    orphans: dict[str, Snapshot] = {}
+    pruned: list[Pruned] = []
     going = not dry_run
     for alias in aliases:
         done = prune(client, alias, keep=keep, older_than=older_than, dry_run=not going, allow=allow)
         going = going and done.carried_out
-        verdicts += done.verdicts
-        orphans |= {snapshot.snapshot_id: snapshot for snapshot in done.orphans}
+        pruned.append(done)
     if all_orphans:
-        left = find_orphan_snapshots(client)
-        going = going and allow(Pruned((), tuple(left)))
+        known = {snapshot.snapshot_id for done in pruned for snapshot in done.orphans}
+        left = tuple(one for one in find_orphan_snapshots(client) if one.snapshot_id not in known)
+        going = going and allow(Pruned((), left))
         for snapshot in left if going else ():
             delete_snapshot(client, snapshot.snapshot_id)
-        orphans |= {snapshot.snapshot_id: snapshot for snapshot in left}
-    return Pruned(tuple(verdicts), tuple(orphans.values()), carried_out=going)
+        pruned.append(Pruned((), left, carried_out=going))
+    return pruned
 
 
 def _delete(client: EcsClient, verdict: Verdict) -> Verdict:

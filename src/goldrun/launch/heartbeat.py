@@ -33,15 +33,18 @@ class Heartbeat:
         client: the cloud, on a clock that does not beat.
         instance_id: the instance; empty: none.
         last: time of the last beat, in seconds since 1970.
+        began: when the last instance was launched, in seconds since 1970.
     """
 
     client: EcsClient
     instance_id: str = ""
     last: float = field(default=0.0)
+    began: float = field(default=0.0)
 
     def start(self, instance_id: str) -> None:
         """Beat for this instance from now on; it was launched with the tag."""
         self.instance_id, self.last = instance_id, self.client.clock.now()
+        self.began = self.last
 
     def stop(self) -> None:
         """Stop beating."""

@@ -25,6 +25,10 @@ BOOT_LOOK_SECONDS = 2.0  # and nobody knows how much more
 LOOKS_A_CHECK = 5  # while the assistant does not answer, look up the instance itself every so many looks
 
 
+class SilentError(UnavailableError):
+    """The instance is there, and its assistant has not answered in time."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """An instance that scripts run on.
@@ -52,7 +56,7 @@ class Machine:
 
         Raises:
             LostError: the instance is gone.
-            UnavailableError: it does not answer in time.
+            SilentError: it does not answer in time.
         """
         looks, clock = count(), self.client.clock
         start = clock.now()
@@ -70,7 +74,7 @@ class Machine:
             self.client.clock,
             look,
             seconds=seconds,
-            late=lambda elapsed: UnavailableError(
+            late=lambda elapsed: SilentError(
                 f"{self.id} has booted, but its Cloud Assistant does not answer after {elapsed:.0f} s.",
                 why=last_lines(self.client, self.id),
                 fix=["check that the image has the agent (goldrun image test)."],
