@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,14 @@ from goldrun.bake.build import Built, build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.cloud import images
+from goldrun.cloud.tagging import tagging
 from goldrun.errors import RefusedError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.provenance import (
-    is_signed,
+    Signer,
     read_private_key,
     read_public_key,
     require_signed,
-    sign,
     statement,
 )
 from goldrun.images.replicate import copy_image
@@ -34,7 +33,6 @@ from tests.simulation.test_build import Heard, cloud, folder, machine_settings, 
 
 __all__ = ["cloud", "folder"]
 BEIJING = "cn-beijing"
-Signer = Callable[[images.Image, str], str]
 
 
 def make_key(folder: Path, name: str = "image") -> Path:
@@ -53,15 +51,8 @@ def key(tmp_path: Path) -> EllipticCurvePrivateKey:
     return read_private_key(make_key(tmp_path))
 
 
-def signer(key: EllipticCurvePrivateKey) -> Signer:
-    def work(image: images.Image, region: str) -> str:
-        return image.tags["Signature"] if is_signed(key, image, region) else sign(key, image, region)
-
-    return work
-
-
 def built_with(cloud: Running, folder: Path, key: EllipticCurvePrivateKey) -> Built:
-    return run(cloud, load(folder), sign=signer(key), source="o/r@abc")
+    return run(cloud, load(folder), sign=Signer(key), source="o/r@abc")
 
 
 def test_a_built_image_is_signed_and_openssl_agrees(
@@ -120,16 +111,53 @@ def test_copies_have_signatures_of_their_own(cloud: Running, folder: Path, key: 
         require_signed(key.public_key(), shanghai, "cn-shanghai")
 
 
-def test_an_image_that_is_there_is_signed_later_and_only_once(
+def test_an_image_that_is_there_is_signed_if_somebody_vouches_for_it_and_only_once(
     cloud: Running, folder: Path, key: EllipticCurvePrivateKey
 ) -> None:
     first = run(cloud, load(folder), source="o/r@abc")
-    again = built_with(cloud, folder, key)
-    assert again.skipped
+    assert run(cloud, load(folder), sign=Signer(key, existing=True)).skipped
     image = find_own(cloud.client(), first.image.image_id)
     require_signed(key.public_key(), image, REGION)
-    built_with(cloud, folder, key)
+    assert built_with(cloud, folder, key).skipped
     assert find_own(cloud.client(), first.image.image_id).tags == image.tags
+
+
+@pytest.mark.parametrize(
+    "changed", [{"Source": "evil/evil@666", "Contents": "0" * 64, "Manifest.1": "jq=9.9"}, {"Signature": ""}]
+)
+def test_what_somebody_has_changed_is_not_signed_again_but_built_anew(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, changed: dict[str, str]
+) -> None:
+    """The next build signed whatever the tags said: who may write tags alone could have a lie signed."""
+    first = built_with(cloud, folder, key).image
+    tagging("image", [first.image_id], changed).make(cloud.client())
+    again = built_with(cloud, folder, key)
+    assert not again.skipped
+    assert again.image.image_id != first.image_id
+    require_signed(key.public_key(), find_own(cloud.client(), again.image.image_id), REGION)
+
+
+def test_an_old_image_is_not_signed_as_a_new_one(cloud: Running, folder: Path, key: EllipticCurvePrivateKey) -> None:
+    """With the new recipe's hash in its tag it passed for an image that was built from it."""
+    old = built_with(cloud, folder, key).image
+    (folder / "motd").write_text("the fix\n")
+    made = load(folder).version_hash("amd64", old.tags["BaseImageId"])
+    tagging("image", [old.image_id], {"VersionHash": made}).make(cloud.client())
+    assert not built_with(cloud, folder, key).skipped
+
+
+def test_a_copy_that_this_build_has_not_made_is_not_signed(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey
+) -> None:
+    """A tag says of what an image is a copy: any image of that region could be named."""
+    text = (folder / "recipe.toml").read_text()
+    built = built_with(cloud, folder, key).image
+    copy = copy_image(cloud.client(timeout=600.0), built, BEIJING)
+    (folder / "recipe.toml").write_text(f'{text}\n[publish]\nregions = ["{BEIJING}"]\n')
+    with pytest.raises(RefusedError, match=f"goldrun image rm {copy.image_id} --region {BEIJING}"):
+        built_with(cloud, folder, key)
+    run(cloud, load(folder), sign=Signer(key, existing=True))
+    require_signed(key.public_key(), find_own(cloud.client(region=BEIJING), copy.image_id), BEIJING)
 
 
 def test_a_build_that_dies_is_signed_by_the_next(cloud: Running, folder: Path, key: EllipticCurvePrivateKey) -> None:
@@ -137,14 +165,14 @@ def test_a_build_that_dies_is_signed_by_the_next(cloud: Running, folder: Path, k
     cloud.cloud.store.put(replaced(cloud.cloud.store.settings(), **quick))
     client = cloud.client(timeout=600.0)
     counting = dying(client, 10**6, after=False)
-    build(client, load(folder), "amd64", machine_settings(), Options(sign=signer(key)), Heard())
+    build(client, load(folder), "amd64", machine_settings(), Options(sign=Signer(key)), Heard())
     for at in range(counting.sent - 14, counting.sent + 1):
         (folder / "motd").write_text(f"{at}\n")
         client = cloud.client(timeout=600.0)
         dying(client, at, after=bool(at % 2))
         with contextlib.suppress(Crash):
-            build(client, load(folder), "amd64", machine_settings(), Options(sign=signer(key)), Heard())
-        built = run(cloud, load(folder), sign=signer(key))
+            build(client, load(folder), "amd64", machine_settings(), Options(sign=Signer(key)), Heard())
+        built = run(cloud, load(folder), sign=Signer(key))
         require_signed(key.public_key(), find_own(cloud.client(), built.image.image_id), REGION)
         store = cloud.cloud.store
         store.remove(*store.all(Invocation), *store.all(Usage), *store.all(Receipt))

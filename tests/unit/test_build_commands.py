@@ -184,6 +184,12 @@ def test_a_runner_that_has_ended_does_not_pass_the_boot_test(
     assert "is too old" in asked.stderr
 
 
+def test_without_a_key_nothing_is_signed(env: dict[str, str], recipe: str) -> None:
+    failed = run(env, "image", "build", recipe, "--sign-existing", code=2)
+    assert "--sign-existing needs a key" in failed.stderr
+    assert "export GOLDRUN_SIGNING_KEY_FILE" in failed.stderr
+
+
 def test_parameters_are_given_on_the_command_line(env: dict[str, str], recipe: str, tmp_path: Path) -> None:
     file = Path(recipe) / "recipe.toml"
     file.write_text(file.read_text() + '\n[parameters.stage]\nchoices = ["staging", "production"]\n')

@@ -9,6 +9,7 @@ from goldrun.bake.power import stop_builder
 from goldrun.bake.provision import on_builder
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.images import create_image
+from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
 from goldrun.images.creation import create_once, find_made
 from goldrun.images.waiting import wait_until_available
@@ -34,7 +35,13 @@ def _create(context: Context, state: State) -> State:
         )
 
     made = create_once(client, create, lambda: find_made(client, name, tags))
-    return replace(state, image=wait_until_available(client, made))
+    signature: dict[str, str] = {}
+    if context.options.sign:
+        # At once: what a later build finds unsigned may be anybody's.
+        signature = context.options.sign.sign(made, {**tags, **more}, client.region)
+        tagging("image", [made], signature).make(client)
+    image = wait_until_available(client, made)
+    return replace(state, image=image._replace(tags={**image.tags, **signature}))
 
 
 STOP_BUILDER = on_builder("stop the builder", stop_builder)

@@ -14,6 +14,7 @@ from goldrun.cloud.tags import ARCHITECTURE, FAMILY
 from goldrun.contents.components import Contents
 from goldrun.contents.osv import Advisory
 from goldrun.images.naming import LATEST, PublishedName
+from goldrun.images.provenance import Signer
 from goldrun.launch.heartbeat import Heartbeat
 from goldrun.launch.offers import Offer
 from goldrun.launch.settings import LaunchSettings
@@ -36,7 +37,7 @@ class Options:
         source: the recipe's repository@commit, or empty.
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
         advisories: the database that images are scanned with; None: none is given.
-        sign: returns the signature of an image in a region, or its present one if that is right; None: no key is given.
+        sign: signs the image and its copies; None: no key is given.
         listed: receives what is inside an image that was booted; None: nobody asks for it.
     """
 
@@ -49,7 +50,7 @@ class Options:
     source: str = ""
     check: Check = lambda _: None
     advisories: Callable[[], Iterable[Advisory]] | None = None
-    sign: Callable[[Image, str], str] | None = None
+    sign: Signer | None = None
     listed: Callable[[Image, Contents], None] | None = None
 
 

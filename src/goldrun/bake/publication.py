@@ -8,7 +8,7 @@ from goldrun.bake.context import Context
 from goldrun.bake.step import State, Step
 from goldrun.cloud.images import Encryption, Image
 from goldrun.cloud.tagging import tagging
-from goldrun.cloud.tags import SIGNATURE
+from goldrun.errors import RefusedError
 from goldrun.images.everywhere import Audience, publish_everywhere, share_everywhere
 from goldrun.images.replicate import copy_everywhere
 from goldrun.images.waiting import Progress
@@ -26,9 +26,18 @@ def _copy(context: Context, state: State) -> State:
 
     if not regions:
         return state
+    image, signed = state.image, dict[str, dict[str, str]]()
+
+    def sign(region: str, copied: str) -> None:
+        # At once: what a later build finds unsigned may be anybody's.
+        if signer := context.options.sign:
+            signed[region] = signer.sign(copied, image.tags, region)
+            tagging("image", [copied], signed[region]).make(context.client.in_region(region))
+
     encryption = {region: Encryption(wanted.keys.get(region, "")) for region in regions} if wanted.encrypted else None
-    copies = copy_everywhere(context.client, state.image, regions, encryption=encryption, report=report)
-    return replace(state, copies=copies)
+    copies = copy_everywhere(context.client, image, regions, encryption=encryption, begun=sign, report=report)
+    found = {region: copy._replace(tags={**copy.tags, **signed.get(region, {})}) for region, copy in copies.items()}
+    return replace(state, copies=found)
 
 
 def _share(context: Context, state: State) -> State:
@@ -40,16 +49,32 @@ def _share(context: Context, state: State) -> State:
 
 
 def _sign(context: Context, state: State) -> State:
-    """Sign the image and its copies; what has the right signature already keeps it."""
+    """Sign the image and its copies; what has the right signature already keeps it.
+
+    Raises:
+        RefusedError: an earlier run has left a copy without it.
+    """
     assert state.image
-    assert context.options.sign
+    signer, home = context.options.sign, context.client.region
+    assert signer
     signed: dict[str, Image] = {}
-    for region, image in {context.client.region: state.image, **state.copies}.items():
-        tag = SIGNATURE.of(context.options.sign(image, region))
-        if not tag.items() <= image.tags.items():
-            tagging("image", [image.image_id], tag).make(context.client.in_region(region))
+    for region, image in {home: state.image, **state.copies}.items():
+        if signer.is_signed(image, region):
+            signed[region] = image
+            continue
+        if region != home and not signer.existing:
+            raise RefusedError(
+                f"{image.name} ({image.image_id}) in {region} is not signed as its tags are.",
+                why=["an earlier run copied it, and whoever may write tags may have changed what they say of it."],
+                fix=[
+                    f"goldrun image rm {image.image_id} --region {region}, then build again: it is copied again.",
+                    "or sign it as it is, if you know where it comes from: --sign-existing",
+                ],
+            )
+        tag = signer.sign(image.image_id, image.tags, region)
+        tagging("image", [image.image_id], tag).make(context.client.in_region(region))
         signed[region] = image._replace(tags={**image.tags, **tag})
-    return replace(state, image=signed.pop(context.client.region), copies=signed)
+    return replace(state, image=signed.pop(home), copies=signed)
 
 
 def _publish(context: Context, state: State) -> State:

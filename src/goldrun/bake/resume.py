@@ -91,7 +91,10 @@ def _resume(context: Context, state: State) -> State:
             if not protection(image):  # somebody may have published it nevertheless
                 delete_image(client, image)
         elif image.status == AVAILABLE and not (anew and verdict in (PASSED, HELD)):
-            return replace(state, image=image, resumed=True)
+            signer = context.options.sign
+            if signer is None or signer.trusts(image, client.region):
+                return replace(state, image=image, resumed=True)
+            context.report.line(f"{image.image_id} is not used: its tags are not signed as they are (--sign-existing).")
     return state
 
 

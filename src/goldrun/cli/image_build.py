@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # `goldrun image --help` must not pay for a build
     from goldrun.cli.listed import Receiver
     from goldrun.cloud.client import EcsClient
     from goldrun.contents.osv import Advisory
+    from goldrun.images.provenance import Signer
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=False))
 
@@ -73,6 +74,9 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
     metavar="PATH",
     help="Database of advisories for [scan], in the OSV format. [default: GOLDRUN_ADVISORIES]",
 )
+@click.option(
+    "--sign-existing", is_flag=True, help="Sign what an earlier build made as its tags are; else it is built anew."
+)
 @parameter_options
 @REGION
 @JSON
@@ -89,6 +93,7 @@ def image_build(
     public_ip: bool,
     sbom: Path | None,
     advisories: Path | None,
+    sign_existing: bool,
     words: tuple[str, ...],
     parameters: Path | None,
     region: str | None,
@@ -137,7 +142,7 @@ def image_build(
         source=_source(),
         check=lambda image: _check_runner(github, image, client.clock.now()),
         advisories=_advisories(loaded, advisories),
-        sign=_signer(),
+        sign=_signer(existing=sign_existing),
         listed=_receiver(sbom, client),
     )
     settings = machine_settings(client, public_ip=public_ip)
@@ -276,26 +281,20 @@ def _receiver(sbom: Path | None, client: EcsClient) -> Receiver | None:
     return receiver(sbom, folder, client)
 
 
-def _signer() -> Callable[[Image, str], str] | None:
+def _signer(*, existing: bool) -> Signer | None:
     """Return what signs images with the key that the environment names; None: it names none.
 
     Raises:
-        UsageError: it is no key.
+        UsageError: it is no key, or there is none to sign existing images with.
     """
     text = config.SIGNING_KEY_FILE.read(os.environ)
+    if not text and existing:
+        raise UsageError("--sign-existing needs a key.", fix=["export GOLDRUN_SIGNING_KEY_FILE=image.key"])
     if not text:
         return None
-    from goldrun.cloud.tags import SIGNATURE
-    from goldrun.images import provenance
+    from goldrun.images.provenance import Signer, read_private_key
 
-    key = provenance.read_private_key(Path(text))
-
-    def sign(image: Image, region: str) -> str:
-        if provenance.is_signed(key, image, region):
-            return SIGNATURE.read(image.tags)
-        return provenance.sign(key, image, region)
-
-    return sign
+    return Signer(read_private_key(Path(text)), existing)
 
 
 def _check_steps(loaded: Loaded, names: Sequence[str]) -> None:

@@ -3,13 +3,14 @@
 ECS tells no digest of an image's content, so a statement names the image's id, which belongs to one image in one region
 for good, and all that its tags say of its making. The signature is a tag too: ECDSA with P-256 and SHA-256, as
 ``openssl dgst -verify`` and ``cosign verify-blob`` check it. Who can write tags can take a signature away, but cannot
-make one, nor use that of another image.
+make one, use that of another image, or have a build sign what they have changed: it signs what it has made itself.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from goldrun.cloud.tags import (
     SIGNATURE,
     SOURCE,
     VERSION_HASH,
+    Tags,
 )
 from goldrun.errors import RefusedError, UsageError
 
@@ -33,22 +35,58 @@ if TYPE_CHECKING:
 _STATED = (FAMILY, ARCHITECTURE, VERSION_HASH, BUILD_TIMESTAMP, BASE_IMAGE, SOURCE)
 
 
+@dataclass(frozen=True)
+class Signer:
+    """Signs what a build makes.
+
+    Attributes:
+        key: the key.
+        existing: whether to sign what an earlier build made, too, though anybody who may write tags may have changed
+            what they say of it.
+    """
+
+    key: EllipticCurvePrivateKey
+    existing: bool = False
+
+    def sign(self, image_id: str, tags: Tags, region: str) -> dict[str, str]:
+        """Return the tag with the signature of an image that has these tags."""
+        return SIGNATURE.of(_sign(self.key, _statement(image_id, tags, region)))
+
+    def trusts(self, image: Image, region: str) -> bool:
+        """Return whether an image that this build has not made may be signed.
+
+        Its tags are as this key has signed them, or the caller vouches for them.
+        """
+        return self.existing or self.is_signed(image, region)
+
+    def is_signed(self, image: Image, region: str) -> bool:
+        """Return whether an image has the signature of the key already."""
+        try:
+            require_signed(self.key.public_key(), image, region)
+        except RefusedError:
+            return False
+        return True
+
+
 def statement(image: Image, region: str) -> bytes:
     """Return the statement about an image, which is what is signed: JSON, the same for the same image."""
-    said = {tag.key: tag.read(image.tags) for tag in _STATED}
+    return _statement(image.image_id, image.tags, region)
+
+
+def _statement(image_id: str, tags: Tags, region: str) -> bytes:
+    said = {tag.key: tag.read(tags) for tag in _STATED}
     # Images that were built before their packages were listed have signatures without them.
-    said |= CONTENTS.of(CONTENTS.read(image.tags)) if CONTENTS.read(image.tags) else {}
-    said |= {key: value for key, value in image.tags.items() if key.startswith(f"{MANIFEST.key}.")}
-    record = {"format": "goldrun-image-1", "image": image.image_id, "region": region, "tags": said}
+    said |= CONTENTS.of(CONTENTS.read(tags)) if CONTENTS.read(tags) else {}
+    said |= {key: value for key, value in tags.items() if key.startswith(f"{MANIFEST.key}.")}
+    record = {"format": "goldrun-image-1", "image": image_id, "region": region, "tags": said}
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def sign(key: EllipticCurvePrivateKey, image: Image, region: str) -> str:
-    """Return the signature of the statement about an image."""
+def _sign(key: EllipticCurvePrivateKey, said: bytes) -> str:
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    return base64.b64encode(key.sign(statement(image, region), ECDSA(SHA256()))).decode()
+    return base64.b64encode(key.sign(said, ECDSA(SHA256()))).decode()
 
 
 def require_signed(key: EllipticCurvePublicKey, image: Image, region: str) -> None:
@@ -66,7 +104,7 @@ def require_signed(key: EllipticCurvePublicKey, image: Image, region: str) -> No
         raise RefusedError(
             f"{image.name} ({image.image_id}) has no signature.",
             why=["it was built without a key, or is a copy that goldrun image copy made."],
-            fix=["build it again with GOLDRUN_SIGNING_KEY_FILE: nothing is built, what is there is signed."],
+            fix=["build it again with GOLDRUN_SIGNING_KEY_FILE; --sign-existing signs what is there."],
         )
     try:
         key.verify(base64.b64decode(signature, validate=True), statement(image, region), ECDSA(SHA256()))
@@ -76,15 +114,6 @@ def require_signed(key: EllipticCurvePublicKey, image: Image, region: str) -> No
             why=["another key signed it, or somebody changed what its tags say of it."],
             fix=["do not use it until you know why."],
         ) from None
-
-
-def is_signed(key: EllipticCurvePrivateKey, image: Image, region: str) -> bool:
-    """Return whether an image has the signature of that key already."""
-    try:
-        require_signed(key.public_key(), image, region)
-    except RefusedError:
-        return False
-    return True
 
 
 def read_private_key(file: Path) -> EllipticCurvePrivateKey:

@@ -29,6 +29,7 @@ def copy_image(
     *,
     publish: bool = False,
     encryption: Encryption | None = None,
+    begun: Callable[[str], None] = lambda _: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Image:
     """Copy ``image`` and its tags to ``region`` under its version name, and wait until the copy is Available.
@@ -41,6 +42,7 @@ def copy_image(
         region: the region to copy it to.
         publish: whether to publish the copy there, in ``latest``.
         encryption: how a copy that is made now is encrypted; None: not.
+        begun: receives the id of a copy that this call makes, before it is waited for.
         report: receives the progress.
 
     Raises:
@@ -55,7 +57,7 @@ def copy_image(
     alias = alias_of(image, LATEST)
     name = read_lineage(client, alias).version_name(image)
     there = client.in_region(region)
-    copied = _find_copy(there, image, name) or _begin(client, there, image, name, encryption)
+    copied = _find_copy(there, image, name) or _begin(client, there, image, name, encryption, begun)
     ready = wait_until_available(there, copied, report)
     return publish_image(there, copied) if publish else ready
 
@@ -67,11 +69,12 @@ def copy_everywhere(
     *,
     publish: bool = False,
     encryption: Mapping[str, Encryption] | None = None,
+    begun: Callable[[str, str], None] = lambda _, __: None,
     report: Callable[[str, Progress], None] = lambda _, __: None,
 ) -> dict[str, Image]:
     """Copy ``image`` to several regions at once; one that fails does not stop the others.
 
-    ``encryption`` is by region; see ``copy_image`` for the rest.
+    ``encryption`` is by region, ``begun`` and ``report`` receive the region, too; see ``copy_image`` for the rest.
 
     Returns:
         The copies by region.
@@ -93,6 +96,7 @@ def copy_everywhere(
                 region,
                 publish=publish,
                 encryption=(encryption or {}).get(region),
+                begun=lambda copied: begun(region, copied),
                 report=lambda progress: report(region, progress),
             )
         except GoldrunError as error:
@@ -153,14 +157,23 @@ def _find_copy(there: EcsClient, image: Image, name: str) -> str | None:
     return None
 
 
-def _begin(client: EcsClient, there: EcsClient, image: Image, name: str, encryption: Encryption | None) -> str:
+def _begin(
+    client: EcsClient,
+    there: EcsClient,
+    image: Image,
+    name: str,
+    encryption: Encryption | None,
+    begun: Callable[[str], None],
+) -> str:
     region = there.region
     tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
     tags |= COPIED_FROM.of(image.image_id)
     # A token of its own: with an earlier copy's, ECS would answer with that copy, even if it was deleted.
     token = os.urandom(16).hex()
-    return create_once(
-        client,
-        lambda: images.copy_image(client, image, region, name=name, tags=tags, token=token, encryption=encryption),
-        lambda: _find_copy(there, image, name),
-    )
+
+    def create() -> str:
+        copied = images.copy_image(client, image, region, name=name, tags=tags, token=token, encryption=encryption)
+        begun(copied)
+        return copied
+
+    return create_once(client, create, lambda: _find_copy(there, image, name))
