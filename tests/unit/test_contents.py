@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from goldrun.contents import advisory_report, cyclonedx, osv, software_report
 from goldrun.contents.components import Component, Contents, make, parse
 from goldrun.contents.scan import Exemption, Rule, blocking, scan
-from goldrun.errors import UsageError
+from goldrun.errors import RefusedError, UsageError
 
 LIST = (
     "os\tubuntu\t24.04\n"
@@ -60,6 +61,13 @@ def affected(ecosystem: str, name: str, *, introduced: str = "0", fixed: str = "
     events = [{"introduced": introduced}, *([{"fixed": fixed}] if fixed else [])]
     kind = "SEMVER" if ecosystem in ("npm", "Go") else "ECOSYSTEM"
     return {"package": {"ecosystem": ecosystem, "name": name}, "ranges": [{"type": kind, "events": events}], **more}
+
+
+def database(place: Path, contents: Contents) -> Iterable[osv.Advisory]:
+    """Return a folder's advisories, and one that makes it know the system."""
+    names = {osv.ecosystem_of(one, contents) for one in contents.components if one.kind in ("deb", "rpm")}
+    more = tuple(osv.Affected(osv.Package(name, "another")) for name in names)
+    return [*osv.read(place), osv.Advisory("X-1", affected=more)]
 
 
 def test_a_list_is_parsed_sorted_and_without_duplicates() -> None:
@@ -239,7 +247,7 @@ def test_a_database_that_cannot_be_read_fails_the_list(tmp_path: Path) -> None:
 def findings(
     contents: Contents, place: Path, rule: Rule | None = None, now: float = NOW
 ) -> list[tuple[str, str, bool]]:
-    found = scan(contents, osv.read(place), rule or Rule(), now)
+    found = scan(contents, database(place, contents), rule or Rule(), now)
     return [(one.advisory, one.component.name, one.blocks) for one in found]
 
 
@@ -252,6 +260,26 @@ def test_an_advisory_blocks_exactly_the_affected_versions(tmp_path: Path) -> Non
     assert findings(listed(LIST.replace("3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.10")), tmp_path) == []
     assert findings(listed(LIST.replace("24.04", "24.10")), tmp_path) == []
     assert findings(listed(LIST.replace("\tubuntu\t", "\tdebian\t")), tmp_path) == []
+
+
+@pytest.mark.parametrize("ecosystem", ["Debian:12", "Ubuntu:22.04:LTS", "Ubuntu:Pro:24.04:LTS"])
+def test_a_database_that_does_not_know_the_system_is_refused(tmp_path: Path, ecosystem: str) -> None:
+    """It found nothing, so every image passed."""
+    advisory(tmp_path, affected=[affected(ecosystem, "openssl")])
+    with pytest.raises(RefusedError, match=r"The database has no advisories about Ubuntu:24\.04\.") as caught:
+        scan(listed(), osv.read(tmp_path), Rule(), NOW)
+    assert "2 packages of the image are from there" in str(caught.value)
+
+
+def test_languages_that_a_database_does_not_know_are_told(tmp_path: Path) -> None:
+    """Their packages passed as if they had been compared."""
+    advisory(tmp_path, affected=[affected("Ubuntu:24.04:LTS", "another"), affected("Go", "another")])
+    told: list[str] = []
+    assert scan(listed(), osv.read(tmp_path), Rule(), NOW, told.append) == []
+    assert sorted(told) == [
+        "1 packages of PyPI are not compared: the database has no advisories about them.",
+        "2 packages of npm are not compared: the database has no advisories about them.",
+    ]
 
 
 @pytest.mark.parametrize(

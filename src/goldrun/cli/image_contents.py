@@ -132,7 +132,7 @@ def image_scan(
         _, contents, now = find_contents(image, arch, region, loaded)
     if not contents.components:
         raise RefusedError("The list of packages is empty: there is nothing to scan.")
-    findings = scan(contents, osv.read(database), rule, now)
+    findings = scan(contents, osv.read(database), rule, now, output.note)
     _note_left_out(contents)
     if as_json:
         output.result_json([AdvisoryFinding.of(finding) for finding in findings])

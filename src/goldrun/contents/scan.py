@@ -7,13 +7,14 @@ exception names it. An exception has a reason and an end: on the day after that 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from goldrun.contents import osv
-from goldrun.contents.components import Component, Contents
+from goldrun.contents.components import DEB, RPM, Component, Contents
 from goldrun.contents.osv import LEVELS, Advisory
+from goldrun.errors import RefusedError
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,13 @@ class Finding:
     why: str = ""
 
 
-def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: float) -> list[Finding]:
+def scan(
+    contents: Contents,
+    advisories: Iterable[Advisory],
+    rule: Rule,
+    now: float,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Finding]:
     """Return what advisories say of an image's packages, the most severe first.
 
     Args:
@@ -79,6 +86,10 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
         advisories: the database.
         rule: what holds an image back.
         now: seconds since 1970.
+        tell: receives a sentence about each language whose packages the database does not know.
+
+    Raises:
+        RefusedError: the database knows nothing of the image's system.
     """
     packages: defaultdict[tuple[str, str], list[tuple[Component, str]]] = defaultdict(list)
     for component in contents.components:
@@ -86,6 +97,7 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
             for name, version in osv.names_of(component):
                 packages[ecosystem, name].append((component, version))
     ecosystems = {ecosystem for ecosystem, _ in packages}
+    known: set[str] = set()
     found: dict[tuple[str, Component], Finding] = {}
     for advisory in advisories:
         for affected in advisory.affected:
@@ -94,6 +106,7 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
             for ecosystem in ecosystems:
                 if not osv.same_ecosystem(affected.package.ecosystem, ecosystem):
                     continue
+                known.add(ecosystem)
                 for component, version in packages.get((ecosystem, affected.package.name), ()):
                     if osv.is_affected(affected, version, component.kind):
                         fixed = osv.fixed_in(affected, version, component.kind)
@@ -102,6 +115,7 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
                         # An advisory may have several entries for a package, e.g. one for each repository.
                         key = advisory.id, component
                         found[key] = max(found.get(key, one), one, key=_weight)
+    _require_known(contents, known, tell)
     return sorted(
         found.values(), key=lambda one: (not one.blocks, -LEVELS.index(one.level), one.component, one.advisory)
     )
@@ -110,6 +124,28 @@ def scan(contents: Contents, advisories: Iterable[Advisory], rule: Rule, now: fl
 def blocking(findings: Iterable[Finding]) -> Sequence[Finding]:
     """Return those that hold the image back."""
     return [one for one in findings if one.blocks]
+
+
+def _require_known(contents: Contents, known: Iterable[str], tell: Callable[[str], None]) -> None:
+    """Check that the database knows the image's system: that it finds nothing would prove nothing.
+
+    Raises:
+        RefusedError: it does not.
+    """
+    numbers = Counter((osv.ecosystem_of(one, contents), one.kind in (DEB, RPM)) for one in contents.components)
+    for (ecosystem, of_system), number in numbers.items():
+        if not ecosystem or ecosystem in known:
+            continue
+        if of_system:
+            raise RefusedError(
+                f"The database has no advisories about {ecosystem}.",
+                why=[f"{number} packages of the image are from there: that nothing is found would prove nothing."],
+                fix=[
+                    f"add the all.zip of {ecosystem.partition(':')[0]}, of osv.dev or a mirror, to the database.",
+                    "if that has none of this release either: build from a release that it has.",
+                ],
+            )
+        tell(f"{number} packages of {ecosystem} are not compared: the database has no advisories about them.")
 
 
 def _weight(finding: Finding) -> tuple[bool, int, str]:
