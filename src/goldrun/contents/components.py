@@ -58,6 +58,11 @@ class Contents:
         return {kind: members for kind, members in found.items() if members}
 
 
+def canonical(kind: str, name: str) -> str:
+    """Return a package's name as its registry compares it: PyPI's ``Jinja2`` and ``jinja2`` are one."""
+    return _PYTHON_SIGNS.sub("-", name).lower() if kind == PYPI else name
+
+
 def make(system: str, release: str, components: Iterable[Component]) -> Contents:
     """Return contents, sorted and without duplicates."""
     return Contents(system, release, tuple(sorted(set(components))))
@@ -93,8 +98,8 @@ def parse(text: str) -> Contents:
         if kind == OS:
             system, release = words[0], words[1]
         else:
-            name = _PYTHON_SIGNS.sub("-", words[0]).lower() if kind == PYPI else words[0]
             version, architecture, source, source_version = [*words[1:], "", "", ""][:4]
             # A source without a version has the package's own.
-            found.append(Component(kind, name, version, architecture, source, source and (source_version or version)))
+            source_version = source and (source_version or version)
+            found.append(Component(kind, canonical(kind, words[0]), version, architecture, source, source_version))
     return make(system, release, found)

@@ -17,7 +17,7 @@ from packageurl import PackageURL
 
 from goldrun import __version__
 from goldrun.cloud.moments import format_moment
-from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, RPM, TOOL, Component, Contents, make
+from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, RPM, TOOL, Component, Contents, canonical, make
 from goldrun.errors import UsageError
 
 _TYPES = {DEB: "deb", RPM: "rpm", PYPI: "pypi", NPM: "npm", GOLANG: "golang", TOOL: "generic"}
@@ -132,7 +132,7 @@ def _component(row: Mapping[str, Any]) -> Component | None:
     # syft leaves the source's version out where it is the package's own.
     return Component(
         kind,
-        name,
+        canonical(kind, name),
         f"{epoch}{url.version}",
         url.qualifiers.get("arch", ""),
         source,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from goldrun.contents import osv
-from goldrun.contents.components import DEB, RPM, Component, Contents
+from goldrun.contents.components import DEB, PYPI, RPM, Component, Contents, canonical
 from goldrun.contents.osv import LEVELS, Advisory
 from goldrun.errors import RefusedError
 
@@ -107,7 +107,8 @@ def scan(
                 if not osv.same_ecosystem(affected.package.ecosystem, ecosystem):
                     continue
                 known.add(ecosystem)
-                for component, version in packages.get((ecosystem, affected.package.name), ()):
+                name = affected.package.name if ecosystem != "PyPI" else canonical(PYPI, affected.package.name)
+                for component, version in packages.get((ecosystem, name), ()):
                     if osv.is_affected(affected, version, component.kind):
                         fixed = osv.fixed_in(affected, version, component.kind)
                         level = advisory.level(affected)
