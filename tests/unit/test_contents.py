@@ -503,6 +503,15 @@ def test_rules(tmp_path: Path) -> None:
     assert [one.advisory for one in held] == ["UBUNTU-CVE-2026-2", "UBUNTU-CVE-2026-1000"]
 
 
+@pytest.mark.parametrize("fields", [{"id": "MAL-2026-1"}, {"id": "GHSA-1", "aliases": ["MAL-2026-1"]}])
+def test_malware_blocks(tmp_path: Path, fields: dict[str, Any]) -> None:
+    """Such advisories tell no severity, and no version fixes them: they passed."""
+    advisory(tmp_path, severity=[], affected=[affected("npm", "lodash")], **fields)
+    assert findings(listed(), tmp_path) == [(fields["id"], "lodash", True)]
+    exempt = Rule(exemptions=(Exemption("MAL-2026-1", "a false alarm", dt.date(2026, 11, 23)),))
+    assert findings(listed(), tmp_path, exempt) == [(fields["id"], "lodash", False)]
+
+
 def test_an_exemption_ends_with_its_day(tmp_path: Path) -> None:
     advisory(tmp_path, aliases=["CVE-2026-1000"])
     rule = Rule(exemptions=(Exemption("CVE-2026-1000", "not reachable", dt.date(2026, 11, 23)),))

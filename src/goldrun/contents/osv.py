@@ -68,8 +68,15 @@ class Advisory(msgspec.Struct, frozen=True):
         """Its id, and the ids of the same trouble elsewhere."""
         return (self.id, *self.aliases, *self.upstream)
 
+    @property
+    def is_malware(self) -> bool:
+        """Whether the package itself is the harm. Source: OpenSSF's malicious-packages, whose ids begin with MAL-."""
+        return any(name.startswith("MAL-") for name in (self.id, *self.aliases))
+
     def level(self, affected: Affected) -> str:
         """Return its severity for a package: one of ``LEVELS``; the highest one that it tells."""
+        if self.is_malware:
+            return LEVELS[-1]
         told = [_level(one) for one in (*affected.severity, *self.severity)]
         words = ((self.database_specific or {}).get("severity"), (affected.ecosystem_specific or {}).get("urgency"))
         told += [_WORDS.get(str(word).lower().rstrip("*"), "") for word in words if word]

@@ -1,7 +1,7 @@
 """Compares an image's packages with advisories, and decides which of them hold it back.
 
-An advisory holds an image back if it is severe enough, if a version fixes it (unless the recipe wants more), and if no
-exception names it. An exception has a reason and an end: on the day after that it counts no more.
+An advisory holds an image back if it is severe enough, if a version fixes it (unless the recipe wants more, or it tells
+of malware), and if no exception names it. An exception has a reason and an end: on the day after that it counts no more.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rul
     exemption = next((one for one in rule.exemptions if one.id in advisory.names), None)
     if LEVELS.index(level) < LEVELS.index(rule.level):
         blocks, why = False, f"below {rule.level}"
-    elif not fixed and not rule.unfixed:
+    elif not fixed and not rule.unfixed and not advisory.is_malware:
         blocks, why = False, "no fixed version yet"
     elif exemption and today <= exemption.until:
         blocks, why = False, f"exempted until {exemption.until}: {exemption.reason}"
