@@ -522,6 +522,34 @@ def test_an_exemption_ends_with_its_day(tmp_path: Path) -> None:
     assert (found.blocks, found.why) == (True, "its exemption ended on 2026-11-23")
 
 
+@pytest.mark.parametrize(
+    ("exempted", "blocks"),
+    [
+        ({"CVE-1": 30}, True),
+        ({"CVE-1": 30, "CVE-2": 22}, True),
+        ({"CVE-1": 30, "CVE-2": 23}, False),
+        ({"USN-1": 30}, False),
+        ({"RHSA-1": 22, "CVE-1": 30}, True),
+        ({"RHSA-1": 30}, False),
+    ],
+)
+def test_an_advisory_about_several_troubles_is_exempted_with_all_of_them(
+    tmp_path: Path, exempted: dict[str, int], blocks: bool
+) -> None:
+    """The exemption of one CVE let a whole advisory of a distribution pass."""
+    advisory(tmp_path, "USN-1", aliases=["RHSA-1"], upstream=["CVE-1", "CVE-2"])
+    rule = Rule(exemptions=tuple(Exemption(name, "x", dt.date(2026, 11, day)) for name, day in exempted.items()))
+    assert findings(listed(), tmp_path, rule) == [("USN-1", "libssl3t64", blocks)]
+
+
+def test_an_exemption_that_was_renewed_counts(tmp_path: Path) -> None:
+    """The first one in the recipe decided, even if it had ended."""
+    advisory(tmp_path, aliases=["CVE-1"])
+    rule = Rule(exemptions=tuple(Exemption("CVE-1", "x", dt.date(2026, 11, day)) for day in (1, 30, 2)))
+    (found,) = scan(listed(), osv.read(tmp_path), rule, NOW)
+    assert (found.blocks, found.why) == (False, "exempted until 2026-11-30: x")
+
+
 def test_databases(tmp_path: Path) -> None:
     """Files and archives; withdrawn advisories do not count; a hole is an error, not an absence."""
     place = tmp_path / "osv"

@@ -1,7 +1,8 @@
 """Compares an image's packages with advisories, and decides which of them hold it back.
 
 An advisory holds an image back if it is severe enough, if a version fixes it (unless the recipe wants more, or it tells
-of malware), and if no exception names it. An exception has a reason and an end: on the day after that it counts no more.
+of malware), and if no exception names it. An exception has a reason and an end: on the day after that it counts no
+more.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Exemption:
     """An advisory that does not count.
 
     Attributes:
-        id: its id, or one of its aliases.
+        id: its id, or one of its aliases; or one of its upstream ids, if all of them are exempted.
         reason: why.
         until: the last day on which it does not count, in UTC.
     """
@@ -153,10 +154,26 @@ def _weight(finding: Finding) -> tuple[bool, int, str]:
     return finding.blocks, LEVELS.index(finding.level), finding.fixed
 
 
+def _exemption(advisory: Advisory, exemptions: Iterable[Exemption]) -> Exemption | None:
+    """Return the exemption that counts longest; None: there is none.
+
+    An advisory of a distribution names several CVEs under ``upstream``: it is exempted as long as each of them is.
+    """
+    longest = {one.id: one for one in sorted(exemptions, key=_end)}
+    found = [longest[name] for name in (advisory.id, *advisory.aliases) if name in longest]
+    if advisory.upstream and all(name in longest for name in advisory.upstream):
+        found.append(min((longest[name] for name in advisory.upstream), key=_end))
+    return max(found, key=_end, default=None)
+
+
+def _end(exemption: Exemption) -> dt.date:
+    return exemption.until
+
+
 def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rule: Rule, now: float) -> Finding:
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     blocks, why = True, ""
-    exemption = next((one for one in rule.exemptions if one.id in advisory.names), None)
+    exemption = _exemption(advisory, rule.exemptions)
     if LEVELS.index(level) < LEVELS.index(rule.level):
         blocks, why = False, f"below {rule.level}"
     elif not fixed and not rule.unfixed and not advisory.is_malware:
