@@ -312,6 +312,32 @@ def test_redirections_are_followed(update: Any, recipe: Path, mirror: Any) -> No
     assert load(recipe.parent).recipe.tools["gh"].version == "2.83.0"
 
 
+@pytest.mark.parametrize(
+    ("page", "content", "told"),
+    [
+        ("/npm/@pnpm%2Fexe/latest", b'{"version": "10.0.9"}', "pnpm: 10.0.9 is older than the recipe's 10.1.0"),
+        ("/npm/@pnpm%2Fexe/latest", b'{"version": "11.0.0-0"}', "pnpm: 11.0.0-0 is a pre-release: not taken."),
+        ("/pypi/pypi/uv/json", b'{"info": {"version": "0.9.12a1"}}', "uv: 0.9.12a1 is older than the recipe's 0.9.12"),
+        ("/k8s/stable.txt", b"v1.33.10", "kubectl: 1.33.10 is older than the recipe's 1.34.0: not taken."),
+        ("/k8s/stable.txt", b"v1.36.0-rc.1", "kubectl: 1.36.0-rc.1 is a pre-release: not taken."),
+        (
+            "/docker/Packages.gz",
+            b"Package: docker-ce\nVersion: 5:28.5.0-1~ubuntu.24.04~noble\n",
+            "docker: 5:28.5.0-1~ubuntu.24.04~noble is older than the recipe's",
+        ),
+    ],
+)
+def test_an_older_version_and_a_pre_release_are_not_taken(
+    update: Any, recipe: Path, mirror: Any, page: str, content: bytes, told: str
+) -> None:
+    """Whatever was different counted as newer: a mirror that lags behind took the recipe back."""
+    before = load(recipe.parent).recipe.tools
+    mirror.pages[page] = content
+    assert told in update().stderr
+    name = told.partition(":")[0]
+    assert load(recipe.parent).recipe.tools[name] == before[name]
+
+
 def test_a_file_that_was_replaced_is_an_alarm(update: Any, recipe: Path, mirror: Any) -> None:
     """The same version with another checksum: not an update, but somebody's hand."""
     update()

@@ -62,6 +62,9 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
             (one.name, one.before, one.found.version, one.found.how) for one in updates if one.found and one.changes
         ]
         output.table(("TOOL", "FROM", "TO", "CHECKSUMS"), rows)
+    for one in updates:
+        if one.found and one.found.kept:
+            output.note(f"{one.name}: {one.found.kept}")
     for one in failed:
         assert one.error
         output.note(f"{one.name}: {one.error.what}")

@@ -32,7 +32,9 @@ class Update:
     @property
     def changes(self) -> bool:
         """Whether the recipe changes."""
-        return self.found is not None and (self.found.version != self.before or self.sums_changed)
+        if self.found is None or self.found.kept:
+            return False
+        return self.found.version != self.before or self.sums_changed
 
 
 def look(sources: Sources, recipe: Recipe, only: Sequence[str] = ()) -> list[Update]:

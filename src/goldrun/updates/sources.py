@@ -22,6 +22,7 @@ from goldrun.github.client import GitHub
 from goldrun.github.repositories import Release, read_release
 from goldrun.github.scope import repository_scope
 from goldrun.http.web import Web
+from goldrun.updates.versions import newest, why_not
 
 NPM = "https://registry.npmjs.org"
 PYPI = "https://pypi.org"
@@ -56,11 +57,13 @@ class Found:
         version: the version.
         sha256: the checksums of its files, by architecture.
         how: where the checksums come from, for people.
+        kept: why the recipe keeps its version nevertheless, in a sentence; empty: it does not.
     """
 
     version: str
     sha256: Mapping[str, str]
     how: str
+    kept: str = ""
 
 
 def has_source(tool: Tool) -> bool:
@@ -83,6 +86,8 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
     version = _newest(sources, tool, architectures, release)
     if not tool.takes(version):
         raise UnavailableError(f"The newest version is {version}, which is not of the series {tool.series}.")
+    if kept := why_not(tool, version):
+        return Found(version, {}, "", kept)
     if not tool.url:
         return Found(version, {}, "the package manager verifies it")
     sums, how = dict[str, str](), ""
@@ -122,7 +127,7 @@ def _newest_listed(text: str, tool: Tool, architectures: Sequence[str]) -> str:
     """Return the newest version of the series whose file a text names for every architecture; empty: none."""
     listed = [set(_listed(text, tool, architecture)) for architecture in architectures]
     common = set.intersection(*listed) if listed else set()
-    return max(filter(tool.takes, common), key=_order, default="")
+    return newest(tool, common)
 
 
 def _listed(text: str, tool: Tool, architecture: str) -> Iterator[str]:
@@ -138,18 +143,12 @@ def _listed(text: str, tool: Tool, architecture: str) -> Iterator[str]:
         yield parts.get("version") or "+".join(parts.values())
 
 
-def _order(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)]
-
-
 def _newest_of_index(content: bytes, tool: Tool) -> str:
     """Return the newest version of a package in an apt repository's index, by Debian's order of versions.
 
     Raises:
         UnavailableError: the index cannot be read, or does not list the package.
     """
-    from univers.versions import DebianVersion
-
     try:
         if content.startswith(b"\x1f\x8b"):
             content = gzip.decompress(content)
@@ -162,9 +161,9 @@ def _newest_of_index(content: bytes, tool: Tool) -> str:
         fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
         if fields.get("Package") == tool.apt and fields.get("Version"):
             versions.append(fields["Version"])
-    if not versions:
+    if not (found := newest(tool, versions)):
         raise UnavailableError(f"{tool.index} does not list {tool.apt}.")
-    return max(versions, key=DebianVersion)
+    return found
 
 
 def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, release: Release | None) -> tuple[str, str]:
