@@ -347,6 +347,16 @@ def test_a_file_that_was_replaced_is_an_alarm(update: Any, recipe: Path, mirror:
     assert recipe.read_text() == before
 
 
+def test_a_file_that_was_replaced_is_an_alarm_where_a_checksum_is_missing(
+    update: Any, recipe: Path, mirror: Any
+) -> None:
+    """The checksum of one architecture was overwritten if the other one had none yet."""
+    update()
+    mirror.pages["/k8s/v1.35.1/bin/linux/amd64/kubectl"] = b"another kubectl"
+    recipe.write_text(recipe.read_text().replace(f', arm64 = "{sha(b"kubectl for arm64")}"', ""))
+    assert "kubectl 1.35.1 has another checksum than the recipe says." in update(code=5).stderr
+
+
 def test_a_checksum_that_is_missing_is_added(update: Any, recipe: Path) -> None:
     update()
     text = recipe.read_text()

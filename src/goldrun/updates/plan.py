@@ -63,8 +63,8 @@ def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str])
         found = find(sources, tool, architectures)
     except GoldrunError as error:
         return Update(name, tool.version, None, error)
-    differ = any(tool.sha256.get(architecture) != digest for architecture, digest in found.sha256.items())
-    if found.version == tool.version and differ and all(one in tool.sha256 for one in found.sha256):
+    differ = {architecture for architecture, digest in found.sha256.items() if tool.sha256.get(architecture) != digest}
+    if found.version == tool.version and differ & tool.sha256.keys():
         # The same version has another file than before: whoever changed it may not be who published it.
         told = RefusedError(
             f"{name} {tool.version} has another checksum than the recipe says.",
@@ -72,4 +72,4 @@ def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str])
             fix=["find out why; then remove the checksum from the recipe and run this again."],
         )
         return Update(name, tool.version, None, told)
-    return Update(name, tool.version, found, sums_changed=differ)
+    return Update(name, tool.version, found, sums_changed=bool(differ))
