@@ -237,6 +237,27 @@ def test_go_s_own_library_has_advisories(tmp_path: Path) -> None:
     ]
 
 
+def run_lister(folder: Path, changes: dict[str, str], **env: str) -> Contents:
+    """Run goldrun's own script on a folder."""
+    changes = {"/run/goldrun-packages.gz": f"{folder}/list.gz", "find / -xdev": f"find {folder} -xdev", **changes}
+    (folder / "list.sh").write_text(lister(changes))
+    subprocess.run(["bash", folder / "list.sh"], env={**os.environ, **env}, capture_output=True, check=True)
+    return parse(gzip.decompress((folder / "list.gz").read_bytes()).decode())
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="there is no dpkg")
+def test_packages_that_were_removed_are_not_listed(tmp_path: Path) -> None:
+    """One whose configuration is left had the advisories of one that is there."""
+    states = {"here": "ok installed", "half": "ok unpacked", "failed": "ok half-configured", "gone": "ok config-files"}
+    stanzas = [
+        f"Package: {name}\nStatus: install {state}\nArchitecture: all\nMaintainer: x\nVersion: 1\nDescription: x\n"
+        for name, state in states.items()
+    ]
+    (tmp_path / "status").write_text("\n".join(stanzas))
+    contents = run_lister(tmp_path, {}, DPKG_ADMINDIR=str(tmp_path))
+    assert [one.name for one in contents.components if one.kind == "deb"] == ["failed", "half", "here"]
+
+
 def test_a_database_that_cannot_be_read_fails_the_list(tmp_path: Path) -> None:
     """A list without the system's packages would pass every scan."""
     script = Path(osv.__file__).parents[1] / "bake/packages.sh"

@@ -10,8 +10,10 @@ list() {
   [[ "${ID}" != openEuler || -z "${VERSION:-}" ]] || release=$(tr -d '()' <<< "${VERSION}" | tr ' ' '-')
   printf 'os\t%s\t%s\n' "${ID}" "${release}"
   if command -v dpkg-query > /dev/null; then
+    # Of a package that was removed and not purged only its configuration is there. What is half installed has files.
     # shellcheck disable=SC2016 # these are dpkg's
-    dpkg-query -W -f 'deb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' || return 1
+    dpkg-query -W -f '${db:Status-Status}\tdeb\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' \
+      | awk -F '\t' '$1 != "config-files" && $1 != "not-installed" { sub(/^[^\t]*\t/, ""); print }' || return 1
   fi
   if command -v rpm > /dev/null; then
     # With the source, as some advisories name that. Keys are in the same database, and have no source.
