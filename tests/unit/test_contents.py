@@ -258,6 +258,22 @@ def test_packages_that_were_removed_are_not_listed(tmp_path: Path) -> None:
     assert [one.name for one in contents.components if one.kind == "deb"] == ["failed", "half", "here"]
 
 
+def test_what_dpkg_and_rpm_own_is_not_listed_for_pypi_and_npm(tmp_path: Path) -> None:
+    """A fix that a distribution took into an older version was none for PyPI, and blocked."""
+    for name in ("usr/lib/theirs", "usr/lib/merged", "usr/share/rpm_s", "usr/lib/ours"):
+        (tmp_path / f"{name}.dist-info").mkdir(parents=True)
+        (tmp_path / f"{name}.dist-info/METADATA").write_text(f"Name: {Path(name).name}\nVersion: 1.0\n\n")
+    (tmp_path / "usr/lib/node_modules/theirs").mkdir(parents=True)
+    (tmp_path / "usr/lib/node_modules/theirs/package.json").write_text('{"version": "1.0"}')
+    paths = [f"{tmp_path}/usr/lib/{name}" for name in ("theirs.dist-info/METADATA", "node_modules/theirs/package.json")]
+    (tmp_path / "python3-x.list").write_text("\n".join(["/.", *paths, "/lib/merged.dist-info/METADATA"]) + "\n")
+    (tmp_path / "rpm").write_text(f"#!/bin/sh\n[ $1 != -qal ] || echo {tmp_path}/usr/share/rpm_s.dist-info/METADATA\n")
+    (tmp_path / "rpm").chmod(0o755)
+    changes = {"/var/lib/dpkg/info": str(tmp_path), "s|^|/usr|p": f"s|^|{tmp_path}/usr|p"}
+    contents = run_lister(tmp_path, changes, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert [one.name for one in contents.components if one.kind in ("pypi", "npm")] == ["ours"]
+
+
 def test_a_database_that_cannot_be_read_fails_the_list(tmp_path: Path) -> None:
     """A list without the system's packages would pass every scan."""
     script = Path(osv.__file__).parents[1] / "bake/packages.sh"

@@ -4,6 +4,11 @@
 set -uo pipefail
 # shellcheck source=/dev/null
 . /etc/os-release
+# What dpkg and rpm own is theirs: they mend it and leave its version, so advisories for PyPI and npm would be wrong. A
+# file that they have in /lib may be in /usr/lib.
+owned() {
+  { cat /var/lib/dpkg/info/*.list; rpm -qal; } 2> /dev/null | sed -nE '/\/(METADATA|package\.json)$/ { p; s|^|/usr|p }'
+}
 list() {
   release=${VERSION_ID:-unknown}
   # Advisories about openEuler name the whole version: 24.03 (LTS-SP1) is 24.03-LTS-SP1.
@@ -23,10 +28,10 @@ list() {
           epoch = $3; if (!sub(/:.*/, ":", epoch)) epoch = ""
           print "rpm\t" $2 "\t" $3 "\t" $4 "\t" substr($1, 1, RSTART - 1) "\t" epoch version }' || return 1
   fi
-  # Python's and Node's packages, wherever they are: the system's, those of tools, those of the tool cache.
+  # Python's and Node's packages, wherever they are: those of tools, those of the tool cache.
   find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \) -prune -o \
     \( -path '*.dist-info/METADATA' -o -path '*/node_modules/*/package.json' \) -print 2> /dev/null \
-    | while read -r file; do
+    | grep -vxFf <(owned) | while read -r file; do
     if [[ "${file}" == */METADATA ]]; then
       tr -d '\r' < "${file}" \
         | awk -F': ' '/^Name: /{n=$2} /^Version: /{v=$2} /^$/{exit} END {if (n && v) print "pypi\t" n "\t" v}'
