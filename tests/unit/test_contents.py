@@ -274,6 +274,27 @@ def test_what_dpkg_and_rpm_own_is_not_listed_for_pypi_and_npm(tmp_path: Path) ->
     assert [one.name for one in contents.components if one.kind in ("pypi", "npm")] == ["ours"]
 
 
+@pytest.mark.parametrize("without", [(), ("python3",)])
+def test_a_package_of_npm_is_what_its_file_says(tmp_path: Path, without: tuple[str, ...]) -> None:
+    """The folder of an alias has another name, and the first version in a file may be that of something else."""
+    said = {
+        "string-width-cjs": {"engines": {"version": "9"}, "name": "string-width", "version": "4.2.3"},
+        "@a/nameless": {"version": "1.0.0"},
+        "none": {"dependencies": {"version": "7"}},
+        "wrong": {"name": "wrong", "version": 1},
+        "list": [],
+    }
+    for name, found in said.items():
+        (tmp_path / "node_modules" / name).mkdir(parents=True)
+        (tmp_path / "node_modules" / name / "package.json").write_text(json.dumps(found))
+    changes = {f"command -v {name}": "false" for name in without}
+    contents = run_lister(tmp_path, changes)
+    assert [(one.name, one.version) for one in contents.components if one.kind == "npm"] == [
+        ("@a/nameless", "1.0.0"),
+        ("string-width", "4.2.3"),
+    ]
+
+
 def test_a_database_that_cannot_be_read_fails_the_list(tmp_path: Path) -> None:
     """A list without the system's packages would pass every scan."""
     script = Path(osv.__file__).parents[1] / "bake/packages.sh"

@@ -9,6 +9,36 @@ set -uo pipefail
 owned() {
   { cat /var/lib/dpkg/info/*.list; rpm -qal; } 2> /dev/null | sed -nE '/\/(METADATA|package\.json)$/ { p; s|^|/usr|p }'
 }
+# Names and versions of npm's packages, whose package.json files it is given: a package may be in a folder of another
+# name, and its file has more versions than its own. Only where nothing reads JSON are they guessed.
+npm_packages() {
+  if command -v python3 > /dev/null; then
+    python3 -c '
+import json, sys
+for line in sys.stdin.buffer:
+    file = line.rstrip(b"\n")
+    try:
+        with open(file, encoding="utf-8-sig") as opened:
+            found = json.load(opened)
+        folder = file.decode().rpartition("/node_modules/")[2].rpartition("/")[0]
+        name, version = found.get("name") or folder, found["version"]
+        if name.split() == [name] and version.split() == [version]:
+            print("npm", name, version, sep="\t")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass  # as in npm: no package
+'
+    return
+  fi
+  while read -r file; do
+    name=${file%/package.json} && name=${name##*/node_modules/}
+    if command -v jq > /dev/null; then
+      jq -r --arg name "${name}" 'select(.version | strings) | ["npm", .name // $name, .version] | @tsv' "${file}" 2> /dev/null
+      continue
+    fi
+    version=$(grep -m1 -o '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "${file}" | sed 's/.*"\([^"]*\)"$/\1/')
+    [[ -z "${version}" ]] || printf 'npm\t%s\t%s\n' "${name}" "${version}"
+  done
+}
 list() {
   release=${VERSION_ID:-unknown}
   # Advisories about openEuler name the whole version: 24.03 (LTS-SP1) is 24.03-LTS-SP1.
@@ -29,19 +59,15 @@ list() {
           print "rpm\t" $2 "\t" $3 "\t" $4 "\t" substr($1, 1, RSTART - 1) "\t" epoch version }' || return 1
   fi
   # Python's and Node's packages, wherever they are: those of tools, those of the tool cache.
-  find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \) -prune -o \
+  files=$(find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/docker \) -prune -o \
     \( -path '*.dist-info/METADATA' -o -path '*/node_modules/*/package.json' \) -print 2> /dev/null \
-    | grep -vxFf <(owned) | while read -r file; do
-    if [[ "${file}" == */METADATA ]]; then
-      tr -d '\r' < "${file}" \
-        | awk -F': ' '/^Name: /{n=$2} /^Version: /{v=$2} /^$/{exit} END {if (n && v) print "pypi\t" n "\t" v}'
-      continue
-    fi
-    name=${file%/package.json} && name=${name##*/node_modules/}
-    [[ "${name}" =~ ^(@[^/]+/)?[^/]+$ ]] || continue
-    version=$(grep -m1 -o '"version"[[:space:]]*:[[:space:]]*"[^"]*"' "${file}" | sed 's/.*"\([^"]*\)"$/\1/')
-    [[ -z "${version}" ]] || printf 'npm\t%s\t%s\n' "${name}" "${version}"
-  done || true # files may go while they are read
+    | grep -vxFf <(owned)) || true
+  # Files may go while they are read.
+  grep '/METADATA$' <<< "${files}" | while read -r file; do
+    tr -d '\r' < "${file}" \
+      | awk -F': ' '/^Name: /{n=$2} /^Version: /{v=$2} /^$/{exit} END {if (n && v) print "pypi\t" n "\t" v}'
+  done || true
+  grep -E '/node_modules/(@[^/]+/)?[^/]+/package\.json$' <<< "${files}" | npm_packages || true
   # The modules in Go's programs, if Go is there to read them.
   go=$(command -v go || find /opt/hostedtoolcache/go /usr/local/go -path '*/bin/go' 2> /dev/null | sort | tail -n 1)
   if [[ -n "${go}" ]]; then
