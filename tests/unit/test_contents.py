@@ -439,6 +439,8 @@ RPMS = (
         ("rhel", "9.4", "Red Hat:enterprise_linux:9::appstream", "openssl-libs", "1:3.0.8-1.el9", True),
         ("rhel", "9.4", "Red Hat:enterprise_linux:9::baseos", "openssl-libs", "1:3.0.8-1.el9", True),
         ("rhel", "9.4", "Red Hat:enterprise_linux:90::baseos", "openssl-libs", "1:3.0.8-1.el9", False),
+        ("rhel", "10.0", "Red Hat:enterprise_linux:10.1", "openssl-libs", "1:3.0.8-1.el9", True),  # RHSA-2025:12662
+        ("rhel", "10.0", "Red Hat:enterprise_linux:100.1", "openssl-libs", "1:3.0.8-1.el9", False),
         ("openEuler", "24.03-LTS-SP1", "openEuler:24.03-LTS-SP1", "openssl", "1:3.0.12-1", True),
         ("openEuler", "24.03-LTS-SP1", "openEuler:24.03-LTS", "openssl", "1:3.0.12-1", False),
         ("opensuse-leap", "15.6", "openSUSE:Leap 15.6", "openssl-libs", "1:3.1-1", True),

@@ -166,12 +166,12 @@ def fixed_in(affected: Affected, version: str, kind: str) -> str:
 def same_ecosystem(advisory: str, ours: str) -> bool:
     """Return whether an advisory's ecosystem is a package's.
 
-    ``Ubuntu:24.04:LTS`` is ``Ubuntu:24.04``, Pro's is not. Each repository of Red Hat's has one:
-    ``Red Hat:enterprise_linux:9::appstream``.
+    ``Ubuntu:24.04:LTS`` is ``Ubuntu:24.04``, Pro's is not. Of Red Hat each repository has one, and since RHEL 10 each
+    minor version: ``Red Hat:enterprise_linux:9::appstream``, ``Red Hat:enterprise_linux:10.1``.
     """
     if advisory == ours or (advisory.removesuffix(":LTS") == ours and ours.startswith("Ubuntu:")):
         return True
-    return ours.startswith("Red Hat:") and advisory.startswith(f"{ours}:")
+    return ours.startswith("Red Hat:") and advisory.startswith((f"{ours}:", f"{ours}."))
 
 
 def comparer(kind: str) -> Callable[[str], Any]:
