@@ -403,6 +403,15 @@ def test_the_fixed_version_is_the_next_one(tmp_path: Path) -> None:
         assert found.fixed == fixed
 
 
+@pytest.mark.parametrize("event", ["fixed", "last_affected"])
+def test_an_end_at_the_lowest_version_affects_nothing(tmp_path: Path, event: str) -> None:
+    """The version 0 precedes all others: such a range had no end."""
+    one = affected("npm", "lodash")
+    one["ranges"][0]["events"] = [{"introduced": "0"}, {event: "0"}]
+    advisory(tmp_path, affected=[one])
+    assert findings(listed(), tmp_path) == []
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_several_entries_for_a_package_the_worst_counts(tmp_path: Path, turned: bool) -> None:
     """Advisories have one for each repository: the last one overwrote what the others said."""

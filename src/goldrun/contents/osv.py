@@ -210,8 +210,8 @@ def _within(one: Range, version: str, parse: Callable[[str], Any]) -> bool:
     for at, name in events:
         if name == "introduced" and (at is None or ours >= at):
             inside = True
-        elif (name == "fixed" and at is not None and ours >= at) or (
-            name == "last_affected" and at is not None and ours > at
+        elif (name == "fixed" and (at is None or ours >= at)) or (
+            name == "last_affected" and (at is None or ours > at)
         ):
             inside = False
     return inside
