@@ -564,6 +564,14 @@ def test_severities(tmp_path: Path, fields: dict[str, Any], level: str) -> None:
     assert found.blocks is (level in ("high", "critical"))
 
 
+def test_lists_of_an_advisory_may_be_null(tmp_path: Path) -> None:
+    """The schema allows it, and the whole scan failed."""
+    one = affected("npm", "lodash", fixed="9.0.0", severity=None)
+    advisory(tmp_path, "GHSA-1", aliases=None, severity=None, affected=[one])
+    advisory(tmp_path, "GHSA-2", affected=None)
+    assert findings(listed(), tmp_path, Rule("medium")) == [("GHSA-1", "lodash", True)]
+
+
 def test_rules(tmp_path: Path) -> None:
     advisory(tmp_path, severity=[{"type": "Ubuntu", "score": "medium"}])
     advisory(tmp_path, "UBUNTU-CVE-2026-2", affected=[affected("Ubuntu:24.04:LTS", "jq")])

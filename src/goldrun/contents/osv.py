@@ -1,6 +1,7 @@
 """A database of advisories in the OSV format, in files: as osv.dev exports it, or a mirror of that.
 
-Source: the OSV schema 1.7 with its rules for evaluating ranges. Withdrawn advisories do not count.
+Source: the OSV schema 1.7 with its rules for evaluating ranges; some of its lists may be null. Withdrawn advisories do
+not count.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Affected(msgspec.Struct, frozen=True):
     package: Package | None = None
     ranges: tuple[Range, ...] = ()
     versions: tuple[str, ...] = ()
-    severity: tuple[Severity, ...] = ()
+    severity: tuple[Severity, ...] | None = ()
     ecosystem_specific: dict[str, Any] | None = None
 
 
@@ -56,28 +57,28 @@ class Advisory(msgspec.Struct, frozen=True):
 
     id: str
     summary: str = ""
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] | None = ()
     upstream: tuple[str, ...] = ()
     withdrawn: str | None = None
-    severity: tuple[Severity, ...] = ()
-    affected: tuple[Affected, ...] = ()
+    severity: tuple[Severity, ...] | None = ()
+    affected: tuple[Affected, ...] | None = ()
     database_specific: dict[str, Any] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its id, and the ids of the same trouble elsewhere."""
-        return (self.id, *self.aliases, *self.upstream)
+        """Its id and its aliases: all of them are of the same trouble, and ``upstream`` may be of several."""
+        return (self.id, *(self.aliases or ()))
 
     @property
     def is_malware(self) -> bool:
         """Whether the package itself is the harm. Source: OpenSSF's malicious-packages, whose ids begin with MAL-."""
-        return any(name.startswith("MAL-") for name in (self.id, *self.aliases))
+        return any(name.startswith("MAL-") for name in self.names)
 
     def level(self, affected: Affected) -> str:
         """Return its severity for a package: one of ``LEVELS``; the highest one that it tells."""
         if self.is_malware:
             return LEVELS[-1]
-        told = [_level(one) for one in (*affected.severity, *self.severity)]
+        told = [_level(one) for one in (*(affected.severity or ()), *(self.severity or ()))]
         words = ((self.database_specific or {}).get("severity"), (affected.ecosystem_specific or {}).get("urgency"))
         told += [_WORDS.get(str(word).lower().rstrip("*"), "") for word in words if word]
         return max((one for one in told if one), key=LEVELS.index, default=UNKNOWN)

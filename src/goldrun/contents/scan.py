@@ -54,7 +54,7 @@ class Finding:
 
     Attributes:
         advisory: its id.
-        aliases: the same trouble's ids elsewhere.
+        aliases: its ids elsewhere.
         summary: what it says.
         level: its severity: low, medium, high or critical.
         component: the package.
@@ -101,7 +101,7 @@ def scan(
     known: set[str] = set()
     found: dict[tuple[str, Component], Finding] = {}
     for advisory in advisories:
-        for affected in advisory.affected:
+        for affected in advisory.affected or ():
             if affected.package is None:
                 continue
             for ecosystem in ecosystems:
@@ -160,7 +160,7 @@ def _exemption(advisory: Advisory, exemptions: Iterable[Exemption]) -> Exemption
     An advisory of a distribution names several CVEs under ``upstream``: it is exempted as long as each of them is.
     """
     longest = {one.id: one for one in sorted(exemptions, key=_end)}
-    found = [longest[name] for name in (advisory.id, *advisory.aliases) if name in longest]
+    found = [longest[name] for name in advisory.names if name in longest]
     if advisory.upstream and all(name in longest for name in advisory.upstream):
         found.append(min((longest[name] for name in advisory.upstream), key=_end))
     return max(found, key=_end, default=None)
@@ -182,5 +182,5 @@ def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rul
         blocks, why = False, f"exempted until {exemption.until}: {exemption.reason}"
     elif exemption:
         why = f"its exemption ended on {exemption.until}"
-    aliases = advisory.names[1:]
+    aliases = (*advisory.names[1:], *advisory.upstream)
     return Finding(advisory.id, aliases, advisory.summary, level, component, fixed, blocks, why)
