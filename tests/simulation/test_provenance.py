@@ -180,19 +180,23 @@ def test_a_build_that_dies_is_signed_by_the_next(cloud: Running, folder: Path, k
 
 
 def test_keys_that_are_none(tmp_path: Path) -> None:
+    """On a curve that cryptography does not know, it was a traceback."""
     good = make_key(tmp_path)
     rsa, curve, locked = tmp_path / "rsa.key", tmp_path / "p384.key", tmp_path / "locked.key"
+    unknown = tmp_path / "k224.key"
     for words in (
         ["genrsa", "-out", str(rsa), "2048"],
         ["ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", str(curve)],
+        ["ecparam", "-name", "secp224k1", "-genkey", "-noout", "-out", str(unknown)],
+        ["ec", "-in", str(unknown), "-pubout", "-out", str(unknown.with_suffix(".pub"))],
         ["ec", "-in", str(good), "-aes256", "-passout", "pass:x", "-out", str(locked)],
     ):
         subprocess.run(["openssl", *words], check=True, capture_output=True)
     (tmp_path / "text").write_text("no key")
-    for file in (rsa, curve, locked, tmp_path / "text", good.with_suffix(".pub"), tmp_path / "nowhere"):
+    for file in (rsa, curve, unknown, locked, tmp_path / "text", good.with_suffix(".pub"), tmp_path / "nowhere"):
         with pytest.raises(UsageError) as caught:
             read_private_key(file)
         assert "BEGIN" not in str(caught.value)
-    for file in (good, tmp_path / "text"):
+    for file in (good, unknown.with_suffix(".pub"), tmp_path / "text"):
         with pytest.raises(UsageError, match="is not a P-256 public key"):
             read_public_key(file)

@@ -649,6 +649,20 @@ def test_databases(tmp_path: Path) -> None:
             findings(listed(), missing)
 
 
+@pytest.mark.parametrize(
+    ("mark", "at", "flip"), [(b"a.json", 6, 0xFF), (b"PK\x01\x02", 6, 0xFF), (b"PK\x01\x02", 8, 1)]
+)
+def test_an_archive_that_is_damaged_or_encrypted_is_told(tmp_path: Path, mark: bytes, at: int, flip: int) -> None:
+    """It was a traceback: zlib's error, a method that is not implemented, a password that is missing."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", '{"id": "x"}' * 50)
+    content = bytearray((tmp_path / "all.zip").read_bytes())
+    content[content.index(mark) + at] ^= flip
+    (tmp_path / "all.zip").write_bytes(content)
+    with pytest.raises(UsageError, match="is not a zip archive"):
+        list(osv.read(tmp_path))
+
+
 def test_the_report_of_advisories_stays_in_its_cells(tmp_path: Path) -> None:
     """What advisories say comes from elsewhere: no mention, no link, no row of its own."""
     assert advisory_report.write([]) == ""

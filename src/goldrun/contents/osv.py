@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -259,5 +260,5 @@ def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
             for name in archive.namelist():
                 if name.endswith(".json"):
                     yield f"{file}/{name}", archive.read(name)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:  # so do damaged and encrypted ones fail
         raise UsageError(f"{file} is not a zip archive.", why=[str(error)], fix=["download it again."]) from error

@@ -122,12 +122,13 @@ def read_private_key(file: Path) -> EllipticCurvePrivateKey:
     Raises:
         UsageError: it is not such a key.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(_read(file), password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _no_key(file, "private") from error
     if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise _no_key(file, "private")
@@ -140,12 +141,13 @@ def read_public_key(file: Path) -> EllipticCurvePublicKey:
     Raises:
         UsageError: it is not such a key.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(_read(file))
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _no_key(file, "public") from error
     if not isinstance(key, EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise _no_key(file, "public")

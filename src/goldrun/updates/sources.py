@@ -12,6 +12,7 @@ import hashlib
 import json
 import lzma
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
@@ -154,7 +155,7 @@ def _newest_of_index(content: bytes, tool: Tool) -> str:
             content = gzip.decompress(content)
         elif content.startswith(b"\xfd7zXZ"):
             content = lzma.decompress(content)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UnavailableError(f"{tool.index} cannot be unpacked.", why=[str(error)]) from error
     versions = []
     for stanza in content.decode("utf-8", "replace").split("\n\n"):
