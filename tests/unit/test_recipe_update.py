@@ -513,8 +513,67 @@ def test_versions_with_a_build_and_versions_of_a_series(update: Any, recipe: Pat
     loaded = load(recipe.parent)
     assert loaded.variables("arm64")["JAVA_URL"].endswith("/jdk-21.0.12%2B8/OpenJDK21U_aarch64_21.0.12_8.tgz")
     mirror.pages["/repos/adoptium/temurin21-binaries/releases/latest"] = releases("jdk-22.0.1+3")
+    mirror.pages["/repos/adoptium/temurin21-binaries/releases?per_page=30"] = b"[%s]" % releases("jdk-22.0.1+3")
     told = update("--only", "java", code=6).stderr
-    assert "22.0.1+3, which is not of the series 21" in told
+    assert "GitHub's list of the releases of adoptium/temurin21-binaries has no version that the recipe takes." in told
+
+
+OF_SERIES = """
+[tools.npm9]
+version = "9.1.0"
+series = "9"
+npm = "npm"
+
+[tools.old_uv]
+version = "0.8.1"
+series = "0.8"
+pypi = "uv"
+
+[tools.docker28]
+version = "5:28.0.0-1"
+series = "5:28"
+apt = "docker-ce"
+index = "https://download.docker.com/linux/ubuntu/dists/noble/stable/binary-amd64/Packages"
+
+[tools.helm3]
+version = "3.1.0"
+series = "3"
+github = "helm/helm"
+"""
+
+
+def test_the_newest_of_a_series_is_found_where_the_next_one_has_begun(update: Any, recipe: Path, mirror: Any) -> None:
+    """The newest of all was taken and refused, so the series had no more updates."""
+    mirror.pages["/npm/npm"] = b'{"versions": {"9.2.0": {}, "9.10.0": {}, "9.11.0-pre.1": {}, "10.0.0": {}}}'
+    files = {"0.8.2": [{"yanked": False}], "0.8.3": [{"yanked": True}], "0.8.4": [], "0.9.12": [{"yanked": False}]}
+    mirror.pages["/pypi/pypi/uv/json"] = json.dumps({"info": {"version": "0.9.12"}, "releases": files}).encode()
+    versions = ("5:28.5.1-1", "5:29.0.0-1", "not a version")
+    mirror.pages["/docker/Packages"] = "\n\n".join(f"Package: docker-ce\nVersion: {one}" for one in versions).encode()
+    tags = ["v4.0.0", "v3.20.0", "v3.21.0", "v3.22.0-rc.1"]
+    mirror.pages["/repos/helm/helm/releases/latest"] = releases(tags[0])
+    drafts = [{"tag_name": "v3.30.0", "draft": True}, {"tag_name": "v3.31.0", "prerelease": True}]
+    listed = [*drafts, *({"tag_name": one} for one in tags)]
+    mirror.pages["/repos/helm/helm/releases?per_page=30"] = json.dumps(listed).encode()
+    recipe.write_text(recipe.read_text() + OF_SERIES)
+    wanted = {"npm9": "9.10.0", "old_uv": "0.8.2", "docker28": "5:28.5.1-1", "helm3": "3.21.0"}
+    update(*(word for name in wanted for word in ("--only", name)))
+    tools = load(recipe.parent).recipe.tools
+    assert {name: tools[name].version for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("info", "told"),
+    [
+        ({"version": "1!2.0"}, "1!2.0"),
+        ({"version": "0.9.13", "yanked": True}, "has no version that was not yanked: the newest is 0.9.13."),
+        ({"version": "two"}, "json names no version: 'two'."),
+    ],
+)
+def test_versions_of_pypi(update: Any, mirror: Any, info: dict[str, Any], told: str) -> None:
+    """An epoch was cut off, and a version that was yanked was proposed."""
+    mirror.pages["/pypi/pypi/uv/json"] = json.dumps({"info": info}).encode()
+    done = update("--only", "uv", code=0 if told == "1!2.0" else 6)
+    assert told in done.stdout + done.stderr
 
 
 def test_china_s_mirrors_take_files_over_where_the_recipe_names_no_others() -> None:

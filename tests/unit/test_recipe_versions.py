@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from goldrun.bake.parts import Tool
-from goldrun.updates.versions import newest, why_not
+from goldrun.updates.versions import newest, version_in, why_not
 
 GITHUB = Tool(version="1.0.0", github="cli/cli")
 
@@ -25,6 +25,30 @@ def test_the_order_of_versions(rising: list[str]) -> None:
     for before, after in pairwise(rising):
         assert "is older than" in why_not(Tool(version=after, github="cli/cli"), before)
         assert "is older than" not in why_not(Tool(version=before, github="cli/cli"), after)
+
+
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [
+        ("v1.2.3", "1.2.3"),
+        ("go1.26.2", "1.26.2"),
+        ("cli/v1.2.3", "1.2.3"),
+        ("jdk-21.0.12+8", "21.0.12+8"),
+        ("20260814", "20260814"),
+        ("v2.0.0-rc-1", "2.0.0-rc-1"),
+        ("go1.27rc1", "1.27rc1"),
+        ("v1.31.4-rc1+k3s1", "1.31.4-rc1+k3s1"),
+        ("6.6.0.Final", "6.6.0.Final"),
+        ("curl-8_11_1", ""),
+        ("1.0.0_2", ""),
+        ("python3-1.2.3", ""),
+        ("k8s-1.31", ""),
+        ("latest", ""),
+    ],
+)
+def test_the_version_in_a_tag(tag: str, version: str) -> None:
+    """It was searched at the end: curl-8_11_1 was version 1, and 2.0.0-rc-1 too."""
+    assert version_in(tag) == version
 
 
 def test_pre_releases_count_only_for_a_recipe_that_has_one() -> None:

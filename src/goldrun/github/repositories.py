@@ -1,16 +1,18 @@
 """Repositories and their releases.
 
-Sources: "Get a repository", "Get the latest release" of the REST API.
+Sources: "Get a repository", "Get the latest release", "List releases" of the REST API.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
+
+MOST_RELEASES = 30  # each names all of its files, which may be hundreds
 
 
 class Repository(NamedTuple):
@@ -67,7 +69,20 @@ def read_release(github: GitHub, scope: Scope, tag: str = "") -> Release:
     Raises:
         GitHubError: GitHub refused or failed, or there is no such release.
     """
-    element = github.call("GET", f"{scope.path}/releases/{f'tags/{tag}' if tag else 'latest'}")
+    return _release(github.call("GET", f"{scope.path}/releases/{f'tags/{tag}' if tag else 'latest'}"))
+
+
+def list_releases(github: GitHub, scope: Scope) -> list[Release]:
+    """Return a repository's newest releases, without drafts and pre-releases, the newest first.
+
+    Raises:
+        GitHubError: GitHub refused or failed.
+    """
+    found = github.call("GET", f"{scope.path}/releases", query={"per_page": MOST_RELEASES})
+    return [_release(element) for element in found if not element.get("draft") and not element.get("prerelease")]
+
+
+def _release(element: Mapping[str, Any]) -> Release:
     told = {str(one["name"]): str(one.get("digest") or "") for one in element.get("assets", [])}
     digests = {name: text.removeprefix("sha256:") for name, text in told.items() if text.startswith("sha256:")}
     return Release(str(element.get("tag_name", "")), digests)

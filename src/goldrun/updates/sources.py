@@ -13,23 +13,24 @@ import json
 import lzma
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from goldrun.bake.parts import Mirrors, Tool
 from goldrun.errors import GoldrunError, UnavailableError
 from goldrun.github.client import GitHub
-from goldrun.github.repositories import Release, read_release
+from goldrun.github.repositories import Release, list_releases, read_release
 from goldrun.github.scope import repository_scope
 from goldrun.http.web import Web
-from goldrun.updates.versions import newest, why_not
+from goldrun.updates.versions import is_valid, newest, version_in, why_not
 
+_T = TypeVar("_T")
 NPM = "https://registry.npmjs.org"
 PYPI = "https://pypi.org"
 _NUMBERS = r"\d+(?:\.\d+)*"
 _WHOLE = rf"({_NUMBERS}(?:[-.+][0-9A-Za-z.]+)?)"
-_VERSION = re.compile(f"v?{_WHOLE}", re.ASCII)
 _PARTS = {"version": _WHOLE, "release": f"({_NUMBERS})", "build": r"([0-9A-Za-z.]+)"}
 _NAME = "[0-9A-Za-z.+_-]"
 _SUM = re.compile(r"^([0-9a-fA-F]{64})(?:\s+\*?(\S+))?\s*$", re.MULTILINE)
@@ -83,8 +84,11 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
     Raises:
         GoldrunError: a source cannot be reached, or what it says makes no sense.
     """
-    release = read_release(sources.github, repository_scope(tool.github)) if tool.github else None
-    version = _newest(sources, tool, architectures, release)
+    release: Release | None = None
+    if tool.github:
+        release, version = _newest_release(sources, tool, architectures)
+    else:
+        version = _newest(sources, tool, architectures)
     if not tool.takes(version):
         raise UnavailableError(f"The newest version is {version}, which is not of the series {tool.series}.")
     if kept := why_not(tool, version):
@@ -97,31 +101,84 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
     return Found(version, sums, how)
 
 
-def _newest(sources: Sources, tool: Tool, architectures: Sequence[str], release: Release | None) -> str:
+def _newest_release(sources: Sources, tool: Tool, architectures: Sequence[str]) -> tuple[Release, str]:
+    """Return GitHub's latest release and its version; if that is of another series, the newest one of the series."""
+    scope = repository_scope(tool.github)
+    release = read_release(sources.github, scope)
+    version = _version_of(release, tool, architectures)
+    if version and tool.takes(version):
+        return release, version
+    if not tool.series:
+        raise _no_version(f"GitHub's latest release of {tool.github}", release.tag)
+    found = {_version_of(one, tool, architectures): one for one in reversed(list_releases(sources.github, scope))}
+    version = _choose(tool, f"GitHub's list of the releases of {tool.github}", found)
+    return found[version], version
+
+
+def _version_of(release: Release, tool: Tool, architectures: Sequence[str]) -> str:
+    """Return a release's version, as its files or its tag name it; empty: neither does."""
+    return _newest_listed("\n".join(release.digests), tool, architectures) or version_in(release.tag)
+
+
+def _newest(sources: Sources, tool: Tool, architectures: Sequence[str]) -> str:
     if tool.apt:
         return _newest_of_index(_read(sources, tool.index), tool)
-    if release:
-        if listed := _newest_listed("\n".join(release.digests), tool, architectures):
-            return listed
-        text, where = release.tag, f"GitHub's latest release of {tool.github}"
-    elif tool.npm:
-        # A scope's slash is part of the name: @scope%2Fname.
-        where = f"{NPM}/{quote(tool.npm, safe='@')}/latest"
-        text = _member(sources, where, "version")
-    elif tool.pypi:
-        where = f"{PYPI}/pypi/{quote(tool.pypi, safe='')}/json"
-        text = _member(sources, where, "info", "version")
-    else:
-        where = tool.latest
-        page = _read(sources, where).decode("utf-8", "replace")
-        if listed := _newest_listed(page, tool, architectures):
-            return listed
-        text = (page.split() or [""])[0]
-    # Tags are v1.2.3, 1.2.3, go1.2.3, cli/v1.2.3: the version is what stands at their end.
-    found = re.search(rf"(?:^|[^0-9A-Za-z.]|[A-Za-z]){_VERSION.pattern}$", text, re.ASCII)
-    if not found:
-        raise UnavailableError(f"{where} names no version: {text[:60]!r}.")
-    return found[1]
+    if tool.npm:
+        return _newest_of_npm(sources, tool)
+    if tool.pypi:
+        return _newest_of_pypi(sources, tool)
+    page = _read(sources, tool.latest).decode("utf-8", "replace")
+    text = (page.split() or [""])[0]
+    if found := _newest_listed(page, tool, architectures) or version_in(text):
+        return found
+    raise _no_version(tool.latest, text)
+
+
+def _newest_of_npm(sources: Sources, tool: Tool) -> str:
+    # A scope's slash is part of the name: @scope%2Fname.
+    where = f"{NPM}/{quote(tool.npm, safe='@')}"
+    if tool.series:
+        return _choose(tool, where, _told(sources, where, lambda found: list(found["versions"])))
+    return _valid(tool, f"{where}/latest", _told(sources, f"{where}/latest", lambda found: str(found["version"])))
+
+
+def _newest_of_pypi(sources: Sources, tool: Tool) -> str:
+    where = f"{PYPI}/pypi/{quote(tool.pypi, safe='')}/json"
+
+    def of_series(found: Any) -> list[str]:
+        return [one for one, files in found["releases"].items() if any(not file.get("yanked") for file in files)]
+
+    if tool.series:
+        return _choose(tool, where, _told(sources, where, of_series))
+    version, yanked = _told(sources, where, lambda found: (str(found["info"]["version"]), found["info"].get("yanked")))
+    if yanked:
+        raise UnavailableError(f"{where} has no version that was not yanked: the newest is {version}.")
+    return _valid(tool, where, version)
+
+
+def _choose(tool: Tool, where: str, versions: Iterable[str]) -> str:
+    if found := newest(tool, versions):
+        return found
+    raise UnavailableError(
+        f"{where} has no version that the recipe takes.",
+        why=[
+            *([f"its series is {tool.series}."] if tool.series else []),
+            "it takes no pre-release, unless it has one, and nothing that was yanked.",
+        ],
+    )
+
+
+def _valid(tool: Tool, where: str, version: str) -> str:
+    if is_valid(tool, version):
+        return version
+    raise _no_version(where, version)
+
+
+def _no_version(where: str, text: str) -> UnavailableError:
+    return UnavailableError(
+        f"{where} names no version: {text[:60]!r}.",
+        why=["before a tag's version there is no digit: v1.2.3, go1.2.3 or cli/v1.2.3, and not curl-8_11_1."],
+    )
 
 
 def _newest_listed(text: str, tool: Tool, architectures: Sequence[str]) -> str:
@@ -162,9 +219,9 @@ def _newest_of_index(content: bytes, tool: Tool) -> str:
         fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
         if fields.get("Package") == tool.apt and fields.get("Version"):
             versions.append(fields["Version"])
-    if not (found := newest(tool, versions)):
+    if not versions:
         raise UnavailableError(f"{tool.index} does not list {tool.apt}.")
-    return found
+    return _choose(tool, tool.index, versions)
 
 
 def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, release: Release | None) -> tuple[str, str]:
@@ -185,16 +242,15 @@ def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, relea
     return hashlib.sha256(_read(sources, url)).hexdigest(), "computed from the file"
 
 
-def _member(sources: Sources, url: str, *path: str) -> str:
+def _told(sources: Sources, url: str, pick: Callable[[Any], _T]) -> _T:
+    """Return what a function picks from a registry's answer."""
+    content = _read(sources, url)
     try:
-        found = json.loads(_read(sources, url))
-        for name in path:
-            found = found[name]
-    except (ValueError, KeyError, TypeError) as error:
+        return pick(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnavailableError(
             f"{url} is not what a registry says.", why=[f"{type(error).__name__}: {error}"]
         ) from error
-    return str(found)
 
 
 def _read(sources: Sources, url: str) -> bytes:

@@ -16,6 +16,20 @@ _PREVIEW = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
+# A tag is v1.2.3, 1.2.3-rc-1, go1.2rc3, cli/v1.2.3, jdk-21.0.12+8. In python3-1.2.3 a digit stands before the version.
+_TAG = re.compile(
+    rf"\D*({_NUMBERS.pattern}(?:(?:a|b|rc|alpha|beta)\d+)?(?:(?:\.(?=[A-Za-z])|-(?!\d+\.\d))[0-9A-Za-z.-]+)?"
+    r"(?:\+[0-9A-Za-z.+-]+)?)",
+    re.ASCII,
+)
+# Source: Semantic Versioning 2.0.0.
+_SEMVER = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
+
+
+def version_in(tag: str) -> str:
+    """Return the version that a tag ends with; empty: none, or it is not clear where it begins."""
+    found = _TAG.fullmatch(tag)
+    return found[1] if found else ""
 
 
 def newest(tool: Tool, versions: Iterable[str]) -> str:
@@ -32,6 +46,8 @@ def newest(tool: Tool, versions: Iterable[str]) -> str:
 
 def is_valid(tool: Tool, version: str) -> bool:
     """Return whether that is a version where the tool comes from."""
+    if tool.npm:
+        return bool(_SEMVER.fullmatch(version))
     try:
         _order(tool)(version)
     except ValueError:
