@@ -6,6 +6,7 @@ import difflib
 import gzip
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from goldrun.bake.parts import Mirrors
-from goldrun.bake.reading import load
+from goldrun.bake.reading import load, read_alone
 from goldrun.bake.template import TEMPLATE
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.http.http1 import Answer
@@ -367,6 +368,27 @@ def test_a_checksum_that_is_missing_is_added(update: Any, recipe: Path) -> None:
         load(recipe.parent)
     update("--only", "gh")
     assert load(recipe.parent).recipe.tools["gh"].sha256 == {arch: sha(content) for arch, content in GH.items()}
+
+
+def test_a_checksum_of_an_architecture_that_is_not_built_is_no_older_one(update: Any, recipe: Path) -> None:
+    """Only those of [base] were looked up: arm64's stayed beside the new version."""
+    text = recipe.read_text()
+    recipe.write_text(re.sub(r'\narm64 = "acs:[^"]*"', "", text))
+    assert recipe.read_text() != text
+    update("--only", "gh")
+    assert read_alone(recipe.parent)[1].tools["gh"].sha256 == {arch: sha(content) for arch, content in GH.items()}
+
+
+def test_a_recipe_has_the_architectures_of_the_one_that_it_extends(update: Any, recipe: Path, mirror: Any) -> None:
+    """Those of one that extends an amd64-only recipe needed a file for arm64."""
+    tools = recipe.read_text().partition("[mirrors.replace]")[2].replace(f', arm64 = "{"b" * 64}"', "")
+    base = recipe.parent.parent / "base"
+    base.mkdir()
+    (base / "recipe.toml").write_text('family = "base"\n\n[base]\namd64 = "acs:ubuntu_24_04_x64"\n')
+    recipe.write_text(f'family = "tools"\nextends = "../base"\n[mirrors.replace]{tools}')
+    mirror.pages.pop("/k8s/v1.35.1/bin/linux/arm64/kubectl")
+    update("--only", "kubectl")
+    assert list(read_alone(recipe.parent)[1].tools["kubectl"].sha256) == ["amd64"]
 
 
 @pytest.mark.parametrize(

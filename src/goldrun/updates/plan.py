@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from goldrun.architecture import ARCHITECTURES
 from goldrun.bake.parts import Tool
+from goldrun.bake.reading import LONGEST_CHAIN, read_alone
 from goldrun.bake.recipe import Recipe
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.updates.sources import Found, Sources, find, has_source
@@ -37,12 +41,29 @@ class Update:
         return self.found.version != self.before or self.sums_changed
 
 
-def look(sources: Sources, recipe: Recipe, only: Sequence[str] = ()) -> list[Update]:
+def architectures_of(folder: Path) -> list[str]:
+    """Return the architectures that a recipe is built for, with what it extends; both, if it says none.
+
+    Raises:
+        UsageError: a recipe cannot be read, or is not valid.
+    """
+    bases: dict[str, str] = {}
+    for _ in range(LONGEST_CHAIN):
+        text, recipe = read_alone(folder)
+        bases = {**tomllib.loads(text).get("base", {}), **bases}
+        if not recipe.extends:
+            break
+        folder = folder / recipe.extends
+    return [name for name in ARCHITECTURES if bases.get(name)] or [*ARCHITECTURES]
+
+
+def look(sources: Sources, recipe: Recipe, architectures: Sequence[str], only: Sequence[str] = ()) -> list[Update]:
     """Return what is newest for each tool of a recipe that says where it is found, in the recipe's order.
 
     Args:
         sources: what is asked.
         recipe: the recipe by itself, without what it extends.
+        architectures: those that it is built for: each needs a file of each tool.
         only: names of tools; empty: all.
 
     Raises:
@@ -54,13 +75,14 @@ def look(sources: Sources, recipe: Recipe, only: Sequence[str] = ()) -> list[Upd
         if not has_source(recipe.tools[name]):
             raise UsageError(f"{name} does not say where newer versions are.", fix=["github, npm, pypi, apt or latest"])
     wanted = {name: tool for name, tool in recipe.tools.items() if has_source(tool) and (not only or name in only)}
-    architectures = [name for name in ("amd64", "arm64") if getattr(recipe.base, name)] or ["amd64", "arm64"]
     return [_look(sources, name, tool, architectures) for name, tool in wanted.items()]
 
 
 def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str]) -> Update:
+    # A checksum of an architecture that is not built would stay beside the new version.
+    needed = [one for one in ARCHITECTURES if one in architectures or one in tool.sha256]
     try:
-        found = find(sources, tool, architectures)
+        found = find(sources, tool, needed)
     except GoldrunError as error:
         return Update(name, tool.version, None, error)
     differ = {architecture for architecture, digest in found.sha256.items() if tool.sha256.get(architecture) != digest}
