@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from goldrun.bake.parts import Mirrors
+from goldrun.bake.parts import Mirrors, Tool
 from goldrun.bake.reading import load, read_alone
 from goldrun.bake.template import TEMPLATE
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.http.http1 import Answer
 from goldrun.http.web import Web
+from goldrun.updates.sources import Sources, find
 from tests.background import serve_in_background
 from tests.commands import run_goldrun
 from tests.unit.test_json import validate
@@ -84,7 +85,7 @@ pypi = "uv"
 version = "1.25.4"
 latest = "https://go.dev/VERSION?m=text"
 url = "https://go.dev/dl/go{version}.linux-{arch}.tar.gz"
-sums = "https://go.dev/dl/go{version}.linux-{arch}.tar.gz.sha256"
+sums = "MIRROR/go/go{version}.linux-{arch}.tar.gz.sha256"
 [tools.go.sha256]
 arm64 = "CCC"
 amd64 = "DDD"
@@ -100,7 +101,7 @@ version = "24.1.0"
 latest = "https://nodejs.org/latest"
 url = "https://nodejs.org/dist/v{version}/node-v{version}-linux-{arch}.tar.xz"
 arch = { amd64 = "x64" }
-sums = "https://nodejs.org/SHASUMS256.txt"
+sums = "MIRROR/node/SHASUMS256.txt"
 sha256 = { amd64 = "AAA", arm64 = "BBB" }
 
 [tools.docker]
@@ -166,7 +167,8 @@ def recipe(tmp_path: Path, mirror: Any) -> Path:
         "https://download.docker.com/linux/ubuntu/dists/noble/stable/binary-amd64/": "docker/",
     }
     mirrors = "".join(f'"{start}" = "{mirror.url}/{other}"\n' for start, other in replace.items())
-    text = RECIPE.replace("AAA", "a" * 64).replace("BBB", "b" * 64).replace("CCC", "c" * 64).replace("DDD", "d" * 64)
+    text = RECIPE.replace("MIRROR", mirror.url).replace("AAA", "a" * 64).replace("BBB", "b" * 64)
+    text = text.replace("CCC", "c" * 64).replace("DDD", "d" * 64)
     file = tmp_path / "tools/recipe.toml"
     file.write_text(f"{file.read_text()}\n[mirrors.replace]\n{mirrors}{text}")
     load(file.parent)
@@ -304,6 +306,30 @@ def test_a_file_s_time_limit_includes_its_redirections(fake_clock: Callable[[], 
     with pytest.raises(UnavailableError):
         Web(Slow(), clock, timeout=100.0).read("https://mirror.example/")
     assert clock.now() - began <= 100.0 + 5.0
+
+
+@pytest.mark.parametrize(
+    ("missing", "how"), [("", "published checksums"), ("arm64", "published checksums, the mirror's checksums")]
+)
+def test_checksums_are_those_of_the_origin(fake_clock: Callable[[], FakeClock], missing: str, how: str) -> None:
+    """A mirror's own were called published, and of several sources the last one was told."""
+
+    class Hosts:
+        def send(self, endpoint: Any, _method: object, target: str, *_: object) -> Answer:
+            if target == "/newest":
+                return Answer(200, "", b"v2.0", {})
+            digit = b"1" if endpoint.host == "origin.example" else b"2"
+            return Answer(404 if (digit, target) == (b"1", f"/{missing}") else 200, "", digit * 64, {})
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    start = "https://origin.example/"
+    sources = Sources(Web(Hosts(), fake_clock()), None, Mirrors(replace={start: "https://mirror.example/"}))  # type: ignore[arg-type]
+    tool = Tool(version="1.0", latest=f"{start}newest", url=f"{start}x", sums=f"{start}{{arch}}")
+    found = find(sources, tool, ["amd64", "arm64"])
+    assert found.how == how
+    assert found.sha256 == {"amd64": "1" * 64, "arm64": ("2" if missing else "1") * 64}
 
 
 def test_redirections_are_followed(update: Any, recipe: Path, mirror: Any) -> None:
@@ -474,7 +500,7 @@ sha256 = { amd64 = "AAA", arm64 = "BBB" }
 version = "22.1.0"
 series = "22"
 latest = "https://nodejs.org/dist/index"
-sums = "https://nodejs.org/dist/index"
+sums = "MIRROR/node/dist/index"
 url = "https://nodejs.org/dist/v{version}/node-v{version}-linux-{arch}.tar.xz"
 arch = { amd64 = "x64" }
 sha256 = { amd64 = "AAA", arm64 = "BBB" }
@@ -513,7 +539,7 @@ def test_versions_with_a_build_and_versions_of_a_series(update: Any, recipe: Pat
         )
     ]
     mirror.pages["/node/dist/index"] = "\n".join(lines).encode()
-    text = JAVA_AND_PYTHON.replace("AAA", "a" * 64).replace("BBB", "b" * 64)
+    text = JAVA_AND_PYTHON.replace("MIRROR", mirror.url).replace("AAA", "a" * 64).replace("BBB", "b" * 64)
     recipe.write_text(recipe.read_text() + text)
     before = recipe.read_text()
     update("--only", "java", "--only", "python", "--only", "node22")

@@ -95,10 +95,9 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
         return Found(version, {}, "", kept)
     if not tool.url:
         return Found(version, {}, "the package manager verifies it")
-    sums, how = dict[str, str](), ""
-    for architecture in architectures:
-        sums[architecture], how = _sum_of(sources, tool, architecture, version, release)
-    return Found(version, sums, how)
+    told = {architecture: _sum_of(sources, tool, architecture, version, release) for architecture in architectures}
+    sums = {architecture: digest for architecture, (digest, _) in told.items()}
+    return Found(version, sums, ", ".join(dict.fromkeys(how for _, how in told.values())))
 
 
 def _newest_release(sources: Sources, tool: Tool, architectures: Sequence[str]) -> tuple[Release, str]:
@@ -231,14 +230,15 @@ def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, relea
         return digest, "GitHub's digest"
     if tool.sums:
         place = tool.filled(tool.sums, architecture, version)
-        listed = _SUM.findall(_read(sources, place).decode("utf-8", "replace"))
+        content, how = _read_sums(sources, place)
+        listed = _SUM.findall(content.decode("utf-8", "replace"))
         # A file of one line may name no file.
         found = [
             digest for digest, file in listed if file.rpartition("/")[2] == name or (not file and len(listed) == 1)
         ]
         if len({digest.lower() for digest in found}) != 1:
             raise UnavailableError(f"{place} has no checksum of {name}.")
-        return found[0].lower(), "published checksums"
+        return found[0].lower(), how
     return hashlib.sha256(_read(sources, url)).hexdigest(), "computed from the file"
 
 
@@ -251,6 +251,16 @@ def _told(sources: Sources, url: str, pick: Callable[[Any], _T]) -> _T:
         raise UnavailableError(
             f"{url} is not what a registry says.", why=[f"{type(error).__name__}: {error}"]
         ) from error
+
+
+def _read_sums(sources: Sources, url: str) -> tuple[bytes, str]:
+    """Return a file of checksums, and whose they are: what a mirror says of its own files proves little."""
+    try:
+        return sources.web.read(url), "published checksums"
+    except GoldrunError:
+        if sources.mirrors.moved(url) == url:
+            raise
+    return _read(sources, url), "the mirror's checksums"
 
 
 def _read(sources: Sources, url: str) -> bytes:
