@@ -43,6 +43,17 @@ def test_the_commands_that_are_run(file: Path) -> None:
             assert checked.returncode == 0, checked.stdout
 
 
+def test_each_recipe_s_update_has_a_branch_of_its_own() -> None:
+    """Two recipes were pushed over each other."""
+    script = "".join(step.get("run", "") for step in steps(ROOT / ".github/workflows/update-recipe.yml"))
+    (line,) = re.findall(r"^branch=.*$", script, re.MULTILINE)
+    check = (
+        f'for RECIPE in recipes/a recipes/b c/; do {line}; git check-ref-format --branch "${{branch}}" || exit; done'
+    )
+    done = subprocess.run(["bash", "-c", check], capture_output=True, text=True, check=True)
+    assert len(set(done.stdout.split())) == 3
+
+
 @pytest.mark.parametrize("file", ACTIONS, ids=lambda file: file.parent.name)
 def test_an_action_is_documented(file: Path) -> None:
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
