@@ -137,7 +137,7 @@ def _newest_of_npm(sources: Sources, tool: Tool) -> str:
     # A scope's slash is part of the name: @scope%2Fname.
     where = f"{NPM}/{quote(tool.npm, safe='@')}"
     if tool.series:
-        return _choose(tool, where, _told(sources, where, lambda found: list(found["versions"])))
+        return _choose(tool, where, _told(sources, where, lambda found: [str(one) for one in found["versions"]]))
     return _valid(tool, f"{where}/latest", _told(sources, f"{where}/latest", lambda found: str(found["version"])))
 
 
