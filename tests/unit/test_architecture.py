@@ -63,7 +63,7 @@ ALLOWED = {
     "migrate": {"errors"},
     "bake": BASE | {"images", "launch", "cloud", "toml_file", "contents"},
     "contents": BASE | {"cloud"},
-    "updates": BASE | {"bake", "github", "http"},
+    "updates": BASE | {"bake", "contents", "github", "http"},
     "runners": BASE | {"launch", "cloud", "github", "http", "guest"},
     "images": BASE | {"launch", "cloud", "http"},
     "launch": BASE | {"cloud", "http"},

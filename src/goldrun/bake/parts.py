@@ -271,7 +271,7 @@ class Exemption(Part, frozen=True, kw_only=True):
     """An advisory that does not hold an image back, for a time.
 
     Attributes:
-        id: its id, or one of its aliases.
+        id: its id, or one of its aliases; or one of its upstream ids, if all of them are exempted.
         reason: why.
         until: the last day on which it does not count: ``2026-12-31``.
     """

@@ -41,7 +41,7 @@ def require_harmless(context: Context, image: Image, contents: Contents | None) 
     if told := left_out(contents):
         context.report.line(told)
     now = context.client.clock.now()
-    found = scan(contents, context.options.advisories(), rule_of(context.recipe), now)
+    found = scan(contents, context.options.advisories(), rule_of(context.recipe), now, context.report.line)
     for finding in found:
         context.report.line(words(finding))
     if held := blocking(found):
