@@ -26,7 +26,23 @@ Template = tuple[list[str], list[str]]
 def translate(text: str) -> str:
     """Return one message in Chinese, its values filled in; the text itself if the catalogue does not have it."""
     prefix = next((known for known in PREFIXES if text.startswith(known)), "")
-    return _catalogue()[0].get(prefix, prefix) + _best(text.removeprefix(prefix))[2]
+    said = text.removeprefix(prefix)
+    return _catalogue()[0].get(prefix, prefix) + (_mistake(said) or _best(said)[2])
+
+
+def _mistake(text: str) -> str:
+    """Return a mistake in a file in Chinese, with its place: ``recipe.toml:8: what is wrong; what to do``; else empty.
+
+    What is wrong is a message without its full stop, as part of a sentence.
+    """
+    place, _, rest = text.partition(": ")
+    if " " in place or not place.rpartition(":")[2].isdigit():
+        return ""
+    parts = [max(_best(part), _best(f"{part}.")) for part in rest.split("; ")]
+    whole = _best(rest)
+    known = sum(part[0] for part in parts)
+    said = whole[2] if whole[0] > known else "；".join(part[2].removesuffix("。").removesuffix(".") for part in parts)
+    return f"{place}：{said}"
 
 
 @cache

@@ -126,6 +126,22 @@ def test_no_message_is_mistaken_for_another() -> None:
         assert messages._best(text)[2] == chinese.format_map(values), text
 
 
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        (
+            "error: r/recipe.toml:8: 'eight' is not a range of vCPUs; for example 8, 8.., ..64 or 8..64.",
+            "错误：r/recipe.toml:8：'eight' 不是有效的 vCPUs 范围；例如 8、8..、..64 或 8..64",
+        ),
+        ("  why: r/recipe.toml:3: there is no step 'Nope'", "  原因：r/recipe.toml:3：没有步骤 'Nope'"),
+        ("error: a/recipe.toml:8: run.sh cannot be read.", "错误：a/recipe.toml:8：无法读取 run.sh"),
+    ],
+)
+def test_a_mistake_in_a_file_is_translated_behind_its_place(english: str, chinese: str) -> None:
+    """The place was taken for a part of a name, or nothing was found at all."""
+    assert messages.translate(english) == chinese
+
+
 def test_the_longest_matching_message_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {
         "{what} Trying again in {pause} s.": "{what}{pause} s 后重试。",

@@ -378,7 +378,7 @@ def test_jobs_run_here_only_with_run_jobs_here(shell: Shell, tmp_path: Path) -> 
     output = shell.run(*words, code=1)
     assert "nobody has allowed that" in output
     assert "goldrun local up --run-jobs-here" in output
-    assert f"failure on {name}. This job has not run" in shell.said
+    assert f"failure on {name}.\nnote: This job has not run" in shell.said
     assert not (tmp_path / "ran").exists()
     wait_for(lambda: instance_id not in shell.run("instance", "ls", "-q"), "the machine did not end")
     assert shell.run("runner", "ls", "--repo", "octo-org/octo-repo", "-q") == ""

@@ -27,11 +27,13 @@ def run_script(
     if result.ok:
         return result
     late = result.status == "Timeout"
-    how = f"took longer than {timeout:.0f} s" if late else f"ended with exit code {result.exit_code}"
+    where = context.alias.lineage
     lines = [f"  {line}" for line in result.output.splitlines()[-SHOWN_LINES:]]
     console = last_lines(context.client, machine.id)
     raise RefusedError(
-        f"{name!r} {how} ({context.alias.lineage}).",
+        f"{name!r} took longer than {timeout:.0f} s ({where})."
+        if late
+        else f"{name!r} ended with exit code {result.exit_code} ({where}).",
         why=["its last lines:", *lines, *console] if lines else console,
         fix=["fix the recipe and build again: what is published stays as it is."],
     )

@@ -125,7 +125,7 @@ def image_publish(
         channel=channel,
         force=force,
         dry_run=dry_run,
-        report=lambda where, words: report([f"{where}: {one}" for one in words] if others else words),
+        report=lambda where, words: report([f"in {where}: {one}" for one in words] if others else words),
     )
     _print_images(shown, client.region, as_json)
 
@@ -172,7 +172,7 @@ def image_rollback(
     planned: list[str] = []
 
     def plan(where: str, words: list[str]) -> None:
-        planned.extend(f"{where}: {one}" if len(regions) > 1 else one for one in words)
+        planned.extend(f"in {where}: {one}" if len(regions) > 1 else one for one in words)
 
     if dry_run or not yes:
         would = roll_back_everywhere(client, alias, regions, to=to, dry_run=True, report=plan)

@@ -42,6 +42,8 @@ def job(
     for _ in looks(SystemClock(), often=every(POLL_SECONDS)) if wait else ():
         found = next(job for job in control(data, "GET", "jobs")["jobs"] if job["id"] == number)
         if found["status"] == "completed":
-            output.note(f"{found['conclusion']} on {found['runner_name'] or 'no runner'}. {found['note']}".rstrip())
+            output.note(f"{found['conclusion']} on {found['runner_name'] or 'no runner'}.")
+            if found["note"]:
+                output.note(found["note"])
             output.result(found["log"].rstrip("\n"))
             click.get_current_context().exit(0 if found["conclusion"] == "success" else 1)
