@@ -119,7 +119,7 @@ def _decision(context: Context, state: State, step: Step, error: RefusedError) -
 
 
 def _await(context: Context, answer: Callable[[], T | None]) -> T:
-    """Return a person's answer. The builder's heartbeat goes on meanwhile, and its release time ends the wait."""
+    """Return a person's answer, however long it takes; the builder's heartbeat goes on until its release time."""
     found = watch(context.client.clock, answer, seconds=math.inf, often=every(ANSWER_SECONDS))
     assert found is not None
     return found

@@ -50,12 +50,11 @@ def share_everywhere(client: EcsClient, versions: Mapping[str, Image], audience:
     """
     for region, image in versions.items():
         there = client.in_region(region)
-        everyone, accounts = describe_sharing(there, image)
-        missing = [account for account in audience.accounts if account not in accounts]
-        share_image(there, image, missing, on=True)
-        if audience.public and not everyone:
+        missing = _missing(there, image, audience)
+        share_image(there, image, missing.accounts, on=True)
+        if missing.public:
             set_public(there, image, on=True)
-        if missing or (audience.public and not everyone):
+        if missing != Audience():
             _require_shared(there, image, audience)
 
 
@@ -196,12 +195,19 @@ def _go_back(there: EcsClient, before: Lineage, image: Image, error: GoldrunErro
         error.add_note(f"{there.region} could not go back ({second.what}): goldrun image history shows what it shows.")
 
 
-def _require_shared(there: EcsClient, image: Image, audience: Audience) -> None:
+def _missing(there: EcsClient, image: Image, audience: Audience) -> Audience:
+    """Return who of an audience may not use an image yet."""
     everyone, accounts = describe_sharing(there, image)
-    lacking = [account for account in audience.accounts if account not in accounts]
-    if lacking or (audience.public and not everyone):
+    lacking = tuple(account for account in audience.accounts if account not in accounts)
+    return Audience(lacking, audience.public and not everyone)
+
+
+def _require_shared(there: EcsClient, image: Image, audience: Audience) -> None:
+    missing = _missing(there, image, audience)
+    if missing != Audience():
+        named = ", ".join(missing.accounts) or "everyone"
         raise UnavailableError(
-            f"{image.name} ({image.image_id}) is not shared in {there.region} with {', '.join(lacking) or 'everyone'}.",
+            f"{image.name} ({image.image_id}) is not shared in {there.region} with {named}.",
             why=["ECS took the call, and does not list it."],
             fix=["run the same command again."],
         )

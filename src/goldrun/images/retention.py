@@ -121,7 +121,6 @@ def prune(
     older_than: float = 0.0,
     dry_run: bool = False,
     stages: Container[str] | None = None,
-    report: Callable[[Pruned], None] = lambda _: None,
     allow: Callable[[Pruned], bool] = lambda _: True,
 ) -> Pruned:
     """Delete the versions that need not stay, with their snapshots, and the snapshots of interrupted runs.
@@ -133,8 +132,7 @@ def prune(
         older_than: seconds; younger versions stay.
         dry_run: whether to only report the plan.
         stages: see ``judge_stages``.
-        report: receives the plan.
-        allow: returns whether the plan may be carried out.
+        allow: receives the plan, and returns whether it may be carried out.
 
     Returns:
         What was done: an image that ECS refused to delete is reported as kept.
@@ -153,7 +151,6 @@ def prune(
     verdicts += judge_stages(made, now=now, older_than=older_than, wanted=stages)
     orphans = find_orphan_snapshots(client, tags)
     planned = Pruned(tuple(verdicts), tuple(orphans))
-    report(planned)
     if dry_run or not allow(planned):
         return planned
     done = [verdict if verdict.keep else _delete(client, verdict) for verdict in verdicts]
