@@ -8,7 +8,7 @@ bin=$1 before=$PATH
 export PATH="$bin:$PATH"
 
 folder=$(mktemp -d)
-export GOLDRUN_LOCAL_DATA="$folder/demo.db"
+export GOLDRUN_LOCAL_DATA="$folder/demo.db" XDG_CACHE_HOME="$folder/cache"
 trap 'goldrun --quiet local down; rm -rf "$folder"' EXIT
 
 say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }

@@ -79,7 +79,7 @@ def build(script: Path) -> str:
     """Return the script as one file."""
     source = script.read_text(encoding="utf-8")
     modules = needed_modules(source, {})
-    doc = ast.get_docstring(ast.parse(source))
+    doc = (ast.get_docstring(ast.parse(source)) or "").replace(" and this checkout", "")
     version = next(line for line in modules["goldrun"].splitlines() if line.startswith("__version__"))
     parts = [
         "#!/usr/bin/env python3\n",

@@ -85,6 +85,10 @@ def _of_the_api() -> Iterator[Told]:
         yield Told(errors.EXIT_CREDENTIALS, f"ACTION was answered with {code}.", (), (why,))
     for code, fix in cloud._FIXES.items():
         yield Told(errors.EXIT_REFUSED, f"ACTION was answered with {code}.", (), (fix,))
+    for beginnings, kind, fix in cloud._CLASSES:
+        for beginning in beginnings:
+            said = f"ACTION was answered with {beginning}*."
+            yield Told(kind.exit_code, said, (), (fix.replace("{statement}", "STATEMENT"),))
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:

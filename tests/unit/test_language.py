@@ -80,7 +80,9 @@ def test_an_error_is_chinese_with_the_same_exit_code(populated: Running, tmp_pat
 
 def test_a_single_file_script_without_a_catalogue_speaks_english(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "tools/build_scripts.py", tmp_path], check=True, capture_output=True)
-    done = run([sys.executable, "-S", str(tmp_path / LOOK_UP[2].rsplit("/", 1)[1])], {"GOLDRUN_LANG": "zh_CN"})
+    script = tmp_path / LOOK_UP[2].rsplit("/", 1)[1]
+    assert "Needs Python 3.11, nothing installed." in script.read_text()
+    done = run([sys.executable, "-S", str(script)], {"GOLDRUN_LANG": "zh_CN"})
     assert (done.returncode, done.stderr.split("\n")[0]) == (2, "error: IMAGE_NAME is not set.")
 
 
