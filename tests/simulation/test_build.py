@@ -349,8 +349,8 @@ def test_a_build_reclaimed_midway_restarts_on_another_offer(cloud: Running, fold
     assert alive(cloud) == []
 
 
-def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) -> None:
-    """Two builds of one recipe: the second waits while the first one's heartbeat is fresh, then finds it done."""
+def build_elsewhere(cloud: Running, seconds: float) -> None:
+    """Let another build of the recipe go on for some time."""
     now = cloud.wall.value
     other = Instance(
         id="i-other",
@@ -358,7 +358,7 @@ def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) ->
         owner="1000000000000001",
         image="m-1",
         created=now,
-        gone=now + 400,
+        gone=now + seconds,
         tags={
             "ManagedBy": "goldrun",
             "GITHUB_RUNNER_TYPE": "aliyun-ecs-spot",
@@ -369,6 +369,30 @@ def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) ->
         },
     )
     cloud.cloud.store.put(other)
+
+
+def test_after_a_wait_the_base_is_looked_up_again(cloud: Running, folder: Path) -> None:
+    """The wait may last for hours: by then the base may be superseded, and deleted."""
+    store = cloud.cloud.store
+    (folder / "recipe.toml").write_text(RECIPE.replace("acs:ubuntu_24_04_x64", "base"))
+    old = cloud.image("base-20260101000000", id="m-base0001", family="base")
+    build_elsewhere(cloud, 400)
+
+    class Meanwhile(Heard):
+        def line(self, text: str) -> None:
+            super().line(text)
+            if "another build of it is running" in text:
+                cloud.image("base-20260201000000", id="m-base0002", family="base", created=cloud.wall.value)
+                store.remove(*(one for one in store.all(Image) if one.id == old))
+
+    built = run(cloud, load(folder), heard=Meanwhile())
+    assert built.image.tags["BaseImageId"] == "m-base0002"
+
+
+def test_a_second_build_waits_for_a_running_one(cloud: Running, folder: Path) -> None:
+    """Two builds of one recipe: the second waits while the first one's heartbeat is fresh, then finds it done."""
+    now = cloud.wall.value
+    build_elsewhere(cloud, 400)
     heard = Heard()
     run(cloud, load(folder), heard=heard)
     assert cloud.wall.value > now + 400

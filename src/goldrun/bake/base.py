@@ -14,7 +14,13 @@ from goldrun.images.naming import is_image_id, parse_reference
 from goldrun.images.resolve import require_imds_v2
 
 
-def _resolve(context: Context, state: State) -> State:
+def resolve_base(context: Context, state: State) -> State:
+    """Find the base image, and the hash of what is built on it.
+
+    Raises:
+        NotFoundError: there is no such image.
+        RefusedError: it does not fit.
+    """
     base = _newest_base(context)
     version_hash = context.loaded.version_hash(context.architecture, base.image_id)
     context.report.line(f"{base.name} ({base.image_id}), hash {version_hash}")
@@ -62,4 +68,4 @@ def _find(context: Context, name: str) -> Image:
         ) from error
 
 
-RESOLVE_BASE = Step("resolve the base image", _resolve, gives=("base", "version_hash"))
+RESOLVE_BASE = Step("resolve the base image", resolve_base, gives=("base", "version_hash"))

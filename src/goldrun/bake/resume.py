@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from goldrun.bake.base import resolve_base
 from goldrun.bake.context import Context
 from goldrun.bake.report import GivesWayError
 from goldrun.bake.step import State, Step, has_image
@@ -74,7 +75,10 @@ def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
 
 
 def _wait_and_remove(context: Context, state: State) -> State:
+    began = context.client.clock.now()
     left = wait_for_other_builds(context.client, context.lineage_tags, context.report.line)
+    if context.client.clock.now() - began >= LOOK_SECONDS:
+        state = resolve_base(context, state)  # it may have been superseded meanwhile, and deleted
     if left:
         context.report.line(f"deleting what an interrupted build left: {', '.join(machine.id for machine in left)}.")
         release(context.client, [machine.id for machine in left])
