@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -137,9 +138,12 @@ def key_of_the_account(clinic: Clinic) -> Callable[[], object]:
 
 
 def clock_off(seconds: float) -> Plant:
+    """The machine's clock is off from that of a cloud which is not a local one."""
+
     def plant(clinic: Clinic) -> Callable[[], object]:
-        clinic.running.cloud.clock.advance(seconds)
-        return lambda: clinic.running.cloud.clock.advance(-seconds)
+        clock = clinic.running.cloud.clock
+        vars(clock)["headers"] = lambda: {"date": formatdate(clock.now() + seconds, usegmt=True)}
+        return lambda: vars(clock).pop("headers")
 
     return plant
 

@@ -100,6 +100,15 @@ def test_fast_time_shortens_waits_and_advances_between_answers() -> None:
     assert clock.now() == other.now() == pytest.approx(NOW + 90)
 
 
+def test_a_local_clouds_time_is_its_own_at_every_speed() -> None:
+    """After a while at another speed it was compared with the machine's, and a fix for the machine's was told."""
+    clock = CloudClock(FakeClock(Wall(NOW)))
+    clock.learn(LocalClock(Wall(NOW + 5000)).headers(), NOW, NOW)
+    assert (clock.is_known(), clock.ahead(), clock.now()) == (True, None, NOW + 5000)
+    clock.learn(headers(NOW + 5000), NOW, NOW)
+    assert clock.ahead() == 5000
+
+
 @pytest.mark.parametrize("speed", ["0", "0.5", "nan", "-1", "much", "1e9"])
 def test_no_speed_of_time_lengthens_a_wait(speed: str) -> None:
     machine = FakeClock(Wall(NOW))

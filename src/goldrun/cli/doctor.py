@@ -69,11 +69,12 @@ def doctor(
         public_ip=public_ip,
     )
     findings: list[Finding] = []
+    told: dict[str, str] = {}
     for found in examine_all(patient):
         finding = _repair(found) if fix and found.repair else found
         findings.append(finding)
         if not as_json:
-            _show(finding)
+            _show(finding, told)
     if as_json:
         from goldrun.cli.json.doctor import Diagnosis
 
@@ -102,14 +103,24 @@ def _scope(repo: str | None, org: str | None) -> Scope | None:
     return repository_scope(named) if named else None
 
 
-def _show(finding: Finding) -> None:
-    """Print a finding, and below it what it breaks and how to fix it."""
+def _show(finding: Finding, told: dict[str, str]) -> None:
+    """Print a finding, and below it what it breaks and how to fix it.
+
+    Args:
+        finding: what was found.
+        told: why checks could not be made, each with the first of them: several fail for the same reason.
+    """
     word, colour = _MARKS[finding.state]
     what = output.hanging(f"{output.localized(finding.check)}: {output.localized(finding.what)}", INDENT)
     output.result(f"{output.mark(f'{word:{INDENT - 1}}', colour)} {what}")
     if finding.state == GOOD:
         return
     pad = " " * INDENT
+    if finding.state == UNKNOWN and finding.breaks:
+        first = told.setdefault(finding.breaks, finding.check)
+        if first != finding.check:
+            output.result(f"{pad}{output.localized(f'for the same reason as {first}.')}")
+            return
     if finding.breaks:
         output.result(f"{pad}{output.hanging(output.localized(finding.breaks), INDENT)}")
     if finding.fix:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-# The local cloud reports in its answers how fast its time runs; the real one has no such header.
+# The local cloud reports in every answer how fast its time runs; the real one has no such header.
 SPEED_HEADER = "x-goldrun-speed"
 MAX_SPEED = 1e6
 RESOLUTION = 1.0  # seconds: a Date has no fractions
@@ -21,11 +21,16 @@ _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 class _Known(NamedTuple):
-    """The same moment on both clocks, and how many seconds pass in the cloud during one second on this machine."""
+    """The same moment on both clocks, and how many seconds pass in the cloud during one second on this machine.
+
+    Attributes:
+        local: whether it is a local cloud, whose time is its own.
+    """
 
     cloud: float
     machine: float
     speed: float
+    local: bool
 
     def at(self, machine: float) -> float:
         return self.cloud + (machine - self.machine) * self.speed
@@ -90,17 +95,23 @@ class CloudClock:
         date = parse_date(headers.get("date", ""))
         if date is None:
             return
-        speed = _speed(headers.get(SPEED_HEADER, ""))
+        shown = headers.get(SPEED_HEADER)
+        speed = _speed(shown or "")
         latest = date + RESOLUTION + (received - sent) * speed
         known = self._learnt.known
         expected = known.at(received) if known else date
-        self._learnt.known = _Known(min(max(date, expected), latest), received, speed)
+        self._learnt.known = _Known(min(max(date, expected), latest), received, speed, shown is not None)
+
+    def is_known(self) -> bool:
+        """Return whether the cloud has said its time, if need be when asked."""
+        self.now()
+        return self._learnt.known is not None
 
     def ahead(self) -> float | None:
-        """Return how many seconds the cloud's time is ahead of the machine's; None: not known, or it runs fast."""
+        """Return how many seconds the cloud's time is ahead of the machine's; None: not known, or it is a local one."""
         now = self.now()
         known = self._learnt.known
-        return now - self.machine.now() if known and known.speed == 1.0 else None
+        return now - self.machine.now() if known and not known.local else None
 
     def on(self, machine: Clock) -> CloudClock:
         """Return a clock of the same time that waits on another clock of the machine; both learn from every answer."""

@@ -79,10 +79,8 @@ class LocalClock:
         self._set(self.now() + seconds, self._anchor.speed)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers about time: the ``Date``, and the speed if it is not the usual one."""
-        speed = self._anchor.speed
-        date = {"date": formatdate(self.now() // 1, usegmt=True)}
-        return date if speed == 1 else {**date, SPEED_HEADER: f"{speed:g}"}
+        """Return the headers about time: the ``Date``, and the speed."""
+        return {"date": formatdate(self.now() // 1, usegmt=True), SPEED_HEADER: f"{self._anchor.speed:g}"}
 
     def _set(self, virtual: float, speed: float) -> None:
         self._anchor, self._since = Anchor(virtual, self.wall(), speed), self._steady()
