@@ -371,7 +371,7 @@ def test_a_failed_cleanup_is_reported(frozen: Running) -> None:
     growing = Growing(frozen, [], refused)
     with pytest.raises(ApiError) as caught:
         launch(growing.client, request(), [OFFER])
-    assert "could not be deleted (no way)" in caught.value.__notes__[0]
+    assert "could not be deleted: no way A sweep" in caught.value.__notes__[0]
 
 
 def test_a_token_covers_the_disk_too(frozen: Running) -> None:
@@ -429,6 +429,15 @@ def test_a_denial_stops_and_names_the_statement(frozen: Running) -> None:
     frozen.cloud.store.put(Denial(id="ecs:RunInstances"))
     with pytest.raises(AccessDeniedError, match="ecs:RunInstances"):
         acquire(frozen.client(), launch_settings(frozen))
+
+
+def test_a_launch_that_asked_for_no_instance_says_nothing_of_what_it_created(frozen: Running) -> None:
+    """Refused when it looked for vSwitches, it noted that what it created could not be deleted."""
+    frozen.cloud.store.put(Denial(id="vpc:DescribeVSwitches"))
+    frozen.cloud.store.put(Denial(id="ecs:DescribeInstances"))
+    with pytest.raises(AccessDeniedError, match="DescribeVSwitches") as caught:
+        acquire(frozen.client(), launch_settings(frozen))
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_no_stock_is_reported_with_reasons(frozen: Running) -> None:

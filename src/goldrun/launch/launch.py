@@ -76,11 +76,13 @@ def launch(
     check(settings)
     before = tuple(_made(client, settings)) if settings.resume else ()
     got = [Launched(before[: settings.amount])] if before else []
+    tried: list[Offer] = []
     try:
-        _walk(client, settings, offers, got, report)
+        _walk(client, settings, offers, got, tried, report)
         deliver(got)
     except BaseException as error:
-        _undo(client, settings, before, got, error)
+        if tried:
+            _undo(client, settings, before, got, error)
         raise
     return got
 
@@ -118,9 +120,14 @@ def price_limit(offer: Offer, most: float | None = None) -> float | None:
 
 
 def _walk(
-    client: EcsClient, settings: LaunchSettings, offers: Iterable[Offer], got: list[Launched], report: Report
+    client: EcsClient,
+    settings: LaunchSettings,
+    offers: Iterable[Offer],
+    got: list[Launched],
+    tried: list[Offer],
+    report: Report,
 ) -> None:
-    """Add launched instances to ``got`` until there are enough."""
+    """Add launched instances to ``got`` until there are enough, and to ``tried`` each offer before it is asked for."""
     if len(_ids(got)) >= settings.amount:
         return
     refusals = Refusals(settings, report)
@@ -129,6 +136,7 @@ def _walk(
             continue
         while (missing := settings.amount - len(_ids(got))) > 0:
             wanted = min(missing, refusals.most(offer))
+            tried.append(offer)
             try:
                 ids = _run(client, settings, offer, wanted, len(got))
             except (ApiError, UnavailableError) as error:
@@ -188,7 +196,7 @@ def _undo(
             release(client, sorted(ids))
             error.add_note(f"{', '.join(sorted(ids))}: created, and deleted again.")
     except GoldrunError as second:
-        error.add_note(f"what it created could not be deleted ({second.what}); a sweep or its release time deletes it.")
+        error.add_note(f"what it created could not be deleted: {second.what} A sweep or its release time deletes it.")
 
 
 def _look_for(
