@@ -116,14 +116,21 @@ def apply(env: MutableMapping[str, str], settings: list[Setting]) -> None:
             env[setting.name] = setting.value
 
 
-def explain(env: config.Environment, settings: list[Setting]) -> Iterator[Setting]:
+def explain(
+    env: config.Environment, settings: list[Setting], options: Mapping[config.Variable, str]
+) -> Iterator[Setting]:
     """Yield every variable that has a value, and where it is from; values of secrets are not shown.
 
     Args:
         env: the environment as it was before ``apply``.
         settings: what the files say.
+        options: what options say; an empty value: the variable does not count.
     """
     for variable in config.VARIABLES:
+        if variable in options:
+            if options[variable]:
+                yield Setting(variable.names[0], options[variable], "option")
+            continue
         for names in [(name,) for name in variable.names] if variable is config.VSWITCH_OF_ZONE else [variable.names]:
             given = next((name for name in names if env.get(name, "").strip()), "")
             if given:

@@ -255,6 +255,16 @@ def test_what_is_a_password(value: str, shown: str) -> None:
     assert config.without_password(value) == shown
 
 
+def test_an_option_is_shown_as_the_origin(home: Path) -> None:
+    """`config show` ignored --region and --profile."""
+    keys: dict[str, Any] = {"ALIYUN_ACCESS_KEY_ID": "id", "ALICLOUD_REGION": "cn-shanghai"}
+    words = ("--region", "cn-beijing", "--profile", "dev", "config", "show", "--json")
+    shown = {one["name"]: (one["value"], one["origin"]) for one in json.loads(run(home, *words, **keys).stdout)}
+    assert shown["ALIYUN_REGION_ID"] == ("cn-beijing", "option")
+    assert shown["ALIBABA_CLOUD_PROFILE"] == ("dev", "option")
+    assert not shown.keys() & keys.keys()
+
+
 def test_a_file_with_a_byte_order_mark_is_changed(home: Path) -> None:
     write(home, user='\ufeffcurrent = "a"\n[contexts.a]\nregion_id = "cn-hangzhou"\n')
     run(home, "context", "create", "b", "--set", "region_id=cn-beijing")

@@ -29,7 +29,7 @@ def config() -> None:
 def config_show(origin: bool, as_json: bool) -> None:
     """Show every setting that has a value; secrets are not shown."""
     root = click.get_current_context().find_root().obj
-    found = list(settings.explain(root["environment"], root["settings"]))
+    found = list(settings.explain(root["environment"], root["settings"], root["options"]))
     if as_json:
         from goldrun.cli.json.settings import ShownSetting
 

@@ -82,14 +82,20 @@ def goldrun(context: click.Context, quiet: bool, debug: bool, named: str, profil
     before = dict(os.environ)
     # A context that is broken must not keep one from fixing it.
     found = [] if context.invoked_subcommand == "context" else settings.load(before, Path(setting_files.here()), named)
-    context.obj = {"quiet": quiet, "debug": debug, "environment": before, "settings": found}
+    given = _given(region, profile)
+    context.obj = {"quiet": quiet, "debug": debug, "environment": before, "settings": found, "options": given}
     settings.apply(os.environ, found)
-    if region:
-        _only(config.REGION, region)
+    for variable, value in given.items():
+        _only(variable, value)
+
+
+def _given(region: str, profile: str) -> dict[config.Variable, str]:
+    """Return the variables that the options stand for, with their values; empty: not set, whoever sets it."""
+    found = {config.REGION: region} if region else {}
     if profile:
-        for variable in (config.ACCESS_KEY_ID, config.ACCESS_KEY_SECRET, config.SECURITY_TOKEN, config.ROLE_ARN):
-            _only(variable, "")
-        _only(config.PROFILE, profile)
+        keys = (config.ACCESS_KEY_ID, config.ACCESS_KEY_SECRET, config.SECURITY_TOKEN, config.ROLE_ARN)
+        found |= {config.PROFILE: profile, **dict.fromkeys(keys, "")}
+    return found
 
 
 def _only(variable: config.Variable, value: str) -> None:

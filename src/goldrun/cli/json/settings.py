@@ -12,7 +12,7 @@ class ShownSetting:
     Attributes:
         name: the variable.
         value: its value; `(secret)`: it is not shown.
-        origin: where it comes from: `environment`, a file (and its context), or `default`.
+        origin: where it comes from: `option`, `environment`, a file (and its context), or `default`.
     """
 
     name: str
