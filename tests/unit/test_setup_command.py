@@ -83,6 +83,7 @@ def test_the_token_of_workflows_is_asked_for_and_never_shown(
         ([*REPO, "--auth", "token", "--yes", *ZONE], {"GOLDRUN_WORKFLOWS_TOKEN": "a b"}, "not valid"),
         ([*REPO, "--auth", "app", "--yes"], {"GITHUB_ACTIONS": "true"}, "made by a person"),
         ([*REPO, "--workflows", "--source", "goldrun", "--plan"], {}, "not OWNER/NAME@REF"),
+        (["--zone", "cn-hangzhou-x", "--plan"], {}, "'cn-hangzhou-x' is not a zone of cn-hangzhou"),
         ([*REPO, "--auth", "key", "--plan"], {}, "Invalid value for '--auth'"),
     ],
 )

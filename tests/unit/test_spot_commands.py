@@ -39,6 +39,14 @@ def test_offers_for_people_and_machines(shell: Any) -> None:
     assert all(one["price"] <= 0.2 for one in cheap)
 
 
+def test_a_zone_that_the_region_does_not_have_is_said(shell: Any) -> None:
+    """It was said that no offer matches."""
+    said = shell("spot", "ls", "--zone", "cn-hangzhou-z", code=2).stderr
+    assert "'cn-hangzhou-z' is not a zone of cn-hangzhou" in said
+    assert "cn-hangzhou-k" in said
+    assert "no offer matches" in shell("spot", "ls", "--zone", "cn-hangzhou-k", "--max-price", "0.0001").stderr
+
+
 def test_a_second_look_is_answered_from_the_cache(shell: Any, populated: Running) -> None:
     first = shell("spot", "ls", "--cpu", "8", "--json").stdout
     asked = sum(populated.cloud.gateway.calls.values())

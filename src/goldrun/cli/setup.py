@@ -19,6 +19,7 @@ from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
 from goldrun.cli.setup_questions import AUTH, EGRESS, NAT_PRICE, ask, ask_token
 from goldrun.cloud.objects import read_folder
+from goldrun.cloud.regions import check_zones
 from goldrun.errors import EXIT_FOUND, UsageError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, repository_scope
@@ -269,11 +270,8 @@ def _zones(client: EcsClient, zones: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: one is not of the region.
     """
-    for zone in zones:
-        if not re.fullmatch(rf"{re.escape(client.region)}-?[a-z]", zone):
-            raise UsageError(
-                f"--zone {zone!r} is not a zone of {client.region}.", fix=[f"for example {client.region}-k"]
-            )
+    if zones:
+        check_zones(client, zones)
     return tuple(sorted(set(zones)))
 
 

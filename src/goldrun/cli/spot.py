@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,7 +74,7 @@ def spot_ls(policy: str, limit: int, fresh: bool, region: str | None, as_json: b
       goldrun spot ls --type ecs.c7.2xlarge --policy steadiest --json
     """
     client = open_client(region)
-    offers = _survey(client, read_criteria(**criteria), policy, fresh)[:limit]
+    offers = _survey(client, read_criteria(**criteria), policy, fresh, limit)
     if as_json:
         from goldrun.cli.json import instances as json
 
@@ -109,7 +110,7 @@ def spot_plot(
     seconds = plot.check_span(parse_duration(span, "--days"))
     if file:
         plot.check_file(file)
-    offers = _survey(client, read_criteria(**criteria), policy, fresh)[:limit]
+    offers = _survey(client, read_criteria(**criteria), policy, fresh, limit)
     if not offers:
         raise NotFoundError(f"No offer matches in {client.region}.")
     now = client.clock.now()
@@ -144,12 +145,23 @@ def read_criteria(
     )
 
 
-def _survey(client: EcsClient, criteria: Criteria, policy: str, fresh: bool) -> list[Offer]:
+def _survey(client: EcsClient, criteria: Criteria, policy: str, fresh: bool, limit: int) -> list[Offer]:
+    """Return the best offers.
+
+    Raises:
+        UsageError: there are none, and a zone that was named is not of the region.
+    """
+    from goldrun.cloud.errors import AccessDeniedError
+    from goldrun.cloud.regions import check_zones
     from goldrun.launch.choice import survey
     from goldrun.launch.market import Market
 
     cache = None if fresh else market_cache(client.clock.machine)
-    return survey(Market(client, cache), criteria, policy)
+    found = survey(Market(client, cache), criteria, policy)
+    if criteria.zones and not found:
+        with suppress(AccessDeniedError):  # no policy for a job has this call, which explains an empty list alone
+            check_zones(client, criteria.zones)
+    return found[:limit]
 
 
 def _row(offer: Offer) -> tuple[str, ...]:
