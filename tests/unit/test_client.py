@@ -64,6 +64,16 @@ def test_a_call_gives_up_at_its_deadline(frozen: Running) -> None:
     assert "tried 3 times" in str(caught.value)
 
 
+def test_plain_http_is_told_from_a_broken_connection(live: Running) -> None:
+    """It was tried for ten seconds, and then the network was to be checked."""
+    place = live.url.removeprefix("http://")
+    client = over_http(live, endpoint=parse_endpoint(place))
+    with pytest.raises(UnreachableError, match="answers http, not https") as caught:
+        client.call("DescribeRegions")
+    assert caught.value.fix == (f"export GOLDRUN_ENDPOINT=http://{place}",)
+    assert client.calls == 1
+
+
 def test_a_refusal_is_not_retried(frozen: Running) -> None:
     client = frozen.client()
     with pytest.raises(ApiError, match="InvalidImageId"):

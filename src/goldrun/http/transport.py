@@ -219,6 +219,10 @@ def _dial(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft) -> _socket.so
     raise failure
 
 
+# OpenSSL's reasons where the other side does not speak TLS; which one depends on its version.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG")
+
+
 def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> UnreachableError:
     where = f"{endpoint} through the proxy {proxy.host}:{proxy.port}" if proxy else str(endpoint)
     if isinstance(error, _socket.gaierror):
@@ -238,6 +242,15 @@ def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> Unr
         if endpoint.host in LOOPBACK_HOSTS:
             fix = "start the local cloud: goldrun local up --detach"
         return UnreachableError(f"{where} refused the connection.", why=("nothing listens there.",), fix=(fix,))
+    return _for_good(where, endpoint, proxy, error) or UnreachableError(
+        f"The connection to {where} broke.",
+        why=(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,),
+        fix=("check the network and the proxy, or try again later.",),
+    )
+
+
+def _for_good(where: str, endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> UnreachableError | None:
+    """Return the error that the next attempt would meet too; None: it may pass."""
     if _is_certificate_error(error):
         return UnreachableError(
             f"{where} showed a certificate that this machine does not trust.",
@@ -245,13 +258,22 @@ def _unreachable(endpoint: Endpoint, proxy: Proxy | None, error: OSError) -> Unr
             why=(str(error),),
             fix=("a proxy that inspects TLS needs its CA in SSL_CERT_FILE; otherwise do not continue.",),
         )
+    if proxy is None and getattr(error, "reason", "") in _NOT_TLS:
+        plain = f"http://{endpoint.netloc}"
+        fix = (
+            f"export GOLDRUN_ENDPOINT={plain}"
+            if endpoint.host in LOOPBACK_HOSTS
+            else "check the endpoint and its port."
+        )
+        return UnreachableError(
+            f"{where} answers http, not https.",
+            retryable=False,
+            why=("an endpoint that does not begin with http:// means https.",),
+            fix=(fix,),
+        )
     if isinstance(error, TooLargeError):
         return UnreachableError(f"The answer of {where} is too large.", retryable=False, why=(f"{error}.",))
-    return UnreachableError(
-        f"The connection to {where} broke.",
-        why=(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,),
-        fix=("check the network and the proxy, or try again later.",),
-    )
+    return None
 
 
 def _is_certificate_error(error: Exception) -> bool:
