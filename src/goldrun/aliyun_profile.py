@@ -54,15 +54,30 @@ def find_profile(env: config.Environment, named: str = "") -> Profile | None:
     Raises:
         CredentialsError: the file exists, but cannot be read.
     """
-    home = env.get("HOME") or env.get("USERPROFILE")
-    if not home or config.PROFILE_DISABLED.read(env).lower() == "true":
-        return None
-    document = _read(os.path.join(home, ".aliyun", "config.json"))  # noqa: PTH118 - pathlib takes 5 ms to import
+    document = _document(env)
     name = named or config.PROFILE.read(env) or str(document.get("current") or "default")
     for entry in document.get("profiles") or ():
         if isinstance(entry, dict) and entry.get("name") == name:
             return make_profile(entry)
     return None
+
+
+def profile_names(env: config.Environment) -> list[str]:
+    """Return the names of the profiles.
+
+    Raises:
+        CredentialsError: the file exists, but cannot be read.
+    """
+    entries = _document(env).get("profiles") or ()
+    return [name for entry in entries if isinstance(entry, dict) and (name := _text(entry, "name"))]
+
+
+def _document(env: config.Environment) -> Mapping[str, Any]:
+    """Return what the file says; nothing if there is none, or profiles are disabled."""
+    home = env.get("HOME") or env.get("USERPROFILE")
+    if not home or config.PROFILE_DISABLED.read(env).lower() == "true":
+        return {}
+    return _read(os.path.join(home, ".aliyun", "config.json"))  # noqa: PTH118 - pathlib takes 5 ms to import
 
 
 def make_profile(members: Mapping[str, Any]) -> Profile:

@@ -230,6 +230,15 @@ def test_a_search_without_a_result_names_the_regions(live: Running, tmp_path: Pa
     assert "Traceback" not in found.stderr
 
 
+def test_a_profile_that_does_not_exist_is_said_with_those_that_do(live: Running, home: dict[str, str]) -> None:
+    """Keys were set, and the error was that there are no plain variables: the option is before them."""
+    more = {"ALIBABA_CLOUD_PROFILE": "nosuch", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+    found = _look_up(live, Path(home["HOME"]), **more)
+    assert "error: ~/.aliyun/config.json has no profile 'nosuch'." in found.stderr
+    assert "its profiles: empty, ci, sts, role." in found.stderr
+    assert "plain variables" not in found.stderr
+
+
 @pytest.mark.parametrize("named", ["", "role", "not-there"])
 def test_without_the_extra_the_error_names_it(tmp_path: Path, home: dict[str, str], named: str) -> None:
     blocked = tmp_path / "alibabacloud_credentials.py"

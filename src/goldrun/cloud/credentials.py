@@ -131,10 +131,6 @@ def _is_oidc(env: config.Environment) -> bool:
 
 
 def _official_chain(env: config.Environment) -> CredentialProvider:
-    tried = [
-        f"no plain variables ({config.ACCESS_KEY_ID.names[0]}, {config.ACCESS_KEY_SECRET.names[0]}) are set.",
-        _about_profile(env),
-    ]
     import logging
     from pathlib import Path
 
@@ -147,9 +143,9 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
     try:
         from alibabacloud_credentials.provider import DefaultCredentialsProvider
     except ImportError:
-        raise CredentialsError(
-            "No credentials.",
-            why=[*tried, "such profiles, OIDC and instance roles need a package that is not installed."],
+        raise _none_found(
+            env,
+            why=["such profiles, OIDC and instance roles need a package that is not installed."],
             fix=[
                 f"export {config.ACCESS_KEY_ID.names[0]}=… {config.ACCESS_KEY_SECRET.names[0]}=…",
                 f"or `aliyun configure`, or: {extras.install_command('credentials')}",
@@ -164,9 +160,9 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
             found = chain.get_credentials()
         # The library raises its own exceptions and those of its HTTP and file access.
         except Exception as error:
-            raise CredentialsError(
-                "No credentials.",
-                why=[*tried, *_chain_reasons(error)],
+            raise _none_found(
+                env,
+                why=_chain_reasons(error),
                 fix=[
                     f"export {config.ACCESS_KEY_ID.names[0]}=… {config.ACCESS_KEY_SECRET.names[0]}=…",
                     "or `aliyun configure`, or an OIDC role in GitHub Actions.",
@@ -181,14 +177,30 @@ def _official_chain(env: config.Environment) -> CredentialProvider:
     return provide
 
 
-def _about_profile(env: config.Environment) -> str:
-    from goldrun.aliyun_profile import SHOWN_PATH, find_profile
+def _none_found(env: config.Environment, *, why: list[str], fix: list[str]) -> CredentialsError:
+    """Return the error for an environment without credentials; whoever names a profile learns that it does not exist.
 
-    profile = find_profile(env)
-    if profile is None:
-        named = config.PROFILE.read(env)
-        return f"{SHOWN_PATH} has no profile {named!r}." if named else f"{SHOWN_PATH} has no current profile."
-    return f"the profile {profile.name!r} of {SHOWN_PATH} has no key (its mode: {profile.mode or 'none'})."
+    Args:
+        env: the environment.
+        why: what else was tried.
+        fix: what to do.
+    """
+    from goldrun.aliyun_profile import SHOWN_PATH, find_profile, profile_names
+
+    profile, named = find_profile(env), config.PROFILE.read(env)
+    if profile is None and named:
+        names = profile_names(env)
+        known = f"its profiles: {', '.join(names)}." if names else "it has no profiles."
+        return CredentialsError(
+            f"{SHOWN_PATH} has no profile {named!r}.",
+            why=[known, *why],
+            fix=[f"aliyun configure --profile {named}", *fix],
+        )
+    about = f"{SHOWN_PATH} has no current profile."
+    if profile:
+        about = f"the profile {profile.name!r} of {SHOWN_PATH} has no key (its mode: {profile.mode or 'none'})."
+    plain = f"no plain variables ({config.ACCESS_KEY_ID.names[0]}, {config.ACCESS_KEY_SECRET.names[0]}) are set."
+    return CredentialsError("No credentials.", why=[plain, about, *why], fix=fix)
 
 
 def _chain_reasons(error: Exception) -> list[str]:
