@@ -145,6 +145,7 @@ def complete(env: dict[str, str], line: str) -> list[str]:
 
 def test_names_are_completed_from_the_account(env: dict[str, str]) -> None:
     assert "github-runner-ubuntu24" in complete(env, "goldrun image id github-r")
+    assert set(complete(env, "goldrun image rollback ")) == {"github-runner-ubuntu24"}
     assert complete(env, "goldrun image rm m-localnewam") == ["m-localnewamd64"]
     assert complete(env, "goldrun instance rm i-") == ["i-localrunner000001"]
     assert "github-runner-ubuntu24" in complete(env, "goldrun instance create --image github")

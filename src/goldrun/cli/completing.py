@@ -15,6 +15,7 @@ from goldrun.errors import GoldrunError
 if TYPE_CHECKING:  # every command is loaded with this module, and few are completed
     from click.shell_completion import CompletionItem
 
+    from goldrun.cloud.images import Image
     from goldrun.cloud.instances import Instance
 
     Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -36,16 +37,28 @@ def _from(names: Callable[[], Iterable[tuple[str, str]]]) -> Complete:
     return complete
 
 
-def _images() -> Iterable[tuple[str, str]]:
-    from goldrun.cloud.client import connect
-    from goldrun.cloud.images import describe_images
-    from goldrun.cloud.tags import FAMILY
+def _families() -> Iterable[tuple[str, str]]:
+    return _families_of(_own_images())
 
-    images = describe_images(connect(_environment(), SystemClock()))
-    families = {FAMILY.read(image.tags) for image in images} - {""}
-    yield from ((family, "family") for family in sorted(families))
+
+def _images() -> Iterable[tuple[str, str]]:
+    images = _own_images()
+    yield from _families_of(images)
     yield from ((image.name, image.image_id) for image in images)
     yield from ((image.image_id, image.name) for image in images)
+
+
+def _own_images() -> list[Image]:
+    from goldrun.cloud.client import connect
+    from goldrun.cloud.images import describe_images
+
+    return describe_images(connect(_environment(), SystemClock()))
+
+
+def _families_of(images: Iterable[Image]) -> Iterable[tuple[str, str]]:
+    from goldrun.cloud.tags import FAMILY
+
+    return [(family, "family") for family in sorted({FAMILY.read(image.tags) for image in images} - {""})]
 
 
 def _instances() -> Iterable[tuple[str, str]]:
@@ -78,6 +91,7 @@ def _environment() -> dict[str, str]:
     return {**env, config.TIMEOUT.names[0]: SECONDS}
 
 
+families = _from(_families)
 images = _from(_images)
 instances = _from(_instances)
 runners = _from(_runners)

@@ -18,7 +18,7 @@ from goldrun.images.naming import published_names
 
 
 @click.command("prune")
-@click.argument("family", required=False, shell_complete=completing.images)
+@click.argument("family", required=False, shell_complete=completing.families)
 @ARCH
 @REGION
 @KEEP

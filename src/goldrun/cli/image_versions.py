@@ -17,7 +17,7 @@ from goldrun.cloud.instances import count_by_image
 from goldrun.errors import RefusedError, UsageError
 from goldrun.images import listing
 from goldrun.images.lineage import find_own, read_lineage, unknown_family
-from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, published_names
+from goldrun.images.naming import LATEST, PublishedName, check_channel, check_name, parse_published, published_names
 from goldrun.images.retention import judge
 
 ACCOUNTS = click.option(
@@ -30,7 +30,7 @@ ALSO_IN = click.option(
 
 
 @click.command("history")
-@click.argument("family", shell_complete=completing.images)
+@click.argument("family", shell_complete=completing.families)
 @ARCH
 @REGION
 @KEEP
@@ -131,7 +131,7 @@ def image_publish(
 
 
 @click.command("rollback")
-@click.argument("family", shell_complete=completing.images)
+@click.argument("family", shell_complete=completing.families)
 @ARCH
 @REGION
 @click.option("--to", default="", metavar="VERSION", help="The version to go back to. [default: the previous version]")
@@ -163,11 +163,18 @@ def image_rollback(
     """
     from goldrun.images.everywhere import roll_back_everywhere
 
+    if named := parse_published(family):
+        raise UsageError(
+            f"{family} is the name of an image, not of a family.",
+            fix=[f"goldrun image rollback {named.family} --arch {named.architecture}"],
+        )
     if not arch:
         raise UsageError("A roll-back needs an architecture.", fix=["pass --arch amd64 or --arch arm64"])
     alias = PublishedName(check_name(family), parse_architecture(arch), check_channel(channel))
     require_consent(f"The roll-back of {alias}", yes=yes or dry_run)
     client = open_client(region)
+    if not read_lineage(client, alias).images:
+        raise unknown_family(client, family, alias.architecture)
     regions = [client.region, *_others(more, client.region)]
     planned: list[str] = []
 
