@@ -90,7 +90,16 @@ def policy(
 
 
 def _provider(account: str | None, provider: str | None) -> str:
-    """Return the ARN of the identity provider in RAM."""
+    """Return the ARN of the identity provider in RAM.
+
+    Raises:
+        UsageError: the account's id, or the provider, is none.
+    """
+    if account and not (account.isascii() and account.isdigit()):
+        raise UsageError(
+            f"--account {account!r} is not an account id.",
+            fix=["write its id, for example 1234567890123456 (goldrun whoami shows yours)"],
+        )
     named = provider or ("" if account else config.OIDC_PROVIDER_ARN.read(os.environ)) or "github"
     arn = named if named.startswith("acs:") else f"acs:ram::{account or ''}:oidc-provider/{named}"
     if not _ARN.fullmatch(arn):
