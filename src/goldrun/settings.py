@@ -50,6 +50,21 @@ def keys() -> dict[str, str]:
     return {key_of(name): name for variable in config.VARIABLES if not variable.secret for name in _names(variable)}
 
 
+def require_key(key: str) -> None:
+    """Check that there is a setting of that name.
+
+    Raises:
+        UsageError: there is none; suggests one with a similar name.
+    """
+    known = keys()
+    if key not in known:
+        near = _near(key, known)
+        raise UsageError(
+            f"There is no setting {key}: did you mean {near}?" if near else f"There is no setting {key}.",
+            fix=["goldrun config keys lists the settings."],
+        )
+
+
 def _names(variable: config.Variable) -> tuple[str, ...]:
     """Return the names that settings are made of: the first one, or each of those for a zone."""
     return variable.names if variable is config.VSWITCH_OF_ZONE else variable.names[:1]

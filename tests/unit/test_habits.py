@@ -150,7 +150,7 @@ def test_names_are_completed_from_the_account(env: dict[str, str]) -> None:
     assert complete(env, "goldrun instance rm i-") == ["i-localrunner000001"]
     assert "github-runner-ubuntu24" in complete(env, "goldrun instance create --image github")
     assert complete(env, "goldrun image i") == ["id", "inspect"]
-    run(env, "context", "create", "prod")
+    run(env, "context", "create", "prod", "--set", "arch=amd64")
     assert complete(env, "goldrun context use p") == ["prod"]
 
 

@@ -296,6 +296,9 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "a URL in a tag": (
         ["GROUP", "instance", "create", "--image", "m-localnewamd64", "--tag", "k=http://x"], 2, "no addresses",
     ),
+    "an account that is none": (["policy", "--trust", "--repo", "o/r", "--account", "UID"], 2, "'UID' is not an acc"),
+    "an unknown setting": (["context", "create", "a", "--set", "region=x"], 2, "region: did you mean region_id"),
+    "a context of nothing": (["context", "create", "a"], 2, "would set nothing"),
     "no environment": (["policy", "--trust", "--repo", "o/r", "--account", "1", "--environment", ""], 2, "is empty"),
     "no ref": (["policy", "--trust", "--repo", "o/r", "--account", "1", "--ref", " "], 2, "--ref is empty"),
     "a pull request's ref": (

@@ -67,9 +67,15 @@ def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) ->
             output.note(f"left out, for the password in it: {', '.join(sorted(secret))}")
     for pair in pairs:
         key, sign, value = pair.partition("=")
-        if not sign or key not in known:
+        if not sign:
             raise UsageError(f"--set {pair!r} is not SETTING=VALUE.", fix=["goldrun config keys lists the settings."])
+        settings.require_key(key)
         values[key] = value
+    if not values:
+        raise UsageError(
+            f"The context {name} would set nothing.",
+            fix=["pass settings, for example --set region_id=cn-hangzhou, or --from-environment"],
+        )
     _change(lambda text: settings.with_context(text, name, values), lambda known: {**known, name: values})
     output.note(f"the context {name} is set. Use it: goldrun context use {name}")
 
