@@ -120,7 +120,8 @@ def colours() -> bool:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table: drawn on a terminal, tab-separated lines otherwise.
 
-    On a narrow terminal the columns that matter least are left out, so that no value is split; a note says which.
+    On a narrow terminal the columns that matter least are left out, and a note says which; texts get more lines. Names
+    and ids are never split, so that they can be copied: if they alone are too wide, lines run over.
 
     Raises:
         UsageError: a filter names a column that there is not.
@@ -138,17 +139,22 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not _asks_for("wide"):
         columns, rows, hidden = _fitting(columns, rows, console.width)
     widths = _widths(columns, rows)
-    if _asks_for("wide") or _needed(widths) <= console.width:
+    if _asks_for("wide") or not _needed(_folded_widths(columns, widths)) <= console.width < _needed(widths):
         for line in _drawn(columns, rows, widths, plain=console.color_system is None):
             result(line)
     else:
-        _folded(console, columns, rows)
+        _folded(console, columns, rows, widths)
     if hidden:
         note(f"the terminal is too narrow for {', '.join(hidden)}: -o wide shows all columns.")
 
 
-# What a table is for stays; of the rest, the last column goes first.
-_KEPT = {"ID", "NAME", "STATUS", "STATE", "TYPE", "PRICE", "ZONE", "INSTANCE", "WHY", "NOW", "PRUNE"}
+# Texts, which may have several lines.
+_TEXTS = {"VALUE", "ORIGIN", "SETTINGS", "WHY", "NOW", "PRUNE", "FOUND", "INSTEAD", "WHERE, OR INSTEAD"}
+TEXT_WIDTH = 10  # of a text in several lines, at least
+# What a table is for stays as long as it can; of the rest, the last column goes first.
+_KEPT = {"ID", "NAME", "STATUS", "STATE", "TYPE", "PRICE", "ZONE", "INSTANCE", "TAKEN OVER", *_TEXTS}
+# And these stay in any case.
+_ALWAYS = {"ID", "NAME", *_TEXTS}
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
@@ -165,6 +171,11 @@ def _printable(cell: str) -> str:
 def _needed(widths: Sequence[int]) -> int:
     """Return the width of a whole table: two blanks between columns."""
     return sum(width + 2 for width in widths) - 2
+
+
+def _folded_widths(columns: Sequence[str], widths: Sequence[int]) -> list[int]:
+    """Return the widths that columns have at least, if texts are folded."""
+    return [min(width, TEXT_WIDTH) if name in _TEXTS else width for name, width in zip(columns, widths, strict=True)]
 
 
 def _drawn(
@@ -185,15 +196,18 @@ def _drawn(
         yield "  ".join(cells).rstrip()
 
 
-def _folded(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Draw a table whose values have more than one line."""
+def _folded(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    """Draw a table whose texts have more than one line."""
     from rich.table import Table
     from rich.text import Text
 
     # Rich drops colours for NO_COLOR but keeps bold; NO_COLOR is a request for plain text.
     drawn = Table(box=None, pad_edge=False, header_style="" if wants_plain() else "bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold", no_wrap=column in ("ID", "AGE", "ARCH", "SIZE"))
+    for column, width in zip(columns, widths, strict=True):
+        if column in _TEXTS:
+            drawn.add_column(column, overflow="fold", min_width=min(width, TEXT_WIDTH))
+        else:
+            drawn.add_column(column, no_wrap=True, min_width=width)
     for row in rows:
         # As it is: as markup, `acs:ram::…` would have a ram in it.
         drawn.add_row(*(Text(cell, style=_colour(cell)) for cell in row))
@@ -204,13 +218,13 @@ def _fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
 ) -> tuple[Sequence[str], Sequence[Sequence[str]], list[str]]:
     """Return the columns that fit, their rows, and the columns that were left out."""
-    widths = _widths(columns, rows)
+    whole = _widths(columns, rows)
     shown = list(range(len(columns)))
-    while sum(widths[one] + 2 for one in shown) - 2 > width and len(shown) > 2:
-        least = next((one for one in reversed(shown) if columns[one] not in _KEPT), None)
-        if least is None:
-            break
-        shown.remove(least)
+    for kept, widths in ((_KEPT, whole), (_ALWAYS, _folded_widths(columns, whole))):
+        # The first column says what a row is about.
+        for least in [one for one in reversed(shown[1:]) if columns[one] not in kept]:
+            if _needed([widths[one] for one in shown]) > width and len(shown) > 2:
+                shown.remove(least)
     hidden = [name for number, name in enumerate(columns) if number not in shown]
     return [columns[one] for one in shown], [[row[one] for one in shown] for row in rows], hidden
 
