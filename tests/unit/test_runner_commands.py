@@ -6,11 +6,13 @@ import base64
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tools.terminal import run_on_terminal
 
 from local_cloud.github import releases
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
@@ -34,21 +36,24 @@ def shell(populated: Running, tmp_path: Path) -> Any:
     populated.cloud.clock.set_speed(20)
 
     def goldrun(*words: str, code: int = 0, without: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        url = f"{populated.url}{PREFIX}"
-        whole = populated.environment(
-            HOME=str(tmp_path),
-            ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou",
-            GITHUB_API_URL=url + API,
-            GITHUB_SERVER_URL=url,
-            GOLDRUN_GITHUB_TOKEN=TOKEN,
-        )
-        whole |= env
+        whole = environment(populated, tmp_path) | env
         whole.pop(without, None)
         done = run_goldrun(words, whole, tmp_path, code=code)
         assert TOKEN not in done.stdout + done.stderr
         return done
 
     return goldrun
+
+
+def environment(populated: Running, home: Path) -> dict[str, str]:
+    url = f"{populated.url}{PREFIX}"
+    return populated.environment(
+        HOME=str(home),
+        ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou",
+        GITHUB_API_URL=url + API,
+        GITHUB_SERVER_URL=url,
+        GOLDRUN_GITHUB_TOKEN=TOKEN,
+    )
 
 
 def left(cloud: Running) -> tuple[int, int]:
@@ -77,6 +82,15 @@ def test_up_ls_down(shell: Any, populated: Running) -> None:
     again = shell("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, code=1)
     assert "Runner not found" in again.stderr
     assert shell("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, "--missing-ok").returncode == 0
+
+
+@pytest.mark.usefixtures("shell")
+def test_on_a_terminal_the_result_has_lines_of_its_own(populated: Running, tmp_path: Path) -> None:
+    """The first line was on that of the moving clock."""
+    words = [str(Path(sys.executable).parent / "goldrun"), "runner", "up", *REPO, *IMAGE]
+    code, said = run_on_terminal(words, environment(populated, tmp_path), columns=100)
+    assert (code, "starting the runner" in said) == (0, True)
+    assert re.search(r"^RUNNER_NAME=", said, re.MULTILINE), said
 
 
 def test_json_and_quiet(shell: Any, populated: Running) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -27,10 +27,11 @@ from goldrun.images.waiting import Progress as Waited
 
 
 @contextmanager
-def moving(words: str) -> Iterator[None]:
+def moving(words: str) -> Iterator[Callable[[], None]]:
     """Show on a terminal, while this is entered, that something goes on, and for how long; nothing elsewhere.
 
-    Notes of the work appear above; nothing stays of it.
+    Notes of the work appear above; nothing stays of it. Yields what ends it before: results on stdout would otherwise
+    be on its line.
     """
     progress = Progress(
         SpinnerColumn(),
@@ -43,7 +44,7 @@ def moving(words: str) -> Iterator[None]:
     )
     progress.add_task(language.say(os.environ, words), total=None)
     with progress:
-        yield
+        yield progress.stop
 
 
 class Bars:

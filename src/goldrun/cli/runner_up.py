@@ -117,14 +117,16 @@ def runner_up(
     if not settings.role:
         output.note("without a RAM role it cannot delete itself: it shuts down after its job, and a sweep deletes it.")
 
-    def deliver(made: Runner) -> None:
-        with stdio.required():
-            _print(made, job, as_json)
-
     from goldrun.cli.progress import moving
 
     cache = market_cache(client.clock.machine)
-    with moving("starting the runner"):
+    with moving("starting the runner") as stop:
+
+        def deliver(made: Runner) -> None:
+            stop()
+            with stdio.required():
+                _print(made, job, as_json)
+
         made = bring_up(client, github, plan, cache=cache, report=output.note, deliver=deliver)
     _summarize(made, settings.life)
 
