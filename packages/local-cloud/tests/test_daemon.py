@@ -11,6 +11,8 @@ from tests.virtual_time import FakeClock
 from goldrun.clock import SystemClock
 from goldrun.errors import UnavailableError, UsageError
 from local_cloud import daemon
+from local_cloud.listening import listen
+from shell import Shell
 
 
 @pytest.fixture
@@ -50,6 +52,16 @@ def test_what_is_no_data_file_stays_as_it_is(tmp_path: Path) -> None:
             daemon.make_room(place)
         after = place.stat()
         assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
+
+
+@pytest.mark.parametrize("more", [(), ("--detach",)])
+def test_a_port_that_is_taken_is_told_before_anything_is_made(shell: Shell, tmp_path: Path, more: tuple[str]) -> None:
+    """Folders and an empty data file were left."""
+    with listen(0) as taken:
+        words = ("--port", str(taken.getsockname()[1]), "--data", str(tmp_path / "new/data"))
+        shell.run("local", "up", *words, *more, code=2)
+    assert "cannot be used" in shell.said
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_data_file_is_this_user_s_alone(tmp_path: Path) -> None:

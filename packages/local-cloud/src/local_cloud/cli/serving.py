@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import click
@@ -63,7 +64,6 @@ def up(
       goldrun local up --detach --seed && eval "$(goldrun local env)"
       goldrun local up --port 0 --speed 60
     """
-    daemon.make_room(data)
     if found := daemon.find(data):
         if not detach:
             raise UsageError(
@@ -78,7 +78,9 @@ def up(
             control(data, "POST", "seed")
         return
     if detach:
-        listen_or_say(port).close()
+        for taken in _listen(port, with_tls):
+            taken.close()
+        daemon.make_room(data)
         arguments = ["--port", str(port)]
         arguments += ["--speed", str(speed)] if speed is not None else []
         arguments += ["--seed"] if seed else []
@@ -119,14 +121,24 @@ def _require_same(
         )
 
 
+def _listen(port: int, with_tls: bool) -> list[socket]:
+    """Return a socket that listens on the port, and with TLS one on the next: before anything is created.
+
+    Raises:
+        UsageError: a port cannot be used.
+    """
+    return [listen_or_say(port), *([listen_or_say(port and port + 1)] if with_tls else [])]
+
+
 def _serve(
     data: Path, port: int, speed: float | None, seed: bool, machines: str, run_jobs_here: bool, with_tls: bool
 ) -> None:
     from local_cloud.seed import populate
     from local_cloud.server import LocalCloud
 
-    listening = listen_or_say(port)
-    listening_securely = listen_or_say(port and port + 1) if with_tls else None
+    listening, *secured = _listen(port, with_tls)
+    listening_securely = secured[0] if secured else None
+    daemon.make_room(data)
     cloud = LocalCloud(data, machines=machines_of(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
     if speed is not None:
         cloud.clock.set_speed(speed)
