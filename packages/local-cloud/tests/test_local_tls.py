@@ -31,7 +31,7 @@ CLIENTS = {
     "Node.js": ["node", "-e", NODE],
     "curl": ["sh", "-c", 'curl -s -o /dev/null -w "%{http_code}" "https://$ALIBABA_CLOUD_ENDPOINT"'],
 }
-NAMES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+NAMES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 def test_clients_trust_it_with_the_variables_alone(shell: Shell) -> None:
@@ -52,8 +52,21 @@ def test_clients_trust_it_with_the_variables_alone(shell: Shell) -> None:
             command, env={"PATH": os.environ["PATH"], **plain}, capture_output=True, text=True, timeout=60, check=False
         )
         assert not re.search(r"\b40\d\b", doubting.stdout), name
-    unset = shell.run("local", "env", "--unset")
-    assert all(f"unset {name}" in unset for name in NAMES)
+
+
+def test_variables_of_tls_are_removed_when_they_are_its_own(shell: Shell, tmp_path: Path) -> None:
+    """--unset removed a user's certificates too; without --tls those of the server before stayed."""
+    shell.run("local", "up", "--detach", "--tls", "--port", "0")
+    shell.use()
+    unset = [f"unset {name}" for name in (*NAMES, "GH_HOST", "GH_ENTERPRISE_TOKEN")]
+    assert {*unset} <= {*shell.run("local", "env", "--unset").splitlines()}
+    shell.run("local", "down")
+    shell.run("local", "up", "--detach", "--port", "0")
+    assert {*unset} <= {*shell.run("local", "env").splitlines()}
+    shell.env |= dict.fromkeys(NAMES, str(tmp_path / "mine.pem")) | {"GH_HOST": "git.example.com"}
+    for words in (("local", "env"), ("local", "env", "--unset")):
+        printed = shell.run(*words).splitlines()
+        assert {*printed} & {*unset} == {"unset GH_ENTERPRISE_TOKEN"}
 
 
 def test_http_answers_beside_it_and_a_second_start_keeps_the_authority(shell: Shell, tmp_path: Path) -> None:

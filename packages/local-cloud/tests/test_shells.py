@@ -55,6 +55,6 @@ def test_from_the_command_line(shell: Shell) -> None:
     assert shell.run("local", "env", "--format", "dotenv").startswith('GOLDRUN_ENDPOINT="http://127.0.0.1:')
     shell.run("local", "down")
     # Nothing has to run for it.
-    assert shell.run("local", "env", "--unset").splitlines() == [f"unset {name}" for name in daemon.VARIABLES]
+    assert shell.run("local", "env", "--unset").splitlines() == [f"unset {name}" for name in daemon.USUAL]
     shell.run("local", "env", "--unset", "--format", "dotenv", code=2)
     assert "--unset does not work" in shell.said

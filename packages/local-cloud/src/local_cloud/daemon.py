@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import platformdirs
 
 from goldrun.clock import Clock
+from goldrun.config import Environment
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
 from local_cloud import addresses, tls_files
@@ -188,7 +189,7 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
 
 
 def _over_tls(url: str, files: tls_files.Files) -> dict[str, str]:
-    """Return what makes clients trust the certificate (OpenSSL and Go, Python's requests, Node.js), and those of `gh`.
+    """Return what makes clients trust the certificate (OpenSSL and Go, curl, requests, Node.js), and those of `gh`.
 
     It speaks https alone, and finds the API at a host of its own.
     """
@@ -196,13 +197,20 @@ def _over_tls(url: str, files: tls_files.Files) -> dict[str, str]:
         "GH_HOST": url.partition("://")[2],
         "GH_ENTERPRISE_TOKEN": addresses.GITHUB_TOKEN,
         "SSL_CERT_FILE": str(files.bundle),
+        "CURL_CA_BUNDLE": str(files.bundle),
         "REQUESTS_CA_BUNDLE": str(files.bundle),
         "NODE_EXTRA_CA_CERTS": str(files.authority),
     }
 
 
-# All names; virtual machines add one, TLS some more.
-VARIABLES = tuple(variables("http://127.0.0.1:1", "qemu", "https://127.0.0.1:2", Path("data")))
+# What every local cloud sets; virtual machines add one, TLS some more.
+USUAL = tuple(variables(f"http://{HOST}:1"))
+
+
+def left_in(env: Environment, data: Path) -> list[str]:
+    """Return the further variables that a local cloud with this data file has set in ``env``; not a user's own."""
+    whole = variables(f"http://{HOST}:", "qemu", f"https://{HOST}:", data)  # at any port
+    return [name for name, begin in whole.items() if name not in USUAL and env.get(name, "").startswith(begin)]
 
 
 def make_room(data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from socket import socket
@@ -213,9 +214,14 @@ def env(data: Path, shell: str, unset: bool) -> None:
     if unset:
         if statements.unset is None:
             raise UsageError(f"--unset does not work with --format {shell}.")
-        for name in daemon.VARIABLES:
+        for name in (*daemon.USUAL, *daemon.left_in(os.environ, data)):
             output.result(statements.unset(name))
         return
     running, status = daemon.require(data)
-    for name, value in daemon.variables(running.url, status["machines"], running.https_url, data).items():
+    found = daemon.variables(running.url, status["machines"], running.https_url, data)
+    for name, value in found.items():
         output.result(statements.set(name, value))
+    if statements.unset is not None:
+        for name in daemon.left_in(os.environ, data):  # by one that was up before
+            if name not in found:
+                output.result(statements.unset(name))
