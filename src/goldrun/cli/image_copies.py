@@ -61,8 +61,8 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
 def image_share(version: str, accounts: tuple[str, ...], public: bool, yes: bool, region: str | None) -> None:
     """Share VERSION, an image id or name, with other accounts, or with everyone.
 
-    Everyone with an Alibaba Cloud account can then start it, read each file on it, and keep a copy that you cannot
-    take back: credentials, registries and sources that a build left on the disk are public.
+    With --public, everyone with an Alibaba Cloud account can start it, read each file on it, and keep a copy that you
+    cannot take back: credentials, registries and sources that a build left on the disk are public.
 
     \b
     Examples:
