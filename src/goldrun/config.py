@@ -36,8 +36,12 @@ class Variable(NamedTuple):
                 return value
         return self.default
 
-    def require(self, env: Environment) -> str:
+    def require(self, env: Environment, *others: str) -> str:
         """Return the value.
+
+        Args:
+            env: the environment.
+            others: what else helps, for the message.
 
         Raises:
             UsageError: no name is set; says whether the variable is missing or empty.
@@ -47,7 +51,7 @@ class Variable(NamedTuple):
             return value
         name = self.names[0]
         what = f"{name} is set but empty." if name in env else f"{name} is not set."
-        raise UsageError(what, why=[f"{name}: {self.meaning}."], fix=[f"export {name}=…"])
+        raise UsageError(what, why=[f"{name}: {self.meaning}."], fix=[f"export {name}=…", *others])
 
 
 REGION = Variable(

@@ -84,7 +84,8 @@ def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         words = str(error).split(" (at ")[0]
         line = found[1] if found else str(len(text.splitlines()) or 1)
-        raise UsageError(f"{file}:{line}: {words}.") from None
+        quotes = ['write text in quotes, for example arch = "amd64"'] if words == "Invalid value" else []
+        raise UsageError(f"{file}:{line}: {words}.", fix=quotes) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
         raise UsageError(f"{file} cannot be read.", why=[f"{error}."]) from None
     problems: list[Problem] = []

@@ -18,8 +18,9 @@ def test_an_empty_variable_counts_as_unset_and_the_error_says_which() -> None:
     assert config.REGION.read({"ALIYUN_REGION_ID": "", "ALICLOUD_REGION": "cn-beijing"}) == "cn-beijing"
     with pytest.raises(UsageError, match="is set but empty"):
         read_region({"ALIYUN_REGION_ID": ""})
-    with pytest.raises(UsageError, match="is not set"):
+    with pytest.raises(UsageError, match="is not set") as caught:
         read_region({})
+    assert "or --region cn-hangzhou" in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["down", *REPO], {}, 2, "Name a runner"),
     (["down", "one", "--this-run", *REPO], {}, 2, "Name a runner"),
     (["down", "--this-run", *REPO], {}, 2, "only in a workflow run"),
-    (["down", "--yes", "nobody", *REPO], {}, 1, "Runner not found: nobody"),
+    (["down", "--yes", "nobody", *REPO], {}, 1, "goldrun runner ls"),
     (["down", "--yes", "somebody-s", *REPO], {}, 5, "not one of goldrun's"),
     (["down", "--yes", "x", "--rerun-job", "5", *REPO], {}, 2, "GITHUB_RUN_ID"),
     (["rerun", *REPO, "--run", "x", "--job", "1"], {}, 2, "--run 'x' is not a number"),

@@ -37,6 +37,13 @@ def test_a_mistake_in_the_second_table(wrong: str, words: str) -> None:
     assert not caught.value.why
 
 
+def test_a_text_without_quotes_is_told_what_it_lacks() -> None:
+    """It was an invalid value, and no more."""
+    with pytest.raises(UsageError, match=r"serve.toml:1: Invalid value") as caught:
+        parse(Path("serve.toml"), "arch = amd64\n", Config, fix="the schema")
+    assert caught.value.fix == ('write text in quotes, for example arch = "amd64"',)
+
+
 @pytest.mark.parametrize("text", [f"x = {'1' * 5000}", f"x = {'[' * 5000}"])
 def test_what_the_parser_cannot_read(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):

@@ -171,6 +171,8 @@ def test_wrong_variables(populated: Running, tmp_path: Path, places: Callable[[s
 
 
 COMMANDS: dict[str, tuple[list[str], int, str]] = {
+    "a noun with a slip": (["imgae"], 2, "Did you mean 'image'?"),
+    "a verb with a slip": (["image", "publihs"], 2, "Did you mean 'publish'?"),
     "no such noun": (["picture"], 2, "No such command"),
     "no such verb": (["image", "find"], 2, "No such command"),
     "no name": (["image", "id"], 2, "Missing argument"),

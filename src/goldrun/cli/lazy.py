@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from gettext import gettext, ngettext
 from typing import Any
 
 import click
@@ -29,6 +30,20 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""
         return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which suggests no command that is not imported yet."""
+        typed = args[0]
+        if not ctx.resilient_parsing and self.get_command(ctx, typed) is None:
+            from difflib import get_close_matches  # takes as long to load as this module
+
+            if near := get_close_matches(typed, self.list_commands(ctx), n=1):
+                what = gettext("No such command {name!r}.").format(name=typed)  # click's own messages
+                hint = ngettext("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)", 1)
+                ctx.fail(f"{what} {hint.format(possibility=repr(near[0]), possibilities=repr(near[0]))}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command; import it now if it is a lazy one."""

@@ -10,6 +10,7 @@ import click
 from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import ENVIRONMENT, REF, not_empty, open_github
+from goldrun.cli.scopes import named_repository
 from goldrun.errors import UsageError
 from goldrun.policies import JOBS, policy_for, trust_policy
 
@@ -81,7 +82,7 @@ def policy(
     from goldrun.github.scope import repository_scope
     from goldrun.runners.subjects import find_subjects, issuer_of
 
-    scope = repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)
+    scope = repository_scope(named_repository() if repo is None else repo)
     arn = _provider(account, provider)
     github = open_github(public=True)
     subjects = find_subjects(github, scope, environment=environment, ref=ref)

@@ -46,9 +46,18 @@ def read_scope(repo: str | None, org: str | None) -> Scope:
         raise UsageError("--repo and --org exclude each other.", fix=["pass one of them."])
     if org is not None:
         return organization_scope(org)
-    return repository_scope(config.GITHUB_REPOSITORY.require(os.environ) if repo is None else repo)
+    return repository_scope(named_repository() if repo is None else repo)
+
+
+def named_repository() -> str:
+    """Return the repository that the environment names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    return config.GITHUB_REPOSITORY.require(os.environ, "or --repo OWNER/NAME")
 
 
 def repository_of(scope: Scope) -> Scope:
     """Return the repository of this workflow: the scope itself unless it is an organization."""
-    return scope if "/" in scope.name else repository_scope(config.GITHUB_REPOSITORY.require(os.environ))
+    return scope if "/" in scope.name else repository_scope(named_repository())

@@ -22,7 +22,9 @@ def read_region(env: config.Environment, given: str | None = None) -> str:
         from goldrun.aliyun_profile import find_profile
 
         given = ((profile := find_profile(env)) and profile.region) or None
-    return check_region(given if given is not None else config.REGION.require(env))
+    if given is None:
+        given = config.REGION.require(env, "or --region cn-hangzhou", 'or the local cloud: eval "$(goldrun local env)"')
+    return check_region(given)
 
 
 def check_region(region: str) -> str:

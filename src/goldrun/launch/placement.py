@@ -25,7 +25,10 @@ def find_vswitches(
     """
     found = [vswitch for vswitch in describe_vswitches(client, vpc) if not ids or vswitch.id in ids]
     if missing := set(ids) - {vswitch.id for vswitch in found}:
-        raise NotFoundError(f"vSwitch not found: {', '.join(sorted(missing))} in {client.region}.")
+        raise NotFoundError(
+            f"vSwitch not found: {', '.join(sorted(missing))} in {client.region}.",
+            fix=["check ALIYUN_VSWITCH_ID and the region; not set, the vSwitches of the account are used."],
+        )
     if security_group and not vpc and len({vswitch.vpc for vswitch in found}) > 1:
         home = vpc_of_group(client, security_group)
         found = [vswitch for vswitch in found if vswitch.vpc == home]

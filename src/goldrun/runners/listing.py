@@ -35,7 +35,10 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
             return RUNNER_NAME.read(instance.tags)
     if find_registrations(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
-    raise NotFoundError(f"Runner not found: {text} in {client.region} and {scope}.")
+    raise NotFoundError(
+        f"Runner not found: {text} in {client.region} and {scope}.",
+        fix=["list the runners: goldrun runner ls", "another region: --region"],
+    )
 
 
 def names_of_run(client: EcsClient, github: GitHub, scope: Scope, run: str) -> list[str]:
