@@ -8,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import platformdirs
 
 from goldrun.clock import Clock
-from goldrun.config import Environment
 from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
 from local_cloud import addresses, tls_files
@@ -207,7 +207,7 @@ def _over_tls(url: str, files: tls_files.Files) -> dict[str, str]:
 USUAL = tuple(variables(f"http://{HOST}:1"))
 
 
-def left_in(env: Environment, data: Path) -> list[str]:
+def left_in(env: Mapping[str, str], data: Path) -> list[str]:
     """Return the further variables that a local cloud with this data file has set in ``env``; not a user's own."""
     whole = variables(f"http://{HOST}:", "qemu", f"https://{HOST}:", data)  # at any port
     return [name for name, begin in whole.items() if name not in USUAL and env.get(name, "").startswith(begin)]
