@@ -8,17 +8,18 @@ MAX_DIGITS = 5  # more are a slip, and would make moments that no calendar has
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def parse_duration(text: str, name: str = "") -> float:
+def parse_duration(text: str, name: str = "", bare: str = "") -> float:
     """Return the seconds of ``text``.
 
     Args:
         text: as a person wrote it.
         name: the option or key, for the message.
+        bare: the unit of a number without one; empty: it needs one.
 
     Raises:
         UsageError: it is not a valid span of time.
     """
-    number, unit = text[:-1], text[-1:]
+    number, unit = (text, bare) if bare and text[-1:].isdigit() else (text[:-1], text[-1:])
     if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
         return float(int(number) * _SECONDS[unit])
     where = f" ({name})" if name else ""

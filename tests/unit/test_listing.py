@@ -40,6 +40,12 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("7", 604800), ("7d", 604800), ("12h", 43200)])
+def test_a_number_may_have_a_unit_of_its_own(text: str, seconds: float) -> None:
+    """--days was a number here, and needed its unit there."""
+    assert parse_duration(text, bare="d") == seconds
+
+
 @pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "1w", "٣d"])
 def test_bad_durations(text: str) -> None:
     with pytest.raises(UsageError):

@@ -151,7 +151,7 @@ def test_costs(shell: Any) -> None:
     done = shell("cost", "--days", "2")
     assert "i-localrunner000001" in done.stdout
     assert "an hour" in done.stderr
-    costs = json.loads(shell("cost", "--days", "2", "--json").stdout)
+    costs = json.loads(shell("cost", "--days", "2d", "--json").stdout)
     assert costs["hourly"] == pytest.approx(sum(one["price"] for one in costs["running"]))
     assert len(costs["days"]) == 2
 

@@ -91,7 +91,7 @@ def test_a_kill_during_a_write_loses_nothing_acknowledged(shell: Shell) -> None:
 
 def test_its_time_runs_fast_and_is_kept_over_restarts(shell: Shell) -> None:
     shell.run("local", "up", "--detach", "--port", "0", "--speed", "3600")
-    first = shell.run("local", "clock", "--advance", "86400").split()[0]
+    first = shell.run("local", "clock", "--advance", "1d").split()[0]
     shell.run("local", "down")
     shell.run("local", "up", "--detach", "--port", "0", "--speed", "1")
     second = shell.run("local", "clock").split()[0]

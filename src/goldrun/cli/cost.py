@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from goldrun import cost as costs
@@ -13,10 +15,17 @@ from goldrun.durations import format_duration
 MAX_DAYS = 90
 
 
+class Days(click.IntRange):
+    """A number of days, ``7`` or ``7d``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; fail for other words."""
+        number: Any = value.removesuffix("d") if isinstance(value, str) else value
+        return super().convert(number, param, ctx)
+
+
 @click.command()
-@click.option(
-    "--days", type=click.IntRange(0, MAX_DAYS), default=7, show_default=True, help="Days of the bill to show."
-)
+@click.option("--days", type=Days(0, MAX_DAYS), default=7, show_default=True, help="Days of the bill to show.")
 @REGION
 @JSON
 def cost(days: int, region: str | None, as_json: bool) -> None:

@@ -107,7 +107,7 @@ def spot_plot(
     from goldrun.launch.market import Market
 
     client = open_client(region)
-    seconds = plot.check_span(parse_duration(span, "--days"))
+    seconds = plot.check_span(parse_duration(span, "--days", bare="d"))
     if file:
         plot.check_file(file)
     offers = _survey(client, read_criteria(**criteria), policy, fresh, limit)

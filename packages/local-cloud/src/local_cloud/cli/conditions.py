@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from goldrun.cli import output
 from goldrun.cli.common import Number
+from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
 from local_cloud.cli.common import DATA, JSON, control, plain
 from local_cloud.faults import KINDS, FaultRule
@@ -71,10 +74,20 @@ def throttle(data: Path, per_minute: int | None, per_second: float | None) -> No
     control(data, "PATCH", "settings", change)
 
 
+class Seconds(Number):
+    """A number of seconds, or a time such as ``1h``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the seconds; fail for other words."""
+        with suppress(UsageError):
+            return parse_duration(str(value))
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @DATA
 @click.option("--speed", type=Number(0, 1e6), help="Speed of time: 60 makes a minute take a second.")
-@click.option("--advance", type=Number(0), default=0.0, help="Seconds to skip forward.")
+@click.option("--advance", type=Seconds(0), default=0.0, help="Seconds to skip forward, or a time such as 1h.")
 def clock(data: Path, speed: float | None, advance: float) -> None:
     """Show the local cloud's time, change its speed, or skip forward."""
     status = control(data, "POST", "clock", {"speed": speed, "advance": advance})
