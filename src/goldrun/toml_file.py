@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import msgspec.inspect
 
 from goldrun.errors import GoldrunError, UsageError
 
@@ -91,8 +93,8 @@ def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
     problems: list[Problem] = []
     read = _convert(data, kind, problems)
     if read is None:
-        lines = sorted((line_of(text, path), words, _place(path)) for path, words in problems)
-        first, *others = (f"{file}:{line}: {words}{place}." for line, words, place in lines)
+        lines = sorted((line_of(text, path), words) for path, words in problems)
+        first, *others = (f"{file}:{line}: {words}" for line, words in lines)
         raise UsageError(first, why=others, fix=[fix])
     return read
 
@@ -100,10 +102,10 @@ def parse(file: Path, text: str, kind: type[T], *, fix: str) -> T:
 def _convert(data: Any, kind: type[T], found: list[Problem]) -> T | None:
     """Return data as an object of that kind; None: it has mistakes, which are added to ``found``.
 
-    The library stops at the first one. So a value of the right type stands in for it, until nothing is wrong, or until
-    nothing is known that would stand in.
+    The library stops at the first one. So a value of the right type stands in for it, or it is left out where none is
+    known, until nothing is wrong.
     """
-    ours: dict[tuple[str | int, ...], str] = {}  # the stand-ins, and the types that they have
+    ours: dict[tuple[str | int, ...], str] = {}  # the stand-ins, and the types that they have; empty: left out
     while True:
         try:
             read = msgspec.convert(data, kind)
@@ -114,18 +116,68 @@ def _convert(data: Any, kind: type[T], found: list[Problem]) -> T | None:
             path = _exact(data, _path(where.rstrip("`")), words)
             named = (*path, *(one[1] for one in (unknown, absent) if one))
             expected = re.match(r"Expected `(\w+)", words)
-            wanted = expected[1] if expected else "str"
-            if named not in ours:
-                found.append((tuple(path) if absent else named, words))
-            if (not path and not named) or ours.get(named) == wanted or (wanted not in _STAND_INS):
+            wanted = expected[1] if expected else "str" if absent else ""
+            if not any(named[: depth + 1] in ours for depth in range(len(named))):  # what stands in has mistakes too
+                problem = _unknown(kind, named) if unknown else _absent(named) if absent else _wrong(kind, named, words)
+                found.append((tuple(path) if absent else named, problem))
+            if not named or ours.get(named) == "":
                 return None
-            if unknown:
-                del _at(data, named[:-1])[unknown[1]]
+            if wanted not in _STAND_INS or ours.get(named) == wanted:
+                ours[named] = ""
+                del _at(data, named[:-1])[named[-1]]
             else:
                 ours[named] = wanted
                 _at(data, named[:-1])[named[-1]] = _STAND_INS[wanted]()
         else:
             return None if found else read
+
+
+def _unknown(kind: type, path: Sequence[str | int]) -> str:
+    """Say that there is no such key, and which one may be meant."""
+    fields = getattr(_type_at(kind, path[:-1]), "fields", ())
+    near = get_close_matches(str(path[-1]), [field.encode_name for field in fields], n=1)
+    table = _table(path[:-1])
+    return f"{table} has no key {path[-1]}: did you mean {near[0]}?" if near else f"{table} has no key {path[-1]}."
+
+
+def _absent(path: Sequence[str | int]) -> str:
+    return f"{_table(path[:-1])} lacks the key {path[-1]}."
+
+
+def _wrong(kind: type, path: Sequence[str | int], words: str) -> str:
+    """Say what is wrong with a value, in the library's words, or which ones are allowed."""
+    allowed = getattr(_type_at(kind, path), "values", ())
+    if words.startswith("Invalid enum value") and allowed:
+        known = ", ".join(repr(one) for one in allowed if one)  # an empty one: not set
+        return f"{_dotted(path)} is one of {known}, not {words.removeprefix('Invalid enum value ')}."
+    return f"{_dotted(path)}: {words}."
+
+
+def _type_at(kind: type, path: Sequence[str | int]) -> Any:
+    """Return the type of what is at a path in objects of that kind; None: not known."""
+    found: Any = msgspec.inspect.type_info(kind)
+    for part in path:
+        found = _present(found)
+        if isinstance(found, msgspec.inspect.StructType):
+            found = next((field.type for field in found.fields if field.encode_name == part), None)
+        else:
+            found = getattr(found, "value_type", getattr(found, "item_type", None))
+    return _present(found)
+
+
+def _present(found: Any) -> Any:
+    """Return the type of an optional value that is there."""
+    if not isinstance(found, msgspec.inspect.UnionType):
+        return found
+    return next((one for one in found.types if not isinstance(one, msgspec.inspect.NoneType)), None)
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in path if not isinstance(part, int))
+
+
+def _table(path: Sequence[str | int]) -> str:
+    return f"[{_dotted(path)}]" if path else "the file"
 
 
 def _at(data: Any, path: Sequence[str | int]) -> Any:
@@ -224,7 +276,3 @@ def _has(data: Any, part: str | int) -> bool:
     if isinstance(data, dict):
         return part in data
     return isinstance(data, list) and isinstance(part, int) and part < len(data)
-
-
-def _place(path: Sequence[str | int]) -> str:
-    return f" (in {path[0]})" if len(path) > 1 else ""

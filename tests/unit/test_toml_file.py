@@ -16,11 +16,11 @@ START = '[github]\nscopes = ["o/r"]\n[network]\n[profile.a]\nimage = "x"\nmin_id
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ('cpus = "4"', "unknown field `cpus`"),
+        ('cpus = "4"', "[profile.b] has no key cpus: did you mean cpu?"),
         ('min_idle = "two"', "Expected `int`, got `str`"),
         ('max_runners = "x"', "Expected `int`, got `str`"),
-        ('protect = "zz"', "Invalid enum value 'zz'"),
-        ("[profile.b.max_cost]\nweek = 3", "unknown field `week`"),
+        ('protect = "zz"', "profile.b.protect is one of '1h', 'none', not 'zz'"),
+        ("[profile.b.max_cost]\nweek = 3", "[profile.b.max_cost] has no key week"),
         ("cpu = 2026-01-01", "Expected `str`, got `date`"),
         ("cpu = 12:00:00", "got `time`"),
         ("max_cost = { day = 2026-01-01 }", "got `date`"),
@@ -35,6 +35,19 @@ def test_a_mistake_in_the_second_table(wrong: str, words: str) -> None:
     assert caught.value.what.startswith(f"serve.toml:{line}: ")
     assert words in caught.value.what
     assert not caught.value.why
+
+
+def test_a_value_that_is_none_of_those_allowed_hides_no_other_mistake() -> None:
+    """It ended the search."""
+    text = f'{START}protect = "zz"\nmin_idel = 1\n[profile.b]\ncpu = 4\n'
+    with pytest.raises(UsageError) as caught:
+        parse(Path("serve.toml"), text, Config, fix="the schema")
+    assert [caught.value.what, *caught.value.why] == [
+        "serve.toml:8: profile.a.protect is one of '1h', 'none', not 'zz'.",
+        "serve.toml:9: [profile.a] has no key min_idel: did you mean min_idle?",
+        "serve.toml:10: [profile.b] lacks the key image.",
+        "serve.toml:11: profile.b.cpu: Expected `str`, got `int`.",
+    ]
 
 
 def test_a_text_without_quotes_is_told_what_it_lacks() -> None:
