@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from gettext import gettext, ngettext
 from typing import Any
 
 import click
@@ -40,9 +39,7 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches  # takes as long to load as this module
 
             if near := get_close_matches(typed, self.list_commands(ctx), n=1):
-                what = gettext("No such command {name!r}.").format(name=typed)  # click's own messages
-                hint = ngettext("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)", 1)
-                ctx.fail(f"{what} {hint.format(possibility=repr(near[0]), possibilities=repr(near[0]))}")
+                ctx.fail(language.say(os.environ, f"No such command {typed!r}. Did you mean {near[0]!r}?"))
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
