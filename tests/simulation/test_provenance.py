@@ -111,6 +111,19 @@ def test_copies_have_signatures_of_their_own(cloud: Running, folder: Path, key: 
         require_signed(key.public_key(), shanghai, "cn-shanghai")
 
 
+def test_what_cannot_be_tagged_while_it_is_made_is_signed_when_it_is(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("capture", "publication"):
+        monkeypatch.setattr(f"goldrun.bake.{module}.sign_at_once", lambda *_: None)
+    text = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(f'{text}\n[publish]\nregions = ["{BEIJING}"]\n')
+    built = built_with(cloud, folder, key).image
+    require_signed(key.public_key(), find_own(cloud.client(), built.image_id), REGION)
+    (copy,) = images.describe_images(cloud.client(region=BEIJING), name="tools-")
+    require_signed(key.public_key(), copy, BEIJING)
+
+
 def test_an_image_that_is_there_is_signed_if_somebody_vouches_for_it_and_only_once(
     cloud: Running, folder: Path, key: EllipticCurvePrivateKey
 ) -> None:

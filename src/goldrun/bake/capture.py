@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.bake.power import stop_builder
 from goldrun.bake.provision import on_builder
 from goldrun.bake.step import State, Step, has_image
+from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import create_image
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
@@ -35,13 +38,19 @@ def _create(context: Context, state: State) -> State:
         )
 
     made = create_once(client, create, lambda: find_made(client, name, tags))
-    signature: dict[str, str] = {}
-    if context.options.sign:
-        # At once: what a later build finds unsigned may be anybody's.
-        signature = context.options.sign.sign(made, {**tags, **more}, client.region)
-        tagging("image", [made], signature).make(client)
-    image = wait_until_available(client, made)
-    return replace(state, image=image._replace(tags={**image.tags, **signature}))
+    sign_at_once(context, made, {**tags, **more}, client.region)
+    return replace(state, image=wait_until_available(client, made))
+
+
+def sign_at_once(context: Context, image_id: str, tags: Mapping[str, str], region: str) -> None:
+    """Sign an image that is being made: what a later build finds unsigned may be anybody's.
+
+    ECS may refuse it so early; then only a build that dies before the step that signs is the worse for it.
+    """
+    if signer := context.options.sign:
+        tag = signer.sign(image_id, tags, region)
+        with contextlib.suppress(ApiError):
+            tagging("image", [image_id], tag).make(context.client.in_region(region))
 
 
 STOP_BUILDER = on_builder("stop the builder", stop_builder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from goldrun.bake.capture import sign_at_once
 from goldrun.bake.context import Context
 from goldrun.bake.step import State, Step
 from goldrun.cloud.images import Encryption, Image
@@ -26,18 +27,16 @@ def _copy(context: Context, state: State) -> State:
 
     if not regions:
         return state
-    image, signed = state.image, dict[str, dict[str, str]]()
+    made: set[str] = set()
 
-    def sign(region: str, copied: str) -> None:
-        # At once: what a later build finds unsigned may be anybody's.
-        if signer := context.options.sign:
-            signed[region] = signer.sign(copied, image.tags, region)
-            tagging("image", [copied], signed[region]).make(context.client.in_region(region))
+    def begun(region: str, copied: str) -> None:
+        made.add(region)
+        sign_at_once(context, copied, image.tags, region)
 
+    image = state.image
     encryption = {region: Encryption(wanted.keys.get(region, "")) for region in regions} if wanted.encrypted else None
-    copies = copy_everywhere(context.client, image, regions, encryption=encryption, begun=sign, report=report)
-    found = {region: copy._replace(tags={**copy.tags, **signed.get(region, {})}) for region, copy in copies.items()}
-    return replace(state, copies=found)
+    copies = copy_everywhere(context.client, image, regions, encryption=encryption, begun=begun, report=report)
+    return replace(state, copies=copies, made=frozenset(made))
 
 
 def _share(context: Context, state: State) -> State:
@@ -62,7 +61,7 @@ def _sign(context: Context, state: State) -> State:
         if signer.is_signed(image, region):
             signed[region] = image
             continue
-        if region != home and not signer.existing:
+        if region not in (home, *state.made) and not signer.existing:
             raise RefusedError(
                 f"{image.name} ({image.image_id}) in {region} is not signed as its tags are.",
                 why=["an earlier run copied it, and whoever may write tags may have changed what they say of it."],

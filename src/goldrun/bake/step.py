@@ -34,6 +34,7 @@ class State:
         manifest: the content that the recipe's script reports.
         image: the image.
         copies: its copies in other regions.
+        made: regions whose copy this build has made.
         resumed: whether an earlier build created the image.
         kept: whether the builder stays for inspection although the build fails.
     """
@@ -47,6 +48,7 @@ class State:
     manifest: Mapping[str, str] = field(default_factory=dict)
     image: Image | None = None
     copies: Mapping[str, Image] = field(default_factory=dict)
+    made: frozenset[str] = frozenset()
     resumed: bool = False
     kept: bool = False
 
