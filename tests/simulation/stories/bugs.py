@@ -18,7 +18,7 @@ from goldrun.cloud.instances import delete_instances, describe_instances
 from goldrun.cloud.signature import canonical_query
 from goldrun.errors import GoldrunError
 from goldrun.http.cloud_clock import CloudClock
-from goldrun.images import moving, publish, retention
+from goldrun.images import moving, publish, removal, retention
 from goldrun.images.age import newest_first
 from goldrun.images.retention import Verdict
 from goldrun.runners import orphans
@@ -40,14 +40,16 @@ def _begin(words: str) -> str:
     return next((one for one in ("remove the tag", "rename", "tag", "show") if words.startswith(one)), "show")
 
 
-def _pruned_by_age() -> AbstractContextManager[Any]:
-    """Retention counts versions, and asks nothing else."""
+@contextmanager
+def _pruned_by_age() -> Iterator[None]:
+    """Retention counts versions, and neither it nor the deletion asks anything else."""
 
     def wrong(lineage: Any, *, keep: int, now: float, older_than: float = 0.0) -> list[Verdict]:
         del now, older_than
         return [Verdict(image, at < keep, "counted") for at, image in enumerate(newest_first(lineage.versions()))]
 
-    return patch.object(retention, "judge", wrong)
+    with patch.object(retention, "judge", wrong), patch.object(removal, "protection", lambda _: ""):
+        yield
 
 
 def _errors_are_absence() -> AbstractContextManager[Any]:
