@@ -115,7 +115,7 @@ def start_again(context: Context, error: LostError) -> None:
             f"The build has reached its limit of {limit}, and its instance was released.",
             fix=["raise build under [limits] in the recipe."],
         ) from error
-    context.lost.update((offer.type, offer.zone, offer.spot) for offer in context.offers)
+    context.lost.update(offer.kind for offer in context.offers)
     context.offers.clear()
     context.report.line(f"{error.what} Starting again on another offer.")
 

@@ -176,31 +176,29 @@ def image_rollback(
     if not read_lineage(client, alias).images:
         raise unknown_family(client, family, alias.architecture)
     regions = [client.region, *_others(more, client.region)]
-    planned: list[str] = []
+    plans: dict[str, list[str]] = {}
 
     def plan(where: str, words: list[str]) -> None:
-        planned.extend(f"in {where}: {one}" if len(regions) > 1 else one for one in words)
+        if plans.setdefault(where, words) != words:
+            raise RefusedError(
+                f"{alias} has moved since the plan was shown; nothing was done.",
+                fix=["run the command again, and read the new plan."],
+            )
+
+    def planned() -> list[str]:
+        every = ((where, one) for where, words in plans.items() for one in words)
+        return [f"in {where}: {one}" if len(regions) > 1 else one for where, one in every]
 
     if dry_run or not yes:
         would = roll_back_everywhere(client, alias, regions, to=to, dry_run=True, report=plan)
         if dry_run:
-            _plan_notes(True, ROLLED_BACK)(planned)
+            _plan_notes(True, ROLLED_BACK)(planned())
             _print_images(would, client.region, as_json)
             return
-    steps = (f"would do: {step}" for step in planned)
-    if not planned or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
-        agreed = planned.copy()
-        planned.clear()
-        if not yes:
-            roll_back_everywhere(client, alias, regions, to=to, dry_run=True, report=plan)
-            if planned != agreed:
-                raise RefusedError(
-                    f"{alias} has moved since the plan was shown; nothing was done.",
-                    fix=["run the command again, and read the new plan."],
-                )
-            planned.clear()
+    steps = [f"would do: {step}" for step in planned()]
+    if not steps or confirm(f"Roll {alias} back?", steps, place_of(client), yes=yes):
         shown = roll_back_everywhere(client, alias, regions, to=to, report=plan)
-        _plan_notes(False, ROLLED_BACK)(planned)
+        _plan_notes(False, ROLLED_BACK)(planned())
         _print_images(shown, client.region, as_json)
 
 

@@ -50,7 +50,7 @@ def find_offers(
 ) -> Iterator[Offer]:
     """Yield ``first`` and the offers that match, best first; no call is made before its answer is needed."""
     offers = chain(first, _all_offers(client, settings, cache))
-    return (offer for offer in offers if (offer.type, offer.zone, offer.spot) not in settings.avoid)
+    return (offer for offer in offers if offer.kind not in settings.avoid)
 
 
 def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None) -> Iterator[Offer]:

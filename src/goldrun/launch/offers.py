@@ -88,6 +88,11 @@ class Offer:
     limit: float | None = None
 
     @property
+    def kind(self) -> tuple[str, str, bool]:
+        """Type, zone, and whether it is a spot instance: what is sold out or reclaimed, with any disk."""
+        return self.type, self.zone, self.spot
+
+    @property
     def price_per_cpu(self) -> float:
         """The price of one vCPU per hour."""
         return self.price / self.cpus if self.cpus else 0.0

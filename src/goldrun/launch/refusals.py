@@ -38,7 +38,7 @@ class Refusals:
             self._pass_over(offer, "no vSwitch is given")
             return True
         return (
-            _kind(offer) in self._sold_out
+            offer.kind in self._sold_out
             or offer.vswitch in self._wrong_vswitches
             or (offer.spot and self._over_quota is not None)
         )
@@ -62,7 +62,7 @@ class Refusals:
                 return True
             self._over_quota = error
         if is_sold_out(error):
-            self._sold_out.add(_kind(offer))
+            self._sold_out.add(offer.kind)
         if is_vswitch_wrong(error):
             self._wrong_vswitches.add(offer.vswitch)
         self._pass_over(offer, error.code)
@@ -92,10 +92,6 @@ class Refusals:
     def _pass_over(self, offer: Offer, reason: str) -> None:
         self._told.append(f"{offer.type} in {offer.zone}: {reason}")
         self.report(f"{self._told[-1]}; trying the next offer.")
-
-
-def _kind(offer: Offer) -> tuple[str, str, bool]:
-    return offer.type, offer.zone, offer.spot
 
 
 def _plural(count: int) -> str:

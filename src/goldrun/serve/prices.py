@@ -35,7 +35,7 @@ class Prices:
         with self._lock:
             self.currency = offer.currency or self.currency
             if offer.price:
-                self._known[offer.type, offer.zone, offer.spot] = offer.price
+                self._known[offer.kind] = offer.price
 
     def of(self, client: EcsClient, machine: Instance) -> float | None:
         """Return what a machine costs per hour, at most some minutes old; None: nobody says."""
