@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
@@ -40,6 +39,7 @@ from local_cloud.github.records import GitHubApp, GitHubHook, GitHubInstallation
 from local_cloud.github.router import PREFIX
 from tests.background import serve_in_background
 from tests.conftest import Running
+from tests.openapi import oas30, oas31
 
 HERE = Path(__file__).parents[1] / "github"
 
@@ -72,7 +72,7 @@ def operation(method: str, path: str) -> tuple[str, dict[str, Any]]:
 
 def check(schema: Any, value: Any, what: str) -> None:
     whole = {**schema, "components": DESCRIPTION["components"]}
-    problems = [f"{list(one.path)}: {one.message}" for one in OAS30Validator(whole).iter_errors(value)]
+    problems = [f"{list(one.path)}: {one.message}" for one in oas30(whole).iter_errors(value)]
     assert not problems, (what, problems[:5])
 
 
@@ -359,7 +359,7 @@ def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
         assert lower["x-github-event"] == "workflow_job"
         assert lower["x-github-hook-installation-target-type"] == "repository", "GARM refuses others"
         schema = {"$ref": f"#/definitions/workflow_job${action}", **WEBHOOKS}
-        problems = [f"{list(one.path)}: {one.message}" for one in OAS31Validator(schema).iter_errors(payload)]
+        problems = [f"{list(one.path)}: {one.message}" for one in oas31(schema).iter_errors(payload)]
         assert not problems, problems[:5]
 
 

@@ -13,7 +13,6 @@ import click
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
-from openapi_schema_validator import OAS31Validator
 from tools import schemas
 
 from goldrun.cli.main import goldrun
@@ -24,6 +23,7 @@ from local_cloud.github.router import PREFIX
 from local_cloud.market import Market
 from local_cloud.records import Instance
 from tests.conftest import Running
+from tests.openapi import oas31
 from tests.unit.test_contents import LIST, advisory
 
 FAMILY = "github-runner-ubuntu24"
@@ -111,7 +111,7 @@ def strict(schema: Any) -> Any:
 def validate(command: str, value: Any) -> None:
     kind = schemas.PRINTS[command]
     file = schemas.FOLDER / schemas.file_name(schemas.printed(command))
-    validator = OAS31Validator(strict(json.loads(file.read_text(encoding="utf-8"))))
+    validator = oas31(strict(json.loads(file.read_text(encoding="utf-8"))))
     if get_origin(kind) in (list, dict):
         assert isinstance(value, get_origin(kind))
         assert value, "one that is empty shows nothing"
@@ -193,4 +193,4 @@ def test_the_schemas_are_current() -> None:
     assert {file.name for file in made} == {file.name for file in schemas.FOLDER.iterdir()} - {"recipe.schema.json"}
     for file, text in made.items():
         assert file.read_text(encoding="utf-8") == text, "run `make docs`"
-        OAS31Validator.check_schema(json.loads(text))
+        oas31(json.loads(text))
