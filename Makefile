@@ -24,7 +24,7 @@ demo: $(VENV)/.run  ## Show goldrun on the local cloud, from start to end
 	@bash examples/demo.sh "$(abspath $(BIN))"
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-node: $(VENV)/.dev  ## Run the tests of the Node SDK (needs Node.js 18 or newer)
 	npm ci --prefix packages/local-cloud/tests/node --no-audit --no-fund

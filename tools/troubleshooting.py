@@ -29,6 +29,25 @@ class Told(NamedTuple):
     english: bool = False
 
 
+# What a reader would call a value, where the code's own name for it says how it is made.
+SHOWN = {
+    "ELAPSED": "SECONDS",
+    "GONE_SECONDS": "SECONDS",
+    "KNOWN": "NAMES",
+    "LEFT": "NAMES",
+    "LEN": "NUMBER",
+    "MEANING": "WHAT IT IS",
+    "MEANING2": "OTHER",
+    "SHOWN_PATH": "PATH",
+    "SILENT": "NUMBER",
+    "SORTED": "IDS",
+    "STRERROR": "REASON",
+    "STRIP": "TEXT",
+    "UPPER": "VARIABLE",
+    "USED": "IDS",
+    "WAITING": "IDS",
+    "WHERE": "PLACE",
+}
 CODES = {
     "UsageError": errors.EXIT_USAGE,
     "NotFoundError": errors.EXIT_NOT_FOUND,
@@ -100,10 +119,13 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 def _text(node: ast.expr) -> str:
     """Return a text, with capitals for what is filled in; empty: it is not written here."""
     if isinstance(node, ast.JoinedStr):
-        return (
-            re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), template(node)).replace("{{", "{").replace("}}", "}")
-        )
+        told = re.sub(r"\{(\w+)\}", lambda found: _shown(found[1].upper()), template(node))
+        return told.replace("{{", "{").replace("}}", "}")
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _shown(name: str) -> str:
+    return SHOWN.get(name, name)
 
 
 def _texts(node: ast.expr, constants: Mapping[str, str]) -> tuple[str, ...]:
