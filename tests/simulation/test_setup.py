@@ -280,8 +280,18 @@ def test_an_identity_provider_that_exists_is_used_and_stays(account: Running) ->
     assert set(now.clients) == {"another", "sts.aliyuncs.com"}
     assert outputs(site)["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"].endswith("oidc-provider/github")
     assert make_plan(site_of(account)) == []
+    run(site_of(account, subjects=()))  # without a role for workflows
+    assert account.cloud.store.get(OidcProvider, provider.id) is not None
+    run(site_of(account))
     run(site_of(account, gone=True))
     assert account.cloud.store.get(OidcProvider, provider.id) is not None
+
+
+def test_an_identity_provider_of_ones_own_goes_with_the_role_of_workflows(account: Running) -> None:
+    run(site_of(account))
+    lines = run(site_of(account, subjects=()))
+    assert "- identity provider goldrun" in lines
+    assert account.cloud.store.all(OidcProvider) == []
 
 
 def test_a_network_in_use_is_not_destroyed(account: Running) -> None:

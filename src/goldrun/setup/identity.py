@@ -50,14 +50,15 @@ class Providers:
     def wanted(self, site: Site) -> dict[str, Facts]:
         """See ``Kind``."""
         choices = site.choices
-        if not choices.subjects:
+        if choices.gone or not choices.subjects:
             return {}
         return {choices.name: {"issuer": choices.issuer, "audience": choices.audience}}
 
     def list(self, site: Site) -> list[Found]:
         """See ``Kind``."""
         found = ram.find_issuer(site.client, site.choices.issuer) if site.choices.issuer else None
-        if found is None or (site.choices.gone and found.description != site.mark):
+        # One that another made is of no concern unless it is to be used: what is listed and not wanted is deleted.
+        if found is None or (found.description != site.mark and not self.wanted(site)):
             return []
         # What others use is not changed, but that another audience is accepted.
         audience = site.choices.audience if site.choices.audience in found.audiences else ",".join(found.audiences)
