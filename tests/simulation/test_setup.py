@@ -294,6 +294,20 @@ def test_an_identity_provider_of_ones_own_goes_with_the_role_of_workflows(accoun
     assert account.cloud.store.all(OidcProvider) == []
 
 
+def test_what_another_lets_out_by_the_gateway_stays_as_long_as_the_gateway(account: Running) -> None:
+    before = census(account)
+    run(site_of(account))
+    ours = next(iter(account.cloud.store.all(SnatEntry)))
+    account.cloud.store.put(
+        *(structs.replace(ours, id=f"snat-of-{name}", name=name, vswitch=name) for name in ("", "vsw-of-another"))
+    )
+    assert make_plan(site_of(account)) == []
+    assert run(site_of(account, zones=ZONES[:1]))[0].startswith("- SNAT entry cn-hangzhou-k ")
+    assert {one.name for one in account.cloud.store.all(SnatEntry)} == {"", "goldrun-cn-hangzhou-j", "vsw-of-another"}
+    run(site_of(account, gone=True))
+    assert census(account) == before
+
+
 def test_a_network_in_use_is_not_destroyed(account: Running) -> None:
     site = site_of(account)
     run(site)

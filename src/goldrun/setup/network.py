@@ -226,12 +226,17 @@ class Entries:
         return {zone: {"vswitch": site.id_of("vSwitch", zone) or LATER} for zone in zones}
 
     def list(self, site: Site) -> list[Found]:
-        """See ``Kind``; an entry has no tags, its gateway has. Its id here is that of its table and its own."""
+        """See ``Kind``; an entry has no tags, its gateway has. Its id here is that of its table and its own.
+
+        What somebody else lets out by the gateway is left alone, until the gateway goes.
+        """
         zones = {one.id: one.key for one in site.seen.get("vSwitch", ())}
+        goes = site.choices.gone or not site.choices.nat
         return [
             Found(zones.get(entry.vswitch, entry.id), f"{entry.table} {entry.id}", {"vswitch": entry.vswitch})
             for gateway in nat.describe_gateways(site.client, site.tags)
             for entry in nat.describe_entries(site.client, gateway.table)
+            if goes or entry.vswitch in zones
         ]
 
     def create(self, site: Site, key: str, facts: Facts) -> None:
