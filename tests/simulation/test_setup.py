@@ -321,6 +321,22 @@ def test_a_network_in_use_is_not_destroyed(account: Running) -> None:
     assert census(account) == whole
 
 
+def test_a_network_that_is_surplus_goes_unless_it_is_in_use_itself(account: Running) -> None:
+    site = site_of(account)
+    run(site)
+    mine = account.cloud.store.get(Network, site.id_of("VPC", "goldrun"))
+    assert mine
+    spare = structs.replace(mine, id=f"{mine.id}z")
+    busy = Instance(
+        id="i-busy", region=REGION, owner=seed.ACCOUNT, created=account.wall.value, image="m-x", vpc=spare.id
+    )
+    account.cloud.store.put(spare, busy)
+    with pytest.raises(RefusedError, match=f"1 instances are in the VPC {spare.id}"):
+        run(site_of(account))
+    account.cloud.store.put(structs.replace(busy, vpc=mine.id))
+    assert run(site_of(account)) == [f"- VPC goldrun ({spare.id})"]
+
+
 def test_a_variable_that_somebody_changed_stays_when_the_setup_goes(account: Running) -> None:
     site = site_of(account)
     github: GitHub = github_of(site)

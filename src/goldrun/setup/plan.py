@@ -19,7 +19,7 @@ from goldrun.github.client import GitHubError
 from goldrun.setup.apps import Apps
 from goldrun.setup.identity import Attachments, Policies, Providers, Roles
 from goldrun.setup.kinds import LATER, Facts, Found, Kind, Site
-from goldrun.setup.network import Addresses, Entries, Gateways, SecurityGroups, Vpcs, VSwitches, vpc_of
+from goldrun.setup.network import Addresses, Entries, Gateways, SecurityGroups, Vpcs, VSwitches
 from goldrun.setup.proposals import Branches, Files, Pulls
 from goldrun.setup.secrets import Secrets
 from goldrun.setup.variables import Variables
@@ -97,16 +97,15 @@ def _require_unused(site: Site, steps: Sequence[Step]) -> None:
     Raises:
         RefusedError: instances do.
     """
-    vpc = vpc_of(site)
-    if vpc is None or not any(step.sign == DESTROY and step.kind.name == "VPC" for step in steps):
-        return
-    used = [instance.id for instance in describe_instances(site.client, vpc=vpc.id)]
-    if used:
-        raise RefusedError(
-            f"{len(used)} instances are in the VPC {vpc.id}.",
-            why=[f"among them {', '.join(sorted(used)[:5])}."],
-            fix=["goldrun instance ls", f"goldrun instance rm {used[0]}"],
-        )
+    doomed = [step.found.id for step in steps if step.sign == DESTROY and step.kind.name == "VPC" and step.found]
+    for vpc in doomed:
+        used = [instance.id for instance in describe_instances(site.client, vpc=vpc)]
+        if used:
+            raise RefusedError(
+                f"{len(used)} instances are in the VPC {vpc}.",
+                why=[f"among them {', '.join(sorted(used)[:5])}."],
+                fix=["goldrun instance ls", f"goldrun instance rm {used[0]}"],
+            )
 
 
 def apply(site: Site, steps: Sequence[Step], report: Report) -> None:
