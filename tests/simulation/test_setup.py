@@ -35,6 +35,7 @@ from goldrun.setup.export import ros, terraform
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import DEFAULT_CIDR, block_of, check_cidr
 from goldrun.setup.plan import apply, describe, make_plan
+from goldrun.setup.proposals import templates
 from goldrun.setup.variables import outputs
 from goldrun.setup.zones import find_zones
 from local_cloud import seed
@@ -501,6 +502,17 @@ def test_what_is_merged_or_edited_is_left_alone(account: Running, tmp_path: Path
     move(account.cloud.jobs, REPO, "main", files, "Delete it")
     assert [line.partition(" ")[2] for line in run(with_github(account, tmp_path)) if line[0] in "+~-"]
     assert of_github(account)["pulls"] == ["goldrun-setup closed", "goldrun-setup open"]
+
+
+def test_what_is_merged_while_the_plan_is_read_is_not_proposed(account: Running, tmp_path: Path) -> None:
+    site = with_github(account, tmp_path)
+    steps = make_plan(site)
+    github, scope = github_of(site), repository_scope(REPO)
+    for path, text in templates().items():
+        write_file(github, scope, path, text, branch="main", message="By hand")
+    apply(site, steps, lambda _: None)
+    assert of_github(account) == {**MADE, "branches": [], "pulls": []}
+    assert make_plan(with_github(account, tmp_path)) == []
 
 
 def test_destroyed_it_leaves_the_repository_as_before(account: Running, tmp_path: Path) -> None:

@@ -124,7 +124,9 @@ def apply(site: Site, steps: Sequence[Step], report: Report) -> None:
 def _make(site: Site, step: Step, report: Report) -> None:
     kind, key = step.kind, step.key
     found = _present(site, kind, key)
-    facts = kind.wanted(site)[key]  # with what the steps before have made
+    facts = kind.wanted(site).get(key)  # with what the steps before have made
+    if facts is None:  # while the plan was read, somebody merged the workflows
+        return
     assert not any(LATER in text for text in facts.values()), (kind.name, facts)
     if found is None:
         report(f"creating: {kind.name} {key} …")
