@@ -27,7 +27,7 @@ from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.transport import Transport
 from goldrun.launch.acquire import acquire, find_offers
-from goldrun.launch.choice import choose
+from goldrun.launch.choice import choose, survey
 from goldrun.launch.launch import Launched, launch, launch_tag
 from goldrun.launch.lifetime import require_listed, wait_until_running
 from goldrun.launch.market import Market
@@ -39,7 +39,7 @@ from local_cloud.access import Denial
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
 from local_cloud.market import Market as LocalMarket
-from local_cloud.market import disks_in, sold_in, spot_price
+from local_cloud.market import disks_in, reclaim_rate, sold_in, spot_price
 from local_cloud.records import Disk, Instance, VSwitch
 from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
@@ -727,6 +727,16 @@ def test_prices_are_read_only_when_needed(frozen: Running) -> None:
         and "cloud_essd" in disks_in(frozen.cloud.store.settings().market, INSTANCE_TYPES[name], zone)
     )
     assert best.price == truth[0]
+
+
+def test_a_reclaim_rate_is_a_share(frozen: Running) -> None:
+    """The API has percents: they were taken for shares, and with 3 % every offer counted as one that is reclaimed."""
+    set_market(frozen)
+    market = frozen.cloud.store.settings().market
+    offers = survey(Market(frozen.client()), Criteria(cpus=Span(8)), "balanced")
+    for offer in offers:
+        assert offer.rate == pytest.approx(reclaim_rate(market, INSTANCE_TYPES[offer.type], offer.zone))
+    assert offers[0] == min(offers, key=lambda offer: offer.price_per_cpu / (1 - (offer.rate or 0.0)))
 
 
 def test_a_cache_answers_for_minutes(frozen: Running, tmp_path: Path) -> None:

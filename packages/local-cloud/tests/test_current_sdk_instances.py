@@ -208,7 +208,8 @@ def test_the_market(stocked: Running) -> None:
     ).body.available_spot_zones.available_spot_zone
     rows = [row for one in advice for row in one.available_spot_resources.available_spot_resource]
     assert {row.instance_type for row in rows} == {TYPE}
-    assert all(0 < row.interruption_rate <= 0.3 and 10 <= row.average_spot_discount <= 60 for row in rows)
+    assert all(3 <= row.interruption_rate <= 30 and 10 <= row.average_spot_discount <= 60 for row in rows)
+    assert {row.interrupt_rate_desc for row in rows} <= {"0-3%", "3-5%", "5-10%", "10-100%"}
 
     price = sdk.describe_price(
         models.DescribePriceRequest(region_id=REGION, instance_type=TYPE, spot_strategy="SpotAsPriceGo", zone_id=zone)

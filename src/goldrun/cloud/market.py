@@ -189,9 +189,9 @@ def read_sizes(
 def read_advice(reader: Reader, *, cpus: int | None = None, min_cpus: int | None = None) -> dict[Place, Advice]:
     """Return reclaim rates and average discounts by place, of types with exactly or at least that many vCPUs."""
     answer = reader.read("DescribeSpotAdvice", {"Cores": cpus} if cpus is not None else {"MinCores": min_cpus})
-    return {
+    return {  # the API has percents
         (found["InstanceType"], zone["ZoneId"]): Advice(
-            float(found["InterruptionRate"]), float(found["AverageSpotDiscount"]) / 100
+            float(found["InterruptionRate"]) / 100, float(found["AverageSpotDiscount"]) / 100
         )
         for zone in answer["AvailableSpotZones"]["AvailableSpotZone"]
         for found in zone["AvailableSpotResources"]["AvailableSpotResource"]

@@ -33,6 +33,7 @@ DISK_PRICES = {  # CNY for a GiB and hour
 LEVEL_PRICES = {"PL0": 0.5, "PL1": 1.0, "PL2": 2.0, "PL3": 4.0}  # of ESSDs, for PL1's
 SPOT_STRATEGIES = ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo")
 MAX_TYPES_ADVISED = 10
+RECLAIM_BANDS = ((3, "0-3%"), (5, "3-5%"), (10, "5-10%"), (100, "10-100%"))
 HISTORY_SECONDS = 3 * 3600.0
 MAX_HISTORY_SECONDS = 30 * 86400.0
 HISTORY_PAGE = 1000
@@ -247,11 +248,11 @@ def _resource(kind: str, values: list[tuple[str, int]]) -> Answer:
 
 
 def _advice(market: Market, kind: InstanceType, zone: str) -> Answer:
-    rate = reclaim_rate(market, kind, zone)
+    percent = 100 * reclaim_rate(market, kind, zone)
     return {
         "InstanceType": kind.id,
-        "InterruptionRate": rate,
-        "InterruptRateDesc": f"0-{rate:.0%}",
+        "InterruptionRate": round(percent, 2),
+        "InterruptRateDesc": next(band for most, band in RECLAIM_BANDS if percent <= most),
         "AverageSpotDiscount": round(100 * average_discount(market, kind, zone)),
     }
 
