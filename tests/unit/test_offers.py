@@ -66,6 +66,7 @@ def test_an_unknown_policy() -> None:
         (Offer("t", "z", 0.5, list_price=1.0), 0.6),
         (Offer("t", "z", 0.9, list_price=1.0), 1.0),
         (Offer("t", "z", 0.333, list_price=0.0), 0.4),
+        (Offer("t", "z", 0.1234, list_price=0.1234), 0.124),
         (Offer("t", "z", 0.5, limit=0.77), 0.77),
         (Offer("t", "z", 1.0, spot=False), None),
     ],

@@ -111,11 +111,12 @@ def price_limit(offer: Offer, most: float | None = None) -> float | None:
     """
     if not offer.spot:
         return None
-    # ECS takes three decimals.
+    # ECS takes three decimals, and its prices may have more: a limit below the price is refused.
     limits = [offer.limit, None if most is None else math.floor(most * 1000 + 1e-6) / 1000]
     if offer.price and offer.limit is None:
         limit = offer.price * LIMIT_FACTOR
-        limits.append(round(max(offer.price, min(limit, offer.list_price or limit)), 3))
+        limit = max(offer.price, min(limit, offer.list_price or limit))
+        limits.append(math.ceil(limit * 1000 - 1e-6) / 1000)
     return min((limit for limit in limits if limit is not None), default=None)
 
 
