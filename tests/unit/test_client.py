@@ -47,6 +47,23 @@ def test_a_kept_connection_that_the_server_closed_is_not_used(frozen: Running) -
     assert client.calls == 2
 
 
+def test_a_kept_connection_that_another_thread_takes_first_is_not_missed(frozen: Running) -> None:
+    """Prices are asked for in parallel; after a pause long enough that the server had hung up, a thread failed."""
+
+    class Contended(list[Any]):
+        def __len__(self) -> int:
+            seen = super().__len__()
+            self.clear()  # by another thread, between the look and the taking
+            return seen
+
+    client = over_http(frozen)
+    client.call("DescribeRegions")
+    idle = client._transport._idle  # type: ignore[attr-defined]
+    idle.update({endpoint: Contended(connections) for endpoint, connections in idle.items()})
+    client.call("DescribeRegions")
+    assert client.calls == 2
+
+
 @pytest.mark.parametrize("kind", ["throttle", "error", "error-after"])
 def test_temporary_failures_are_retried(frozen: Running, kind: str) -> None:
     frozen.fault(kind, times=2)  # type: ignore[arg-type]

@@ -153,18 +153,21 @@ class HttpTransport:
 
     def close(self) -> None:
         """See ``Transport.close``."""
-        for connections in self._idle.values():
-            while connections:
-                connections.pop().close()
+        for endpoint in list(self._idle):
+            while connection := self._pop_idle(endpoint):
+                connection.close()
 
     def _take_idle(self, endpoint: Endpoint) -> Connection | None:
-        idle = self._idle.get(endpoint, [])
-        while idle:
-            connection = idle.pop()
-            if not connection.closed_by_peer():
-                return connection
+        while (connection := self._pop_idle(endpoint)) and connection.closed_by_peer():
             connection.close()
-        return None
+        return connection
+
+    def _pop_idle(self, endpoint: Endpoint) -> Connection | None:
+        """Return a kept connection; None: there is none, or another thread has just taken the last one."""
+        try:
+            return self._idle[endpoint].pop()
+        except LookupError:
+            return None
 
 
 def _connect(endpoint: Endpoint, proxy: Proxy | None, left: TimeLeft, most: int) -> Connection:
