@@ -19,11 +19,22 @@ from local_cloud import seed
 from local_cloud.records import Instance
 from tests.conftest import REGION, Running
 from tests.simulation.test_identity import PROVIDER, identity
-from tests.virtual_time import FakeClock
+from tests.virtual_time import FakeClock, Wall
 
 ROLE = f"acs:ram::{seed.ACCOUNT}:role/"
 KEY = {"access_key_id": seed.KEY.id, "access_key_secret": seed.KEY.secret}
 SECRET = "planted-secret"
+
+
+class Wrong(FakeClock):
+    """A machine's clock that is wrong by some seconds."""
+
+    def __init__(self, wall: Wall, seconds: float) -> None:
+        super().__init__(wall)
+        self._seconds = seconds
+
+    def now(self) -> float:
+        return super().now() + self._seconds
 
 
 class Profiles:
@@ -31,6 +42,7 @@ class Profiles:
 
     def __init__(self, cloud: Running, home: Path) -> None:
         self.cloud, self.home = cloud, home
+        self.wrong = 0.0  # seconds that the machine's clock is ahead
         self.clients: list[EcsClient] = []
         (home / ".aliyun").mkdir()
 
@@ -40,7 +52,7 @@ class Profiles:
 
     def connect(self, **variables: str) -> EcsClient:
         env = {"HOME": str(self.home), "GOLDRUN_ENDPOINT": self.cloud.url, "ALIYUN_REGION_ID": REGION, **variables}
-        client = connect(env, FakeClock(self.cloud.wall))
+        client = connect(env, Wrong(self.cloud.wall, self.wrong))
         self.clients.append(client)
         return client
 
@@ -83,6 +95,25 @@ def test_keys_are_renewed_before_they_expire(profiles: Profiles) -> None:
     profiles.cloud.wall.value += 700
     client.call("GetCallerIdentity", api=STS)
     assert profiles.cloud.cloud.gateway.calls["AssumeRole"] == 2
+
+
+@pytest.mark.parametrize("seconds", [-1200.0, 0.0, 7200.0])
+@pytest.mark.parametrize(("mode", "action"), [("RamRoleArn", "AssumeRole"), ("OIDC", "AssumeRoleWithOIDC")])
+def test_keys_are_renewed_by_the_clock_of_who_gave_them(
+    profiles: Profiles, tmp_path: Path, mode: str, action: str, seconds: float
+) -> None:
+    """By a slow clock a key was used after its end; by a fast one each call asked for a key."""
+    token = tmp_path / "token"
+    profiles.write(role("ci", mode=mode, oidc_provider_arn=PROVIDER, oidc_token_file=str(token), **KEY))
+    profiles.wrong = seconds
+    client, calls = profiles.connect(), profiles.cloud.cloud.gateway.calls
+    asked = []
+    for passed in (0.0, 60.0, 3600.0):
+        profiles.cloud.wall.value += passed
+        token.write_text(identity(profiles.cloud))
+        client.call("GetCallerIdentity", api=STS)
+        asked.append(calls[action])
+    assert 0 < asked[0] == asked[1] < asked[2]
 
 
 def test_an_identity_token_in_a_file(profiles: Profiles, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from goldrun.cloud.errors import api_error
 from goldrun.cloud.home import read_region
 from goldrun.cloud.moments import format_moment, parse_moment
 from goldrun.errors import CredentialsError, GoldrunError, UnavailableError
+from goldrun.http.cloud_clock import CloudClock
 from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.retrying import passes
 from goldrun.http.transport import Transport
@@ -44,14 +45,14 @@ def find_oidc(env: config.Environment, transport: Transport, clock: Clock) -> Cr
             fix=["add to the job:  permissions: { id-token: write, contents: read }"],
         )
     exchange = Exchange(env, transport, clock, role, provider)
-    return renewed(clock, lambda: exchange.assume(exchange.identity()))
+    return renewed(exchange.clock, lambda: exchange.assume(exchange.identity()))
 
 
 def renewed(clock: Clock, request: Callable[[], tuple[Credentials, float]]) -> CredentialProvider:
     """Return a provider that requests a key again when it is about to expire; until then a failure does no harm.
 
     Args:
-        clock: the machine's clock.
+        clock: that of whoever gives the keys, which is not this machine's: they say when a key expires.
         request: returns a key and when it expires, in seconds since 1970.
     """
     key: Credentials | None = None
@@ -71,7 +72,11 @@ def renewed(clock: Clock, request: Callable[[], tuple[Credentials, float]]) -> C
 
 
 class Exchange:
-    """Exchanges an identity token for a role's key."""
+    """Exchanges an identity token for a role's key.
+
+    Attributes:
+        clock: shows the time of STS.
+    """
 
     def __init__(
         self,
@@ -83,6 +88,7 @@ class Exchange:
         session: str = "",
     ) -> None:
         self._env, self._transport, self._clock = env, transport, clock
+        self.clock = CloudClock(clock)
         self._role, self._provider = role, provider
         self._session = session or f"goldrun-{env.get('GITHUB_RUN_ID', 'job')}"[:64]
 
@@ -140,8 +146,9 @@ class Exchange:
             "host": endpoint.netloc,
             "user-agent": f"goldrun/{__version__}",
         }
-        deadline = self._clock.now() + TIMEOUT_SECONDS
-        answer = self._transport.send(endpoint, "POST", "/", headers, deadline, content)
+        sent = self._clock.now()
+        answer = self._transport.send(endpoint, "POST", "/", headers, sent + TIMEOUT_SECONDS, content)
+        self.clock.learn(answer.headers, sent, self._clock.now())
         try:
             body = json.loads(answer.body)
         except ValueError:

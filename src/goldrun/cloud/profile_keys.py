@@ -32,7 +32,15 @@ SESSION_SECONDS = 3600
 
 
 class Sts(Protocol):
-    """A client of STS."""
+    """A client of STS.
+
+    Attributes:
+        clock: shows the time of STS.
+    """
+
+    @property
+    def clock(self) -> Clock:
+        """See the class."""
 
     def call(self, action: str, params: Mapping[str, str | int | None], *, api: Api) -> dict[str, Any]:
         """Call an action."""
@@ -112,7 +120,7 @@ class _Profiles:
             "DurationSeconds": seconds if isinstance(seconds, int) and seconds > 0 else SESSION_SECONDS,
             "ExternalId": profile.text("external_id") or None,
         }
-        return renewed(self._clock, lambda: _expiring(client.call("AssumeRole", parameters, api=STS)["Credentials"]))
+        return renewed(client.clock, lambda: _expiring(client.call("AssumeRole", parameters, api=STS)["Credentials"]))
 
     def _identity(self, profile: Profile) -> CredentialProvider:
         """Return the keys of a role in exchange for the identity token in a file (source: AssumeRoleWithOIDC)."""
@@ -129,7 +137,7 @@ class _Profiles:
                 raise _error(profile, f"its file with the identity token, {path!r}, cannot be read.") from None
             return exchange.assume(token)
 
-        return renewed(self._clock, request)
+        return renewed(exchange.clock, request)
 
     def _instance_role(self, profile: Profile) -> tuple[Credentials, float]:
         """Return the key of this instance's role, and when it expires (source: "Instance metadata")."""
