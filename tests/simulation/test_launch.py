@@ -700,6 +700,16 @@ def test_a_starting_instance_is_deleted_too(frozen: Running) -> None:
     assert alive(frozen) == []
 
 
+@pytest.mark.parametrize("kind", ["error", "error-after", "timeout", "throttle"])
+def test_a_deletion_outlasts_an_outage(frozen: Running, kind: Any) -> None:
+    """A call gives up after some seconds: the instance ran on, until its release time."""
+    set_market(frozen)
+    made = ids(acquire(frozen.client(), launch_settings(frozen, criteria=Criteria(types=TYPES[:1]), amount=3)))
+    frozen.fault(kind, "DeleteInstances", times=40 if kind == "throttle" else 8)
+    release(frozen.client(), made)
+    assert alive(frozen) == []
+
+
 def test_a_reclaimed_instance_is_not_waited_for(frozen: Running) -> None:
     set_market(frozen)
     (made,) = ids(acquire(frozen.client(), launch_settings(frozen)))

@@ -31,8 +31,8 @@ class Released:
 def release_each(client: EcsClient, ids: Iterable[str], *, often: Pause = often) -> Released:
     """Delete instances, running or not, and poll until they are gone.
 
-    An instance that cannot be deleted does not keep the others. The deletion comes before the first look: an instance
-    created a moment ago may not be listed yet.
+    An instance that cannot be deleted does not keep the others; one that cannot be at this moment is asked for again.
+    The deletion comes before the first look: an instance created a moment ago may not be listed yet.
 
     Raises:
         GoldrunError: the remaining instances cannot be listed.
@@ -51,7 +51,8 @@ def release_each(client: EcsClient, ids: Iterable[str], *, often: Pause = often)
         there = {instance.id for instance in describe_instances(client, ids=left)} if left else set()
         if missing is None:
             missing = [name for name, error in refusals.items() if name not in there and is_missing(error)]
-        kept.update({name: error for name, error in refusals.items() if name in there and not is_passing(error)})
+        lasting = {name: error for name, error in refusals.items() if not (is_passing(error) or error.retryable)}
+        kept.update({name: error for name, error in lasting.items() if name in there})
         left = [name for name in left if name in there and name not in kept]
         wanted = [name for name in left if name in refusals]
         return True if not left else None
