@@ -443,6 +443,13 @@ TROUBLES: dict[str, tuple[str, str, str, str, Plant]] = {
         "goldrun setup --repo",
         trust("repo:octo-org/octo-repo:ref:refs/heads/main", "repo:*"),
     ),
+    "trust in every branch": (
+        "role of workflows",
+        WARNING,
+        "trusts every job that matches repo:octo-org/octo-repo:*.",
+        "goldrun setup --repo",
+        trust("repo:octo-org/octo-repo:ref:refs/heads/main", "repo:octo-org/octo-repo:*"),
+    ),
     "trust in somebody else": (
         "role of workflows",
         BROKEN,

@@ -99,7 +99,7 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
         return
     trusted = _subjects(role.trust)
     wanted = find_subjects(patient.github, patient.scope)
-    if trusted is None or any("*" in one for one in trusted):
+    if trusted is None or any("*" in _repository(one) for one in trusted):
         yield Finding(
             "role of workflows",
             BROKEN,
@@ -107,12 +107,25 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
             "anybody's workflow gets a key of this account.",
             fix,
         )
-    elif not {*trusted} & {*wanted} and not any(one.startswith(f"repo:{patient.scope}:") for one in trusted):
+    elif not {_repository(one) for one in trusted} & {_repository(one) for one in wanted}:
         yield Finding(
             "role of workflows", BROKEN, f"{name} does not trust {patient.scope}.", "its workflows get no key.", fix
         )
+    elif patterns := [one for one in trusted if "*" in one]:
+        yield Finding(
+            "role of workflows",
+            WARNING,
+            f"{name} trusts every job that matches {', '.join(patterns)}.",
+            "whoever may push a branch that matches gets a key of this account.",
+            fix,
+        )
     else:
         yield from _drift(patient, "role of workflows", name, patient.jobs, "jobs fail when they get there.", fix)
+
+
+def _repository(subject: str) -> str:
+    """Return the part of a subject, or of a pattern, that names the repository: ``repo:octo-org/octo-repo``."""
+    return ":".join(subject.split(":")[:2])
 
 
 def _subjects(trust: Any) -> list[str] | None:
