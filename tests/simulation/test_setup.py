@@ -21,7 +21,8 @@ from msgspec import structs
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
-from goldrun.cloud.tags import SETUP
+from goldrun.cloud.tags import SETUP, Tags
+from goldrun.cloud.vpcs import Vpc, describe_vpcs
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.github.app import AppTokens
 from goldrun.github.branches import write_file
@@ -177,6 +178,39 @@ def test_destroyed_to_the_end_however_often_it_is_killed(account: Running) -> No
         if finished:
             break
         at += 4
+
+
+def test_what_another_region_uses_too_is_kept(account: Running) -> None:
+    """Roles, policies and the identity provider are the account's: instances there delete themselves with them."""
+    before = census(account)
+    run(site_of(account))
+    other = account.client(region="cn-shanghai")
+    run(site_of(account, other, zones=find_zones(other, {})[:1]))
+    whole = census(account)
+    site = site_of(account, gone=True)
+    assert not [line for line in run(site) if "role" in line or "policy" in line or "provider" in line]
+    assert site.kept_for == {"cn-shanghai": ""}
+    left = census(account)
+    assert [left[kind] for kind in ("OidcProvider", "RamPolicy", "RamRole")] == [
+        whole[kind] for kind in ("OidcProvider", "RamPolicy", "RamRole")
+    ]
+    run(site_of(account, other, gone=True))
+    assert census(account) == before
+
+
+def test_what_a_region_may_use_that_cannot_be_asked_is_kept(account: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(site_of(account))
+
+    def fail(client: EcsClient, tags: Tags) -> list[Vpc]:
+        if client.region == "cn-shanghai":
+            raise UnavailableError("DescribeVpcs failed.")
+        return describe_vpcs(client, tags)
+
+    monkeypatch.setattr("goldrun.setup.elsewhere.describe_vpcs", fail)
+    site = site_of(account, gone=True)
+    run(site)
+    assert site.kept_for == {"cn-shanghai": "DescribeVpcs failed."}
+    assert census(account)["RamRole"]["goldrun-self-destruct"] == 1
 
 
 def test_destroyed_by_two_at_once(account: Running) -> None:

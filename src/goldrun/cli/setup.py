@@ -285,5 +285,10 @@ def _show(steps: Sequence[Step], site: Site) -> None:
     counts = {sign: sum(step.sign == sign for step in steps) for sign in _COLOURS}
     where = f"{site.choices.name} in {site.client.region}"
     output.note(f"plan for {where}: {counts['+']} to add, {counts['~']} to change, {counts['-']} to destroy.")
+    for other, why in (site.kept_for or {}).items():
+        if why:
+            output.note(f"roles, policies and the identity provider are kept: {other} could not be asked: {why}")
+        else:
+            output.note(f"roles, policies and the identity provider are kept: {other} has this setup, too.")
     if any(step.sign == "+" and step.kind.name == "NAT gateway" for step in steps):
         output.note(f"a NAT gateway costs about {NAT_PRICE} USD an hour in China, and by traffic; so does its address.")

@@ -91,6 +91,8 @@ class Site:
         github: GitHub; None: nothing is set there.
         desk: where GitHub Apps are made; None: nowhere.
         seen: what was found, by kind.
+        kept_for: the regions for which the account's roles are not deleted; why, if one could not be asked; None: not
+            looked for.
     """
 
     client: EcsClient
@@ -98,6 +100,7 @@ class Site:
     github: GitHub | None = None
     desk: Desk | None = None
     seen: dict[str, list[Found]] = field(default_factory=dict)
+    kept_for: dict[str, str] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -17,6 +17,7 @@ from goldrun.cloud.instances import describe_instances
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.github.client import GitHubError
 from goldrun.setup.apps import Apps
+from goldrun.setup.elsewhere import regions_with
 from goldrun.setup.identity import Attachments, Policies, Providers, Roles
 from goldrun.setup.kinds import LATER, Facts, Found, Kind, Site
 from goldrun.setup.network import Addresses, Entries, Gateways, SecurityGroups, Vpcs, VSwitches
@@ -32,6 +33,7 @@ KINDS: tuple[Kind, ...] = (
     *(Apps(), Secrets(), Variables()),
     *(Branches(), Files(), Pulls()),
 )
+OF_THE_ACCOUNT = (Providers, Policies, Roles, Attachments)  # every region's setup of a name has the same
 ADD, CHANGE, DESTROY = "+", "~", "-"
 LONGEST_SECONDS = 300.0
 Report = Callable[[str], None]
@@ -67,6 +69,11 @@ def make_plan(site: Site) -> list[Step]:
     gone: list[Step] = []
     for kind in KINDS:
         found = site.look(kind)
+        if found and site.choices.gone and isinstance(kind, OF_THE_ACCOUNT):
+            if site.kept_for is None:
+                site.kept_for = regions_with(site.client, site.tags)
+            if site.kept_for:
+                continue
         wanted = {} if site.choices.gone else kind.wanted(site)
         present = {one.key: one for one in found if not one.surplus}
         for key, facts in wanted.items():
