@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
@@ -502,6 +503,12 @@ def test_what_is_safe_is_fixed_on_request(clinic: Clinic) -> None:
         one.repair()
         assert fixed(one).state == GOOD
     assert [one for one in clinic.examine() if one.state != GOOD] == []
+
+
+def test_prices_are_in_the_accounts_currency(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_cloud.actions.market.CURRENCY", "USD")
+    left_over(clinic)
+    assert re.search(r"cost \d+\.\d{3} USD an hour", clinic.found("leftovers").breaks)
 
 
 def test_what_cannot_be_checked_is_not_called_good(clinic: Clinic) -> None:

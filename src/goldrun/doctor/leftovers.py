@@ -14,7 +14,7 @@ def check_leftovers(patient: Patient) -> Iterator[Finding]:
     scopes = [patient.scope] if patient.scope and patient.github else []
     found = [one for one in sweep.find(patient.client, github=patient.github, scopes=scopes) if not one.doubt]
     running = running_costs(patient.client)
-    price = total(running)
+    currency = running[0].currency if running else ""  # the account's
     if found:
         kinds = ", ".join(sorted({one.kind for one in found}))
         left = {one.id for one in found}
@@ -23,10 +23,11 @@ def check_leftovers(patient: Patient) -> Iterator[Finding]:
             "leftovers",
             WARNING,
             f"left over: {kinds}.",
-            f"instances among them cost {wasted:.3f} CNY an hour." if wasted else "they cost storage.",
+            f"instances among them cost {wasted:.3f} {currency} an hour." if wasted else "they cost storage.",
             "goldrun sweep",
         )
+    elif running:
+        price = f"{total(running):.3f} {currency}"
+        yield Finding("leftovers", GOOD, f"nothing to sweep; running instances: {len(running)}, for {price} an hour.")
     else:
-        yield Finding(
-            "leftovers", GOOD, f"nothing to sweep; running instances: {len(running)}, for {price:.3f} CNY an hour."
-        )
+        yield Finding("leftovers", GOOD, "nothing to sweep, and no instance is running.")
