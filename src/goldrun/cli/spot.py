@@ -31,7 +31,10 @@ POLICY = click.option(
     "--policy", type=click.Choice(list(POLICIES)), default=DEFAULT_POLICY, show_default=True, help="How to rank offers."
 )
 PRICE = click.option(
-    "--max-price", type=Number(0, min_open=True), metavar="PRICE", help="Highest price per hour, in the account's currency."
+    "--max-price",
+    type=Number(0, min_open=True),
+    metavar="PRICE",
+    help="Highest price per hour, in the account's currency.",
 )
 LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of offers to show.")
 FRESH = click.option("--fresh", is_flag=True, help="Ignore cached prices (kept for five minutes).")
