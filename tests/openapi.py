@@ -6,10 +6,18 @@ it, and not every process that collects them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
+
+class Validator(Protocol):
+    """What tests use of a validator."""
+
+    def validate(self, instance: object) -> None:
+        """Raise what is wrong first."""
+
+    def iter_errors(self, instance: object) -> Iterator[Any]:
+        """Yield what is wrong."""
 
 
 def oas30(schema: dict[str, Any]) -> Validator:
@@ -17,7 +25,8 @@ def oas30(schema: dict[str, Any]) -> Validator:
     from openapi_schema_validator import OAS30Validator
 
     OAS30Validator.check_schema(schema)
-    return OAS30Validator(schema)
+    made: Validator = OAS30Validator(schema)
+    return made
 
 
 def oas31(schema: dict[str, Any]) -> Validator:
@@ -25,4 +34,5 @@ def oas31(schema: dict[str, Any]) -> Validator:
     from openapi_schema_validator import OAS31Validator
 
     OAS31Validator.check_schema(schema)
-    return OAS31Validator(schema)
+    made: Validator = OAS31Validator(schema)
+    return made
