@@ -11,8 +11,8 @@ import pytest
 from msgspec import structs
 
 from goldrun.cloud.tags import RUNNER_TYPE
-from goldrun.doctor.examination import CHECKS, examine_all
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, fixed
+from goldrun.doctor.checks import CHECKS, run_checks
+from goldrun.doctor.finding import BROKEN, GOOD, UNKNOWN, WARNING, CheckContext, Finding, fixed
 from goldrun.github.scope import repository_scope
 from goldrun.setup.plan import apply, make_plan
 from goldrun.setup.variables import outputs
@@ -86,7 +86,7 @@ class Clinic:
         client = self.running.client()
         github = self.more.get("github", open_github(self.running.url, client))
         given = {"scope": repository_scope(REPO), "image": "fam", "arch": "amd64", **self.more, "github": github}
-        return list(examine_all(Patient(env=self.env, client=client, **given)))
+        return list(run_checks(CheckContext(env=self.env, client=client, **given)))
 
     def found(self, check: str) -> Finding:
         return next(one for one in self.examine() if one.check == check)

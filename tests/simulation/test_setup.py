@@ -31,7 +31,7 @@ from goldrun.github.scope import repository_scope
 from goldrun.github.variables import create_variable, list_variables
 from goldrun.runners.subjects import find_subjects, issuer_of
 from goldrun.setup.app_keys import Keys
-from goldrun.setup.desk import Desk
+from goldrun.setup.app_maker import AppMaker
 from goldrun.setup.export import ros, terraform
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import DEFAULT_CIDR, block_of, check_cidr
@@ -445,7 +445,7 @@ def with_github(account: Running, tmp_path: Path, client: EcsClient | None = Non
     choices = {"auth": "app", "workflows": True, "source": "octo-org/goldrun@v1", **more}
     site = site_of(account, client, **choices)
     github = open_github(account.url, site.client)
-    site.desk = Desk(github, Keys(tmp_path / "apps", "github"), follow)
+    site.app_maker = AppMaker(github, Keys(tmp_path / "apps", "github"), follow)
     return site
 
 
@@ -507,14 +507,14 @@ def test_killed_anywhere_at_github_and_run_again_the_end_is_the_same(
             store.remove(*store.all(kind))
         site = with_github(account, tmp_path / str(at), client=account.client())
         killer = dying(site.client, at, after=after)
-        for github in (site.github, site.desk and site.desk.github):
+        for github in (site.github, site.app_maker and site.app_maker.github):
             assert github
             github._transport = killer
         with contextlib.suppress(Crash, GoldrunError, OSError, http.client.HTTPException):
             run(site)
         killed = killer.sent >= at
-        assert site.desk
-        kept = site.desk.keys.read("octo-org")
+        assert site.app_maker
+        kept = site.app_maker.keys.read("octo-org")
         store.remove(*[app for app in store.all(GitHubApp) if kept is None or app.id != kept.client_id])
         run(with_github(account, tmp_path / str(at)))
         assert of_github(account) == MADE, at
@@ -588,8 +588,8 @@ def test_an_app_that_was_deleted_is_made_again(account: Running, tmp_path: Path)
     assert list_variables(github_of(again), repository_scope(REPO))["GOLDRUN_GITHUB_APP_ID"] == app.id
     secret = next(iter(account.cloud.store.all(GitHubSecret))).value
     assert AppTokens(app.id, secret).current(github_of(again)).startswith("ghs_")
-    assert site.desk
-    assert site.desk.keys.file("octo-org").with_suffix(".old.pem").exists()
+    assert site.app_maker
+    assert site.app_maker.keys.file("octo-org").with_suffix(".old.pem").exists()
     assert run(with_github(account, tmp_path)) == []
 
 

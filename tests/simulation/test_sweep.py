@@ -13,7 +13,7 @@ from goldrun import sweep
 from goldrun.cloud.errors import AccessDeniedError, ApiError, ThrottledError
 from goldrun.cloud.instances import describe_instances
 from goldrun.cost import billed_days, running_costs
-from goldrun.sweep.finding import Leftovers
+from goldrun.sweep.finding import OrphanFinder
 from local_cloud import seed
 from local_cloud.access import Denial
 from local_cloud.clock import iso
@@ -308,7 +308,7 @@ def test_an_instance_past_its_release_time(frozen: Running) -> None:
     instance = frozen.cloud.store.get(Instance, "i-late")
     assert instance is not None
     shown = describe_instances(client)[0]
-    judge = Leftovers(client, None, None, ())
+    judge = OrphanFinder(client, None, None, ())
     assert judge._why_delete(shown, {}, NOW + 3 * HOUR) == "it is past its release time"
     assert judge._why_delete(shown, {}, NOW) == ""
 

@@ -10,8 +10,8 @@ from goldrun import config
 from goldrun.cli import output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github
 from goldrun.cli.scopes import jobs_option, scope_options
-from goldrun.doctor.examination import examine_all
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient, fixed
+from goldrun.doctor.checks import run_checks
+from goldrun.doctor.finding import BROKEN, GOOD, UNKNOWN, WARNING, CheckContext, Finding, fixed
 from goldrun.errors import EXIT_FOUND, GoldrunError
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import Scope, organization_scope, repository_scope
@@ -58,7 +58,7 @@ def doctor(
       goldrun doctor --json | jq '.[] | select(.state == "broken")'
     """
     named = image or config.IMAGE_NAME.read(os.environ)
-    patient = Patient(
+    context = CheckContext(
         env=os.environ,
         client=open_client(region),
         github=open_github() if may_connect(os.environ) else None,
@@ -70,7 +70,7 @@ def doctor(
     )
     findings: list[Finding] = []
     told: dict[str, str] = {}
-    for found in examine_all(patient):
+    for found in run_checks(context):
         finding = _repair(found) if fix and found.repair else found
         findings.append(finding)
         if not as_json:

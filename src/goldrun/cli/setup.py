@@ -26,7 +26,7 @@ from goldrun.github.scope import Scope, repository_scope
 from goldrun.runners.subjects import find_subjects, issuer_of
 from goldrun.setup import plan as planning
 from goldrun.setup.app_keys import Keys
-from goldrun.setup.desk import Desk
+from goldrun.setup.app_maker import AppMaker
 from goldrun.setup.kinds import Choices, Site
 from goldrun.setup.network import check_cidr
 from goldrun.setup.plan import Step, describe
@@ -154,7 +154,7 @@ def setup(
         gone=destroy,
     )
     has_token = may_connect(os.environ)
-    site = Site(client, choices, github if has_token else None, _desk(github) if auth == "app" else None)
+    site = Site(client, choices, github if has_token else None, _app_maker(github) if auth == "app" else None)
     if not destroy:
         site.choices = replace(choices, zones=_zones(client, zones) or find_zones(client, site.tags))
     if scopes and not has_token:
@@ -241,9 +241,9 @@ def _require_sense(repos: Sequence[str], auth: str | None, *, workflows: bool, s
         raise UsageError("A GitHub App is made by a person, in a browser.", fix=["run goldrun setup on your computer"])
 
 
-def _desk(github: GitHub) -> Desk:
+def _app_maker(github: GitHub) -> AppMaker:
     host = github.server.partition("://")[2].partition("/")[0]
-    return Desk(github, Keys(settings.user_file(os.environ).parent / "apps", host), open_page)
+    return AppMaker(github, Keys(settings.user_file(os.environ).parent / "apps", host), open_page)
 
 
 def _nothing_said() -> bool:

@@ -16,7 +16,7 @@ from goldrun.cloud.probing import can_probe, is_allowed
 from goldrun.cloud.quotas import free_vcpus
 from goldrun.cloud.regions import list_regions
 from goldrun.cloud.sources import describe_source
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient
+from goldrun.doctor.finding import BROKEN, GOOD, UNKNOWN, WARNING, CheckContext, Finding
 from goldrun.policies import statements_of
 
 # A request that is signed longer ago, or in the future, is refused.
@@ -24,10 +24,10 @@ MAX_SKEW, SKEW = 900.0, 60.0
 FEW_VCPUS = 8
 
 
-def check_identity(patient: Patient) -> Iterator[Finding]:
+def check_identity(context: CheckContext) -> Iterator[Finding]:
     """Whose credentials they are, and where they come from."""
-    found = patient.identity
-    source = describe_source(patient.env)
+    found = context.identity
+    source = describe_source(context.env)
     if found.is_root:
         yield Finding(
             "identity",
@@ -40,12 +40,12 @@ def check_identity(patient: Patient) -> Iterator[Finding]:
         yield Finding("identity", GOOD, f"{found.arn} of account {found.account}, from {source}.")
 
 
-def check_variables(patient: Patient) -> Iterator[Finding]:
+def check_variables(context: CheckContext) -> Iterator[Finding]:
     """Names of the same setting that say different things: the first one counts, which surprises."""
     for variable in config.VARIABLES:
         if variable is config.VSWITCH_OF_ZONE or variable is config.LANGUAGE:
             continue
-        given = {name: text for name in variable.names if (text := patient.env.get(name, "").strip())}
+        given = {name: text for name in variable.names if (text := context.env.get(name, "").strip())}
         if len({*given.values()}) > 1:
             first, *others = given
             shown = "" if variable.secret else f" ({given[first]})"
@@ -60,11 +60,11 @@ def check_variables(patient: Patient) -> Iterator[Finding]:
     yield Finding("variables", GOOD, "no variable contradicts another.")
 
 
-def check_region(patient: Patient) -> Iterator[Finding]:
+def check_region(context: CheckContext) -> Iterator[Finding]:
     """Whether the region exists, and where its API is."""
-    region = patient.client.region
-    known = list_regions(patient.client)
-    where = f"{region}, at {patient.client.endpoint}"
+    region = context.client.region
+    known = list_regions(context.client)
+    where = f"{region}, at {context.client.endpoint}"
     if region not in known:
         yield Finding(
             "region",
@@ -73,18 +73,18 @@ def check_region(patient: Patient) -> Iterator[Finding]:
             "nothing works there.",
             "export ALIYUN_REGION_ID=cn-hangzhou",
         )
-    elif config.ENDPOINT.read(patient.env):
+    elif config.ENDPOINT.read(context.env):
         yield Finding("region", GOOD, f"{where} (GOLDRUN_ENDPOINT).")
     else:
         yield Finding("region", GOOD, f"{where}.")
 
 
-def check_clock(patient: Patient) -> Iterator[Finding]:
+def check_clock(context: CheckContext) -> Iterator[Finding]:
     """Whether this machine's clock agrees with the cloud's."""
-    if not patient.client.clock.is_known():
+    if not context.client.clock.is_known():
         yield Finding("clock", UNKNOWN, "not checked: the cloud has not answered.")
         return
-    ahead = patient.client.clock.ahead()
+    ahead = context.client.clock.ahead()
     if ahead is None:
         yield Finding("clock", GOOD, "the cloud's time is its own, not this machine's: it is a local cloud.")
         return
@@ -98,11 +98,11 @@ def check_clock(patient: Patient) -> Iterator[Finding]:
         yield Finding("clock", GOOD, "this machine's clock is right.")
 
 
-def check_permissions(patient: Patient) -> Iterator[Finding]:
+def check_permissions(context: CheckContext) -> Iterator[Finding]:
     """Whether RAM allows what the jobs need: by the policies of the role, or else by asking, without effect."""
-    for job in patient.jobs:
-        wanted = actions_of(job, patient.sboms)
-        missing, unsure = _missing(patient.client, patient.identity, wanted)
+    for job in context.jobs:
+        wanted = actions_of(job, context.sboms)
+        missing, unsure = _missing(context.client, context.identity, wanted)
         if missing:
             yield Finding(
                 f"permissions: {job}",
@@ -180,9 +180,9 @@ def covers(patterns: list[str], action: str) -> bool:
     return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
 
 
-def check_quota(patient: Patient) -> Iterator[Finding]:
+def check_quota(context: CheckContext) -> Iterator[Finding]:
     """How many vCPUs may still be started."""
-    free = free_vcpus(patient.client, spot=True)
+    free = free_vcpus(context.client, spot=True)
     if free is None:
         yield Finding("quota", UNKNOWN, "the account does not say how many spot vCPUs it may run.")
     elif free < FEW_VCPUS:

@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from goldrun import config
 from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.objects import get_object
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, Finding, Patient
+from goldrun.doctor.finding import BROKEN, GOOD, UNKNOWN, CheckContext, Finding
 from goldrun.errors import NotFoundError, UsageError
 
 # No bill of materials has this name.
 NOBODY = "goldrun-doctor"
 
 
-def check_bucket(patient: Patient) -> Iterator[Finding]:
+def check_bucket(context: CheckContext) -> Iterator[Finding]:
     """Whether bills of materials can be read, if there is a bucket for them."""
     try:
-        folder = patient.sboms
+        folder = context.sboms
         if folder is None:
             yield Finding("bucket", GOOD, "none is named: image sbom and image scan boot an instance.")
             return
-        get_object(patient.client, folder, NOBODY)
+        get_object(context.client, folder, NOBODY)
     except NotFoundError:
         yield Finding("bucket", GOOD, f"bills of materials can be read in {folder}.")
     except AccessDeniedError as error:
-        reads = "scan" in patient.jobs
+        reads = "scan" in context.jobs
         yield Finding(
             "bucket",
             BROKEN if reads else UNKNOWN,

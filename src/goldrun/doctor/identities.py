@@ -8,7 +8,7 @@ from typing import Any
 from goldrun import config
 from goldrun.cloud import ram
 from goldrun.doctor.access import actions_of, allowed_patterns, covers
-from goldrun.doctor.findings import BROKEN, GOOD, UNKNOWN, WARNING, Finding, Patient
+from goldrun.doctor.finding import BROKEN, GOOD, UNKNOWN, WARNING, CheckContext, Finding
 from goldrun.github.client import PERMISSIONS, GitHubError
 from goldrun.github.runners import list_packages
 from goldrun.runners.subjects import find_subjects, issuer_of
@@ -16,12 +16,12 @@ from goldrun.runners.subjects import find_subjects, issuer_of
 SETUP = "goldrun setup --repo {repository}"
 
 
-def check_github(patient: Patient) -> Iterator[Finding]:
+def check_github(context: CheckContext) -> Iterator[Finding]:
     """Whether the token or App may administer runners."""
-    if patient.scope is None:
+    if context.scope is None:
         yield Finding("github", UNKNOWN, "no repository is named.", "", "goldrun doctor --repo OWNER/NAME")
         return
-    if patient.github is None:
+    if context.github is None:
         yield Finding(
             "github",
             BROKEN,
@@ -31,18 +31,18 @@ def check_github(patient: Patient) -> Iterator[Finding]:
         )
         return
     try:
-        list_packages(patient.github, patient.scope)  # needs the same permission as registering, and changes nothing
+        list_packages(context.github, context.scope)  # needs the same permission as registering, and changes nothing
     except GitHubError as error:
         if error.retryable:
             raise  # an outage says nothing of the token
         yield Finding("github", BROKEN, error.what, "no runner can be registered.", PERMISSIONS[0])
         return
-    yield Finding("github", GOOD, f"the token may administer runners of {patient.scope}.")
+    yield Finding("github", GOOD, f"the token may administer runners of {context.scope}.")
 
 
-def check_instances_role(patient: Patient) -> Iterator[Finding]:
+def check_instances_role(context: CheckContext) -> Iterator[Finding]:
     """Whether instances can delete themselves after their job."""
-    name = config.ROLE.read(patient.env)
+    name = config.ROLE.read(context.env)
     breaks = "instances live on after their job, until their release time."
     if not name:
         yield Finding(
@@ -53,7 +53,7 @@ def check_instances_role(patient: Patient) -> Iterator[Finding]:
             f"goldrun setup, or export {config.ROLE.names[0]}=…",
         )
         return
-    role = ram.get_role(patient.client, name)
+    role = ram.get_role(context.client, name)
     if role is None:
         yield Finding(
             "role of instances", BROKEN, f"there is no role {name}.", "launches are refused.", "goldrun setup"
@@ -64,25 +64,25 @@ def check_instances_role(patient: Patient) -> Iterator[Finding]:
             "role of instances", BROKEN, f"{name} does not trust ECS.", "launches are refused.", "goldrun setup"
         )
         return
-    yield from _drift(patient, "role of instances", name, ("self-destruct",), breaks, "goldrun setup")
+    yield from _drift(context, "role of instances", name, ("self-destruct",), breaks, "goldrun setup")
 
 
-def check_workflows_role(patient: Patient) -> Iterator[Finding]:
+def check_workflows_role(context: CheckContext) -> Iterator[Finding]:
     """Whether workflows of the repository, and nobody else, may assume their role by their identity."""
-    arn = config.ROLE_ARN.read(patient.env)
-    if not arn or patient.scope is None or "/" not in patient.scope.name or patient.github is None:
+    arn = config.ROLE_ARN.read(context.env)
+    if not arn or context.scope is None or "/" not in context.scope.name or context.github is None:
         yield Finding("role of workflows", UNKNOWN, f"{config.ROLE_ARN.names[0]} or the repository is not named.")
         return
     name = arn.rpartition("/")[2]
-    fix = SETUP.format(repository=patient.scope)
-    issuer = issuer_of(patient.github.server)
-    provider = ram.find_issuer(patient.client, issuer)
+    fix = SETUP.format(repository=context.scope)
+    issuer = issuer_of(context.github.server)
+    provider = ram.find_issuer(context.client, issuer)
     if provider is None:
         yield Finding(
             "role of workflows", BROKEN, f"RAM has no identity provider for {issuer}.", "workflows get no key.", fix
         )
         return
-    audience = config.OIDC_AUDIENCE.read(patient.env)
+    audience = config.OIDC_AUDIENCE.read(context.env)
     if audience not in provider.audiences:
         yield Finding(
             "role of workflows",
@@ -90,15 +90,15 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
             f"the identity provider {provider.name} does not accept the audience {audience}.",
             "workflows get no key.",
             fix,
-            repair=lambda: ram.change_audiences(patient.client, provider.name, (*provider.audiences, audience)),
+            repair=lambda: ram.change_audiences(context.client, provider.name, (*provider.audiences, audience)),
         )
         return
-    role = ram.get_role(patient.client, name)
+    role = ram.get_role(context.client, name)
     if role is None:
         yield Finding("role of workflows", BROKEN, f"there is no role {name}.", "workflows get no key.", fix)
         return
     trusted = _subjects(role.trust)
-    wanted = find_subjects(patient.github, patient.scope)
+    wanted = find_subjects(context.github, context.scope)
     if trusted is None or any("*" in _repository(one) for one in trusted):
         yield Finding(
             "role of workflows",
@@ -109,7 +109,7 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
         )
     elif not {_repository(one) for one in trusted} & {_repository(one) for one in wanted}:
         yield Finding(
-            "role of workflows", BROKEN, f"{name} does not trust {patient.scope}.", "its workflows get no key.", fix
+            "role of workflows", BROKEN, f"{name} does not trust {context.scope}.", "its workflows get no key.", fix
         )
     elif patterns := [one for one in trusted if "*" in one]:
         yield Finding(
@@ -120,7 +120,7 @@ def check_workflows_role(patient: Patient) -> Iterator[Finding]:
             fix,
         )
     else:
-        yield from _drift(patient, "role of workflows", name, patient.jobs, "jobs fail when they get there.", fix)
+        yield from _drift(context, "role of workflows", name, context.jobs, "jobs fail when they get there.", fix)
 
 
 def _repository(subject: str) -> str:
@@ -142,10 +142,12 @@ def _subjects(trust: Any) -> list[str] | None:
     return found
 
 
-def _drift(patient: Patient, check: str, role: str, jobs: tuple[str, ...], breaks: str, fix: str) -> Iterator[Finding]:
+def _drift(
+    context: CheckContext, check: str, role: str, jobs: tuple[str, ...], breaks: str, fix: str
+) -> Iterator[Finding]:
     """Compare a role's policies with what goldrun's policies say today."""
-    allowed = allowed_patterns(patient.client, role)
-    wanted = sorted({action for job in jobs for action in actions_of(job, patient.sboms)})
+    allowed = allowed_patterns(context.client, role)
+    wanted = sorted({action for job in jobs for action in actions_of(job, context.sboms)})
     missing = [action for action in wanted if not covers(allowed, action)]
     if missing:
         yield Finding(check, BROKEN, f"{role} may not {', '.join(missing)}.", breaks, fix)

@@ -11,16 +11,16 @@ from goldrun.cloud.network import group_tags
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import MANAGED_BY, OWNED
 from goldrun.cloud.vpcs import open_ports
-from goldrun.doctor.findings import BROKEN, GOOD, WARNING, Finding, Patient, broken
+from goldrun.doctor.finding import BROKEN, GOOD, WARNING, CheckContext, Finding, broken
 from goldrun.errors import UsageError
 
 FEW_ADDRESSES = 10
 SETUP = "goldrun setup"
 
 
-def check_security_group(patient: Patient) -> Iterator[Finding]:
+def check_security_group(context: CheckContext) -> Iterator[Finding]:
     """Whether there is a group, and what it lets in."""
-    group = config.SECURITY_GROUP.read(patient.env)
+    group = config.SECURITY_GROUP.read(context.env)
     if not group:
         yield Finding(
             "security group",
@@ -31,11 +31,11 @@ def check_security_group(patient: Patient) -> Iterator[Finding]:
         )
         return
     try:
-        tags = group_tags(patient.client, group)
+        tags = group_tags(context.client, group)
     except UsageError as error:
         yield broken("security group", error, "no instance can be launched.")
         return
-    if ports := open_ports(patient.client, group):
+    if ports := open_ports(context.client, group):
         yield Finding(
             "security group",
             WARNING,
@@ -51,18 +51,18 @@ def check_security_group(patient: Patient) -> Iterator[Finding]:
             "goldrun serve cannot keep a budget there.",
             f"aliyun ecs TagResources --ResourceType securitygroup --ResourceId.1 {group} --Tag.1.Key ManagedBy "
             "--Tag.1.Value goldrun",
-            repair=lambda: tagging("securitygroup", [group], OWNED).make(patient.client),
+            repair=lambda: tagging("securitygroup", [group], OWNED).make(context.client),
         )
     else:
         yield Finding("security group", GOOD, f"{group} lets nothing in.")
 
 
-def check_vswitches(patient: Patient) -> Iterator[Finding]:
+def check_vswitches(context: CheckContext) -> Iterator[Finding]:
     """Whether instances find a place: in several zones, with free addresses."""
-    vpc, switches = patient.places
+    vpc, switches = context.places
     named = [
-        *(word.strip() for word in config.VSWITCH.read(patient.env).split(",") if word.strip()),
-        *(text for name in config.VSWITCH_OF_ZONE.names if (text := patient.env.get(name, "").strip())),
+        *(word.strip() for word in config.VSWITCH.read(context.env).split(",") if word.strip()),
+        *(text for name in config.VSWITCH_OF_ZONE.names if (text := context.env.get(name, "").strip())),
     ]
     known = {switch.id for switch in switches}
     if wrong := [one for one in named if one not in known]:
@@ -103,36 +103,36 @@ def check_vswitches(patient: Patient) -> Iterator[Finding]:
         yield Finding("vSwitches", GOOD, f"{len(used)} in {len(zones)} zones, {free} free addresses.")
 
 
-def check_key_pair(patient: Patient) -> Iterator[Finding]:
+def check_key_pair(context: CheckContext) -> Iterator[Finding]:
     """Whether the key pair is there, if one is named."""
-    name = config.KEY_PAIR.read(patient.env)
+    name = config.KEY_PAIR.read(context.env)
     if not name:
         yield Finding("key pair", GOOD, "none is named, so nobody logs in to instances.")
-    elif has_key_pair(patient.client, name):
+    elif has_key_pair(context.client, name):
         yield Finding("key pair", GOOD, f"{name} is there.")
     else:
         yield Finding(
             "key pair",
             BROKEN,
-            f"{patient.client.region} has no key pair {name}.",
+            f"{context.client.region} has no key pair {name}.",
             "launches are refused.",
             f"unset {config.KEY_PAIR.names[0]}, or aliyun ecs CreateKeyPair --KeyPairName {name}",
         )
 
 
-def check_egress(patient: Patient) -> Iterator[Finding]:
+def check_egress(context: CheckContext) -> Iterator[Finding]:
     """Whether instances reach GitHub: by a NAT gateway, or by addresses of their own."""
-    vpc, switches = patient.places
+    vpc, switches = context.places
     entries = [
         entry
-        for gateway in nat.describe_gateways(patient.client, {}, vpc=vpc)
+        for gateway in nat.describe_gateways(context.client, {}, vpc=vpc)
         if gateway.ready
-        for entry in nat.describe_entries(patient.client, gateway.table)
+        for entry in nat.describe_entries(context.client, gateway.table)
     ]
     out = {entry.vswitch for entry in entries}
     whole = any(not entry.vswitch for entry in entries)  # of blocks, not of vSwitches
     closed = [switch for switch in switches if switch.id not in out and not whole]
-    if patient.public_ip:
+    if context.public_ip:
         yield Finding("egress", GOOD, "instances have public addresses of their own.")
     elif not entries:
         yield Finding(

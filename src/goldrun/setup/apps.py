@@ -13,8 +13,8 @@ from goldrun.github.repositories import get_repository
 from goldrun.github.scope import repository_scope
 from goldrun.github.secrets import list_secrets
 from goldrun.github.variables import list_variables
-from goldrun.setup import door
-from goldrun.setup.desk import Desk
+from goldrun.setup import manifest_flow
+from goldrun.setup.app_maker import AppMaker
 from goldrun.setup.kinds import Facts, Found, Site
 from goldrun.waiting import watch
 
@@ -37,7 +37,7 @@ def key_of(site: Site, owner: str) -> str:
     Raises:
         RefusedError: it is not here.
     """
-    app = site.desk.keys.read(owner) if site.desk else None
+    app = site.app_maker.keys.read(owner) if site.app_maker else None
     if app is None:
         raise _no_key(owner)
     return app.key
@@ -66,10 +66,10 @@ class Apps:
             return []  # an App is deleted on its page alone
         found = []
         for owner, facts in self.wanted(site).items():
-            assert site.desk is not None, "it is there if Apps are wanted"
-            app = site.desk.keys.read(owner)
-            if app and (birth := apps.find_birth(site.desk.github, app)):
-                installed = [name for name in _by_owner(site)[owner] if self._has(site.desk, app, name)]
+            assert site.app_maker is not None, "it is there if Apps are wanted"
+            app = site.app_maker.keys.read(owner)
+            if app and (birth := apps.find_birth(site.app_maker.github, app)):
+                installed = [name for name in _by_owner(site)[owner] if self._has(site.app_maker, app, name)]
                 found.append(Found(owner, app.client_id, {**facts, "installed": ", ".join(installed), MADE: birth}))
                 continue
             known = self._of_repositories(site, owner)
@@ -77,8 +77,8 @@ class Apps:
                 found.append(Found(owner, known, facts))
         return found
 
-    def _has(self, desk: Desk, app: App, repository: str) -> bool:
-        return apps.is_installed(desk.github, app, repository_scope(repository))
+    def _has(self, app_maker: AppMaker, app: App, repository: str) -> bool:
+        return apps.is_installed(app_maker.github, app, repository_scope(repository))
 
     def _of_repositories(self, site: Site, owner: str) -> str:
         """Return the App that all of an owner's repositories have already; empty: none has one.
@@ -103,29 +103,29 @@ class Apps:
         Raises:
             UnavailableError: nobody came back, or the key got lost.
         """
-        desk = site.desk
-        assert desk is not None, "it is there if Apps are wanted"
-        desk.keys.require_place()
-        organization = get_repository(site.github or desk.github, repository_scope(_by_owner(site)[key][0]))
+        app_maker = site.app_maker
+        assert app_maker is not None, "it is there if Apps are wanted"
+        app_maker.keys.require_place()
+        organization = get_repository(site.github or app_maker.github, repository_scope(_by_owner(site)[key][0]))
         name = f"{site.choices.name}-{key}"
 
         def exchange(code: str) -> str:
             try:
-                app = apps.convert(desk.github, code)
-                desk.keys.write(key, app)
+                app = apps.convert(app_maker.github, code)
+                app_maker.keys.write(key, app)
             except GoldrunError as error:
                 raise _lost(name, [error.what, *error.why], error.request_id) from error
             except OSError as error:
-                raise _lost(name, [f"{desk.keys.file(key)} cannot be written: {error.strerror}."]) from error
-            return desk.skip(app.install_page)
+                raise _lost(name, [f"{app_maker.keys.file(key)} cannot be written: {error.strerror}."]) from error
+            return app_maker.skip(app.install_page)
 
-        order = door.Order(
+        request = manifest_flow.ManifestRequest(
             f"A GitHub App for {key}",
-            lambda mark: apps.new_app_page(desk.github, key, mark, organization=organization.of_organization),
+            lambda mark: apps.new_app_page(app_maker.github, key, mark, organization=organization.of_organization),
             lambda back: apps.manifest(name, url=HOME_PAGE, redirect=back, permissions=PERMISSIONS),
             exchange,
         )
-        door.take_order(order, desk.open, site.client.clock)
+        manifest_flow.run_manifest_flow(request, app_maker.open, site.client.clock)
 
     def change(self, site: Site, found: Found, facts: Facts) -> None:
         """See ``Kind``; returns when the person has installed it.
@@ -133,16 +133,16 @@ class Apps:
         Raises:
             UnavailableError: nobody did.
         """
-        desk = site.desk
-        app = desk.keys.read(found.key) if desk else None
-        if desk is None or app is None:
+        app_maker = site.app_maker
+        app = app_maker.keys.read(found.key) if app_maker else None
+        if app_maker is None or app is None:
             raise _no_key(found.key)
-        missing = [name for name in _by_owner(site)[found.key] if not self._has(desk, app, name)]
-        desk.open(app.install_page)
+        missing = [name for name in _by_owner(site)[found.key] if not self._has(app_maker, app, name)]
+        app_maker.open(app.install_page)
         if (
             watch(
                 site.client.clock,
-                lambda: all(self._has(desk, app, name) for name in missing) or None,
+                lambda: all(self._has(app_maker, app, name) for name in missing) or None,
                 seconds=INSTALL_SECONDS,
             )
             is None

@@ -13,7 +13,7 @@ from goldrun.cloud.objects import Folder
 from goldrun.cloud.tags import MANAGED_BY, SETUP
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope, repository_scope
-from goldrun.setup.desk import Desk
+from goldrun.setup.app_maker import AppMaker
 from goldrun.waiting import looks
 
 LATER = "(known after apply)"
@@ -89,7 +89,7 @@ class Site:
         client: the cloud, in the setup's region.
         choices: what is wanted there.
         github: GitHub; None: nothing is set there.
-        desk: where GitHub Apps are made; None: nowhere.
+        app_maker: where GitHub Apps are made; None: nowhere.
         seen: what was found, by kind.
         kept_for: the regions for which the account's roles are not deleted; why, if one could not be asked; None: not
             looked for.
@@ -98,7 +98,7 @@ class Site:
     client: EcsClient
     choices: Choices
     github: GitHub | None = None
-    desk: Desk | None = None
+    app_maker: AppMaker | None = None
     seen: dict[str, list[Found]] = field(default_factory=dict)
     kept_for: dict[str, str] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)

@@ -37,9 +37,9 @@ def variables_of(site: Site) -> dict[str, str]:
     """Return the variables for whoever uses the setup from here: those of ``outputs``, and the App's, if it is one."""
     found = outputs(site)
     owners = {owner_of(repository) for repository in site.choices.repositories}
-    if site.desk and len(owners) == 1 and (app := site.desk.keys.read(owner := owners.pop())):
+    if site.app_maker and len(owners) == 1 and (app := site.app_maker.keys.read(owner := owners.pop())):
         found[config.GITHUB_APP_ID.names[0]] = app.client_id
-        found[config.GITHUB_APP_KEY_FILE.names[0]] = str(site.desk.keys.file(owner))
+        found[config.GITHUB_APP_KEY_FILE.names[0]] = str(site.app_maker.keys.file(owner))
     return found
 
 
@@ -58,7 +58,7 @@ def _of_repository(site: Site, repository: str) -> dict[str, str]:
 def _app_id(site: Site, owner: str) -> str:
     if not site.choices.gone:
         return site.id_of("GitHub App", owner) or LATER
-    app = site.desk.keys.read(owner) if site.desk else None
+    app = site.app_maker.keys.read(owner) if site.app_maker else None
     return app.client_id if app else LATER
 
 

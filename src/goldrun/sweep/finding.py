@@ -80,11 +80,11 @@ def find(
     Raises:
         GoldrunError: a side cannot be read, or its list kept changing.
     """
-    return Leftovers(client, older_than, github, scopes, foreign).find()
+    return OrphanFinder(client, older_than, github, scopes, foreign).find()
 
 
 @dataclass(frozen=True)
-class Leftovers:
+class OrphanFinder:
     """Judges what goldrun created; the attributes are the arguments of ``find``."""
 
     client: EcsClient

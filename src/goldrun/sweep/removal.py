@@ -19,7 +19,7 @@ from goldrun.images.removal import delete_image, delete_snapshot
 from goldrun.launch.release import release_each
 from goldrun.runners import registrations
 from goldrun.runners.orphans import Orphan, look_again
-from goldrun.sweep.finding import Finding, Leftovers, is_foreign_runner, is_kept
+from goldrun.sweep.finding import Finding, OrphanFinder, is_foreign_runner, is_kept
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def remove(
 
     A finding that cannot be deleted does not keep the others. The other arguments are those of ``find``.
     """
-    return _Removal(Leftovers(client, older_than, github, scopes, foreign)).remove(findings)
+    return _Removal(OrphanFinder(client, older_than, github, scopes, foreign)).remove(findings)
 
 
 @dataclass(frozen=True)
 class _Removal:
-    leftovers: Leftovers
+    finder: OrphanFinder
 
     def remove(self, findings: Sequence[Finding]) -> Swept:
         kept: dict[Finding, GoldrunError] = {}
@@ -79,9 +79,9 @@ class _Removal:
     ) -> None:
         expired: dict[str, Finding] = {}
         try:
-            instances = describe_instances(self.leftovers.client, ids=[finding.id for finding in findings])
+            instances = describe_instances(self.finder.client, ids=[finding.id for finding in findings])
             there = {instance.id: instance for instance in instances}
-            judged = {finding.id for finding in self.leftovers.instances(instances)}
+            judged = {finding.id for finding in self.finder.instances(instances)}
         except GoldrunError as error:
             kept |= dict.fromkeys(findings, error)
             return
@@ -94,7 +94,7 @@ class _Removal:
             except GoldrunError as error:
                 kept[finding] = error
         try:
-            kept |= {expired[name]: error for name, error in release_each(self.leftovers.client, expired).kept.items()}
+            kept |= {expired[name]: error for name, error in release_each(self.finder.client, expired).kept.items()}
         except GoldrunError as error:
             kept |= dict.fromkeys(expired.values(), error)
 
@@ -104,24 +104,22 @@ class _Removal:
         Raises:
             UnavailableError: it is not known.
         """
-        if self.leftovers.github and finding.scope:
-            orphan = look_again(
-                self.leftovers.client, self.leftovers.github, Scope(finding.scope), finding.name, instance
-            )
+        if self.finder.github and finding.scope:
+            orphan = look_again(self.finder.client, self.finder.github, Scope(finding.scope), finding.name, instance)
             _settle(finding, orphan)
-            return orphan is not None and orphan.instance and not self.leftovers.in_use(instance)
+            return orphan is not None and orphan.instance and not self.finder.in_use(instance)
         return instance.id in judged and not self._has_job(instance)
 
     def _has_job(self, instance: Instance) -> bool:
         if is_foreign_runner(instance.tags):
             # Other tools register a runner under its instance's name, and do not record the scope.
-            name, scopes = instance.name, self.leftovers.scopes
+            name, scopes = instance.name, self.finder.scopes
         else:
             scope = Scope(SCOPE.read(instance.tags))
-            name, scopes = RUNNER_NAME.read(instance.tags), [scope] if scope in self.leftovers.scopes else []
-        if not self.leftovers.github or not name:
+            name, scopes = RUNNER_NAME.read(instance.tags), [scope] if scope in self.finder.scopes else []
+        if not self.finder.github or not name:
             return False
-        return any(runner.busy for scope in scopes for runner in find_registrations(self.leftovers.github, scope, name))
+        return any(runner.busy for scope in scopes for runner in find_registrations(self.finder.github, scope, name))
 
     def _remove(self, finding: Finding) -> bool:
         """Delete a finding other than an instance; return False if it is in use after all."""
@@ -134,15 +132,15 @@ class _Removal:
         return self._remove_image(finding.id)
 
     def _remove_runner(self, finding: Finding) -> bool:
-        github, scope = self.leftovers.github, Scope(finding.scope)
+        github, scope = self.finder.github, Scope(finding.scope)
         assert github is not None
-        if look_again(self.leftovers.client, github, scope, finding.id, None) is None:
+        if look_again(self.finder.client, github, scope, finding.id, None) is None:
             return False
         registrations.remove(github, scope, [finding.id])
         return True
 
     def _remove_disk(self, disk_id: str) -> bool:
-        client = self.leftovers.client
+        client = self.finder.client
         disks = describe_disks(client, disk_id=disk_id)
         if any(disk.instance or is_kept(disk.tags) for disk in disks):
             return False
@@ -151,15 +149,15 @@ class _Removal:
         return True
 
     def _remove_snapshot(self, snapshot_id: str) -> bool:
-        client = self.leftovers.client
-        orphans = self.leftovers.orphan_snapshots(snapshot_id)
+        client = self.finder.client
+        orphans = self.finder.orphan_snapshots(snapshot_id)
         for orphan in orphans:
             delete_snapshot(client, orphan.snapshot_id)
         return bool(orphans) or not describe_snapshots(client, snapshot_id=snapshot_id)
 
     def _remove_image(self, image_id: str) -> bool:
-        client = self.leftovers.client
-        failed = self.leftovers.failed_images(image_id)
+        client = self.finder.client
+        failed = self.finder.failed_images(image_id)
         for image in failed:
             delete_image(client, image)
         return bool(failed) or not describe_images(client, image_id=image_id, status=ALL_STATUSES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from goldrun.cli.json.encoding import public
-from goldrun.doctor import findings
+from goldrun.doctor import finding
 
 
 @public
@@ -29,7 +29,7 @@ class Diagnosis:
     can_fix: bool
 
     @classmethod
-    def of(cls, found: findings.Finding) -> Self:
+    def of(cls, found: finding.Finding) -> Self:
         """Return the object for a finding."""
         return cls(
             check=found.check,

@@ -1,4 +1,4 @@
-"""What is left over, and what it costs."""
+"""Orphans, and what they cost."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from goldrun import sweep
 from goldrun.cost import running_costs, total
-from goldrun.doctor.findings import GOOD, WARNING, Finding, Patient
+from goldrun.doctor.finding import GOOD, WARNING, CheckContext, Finding
 
 
-def check_leftovers(patient: Patient) -> Iterator[Finding]:
+def check_orphans(context: CheckContext) -> Iterator[Finding]:
     """What `goldrun sweep` would delete, and what runs."""
-    scopes = [patient.scope] if patient.scope and patient.github else []
-    found = [one for one in sweep.find(patient.client, github=patient.github, scopes=scopes) if not one.doubt]
-    running = running_costs(patient.client)
+    scopes = [context.scope] if context.scope and context.github else []
+    found = [one for one in sweep.find(context.client, github=context.github, scopes=scopes) if not one.doubt]
+    running = running_costs(context.client)
     currency = running[0].currency if running else ""  # the account's
     if found:
         kinds = ", ".join(sorted({one.kind for one in found}))

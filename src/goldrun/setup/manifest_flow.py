@@ -1,7 +1,7 @@
-"""A page on this computer that takes a person to GitHub to make an App, and receives the code that it returns.
+"""A page on this computer that takes a person to GitHub to create an App, and receives the code that GitHub returns.
 
-It checks who asks: its address contains a secret that only the person's browser is told, the request's host must be
-this computer, and a code counts only with the mark that was sent along. It is open for as long as it is waited for.
+Only that person's browser can use it: its address contains a secret, the request's host must be this computer, and a
+code needs the state that was sent along. It is served only while the command waits.
 Source: "Registering a GitHub App from a manifest" in GitHub's documentation.
 """
 
@@ -33,7 +33,7 @@ _SAFE = {
 _STYLE = "body{font:16px sans-serif;max-width:40em;margin:3em auto}button{font:inherit;padding:.5em}"
 
 
-class Order(NamedTuple):
+class ManifestRequest(NamedTuple):
     """What the person is sent to GitHub with.
 
     Attributes:
@@ -49,11 +49,13 @@ class Order(NamedTuple):
     exchange: Callable[[str], str]
 
 
-def take_order(order: Order, show: Callable[[str], None], clock: Clock, *, seconds: float = WAIT_SECONDS) -> None:
+def run_manifest_flow(
+    request: ManifestRequest, show: Callable[[str], None], clock: Clock, *, seconds: float = WAIT_SECONDS
+) -> None:
     """Show the page, and return when the code has been exchanged.
 
     Args:
-        order: see ``Order``.
+        request: see ``ManifestRequest``.
         show: receives the page's address, for the person.
         clock: the clock to wait on.
         seconds: for how long.
@@ -83,10 +85,10 @@ def take_order(order: Order, show: Callable[[str], None], clock: Clock, *, secon
                 self._answer(404, _page("Not found", ""))
 
         def _start(self) -> str:
-            manifest = html.escape(json.dumps(order.manifest(f"{base}/done")))
+            manifest = html.escape(json.dumps(request.manifest(f"{base}/done")))
             return _page(
-                order.title,
-                f'<form method="post" action="{html.escape(order.page(mark))}">'
+                request.title,
+                f'<form method="post" action="{html.escape(request.page(mark))}">'
                 f'<input type="hidden" name="manifest" value="{manifest}">'
                 '<button id="go" autofocus>Continue at GitHub</button></form>',
             )
@@ -100,7 +102,7 @@ def take_order(order: Order, show: Callable[[str], None], clock: Clock, *, secon
                     self._answer(410, _page("Already done", ""))
                     return
                 try:
-                    where = order.exchange(query["code"])
+                    where = request.exchange(query["code"])
                 except GoldrunError as error:
                     ended.append(error)
                     self._answer(502, _page("That did not work", f"<p>{html.escape(error.what)} See the terminal.</p>"))

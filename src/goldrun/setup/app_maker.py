@@ -1,4 +1,4 @@
-"""Where GitHub Apps are made: GitHub, the person's browser, and the folder of the keys."""
+"""What creating GitHub Apps takes: GitHub, the person's browser, and the folder of the keys."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from goldrun.setup.app_keys import Keys
 
 
 @dataclass
-class Desk:
-    """Where Apps are made.
+class AppMaker:
+    """What creating Apps takes.
 
     Attributes:
         github: GitHub; no token is used.

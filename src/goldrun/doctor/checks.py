@@ -1,11 +1,11 @@
-"""The whole examination: every check, in the order in which people would look."""
+"""Every check, in the order in which people would look."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from goldrun.doctor import access, bucket, identities, images, leftovers, network
-from goldrun.doctor.findings import Check, Finding, Patient, examine
+from goldrun.doctor import access, bucket, identities, images, network, orphans
+from goldrun.doctor.finding import Check, CheckContext, Finding, run_check
 
 CHECKS: dict[str, Check] = {
     "identity": access.check_identity,
@@ -24,11 +24,11 @@ CHECKS: dict[str, Check] = {
     "github": identities.check_github,
     "role of instances": identities.check_instances_role,
     "role of workflows": identities.check_workflows_role,
-    "leftovers": leftovers.check_leftovers,
+    "leftovers": orphans.check_orphans,
 }
 
 
-def examine_all(patient: Patient) -> Iterator[Finding]:
+def run_checks(context: CheckContext) -> Iterator[Finding]:
     """Yield what all checks find, as they find it."""
     for name, check in CHECKS.items():
-        yield from examine(check, patient, name)
+        yield from run_check(check, context, name)

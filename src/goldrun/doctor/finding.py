@@ -44,13 +44,13 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Patient:
-    """What is examined.
+class CheckContext:
+    """What the checks look at.
 
     Attributes:
         env: the environment.
         client: the cloud.
-        github: GitHub; None: it is not examined.
+        github: GitHub; None: it is not checked.
         scope: the repository or organization of the runners; None: not named.
         jobs: what must be allowed; see ``goldrun.policies.JOBS``.
         image: the image that instances are to be launched from; empty: not named.
@@ -89,13 +89,13 @@ class Patient:
         return find_image(self.client, parse_reference(self.image, self.arch or None)).image
 
 
-Check = Callable[[Patient], Iterator[Finding]]
+Check = Callable[[CheckContext], Iterator[Finding]]
 
 
-def examine(check: Check, patient: Patient, name: str) -> Iterator[Finding]:
+def run_check(check: Check, context: CheckContext, name: str) -> Iterator[Finding]:
     """Yield what a check finds. That it cannot be made is a finding too: never that all is well."""
     try:
-        yield from check(patient)
+        yield from check(context)
     except GoldrunError as error:
         fix = error.fix[0] if error.fix else ""
         yield Finding(name, UNKNOWN, f"not checked: {error.what}", " ".join(error.why), fix)
