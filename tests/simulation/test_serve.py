@@ -577,6 +577,36 @@ def test_what_github_does_not_say_is_not_run(cloud: Running) -> None:
     assert all_done(cloud), server.said
 
 
+def test_while_github_fails_it_is_asked_again_where_a_pull_request_comes_from(cloud: Running) -> None:
+    """The offer was dropped, and GitHub makes it again only when the first one has ended."""
+    server = serve(cloud)
+    server.run(5)
+    cloud.fault("error", "github:get-run", times=None, status=502)
+    run = cloud.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml", event="pull_request")
+    cloud.cloud.jobs.add_job(run, name="from itself", labels=("ubuntu-spot",))
+    queue(cloud, 1)
+    server.run(80)
+    assert {job.name for job in jobs_of(cloud) if job.conclusion == "success"} == {"job-0"}, "nobody waits for it"
+    cloud.cloud.gateway.faults.clear()
+    server.run(150, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said
+    assert not any(" waits: " in words for words in server.said), "nobody is told that it may be a fork's"
+
+
+def test_jobs_that_are_not_admitted_keep_no_place_from_others(cloud: Running) -> None:
+    """GitHub counts them as offered: a pull request from a fork with as many jobs as a profile has runners, and no
+    other job was offered any more."""
+    server = serve(cloud, max_runners=2)
+    jobs = cloud.cloud.jobs
+    fork = jobs.begin_run("octo-org/octo-repo", "ci.yml", event="pull_request", head="someone/octo-repo")
+    for number in range(4):
+        jobs.add_job(fork, name=f"from a fork {number}", labels=("ubuntu-spot",))
+    server.run(10)
+    queue(cloud, 1)
+    server.run(120)
+    assert [job.name for job in jobs_of(cloud) if job.conclusion == "success"] == ["job-0"], server.said
+
+
 def test_the_observer_is_told_what_happens(cloud: Running) -> None:
     metrics = Metrics()
     server = serve(cloud, min_idle=1, observer=Recorder(FakeClock(cloud.wall), [metrics]))

@@ -25,17 +25,27 @@ class Admission:
     github: GitHub
     profile: Profile
 
+    def asks(self, event: JobEvent) -> bool:
+        """Return whether GitHub is asked where a job's code comes from."""
+        return not self.profile.forks and event.event.startswith("pull_request")
+
     def reason(self, event: JobEvent) -> str:
-        """Return why a job may not run; empty: it may."""
+        """Return why a job may not run; empty: it may.
+
+        Raises:
+            GoldrunError: GitHub fails for a passing reason.
+        """
         profile, repository = self.profile, event.repository.lower()
         if profile.repositories and not any(fnmatchcase(repository, one.lower()) for one in profile.repositories):
             return "its repository is not among those of the profile"
         if profile.events and event.event not in profile.events:
             return f"its event, {event.event}, is not among those of the profile"
-        if not profile.forks and event.event.startswith("pull_request"):
+        if self.asks(event):
             try:
                 run = get_run(self.github, Scope(event.repository), str(event.run))
             except GoldrunError as error:
+                if error.retryable:
+                    raise
                 return f"GitHub does not say whether it comes from a fork ({error.what})"
             if run.head.lower() != repository:
                 return "its code comes from a fork"

@@ -18,6 +18,15 @@ OFFER_SECONDS = 600.0
 
 
 @dataclass
+class _Offer:
+    """A job that GitHub offers: since when, and why it is not admitted; empty: it is; None: that was not asked yet."""
+
+    event: JobEvent
+    since: float
+    refusal: str | None = None
+
+
+@dataclass
 class Intake:
     """The offered jobs of one scale set.
 
@@ -36,11 +45,11 @@ class Intake:
     turns: Turns
     notices: Notices
     crowded: int = 0
-    _offered: dict[int, tuple[JobEvent, float]] = field(default_factory=dict)  # by request, and since when
+    _offered: dict[int, _Offer] = field(default_factory=dict)  # by request
 
     @property
     def waiting(self) -> int:
-        """How many offered jobs are kept waiting: GitHub counts them as if they were accepted."""
+        """How many offered jobs are kept waiting, or not run at all: GitHub counts them as if they were accepted."""
         return len(self._offered)
 
     def clear(self) -> None:
@@ -49,10 +58,7 @@ class Intake:
 
     def offer(self, event: JobEvent) -> None:
         """Receive an offer."""
-        if reason := self.admission.reason(event):
-            self.notices.tell(event, reason)
-        else:
-            self._offered[event.request] = event, self.clock.now()
+        self._offered[event.request] = _Offer(event, self.clock.now())
 
     def assigned(self, event: JobEvent) -> None:
         """Count a job that the set has got: the answer that said so may have been lost."""
@@ -64,8 +70,20 @@ class Intake:
         self._offered.pop(event.request, None)
         self.turns.end(event)
 
+    def admit(self) -> None:
+        """Find out which of the offered jobs are run at all.
+
+        Raises:
+            GoldrunError: GitHub fails; the rest is asked about at a later step.
+        """
+        late = self.clock.now() - OFFER_SECONDS
+        self._offered = {request: offer for request, offer in self._offered.items() if offer.since > late}
+        unknown = [offer for offer in self._offered.values() if offer.refusal is None]
+        for offer in sorted(unknown, key=lambda one: self.admission.asks(one.event)):  # while it fails: the others
+            offer.refusal = self.admission.reason(offer.event)
+
     def step(self, room: float, full: str) -> int:
-        """Accept what may be accepted; return how many jobs that are.
+        """Accept what may be accepted of the admitted jobs; return how many that are.
 
         Args:
             room: how many jobs can be given a machine.
@@ -74,12 +92,12 @@ class Intake:
         Raises:
             GoldrunError: GitHub refuses or fails; the jobs are accepted at a later step.
         """
-        late = self.clock.now() - OFFER_SECONDS
-        self._offered = {request: offered for request, offered in self._offered.items() if offered[1] > late}
         chosen: list[JobEvent] = []
         self.crowded = 0
-        for event, _ in self._offered.values():
-            reason = self.turns.reason(event)
+        for offer in self._offered.values():
+            if offer.refusal is None:
+                continue
+            event, reason = offer.event, offer.refusal or self.turns.reason(offer.event)
             if not reason and len(chosen) >= room:
                 reason, self.crowded = full, self.crowded + 1
             if reason:

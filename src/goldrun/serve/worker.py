@@ -139,6 +139,7 @@ class Worker:
             self._unacknowledged.append(self._unread.pop(0))
         self._crowded = self._queued = 0
         if self.intake.waiting:
+            self.patience.attempt("admit", self.intake.admit)
             self.patience.attempt("accept", self._accept)
         if self._unacknowledged or self._now - self._looked >= self._pace:
             self._look()
