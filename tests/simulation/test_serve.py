@@ -416,7 +416,7 @@ def test_a_deletion_without_effect_is_repeated(cloud: Running, monkeypatch: pyte
     server.run(60)
     asked: list[str] = []
     monkeypatch.setattr(fleets, "delete_instances", lambda _, ids: asked.extend(ids))
-    server.worker.fleet.delete(list(server.worker.fleet.machines))
+    server.worker.fleet.delete(next(iter(server.worker.fleet.machines)))
     server.run(100)
     assert len(asked) > 1
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from goldrun.serve.config import Limits
+from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.simulation.played import Played
 from tests.simulation.serving import (
@@ -271,6 +272,58 @@ def test_a_machine_that_cannot_be_configured_holds_up_no_other(cloud: Running, p
     queue(cloud, 8)
     together(400, server)
     assert sum(job.conclusion == "success" for job in jobs_of(cloud)) == 8, server.said[-4:]
+
+
+def test_a_machine_that_cannot_be_deleted_holds_up_no_other(cloud: Running, played: Played) -> None:
+    """A person protects an idle machine: those that were to be deleted after it were kept, it counted as one that waits
+    for jobs, and the whole set took a step a minute."""
+    server = serve(cloud, min_idle=3, max_runners=3)
+    together(100, server)
+    first = server.worker.roster.free_machines()[0].id
+    protected = cloud.cloud.store.get(Instance, first)
+    assert protected
+    cloud.cloud.store.put(replace(protected, undeletable=True))
+    server.worker.listener.close()
+    other = serve(cloud, owner="two", max_runners=3)
+    together(150, other)
+    assert [one.id for one in alive(cloud)] == [first], other.said
+    queue(cloud, 1)
+    together(60, other)
+    assert all_done(cloud), other.said
+    assert any(first in words and "DeletionProtection" in words for words in other.said)
+    cloud.cloud.store.put(replace(cloud.cloud.store.get(Instance, first) or protected, undeletable=False))
+    together(100, other)
+    assert not alive(cloud), "it is asked again"
+
+
+def test_a_machine_whose_deletion_is_denied_stops_nothing_else(cloud: Running, played: Played) -> None:
+    """Somebody has taken the tag from it on which the policy rests: access is denied, and it is listed all the same.
+    That ended each look at the machines, and none was configured any more."""
+    played.lingers = True
+    server = serve(cloud)
+    [number] = queue(cloud, 1)
+    together(60, server, until=lambda: status_of(cloud, number) == "success")
+    [first] = [one.id for one in alive(cloud)]
+    inner = server.worker.client._transport
+
+    class Denied:
+        def send(self, endpoint: Any, method: str, target: str, headers: Mapping[str, str], *rest: Any) -> Any:
+            if headers.get("x-acs-action") == "DeleteInstances" and first in target:
+                cloud.fault("error", "DeleteInstances", times=1, code="Forbidden.RAM", status=403)
+            return inner.send(endpoint, method, target, headers, *rest)
+
+        def close(self) -> None:
+            inner.close()
+
+    server.worker.client._transport = Denied()
+    together(300, server)
+    played.lingers = False
+    queue(cloud, 2)
+    together(60, server, until=lambda: all_done(cloud))
+    assert all_done(cloud), server.said[-5:]
+    server.worker.client._transport = inner
+    together(40, server)
+    assert first not in [one.id for one in alive(cloud)], "it is asked again"
 
 
 def test_the_pool_of_a_less_important_set_does_not_flap_under_a_quota_that_nobody_tells(

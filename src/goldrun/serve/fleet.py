@@ -71,12 +71,9 @@ class Fleet:
         }
         gone = [instance for one, instance in self.machines.items() if one not in found and one not in self._deleted]
         self._created = {one: at for one, at in self._created.items() if one not in found and now - at < LAG_SECONDS}
-        again = [one for one, at in self._deleted.items() if one in found and now - at > GONE_SECONDS]
         self._deleted = {one: at for one, at in self._deleted.items() if one in found}
         self._launched = {one: at for one, at in self._launched.items() if one in found or one in self._created}
         self.machines = {one: instance for one, instance in found.items() if one not in self._deleted}
-        if again:
-            self.delete(again, listed=True)
         return gone
 
     def begin(self) -> None:
@@ -150,21 +147,42 @@ class Fleet:
         """Read these at the following looks: something was done to them."""
         self._watched |= dict.fromkeys(ids, self.client.clock.now())
 
-    def delete(self, ids: Iterable[str], *, listed: bool = False) -> None:
-        """Ask for a deletion; the following looks show whether it has happened, and ask again.
+    def delete(self, machine: str) -> None:
+        """Ask for a deletion; the following looks show whether it has happened. From now on the machine serves nobody.
 
-        A machine that is gone already is not an error, nor is one that cannot be deleted at this moment. ECS denies
-        access to what is gone; to what is still ``listed``, it means that.
+        One that is gone already is not an error, nor is one that cannot be deleted at this moment.
 
         Raises:
             GoldrunError: ECS refuses for a lasting reason, or cannot be reached.
         """
-        for one in ids:
+        self.machines.pop(machine, None)
+        self._created.pop(machine, None)
+        self._delete(machine, listed=False)
+
+    def delete_again(self) -> None:
+        """Ask again where the last look still showed a machine though its deletion was asked for a while ago.
+
+        Raises:
+            GoldrunError: ECS refuses to delete some of them for a lasting reason, or cannot be reached.
+        """
+        late = self.client.clock.now() - GONE_SECONDS
+        refusal: GoldrunError | None = None
+        for one in [one for one, at in self._deleted.items() if at < late]:
             try:
-                delete_instances(self.client, [one])
+                self._delete(one, listed=True)
             except GoldrunError as error:
-                if not (is_passing(error) or error.unsure or (is_missing(error) and not listed)):
-                    raise
-            self._deleted[one] = self.client.clock.now()
-            self.machines.pop(one, None)
-            self._created.pop(one, None)
+                refusal = error
+                if error.retryable:
+                    break  # it is not about this machine
+        if refusal:
+            raise refusal
+
+    def _delete(self, machine: str, *, listed: bool) -> None:
+        """Ask for a deletion. ECS denies access to what is gone; to what is still ``listed``, it means that."""
+        self._deleted[machine] = self.client.clock.now()
+        try:
+            delete_instances(self.client, [machine])
+        except GoldrunError as error:
+            if not (is_passing(error) or error.unsure or (is_missing(error) and not listed)):
+                error.what = f"{machine}: {error.what}"
+                raise

@@ -154,7 +154,7 @@ class Tending:
         name = self.roster.fleet.wanted.name
         self.report(said(f"{machine} is deleted: {reason}.", set=name, instance=machine, reason=reason))
         self.observer.gone(self.roster.fleet.wanted, self.roster.fleet.machines[machine])
-        self.roster.fleet.delete([machine])
+        self.roster.fleet.delete(machine)
 
     def _is_silent(self, machine: str, age: float) -> bool:
         """Return whether GitHub says that a machine's runner is not online, and it had time enough."""

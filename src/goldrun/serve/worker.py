@@ -349,6 +349,7 @@ class Worker:
         attempt("rerun", self.endings.run_again)
         attempt("note", self.intake.turns.step)
         attempt("drop", self.tending.drop_useless)
+        attempt("delete again", self.fleet.delete_again)
         attempt("renew", lambda: self.tending.renew_pool(self._needed))
         attempt("tidy", lambda: self.leftovers.step(self.fleet.machines))
         self.budget.step(self._idle)  # if it cannot be written down, nothing is launched
