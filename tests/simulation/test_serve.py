@@ -421,6 +421,20 @@ def test_a_deletion_without_effect_is_repeated(cloud: Running, monkeypatch: pyte
     assert len(asked) > 1
 
 
+def test_a_machine_whose_tag_could_not_be_written_is_not_read_every_second(cloud: Running) -> None:
+    """It was not written again, and without it a machine seemed to boot for as long as it lived."""
+    server = serve(cloud, min_idle=1)
+    server.run(13)
+    cloud.fault("error", "TagResources", times=1, status=403, code="Forbidden.RAM")
+    server.run(60)
+    assert any("TagResources" in words for words in server.said)
+    [machine] = machines(cloud)
+    assert "Configured" in machine.tags
+    calls = cloud.cloud.gateway.calls["DescribeInstances"]
+    server.run(300)
+    assert cloud.cloud.gateway.calls["DescribeInstances"] - calls < 20
+
+
 def test_a_configuration_that_did_not_arrive_is_sent_again(cloud: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(cloud)
     failed: list[str] = []

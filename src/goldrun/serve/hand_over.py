@@ -54,6 +54,7 @@ class HandOver:
     configured: set[str] = field(default_factory=set)
     _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
     _doubted: dict[str, float] = field(default_factory=dict)
+    _untagged: set[str] = field(default_factory=set)  # configured machines whose tag was not written yet
     _machines: Mapping[str, Instance] = field(default_factory=dict)
 
     def is_done(self, machine: Instance) -> bool:
@@ -74,6 +75,7 @@ class HandOver:
         self._machines = machines
         self._sent = {one: sent for one, sent in self._sent.items() if one in machines}
         self.configured &= machines.keys()
+        self._untagged &= machines.keys()
         waiting = [
             one
             for one, machine in machines.items()
@@ -86,6 +88,17 @@ class HandOver:
             if self.client.clock.now() > until:
                 break  # it is somebody else's fault: messages and launches are not to wait for all of them
         self._finish()
+
+    def tag(self) -> None:
+        """Note on machines that they have their configuration: until that shows, they are read again and again.
+
+        Raises:
+            GoldrunError: ECS refuses, or cannot be reached; the next call tries it again.
+        """
+        if self._untagged:
+            tags = CONFIGURED.of(format_moment(self.client.clock.now()))
+            tag_existing(self.client, "instance", sorted(self._untagged), tags)  # one may be gone, with its job
+            self._untagged.clear()
 
     def _begin(self, machine: str, scale_set: int) -> None:
         name = self.wanted.runner_name(machine)
@@ -149,5 +162,5 @@ class HandOver:
             if machine not in self.configured and machine in self._machines:
                 self.observer.configured(self.wanted, self._machines[machine])
         self.configured |= set(machines)
-        tags = CONFIGURED.of(format_moment(self.client.clock.now()))
-        tag_existing(self.client, "instance", machines, tags)  # one may be gone, with its job
+        self._untagged |= set(machines)
+        self.tag()

@@ -345,6 +345,7 @@ class Worker:
         attempt = self.patience.attempt
         attempt("park", lambda: self.parking.look(self._stopped, self.roster.free - self._needed_now))
         attempt("configure", self._configure)
+        attempt("mark", self.hands.tag)
         attempt("part", self.endings.look)
         attempt("rerun", self.endings.run_again)
         attempt("note", self.intake.turns.step)
