@@ -46,16 +46,16 @@ class SystemClock:
 
 
 class StoppableClock(SystemClock):
-    """The machine's clock for work in another thread: its next wait raises KeyboardInterrupt after ``stop``.
+    """The machine's clock for work in other threads: their next waits raise KeyboardInterrupt after ``stop``.
 
-    It is raised once, so that the clean-up can wait.
+    It is raised once in each of them, and never in the one that made the clock, so that clean-ups can wait.
     """
 
     def __init__(self) -> None:
         import threading  # takes long, and a look-up needs no thread
 
-        self._stop = threading.Event()
-        self._raised = False
+        self._stop, self._this_thread = threading.Event(), threading.get_ident
+        self._spared = {threading.get_ident()}  # threads whose waits are not ended, or not any more
 
     def stop(self) -> None:
         """End the work at its next wait; called from another thread."""
@@ -63,10 +63,10 @@ class StoppableClock(SystemClock):
 
     def sleep(self, seconds: float) -> None:
         """Block the thread for ``seconds``, or until the work is stopped."""
-        if self._raised:
+        if self._this_thread() in self._spared:
             time.sleep(seconds)
         elif self._stop.wait(seconds):
-            self._raised = True
+            self._spared.add(self._this_thread())
             raise KeyboardInterrupt
 
 

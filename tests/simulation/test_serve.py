@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -762,6 +763,31 @@ def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) ->
     (words,) = said
     assert words.startswith("ubuntu-spot works: this is a defect of goldrun")
     assert "ValueError: an unexpected answer" in words
+
+
+def test_a_thread_of_a_server_ends_though_the_other_one_was_told_first() -> None:
+    """Both wait on one clock, the one that listens while GitHub fails; it alone was told to end, and the other one went
+    on for ever, beside the one that a change of the configuration had begun."""
+    clock, begun = StoppableClock(), threading.Event()
+
+    def listen() -> float:
+        clock.sleep(30.0)  # between two attempts of a call
+        return 0.0
+
+    def work() -> float:
+        begun.set()
+        listening.join(30)  # it asks the cloud
+        return 0.01
+
+    listening = servers.Repeated("ubuntu-spot listens", listen, StoppableClock(), print)
+    working = servers.Repeated("ubuntu-spot works", work, clock, print)
+    listening.start()
+    working.start()
+    assert begun.wait(5)
+    clock.stop()
+    working.join(5)
+    assert not working.is_alive()
+    clock.sleep(0.01)  # who has made and stopped it cleans up, and may wait
 
 
 def test_a_session_and_its_messages_are_taken_together(cloud: Running) -> None:
