@@ -328,6 +328,24 @@ def test_without_an_app_a_wait_is_reported_here_and_the_refusal_once(cloud: Runn
     assert len(alive(cloud)) == 0
 
 
+def test_many_jobs_that_wait_are_told_once_each(
+    cloud: Running, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more of them than were remembered, all were forgotten, and told anew: two calls a job, twice a second."""
+    monkeypatch.setattr("goldrun.serve.notices.KEPT", 3)
+    server = serve(cloud, token=app_token(cloud), max_cost=Cost(day=0.001))
+    for _ in range(5):
+        queue(cloud, 1)
+    server.run(60)
+    assert sum(" waits: " in words for words in server.said) == 5
+    assert len(list(cloud.cloud.store.all(GitHubCheck))) == 5, "one for each run"
+    for job in jobs_of(cloud):
+        cloud.cloud.jobs.end(job, "cancelled")
+    queue(cloud, 1)
+    server.run(30)
+    assert len(server.worker.intake.notices._told) == 1, "what waits no more is forgotten"
+
+
 def test_a_budget_of_all_profiles_is_shared(cloud: Running, played: Played) -> None:
     played.seconds = 1000.0
     common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(month=0.5))

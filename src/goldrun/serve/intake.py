@@ -92,6 +92,7 @@ class Intake:
         Raises:
             GoldrunError: GitHub refuses or fails; the jobs are accepted at a later step.
         """
+        self.notices.tidy(self._offered)
         chosen: list[JobEvent] = []
         self.crowded = 0
         for offer in self._offered.values():
