@@ -338,6 +338,32 @@ def test_two_jobs_of_a_run_that_lost_their_runners_are_both_rerun(cloud: Running
     assert begun == [2]
 
 
+def test_each_job_of_a_run_may_be_tried_three_times(cloud: Running) -> None:
+    """GitHub reruns one job at a time: after two jobs the run was in its third attempt, and no other one was rerun."""
+    jobs = cloud.cloud.jobs
+    run = jobs.begin_run("octo-org/octo-repo", "ci.yml")
+    made = [jobs.add_job(run, name=f"start-{number}", labels=("x",), hosted=True) for number in range(3)]
+    _, github = both(cloud)
+
+    def fail() -> None:
+        cloud.wall.value += 60.0
+        for job in jobs.of_run(jobs.run("octo-org/octo-repo", run.id)):
+            if job.status != "completed":
+                jobs.say(job, "in_progress", "")
+                jobs.end(cloud.cloud.store.get(GitHubJob, job.id) or job, "failure")
+
+    fail()
+    for attempt, job in enumerate(made, 2):
+        assert rerun(github, SCOPE, run.id, job.id, seconds=60) == attempt
+        fail()
+    last = [job.id for job in jobs.of_run(jobs.run("octo-org/octo-repo", run.id))]
+    assert rerun(github, SCOPE, run.id, last[2], seconds=60) == 5
+    fail()
+    last = [job.id for job in jobs.of_run(jobs.run("octo-org/octo-repo", run.id))]
+    with pytest.raises(RefusedError, match="start-2 of run 1 has been tried 3 times"):
+        rerun(github, SCOPE, run.id, last[2], seconds=60)
+
+
 def test_a_rerun_is_asked_for_on_the_default_branch(cloud: Running) -> None:
     """A pull request's ref is none that GitHub starts a workflow on."""
     _, github = both(cloud)

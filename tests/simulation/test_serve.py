@@ -515,6 +515,21 @@ def test_a_job_that_fails_by_itself_is_not_run_again(cloud: Running) -> None:
     assert [(job.attempt, job.conclusion) for job in jobs_of(cloud)] == [(1, "failure")]
 
 
+def test_many_jobs_of_one_run_that_are_reclaimed_are_all_run_again(cloud: Running, played: Played) -> None:
+    """GitHub reruns one job at a time, and each is a new attempt of the run: after two of them the others were told to
+    have been tried three times, and stayed failed."""
+    played.seconds = 60.0
+    server = serve(cloud)
+    queue(cloud, 5)
+    server.run(100, until=lambda: all(job.status == "in_progress" for job in jobs_of(cloud)))
+    server.run(3)
+    for instance in machines(cloud):
+        reclaim(cloud, instance)
+    server.run(3000, until=lambda: max(job.attempt for job in jobs_of(cloud)) == 6 and all_done(cloud))
+    last = [job.conclusion for job in jobs_of(cloud) if job.attempt == 6]
+    assert last == ["success"] * 5, server.said[-5:]
+
+
 def test_a_job_is_run_again_three_times_at_most(cloud: Running) -> None:
     server = serve(cloud)
     queue(cloud, 1)
@@ -530,7 +545,7 @@ def test_a_job_is_run_again_three_times_at_most(cloud: Running) -> None:
         server.run(300, until=lambda number=attempt: len(jobs_of(cloud)) > number)  # type: ignore[misc]
     server.run(300)
     assert [(job.attempt, job.conclusion) for job in jobs_of(cloud)] == [(n, "failure") for n in (1, 2, 3)]
-    assert any("tried 3 times" in words for words in server.said)
+    assert any("job-0 was tried 3 times" in words for words in server.said)
 
 
 def test_an_offer_that_is_reclaimed_twice_is_left_out(cloud: Running) -> None:

@@ -75,9 +75,10 @@ def get_run(github: GitHub, scope: Scope, run: str) -> Run:
     )
 
 
-def list_jobs(github: GitHub, scope: Scope, run: str) -> list[Job]:
-    """Return the jobs of a run's latest attempt."""
-    elements = github.pages(f"{_path(scope)}/runs/{segment(run)}/jobs", "jobs")
+def list_jobs(github: GitHub, scope: Scope, run: str, *, earlier: bool = False) -> list[Job]:
+    """Return the jobs of a run's latest attempt; with ``earlier``, those of the attempts before it, too."""
+    query = {"filter": "all" if earlier else "latest"}
+    elements = github.pages(f"{_path(scope)}/runs/{segment(run)}/jobs", "jobs", query)
     return [Job.from_api(job) for job in elements]
 
 

@@ -40,6 +40,11 @@ def has_succeeded(github: GitHub, scope: Scope, run: str, runner: str) -> bool:
     return any(job.runner == runner and job.succeeded for job in list_jobs(github, scope, run))
 
 
+def count_tries(github: GitHub, scope: Scope, run: str, name: str) -> int:
+    """Return how often a run's job has begun: attempts in which only others were rerun have it as it was."""
+    return len({job.started for job in list_jobs(github, scope, run, earlier=True) if job.name == name})
+
+
 def ask_for_rerun(github: GitHub, scope: Scope, workflow: str, run: str, job: str) -> None:
     """Start the workflow that reruns the job, on the default branch: a pull request's ref is none that has workflows.
 
@@ -70,7 +75,7 @@ def rerun(
         run: the run's number.
         job: the job's number.
         seconds: how long the run may still take.
-        most: the maximum number of attempts, including the first one.
+        most: how often the job is tried at most, including the first time.
         report: receives why nothing is rerun.
 
     Returns:
@@ -93,8 +98,8 @@ def rerun(
         if latest.started > lost.started:
             report(f"{lost.name} has been rerun already.")
             return found.attempt
-        if found.attempt >= most:
-            raise _tried(run, found.attempt)
+        if (tries := count_tries(github, scope, run, lost.name)) >= most:
+            raise _tried(run, lost.name, tries)
         return found.attempt + 1 if _begin(github, scope, run, latest, found.attempt) else None
 
     return wait_for(
@@ -128,9 +133,9 @@ def _begin(github: GitHub, scope: Scope, run: str, job: Job, attempt: int) -> bo
     return True
 
 
-def _tried(run: str, attempts: int) -> RefusedError:
+def _tried(run: str, name: str, tries: int) -> RefusedError:
     return RefusedError(
-        f"Run {run} has been tried {attempts} times.",
+        f"{name} of run {run} has been tried {tries} times.",
         why=["its instance was reclaimed every time."],
         fix=["choose steadier offers: --policy steadiest, or --on-demand-fallback"],
     )

@@ -14,7 +14,7 @@ from goldrun.github.scale_sets import JobEvent
 from goldrun.github.scope import Scope
 from goldrun.github.workflows import get_run, list_jobs, rerun_job
 from goldrun.launch.launch import Report
-from goldrun.runners.rerun import MAX_ATTEMPTS
+from goldrun.runners.rerun import MAX_ATTEMPTS, count_tries
 
 LOOK_SECONDS = 15.0
 PATIENCE_SECONDS = 6 * 3600.0  # a run that has not ended by then is left alone
@@ -63,8 +63,8 @@ class Reruns:
         job = next((one for one in list_jobs(self.github, scope, str(run)) if one.runner == runner), None)
         if job is None:
             return True  # someone has run it again already
-        if found.attempt >= MAX_ATTEMPTS:
-            self.report(f"{repository}, run {run}: tried {found.attempt} times; it is not run again.")
+        if (tries := count_tries(self.github, scope, str(run), job.name)) >= MAX_ATTEMPTS:
+            self.report(f"{repository}, run {run}: {job.name} was tried {tries} times; it is not run again.")
             return True
         rerun_job(self.github, scope, str(job.id))
         self.report(f"{repository}, run {run}: the job of {runner} is run again, as its instance was reclaimed.")

@@ -190,7 +190,8 @@ class Api:
 
     def _list_jobs(self, asked: Asked) -> Payload:
         run = self.jobs.run(asked.scope, asked.found["run"])
-        jobs = self.jobs.of_run(run)
+        attempts = range(1, run.attempt + 1) if asked.query.get("filter") == "all" else (run.attempt,)
+        jobs = [job for attempt in attempts for job in self.jobs.of_run(run, attempt=attempt)]
         shown = [job_json(job, run, self.url + API) for job in page(asked, jobs)]
         return 200, {"total_count": len(jobs), "jobs": shown}
 
