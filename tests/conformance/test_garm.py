@@ -406,6 +406,21 @@ def test_another_pool_has_the_name(cloud: Running, tmp_path: Path) -> None:
     assert ours(cloud) == []
 
 
+def test_an_instance_that_has_lost_its_tags_is_not_said_to_be_deleted(cloud: Running, tmp_path: Path) -> None:
+    """It counted as one that is not there: the engine forgot it, and it went on costing."""
+    engine = Engine(cloud, tmp_path, "v0.1.0")
+    made = engine("CreateInstance", bootstrap("garm-one"), GARM_POOL_ID=POOL)
+    number = valid(made.stdout)["provider_id"]
+    (instance,) = ours(cloud)
+    cloud.cloud.store.put(replace(instance, tags={}))
+    kept = engine("DeleteInstance", GARM_INSTANCE_ID=number)
+    assert kept.returncode == 1
+    assert f"{number} is not deleted" in kept.stderr
+    cloud.cloud.store.put(instance)
+    assert engine("DeleteInstance", GARM_INSTANCE_ID=number).returncode == 0
+    assert ours(cloud) == []
+
+
 # Prices change every hour: at this one, several offers of the test's market are near the best.
 SPREAD_TIME = 1_900_000_800.0
 

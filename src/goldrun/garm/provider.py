@@ -11,7 +11,7 @@ from goldrun.clock import Clock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import Instance, describe_instances, start_instance, stop_instance
 from goldrun.cloud.tags import GARM_CONTROLLER, GARM_NAME, GARM_POOL, GARM_RUNNER, OWNED, ROLE
-from goldrun.errors import GoldrunError
+from goldrun.errors import GoldrunError, RefusedError
 from goldrun.garm import contract, settings
 from goldrun.garm.contract import Call
 from goldrun.launch.release import release
@@ -53,10 +53,19 @@ class Provider:
         """Delete the instance and verify that it is gone; a missing one is not an error.
 
         Raises:
+            RefusedError: it exists, and has lost the tags that say whose it is.
             GoldrunError: it may still exist.
         """
+        found = self._named(lost=True)
+        for instance in found:
+            if GARM_CONTROLLER.key not in instance.tags:
+                raise RefusedError(
+                    f"{instance.id} is not deleted: it may be the engine's, but its tags do not say so any more.",
+                    why=["somebody has changed them, in the console perhaps."],
+                    fix=[f"if it is a runner, delete it in the console: {instance.id} in {self.client.region}."],
+                )
         # Few looks: an account has one limit of calls for all of the engine's processes.
-        release(self.client, [instance.id for instance in self._named()], often=every(LOOK_SECONDS))
+        release(self.client, [instance.id for instance in found], often=every(LOOK_SECONDS))
 
     def get(self) -> dict[str, Any]:
         """Describe the instance.
@@ -96,12 +105,13 @@ class Provider:
             raise NoSuchInstanceError(f"This controller has no instance {self.call.instance}.")
         return found[0]
 
-    def _named(self) -> list[Instance]:
-        """Return this controller's instances with the provider id or name."""
+    def _named(self, *, lost: bool = False) -> list[Instance]:
+        """Return this controller's instances with the provider id or name; ``lost``: or one that has no controller."""
         wanted = self.call.instance
         if wanted.startswith("i-"):
+            whose = ("", self.call.controller) if lost else (self.call.controller,)
             found = describe_instances(self.client, ids=[wanted])
-            return [instance for instance in found if GARM_CONTROLLER.matches(instance.tags, self.call.controller)]
+            return [instance for instance in found if GARM_CONTROLLER.read(instance.tags) in whose]
         return self.all(GARM_NAME.of(wanted))
 
     def all(self, more: Mapping[str, str]) -> list[Instance]:
