@@ -561,6 +561,18 @@ def test_an_offer_that_is_reclaimed_twice_is_left_out(cloud: Running) -> None:
     assert not first & {(one.type, one.zone) for one in machines(cloud)}
 
 
+def test_one_reclaim_counts_once_though_github_fails(cloud: Running) -> None:
+    """Each time that its registration could not be removed it counted again, and the offer was left out."""
+    server = serve(cloud, types=(), cpu="8", min_idle=1)
+    server.run(100)
+    (instance,) = machines(cloud)
+    cloud.fault("error", "github:*agent*", times=20, status=502)
+    reclaim(cloud, instance)
+    server.run(200)
+    assert any("agents with 502" in words for words in server.said)
+    assert not any("is left out" in words for words in server.said), server.said
+
+
 def test_only_what_a_profile_admits_is_run(cloud: Running) -> None:
     server = serve(cloud, repositories=("octo-org/octo-*",), events=("push", "pull_request"))
     jobs = cloud.cloud.jobs

@@ -91,7 +91,8 @@ class Endings:
         self.observer.gone(self.roster.fleet.wanted, gone)
         self.turns.forget(roster.name(machine))
         if (
-            (machine not in roster.ended or machine in self._failed)
+            machine not in self._reclaimed  # counted before something failed here
+            and (machine not in roster.ended or machine in self._failed)
             and gone.spot
             # One that has been given notice may end itself before it is taken.
             and (gone.reclaimed or was_reclaimed(self.client, machine))
