@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from benchmarks.collector import Received, collecting
+from msgspec.structs import replace
 
 from goldrun.serve.recorder import Recorder
 from goldrun.serve.telemetry import Telemetry
@@ -87,6 +88,30 @@ def test_a_failed_job_is_an_error(cloud: Running, collector: Received) -> None:
     run(cloud, conclusion="failure")
     roots = [span for spans in traces(collector).values() for span in spans if not span.parent_span_id]
     assert [root.status.code for root in roots] == [2, 2]
+
+
+def test_a_job_whose_machine_is_reclaimed_has_a_trace_too(
+    cloud: Running, collector: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub notices minutes after the machine is gone. Such jobs had no trace, and were kept for ever: after as many
+    as are kept no job had one."""
+    monkeypatch.setattr("goldrun.serve.telemetry.KEPT", 2)
+    played = play(cloud)
+    played.seconds = 60.0
+    telemetry = Telemetry("here", lambda _: None)
+    server = serve(cloud, observer=Recorder(FakeClock(cloud.wall), [telemetry], telemetry), max_runners=1)
+    for _ in range(3):
+        queue(cloud, 1)
+        server.run(100, until=lambda: any(job.status == "in_progress" for job in jobs_of(cloud)))
+        server.run(3)
+        for machine in machines(cloud):
+            cloud.cloud.store.put(replace(machine, reclaimed=cloud.cloud.clock.now()))
+        server.run(600, until=lambda: all_done(cloud))
+    server.run(300, until=lambda: all_done(cloud) and not machines(cloud))
+    telemetry.close()
+    roots = [span for spans in traces(collector).values() for span in spans if not span.parent_span_id]
+    assert sum(root.status.code == 2 for root in roots) == 3
+    assert len(roots) == len([job for job in jobs_of(cloud) if job.conclusion])
 
 
 def test_the_metrics_are_those_of_prometheus(cloud: Running, collector: Received) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -38,10 +39,10 @@ _NANO = 1_000_000_000
 class Telemetry:
     """A sink, and a tracer: one trace for each job.
 
-    A trace is sent when its machine is gone, with the times that GitHub and the cloud have told: ``queued`` until
-    GitHub gave the job to the scale set, ``launch`` until the machine was created (or started), ``boot`` until it had
-    its configuration, ``connect`` until the runner had the job, ``run``, and ``delete`` until the machine was gone. A
-    machine that waited for the job has neither launch nor boot.
+    A trace is sent when its job has ended and its machine is gone, with the times that GitHub and the cloud have told:
+    ``queued`` until GitHub gave the job to the scale set, ``launch`` until the machine was created (or started),
+    ``boot`` until it had its configuration, ``connect`` until the runner had the job, ``run``, and ``delete`` until the
+    machine was gone. A machine that waited for the job has neither launch nor boot.
     """
 
     def __init__(self, server: str, report: Report) -> None:
@@ -97,24 +98,28 @@ class Telemetry:
 
     def configured(self, wanted: WantedSet, machine: Instance, since: float, now: float) -> None:
         """See ``Tracer``."""
-        with self._lock:
-            if len(self._followed) < KEPT:
-                self._followed[wanted.runner_name(machine.id)] = _Followed(since, now)
+        self._learn(wanted, wanted.runner_name(machine.id), begun=since, configured=now)
 
-    def job_completed(self, _: WantedSet, event: JobEvent) -> None:
+    def job_completed(self, wanted: WantedSet, event: JobEvent) -> None:
         """See ``Tracer``."""
-        with self._lock:
-            if event.runner in self._followed or len(self._followed) < KEPT:
-                self._followed.setdefault(event.runner, _Followed()).event = event
+        self._learn(wanted, event.runner, event=event)
 
     def gone(self, wanted: WantedSet, machine: Instance, now: float) -> None:
         """See ``Tracer``."""
-        with self._lock:
-            followed = self._followed.pop(wanted.runner_name(machine.id), None)
-        if followed is not None and followed.event is not None:
-            self._send(wanted, machine, followed.event, followed, now)
+        self._learn(wanted, wanted.runner_name(machine.id), machine=machine, gone=now)
 
-    def _send(self, wanted: WantedSet, machine: Instance, event: JobEvent, followed: _Followed, gone: float) -> None:
+    def _learn(self, wanted: WantedSet, runner: str, **facts: Any) -> None:
+        """Take note of what is known of a runner, and send its trace when that is all."""
+        with self._lock:
+            known = self._followed[runner] = replace(self._followed.pop(runner, _Followed()), **facts)
+            if known.event and known.machine:
+                del self._followed[runner]
+            elif len(self._followed) > KEPT:
+                del self._followed[next(iter(self._followed))]  # nothing was heard of it for longest
+        if known.event and known.machine:
+            self._send(wanted, known.machine, known.event, known)
+
+    def _send(self, wanted: WantedSet, machine: Instance, event: JobEvent, followed: _Followed) -> None:
         repository, workflow = origin_of(event)
         root = self._tracer.start_span(
             event.name or "job",
@@ -145,7 +150,7 @@ class Telemetry:
             ("boot", followed.configured),
             ("connect", event.started),
             ("run", event.finished),
-            ("delete", gone),
+            ("delete", followed.gone),
         )
         for name, end in steps:
             if end > at:  # what ended before was done ahead, for no job in particular
@@ -170,13 +175,15 @@ class _Reported(logging.Handler):
             self._report(f"OpenTelemetry: {text}")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Followed:
-    """What is known of a runner's machine."""
+    """What is known of a runner, its job and its machine; of a reclaimed one the job ends after the machine."""
 
     begun: float = 0.0
     configured: float = 0.0
     event: JobEvent | None = None
+    machine: Instance | None = None
+    gone: float = 0.0
 
 
 def _nano(moment: float) -> int:
