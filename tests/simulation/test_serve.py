@@ -772,6 +772,32 @@ def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Ru
     assert was_reclaimed(cloud.client(), machine.id) is not seen
 
 
+@pytest.mark.parametrize(("after", "again"), [(124.0, True), (60.0, False)])
+def test_a_job_that_its_runner_has_cancelled_after_the_notice_is_run_again(
+    cloud: Running, played: Played, after: float, *, again: bool
+) -> None:
+    """A runner that is shut down cancels its job (runs-on/runs-on#249): it was taken for a person's will."""
+    played.seconds = 1700.0
+    server = serve(cloud, protect="none")
+    (one,) = queue(cloud, 1)
+    server.run(120, until=lambda: jobs_of(cloud)[0].status == "in_progress")
+    (machine,) = machines(cloud)
+    store = cloud.cloud.store
+    store.put(replace(machine, reclaimed=cloud.cloud.clock.now() + 300.0))  # it is announced now
+    server.run(after)
+    job = store.get(GitHubJob, one)
+    runner = store.get(GitHubRunner, job.runner) if job else None
+    assert job is not None
+    assert runner is not None
+    store.remove(runner)
+    cloud.cloud.jobs.end(job, "cancelled")
+    noticed = store.get(Instance, machine.id)
+    assert noticed is not None
+    lifecycle.release(store, store.settings().market, [noticed], cloud.cloud.clock.now())
+    server.run(200)
+    assert any(job.attempt == 2 for job in jobs_of(cloud)) is again, server.said
+
+
 def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that had ended was told by nothing but its silence, while its machines cost money."""
     monkeypatch.setattr(servers, "DEFECT_SECONDS", 0.01)

@@ -14,7 +14,7 @@ from typing import Any
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError, ApiError
-from goldrun.cloud.moments import parse_moment
+from goldrun.cloud.moments import moment_or, parse_moment
 from goldrun.cloud.paging import pages_by_token
 from goldrun.cloud.rpc import Parameter
 from goldrun.cloud.tags import from_api, to_api
@@ -196,8 +196,21 @@ def console_output(client: EcsClient, instance_id: str) -> str:
     return base64.b64decode(answer.get("ConsoleOutput") or "").decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
-    """Return whether the spot market reclaimed the instance.
+@dataclass(frozen=True)
+class Reclaim:
+    """The spot market takes an instance back.
+
+    Attributes:
+        announced: when it said so, in seconds since 1970.
+        planned: when it takes it.
+    """
+
+    announced: float
+    planned: float
+
+
+def find_reclaim(client: EcsClient, instance_id: str) -> Reclaim | None:
+    """Return when the spot market reclaims the instance, or has; None: it does not.
 
     Source: DescribeInstanceHistoryEvents, which also covers deleted instances.
     """
@@ -209,7 +222,16 @@ def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
             "InstanceEventType": ["Instance:PreemptibleInstanceInterruption"],
         },
     )
-    return bool(answer["InstanceSystemEventSet"]["InstanceSystemEventType"])
+    events = answer["InstanceSystemEventSet"]["InstanceSystemEventType"]
+    if not events:
+        return None
+    announced, planned = (str(events[0].get(name) or "") for name in ("EventPublishTime", "NotBefore"))
+    return Reclaim(moment_or(announced, 0.0), moment_or(planned, 0.0))
+
+
+def was_reclaimed(client: EcsClient, instance_id: str) -> bool:
+    """Return whether the spot market reclaimed the instance."""
+    return find_reclaim(client, instance_id) is not None
 
 
 def is_missing(error: GoldrunError) -> bool:

@@ -18,6 +18,7 @@ from goldrun.runners.versions import MINIMUM
 
 ENDED = "goldrun: the runner has ended"  # on the console, before the instance deletes itself
 FAILED = "goldrun: failed: "  # on the console, before an instance that cannot run its job deletes itself
+NOTICE_SECONDS = 120.0
 _END = "GOLDRUN_END"
 
 
@@ -48,7 +49,7 @@ class Bootstrap:
     config_seconds: float = 300.0
     job_seconds: float = 900.0
     longest_job: float = 0.0
-    notice_seconds: float = 120.0
+    notice_seconds: float = NOTICE_SECONDS
     examine_seconds: float = 60.0
     setup: str = ""
     pre_install: Mapping[str, bytes] = field(default_factory=dict)

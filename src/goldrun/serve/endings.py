@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.instances import Instance, was_reclaimed
+from goldrun.cloud.instances import Instance, find_reclaim, was_reclaimed
 from goldrun.github.scale_sets import JobEvent
 from goldrun.launch.launch import Report
+from goldrun.runners.bootstrap import NOTICE_SECONDS
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.log import said
 from goldrun.serve.observer import Observer
@@ -16,6 +17,8 @@ from goldrun.serve.reruns import Reruns
 from goldrun.serve.roster import LOST_SECONDS, Roster
 from goldrun.serve.tending import Tending
 from goldrun.serve.turns import Turns
+
+SLACK_SECONDS = 15.0  # by which GitHub's time and the cloud's may differ
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Endings:
     observer: Observer
     report: Report
     _gone: list[Instance] = field(default_factory=list)  # machines whose end is to be looked into
-    _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs that failed, by their machines
+    _failed: dict[str, JobEvent] = field(default_factory=dict)  # jobs without success, by their machines
     _reclaimed: dict[str, float] = field(default_factory=dict)  # instances that the market reclaimed
 
     def note(self, gone: Iterable[Instance]) -> None:
@@ -58,7 +61,7 @@ class Endings:
         roster.ended[machine] = self.client.clock.now()
         roster.fleet.watch([machine])
         lost = roster.lost.pop(machine, None)
-        if event.result not in ("succeeded", "canceled"):
+        if event.result != "succeeded":
             self._failed[machine] = event
         words = "; its instance was gone" if lost is not None and event.result != "succeeded" else ""
         self.report(
@@ -112,11 +115,23 @@ class Endings:
         """Have jobs run again that failed because the market took their machine.
 
         Raises:
-            GoldrunError: GitHub fails.
+            GoldrunError: the cloud or GitHub fails.
         """
         self.reruns.step()
         for machine in self._failed.keys() & self._reclaimed.keys():
-            self.reruns.add(self._failed.pop(machine))
-            del self._reclaimed[machine]
+            event = self._failed[machine]
+            if event.result != "canceled" or self._was_shut_down(machine, event):
+                self.reruns.add(event)
+            del self._failed[machine], self._reclaimed[machine]
         # A job whose machine is still there, or has deleted itself, failed for its own reasons.
         self._failed = {machine: event for machine, event in self._failed.items() if machine in self.roster.ended}
+
+    def _was_shut_down(self, machine: str, event: JobEvent) -> bool:
+        """Return whether a job was cancelled by its runner, which is shut down some time after the market's notice.
+
+        Before that, and when the machine is gone, a person has cancelled it, or a newer run.
+        """
+        reclaim = find_reclaim(self.client, machine)
+        if reclaim is None:
+            return False
+        return reclaim.announced + NOTICE_SECONDS - SLACK_SECONDS <= event.finished <= reclaim.planned
