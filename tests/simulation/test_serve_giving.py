@@ -423,6 +423,19 @@ def test_a_set_with_a_fallback_does_not_take_the_place_that_was_given_up(
     assert status_of(cloud, number) == "in_progress"
 
 
+def test_a_quota_that_was_refused_once_is_read_again(cloud: Running, played: Played) -> None:
+    """One refusal, a policy that was being changed perhaps, and it was not known until the server's end."""
+    played.seconds = 3300.0
+    limit_quota(cloud, 2 * 8)
+    server = serve(cloud)
+    together(5, server)
+    cloud.fault("error", "DescribeAccountAttributes", times=1, status=403, code="Forbidden.RAM")
+    together(200, server)
+    numbers = queue(cloud, 6)
+    together(2600, server, until=lambda: "cancelled" in conclusions(cloud, numbers), pace=2)
+    assert "cancelled" not in conclusions(cloud, numbers)
+
+
 def test_a_quota_that_cannot_be_read_cancels_no_jobs(cloud: Running, played: Played) -> None:
     """After ten minutes it counted as unknown, and all jobs were accepted."""
     played.seconds = 3300.0

@@ -41,23 +41,23 @@ class Quota:
             return self._free is None and self._readable and self._read > float("-inf")
 
     def look(self, client: EcsClient) -> None:
-        """Read it, unless that was done in the last minute."""
+        """Read it, unless that was done in the last minute; where it may not be read, it is tried less often."""
         now = client.clock.now()
         with self._lock:
-            if not self._readable or now - self._at < FRESH_SECONDS:
+            if now - self._at < (FRESH_SECONDS if self._readable else OLD_SECONDS):
                 return
             self._at = now
         try:
             free = free_vcpus(client, spot=True)
         except GoldrunError as error:
-            if error.retryable and now - self._read < OLD_SECONDS:
+            if now - self._read < OLD_SECONDS:
                 return  # what was read last holds
             free = None
-            if not error.retryable:
+            if not error.retryable and self._readable:
                 self._readable = False
                 self.report(f"the account's quota cannot be read: {error.what}")
         else:
-            self._read = now
+            self._read, self._readable = now, True
         with self._lock:
             self._free = free
 
