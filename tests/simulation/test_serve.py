@@ -8,6 +8,9 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,10 +19,12 @@ from goldrun.clock import StoppableClock
 from goldrun.cloud import assistant
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import was_reclaimed
+from goldrun.errors import UsageError
 from goldrun.launch.acquire import acquire
 from goldrun.launch.settings import new_key
 from goldrun.serve import fleet as fleets
 from goldrun.serve import server as servers
+from goldrun.serve import watching
 from goldrun.serve.config import Cost
 from goldrun.serve.metrics import Metrics
 from goldrun.serve.recorder import Recorder
@@ -27,12 +32,12 @@ from local_cloud import lifecycle
 from local_cloud.faults import Kind
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRunner, GitHubScaleSet
 from local_cloud.records import Image, Instance, Interruption, Invocation
-from tests.conftest import Running
+from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, limit_quota, machines, queue, serve
+from tests.simulation.serving import Served, alive, all_done, jobs_of, limit_quota, machines, queue, serve, wanted_set
 from tests.simulation.watching import meanwhile
-from tests.virtual_time import FakeClock
+from tests.virtual_time import FakeClock, Wall
 
 ZONE = ("cn-hangzhou-k",)  # one place, one price
 
@@ -816,6 +821,39 @@ def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) ->
     (words,) = said
     assert words.startswith("ubuntu-spot works: this is a defect of goldrun")
     assert "ValueError: an unexpected answer" in words
+
+
+def test_a_server_goes_on_if_a_changed_set_cannot_be_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file with the App's key was being replaced when the configuration changed: the server ended with all sets."""
+
+    def build(client: Any, github: Any, wanted: Any, env: Any, **more: Any) -> Any:
+        quiet = {"poll": lambda _: None, "close": lambda: None}
+        listener = SimpleNamespace(connected=True, waits=False, leads=True, wanted=wanted, **quiet)
+        return SimpleNamespace(tick=lambda: None, listener=listener, capacity=1, retiring=False, retired=False)
+
+    def clients(_: object) -> Any:
+        if next(made) in (1, 2):
+            raise UsageError("The GitHub App's key file 'app.pem' cannot be read.")
+        return SimpleNamespace(close=lambda: None), SimpleNamespace(close=lambda: None)
+
+    class Scripted(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if next(looks) == 2:
+                file.write_text("2")
+            served.append([one.profile.min_idle for one in server._running])
+            if len(served) == 20:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(servers, "build_worker", build)
+    monkeypatch.setattr(watching, "_sets", lambda file: [wanted_set(min_idle=int(file.read_text()))])
+    made, looks, served, said = itertools.count(), itertools.count(), list[list[int]](), list[str]()
+    file = tmp_path / "runners.toml"
+    file.write_text("1")
+    server = servers.Server(clients, {}, owner="one", report=said.append)
+    watching.run(server, file, Scripted(Wall(NOW)), said.append)
+    assert (served[0], served[-1]) == ([1], [2])
+    assert sum("'app.pem' cannot be read. Trying again in" in words for words in said) == 2, said
 
 
 def test_a_thread_of_a_server_ends_though_the_other_one_was_told_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -11,6 +12,7 @@ from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.serve.loading import load
+from goldrun.serve.patience import Patience
 from goldrun.serve.server import Server
 from goldrun.serve.wanted import WantedSet, wanted_sets
 from goldrun.waiting import every, looks
@@ -21,7 +23,7 @@ LOOK_SECONDS = 2.0
 def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callable[[], None] = lambda: None) -> None:
     """Serve the configuration until KeyboardInterrupt; read it again when it has changed, or on SIGHUP.
 
-    A change that is not valid is reported, and the server goes on as before.
+    A change that is not valid is reported, and the server goes on as before; one that cannot be begun is tried again.
 
     Args:
         server: the server.
@@ -30,27 +32,27 @@ def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callabl
         report: receives a sentence about what happens.
         ready: called when the work has begun.
     """
-    hung_up = _HangUp()
-    current = _read(file)
-    server.serve(_sets(file))
+    hung_up, patience = _HangUp(), Patience(file.name, clock, report)
+    current, sets, begun = _read(file), _sets(file), True
+    server.serve(sets)
     ready()
     try:
         for _ in looks(clock, often=every(LOOK_SECONDS)):
             server.tidy()
             text = _read(file)
-            if not hung_up.take() and text in (current, None):
-                continue
-            current = text
-            try:
-                sets = _sets(file)
-            except GoldrunError as error:
-                report(f"{error.what} The server goes on as before.")
-                continue
-            except Exception as error:  # noqa: BLE001 - a file that somebody edits must not end a server
-                report(f"{file} cannot be read: {error!r} is a defect of goldrun. The server goes on as before.")
-                continue
-            report(f"{file} has changed.")
-            server.serve(sets)
+            if hung_up.take() or text not in (current, None):
+                current = text
+                try:
+                    sets, begun = _sets(file), False
+                except GoldrunError as error:
+                    report(f"{error.what} The server goes on as before.")
+                    continue
+                except Exception as error:  # noqa: BLE001 - a file that somebody edits must not end a server
+                    report(f"{file} cannot be read: {error!r} is a defect of goldrun. The server goes on as before.")
+                    continue
+                report(f"{file} has changed.")
+            if not begun:
+                begun = not patience.attempt("begin", partial(server.serve, sets))
     except KeyboardInterrupt:
         report("ending: instances and jobs go on, for another server.")
     finally:
