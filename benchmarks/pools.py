@@ -22,7 +22,7 @@ from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.assembly import Common
 from goldrun.serve.observer import Observer
 from goldrun.serve.quota import Quota
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 KINDS: dict[str, dict[str, Any]] = {
     "an idle runner": {"min_idle": 1},
@@ -41,7 +41,7 @@ class Idle(Observer):
         """Begin with nothing."""
         self.amount = 0.0
 
-    def cost(self, wanted: WantedSet, event: JobEvent | None, amount: float) -> None:
+    def cost(self, wanted: ScaleSetSpec, event: JobEvent | None, amount: float) -> None:
         """See ``Observer``."""
         del wanted
         self.amount += amount if event is None else 0.0

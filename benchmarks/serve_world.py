@@ -35,8 +35,8 @@ from goldrun.launch.cache import FileCache
 from goldrun.serve.assembly import Common, build_worker
 from goldrun.serve.config import NetworkPart, Profile
 from goldrun.serve.observer import Observer
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.server import Steps
-from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from local_cloud import lifecycle, seed
 from local_cloud.actions.assistant import ASSISTANT_SECONDS
@@ -275,11 +275,11 @@ def serve(world: World, label: str, common: Common, observer: Observer | None = 
     """Serve a label from now on, in two threads."""
     given = {"image": "fam-amd64-latest", "life": "6h", "cpu": "4", **profile}
     network = NetworkPart(security_group=f"sg-local-{seed.REGION}", role="self-destruct")
-    wanted = WantedSet(label, SCOPE, "Default", (label,), Profile(**given), None, "", network, label)
+    spec = ScaleSetSpec(label, SCOPE, "Default", (label,), Profile(**given), None, "", network, label)
     said: list[str] = []
     client, github = world.clients()
     worker = build_worker(
-        client, github, wanted, {}, owner="one", report=said.append, cache=world.cache, common=common, observer=observer
+        client, github, spec, {}, owner="one", report=said.append, cache=world.cache, common=common, observer=observer
     )
     steps = Steps(worker, world.stage, said.append)
     served = Served(worker, said)

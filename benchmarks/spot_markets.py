@@ -2,7 +2,7 @@
 
 The usual way (as published scripts do it): an advisor lists the five cheapest offers by vCPU, whatever their stock;
 each is tried with three disk categories, blindly. Both go over HTTP, on the same markets; what could be had at all, and
-for how much, is read from the local cloud's own books.
+for how much, is read from the local cloud's own ledger.
 
 Usage: python -m benchmarks.spot_markets [--markets N] [--processes N] [--json FILE]
 """

@@ -15,8 +15,8 @@ from goldrun.serve.assembly import Common, build_worker
 from goldrun.serve.config import NO_LIMITS, Limits, NetworkPart, Profile
 from goldrun.serve.observer import Observer
 from goldrun.serve.quota import Quota
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.server import Steps
-from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob
@@ -37,10 +37,10 @@ def with_image(running: Running, **settings: float) -> Running:
     return running
 
 
-def wanted_set(label: str = LABEL, limits: Limits = NO_LIMITS, **profile: Any) -> WantedSet:
+def scale_set_spec(label: str = LABEL, limits: Limits = NO_LIMITS, **profile: Any) -> ScaleSetSpec:
     given = {"image": "fam-amd64-latest", "types": ("ecs.c7.2xlarge",), "life": "2h", "longest_job": "30m", **profile}
     network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
-    return WantedSet(label, SCOPE, "Default", (label,), Profile(**given), None, "", network, label, limits)
+    return ScaleSetSpec(label, SCOPE, "Default", (label,), Profile(**given), None, "", network, label, limits)
 
 
 @dataclass
@@ -82,8 +82,8 @@ def serve(
     client = client or running.client()
     said: list[str] = []
     github = open_github(running.url, client, token=token)
-    wanted, report = wanted_set(**profile), said.append
-    worker = build_worker(client, github, wanted, {}, owner=owner, report=report, common=common, observer=observer)
+    spec, report = scale_set_spec(**profile), said.append
+    worker = build_worker(client, github, spec, {}, owner=owner, report=report, common=common, observer=observer)
     clock = client.clock.machine
     return Served(worker, Steps(worker, clock, said.append), clock, said)
 

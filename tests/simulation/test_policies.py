@@ -48,14 +48,14 @@ from goldrun.runners.diagnostics import explain, failure, has_ended
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.serve.assembly import build_worker
 from goldrun.serve.config import Cost, NetworkPart
-from goldrun.serve.patience import Patience
+from goldrun.serve.retries import Retries
 from goldrun.serve.server import Steps
 from local_cloud import seed
 from local_cloud.access import Policy
 from local_cloud.records import Disk, Instance, SecurityGroup, Snapshot, VSwitch
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.played import open_github, play
-from tests.simulation.serving import wanted_set
+from tests.simulation.serving import scale_set_spec
 from tests.simulation.test_prune import built
 
 ALIAS = PublishedName("fam", "amd64", "latest")
@@ -161,7 +161,7 @@ def run_runner(client: EcsClient) -> None:
         read_manifest(client, replace(settings, image_id="", image_family="none"))
 
 
-class Impatient(Patience):
+class Impatient(Retries):
     """Tries nothing again: a denial ends the test."""
 
     def attempt(self, step: str, run: Callable[[], object]) -> float:
@@ -172,14 +172,14 @@ class Impatient(Patience):
 def serve_labels(client: EcsClient) -> None:
     """A runner that waits stopped, is started, and is not needed any more."""
     network = NetworkPart(security_group=f"sg-local-{REGION}", role="self-destruct")
-    wanted = replace(wanted_set(image="fam", cpu="8", types=(), max_cost=Cost(day=1000.0)), network=network)
+    wanted = replace(scale_set_spec(image="fam", cpu="8", types=(), max_cost=Cost(day=1000.0)), network=network)
     github = open_github(f"{client._endpoint}", client)
     worker = build_worker(client, github, wanted, {}, owner="policy", report=lambda _: None)
-    worker.patience = worker.hands.patience = Impatient("", client.clock, lambda _: None)
+    worker.retries = worker.hands.retries = Impatient("", client.clock, lambda _: None)
     steps = Steps(worker, client.clock.machine, lambda _: None)
     for idle, stopped in ((0, 1), (1, 1), (0, 0)):
         profile = structs.replace(wanted.profile, min_idle=idle, min_stopped=stopped)
-        worker.listener.wanted = worker.fleet.wanted = replace(wanted, profile=profile)
+        worker.listener.spec = worker.fleet.spec = replace(wanted, profile=profile)
         for _ in range(160):
             steps.listen()
             steps.work()

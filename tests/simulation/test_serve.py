@@ -35,7 +35,17 @@ from local_cloud.records import Image, Instance, Interruption, Invocation
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.played import Played, play
-from tests.simulation.serving import Served, alive, all_done, jobs_of, limit_quota, machines, queue, serve, wanted_set
+from tests.simulation.serving import (
+    Served,
+    alive,
+    all_done,
+    jobs_of,
+    limit_quota,
+    machines,
+    queue,
+    scale_set_spec,
+    serve,
+)
 from tests.simulation.watching import meanwhile
 from tests.virtual_time import FakeClock, Wall
 
@@ -719,8 +729,8 @@ def test_thousands_of_runners_are_looked_through_page_by_page(cloud: Running) ->
     before = server.worker.listener.service.github.calls
     server.run(900, until=lambda: made.id not in {one.id for one in jobs.runners("octo-org/octo-repo")}, pace=5.0)
     assert made.id not in {one.id for one in jobs.runners("octo-org/octo-repo")}
-    server.worker.leftovers._next = 0.0
-    rest = server.worker.leftovers
+    server.worker.orphans._next = 0.0
+    rest = server.worker.orphans
     calls = server.worker.listener.service.github.calls
     rest.step({})
     assert server.worker.listener.service.github.calls - calls == 1, "a page"
@@ -826,9 +836,9 @@ def test_a_defect_ends_no_thread_of_a_server(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_server_goes_on_if_a_changed_set_cannot_be_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The file with the App's key was being replaced when the configuration changed: the server ended with all sets."""
 
-    def build(client: Any, github: Any, wanted: Any, env: Any, **more: Any) -> Any:
+    def build(client: Any, github: Any, spec: Any, env: Any, **more: Any) -> Any:
         quiet = {"poll": lambda _: None, "close": lambda: None}
-        listener = SimpleNamespace(connected=True, waits=False, leads=True, wanted=wanted, **quiet)
+        listener = SimpleNamespace(connected=True, waits=False, leads=True, spec=spec, **quiet)
         return SimpleNamespace(tick=lambda: None, listener=listener, capacity=1, retiring=False, retired=False)
 
     def clients(_: object) -> Any:
@@ -846,7 +856,7 @@ def test_a_server_goes_on_if_a_changed_set_cannot_be_begun(monkeypatch: pytest.M
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(servers, "build_worker", build)
-    monkeypatch.setattr(watching, "_sets", lambda file: [wanted_set(min_idle=int(file.read_text()))])
+    monkeypatch.setattr(watching, "_sets", lambda file: [scale_set_spec(min_idle=int(file.read_text()))])
     made, looks, served, said = itertools.count(), itertools.count(), list[list[int]](), list[str]()
     file = tmp_path / "runners.toml"
     file.write_text("1")

@@ -7,7 +7,7 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from goldrun.serve.leftovers import EVERY_SECONDS
+from goldrun.serve.orphan_registrations import EVERY_SECONDS
 from local_cloud.faults import Kind
 from local_cloud.market import Market as LocalMarket
 from tests.conftest import Running

@@ -13,8 +13,8 @@ from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.assembly import build_worker
 from goldrun.serve.config import Cost, Limits
 from goldrun.serve.observer import Observer
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.server import Steps
-from goldrun.serve.wanted import WantedSet
 from local_cloud.records import SecurityGroup
 from tests.conftest import Running
 from tests.simulation.played import Played, open_github
@@ -29,10 +29,10 @@ from tests.simulation.serving import (
     promised,
     queue,
     refuse,
+    scale_set_spec,
     serve,
     status_of,
     together,
-    wanted_set,
 )
 
 HOUR = 3600.0
@@ -171,7 +171,7 @@ def test_a_small_shortage_costs_one_machine_of_the_pool(cloud: Running, played: 
     assert len(alive(cloud)) == 3
     for _ in range(40):
         together(30, first)
-        if first.worker.budget.books.left(first.worker.listener.wanted, cloud.wall.value).amount < 0.005:
+        if first.worker.budget.ledger.left(first.worker.listener.spec, cloud.wall.value).amount < 0.005:
             break
     first.worker.listener.close()
     second = serve(cloud, owner="two", min_idle=3, zones=ZONE, life="8h", max_cost=Cost(day=0.62))
@@ -246,11 +246,11 @@ def test_machines_of_a_set_that_is_not_back_yet_count(cloud: Running, played: Pl
     if why != "lost":
         other.worker.listener.close()
         for one in (busy, other):
-            common.shares.leave(one.worker.listener.wanted)
+            common.shares.leave(one.worker.listener.spec)
         common = common_of() if why == "restart" else common
         busy = serve(cloud, owner="two", common=common, limits=limits, label="busy")
         other = serve(cloud, owner="two", common=common, limits=limits, label="other")
-        common.shares.know(one.worker.listener.wanted for one in (busy, other))  # as Server.serve does
+        common.shares.know(one.worker.listener.spec for one in (busy, other))  # as Server.serve does
     queue(cloud, 3, label="other")
     most = 0
     for second in range(200):
@@ -362,8 +362,8 @@ def sized(running: Running, owner: str, label: str, **profile: Any) -> Served:
     running.cloud._github.poll_seconds = 0.0
     client, said = running.client(), list[str]()
     github = open_github(running.url, client)
-    wanted = dataclasses.replace(wanted_set(label, **profile), kind="profile")
-    worker = build_worker(client, github, wanted, {}, owner=owner, report=said.append)
+    spec = dataclasses.replace(scale_set_spec(label, **profile), kind="profile")
+    worker = build_worker(client, github, spec, {}, owner=owner, report=said.append)
     return Served(worker, Steps(worker, client.clock.machine, said.append), client.clock.machine, said)
 
 
@@ -372,7 +372,7 @@ def test_two_servers_share_the_budget_of_a_profile_with_sizes(cloud: Running, pl
     played.seconds = 1700.0
     one, two = (sized(cloud, name, f"profile-{name}", zones=ZONE, max_cost=Cost(day=0.5)) for name in ("a", "b"))
     for each in (one, two):  # as Server.serve does, with the same configuration
-        each.worker.budget.books.know([one.worker.listener.wanted, two.worker.listener.wanted])
+        each.worker.budget.ledger.know([one.worker.listener.spec, two.worker.listener.spec])
     together(150, one, two)
     queue(cloud, 4, label="profile-a")
     queue(cloud, 4, label="profile-b")
@@ -404,7 +404,7 @@ def test_a_server_whose_clock_is_behind_tells_no_negative_cost(cloud: Running, p
     """Prometheus' counter refuses it: the worker's step failed as a defect, and a minute was lost."""
 
     class Costs(Observer):
-        def cost(self, wanted: WantedSet, event: JobEvent | None, amount: float) -> None:
+        def cost(self, spec: ScaleSetSpec, event: JobEvent | None, amount: float) -> None:
             told.append(amount)
 
     told: list[float] = []

@@ -169,7 +169,7 @@ def test_a_restart_while_ecs_does_not_answer_keeps_to_the_limit_of_all(cloud: Ru
     common = common_of()
     busy = serve(cloud, owner="two", common=common, limits=limits, label="busy")
     other = serve(cloud, owner="two", common=common, limits=limits, label="other")
-    common.shares.know(one.worker.listener.wanted for one in (busy, other))
+    common.shares.know(one.worker.listener.spec for one in (busy, other))
     queue(cloud, 3, label="other")
     cloud.fault("error", "DescribeInstances", times=None, status=503, code="ServiceUnavailable")
     together(100, other, busy)
@@ -218,11 +218,11 @@ def test_patience_forgets_machines(cloud: Running, played: Played) -> None:
     for _ in range(3):
         queue(cloud, 5)
         together(1500, server, pace=3)
-    patience = server.worker.patience
+    retries = server.worker.retries
     there = server.worker.fleet.machines.keys()
     left = [
         one
-        for one in {**patience._until, **patience._pauses}
+        for one in {**retries._until, **retries._pauses}
         if one.startswith("configure ") and one.split()[1] not in there
     ]
     assert not left, len(left)
@@ -381,7 +381,7 @@ def test_a_scope_that_github_refuses_stops_no_other_for_long(cloud: Running, pla
     good = serve(cloud, common=common, limits=limits, label="good")
     lost = serve(cloud, common=common, limits=limits, label="lost")
     never = serve(cloud, common=common, limits=limits, label="never", token="ghp_wrong")
-    common.shares.know(one.worker.listener.wanted for one in (good, lost, never))
+    common.shares.know(one.worker.listener.spec for one in (good, lost, never))
     together(300, good, lost, never)
     took = []
     for _ in range(4):

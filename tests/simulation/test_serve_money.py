@@ -13,8 +13,8 @@ from goldrun.serve.assembly import Common
 from goldrun.serve.config import Cost, Limits
 from goldrun.serve.observer import Observer
 from goldrun.serve.quota import Quota
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.spent import Spent, day_begin, month_begin, parse
-from goldrun.serve.wanted import WantedSet
 from local_cloud.github.records import GitHubCheck, GitHubInstallationToken, GitHubJob
 from local_cloud.records import Instance, SecurityGroup
 from tests.conftest import REGION, Running
@@ -34,7 +34,7 @@ class Costs(Observer):
     def __init__(self) -> None:
         self.jobs, self.idle = 0.0, 0.0
 
-    def cost(self, wanted: WantedSet, event: JobEvent | None, amount: float) -> None:
+    def cost(self, spec: ScaleSetSpec, event: JobEvent | None, amount: float) -> None:
         if event:
             self.jobs += amount
         else:
@@ -240,7 +240,7 @@ def test_two_sets_of_one_server_lose_none_of_the_others_count(cloud: Running, pl
     for served in (one, two):
         ours = [each for each in machines(cloud) if each.id in served.worker.fleet.machines]
         cost = sum(each.price * (cloud.wall.value - each.created) for each in ours) / HOUR
-        counted = served.worker.budget.books.read(served.worker.listener.wanted).day
+        counted = served.worker.budget.ledger.read(served.worker.listener.spec).day
         assert counted == pytest.approx(cost, rel=0.05)
 
 
@@ -301,7 +301,7 @@ def test_the_list_price_is_in_the_budget_too(cloud: Running, played: Played) -> 
     budget = server.worker.budget
     settings = LaunchSettings(Network(GROUP), key="k", image_id="m-runner", on_demand_fallback=True)
     capped = budget.cap(replace_settings(settings, amount=2))
-    left = budget.books.left(server.worker.listener.wanted, cloud.wall.value).amount
+    left = budget.ledger.left(server.worker.listener.spec, cloud.wall.value).amount
     assert capped.on_demand_fallback
     assert capped.most_on_demand == pytest.approx(left / 0.5 / 2)
 
@@ -312,10 +312,10 @@ def test_a_pool_that_waits_for_hours_stays_within_the_budget(cloud: Running, pla
     server = serve(cloud, min_idle=3, life="8h", max_cost=Cost(month=1.0))
     server.run(120, until=lambda: len(alive(cloud)) == 3)
     assert len(alive(cloud)) == 3, server.said
-    books, wanted = server.worker.budget.books, server.worker.listener.wanted
+    ledger, spec = server.worker.budget.ledger, server.worker.listener.spec
     for _ in range(90):
         server.run(240, pace=10.0)
-        assert books.left(wanted, cloud.wall.value).amount > -0.1
+        assert ledger.left(spec, cloud.wall.value).amount > -0.1
     assert count_tag(cloud).month <= 1.0
     assert len(alive(cloud)) == 0, "it is used up"
 
@@ -369,8 +369,8 @@ def test_a_stopped_machine_reserves_nothing(cloud: Running, played: Played) -> N
     server.run(200, until=lambda: len(server.worker.roster.aside) == 2 and not len(alive(cloud)))
     server.run(60)
     assert len(machines(cloud)) == 2
-    spent = server.worker.budget.books.read(server.worker.listener.wanted)
-    left = server.worker.budget.books.left(server.worker.listener.wanted, cloud.wall.value)
+    spent = server.worker.budget.ledger.read(server.worker.listener.spec)
+    left = server.worker.budget.ledger.left(server.worker.listener.spec, cloud.wall.value)
     assert left.amount == pytest.approx(1.0 - spent.day)
 
 
@@ -545,7 +545,7 @@ def test_a_job_on_a_machine_that_has_waited_reserves_the_longest_job(cloud: Runn
     assert len(alive(cloud)) == 3
     queue(cloud, 12)
     server.run(4 * HOUR, pace=5.0)
-    assert server.worker.budget.books.read(server.worker.listener.wanted).day <= 1.6
+    assert server.worker.budget.ledger.read(server.worker.listener.spec).day <= 1.6
 
 
 def test_machines_whose_price_cannot_be_read_are_reserved_and_counted(cloud: Running, played: Played) -> None:

@@ -82,10 +82,10 @@ def test_a_stopped_pool_costs_its_disks_and_is_filled_once(cloud: Running) -> No
 
 def test_the_plan_knows_stopped_machines(cloud: Running) -> None:
     server = filled(cloud, 2)
-    wanted, github = server.worker.listener.wanted, server.worker.listener.service.github
-    plan = make_plan(cloud.client(), github, wanted, server.worker.launching.prepare)
+    spec, github = server.worker.listener.spec, server.worker.listener.service.github
+    plan = make_plan(cloud.client(), github, spec, server.worker.launching.prepare)
     assert (plan.machines, plan.stopped, plan.launches, plan.deletions) == (0, 2, 0, 0)
-    more = dataclasses.replace(wanted, profile=replace(wanted.profile, min_idle=3))
+    more = dataclasses.replace(spec, profile=replace(spec.profile, min_idle=3))
     plan = make_plan(cloud.client(), github, more, server.worker.launching.prepare)
     assert plan.launches == 1 + 2, "two are started, one is launched, and two take their place"
 

@@ -25,9 +25,9 @@ from tests.simulation.serving import (
     jobs_of,
     promised,
     queue,
+    scale_set_spec,
     serve,
     together,
-    wanted_set,
 )
 
 HOUR = 3600.0
@@ -44,7 +44,7 @@ def test_jobs_beyond_the_limit_of_all_wait_in_githubs_queue(cloud: Running, play
 
 
 def test_two_sets_that_launch_at_the_same_time_stay_within_their_budget(cloud: Running, played: Played) -> None:
-    """Each read what is left before the other one's launch was in the books."""
+    """Each read what is left before the other one's launch was in the ledger."""
     played.seconds = 1700.0
     common, limits = Common(Quota(lambda _: None)), Limits(max_cost=Cost(day=0.5))
     one = serve(cloud, common=common, limits=limits, zones=ZONE)
@@ -95,7 +95,7 @@ def test_a_set_that_has_ended_keeps_nothing_from_the_others(cloud: Running, play
     other = serve(cloud, common=common, limits=limits, zones=ZONE, label="other")
     together(100, ends, other)
     assert len(alive(cloud)) == 2
-    common.shares.leave(ends.worker.listener.wanted)  # as Server.serve does
+    common.shares.leave(ends.worker.listener.spec)  # as Server.serve does
     ends.worker.retiring = True
     together(300, ends, other, until=lambda: ends.worker.retired)
     assert ends.worker.retired
@@ -150,24 +150,24 @@ def test_the_price_of_one_zone_does_not_stand_for_those_of_the_others(cloud: Run
     other.run(130)  # the first one's session ends
     second = serve(cloud, owner="two", common=common, zones=("cn-hangzhou-j",), max_cost=Cost(day=5.0))
     together(20, second, other)
-    (key,) = (key for key in common.books._reserved if key.startswith("Spent.ubuntu-spot."))
-    assert common.books._reserved[key] > 0.3
+    (key,) = (key for key in common.ledger._reserved if key.startswith("Spent.ubuntu-spot."))
+    assert common.ledger._reserved[key] > 0.3
 
 
-@pytest.mark.parametrize("patience", [60.0, 0.1])
-def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+@pytest.mark.parametrize("retries", [60.0, 0.1])
+def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest.MonkeyPatch, retries: float) -> None:
     """Its last step was underway, or longer than it was waited for; its claim stayed for ever beside the new one."""
-    monkeypatch.setattr("goldrun.serve.server.END_SECONDS", patience)
+    monkeypatch.setattr("goldrun.serve.server.END_SECONDS", retries)
     began = threading.Event()
 
-    def build(client: Any, github: Any, wanted: Any, env: Any, *, common: Common, **more: Any) -> Any:
+    def build(client: Any, github: Any, spec: Any, env: Any, *, common: Common, **more: Any) -> Any:
         def tick() -> None:
             began.set()
             time.sleep(0.3)  # it asks the cloud
-            common.shares.claim(wanted, Claim(2), 0.0)
+            common.shares.claim(spec, Claim(2), 0.0)
 
         listener = SimpleNamespace(
-            connected=True, waits=False, leads=True, wanted=wanted, poll=lambda _: None, close=lambda: None
+            connected=True, waits=False, leads=True, spec=spec, poll=lambda _: None, close=lambda: None
         )
         return SimpleNamespace(tick=tick, listener=listener, capacity=1, retiring=False, retired=False)
 
@@ -175,7 +175,7 @@ def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest
     closing: Any = SimpleNamespace(close=lambda: None)
     server = Server(lambda _: (closing, closing), {}, owner="one", report=print)
     limits = Limits(max_runners=4)
-    before, after = wanted_set(min_idle=1, limits=limits), wanted_set(min_idle=2, limits=limits)
+    before, after = scale_set_spec(min_idle=1, limits=limits), scale_set_spec(min_idle=2, limits=limits)
     server.serve([before])
     assert began.wait(5)
     server.serve([after])
@@ -273,7 +273,7 @@ def test_machines_of_another_server_count_with_the_longest_job_of_their_own_set(
     together(130, short)
     long = serve(cloud, owner="two", limits=limits, label="long", zones=ZONE, longest_job="5h", life="8h")
     for one in (long, short):  # as Server.serve does, with the same configuration
-        one.worker.budget.books.know([long.worker.listener.wanted, short.worker.listener.wanted])
+        one.worker.budget.ledger.know([long.worker.listener.spec, short.worker.listener.spec])
     [number] = queue(cloud, 1, label="long")
     together(200, long, short)
     assert next(job.started for job in jobs_of(cloud) if job.id == number), long.said

@@ -106,7 +106,7 @@ def test_a_server_that_takes_over_keeps_to_the_limit_of_all(cloud: Running, play
     common2 = common_of()
     other2 = serve(cloud, owner="two", common=common2, limits=limits, label="other")
     busy2 = serve(cloud, owner="two", common=common2, limits=limits, label="busy")
-    common2.shares.know(one.worker.listener.wanted for one in (busy2, other2))
+    common2.shares.know(one.worker.listener.spec for one in (busy2, other2))
     queue(cloud, 3, label="busy")
     together(300, busy, other, other2, busy2)
     assert len(alive(cloud)) == 3

@@ -147,7 +147,7 @@ NETWORK = {
     "local_cloud/control_client.py",
 }
 # The one door of `goldrun serve`.
-NETWORK.add("goldrun/serve/door.py")
+NETWORK.add("goldrun/serve/metrics_server.py")
 NETWORK |= {
     "local_cloud/machines/doors.py",
     "local_cloud/machines/guest_agent.py",

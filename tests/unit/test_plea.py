@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from goldrun.serve.plea import ASKED_SECONDS, VAIN_SECONDS, Plea
+from goldrun.serve.yield_request import ASKED_SECONDS, VAIN_SECONDS, YieldRequest
 from tests.virtual_time import FakeClock
 
 
@@ -16,7 +16,7 @@ def clock(fake_clock: Callable[[], FakeClock]) -> FakeClock:
 
 
 def test_what_was_given_up_is_asked_for_until_it_is_launched(clock: FakeClock) -> None:
-    plea = Plea(clock)
+    plea = YieldRequest(clock)
     assert plea.demand(2, 0, 0, 2, for_quota=True) == 2
     assert plea.demand(2, 0, 0, 0, for_quota=True) == 2, "given up, and not launched yet"
     assert plea.demand(1, 0, 1, 0, for_quota=True) == 1
@@ -25,7 +25,7 @@ def test_what_was_given_up_is_asked_for_until_it_is_launched(clock: FakeClock) -
 
 
 def test_in_vain_it_ends_for_an_hour(clock: FakeClock) -> None:
-    plea = Plea(clock)
+    plea = YieldRequest(clock)
     while plea.demand(1, 0, 3, 1, for_quota=True):
         clock.sleep(10.0)
     assert ASKED_SECONDS < clock.wall.value - 1_795_000_000.0 < ASKED_SECONDS + 20.0
@@ -35,7 +35,7 @@ def test_in_vain_it_ends_for_an_hour(clock: FakeClock) -> None:
 
 
 def test_one_that_helps_each_time_is_never_vain(clock: FakeClock) -> None:
-    plea = Plea(clock)
+    plea = YieldRequest(clock)
     for _ in range(20):
         assert plea.demand(1, 0, 0, 1, for_quota=True) == 1
         clock.sleep(100.0)
@@ -45,7 +45,7 @@ def test_one_that_helps_each_time_is_never_vain(clock: FakeClock) -> None:
 
 
 def test_a_replacement_of_ones_own_machine_has_not_helped(clock: FakeClock) -> None:
-    plea = Plea(clock)
+    plea = YieldRequest(clock)
     for _ in range(40):
         plea.demand(2, 0, 4, 2, for_quota=True)
         clock.sleep(10.0)
@@ -54,7 +54,7 @@ def test_a_replacement_of_ones_own_machine_has_not_helped(clock: FakeClock) -> N
 
 
 def test_after_a_type_was_sold_out_jobs_ask_and_the_pool_does_not(clock: FakeClock) -> None:
-    plea = Plea(clock)
+    plea = YieldRequest(clock)
     plea.sold_out()
     assert plea.demand(0, 2, 0, 2, for_quota=False) == 0
     assert plea.demand(1, 2, 0, 1, for_quota=False) == 1
@@ -63,7 +63,7 @@ def test_after_a_type_was_sold_out_jobs_ask_and_the_pool_does_not(clock: FakeClo
 
 
 def test_it_says_whether_it_is_for_the_quota_alone(clock: FakeClock) -> None:
-    plea = Plea(clock)
+    plea = YieldRequest(clock)
     plea.demand(1, 0, 0, 1, for_quota=True)
     assert plea.for_quota
     plea.demand(3, 0, 0, 3, for_quota=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from goldrun.errors import GoldrunError, UnavailableError
-from goldrun.serve.remembered import AGAIN_SECONDS, Remembered
+from goldrun.serve.cached import AGAIN_SECONDS, Cached
 from tests.virtual_time import FakeClock
 
 
@@ -26,7 +26,7 @@ class Answers:
 
 def test_an_answer_holds_for_a_while(fake_clock: Callable[[], FakeClock]) -> None:
     clock = fake_clock()
-    remembered = Remembered(clock, Answers(1, 2), 300.0)
+    remembered = Cached(clock, Answers(1, 2), 300.0)
     assert [remembered(), remembered()] == [1, 1]
     clock.sleep(301)
     assert remembered() == 2
@@ -35,7 +35,7 @@ def test_an_answer_holds_for_a_while(fake_clock: Callable[[], FakeClock]) -> Non
 def test_a_failure_is_told_again_for_some_seconds(fake_clock: Callable[[], FakeClock]) -> None:
     clock = fake_clock()
     answers = Answers(UnavailableError("down"), 2)
-    remembered = Remembered(clock, answers, 300.0)
+    remembered = Cached(clock, answers, 300.0)
     for _ in range(2):
         with pytest.raises(GoldrunError, match="down"):
             remembered()
@@ -46,7 +46,7 @@ def test_a_failure_is_told_again_for_some_seconds(fake_clock: Callable[[], FakeC
 
 def test_a_defect_does_not_make_an_old_answer_fresh(fake_clock: Callable[[], FakeClock]) -> None:
     clock = fake_clock()
-    remembered = Remembered(clock, Answers(1, KeyError(), 2), 300.0)
+    remembered = Cached(clock, Answers(1, KeyError(), 2), 300.0)
     assert remembered() == 1
     clock.sleep(301)
     with pytest.raises(KeyError):

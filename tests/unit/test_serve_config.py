@@ -14,8 +14,8 @@ from goldrun.errors import UsageError
 from goldrun.launch.offers import Span
 from goldrun.serve.config import Cost, Limits, Profile
 from goldrun.serve.loading import load
+from goldrun.serve.scale_set_spec import ScaleSetSpec, scale_set_specs
 from goldrun.serve.schedules import includes, parse_days, parse_hours
-from goldrun.serve.wanted import WantedSet, wanted_sets
 from tests.commands import run_goldrun
 
 GITHUB = '[github]\nscopes = ["octo-org"]\n'
@@ -28,8 +28,8 @@ def write(folder: Path, text: str) -> Path:
     return file
 
 
-def sets(folder: Path, text: str) -> list[WantedSet]:
-    return wanted_sets(load(write(folder, text)), folder)
+def sets(folder: Path, text: str) -> list[ScaleSetSpec]:
+    return scale_set_specs(load(write(folder, text)), folder)
 
 
 def test_a_profile_is_a_scale_set_for_each_scope(tmp_path: Path) -> None:

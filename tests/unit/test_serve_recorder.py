@@ -22,7 +22,7 @@ from goldrun.serve.log import failed, json_lines, said
 from goldrun.serve.metrics import Metrics
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.recorder import STUCK_SECONDS, Recorder
-from tests.simulation.serving import wanted_set
+from tests.simulation.serving import scale_set_spec
 from tests.virtual_time import FakeClock, Wall
 
 _MACHINE: dict[str, Any] = {
@@ -57,19 +57,19 @@ def event(kind: str, result: str = "", waited: float = 0.0) -> JobEvent:
 
 
 def test_prometheus_reads_what_is_counted() -> None:
-    metrics, wanted = Metrics(), wanted_set()
+    metrics, spec = Metrics(), scale_set_spec()
     recorder = Recorder(FakeClock(Wall(1000.0)), [metrics])
-    recorder.begun(wanted)
-    recorder.state(wanted, State(leads=True, waiting=3, running=2, starting=1, idle=4, busy=2, stopped=5))
-    recorder.job_started(wanted, event("JobStarted", waited=42.0))
-    recorder.job_completed(wanted, event("JobCompleted", "succeeded"))
-    recorder.launched(wanted, [f"i-{number}" for number in range(5)])
-    recorder.configured(wanted, Instance(**{**_MACHINE, "id": "i-1"}))
-    recorder.configured(wanted, Instance(**{**_MACHINE, "id": "i-another-servers"}))
-    recorder.refused(wanted, "OperationDenied.NoStock")
-    recorder.reclaimed(wanted, "ecs.c7.2xlarge", "cn-hangzhou-k")
-    recorder.cost(wanted, event("JobStarted"), 0.25)
-    recorder.cost(wanted, None, 0.5)
+    recorder.begun(spec)
+    recorder.state(spec, State(leads=True, waiting=3, running=2, starting=1, idle=4, busy=2, stopped=5))
+    recorder.job_started(spec, event("JobStarted", waited=42.0))
+    recorder.job_completed(spec, event("JobCompleted", "succeeded"))
+    recorder.launched(spec, [f"i-{number}" for number in range(5)])
+    recorder.configured(spec, Instance(**{**_MACHINE, "id": "i-1"}))
+    recorder.configured(spec, Instance(**{**_MACHINE, "id": "i-another-servers"}))
+    recorder.refused(spec, "OperationDenied.NoStock")
+    recorder.reclaimed(spec, "ecs.c7.2xlarge", "cn-hangzhou-k")
+    recorder.cost(spec, event("JobStarted"), 0.25)
+    recorder.cost(spec, None, 0.5)
     recorder.called("aliyun", "RunInstances", "throttled")
     found = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -97,17 +97,17 @@ def test_prometheus_reads_what_is_counted() -> None:
 
 
 def test_a_worker_that_does_nothing_for_minutes_is_stuck() -> None:
-    wall, wanted = Wall(1000.0), wanted_set()
+    wall, spec = Wall(1000.0), scale_set_spec()
     recorder = Recorder(FakeClock(wall), [])
-    recorder.begun(wanted)
+    recorder.begun(spec)
     wall.value += STUCK_SECONDS
     assert recorder.stuck() == []
     wall.value += 1
     assert recorder.stuck() == ["ubuntu-spot"]
-    recorder.state(wanted, State(leads=False, waiting=0, running=0, starting=0, idle=0, busy=0, stopped=0))
+    recorder.state(spec, State(leads=False, waiting=0, running=0, starting=0, idle=0, busy=0, stopped=0))
     assert recorder.stuck() == []
     wall.value += STUCK_SECONDS + 1
-    recorder.ended(wanted)
+    recorder.ended(spec)
     assert recorder.stuck() == [], "it is not served any more"
 
 

@@ -21,16 +21,16 @@ from goldrun.clock import Clock, SystemClock
 from goldrun.errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, GoldrunError, UsageError
 from goldrun.http.endpoint import split_url
 from goldrun.serve.config import schema
-from goldrun.serve.door import open_door, parse_address
 from goldrun.serve.loading import load
-from goldrun.serve.wanted import WantedSet, wanted_sets
+from goldrun.serve.metrics_server import parse_address, start_metrics_server
+from goldrun.serve.scale_set_spec import ScaleSetSpec, scale_set_specs
 
 if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
     from goldrun.http.transport import Transport
     from goldrun.launch.launch import Report
-    from goldrun.serve.door import Address
+    from goldrun.serve.metrics_server import Address
     from goldrun.serve.telemetry import Telemetry
 
 FILE = click.argument("file", metavar="CONFIG.toml", type=click.Path(path_type=Path, dir_okay=False))
@@ -97,7 +97,7 @@ def serve_run(
     with _as_events(report) if log == "json" else contextlib.nullcontext():
         if as_json and not plan:
             raise UsageError("--json is for --plan: a server prints no result.", fix=["use --log json for its events."])
-        sets = wanted_sets(load(file), file.parent)
+        sets = scale_set_specs(load(file), file.parent)
         address = parse_address(listen) if listen is not None else None
         collects = bool(_read_collector())
         if plan:
@@ -115,7 +115,7 @@ def serve_check(file: Path) -> None:
     Example:
       goldrun serve check runners.toml
     """
-    sets = wanted_sets(load(file), file.parent)
+    sets = scale_set_specs(load(file), file.parent)
     output.note(f"{file} is valid.")
     for wanted in sets:
         output.result(f"{wanted.name}\t{wanted.scope}")
@@ -155,7 +155,7 @@ def _telemetry(server: str, report: Report) -> Telemetry:
     return Telemetry(server, report)
 
 
-def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet], report: Report) -> None:
+def _require_access(client: EcsClient, github: GitHub, sets: list[ScaleSetSpec], report: Report) -> None:
     """Check the keys, the token and the runner groups before anything is begun; an outage is waited for later.
 
     Raises:
@@ -175,11 +175,11 @@ def _require_access(client: EcsClient, github: GitHub, sets: list[WantedSet], re
         report(f"{error.what} The server goes on trying.")
 
 
-def _note_budget(client: EcsClient, sets: list[WantedSet], report: Report) -> None:
+def _note_budget(client: EcsClient, sets: list[ScaleSetSpec], report: Report) -> None:
     """Say what keeps a role with goldrun's policy from keeping a budget's count."""
     from goldrun.cloud.network import group_tags
     from goldrun.cloud.tags import MANAGED_BY
-    from goldrun.serve.books import has_budget
+    from goldrun.serve.ledger import has_budget
 
     group = sets[0].network.security_group or variables.SECURITY_GROUP.read(os.environ)
     if any(has_budget(wanted) for wanted in sets) and not MANAGED_BY.matches(group_tags(client, group)):
@@ -208,7 +208,7 @@ def _as_events(report: Report) -> Iterator[None]:
 
 def _serve(
     file: Path,
-    sets: list[WantedSet],
+    sets: list[ScaleSetSpec],
     region: str | None,
     name: str | None,
     address: Address | None,
@@ -261,7 +261,7 @@ def _serve(
     )
     if address and metrics:
         token = variables.METRICS_TOKEN.read(os.environ)
-        port = open_door(address, token, metrics.text, recorder.stuck, server.unconnected, SystemClock())
+        port = start_metrics_server(address, token, metrics.text, recorder.stuck, server.unconnected, SystemClock())
         address = address._replace(port=port)
         report(f"metrics are at http://{address}/metrics.")
     try:
@@ -271,7 +271,7 @@ def _serve(
             telemetry.close()
 
 
-def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
+def _plan(sets: list[ScaleSetSpec], region: str | None, as_json: bool) -> None:
     from goldrun.serve.observer import Observer
     from goldrun.serve.plan import make_plan
     from goldrun.serve.preparation import Preparation
@@ -288,8 +288,8 @@ def _plan(sets: list[WantedSet], region: str | None, as_json: bool) -> None:
         ("SET", "SCOPE", "AT GITHUB", "JOBS", "MACHINES", "STOPPED", "LAUNCH", "DELETE", "IMAGE"),
         [
             (
-                plan.wanted.name,
-                str(plan.wanted.scope),
+                plan.spec.name,
+                str(plan.spec.scope),
                 "exists" if plan.exists else "new",
                 str(plan.assigned),
                 str(plan.machines),

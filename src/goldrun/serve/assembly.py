@@ -14,29 +14,29 @@ from goldrun.launch.launch import Report
 from goldrun.runners.environment import read_proxy
 from goldrun.serve.admission import Admission
 from goldrun.serve.best_offer import BestOffer
-from goldrun.serve.books import Books
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget
+from goldrun.serve.cleanup import Cleanup
+from goldrun.serve.concurrency import Concurrency
+from goldrun.serve.config_delivery import ConfigDelivery
 from goldrun.serve.endings import Endings
 from goldrun.serve.fleet import Fleet
-from goldrun.serve.hand_over import HandOver
 from goldrun.serve.intake import Intake
 from goldrun.serve.launching import Launching
-from goldrun.serve.leftovers import Leftovers
+from goldrun.serve.ledger import Ledger
 from goldrun.serve.listener import Listener
 from goldrun.serve.notices import Notices
 from goldrun.serve.observer import Observer
+from goldrun.serve.orphan_registrations import OrphanRegistrations
 from goldrun.serve.parking import Parking
-from goldrun.serve.patience import Patience
 from goldrun.serve.preparation import Preparation
 from goldrun.serve.prices import Prices
 from goldrun.serve.quota import Quota
 from goldrun.serve.reruns import Reruns
+from goldrun.serve.retries import Retries
 from goldrun.serve.roster import Roster
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.shares import Shares
-from goldrun.serve.tending import Tending
-from goldrun.serve.turns import Turns
-from goldrun.serve.wanted import WantedSet
 from goldrun.serve.worker import Worker
 
 
@@ -48,21 +48,21 @@ class Common:
         quota: what the account may run.
         breaker: offers that are left out.
         shares: what each scale set needs.
-        books: what each spends.
+        ledger: what each spends.
         prices: what machines cost.
     """
 
     quota: Quota
     breaker: Breaker = field(default_factory=Breaker)
     shares: Shares = field(default_factory=Shares)
-    books: Books = field(default_factory=Books)
+    ledger: Ledger = field(default_factory=Ledger)
     prices: Prices = field(default_factory=Prices)
 
 
 def build_worker(
     client: EcsClient,
     github: GitHub,
-    wanted: WantedSet,
+    spec: ScaleSetSpec,
     env: Environment,
     *,
     owner: str,
@@ -73,17 +73,17 @@ def build_worker(
 ) -> Worker:
     """Return the worker of a scale set; it asks nothing yet."""
     observer, common = observer or Observer(), common or Common(Quota(report))
-    listener = Listener(ActionsService(github, wanted.scope), wanted, owner, report)
-    fleet = Fleet(client, wanted)
-    patience = Patience(wanted.name, client.clock, report)
-    hands = HandOver(client, listener.service, wanted, observer, patience, read_proxy(env))
+    listener = Listener(ActionsService(github, spec.scope), spec, owner, report)
+    fleet = Fleet(client, spec)
+    retries = Retries(spec.name, client.clock, report)
+    hands = ConfigDelivery(client, listener.service, spec, observer, retries, read_proxy(env))
     roster = Roster(fleet, hands)
-    prepare = Preparation(client, github, wanted, env, report, observer)
-    group = wanted.network.security_group or variables.SECURITY_GROUP.read(env)
+    prepare = Preparation(client, github, spec, env, report, observer)
+    group = spec.network.security_group or variables.SECURITY_GROUP.read(env)
     best = BestOffer(client, prepare, cache)
-    budget = Budget(client, roster, common.books, common.prices, observer, group, best)
-    tending = Tending(client, listener.service, roster, prepare, report, best, common.prices, observer)
-    turns = Turns(client, wanted.profile)
+    budget = Budget(client, roster, common.ledger, common.prices, observer, group, best)
+    cleanup = Cleanup(client, listener.service, roster, prepare, report, best, common.prices, observer)
+    concurrency = Concurrency(client, spec.profile)
     return Worker(
         client=client,
         listener=listener,
@@ -94,9 +94,9 @@ def build_worker(
         intake=Intake(
             client.clock,
             listener,
-            Admission(github, wanted.profile),
-            turns,
-            Notices(github, wanted.name, report),
+            Admission(github, spec.profile),
+            concurrency,
+            Notices(github, spec.name, report),
         ),
         launching=Launching(
             client=client,
@@ -111,13 +111,13 @@ def build_worker(
             leads=lambda: listener.leads,
             cache=cache,
         ),
-        tending=tending,
-        parking=Parking(client, roster, tending, prepare, report, observer),
+        cleanup=cleanup,
+        parking=Parking(client, roster, cleanup, prepare, report, observer),
         budget=budget,
         quota=common.quota,
         shares=common.shares,
-        endings=Endings(client, roster, turns, tending, Reruns(github, report), common.breaker, observer, report),
-        leftovers=Leftovers(client, listener.service, wanted, report),
+        endings=Endings(client, roster, concurrency, cleanup, Reruns(github, report), common.breaker, observer, report),
+        orphans=OrphanRegistrations(client, listener.service, spec, report),
         observer=observer,
-        patience=patience,
+        retries=retries,
     )

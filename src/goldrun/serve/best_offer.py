@@ -8,8 +8,8 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
 from goldrun.launch.acquire import find_offers
 from goldrun.launch.offers import Offer
+from goldrun.serve.cached import Cached
 from goldrun.serve.preparation import Prepare
-from goldrun.serve.remembered import Remembered
 
 FRESH_SECONDS = 600.0
 
@@ -27,11 +27,11 @@ class BestOffer:
     client: EcsClient
     prepare: Prepare
     cache: Cache | None = None
-    _remembered: Remembered[Offer | None] = field(init=False)
+    _remembered: Cached[Offer | None] = field(init=False)
 
     def __post_init__(self) -> None:
         """Look nothing up yet."""
-        self._remembered = Remembered(self.client.clock, self._look, FRESH_SECONDS)
+        self._remembered = Cached(self.client.clock, self._look, FRESH_SECONDS)
 
     def __call__(self) -> Offer | None:
         """Return it; None: there is none.

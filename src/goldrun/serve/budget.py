@@ -24,8 +24,8 @@ from goldrun.launch.launch import LIMIT_FACTOR, Launched
 from goldrun.launch.settings import LaunchSettings
 from goldrun.serve import spent as amounts
 from goldrun.serve.best_offer import BestOffer
-from goldrun.serve.books import PREFIX, Books, has_budget, key_of
 from goldrun.serve.config import MAX_RUNNERS
+from goldrun.serve.ledger import PREFIX, Ledger, has_budget, key_of
 from goldrun.serve.observer import Observer
 from goldrun.serve.prices import Prices
 from goldrun.serve.roster import Roster
@@ -55,7 +55,7 @@ class Budget:
     Attributes:
         client: the cloud.
         roster: the machines, and what they do.
-        books: what all scale sets spend.
+        ledger: what all scale sets spend.
         prices: what machines cost.
         observer: is told each amount.
         group: the security group whose tag keeps the count.
@@ -64,7 +64,7 @@ class Budget:
 
     client: EcsClient
     roster: Roster
-    books: Books
+    ledger: Ledger
     prices: Prices
     observer: Observer
     group: str
@@ -82,12 +82,12 @@ class Budget:
     @property
     def limited(self) -> bool:
         """Whether there is a budget."""
-        return has_budget(self.roster.fleet.wanted)
+        return has_budget(self.roster.fleet.spec)
 
     @property
     def reason(self) -> str:
         """Why no machine may be launched, in words."""
-        return f"{self.books.left(self.roster.fleet.wanted, self._now).limit}, is used up"
+        return f"{self.ledger.left(self.roster.fleet.spec, self._now).limit}, is used up"
 
     @property
     def _now(self) -> float:
@@ -102,7 +102,7 @@ class Budget:
         self._open, self._since, self._paid, self._written, self._told = {}, self._now, 0.0, self._now, 0.0
         if self.limited:
             self._read()
-            left = self.books.read(self.roster.fleet.wanted)
+            left = self.ledger.read(self.roster.fleet.spec)
             self._since, self._paid = left.until or self._now, left.paid
 
     def step(self, idle: int) -> None:
@@ -114,9 +114,9 @@ class Budget:
         Raises:
             GoldrunError: the count cannot be written down.
         """
-        wanted, now = self.roster.fleet.wanted, self._now
+        spec, now = self.roster.fleet.spec, self._now
         machines = self.roster.fleet.machines
-        spent = self._with_those_that_ended(self.books.read(wanted)).at(now)
+        spent = self._with_those_that_ended(self.ledger.read(spec)).at(now)
         since: dict[float, float] = {}  # what is paid an hour, by the moment since when
         for one in [one for one in self._open if one not in machines]:
             self._count(self._open.pop(one), now, since)  # it ended at some moment since
@@ -127,11 +127,11 @@ class Budget:
         self._forget_those_that_show()
         reserved = sum(may_cost.values()) + self._unseen * self._longest / 3600
         waiting = sorted(cost for one, cost in may_cost.items() if one not in self.roster.busy)
-        self.books.write(wanted, replace(spent, paid=self._hourly), reserved, sum(waiting[:idle]))
+        self.ledger.write(spec, replace(spent, paid=self._hourly), reserved, sum(waiting[:idle]))
         if failed:
             self.withdraw()
         if self.limited:
-            self.observer.budget(wanted, self.books.left(wanted, now).amount)
+            self.observer.budget(spec, self.ledger.left(spec, now).amount)
         if self.limited and now - self._written >= WRITE_SECONDS:
             self._write(self._hourly)
             self._written = now
@@ -170,7 +170,7 @@ class Budget:
         offer = self.best()
         self._price = offer.price * LIMIT_FACTOR if offer else 0.0
         each = self._price * self._longest / 3600
-        left = self.books.left(self.roster.fleet.wanted, self._now, yielded=yielded).amount
+        left = self.ledger.left(self.roster.fleet.spec, self._now, yielded=yielded).amount
         return max(0, min(MAX_RUNNERS, int(left // each))) if each else int(left > 0)
 
     def needed(self, count: int, idle: int) -> int:
@@ -180,16 +180,16 @@ class Budget:
         """
         if not self.limited:
             return 0
-        wanted, each = self.roster.fleet.wanted, self._price * self._longest / 3600
-        left = self.books.left(wanted, self._now).amount
-        held = self.books.left(wanted, self._now, yielded=True).amount - left
+        spec, each = self.roster.fleet.spec, self._price * self._longest / 3600
+        left = self.ledger.left(spec, self._now).amount
+        held = self.ledger.left(spec, self._now, yielded=True).amount - left
         lacking = count * each - left
         return min(idle, math.ceil(lacking / held * idle)) if lacking > 0 and held > 0 else 0
 
     @property
     def short(self) -> int:
         """How many machines to give up: waiting costs too, and the budget is to hold the longest job of each."""
-        if not self.limited or (left := self.books.left(self.roster.fleet.wanted, self._now, first=True).amount) >= 0:
+        if not self.limited or (left := self.ledger.left(self.roster.fleet.spec, self._now, first=True).amount) >= 0:
             return 0
         price = self._price or max((one.price for one in self._open.values()), default=0.0)
         return math.ceil(-left / (price * self._longest / 3600)) if price else 1
@@ -198,7 +198,7 @@ class Budget:
         """Return a launch's settings with the price that the budget holds."""
         if not self.limited:
             return settings
-        left = self.books.left(self.roster.fleet.wanted, self._now).amount
+        left = self.ledger.left(self.roster.fleet.spec, self._now).amount
         most = left * 3600 / self._longest / settings.amount
         price = min(most, settings.criteria.max_price or math.inf)
         return replace(
@@ -219,23 +219,23 @@ class Budget:
         """
         if not self.limited:
             return False
-        wanted, paid = self.roster.fleet.wanted, self._hourly + price * amount
+        spec, paid = self.roster.fleet.spec, self._hourly + price * amount
         if new := paid > self._told:
             self._write(paid)
-            if self.books.is_shared(wanted):
+            if self.ledger.is_shared(spec):
                 self._read()  # two servers may announce at once: each writes, then reads
         amount_held = price * amount * self._longest / 3600
         self.release()
-        if not self.books.hold(wanted, amount_held, self._now):
+        if not self.ledger.hold(spec, amount_held, self._now):
             self.withdraw()
-            raise OutdatedError(f"{wanted.name}: {self.reason} meanwhile; it is decided anew.")
+            raise OutdatedError(f"{spec.name}: {self.reason} meanwhile; it is decided anew.")
         self._held = amount_held
         return new
 
     def release(self) -> None:
         """Hold no longer what was announced: the machines are noted, or they will never be."""
         if self._held:
-            self.books.reserve(self.roster.fleet.wanted, -self._held)
+            self.ledger.reserve(self.roster.fleet.spec, -self._held)
         self._held = 0.0
 
     def note(self, launched: Launched) -> None:
@@ -244,7 +244,7 @@ class Budget:
             self.prices.note(launched.offer)
             price = launched.limit or launched.offer.price
             self._launched |= dict.fromkeys(launched.ids, price)
-            self.books.reserve(self.roster.fleet.wanted, len(launched.ids) * price * self._longest / 3600)
+            self.ledger.reserve(self.roster.fleet.spec, len(launched.ids) * price * self._longest / 3600)
 
     def withdraw(self) -> None:
         """Write down that what was announced does not exist. If that fails, the next minute's count says so."""
@@ -282,7 +282,7 @@ class Budget:
 
     @property
     def _longest(self) -> float:
-        return self.roster.fleet.wanted.longest_job
+        return self.roster.fleet.spec.longest_job
 
     def _with_those_that_ended(self, spent: Spent) -> Spent:
         """Add what machines cost that ran when the last count was written and are gone: nobody knows since when.
@@ -300,19 +300,19 @@ class Budget:
         )
         paid = max(0.0, paid - counted)
         until = min(self._now, self._since + self._longest)
-        self.observer.cost(fleet.wanted, None, paid * max(0.0, until - self._since) / 3600)
+        self.observer.cost(fleet.spec, None, paid * max(0.0, until - self._since) / 3600)
         return spent.add(paid, self._since, until)
 
     def _count(self, last: _Open, now: float, since: dict[float, float]) -> None:
         amount = last.price * max(0.0, now - last.until) / 3600
-        self.observer.cost(self.roster.fleet.wanted, last.event, amount)
+        self.observer.cost(self.roster.fleet.spec, last.event, amount)
         since[last.until] = since.get(last.until, 0.0) + last.price
 
     def _write(self, paid: float) -> None:
-        wanted = self.roster.fleet.wanted
-        text = replace(self.books.read(wanted), paid=paid).text()
+        spec = self.roster.fleet.spec
+        text = replace(self.ledger.read(spec), paid=paid).text()
         try:
-            tagging("securitygroup", [self.group], {key_of(wanted): text}).make(self.client)
+            tagging("securitygroup", [self.group], {key_of(spec): text}).make(self.client)
         except ApiError as error:
             if error.code != TOO_MANY_TAGS:
                 raise
@@ -330,5 +330,5 @@ class Budget:
         if old := [key for key, one in spent.items() if one.until < amounts.month_begin(self._now) - OLD_SECONDS]:
             with contextlib.suppress(ApiError):  # a policy may not allow it; the tags take room, and nothing else
                 untagging("securitygroup", [self.group], old).make(self.client)
-        own = {key_of(self.roster.fleet.wanted)} if self._open else ()
-        self.books.learn(spent, own)
+        own = {key_of(self.roster.fleet.spec)} if self._open else ()
+        self.ledger.learn(spent, own)

@@ -11,12 +11,12 @@ from goldrun.github.scale_sets import JobEvent
 from goldrun.launch.launch import Report
 from goldrun.runners.bootstrap import NOTICE_SECONDS
 from goldrun.serve.breaker import Breaker
+from goldrun.serve.cleanup import Cleanup
+from goldrun.serve.concurrency import Concurrency
 from goldrun.serve.log import said
 from goldrun.serve.observer import Observer
 from goldrun.serve.reruns import Reruns
 from goldrun.serve.roster import LOST_SECONDS, Roster
-from goldrun.serve.tending import Tending
-from goldrun.serve.turns import Turns
 
 SLACK_SECONDS = 15.0  # by which GitHub's time and the cloud's may differ
 
@@ -28,8 +28,8 @@ class Endings:
     Attributes:
         client: the cloud.
         roster: the machines, and what they do.
-        turns: whose jobs run.
-        tending: removes registrations.
+        concurrency: whose jobs run.
+        cleanup: removes registrations.
         reruns: runs jobs again that lost their machine.
         breaker: leaves out offers that are reclaimed again and again.
         observer: is told what happens.
@@ -38,8 +38,8 @@ class Endings:
 
     client: EcsClient
     roster: Roster
-    turns: Turns
-    tending: Tending
+    concurrency: Concurrency
+    cleanup: Cleanup
     reruns: Reruns
     breaker: Breaker
     observer: Observer
@@ -57,7 +57,7 @@ class Endings:
         roster = self.roster
         roster.busy.pop(machine, None)
         if machine not in roster.ended:
-            self.observer.job_completed(roster.fleet.wanted, event)
+            self.observer.job_completed(roster.fleet.spec, event)
         roster.ended[machine] = self.client.clock.now()
         roster.fleet.watch([machine])
         lost = roster.lost.pop(machine, None)
@@ -67,7 +67,7 @@ class Endings:
         self.report(
             said(
                 f"{event.runner}: {event.name} of {event.repository} has {event.result}{words}.",
-                set=roster.fleet.wanted.name,
+                set=roster.fleet.spec.name,
                 repository=event.repository,
                 run=event.run,
                 job=event.name,
@@ -91,8 +91,8 @@ class Endings:
 
     def _forget(self, gone: Instance) -> None:
         roster, machine = self.roster, gone.id
-        self.observer.gone(self.roster.fleet.wanted, gone)
-        self.turns.forget(roster.name(machine))
+        self.observer.gone(self.roster.fleet.spec, gone)
+        self.concurrency.forget(roster.name(machine))
         if (
             machine not in self._reclaimed  # counted before something failed here
             and (machine not in roster.ended or machine in self._failed)
@@ -101,14 +101,14 @@ class Endings:
             and (gone.reclaimed or was_reclaimed(self.client, machine))
         ):
             self._reclaimed[machine] = self.client.clock.now()
-            self.observer.reclaimed(self.roster.fleet.wanted, gone.type, gone.zone)
+            self.observer.reclaimed(self.roster.fleet.spec, gone.type, gone.zone)
             if self.breaker.note((gone.type, gone.zone), self.client.clock.now()):
                 self.report(f"{gone.type} in {gone.zone} is left out for a while: its instances are reclaimed.")
         if machine in roster.busy:
             # Its job has just ended, or GitHub notices in some minutes that its runner is silent.
             del roster.busy[machine]
             roster.lost[machine] = self.client.clock.now()
-        elif machine not in roster.ended and not self.tending.remove_registration(machine):
+        elif machine not in roster.ended and not self.cleanup.remove_registration(machine):
             roster.lost[machine] = self.client.clock.now()  # GitHub still has it at work
 
     def run_again(self) -> None:

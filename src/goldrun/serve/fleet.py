@@ -10,7 +10,7 @@ from goldrun.cloud.instances import Instance, delete_instances, describe_instanc
 from goldrun.cloud.moments import moment_or
 from goldrun.cloud.tags import CONFIGURED, STARTED, is_parked
 from goldrun.errors import GoldrunError
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.waiting import LAG_SECONDS
 
 WHOLE_SECONDS = 25.0  # between looks at all machines
@@ -33,7 +33,7 @@ class Fleet:
     """
 
     client: EcsClient
-    wanted: WantedSet
+    spec: ScaleSetSpec
     machines: dict[str, Instance] = field(default_factory=dict)
     _created: dict[str, float] = field(default_factory=dict)
     _deleted: dict[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Fleet:
         changing = {*self._created, *self._deleted, *self._watched}
         changing |= {one for one in self.machines if self._changes(one)}
         if whole:
-            found = self._describe(tags=self.wanted.tags())
+            found = self._describe(tags=self.spec.tags())
             self._read = now
         else:
             found = {one: machine for one, machine in self.machines.items() if one not in changing}
@@ -90,7 +90,7 @@ class Fleet:
         """
         now = self.client.clock.now()
         if now - max(self._read, self._confirmed) >= CURRENT_SECONDS:
-            found = self._describe(tags=self.wanted.tags())
+            found = self._describe(tags=self.spec.tags())
             if found.keys() - self.machines.keys() - self._created.keys() - self._deleted.keys():
                 self.begin()
                 return False

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from goldrun.clock import Clock
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.admission import Admission
+from goldrun.serve.concurrency import Concurrency
 from goldrun.serve.listener import Listener
 from goldrun.serve.notices import Notices
-from goldrun.serve.turns import Turns
 
 OFFER_SECONDS = 600.0
 
@@ -34,7 +34,7 @@ class Intake:
         clock: the clock of the machine.
         listener: the scale set's session.
         admission: decides whose jobs are run at all.
-        turns: decides whose turn it is.
+        concurrency: decides whose turn it is.
         notices: tells people why a job waits.
         crowded: how many offered jobs wait for a machine alone, and not for their turn.
     """
@@ -42,7 +42,7 @@ class Intake:
     clock: Clock
     listener: Listener
     admission: Admission
-    turns: Turns
+    concurrency: Concurrency
     notices: Notices
     crowded: int = 0
     _offered: dict[int, _Offer] = field(default_factory=dict)  # by request
@@ -63,12 +63,12 @@ class Intake:
     def assigned(self, event: JobEvent) -> None:
         """Count a job that the set has got: the answer that said so may have been lost."""
         self._offered.pop(event.request, None)
-        self.turns.take(event)
+        self.concurrency.take(event)
 
     def end(self, event: JobEvent) -> None:
         """Forget a job that has ended."""
         self._offered.pop(event.request, None)
-        self.turns.end(event)
+        self.concurrency.end(event)
 
     def admit(self) -> None:
         """Find out which of the offered jobs are run at all.
@@ -98,13 +98,13 @@ class Intake:
         for offer in self._offered.values():
             if offer.refusal is None:
                 continue
-            event, reason = offer.event, offer.refusal or self.turns.reason(offer.event)
+            event, reason = offer.event, offer.refusal or self.concurrency.reason(offer.event)
             if not reason and len(chosen) >= room:
                 reason, self.crowded = full, self.crowded + 1
             if reason:
                 self.notices.tell(event, reason)
             else:
-                self.turns.take(event)
+                self.concurrency.take(event)
                 chosen.append(event)
         got: frozenset[int] = frozenset()
         try:
@@ -114,5 +114,5 @@ class Intake:
         finally:
             for event in chosen:
                 if event.request not in got:
-                    self.turns.end(event)
+                    self.concurrency.end(event)
         return len(got)

@@ -20,11 +20,11 @@ from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.log import failed, said
 from goldrun.serve.observer import Observer
-from goldrun.serve.plea import Plea
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.quota import Quota
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.shares import Claim, Queued, Shares
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.yield_request import YieldRequest
 
 BATCH = 20  # machines of one launch
 PAUSE_SECONDS = (30.0, 300.0)  # after a launch that was refused: the first pause and the longest
@@ -71,7 +71,7 @@ class Launching:
 
     def __post_init__(self) -> None:
         """Begin with nothing asked for."""
-        self.plea = Plea(self.client.clock)
+        self.yield_request = YieldRequest(self.client.clock)
 
     @property
     def paused(self) -> bool:
@@ -86,19 +86,19 @@ class Launching:
     @property
     def quota_reach(self) -> int | None:
         """How many it holds if less important sets give up machines without a job."""
-        return self._reach(self._queued, self.shares.spot_below(self.fleet.wanted))
+        return self._reach(self._queued, self.shares.spot_below(self.fleet.spec))
 
     @property
     def _queued(self) -> list[Queued]:
-        return self.shares.queued_above(self.fleet.wanted)
+        return self.shares.queued_above(self.fleet.spec)
 
-    def _reach(self, before: Iterable[Queued], spot: Iterable[tuple[WantedSet, int]]) -> int | None:
-        return self._quota(before, () if self.plea.vain else spot)
+    def _reach(self, before: Iterable[Queued], spot: Iterable[tuple[ScaleSetSpec, int]]) -> int | None:
+        return self._quota(before, () if self.yield_request.vain else spot)
 
-    def _quota(self, before: Iterable[Queued], idle: Iterable[tuple[WantedSet, int]]) -> int | None:
-        wanted = self.fleet.wanted
-        room = self.quota.room(wanted, before, idle)
-        if room is None and self.quota.blind and not wanted.profile.on_demand_fallback:
+    def _quota(self, before: Iterable[Queued], idle: Iterable[tuple[ScaleSetSpec, int]]) -> int | None:
+        spec = self.fleet.spec
+        room = self.quota.room(spec, before, idle)
+        if room is None and self.quota.blind and not spec.profile.on_demand_fallback:
             return max(0, self._peak - self.fleet.count)  # it has held so many
         return room
 
@@ -120,7 +120,7 @@ class Launching:
             claim = claim.within(0)
         self._peak = max(self._peak, claim.alive)
         possible, launches = self._possible(claim), not self.paused
-        allowed = self.shares.claim(self.fleet.wanted, possible, self._now, launches=launches)
+        allowed = self.shares.claim(self.fleet.spec, possible, self._now, launches=launches)
         all_of_it = 0 < allowed == claim.missing
         while allowed > 0 and not self.paused:
             amount = min(allowed, self._batch)
@@ -128,7 +128,7 @@ class Launching:
                 return
             allowed -= amount
         if all_of_it and not allowed:
-            self.plea.all_launched(claim.alive + claim.missing)
+            self.yield_request.all_launched(claim.alive + claim.missing)
 
     def _possible(self, claim: Claim) -> Claim:
         """Return the part of a claim that can be launched: what cannot keeps no place from the other sets.
@@ -136,13 +136,13 @@ class Launching:
         Raises:
             GoldrunError: what a machine would cost cannot be read.
         """
-        wanted = self.fleet.wanted
-        most = max(0, wanted.profile.max_runners - claim.alive)
+        spec = self.fleet.spec
+        most = max(0, spec.profile.max_runners - claim.alive)
         if not claim.missing:
-            self.plea.withdraw()
+            self.yield_request.withdraw()
         if self.paused:
             return self._kept(claim, most)
-        before, spot = self._queued, self.shares.spot_below(wanted)
+        before, spot = self._queued, self.shares.spot_below(spec)
         quota, reach = self._quota(before, ()), self._reach(before, spot)
         wants = claim.within(most)
         to_give, room = 0, most
@@ -150,26 +150,28 @@ class Launching:
             # What less important sets have idle they give up: of the common budget, and of the quota.
             wants = wants.within(self.budget.room(yielded=True))
             room = self.budget.room()
-            to_give = self.budget.needed(wants.missing, self.shares.idle_below(wanted))
+            to_give = self.budget.needed(wants.missing, self.shares.idle_below(spec))
         for_quota = not to_give
         if quota is not None:
-            to_give = max(to_give, self.quota.needed(wanted, wants.missing, before, spot))
+            to_give = max(to_give, self.quota.needed(spec, wants.missing, before, spot))
             room = min(room, quota)
         found = wants.within(room)
         jobs, pool = wants.jobs - found.jobs, wants.pool - found.pool
-        starved = self.plea.demand(jobs, pool, claim.alive, to_give, for_quota=for_quota)
+        starved = self.yield_request.demand(jobs, pool, claim.alive, to_give, for_quota=for_quota)
         offered = min(claim.offered, max(0, (most if reach is None else min(most, reach)) - found.missing))
-        return replace(found, offered=offered, starved=starved, spot=self.plea.for_quota)
+        return replace(found, offered=offered, starved=starved, spot=self.yield_request.for_quota)
 
     def _kept(self, claim: Claim, most: int) -> Claim:
         """Return what keeps its place while a refused launch is waited out: accepted jobs, for a while."""
         kept = claim.within(min(most, claim.jobs) if self._now < self._refused_at + KEPT_SECONDS else 0)
-        spot = self.shares.spot_below(self.fleet.wanted) if self._over_quota else []
+        spot = self.shares.spot_below(self.fleet.spec) if self._over_quota else []
         idle = sum(number for _, number in spot)
-        starved = self.plea.demand(claim.jobs, claim.pool, claim.alive, min(claim.missing, idle), for_quota=True)
+        starved = self.yield_request.demand(
+            claim.jobs, claim.pool, claim.alive, min(claim.missing, idle), for_quota=True
+        )
         if starved and self._over_quota and not idle:  # all of it was given up
             self._paused_until = min(self._paused_until, self._now + GIVEN_SECONDS)
-        return replace(kept, offered=0, queued=0, starved=starved, spot=self.plea.for_quota)
+        return replace(kept, offered=0, queued=0, starved=starved, spot=self.yield_request.for_quota)
 
     def _launch(self, amount: int, avoid: AbstractSet[Place]) -> bool:
         """Launch so many machines; return whether they were.
@@ -196,16 +198,16 @@ class Launching:
         else:
             for launched in got:
                 self.fleet.add(launched.ids)
-                self.quota.note(self.fleet.wanted, len(launched.ids))
+                self.quota.note(self.fleet.spec, len(launched.ids))
                 self.budget.note(launched)
-                self.observer.launched(self.fleet.wanted, launched.ids)
-                name, ids = self.fleet.wanted.name, ",".join(launched.ids)
+                self.observer.launched(self.fleet.spec, launched.ids)
+                name, ids = self.fleet.spec.name, ",".join(launched.ids)
                 self.report(said(f"{name}: {describe_launch(launched)}", set=name, instances=ids))
         finally:
             self.budget.release()  # what there is now has been noted
         self._batch, self._pause, self._over_quota = min(BATCH, 2 * self._batch), PAUSE_SECONDS[0], False
         self._paused_until = 0.0
-        self.plea.launched()
+        self.yield_request.launched()
         return True
 
     def _while_current(self, settings: LaunchSettings, offers: Iterable[Offer]) -> Iterator[Offer]:
@@ -224,7 +226,7 @@ class Launching:
     def _require_current(self) -> None:
         if not self.leads() or not self.fleet.is_current():
             raise OutdatedError(
-                f"{self.fleet.wanted.name}: another server was at work while a launch was prepared; it is decided anew."
+                f"{self.fleet.spec.name}: another server was at work while a launch was prepared; it is decided anew."
             )
 
     def _refused(self, error: GoldrunError, amount: int, *, aside: bool) -> None:
@@ -233,8 +235,8 @@ class Launching:
         Raises:
             GoldrunError: the error, if a person has to do something about it.
         """
-        wanted, now = self.fleet.wanted, self._now
-        self.observer.refused(wanted, error.code if isinstance(error, ApiError) else type(error).__name__)
+        spec, now = self.fleet.spec, self._now
+        self.observer.refused(spec, error.code if isinstance(error, ApiError) else type(error).__name__)
         if error.exit_code in (EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE):
             self._rest(self._pause)
             raise error
@@ -243,9 +245,9 @@ class Launching:
             self._batch = max(1, amount // 4)
             return
         pause = PAUSE_SECONDS[1] if aside else self._next_pause()
-        self.report(failed(f"{wanted.name}: {error.what} Trying again in {pause:.0f} s.", error, set=wanted.name))
+        self.report(failed(f"{spec.name}: {error.what} Trying again in {pause:.0f} s.", error, set=spec.name))
         if not self._over_quota:
-            self.plea.sold_out()
+            self.yield_request.sold_out()
         if aside:
             self._unfit_until = now + pause  # a job may have any offer
             return

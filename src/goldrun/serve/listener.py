@@ -16,7 +16,7 @@ from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHubError
 from goldrun.github.scale_sets import Message, ScaleSet, Session, Statistics
 from goldrun.launch.launch import Report
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 # After so long without a poll's end the session has certainly ended: GitHub keeps one for about a minute after a poll,
 # and a poll takes about another.
@@ -28,19 +28,19 @@ class Listener:
 
     Attributes:
         service: GitHub's service for the scope.
-        wanted: the scale set as configured.
+        spec: the scale set as configured.
     """
 
-    def __init__(self, service: ActionsService, wanted: WantedSet, owner: str, report: Report) -> None:
+    def __init__(self, service: ActionsService, spec: ScaleSetSpec, owner: str, report: Report) -> None:
         """Make a listener; it asks nothing yet.
 
         Args:
             service: see ``service``.
-            wanted: see ``wanted``.
+            spec: see ``spec``.
             owner: the name of this server, which others see.
             report: receives a sentence about what a person may want to know.
         """
-        self.service, self.wanted = service, wanted
+        self.service, self.spec = service, spec
         self._owner, self._report = owner, report
         self._set: ScaleSet | None = None
         self._session: Session | None = None
@@ -93,14 +93,14 @@ class Listener:
         except GitHubError as error:
             if scale_sets.is_taken(error):
                 if not self._waits:
-                    self._report(f"{self.wanted.name}: another server has the session; waiting until it ends.")
+                    self._report(f"{self.spec.name}: another server has the session; waiting until it ends.")
                 self._waits, self._refused = True, self.service.github.clock.now()
                 return False
             if scale_sets.is_set_missing(error):
                 self._set = None  # deleted at GitHub: created again at the next attempt
             raise
         if self._waits:
-            self._report(f"{self.wanted.name}: taking over.")
+            self._report(f"{self.spec.name}: taking over.")
         self._last, self._waits = 0, False
         self._seen = self.service.github.clock.now()
         with self._lock:
@@ -149,10 +149,10 @@ class Listener:
         Raises:
             GoldrunError: GitHub refuses or fails; what it got comes with the next message all the same.
         """
-        wanted, session, made = list(requests), self._session, self._set
-        if not wanted or session is None or made is None:
+        chosen, session, made = list(requests), self._session, self._set
+        if not chosen or session is None or made is None:
             return frozenset()
-        return frozenset(scale_sets.acquire(self.service, session, made.id, wanted))
+        return frozenset(scale_sets.acquire(self.service, session, made.id, chosen))
 
     def acknowledge(self, message: Message) -> None:
         """Delete a message whose machines were asked for. If that fails, it comes again, which does no harm."""
@@ -162,7 +162,7 @@ class Listener:
         try:
             scale_sets.acknowledge(self.service, session, message.id)
         except GoldrunError as error:
-            self._report(f"{self.wanted.name}: message {message.id} could not be acknowledged: {error.what}")
+            self._report(f"{self.spec.name}: message {message.id} could not be acknowledged: {error.what}")
 
     def delete(self) -> None:
         """End the session, and delete the scale set. Jobs that ask for it stay in GitHub's queue.
@@ -179,7 +179,7 @@ class Listener:
             self._ended = False  # there is another session, and another attempt
             raise
         if made:
-            self._report(f"{self.wanted.name}: scale set {made.id} of {self.wanted.scope} was deleted.")
+            self._report(f"{self.spec.name}: scale set {made.id} of {self.spec.scope} was deleted.")
         self._set = None
 
     def close(self) -> None:
@@ -189,15 +189,15 @@ class Listener:
             scale_sets.close_session(self.service, made.id, session)
 
     def _adopt(self) -> ScaleSet:
-        group = scale_sets.find_group(self.service, self.wanted.group)
-        found = scale_sets.find_scale_set(self.service, self.wanted.name, group)
+        group = scale_sets.find_group(self.service, self.spec.group)
+        found = scale_sets.find_scale_set(self.service, self.spec.name, group)
         if found is None:
-            found = scale_sets.create_scale_set(self.service, self.wanted.name, group, self.wanted.labels)
-            self._report(f"{self.wanted.name}: scale set {found.id} of {self.wanted.scope} was created.")
-        missing = {label.lower() for label in self.wanted.labels} - {label.lower() for label in found.labels}
+            found = scale_sets.create_scale_set(self.service, self.spec.name, group, self.spec.labels)
+            self._report(f"{self.spec.name}: scale set {found.id} of {self.spec.scope} was created.")
+        missing = {label.lower() for label in self.spec.labels} - {label.lower() for label in found.labels}
         if missing:
             self._report(
-                f"{self.wanted.name}: GitHub fixes labels when a scale set is created, and this one does not have "
+                f"{self.spec.name}: GitHub fixes labels when a scale set is created, and this one does not have "
                 f"{', '.join(sorted(missing))}: rename the profile, or delete the scale set."
             )
         self._set = found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 
 @dataclass(frozen=True)
@@ -38,47 +38,47 @@ class State:
 class Observer:
     """Receives what happens, and does nothing with it; each call returns at once."""
 
-    def begun(self, wanted: WantedSet) -> None:
+    def begun(self, spec: ScaleSetSpec) -> None:
         """A scale set is served from now on."""
 
-    def ended(self, wanted: WantedSet) -> None:
+    def ended(self, spec: ScaleSetSpec) -> None:
         """A scale set is not served any more."""
 
-    def state(self, wanted: WantedSet, state: State) -> None:
+    def state(self, spec: ScaleSetSpec, state: State) -> None:
         """The state after a tick."""
 
-    def job_started(self, wanted: WantedSet, event: JobEvent) -> None:
+    def job_started(self, spec: ScaleSetSpec, event: JobEvent) -> None:
         """A job has a runner."""
 
-    def job_completed(self, wanted: WantedSet, event: JobEvent) -> None:
+    def job_completed(self, spec: ScaleSetSpec, event: JobEvent) -> None:
         """A job has ended."""
 
-    def launched(self, wanted: WantedSet, machines: Sequence[str]) -> None:
+    def launched(self, spec: ScaleSetSpec, machines: Sequence[str]) -> None:
         """Machines were launched."""
 
-    def resumed(self, wanted: WantedSet, machines: Sequence[str]) -> None:
+    def resumed(self, spec: ScaleSetSpec, machines: Sequence[str]) -> None:
         """Stopped machines were started."""
 
-    def configured(self, wanted: WantedSet, machine: Instance) -> None:
+    def configured(self, spec: ScaleSetSpec, machine: Instance) -> None:
         """A machine has its runner's configuration."""
 
-    def gone(self, wanted: WantedSet, machine: Instance) -> None:
+    def gone(self, spec: ScaleSetSpec, machine: Instance) -> None:
         """A machine is gone, or will be soon."""
 
-    def budget(self, wanted: WantedSet, left: float) -> None:
+    def budget(self, spec: ScaleSetSpec, left: float) -> None:
         """So much may still be spent."""
 
-    def runner_version(self, wanted: WantedSet, ends: float) -> None:
+    def runner_version(self, spec: ScaleSetSpec, ends: float) -> None:
         """GitHub stops giving jobs to the image's runner at that moment."""
 
     def called(self, api: str, call: str, result: str) -> None:
         """A request was sent to an API, ``aliyun`` or ``github``; result: ok, throttled, refused or failed."""
 
-    def refused(self, wanted: WantedSet, reason: str) -> None:
+    def refused(self, spec: ScaleSetSpec, reason: str) -> None:
         """A launch was refused; ``reason`` is an error code, or the kind of error."""
 
-    def cost(self, wanted: WantedSet, event: JobEvent | None, amount: float) -> None:
+    def cost(self, spec: ScaleSetSpec, event: JobEvent | None, amount: float) -> None:
         """A machine has cost something: for a job, or for none."""
 
-    def reclaimed(self, wanted: WantedSet, instance_type: str, zone: str) -> None:
+    def reclaimed(self, spec: ScaleSetSpec, instance_type: str, zone: str) -> None:
         """The market took a machine back."""

@@ -30,11 +30,11 @@ from goldrun.cloud.tags import PARKED, STARTED, is_parked
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.serve.breaker import Place
+from goldrun.serve.cleanup import Cleanup
 from goldrun.serve.fleet import begun
 from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.roster import Roster
-from goldrun.serve.tending import Tending
 from goldrun.waiting import LAG_SECONDS
 
 SCRIPT_SECONDS = 300.0  # cloud-init may still be at work
@@ -52,7 +52,7 @@ class Parking:
     Attributes:
         client: the cloud.
         roster: the machines; those that are stopped, or will be, are set aside there.
-        tending: deletes machines.
+        cleanup: deletes machines.
         prepare: returns the settings of a new machine.
         report: receives a sentence about what happens.
         observer: is told what was started.
@@ -61,7 +61,7 @@ class Parking:
 
     client: EcsClient
     roster: Roster
-    tending: Tending
+    cleanup: Cleanup
     prepare: Prepare
     report: Report
     observer: Observer
@@ -141,9 +141,9 @@ class Parking:
         if started:
             self._started |= dict.fromkeys(started, self._now)
             self.roster.fleet.restart(started)
-            self.observer.resumed(self.roster.fleet.wanted, started)
+            self.observer.resumed(self.roster.fleet.spec, started)
             tag_existing(self.client, "instance", started, STARTED.of(format_moment(self._now)))
-            self.report(f"{self.roster.fleet.wanted.name}: {len(started)} stopped instances are started.")
+            self.report(f"{self.roster.fleet.spec.name}: {len(started)} stopped instances are started.")
 
     def rest(self, ready: Sequence[str]) -> None:
         """Do not start these stopped machines for a while: they cost more than may be spent."""
@@ -168,14 +168,14 @@ class Parking:
                 self._refused[machine.id] = self._now
                 self.report(f"{machine.id} has not started; it rests for {REFUSED_SECONDS:.0f} s.")
             return
-        self._release(machine, begun(machine) + self.roster.fleet.wanted.life)
+        self._release(machine, begun(machine) + self.roster.fleet.spec.life)
 
     def _keep(self, machine: Instance) -> None:
         """Stop a machine that is to be stopped; delete one that should not be kept."""
-        kept = self.roster.fleet.wanted.stopped_life
+        kept = self.roster.fleet.spec.stopped_life
         parked = moment_or(PARKED.read(machine.tags), machine.created)
         if machine.status == "Running":
-            if self.tending.has_runner(machine.id):
+            if self.cleanup.has_runner(machine.id):
                 self._started[machine.id] = self._now  # it was started, and may have a job: its tag is late
                 return
             self._release(machine, parked + kept)
@@ -186,9 +186,9 @@ class Parking:
                     raise
         elif machine.status == "Stopped" and not machine.saves:
             self.unfit.add((machine.type, machine.zone))
-            self.tending.delete(machine.id, f"{machine.type} costs as much when it is stopped")
+            self.cleanup.delete(machine.id, f"{machine.type} costs as much when it is stopped")
         elif machine.status == "Stopped" and self._now > parked + kept - MIN_LIFE_SECONDS:
-            self.tending.delete(machine.id, "it was stopped for as long as the profile allows")
+            self.cleanup.delete(machine.id, "it was stopped for as long as the profile allows")
 
     def _release(self, machine: Instance, moment: float) -> None:
         if abs((machine.released or 0.0) - moment) > SLACK_SECONDS and moment > self._now + MIN_LIFE_SECONDS:
@@ -206,10 +206,10 @@ class Parking:
                 done.append(one)
             else:
                 self._broken = self._now
-                self.tending.delete(one, f"it cannot be prepared to be stopped (exit code {result.exit_code})")
+                self.cleanup.delete(one, f"it cannot be prepared to be stopped (exit code {result.exit_code})")
         if done:
             # Whose it is too: if a person has taken its tags meanwhile, nobody would find what is stopped.
-            parked = {**self.roster.fleet.wanted.tags(), **PARKED.of(format_moment(self._now))}
+            parked = {**self.roster.fleet.spec.tags(), **PARKED.of(format_moment(self._now))}
             tag_existing(self.client, "instance", done, parked)
             for one in done:
                 machine = self.roster.fleet.machines[one]
@@ -224,7 +224,7 @@ class Parking:
         surplus = stopped[: max(0, len(stopped) - wanted)]
         for machine in surplus:
             if machine.status == "Stopped":
-                self.tending.delete(machine.id, "fewer stopped instances are wanted")
+                self.cleanup.delete(machine.id, "fewer stopped instances are wanted")
         if surplus or len(stopped) < wanted or any(one.status != "Stopped" for one in stopped):
             return  # one at a time, so that a pool is left
         try:
@@ -233,7 +233,7 @@ class Parking:
             return  # the next launch reports it
         old = [one for one in stopped if image and one.image_id and one.image_id != image and one.status == "Stopped"]
         if old:
-            self.tending.delete(old[0].id, "its image is not the newest")
+            self.cleanup.delete(old[0].id, "its image is not the newest")
 
     def _choose(self, lacking: int) -> None:
         """Begin to stop machines that answer, and have no runner yet."""
@@ -247,7 +247,7 @@ class Parking:
         ready = assistant.find_ready(self.client, waiting) if waiting else set()
         script = files("goldrun.runners").joinpath("guest", "park.sh").read_bytes()
         for one in sorted(ready)[:lacking]:
-            if self.tending.has_runner(one):
+            if self.cleanup.has_runner(one):
                 continue  # its tag is late, or the server died that gave it its configuration
             token = hashlib.sha256(f"park {one}".encode()).hexdigest()
             try:

@@ -11,7 +11,7 @@ from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHub
 from goldrun.serve.preparation import Prepare
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Planned:
     """A scale set, and what would be done for it.
 
     Attributes:
-        wanted: the scale set as configured.
+        spec: the scale set as configured.
         exists: whether GitHub has it; else it would be created.
         assigned: jobs that need a runner.
         machines: its machines, without those that are stopped.
@@ -29,7 +29,7 @@ class Planned:
         image: the image that they would boot from, or its family.
     """
 
-    wanted: WantedSet
+    spec: ScaleSetSpec
     exists: bool
     assigned: int
     machines: int
@@ -39,24 +39,24 @@ class Planned:
     image: str
 
 
-def make_plan(client: EcsClient, github: GitHub, wanted: WantedSet, prepare: Prepare) -> Planned:
+def make_plan(client: EcsClient, github: GitHub, spec: ScaleSetSpec, prepare: Prepare) -> Planned:
     """Return what a server would do for a scale set now; it changes nothing.
 
     Raises:
         GoldrunError: the cloud or GitHub refuses or fails, or the image is not fit.
     """
-    service = ActionsService(github, wanted.scope)
-    found = scale_sets.find_scale_set(service, wanted.name, scale_sets.find_group(service, wanted.group))
+    service = ActionsService(github, spec.scope)
+    found = scale_sets.find_scale_set(service, spec.name, scale_sets.find_group(service, spec.group))
     assigned = found.statistics.assigned if found and found.statistics else 0
-    found_machines = describe_instances(client, tags=wanted.tags())
+    found_machines = describe_instances(client, tags=spec.tags())
     stopped = sum(is_parked(one.tags) for one in found_machines)
     machines, now = len(found_machines) - stopped, client.clock.now()
-    needed = min(wanted.profile.max_runners, assigned + wanted.min_idle(now))
+    needed = min(spec.profile.max_runners, assigned + spec.min_idle(now))
     started = min(stopped, max(0, needed - machines))
-    to_stop = max(0, wanted.min_stopped(now) - (stopped - started))
+    to_stop = max(0, spec.min_stopped(now) - (stopped - started))
     settings = prepare()
     return Planned(
-        wanted=wanted,
+        spec=spec,
         exists=found is not None,
         assigned=assigned,
         machines=machines,

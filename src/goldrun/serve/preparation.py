@@ -15,9 +15,9 @@ from goldrun.launch.settings import LaunchSettings
 from goldrun.runners import registrations, versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
 from goldrun.runners.environment import read_mirror
+from goldrun.serve.cached import Cached
 from goldrun.serve.observer import Observer
-from goldrun.serve.remembered import Remembered
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 FRESH_SECONDS = 300.0  # a look-up of the image is repeated after that
 CONFIG_SECONDS = 600.0  # how long a machine waits for its configuration: a second server may have to take over
@@ -32,7 +32,7 @@ class Preparation:
     Attributes:
         client: the cloud.
         github: GitHub's API.
-        wanted: the scale set.
+        spec: the scale set.
         env: the environment, for what the configuration leaves out.
         report: receives what a person may want to know, once for each image.
         observer: is told when GitHub stops giving jobs to the image's runner.
@@ -40,16 +40,16 @@ class Preparation:
 
     client: EcsClient
     github: GitHub
-    wanted: WantedSet
+    spec: ScaleSetSpec
     env: Environment
     report: Report
     observer: Observer
-    _remembered: Remembered[LaunchSettings] = field(init=False)
+    _remembered: Cached[LaunchSettings] = field(init=False)
     _image: str = ""
 
     def __post_init__(self) -> None:
         """Look nothing up yet."""
-        self._remembered = Remembered(self.client.clock, self._prepare, FRESH_SECONDS)
+        self._remembered = Cached(self.client.clock, self._prepare, FRESH_SECONDS)
 
     def __call__(self) -> LaunchSettings:
         """Return the settings, at most a few minutes old.
@@ -60,35 +60,35 @@ class Preparation:
         return self._remembered()
 
     def _prepare(self) -> LaunchSettings:
-        wanted = self.wanted
-        settings = resolve_image(self.client, wanted.settings(self.env, self.client.region), lambda _: None)
+        spec = self.spec
+        settings = resolve_image(self.client, spec.settings(self.env, self.client.region), lambda _: None)
         image = settings.image_id or settings.image_family
         changed, self._image = image != self._image, image
         report = self.report if changed else lambda _: None
-        report(f"{wanted.name}: instances boot from {image}.")
+        report(f"{spec.name}: instances boot from {image}.")
         manifest = read_manifest(self.client, settings)
         if manifest is not None:
             ends = versions.require_current(
                 self.github,
-                wanted.scope,
+                spec.scope,
                 versions.version_in(manifest),
                 now=self.client.clock.now(),
                 life=settings.life,
                 report=report,
             )
             if ends is not None:
-                self.observer.runner_version(wanted, ends)
+                self.observer.runner_version(spec, ends)
         download = registrations.find_download(
-            self.github, wanted.scope, settings.criteria.architecture, read_mirror(self.env)
+            self.github, spec.scope, settings.criteria.architecture, read_mirror(self.env)
         )
         bootstrap = Bootstrap(
             life=settings.life,
             runner_url=download.url,
             runner_sha256=download.sha256,
             endpoint=variables.INSTANCE_ENDPOINT.read(self.env),
-            config_seconds=max(CONFIG_SECONDS, wanted.boot_seconds),
+            config_seconds=max(CONFIG_SECONDS, spec.boot_seconds),
             job_seconds=settings.life,
-            longest_job=wanted.longest_job,
-            setup=wanted.setup,
+            longest_job=spec.longest_job,
+            setup=spec.setup,
         )
         return replace(settings, user_data=user_data(bootstrap))

@@ -12,8 +12,8 @@ from goldrun.cloud.quotas import free_vcpus
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.launch.offers import parse_span
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.shares import Queued
-from goldrun.serve.wanted import WantedSet
 
 FRESH_SECONDS = 60.0
 OLD_SECONDS = 600.0  # what was read longer ago says nothing: instances that have ended since are not in it
@@ -62,52 +62,52 @@ class Quota:
             self._free = free
 
     def room(
-        self, wanted: WantedSet, before: Iterable[Queued] = (), idle: Iterable[tuple[WantedSet, int]] = ()
+        self, spec: ScaleSetSpec, before: Iterable[Queued] = (), idle: Iterable[tuple[ScaleSetSpec, int]] = ()
     ) -> int | None:
         """Return how many more of a set's machines it allows; None: not known, or it pays the list price if need be.
 
         Args:
-            wanted: the set.
+            spec: the set.
             before: whose jobs come first. One that the quota would not hold either keeps nothing.
             idle: sets, and how many machines each would give up.
         """
-        free = self._left(wanted, before)
-        return None if free is None else max(0, int((free + _sum(idle)) // _cpus(wanted)))
+        free = self._left(spec, before)
+        return None if free is None else max(0, int((free + _sum(idle)) // _cpus(spec)))
 
     def needed(
-        self, wanted: WantedSet, count: int, before: Iterable[Queued], idle: Sequence[tuple[WantedSet, int]]
+        self, spec: ScaleSetSpec, count: int, before: Iterable[Queued], idle: Sequence[tuple[ScaleSetSpec, int]]
     ) -> int:
         """Return how many idle machines have to be given up, in this order, for as many of ``count`` as they hold."""
-        free = self._left(wanted, before)
+        free = self._left(spec, before)
         if free is None:
             return 0
-        most = min(count, int((free + _sum(idle)) // _cpus(wanted)))
-        lacking, given = most * _cpus(wanted) - free if most > 0 else 0.0, 0
+        most = min(count, int((free + _sum(idle)) // _cpus(spec)))
+        lacking, given = most * _cpus(spec) - free if most > 0 else 0.0, 0
         for other, number in idle:
             some = min(number, math.ceil(max(0.0, lacking) / _cpus(other)))
             lacking, given = lacking - some * _cpus(other), given + some
         return given
 
-    def _left(self, wanted: WantedSet, before: Iterable[Queued]) -> float | None:
+    def _left(self, spec: ScaleSetSpec, before: Iterable[Queued]) -> float | None:
         """Return how many vCPUs are left for a set; less than 0: others wait for more than there is."""
         with self._lock:
-            if self._free is None or wanted.profile.on_demand_fallback:
+            if self._free is None or spec.profile.on_demand_fallback:
                 return None
             kept = 0.0
             for one in before:
-                kept += _cpus(one.wanted) * min(one.jobs, (self._free + _sum(one.below)) // _cpus(one.wanted))
+                kept += _cpus(one.spec) * min(one.jobs, (self._free + _sum(one.below)) // _cpus(one.spec))
             return self._free - kept
 
-    def note(self, wanted: WantedSet, count: int) -> None:
+    def note(self, spec: ScaleSetSpec, count: int) -> None:
         """Count instances that were launched since it was read."""
         with self._lock:
             if self._free is not None:
-                self._free -= count * _cpus(wanted)
+                self._free -= count * _cpus(spec)
 
 
-def _sum(machines: Iterable[tuple[WantedSet, int]]) -> float:
+def _sum(machines: Iterable[tuple[ScaleSetSpec, int]]) -> float:
     return sum(_cpus(one) * number for one, number in machines)
 
 
-def _cpus(wanted: WantedSet) -> float:
-    return max(1.0, parse_span(wanted.size.cpu if wanted.size else wanted.profile.cpu, "vCPUs").low)
+def _cpus(spec: ScaleSetSpec) -> float:
+    return max(1.0, parse_span(spec.size.cpu if spec.size else spec.profile.cpu, "vCPUs").low)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent, Statistics
+from goldrun.serve.config_delivery import ConfigDelivery
 from goldrun.serve.fleet import Fleet
-from goldrun.serve.hand_over import HandOver
 
 LOST_SECONDS = 1800.0  # GitHub has noticed by then that a runner is gone
 ENDED_SECONDS = 120.0  # a machine whose job has ended deletes itself within that time
@@ -28,7 +28,7 @@ class Roster:
     """
 
     fleet: Fleet
-    hands: HandOver
+    hands: ConfigDelivery
     statistics: Statistics | None = None
     busy: dict[str, JobEvent | None] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Roster:
 
     def name(self, machine: str) -> str:
         """Return the name of a machine's runner."""
-        return self.fleet.wanted.runner_name(machine)
+        return self.fleet.spec.runner_name(machine)
 
     def begin(self, statistics: Statistics) -> None:
         """Begin a session: another server may have changed everything meanwhile."""

@@ -21,9 +21,9 @@ from goldrun.github.client import GitHub
 from goldrun.launch.launch import Report
 from goldrun.serve.assembly import Common, build_worker
 from goldrun.serve.observer import Observer
-from goldrun.serve.patience import Patience
 from goldrun.serve.quota import Quota
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.retries import Retries
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.worker import Worker
 from goldrun.waiting import looks
 
@@ -54,7 +54,7 @@ class Steps:
 
     def __post_init__(self) -> None:
         """Begin with no failure."""
-        self._patience = Patience(self.worker.listener.wanted.name, self.clock, self.report)
+        self._patience = Retries(self.worker.listener.spec.name, self.clock, self.report)
 
     def listen(self) -> float:
         """Begin a session if there is none, or wait for a message."""
@@ -102,14 +102,14 @@ class Server:
         self._observer = observer or Observer()
         self._clients, self._env, self._owner, self._report, self._cache = clients, env, owner, report, cache
         self._common = Common(Quota(report))
-        self._running: dict[WantedSet, _Running] = {}
+        self._running: dict[ScaleSetSpec, _Running] = {}
         self._retiring: dict[tuple[str, str], _Running] = {}
         self._ending: list[_Running] = []
 
-    def serve(self, wanted: Iterable[WantedSet]) -> None:
+    def serve(self, spec: Iterable[ScaleSetSpec]) -> None:
         """Serve these scale sets from now on, and no others."""
-        sets = list(wanted)
-        self._common.books.know(sets)
+        sets = list(spec)
+        self._common.ledger.know(sets)
         kept = {_key(one) for one in sets}
         for one in [one for one in self._running if one not in sets]:
             running = self._running.pop(one)
@@ -140,8 +140,8 @@ class Server:
     def unconnected(self) -> list[str]:
         """Return the scale sets that this server neither serves nor stands by for: it has not reached GitHub yet."""
         return [
-            wanted.name
-            for wanted, running in list(self._running.items())
+            spec.name
+            for spec, running in list(self._running.items())
             if not (running.worker.listener.connected or running.worker.listener.waits)
         ]
 
@@ -164,16 +164,16 @@ class Server:
         """Keep no places for what has ended: not before its last step is over, which may claim some."""
         for running in [one for one in self._ending if not one.works]:
             self._ending.remove(running)
-            if (wanted := running.worker.listener.wanted) not in self._running:
-                self._common.shares.leave(wanted)
+            if (spec := running.worker.listener.spec) not in self._running:
+                self._common.shares.leave(spec)
 
-    def _start(self, wanted: WantedSet) -> _Running:
+    def _start(self, spec: ScaleSetSpec) -> _Running:
         clocks = StoppableClock(), StoppableClock()
         client, github = self._clients(clocks[0])
         worker = build_worker(
             client,
             github,
-            wanted,
+            spec,
             self._env,
             owner=self._owner,
             report=self._report,
@@ -183,17 +183,17 @@ class Server:
         )
         steps = Steps(worker, clocks[0], self._report)
         threads = (
-            Repeated(f"{wanted.name} works", lambda: steps.guarded("work", steps.work), clocks[0], self._report),
-            Repeated(f"{wanted.name} listens", lambda: steps.guarded("listen", steps.listen), clocks[1], self._report),
+            Repeated(f"{spec.name} works", lambda: steps.guarded("work", steps.work), clocks[0], self._report),
+            Repeated(f"{spec.name} listens", lambda: steps.guarded("listen", steps.listen), clocks[1], self._report),
         )
         for thread in threads:
             thread.start()
         return _Running(worker, threads, client, github)
 
 
-def _key(wanted: WantedSet) -> tuple[str, str]:
+def _key(spec: ScaleSetSpec) -> tuple[str, str]:
     """Return what a scale set is known by at GitHub."""
-    return wanted.name.lower(), str(wanted.scope).lower()
+    return spec.name.lower(), str(spec.scope).lower()
 
 
 class Repeated(threading.Thread):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 # After a start, or when a session is lost, a set's machines are there before it says so: GitHub keeps a lost session
 # for about two minutes.
@@ -70,84 +70,84 @@ class Queued:
     """Jobs that wait for the account's quota.
 
     Attributes:
-        wanted: whose they are.
+        spec: whose they are.
         jobs: how many.
         below: less important sets that pay the market's price, and how many machines each has: they make room in time.
     """
 
-    wanted: WantedSet
+    spec: ScaleSetSpec
     jobs: int
-    below: tuple[tuple[WantedSet, int], ...]
+    below: tuple[tuple[ScaleSetSpec, int], ...]
 
 
 @dataclass
 class Shares:
     """The claims of a server's scale sets; one for all of them."""
 
-    _claims: dict[WantedSet, Claim] = field(default_factory=dict)
+    _claims: dict[ScaleSetSpec, Claim] = field(default_factory=dict)
     # Sets that say nothing now, and until when they are waited for; None: from the next look on.
-    _silent: dict[WantedSet, float | None] = field(default_factory=dict)
+    _silent: dict[ScaleSetSpec, float | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def know(self, sets: Iterable[WantedSet]) -> None:
+    def know(self, sets: Iterable[ScaleSetSpec]) -> None:
         """Learn which scale sets are served from now on: until each has said what it has, none gets more machines."""
         with self._lock:
             self._silent |= {one: None for one in sets if one not in self._claims and one not in self._silent}
 
-    def claim(self, wanted: WantedSet, claim: Claim, now: float, *, launches: bool = True) -> int:
+    def claim(self, spec: ScaleSetSpec, claim: Claim, now: float, *, launches: bool = True) -> int:
         """Record a claim, and return how many of the missing machines may be launched now.
 
         Args:
-            wanted: whose it is.
+            spec: whose it is.
             claim: the claim.
             now: the moment.
             launches: whether they would be launched now; otherwise their places are kept, and none is granted.
         """
         with self._lock:
-            self._silent.pop(wanted, None)
-            if wanted not in self._claims:
+            self._silent.pop(spec, None)
+            if spec not in self._claims:
                 self._silent |= {one: now + BACK_SECONDS for one in self._silent if not self._awaited(one, now)}
-            self._claims[wanted] = claim
-            granted = self._grant(wanted, claim, now) if launches else 0
+            self._claims[spec] = claim
+            granted = self._grant(spec, claim, now) if launches else 0
             # What is granted has its place from now on, and not only when it shows.
-            self._claims[wanted] = claim.less(granted)
+            self._claims[spec] = claim.less(granted)
             return granted
 
-    def room(self, wanted: WantedSet, alive: int, now: float) -> float:
+    def room(self, spec: ScaleSetSpec, alive: int, now: float) -> float:
         """Return how many more machines a set may have, if less important ones give up those without a job."""
         with self._lock:
-            if self._starving(wanted):
+            if self._starving(spec):
                 return 0
-            most = wanted.limits.max_runners
+            most = spec.limits.max_runners
             if most is None:
                 return float("inf")
             if self._unheard(now):
                 return 0
-            taken = sum(_taken(other, one, wanted) for other, one in self._claims.items() if other != wanted)
-            return self._fair(most - alive - taken, wanted, alive, most)
+            taken = sum(_taken(other, one, spec) for other, one in self._claims.items() if other != spec)
+            return self._fair(most - alive - taken, spec, alive, most)
 
-    def to_yield(self, wanted: WantedSet) -> int:
+    def to_yield(self, spec: ScaleSetSpec) -> int:
         """Return how many machines without a job a set is to give up for more important ones."""
         with self._lock:
-            above = [one for other, one in self._claims.items() if _is_above(other, wanted)]
+            above = [one for other, one in self._claims.items() if _is_above(other, spec)]
             spot = sum(one.starved for one in above if one.spot)
-            needed = self._starving(wanted) - spot  # of what any machine holds; the spot quota only some do
-            if (most := wanted.limits.max_runners) is not None:
+            needed = self._starving(spec) - spot  # of what any machine holds; the spot quota only some do
+            if (most := spec.limits.max_runners) is not None:
                 free = most - sum(one.alive for one in self._claims.values())
                 needed = max(needed, sum(one.lacks for one in above) - max(0, free))
-            first = {other: one.idle for other, one in self._claims.items() if _rank(other) < _rank(wanted)}
+            first = {other: one.idle for other, one in self._claims.items() if _rank(other) < _rank(spec)}
             needed -= sum(first.values())
-            if not wanted.profile.on_demand_fallback:
+            if not spec.profile.on_demand_fallback:
                 spot -= sum(idle for other, idle in first.items() if not other.profile.on_demand_fallback)
                 needed = max(needed, spot)
             return max(0, needed)
 
-    def idle_below(self, wanted: WantedSet) -> int:
+    def idle_below(self, spec: ScaleSetSpec) -> int:
         """Return how many machines without a job less important sets have: what they hold this one may get."""
         with self._lock:
-            return sum(one.idle for other, one in self._claims.items() if _is_above(wanted, other))
+            return sum(one.idle for other, one in self._claims.items() if _is_above(spec, other))
 
-    def spot_below(self, wanted: WantedSet) -> list[tuple[WantedSet, int]]:
+    def spot_below(self, spec: ScaleSetSpec) -> list[tuple[ScaleSetSpec, int]]:
         """Return less important sets that hold spot quota, and how many machines without a job each has.
 
         In the order in which they give them up.
@@ -156,106 +156,106 @@ class Shares:
             return [
                 (other, one.idle)
                 for other, one in sorted(self._claims.items(), key=lambda item: _rank(item[0]))
-                if _is_above(wanted, other) and not other.profile.on_demand_fallback
+                if _is_above(spec, other) and not other.profile.on_demand_fallback
             ]
 
-    def alive_below(self, wanted: WantedSet) -> int:
+    def alive_below(self, spec: ScaleSetSpec) -> int:
         """Return how many machines less important sets have: what they hold of the quota this one gets before them."""
         with self._lock:
-            return sum(alive for _, alive in self._below(wanted))
+            return sum(alive for _, alive in self._below(spec))
 
-    def queued_above(self, wanted: WantedSet) -> list[Queued]:
+    def queued_above(self, spec: ScaleSetSpec) -> list[Queued]:
         """Return what more important sets keep waiting because the quota is used up."""
         with self._lock:
             return [
                 Queued(other, one.queued + one.jobs, self._below(other))
                 for other, one in self._claims.items()
-                if one.queued + one.jobs and _is_above(other, wanted)
+                if one.queued + one.jobs and _is_above(other, spec)
             ]
 
-    def rest(self, wanted: WantedSet, alive: int) -> None:
+    def rest(self, spec: ScaleSetSpec, alive: int) -> None:
         """Keep no place for what a scale set lacks, and count on none of its machines: its steps fail.
 
         One that has never seen its machines has said nothing.
         """
         with self._lock:
-            if alive or wanted in self._claims:
-                self._claims[wanted] = Claim(alive, alive)
+            if alive or spec in self._claims:
+                self._claims[spec] = Claim(alive, alive)
 
-    def is_away(self, wanted: WantedSet, now: float) -> bool:
+    def is_away(self, spec: ScaleSetSpec, now: float) -> bool:
         """Keep the places of a set's machines while its session is lost, for a while; return whether that is over."""
         with self._lock:
-            self._silent.setdefault(wanted, None)
-            if is_over := not self._awaited(wanted, now):
-                self._claims.pop(wanted, None)
-            elif known := self._claims.get(wanted):
-                self._claims[wanted] = Claim(known.alive, known.alive)
+            self._silent.setdefault(spec, None)
+            if is_over := not self._awaited(spec, now):
+                self._claims.pop(spec, None)
+            elif known := self._claims.get(spec):
+                self._claims[spec] = Claim(known.alive, known.alive)
             return is_over
 
-    def leave(self, wanted: WantedSet) -> None:
+    def leave(self, spec: ScaleSetSpec) -> None:
         """Forget a scale set that is not served here any more."""
         with self._lock:
-            self._claims.pop(wanted, None)
-            self._silent.pop(wanted, None)
+            self._claims.pop(spec, None)
+            self._silent.pop(spec, None)
 
-    def _grant(self, wanted: WantedSet, claim: Claim, now: float) -> int:
-        if self._starving(wanted):
+    def _grant(self, spec: ScaleSetSpec, claim: Claim, now: float) -> int:
+        if self._starving(spec):
             return 0
-        most = wanted.limits.max_runners
+        most = spec.limits.max_runners
         if most is None:
             return claim.missing
         if self._unheard(now):
             return 0
         free = most - sum(one.alive for one in self._claims.values())
-        free -= sum(one.lacks for other, one in self._claims.items() if _is_above(other, wanted))
-        return min(claim.missing, self._fair(free, wanted, claim.alive, most))
+        free -= sum(one.lacks for other, one in self._claims.items() if _is_above(other, spec))
+        return min(claim.missing, self._fair(free, spec, claim.alive, most))
 
-    def _fair(self, free: int, wanted: WantedSet, alive: int, most: int) -> int:
+    def _fair(self, free: int, spec: ScaleSetSpec, alive: int, most: int) -> int:
         """Return how many free places a set may take: beyond its equal share only those that no equal set lacks."""
-        equal = [one for other, one in self._claims.items() if _is_equal(other, wanted) and one.alive + one.lacks]
+        equal = [one for other, one in self._claims.items() if _is_equal(other, spec) and one.alive + one.lacks]
         share = max(1, most // (1 + len(equal)))
         kept = sum(min(one.lacks, max(0, share - one.alive)) for one in equal)
         return max(0, free - kept, min(free, share - alive))
 
-    def _below(self, wanted: WantedSet) -> tuple[tuple[WantedSet, int], ...]:
+    def _below(self, spec: ScaleSetSpec) -> tuple[tuple[ScaleSetSpec, int], ...]:
         return tuple(
             (other, one.alive)
             for other, one in self._claims.items()
-            if _is_above(wanted, other) and not other.profile.on_demand_fallback
+            if _is_above(spec, other) and not other.profile.on_demand_fallback
         )
 
     def _unheard(self, now: float) -> bool:
         """Return whether a set may have machines that it has not told of."""
         return any(self._awaited(one, now) for one in list(self._silent) if one not in self._claims)
 
-    def _awaited(self, silent: WantedSet, now: float) -> bool:
+    def _awaited(self, silent: ScaleSetSpec, now: float) -> bool:
         until = self._silent[silent]
         if until is None:
             until = self._silent[silent] = now + SILENT_SECONDS
         return now < until
 
-    def _starving(self, wanted: WantedSet) -> int:
+    def _starving(self, spec: ScaleSetSpec) -> int:
         # One that pays the list price, too: what is given up is a place and money as well, and it prefers the quota.
-        return sum(one.starved for other, one in self._claims.items() if _is_above(other, wanted))
+        return sum(one.starved for other, one in self._claims.items() if _is_above(other, spec))
 
 
-def _taken(other: WantedSet, claim: Claim, wanted: WantedSet) -> int:
+def _taken(other: ScaleSetSpec, claim: Claim, spec: ScaleSetSpec) -> int:
     """Return how many places another set has, or will have before this one gets more."""
-    if _is_above(wanted, other):
+    if _is_above(spec, other):
         return min(claim.bound, claim.alive)
-    if _is_above(other, wanted):
+    if _is_above(other, spec):
         return claim.alive + claim.lacks
     return claim.alive  # what it lacks of its share, _fair keeps for it
 
 
-def _is_above(one: WantedSet, other: WantedSet) -> bool:
+def _is_above(one: ScaleSetSpec, other: ScaleSetSpec) -> bool:
     return one.profile.priority > other.profile.priority
 
 
-def _is_equal(one: WantedSet, other: WantedSet) -> bool:
+def _is_equal(one: ScaleSetSpec, other: ScaleSetSpec) -> bool:
     return one != other and one.profile.priority == other.profile.priority
 
 
-def _rank(wanted: WantedSet) -> tuple[int, str, str]:
+def _rank(spec: ScaleSetSpec) -> tuple[int, str, str]:
     """Return the order in which sets give up machines; it decides among equals, too, so that one does and not all."""
-    return wanted.profile.priority, str(wanted.scope), wanted.name
+    return spec.profile.priority, str(spec.scope), spec.name

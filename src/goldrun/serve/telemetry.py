@@ -27,9 +27,9 @@ from goldrun import __version__
 from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent
 from goldrun.launch.launch import Report
+from goldrun.serve.concurrency import origin_of
 from goldrun.serve.instruments import INSTRUMENTS
-from goldrun.serve.turns import origin_of
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 SAME = 40  # characters by which a text is known to repeat the last one
 KEPT = 5000  # machines that are followed at most
@@ -96,19 +96,19 @@ class Telemetry:
         """See ``Sink``."""
         self._histograms[name].record(value, labels)
 
-    def configured(self, wanted: WantedSet, machine: Instance, since: float, now: float) -> None:
+    def configured(self, spec: ScaleSetSpec, machine: Instance, since: float, now: float) -> None:
         """See ``Tracer``."""
-        self._learn(wanted, wanted.runner_name(machine.id), begun=since, configured=now)
+        self._learn(spec, spec.runner_name(machine.id), begun=since, configured=now)
 
-    def job_completed(self, wanted: WantedSet, event: JobEvent) -> None:
+    def job_completed(self, spec: ScaleSetSpec, event: JobEvent) -> None:
         """See ``Tracer``."""
-        self._learn(wanted, event.runner, event=event)
+        self._learn(spec, event.runner, event=event)
 
-    def gone(self, wanted: WantedSet, machine: Instance, now: float) -> None:
+    def gone(self, spec: ScaleSetSpec, machine: Instance, now: float) -> None:
         """See ``Tracer``."""
-        self._learn(wanted, wanted.runner_name(machine.id), machine=machine, gone=now)
+        self._learn(spec, spec.runner_name(machine.id), machine=machine, gone=now)
 
-    def _learn(self, wanted: WantedSet, runner: str, **facts: Any) -> None:
+    def _learn(self, spec: ScaleSetSpec, runner: str, **facts: Any) -> None:
         """Take note of what is known of a runner, and send its trace when that is all."""
         with self._lock:
             known = self._followed[runner] = replace(self._followed.pop(runner, _Followed()), **facts)
@@ -117,9 +117,9 @@ class Telemetry:
             elif len(self._followed) > KEPT:
                 del self._followed[next(iter(self._followed))]  # nothing was heard of it for longest
         if known.event and known.machine:
-            self._send(wanted, known.machine, known.event, known)
+            self._send(spec, known.machine, known.event, known)
 
-    def _send(self, wanted: WantedSet, machine: Instance, event: JobEvent, followed: _Followed) -> None:
+    def _send(self, spec: ScaleSetSpec, machine: Instance, event: JobEvent, followed: _Followed) -> None:
         repository, workflow = origin_of(event)
         root = self._tracer.start_span(
             event.name or "job",
@@ -130,8 +130,8 @@ class Telemetry:
                 "cicd.pipeline.run.id": str(event.run),
                 "cicd.pipeline.task.name": event.name,
                 "vcs.repository.name": repository,
-                "goldrun.set": wanted.name,
-                "goldrun.scope": str(wanted.scope),
+                "goldrun.set": spec.name,
+                "goldrun.scope": str(spec.scope),
                 "goldrun.result": event.result,
                 "cloud.provider": "alibaba_cloud",
                 "cloud.availability_zone": machine.zone,

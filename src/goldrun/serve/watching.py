@@ -12,9 +12,9 @@ from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
 from goldrun.launch.launch import Report
 from goldrun.serve.loading import load
-from goldrun.serve.patience import Patience
+from goldrun.serve.retries import Retries
+from goldrun.serve.scale_set_spec import ScaleSetSpec, scale_set_specs
 from goldrun.serve.server import Server
-from goldrun.serve.wanted import WantedSet, wanted_sets
 from goldrun.waiting import every, looks
 
 LOOK_SECONDS = 2.0
@@ -32,7 +32,7 @@ def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callabl
         report: receives a sentence about what happens.
         ready: called when the work has begun.
     """
-    hung_up, patience = _HangUp(), Patience(file.name, clock, report)
+    hung_up, retries = _HangUp(), Retries(file.name, clock, report)
     current, sets, begun = _read(file), _sets(file), True
     server.serve(sets)
     ready()
@@ -52,7 +52,7 @@ def run(server: Server, file: Path, clock: Clock, report: Report, ready: Callabl
                     continue
                 report(f"{file} has changed.")
             if not begun:
-                begun = not patience.attempt("begin", partial(server.serve, sets))
+                begun = not retries.attempt("begin", partial(server.serve, sets))
     except KeyboardInterrupt:
         report("ending: instances and jobs go on, for another server.")
     finally:
@@ -82,5 +82,5 @@ def _read(file: Path) -> str | None:
         return None
 
 
-def _sets(file: Path) -> list[WantedSet]:
-    return wanted_sets(load(file), file.parent)
+def _sets(file: Path) -> list[ScaleSetSpec]:
+    return scale_set_specs(load(file), file.parent)

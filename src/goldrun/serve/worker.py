@@ -15,20 +15,20 @@ from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent, Message
 from goldrun.launch.launch import Report
 from goldrun.serve.budget import Budget, OutdatedError
+from goldrun.serve.cleanup import Cleanup
+from goldrun.serve.config_delivery import ConfigDelivery
 from goldrun.serve.endings import Endings
 from goldrun.serve.fleet import Fleet, begun
-from goldrun.serve.hand_over import HandOver
 from goldrun.serve.intake import Intake
 from goldrun.serve.launching import Launching
-from goldrun.serve.leftovers import Leftovers
 from goldrun.serve.listener import Listener
 from goldrun.serve.observer import Observer, State
+from goldrun.serve.orphan_registrations import OrphanRegistrations
 from goldrun.serve.parking import Parking
-from goldrun.serve.patience import Patience
 from goldrun.serve.quota import Quota
+from goldrun.serve.retries import Retries
 from goldrun.serve.roster import Roster
 from goldrun.serve.shares import Claim, Shares
-from goldrun.serve.tending import Tending
 
 SOON_SECONDS = 1.0  # between looks at machines that may answer at any moment
 LOOK_SECONDS = 3.0  # between looks at machines that change
@@ -49,15 +49,15 @@ class Worker:
         hands: gives them their configurations.
         intake: accepts jobs.
         launching: launches machines.
-        tending: deletes those that serve nobody.
+        cleanup: deletes those that serve nobody.
         parking: keeps some stopped.
         budget: counts what they cost.
         quota: what the account may run.
         shares: what the other scale sets need.
         endings: looks into the ends of jobs and machines.
-        leftovers: removes registrations without a machine.
+        orphans: removes registrations without a machine.
         observer: is told what happens.
-        patience: tries again what has failed.
+        retries: tries again what has failed.
         retiring: the profile is not configured any more: what runs goes on, and nothing new is accepted.
         retired: that has ended, and the scale set is deleted.
     """
@@ -67,18 +67,18 @@ class Worker:
     report: Report
     fleet: Fleet
     roster: Roster
-    hands: HandOver
+    hands: ConfigDelivery
     intake: Intake
     launching: Launching
-    tending: Tending
+    cleanup: Cleanup
     parking: Parking
     budget: Budget
     quota: Quota
     shares: Shares
     endings: Endings
-    leftovers: Leftovers
+    orphans: OrphanRegistrations
     observer: Observer
-    patience: Patience
+    retries: Retries
     retiring: bool = False
     retired: bool = False
     _accepted: int = 0  # since GitHub's last statistics
@@ -93,15 +93,15 @@ class Worker:
     @property
     def capacity(self) -> int:
         """How many jobs the scale set can take in all: while nothing can be launched, as many as have a machine."""
-        wanted = self.listener.wanted
+        spec = self.listener.spec
         if self.retiring:
             return self.roster.statistics.assigned if self.roster.statistics else 0
         # Jobs that wait for what less important sets hold of the quota are to be known: their turn comes first.
         quota = self.launching.quota_room
-        room = math.inf if quota is None else quota + self.shares.alive_below(wanted)
+        room = math.inf if quota is None else quota + self.shares.alive_below(spec)
         if self.launching.paused:
             room = 0
-        return self.intake.waiting + int(min(wanted.profile.max_runners, self.roster.alive + room))
+        return self.intake.waiting + int(min(spec.profile.max_runners, self.roster.alive + room))
 
     def tick(self) -> None:
         """Do what is to be done now.
@@ -118,11 +118,11 @@ class Worker:
         except Exception:  # a defect, too
             self._fails_since = self._now if self._fails_since is None else self._fails_since
             if self._now - self._fails_since > REST_SECONDS:
-                self.shares.rest(self.listener.wanted, self.roster.alive)
-                self.budget.books.rest(self.listener.wanted)
+                self.shares.rest(self.listener.spec, self.roster.alive)
+                self.budget.ledger.rest(self.listener.spec)
             raise
         finally:
-            self.observer.state(self.listener.wanted, self._state())
+            self.observer.state(self.listener.spec, self._state())
 
     def _tick(self) -> None:
         session, messages = self.listener.take()
@@ -139,14 +139,14 @@ class Worker:
             self._unacknowledged.append(self._unread.pop(0))
         self._crowded = self._queued = 0
         if self.intake.waiting:
-            self.patience.attempt("admit", self.intake.admit)
-            self.patience.attempt("accept", self._accept)
+            self.retries.attempt("admit", self.intake.admit)
+            self.retries.attempt("accept", self._accept)
         if self._unacknowledged or self._now - self._looked >= self._pace:
             self._look()
         self._supply()
         while self._unacknowledged:
             self.listener.acknowledge(self._unacknowledged.pop(0))
-        self.tending.retire_surplus(self._needed)
+        self.cleanup.retire_surplus(self._needed)
         if self.retiring and not self._busy_with_something:
             self.budget.step(self._idle)
             self.listener.delete()
@@ -155,15 +155,15 @@ class Worker:
 
     def _wait(self) -> None:
         """Wait for the session, which is lost, or which another server has."""
-        if self.shares.is_away(self.listener.wanted, self._now):
-            self.budget.books.leave(self.listener.wanted)
+        if self.shares.is_away(self.listener.spec, self._now):
+            self.budget.ledger.leave(self.listener.spec)
         # Another server has it: it is that one's to keep, or to end.
         self.retired = self.retired or (self.retiring and self.listener.taken)
 
     def _leave(self) -> None:
         """Keep nothing from the other sets of this server."""
-        self.shares.leave(self.listener.wanted)
-        self.budget.books.leave(self.listener.wanted)
+        self.shares.leave(self.listener.spec)
+        self.budget.ledger.leave(self.listener.spec)
 
     def _supply(self) -> None:
         """Get the machines that are missing: stopped ones first, then new ones for jobs, then those for the pool."""
@@ -178,16 +178,16 @@ class Worker:
     def _claim(self, needed: int) -> Claim:
         """Return what there is, and what is missing if so many free machines are needed."""
         roster = self.roster
-        missing = max(0, min(needed - roster.free, self.listener.wanted.profile.max_runners - roster.alive))
+        missing = max(0, min(needed - roster.free, self.listener.spec.profile.max_runners - roster.alive))
         jobs = min(missing, max(0, self._jobs - roster.free))
         return Claim(roster.alive, roster.working + self._jobs, jobs, missing - jobs, self._crowded, self._queued)
 
     def _start(self, claim: Claim) -> None:
         """Start stopped machines for what is missing: each takes its place like a new one."""
-        wanted, missing = self.listener.wanted, claim.missing
+        spec, missing = self.listener.spec, claim.missing
         allowed = min(missing, self.budget.room()) if self.budget.limited else missing
         if ready := self.parking.ready(allowed):
-            ready = ready[: self.shares.claim(wanted, claim.within(len(ready)), self._now)]
+            ready = ready[: self.shares.claim(spec, claim.within(len(ready)), self._now)]
         if not ready:
             return
         try:
@@ -199,14 +199,14 @@ class Worker:
         except GoldrunError as error:
             if not isinstance(error, ApiError):
                 raise  # it may have happened: nothing is launched instead before it is known
-            self.report(f"{self.listener.wanted.name}: stopped instances cannot be started: {error.what}")
+            self.report(f"{self.listener.spec.name}: stopped instances cannot be started: {error.what}")
 
     def _begin(self) -> None:
         """See what another server has left, before anything is decided."""
         self.fleet.begin()
         self.endings.note(self.fleet.look())
         machines = ((self.roster.name(one), machine) for one, machine in self.fleet.machines.items())
-        self.intake.turns.recall(machines, self.roster.waiting)
+        self.intake.concurrency.recall(machines, self.roster.waiting)
         self.budget.begin()
         self._to_begin = False
 
@@ -261,14 +261,14 @@ class Worker:
     @property
     def _given_up(self) -> int:
         """How many machines without a job are not to be kept: others need their place, or they cost too much."""
-        return max(self.shares.to_yield(self.listener.wanted), self.budget.short)
+        return max(self.shares.to_yield(self.listener.spec), self.budget.short)
 
     @property
     def _needed_now(self) -> int:
         """How many free machines GitHub and the pool want; the pool is for quiet times of more important sets."""
         if self.roster.statistics is None:
             return 0
-        pool = 0 if self.retiring else self.listener.wanted.min_idle(self._now)
+        pool = 0 if self.retiring else self.listener.spec.min_idle(self._now)
         if given_up := self._given_up:
             pool = min(pool, max(0, self._idle - given_up))
         return self._jobs + pool
@@ -276,7 +276,7 @@ class Worker:
     @property
     def _stopped(self) -> int:
         """How many stopped machines there are to be."""
-        return 0 if self.retiring else self.listener.wanted.min_stopped(self._now)
+        return 0 if self.retiring else self.listener.spec.min_stopped(self._now)
 
     @property
     def _needed(self) -> int:
@@ -286,17 +286,17 @@ class Worker:
 
     def _accept(self) -> None:
         """Accept the jobs that a machine waits for, or may be launched for: GitHub cancels those that get none."""
-        wanted, roster = self.listener.wanted, self.roster
+        spec, roster = self.listener.spec, self.roster
         unused = roster.free - self._jobs  # less than 0: some are to be launched still
         if unused > 0:
-            unused = max(0, unused - self.shares.to_yield(wanted))
-        own = 0 if self.launching.paused else max(0, wanted.profile.max_runners - roster.alive)
-        places, quota = self.shares.room(wanted, roster.alive, self._now), self._quota_room
+            unused = max(0, unused - self.shares.to_yield(spec))
+        own = 0 if self.launching.paused else max(0, spec.profile.max_runners - roster.alive)
+        places, quota = self.shares.room(spec, roster.alive, self._now), self._quota_room
         room, reason = min(
-            (places, f"the server has {wanted.limits.max_runners} runners at once, as many as it may"),
+            (places, f"the server has {spec.limits.max_runners} runners at once, as many as it may"),
             (quota, "the account's quota of spot instances is used up"),
             self._affordable(),
-            (own, f"the profile has {wanted.profile.max_runners} runners at once, as many as it may"),
+            (own, f"the profile has {spec.profile.max_runners} runners at once, as many as it may"),
         )
         self._accepted += self.intake.step(max(0, unused + room), reason)
         if room == places:
@@ -309,14 +309,14 @@ class Worker:
         if not self.budget.limited:
             return math.inf, ""
         try:
-            return self.budget.room(yielded=not self.launching.plea.vain), self.budget.reason
+            return self.budget.room(yielded=not self.launching.yield_request.vain), self.budget.reason
         except GoldrunError as error:
             return 0, error.what
 
     def _read(self, message: Message) -> None:
         """Take note of a message; one that is read again after a failure changes nothing more."""
         self.roster.statistics, self._accepted = message.statistics, 0
-        self.intake.turns.settle(self.roster.waiting)
+        self.intake.concurrency.settle(self.roster.waiting)
         for event in message.events:
             if event.kind == "JobAvailable":
                 if not self.retiring:
@@ -328,13 +328,13 @@ class Worker:
             elif event.kind == "JobCompleted":
                 self.intake.end(event)
                 if event.runner:
-                    self.endings.complete(event, self.listener.wanted.machine_of(event.runner))
+                    self.endings.complete(event, self.listener.spec.machine_of(event.runner))
 
     def _started(self, event: JobEvent) -> None:
-        machine = self.listener.wanted.machine_of(event.runner)
-        self.intake.turns.start(event, machine)
+        machine = self.listener.spec.machine_of(event.runner)
+        self.intake.concurrency.start(event, machine)
         if machine not in self.roster.busy:
-            self.observer.job_started(self.listener.wanted, event)
+            self.observer.job_started(self.listener.spec, event)
         self.roster.busy[machine] = event
 
     def _look(self) -> None:
@@ -342,17 +342,17 @@ class Worker:
         self.endings.note(self.fleet.look())
         self.quota.look(self.client)
         # First what a job waits for. None of them keeps the others from their turn.
-        attempt = self.patience.attempt
+        attempt = self.retries.attempt
         attempt("park", lambda: self.parking.look(self._stopped, self.roster.free - self._needed_now))
         attempt("configure", self._configure)
         attempt("mark", self.hands.tag)
         attempt("part", self.endings.look)
         attempt("rerun", self.endings.run_again)
-        attempt("note", self.intake.turns.step)
-        attempt("drop", self.tending.drop_useless)
-        attempt("delete again", self.fleet.delete_again)
-        attempt("renew", lambda: self.tending.renew_pool(self._needed))
-        attempt("tidy", lambda: self.leftovers.step(self.fleet.machines))
+        attempt("note", self.intake.concurrency.step)
+        attempt("drop", self.cleanup.drop_useless)
+        attempt("delete", self.fleet.delete_again)
+        attempt("renew", lambda: self.cleanup.renew_pool(self._needed))
+        attempt("tidy", lambda: self.orphans.step(self.fleet.machines))
         self.budget.step(self._idle)  # if it cannot be written down, nothing is launched
         self._looked = self._now
 

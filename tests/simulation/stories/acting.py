@@ -33,8 +33,8 @@ from goldrun.runners.bootstrap import Bootstrap
 from goldrun.runners.lifecycle import Plan, bring_down, bring_up
 from goldrun.serve.assembly import build_worker
 from goldrun.serve.config import Cost, NetworkPart, Profile
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.server import Steps
-from goldrun.serve.wanted import WantedSet
 from local_cloud import lifecycle
 from local_cloud.faults import FaultRule
 from local_cloud.github.records import GitHubRunner
@@ -155,7 +155,7 @@ def serve(actor: Actor, until: Callable[[], bool], profile: Profile = PLAIN) -> 
     client, github = actor.clients()
     actor.serves = LABEL
     network = NetworkPart(security_group=GROUP, role="self-destruct")
-    wanted = WantedSet(LABEL, Scope(SCOPE), "Default", (LABEL,), profile, None, "", network, LABEL)
+    wanted = ScaleSetSpec(LABEL, Scope(SCOPE), "Default", (LABEL,), profile, None, "", network, LABEL)
     worker = build_worker(client, github, wanted, {}, owner=actor.name, report=lambda _: None)
     steps = Steps(worker, client.clock.machine, lambda _: None)
     free = dict.fromkeys(("listen", "work"), 0.0)

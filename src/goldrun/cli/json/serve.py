@@ -40,9 +40,9 @@ class PlannedSet:
     def of(cls, plan: Planned) -> Self:
         """Return the public form."""
         return cls(
-            name=plan.wanted.name,
-            scope=str(plan.wanted.scope),
-            labels=plan.wanted.labels,
+            name=plan.spec.name,
+            scope=str(plan.spec.scope),
+            labels=plan.spec.labels,
             exists=plan.exists,
             assigned=plan.assigned,
             machines=plan.machines,

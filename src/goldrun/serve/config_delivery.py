@@ -25,8 +25,8 @@ from goldrun.github.runners import find_registrations
 from goldrun.guest import INBOX
 from goldrun.runners.bootstrap import configuration
 from goldrun.serve.observer import Observer
-from goldrun.serve.patience import Patience
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.retries import Retries
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 # A registration whose runner is not online may be one that starts at this moment.
 START_SECONDS = 90.0
@@ -35,21 +35,21 @@ STEP_SECONDS = 10.0  # what takes longer goes on at the next step
 
 
 @dataclass
-class HandOver:
+class ConfigDelivery:
     """Hands configurations over.
 
     Attributes:
         observer: is told about each.
-        patience: tries again what has failed, each machine at its own pace.
+        retries: tries again what has failed, each machine at its own pace.
         proxy: the runners' proxy settings; may contain a secret.
         configured: machines that have theirs, as far as this server knows; their tag may not show yet.
     """
 
     client: EcsClient
     service: ActionsService
-    wanted: WantedSet
+    spec: ScaleSetSpec
     observer: Observer
-    patience: Patience
+    retries: Retries
     proxy: Mapping[str, str] = field(default_factory=dict)
     configured: set[str] = field(default_factory=set)
     _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class HandOver:
         Raises:
             GoldrunError: the cloud or GitHub fails; what was begun goes on at the next step.
         """
-        self.patience.forget(f"configure {one}" for one in self._machines.keys() - machines.keys())
+        self.retries.forget(f"configure {one}" for one in self._machines.keys() - machines.keys())
         self._machines = machines
         self._sent = {one: sent for one, sent in self._sent.items() if one in machines}
         self.configured &= machines.keys()
@@ -84,7 +84,7 @@ class HandOver:
         until = self.client.clock.now() + STEP_SECONDS
         for one in sorted(assistant.find_ready(self.client, waiting)) if waiting else ():
             # One that fails keeps no other from its turn.
-            self.patience.attempt(f"configure {one}", partial(self._begin, one, scale_set))
+            self.retries.attempt(f"configure {one}", partial(self._begin, one, scale_set))
             if self.client.clock.now() > until:
                 break  # it is somebody else's fault: messages and launches are not to wait for all of them
         self._finish()
@@ -101,7 +101,7 @@ class HandOver:
             self._untagged.clear()
 
     def _begin(self, machine: str, scale_set: int) -> None:
-        name = self.wanted.runner_name(machine)
+        name = self.spec.runner_name(machine)
         try:
             _, secret = scale_sets.generate_set_jit_config(self.service, scale_set, name)
         except GitHubError as error:
@@ -129,7 +129,7 @@ class HandOver:
         It comes from a call whose answer was lost, or from a server that died.
         """
         now = self.client.clock.now()
-        found = find_registrations(self.service.github, self.wanted.scope, name)
+        found = find_registrations(self.service.github, self.spec.scope, name)
         if any(runner.online or runner.busy for runner in found):
             self._mark([machine])
             return False
@@ -160,7 +160,7 @@ class HandOver:
             self._sent.pop(machine, None)
             self._doubted.pop(machine, None)
             if machine not in self.configured and machine in self._machines:
-                self.observer.configured(self.wanted, self._machines[machine])
+                self.observer.configured(self.spec, self._machines[machine])
         self.configured |= set(machines)
         self._untagged |= set(machines)
         self.tag()

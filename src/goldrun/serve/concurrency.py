@@ -26,7 +26,7 @@ def origin_of(event: JobEvent) -> Origin:
 
 
 @dataclass
-class Turns:
+class Concurrency:
     """Jobs that are accepted or run, by the number of the request or the name of the runner."""
 
     client: EcsClient

@@ -12,7 +12,7 @@ VAIN_SECONDS = 3600.0
 
 
 @dataclass
-class Plea:
+class YieldRequest:
     """What one scale set asks for.
 
     Attributes:

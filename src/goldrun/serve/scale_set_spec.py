@@ -20,7 +20,7 @@ MAX_NAME = 40  # of the part of a runner's name before its instance's id; GitHub
 
 
 @dataclass(frozen=True)
-class WantedSet:
+class ScaleSetSpec:
     """A scale set: a profile, or one of its sizes, for one scope.
 
     Attributes:
@@ -131,7 +131,7 @@ class WantedSet:
         )
 
 
-def wanted_sets(config: Config, folder: Path) -> list[WantedSet]:
+def scale_set_specs(config: Config, folder: Path) -> list[ScaleSetSpec]:
     """Return the scale sets of a configuration.
 
     Args:
@@ -145,7 +145,7 @@ def wanted_sets(config: Config, folder: Path) -> list[WantedSet]:
             for size in profile.sizes or ("",):
                 label = f"{name}-{size}" if size else name
                 found.append(
-                    WantedSet(
+                    ScaleSetSpec(
                         name=label,
                         scope=read_scope(text),
                         group=config.github.group,

@@ -14,7 +14,7 @@ PAUSE_SECONDS = (2.0, 60.0)  # after a failure: the first pause and the longest
 
 
 @dataclass
-class Patience:
+class Retries:
     """What is known of a scale set's steps, by their names.
 
     Attributes:

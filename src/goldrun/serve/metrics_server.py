@@ -1,8 +1,8 @@
-"""The server's one door: ``/metrics``, ``/healthz`` and ``/readyz`` over HTTP.
+"""Metrics and health over HTTP: ``/metrics``, ``/healthz`` and ``/readyz``.
 
-It checks who asks. On a loopback address the request's host must be one too, so that no web page reads it through a
-name of its own. On any other address metrics need the token; the two states need none, and tell no more than the names
-of scale sets with a problem. Who is slow is hung up on, and nobody keeps others out by it.
+On a loopback address the request's host must be one too, so that no web page reads it through a name of its own. On any
+other address metrics need the token; the two health checks need none, and name only scale sets with a problem. Slow
+connections are closed, so that they keep nobody else out.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: who has hung up needs no answer."""
 
 
-def open_door(
+def start_metrics_server(
     address: Address, token: str, metrics: Callable[[], bytes], healthy: Check, ready: Check, clock: Clock
 ) -> int:
     """Answer from now on, in threads of its own; return the port.

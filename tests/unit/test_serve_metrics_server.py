@@ -13,8 +13,8 @@ import pytest
 
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
-from goldrun.serve import door as doors
-from goldrun.serve.door import Address, open_door, parse_address
+from goldrun.serve import metrics_server
+from goldrun.serve.metrics_server import Address, parse_address, start_metrics_server
 
 
 def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
@@ -26,14 +26,14 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
     return answer.status, text
 
 
-def door(token: str = "", **given: Any) -> int:
+def serve(token: str = "", **given: Any) -> int:
     whole = {"metrics": lambda: b"goldrun_leader 1\n", "healthy": list, "ready": list, **given}
-    return open_door(Address("127.0.0.1", 0), token, clock=SystemClock(), **whole)
+    return start_metrics_server(Address("127.0.0.1", 0), token, clock=SystemClock(), **whole)
 
 
 def test_the_states_say_what_is_wrong() -> None:
     wrong: list[str] = []
-    port = door(healthy=lambda: wrong, ready=lambda: ["spot"])
+    port = serve(healthy=lambda: wrong, ready=lambda: ["spot"])
     assert ask(port, "/healthz") == (200, "ok\n")
     wrong.append("ubuntu-spot")
     assert ask(port, "/healthz") == (503, "ubuntu-spot\n")
@@ -43,7 +43,7 @@ def test_the_states_say_what_is_wrong() -> None:
 
 
 def test_a_web_page_with_a_name_of_its_own_learns_nothing() -> None:
-    port = door()
+    port = serve()
     for name in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", ""):
         assert ask(port, "/metrics", host=name)[0] == 403
     for name in ("localhost", f"127.0.0.1:{port}", f"[::1]:{port}"):
@@ -51,7 +51,7 @@ def test_a_web_page_with_a_name_of_its_own_learns_nothing() -> None:
 
 
 def test_metrics_need_the_token() -> None:
-    port = door(token="a-token")
+    port = serve(token="a-token")
     assert ask(port, "/metrics")[0] == 401
     assert ask(port, "/metrics", authorization="Bearer another")[0] == 401
     assert ask(port, "/metrics", authorization="Bearer a-token") == (200, "goldrun_leader 1\n")
@@ -60,18 +60,18 @@ def test_metrics_need_the_token() -> None:
 
 def test_an_address_that_others_reach_needs_a_token() -> None:
     with pytest.raises(UsageError, match="need a token: others reach that address"):
-        open_door(Address("0.0.0.0", 0), "", bytes, list, list, SystemClock())
-    port = open_door(Address("0.0.0.0", 0), "a-token", lambda: b"", list, list, SystemClock())
+        start_metrics_server(Address("0.0.0.0", 0), "", bytes, list, list, SystemClock())
+    port = start_metrics_server(Address("0.0.0.0", 0), "a-token", lambda: b"", list, list, SystemClock())
     assert ask(port, "/metrics", host="server.example", authorization="Bearer a-token")[0] == 200
 
 
 def test_an_address_that_is_taken_is_told() -> None:
     with pytest.raises(UsageError, match="cannot be listened on"):
-        open_door(Address("127.0.0.1", door()), "", bytes, list, list, SystemClock())
+        start_metrics_server(Address("127.0.0.1", serve()), "", bytes, list, list, SystemClock())
 
 
 def test_it_listens_on_version_6_of_the_protocol_too() -> None:
-    port = open_door(Address("::1", 0), "", lambda: b"goldrun_leader 1\n", list, list, SystemClock())
+    port = start_metrics_server(Address("::1", 0), "", lambda: b"goldrun_leader 1\n", list, list, SystemClock())
     connection = http.client.HTTPConnection("::1", port, timeout=20)
     connection.request("GET", "/metrics")
     assert connection.getresponse().status == 200
@@ -80,9 +80,9 @@ def test_it_listens_on_version_6_of_the_protocol_too() -> None:
 
 def test_many_who_say_nothing_keep_nobody_out_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each had a thread for as long as it sent a byte now and then."""
-    monkeypatch.setattr(doors, "MOST_AT_ONCE", 4)
-    monkeypatch.setattr(doors, "ANSWER_SECONDS", 0.5)
-    port, before = door(), threading.active_count()
+    monkeypatch.setattr(metrics_server, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(metrics_server, "ANSWER_SECONDS", 0.5)
+    port, before = serve(), threading.active_count()
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
     for one in silent:
         with contextlib.suppress(OSError):

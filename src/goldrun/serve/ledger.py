@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 
 from goldrun.cloud.tags import SPENT
 from goldrun.serve.config import Cost
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.spent import Spent
-from goldrun.serve.wanted import WantedSet
 
 PREFIX = f"{SPENT.key}."
 ROUNDING = 1e-9  # sums of the same amounts in another order
 
 
-def has_budget(wanted: WantedSet) -> bool:
+def has_budget(spec: ScaleSetSpec) -> bool:
     """Return whether a scale set's money is limited."""
-    return wanted.profile.max_cost.is_limited or wanted.limits.max_cost.is_limited
+    return spec.profile.max_cost.is_limited or spec.limits.max_cost.is_limited
 
 
-def key_of(wanted: WantedSet) -> str:
+def key_of(spec: ScaleSetSpec) -> str:
     """Return the key of a scale set's tag."""
-    return f"{PREFIX}{wanted.name}.{hashlib.sha256(str(wanted.scope).lower().encode()).hexdigest()[:8]}"
+    return f"{PREFIX}{spec.name}.{hashlib.sha256(str(spec.scope).lower().encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Left:
 
 
 @dataclass
-class Books:
+class Ledger:
     """One object for all scale sets of a server; those that other servers lead are read from their tags."""
 
     _kinds: dict[str, str] = field(default_factory=dict)  # the profile of each key
@@ -50,12 +50,12 @@ class Books:
     _reserved: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def know(self, sets: Iterable[WantedSet]) -> None:
+    def know(self, sets: Iterable[ScaleSetSpec]) -> None:
         """Learn which scale sets belong to which profile, and how long their jobs take."""
         with self._lock:
-            for wanted in sets:
-                self._kinds[key_of(wanted)] = wanted.kind
-                self._longest[key_of(wanted)] = wanted.longest_job
+            for spec in sets:
+                self._kinds[key_of(spec)] = spec.kind
+                self._longest[key_of(spec)] = spec.longest_job
 
     def learn(self, spent: Mapping[str, Spent], own: Iterable[str] = ()) -> None:
         """Take over what tags say, by their keys: not about the caller's ``own``, and nothing older than is known here.
@@ -69,77 +69,77 @@ class Books:
                 if key not in own and value.until >= int(self._spent.get(key, Spent()).until)
             }
 
-    def read(self, wanted: WantedSet) -> Spent:
+    def read(self, spec: ScaleSetSpec) -> Spent:
         """Return what a scale set has spent."""
         with self._lock:
-            return self._spent.get(key_of(wanted), Spent())
+            return self._spent.get(key_of(spec), Spent())
 
-    def write(self, wanted: WantedSet, spent: Spent, reserved: float, idle: float) -> None:
+    def write(self, spec: ScaleSetSpec, spent: Spent, reserved: float, idle: float) -> None:
         """Record what a scale set has spent, and what its machines, and the ``idle`` ones of them, may still cost."""
         with self._lock:
-            self._spent[key_of(wanted)] = spent
-            self._reserved[key_of(wanted)] = reserved
-            self._idle[key_of(wanted)] = wanted.profile.priority, idle
+            self._spent[key_of(spec)] = spent
+            self._reserved[key_of(spec)] = reserved
+            self._idle[key_of(spec)] = spec.profile.priority, idle
 
-    def reserve(self, wanted: WantedSet, amount: float) -> None:
+    def reserve(self, spec: ScaleSetSpec, amount: float) -> None:
         """Record what new machines may cost; less than 0: they will not."""
         with self._lock:
-            self._reserve(wanted, amount)
+            self._reserve(spec, amount)
 
-    def hold(self, wanted: WantedSet, amount: float, now: float) -> bool:
+    def hold(self, spec: ScaleSetSpec, amount: float, now: float) -> bool:
         """Reserve an amount if so much is left: no other set gets it in between. Return whether it is reserved."""
         with self._lock:
-            if held := amount <= self._least(wanted, now).amount + ROUNDING:
-                self._reserve(wanted, amount)
+            if held := amount <= self._least(spec, now).amount + ROUNDING:
+                self._reserve(spec, amount)
             return held
 
-    def leave(self, wanted: WantedSet) -> None:
+    def leave(self, spec: ScaleSetSpec) -> None:
         """Forget what a set's machines may cost: it has none any more, or another server has it."""
         with self._lock:
-            self._reserved.pop(key_of(wanted), None)
-            self._idle.pop(key_of(wanted), None)
+            self._reserved.pop(key_of(spec), None)
+            self._idle.pop(key_of(spec), None)
 
-    def rest(self, wanted: WantedSet) -> None:
+    def rest(self, spec: ScaleSetSpec) -> None:
         """Count on no machine of a set that gives up none now: its steps fail."""
         with self._lock:
-            self._idle.pop(key_of(wanted), None)
+            self._idle.pop(key_of(spec), None)
 
-    def is_shared(self, wanted: WantedSet) -> bool:
+    def is_shared(self, spec: ScaleSetSpec) -> bool:
         """Return whether other sets, which another server may lead, spend from the same budget."""
-        sizes = sum(kind == wanted.kind for kind in self._kinds.values())
-        return wanted.limits.max_cost.is_limited or sizes > 1
+        sizes = sum(kind == spec.kind for kind in self._kinds.values())
+        return spec.limits.max_cost.is_limited or sizes > 1
 
-    def left(self, wanted: WantedSet, now: float, *, yielded: bool = False, first: bool = False) -> Left:
+    def left(self, spec: ScaleSetSpec, now: float, *, yielded: bool = False, first: bool = False) -> Left:
         """Return what a set may still spend: the least that its profile's limits and the common ones leave.
 
         Args:
-            wanted: the set.
+            spec: the set.
             now: the moment.
             yielded: as if the less important sets of this server had no machines without a job.
             first: as if no set had any that gives up machines before this one: one of several equal ones does so too.
         """
         with self._lock:
             if not yielded and not first:
-                return self._least(wanted, now)
-            own, most = key_of(wanted), wanted.profile.priority
+                return self._least(spec, now)
+            own, most = key_of(spec), spec.profile.priority
             ahead = {
                 key: idle
                 for key, (priority, idle) in self._idle.items()
                 if priority < most or (first and priority == most and key < own)
             }
-            return self._least(wanted, now, ahead)
+            return self._least(spec, now, ahead)
 
-    def _reserve(self, wanted: WantedSet, amount: float) -> None:
-        self._reserved[key_of(wanted)] = self._reserved.get(key_of(wanted), 0.0) + amount
+    def _reserve(self, spec: ScaleSetSpec, amount: float) -> None:
+        self._reserved[key_of(spec)] = self._reserved.get(key_of(spec), 0.0) + amount
 
-    def _least(self, wanted: WantedSet, now: float, ahead: Mapping[str, float] | None = None) -> Left:
-        own = {key for key, kind in self._kinds.items() if kind == wanted.kind} | {key_of(wanted)}
+    def _least(self, spec: ScaleSetSpec, now: float, ahead: Mapping[str, float] | None = None) -> Left:
+        own = {key for key, kind in self._kinds.items() if kind == spec.kind} | {key_of(spec)}
         found = [Left(float("inf"))]
         for cost, keys, whose in (
-            (wanted.profile.max_cost, own, f"the profile {wanted.kind or wanted.name}"),
-            (wanted.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
+            (spec.profile.max_cost, own, f"the profile {spec.kind or spec.name}"),
+            (spec.limits.max_cost, {*self._spent, *self._reserved}, "all profiles"),
         ):
-            reserved = sum(self._may_cost(key, wanted.longest_job, now) - (ahead or {}).get(key, 0.0) for key in keys)
+            reserved = sum(self._may_cost(key, spec.longest_job, now) - (ahead or {}).get(key, 0.0) for key in keys)
             found += list(self._left(cost, keys, reserved, whose, now))
         return min(found, key=lambda one: one.amount)
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Remembered(Generic[T]):
+class Cached(Generic[T]):
     """An answer that is read again when it is old.
 
     Attributes:

@@ -11,14 +11,14 @@ from goldrun.github.actions_service import ActionsService
 from goldrun.github.runners import page_of_registrations
 from goldrun.github.scale_sets import remove_runner
 from goldrun.launch.launch import Report
-from goldrun.serve.wanted import WantedSet
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 EVERY_SECONDS = 600.0  # between the end of a look through all of them and the next one
 PAGE_SECONDS = 60.0  # between its pages: an organization's runners may be thousands, and GitHub counts requests
 
 
 @dataclass
-class Leftovers:
+class OrphanRegistrations:
     """The registrations of one scale set.
 
     Attributes:
@@ -27,7 +27,7 @@ class Leftovers:
 
     client: EcsClient
     service: ActionsService
-    wanted: WantedSet
+    spec: ScaleSetSpec
     report: Report
     _page: int = 1
     _next: float = float("-inf")
@@ -44,12 +44,12 @@ class Leftovers:
         if now < self._next:
             return
         self._next = now + PAGE_SECONDS  # also if it fails
-        page, more = page_of_registrations(self.service.github, self.wanted.scope, self._page)
-        prefix = self.wanted.runner_name("i-")
+        page, more = page_of_registrations(self.service.github, self.spec.scope, self._page)
+        prefix = self.spec.runner_name("i-")
         found = {
-            self.wanted.machine_of(runner.name): runner
+            self.spec.machine_of(runner.name): runner
             for runner in page
-            if runner.name.startswith(prefix) and self.wanted.name in runner.labels and not runner.online
+            if runner.name.startswith(prefix) and self.spec.name in runner.labels and not runner.online
         }
         missing = [machine for machine in found if machine not in machines]
         there = {instance.id for instance in describe_instances(self.client, ids=missing)} if missing else set()

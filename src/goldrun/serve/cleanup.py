@@ -29,7 +29,7 @@ DEAR_SECONDS = 3600.0  # before that it is not: what seemed cheaper when it was 
 
 
 @dataclass
-class Tending:
+class Cleanup:
     """Tends the machines of one scale set.
 
     Attributes:
@@ -64,7 +64,7 @@ class Tending:
         Raises:
             GoldrunError: the cloud or GitHub fails.
         """
-        roster, wanted = self.roster, self.roster.fleet.wanted
+        roster, spec = self.roster, self.roster.fleet.spec
         self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
         for one, machine in list(roster.fleet.machines.items()):
             age = self._now - roster.fleet.began(machine)
@@ -76,7 +76,7 @@ class Tending:
             elif machine.status in ("Stopping", "Stopped") and age > SURPLUS_SECONDS:
                 self.delete(one, f"it is {machine.status.lower()}")
             elif not roster.hands.is_done(machine):
-                if age > wanted.boot_seconds:
+                if age > spec.boot_seconds:
                     self.delete(one, f"it does not answer after {age:.0f} s")
             elif one not in roster.busy and age > SILENT_SECONDS and self._is_silent(one, age):
                 self.delete(one, "its runner is not online")
@@ -90,7 +90,7 @@ class Tending:
             GoldrunError: the cloud or GitHub fails.
         """
         roster = self.roster
-        if roster.fleet.wanted.min_idle(self._now) == 0 or roster.free < needed or roster.fleet.restless:
+        if roster.fleet.spec.min_idle(self._now) == 0 or roster.free < needed or roster.fleet.restless:
             return
         try:
             image, best = self.prepare().image_id, self.best()
@@ -151,9 +151,9 @@ class Tending:
         if not self.remove_registration(machine):
             self.roster.busy.setdefault(machine, None)
             return
-        name = self.roster.fleet.wanted.name
+        name = self.roster.fleet.spec.name
         self.report(said(f"{machine} is deleted: {reason}.", set=name, instance=machine, reason=reason))
-        self.observer.gone(self.roster.fleet.wanted, self.roster.fleet.machines[machine])
+        self.observer.gone(self.roster.fleet.spec, self.roster.fleet.machines[machine])
         self.roster.fleet.delete(machine)
 
     def _is_silent(self, machine: str, age: float) -> bool:
@@ -161,9 +161,9 @@ class Tending:
         if self._now - self._asked.get(machine, 0.0) < ASK_SECONDS:
             return False
         self._asked[machine] = self._now
-        wanted = self.roster.fleet.wanted
-        found = find_registrations(self.service.github, wanted.scope, self.roster.name(machine))
+        spec = self.roster.fleet.spec
+        found = find_registrations(self.service.github, spec.scope, self.roster.name(machine))
         if any(runner.online or runner.busy for runner in found):
             self._asked[machine] = float("inf")  # from now on the machine watches itself
             return False
-        return age > wanted.boot_seconds or not found
+        return age > spec.boot_seconds or not found
