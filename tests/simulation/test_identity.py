@@ -24,7 +24,7 @@ from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scope import repository_scope
 from goldrun.policies import trust_policy
 from goldrun.runners.subjects import find_subjects, issuer_of
-from local_cloud import rs256, seed, tokens
+from local_cloud import jwt, seed, tokens
 from local_cloud.access import TrustPolicy
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
 from local_cloud.github.identity import ISSUER
@@ -172,12 +172,25 @@ def test_the_issuer_publishes_its_key(frozen: Running) -> None:
     with pytest.raises(InvalidSignature):
         public.verify(parts(token)[2], b"else", padding.PKCS1v15(), SHA256())
     theirs = rsa.generate_private_key(65537, 2048)
-    ours = rs256.Key(theirs.public_key().public_numbers().n)
     signature = theirs.sign(b"data", padding.PKCS1v15(), SHA256())
-    assert rs256.verify(ours, b"data", signature)
-    assert not rs256.verify(ours, b"Data", signature)
-    assert not rs256.verify(ours, b"data", b"\0" + signature)
-    assert not rs256.verify(ours, b"data", (int.from_bytes(signature, "big") + ours.modulus).to_bytes(257, "big"))
+    beyond = int.from_bytes(signature, "big") + theirs.public_key().public_numbers().n
+    for signed, given, valid in (
+        (b"data", signature, True),
+        (b"Data", signature, False),
+        (b"data", b"\0" + signature, False),
+        (b"data", beyond.to_bytes(257, "big"), False),
+    ):
+        assert jwt.Token({"alg": "RS256"}, {}, signed, given).is_signed_by(theirs.public_key()) is valid
+
+
+def test_an_issuers_key_is_read_from_its_two_numbers(frozen: Running) -> None:
+    """A data file has its modulus and its private exponent, as it had before the library signed."""
+    store = frozen.cloud.store
+    key = tokens.signing_key(store, "https://issuer.example")
+    tokens._private_key.cache_clear()
+    again = tokens.signing_key(store, "https://issuer.example")
+    assert again is not key
+    assert again.private_numbers() == key.private_numbers()
 
 
 @pytest.fixture

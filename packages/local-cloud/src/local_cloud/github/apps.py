@@ -6,19 +6,16 @@ a GitHub App from a manifest" in GitHub's documentation; the messages are GitHub
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 import secrets
 from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from local_cloud import rs256
+from local_cloud import jwt
 from local_cloud.clock import LocalClock, iso
 from local_cloud.github.errors import GitHubFault, not_found
 from local_cloud.github.payloads import example_of, repository_json
@@ -31,6 +28,7 @@ NO_END = (
     "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion"
     " expires"
 )
+EXPONENT = 65537  # of every App's public key
 LEEWAY_SECONDS = 60.0  # of GitHub's clock
 _REQUESTS = [
     (method, re.compile(path), name)
@@ -88,34 +86,36 @@ def handle(store: Store, clock: LocalClock, url: str, asked: tuple[str, str, str
     return 200, _installation(app, url)
 
 
-def authenticate(store: Store, statement: str, now: float) -> GitHubApp:
-    """Return the App that a JSON Web Token comes from.
+def authenticate(store: Store, text: str, now: float) -> GitHubApp:
+    """Return the App that signed a JSON Web Token.
 
     Raises:
-        GitHubFault: it does not come from any.
+        GitHubFault: no App did, or the token is not valid now.
     """
-    head, _, signature = statement.rpartition(".")
     try:
-        header, claims = (_decode(part) for part in head.split("."))
-        signed = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-    except (ValueError, binascii.Error):
-        raise GitHubFault(401, "A JSON web token could not be decoded") from None
-    who = str(claims.get("iss", ""))
-    app = next((one for one in store.all(GitHubApp) if who in (one.id, str(one.number))), None)
+        token = jwt.decode(text)
+    except ValueError:
+        raise _not_decoded() from None
+    issuer = str(token.claims.get("iss", ""))
+    app = next((one for one in store.all(GitHubApp) if issuer in (one.id, str(one.number))), None)
     if app is None:
         raise GitHubFault(404, "Integration not found")
-    if header.get("alg") != "RS256" or not rs256.verify(rs256.Key(int(app.modulus, 16)), head.encode(), signed):
-        raise GitHubFault(401, "A JSON web token could not be decoded")
-    begin, end = claims.get("iat"), claims.get("exp")
-    if not isinstance(end, int):
+    if not token.is_signed_by(RSAPublicNumbers(EXPONENT, int(app.modulus, 16)).public_key()):
+        raise _not_decoded()
+    issued, expires = token.claims.get("iat"), token.claims.get("exp")
+    if not isinstance(expires, int):
         raise GitHubFault(401, NO_END)
-    if end > now + LONGEST_SECONDS:
+    if expires > now + LONGEST_SECONDS:
         raise GitHubFault(401, "'Expiration time' claim ('exp') is too far in the future")
-    if end <= now or not isinstance(begin, int) or begin > now + LEEWAY_SECONDS:
+    if expires <= now or not isinstance(issued, int) or issued > now + LEEWAY_SECONDS:
         raise GitHubFault(
             401, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
         )
     return app
+
+
+def _not_decoded() -> GitHubFault:
+    return GitHubFault(401, "A JSON web token could not be decoded")
 
 
 def installations(app: GitHubApp, url: str) -> list[dict[str, Any]]:
@@ -204,10 +204,3 @@ def _modulus(pem: bytes) -> int:
     if isinstance(key, RSAPublicKey):
         return key.public_numbers().n
     raise ValueError("the key is not an RSA key")
-
-
-def _decode(part: str) -> dict[str, Any]:
-    found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    if not isinstance(found, dict):
-        raise ValueError("not an object")
-    return found

@@ -1,15 +1,12 @@
-"""The Actions service's tokens: JSON Web Tokens, in which clients read when they end."""
+"""The Actions service's tokens: JSON Web Tokens, in which clients read when they expire."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local_cloud import jwt
 from local_cloud.github.errors import GitHubFault
 
 TOKEN_SECONDS = 3600
@@ -17,11 +14,11 @@ TOKEN_SECONDS = 3600
 
 @dataclass(frozen=True)
 class ServiceTokens:
-    """Issues tokens and reads them again.
+    """Issues and verifies tokens.
 
     Attributes:
         secret: signs them.
-        wall: the machine's clock, by which clients judge them.
+        wall: the computer's clock, by which clients judge them.
     """
 
     secret: bytes
@@ -30,30 +27,21 @@ class ServiceTokens:
     def issue(self, claims: Mapping[str, str]) -> str:
         """Return a token that is valid for an hour."""
         now = int(self.wall())
-        header = {"alg": "HS256", "typ": "JWT"}
-        body = {**claims, "iat": now, "exp": now + TOKEN_SECONDS}
-        text = ".".join(_encode(json.dumps(part).encode()) for part in (header, body))
-        return f"{text}.{self._signature(text)}"
+        return jwt.encode({**claims, "iat": now, "exp": now + TOKEN_SECONDS}, self.secret)
 
     def read(self, headers: Mapping[str, str]) -> dict[str, Any]:
         """Return the claims of a request's token.
 
         Raises:
-            GitHubFault: it is not one of ours, or has expired.
+            GitHubFault: this service did not issue it, or it has expired.
         """
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        text, _, signature = token.rpartition(".")
-        if kind != "Bearer" or not hmac.compare_digest(signature.encode(), self._signature(text).encode()):
+        kind, _, text = headers.get("authorization", "").partition(" ")
+        try:
+            token = jwt.decode(text)
+        except ValueError:
+            token = None
+        if kind != "Bearer" or token is None or not token.is_signed_by(self.secret):
             raise GitHubFault(401, "The token is not valid.")
-        body = text.partition(".")[2]
-        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        if self.wall() >= claims["exp"]:
+        if self.wall() >= token.claims["exp"]:
             raise GitHubFault(401, "The token has expired.")
-        return claims
-
-    def _signature(self, text: str) -> str:
-        return _encode(hmac.new(self.secret, text.encode(), hashlib.sha256).digest())
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+        return token.claims
