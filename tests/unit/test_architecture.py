@@ -149,7 +149,7 @@ NETWORK = {
 # The one door of `goldrun serve`.
 NETWORK.add("goldrun/serve/metrics_server.py")
 NETWORK |= {
-    "local_cloud/machines/doors.py",
+    "local_cloud/machines/port_forwarding.py",
     "local_cloud/machines/guest_agent.py",
     "local_cloud/machines/forward.py",
     "local_cloud/github/webhooks.py",

@@ -10,7 +10,7 @@ import pytest
 
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
-from local_cloud.machines.doors import OTHER_PORT, SSH_PORT
+from local_cloud.machines.port_forwarding import OTHER_PORT, SSH_PORT
 from tests.vm.conftest import Shell
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")

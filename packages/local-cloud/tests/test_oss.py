@@ -17,7 +17,7 @@ from goldrun.cloud.errors import AccessDeniedError
 from local_cloud import seed
 from local_cloud.access import AccessKey, Denial, Policy
 from local_cloud.oss import service
-from local_cloud.oss.front import MAX_OBJECT_BYTES
+from local_cloud.oss.endpoint import MAX_OBJECT_BYTES
 from local_cloud.records.objects import StoredObject
 from local_cloud.store import Store
 from test_official_cli import FOUND, Cli, needs_cli

@@ -74,9 +74,9 @@ class CountedFaults(Faults):
         super().__init__(number)
         self.struck: Counter[str] = Counter()
 
-    def strike(self, action: str) -> FaultRule | None:
-        """See ``Faults.strike``."""
-        rule = super().strike(action)
+    def take_rule(self, action: str) -> FaultRule | None:
+        """See ``Faults.take_rule``."""
+        rule = super().take_rule(action)
         if rule:
             self.struck["token-ends" if rule.status in (401, 403) else rule.kind] += 1
         return rule

@@ -87,8 +87,8 @@ class Faults:
         """Return the rules in force, with their remaining uses."""
         return [msgspec.structs.replace(armed.rule, skip=armed.skip, times=armed.times) for armed in self._armed]
 
-    def strike(self, action: str) -> FaultRule | None:
-        """Return the first rule that applies to this call; count the use."""
+    def take_rule(self, action: str) -> FaultRule | None:
+        """Return the first rule that applies to this call, and count the use."""
         for armed in self._armed:
             if not fnmatchcase(action, armed.rule.action):
                 continue

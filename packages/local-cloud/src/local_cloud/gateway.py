@@ -38,9 +38,9 @@ class Reply:
     """An answer on the wire.
 
     Attributes:
-        hold: if not None, the connection is held for that many seconds and then cut without an answer.
-        again: answers the same request once more, until the status changes; None: this answer is final.
-        patience: how many seconds that is done.
+        hold: if not None, the connection is held for that many seconds and then closed without an answer.
+        again: answers the same request again; called until the status changes. None: this answer is final.
+        patience: for how many seconds to call it.
     """
 
     status: int
@@ -76,14 +76,14 @@ class Gateway:
         wire = read(method, path, query, headers, body)
         action = wire.headers.get("x-acs-action") or wire.params.get("Action", "")
         xml = not is_v3(wire) and wire.params.get("Format", "XML").upper() != "JSON"
-        rule = self.faults.strike(action) if action else None
+        rule = self.faults.take_rule(action) if action else None
 
         def work() -> Reply:
             answer = self._perform(wire, action, rule)
             return _render(200, f"{action}Response", {**answer, "RequestId": request_id}, request_id, xml)
 
         try:
-            return suffer(rule, work)
+            return apply_fault(rule, work)
         except ApiFault as fault:
             return _render_fault(fault, headers, request_id, xml)
 
@@ -145,18 +145,18 @@ class Gateway:
             return answer
 
 
-def suffer(
+def apply_fault(
     rule: FaultRule | None, work: Callable[[], Reply], fault: Callable[[FaultRule], ApiFault] = FaultRule.fault
 ) -> Reply:
-    """Do the work of a call that a rule may strike before or after its effect; return its answer.
+    """Return the answer to a call; inject a fault before or after the call takes effect.
 
     Args:
-        rule: what strikes it; None: nothing.
-        work: has the effect, and makes the answer.
-        fault: makes the error that the rule answers with.
+        rule: the fault's rule; None: no fault.
+        work: performs the call, and returns its answer.
+        fault: returns the error of the rule.
 
     Raises:
-        ApiFault: that error, or one of the work.
+        ApiFault: the injected error, or one of the call itself.
     """
     if rule and rule.kind == "timeout":
         return Reply(0, hold=rule.seconds)

@@ -53,7 +53,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         """Return a number from 0 to 1 that is always the same for the same words."""
         return _chance(self.seed, *words)
 
-    def struck(self, scenario: Scenario, zone: str, now: float) -> bool:
+    def affects(self, scenario: Scenario, zone: str, now: float) -> bool:
         """Return whether a scenario affects a zone."""
         return self.scenario == scenario and now >= self.since and (not self.zones or zone in self.zones)
 
@@ -90,7 +90,7 @@ def spot_price(market: Market, kind: InstanceType, zone: str, now: float, *, pro
     jitter = 2 * market.chance("jitter", kind.id, zone, hour) - 1
     discount = mean + swing * (0.6 * day + 0.4 * jitter)
     # Prices follow the previous hour: a scenario affects them from the next full hour.
-    if market.struck("price-spike", zone, hour * PRICE_SECONDS):
+    if market.affects("price-spike", zone, hour * PRICE_SECONDS):
         discount *= 2.5 + market.chance("spike", kind.id, zone)
     return round(kind.price * min(1.0, max(FLOOR, discount)) * (1.0 if protected else UNPROTECTED), 3)
 
@@ -99,7 +99,7 @@ def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int
     """Return how many instances could be started, were none running, as DescribeAvailableResource reports it."""
     if not sold_in(market, kind, zone):
         return 0
-    scarcity = max(market.scarcity, 0.93) if market.struck("stock-out", zone, now) else market.scarcity
+    scarcity = max(market.scarcity, 0.93) if market.affects("stock-out", zone, now) else market.scarcity
     span = now // STOCK_SECONDS
     if market.chance("stock", kind.id, zone, span) < scarcity:
         return 0

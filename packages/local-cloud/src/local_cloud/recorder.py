@@ -18,7 +18,7 @@ from local_cloud.auth import is_v3
 from local_cloud.gateway import Reply, read
 from local_cloud.github.actions_service import CAPACITY
 from local_cloud.github.router import RUNNER, path_at_github
-from local_cloud.oss.front import is_for_oss
+from local_cloud.oss.endpoint import is_for_oss
 from local_cloud.params import products
 
 MAX_CALLS = 20_000

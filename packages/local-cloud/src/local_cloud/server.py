@@ -34,7 +34,7 @@ from local_cloud.lifecycle import settle
 from local_cloud.machines.qemu import Machines, base_records
 from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
-from local_cloud.oss.front import MAX_OBJECT_BYTES, Front, is_for_oss
+from local_cloud.oss.endpoint import MAX_OBJECT_BYTES, Endpoint, is_for_oss
 from local_cloud.recorder import Recorder
 from local_cloud.records import Network
 from local_cloud.servers import MainServer, SecureServer
@@ -90,7 +90,7 @@ class LocalCloud:
         for base in base_records(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE) if machines else ():
             self.store.put(base)
         self.gateway = Gateway(self.store, self.clock, Faults())
-        self._objects = Front(self.gateway)
+        self._oss = Endpoint(self.gateway)
         self._instances = Metadata(self.store, self.clock.wall)
         self.jobs = Jobs(self.store, self.clock)
         self._github: router.Router | None = None
@@ -275,7 +275,7 @@ class LocalCloud:
         if self._github and (there := router.path_at_github(path)) is not None:
             return self._github.handle(method, there, query, headers, body)
         if is_for_oss(path, headers):
-            return self._objects.handle(method, path, query, headers, body)
+            return self._oss.handle(method, path, query, headers, body)
         return self.gateway.handle(method, path, query, headers, body)
 
     def _refuse(
@@ -289,7 +289,7 @@ class LocalCloud:
         if path.startswith(METADATA_PREFIX):
             return Reply(fault.status, {"content-type": "text/plain;charset=utf-8"}, fault.message.encode())
         if is_for_oss(path, headers):
-            return self._objects.refuse(method, headers, fault, request_id)
+            return self._oss.refuse(method, headers, fault, request_id)
         return self.gateway.refuse(query, headers, fault, request_id)
 
 

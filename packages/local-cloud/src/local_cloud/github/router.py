@@ -104,7 +104,7 @@ class Router:
         if path == PROOF:
             proof = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
             return Reply(200, {"content-type": "text/plain"}, proof.encode())
-        rule = self._faults.strike(f"github:{self._operation(method, path)}")
+        rule = self._faults.take_rule(f"github:{self._operation(method, path)}")
         try:
             if rule and not rule.kind.endswith("-after"):
                 return _fail(rule)

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from goldrun.errors import UsageError
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
-from local_cloud.machines import base_image, disk_files, doors, forward
+from local_cloud.machines import base_image, disk_files, forward, port_forwarding
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.guest_agent import AgentError, GuestAgent
 from local_cloud.machines.hardware import ARM64, HARDWARE, X86_64, Hardware, missing
@@ -51,7 +51,7 @@ class _Guest:
     pids: dict[str, int] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
-    doors: dict[str, int] = field(default_factory=dict)
+    forwarded: dict[str, int] = field(default_factory=dict)
 
 
 class Machines:
@@ -121,7 +121,7 @@ class Machines:
             self._tend(instance)
             if guest := self._guests.get(instance.id):
                 public = {ip for owner, ip in addresses if owner == instance.id} | {instance.public_ip} - {""}
-                doors.follow(self._monitor(instance.id), guest.doors, public)
+                port_forwarding.update(self._monitor(instance.id), guest.forwarded, public)
         for image in images:
             self._capture(image, instances.get(image.source_instance))
         for command in commands:

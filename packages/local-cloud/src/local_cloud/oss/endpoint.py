@@ -12,7 +12,7 @@ from local_cloud import ram
 from local_cloud.access import AccessKey
 from local_cloud.errors import ApiFault
 from local_cloud.faults import FaultRule
-from local_cloud.gateway import Gateway, Reply, new_request_id, suffer, to_xml
+from local_cloud.gateway import Gateway, Reply, apply_fault, new_request_id, to_xml
 from local_cloud.github.router import path_at_github
 from local_cloud.oss.errors import denied
 from local_cloud.oss.service import Outcome, Visit, operation, perform
@@ -20,22 +20,22 @@ from local_cloud.oss.signing import Asked, authenticate, is_signed_for_oss
 from local_cloud.params import Params
 from local_cloud.records.objects import Bucket
 
-# The largest object: a data file is no place for more.
+# The largest object: the data file stores it in one record.
 MAX_OBJECT_BYTES = 16 * 1024 * 1024
 # RAM knows them by the permission that they need.
 _PERMISSIONS = {"HeadObject": "GetObject", "GetObjectMeta": "GetObject"}
 
 
 def is_for_oss(path: str, headers: Mapping[str, str]) -> bool:
-    """Return whether a request is for OSS: of the other APIs, those that have paths have one of their own."""
+    """Return whether a request is for OSS. The other APIs use the path ``/``, or paths that no bucket has."""
     if path == "/":
         return is_signed_for_oss(headers)
     return not path.startswith("/_") and path_at_github(path) is None
 
 
 @dataclass(frozen=True)
-class Front:
-    """OSS as one function; its clock, faults and counts are those of the other APIs."""
+class Endpoint:
+    """OSS as one function, with the other APIs' clock, faults and counts."""
 
     gateway: Gateway
 
@@ -44,9 +44,9 @@ class Front:
         bucket, _, key = path.removeprefix("/").partition("/")
         asked = Asked(method, bucket, key, query, headers, body)
         name, request_id = operation(asked), new_request_id().replace("-", "")[:24]
-        rule = self.gateway.faults.strike(name) if name else None
+        rule = self.gateway.faults.take_rule(name) if name else None
         try:
-            return suffer(rule, lambda: _render(self._perform(name, asked), request_id), _fault)
+            return apply_fault(rule, lambda: _render(self._perform(name, asked), request_id), _fault)
         except ApiFault as fault:
             return render_fault(fault, method, headers, request_id)
 
