@@ -22,10 +22,10 @@ from local_cloud.market import (
     Market,
     on_demand_stock,
     reclaim_rate,
+    reported_stock,
     sold_in,
     spot_price,
     spot_stock,
-    told_stock,
 )
 from local_cloud.records import (
     Disk,
@@ -118,7 +118,7 @@ def test_without_scarcity_nothing_sells_out() -> None:
 def test_some_reported_instances_do_not_exist() -> None:
     market = Market(seed=5, phantoms=0.3)
     reported = [
-        (kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if told_stock(market, kind, zone, NOW)
+        (kind, zone) for kind in INSTANCE_TYPES.values() for zone in ZONES if reported_stock(market, kind, zone, NOW)
     ]
     there = [place for place in reported if spot_stock(market, *place, NOW)]
     assert 0.5 < len(there) / len(reported) < 0.9

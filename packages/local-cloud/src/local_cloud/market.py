@@ -95,7 +95,7 @@ def spot_price(market: Market, kind: InstanceType, zone: str, now: float, *, pro
     return round(kind.price * min(1.0, max(FLOOR, discount)) * (1.0 if protected else UNPROTECTED), 3)
 
 
-def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
+def reported_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
     """Return how many instances could be started, were none running, as DescribeAvailableResource reports it."""
     if not sold_in(market, kind, zone):
         return 0
@@ -111,7 +111,7 @@ def told_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int
 def spot_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:
     """Return the real stock: some of the reported stock does not exist."""
     phantom = market.chance("phantom", kind.id, zone, now // STOCK_SECONDS) < market.phantoms
-    return 0 if phantom else told_stock(market, kind, zone, now)
+    return 0 if phantom else reported_stock(market, kind, zone, now)
 
 
 def on_demand_stock(market: Market, kind: InstanceType, zone: str, now: float) -> int:

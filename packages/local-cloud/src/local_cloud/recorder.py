@@ -89,7 +89,7 @@ class Recorder:
         there = path_at_github(path)
         if there.startswith(RUNNER) if there is not None else is_for_oss(path, headers):
             return
-        asked = (
+        call = (
             _of_github(method, there, query, headers, body)
             if there is not None
             else _of_cloud(method, path, query, headers, body)
@@ -98,7 +98,7 @@ class Recorder:
             self.lost += 1
             return
         self._calls.append(
-            {"at": round(at, 3), **asked, "status": reply.status, "answer": _shorten(_mask(_parse(reply.body)))}
+            {"at": round(at, 3), **call, "status": reply.status, "answer": _shorten(_mask(_parse(reply.body)))}
         )
 
 

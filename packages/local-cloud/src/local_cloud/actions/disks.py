@@ -64,23 +64,23 @@ def create_disk(call: Call) -> Answer:
         params.text("DiskCategory", BASIC),
         ApiFault(400, "InvalidDiskCategory.ValueNotSupported", "The specified parameter DiskCategory is not valid."),
     )
-    asked = traits(params)
+    requested = traits(params)
     size = params.number("Size", 0, 0, LARGEST_NUMBER)
     if snapshot_id := params.text("SnapshotId"):
         content = require_own(call, Snapshot, snapshot_id, no_such_snapshot())
         size = max(size, content.size)
         if content.encrypted:
-            asked = asked._replace(encrypted=True, key=asked.key or content.key)
+            requested = requested._replace(encrypted=True, key=requested.key or content.key)
     if not size:
         raise missing("Size")
     unfit = ApiFault(403, "InvalidDiskSize.NotSupported", "The specified disk size is not supported.")
-    check_data_size(size, category, asked.level, unfit)
+    check_data_size(size, category, requested.level, unfit)
     disk = Disk(
         id=call.new_id("d-"),
         region=call.region,
         owner=call.account,
-        name=check_plain_name(asked.name, "DiskName"),
-        description=check_description(asked.description),
+        name=check_plain_name(requested.name, "DiskName"),
+        description=check_description(requested.description),
         created=call.now,
         tags=check_tags(params.pairs("Tag")),
         zone=zone,
@@ -88,9 +88,9 @@ def create_disk(call: Call) -> Answer:
         size=size,
         kind="data",
         with_instance=False,
-        level=asked.level,
-        encrypted=asked.encrypted,
-        key=asked.key,
+        level=requested.level,
+        encrypted=requested.encrypted,
+        key=requested.key,
         snapshot=snapshot_id,
         device="",
         unused=True,

@@ -49,9 +49,9 @@ def system_disk(call: Call, kind: InstanceType, image: Image, zone: str) -> Want
             "InvalidSystemDiskSize.LessThanImageSize",
             "The specified parameter SystemDisk.Size is less than the image size.",
         )
-    asked = traits(params, "SystemDisk.")
-    _check_system_size(size, sizes("system", category, asked.level))
-    return Wanted("system", category, size, asked)
+    requested = traits(params, "SystemDisk.")
+    _check_system_size(size, sizes("system", category, requested.level))
+    return Wanted("system", category, size, requested)
 
 
 def _check_system_size(size: int, allowed: range) -> None:
@@ -119,11 +119,11 @@ def _given_disk(call: Call, stem: str, usual: str, of_image: Wanted | None, free
         raise ApiFault(
             400, "InvalidDataDiskSize.ValueNotSupported", "The specified DataDisk.n.Size is smaller than its snapshot."
         )
-    asked = traits(params, stem)
+    requested = traits(params, stem)
     check_data_size(
         size,
         category,
-        asked.level,
+        requested.level,
         ApiFault(
             400,
             "InvalidDataDiskSize.ValueNotSupported",
@@ -133,12 +133,12 @@ def _given_disk(call: Call, stem: str, usual: str, of_image: Wanted | None, free
     )
     source = of_image.traits if of_image else content
     if source and source.encrypted:
-        asked = asked._replace(encrypted=True, key=asked.key or source.key)
+        requested = requested._replace(encrypted=True, key=requested.key or source.key)
     return Wanted(
         "data",
         category,
         size,
-        asked,
+        requested,
         with_instance=params.flag(f"{stem}DeleteWithInstance", default=True),
         device=of_image.device if of_image else free,
         snapshot=snapshot_id,

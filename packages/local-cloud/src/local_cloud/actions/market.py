@@ -16,9 +16,9 @@ from local_cloud.market import (
     disks_in,
     on_demand_stock,
     reclaim_rate,
+    reported_stock,
     sold_in,
     spot_price,
-    told_stock,
 )
 from local_cloud.params import Params
 
@@ -62,10 +62,10 @@ def describe_available_resource(call: Call) -> Answer:
         if type_id in ("", kind.id) and cores in ("", str(kind.cpus)) and memory in (0.0, kind.memory)
     ]
     zones, market = [], call.settings.market
-    told = told_stock if spot else on_demand_stock
+    stock_of = reported_stock if spot else on_demand_stock
     for zone in _zones(call):
         stock = {
-            kind.id: told(market, kind, zone, call.now)
+            kind.id: stock_of(market, kind, zone, call.now)
             for kind in kinds
             if sold_in(market, kind, zone) and wanted_disks.issubset(disks_in(market, kind, zone))
         }

@@ -62,7 +62,7 @@ class _Registration(msgspec.Struct):
 
 
 class _Request(msgspec.Struct, frozen=True):
-    """A request, its caller known."""
+    """An authenticated request."""
 
     scope: str
     scale_set: str
@@ -156,20 +156,20 @@ class ActionsService:
             )
         raise missing("The controller for path was not found.", "VssServiceException")
 
-    def _find(self, asked: _Request) -> Answer:
-        found = self.sets.all(asked.scope)
-        if name := asked.query.get("name"):
+    def _find(self, request: _Request) -> Answer:
+        found = self.sets.all(request.scope)
+        if name := request.query.get("name"):
             found = [one for one in found if one.name.lower() == name.lower()]
-        if group := asked.query.get("runnerGroupId"):
+        if group := request.query.get("runnerGroupId"):
             found = [one for one in found if str(one.group) == group]
         return 200, _listed([self._set_json(one) for one in found])
 
-    def _create(self, asked: _Request) -> Answer:
-        wanted = self._read(asked.body, _NewSet)
+    def _create(self, request: _Request) -> Answer:
+        wanted = self._read(request.body, _NewSet)
         if not wanted.name:
             raise invalid("The name of a runner scale set is required.")
         made = self.sets.create(
-            asked.scope,
+            request.scope,
             wanted.name,
             wanted.runnerGroupId or 1,
             [label.name for label in wanted.labels],
@@ -177,68 +177,68 @@ class ActionsService:
         )
         return 200, self._set_json(made)
 
-    def _get(self, asked: _Request) -> Answer:
-        return 200, self._set_json(self._set(asked))
+    def _get(self, request: _Request) -> Answer:
+        return 200, self._set_json(self._set(request))
 
-    def _update(self, asked: _Request) -> Answer:
+    def _update(self, request: _Request) -> Answer:
         """Change the name, the group and the settings: labels stay as they were created."""
-        scale_set, wanted = self._set(asked), self._read(asked.body, _NewSet)
+        scale_set, wanted = self._set(request), self._read(request.body, _NewSet)
         name, group = wanted.name or scale_set.name, wanted.runnerGroupId or scale_set.group
-        if any(one.id != scale_set.id for one in self.sets.find(asked.scope, name, group)):
+        if any(one.id != scale_set.id for one in self.sets.find(request.scope, name, group)):
             raise conflict(f"The runner scale set {name} already exists.", "RunnerScaleSetExistsException")
         disable = wanted.RunnerSetting.disableUpdate
         return 200, self._set_json(self.sets.change(scale_set, name=name, group=group, disable_update=disable))
 
-    def _delete(self, asked: _Request) -> Answer:
-        self.sets.delete(self._set(asked))
+    def _delete(self, request: _Request) -> Answer:
+        self.sets.delete(self._set(request))
         return 204, None
 
-    def _groups(self, asked: _Request) -> Answer:
-        name = asked.query.get("groupName", "")
+    def _groups(self, request: _Request) -> Answer:
+        name = request.query.get("groupName", "")
         return 200, _listed([GROUP] if name.lower() in ("", "default") else [])
 
-    def _begin(self, asked: _Request) -> Answer:
-        owner = self._read(asked.body, _NewSession).ownerName
-        return 200, self._session_json(self.sets.begin_session(self._set(asked), owner))
+    def _begin(self, request: _Request) -> Answer:
+        owner = self._read(request.body, _NewSession).ownerName
+        return 200, self._session_json(self.sets.begin_session(self._set(request), owner))
 
-    def _refresh(self, asked: _Request) -> Answer:
-        return 200, self._session_json(self._open_session(self._set(asked), asked.found["session"]))
+    def _refresh(self, request: _Request) -> Answer:
+        return 200, self._session_json(self._open_session(self._set(request), request.found["session"]))
 
-    def _end(self, asked: _Request) -> Answer:
-        self.sets.change(self._open_session(self._set(asked), asked.found["session"]), session="", owner="")
+    def _end(self, request: _Request) -> Answer:
+        self.sets.change(self._open_session(self._set(request), request.found["session"]), session="", owner="")
         return 204, None
 
-    def _acquire(self, asked: _Request) -> Answer:
+    def _acquire(self, request: _Request) -> Answer:
         try:
-            numbers = msgspec.json.decode(asked.body, type=list[int])
+            numbers = msgspec.json.decode(request.body, type=list[int])
         except msgspec.MsgspecError:
             raise invalid("The body is not a list of request ids.") from None
-        got = self.sets.acquire(self._polled(asked), numbers)
+        got = self.sets.acquire(self._polled(request), numbers)
         return 200, _listed(got)
 
-    def _generate(self, asked: _Request) -> Answer:
-        scale_set, wanted = self._set(asked), self._read(asked.body, _NewRunner)
+    def _generate(self, request: _Request) -> Answer:
+        scale_set, wanted = self._set(request), self._read(request.body, _NewRunner)
         runner = self.sets.jobs.register(
-            asked.scope, wanted.name, scale_set.labels, scale_set.group, scale_set=scale_set.id
+            request.scope, wanted.name, scale_set.labels, scale_set.group, scale_set=scale_set.id
         )
         return 200, {"runner": _runner_json(runner), "encodedJITConfig": jit_config(runner, self._runners)}
 
-    def _find_agent(self, asked: _Request) -> Answer:
-        name = asked.query.get("agentName")
-        found = [one for one in self.sets.jobs.runners(asked.scope) if name in (None, one.name)]
+    def _find_agent(self, request: _Request) -> Answer:
+        name = request.query.get("agentName")
+        found = [one for one in self.sets.jobs.runners(request.scope) if name in (None, one.name)]
         return 200, _listed([_runner_json(one) for one in found])
 
-    def _get_agent(self, asked: _Request) -> Answer:
-        return 200, _runner_json(self._agent(asked))
+    def _get_agent(self, request: _Request) -> Answer:
+        return 200, _runner_json(self._agent(request))
 
-    def _delete_agent(self, asked: _Request) -> Answer:
-        self.sets.jobs.remove(self._agent(asked))
+    def _delete_agent(self, request: _Request) -> Answer:
+        self.sets.jobs.remove(self._agent(request))
         return 204, None
 
-    def _message(self, asked: _Request) -> Answer:
-        scale_set = self._polled(asked)
-        last = asked.query.get("lastMessageId", "")
-        message = self.sets.next_message(scale_set, int(last) if last.isdecimal() else 0, asked.capacity)
+    def _message(self, request: _Request) -> Answer:
+        scale_set = self._polled(request)
+        last = request.query.get("lastMessageId", "")
+        message = self.sets.next_message(scale_set, int(last) if last.isdecimal() else 0, request.capacity)
         if message is None:
             return 202, {}
         return 200, {
@@ -248,28 +248,28 @@ class ActionsService:
             "statistics": self.sets.statistics(scale_set),
         }
 
-    def _acknowledge(self, asked: _Request) -> Answer:
-        self.sets.acknowledge(self._polled(asked), int(asked.found["message"]))
+    def _acknowledge(self, request: _Request) -> Answer:
+        self.sets.acknowledge(self._polled(request), int(request.found["message"]))
         return 204, None
 
-    def _set(self, asked: _Request) -> GitHubScaleSet:
-        return self.sets.get(asked.scope, asked.found["set"])
+    def _set(self, request: _Request) -> GitHubScaleSet:
+        return self.sets.get(request.scope, request.found["set"])
 
-    def _polled(self, asked: _Request) -> GitHubScaleSet:
+    def _polled(self, request: _Request) -> GitHubScaleSet:
         """Return the scale set of the caller's session."""
-        scale_set = self.sets.get(asked.scope, asked.scale_set)
-        return self._open_session(scale_set, asked.session)
+        scale_set = self.sets.get(request.scope, request.scale_set)
+        return self._open_session(scale_set, request.session)
 
     def _open_session(self, scale_set: GitHubScaleSet, session: str) -> GitHubScaleSet:
         if scale_set.session != session:
             raise missing(f"The session {session} was not found.", "TaskAgentSessionNotFoundException")
         return scale_set
 
-    def _agent(self, asked: _Request) -> GitHubRunner:
-        for runner in self.sets.jobs.runners(asked.scope):
-            if runner.id == asked.found["agent"]:
+    def _agent(self, request: _Request) -> GitHubRunner:
+        for runner in self.sets.jobs.runners(request.scope):
+            if runner.id == request.found["agent"]:
                 return runner
-        raise missing(f"No agent found with identifier {asked.found['agent']}.", "AgentNotFoundException")
+        raise missing(f"No agent found with identifier {request.found['agent']}.", "AgentNotFoundException")
 
     def _set_json(self, scale_set: GitHubScaleSet) -> dict[str, Any]:
         return {

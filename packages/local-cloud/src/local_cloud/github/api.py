@@ -22,7 +22,7 @@ from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example, job_json, repository_json, run_json, runner_json
 from local_cloud.github.records import GitHubHook, GitHubJob, GitHubRun, GitHubRunner
-from local_cloud.github.requests import Asked, Payload, Route, link, page, read_object
+from local_cloud.github.requests import Payload, Request, Route, link, page, read_object
 
 API = addresses.GITHUB_API
 TOKEN = addresses.GITHUB_TOKEN
@@ -104,7 +104,7 @@ class Api:
         # Public data needs no token; any valid one may read it.
         public = path == LATEST_RUNNER and not token
         if apps.operation(path):
-            return *apps.handle(self.jobs.store, self.jobs.clock, self.url, (method, path, token)), {}
+            return *apps.handle(self.jobs.store, self.jobs.clock, self.url, method, path, token), {}
         store, now = self.jobs.store, self.jobs.clock.wall()
         as_app = apps.is_valid(store, token, now)
         if token not in (TOKEN, JOB_TOKEN) and not public and not as_app:
@@ -118,19 +118,19 @@ class Api:
                 raise GitHubFault(403, "Resource not accessible by integration")
             found = {key: unquote(value) for key, value in match.groupdict().items() if value}
             scope = found.get("repository") or found.get("organization") or found.get("enterprise") or ""
-            asked = Asked(scope, found, dict(parse_qsl(query)), read_object(body), {}, as_app=as_app)
-            status, content = function(asked)
-            return status, content, link(f"{self.url}{API}{path}", asked)
+            request = Request(scope, found, dict(parse_qsl(query)), read_object(body), {}, as_app=as_app)
+            status, content = function(request)
+            return status, content, link(f"{self.url}{API}{path}", request)
         raise not_found()
 
-    def _list(self, asked: Asked) -> Payload:
-        wanted = asked.query.get("name")
-        runners = [runner for runner in self.jobs.runners(asked.scope) if wanted in (None, runner.name)]
-        shown = page(asked, runners)
+    def _list(self, request: Request) -> Payload:
+        wanted = request.query.get("name")
+        runners = [runner for runner in self.jobs.runners(request.scope) if wanted in (None, runner.name)]
+        shown = page(request, runners)
         wall = self.jobs.clock.wall()
         return 200, {"total_count": len(runners), "runners": [runner_json(runner, wall) for runner in shown]}
 
-    def _downloads(self, _: Asked) -> Payload:
+    def _downloads(self, _: Request) -> Payload:
         version = releases.current(self.jobs.clock.now())
         found = [download for download in example("downloads") if download["os"] != "linux"]
         for kind in ("x64", "arm64"):
@@ -139,16 +139,16 @@ class Api:
             found.append({**shown, "download_url": f"{self.url}{archive.PATH}v{version}/{name}"})
         return 200, found
 
-    def _deprecations(self, asked: Asked) -> Payload:
-        answer = releases.deprecations(asked.found["version"], self.jobs.clock.now())
+    def _deprecations(self, request: Request) -> Payload:
+        answer = releases.deprecations(request.found["version"], self.jobs.clock.now())
         if answer is None:
             raise not_found()
         return 200, answer
 
-    def _repository(self, asked: Asked) -> Payload:
-        return 200, repository_json(asked.scope, self.url + API)
+    def _repository(self, request: Request) -> Payload:
+        return 200, repository_json(request.scope, self.url + API)
 
-    def _latest_runner(self, _: Asked) -> Payload:
+    def _latest_runner(self, _: Request) -> Payload:
         now = self.jobs.clock.now()
         version = releases.current(now)
         released = iso(releases.released(version))
@@ -156,113 +156,113 @@ class Api:
         times = {"created_at": released, "published_at": released}
         return 200, {**example("release"), **named, **times, "draft": False, "prerelease": False, "assets": []}
 
-    def _generate(self, asked: Asked) -> Payload:
+    def _generate(self, request: Request) -> Payload:
         try:
-            wanted = msgspec.convert(asked.body, NewRunner)
+            wanted = msgspec.convert(request.body, NewRunner)
         except msgspec.ValidationError:
             raise invalid("Invalid request.") from None
-        runner = self.jobs.register(asked.scope, wanted.name, wanted.labels, wanted.runner_group_id)
+        runner = self.jobs.register(request.scope, wanted.name, wanted.labels, wanted.runner_group_id)
         answer = runner_json(runner, self.jobs.clock.wall())
         return 201, {"runner": answer, "encoded_jit_config": jit_config(runner, self.url)}
 
-    def _token(self, asked: Asked) -> Payload:
-        token = self.jobs.issue_token(asked.scope)
+    def _token(self, request: Request) -> Payload:
+        token = self.jobs.issue_token(request.scope)
         return 201, {"token": token.id, "expires_at": iso(token.expires)}
 
-    def _get(self, asked: Asked) -> Payload:
-        return 200, runner_json(self.jobs.runner(asked.scope, asked.found["runner"]), self.jobs.clock.wall())
+    def _get(self, request: Request) -> Payload:
+        return 200, runner_json(self.jobs.runner(request.scope, request.found["runner"]), self.jobs.clock.wall())
 
-    def _delete(self, asked: Asked) -> Payload:
-        self.jobs.remove(self.jobs.runner(asked.scope, asked.found["runner"]))
+    def _delete(self, request: Request) -> Payload:
+        self.jobs.remove(self.jobs.runner(request.scope, request.found["runner"]))
         return 204, None
 
-    def _list_runs(self, asked: Asked) -> Payload:
-        runs = [run for run in self.jobs.store.all(GitHubRun) if run.repository.lower() == asked.scope.lower()]
+    def _list_runs(self, request: Request) -> Payload:
+        runs = [run for run in self.jobs.store.all(GitHubRun) if run.repository.lower() == request.scope.lower()]
         shown = [run_json(run, self.jobs.of_run(run), self.url + API) for run in sorted(runs, key=_age)]
         # As at GitHub, the status is a status or a conclusion.
-        if wanted := asked.query.get("status"):
+        if wanted := request.query.get("status"):
             shown = [run for run in shown if wanted in (run["status"], run["conclusion"])]
-        return 200, {"total_count": len(shown), "workflow_runs": page(asked, shown)}
+        return 200, {"total_count": len(shown), "workflow_runs": page(request, shown)}
 
-    def _get_run(self, asked: Asked) -> Payload:
-        run = self.jobs.run(asked.scope, asked.found["run"])
+    def _get_run(self, request: Request) -> Payload:
+        run = self.jobs.run(request.scope, request.found["run"])
         return 200, run_json(run, self.jobs.of_run(run), self.url + API)
 
-    def _list_jobs(self, asked: Asked) -> Payload:
-        run = self.jobs.run(asked.scope, asked.found["run"])
-        attempts = range(1, run.attempt + 1) if asked.query.get("filter") == "all" else (run.attempt,)
+    def _list_jobs(self, request: Request) -> Payload:
+        run = self.jobs.run(request.scope, request.found["run"])
+        attempts = range(1, run.attempt + 1) if request.query.get("filter") == "all" else (run.attempt,)
         jobs = [job for attempt in attempts for job in self.jobs.of_run(run, attempt=attempt)]
-        shown = [job_json(job, run, self.url + API) for job in page(asked, jobs)]
+        shown = [job_json(job, run, self.url + API) for job in page(request, jobs)]
         return 200, {"total_count": len(jobs), "jobs": shown}
 
-    def _cancel(self, asked: Asked) -> Payload:
-        self.jobs.cancel(self.jobs.run(asked.scope, asked.found["run"]))
+    def _cancel(self, request: Request) -> Payload:
+        self.jobs.cancel(self.jobs.run(request.scope, request.found["run"]))
         return 202, {}
 
-    def _job(self, asked: Asked) -> tuple[GitHubJob, GitHubRun]:
-        job = self.jobs.store.get(GitHubJob, asked.found["job"])
+    def _job(self, request: Request) -> tuple[GitHubJob, GitHubRun]:
+        job = self.jobs.store.get(GitHubJob, request.found["job"])
         if job is None:
             raise not_found()
-        return job, self.jobs.run(asked.scope, job.run)
+        return job, self.jobs.run(request.scope, job.run)
 
-    def _get_job(self, asked: Asked) -> Payload:
-        job, run = self._job(asked)
+    def _get_job(self, request: Request) -> Payload:
+        job, run = self._job(request)
         return 200, job_json(job, run, self.url + API)
 
-    def _rerun(self, asked: Asked) -> Payload:
-        job, run = self._job(asked)
+    def _rerun(self, request: Request) -> Payload:
+        job, run = self._job(request)
         self.jobs.rerun(run, job)
         return 201, {}
 
-    def _dispatch(self, asked: Asked) -> Payload:
-        given = asked.body.get("inputs") or {}
-        ref = asked.body.get("ref")
+    def _dispatch(self, request: Request) -> Payload:
+        given = request.body.get("inputs") or {}
+        ref = request.body.get("ref")
         if not isinstance(ref, str) or not isinstance(given, dict):
             raise invalid("Invalid request.")
-        if contents.head_of(self.jobs, asked.scope, ref.removeprefix("refs/heads/")) is None:
+        if contents.head_of(self.jobs, request.scope, ref.removeprefix("refs/heads/")) is None:
             raise invalid(f"No ref found for: {ref}")
-        run = self.jobs.begin_run(asked.scope, asked.found["workflow"], event="workflow_dispatch")
+        run = self.jobs.begin_run(request.scope, request.found["workflow"], event="workflow_dispatch")
         inputs = " ".join(f"{name}={value}" for name, value in given.items())
         self.jobs.add_job(run, name=f"dispatched {inputs}".strip(), labels=("ubuntu-24.04",), hosted=True)
         return 204, None
 
-    def _check(self, asked: Asked) -> Payload:
-        return 201, checks.create(self.jobs, asked)
+    def _check(self, request: Request) -> Payload:
+        return 201, checks.create(self.jobs, request)
 
-    def _list_checks(self, asked: Asked) -> Payload:
-        return 200, checks.list_of(self.jobs, asked)
+    def _list_checks(self, request: Request) -> Payload:
+        return 200, checks.list_of(self.jobs, request)
 
-    def _hook(self, asked: Asked) -> Payload:
-        config, events = asked.body.get("config"), asked.body.get("events", ["push"])
+    def _hook(self, request: Request) -> Payload:
+        config, events = request.body.get("config"), request.body.get("events", ["push"])
         if not isinstance(config, dict) or not _is_url(config.get("url")) or not isinstance(events, list):
             raise invalid("Validation Failed")
         events = tuple(str(event) for event in events)
         number = self.jobs.next_number(GitHubHook)
         secret = str(config.get("secret", ""))
-        hook = GitHubHook(id=number, scope=asked.scope, url=config["url"], secret=secret, events=events)
+        hook = GitHubHook(id=number, scope=request.scope, url=config["url"], secret=secret, events=events)
         self.jobs.store.put(hook)
         self._ping(hook, self._hook_json(hook))
         return 201, self._hook_json(hook)
 
-    def _list_hooks(self, asked: Asked) -> Payload:
-        hooks = [hook for hook in self.jobs.store.all(GitHubHook) if hook.scope.lower() == asked.scope.lower()]
-        return 200, [self._hook_json(hook) for hook in page(asked, hooks)]
+    def _list_hooks(self, request: Request) -> Payload:
+        hooks = [hook for hook in self.jobs.store.all(GitHubHook) if hook.scope.lower() == request.scope.lower()]
+        return 200, [self._hook_json(hook) for hook in page(request, hooks)]
 
-    def _get_hook(self, asked: Asked) -> Payload:
-        return 200, self._hook_json(self._found_hook(asked))
+    def _get_hook(self, request: Request) -> Payload:
+        return 200, self._hook_json(self._found_hook(request))
 
-    def _delete_hook(self, asked: Asked) -> Payload:
-        self.jobs.store.remove(self._found_hook(asked))
+    def _delete_hook(self, request: Request) -> Payload:
+        self.jobs.store.remove(self._found_hook(request))
         return 204, None
 
-    def _ping_hook(self, asked: Asked) -> Payload:
-        hook = self._found_hook(asked)
+    def _ping_hook(self, request: Request) -> Payload:
+        hook = self._found_hook(request)
         self._ping(hook, self._hook_json(hook))
         return 204, None
 
-    def _found_hook(self, asked: Asked) -> GitHubHook:
-        hook = self.jobs.store.get(GitHubHook, asked.found["hook"])
-        if hook is None or hook.scope.lower() != asked.scope.lower():
+    def _found_hook(self, request: Request) -> GitHubHook:
+        hook = self.jobs.store.get(GitHubHook, request.found["hook"])
+        if hook is None or hook.scope.lower() != request.scope.lower():
             raise not_found()
         return hook
 
@@ -275,11 +275,11 @@ class Api:
         links = {"url": place, "ping_url": f"{place}/pings", "deliveries_url": f"{place}/deliveries"}
         return {**example("hook"), **links, "id": int(hook.id), "events": list(hook.events), "config": shown}
 
-    def _groups(self, asked: Asked) -> Payload:
+    def _groups(self, request: Request) -> Payload:
         """The runner groups of an organization: the default one alone."""
-        if "organization" not in asked.found:
+        if "organization" not in request.found:
             raise not_found()
-        place = f"{self.url}{API}/orgs/{asked.scope}/actions/runner-groups/1"
+        place = f"{self.url}{API}/orgs/{request.scope}/actions/runner-groups/1"
         group = {
             "id": 1,
             "name": "Default",
@@ -294,7 +294,7 @@ class Api:
         }
         return 200, {"total_count": 1, "runner_groups": [group]}
 
-    def _rate_limit(self, _: Asked) -> Payload:
+    def _rate_limit(self, _: Request) -> Payload:
         """The limits; the local GitHub counts no requests."""
         hour = {"limit": 5000, "used": 0, "remaining": 5000, "reset": int(self.jobs.clock.wall()) + 3600}
         return 200, {"resources": {"core": hour, "search": hour, "graphql": hour}, "rate": hour}

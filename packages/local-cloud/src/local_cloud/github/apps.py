@@ -1,4 +1,4 @@
-"""GitHub Apps: a signed statement of who one is, exchanged for a token of its installation.
+"""GitHub Apps: a JSON Web Token that the App signs, exchanged for a token of its installation.
 
 Sources: "Generating a JSON Web Token for a GitHub App", "Create an installation access token for an app", "Registering
 a GitHub App from a manifest" in GitHub's documentation; the messages are GitHub's own.
@@ -58,23 +58,22 @@ def register(store: Store, pem: bytes, now: float = 0.0, **more: Any) -> GitHubA
 
 
 def operation(path: str) -> str:
-    """Return the name of a request that an App makes as itself, or for itself; empty: it is none of those."""
+    """Return the name of a request that an App makes as itself or about itself; empty: it is another request."""
     return next((name for _, form, name in _REQUESTS if form.fullmatch(path)), "")
 
 
-def handle(store: Store, clock: LocalClock, url: str, asked: tuple[str, str, str]) -> tuple[int, Any]:
-    """Answer an App: the method, the path, and the statement of who it is.
+def handle(store: Store, clock: LocalClock, url: str, method: str, path: str, token: str) -> tuple[int, Any]:
+    """Answer an App's request; ``token`` is the JSON Web Token that it signed.
 
     Raises:
         GitHubFault: an error.
     """
-    method, path, statement = asked
     verb, match, name = next((verb, match, name) for verb, form, name in _REQUESTS if (match := form.fullmatch(path)))
     if method != verb:
         raise not_found()
     if name == "convert-manifest":
         return 201, _convert(store, clock, url, match[1])  # the code is the proof
-    app = authenticate(store, statement, clock.wall())
+    app = authenticate(store, token, clock.wall())
     if name == "get-app":
         return 200, _json(app, url)
     if name == "list-installations":

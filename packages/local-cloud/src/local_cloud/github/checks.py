@@ -16,7 +16,7 @@ from local_cloud.github.errors import GitHubFault, invalid
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example
 from local_cloud.github.records import GitHubCheck
-from local_cloud.github.requests import Asked, page
+from local_cloud.github.requests import Request, page
 
 Status = Literal["queued", "in_progress", "completed"]
 Conclusion = Literal["action_required", "cancelled", "failure", "neutral", "success", "skipped", "stale", "timed_out"]
@@ -39,21 +39,21 @@ class NewCheck(msgspec.Struct):
     output: Output | None = None
 
 
-def create(jobs: Jobs, asked: Asked) -> dict[str, Any]:
+def create(jobs: Jobs, request: Request) -> dict[str, Any]:
     """Add a check run, and return it as JSON.
 
     Raises:
-        GitHubFault: the caller is no App, or the request is not valid.
+        GitHubFault: the caller is not a GitHub App, or the request is not valid.
     """
-    if not asked.as_app:
+    if not request.as_app:
         raise GitHubFault(403, "You must authenticate via a GitHub App.")
     try:
-        new = msgspec.convert(dict(asked.body), NewCheck)
+        new = msgspec.convert(dict(request.body), NewCheck)
     except msgspec.ValidationError as error:
         raise invalid(f"Invalid request.\n\n{error}") from None
     check = GitHubCheck(
         id=jobs.next_number(GitHubCheck),
-        repository=asked.scope,
+        repository=request.scope,
         sha=new.head_sha,
         name=new.name,
         # With a conclusion it has ended.
@@ -67,14 +67,14 @@ def create(jobs: Jobs, asked: Asked) -> dict[str, Any]:
     return _json(check)
 
 
-def list_of(jobs: Jobs, asked: Asked) -> dict[str, Any]:
+def list_of(jobs: Jobs, request: Request) -> dict[str, Any]:
     """Return the check runs of a commit."""
     found = [
         check
         for check in jobs.store.all(GitHubCheck)
-        if check.repository.lower() == asked.scope.lower() and check.sha == asked.found["sha"]
+        if check.repository.lower() == request.scope.lower() and check.sha == request.found["sha"]
     ]
-    return {"total_count": len(found), "check_runs": [_json(check) for check in page(asked, found)]}
+    return {"total_count": len(found), "check_runs": [_json(check) for check in page(request, found)]}
 
 
 def _json(check: GitHubCheck) -> dict[str, Any]:

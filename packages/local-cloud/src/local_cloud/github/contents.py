@@ -17,7 +17,7 @@ from local_cloud.clock import iso
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubBranch, GitHubCommit
-from local_cloud.github.requests import NO_CONTENT, Asked, Payload, Route
+from local_cloud.github.requests import NO_CONTENT, Payload, Request, Route
 
 MAIN = "main"
 _REPOSITORY = "/repos/(?P<repository>[^/]+/[^/]+)"
@@ -29,11 +29,11 @@ _BRANCH = re.compile(r"refs/heads/(?!/)[\w./-]{1,200}(?<![/.])", re.ASCII)
 
 def routes(jobs: Jobs, api: str) -> Iterator[Route]:
     """Yield the requests about files and branches."""
-    yield "GET", f"{_REPOSITORY}/git/ref/(?P<ref>.+)", "get-ref", lambda asked: (200, _get_ref(jobs, api, asked))
-    yield "POST", _REFS, "create-ref", lambda asked: (201, _create_ref(jobs, api, asked))
-    yield "DELETE", f"{_REFS}/(?P<ref>.+)", "delete-ref", lambda asked: _delete_ref(jobs, asked)
-    yield "GET", _CONTENTS, "get-content", lambda asked: (200, _get(jobs, api, asked))
-    yield "PUT", _CONTENTS, "put-content", lambda asked: _put(jobs, api, asked)
+    yield "GET", f"{_REPOSITORY}/git/ref/(?P<ref>.+)", "get-ref", lambda request: (200, _get_ref(jobs, api, request))
+    yield "POST", _REFS, "create-ref", lambda request: (201, _create_ref(jobs, api, request))
+    yield "DELETE", f"{_REFS}/(?P<ref>.+)", "delete-ref", lambda request: _delete_ref(jobs, request)
+    yield "GET", _CONTENTS, "get-content", lambda request: (200, _get(jobs, api, request))
+    yield "PUT", _CONTENTS, "put-content", lambda request: _put(jobs, api, request)
 
 
 def head_of(jobs: Jobs, repository: str, name: str) -> GitHubCommit | None:
@@ -75,32 +75,32 @@ def _first(repository: str) -> GitHubCommit:
     return GitHubCommit(id=sha, repository=repository, parent="", message=message, files=files)
 
 
-def _get_ref(jobs: Jobs, api: str, asked: Asked) -> dict[str, Any]:
-    name = asked.found["ref"].removeprefix("heads/")
-    commit = head_of(jobs, asked.scope, name) if asked.found["ref"].startswith("heads/") else None
+def _get_ref(jobs: Jobs, api: str, request: Request) -> dict[str, Any]:
+    name = request.found["ref"].removeprefix("heads/")
+    commit = head_of(jobs, request.scope, name) if request.found["ref"].startswith("heads/") else None
     if commit is None:
         raise not_found()
-    return _ref_json(api, asked.scope, name, commit.id)
+    return _ref_json(api, request.scope, name, commit.id)
 
 
-def _create_ref(jobs: Jobs, api: str, asked: Asked) -> dict[str, Any]:
-    ref, sha = asked.body.get("ref"), asked.body.get("sha")
+def _create_ref(jobs: Jobs, api: str, request: Request) -> dict[str, Any]:
+    ref, sha = request.body.get("ref"), request.body.get("sha")
     if not isinstance(ref, str) or not isinstance(sha, str) or not _BRANCH.fullmatch(ref):
         raise invalid("Reference name must start with 'refs/' and be valid")
     name = ref.removeprefix("refs/heads/")
-    commit = commit_of(jobs, asked.scope, sha)
-    if head_of(jobs, asked.scope, name):
+    commit = commit_of(jobs, request.scope, sha)
+    if head_of(jobs, request.scope, name):
         raise invalid("Reference already exists")
     jobs.store.put(
-        GitHubBranch(id=f"{asked.scope.lower()} {name}", repository=asked.scope, name=name, sha=commit.id),
+        GitHubBranch(id=f"{request.scope.lower()} {name}", repository=request.scope, name=name, sha=commit.id),
         commit,
     )
-    return _ref_json(api, asked.scope, name, commit.id)
+    return _ref_json(api, request.scope, name, commit.id)
 
 
-def _delete_ref(jobs: Jobs, asked: Asked) -> Payload:
-    name = asked.found["ref"].removeprefix("heads/")
-    branch = jobs.store.get(GitHubBranch, f"{asked.scope.lower()} {name}")
+def _delete_ref(jobs: Jobs, request: Request) -> Payload:
+    name = request.found["ref"].removeprefix("heads/")
+    branch = jobs.store.get(GitHubBranch, f"{request.scope.lower()} {name}")
     if branch is None or name == MAIN:
         raise invalid("Reference does not exist")
     jobs.store.remove(branch)
@@ -114,19 +114,19 @@ def _ref_json(api: str, repository: str, name: str, sha: str) -> dict[str, Any]:
     return {"ref": f"refs/heads/{name}", "node_id": node, "url": f"{url}/refs/heads/{name}", "object": target}
 
 
-def _get(jobs: Jobs, api: str, asked: Asked) -> dict[str, Any]:
-    commit = head_of(jobs, asked.scope, asked.query.get("ref", MAIN).removeprefix("refs/heads/"))
-    path = asked.found["path"]
+def _get(jobs: Jobs, api: str, request: Request) -> dict[str, Any]:
+    commit = head_of(jobs, request.scope, request.query.get("ref", MAIN).removeprefix("refs/heads/"))
+    path = request.found["path"]
     if commit is None:
-        raise GitHubFault(404, f"No commit found for the ref {asked.query.get('ref')}")
+        raise GitHubFault(404, f"No commit found for the ref {request.query.get('ref')}")
     if path not in commit.files:
         raise not_found()
     content = commit.files[path]
-    return {**_file_json(api, asked.scope, path, content), "encoding": "base64", "content": content + "\n"}
+    return {**_file_json(api, request.scope, path, content), "encoding": "base64", "content": content + "\n"}
 
 
-def _put(jobs: Jobs, api: str, asked: Asked) -> Payload:
-    body, path = asked.body, asked.found["path"]
+def _put(jobs: Jobs, api: str, request: Request) -> Payload:
+    body, path = request.body, request.found["path"]
     content, message = body.get("content"), body.get("message")
     name = str(body.get("branch", MAIN))
     if not isinstance(content, str) or not isinstance(message, str) or not message:
@@ -135,7 +135,7 @@ def _put(jobs: Jobs, api: str, asked: Asked) -> Payload:
         content = base64.b64encode(base64.b64decode(content)).decode()
     except (ValueError, binascii.Error):
         raise invalid("content is not valid Base64") from None
-    before = head_of(jobs, asked.scope, name)
+    before = head_of(jobs, request.scope, name)
     if before is None:
         raise GitHubFault(404, f"Branch {name} not found")
     if (old := before.files.get(path)) is not None:
@@ -143,10 +143,10 @@ def _put(jobs: Jobs, api: str, asked: Asked) -> Payload:
             raise invalid('Invalid request.\n\n"sha" wasn\'t supplied.')
         if body["sha"] != blob_sha(old):
             raise GitHubFault(409, f"{path} does not match {body['sha']}")
-    commit = move(jobs, asked.scope, name, {**before.files, path: content}, message)
-    described = _commit_json(api, asked.scope, commit, iso(jobs.clock.now()))
+    commit = move(jobs, request.scope, name, {**before.files, path: content}, message)
+    described = _commit_json(api, request.scope, commit, iso(jobs.clock.now()))
     return (200 if old is not None else 201), {
-        "content": _file_json(api, asked.scope, path, content),
+        "content": _file_json(api, request.scope, path, content),
         "commit": described,
     }
 

@@ -44,18 +44,18 @@ class Identity:
             return 200, {"value": tokens.issue(self.jobs.store, self.issuer, self._claims(dict(parse_qsl(query))))}
         raise not_found()
 
-    def _claims(self, asked: Mapping[str, str]) -> dict[str, Any]:
+    def _claims(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Return a job's claims: ``repository``, ``ref``, ``environment``; ``subject=old``: as before July 2026."""
-        repository = asked.get("repository", "octo-org/octo-repo")
+        repository = query.get("repository", "octo-org/octo-repo")
         owner, _, name = repository.partition("/")
-        ref, environment = asked.get("ref", "refs/heads/main"), asked.get("environment", "")
+        ref, environment = query.get("ref", "refs/heads/main"), query.get("environment", "")
         ids = {"repository_owner_id": str(number_of(owner)), "repository_id": str(number_of(repository))}
         named = f"{owner}@{ids['repository_owner_id']}/{name}@{ids['repository_id']}"
-        whose = f"repo:{repository if asked.get('subject') == 'old' else named}"
+        whose = f"repo:{repository if query.get('subject') == 'old' else named}"
         now = int(self.jobs.clock.now())
         return {
             "sub": f"{whose}:environment:{environment}" if environment else f"{whose}:ref:{ref}",
-            "aud": asked.get("audience", f"{self.issuer}/{owner}"),
+            "aud": query.get("audience", f"{self.issuer}/{owner}"),
             "repository": repository,
             "repository_owner": owner,
             **ids,

@@ -13,7 +13,7 @@ from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.payloads import example_of, repository_json
 from local_cloud.github.records import GitHubCommit, GitHubPull
-from local_cloud.github.requests import Asked, Route, page
+from local_cloud.github.requests import Request, Route, page
 
 _PATH = "/repos/(?P<repository>[^/]+/[^/]+)/pulls"
 _ONE = rf"{_PATH}/(?P<pull>\d+)"
@@ -21,74 +21,74 @@ _ONE = rf"{_PATH}/(?P<pull>\d+)"
 
 def routes(jobs: Jobs, api: str) -> Iterator[Route]:
     """Yield the requests about pull requests."""
-    yield "GET", _PATH, "list-pulls", lambda asked: (200, _list(jobs, api, asked))
-    yield "POST", _PATH, "create-pull", lambda asked: (201, _whole(api, _create(jobs, asked)))
-    yield "GET", _ONE, "get-pull", lambda asked: (200, _whole(api, _one(jobs, asked)))
-    yield "PATCH", _ONE, "update-pull", lambda asked: (200, _whole(api, _update(jobs, asked)))
-    yield "PUT", f"{_ONE}/merge", "merge-pull", lambda asked: (200, _merge(jobs, asked))
+    yield "GET", _PATH, "list-pulls", lambda request: (200, _list(jobs, api, request))
+    yield "POST", _PATH, "create-pull", lambda request: (201, _whole(api, _create(jobs, request)))
+    yield "GET", _ONE, "get-pull", lambda request: (200, _whole(api, _one(jobs, request)))
+    yield "PATCH", _ONE, "update-pull", lambda request: (200, _whole(api, _update(jobs, request)))
+    yield "PUT", f"{_ONE}/merge", "merge-pull", lambda request: (200, _merge(jobs, request))
 
 
-def _list(jobs: Jobs, api: str, asked: Asked) -> list[dict[str, Any]]:
-    state, head, base = asked.query.get("state", "open"), asked.query.get("head", ""), asked.query.get("base", "")
-    owner = asked.scope.partition("/")[0]
+def _list(jobs: Jobs, api: str, request: Request) -> list[dict[str, Any]]:
+    state, head, base = request.query.get("state", "open"), request.query.get("head", ""), request.query.get("base", "")
+    owner = request.scope.partition("/")[0]
     # Without its owner, a head counts as not given, as at GitHub.
     branch = head.partition(":")[2]
     found = [
         one
-        for one in _all(jobs, asked.scope)
+        for one in _all(jobs, request.scope)
         if state in ("all", one.state)
         and (not branch or (head.partition(":")[0].lower() == owner.lower() and one.head == branch))
         and base in ("", one.base)
     ]
-    return [_short(api, one) for one in page(asked, sorted(found, key=lambda one: -one.number))]
+    return [_short(api, one) for one in page(request, sorted(found, key=lambda one: -one.number))]
 
 
-def _create(jobs: Jobs, asked: Asked) -> GitHubPull:
-    title, head, base = (asked.body.get(name) for name in ("title", "head", "base"))
+def _create(jobs: Jobs, request: Request) -> GitHubPull:
+    title, head, base = (request.body.get(name) for name in ("title", "head", "base"))
     if not isinstance(title, str) or not title or not isinstance(head, str) or not isinstance(base, str):
         raise invalid("Invalid request.")
-    owner = asked.scope.partition("/")[0]
+    owner = request.scope.partition("/")[0]
     head = head.removeprefix(f"{owner}:")
-    theirs, ours = head_of(jobs, asked.scope, head), head_of(jobs, asked.scope, base)
+    theirs, ours = head_of(jobs, request.scope, head), head_of(jobs, request.scope, base)
     if theirs is None or ours is None:
         raise invalid("Validation Failed")
-    if any(one.head == head and one.base == base and one.state == "open" for one in _all(jobs, asked.scope)):
+    if any(one.head == head and one.base == base and one.state == "open" for one in _all(jobs, request.scope)):
         raise invalid(f"Validation Failed: A pull request already exists for {owner}:{head}.")
     if theirs.id == ours.id:
         raise invalid(f"Validation Failed: No commits between {base} and {head}")
-    number = 1 + max((one.number for one in _all(jobs, asked.scope)), default=0)
+    number = 1 + max((one.number for one in _all(jobs, request.scope)), default=0)
     made = GitHubPull(
-        id=f"{asked.scope.lower()} {number}",
-        repository=asked.scope,
+        id=f"{request.scope.lower()} {number}",
+        repository=request.scope,
         number=number,
         head=head,
         base=base,
         title=title,
-        body=str(asked.body.get("body") or ""),
+        body=str(request.body.get("body") or ""),
         created=jobs.clock.now(),
     )
     jobs.store.put(made)
     return made
 
 
-def _update(jobs: Jobs, asked: Asked) -> GitHubPull:
-    state, pull = asked.body.get("state", "open"), _one(jobs, asked)
+def _update(jobs: Jobs, request: Request) -> GitHubPull:
+    state, pull = request.body.get("state", "open"), _one(jobs, request)
     if state not in ("open", "closed"):
         raise invalid("Invalid request.")
     if pull.merged and state == "open":
         raise invalid("Validation Failed: the pull request is merged")
-    changed = replace(pull, state=state, title=str(asked.body.get("title", pull.title)))
+    changed = replace(pull, state=state, title=str(request.body.get("title", pull.title)))
     jobs.store.put(changed)
     return changed
 
 
-def _merge(jobs: Jobs, asked: Asked) -> dict[str, Any]:
-    pull = _one(jobs, asked)
-    head = head_of(jobs, asked.scope, pull.head)
-    base = head_of(jobs, asked.scope, pull.base)
+def _merge(jobs: Jobs, request: Request) -> dict[str, Any]:
+    pull = _one(jobs, request)
+    head = head_of(jobs, request.scope, pull.head)
+    base = head_of(jobs, request.scope, pull.base)
     if pull.state != "open" or head is None or base is None:
         raise GitHubFault(405, "Pull Request is not mergeable")
-    merged = move(jobs, asked.scope, pull.base, {**base.files, **_changed(jobs, head, base)}, pull.title)
+    merged = move(jobs, request.scope, pull.base, {**base.files, **_changed(jobs, head, base)}, pull.title)
     jobs.store.put(replace(pull, state="closed", merged=merged.id))
     return {"sha": merged.id, "merged": True, "message": "Pull Request successfully merged"}
 
@@ -106,8 +106,8 @@ def _all(jobs: Jobs, repository: str) -> list[GitHubPull]:
     return [one for one in jobs.store.all(GitHubPull) if one.repository.lower() == repository.lower()]
 
 
-def _one(jobs: Jobs, asked: Asked) -> GitHubPull:
-    found = jobs.store.get(GitHubPull, f"{asked.scope.lower()} {asked.found['pull']}")
+def _one(jobs: Jobs, request: Request) -> GitHubPull:
+    found = jobs.store.get(GitHubPull, f"{request.scope.lower()} {request.found['pull']}")
     if found is None:
         raise not_found()
     return found

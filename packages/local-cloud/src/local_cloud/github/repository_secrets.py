@@ -18,7 +18,7 @@ from local_cloud.clock import iso
 from local_cloud.github.errors import invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubSecret
-from local_cloud.github.requests import NO_CONTENT, Asked, Payload, Route, page
+from local_cloud.github.requests import NO_CONTENT, Payload, Request, Route, page
 from local_cloud.github.variables import valid_name
 
 MAX_VALUE = 48 * 1024
@@ -28,30 +28,30 @@ _ONE = f"{_PATH}/(?P<secret>[^/]+)"
 
 def routes(jobs: Jobs) -> Iterator[Route]:
     """Yield the requests about secrets."""
-    yield "GET", _PATH, "list-secrets", lambda asked: (200, _list(jobs, asked))
-    yield "GET", f"{_PATH}/public-key", "get-public-key", lambda asked: (200, _public_key(asked))
-    yield "GET", _ONE, "get-secret", lambda asked: (200, _json(_one(jobs, asked)))
-    yield "PUT", _ONE, "put-secret", lambda asked: _put(jobs, asked)
-    yield "DELETE", _ONE, "delete-secret", lambda asked: _delete(jobs, asked)
+    yield "GET", _PATH, "list-secrets", lambda request: (200, _list(jobs, request))
+    yield "GET", f"{_PATH}/public-key", "get-public-key", lambda request: (200, _public_key(request))
+    yield "GET", _ONE, "get-secret", lambda request: (200, _json(_one(jobs, request)))
+    yield "PUT", _ONE, "put-secret", lambda request: _put(jobs, request)
+    yield "DELETE", _ONE, "delete-secret", lambda request: _delete(jobs, request)
 
 
-def _list(jobs: Jobs, asked: Asked) -> dict[str, Any]:
-    mine = asked.scope.lower()
+def _list(jobs: Jobs, request: Request) -> dict[str, Any]:
+    mine = request.scope.lower()
     found = sorted(
         (one for one in jobs.store.all(GitHubSecret) if one.repository.lower() == mine), key=lambda one: one.name
     )
-    return {"total_count": len(found), "secrets": [_json(one) for one in page(asked, found)]}
+    return {"total_count": len(found), "secrets": [_json(one) for one in page(request, found)]}
 
 
-def _public_key(asked: Asked) -> dict[str, str]:
-    public = bytes(_key(asked.scope).public_key)
+def _public_key(request: Request) -> dict[str, str]:
+    public = bytes(_key(request.scope).public_key)
     return {"key_id": _key_id(public), "key": base64.b64encode(public).decode()}
 
 
-def _put(jobs: Jobs, asked: Asked) -> Payload:
-    name = valid_name(asked.found["secret"])
-    sealed, key = asked.body.get("encrypted_value"), _key(asked.scope)
-    if not isinstance(sealed, str) or asked.body.get("key_id") != _key_id(bytes(key.public_key)):
+def _put(jobs: Jobs, request: Request) -> Payload:
+    name = valid_name(request.found["secret"])
+    sealed, key = request.body.get("encrypted_value"), _key(request.scope)
+    if not isinstance(sealed, str) or request.body.get("key_id") != _key_id(bytes(key.public_key)):
         raise invalid("Bad request - key_id and encrypted_value are required, and the key must be the present one")
     try:
         value = SealedBox(key).decrypt(base64.b64decode(sealed, validate=True)).decode()
@@ -60,21 +60,21 @@ def _put(jobs: Jobs, asked: Asked) -> Payload:
     if len(value.encode()) > MAX_VALUE:
         raise invalid("Value is too large")
     now = jobs.clock.now()
-    known = jobs.store.get(GitHubSecret, f"{asked.scope} {name}".lower())
+    known = jobs.store.get(GitHubSecret, f"{request.scope} {name}".lower())
     fresh = GitHubSecret(
-        id=f"{asked.scope} {name}".lower(), repository=asked.scope, name=name, value=value, created=now, updated=now
+        id=f"{request.scope} {name}".lower(), repository=request.scope, name=name, value=value, created=now, updated=now
     )
     jobs.store.put(replace(known, value=value, updated=now) if known else fresh)
     return (204, None) if known else (201, {})
 
 
-def _delete(jobs: Jobs, asked: Asked) -> Payload:
-    jobs.store.remove(_one(jobs, asked))
+def _delete(jobs: Jobs, request: Request) -> Payload:
+    jobs.store.remove(_one(jobs, request))
     return NO_CONTENT
 
 
-def _one(jobs: Jobs, asked: Asked) -> GitHubSecret:
-    found = jobs.store.get(GitHubSecret, f"{asked.scope} {asked.found['secret']}".lower())
+def _one(jobs: Jobs, request: Request) -> GitHubSecret:
+    found = jobs.store.get(GitHubSecret, f"{request.scope} {request.found['secret']}".lower())
     if found is None:
         raise not_found()
     return found

@@ -1,4 +1,4 @@
-"""Requests of GitHub's API as they are read: paths, queries, bodies and pages."""
+"""Requests to GitHub's API: paths, queries, bodies and pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local_cloud.json_input import decode
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A parsed request.
 
     Attributes:
@@ -22,7 +22,7 @@ class Asked:
         query: the query.
         body: the body, parsed.
         links: receives the numbers of the other pages by their relation, if the answer is one of several.
-        as_app: whether a GitHub App asks.
+        as_app: whether a GitHub App sent it.
     """
 
     scope: str
@@ -35,7 +35,7 @@ class Asked:
 
 Payload = tuple[int, Any]  # the status, and the body as JSON
 NO_CONTENT: Payload = (204, None)
-Route = tuple[str, str, str, Callable[[Asked], Payload]]  # method, path, name for faults, answer
+Route = tuple[str, str, str, Callable[[Request], Payload]]  # method, path, name for faults, answer
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -53,30 +53,30 @@ def read_object(body: bytes) -> dict[str, Any]:
     return parsed
 
 
-def page(asked: Asked, whole: list[Any], *, default: int = 30, most: int = 100) -> list[Any]:
-    """Return the page of a list that a request asks for, and note the numbers of the others.
+def page(request: Request, whole: list[Any], *, default: int = 30, most: int = 100) -> list[Any]:
+    """Return the requested page of a list, and put the numbers of the others into the request's ``links``.
 
     Anything but a number from 1 upwards counts as not given, as at GitHub.
     """
-    size = min(most, _number(asked.query.get("per_page", "")) or default)
-    current = _number(asked.query.get("page", "")) or 1
+    size = min(most, _number(request.query.get("per_page", "")) or default)
+    current = _number(request.query.get("page", "")) or 1
     last = -(-len(whole) // size)
     if current > 1:
-        asked.links.update(prev=current - 1)
+        request.links.update(prev=current - 1)
     if current < last:
-        asked.links.update(next=current + 1, last=last)
+        request.links.update(next=current + 1, last=last)
     if current > 1:
-        asked.links.update(first=1)
+        request.links.update(first=1)
     return whole[(current - 1) * size : current * size]
 
 
-def link(url: str, asked: Asked) -> dict[str, str]:
-    """Return the header by which clients find the other pages ("Using pagination in the REST API")."""
+def link(url: str, request: Request) -> dict[str, str]:
+    """Return the header with the links to the other pages ("Using pagination in the REST API")."""
     links = (
-        f'<{url}?{urlencode({**asked.query, "page": number})}>; rel="{relation}"'
-        for relation, number in asked.links.items()
+        f'<{url}?{urlencode({**request.query, "page": number})}>; rel="{relation}"'
+        for relation, number in request.links.items()
     )
-    return {"link": ", ".join(links)} if asked.links else {}
+    return {"link": ", ".join(links)} if request.links else {}
 
 
 def _number(text: str) -> int:

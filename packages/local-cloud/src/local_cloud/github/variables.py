@@ -12,7 +12,7 @@ from local_cloud.clock import iso
 from local_cloud.github.errors import GitHubFault, invalid, not_found
 from local_cloud.github.jobs import Jobs
 from local_cloud.github.records import GitHubVariable
-from local_cloud.github.requests import NO_CONTENT, Asked, Payload, Route, page
+from local_cloud.github.requests import NO_CONTENT, Payload, Request, Route, page
 
 _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]{0,254}")
 MAX_VALUE = 48 * 1024
@@ -23,36 +23,36 @@ _ONE = f"{_PATH}/(?P<variable>[^/]+)"
 
 def routes(jobs: Jobs) -> Iterator[Route]:
     """Yield the requests about variables."""
-    yield "GET", _PATH, "list-variables", lambda asked: (200, list_of(jobs, asked))
-    yield "POST", _PATH, "create-variable", lambda asked: (201, create(jobs, asked))
-    yield "GET", _ONE, "get-variable", lambda asked: (200, show(jobs, asked))
-    yield "PATCH", _ONE, "update-variable", lambda asked: update(jobs, asked)
-    yield "DELETE", _ONE, "delete-variable", lambda asked: remove(jobs, asked)
+    yield "GET", _PATH, "list-variables", lambda request: (200, list_of(jobs, request))
+    yield "POST", _PATH, "create-variable", lambda request: (201, create(jobs, request))
+    yield "GET", _ONE, "get-variable", lambda request: (200, show(jobs, request))
+    yield "PATCH", _ONE, "update-variable", lambda request: update(jobs, request)
+    yield "DELETE", _ONE, "delete-variable", lambda request: remove(jobs, request)
 
 
-def list_of(jobs: Jobs, asked: Asked) -> dict[str, Any]:
+def list_of(jobs: Jobs, request: Request) -> dict[str, Any]:
     """Return a repository's variables, ten a page."""
-    found = sorted(_all(jobs, asked), key=lambda one: one.name)
-    shown = page(asked, found, default=DEFAULT_PAGE, most=MAX_PAGE)
+    found = sorted(_all(jobs, request), key=lambda one: one.name)
+    shown = page(request, found, default=DEFAULT_PAGE, most=MAX_PAGE)
     return {"total_count": len(found), "variables": [_json(one) for one in shown]}
 
 
-def create(jobs: Jobs, asked: Asked) -> dict[str, Any]:
+def create(jobs: Jobs, request: Request) -> dict[str, Any]:
     """Add a variable; the answer is empty.
 
     Raises:
         GitHubFault: it exists already, or is not valid.
     """
-    name = valid_name(str(asked.body.get("name", "")))
-    if any(one.name == name for one in _all(jobs, asked)):
+    name = valid_name(str(request.body.get("name", "")))
+    if any(one.name == name for one in _all(jobs, request)):
         raise GitHubFault(409, "Already exists - Variable already exists")
     now = jobs.clock.now()
     jobs.store.put(
         GitHubVariable(
-            id=f"{asked.scope} {name}".lower(),
-            repository=asked.scope,
+            id=f"{request.scope} {name}".lower(),
+            repository=request.scope,
             name=name,
-            value=_value(asked),
+            value=_value(request),
             created=now,
             updated=now,
         )
@@ -60,32 +60,32 @@ def create(jobs: Jobs, asked: Asked) -> dict[str, Any]:
     return {}
 
 
-def show(jobs: Jobs, asked: Asked) -> dict[str, Any]:
+def show(jobs: Jobs, request: Request) -> dict[str, Any]:
     """Return a variable.
 
     Raises:
         GitHubFault: there is none of that name.
     """
-    return _json(_one(jobs, asked))
+    return _json(_one(jobs, request))
 
 
-def update(jobs: Jobs, asked: Asked) -> Payload:
+def update(jobs: Jobs, request: Request) -> Payload:
     """Change a variable's value.
 
     Raises:
         GitHubFault: there is none of that name, or the value is not valid.
     """
-    jobs.store.put(replace(_one(jobs, asked), value=_value(asked), updated=jobs.clock.now()))
+    jobs.store.put(replace(_one(jobs, request), value=_value(request), updated=jobs.clock.now()))
     return NO_CONTENT
 
 
-def remove(jobs: Jobs, asked: Asked) -> Payload:
+def remove(jobs: Jobs, request: Request) -> Payload:
     """Delete a variable.
 
     Raises:
         GitHubFault: there is none of that name.
     """
-    jobs.store.remove(_one(jobs, asked))
+    jobs.store.remove(_one(jobs, request))
     return NO_CONTENT
 
 
@@ -100,19 +100,19 @@ def valid_name(name: str) -> str:
     return name.upper()
 
 
-def _all(jobs: Jobs, asked: Asked) -> list[GitHubVariable]:
-    return [one for one in jobs.store.all(GitHubVariable) if one.repository.lower() == asked.scope.lower()]
+def _all(jobs: Jobs, request: Request) -> list[GitHubVariable]:
+    return [one for one in jobs.store.all(GitHubVariable) if one.repository.lower() == request.scope.lower()]
 
 
-def _one(jobs: Jobs, asked: Asked) -> GitHubVariable:
-    found = jobs.store.get(GitHubVariable, f"{asked.scope} {asked.found['variable']}".lower())
+def _one(jobs: Jobs, request: Request) -> GitHubVariable:
+    found = jobs.store.get(GitHubVariable, f"{request.scope} {request.found['variable']}".lower())
     if found is None:
         raise not_found()
     return found
 
 
-def _value(asked: Asked) -> str:
-    value = asked.body.get("value")
+def _value(request: Request) -> str:
+    value = request.body.get("value")
     if not isinstance(value, str) or len(value.encode()) > MAX_VALUE:
         raise invalid("Value is not valid")
     return value

@@ -15,8 +15,8 @@ from local_cloud.faults import FaultRule
 from local_cloud.gateway import Gateway, Reply, apply_fault, new_request_id, to_xml
 from local_cloud.github.router import path_at_github
 from local_cloud.oss.errors import denied
-from local_cloud.oss.service import Outcome, Visit, operation, perform
-from local_cloud.oss.signing import Asked, authenticate, is_signed_for_oss
+from local_cloud.oss.service import Call, Outcome, operation, perform
+from local_cloud.oss.signing import Request, authenticate, is_signed_for_oss
 from local_cloud.params import Params
 from local_cloud.records.objects import Bucket
 
@@ -42,11 +42,11 @@ class Endpoint:
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; see ``Gateway.handle``. The path is decoded."""
         bucket, _, key = path.removeprefix("/").partition("/")
-        asked = Asked(method, bucket, key, query, headers, body)
-        name, request_id = operation(asked), new_request_id().replace("-", "")[:24]
+        request = Request(method, bucket, key, query, headers, body)
+        name, request_id = operation(request), new_request_id().replace("-", "")[:24]
         rule = self.gateway.faults.take_rule(name) if name else None
         try:
-            return apply_fault(rule, lambda: _render(self._perform(name, asked), request_id), _fault)
+            return apply_fault(rule, lambda: _render(self._perform(name, request), request_id), _fault)
         except ApiFault as fault:
             return render_fault(fault, method, headers, request_id)
 
@@ -56,19 +56,19 @@ class Endpoint:
             fault = ApiFault(400, "EntityTooLarge", f"The object is too large: at most {MAX_OBJECT_BYTES} bytes.")
         return render_fault(fault, method, headers, request_id.replace("-", "")[:24])
 
-    def _perform(self, name: str, asked: Asked) -> Outcome:
+    def _perform(self, name: str, request: Request) -> Outcome:
         gateway = self.gateway
-        caller, region = authenticate(asked, gateway.store, gateway.clock.wall())
+        caller, region = authenticate(request, gateway.store, gateway.clock.wall())
         if name:
-            self._authorize(name, asked, caller)
+            self._authorize(name, request, caller)
             gateway.calls[name] = gateway.calls.get(name, 0) + 1
         with gateway.store.transaction():
-            return perform(name, Visit(gateway.store, asked, caller, region, gateway.clock.now()))
+            return perform(name, Call(gateway.store, request, caller, region, gateway.clock.now()))
 
-    def _authorize(self, name: str, asked: Asked, caller: AccessKey) -> None:
-        bucket = self.gateway.store.get(Bucket, asked.bucket)
+    def _authorize(self, name: str, request: Request, caller: AccessKey) -> None:
+        bucket = self.gateway.store.get(Bucket, request.bucket)
         where = f"{bucket.region}:{bucket.owner}" if bucket else f"*:{caller.account}"
-        resource = f"acs:oss:{where}:{asked.resource.removeprefix('/').removesuffix('/') or '*'}"
+        resource = f"acs:oss:{where}:{request.resource.removeprefix('/').removesuffix('/') or '*'}"
         try:
             ram.authorize(
                 self.gateway.store, caller, f"oss:{_PERMISSIONS.get(name, name)}", Params({}), resource=resource
@@ -89,8 +89,8 @@ def render_fault(fault: ApiFault, method: str, headers: Mapping[str, str], reque
     reply = _render(Outcome(fault.status, {}, ("Error", content)), request_id)
     if method != "HEAD":
         return reply
-    said = {"x-oss-err": base64.b64encode(reply.body).decode()}
-    return Reply(reply.status, {"x-oss-request-id": request_id, **said})
+    error = base64.b64encode(reply.body).decode()
+    return Reply(reply.status, {"x-oss-request-id": request_id, "x-oss-err": error})
 
 
 def _fault(rule: FaultRule) -> ApiFault:

@@ -18,7 +18,7 @@ from local_cloud.clock import iso
 from local_cloud.errors import ApiFault
 from local_cloud.gateway import DEFAULT_REGION
 from local_cloud.oss.errors import denied, invalid_argument, no_such_bucket, no_such_key, not_implemented
-from local_cloud.oss.signing import Asked
+from local_cloud.oss.signing import Request
 from local_cloud.records.objects import Bucket, StoredObject
 from local_cloud.store import Store
 
@@ -30,19 +30,19 @@ _OWN = "x-oss-meta-"
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})", re.ASCII)
 
 
-class Visit(NamedTuple):
-    """A request whose caller is known.
+class Call(NamedTuple):
+    """An authenticated request.
 
     Attributes:
         store: contains everything.
-        asked: the request.
-        caller: who asks.
-        region: the region that the request was signed for; empty: version 1 signs for none.
+        request: the request.
+        caller: the AccessKey that signed it.
+        region: the region that the request was signed for; empty: version 1 signs for no region.
         now: the cloud's time.
     """
 
     store: Store
-    asked: Asked
+    request: Request
     caller: AccessKey
     region: str
     now: float
@@ -53,9 +53,9 @@ class Visit(NamedTuple):
         Raises:
             ApiFault: there is none, or it is another account's.
         """
-        found = self.store.get(Bucket, self.asked.bucket)
+        found = self.store.get(Bucket, self.request.bucket)
         if found is None:
-            raise no_such_bucket(self.asked.bucket)
+            raise no_such_bucket(self.request.bucket)
         if found.owner != self.caller.account:
             raise denied()
         if self.region and self.region != found.region:
@@ -68,7 +68,7 @@ class Visit(NamedTuple):
         Raises:
             ApiFault: its bucket is not there, or is another account's.
         """
-        return self.store.get(StoredObject, f"{self.bucket().id}/{self.asked.key}")
+        return self.store.get(StoredObject, f"{self.bucket().id}/{self.request.key}")
 
     def object(self) -> StoredObject:
         """Return the object that the request is about.
@@ -78,7 +78,7 @@ class Visit(NamedTuple):
         """
         found = self.find()
         if found is None:
-            raise no_such_key(self.asked.key)
+            raise no_such_key(self.request.key)
         return found
 
 
@@ -91,57 +91,57 @@ class Outcome:
     body: bytes | tuple[str, dict[str, Any]] = b""
 
 
-def operation(asked: Asked) -> str:
-    """Return the name of the operation that a request is, as RAM has it; empty: one that is not performed here."""
-    marks = "&".join(name for name in asked.parameters if name in _MARKS)
-    kind = "object" if asked.key else "bucket" if asked.bucket else "service"
-    return "" if "x-oss-copy-source" in asked.headers else _NAMES.get((asked.method, kind, marks), "")
+def operation(request: Request) -> str:
+    """Return the name that RAM has for the requested operation; empty: the local cloud does not perform it."""
+    marks = "&".join(name for name in request.parameters if name in _MARKS)
+    kind = "object" if request.key else "bucket" if request.bucket else "service"
+    return "" if "x-oss-copy-source" in request.headers else _NAMES.get((request.method, kind, marks), "")
 
 
-def perform(name: str, visit: Visit) -> Outcome:
+def perform(name: str, call: Call) -> Outcome:
     """Perform an operation.
 
     Raises:
         ApiFault: OSS refuses.
     """
     if not name:
-        raise not_implemented(f"{visit.asked.method} {visit.asked.resource} {visit.asked.query}".rstrip())
-    return OPERATIONS[name](visit)
+        raise not_implemented(f"{call.request.method} {call.request.resource} {call.request.query}".rstrip())
+    return OPERATIONS[name](call)
 
 
-def _list_buckets(visit: Visit) -> Outcome:
-    own = [one for one in visit.store.all(Bucket) if one.owner == visit.caller.account]
+def _list_buckets(call: Call) -> Outcome:
+    own = [one for one in call.store.all(Bucket) if one.owner == call.caller.account]
     rows = [_bucket_row(one) for one in sorted(own, key=lambda one: one.id)]
-    owner = _owner(visit.caller.account)
+    owner = _owner(call.caller.account)
     content = {"Owner": owner, "Buckets": {"Bucket": rows}, "IsTruncated": False, "MaxKeys": DEFAULT_KEYS}
     return Outcome(body=("ListAllMyBucketsResult", content))
 
 
-def _put_bucket(visit: Visit) -> Outcome:
-    name = visit.asked.bucket
+def _put_bucket(call: Call) -> Outcome:
+    name = call.request.bucket
     if not _BUCKET.fullmatch(name):
         raise ApiFault(400, "InvalidBucketName", "The specified bucket is not valid.", {"BucketName": name})
-    region = visit.region or DEFAULT_REGION
+    region = call.region or DEFAULT_REGION
     if region not in REGIONS:
         raise ApiFault(400, "InvalidLocationConstraint", "The specified location-constraint is not valid.")
-    there = visit.store.get(Bucket, name)
-    if there and there.owner != visit.caller.account:
+    there = call.store.get(Bucket, name)
+    if there and there.owner != call.caller.account:
         raise ApiFault(409, "BucketAlreadyExists", "The requested bucket name is not available.")
     if there is None:
-        visit.store.put(Bucket(id=name, region=region, owner=visit.caller.account, created=visit.now))
+        call.store.put(Bucket(id=name, region=region, owner=call.caller.account, created=call.now))
     return Outcome(headers={"location": f"/{name}"})
 
 
-def _delete_bucket(visit: Visit) -> Outcome:
-    bucket = visit.bucket()
-    if any(True for _ in _objects(visit.store, bucket.id, "")):
+def _delete_bucket(call: Call) -> Outcome:
+    bucket = call.bucket()
+    if any(True for _ in _objects(call.store, bucket.id, "")):
         raise ApiFault(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
-    visit.store.remove(bucket)
+    call.store.remove(bucket)
     return Outcome(204)
 
 
-def _bucket_info(visit: Visit) -> Outcome:
-    bucket = visit.bucket()
+def _bucket_info(call: Call) -> Outcome:
+    bucket = call.bucket()
     return Outcome(body=("BucketInfo", {"Bucket": {**_bucket_row(bucket), **_access(bucket, "private")}}))
 
 
@@ -149,14 +149,14 @@ def _acl(bucket: Bucket, grant: str) -> Outcome:
     return Outcome(body=("AccessControlPolicy", _access(bucket, grant)))
 
 
-def _object_acl(visit: Visit) -> Outcome:
-    visit.object()
-    return _acl(visit.bucket(), "default")
+def _object_acl(call: Call) -> Outcome:
+    call.object()
+    return _acl(call.bucket(), "default")
 
 
-def _list_objects(visit: Visit) -> Outcome:
+def _list_objects(call: Call) -> Outcome:
     """List a bucket's objects; what is behind the delimiter counts as one folder."""
-    bucket, given = visit.bucket(), visit.asked.parameters
+    bucket, given = call.bucket(), call.request.parameters
     second = given.get("list-type") == "2"
     prefix, delimiter = given.get("prefix", ""), given.get("delimiter", "")
     after = given.get("continuation-token") or given.get("start-after", "") if second else given.get("marker", "")
@@ -164,7 +164,7 @@ def _list_objects(visit: Visit) -> Outcome:
     if not re.fullmatch(r"\d{1,18}", most, re.ASCII) or not 1 <= int(most) <= MOST_KEYS:
         raise invalid_argument(f"Argument max-keys must be from 1 to {MOST_KEYS}.")
     shown: dict[str, StoredObject | None] = {}  # None: a folder
-    for one in _objects(visit.store, bucket.id, prefix):
+    for one in _objects(call.store, bucket.id, prefix):
         head, found, _ = one.key[len(prefix) :].partition(delimiter) if delimiter else (one.key, "", "")
         name = f"{prefix}{head}{delimiter}" if found else one.key
         if name > after:
@@ -172,59 +172,59 @@ def _list_objects(visit: Visit) -> Outcome:
     encoded = given.get("encoding-type") == "url"
     names = list(shown)[: int(most)]
 
-    def tell(text: str) -> str:
+    def encode(text: str) -> str:
         return quote(text, safe="") if encoded else text
 
     whole = len(names) == len(shown)
     content: dict[str, Any] = {
         "Name": bucket.id,
-        "Prefix": tell(prefix),
+        "Prefix": encode(prefix),
         "MaxKeys": int(most),
-        "Delimiter": tell(delimiter),
+        "Delimiter": encode(delimiter),
         "IsTruncated": not whole,
         **({"EncodingType": "url"} if encoded else {}),
-        "Contents": [_object_row(each, tell(name), bucket.owner) for name in names if (each := shown[name])],
-        "CommonPrefixes": [{"Prefix": tell(name)} for name in names if shown[name] is None],
+        "Contents": [_object_row(each, encode(name), bucket.owner) for name in names if (each := shown[name])],
+        "CommonPrefixes": [{"Prefix": encode(name)} for name in names if shown[name] is None],
     }
     if second:
-        content |= {"KeyCount": len(names), "StartAfter": tell(given.get("start-after", ""))}
-        content |= {} if whole else {"NextContinuationToken": tell(names[-1])}
+        content |= {"KeyCount": len(names), "StartAfter": encode(given.get("start-after", ""))}
+        content |= {} if whole else {"NextContinuationToken": encode(names[-1])}
     else:
-        content |= {"Marker": tell(after)} | ({} if whole else {"NextMarker": tell(names[-1])})
+        content |= {"Marker": encode(after)} | ({} if whole else {"NextMarker": encode(names[-1])})
     return Outcome(body=("ListBucketResult", content))
 
 
-def _put_object(visit: Visit) -> Outcome:
-    bucket, asked = visit.bucket(), visit.asked
-    if len(asked.key.encode()) > 1023 or asked.key.startswith(("/", "\\")):
-        raise ApiFault(400, "InvalidObjectName", "The specified object is not valid.", {"ObjectName": asked.key})
-    digest = asked.headers.get("content-md5")
-    if digest is not None and digest != base64.b64encode(_md5(asked.body)).decode():
+def _put_object(call: Call) -> Outcome:
+    bucket, request = call.bucket(), call.request
+    if len(request.key.encode()) > 1023 or request.key.startswith(("/", "\\")):
+        raise ApiFault(400, "InvalidObjectName", "The specified object is not valid.", {"ObjectName": request.key})
+    digest = request.headers.get("content-md5")
+    if digest is not None and digest != base64.b64encode(_md5(request.body)).decode():
         raise ApiFault(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", {"Content-MD5": digest})
-    if visit.find() and asked.headers.get("x-oss-forbid-overwrite") == "true":
+    if call.find() and request.headers.get("x-oss-forbid-overwrite") == "true":
         raise ApiFault(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
-    kept = {name: value for name, value in asked.headers.items() if name in _KEPT or name.startswith(_OWN)}
+    kept = {name: value for name, value in request.headers.items() if name in _KEPT or name.startswith(_OWN)}
     made = StoredObject(
-        id=f"{bucket.id}/{asked.key}",
+        id=f"{bucket.id}/{request.key}",
         bucket=bucket.id,
-        key=asked.key,
-        content=asked.body,
-        created=visit.now,
+        key=request.key,
+        content=request.body,
+        created=call.now,
         headers={"content-type": "application/octet-stream", **kept},
     )
-    visit.store.put(made)
+    call.store.put(made)
     return Outcome(headers={"etag": _etag(made), "x-oss-hash-crc64ecma": _crc64(made.content)})
 
 
-def _get_object(visit: Visit) -> Outcome:
-    found = visit.object()
+def _get_object(call: Call) -> Outcome:
+    found = call.object()
     size, headers = len(found.content), {**_object_headers(found), "accept-ranges": "bytes"}
-    match = _RANGE.fullmatch(visit.asked.headers.get("range", ""))
+    match = _RANGE.fullmatch(call.request.headers.get("range", ""))
     first, last = _span(match, size) if match else (0, -1)
     if first < size and first <= last:
         headers["content-range"] = f"bytes {first}-{last}/{size}"
         return Outcome(206, headers, found.content[first : last + 1])
-    if match and visit.asked.headers.get("x-oss-range-behavior") == "standard":
+    if match and call.request.headers.get("x-oss-range-behavior") == "standard":
         raise ApiFault(416, "InvalidRange", "The requested range cannot be satisfied.")
     return Outcome(headers=headers, body=found.content)  # a range that is not valid counts as none
 
@@ -237,15 +237,15 @@ def _span(match: re.Match[str], size: int) -> tuple[int, int]:
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
-def _head_object(visit: Visit) -> Outcome:
-    found = visit.object()
+def _head_object(call: Call) -> Outcome:
+    found = call.object()
     return Outcome(headers={**_object_headers(found), "content-length": str(len(found.content))})
 
 
-def _delete_object(visit: Visit) -> Outcome:
-    found = visit.find()
+def _delete_object(call: Call) -> Outcome:
+    found = call.find()
     if found:  # deleting what is not there succeeds as well
-        visit.store.remove(found)
+        call.store.remove(found)
     return Outcome(204)
 
 
@@ -335,12 +335,12 @@ _NAMES = {
     ("HEAD", "object", "objectMeta"): "GetObjectMeta",
     ("DELETE", "object", ""): "DeleteObject",
 }
-OPERATIONS: dict[str, Callable[[Visit], Outcome]] = {
+OPERATIONS: dict[str, Callable[[Call], Outcome]] = {
     "ListBuckets": _list_buckets,
     "PutBucket": _put_bucket,
     "DeleteBucket": _delete_bucket,
     "GetBucketInfo": _bucket_info,
-    "GetBucketAcl": lambda visit: _acl(visit.bucket(), "private"),
+    "GetBucketAcl": lambda call: _acl(call.bucket(), "private"),
     "ListObjects": _list_objects,
     "PutObject": _put_object,
     "GetObject": _get_object,

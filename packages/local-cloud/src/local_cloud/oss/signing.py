@@ -45,8 +45,8 @@ _COMPACT = "%Y%m%dT%H%M%SZ"
 _V1 = re.compile(r"OSS (?P<key>[^:]+):(?P<signature>\S+)")
 
 
-class Asked(NamedTuple):
-    """A request as it came.
+class Request(NamedTuple):
+    """A request as received.
 
     Attributes:
         method: in capitals.
@@ -81,28 +81,28 @@ def is_signed_for_oss(headers: Mapping[str, str]) -> bool:
     return headers.get("authorization", "").startswith((ALGORITHM_V4, "OSS "))
 
 
-def authenticate(asked: Asked, view: View, now: float) -> tuple[AccessKey, str]:
+def authenticate(request: Request, view: View, now: float) -> tuple[AccessKey, str]:
     """Return the AccessKey that signed a request, and for which region; version 1 signs for none: empty.
 
     Args:
-        asked: the request.
+        request: the request.
         view: contains the keys.
         now: the time of the machine's clock.
 
     Raises:
         ApiFault: it is not signed, or not rightly, or too early or too late.
     """
-    claim, region = asked.headers.get("authorization", ""), ""
+    claim, region = request.headers.get("authorization", ""), ""
     if match := _V4.fullmatch(claim):
         key = _known(view, match["key"])
-        _require_now(_moment(asked, match["day"]), now)
-        _require_token(asked.headers.get("x-oss-security-token", ""), key, now)
-        right, region = _signature_v4(asked, match, key.secret), match["region"]
+        _require_now(_moment(request, match["day"]), now)
+        _require_token(request.headers.get("x-oss-security-token", ""), key, now)
+        right, region = _signature_v4(request, match, key.secret), match["region"]
     elif match := _V1.fullmatch(claim):
         key = _known(view, match["key"])
-        _require_now(_moment(asked), now)
-        _require_token(asked.headers.get("x-oss-security-token", asked.headers.get("security-token", "")), key, now)
-        right = _signature_v1(asked, key.secret)
+        _require_now(_moment(request), now)
+        _require_token(request.headers.get("x-oss-security-token", request.headers.get("security-token", "")), key, now)
+        right = _signature_v1(request, key.secret)
     elif claim:
         raise invalid_argument("Authorization header is invalid.")
     else:
@@ -140,9 +140,9 @@ def _require_token(token: str, key: AccessKey, now: float) -> None:
         raise ApiFault(403, "SecurityTokenExpired", "The security token you provided has expired.")
 
 
-def _moment(asked: Asked, day: str = "") -> float:
+def _moment(request: Request, day: str = "") -> float:
     """Return the moment of a signature; version 4 has its day in its scope too, and either form of a date."""
-    text = _date(asked)
+    text = _date(request)
     try:
         moment = _parse(text) if day else parsedate_to_datetime(text)
     except ValueError:
@@ -162,44 +162,44 @@ def _compact(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(_COMPACT)
 
 
-def _date(asked: Asked) -> str:
-    return asked.headers.get("x-oss-date", "") or asked.headers.get("date", "")
+def _date(request: Request) -> str:
+    return request.headers.get("x-oss-date", "") or request.headers.get("date", "")
 
 
-def _signature_v4(asked: Asked, match: re.Match[str], secret: str) -> str:
-    if asked.headers.get("x-oss-content-sha256") != UNSIGNED:
+def _signature_v4(request: Request, match: re.Match[str], secret: str) -> str:
+    if request.headers.get("x-oss-content-sha256") != UNSIGNED:
         raise invalid_argument("x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
     additional = [name for name in (match["names"] or "").split(";") if name]
     signed = {
         name: value
-        for name, value in asked.headers.items()
+        for name, value in request.headers.items()
         if name.startswith("x-oss-") or name in ("content-type", "content-md5") or name in additional
     }
-    pairs = sorted(tuple(pair.partition("=")) for pair in asked.query.split("&") if pair)
+    pairs = sorted(tuple(pair.partition("=")) for pair in request.query.split("&") if pair)
     query = "&".join(f"{name}={value}" if value else name for name, _, value in pairs)
     return signature_v4(
-        asked.method,
-        quote(asked.resource, safe="/-_.~"),
+        request.method,
+        quote(request.resource, safe="/-_.~"),
         query,
         signed,
         additional,
-        moment=_date(asked),  # as it came: the official CLI has the Date of HTTP here
+        moment=_date(request),  # as it came: the official CLI has the Date of HTTP here
         scope=match["scope"],
         access_key_secret=secret,
     )
 
 
-def _signature_v1(asked: Asked, secret: str) -> str:
-    own = sorted((name, value) for name, value in asked.parameters.items() if name in SUBRESOURCES)
+def _signature_v1(request: Request, secret: str) -> str:
+    own = sorted((name, value) for name, value in request.parameters.items() if name in SUBRESOURCES)
     words = "&".join(f"{name}={value}" if value else name for name, value in own)
     text = "\n".join(
         [
-            asked.method,
-            asked.headers.get("content-md5", ""),
-            asked.headers.get("content-type", ""),
-            _date(asked),
-            "".join(f"{name}:{value}\n" for name, value in sorted(asked.headers.items()) if name.startswith("x-oss-"))
-            + asked.resource
+            request.method,
+            request.headers.get("content-md5", ""),
+            request.headers.get("content-type", ""),
+            _date(request),
+            "".join(f"{name}:{value}\n" for name, value in sorted(request.headers.items()) if name.startswith("x-oss-"))
+            + request.resource
             + (f"?{words}" if words else ""),
         ]
     )
