@@ -42,7 +42,7 @@ from goldrun.launch.offers import Criteria
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon
-from local_cloud.control_client import ask
+from local_cloud.control_client import call_control
 
 SPEED = 600.0
 TYPES = ("ecs.c7.xlarge", "ecs.g7.xlarge", "ecs.c8i.xlarge", "ecs.g8i.xlarge")
@@ -204,7 +204,7 @@ def play(seconds: float, speed: float = SPEED) -> tuple[Tally, int]:
         try:
             # Markets that sell out or take back are another benchmark's.
             calm = {"scarcity": 0.0, "phantoms": 0.0}
-            ask(running.port, running.token, "PATCH", "market", calm)
+            call_control(running.port, running.token, "PATCH", "market", calm)
             exported = daemon.variables(running.url)
             env = {"PATH": os.environ["PATH"], "HOME": name, "XDG_CACHE_HOME": name, **exported}
             stage = Stage(env, folder, Tally())

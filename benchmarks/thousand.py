@@ -27,7 +27,7 @@ from goldrun.launch.offers import Criteria, Span
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud import daemon, seed
-from local_cloud.control_client import ask
+from local_cloud.control_client import call_control
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
         data = Path(folder) / "cloud.db"
         running = daemon.start(data, ["--port", "0", "--seed"], clock)
         try:
-            ask(running.port, running.token, "PATCH", "settings", {"calls_per_second": options.rate})
+            call_control(running.port, running.token, "PATCH", "settings", {"calls_per_second": options.rate})
             throttled: list[str] = []
             client = EcsClient(
                 region=seed.REGION,

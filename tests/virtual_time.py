@@ -154,7 +154,7 @@ class DirectTransport:
             end = time.monotonic() + reply.patience
             while reply.again and reply.status == 202 and time.monotonic() < end:
                 time.sleep(0.01)
-                reply = self._cloud.ask_again(reply.again)
+                reply = self._cloud.poll(reply.again)
         if reply.hold is not None and reply.hold >= deadline - self._clock.now():
             raise UnreachableError(f"{endpoint} did not answer in time.")
         status = reply.status if reply.hold is None else 504

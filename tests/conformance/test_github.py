@@ -188,7 +188,7 @@ def test_runs_and_jobs(github: GitHub, live: Running) -> None:
     for status in ("queued", "in_progress"):
         assert github.call("GET", f"{REPO.path}/actions/runs/{run.id}")["status"] == status
         assert len(list(github.pages(f"{REPO.path}/actions/runs/{run.id}/jobs", "jobs"))) == 3
-        jobs.say(start, "in_progress", "")
+        jobs.report(start, "in_progress", "")
     with pytest.raises(GitHubError, match="answered POST") as caught:
         github.call("POST", f"{REPO.path}/actions/jobs/{start.id}/rerun")
     assert (caught.value.status, "already running" in str(caught.value)) == (403, True)
@@ -278,7 +278,7 @@ def test_runs_are_listed_newest_first(plain: GitHub, live: Running) -> None:
     runs = [live.cloud.jobs.begin_run("octo-org/octo-repo", f"{number}.yml") for number in range(11)]
     live.cloud.jobs.begin_run("octo-org/other", "ci.yml")
     job = live.cloud.jobs.add_job(runs[3], name="a", labels=("x",), hosted=True)
-    live.cloud.jobs.say(job, "completed", "success")
+    live.cloud.jobs.report(job, "completed", "success")
     path = f"{REPO.path}/actions/runs"
     listed = plain.call("GET", path)
     assert [run["id"] for run in listed["workflow_runs"]] == sorted((int(run.id) for run in runs), reverse=True)
@@ -335,8 +335,8 @@ def test_webhooks(github: GitHub, plain: GitHub, live: Running) -> None:
     plain.call("POST", f"{REPO.path}/hooks/{hook['id']}/pings")
     run = live.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
     job = live.cloud.jobs.add_job(run, name="start", labels=("ubuntu-24.04",), hosted=True)
-    live.cloud.jobs.say(job, "in_progress", "")
-    live.cloud.jobs.say(job, "completed", "success")
+    live.cloud.jobs.report(job, "in_progress", "")
+    live.cloud.jobs.report(job, "completed", "success")
     assert here.wait(10)
     server.shutdown()
     server.server_close()

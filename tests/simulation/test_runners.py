@@ -305,7 +305,7 @@ def test_a_job_is_rerun_once_however_often_that_is_asked_for(cloud: Running) -> 
     cloud.wall.value += 60.0
     assert rerun(github, SCOPE, run.id, job.id, seconds=60) == 2
     (again,) = jobs.of_run(jobs.run("octo-org/octo-repo", run.id))
-    jobs.say(again, "in_progress", "")
+    jobs.report(again, "in_progress", "")
     cloud.wall.value += 60.0
     jobs.end(jobs.of_run(jobs.run("octo-org/octo-repo", run.id))[0], "failure")  # for a reason of its own
     assert rerun(github, SCOPE, run.id, job.id, seconds=60) == 2
@@ -317,7 +317,7 @@ def test_two_jobs_of_a_run_that_lost_their_runners_are_both_rerun(cloud: Running
     run = jobs.begin_run("octo-org/octo-repo", "ci.yml")
     one, two = (jobs.add_job(run, name=name, labels=("x",), hosted=True) for name in ("one", "two"))
     for job in (one, two):
-        jobs.say(job, "in_progress", "")
+        jobs.report(job, "in_progress", "")
         jobs.end(cloud.cloud.store.get(GitHubJob, job.id) or job, "failure")
     client, github = both(cloud)
     cloud.wall.value += 60.0
@@ -329,7 +329,7 @@ def test_two_jobs_of_a_run_that_lost_their_runners_are_both_rerun(cloud: Running
     def end_it() -> None:
         for job in jobs.of_run(jobs.run("octo-org/octo-repo", run.id)):
             if job.status != "completed" and cloud.wall.value > NOW + 90:
-                jobs.say(job, "in_progress", "")
+                jobs.report(job, "in_progress", "")
                 jobs.end(cloud.cloud.store.get(GitHubJob, job.id) or job, "success")
 
     begun: list[int] = []
@@ -349,7 +349,7 @@ def test_each_job_of_a_run_may_be_tried_three_times(cloud: Running) -> None:
         cloud.wall.value += 60.0
         for job in jobs.of_run(jobs.run("octo-org/octo-repo", run.id)):
             if job.status != "completed":
-                jobs.say(job, "in_progress", "")
+                jobs.report(job, "in_progress", "")
                 jobs.end(cloud.cloud.store.get(GitHubJob, job.id) or job, "failure")
 
     fail()

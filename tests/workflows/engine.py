@@ -134,10 +134,10 @@ class Engine:
             return
         where = interpolate(job["runs-on"], contexts)
         if where.startswith("ubuntu-"):
-            jobs.say(self._record(name), "in_progress", "")
+            jobs.report(self._record(name), "in_progress", "")
             self._name_runner(name)
             result, steps = self._steps(name, job, contexts)
-            jobs.say(self._record(name), "completed", result)
+            jobs.report(self._record(name), "completed", result)
             outputs = {
                 key: interpolate(text, {**contexts, "steps": steps}) for key, text in job.get("outputs", {}).items()
             }

@@ -25,7 +25,7 @@ from tests.background import serve_in_background
 from tests.chromium import CHROMIUM, FLAGS, needs_chromium, surroundings
 from tests.conftest import Running
 
-from local_cloud.control_client import ask
+from local_cloud.control_client import call_control
 from local_cloud.github.api import TOKEN, jit_config
 from local_cloud.github.records import GitHubRunner
 from local_cloud.guard import Guard
@@ -123,7 +123,7 @@ def relay(
 @pytest.fixture
 def cloud(live: Running) -> Running:
     """Two machines, one of them a runner's, which waits for its configuration."""
-    ask(live.port, live.cloud.token, "POST", "seed")
+    call_control(live.port, live.cloud.token, "POST", "seed")
     store, now = live.cloud.store, live.cloud.clock.now()
     first = next(iter(store.all(Instance)))
     user_data = base64.b64encode(USER_DATA.encode()).decode()
@@ -236,7 +236,7 @@ def state(running: Running) -> Any:
     """All that there is to change, and what control says of it."""
     cloud = running.cloud
     records = {kind: dict(found) for kind, found in cloud.store._current.items() if found}
-    status = ask(running.port, cloud.token, "GET", "status")
+    status = call_control(running.port, cloud.token, "GET", "status")
     return records, cloud._instances._tokens.copy(), {**status, "time": ""}
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Running
 
 from local_cloud import seed
-from local_cloud.control_client import NotRunningError, ask
+from local_cloud.control_client import NotRunningError, call_control
 from local_cloud.guard import Guard
 from local_cloud.machines import forward
 from local_cloud.records import Image, Instance
@@ -118,8 +118,8 @@ def test_control_requires_its_token(populated: Running, words: str) -> None:
         assert (status, list(json.loads(content))) == (401, ["error"])
     assert any(populated.cloud.store.all(Instance))
     with pytest.raises(NotRunningError):
-        ask(populated.port, f"not {token}", "POST", "reset")
-    assert ask(populated.port, token, "GET", "status")["images"] == 11
+        call_control(populated.port, f"not {token}", "POST", "reset")
+    assert call_control(populated.port, token, "GET", "status")["images"] == 11
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

@@ -14,7 +14,7 @@ from tests.conftest import NOW, REGION, Running
 from local_cloud import seed
 from local_cloud.catalogue import REGIONS
 from local_cloud.clock import iso
-from local_cloud.control_client import ask
+from local_cloud.control_client import call_control
 from local_cloud.instance_types import INSTANCE_TYPES
 from local_cloud.lifecycle import settle
 from local_cloud.market import (
@@ -151,7 +151,7 @@ def test_the_first_hour_is_protected(frozen: Running) -> None:
 
 def test_a_reclaim_wave_gives_notice(frozen: Running) -> None:
     instance = launch(frozen, SpotDuration=0)
-    status = ask(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
+    status = call_control(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
     assert status["market"]["scenario"] == "reclaim-wave"
     frozen.wall.value += 1
     affected = frozen.cloud.store.get(Instance, instance.id)

@@ -222,7 +222,7 @@ class Control:
         job = self.gateway.store.get(GitHubJob, state.job)
         if job is None or not job.hosted:
             raise ApiFault(404, "InvalidJob", f"there is no hosted job {state.job}")
-        self.jobs.say(job, state.status, state.conclusion)
+        self.jobs.report(job, state.status, state.conclusion)
         return _json(200, {"job": job.id})
 
     def _add_app(self, body: bytes) -> Reply:

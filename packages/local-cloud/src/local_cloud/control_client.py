@@ -17,21 +17,21 @@ class NotRunningError(UnavailableError):
         super().__init__(f"No local cloud answers on port {port}.", fix=["start it: goldrun local up --detach"])
 
 
-def ask(
+def call_control(
     port: int, token: str, method: str, name: str, body: dict[str, Any] | None = None, *, timeout: float = 5.0
 ) -> dict[str, Any]:
-    """Call the control API and return its answer.
+    """Call the control API, and return the answer.
 
     Args:
         port: its port.
         token: the token that its server has written beside its data.
-        method: e.g. ``POST``.
-        name: the endpoint, e.g. ``reset``.
-        body: the request's members.
+        method: ``GET``, ``POST``, and so on.
+        name: the endpoint, for example ``reset``.
+        body: the members of the request.
         timeout: seconds to wait for an answer.
 
     Raises:
-        NotRunningError: nothing listens, nothing answers in time, or another server uses the port now.
+        NotRunningError: no local cloud answers in time, or another one uses the port now.
         UsageError: the request was refused.
     """
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)

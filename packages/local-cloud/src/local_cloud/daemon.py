@@ -19,7 +19,7 @@ from goldrun.errors import UnavailableError, UsageError
 from goldrun.waiting import every, looks, watch
 from local_cloud import addresses, tls_files
 from local_cloud.addresses import GUESTS_HOST, HOST
-from local_cloud.control_client import NotRunningError, ask
+from local_cloud.control_client import NotRunningError, call_control
 from local_cloud.lock import InUseError, Lock
 from local_cloud.private_files import privately, write_privately
 
@@ -72,7 +72,7 @@ def find(data: Path) -> tuple[Running, dict[str, Any]] | None:
     try:
         note = json.loads(note_of(data).read_text(encoding="utf-8"))
         running = Running(int(note["pid"]), int(note["port"]), str(note["token"]), int(note.get("https_port", 0)))
-        status = ask(running.port, running.token, "GET", "status")
+        status = call_control(running.port, running.token, "GET", "status")
     except (OSError, ValueError, KeyError, NotRunningError):
         return None
     # Another cloud may use the port now.
@@ -146,9 +146,9 @@ def stop(data: Path, clock: Clock) -> bool:
         lock.release()
         return False
     running = found[0]
-    ask(running.port, running.token, "POST", "shutdown")
-    gone = watch(clock, lambda: not _alive(running.pid) or None, seconds=STOP_SECONDS, often=every(POLL_SECONDS))
-    if not gone:
+    call_control(running.port, running.token, "POST", "shutdown")
+    ended = watch(clock, lambda: not _is_running(running.pid) or None, seconds=STOP_SECONDS, often=every(POLL_SECONDS))
+    if not ended:
         os.kill(running.pid, signal.SIGKILL)
         raise UnavailableError(f"The local cloud (process {running.pid}) would not stop; it was killed.")
     note_of(data).unlink(missing_ok=True)
@@ -250,7 +250,7 @@ def _in_use(data: Path) -> bool:
     return False
 
 
-def _alive(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:

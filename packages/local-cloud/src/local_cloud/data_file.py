@@ -79,7 +79,7 @@ class DataFile:
 
     def write(self, changes: Mapping[tuple[type[Record], str], Record | None], now: float) -> None:
         """Write changes, all or none; None: the record is removed."""
-        gone = [(kind.__name__, record_id) for (kind, record_id), record in changes.items() if record is None]
+        removed = [(kind.__name__, record_id) for (kind, record_id), record in changes.items() if record is None]
         new = [
             (kind.__name__, record_id, now, msgspec.json.encode(record))
             for (kind, record_id), record in changes.items()
@@ -88,7 +88,7 @@ class DataFile:
         with self._reporting():
             self._db.execute("BEGIN")
             try:
-                self._db.executemany("DELETE FROM record WHERE kind = ? AND id = ?", gone)
+                self._db.executemany("DELETE FROM record WHERE kind = ? AND id = ?", removed)
                 self._db.executemany(
                     "INSERT INTO record VALUES (?, ?, ?, ?)"
                     " ON CONFLICT DO UPDATE SET since = excluded.since, content = excluded.content",

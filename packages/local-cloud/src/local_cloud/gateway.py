@@ -122,8 +122,8 @@ class Gateway:
             raise ApiFault(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
         now = self.clock.now()
         settings = self.store.settings()
-        whose = (caller.account, region, action)
-        self.limits.admit(whose, settings.calls_per_second, settings.calls_per_minute, now)
+        limited = (caller.account, region, action)
+        self.limits.admit(limited, settings.calls_per_second, settings.calls_per_minute, now)
         self.calls[action] = self.calls.get(action, 0) + 1
         settle(self.store, now)
         stale = rule if rule and rule.kind == "stale" else None

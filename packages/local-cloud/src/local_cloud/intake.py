@@ -29,8 +29,8 @@ MAX_CONNECTIONS = 512
 FORM = "application/x-www-form-urlencoded"
 
 
-class ClientGoneError(Exception):
-    """The client has disconnected before its request was complete: it cannot be answered."""
+class ClientDisconnectedError(Exception):
+    """The client disconnected before its request was complete, so there is nobody to answer."""
 
 
 async def read_body(query: str, headers: Mapping[str, str], receive: Receive, most: int = MAX_BODY_BYTES) -> bytes:
@@ -44,7 +44,7 @@ async def read_body(query: str, headers: Mapping[str, str], receive: Receive, mo
 
     Raises:
         ApiFault: it is too large, or has too many fields. The rest of it has not been read.
-        ClientGoneError: it was not complete.
+        ClientDisconnectedError: it was not complete.
     """
     _count_fields(query.count("&"))
     announced = headers.get("content-length", "")
@@ -55,7 +55,7 @@ async def read_body(query: str, headers: Mapping[str, str], receive: Receive, mo
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGoneError
+            raise ClientDisconnectedError
         body += message.get("body", b"")
         if len(body) > most:
             raise _too_large(most)

@@ -7,21 +7,21 @@ from local_cloud.errors import ApiFault
 BURST_SECONDS = 1.0
 MINUTE = 60.0
 
-Whose = tuple[str, str, str]  # account, region, action
+Key = tuple[str, str, str]  # account, region, action
 
 
 class Limits:
-    """The counts, in memory alone: they are not worth storing."""
+    """The counts of calls, in memory only: a restart may forget them."""
 
     def __init__(self) -> None:
-        self._buckets: dict[Whose, tuple[float, float]] = {}
-        self._windows: dict[Whose, tuple[float, int]] = {}
+        self._buckets: dict[Key, tuple[float, float]] = {}
+        self._windows: dict[Key, tuple[float, int]] = {}
 
-    def admit(self, whose: Whose, per_second: float, per_minute: int, now: float) -> None:
+    def admit(self, key: Key, per_second: float, per_minute: int, now: float) -> None:
         """Count a call, unless it is throttled.
 
         Args:
-            whose: account, region and action.
+            key: account, region and action.
             per_second: calls a second, as a token bucket; 0: any number.
             per_minute: calls in each minute of the clock; 0: any number.
             now: the cloud's time.
@@ -30,19 +30,19 @@ class Limits:
             ApiFault: ``Throttling.User``.
         """
         minute = now // MINUTE
-        since, count = self._windows.get(whose, (minute, 0))
+        since, count = self._windows.get(key, (minute, 0))
         count = count if since == minute else 0
         if 0 < per_minute <= count:
             raise throttled()
         if per_second > 0:
             full = max(1.0, per_second * BURST_SECONDS)
-            tokens, seen = self._buckets.get(whose, (full, now))
+            tokens, seen = self._buckets.get(key, (full, now))
             tokens = min(full, tokens + (now - seen) * per_second)
-            self._buckets[whose] = (tokens, now)
+            self._buckets[key] = (tokens, now)
             if tokens < 1:
                 raise throttled()
-            self._buckets[whose] = (tokens - 1, now)
-        self._windows[whose] = (minute, count + 1)
+            self._buckets[key] = (tokens - 1, now)
+        self._windows[key] = (minute, count + 1)
 
 
 def throttled() -> ApiFault:

@@ -26,11 +26,11 @@ def listen(port: int) -> socket.socket:
     return listening
 
 
-def listen_or_say(port: int) -> socket.socket:
+def require_listening(port: int) -> socket.socket:
     """As ``listen``.
 
     Raises:
-        UsageError: the port cannot be used; says why and what to do.
+        UsageError: the port cannot be used.
     """
     try:
         return listen(port)

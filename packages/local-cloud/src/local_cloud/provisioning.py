@@ -1,4 +1,4 @@
-"""Fills auto provisioning groups: launches what is missing, from their offers in the order of their strategies."""
+"""Fills auto provisioning groups: launches the missing instances, from the offers in the order of the strategy."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def members(call: Call, group: ProvisioningGroup) -> list[Instance]:
 
 
 def fill(call: Call, group: ProvisioningGroup) -> tuple[ProvisioningGroup, list[Instance]]:
-    """Bring a group to its capacity, as far as there are offers; return it as it is stored, and what was launched."""
-    alive = members(call, group)
+    """Bring a group to its capacity, as far as offers allow; return the changed group, and the new instances."""
+    launched = members(call, group)
     made: list[Instance] = []
     refusals: list[tuple[str, str]] = []
-    for spot, missing in _missing(group, alive):
+    for spot, missing in _missing(group, launched):
         made += _launch(call, group, missing, refusals, spot=spot)
-    gone = _excess(call, group, alive) if not made else []
-    if not made and not gone and not refusals:
+    deleted = _excess(call, group, launched) if not made else []
+    if not made and not deleted and not refusals:
         return group, []
     task = ProvisioningTask(
         id=f"apgt-{random_word(12)}",
         at=call.now,
         made=tuple(instance.id for instance in made),
-        deleted=tuple(instance.id for instance in gone),
+        deleted=tuple(instance.id for instance in deleted),
         refusals=tuple(dict.fromkeys(refusals)),
     )
-    left = tuple(instance.id for instance in alive if instance not in gone)
+    left = tuple(instance.id for instance in launched if instance not in deleted)
     group = changed(group, instances=(*left, *task.made), tasks=(*group.tasks[-99:], task))
     call.store.put(group)
     return group, made
@@ -62,7 +62,7 @@ def capacity(group: ProvisioningGroup, instances: list[Instance], *, spot: bool)
 def _launch(
     call: Call, group: ProvisioningGroup, missing: float, refusals: list[tuple[str, str]], *, spot: bool
 ) -> list[Instance]:
-    """Launch what is missing; an offer that is refused is not tried again."""
+    """Launch the missing capacity; do not retry an offer that is refused."""
     made: list[Instance] = []
     offers = deque(_ordered(call, group, spot=spot))
     while missing > 0 and offers:
@@ -79,25 +79,25 @@ def _launch(
     return made
 
 
-def _missing(group: ProvisioningGroup, alive: list[Instance]) -> Iterator[tuple[bool, float]]:
-    """Yield what is missing of spot instances, and of others."""
+def _missing(group: ProvisioningGroup, launched: list[Instance]) -> Iterator[tuple[bool, float]]:
+    """Yield the missing capacity of pay-as-you-go and of spot instances, and whether it is for spot instances."""
     rest = max(0.0, group.total - group.spot - group.on_demand)
     for spot, wanted in ((False, group.on_demand), (True, group.spot)):
         mine = rest if (group.rest == "Spot") is spot else 0.0
-        yield spot, wanted + mine - capacity(group, alive, spot=spot)
+        yield spot, wanted + mine - capacity(group, launched, spot=spot)
 
 
-def _excess(call: Call, group: ProvisioningGroup, alive: list[Instance]) -> list[Instance]:
-    """Delete, and return, what is beyond the capacity, youngest first."""
-    gone: list[Instance] = []
-    for spot, missing in _missing(group, alive) if group.excess == "termination" else ():
+def _excess(call: Call, group: ProvisioningGroup, launched: list[Instance]) -> list[Instance]:
+    """Delete and return the instances that exceed the capacity, newest first."""
+    deleted: list[Instance] = []
+    for spot, missing in _missing(group, launched) if group.excess == "termination" else ():
         excess = -missing
-        kind = [one for one in alive if (one.strategy != "NoSpot") is spot]
+        kind = [one for one in launched if (one.strategy != "NoSpot") is spot]
         while kind and excess >= (weight := capacity(group, kind[-1:], spot=spot)):
             excess -= weight
-            gone.append(kind.pop())
-    remove(call, gone)
-    return gone
+            deleted.append(kind.pop())
+    remove(call, deleted)
+    return deleted
 
 
 def _ordered(call: Call, group: ProvisioningGroup, *, spot: bool) -> list[GroupOffer]:

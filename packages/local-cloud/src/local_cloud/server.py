@@ -29,9 +29,9 @@ from local_cloud.gateway import Gateway, Reply, new_request_id
 from local_cloud.github import router
 from local_cloud.github.jobs import Jobs
 from local_cloud.guard import Guard
-from local_cloud.intake import MAX_BODY_BYTES, MAX_HEAD_BYTES, ClientGoneError, PunctualProtocol, read_body
+from local_cloud.intake import MAX_BODY_BYTES, MAX_HEAD_BYTES, ClientDisconnectedError, PunctualProtocol, read_body
 from local_cloud.lifecycle import settle
-from local_cloud.machines.qemu import Machines, base_records
+from local_cloud.machines.qemu import VirtualMachines, base_records
 from local_cloud.machines.simulated import REFUSAL, SimulatedRunners
 from local_cloud.metadata import Metadata
 from local_cloud.oss.endpoint import MAX_OBJECT_BYTES, Endpoint, is_for_oss
@@ -41,9 +41,9 @@ from local_cloud.servers import MainServer, SecureServer
 from local_cloud.store import Store
 from local_cloud.tls_files import Files
 
-# Followed by an instance's id and path: requests of machines to 100.100.100.200 are forwarded here.
+# Followed by an instance's id and path: an instance's requests to 100.100.100.200 are forwarded here.
 METADATA_PREFIX = "/_metadata/"
-POLL_EVERY = 0.1  # seconds between looks for a message that a client waits for
+POLL_EVERY = 0.1  # seconds between two answers to a request that waits
 # The same for every path: a web page must not learn which paths exist.
 REFUSED = Reply(403, {"content-type": "text/plain"}, b"Forbidden\n")
 
@@ -71,7 +71,7 @@ class LocalCloud:
             data: its file; None: in memory.
             clock: its time; None: the file's clock, resumed, or the machine's time.
             machines: the folder of virtual machines; None: they are simulated.
-            run_jobs_here: whether jobs on simulated machines may run: they run on this computer.
+            run_jobs_here: whether jobs of simulated instances may run: they run on this computer.
 
         Raises:
             UsageError: the data file is in use, or virtual machines do not work here.
@@ -86,7 +86,7 @@ class LocalCloud:
             seed.put_defaults(self.store)
         self.store.put(replace(self.store.settings(), machines=str(machines or "")))
         self._lock = threading.Lock()
-        self._machines = Machines(machines, self.store, self.clock.now, self._lock) if machines else None
+        self._virtual_machines = VirtualMachines(machines, self.store, self.clock.now, self._lock) if machines else None
         for base in base_records(machines, self.clock.now(), SYSTEM_ACCOUNT, EVERYWHERE) if machines else ():
             self.store.put(base)
         self.gateway = Gateway(self.store, self.clock, Faults())
@@ -130,15 +130,15 @@ class LocalCloud:
         port = listening.getsockname()[1]
         # Guests, and so runners, use another address for this computer.
         here, there = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, GUESTS_HOST))
-        urls = router.Urls(clients=here, runners=there if self._machines else here)
+        urls = router.Urls(clients=here, runners=there if self._virtual_machines else here)
         self._github = router.Router(self.jobs, self.gateway.faults, urls, secret=self._secret, refusal=self._refusal)
-        if self._machines:
-            self._machines.start(port)
+        if self._virtual_machines:
+            self._virtual_machines.start(port)
         try:
             self._server.run(sockets=[listening])
         finally:
-            if self._machines:
-                self._machines.stop()
+            if self._virtual_machines:
+                self._virtual_machines.stop()
             if self._runners:
                 self._runners.stop()
             self.store.close()
@@ -193,7 +193,7 @@ class LocalCloud:
             if reply.again:
                 reply = await self._answer_later(reply, reply.again, receive)
                 self._recorder.note(self.clock.now(), method, path, query, headers, body, reply)
-        except ClientGoneError:
+        except ClientDisconnectedError:
             return
         except Exception as error:  # noqa: BLE001 - any defect must be logged, and must not end the server
             reply = self._explain(method, path, query, headers, error)
@@ -204,14 +204,14 @@ class LocalCloud:
         await _send(reply, send, self.clock.headers())
 
     def answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
-        """Answer one request, whatever happens; over HTTP or not, from a program that is admitted.
+        """Answer one request of an admitted program, over HTTP or not; whatever happens, there is an answer.
 
         Args:
             method: HTTP's.
-            path: of the target.
-            query: of the target.
-            headers: their names in lower case.
-            body: the whole of it.
+            path: without the query.
+            query: raw.
+            headers: names in lower case.
+            body: as received.
         """
         try:
             with self._lock:
@@ -219,8 +219,8 @@ class LocalCloud:
         except Exception as error:  # noqa: BLE001 - any defect must be logged, and must not end the server
             return self._explain(method, path, query, headers, error)
 
-    def ask_again(self, again: Callable[[], Reply]) -> Reply:
-        """Return what a reply that waits has to say now."""
+    def poll(self, again: Callable[[], Reply]) -> Reply:
+        """Return the present answer to a request that waits; ``again`` answers it."""
         with self._lock:
             if self._runners:
                 self._runners.tend(self.clock.now())
@@ -239,26 +239,26 @@ class LocalCloud:
         return self._refuse(method, path, query, headers, fault, request_id)
 
     async def _answer_later(self, reply: Reply, again: Callable[[], Reply], receive: Receive) -> Reply:
-        """Answer once there is something to say, or the patience ends.
+        """Answer when the status changes, or when the patience ends.
 
         Raises:
-            ClientGoneError: the client has gone.
+            ClientDisconnectedError: the client has disconnected.
         """
         limit = steady_seconds() + reply.patience
-        gone = asyncio.ensure_future(receive())
+        disconnected = asyncio.ensure_future(receive())
         try:
             while steady_seconds() < limit:
-                if (await asyncio.wait([gone], timeout=POLL_EVERY))[0]:
-                    raise ClientGoneError
-                later = self.ask_again(again)
+                if (await asyncio.wait([disconnected], timeout=POLL_EVERY))[0]:
+                    raise ClientDisconnectedError
+                later = self.poll(again)
                 if later.status != reply.status:
                     return later
         finally:
-            gone.cancel()
+            disconnected.cancel()
         return reply
 
     def _answer(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
-        """Handle one request at a time, and not during the machines' update: the store is not thread-safe."""
+        """Handle one request at a time, and not while virtual machines are updated: the store is not thread-safe."""
         if path.startswith(PREFIX):
             return self._control.handle(method, path, headers, body)
         if self._runners:

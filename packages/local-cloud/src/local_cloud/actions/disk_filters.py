@@ -1,4 +1,4 @@
-"""What DescribeDisks can be asked for, with the refusals of its error table."""
+"""The filters of DescribeDisks, with the errors of its table."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def tests(call: Call) -> Tests[Disk]:
         found.append(lambda disk: disk.category == category)
     if (wanted := params.choice("Status", STATUSES, "All")) != "All":
         found.append(lambda disk: status(disk) == wanted)
-    if params.flag("Encrypted"):  # false asks for nothing: "whether to query only encrypted disks"
+    if params.flag("Encrypted"):  # false filters nothing: "whether to query only encrypted disks"
         found.append(lambda disk: disk.encrypted)
-    if _wants_what_none_is(params):
+    if _wants_other_kinds(params):
         found.append(lambda _: False)
     return [*found, *by_creation(params)]
 
 
-def _wants_what_none_is(params: Params) -> bool:
-    """Return whether it asks for prepaid, locked or shared disks, which do not exist here."""
+def _wants_other_kinds(params: Params) -> bool:
+    """Return whether the call lists prepaid, locked or shared disks, which do not exist here."""
     charge = ApiFault(404, "InvalidDiskChargeType.NotFound", "The DiskChargeType does not exist in our records.")
     lock = ApiFault(404, "InvalidLockReason.NotFound", "The specified LockReason is not found.")
     sharing = ApiFault(403, "InvalidParameter.MultiAttach", "The specified param MultiAttach is not valid.")

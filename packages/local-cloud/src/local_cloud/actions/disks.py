@@ -136,8 +136,8 @@ def detach_disk(call: Call) -> Answer:
     if instance.status(call.now) not in (("Stopped",) if system else ("Running", "Stopped")):
         raise wrong_instance_status()
     _require_simulated(call)
-    dies = call.params.flag("DeleteWithInstance", default=system)
-    call.store.put(replace(disk, instance="", device="", with_instance=dies))
+    with_instance = call.params.flag("DeleteWithInstance", default=system)
+    call.store.put(replace(disk, instance="", device="", with_instance=with_instance))
     if system:
         call.store.put(replace(instance, disk="", diskless=True))
     return {}

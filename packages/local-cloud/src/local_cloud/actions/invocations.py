@@ -1,7 +1,7 @@
-"""Cloud Assistant's commands and files: how they go.
+"""The progress and results of Cloud Assistant's commands and files.
 
-Sources: DescribeInvocations, DescribeInvocationResults and DescribeSendFileResults. There are no commands that run more
-than once, so nothing has a history.
+Sources: DescribeInvocations, DescribeInvocationResults and DescribeSendFileResults. Every command runs once, so none
+has a history.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Encode = Callable[[bytes], str]
 def describe_invocations(call: Call) -> Answer:
     """The commands that were run, each with its instances."""
     params = call.params
-    instance, told = params.text("InstanceId"), params.flag("IncludeOutput")
-    if told and not instance and not params.text("InvokeId"):
+    instance, with_output = params.text("InstanceId"), params.flag("IncludeOutput")
+    if with_output and not instance and not params.text("InvokeId"):
         raise missing("InvokeId")
     status = params.text("InvokeStatus")
     command, kind, timed = params.text("CommandId"), params.text("CommandType"), params.flag("Timed")
     name, mode = params.text("CommandName"), params.text("RepeatMode")
     if instance:
-        name, mode = "", ""  # of an instance's commands they are not asked for
+        name, mode = "", ""  # the API ignores them for one instance's commands
     if mode not in ("", "Once") or kind not in ("", KIND) or timed:
         found = []
     else:
@@ -52,7 +52,9 @@ def describe_invocations(call: Call) -> Answer:
     encoded = _encoding(params)
     return {
         **paging,
-        "Invocations": {"Invocation": [_describe_invocation(call, parts, encoded, told=told) for parts in shown]},
+        "Invocations": {
+            "Invocation": [_describe_invocation(call, parts, encoded, with_output=with_output) for parts in shown]
+        },
     }
 
 
@@ -164,7 +166,7 @@ def _encoding(params: Params) -> Encode:
     return lambda content: base64.b64encode(content).decode()
 
 
-def _describe_invocation(call: Call, parts: list[Invocation], encoded: Encode, *, told: bool) -> Answer:
+def _describe_invocation(call: Call, parts: list[Invocation], encoded: Encode, *, with_output: bool) -> Answer:
     first = parts[0]
     return {
         "InvokeId": first.invocation,
@@ -184,14 +186,16 @@ def _describe_invocation(call: Call, parts: list[Invocation], encoded: Encode, *
         "Username": "",
         "WorkingDir": "",
         "Tags": tag_rows(first.tags),
-        "InvokeInstances": {"InvokeInstance": [_describe_part(call, part, encoded, told=told) for part in parts]},
+        "InvokeInstances": {
+            "InvokeInstance": [_describe_part(call, part, encoded, with_output=with_output) for part in parts]
+        },
     }
 
 
-def _describe_part(call: Call, part: Invocation, encoded: Encode, *, told: bool) -> Answer:
+def _describe_part(call: Call, part: Invocation, encoded: Encode, *, with_output: bool) -> Answer:
     status = part.status(call.now)
     ended = status not in _UNDERWAY
-    output, dropped = part.told(call.now) if told else (b"", 0)
+    output, dropped = part.reported_output(call.now) if with_output else (b"", 0)
     return {
         "InstanceId": part.instance,
         "InvocationStatus": status,
@@ -217,7 +221,7 @@ def _moments(part: Invocation, *, ended: bool) -> Answer:
 
 
 def _result(call: Call, part: Invocation, encoded: Encode) -> Answer:
-    output, dropped = part.told(call.now)
+    output, dropped = part.reported_output(call.now)
     ended = part.status(call.now) not in _UNDERWAY
     return {
         "InvokeId": part.invocation,

@@ -92,8 +92,8 @@ def add_client_id(call: Call) -> Answer:
 @action("RemoveClientIdFromOIDCProvider", "ims", regionless=True)
 def remove_client_id(call: Call) -> Answer:
     """Accept an audience no more; one stays."""
-    provider, gone = _require(call), call.params.require("ClientId")
-    left = ",".join(client for client in provider.clients if client != gone)
+    provider, removed = _require(call), call.params.require("ClientId")
+    left = ",".join(client for client in provider.clients if client != removed)
     return _put(call, replace(provider, clients=_clients(left)))
 
 
@@ -108,8 +108,8 @@ def add_fingerprint(call: Call) -> Answer:
 @action("RemoveFingerprintFromOIDCProvider", "ims", regionless=True)
 def remove_fingerprint(call: Call) -> Answer:
     """Accept a certificate no more; one stays."""
-    provider, gone = _require(call), call.params.require("Fingerprint").lower()
-    left = ",".join(kept for kept in provider.fingerprints if kept.lower() != gone)
+    provider, removed = _require(call), call.params.require("Fingerprint").lower()
+    left = ",".join(kept for kept in provider.fingerprints if kept.lower() != removed)
     return _put(call, replace(provider, fingerprints=_fingerprints(left)))
 
 

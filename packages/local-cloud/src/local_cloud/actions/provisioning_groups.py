@@ -239,8 +239,8 @@ def _check(group: ProvisioningGroup) -> None:
 
 
 def _describe(call: Call, group: ProvisioningGroup) -> Answer:
-    alive = provisioning.members(call, group)
-    spot, rest = (provisioning.capacity(group, alive, spot=kind) for kind in (True, False))
+    launched = provisioning.members(call, group)
+    spot, rest = (provisioning.capacity(group, launched, spot=kind) for kind in (True, False))
     wanted = {
         "TotalTargetCapacity": group.total,
         "SpotTargetCapacity": group.spot,

@@ -34,8 +34,8 @@ def untag_resources(call: Call) -> Answer:
     """Remove tags by their keys, or all."""
     keys, everything = set(_names(call.params, "TagKeys")), call.params.flag("All")
     for resource in _named(call):
-        gone = set(resource.tags) if everything and not keys else keys
-        kept = {key: value for key, value in resource.tags.items() if key not in gone}
+        removed = set(resource.tags) if everything and not keys else keys
+        kept = {key: value for key, value in resource.tags.items() if key not in removed}
         call.store.put(replace(resource, tags=kept))
     return {}
 

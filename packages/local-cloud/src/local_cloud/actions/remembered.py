@@ -9,8 +9,8 @@ from typing import TypeVar
 from local_cloud.actions.registry import Call
 from local_cloud.records import Resource
 
-# Parameters of the call and of the page, not of the question. Those of the older signature are among them.
-_NO_QUESTION = frozenset(
+# Parameters that choose the page or sign the request (signature version 1 included), not what is listed.
+_NOT_FILTERS = frozenset(
     {"PageNumber", "PageSize", "NextToken", "MaxResults", "Signature", "SignatureNonce", "Timestamp", "AccessKeyId"}
 )
 
@@ -30,11 +30,11 @@ def remembered(
     """
     index = call.view.index(kind)
     moments = index.derive(changes, lambda: sorted(moment for one in index.records for moment in changes(one)))
-    question = frozenset((name, value) for name, value in call.params.values.items() if name not in _NO_QUESTION)
+    filters = frozenset((name, value) for name, value in call.params.values.items() if name not in _NOT_FILTERS)
 
     def search() -> tuple[Sequence[R], frozenset[str]]:
         return find(), frozenset(call.params.read)
 
-    found, read = index.derive((call.action, call.account, question, bisect_right(moments, call.now)), search)
+    found, read = index.derive((call.action, call.account, filters, bisect_right(moments, call.now)), search)
     call.params.pass_over(*read)  # what the search has read counts as read whenever its answer is used
     return found

@@ -56,7 +56,7 @@ def describe_security_groups(call: Call) -> Answer:
     group_id, vpc, name = params.text("SecurityGroupId"), params.text("VpcId"), params.text("SecurityGroupName")
     found = [
         group
-        for group in ([] if _asks_for_others(params) else listed(call, SecurityGroup))
+        for group in ([] if _wants_other_kinds(params) else listed(call, SecurityGroup))
         if group_id in ("", group.id)
         and (ids is None or group.id in ids)
         and vpc in ("", group.vpc)
@@ -154,8 +154,8 @@ def delete_security_group(call: Call) -> Answer:
     return {}
 
 
-def _asks_for_others(params: Params) -> bool:
-    """Return whether a call lists groups of a kind that the local cloud has none of."""
+def _wants_other_kinds(params: Params) -> bool:
+    """Return whether a call lists groups of a kind that does not exist here."""
     network, managed = params.choice("NetworkType", ("vpc", "classic")), params.flag("ServiceManaged")
     return network == "classic" or managed or bool(params.text("ResourceGroupId"))
 
@@ -178,6 +178,6 @@ def _add(call: Call, direction: str) -> Answer:
 
 def _remove(call: Call, direction: str) -> Answer:
     group = _group(call)
-    gone = revoked(call, group, direction)
-    call.store.put(replace(group, rules=tuple(rule for rule in group.rules if rule not in gone)))
+    removed = revoked(call, group, direction)
+    call.store.put(replace(group, rules=tuple(rule for rule in group.rules if rule not in removed)))
     return {}

@@ -8,7 +8,7 @@ import click
 
 from goldrun.cli import output
 from goldrun.errors import UsageError
-from local_cloud.cli.common import DATA, machines_of
+from local_cloud.cli.common import DATA, machines_folder
 from local_cloud.machines import base_image as images
 from local_cloud.machines.hardware import HARDWARE, X86_64
 
@@ -40,7 +40,7 @@ def base_image(
     From Debian's packages, which takes about a minute, as root, or from a cloud image's disk (qcow2 or raw, with
     cloud-init and the guest agent on it), its kernel and its initial RAM disk.
     """
-    folder = machines_of(data) / "images"
+    folder = machines_folder(data) / "images"
     hardware = next(kind for kind in HARDWARE.values() if kind.debian == arch)
     if disk:
         if not kernel or not initrd:

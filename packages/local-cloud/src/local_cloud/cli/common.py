@@ -10,7 +10,7 @@ import click
 
 from goldrun import config
 from local_cloud import daemon
-from local_cloud.control_client import ask
+from local_cloud.control_client import call_control
 
 
 def _data_file(_: click.Context, __: click.Parameter, value: Path | None) -> Path:
@@ -35,10 +35,10 @@ def control(data: Path, method: str, name: str, body: dict[str, Any] | None = No
         UsageError: it refused the call.
     """
     running, _ = daemon.require(data)
-    return ask(running.port, running.token, method, name, body)
+    return call_control(running.port, running.token, method, name, body)
 
 
-def machines_of(data: Path) -> Path:
+def machines_folder(data: Path) -> Path:
     """Return the folder of the virtual machines beside a data file."""
     return data.with_name(f"{data.name}.machines")
 

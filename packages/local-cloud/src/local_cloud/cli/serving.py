@@ -16,9 +16,9 @@ from goldrun.cli.common import Number
 from goldrun.clock import SystemClock
 from goldrun.errors import UsageError
 from local_cloud import daemon
-from local_cloud.cli.common import DATA, JSON, control, machines_of, plain
+from local_cloud.cli.common import DATA, JSON, control, machines_folder, plain
 from local_cloud.cli.shells import SHELLS
-from local_cloud.listening import listen_or_say
+from local_cloud.listening import require_listening
 
 
 @click.command()
@@ -128,7 +128,7 @@ def _listen(port: int, with_tls: bool) -> list[socket]:
     Raises:
         UsageError: a port cannot be used.
     """
-    return [listen_or_say(port), *([listen_or_say(port and port + 1)] if with_tls else [])]
+    return [require_listening(port), *([require_listening(port and port + 1)] if with_tls else [])]
 
 
 def _serve(
@@ -140,7 +140,9 @@ def _serve(
     listening, *secured = _listen(port, with_tls)
     listening_securely = secured[0] if secured else None
     daemon.make_room(data)
-    cloud = LocalCloud(data, machines=machines_of(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here)
+    cloud = LocalCloud(
+        data, machines=machines_folder(data) if machines == "qemu" else None, run_jobs_here=run_jobs_here
+    )
     if speed is not None:
         cloud.clock.set_speed(speed)
         cloud.store.save_anchor(cloud.clock.anchor)

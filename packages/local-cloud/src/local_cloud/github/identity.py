@@ -51,10 +51,10 @@ class Identity:
         ref, environment = query.get("ref", "refs/heads/main"), query.get("environment", "")
         ids = {"repository_owner_id": str(number_of(owner)), "repository_id": str(number_of(repository))}
         named = f"{owner}@{ids['repository_owner_id']}/{name}@{ids['repository_id']}"
-        whose = f"repo:{repository if query.get('subject') == 'old' else named}"
+        subject = f"repo:{repository if query.get('subject') == 'old' else named}"
         now = int(self.jobs.clock.now())
         return {
-            "sub": f"{whose}:environment:{environment}" if environment else f"{whose}:ref:{ref}",
+            "sub": f"{subject}:environment:{environment}" if environment else f"{subject}:ref:{ref}",
             "aud": query.get("audience", f"{self.issuer}/{owner}"),
             "repository": repository,
             "repository_owner": owner,

@@ -181,7 +181,7 @@ class Jobs:
             elif job.status == "in_progress":
                 self._put(replace(job, cancelled=True))
 
-    def say(self, job: GitHubJob, status: str, conclusion: str) -> None:
+    def report(self, job: GitHubJob, status: str, conclusion: str) -> None:
         """Record the progress of a hosted job."""
         if status == "completed":
             self.end(job, conclusion)

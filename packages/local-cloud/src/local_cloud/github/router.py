@@ -91,11 +91,11 @@ class Router:
         self._service = ActionsService(scale_sets, urls.clients, urls.runners, self._secret)
         self.poll_seconds = actions_service.POLL_SECONDS
 
-        def tell(job: GitHubJob) -> None:
+        def report(job: GitHubJob) -> None:
             webhooks.deliver_change(job)
             scale_sets.note(job)
 
-        jobs.changed = tell
+        jobs.changed = report
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a request; the path is without ``PREFIX``."""

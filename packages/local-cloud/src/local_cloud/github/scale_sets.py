@@ -20,8 +20,8 @@ from local_cloud.github.jobs import FREE, Jobs, covers
 from local_cloud.github.payloads import is_online
 from local_cloud.github.records import GitHubJob, GitHubMessage, GitHubRun, GitHubRunner, GitHubScaleSet
 
-OFFER_SECONDS = 300.0  # an offer that nobody accepts ends
-START_SECONDS = 300.0  # times the number of the assignment: a job that no runner takes is assigned anew
+OFFER_SECONDS = 300.0  # an offer that is not accepted ends
+START_SECONDS = 300.0  # times the number of assignments: a job that no runner takes is assigned again
 MAX_ASSIGNMENTS = 3
 SESSION_SECONDS = 60.0  # a session that does not poll ends
 SEEN_EVERY = 1.0
@@ -119,7 +119,7 @@ class ScaleSets:
         return bool(scale_set.session) and self.jobs.clock.wall() - scale_set.seen < SESSION_SECONDS
 
     def statistics(self, scale_set: GitHubScaleSet) -> dict[str, int]:
-        """Return the counts that tell a listener how many runners are wanted."""
+        """Return the counts by which a listener decides how many runners it needs."""
         jobs = self._of(scale_set)
         runners = [one for one in self.jobs.store.all(GitHubRunner) if one.scale_set == scale_set.id]
         wall = self.jobs.clock.wall()
@@ -141,7 +141,7 @@ class ScaleSets:
             last: the number of the last message that the listener has read.
             capacity: how many jobs it can take.
         """
-        # A held request comes here ten times a second: not each look is written down.
+        # Called ten times a second while a request is held: not every call writes.
         now = self.jobs.clock.wall()
         if capacity != scale_set.capacity or now - scale_set.seen >= SEEN_EVERY:
             scale_set = self.change(scale_set, capacity=capacity, seen=now)
@@ -173,7 +173,7 @@ class ScaleSets:
                 self.jobs.store.remove(one)
 
     def acquire(self, scale_set: GitHubScaleSet, numbers: Iterable[int]) -> list[int]:
-        """Assign offered jobs to the scale set, and return their numbers; what is no longer offered is left out."""
+        """Assign offered jobs to the scale set, and return their numbers; leave out jobs that are no longer offered."""
         got = []
         for number in numbers:
             job = self.jobs.store.get(GitHubJob, str(number))
@@ -181,19 +181,19 @@ class ScaleSets:
                 continue
             taken = replace(job, assigned=self.jobs.clock.now(), assignments=job.assignments + 1, told="JobAssigned")
             self.jobs.store.put(taken)
-            self._tell(taken, "JobAssigned")
+            self._queue_message(taken, "JobAssigned")
             got.append(number)
         return got
 
     def note(self, job: GitHubJob) -> None:
-        """Tell a job's listener that it has begun or ended."""
+        """Send a job's start or end to its scale set's listener."""
         wanted = {"in_progress": "JobStarted", "completed": "JobCompleted"}.get(job.status, "")
         current = self.jobs.store.get(GitHubJob, job.id)
         if not wanted or not job.scale_set or current is None or current.told == wanted:
             return
         done = FREE if wanted == "JobCompleted" else {}
         self.jobs.store.put(replace(current, **{**done, "told": wanted}))
-        self._tell(job, wanted)
+        self._queue_message(job, wanted)
 
     def _settle(self, scale_set: GitHubScaleSet) -> None:
         """End offers and assignments that took too long."""
@@ -205,7 +205,7 @@ class ScaleSets:
             if not job.assigned and now > job.offered + OFFER_SECONDS:
                 self._free(job)
             elif job.assigned and now > job.assigned + START_SECONDS * job.assignments:
-                self._tell(job, "JobCompleted", result="canceled")
+                self._queue_message(job, "JobCompleted", result="canceled")
                 self._free(job)
                 if job.assignments >= MAX_ASSIGNMENTS:
                     self.jobs.end(replace(job, scale_set="", assigned=0.0), "cancelled", note=NOT_ACQUIRED)
@@ -231,10 +231,10 @@ class ScaleSets:
                 continue
             offered = replace(job, scale_set=scale_set.id, offered=self.jobs.clock.now(), told="JobAvailable")
             self.jobs.store.put(offered)
-            self._tell(offered, "JobAvailable")
+            self._queue_message(offered, "JobAvailable")
             room -= 1
 
-    def _tell(self, job: GitHubJob, kind: str, **more: Any) -> None:
+    def _queue_message(self, job: GitHubJob, kind: str, **more: Any) -> None:
         run = self.jobs.store.get(GitHubRun, job.run)
         assert run is not None
         owner, _, name = run.repository.partition("/")

@@ -29,7 +29,7 @@ class GuestAgent:
     def ping(self) -> bool:
         """Return whether it answers."""
         try:
-            self._ask("guest-ping", timeout=3.0)
+            self._call("guest-ping", timeout=3.0)
         except AgentError:
             return False
         return True
@@ -41,34 +41,34 @@ class GuestAgent:
             AgentError: it cannot be written.
         """
         self.wait(self.start("/bin/mkdir", ["-p", path.rpartition("/")[0] or "/"]))
-        handle = self._ask("guest-file-open", {"path": path, "mode": "w"})
+        handle = self._call("guest-file-open", {"path": path, "mode": "w"})
         try:
             for start in range(0, len(content), WRITE_BYTES):
                 piece = base64.b64encode(content[start : start + WRITE_BYTES]).decode()
-                self._ask("guest-file-write", {"handle": handle, "buf-b64": piece})
+                self._call("guest-file-write", {"handle": handle, "buf-b64": piece})
         finally:
-            self._ask("guest-file-close", {"handle": handle})
+            self._call("guest-file-close", {"handle": handle})
 
     def read(self, path: str, offset: int) -> bytes:
         """Return a file's content from ``offset`` on; empty if the file does not exist (yet)."""
         try:
-            handle = self._ask("guest-file-open", {"path": path, "mode": "r"})
+            handle = self._call("guest-file-open", {"path": path, "mode": "r"})
         except AgentError:
             return b""
         try:
-            self._ask("guest-file-seek", {"handle": handle, "offset": offset, "whence": 0})
-            answer = self._ask("guest-file-read", {"handle": handle, "count": READ_BYTES})
+            self._call("guest-file-seek", {"handle": handle, "offset": offset, "whence": 0})
+            answer = self._call("guest-file-read", {"handle": handle, "count": READ_BYTES})
             return base64.b64decode(answer["buf-b64"])
         finally:
-            self._ask("guest-file-close", {"handle": handle})
+            self._call("guest-file-close", {"handle": handle})
 
     def start(self, path: str, arguments: list[str]) -> int:
         """Start a program; return its process id."""
-        return int(self._ask("guest-exec", {"path": path, "arg": arguments})["pid"])
+        return int(self._call("guest-exec", {"path": path, "arg": arguments})["pid"])
 
     def exit_code(self, pid: int) -> int | None:
         """Return a program's exit code; None while it runs."""
-        answer = self._ask("guest-exec-status", {"pid": pid})
+        answer = self._call("guest-exec-status", {"pid": pid})
         if not answer["exited"]:
             return None
         return int(answer.get("exitcode", 128 + int(answer.get("signal", 0))))
@@ -82,11 +82,11 @@ class GuestAgent:
     def shut_down(self) -> None:
         """Ask the guest to power off."""
         try:
-            self._ask("guest-shutdown", {"mode": "powerdown"}, timeout=2.0)
+            self._call("guest-shutdown", {"mode": "powerdown"}, timeout=2.0)
         except AgentError:
             return  # it does not answer on success
 
-    def _ask(self, command: str, arguments: dict[str, Any] | None = None, timeout: float | None = None) -> Any:
+    def _call(self, command: str, arguments: dict[str, Any] | None = None, timeout: float | None = None) -> Any:
         token = int.from_bytes(id(self).to_bytes(8, "big")[-4:], "big") & 0x7FFFFFFF
         messages = [
             {"execute": "guest-sync", "arguments": {"id": token}},

@@ -1,4 +1,4 @@
-"""Instances as virtual machines. A thread makes the machines, and the commands in them, follow the store.
+"""Instances as virtual machines. A thread makes them, and the commands in them, follow the store.
 
 Each guest boots an overlay over its image's disk, without a boot loader. It finds its metadata at 100.100.100.200
 (QEMU's user network forwards that to the local cloud), runs user data by cloud-init's own AliYun data source, and
@@ -37,28 +37,28 @@ LOOKS_A_REQUEST = 10
 LOOKS_BEFORE_FORCE = 200  # about a minute
 PROBE_SECONDS = 15.0
 MAX_MEMORY_MIB = 2048
-ALIVE = b"Linux version"
+KERNEL_BANNER = b"Linux version"
 
 
 @dataclass
 class _Guest:
-    """A running machine."""
+    """A running virtual machine."""
 
     process: Supervised
     agent: GuestAgent
-    reboots: int  # those that were asked for before it booted
-    stopping: int = 0  # looks since it was first asked to shut down
+    reboots: int  # the number of requested reboots when it booted
+    stopping: int = 0  # looks since the first request to shut down
     pids: dict[str, int] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
     forwarded: dict[str, int] = field(default_factory=dict)
 
 
-class Machines:
-    """The guests of a local cloud."""
+class VirtualMachines:
+    """The virtual machines of a local cloud."""
 
     def __init__(self, folder: Path, store: Store, now: Callable[[], float], lock: threading.Lock) -> None:
-        """Prepare to run the machines of ``store``.
+        """Prepare to run the instances of ``store``.
 
         Args:
             folder: the folder of disks, consoles and sockets.
@@ -94,17 +94,17 @@ class Machines:
         self._end.set()
         self._thread.join(30)
         for instance_id in list(self._guests):
-            self._kill(instance_id)
+            self._end_guest(instance_id)
 
     def _follow(self) -> None:
         while not self._end.wait(TICK_SECONDS):
             try:
                 self._look()
-            except Exception:  # noqa: BLE001 - a full disk, or a machine that is wrong, must not leave the others alone
-                _log.exception("the virtual machines could not be looked after; trying again")
+            except Exception:  # noqa: BLE001 - a full disk or a broken instance must not stop the others
+                _log.exception("the virtual machines could not be updated; trying again")
 
     def _look(self) -> None:
-        """Let every machine, image and command follow its record."""
+        """Make every virtual machine, image and command follow its record."""
         with self._lock:
             settle(self._store, self._now())
             instances = {instance.id: instance for instance in self._store.all(Instance)}
@@ -113,10 +113,10 @@ class Machines:
             commands = [command for command in self._store.all(Invocation) if command.live in ("waiting", "running")]
         for instance_id in list(self._guests):
             if instance_id not in instances:
-                self._kill(instance_id)
+                self._end_guest(instance_id)
         for disk in self.folder.glob(disk_files.ALL):
             if disk.parent.name not in instances:
-                disk.unlink()  # its console stays, to be read
+                disk.unlink()  # the console's log stays
         for instance in instances.values():
             self._tend(instance)
             if guest := self._guests.get(instance.id):
@@ -135,14 +135,14 @@ class Machines:
             self._guests.pop(instance.id)
             guest = None
         if instance.gone != NEVER:
-            self._kill(instance.id)
+            self._end_guest(instance.id)
         elif instance.state == "Running" and guest is None and disk_file(self.images, instance.image).exists():
             self._boot(instance)
         elif guest and (instance.state == "Stopped" or instance.reboots != guest.reboots):
-            # What has ended is booted again above, if its instance is to run.
+            # The branch above boots it again once it has ended, if its instance is to run.
             rebooted = instance.state == "Running"
             if rebooted and (instance.reboot_forced or guest.stopping > LOOKS_BEFORE_FORCE):
-                self._kill(instance.id)
+                self._end_guest(instance.id)
             elif guest.stopping % LOOKS_A_REQUEST == 0:  # its agent may not have started yet
                 guest.agent.shut_down()
             guest.stopping += 1
@@ -216,7 +216,7 @@ class Machines:
         )
         try:
             for _ in range(int(PROBE_SECONDS / TICK_SECONDS)):
-                if log.exists() and ALIVE in log.read_bytes():
+                if log.exists() and KERNEL_BANNER in log.read_bytes():
                     return True
                 if process.poll() is not None or self._end.wait(TICK_SECONDS):
                     return False
@@ -226,7 +226,7 @@ class Machines:
             process.wait()
 
     def _capture(self, image: Image, instance: Instance | None) -> None:
-        """Copy an instance's disks for an image, when the machine has powered off."""
+        """Copy an instance's disks for an image, when it has powered off or while it runs."""
         if instance is None:
             self._change(image, state="CreateFailed", ready=self._now())
             return
@@ -239,7 +239,7 @@ class Machines:
             elif self._now() < instance.ready + 60.0:
                 return
             else:
-                self._kill(instance.id)
+                self._end_guest(instance.id)
         with self._lock:
             data = data_snapshots(self._store, image)
         for snapshot in data:
@@ -297,14 +297,14 @@ class Machines:
             if current is not None:
                 self._store.put(replace(current, **fields))
 
-    def _kill(self, instance_id: str) -> None:
+    def _end_guest(self, instance_id: str) -> None:
         guest = self._guests.pop(instance_id, None)
         if guest:
             guest.process.end()
 
 
 def console(folder: Path, instance_id: str, most: int = 64 * 1024) -> str:
-    """Return the last output on a machine's serial console."""
+    """Return the last output on an instance's serial console."""
     try:
         return (folder / instance_id / "console.log").read_bytes()[-most:].decode("utf-8", "replace")
     except OSError:

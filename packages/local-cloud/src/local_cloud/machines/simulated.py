@@ -1,12 +1,11 @@
-"""Runners on simulated machines: nothing boots, but the stand-in for GitHub's runner runs the job on this computer.
+"""Runners on simulated instances: nothing boots, but the stand-in runner runs the job on this computer.
 
-It replaces the runner's bootstrap of a real instance: waits for its configuration, or fetches it from GARM, and for a
-job, reads the spot market's notice, and deletes its instance in the end. There is no background task: due work is done
+It does what a real instance's bootstrap does: it waits for the runner's configuration, or fetches it from GARM, waits
+for a job, reads the reclaim notice, and deletes its instance in the end. There is no background task: due work is done
 before the next request is handled, and the stand-in itself polls every second.
 
-Every caller that may call SendFile can send a configuration. So the stand-in uses only the server that has started it,
-which proves itself with the secret of that start, and gets a job's script only if the user allows jobs on this
-computer (``REFUSAL``).
+Every caller that may call SendFile can send a configuration. So the stand-in trusts only the server that started it,
+which proves itself with a secret, and gets a job's script only if the user allows jobs on this computer (``REFUSAL``).
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") 
 
 @dataclass(frozen=True)
 class _Bootstrap:
-    """What the user data says; it has no waits if it is not a runner's."""
+    """The settings and waits in the user data; no waits if the instance is not a runner."""
 
     settings: dict[str, str]
     waits: dict[str, float]
@@ -78,7 +77,7 @@ class SimulatedRunners:
         instances = {instance.id: instance for instance in self.store.all(Instance)}
         for instance_id in list(self._guests):
             if instance_id not in instances or instances[instance_id].state == "Stopped":
-                self._kill(instance_id)
+                self._end_guest(instance_id)
         for instance in instances.values():
             if not instance.user_data or instance.status(now) != "Running":
                 continue
@@ -92,15 +91,15 @@ class SimulatedRunners:
     def stop(self) -> None:
         """End every stand-in."""
         for instance_id in list(self._guests):
-            self._kill(instance_id)
+            self._end_guest(instance_id)
 
     def _tend(self, instance: Instance, settings: dict[str, str], limits: dict[str, float], now: float) -> None:
         guest = self._guests.get(instance.id)
         if guest is None:
             if settings.get("METADATA_URL"):
-                self._start(instance, *_ask_engine(settings), now)
+                self._start(instance, *_use_garm(settings), now)
             elif given := self._configuration(instance, now):
-                self._start(instance, *_use(given), now)
+                self._start(instance, *_use_configuration(given), now)
             elif now > instance.ready + limits["CONFIG_SECONDS"]:
                 self._delete(instance, now)
             return
@@ -109,7 +108,7 @@ class SimulatedRunners:
         elif lifecycle.noticed(instance, now):
             if guest.noticed is None:
                 guest.noticed = now
-                with contextlib.suppress(FileNotFoundError):  # it is ending, and its folder is gone first
+                with contextlib.suppress(FileNotFoundError):  # it is ending, and its folder is removed first
                     (guest.home / "spot-notice").write_text("soon\n", encoding="utf-8")
             if now >= guest.noticed + limits["NOTICE_SECONDS"]:
                 guest.process.interrupt()
@@ -141,11 +140,11 @@ class SimulatedRunners:
 
     def _delete(self, instance: Instance, now: float) -> None:
         """Delete the instance, as the bootstrap does in the end."""
-        self._kill(instance.id)
+        self._end_guest(instance.id)
         lifecycle.release(self.store, self.store.settings().market, [instance], now)
 
-    def _kill(self, instance_id: str) -> None:
-        """End a deleted machine's stand-in, which does not sign off."""
+    def _end_guest(self, instance_id: str) -> None:
+        """End the stand-in of a deleted instance, which does not sign off."""
         guest = self._guests.pop(instance_id, None)
         if guest is not None:
             guest.process.end()
@@ -155,15 +154,15 @@ def _patience_ends(instance: Instance, guest: _Guest, limits: dict[str, float]) 
     return min(guest.since + limits["JOB_SECONDS"], instance.ready + limits["IDLE_SECONDS"])
 
 
-def _use(given: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Return the command of a runner whose configuration has come, and its environment."""
+def _use_configuration(given: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a runner that was sent its configuration, and its environment."""
     if jit_config := given.get("JITCONFIG"):
         return ["./run.sh"], {"ACTIONS_RUNNER_INPUT_JITCONFIG": jit_config}
     wanted = {f"ACTIONS_RUNNER_INPUT_{name}": given.get(name, "") for name in ("TOKEN", "URL", "NAME", "LABELS")}
     return ["bash", "-c", "./config.sh && exec ./run.sh"], wanted
 
 
-def _ask_engine(settings: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+def _use_garm(settings: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """Return the command of a runner that fetches its configuration from GARM, and its environment."""
     script, functions = files("local_cloud.machines") / "garm_guest.sh", files("goldrun.garm") / "engine.sh"
     return ["bash", str(script), str(functions)], {name: settings.get(name, "") for name in _ENGINE}

@@ -83,11 +83,11 @@ class Invocation(Resource, frozen=True, kw_only=True):
         share = (min(now, self.end()) - self.created) / self.seconds if self.seconds else 1.0
         return "".join(lines[: int(len(lines) * min(1.0, share))])
 
-    def told(self, now: float) -> tuple[bytes, int]:
-        """Return what is told of its output, and how many bytes of it are not.
+    def reported_output(self, now: float) -> tuple[bytes, int]:
+        """Return the output that the assistant has reported, and how many bytes of it were dropped.
 
-        The assistant sends the beginning while the command runs, and the end when it has ended; what is in between is
-        dropped (aliyun_assist_client, ``basetask.go``).
+        The assistant sends the beginning while the command runs, and the end when the command has ended; it drops the
+        middle (aliyun_assist_client, ``basetask.go``).
         """
         whole = self.printed(now).encode()
         sent = whole[:SENT_BYTES]

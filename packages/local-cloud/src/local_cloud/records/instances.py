@@ -23,7 +23,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         gone: when its deletion ends.
         user_data: in base64, as received.
         agent: the guest's agent has answered, with virtual machines.
-        reboots: how often a reboot was asked for.
+        reboots: how often a reboot was requested.
         reboot_forced: the last one was without a clean shutdown.
         saves: it was stopped in economical mode.
         stops: the beginnings and ends of its times in that mode; one that has not ended has no end.
