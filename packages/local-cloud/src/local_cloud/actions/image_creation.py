@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_description, check_name, check_tags
@@ -12,7 +13,7 @@ from local_cloud.params import Params
 from local_cloud.records import DATA_DEVICES, Image, Instance, Snapshot
 from local_cloud.volumes import attached_disks
 
-IMDS = ("v1", "v2")  # changes in this direction alone
+IMDS = ("v1", "v2")  # an image can change from the first to the second only
 
 
 @action("CreateImage", idempotent=True)
@@ -26,45 +27,8 @@ def create_image(call: Call) -> Answer:
         check_name(family, "ImageFamily")
     description = check_description(params.text("Description"))
     tags = check_tags(params.pairs("Tag"))
-    instance_id = params.text("InstanceId")
-    real = bool(instance_id and call.settings.machines)
-    # The time to copy a virtual machine's disk is not known.
-    ready = NEVER if real else call.now + call.settings.image_seconds
-    given = _given_snapshots(params)
-    if bool(given) == bool(instance_id):
-        if given:
-            raise ApiFault(400, "InvalidParamter.Conflict", "The specified image source is conflict.")
-        raise missing("InstanceId")
-    architecture = params.choice("Architecture", ("i386", "x86_64", "arm64"), "x86_64")
-    imds = IMDS[0]
-    if instance_id:
-        instance = call.store.get(Instance, instance_id)
-        if instance is None or instance.owner != call.account or instance.region != call.region:
-            raise no_such_instance()
-        if instance.status(call.now) not in ("Running", "Stopped"):
-            raise wrong_instance_status()
-        architecture = instance.architecture
-        base = call.store.get(Image, instance.image)
-        imds = base.imds_support if base else IMDS[0]
-        snapshots = [
-            Snapshot(
-                id=call.new_id("s-"),
-                region=call.region,
-                owner=call.account,
-                name=f"Created_from_{image_id}",
-                created=call.now,
-                ready=call.now if real else ready,
-                size=disk.size,
-                disk=disk.id,
-                disk_type=disk.kind,
-                encrypted=disk.encrypted,
-                key=disk.key,
-            )
-            for disk in attached_disks(call.store, instance_id)
-        ]
-    else:
-        snapshots = [_own_snapshot(call, snapshot_id) for snapshot_id in given]
-    system, data = _sorted(snapshots)
+    source = _source(call, image_id)
+    system, data = _sorted(source.snapshots)
     require_free_name(call, call.region, name)
     require_quota(call, call.region)
     if params.flag("DryRun"):
@@ -75,9 +39,10 @@ def create_image(call: Call) -> Answer:
         owner=call.account,
         name=name,
         created=call.now,
-        ready=ready,
+        # How long it takes to copy a virtual machine's disk is not known.
+        ready=NEVER if source.virtual_machine else call.now + call.settings.image_seconds,
         tags=tags,
-        architecture=architecture,
+        architecture=source.architecture,
         family=family,
         description=description,
         version=params.text("ImageVersion"),
@@ -85,11 +50,79 @@ def create_image(call: Call) -> Answer:
         snapshot=system.id,
         data=tuple(snapshot.id for snapshot in data),
         boot_mode=params.text("BootMode", "UEFI-Preferred"),
-        imds_support=params.choice("Features.ImdsSupport", IMDS, imds),
-        source_instance=instance_id if real else "",
+        imds_support=params.choice("Features.ImdsSupport", IMDS, source.imds_support),
+        source_instance=source.virtual_machine,
     )
-    call.store.put(image, *([] if given else snapshots))
+    call.store.put(image, *(source.snapshots if source.is_new else ()))
     return {"ImageId": image.id}
+
+
+class _Source(NamedTuple):
+    """What an image is made from.
+
+    Attributes:
+        snapshots: of its disks.
+        architecture: the image's architecture.
+        imds_support: the default of the image's.
+        is_new: the snapshots are made with the image, and not stored yet.
+        virtual_machine: the instance whose disks are copied, with virtual machines; empty: none are.
+    """
+
+    snapshots: Sequence[Snapshot]
+    architecture: str
+    imds_support: str = IMDS[0]
+    is_new: bool = False
+    virtual_machine: str = ""
+
+
+def _source(call: Call, image_id: str) -> _Source:
+    """Return the source that the call names.
+
+    Raises:
+        ApiFault: it names none or two, or one that cannot be used.
+    """
+    snapshot_ids, instance_id = _given_snapshots(call.params), call.params.text("InstanceId")
+    if snapshot_ids and instance_id:
+        raise ApiFault(400, "InvalidParamter.Conflict", "The specified image source is conflict.")
+    if not snapshot_ids and not instance_id:
+        raise missing("InstanceId")
+    architecture = call.params.choice("Architecture", ("i386", "x86_64", "arm64"), "x86_64")
+    if instance_id:
+        return _from_instance(call, instance_id, image_id)
+    return _Source([_own_snapshot(call, snapshot_id) for snapshot_id in snapshot_ids], architecture)
+
+
+def _from_instance(call: Call, instance_id: str, image_id: str) -> _Source:
+    instance = call.store.get(Instance, instance_id)
+    if instance is None or instance.owner != call.account or instance.region != call.region:
+        raise no_such_instance()
+    if instance.status(call.now) not in ("Running", "Stopped"):
+        raise wrong_instance_status()
+    base = call.store.get(Image, instance.image)
+    is_virtual = bool(call.settings.machines)
+    snapshots = [
+        Snapshot(
+            id=call.new_id("s-"),
+            region=call.region,
+            owner=call.account,
+            name=f"Created_from_{image_id}",
+            created=call.now,
+            ready=call.now if is_virtual else call.now + call.settings.image_seconds,
+            size=disk.size,
+            disk=disk.id,
+            disk_type=disk.kind,
+            encrypted=disk.encrypted,
+            key=disk.key,
+        )
+        for disk in attached_disks(call.store, instance_id)
+    ]
+    return _Source(
+        snapshots,
+        instance.architecture,
+        base.imds_support if base else IMDS[0],
+        is_new=True,
+        virtual_machine=instance_id if is_virtual else "",
+    )
 
 
 def require_free_name(call: Call, region: str, name: str) -> None:

@@ -18,7 +18,7 @@ from local_cloud.records import DATA_DEVICES, Image, Snapshot
 from local_cloud.volumes import data_snapshots
 
 
-class Wanted(NamedTuple):
+class NewDisk(NamedTuple):
     """A disk to create."""
 
     kind: str
@@ -28,10 +28,9 @@ class Wanted(NamedTuple):
     with_instance: bool = True
     device: str = "/dev/xvda"
     snapshot: str = ""
-    id: str = ""
 
 
-def system_disk(call: Call, kind: InstanceType, image: Image, zone: str) -> Wanted:
+def system_disk(call: Call, kind: InstanceType, image: Image, zone: str) -> NewDisk:
     """Return the system disk to create."""
     params = call.params
     allowed = disks_in(call.settings.market, kind, zone)
@@ -51,7 +50,7 @@ def system_disk(call: Call, kind: InstanceType, image: Image, zone: str) -> Want
         )
     requested = traits(params, "SystemDisk.")
     _check_system_size(size, sizes("system", category, requested.level))
-    return Wanted("system", category, size, requested)
+    return NewDisk("system", category, size, requested)
 
 
 def _check_system_size(size: int, allowed: range) -> None:
@@ -69,14 +68,14 @@ def _check_system_size(size: int, allowed: range) -> None:
         )
 
 
-def data_disks(call: Call, kind: InstanceType, image: Image) -> list[Wanted]:
+def data_disks(call: Call, kind: InstanceType, image: Image) -> list[NewDisk]:
     """Return the data disks to create: the image's by their devices, and those that the launch adds."""
-    disks: dict[str, Wanted] = {}
+    disks: dict[str, NewDisk] = {}
     # Since January 2026; before, it was always the latter.
     usual = "cloud_auto" if "cloud_auto" in kind.disks else "cloud_efficiency"
     for device, content in zip(DATA_DEVICES, data_snapshots(call.store, image), strict=False):
         kept = Traits(encrypted=content.encrypted, key=content.key)
-        disks[device] = Wanted("data", usual, content.size, kept, device=device, snapshot=content.id)
+        disks[device] = NewDisk("data", usual, content.size, kept, device=device, snapshot=content.id)
     for number in range(1, len(DATA_DEVICES) + 1):
         named = call.params.text(f"DataDisk.{number}.Device")
         free = next((device for device in DATA_DEVICES if device not in disks), "")
@@ -89,7 +88,7 @@ def data_disks(call: Call, kind: InstanceType, image: Image) -> list[Wanted]:
     return list(disks.values())
 
 
-def _given_disk(call: Call, stem: str, usual: str, of_image: Wanted | None, free: str) -> Wanted | None:
+def _given_disk(call: Call, stem: str, usual: str, of_image: NewDisk | None, free: str) -> NewDisk | None:
     """Return the data disk that parameters describe, or None if they describe none.
 
     Args:
@@ -134,7 +133,7 @@ def _given_disk(call: Call, stem: str, usual: str, of_image: Wanted | None, free
     source = of_image.traits if of_image else content
     if source and source.encrypted:
         requested = requested._replace(encrypted=True, key=requested.key or source.key)
-    return Wanted(
+    return NewDisk(
         "data",
         category,
         size,

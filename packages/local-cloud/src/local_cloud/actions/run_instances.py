@@ -1,9 +1,10 @@
-"""RunInstances, and its older sibling CreateInstance, with the real ones' relevant checks in their order."""
+"""RunInstances, and the older CreateInstance, with the checks of the real ones, in their order."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -18,9 +19,10 @@ from local_cloud.actions.private_addresses import addresses_from, free_addresses
 from local_cloud.actions.registry import Answer, Call, action
 from local_cloud.actions.rules import check_launch_names, check_tags
 from local_cloud.errors import ApiFault, dry_run
+from local_cloud.instance_types import InstanceType
 from local_cloud.lifecycle import appoint_reclaim
 from local_cloud.market import sold_in
-from local_cloud.records import Disk, Instance, VSwitch
+from local_cloud.records import Disk, Image, Instance, VSwitch
 
 
 @action("RunInstances", idempotent=True)
@@ -38,38 +40,113 @@ def run_instances(call: Call) -> Answer:
 
 @action("CreateInstance", idempotent=True)
 def create_instance(call: Call) -> Answer:
-    """Create one instance, which has to be started, and has a public address only if it is allocated."""
+    """Create one stopped instance, without a public address: AllocatePublicIpAddress assigns one."""
     (made,), price = launch(call, 1, 1, state="Stopped")
     return {"InstanceId": made.id, "TradePrice": round(price, 3), "OrderId": ""}
 
 
 def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Instance], float]:
-    """Create instances, and return them and what an hour of one costs."""
+    """Create instances; return them, and the price of one for an hour."""
     call = replace(call, params=without_interfaces(call.params))
-    params = call.params
     check_undone(call)
-    check_launch_names(params)
-    named, hosts = instance_names(call, amount), host_names(call, amount)
+    check_launch_names(call.params)
+    instance_name, host_name = instance_names(call, amount), host_names(call, amount)
+    wanted = _wanted(call)
+    terms = _terms(call, wanted, amount)
+    amount = _in_stock(call, wanted, terms.bid, amount, least)
+    addresses = _addresses(call, wanted.vswitch, amount, least)
+    is_public = wanted.bandwidth > 0 and state == "Running"
+    public_addresses = free_public_addresses(call.store, len(addresses)) if is_public else []
+    if call.params.flag("DryRun"):
+        raise dry_run()
+    model = _model(call, wanted, terms, state)
+    made: list[Instance] = []
+    for number, address in enumerate(addresses):
+        instance_id, disk_id = call.new_id("i-"), call.new_id("d-")
+        instance = structs.replace(
+            model,
+            id=instance_id,
+            name=instance_name(number, instance_id),
+            host_name=host_name(number, instance_id),
+            disk=disk_id,
+            ip=address,
+            public_ip=public_addresses[number] if is_public else "",
+        )
+        made.append(appoint_reclaim(call.settings.market, instance))
+        call.store.put(_disk(instance, wanted.system, disk_id))
+        call.store.put(*(_disk(instance, disk, call.new_id("d-")) for disk in wanted.data))
+    call.store.put(*made)
+    return made, terms.bid.price
+
+
+class _Wanted(NamedTuple):
+    """What a launch asks for, the same for each instance."""
+
+    kind: InstanceType
+    image: Image
+    vswitch: VSwitch
+    security_groups: tuple[str, ...]
+    user_data: str
+    auto_release: float
+    system: launch_disks.NewDisk
+    data: list[launch_disks.NewDisk]
+    tags: dict[str, str]
+    bandwidth: int
+    bandwidth_in: int
+    internet_charge: str
+
+
+def _wanted(call: Call) -> _Wanted:
+    """Return what the launch asks for, if it is valid; the arguments are checked in this order."""
     kind = checks.instance_type(call)
     image = checks.bootable_image(call, kind)
     vswitch, groups = checks.place(call)
     checks.check_key_pair(call)
     checks.check_role(call)
-    user_data = checks.user_data(call)
-    released = checks.wanted_release(call)
+    user_data, auto_release = checks.user_data(call), checks.wanted_release(call)
     system = launch_disks.system_disk(call, kind, image, vswitch.zone)
-    extra = launch_disks.data_disks(call, kind, image)
-    tags = check_tags(params.pairs("Tag"))
+    data = launch_disks.data_disks(call, kind, image)
+    tags = check_tags(call.params.pairs("Tag"))
     bandwidth, bandwidth_in = checks.bandwidths(call)
-    internet_charge = checks.internet_charge(call)
+    return _Wanted(
+        kind=kind,
+        image=image,
+        vswitch=vswitch,
+        security_groups=groups,
+        user_data=user_data,
+        auto_release=auto_release,
+        system=system,
+        data=data,
+        tags=tags,
+        bandwidth=bandwidth,
+        bandwidth_in=bandwidth_in,
+        internet_charge=checks.internet_charge(call),
+    )
+
+
+class _Terms(NamedTuple):
+    """The price of a launch, and what a reclaim and a deletion do to its instances."""
+
+    bid: checks.Bid
+    behavior: str
+    undeletable: bool
+
+
+def _terms(call: Call, wanted: _Wanted, amount: int) -> _Terms:
+    """Return the terms of a launch, if the account can afford it and the zone sells the type."""
+    zone = wanted.vswitch.zone
     if not call.settings.balance:
         raise ApiFault(403, "InvalidAccountStatus.NotEnoughBalance", "Your account does not have enough balance.")
-    checks.require_quota(call, kind, amount)
-    if not sold_in(call.settings.market, kind, vswitch.zone):
+    checks.require_quota(call, wanted.kind, amount)
+    if not sold_in(call.settings.market, wanted.kind, zone):
         raise ApiFault(403, "Zone.NotOnSale", "The resource in the specified zone is no longer available for sale.")
-    bid = checks.bid_for(call, kind, vswitch.zone)
-    behavior, undeletable = checks.interruption(call), checks.protected_from_deletion(call, bid)
-    left = checks.stock_left(call, kind, vswitch.zone, bid)
+    bid = checks.bid_for(call, wanted.kind, zone)
+    return _Terms(bid, checks.interruption(call), checks.protected_from_deletion(call, bid))
+
+
+def _in_stock(call: Call, wanted: _Wanted, bid: checks.Bid, amount: int, least: int) -> int:
+    """Return how many of the instances are in stock, if these are enough."""
+    left = checks.stock_left(call, wanted.kind, wanted.vswitch.zone, bid)
     if left < least:
         raise ApiFault(
             403,
@@ -77,82 +154,66 @@ def launch(call: Call, amount: int, least: int, *, state: str) -> tuple[list[Ins
             "The requested resource is sold out in the specified zone; try other types of resources or other regions "
             "and zones.",
         )
-    addresses = _addresses(call, vswitch, min(amount, left), least)
-    public = free_public_addresses(call.store, len(addresses)) if bandwidth and state == "Running" else []
-    if params.flag("DryRun"):
-        raise dry_run()
-    one = Instance(
+    return min(amount, left)
+
+
+def _model(call: Call, wanted: _Wanted, terms: _Terms, state: str) -> Instance:
+    """Return an instance of the launch, without its id, names, addresses and system disk."""
+    return Instance(
         id="",
         region=call.region,
         owner=call.account,
-        description=params.text("Description"),
+        description=call.params.text("Description"),
         created=call.now,
         state=state,
         ready=call.now + call.settings.boot_seconds if state == "Running" else call.now,
-        tags=tags,
-        image=image.id,
-        architecture=kind.architecture,
-        disk_size=system.size,
-        type=kind.id,
-        zone=vswitch.zone,
-        vswitch=vswitch.id,
-        vpc=vswitch.vpc,
-        security_groups=groups,
-        bandwidth=bandwidth,
-        bandwidth_in=bandwidth_in,
-        internet_charge=internet_charge,
-        key_pair=params.text("KeyPairName"),
-        role=params.text("RamRoleName"),
-        user_data=user_data,
+        tags=wanted.tags,
+        image=wanted.image.id,
+        architecture=wanted.kind.architecture,
+        disk_size=wanted.system.size,
+        type=wanted.kind.id,
+        zone=wanted.vswitch.zone,
+        vswitch=wanted.vswitch.id,
+        vpc=wanted.vswitch.vpc,
+        security_groups=wanted.security_groups,
+        bandwidth=wanted.bandwidth,
+        bandwidth_in=wanted.bandwidth_in,
+        internet_charge=wanted.internet_charge,
+        key_pair=call.params.text("KeyPairName"),
+        role=call.params.text("RamRoleName"),
+        user_data=wanted.user_data,
         http_tokens=checks.http_tokens(call),
-        strategy=bid.strategy,
-        limit=bid.limit,
-        protected=bid.protected,
-        behavior=behavior,
-        price=bid.price,
-        auto_release=released,
-        undeletable=undeletable,
+        strategy=terms.bid.strategy,
+        limit=terms.bid.limit,
+        protected=terms.bid.protected,
+        behavior=terms.behavior,
+        price=terms.bid.price,
+        auto_release=wanted.auto_release,
+        undeletable=terms.undeletable,
     )
-    made: list[Instance] = []
-    for number, address in enumerate(addresses):
-        instance_id, disk_id = call.new_id("i-"), call.new_id("d-")
-        instance = structs.replace(
-            one,
-            id=instance_id,
-            name=named(number, instance_id),
-            host_name=hosts(number, instance_id),
-            disk=disk_id,
-            ip=address,
-            public_ip=public[number] if public else "",
-        )
-        made.append(appoint_reclaim(call.settings.market, instance))
-        disks = [system._replace(id=disk_id), *(disk._replace(id=call.new_id("d-")) for disk in extra)]
-        call.store.put(*(_disk(instance, disk) for disk in disks))
-    call.store.put(*made)
-    return made, bid.price
 
 
-def _disk(instance: Instance, wanted: launch_disks.Wanted) -> Disk:
+def _disk(instance: Instance, new: launch_disks.NewDisk, disk_id: str) -> Disk:
     """Return a disk of a new instance."""
     return Disk(
-        id=wanted.id,
+        id=disk_id,
         region=instance.region,
         owner=instance.owner,
-        name=wanted.traits.name,
-        description=wanted.traits.description,
+        name=new.traits.name,
+        description=new.traits.description,
         created=instance.created,
         tags=instance.tags,
         zone=instance.zone,
-        category=wanted.category,
-        size=wanted.size,
-        kind=wanted.kind,
+        category=new.category,
+        size=new.size,
+        kind=new.kind,
         instance=instance.id,
-        with_instance=wanted.with_instance,
-        level=wanted.traits.level,
-        encrypted=wanted.traits.encrypted,
-        key=wanted.traits.key,
-        device=wanted.device,
-        snapshot=wanted.snapshot,
+        with_instance=new.with_instance,
+        level=new.traits.level,
+        encrypted=new.traits.encrypted,
+        key=new.traits.key,
+        device=new.device,
+        snapshot=new.snapshot,
     )
 
 

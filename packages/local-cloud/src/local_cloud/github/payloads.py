@@ -23,7 +23,6 @@ ONLINE_SECONDS = 30.0  # without a request from its program, a runner counts as 
 DEFAULT_LABELS = ("self-hosted", "Linux", "X64")
 # The repository in a URL of an example.
 _REPOSITORY = re.compile(r"(https://(?:api\.github\.com/repos|github\.com)/)[\w-]+/[\w-]+(?=$|[/.{])")
-EPOCH = "1970-01-01T00:00:00Z"
 
 
 @cache
