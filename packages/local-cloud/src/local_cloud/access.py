@@ -12,7 +12,7 @@ class AccessKey(Record, frozen=True, kw_only=True):
         user: the RAM user's or role session's name; empty for the account itself.
         role: the role's name, if it is a role session's temporary key.
         token: the STS token that such a key needs.
-        expires: on the machine's clock; 0: never.
+        expires: on the computer's clock; 0: never.
     """
 
     secret: str
@@ -35,7 +35,7 @@ class Policy(Record, frozen=True, kw_only=True):
 
 
 class TrustPolicy(Record, frozen=True, kw_only=True):
-    """Whom a role trusts; ``id`` is the role's name."""
+    """The identities that a role trusts; ``id`` is the role's name."""
 
     document: dict[str, object]
 

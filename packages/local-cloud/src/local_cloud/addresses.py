@@ -1,6 +1,6 @@
-"""Where the local cloud answers, and with which keys: all that its clients know of it.
+"""The local cloud's addresses and keys: all that its clients need to know.
 
-Every command of ``local`` loads this, and not what answers.
+Every command of ``local`` loads this, without the server.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Claim(NamedTuple):
 
 
 class NonceBook:
-    """The nonces of the last half hour; one that comes again is a replay."""
+    """The nonces of the last half hour; a repeated one is a replay."""
 
     def __init__(self) -> None:
         self._seen: dict[bytes, float] = {}
@@ -88,7 +88,7 @@ def authenticate(wire: Wire, store: Store, nonces: NonceBook, now: float) -> Acc
         wire: the request.
         store: contains the keys.
         nonces: the nonces of earlier requests.
-        now: the time of the machine's clock.
+        now: the time of the computer's clock.
 
     Raises:
         ApiFault: the signature is missing or wrong, or the request is too early, too late or a replay.

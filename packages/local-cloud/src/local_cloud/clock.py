@@ -27,9 +27,9 @@ class Anchor(msgspec.Struct, frozen=True):
 
 
 class LocalClock:
-    """Virtual time, and ``wall``, the machine's, in seconds since 1970.
+    """Virtual time, and ``wall``, the computer's, in seconds since 1970.
 
-    Requests are signed with the machine's time, so their age is judged by ``wall``; all resources use virtual time.
+    Requests are signed with the computer's time, so their age is judged by ``wall``; all resources use virtual time.
     It runs by the steady clock: it never goes back, even if ``wall`` does.
     """
 
@@ -42,9 +42,9 @@ class LocalClock:
         """Make a clock.
 
         Args:
-            wall: the machine's time.
-            anchor: where it begins; None: at the machine's time.
-            steady: the clock that it runs by; None: the machine's steady clock, or a ``wall`` that was passed in.
+            wall: the computer's time.
+            anchor: where it begins; None: at the computer's time.
+            steady: the clock that it runs by; None: the computer's steady clock, or a ``wall`` that was passed in.
         """
         self.wall = wall
         self._steady = steady or (steady_seconds if wall is time.time else wall)
@@ -57,11 +57,11 @@ class LocalClock:
         return Anchor(self.now(), self.wall(), self._anchor.speed)
 
     def resume(self, anchor: Anchor, latest: float = 0.0) -> None:
-        """Resume from an anchor: add the time that has passed on the machine's clock since.
+        """Resume from an anchor: add the time that has passed on the computer's clock since.
 
         Args:
             anchor: the saved anchor.
-            latest: a moment that had certainly been reached; the machine's clock may have been set back.
+            latest: a moment that had certainly been reached; the computer's clock may have been set back.
         """
         passed = max(0.0, self.wall() - anchor.wall) * anchor.speed
         self._set(max(anchor.virtual + passed, latest), anchor.speed)
@@ -71,7 +71,7 @@ class LocalClock:
         return min(LAST_MOMENT, self._anchor.virtual + (self._steady() - self._since) * self._anchor.speed)
 
     def set_speed(self, speed: float) -> None:
-        """Let virtual time run ``speed`` times as fast as the machine's from now on."""
+        """Let virtual time run ``speed`` times as fast as the computer's from now on."""
         self._set(self.now(), speed)
 
     def advance(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What the control API takes and answers, as JSON."""
+"""The control API's requests and answers, as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Patterns(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Attachment(msgspec.Struct, forbid_unknown_fields=True):
-    """A RAM policy for an AccessKey, or for an instance role of that name; None takes it away."""
+    """A RAM policy for an AccessKey, or for an instance role of that name; None removes it."""
 
     key: str
     role: bool = False
@@ -69,7 +69,7 @@ class SettingsChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
-    """Changes of the market; a member that is absent stays as it is."""
+    """Changes of the market; a missing member stays as it is."""
 
     seed: Number | None = None
     scarcity: float | None = None
@@ -79,12 +79,12 @@ class MarketChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewJob(msgspec.Struct, forbid_unknown_fields=True):
-    """A job for GitHub's queue: of a new run, or of one that is there.
+    """A job for GitHub's queue: of a new run, or of an existing one.
 
     Attributes:
         event: what triggered its run.
         head: the repository that its code comes from, if it is another one.
-        hosted: it runs on GitHub's own machines; its creator reports its progress.
+        hosted: it runs on a GitHub-hosted runner; its creator reports its progress.
     """
 
     repository: str
@@ -106,7 +106,7 @@ class NewApp(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class JobState(msgspec.Struct, forbid_unknown_fields=True):
-    """How a hosted job goes."""
+    """The progress of a hosted job."""
 
     job: str
     status: Literal["in_progress", "completed"]

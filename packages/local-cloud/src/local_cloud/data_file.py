@@ -18,7 +18,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (kind TEXT, id TEXT, since REAL, content BLOB, UNIQUE (kind, id));
 CREATE TABLE IF NOT EXISTS clock (only INTEGER PRIMARY KEY CHECK (only = 1), anchor BLOB);
 """
-# Older files kept what records had been, too.
+# Older files also had the former versions of records.
 _OLDER = """
 INSERT INTO record SELECT kind, id, since, record FROM version WHERE until = 9e15 ORDER BY rowid;
 DROP TABLE version;
@@ -73,7 +73,7 @@ class DataFile:
         return db
 
     def read(self) -> list[tuple[str, float, bytes]]:
-        """Return each record's kind, when it became what it is, and its content; oldest first."""
+        """Return each record's kind, the time of its last change, and its content; oldest first."""
         with self._reporting():
             return self._db.execute("SELECT kind, since, content FROM record ORDER BY rowid").fetchall()
 

@@ -1,4 +1,4 @@
-"""Injected failures, set by rule; none by default."""
+"""Injected faults, set by rules (default: none)."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ class History:
         self._ended: defaultdict[Kind, list[_Ended]] = defaultdict(list)
 
     def change(self, kind: Kind, record_id: str, before: Record | None, after: Record | None, now: float) -> None:
-        """Note that a record has become another one; None: there is none."""
+        """Note that a record has changed; None: it did not exist, or does not exist any more."""
         if before is not None:
             self._ended[kind].append(_Ended(*self._began[kind].pop(record_id), now, before))
         if after is not None:
             self._began[kind][record_id] = next(self._numbers), now
 
     def at(self, kind: Kind, current: Mapping[str, Record], moment: float) -> list[Record]:
-        """Return the records of a kind at a moment, in the order in which they became what they were then."""
+        """Return the records of a kind at a moment, the one that had changed last at the end."""
         found = [(one.number, one.record) for one in self._ended[kind] if one.since <= moment < one.until]
         found += [(number, current[key]) for key, (number, since) in self._began[kind].items() if since <= moment]
         return [record for _, record in sorted(found, key=lambda one: one[0])]

@@ -1,6 +1,6 @@
-"""What reads need of all records of a kind, derived once for as long as none of them changes.
+"""What reads derive from all records of a kind, kept for as long as none of them changes.
 
-An account of ten thousand images is read by name, by tag and page by page; each of these would look at every record.
+Without it, each read by name, by tag or by page would look at every record of an account of ten thousand images.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from local_cloud.records.base import Resource
 
-MOST_DERIVED = 64  # answers of different questions that are kept
+MOST_DERIVED = 64  # results that are kept
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Index(Generic[R]):
         self._derived: dict[Hashable, Any] = {}
 
     def derive(self, what: Hashable, make: Callable[[], T]) -> T:
-        """Return what ``make`` returns; it is called the first time only, if not too much else is asked for."""
+        """Return the result of ``make``, which is kept under ``what`` until there are too many results."""
         if what not in self._derived:
             if len(self._derived) >= MOST_DERIVED:
                 self._derived.clear()

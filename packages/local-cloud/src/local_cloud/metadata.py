@@ -187,7 +187,7 @@ def _tree(instance: Instance, key: str, now: float) -> Tree:
 
 
 def _network(store: Store, instance: Instance) -> Tree:
-    """Return what stands in other records: addresses, and the SSH key that cloud-init gives to the user."""
+    """Return what other records contain: addresses, and the SSH key that cloud-init gives to the user."""
     tree: Tree = {"mac": primary_interface(instance).mac}
     if pair := key_pair(store, instance.owner, instance.region, instance.key_pair):
         tree["public-keys"] = {"0": {"openssh-key": pair.public_key}}

@@ -38,7 +38,7 @@ class Params:
 
     Attributes:
         values: all of them, by name.
-        read: the names of those that have been asked for, given or not; ``Name.`` is a list with all its elements.
+        read: the names of those that were read, given or not; ``Name.`` is a list with all its elements.
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -68,7 +68,7 @@ class Params:
         return any(given.startswith(f"{name}.1") for given in self.values)
 
     def unread(self, known: Mapping[str, str]) -> list[str]:
-        """Return the names of the given parameters, among the known ones, that nothing has asked for."""
+        """Return the names of the given parameters, among the known ones, that nothing has read."""
         return [name for name, value in self.values.items() if value and self._is_ignored(name, known)]
 
     def _is_ignored(self, name: str, known: Mapping[str, str]) -> bool:
@@ -127,7 +127,7 @@ class Params:
             raise not_performed(f"{name}={value}")
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str = "", fault: ApiFault | None = None) -> str:
-        """Return one of the allowed words; ``fault`` is what is raised for another."""
+        """Return one of the allowed words; raise ``fault`` for another."""
         value = self.text(name, default)
         if value and value not in allowed:
             raise fault or ApiFault(

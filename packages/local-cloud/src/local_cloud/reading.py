@@ -1,6 +1,6 @@
 """No documented parameter of a listing action is ignored: what nothing has read is refused.
 
-A filter that is ignored answers with more than was asked for, and a program that deletes what it is shown deletes more.
+If a filter is ignored, the list is too long, and a program that deletes what is listed deletes too much.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HARMLESS: Mapping[tuple[str, str], str] = {
     ("DescribeImages", "ActionType"): "Every image that starts an instance can also replace its system disk.",
     ("DescribeImages", "ShowExpired"): "No image here is a subscription, so none expires.",
     ("DescribePrice", "ImageId"): "No image here costs anything.",
-    ("DescribePrice", "InternetChargeType"): "It is the price of a bandwidth, and only that of none is told.",
+    ("DescribePrice", "InternetChargeType"): "It is how a bandwidth is billed, and no price here includes any.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Records what a client asks and what it is answered, so that tests can ask the same again.
+"""Records a client's calls and their answers, so that tests can replay them.
 
 A recording is a file of lines in JSON: the first one names the client, each other one is a call in its order. It has
 neither signatures, keys nor passwords, and no user data, commands and files, which may contain other secrets.
@@ -143,7 +143,7 @@ def _mask(value: Any) -> Any:
 
 
 def _is_secret(name: str, item: Any) -> bool:
-    """Return whether a member is a secret; the ``value`` of a variable is none, that of an identity token is."""
+    """Return whether a member is a secret; the ``value`` of an identity token is one, that of a variable is not."""
     return bool(item) and (name in _SECRET or (name == "value" and isinstance(item, str) and item.startswith("eyJ")))
 
 

@@ -69,7 +69,7 @@ class LocalCloud:
 
         Args:
             data: its file; None: in memory.
-            clock: its time; None: the file's clock, resumed, or the machine's time.
+            clock: its time; None: the file's clock, resumed, or the computer's time.
             machines: the folder of virtual machines; None: they are simulated.
             run_jobs_here: whether jobs of simulated instances may run: they run on this computer.
 

@@ -1,7 +1,7 @@
 """https for the local cloud: a certificate authority of its own, and certificates for 127.0.0.1.
 
-The authority is made at first use, beside the data file. Who trusts it trusts little: it can certify this computer's
-own names alone (RFC 5280, name constraints), and its key is readable by the user alone.
+The authority is created at first use, beside the data file. The risk of trusting it is small: it can only certify this
+computer's own names (RFC 5280, name constraints), and only the user can read its key.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAME = "localhost"
 
 
 def prepare(data: Path, now: float) -> Files:
-    """Make a certificate for the server, and the authority if there is none that lasts.
+    """Make a certificate for the server, and an authority if there is none or its end is near.
 
     Args:
         data: the data file.
@@ -57,7 +57,7 @@ def prepare(data: Path, now: float) -> Files:
 
 
 def _authority(path: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Return the authority, a new one if there is none or its end is near."""
+    """Return the authority; create one if there is none or its end is near."""
     key_path = path.with_suffix(".key")
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Where a local cloud's certificates are. Every command of ``local`` loads this, and not what makes them."""
+"""Where a local cloud's certificates are. Every command of ``local`` loads this, without cryptography."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ MAX_INTERFACES = 5000
 
 @action("DescribeAccountAttributes")
 def describe_account_attributes(call: Call) -> Answer:
-    """The attributes that are asked for; without names, all that the local cloud has."""
+    """The named attributes of the account; without names, all that the local cloud has."""
     quota = call.settings.cpu_quota
     values = {
         "instance-network-type": "vpc",

@@ -1,4 +1,4 @@
-"""Cloud Assistant: commands and files for instances. On simulated machines a command describes its own result.
+"""Cloud Assistant: commands and files for instances. On simulated instances a command describes its own result.
 
 A line ``# simulate: seconds=30 exit=1 output=text`` in the content (all three are optional, ``output`` comes last) sets
 its duration, its exit code and, line by line, its output. Without one it succeeds after a second, and its output says
@@ -37,7 +37,7 @@ DIRECTIVE = re.compile(
     re.MULTILINE,
 )
 _MODES = ("Once", "Period", "NextRebootOnly", "EveryReboot", "DryRun")
-# What RunCommand is not asked for here: its parameters with the values that ask for nothing.
+# Parameters of RunCommand that the local cloud does not do, with the values that have no effect.
 _COMMAND_UNDONE = {
     "EnableParameter": ("false",),
     "Username": ("root",),

@@ -1,4 +1,4 @@
-"""``Filter.N`` of listing actions: when what they list was created."""
+"""``Filter.N`` of listing actions: the creation time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call says about a disk that is to be made, under names with a common beginning.
+"""The parameters of a new disk, whose names have a common prefix.
 
 Sources: RunInstances (``SystemDisk.``, ``DataDisk.N.``) and CreateDisk, with their error tables.
 """
@@ -26,10 +26,10 @@ class Traits(NamedTuple):
 
 
 def traits(params: Params, stem: str = "") -> Traits:
-    """Return what the parameters say that begin with ``stem``.
+    """Return the traits in the parameters that begin with ``stem``.
 
     Raises:
-        ApiFault: they ask for what does not exist, contradict each other, or the local cloud does not do it.
+        ApiFault: they name what does not exist, contradict each other, or are not performed here.
     """
     for name in _NOT_HERE:
         if params.text(f"{stem}{name}") not in ("", "0"):
@@ -76,7 +76,7 @@ def check_data_size(size: int, category: str, level: str, fault: ApiFault) -> No
     """Check that a data disk of a category may have a size.
 
     Raises:
-        ApiFault: it is too small for the performance level that was asked for; or ``fault``.
+        ApiFault: it is too small for its performance level; or ``fault``.
     """
     if size in sizes("data", category, level):
         return

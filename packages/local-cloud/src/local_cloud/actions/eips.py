@@ -24,7 +24,7 @@ from local_cloud.store import Store, View
 PUBLIC = tuple(
     str(address) for block in ("203.0.113.0/24", "198.51.100.0/24") for address in ipaddress.ip_network(block).hosts()
 )
-# Of virtual machines: on this computer.
+# Public addresses of virtual machines: loopback addresses of this computer.
 LOOPBACK = tuple(str(address) for address in ipaddress.ip_network("127.84.0.0/23").hosts())
 
 

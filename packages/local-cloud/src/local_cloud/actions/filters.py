@@ -1,4 +1,4 @@
-"""Filters of lists by words that must be equal to a member of what is listed, or that must be known ones."""
+"""Filters of lists: parameters that must equal a member of the listed resource, or be one of some words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def choice(params: Params, name: str, known: Sequence[str], fault: ApiFault) -> 
     """Return a parameter in lower case; empty if it is not given.
 
     Raises:
-        ApiFault: ``fault``: it is none of these words.
+        ApiFault: ``fault``: it is another word.
     """
     given = params.text(name).lower()
     if given not in ("", *known):

@@ -79,7 +79,7 @@ def describe_images(call: Call) -> Answer:
             and (not tags or has_tags(image.tags, tags))
         ]
 
-    # One page of a name is most often all that is asked for: an index for further pages would cost more.
+    # A name seldom has more than one page, so an index for further pages would cost more than it saves.
     once = ids or usage or (name and params.number("PageNumber", 1, 1, 10**9) == 1)
     found = find() if once else remembered(call, Image, _changes, find)
     if tags:

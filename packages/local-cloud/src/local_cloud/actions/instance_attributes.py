@@ -21,7 +21,7 @@ from local_cloud.records import Image, Instance
 def describe_instance_attribute(call: Call) -> Answer:
     """One instance."""
     row = describe(own_instance(call, call.params.require("InstanceId")), call)
-    # Here it is a word of the older API.
+    # This action has the older API's word for it.
     return {**row, "IoOptimized": "optimized", "InternetMaxBandwidthIn": -1, "SerialNumber": "", "VlanId": ""}
 
 

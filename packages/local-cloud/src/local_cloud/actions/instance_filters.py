@@ -1,7 +1,7 @@
 """The filters of ``DescribeInstances`` that few calls have.
 
 Each is a test of an instance, and only those that a call has are made: a call without them does nothing more for each
-instance. Source: DescribeInstances. Its filters by address are said to take effect with ``InstanceNetworkType=vpc``;
+instance. Source: DescribeInstances. It documents that filters by address take effect with ``InstanceNetworkType=vpc``;
 they narrow the list without it too, because every instance is in a VPC.
 """
 
@@ -27,7 +27,7 @@ def record_tests(params: Params) -> list[Test]:
 
 
 def other_tests(call: Call) -> list[Test]:
-    """Return the tests whose outcome changes while the instance does not: its lock and its EIP."""
+    """Return the tests whose result can change while the record does not: the lock and the EIP."""
     tests: list[Test] = []
     if reason := call.params.text("LockReason"):
         # Nothing else locks an instance here: no account is in debt.

@@ -1,7 +1,7 @@
-"""``DescribeInstanceTypes``: what types there are, whatever a zone has in stock.
+"""``DescribeInstanceTypes``: the instance types, in stock or not.
 
-Every filter compares with what the answer says of a type, so hardware that no type here has (a GPU, say) yields an
-empty list. What the answer does not say, such as clock speeds and bandwidths, is no filter either: it is refused.
+Every filter compares with a member of the answer, so hardware that no type here has (for example a GPU) yields an
+empty list. Other filters, such as those for clock speeds and bandwidths, are refused.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _record_status(parts: Iterable[Invocation], now: float) -> str:
 
 
 def _found(call: Call, *, files: bool) -> list[Invocation]:
-    """Return the caller's commands, or files, on the instances that the call asks for."""
+    """Return the caller's commands, or files, on the instances that the call names."""
     params = call.params
     index, invocation = call.view.index(Invocation), params.text("InvokeId")
     instance = params.text("InstanceId")

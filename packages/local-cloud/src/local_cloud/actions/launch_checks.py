@@ -1,4 +1,4 @@
-"""What a launch asks for, checked as the real API checks it."""
+"""The parameters of a launch, with the checks of the real API."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Bid:
 
 
 def amounts(call: Call) -> tuple[int, int]:
-    """Return how many instances are wanted at most, and at least."""
+    """Return how many instances the launch wants at most, and at least."""
     amount = _count(call, "Amount", 1)
     if not 1 <= amount <= MAX_AMOUNT:
         raise ApiFault(403, "InvalidParam.Amount", "The specified Amount parameter is invalid.")
@@ -188,7 +188,7 @@ def user_data(call: Call) -> str:
 
 
 def wanted_release(call: Call) -> float:
-    """Return when the instances are released; NEVER if the launch does not say."""
+    """Return when the instances are released (default: NEVER)."""
     text = call.params.text("AutoReleaseTime")
     return release_time(text, call.now) if text else NEVER
 

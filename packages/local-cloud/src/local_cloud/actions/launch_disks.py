@@ -110,7 +110,7 @@ def _given_disk(call: Call, stem: str, usual: str, of_image: NewDisk | None, fre
         ),
     )
     snapshot_id = of_image.snapshot if of_image else params.text(f"{stem}SnapshotId")
-    # The caller may not see the snapshots of a shared image, and gets its disks all the same.
+    # The caller cannot see the snapshots of a shared image, but its disks come from them.
     content = None if of_image or not snapshot_id else require_own(call, Snapshot, snapshot_id, no_such_snapshot())
     least = of_image.size if of_image else content.size if content else 0
     size = params.number(f"{stem}Size", least, 0, LARGEST_NUMBER)

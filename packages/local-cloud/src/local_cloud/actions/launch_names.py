@@ -22,7 +22,7 @@ Naming = Callable[[int, str], str]  # from an instance's number and its id to it
 
 
 def instance_names(call: Call, amount: int) -> Naming:
-    """Return how the instances are named; each by its id if the launch does not say."""
+    """Return how the instances are named (default: each by its id)."""
     name = call.params.text("InstanceName")
     if not name:
         return lambda _, instance_id: instance_id
@@ -30,7 +30,7 @@ def instance_names(call: Call, amount: int) -> Naming:
 
 
 def host_names(call: Call, amount: int) -> Naming:
-    """Return how the hosts are named; empty if the launch does not say.
+    """Return how the hosts are named (default: no names).
 
     Raises:
         ApiFault: they are named in both ways, or not each of them.

@@ -1,7 +1,7 @@
-"""What a launch cannot have here: each parameter of RunInstances and CreateInstance is done, or it is in this table.
+"""The parameters of RunInstances and CreateInstance that the local cloud does not perform; it performs all others.
 
-The values are those that ask for nothing. Of a subscription's parameters the reference says that without one they have
-no effect; others have none that anybody sees.
+The values are those that have no effect. Of a subscription's parameters the reference says that without one they have
+no effect; others have no visible effect.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ UNDONE: dict[str, tuple[str, ...]] = {
 
 
 def check_undone(call: Call) -> None:
-    """Refuse what the local cloud does not do, and what makes no sense in what it does not do.
+    """Refuse the parameters that the local cloud does not perform.
 
     Raises:
-        ApiFault: the launch asks for it.
+        ApiFault: the launch has one of them, or its values are not valid.
     """
     params = call.params
     params.choice(

@@ -213,7 +213,7 @@ def _disk_row(params: Params, resource: str, stem: str, amount: int) -> Answer:
 
 
 def _only_what_is_sold(params: Params) -> None:
-    """Refuse subscriptions and what is not I/O optimized: nothing here is that."""
+    """Refuse subscriptions and instances that are not I/O optimized: the local cloud sells neither."""
     params.only("InstanceChargeType", "PostPaid")
     params.only("IoOptimized", "optimized")
 

@@ -23,9 +23,9 @@ def own(call: Call, kind: type[R]) -> list[R]:
 
 
 def listed(call: Call, kind: type[R]) -> list[R]:
-    """Return those that have the tags which a call lists by.
+    """Return the resources that have the tags of the call.
 
-    Only for actions that list: where something is made, ``Tag.N`` are the new thing's tags.
+    Only for actions that list: for those that create, ``Tag.N`` are the new resource's tags.
     """
     tags = call.params.pairs("Tag")
     return [resource for resource in own(call, kind) if has_tags(resource.tags, tags)]
@@ -35,7 +35,7 @@ def require_own(call: Call, kind: type[R], record_id: str, fault: ApiFault) -> R
     """Return the caller's resource, as it is now.
 
     Raises:
-        ApiFault: ``fault``: it does not exist, or is somebody else's.
+        ApiFault: ``fault``: it does not exist, or another account owns it.
     """
     found = call.store.get(kind, record_id)
     if found is None or found.owner != call.account:

@@ -139,7 +139,7 @@ def _start(call: Call, instance: Instance) -> None:
 
 
 def _stop(call: Call, instance: Instance) -> None:
-    """Stop an instance; in economical mode if it can: a local disk stays on its host, and goes on costing."""
+    """Stop an instance; in economical mode if it can: an instance with a local disk keeps its host, and its price."""
     if instance.status(call.now) == "Stopped":
         return
     kind = INSTANCE_TYPES.get(instance.type)
@@ -148,6 +148,6 @@ def _stop(call: Call, instance: Instance) -> None:
     ready = call.now + call.settings.stop_seconds
     stopped = replace(instance, state="Stopped", ready=ready, agent=False)
     if saves:
-        # The market does not take back what runs nowhere.
+        # The market reclaims only what runs.
         stopped = replace(stopped, saves=True, stops=(*instance.stops, ready), reclaimed=NEVER)
     call.store.put(stopped)

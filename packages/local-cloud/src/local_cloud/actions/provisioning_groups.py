@@ -26,7 +26,7 @@ from local_cloud.records import GroupOffer, Instance, ProvisioningGroup
 KINDS = ("request", "maintain", "instant")
 MOST = 1000
 _LAUNCH = "LaunchConfiguration."
-# Where a launch configuration says otherwise than RunInstances.
+# Parameters that have another name in a launch configuration than in RunInstances.
 _RENAMED = {
     "SystemDiskCategory": "SystemDisk.Category",
     "SystemDiskDescription": "SystemDisk.Description",

@@ -34,7 +34,7 @@ class Call:
         caller: the AccessKey that signed.
         region: the region that it works in.
         now: the cloud's time.
-        wall: the machine's time.
+        wall: the computer's time.
         view: the records for reads; may lag behind the store.
         store: the current records.
         new_id: returns a new id with a prefix.

@@ -1,7 +1,7 @@
 """The rules of security groups: read from a request, compared, described.
 
-Sources: AuthorizeSecurityGroup, RevokeSecurityGroup, their egress twins and DescribeSecurityGroupAttribute, with their
-error tables. The local cloud stores rules; its network does not enforce them. It has no prefix lists, but a rule
+Sources: AuthorizeSecurityGroup, RevokeSecurityGroup, the same for egress, and DescribeSecurityGroupAttribute, with
+their error tables. The local cloud stores rules; its network does not enforce them. It has no prefix lists, but a rule
 may name any.
 """
 
@@ -51,7 +51,7 @@ def requested(call: Call, direction: str) -> list[Rule]:
 
 
 def revoked(call: Call, group: SecurityGroup, direction: str) -> list[Rule]:
-    """Return the rules of a group that a request removes, by their ids or by what they say.
+    """Return the rules of a group that a request removes, by their ids or by their fields.
 
     Since July 2024 a rule that does not exist is an error.
 
@@ -78,12 +78,12 @@ def revoked(call: Call, group: SecurityGroup, direction: str) -> list[Rule]:
 
 
 def same(rule: Rule, other: Rule) -> bool:
-    """Return whether two rules say the same; their descriptions may differ."""
+    """Return whether two rules are the same; their descriptions may differ."""
     return replace(rule, description="", created=0.0) == replace(other, description="", created=0.0)
 
 
 def rule_id(group: SecurityGroup, rule: Rule) -> str:
-    """Return a rule's id, which follows from what it says: no two rules of a group say the same."""
+    """Return a rule's id: a hash of its fields, which no two rules of a group share."""
     said = sorted((name, value) for name, value in asdict(rule).items() if name != "description")
     return "sgr-" + hashlib.sha256(f"{group.id} {said}".encode()).hexdigest()[:20]
 

@@ -121,25 +121,25 @@ def modify_security_group_attribute(call: Call) -> Answer:
 
 @action("AuthorizeSecurityGroup", idempotent=True)
 def authorize_security_group(call: Call) -> Answer:
-    """Add rules for what comes in; a rule that exists is not added again."""
+    """Add ingress rules; a rule that exists is not added again."""
     return _add(call, "ingress")
 
 
 @action("AuthorizeSecurityGroupEgress", idempotent=True)
 def authorize_security_group_egress(call: Call) -> Answer:
-    """Add rules for what goes out."""
+    """Add egress rules."""
     return _add(call, "egress")
 
 
 @action("RevokeSecurityGroup", idempotent=True)
 def revoke_security_group(call: Call) -> Answer:
-    """Remove rules for what comes in."""
+    """Remove ingress rules."""
     return _remove(call, "ingress")
 
 
 @action("RevokeSecurityGroupEgress", idempotent=True)
 def revoke_security_group_egress(call: Call) -> Answer:
-    """Remove rules for what goes out."""
+    """Remove egress rules."""
     return _remove(call, "egress")
 
 

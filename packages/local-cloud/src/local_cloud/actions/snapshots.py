@@ -81,7 +81,7 @@ def _tests(call: Call, usage: Callable[[Snapshot], str]) -> Tests[Snapshot]:
         ),
         *by_choice(params, "Usage", usage, ("image", "disk", "image_disk", "none"), _unknown(404, "Usage")),
     ]
-    if params.flag("Encrypted"):  # false asks for nothing
+    if params.flag("Encrypted"):  # false filters nothing
         found.append(lambda snapshot: snapshot.encrypted)
     if instance := params.text("InstanceId"):
         disks = {disk.id for disk in call.view.all(Disk) if disk.instance == instance}
@@ -193,7 +193,7 @@ def _status(snapshot: Snapshot, now: float) -> str:
 
 
 def _usage(view: View) -> Callable[[Snapshot], str]:
-    """Return what tells what was made from a snapshot and still exists."""
+    """Return a function that describes what was made from a snapshot and still exists."""
     uses = (("image", _imaged(view)), ("disk", _on_disks(view)))
     return lambda snapshot: "_".join(what for what, used in uses if snapshot.id in used) or "none"
 

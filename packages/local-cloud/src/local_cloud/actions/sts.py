@@ -52,7 +52,7 @@ def get_caller_identity(call: Call) -> Answer:
 def assume_role(call: Call) -> Answer:
     """A temporary key for a role of the caller's account.
 
-    A role that was created by the API trusts whom it says; every other one exists here, and trusts its account.
+    A role that was created by the API has its trust policy; every other role exists here, and trusts its account.
     """
     account, role = _role(call)
     made = role_of(call.store, account, role)

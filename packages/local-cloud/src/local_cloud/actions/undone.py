@@ -1,4 +1,4 @@
-"""Documented parameters that the local cloud does not do: refused, and never ignored."""
+"""Documented parameters that the local cloud does not perform: refused, and never ignored."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ANY = ("*",)  # a parameter that has no effect here, whatever its value
 
 
 def refuse_undone(params: Params, undone: Mapping[str, tuple[str, ...]]) -> None:
-    """Refuse a request that asks for more than the local cloud does.
+    """Refuse a request with parameters that the local cloud does not perform.
 
     Args:
         params: the request's.
-        undone: for each name the values that ask for nothing, in lower case. It is a parameter's without the numbers of
+        undone: for each name the values that have no effect, in lower case. It is a parameter's without the numbers of
             lists (``DataDisk.KMSKeyId``), or their common beginning (``CpuOptions``).
 
     Raises:

@@ -50,7 +50,7 @@ def create_vpc(call: Call) -> Answer:
 
 @action("CreateDefaultVpc", "vpc", idempotent=True)
 def create_default_vpc(call: Call) -> Answer:
-    """Create the default VPC, whose vSwitches a launch uses that names none."""
+    """Create the default VPC: a launch that names no vSwitch uses one of its vSwitches."""
     if any(vpc.default for vpc in own(call, Network)):
         raise ApiFault(400, "OperationFailed.DefaultVpcExist", "The default VPC exists already in this region.")
     vpc = _create_default_vpc(call)

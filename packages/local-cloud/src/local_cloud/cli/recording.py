@@ -1,4 +1,4 @@
-"""``goldrun local record``: what a client asks and is answered, as a file that tests can replay."""
+"""``goldrun local record``: a client's calls and their answers, as a file that tests can replay."""
 
 from __future__ import annotations
 

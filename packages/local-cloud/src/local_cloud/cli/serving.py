@@ -103,7 +103,7 @@ def _given(option: str) -> bool:
 def _require_same(
     running: daemon.Running, status: dict[str, Any], port: int, machines: str, run_jobs_here: bool, with_tls: bool
 ) -> None:
-    """Check that the running local cloud is what was asked for.
+    """Check that the running local cloud has the options of this command.
 
     Raises:
         UsageError: it was started with other options.

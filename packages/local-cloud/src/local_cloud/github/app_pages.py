@@ -1,8 +1,8 @@
 """The pages on which a person makes a GitHub App from a manifest, and installs it.
 
-A program's page sends the browser here with the manifest, as a form; GitHub shows what would be made, and asks. So a
-request from another site makes nothing: what it shows is confirmed by a form of this server's own, with a token that
-only this page knows, and that no other page can frame.
+A program's page sends the browser here with the manifest, as a form; GitHub shows the App that it
+would create, and waits for a confirmation. So a request from another site creates nothing: the confirmation is a form
+of this server, with a token that only this page has, and no other page can frame it.
 
 Source: "Registering a GitHub App from a manifest" in GitHub's documentation. Addresses are an Enterprise Server's.
 """
@@ -67,7 +67,7 @@ class _Manifest(msgspec.Struct):
 
 @dataclass(frozen=True)
 class _Shown:
-    """What a page has shown, and waits to be confirmed."""
+    """What a page shows and the user may confirm."""
 
     owner: str
     manifest: _Manifest
@@ -154,7 +154,7 @@ class Pages:
             name=name,
             slug=slug,
             owner=shown.owner,
-            # Whoever asks for more may also read what every App may.
+            # Every App may read metadata.
             permissions={"metadata": "read", **shown.manifest.default_permissions},
             installed=False,
         )

@@ -37,7 +37,7 @@ def filename(version: str, kind: str) -> str:
 
 def version_of(path: str) -> str:
     """Return the version that a download's path names: of ``…/v2.335.0/actions-runner-….tar.gz``, 2.335.0."""
-    # What is asked for becomes a line of a program, so it is a version and nothing else.
+    # It becomes a line of a program, so nothing but a version is accepted.
     found = re.match(r"v([0-9]+(?:\.[0-9]+)*)/", path.removeprefix(PATH))
     return found[1] if found else UNRELEASED
 

@@ -1,4 +1,4 @@
-"""Check runs: what an App says about a commit.
+"""Check runs: what an App reports about a commit.
 
 Source: "REST API endpoints for check runs": only a GitHub App may create one.
 """

@@ -1,6 +1,6 @@
 """Files, commits and branches of repositories, as far as a change can be proposed.
 
-Every repository has the branch ``main``, with one file. Numbers of objects are Git's own.
+Every repository has the branch ``main``, with one file. The ids of objects are Git's own.
 Sources: "REST API endpoints for repository contents", "REST API endpoints for Git references"; "Git Internals".
 """
 
@@ -48,7 +48,7 @@ def commit_of(jobs: Jobs, repository: str, sha: str) -> GitHubCommit:
     """Return a commit.
 
     Raises:
-        GitHubFault: the repository has none of that number.
+        GitHubFault: the repository has no commit with this id.
     """
     first = _first(repository)
     found = first if sha == first.id else jobs.store.get(GitHubCommit, sha)
@@ -204,7 +204,7 @@ def blob_sha(content: str) -> str:
 
 def _commit_sha(repository: str, parent: str, message: str, files: Mapping[str, str]) -> str:
     lines = [f"tree {_tree_sha(files)}", *([f"parent {parent}"] if parent else []), f"author {_WHO}"]
-    # The repository stands in the message's place too: the first commits of two repositories are two commits.
+    # The repository is part of the message, so that two repositories have different first commits.
     return _sha("commit", "\n".join([*lines, f"committer {_WHO}", "", message, "", repository]).encode())
 
 

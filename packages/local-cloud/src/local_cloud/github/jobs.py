@@ -201,7 +201,7 @@ class Jobs:
         self._put(ended)
 
     def take(self, runner: GitHubRunner) -> GitHubJob | None:
-        """Return the next job for a runner; the same again to one that has not seen its answer."""
+        """Return the next job for a runner; a runner that has a job gets the same one again."""
         if runner.job and (taken := self.store.get(GitHubJob, runner.job)) and taken.status == "in_progress":
             return taken
         for job in self.store.all(GitHubJob):

@@ -13,7 +13,7 @@ class GitHubRunner(Record, frozen=True, kw_only=True):
     Attributes:
         scope: ``owner/name``, or an organization.
         credential: authenticates its program.
-        seen: when its program was last seen, on the machine's clock; 0: never, or it signed off.
+        seen: when its program was last seen, on the computer's clock; 0: never, or it signed off.
         job: the number of the job that it runs; empty: none.
         scale_set: the number of its scale set, whose jobs alone it takes; empty: none.
     """
@@ -59,7 +59,7 @@ class GitHubJob(Record, frozen=True, kw_only=True):
         offered: when it was offered to it; 0: it is not.
         assigned: when it was assigned to it; 0: it is not.
         assignments: how often it was assigned.
-        told: the last of its messages.
+        told: the type of the last message about it.
     """
 
     run: str
@@ -91,10 +91,10 @@ class GitHubScaleSet(Record, frozen=True, kw_only=True):
 
     Attributes:
         scope: ``owner/name``, an organization, or ``enterprises/name``.
-        capacity: how many jobs its listener can take, as its last poll said.
+        capacity: how many jobs its listener can take, as of its last poll.
         session: the id of its message session; empty: none.
         owner: the name that the session's owner gave itself.
-        seen: when the session last polled, on the machine's clock.
+        seen: when the session last polled, on the computer's clock.
         sent: the number of its last message.
     """
 
@@ -134,14 +134,14 @@ class GitHubHook(Record, frozen=True, kw_only=True):
 
 
 class GitHubCheck(Record, frozen=True, kw_only=True):
-    """What an App says about a commit; ``id`` is its number.
+    """What an App reports about a commit; ``id`` is its number.
 
     Attributes:
         sha: the commit.
         status: ``queued``, ``in_progress`` or ``completed``.
         conclusion: e.g. ``neutral``; empty: it has not ended.
-        title: what people read first.
-        summary: and then.
+        title: its title.
+        summary: its text.
     """
 
     repository: str
@@ -226,7 +226,7 @@ class GitHubApp(Record, frozen=True, kw_only=True):
         slug: its name in addresses.
         owner: the account that it belongs to.
         permissions: what it may do, by name.
-        installed: whether it is; one that is made on a page is not, until somebody installs it.
+        installed: whether it is installed; an App that is created on a page is not, until a user installs it.
     """
 
     number: int

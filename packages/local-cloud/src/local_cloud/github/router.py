@@ -42,7 +42,7 @@ def path_at_github(path: str) -> str | None:
 
 
 def admits_pages(method: str, path: str) -> bool:
-    """Return whether a browser may be led to this path by another site's page: it is a page that asks first."""
+    """Return whether another site's page may lead a browser to this path: a page that waits for a confirmation."""
     return path.startswith(PREFIX) and opens_to_others(method, path.removeprefix(PREFIX))
 
 
@@ -145,7 +145,7 @@ class Router:
         raise not_found()
 
     def _serve(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answer for the Actions service: that there is no message yet is an answer only after a while."""
+        """Answer for the Actions service; the answer that there is no message yet is held back for some time."""
 
         def answer() -> Reply:
             try:

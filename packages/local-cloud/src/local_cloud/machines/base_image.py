@@ -27,7 +27,7 @@ ROOT_DEVICE = "/dev/vda"
 BOOT_FILES = ("vmlinuz", "initrd", "root")  # beside the disk: kernel, initial RAM disk, the root file system's device
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "qemu-img": "qemu-utils"}
 _FILES = {
-    # Only the modules that a machine of the local cloud needs: the usual ones take a minute without KVM.
+    # Only the modules that a virtual machine here needs: the usual ones take a minute without KVM.
     "etc/cloud/cloud.cfg.d/99-goldrun.cfg": """\
 datasource_list: [AliYun, None]
 network: {config: disabled}

@@ -26,7 +26,7 @@ class Supervised:
             env: its environment; None: this process's.
         """
         with log.open("wb") as output:
-            # In another session: Ctrl-C is for the server, which ends its machines in order.
+            # In another session: Ctrl-C goes to the server, which ends its instances in order.
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor.__file__, str(home or ""), *command],
                 env=env,

@@ -48,10 +48,10 @@ class Call(NamedTuple):
     now: float
 
     def bucket(self) -> Bucket:
-        """Return the bucket that the request is about.
+        """Return the bucket of the request.
 
         Raises:
-            ApiFault: there is none, or it is another account's.
+            ApiFault: it does not exist, or another account owns it.
         """
         found = self.store.get(Bucket, self.request.bucket)
         if found is None:
@@ -63,18 +63,18 @@ class Call(NamedTuple):
         return found
 
     def find(self) -> StoredObject | None:
-        """Return the object that the request is about; None: the bucket has none.
+        """Return the object of the request; None: it does not exist.
 
         Raises:
-            ApiFault: its bucket is not there, or is another account's.
+            ApiFault: the bucket does not exist, or another account owns it.
         """
         return self.store.get(StoredObject, f"{self.bucket().id}/{self.request.key}")
 
     def object(self) -> StoredObject:
-        """Return the object that the request is about.
+        """Return the object of the request.
 
         Raises:
-            ApiFault: there is none, or its bucket is not there, or is another account's.
+            ApiFault: it or its bucket does not exist, or another account owns the bucket.
         """
         found = self.find()
         if found is None:
@@ -155,7 +155,7 @@ def _object_acl(call: Call) -> Outcome:
 
 
 def _list_objects(call: Call) -> Outcome:
-    """List a bucket's objects; what is behind the delimiter counts as one folder."""
+    """List a bucket's objects; keys that are the same up to the delimiter count as one folder."""
     bucket, given = call.bucket(), call.request.parameters
     second = given.get("list-type") == "2"
     prefix, delimiter = given.get("prefix", ""), given.get("delimiter", "")
@@ -244,7 +244,7 @@ def _head_object(call: Call) -> Outcome:
 
 def _delete_object(call: Call) -> Outcome:
     found = call.find()
-    if found:  # deleting what is not there succeeds as well
+    if found:  # to delete a missing object succeeds as well
         call.store.remove(found)
     return Outcome(204)
 
@@ -320,7 +320,7 @@ def _crc64(content: bytes) -> str:
     return str(int.from_bytes(packed[-12 - index - 8 : -12 - index], "little"))
 
 
-# By method, what it is about, and the parameter that makes another operation of it.
+# By method, kind of resource, and the parameter that selects another operation.
 _NAMES = {
     ("GET", "service", ""): "ListBuckets",
     ("PUT", "bucket", ""): "PutBucket",

@@ -87,10 +87,10 @@ def authenticate(request: Request, view: View, now: float) -> tuple[AccessKey, s
     Args:
         request: the request.
         view: contains the keys.
-        now: the time of the machine's clock.
+        now: the time of the computer's clock.
 
     Raises:
-        ApiFault: it is not signed, or not rightly, or too early or too late.
+        ApiFault: it has no valid signature, or is too early or too late.
     """
     claim, region = request.headers.get("authorization", ""), ""
     if match := _V4.fullmatch(claim):

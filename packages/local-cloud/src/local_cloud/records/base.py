@@ -1,4 +1,4 @@
-"""The base of all records, which are frozen. What changes with time alone is computed, not stored."""
+"""The base of all records, which are frozen. What changes only with time is computed, not stored."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Invocation(Resource, frozen=True, kw_only=True):
         stopped: when it was stopped.
         lost: when its instance ends.
         file: the file's path, or empty for a command.
-        live: ``waiting``, ``running`` or ``done`` in a virtual machine; empty in a simulated one.
+        live: ``waiting``, ``running`` or ``done`` in a virtual machine; empty in a simulated instance.
         content: the script or the file's content.
         mode: the file's mode.
         user: the file's owner.

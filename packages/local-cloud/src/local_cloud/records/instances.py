@@ -22,7 +22,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         reclaimed: when the market reclaims it.
         gone: when its deletion ends.
         user_data: in base64, as received.
-        agent: the guest's agent has answered, with virtual machines.
+        agent: the guest agent of its virtual machine has answered.
         reboots: how often a reboot was requested.
         reboot_forced: the last one was without a clean shutdown.
         saves: it was stopped in economical mode.
@@ -31,7 +31,7 @@ class Instance(Resource, frozen=True, kw_only=True):
         undeletable: no call deletes it (``DeletionProtection``).
         bandwidth: Mbit/s of its public address to the internet.
         bandwidth_in: and from the internet.
-        internet_charge: what is paid for of its public address: ``PayByTraffic`` or ``PayByBandwidth``.
+        internet_charge: how its public address is billed: ``PayByTraffic`` or ``PayByBandwidth``.
         diskless: its system disk has been detached.
     """
 

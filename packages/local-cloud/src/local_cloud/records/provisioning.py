@@ -42,7 +42,7 @@ class ProvisioningGroup(Resource, frozen=True, kw_only=True):
         kind: ``request`` and ``instant`` launch once, ``maintain`` keeps up the capacity.
         launch: the parameters of its launches.
         offers: what it may launch; empty: the type and the vSwitch of its template.
-        total: the capacity that it shall have.
+        total: its target capacity.
         spot: of it, spot instances.
         on_demand: of it, instances at the list price.
         rest: what the rest is: ``Spot`` or ``PayAsYouGo``.
