@@ -165,8 +165,8 @@ def variables(url: str, machines: str = "simulated", https_url: str = "", data: 
         data: its data file, beside which the certificates are.
     """
     # Virtual machines use another address.
-    there = url.replace(HOST, GUESTS_HOST)
-    guests = {"GOLDRUN_INSTANCE_ENDPOINT": there} if machines == "qemu" else {}
+    for_guests = url.replace(HOST, GUESTS_HOST)
+    guests = {"GOLDRUN_INSTANCE_ENDPOINT": for_guests} if machines == "qemu" else {}
     return {
         **guests,
         **(_over_tls(https_url, tls_files.files(data)) if https_url and data else {}),

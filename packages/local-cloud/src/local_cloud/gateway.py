@@ -29,7 +29,7 @@ from local_cloud.params import Params, products
 from local_cloud.reading import require_all_read
 from local_cloud.store import Store
 
-NOBODY = AccessKey(id="", secret="", account="")
+ANONYMOUS = AccessKey(id="", secret="", account="")
 DEFAULT_REGION = "cn-hangzhou"
 
 
@@ -108,7 +108,7 @@ class Gateway:
             )
         entry = ACTIONS.get((product, action))
         if entry and entry.unsigned:
-            caller = NOBODY
+            caller = ANONYMOUS
         else:
             caller = authenticate(wire, self.store, self.nonces, self.clock.wall())
             # Policies name the identity providers' API as RAM's.

@@ -86,12 +86,12 @@ class Recorder:
         """
         if self._calls is None:
             return
-        there = path_at_github(path)
-        if there.startswith(RUNNER) if there is not None else is_for_oss(path, headers):
+        github_path = path_at_github(path)
+        if github_path.startswith(RUNNER) if github_path is not None else is_for_oss(path, headers):
             return
         call = (
-            _of_github(method, there, query, headers, body)
-            if there is not None
+            _of_github(method, github_path, query, headers, body)
+            if github_path is not None
             else _of_cloud(method, path, query, headers, body)
         )
         if len(self._calls) >= MAX_CALLS:

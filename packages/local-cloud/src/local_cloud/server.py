@@ -129,8 +129,8 @@ class LocalCloud:
         self._server = MainServer(self._config(), ready, more)
         port = listening.getsockname()[1]
         # Guests, and so runners, use another address for this computer.
-        here, there = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, GUESTS_HOST))
-        urls = router.Urls(clients=here, runners=there if self._virtual_machines else here)
+        for_clients, for_guests = (f"http://{host}:{port}{router.PREFIX}" for host in (HOST, GUESTS_HOST))
+        urls = router.Urls(clients=for_clients, runners=for_guests if self._virtual_machines else for_clients)
         self._github = router.Router(self.jobs, self.gateway.faults, urls, secret=self._secret, refusal=self._refusal)
         if self._virtual_machines:
             self._virtual_machines.start(port)
@@ -272,8 +272,8 @@ class LocalCloud:
         return reply
 
     def _perform(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Reply:
-        if self._github and (there := router.path_at_github(path)) is not None:
-            return self._github.handle(method, there, query, headers, body)
+        if self._github and (github_path := router.path_at_github(path)) is not None:
+            return self._github.handle(method, github_path, query, headers, body)
         if is_for_oss(path, headers):
             return self._oss.handle(method, path, query, headers, body)
         return self.gateway.handle(method, path, query, headers, body)

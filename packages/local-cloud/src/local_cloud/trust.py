@@ -82,8 +82,8 @@ def _matches(statement: Statement, provider: str, claims: Mapping[str, Any]) -> 
 
 
 def _holds(compare: Callable[[str, str], bool], claim: Any, values: list[str]) -> bool:
-    said = claim if isinstance(claim, list) else [claim]
-    return any(isinstance(text, str) and compare(text, value) for text in said for value in values)
+    given = claim if isinstance(claim, list) else [claim]
+    return any(isinstance(text, str) and compare(text, value) for text in given for value in values)
 
 
 def _like(text: str, pattern: str) -> bool:

@@ -90,7 +90,7 @@ def send_file(call: Call) -> Answer:
     timeout = max(LEAST_FILE_TIMEOUT, params.number("Timeout", DEFAULT_TIMEOUT, 0, MAX_TIMEOUT))
     path = f"{params.text('TargetDir').rstrip('/')}/{params.text('Name')}"
     overwrite = params.flag("Overwrite")
-    there = set() if overwrite or call.settings.machines else _receivers(call, path)
+    receivers = set() if overwrite or call.settings.machines else _receivers(call, path)
     invoke_id = call.new_id("f-")
     for number, instance in enumerate(instances):
         made = _invocation(call, f"{invoke_id} {number}", invoke_id, "", instance, content, timeout)
@@ -104,7 +104,7 @@ def send_file(call: Call) -> Answer:
                 user=params.text("FileOwner", "root"),
                 user_group=params.text("FileGroup", "root"),
                 overwrite=overwrite,
-                exists=instance.id in there,
+                exists=instance.id in receivers,
             )
         )
     return {"InvokeId": invoke_id}

@@ -247,7 +247,7 @@ def _describe(call: Call, group: ProvisioningGroup) -> Answer:
         "PayAsYouGoTargetCapacity": group.on_demand,
         "DefaultTargetCapacityType": group.rest,
     }
-    there = {"TotalCapacity": spot + rest, "SpotCapacity": spot, "PayAsYouGoCapacity": rest, "PrePaidCapacity": 0.0}
+    capacity = {"TotalCapacity": spot + rest, "SpotCapacity": spot, "PayAsYouGoCapacity": rest, "PrePaidCapacity": 0.0}
     return {
         "AutoProvisioningGroupId": group.id,
         "AutoProvisioningGroupName": group.name,
@@ -260,7 +260,7 @@ def _describe(call: Call, group: ProvisioningGroup) -> Answer:
         "LaunchTemplateVersion": group.launch.get("LaunchTemplateVersion", ""),
         "LaunchTemplateConfigs": {"LaunchTemplateConfig": [_describe_offer(offer) for offer in group.offers]},
         "TargetCapacitySpecification": wanted,
-        "CapacitySpecification": there,
+        "CapacitySpecification": capacity,
         "SpotOptions": {
             "AllocationStrategy": group.spot_order,
             "InstanceInterruptionBehavior": "terminate",

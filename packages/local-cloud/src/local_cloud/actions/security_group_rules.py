@@ -84,8 +84,8 @@ def same(rule: Rule, other: Rule) -> bool:
 
 def rule_id(group: SecurityGroup, rule: Rule) -> str:
     """Return a rule's id: a hash of its fields, which no two rules of a group share."""
-    said = sorted((name, value) for name, value in asdict(rule).items() if name != "description")
-    return "sgr-" + hashlib.sha256(f"{group.id} {said}".encode()).hexdigest()[:20]
+    fields = sorted((name, value) for name, value in asdict(rule).items() if name != "description")
+    return "sgr-" + hashlib.sha256(f"{group.id} {fields}".encode()).hexdigest()[:20]
 
 
 def describe(group: SecurityGroup, rule: Rule) -> Answer:

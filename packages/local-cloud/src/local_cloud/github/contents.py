@@ -23,7 +23,7 @@ MAIN = "main"
 _REPOSITORY = "/repos/(?P<repository>[^/]+/[^/]+)"
 _CONTENTS = f"{_REPOSITORY}/contents/(?P<path>.+)"
 _REFS = f"{_REPOSITORY}/git/refs"
-_WHO = "octocat <octocat@github.com> 0 +0000"
+_AUTHOR = "octocat <octocat@github.com> 0 +0000"
 _BRANCH = re.compile(r"refs/heads/(?!/)[\w./-]{1,200}(?<![/.])", re.ASCII)
 
 
@@ -175,15 +175,15 @@ def _file_json(api: str, repository: str, path: str, content: str) -> dict[str, 
 
 def _commit_json(api: str, repository: str, commit: GitHubCommit, when: str) -> dict[str, Any]:
     url = f"{api}/repos/{repository}/git/commits"
-    who = {"name": "octocat", "email": "octocat@github.com", "date": when}
+    author = {"name": "octocat", "email": "octocat@github.com", "date": when}
     tree = _tree_sha(commit.files)
     return {
         "sha": commit.id,
         "node_id": base64.b64encode(commit.id.encode()).decode(),
         "url": f"{url}/{commit.id}",
         "html_url": f"{api.removesuffix('/api/v3')}/{repository}/commit/{commit.id}",
-        "author": who,
-        "committer": who,
+        "author": author,
+        "committer": author,
         "message": commit.message,
         "tree": {"sha": tree, "url": f"{api}/repos/{repository}/git/trees/{tree}"},
         "parents": [{"sha": commit.parent, "url": f"{url}/{commit.parent}", "html_url": f"{url}/{commit.parent}"}],
@@ -203,9 +203,9 @@ def blob_sha(content: str) -> str:
 
 
 def _commit_sha(repository: str, parent: str, message: str, files: Mapping[str, str]) -> str:
-    lines = [f"tree {_tree_sha(files)}", *([f"parent {parent}"] if parent else []), f"author {_WHO}"]
+    lines = [f"tree {_tree_sha(files)}", *([f"parent {parent}"] if parent else []), f"author {_AUTHOR}"]
     # The repository is part of the message, so that two repositories have different first commits.
-    return _sha("commit", "\n".join([*lines, f"committer {_WHO}", "", message, "", repository]).encode())
+    return _sha("commit", "\n".join([*lines, f"committer {_AUTHOR}", "", message, "", repository]).encode())
 
 
 def _tree_sha(files: Mapping[str, str]) -> str:

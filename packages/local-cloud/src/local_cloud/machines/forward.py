@@ -27,9 +27,9 @@ def main() -> None:
     lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith((b"connection:", b"host:"))]
     request = method + b" /_metadata/" + instance.encode() + target
     request += b"\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + b"\r\n".join(lines)
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as there:
-        there.sendall(request)
-        while piece := there.recv(65536):
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        while piece := connection.recv(65536):
             os.write(1, piece)
 
 

@@ -93,13 +93,13 @@ class GuestAgent:
             {"execute": command, "arguments": arguments or {}},
         ]
         try:
-            with socket.socket(socket.AF_UNIX) as there:
-                there.settimeout(timeout or self._timeout)
-                there.connect(str(self._path))
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(timeout or self._timeout)
+                connection.connect(str(self._path))
                 answers = []
                 for message in messages:
-                    there.sendall(json.dumps(message).encode() + b"\n")
-                    answers.append(_line(there, token if message["execute"] == "guest-sync" else None))
+                    connection.sendall(json.dumps(message).encode() + b"\n")
+                    answers.append(_line(connection, token if message["execute"] == "guest-sync" else None))
         except (OSError, ValueError) as error:
             raise AgentError(f"the guest agent does not answer: {error}") from error
         if "error" in answers[1]:
@@ -107,12 +107,12 @@ class GuestAgent:
         return answers[1]["return"]
 
 
-def _line(there: socket.socket, token: int | None) -> Any:
+def _line(connection: socket.socket, token: int | None) -> Any:
     """Return the next answer; if it is identified by a token, drop older ones."""
     rest = b""
     while True:
         while b"\n" not in rest:
-            piece = there.recv(65536)
+            piece = connection.recv(65536)
             if not piece:
                 raise ConnectionError("closed")
             rest += piece

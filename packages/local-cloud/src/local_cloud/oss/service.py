@@ -124,10 +124,10 @@ def _put_bucket(call: Call) -> Outcome:
     region = call.region or DEFAULT_REGION
     if region not in REGIONS:
         raise ApiFault(400, "InvalidLocationConstraint", "The specified location-constraint is not valid.")
-    there = call.store.get(Bucket, name)
-    if there and there.owner != call.caller.account:
+    existing = call.store.get(Bucket, name)
+    if existing and existing.owner != call.caller.account:
         raise ApiFault(409, "BucketAlreadyExists", "The requested bucket name is not available.")
-    if there is None:
+    if existing is None:
         call.store.put(Bucket(id=name, region=region, owner=call.caller.account, created=call.now))
     return Outcome(headers={"location": f"/{name}"})
 
