@@ -18,7 +18,8 @@ import pytest
 
 from goldrun.contents import cyclonedx, osv
 from goldrun.contents.components import Component, make
-from goldrun.contents.scan import Rule, scan
+from goldrun.contents.rule import Rule
+from goldrun.contents.scan import scan
 
 SCANNER = os.environ.get("OSV_SCANNER") or shutil.which("osv-scanner")
 pytestmark = pytest.mark.skipif(

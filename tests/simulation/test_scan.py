@@ -76,14 +76,14 @@ def test_an_exception_releases_the_image_that_is_there_until_its_day(cloud: Runn
         build(cloud, scanned)
     assert [one.id for one in images(cloud)] == [held.id], "it is tested again, and not built again"
     except_until(scanned, "2020-01-01")
-    with pytest.raises(RefusedError, match="its exemption ended on 2020-01-01"):
+    with pytest.raises(RefusedError, match="its exception ended on 2020-01-01"):
         build(cloud, scanned)
     except_until(scanned, "2099-12-31")
     heard = Heard()
     built = build(cloud, scanned, heard)
     assert built.image.image_id == held.id
     assert answer(cloud) == held.id
-    assert any("exempted until 2099-12-31: not reachable" in line for line in heard.lines)
+    assert any("exception until 2099-12-31: not reachable" in line for line in heard.lines)
     assert built.image.tags["BootTest"] == "passed"
 
 

@@ -20,7 +20,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from goldrun.contents import advisory_report, cyclonedx, osv, software_report
 from goldrun.contents.components import Component, Contents, make, parse
-from goldrun.contents.scan import Exemption, Rule, blocking, scan
+from goldrun.contents.rule import AdvisoryException, Rule
+from goldrun.contents.scan import blocking, scan
 from goldrun.errors import RefusedError, UsageError
 
 LIST = (
@@ -585,22 +586,22 @@ def test_malware_blocks(tmp_path: Path, fields: dict[str, Any]) -> None:
     """Such advisories tell no severity, and no version fixes them: they passed."""
     advisory(tmp_path, severity=[], affected=[affected("npm", "lodash")], **fields)
     assert findings(listed(), tmp_path) == [(fields["id"], "lodash", True)]
-    exempt = Rule(exemptions=(Exemption("MAL-2026-1", "a false alarm", dt.date(2026, 11, 23)),))
-    assert findings(listed(), tmp_path, exempt) == [(fields["id"], "lodash", False)]
+    rule = Rule(exceptions=(AdvisoryException("MAL-2026-1", "a false alarm", dt.date(2026, 11, 23)),))
+    assert findings(listed(), tmp_path, rule) == [(fields["id"], "lodash", False)]
 
 
-def test_an_exemption_ends_with_its_day(tmp_path: Path) -> None:
+def test_an_exception_ends_with_its_day(tmp_path: Path) -> None:
     advisory(tmp_path, aliases=["CVE-2026-1000"])
-    rule = Rule(exemptions=(Exemption("CVE-2026-1000", "not reachable", dt.date(2026, 11, 23)),))
+    rule = Rule(exceptions=(AdvisoryException("CVE-2026-1000", "not reachable", dt.date(2026, 11, 23)),))
     late = NOW + 86399
     (found,) = scan(listed(), osv.read(tmp_path), rule, late)
-    assert (found.blocks, found.why) == (False, "exempted until 2026-11-23: not reachable")
+    assert (found.blocks, found.why) == (False, "exception until 2026-11-23: not reachable")
     (found,) = scan(listed(), osv.read(tmp_path), rule, late + 1)
-    assert (found.blocks, found.why) == (True, "its exemption ended on 2026-11-23")
+    assert (found.blocks, found.why) == (True, "its exception ended on 2026-11-23")
 
 
 @pytest.mark.parametrize(
-    ("exempted", "blocks"),
+    ("exceptions", "blocks"),
     [
         ({"CVE-1": 30}, True),
         ({"CVE-1": 30, "CVE-2": 22}, True),
@@ -610,21 +611,23 @@ def test_an_exemption_ends_with_its_day(tmp_path: Path) -> None:
         ({"RHSA-1": 30}, False),
     ],
 )
-def test_an_advisory_about_several_troubles_is_exempted_with_all_of_them(
-    tmp_path: Path, exempted: dict[str, int], blocks: bool
+def test_an_advisory_about_several_troubles_has_an_exception_with_all_of_them(
+    tmp_path: Path, exceptions: dict[str, int], blocks: bool
 ) -> None:
-    """The exemption of one CVE let a whole advisory of a distribution pass."""
+    """The exception for one CVE let a whole advisory of a distribution pass."""
     advisory(tmp_path, "USN-1", aliases=["RHSA-1"], upstream=["CVE-1", "CVE-2"])
-    rule = Rule(exemptions=tuple(Exemption(name, "x", dt.date(2026, 11, day)) for name, day in exempted.items()))
+    rule = Rule(
+        exceptions=tuple(AdvisoryException(name, "x", dt.date(2026, 11, day)) for name, day in exceptions.items())
+    )
     assert findings(listed(), tmp_path, rule) == [("USN-1", "libssl3t64", blocks)]
 
 
-def test_an_exemption_that_was_renewed_counts(tmp_path: Path) -> None:
+def test_an_exception_that_was_renewed_counts(tmp_path: Path) -> None:
     """The first one in the recipe decided, even if it had ended."""
     advisory(tmp_path, aliases=["CVE-1"])
-    rule = Rule(exemptions=tuple(Exemption("CVE-1", "x", dt.date(2026, 11, day)) for day in (1, 30, 2)))
+    rule = Rule(exceptions=tuple(AdvisoryException("CVE-1", "x", dt.date(2026, 11, day)) for day in (1, 30, 2)))
     (found,) = scan(listed(), osv.read(tmp_path), rule, NOW)
-    assert (found.blocks, found.why) == (False, "exempted until 2026-11-30: x")
+    assert (found.blocks, found.why) == (False, "exception until 2026-11-30: x")
 
 
 def test_databases(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from typing import Literal
 from urllib.parse import quote
@@ -265,31 +264,3 @@ class Publication(Part, frozen=True, kw_only=True):
     public: bool = False
     encrypted: bool = False
     keys: dict[str, str] = {}
-
-
-class Exemption(Part, frozen=True, kw_only=True):
-    """An advisory that does not hold an image back, for a time.
-
-    Attributes:
-        id: its id, or one of its aliases; or one of its upstream ids, if all of them are exempted.
-        reason: why.
-        until: the last day on which it does not count: ``2026-12-31``.
-    """
-
-    id: str
-    reason: str
-    until: dt.date
-
-
-class Scan(Part, frozen=True, kw_only=True):
-    """Which advisories about its packages hold an image back.
-
-    Attributes:
-        fail: the least severity that does: low, medium, high or critical.
-        unfixed: whether advisories that no version fixes do too.
-        exceptions: advisories that do not.
-    """
-
-    fail: Literal["low", "medium", "high", "critical"] = "high"
-    unfixed: bool = False
-    exceptions: tuple[Exemption, ...] = ()

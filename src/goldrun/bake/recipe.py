@@ -22,11 +22,11 @@ from goldrun.bake.parts import (
     Part,
     Publication,
     Retention,
-    Scan,
     Step,
     Test,
     Tool,
 )
+from goldrun.contents.rule import Rule
 from goldrun.images import manifest
 
 FILE = "recipe.toml"
@@ -81,7 +81,7 @@ class Recipe(Part, frozen=True, kw_only=True):
     smoke: tuple[Test, ...] = ()
     manifest: str = ""
     packages: str = ""
-    scan: Scan | None = None
+    scan: Rule | None = None
     builder: Builder = Builder()
     limits: Limits = Limits()
     retention: Retention = Retention()

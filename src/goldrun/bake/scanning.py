@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from goldrun.bake.context import Context
-from goldrun.bake.recipe import Recipe
 from goldrun.cloud.images import Image
 from goldrun.contents import osv
 from goldrun.contents.components import Contents
-from goldrun.contents.scan import Exemption, Finding, Rule, blocking, scan
+from goldrun.contents.scan import Finding, blocking, scan
 from goldrun.errors import RefusedError
 
 SHOWN = 10
-
-
-def rule_of(recipe: Recipe) -> Rule:
-    """Return what holds a recipe's images back."""
-    if recipe.scan is None:
-        return Rule()
-    exemptions = tuple(Exemption(one.id, one.reason, one.until) for one in recipe.scan.exceptions)
-    return Rule(recipe.scan.fail, recipe.scan.unfixed, exemptions)
 
 
 def require_harmless(context: Context, image: Image, contents: Contents | None) -> None:
@@ -28,7 +19,8 @@ def require_harmless(context: Context, image: Image, contents: Contents | None) 
         RefusedError: advisories hold it back, or its list of packages is empty.
         UsageError: the database is not valid.
     """
-    if context.recipe.scan is None:
+    rule = context.recipe.scan
+    if rule is None:
         return
     assert contents is not None
     assert context.options.advisories
@@ -38,10 +30,10 @@ def require_harmless(context: Context, image: Image, contents: Contents | None) 
             why=["an empty list proves nothing."],
             fix=['packages = "…" in the recipe names a script that lists them.'],
         )
-    if told := left_out(contents):
-        context.report.line(told)
+    if note := left_out(contents):
+        context.report.line(note)
     now = context.client.clock.now()
-    found = scan(contents, context.options.advisories(), rule_of(context.recipe), now, context.report.line)
+    found = scan(contents, context.options.advisories(), rule, now, context.report.line)
     for finding in found:
         context.report.line(words(finding))
     if held := blocking(found):

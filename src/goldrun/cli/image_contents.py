@@ -107,14 +107,15 @@ def image_scan(
       goldrun image scan github-runner-ubuntu24 --arch amd64 --advisories osv/
       goldrun image scan --sbom runner.cdx.json --advisories osv/ --recipe recipes/github-runner-ubuntu24
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from goldrun.bake.reading import load
-    from goldrun.bake.scanning import rule_of, words
+    from goldrun.bake.scanning import words
     from goldrun.cli.json.findings import AdvisoryFinding
     from goldrun.clock import SystemClock
     from goldrun.contents import advisory_report, cyclonedx, osv
-    from goldrun.contents.scan import Rule, blocking, scan
+    from goldrun.contents.rule import Rule
+    from goldrun.contents.scan import blocking, scan
 
     if (image is None) == (sbom is None):
         raise UsageError("Name an image, or a bill of materials with --sbom.")
@@ -122,9 +123,9 @@ def image_scan(
     if report:
         require_writable(report)
     loaded = load(recipe) if recipe else None
-    rule = rule_of(loaded.recipe) if loaded else Rule()
+    rule = (loaded.recipe.scan if loaded else None) or Rule()
     if level:
-        rule = replace(rule, level=level)
+        rule = replace(rule, fail=level)
     if sbom:
         contents, now = cyclonedx.read(read_text(sbom), str(sbom)), SystemClock().now()
     else:
@@ -155,8 +156,8 @@ def image_scan(
 def _note_left_out(contents: Contents) -> None:
     from goldrun.bake.scanning import left_out
 
-    if told := left_out(contents):
-        output.note(told)
+    if note := left_out(contents):
+        output.note(note)
 
 
 def database_of(given: Path | None) -> Path:

@@ -1,8 +1,7 @@
 """Compares an image's packages with advisories, and decides which of them hold it back.
 
-An advisory holds an image back if it is severe enough, if a version fixes it (unless the recipe wants more, or it tells
-of malware), and if no exception names it. An exception has a reason and an end: on the day after that it counts no
-more.
+An advisory holds an image back if it is severe enough, if a version fixes it (unless the recipe includes
+unfixed ones, or it is about malware), and if no exception names it. An exception has a reason and a last day.
 """
 
 from __future__ import annotations
@@ -15,37 +14,8 @@ from dataclasses import dataclass
 from goldrun.contents import osv
 from goldrun.contents.components import DEB, PYPI, RPM, Component, Contents, canonical
 from goldrun.contents.osv import LEVELS, Advisory
+from goldrun.contents.rule import AdvisoryException, Rule
 from goldrun.errors import RefusedError
-
-
-@dataclass(frozen=True)
-class Exemption:
-    """An advisory that does not count.
-
-    Attributes:
-        id: its id, or one of its aliases; or one of its upstream ids, if all of them are exempted.
-        reason: why.
-        until: the last day on which it does not count, in UTC.
-    """
-
-    id: str
-    reason: str
-    until: dt.date
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What holds an image back.
-
-    Attributes:
-        level: the least severity.
-        unfixed: whether advisories that no version fixes hold it back too.
-        exemptions: advisories that do not count.
-    """
-
-    level: str = "high"
-    unfixed: bool = False
-    exemptions: tuple[Exemption, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +30,7 @@ class Finding:
         component: the package.
         fixed: the version that fixes it; empty: none yet.
         blocks: whether it holds the image back.
-        why: why it does not, or, for an exemption that has ended, that it has.
+        why: why it does not, or, for an exception that has ended, that it has.
     """
 
     advisory: str
@@ -78,7 +48,7 @@ def scan(
     advisories: Iterable[Advisory],
     rule: Rule,
     now: float,
-    tell: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> list[Finding]:
     """Return what advisories say of an image's packages, the most severe first.
 
@@ -87,7 +57,7 @@ def scan(
         advisories: the database.
         rule: what holds an image back.
         now: seconds since 1970.
-        tell: receives a sentence about each language whose packages the database does not know.
+        report: receives a sentence about each language whose packages the database does not know.
 
     Raises:
         RefusedError: the database knows nothing of the image's system.
@@ -117,7 +87,7 @@ def scan(
                         # An advisory may have several entries for a package, e.g. one for each repository.
                         key = advisory.id, component
                         found[key] = max(found.get(key, one), one, key=_weight)
-    _require_known(contents, known, tell)
+    _require_known(contents, known, report)
     return sorted(
         found.values(), key=lambda one: (not one.blocks, -LEVELS.index(one.level), one.component, one.advisory)
     )
@@ -128,7 +98,7 @@ def blocking(findings: Iterable[Finding]) -> Sequence[Finding]:
     return [one for one in findings if one.blocks]
 
 
-def _require_known(contents: Contents, known: Iterable[str], tell: Callable[[str], None]) -> None:
+def _require_known(contents: Contents, known: Iterable[str], report: Callable[[str], None]) -> None:
     """Check that the database knows the image's system: that it finds nothing would prove nothing.
 
     Raises:
@@ -147,40 +117,40 @@ def _require_known(contents: Contents, known: Iterable[str], tell: Callable[[str
                     "if that has none of this release either: build from a release that it has.",
                 ],
             )
-        tell(f"{number} packages of {ecosystem} are not compared: the database has no advisories about them.")
+        report(f"{number} packages of {ecosystem} are not compared: the database has no advisories about them.")
 
 
 def _weight(finding: Finding) -> tuple[bool, int, str]:
     return finding.blocks, LEVELS.index(finding.level), finding.fixed
 
 
-def _exemption(advisory: Advisory, exemptions: Iterable[Exemption]) -> Exemption | None:
-    """Return the exemption that counts longest; None: there is none.
+def _exception(advisory: Advisory, exceptions: Iterable[AdvisoryException]) -> AdvisoryException | None:
+    """Return the exception that lasts longest; None: there is none.
 
-    An advisory of a distribution names several CVEs under ``upstream``: it is exempted as long as each of them is.
+    An advisory of a distribution names several CVEs under ``upstream``: its exception lasts as long as those of all.
     """
-    longest = {one.id: one for one in sorted(exemptions, key=_end)}
+    longest = {one.id: one for one in sorted(exceptions, key=_end)}
     found = [longest[name] for name in advisory.names if name in longest]
     if advisory.upstream and all(name in longest for name in advisory.upstream):
         found.append(min((longest[name] for name in advisory.upstream), key=_end))
     return max(found, key=_end, default=None)
 
 
-def _end(exemption: Exemption) -> dt.date:
-    return exemption.until
+def _end(exception: AdvisoryException) -> dt.date:
+    return exception.until
 
 
 def _judge(advisory: Advisory, level: str, component: Component, fixed: str, rule: Rule, now: float) -> Finding:
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     blocks, why = True, ""
-    exemption = _exemption(advisory, rule.exemptions)
-    if LEVELS.index(level) < LEVELS.index(rule.level):
-        blocks, why = False, f"below {rule.level}"
+    exception = _exception(advisory, rule.exceptions)
+    if LEVELS.index(level) < LEVELS.index(rule.fail):
+        blocks, why = False, f"below {rule.fail}"
     elif not fixed and not rule.unfixed and not advisory.is_malware:
         blocks, why = False, "no fixed version yet"
-    elif exemption and today <= exemption.until:
-        blocks, why = False, f"exempted until {exemption.until}: {exemption.reason}"
-    elif exemption:
-        why = f"its exemption ended on {exemption.until}"
+    elif exception and today <= exception.until:
+        blocks, why = False, f"exception until {exception.until}: {exception.reason}"
+    elif exception:
+        why = f"its exception ended on {exception.until}"
     aliases = (*advisory.names[1:], *advisory.upstream)
     return Finding(advisory.id, aliases, advisory.summary, level, component, fixed, blocks, why)

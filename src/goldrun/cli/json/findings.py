@@ -22,7 +22,7 @@ class AdvisoryFinding:
         version: the package's version.
         fixed: the version that fixes it; empty: none yet.
         blocks: whether it fails the scan.
-        why: why it does not, or that its exemption has ended.
+        why: why it does not, or that its exception has ended.
     """
 
     advisory: str
