@@ -21,11 +21,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from benchmarks.results import Ratio, report
+from benchmarks.silence import SilentReport
 from benchmarks.spot_markets import Bench, bench
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.assistant import is_ready
 from goldrun.cloud.client import EcsClient
@@ -57,7 +57,7 @@ class Taken(NamedTuple):
 def our_way(stage: Bench, folder: Path) -> Taken:
     """Build with goldrun."""
     start, client, before = stage.clock.value, stage.client(), _calls(stage)
-    build(client, load(folder), "amd64", LaunchSettings(Network(GROUP)), Options(), Silence())
+    build(client, load(folder), "amd64", LaunchSettings(Network(GROUP)), Options(), SilentReport())
     settings = stage.cloud.store.settings()
     commands = sum(one.seconds for one in stage.cloud.store.all(Invocation))
     machines = 2 * (settings.boot_seconds + 5.0 + settings.release_seconds)

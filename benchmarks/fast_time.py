@@ -26,11 +26,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.silence import SilentReport
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import EcsClient, connect
 from goldrun.cloud.instances import describe_instances
@@ -148,7 +148,7 @@ class Stage:
         folder = self.recipe(family, number)
         settings = self.settings("", 4 * 3600.0)
         with closing(self.client()) as client:
-            built = build(client, load(folder), "amd64", settings, Options(keep=2), Silence())
+            built = build(client, load(folder), "amd64", settings, Options(keep=2), SilentReport())
         assert not built.skipped
 
     def build_command(self, number: int) -> None:

@@ -26,11 +26,11 @@ from msgspec.structs import replace as replaced
 
 from benchmarks.in_memory import URL, answer, open_clients
 from benchmarks.interleaving import Ended, Stage, Work, chance
+from benchmarks.silence import SilentReport
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient
 from goldrun.errors import GoldrunError
@@ -392,7 +392,7 @@ class Worker(Party):
             (folder / name / path).write_text(text.replace("FAMILY", name))
         (folder / name / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=120\n")
         settings = LaunchSettings(Network(GROUP), criteria=Criteria(types=TYPES))
-        build(self.both()[0], load(folder / name), "amd64", settings, Options(), Silence())
+        build(self.both()[0], load(folder / name), "amd64", settings, Options(), SilentReport())
 
     def runner(self) -> None:
         """A runner, a job for longer than a sweep's patience, and sometimes nobody who takes it down."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from benchmarks.silence import SilentReport
 
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.errors import RefusedError
@@ -123,6 +123,6 @@ def test_a_build_makes_v2(frozen: Running, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(EcsClient, "call", call)
     criteria = Criteria(types=("ecs.c7.xlarge", "ecs.g7.xlarge"))
     settings = LaunchSettings(Network(GROUP), criteria=criteria)
-    built = build(client, load(tmp_path), "amd64", settings, Options(), Silence())
+    built = build(client, load(tmp_path), "amd64", settings, Options(), SilentReport())
     assert asked == ["v2"]
     assert built.image.imds == "v2"

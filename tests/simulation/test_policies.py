@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.silence import SilentReport
 from msgspec import structs
 
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.bake.template import TEMPLATE
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import AccessDeniedError
@@ -114,16 +114,16 @@ def build_twice(client: EcsClient) -> None:
         for path, text in TEMPLATE.items():
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_text(text.replace("FAMILY", "tools"))
-        build(client, load(folder), "amd64", settings, Options(), Silence())
+        build(client, load(folder), "amd64", settings, Options(), SilentReport())
         (folder / "files/motd").write_text("new\n")
         recipe = (folder / "recipe.toml").read_text()
         (folder / "recipe.toml").write_text(
             recipe.replace("keep = 2", "keep = 1").replace("[[steps]]", "[[steps]]\nreboot = true")
         )
-        build(client, load(folder), "amd64", settings, Options(), Silence())
+        build(client, load(folder), "amd64", settings, Options(), SilentReport())
         (folder / "scripts/install.sh").write_text("#!/bin/bash\n# simulate: seconds=1 exit=1\n")
         with pytest.raises(RefusedError) as caught:
-            build(client, load(folder), "amd64", settings, Options(), Silence())
+            build(client, load(folder), "amd64", settings, Options(), SilentReport())
         # A console that may not be read does not hide why the build failed; the policy allows it all the same.
         if "GetInstanceConsoleOutput was answered with Forbidden.RAM" in str(caught.value):
             message = '"ecs:GetInstanceConsoleOutput"'

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from benchmarks.silence import SilentReport
 
 from goldrun.bake.base import RESOLVE_BASE
 from goldrun.bake.build import making, releasing
 from goldrun.bake.context import Context, Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.bake.step import State, Step, run_steps
 from goldrun.bake.template import TEMPLATE
 from tests.conftest import NOW
@@ -22,7 +22,7 @@ from tests.virtual_time import FakeClock, Wall
 class Bare:
     """As much of a context as running steps takes."""
 
-    report = Silence()
+    report = SilentReport()
 
     class client:  # noqa: N801 - an attribute of the context
         """The cloud, of which only the time is asked."""

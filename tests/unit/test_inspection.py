@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from benchmarks.silence import SilentReport
 
 from goldrun.bake import inspection
 from goldrun.bake.inspection import read_contents
-from goldrun.bake.report import Silence
 from goldrun.cloud.assistant import Result
 from goldrun.errors import RefusedError, UnavailableError
 
@@ -45,7 +45,7 @@ def read(machine: Instance, packages: str = "") -> Any:
     recipe = SimpleNamespace(packages=packages)
     loaded = SimpleNamespace(variables=lambda _: {}, contents={packages: b""})
     alias = SimpleNamespace(lineage="tools-amd64")
-    context = SimpleNamespace(recipe=recipe, loaded=loaded, architecture="amd64", report=Silence(), alias=alias)
+    context = SimpleNamespace(recipe=recipe, loaded=loaded, architecture="amd64", report=SilentReport(), alias=alias)
     return read_contents(context, machine)  # type: ignore[arg-type]
 
 

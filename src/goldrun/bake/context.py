@@ -1,4 +1,8 @@
-"""What every step of a build uses: recipe, settings, clients. It does not change during the build."""
+"""What every step of a build uses: recipe, settings, clients.
+
+None of it changes during the build, except what the build learns about its instances, which is a ``Memory``, and the
+heartbeat, which follows the current instance.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +58,21 @@ class Options:
     listed: Callable[[Image, Contents], None] | None = None
 
 
+@dataclass
+class Memory:
+    """What a build learns from its instances. It changes during the build: the next instance profits from it.
+
+    Attributes:
+        offer: where the last instance was launched: the next one is tried there before the market is read again.
+        reclaimed: type, zone, and whether it was a spot instance, of those that were reclaimed: others are tried first.
+        boot_seconds: how long each has taken to boot; the next one is expected to be as quick as the quickest.
+    """
+
+    offer: Offer | None = None
+    reclaimed: set[tuple[str, str, bool]] = field(default_factory=set)
+    boot_seconds: list[float] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Context:
     """One build of one architecture.
@@ -66,9 +85,7 @@ class Context:
         settings: network, key pair and role of the build's instances.
         options: how to build.
         report: shows the progress.
-        offers: where the build's last instance was got: the next one is tried there before the market is read again.
-        lost: type, zone, and whether it was a spot instance, of those that were reclaimed: others are tried first.
-        boots: seconds that the build's instances have taken to boot, which the next one is expected to take.
+        memory: what the build learns from its instances.
     """
 
     client: EcsClient
@@ -78,9 +95,7 @@ class Context:
     settings: LaunchSettings
     options: Options
     report: Report
-    offers: list[Offer] = field(default_factory=list)
-    lost: set[tuple[str, str, bool]] = field(default_factory=set)
-    boots: list[float] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def recipe(self) -> Recipe:

@@ -81,26 +81,29 @@ def launch_machine(
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
     settings = machine_settings(context, image_id, key, marked, disks)
     (launched,) = _acquire(context, settings)
-    context.offers[:] = [launched.offer] if launched.offer else []
+    context.memory.offer = launched.offer
     machine = Machine(client, launched.ids[0], key)
     context.heartbeat.start(machine.id)
     return machine
 
 
 def _acquire(context: Context, settings: LaunchSettings) -> list[Launched]:
-    if context.lost:
+    memory = context.memory
+    if memory.reclaimed:
         with contextlib.suppress(RefusedError):  # there is no other offer
-            return acquire(context.client, replace(settings, avoid=frozenset(context.lost)), report=context.report.line)
-    return acquire(context.client, settings, first=context.offers, report=context.report.line)
+            avoiding = replace(settings, avoid=frozenset(memory.reclaimed))
+            return acquire(context.client, avoiding, report=context.report.line)
+    first = [memory.offer] if memory.offer else []
+    return acquire(context.client, settings, first=first, report=context.report.line)
 
 
 def wait_for_boot(context: Context, machine: Machine) -> None:
     """Wait until the instance's assistant answers; see ``Machine.wait_until_ready``."""
-    clock = context.client.clock
+    clock, seen = context.client.clock, context.memory.boot_seconds
     start = clock.now()
     limit = parse_duration(context.recipe.limits.boot)
-    machine.wait_until_ready(limit, expected=min(context.boots, default=0.0))
-    context.boots.append(clock.now() - start)
+    machine.wait_until_ready(limit, expected=min(seen, default=0.0))
+    seen.append(clock.now() - start)
 
 
 def start_again(context: Context, error: LostError) -> None:
@@ -115,8 +118,10 @@ def start_again(context: Context, error: LostError) -> None:
             f"The build has reached its limit of {limit}, and its instance was released.",
             fix=["raise build under [limits] in the recipe."],
         ) from error
-    context.lost.update(offer.kind for offer in context.offers)
-    context.offers.clear()
+    memory = context.memory
+    if memory.offer:
+        memory.reclaimed.add(memory.offer.kind)
+    memory.offer = None
     context.report.line(f"{error.what} Starting again on another offer.")
 
 

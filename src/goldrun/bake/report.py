@@ -23,19 +23,6 @@ class Report(Protocol):
         """A step has ended."""
 
 
-class Silence:
-    """Discards the progress."""
-
-    def begin(self, step: str) -> None:
-        """See ``Report.begin``."""
-
-    def line(self, text: str) -> None:
-        """See ``Report.line``."""
-
-    def end(self, step: str, seconds: float, failed: bool) -> None:
-        """See ``Report.end``."""
-
-
 class GivesWayError(UnavailableError):
     """Another build of the lineage is at work: this one waits for it, and has not failed."""
 

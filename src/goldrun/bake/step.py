@@ -105,6 +105,7 @@ def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
                         raise
                     state = replace(state, builder=state.builder and state.builder.again())
             done.append(step)
+            assert all(getattr(state, name) is not None for name in step.gives), step.name
             if state.builder and step.name in context.options.pauses:
                 _await(context, context.options.attendant.paused(step.name, state.builder.id))
     except BaseException as error:

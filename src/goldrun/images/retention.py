@@ -7,7 +7,7 @@ and every image is reported with its reason, so that the plan can be read before
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
@@ -43,12 +43,12 @@ class Pruned:
     Attributes:
         verdicts: the images.
         orphans: snapshots whose image is gone.
-        carried_out: False: this is only the plan. Not compared: a result that matches the plan equals it.
+        carried_out: whether this was done; False: it is only the plan.
     """
 
     verdicts: tuple[Verdict, ...]
     orphans: tuple[Snapshot, ...]
-    carried_out: bool = field(default=False, compare=False)
+    carried_out: bool = False
 
 
 def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -> list[Verdict]:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from benchmarks.silence import SilentReport
 from msgspec.structs import replace
 
 from goldrun import sweep
 from goldrun.bake.build import build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
-from goldrun.bake.report import Silence
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.tags import IS_LATEST, LAUNCH
 from goldrun.errors import NotFoundError
@@ -63,7 +63,7 @@ Act = Callable[[Actor], None]
 
 def _build(actor: Actor, recipe: Path) -> None:
     settings = LaunchSettings(Network(GROUP), criteria=Criteria(types=TYPES))
-    build(actor.clients()[0], load(recipe), "amd64", settings, Options(), Silence())
+    build(actor.clients()[0], load(recipe), "amd64", settings, Options(), SilentReport())
 
 
 def _publish(actor: Actor) -> None:
