@@ -7,7 +7,7 @@ import os
 import click
 
 from goldrun import config
-from goldrun.cli import output
+from goldrun.cli import colours, output
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github
 from goldrun.cli.scopes import jobs_option, scope_options
 from goldrun.doctor.checks import run_checks
@@ -112,7 +112,7 @@ def _show(finding: Finding, told: dict[str, str]) -> None:
     """
     word, colour = _MARKS[finding.state]
     what = output.hanging(f"{output.localized(finding.check)}: {output.localized(finding.what)}", INDENT)
-    output.result(f"{output.mark(f'{word:{INDENT - 1}}', colour)} {what}")
+    output.result(f"{colours.mark(f'{word:{INDENT - 1}}', colour)} {what}")
     if finding.state == GOOD:
         return
     pad = " " * INDENT

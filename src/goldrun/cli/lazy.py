@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from goldrun import language
-from goldrun.cli import habits
+from goldrun.cli import aliases
 
 
 class LazyGroup(click.Group):
     """Imports a command's module when that command is called: a look-up must not load the modules of a build.
 
-    It also finds commands by the other names that people type (``habits``).
+    It also understands the aliases of its commands and of their options.
 
     Args:
         lazy: where each command is, ``{"build": "goldrun.cli.image_build:image_build"}``.
@@ -33,25 +33,27 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, which suggests no command that is not imported yet."""
+        """As click's, with aliases; and it suggests commands that are not imported yet."""
         typed = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, typed) is None:
             from difflib import get_close_matches  # takes as long to load as this module
 
             if near := get_close_matches(typed, self.list_commands(ctx), n=1):
                 ctx.fail(language.say(os.environ, f"No such command {typed!r}. Did you mean {near[0]!r}?"))
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group):
+            rest = aliases.translate(command, ctx, rest)
+        return name, command, rest
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command; import it now if it is a lazy one."""
-        cmd_name = habits.meant(cmd_name, {*self.commands, *self._lazy})
+        cmd_name = aliases.resolve(cmd_name, {*self.commands, *self._lazy})
         if cmd_name not in self._lazy:
-            found = super().get_command(ctx, cmd_name)
-            return habits.adopt(found) if found else None
+            return super().get_command(ctx, cmd_name)
         module, _, name = self._lazy[cmd_name].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        return habits.adopt(in_language(command))
+        return in_language(command)
 
 
 def in_language(command: click.Command) -> click.Command:

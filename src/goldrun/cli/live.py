@@ -15,7 +15,7 @@ from rich.text import Text
 
 from goldrun import language
 from goldrun.bake.report import Report
-from goldrun.cli import output
+from goldrun.cli import colours
 from goldrun.durations import clock_time
 
 TAIL_LINES = 6
@@ -61,7 +61,7 @@ class Screen:
 
     def __init__(self, architectures: tuple[str, ...]) -> None:
         self._shown = {name: _Shown(name) for name in architectures}
-        plain = output.wants_plain()
+        plain = colours.wants_plain()
         self._live = Live(
             Group(*self._shown.values()),
             console=Console(stderr=True, no_color=plain, emoji=False),

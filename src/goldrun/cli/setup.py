@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldrun import config, language, settings, stdio
-from goldrun.cli import output
+from goldrun.cli import colours, output
 from goldrun.cli.common import ENVIRONMENT, JSON, REF, REGION, YES, open_client, open_github, place_of
 from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
@@ -279,7 +279,7 @@ def _show(steps: Sequence[Step], site: Site) -> None:
     """Print a plan to stderr, as Terraform prints one; its colours on a terminal alone."""
     for step in steps:
         first, *more = describe(step)
-        stdio.to_stderr("  " + output.coloured(first, _COLOURS[step.sign]))
+        stdio.to_stderr("  " + colours.coloured(first, _COLOURS[step.sign]))
         for line in more:
             stdio.to_stderr(f"  {line}")
     counts = {sign: sum(step.sign == sign for step in steps) for sign in _COLOURS}

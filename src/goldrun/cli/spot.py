@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from goldrun.architecture import parse_architecture
-from goldrun.cli import output
+from goldrun.cli import colours, output
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import ARCH, JSON, REGION, Number, open_client
 from goldrun.cli.lazy import LazyGroup
@@ -119,7 +119,7 @@ def spot_plot(
     now = client.clock.now()
     prices = Market(client).prices((offer.type for offer in offers), since=format_moment(now - seconds))
     lines = plot.lines_of(offers, prices, now)
-    output.result(plot.in_terminal(lines, colour=output.colours()))
+    output.result(plot.in_terminal(lines, colour=colours.on_stdout()))
     if file:
         plot.as_picture(lines, file)
         output.note(f"{file} is written.")

@@ -1,4 +1,4 @@
-"""What hands type out of habit works, hidden; names are completed from the account; tables fit 80 columns."""
+"""Aliases of commands and options work, hidden; names are completed from the account; tables fit 80 columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tools.terminal import run_on_terminal
 
-from goldrun.cli import habits
+from goldrun.cli.aliases import resolve
 from local_cloud.records import Instance
 from tests.conftest import Running
 
@@ -84,8 +84,8 @@ def test_other_names_of_commands(env: dict[str, str], noun: str, typed: str, mea
 
 
 def test_a_name_that_the_group_has_is_not_another(env: dict[str, str]) -> None:
-    assert habits.meant("create", {"create", "up"}) == "create"
-    assert habits.meant("rm", {"rm", "down"}) == "rm"
+    assert resolve("create", {"create", "up"}) == "create"
+    assert resolve("rm", {"rm", "down"}) == "rm"
     assert "No such command" in run(env, "image", "lst", code=2).stderr
 
 

@@ -1,6 +1,6 @@
-"""Other names of commands and options that hands type, from docker, kubectl, gh and aliyun: they work, hidden.
+"""Hidden aliases of commands and options, for users of docker, kubectl, gh and aliyun.
 
-An option is translated where the command has the one that is meant, and none of that name.
+An option is translated if the command has the one that it stands for, and none of that name.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Iterable
 
 import click
 
+from goldrun.cli import filters
+from goldrun.cli.tables import WIDE
 from goldrun.errors import UsageError
 
-# The first of the meanings that the group has.
+# Each stands for the first of these commands that the group has.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "list": ("ls",),
     "ps": ("ls",),
@@ -33,12 +35,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 OPTIONS: dict[str, str] = {"--ttl": "--life", "--count": "--amount"}
 FORMATS = ("-o", "--output", "--format")
 FILTER = "--filter"
-# Commands that only look. Elsewhere a filter would hide what is done, and change nothing of it.
+# Commands that change nothing. Elsewhere a filter would hide rows of what is done, and it would be done nevertheless.
 FILTERED = ("ls", "history", "show", "cost", "doctor", "diff")
 
 
-def meant(typed: str, known: Iterable[str]) -> str:
-    """Return the command that is meant by another name; what was typed if none is."""
+def resolve(typed: str, known: Iterable[str]) -> str:
+    """Return the command that an alias stands for; what was typed if it is not an alias."""
     names = {*known}
     if typed in names:
         return typed
@@ -46,7 +48,7 @@ def meant(typed: str, known: Iterable[str]) -> str:
 
 
 def translate(command: click.Command, context: click.Context, arguments: list[str]) -> list[str]:
-    """Return the arguments of a command in its own words; what concerns the output is kept for it.
+    """Return a command's arguments without aliases; ``-o wide`` and ``--filter`` are kept for the output instead.
 
     Raises:
         UsageError: a format or a filter is not valid.
@@ -55,38 +57,24 @@ def translate(command: click.Command, context: click.Context, arguments: list[st
     lists = "--json" in own
     words, rest = _until(arguments, "--")
     translated: list[str] = []
-    waiting = iter(words)
-    for word in waiting:
+    remaining = iter(words)
+    for word in remaining:
         name, sign, value = word.partition("=")
         if name in OPTIONS and name not in own and OPTIONS[name] in own:
             translated.append(f"{OPTIONS[name]}{sign}{value}")
         elif lists and name in FORMATS and name not in own:
-            translated += _format(value if sign else next(waiting, ""), own, context)
+            translated += _format(value if sign else next(remaining, ""), own, context)
         elif lists and name == FILTER and name not in own:
             if command.name not in FILTERED:
                 raise UsageError(
                     f"{FILTER} is for commands that only list, such as ls.", fix=["filter what --json prints: jq"]
                 )
-            _keep(context, "filters", _filter(value if sign else next(waiting, "")))
+            filters.add(context, *_filter(value if sign else next(remaining, "")))
         else:
             translated.append(word)
-    kept = context.find_root().obj or {}
-    if kept.get("filters") and any(word in ("-q", "--quiet") for word in translated):
+    if filters.read(context) and any(word in ("-q", "--quiet") for word in translated):
         raise UsageError(f"{FILTER} does not work with ids alone.", fix=["--json, and jq"])
     return [*translated, *rest]
-
-
-def adopt(command: click.Command) -> click.Command:
-    """Return the command, which understands other words for its options too."""
-    if isinstance(command, click.Group) or "parse_args" in vars(command):
-        return command
-    parse = command.parse_args
-
-    def parse_args(ctx: click.Context, args: list[str]) -> list[str]:
-        return parse(ctx, translate(command, ctx, args))
-
-    vars(command)["parse_args"] = parse_args
-    return command
 
 
 def _until(words: list[str], end: str) -> tuple[list[str], list[str]]:
@@ -95,13 +83,13 @@ def _until(words: list[str], end: str) -> tuple[list[str], list[str]]:
 
 
 def _format(name: str, own: set[str], context: click.Context) -> list[str]:
-    """Return the options for a format: json, table (which fits the terminal), wide (all columns), name (ids alone)."""
+    """Return the options for a format: json, table (fits the terminal), wide (all columns) or name (only ids)."""
     if name == "json":
         return ["--json"]
     if name == "name" and "-q" in own:
         return ["-q"]
     if name == "wide":
-        _keep(context, "wide", True)
+        context.meta[WIDE] = True
         return []
     if name == "table":
         return []
@@ -114,13 +102,3 @@ def _filter(text: str) -> tuple[str, str]:
     if not sign or not column:
         raise UsageError(f"{FILTER} {text!r} is not COLUMN=VALUE.", fix=["for example --filter status=Running"])
     return column, value
-
-
-def _keep(context: click.Context, name: str, value: object) -> None:
-    kept = context.find_root().obj
-    if kept is None:
-        return
-    if isinstance(value, tuple):
-        kept.setdefault(name, []).append(value)
-    else:
-        kept[name] = value
