@@ -25,11 +25,11 @@ from goldrun.cloud.credentials import Credentials
 from goldrun.errors import GoldrunError
 from goldrun.http.endpoint import parse_endpoint
 from goldrun.http.transport import HttpTransport
+from goldrun.images.availability import wait_until_available
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference
 from goldrun.images.publish import publish, roll_back
 from goldrun.images.retention import prune
-from goldrun.images.waiting import wait_until_available
 from local_cloud import daemon, seed
 
 ALIAS = PublishedName("bench", "amd64", "latest")

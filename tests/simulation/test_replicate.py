@@ -12,12 +12,12 @@ from goldrun.cloud.images import Encryption, share_image, shared_with
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BOOT_TEST
 from goldrun.errors import GoldrunError, RefusedError, UsageError
+from goldrun.images.availability import Progress, wait_until_available
 from goldrun.images.lineage import find_own
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import name_reference
 from goldrun.images.removal import remove
 from goldrun.images.replicate import copy_everywhere, copy_image
-from goldrun.images.waiting import Progress, wait_until_available
 from local_cloud.records import DEPRECATED, Image
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying

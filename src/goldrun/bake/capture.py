@@ -14,8 +14,8 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import create_image
 from goldrun.cloud.tagging import tagging
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, MAX_VALUE, OWNED, PENDING, SOURCE
+from goldrun.images.availability import wait_until_available
 from goldrun.images.creation import create_once, find_made
-from goldrun.images.waiting import wait_until_available
 
 
 def _create(context: Context, state: State) -> State:

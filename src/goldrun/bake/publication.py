@@ -10,9 +10,9 @@ from goldrun.bake.step import State, Step
 from goldrun.cloud.images import Encryption, Image
 from goldrun.cloud.tagging import tagging
 from goldrun.errors import RefusedError
+from goldrun.images.availability import Progress
 from goldrun.images.everywhere import Audience, publish_everywhere, share_everywhere
 from goldrun.images.replicate import copy_everywhere
-from goldrun.images.waiting import Progress
 
 
 def _copy(context: Context, state: State) -> State:

@@ -14,9 +14,9 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import BOOT_TEST, BUILDER, FAILED, HELD, OWNED, PASSED, ROLE, TESTER, VERSION_HASH
+from goldrun.images.availability import wait_until_available
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image, protection
-from goldrun.images.waiting import wait_until_available
 from goldrun.launch.heartbeat import STALE_SECONDS, silence
 from goldrun.launch.launch import Report
 from goldrun.launch.release import release

@@ -27,9 +27,9 @@ from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, MAX_DESCRIPTION, UNFINISHED, create_image, describe_images
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, OWNED, STAGE
 from goldrun.errors import RefusedError
+from goldrun.images.availability import wait_until_available
 from goldrun.images.creation import create_once, find_made
 from goldrun.images.naming import STAGE_PREFIX
-from goldrun.images.waiting import wait_until_available
 
 HASH_DIGITS = 32
 

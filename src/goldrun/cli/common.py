@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from goldrun import language, stdio, workflow
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.clock import SystemClock
 from goldrun.errors import GoldrunError, UsageError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # --help must not pay for a client
 
 REGION = click.option("--region", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 ARCH = click.option("--arch", metavar="ARCH", envvar="ARCH", help="amd64 or arm64. [env: ARCH]")
-IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=completing.instances)
+IDS = click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=shell_complete.instances)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 KEEP = click.option(

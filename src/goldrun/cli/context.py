@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from goldrun import config, settings
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import JSON, YES, require_consent
 from goldrun.cli.files import alone, read_text, replace_file
 from goldrun.cli.lazy import LazyGroup
@@ -81,7 +81,7 @@ def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) ->
 
 
 @context.command("use")
-@click.argument("name", required=False, shell_complete=completing.contexts)
+@click.argument("name", required=False, shell_complete=shell_complete.contexts)
 @click.option("--none", "no_context", is_flag=True, help="Use no context.")
 def context_use(name: str | None, no_context: bool) -> None:
     """Make NAME the current context."""
@@ -94,7 +94,7 @@ def context_use(name: str | None, no_context: bool) -> None:
 
 
 @context.command("rm")
-@click.argument("name", shell_complete=completing.contexts)
+@click.argument("name", shell_complete=shell_complete.contexts)
 @YES
 def context_rm(name: str, yes: bool) -> None:
     """Delete the context NAME."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from goldrun.architecture import parse_architecture
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, silence
 from goldrun.cli.lazy import LazyGroup
 from goldrun.errors import UsageError
@@ -13,7 +13,7 @@ from goldrun.images.find import find_image
 from goldrun.images.lookup import Found
 from goldrun.images.naming import parse_reference
 
-NAME = click.argument("name", shell_complete=completing.images)
+NAME = click.argument("name", shell_complete=shell_complete.images)
 ALL_REGIONS = click.option(
     "--all-regions", is_flag=True, help="Search all other regions too if the region does not have it."
 )

@@ -11,7 +11,7 @@ import click
 
 from goldrun import config, stdio, workflow
 from goldrun.architecture import parse_architecture
-from goldrun.cli import attending, completing, output
+from goldrun.cli import attending, output, shell_complete
 from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.recipe_options import parameter_options
@@ -181,7 +181,7 @@ def image_build(
 
 
 @click.command("test")
-@click.argument("image", shell_complete=completing.images)
+@click.argument("image", shell_complete=shell_complete.images)
 @click.option(
     "--recipe", type=click.Path(path_type=Path, file_okay=False), required=True, help="Recipe with the smoke tests."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldrun import config, workflow
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.build_machines import machine_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
 from goldrun.cli.files import read_text, require_writable, write_files
@@ -33,7 +33,7 @@ ADVISORIES = click.option(
 
 
 @click.command("sbom")
-@click.argument("image", shell_complete=completing.images)
+@click.argument("image", shell_complete=shell_complete.images)
 @ARCH
 @REGION
 @click.option(
@@ -71,7 +71,7 @@ def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file
 
 
 @click.command("scan")
-@click.argument("image", required=False, shell_complete=completing.images)
+@click.argument("image", required=False, shell_complete=shell_complete.images)
 @click.option(
     "--sbom", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Bill of materials to scan instead."
 )

@@ -7,7 +7,7 @@ import os
 import click
 
 from goldrun import stdio
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.home import check_region
@@ -20,7 +20,7 @@ ACCOUNTS = click.option("--account", "accounts", multiple=True, metavar="ID", he
 
 
 @click.command("copy")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @click.option(
     "--to-region", "regions", multiple=True, required=True, metavar="REGION", help="Target region; can be repeated."
 )
@@ -53,7 +53,7 @@ def image_copy(version: str, regions: tuple[str, ...], region: str | None, publi
 
 
 @click.command("share")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @ACCOUNTS
 @click.option("--public", is_flag=True, help="Share it with everyone, as a community image.")
 @YES
@@ -85,7 +85,7 @@ def image_share(version: str, accounts: tuple[str, ...], public: bool, yes: bool
 
 
 @click.command("unshare")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @ACCOUNTS
 @click.option("--public", is_flag=True, help="Stop sharing it with everyone.")
 @REGION

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import JSON, REGION, open_client
 from goldrun.cli.files import read_text
 from goldrun.errors import NotFoundError, UsageError
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("first", shell_complete=completing.images)
-@click.argument("second", shell_complete=completing.images)
+@click.argument("first", shell_complete=shell_complete.images)
+@click.argument("second", shell_complete=shell_complete.images)
 @click.option("--packages", is_flag=True, help="Compare every package, by the bills of materials in the bucket.")
 @REGION
 @JSON

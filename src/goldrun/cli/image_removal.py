@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from goldrun import config
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.durations import parse_duration
 from goldrun.errors import UsageError
@@ -18,7 +18,7 @@ from goldrun.images.naming import published_names
 
 
 @click.command("prune")
-@click.argument("family", required=False, shell_complete=completing.families)
+@click.argument("family", required=False, shell_complete=shell_complete.families)
 @ARCH
 @REGION
 @KEEP
@@ -87,7 +87,7 @@ def _rows(done: retention.Pruned) -> Iterator[tuple[str, str, str]]:
 
 
 @click.command("rm")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @REGION
 @YES
 def image_rm(version: str, region: str | None, yes: bool) -> None:
@@ -109,7 +109,7 @@ def image_rm(version: str, region: str | None, yes: bool) -> None:
 
 
 @click.command("protect")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @REGION
 def image_protect(version: str, region: str | None) -> None:
     """Protect VERSION, an image id or name, from deletion."""
@@ -117,7 +117,7 @@ def image_protect(version: str, region: str | None) -> None:
 
 
 @click.command("unprotect")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @REGION
 def image_unprotect(version: str, region: str | None) -> None:
     """Unprotect VERSION, an image id or name."""

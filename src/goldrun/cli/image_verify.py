@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from goldrun import config
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import ARCH, REGION, open_client
 from goldrun.cli.files import read_text, write_files
 from goldrun.cloud.images import Image
@@ -26,7 +26,7 @@ KEY = click.option(
 
 
 @click.command("verify")
-@click.argument("image", shell_complete=completing.images)
+@click.argument("image", shell_complete=shell_complete.images)
 @KEY
 @click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe that it has to be built from.")
 @click.option(
@@ -64,7 +64,7 @@ def image_verify(
 
 
 @click.command("statement")
-@click.argument("image", shell_complete=completing.images)
+@click.argument("image", shell_complete=shell_complete.images)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @ARCH
 @REGION

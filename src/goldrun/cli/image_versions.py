@@ -9,7 +9,7 @@ import click
 
 from goldrun import config
 from goldrun.architecture import parse_architecture
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import ARCH, DRY_RUN, JSON, KEEP, REGION, YES, confirm, open_client, place_of, require_consent
 from goldrun.cloud import images
 from goldrun.cloud.home import check_region
@@ -30,7 +30,7 @@ ALSO_IN = click.option(
 
 
 @click.command("history")
-@click.argument("family", shell_complete=completing.families)
+@click.argument("family", shell_complete=shell_complete.families)
 @ARCH
 @REGION
 @KEEP
@@ -63,7 +63,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 
 
 @click.command("publish")
-@click.argument("version", shell_complete=completing.images)
+@click.argument("version", shell_complete=shell_complete.images)
 @REGION
 @click.option("--channel", default=LATEST, show_default=True, help="The channel to move.")
 @click.option("--force", is_flag=True, help="Publish it even if it is older than the published one, or not tested.")
@@ -131,7 +131,7 @@ def image_publish(
 
 
 @click.command("rollback")
-@click.argument("family", shell_complete=completing.families)
+@click.argument("family", shell_complete=shell_complete.families)
 @ARCH
 @REGION
 @click.option("--to", default="", metavar="VERSION", help="The version to go back to. [default: the previous version]")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from goldrun import stdio
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.cache import market_cache
 from goldrun.cli.common import IDS, JSON, REGION, YES, confirm, open_client, place_of, require_consent, silence
 from goldrun.cli.launching import launch_options, read_life, read_settings
@@ -176,7 +176,7 @@ def instance_wait(ids: tuple[str, ...], timeout: str, region: str | None) -> Non
 
 
 @instance.command("console")
-@click.argument("instance_id", metavar="ID", shell_complete=completing.instances)
+@click.argument("instance_id", metavar="ID", shell_complete=shell_complete.instances)
 @REGION
 def instance_console(instance_id: str, region: str | None) -> None:
     """Print the instance's serial console output."""
@@ -217,7 +217,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 
 
 @instance.command("extend")
-@click.argument("instance_id", metavar="ID", shell_complete=completing.instances)
+@click.argument("instance_id", metavar="ID", shell_complete=shell_complete.instances)
 @click.argument("life", metavar="TIME")
 @REGION
 def instance_extend(instance_id: str, life: str, region: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from goldrun import config
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.spot import POLICY, criteria_options, read_criteria
 from goldrun.cloud import instances
 from goldrun.cloud.client import EcsClient
@@ -62,7 +62,7 @@ def launch_options(command: Command) -> Command:
         click.option(
             "--image",
             metavar="NAME",
-            shell_complete=completing.images,
+            shell_complete=shell_complete.images,
             help="Image id, name or FAMILY[:CHANNEL]. [env: ALIYUN_IMAGE_ID, IMAGE_NAME]",
         ),
     ):

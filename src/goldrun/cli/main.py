@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from goldrun import __version__, config, extras, interrupts, language, script, setting_files, settings, stdio, workflow
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.lazy import LazyGroup, in_language
 from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunError, OutputError, UsageError
 
@@ -71,7 +71,7 @@ class _Nouns(LazyGroup):
     "named",
     default="",
     metavar="NAME",
-    shell_complete=completing.contexts,
+    shell_complete=shell_complete.contexts,
     help="Context to use. [env: GOLDRUN_CONTEXT]",
 )
 @click.option("--profile", default="", metavar="NAME", help="Profile of the official CLI to use, before any variable.")

@@ -23,7 +23,7 @@ from rich.progress import (
 from goldrun import language, stdio
 from goldrun.cli import output
 from goldrun.durations import clock_time
-from goldrun.images.waiting import Progress as Waited
+from goldrun.images.availability import Progress as Waited
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import click
 
 from goldrun import config, workflow
-from goldrun.cli import completing, output
+from goldrun.cli import output, shell_complete
 from goldrun.cli.common import JSON, REGION, YES, confirm, open_client, open_github, place_of, require_consent, silence
 from goldrun.cli.lazy import LazyGroup
 from goldrun.cli.scopes import REPOSITORY, read_scope, repository_of, scope_options
@@ -34,7 +34,7 @@ def runner() -> None:
 
 
 @runner.command("down")
-@click.argument("name", metavar="[NAME|ID]", required=False, shell_complete=completing.runners)
+@click.argument("name", metavar="[NAME|ID]", required=False, shell_complete=shell_complete.runners)
 @click.option("--this-run", is_flag=True, help="All runners that this workflow run started, also incomplete ones.")
 @scope_options
 @click.option(

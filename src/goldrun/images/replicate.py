@@ -11,12 +11,12 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, UNFINISHED, Encryption, Image, describe_images
 from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED, SIGNATURE
 from goldrun.errors import GoldrunError, RefusedError, UsageError
+from goldrun.images.availability import Progress, wait_until_available
 from goldrun.images.creation import create_once
 from goldrun.images.lineage import alias_of, read_lineage
 from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
 from goldrun.images.publish import require_passed
-from goldrun.images.waiting import Progress, wait_until_available
 
 # These tags depend on the region, not on the image.
 _CHANNEL_TAGS = frozenset({IS_LATEST.key, CHANNEL.key, PROTECTED.key, SIGNATURE.key})
