@@ -11,12 +11,12 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.bake.attendant import Decision, Nobody
 from goldrun.bake.build import Built, boot_test, build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.bake.recipe import Loaded
 from goldrun.bake.resume import are_stale, find_machines
+from goldrun.bake.step_handler import Decision, FixedDecision
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.images import Image as ApiImage
@@ -275,7 +275,7 @@ def test_the_last_lines_of_a_failure_are_reported(cloud: Running, folder: Path) 
 def test_a_failed_builder_can_be_kept(cloud: Running, folder: Path) -> None:
     (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=6 exit=3"))
     with pytest.raises(RefusedError) as caught:
-        run(cloud, load(folder), attendant=Nobody(Decision.KEEP))
+        run(cloud, load(folder), handler=FixedDecision(Decision.KEEP))
     (kept,) = alive(cloud)
     assert kept.id in str(caught.value.__notes__)
     assert sweep.find(cloud.client()) == []

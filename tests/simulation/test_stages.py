@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun import sweep
-from goldrun.bake.attendant import Decision
 from goldrun.bake.build import Built, build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.bake.stages import stages_of, variables_of
+from goldrun.bake.step_handler import Decision
 from goldrun.errors import RefusedError
 from goldrun.images.retention import prune
 from local_cloud.records import Disk, Image, Invocation, Receipt, Snapshot, Usage
@@ -282,12 +282,12 @@ class Answers:
     def __init__(self, *answers: Decision) -> None:
         self.answers, self.asked, self.looks = list(answers), list[str](), 0
 
-    def failed(self, step: str, instance_id: str, error: RefusedError) -> Any:
+    def on_failure(self, step: str, instance_id: str, error: RefusedError) -> Any:
         self.asked.append(f"{step} {instance_id.startswith('i-')} {error.what}")
         self.looks = 0
         return lambda: self._told(self.answers)
 
-    def paused(self, step: str, instance_id: str) -> Any:
+    def on_pause(self, step: str, instance_id: str) -> Any:
         self.asked.append(f"{step} paused {instance_id.startswith('i-')}")
         self.looks = 0
         return lambda: True if self._told([Decision.KEEP]) else None
@@ -298,14 +298,14 @@ class Answers:
 
 
 def attended(cloud: Running, folder: Path, person: Answers, **options: Any) -> Built:
-    return run(cloud, load(folder), attendant=person, **options)
+    return run(cloud, load(folder), handler=person, **options)
 
 
 def test_a_step_that_failed_is_tried_again_on_the_same_builder(cloud: Running, folder: Path) -> None:
     change(folder, "go.sh", "seconds=30", "seconds=30 exit=7")
     person = Answers(Decision.RETRY, Decision.KEEP)
     with pytest.raises(RefusedError, match="exit code 7") as caught:
-        run(cloud, load(folder), attendant=person)
+        run(cloud, load(folder), handler=person)
     assert len(person.asked) == 2
     assert person.asked[0].startswith("install go True 'install go' ended with exit code 7")
     (kept,) = alive(cloud)

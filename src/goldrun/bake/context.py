@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from goldrun.bake.attendant import Attendant, Nobody
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.report import Report
+from goldrun.bake.step_handler import FixedDecision, StepHandler
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY
@@ -36,8 +36,8 @@ class Options:
         keep: number of versions to keep.
         from_step: run this step and those after it again, although nothing changed; empty: none. Stages with it are
             not used.
-        attendant: decides about steps that fail.
-        pauses: the steps after which the attendant looks at the builder.
+        handler: decides about steps that fail, and when a pause ends.
+        pauses: the steps after which the build pauses.
         source: the recipe's repository@commit, or empty.
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
         advisories: the database that images are scanned with; None: none is given.
@@ -49,7 +49,7 @@ class Options:
     publish: bool = True
     keep: int = 1
     from_step: str = ""
-    attendant: Attendant = field(default_factory=Nobody)
+    handler: StepHandler = field(default_factory=FixedDecision)
     pauses: tuple[str, ...] = ()
     source: str = ""
     check: Check = lambda _: None

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from goldrun.bake.attendant import Decision
 from goldrun.bake.context import Context
 from goldrun.bake.report import reported
+from goldrun.bake.step_handler import Decision
 from goldrun.cloud.images import Image
 from goldrun.errors import RefusedError
 from goldrun.launch.machine import Machine
 from goldrun.waiting import every, watch
 
-ANSWER_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def has_image(state: State) -> bool:
 def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
     """Run steps in order; if one fails, undo the earlier ones in reverse order.
 
-    Somebody who attends to the build is asked what to do about a step that fails on the builder.
+    The build's handler decides what to do about a step that fails on the builder.
 
     Raises:
         GoldrunError: a step failed.
@@ -107,7 +107,7 @@ def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
             done.append(step)
             assert all(getattr(state, name) is not None for name in step.gives), step.name
             if state.builder and step.name in context.options.pauses:
-                _await(context, context.options.attendant.paused(step.name, state.builder.id))
+                _await(context, context.options.handler.on_pause(step.name, state.builder.id))
     except BaseException as error:
         for step in reversed(done):
             step.undo(context, state, error)
@@ -118,11 +118,11 @@ def run_steps(context: Context, steps: Iterable[Step], state: State) -> State:
 def _decision(context: Context, state: State, step: Step, error: RefusedError) -> Decision:
     if state.builder is None:
         return Decision.DELETE
-    return _await(context, context.options.attendant.failed(step.name, state.builder.id, error))
+    return _await(context, context.options.handler.on_failure(step.name, state.builder.id, error))
 
 
-def _await(context: Context, answer: Callable[[], T | None]) -> T:
-    """Return a person's answer, however long it takes; the builder's heartbeat goes on until its release time."""
-    found = watch(context.client.clock, answer, seconds=math.inf, often=every(ANSWER_SECONDS))
+def _await(context: Context, decided: Callable[[], T | None]) -> T:
+    """Return the decision, however long it takes; the builder's heartbeat continues until its release time."""
+    found = watch(context.client.clock, decided, seconds=math.inf, often=every(POLL_SECONDS))
     assert found is not None
     return found

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldrun import config, stdio, workflow
+from goldrun import config, stdio
 from goldrun.architecture import parse_architecture
-from goldrun.cli import attending, output, shell_complete
+from goldrun.cli import output, shell_complete, terminal_prompt
 from goldrun.cli.build_machines import machine_settings
+from goldrun.cli.build_results import print_outcome
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.recipe_options import parameter_options
 from goldrun.cli.reports import view
-from goldrun.clock import StoppableClock
 from goldrun.cloud.images import Image
-from goldrun.errors import GoldrunError, UsageError
+from goldrun.errors import UsageError
 from goldrun.github.client import GitHub
 from goldrun.github.connection import may_connect
 from goldrun.github.scope import repository_scope
@@ -29,9 +29,6 @@ from goldrun.launch.settings import DEFAULT_LIFE_SECONDS
 from goldrun.runners import versions
 
 if TYPE_CHECKING:  # `goldrun image --help` must not pay for a build
-    from concurrent.futures import Future
-
-    from goldrun.bake.build import Built
     from goldrun.bake.recipe import Loaded
     from goldrun.cli.listed import Receiver
     from goldrun.cloud.client import EcsClient
@@ -48,11 +45,11 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
 @click.option("--no-publish", is_flag=True, help="Build and test the image without publishing it.")
 @click.option(
     "--on-failure",
-    type=click.Choice(attending.CHOICES),
+    type=click.Choice(terminal_prompt.CHOICES),
+    default=terminal_prompt.DELETE,
     help="What to do with the builder when a step fails: delete it, keep it until its release time, ask on the "
     "terminal (retry, log in, keep, delete), or log in and delete it then. [default: delete]",
 )
-@click.option("--keep-builder-on-failure", is_flag=True, help="The same as --on-failure keep.")
 @click.option("--from-step", metavar="NAME", help="Run this step and those after it again: use no stage that has it.")
 @click.option(
     "--debug-step", "pauses", multiple=True, metavar="NAME", help="Pause after this step, to log in; can be repeated."
@@ -86,8 +83,7 @@ def image_build(
     arch: str | None,
     force: bool,
     no_publish: bool,
-    on_failure: str | None,
-    keep_builder_on_failure: bool,
+    on_failure: str,
     from_step: str | None,
     pauses: tuple[str, ...],
     public_ip: bool,
@@ -113,21 +109,15 @@ def image_build(
       goldrun image build recipes/tools --set stage=production
       goldrun image build recipes/tools --from-step 'Install jq' --on-failure ask
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    from goldrun.bake.build import build
     from goldrun.bake.context import Options
+    from goldrun.bake.parallel import build_all
     from goldrun.bake.reading import load, read_parameters
-    from goldrun.bake.recipe import RUNNER
 
     silence(quiet)
     loaded = load(recipe, read_parameters(parameters, words))
     architectures = _architectures(loaded, arch)
+    several = len(architectures) > 1
     _check_steps(loaded, (*pauses, *([from_step] if from_step else [])))
-    if keep_builder_on_failure and on_failure not in (None, attending.KEEP):
-        raise UsageError(f"--keep-builder-on-failure and --on-failure {on_failure} exclude each other.")
-    decided = on_failure or (attending.KEEP if keep_builder_on_failure else attending.DELETE)
-    attended = bool(pauses) or decided in (attending.ASK, attending.SSH)
     stdio.require_open(os.environ)
     github, client = open_github(public=True), open_client(region)
     options = Options(
@@ -135,8 +125,8 @@ def image_build(
         publish=not no_publish,
         keep=config.read_keep(os.environ),
         from_step=from_step or "",
-        attendant=attending.attendant(
-            decided, pauses=bool(pauses), architectures=len(architectures), region=region or "", private=not public_ip
+        handler=terminal_prompt.step_handler(
+            on_failure, pauses=bool(pauses), several=several, region=region or "", private=not public_ip
         ),
         pauses=pauses,
         source=_source(),
@@ -146,38 +136,11 @@ def image_build(
         listed=_receiver(sbom, client),
     )
     settings = machine_settings(client, public_ip=public_ip)
-    if loaded.wants_latest_runner:
-        loaded = loaded.with_runner(versions.find_latest(github))
-        output.note(f"the latest runner is {loaded.recipe.versions[RUNNER]}.")
-    done: dict[str, Built] = {}
-    failed: dict[str, GoldrunError] = {}
-    clocks = {name: StoppableClock() for name in architectures}
-
-    with (
-        view(architectures, quiet=output.is_quiet(), live=not attended) as shown,
-        ThreadPoolExecutor(len(architectures)) as pool,
-    ):
-        running = {
-            name: pool.submit(build, client.on_clock(clock), loaded, name, settings, options, shown.of(name))
-            for name, clock in clocks.items()
-        }
-        try:
-            for name, future in running.items():
-                _gather(name, future, done, failed)
-        except KeyboardInterrupt:
-            # The builds clean up in their threads; the pool's exit waits for them.
-            for clock in clocks.values():
-                clock.stop()
-            raise
-    _print(done, architectures, as_json)
-    _summarize(loaded, done, failed)
-    for name, error in failed.items():
-        if error is not next(iter(failed.values())):
-            output.error(error)
-        elif len(architectures) > 1:
-            output.note(f"{name} failed.")
-    if failed:
-        raise next(iter(failed.values()))
+    loaded = _with_runner(loaded, github)
+    live = not pauses and on_failure not in (terminal_prompt.ASK, terminal_prompt.SSH)
+    with view(architectures, quiet=output.is_quiet(), live=live) as shown:
+        outcome = build_all(client, loaded, architectures, settings, options, shown.of)
+    print_outcome(loaded, outcome, several=several, as_json=as_json)
 
 
 @click.command("test")
@@ -230,11 +193,15 @@ def _check_runner(github: GitHub, image: Image, now: float) -> None:
         versions.require_current(github, scope, version, now=now, life=DEFAULT_LIFE_SECONDS, report=output.note)
 
 
-def _gather(name: str, future: Future[Built], done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
-    try:
-        done[name] = future.result()
-    except GoldrunError as error:
-        failed[name] = error
+def _with_runner(loaded: Loaded, github: GitHub) -> Loaded:
+    """Return the recipe with the version of the latest runner, if it wants that."""
+    from goldrun.bake.recipe import RUNNER
+
+    if not loaded.wants_latest_runner:
+        return loaded
+    found = loaded.with_runner(versions.find_latest(github))
+    output.note(f"the latest runner is {found.recipe.versions[RUNNER]}.")
+    return found
 
 
 def _architectures(loaded: Loaded, text: str | None) -> tuple[str, ...]:
@@ -308,32 +275,3 @@ def _source() -> str:
     """Return the repository and commit that is built; empty outside GitHub Actions."""
     repository, commit = os.environ.get("GITHUB_REPOSITORY", ""), os.environ.get("GITHUB_SHA", "")
     return f"{repository}@{commit}" if repository and commit else ""
-
-
-def _print(done: dict[str, Built], architectures: tuple[str, ...], as_json: bool) -> None:
-    if as_json:
-        from goldrun.cli.json.builds import BuiltImage
-
-        output.result_json({name: BuiltImage.built(one) for name, one in done.items()})
-        return
-    for name, one in done.items():
-        suffix = f"_{name.upper()}" if len(architectures) > 1 else ""
-        for key, value in (
-            ("IMAGE_ID", one.image.image_id),
-            ("IMAGE_NAME", one.image.name),
-            ("VERSION_HASH", one.version_hash),
-            ("SKIP_BUILD", str(one.skipped).lower()),
-        ):
-            workflow.write_output(os.environ, key + suffix, value)
-            output.result(f"{key}{suffix}={value}")
-
-
-def _summarize(loaded: Loaded, done: dict[str, Built], failed: dict[str, GoldrunError]) -> None:
-    """Write a step summary in GitHub Actions."""
-    rows = [
-        f"| {name} | `{one.image.name}` | `{one.image.image_id}` | {'unchanged' if one.skipped else 'built'} |"
-        for name, one in done.items()
-    ]
-    rows += [f"| {name} | – | – | failed: {error.what} |" for name, error in failed.items()]
-    table = ["| architecture | image | id | |", "|---|---|---|---|", *rows]
-    workflow.write_summary(os.environ, "\n".join([f"### {loaded.recipe.family}", "", *table, ""]))

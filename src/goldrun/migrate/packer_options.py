@@ -81,7 +81,7 @@ PROVISIONERS: dict[str, str] = {
     "ansible": "playbook in [[steps]]; an earlier step installs Ansible",
     "ansible-local": "playbook in [[steps]]; an earlier step installs Ansible",
     "shell-local": "a step of the workflow before the build: a recipe runs on the builder alone",
-    "breakpoint": "not needed: goldrun image build --keep-builder-on-failure, then goldrun instance ssh",
+    "breakpoint": "not needed: goldrun image build --on-failure keep, then goldrun instance ssh",
     "powershell": "recipes are for Linux",
     "windows-restart": "recipes are for Linux",
     "windows-shell": "recipes are for Linux",

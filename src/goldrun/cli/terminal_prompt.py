@@ -1,4 +1,4 @@
-"""Asks a person on a terminal what a build does next: about a step that failed, or between two steps."""
+"""Asks on the terminal what a build does next: about a step that failed, or at a pause between two steps."""
 
 from __future__ import annotations
 
@@ -12,71 +12,73 @@ from typing import TypeVar
 import click
 
 from goldrun import stdio
-from goldrun.bake.attendant import Attendant, Decision, Nobody
+from goldrun.bake.step_handler import Decision, FixedDecision, StepHandler
 from goldrun.cli import output
 from goldrun.errors import RefusedError, UsageError
 
 ASK, KEEP, SSH, DELETE = "ask", "keep", "ssh", "delete"
 CHOICES = (DELETE, KEEP, ASK, SSH)
-_FAILED = {"r": Decision.RETRY, "k": Decision.KEEP, "d": Decision.DELETE}
-_PAUSED = {"c": True}
+_AFTER_FAILURE = {"r": Decision.RETRY, "k": Decision.KEEP, "d": Decision.DELETE}
+_AT_PAUSE = {"c": True}
 
 T = TypeVar("T")
 
 
-def attendant(on_failure: str, *, pauses: bool, architectures: int, region: str, private: bool) -> Attendant:
-    """Return who answers the build.
+def step_handler(on_failure: str, *, pauses: bool, several: bool, region: str, private: bool) -> StepHandler:
+    """Return what decides about the build's steps.
 
     Raises:
-        UsageError: a person is to answer, and there is no terminal, or more than one build asks.
+        UsageError: the terminal is needed, and there is none, or more than one build would ask on it.
     """
     if on_failure in (DELETE, KEEP) and not pauses:
-        return Nobody(Decision.KEEP if on_failure == KEEP else Decision.DELETE)
+        return FixedDecision(Decision.KEEP if on_failure == KEEP else Decision.DELETE)
     if not (stdio.is_terminal(sys.stdin) and stdio.is_terminal(sys.stderr)):
         raise UsageError("There is no terminal to ask on.", fix=["--on-failure keep keeps the builder without asking."])
-    if architectures > 1:
-        raise UsageError("Only one architecture can be attended to at a time.", fix=["choose one: --arch amd64"])
-    return Person(on_failure, region, private)
+    if several:
+        raise UsageError(
+            "Builds of several architectures cannot ask on one terminal.", fix=["choose one: --arch amd64"]
+        )
+    return TerminalPrompt(on_failure, region, private)
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody at the terminal.
+class TerminalPrompt:
+    """Asks whoever is at the terminal.
 
     Attributes:
-        on_failure: what to do about a step that fails: one of ``CHOICES``.
-        region: where the builder is; empty: where the settings say.
+        on_failure_choice: what to do about a step that fails: one of ``CHOICES``.
+        region: where the builder is; empty: the region of the settings.
         private: whether it has no public address.
     """
 
-    on_failure: str
+    on_failure_choice: str
     region: str
     private: bool
 
-    def failed(self, step: str, instance_id: str, error: RefusedError) -> Callable[[], Decision | None]:
-        """See ``Attendant.failed``."""
-        if self.on_failure == KEEP:
+    def on_failure(self, step: str, instance_id: str, error: RefusedError) -> Callable[[], Decision | None]:
+        """See ``StepHandler.on_failure``."""
+        if self.on_failure_choice == KEEP:
             return lambda: Decision.KEEP
-        if self.on_failure == DELETE:
+        if self.on_failure_choice == DELETE:
             return lambda: Decision.DELETE
         output.error(error)
-        if self.on_failure == SSH:
+        if self.on_failure_choice == SSH:
             return _in_background(lambda: self._log_in(instance_id, Decision.DELETE))
         question = f"{step!r} failed on {instance_id}. Retry it, log in, keep the builder, or delete it?"
-        return _in_background(lambda: self._ask(question, "r, s, k, d", instance_id, _FAILED, Decision.DELETE))
+        return _in_background(lambda: self._ask(question, "r, s, k, d", instance_id, _AFTER_FAILURE, Decision.DELETE))
 
-    def paused(self, step: str, instance_id: str) -> Callable[[], bool | None]:
-        """See ``Attendant.paused``."""
+    def on_pause(self, step: str, instance_id: str) -> Callable[[], bool | None]:
+        """See ``StepHandler.on_pause``."""
         question = f"{step!r} is done on {instance_id}. Continue, or log in?"
-        return _in_background(lambda: self._ask(question, "c, s", instance_id, _PAUSED, True))
+        return _in_background(lambda: self._ask(question, "c, s", instance_id, _AT_PAUSE, True))
 
-    def _ask(self, question: str, keys: str, instance_id: str, answers: Mapping[str, T], ended: T) -> T:
+    def _ask(self, question: str, keys: str, instance_id: str, answers: Mapping[str, T], at_end: T) -> T:
         while True:
             output.note(question)
             click.echo(f"[{keys}] ", err=True, nl=False)
             line = sys.stdin.readline()
             if not line:
-                return ended
+                return at_end
             key = line.strip().lower()[:1]
             if key == "s":
                 self._log_in(instance_id, None)
@@ -91,7 +93,7 @@ class Person:
 
 
 def _in_background(ask: Callable[[], T]) -> Callable[[], T | None]:
-    """Begin to ask, and return a function that tells the answer: the build beats on while a person thinks."""
+    """Start to ask, and return a function that returns the answer; None: not yet. Meanwhile the heartbeat continues."""
     answers: list[T] = []
     threading.Thread(target=lambda: answers.append(ask()), daemon=True).start()
     return lambda: answers[0] if answers else None

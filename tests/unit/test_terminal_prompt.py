@@ -98,7 +98,6 @@ def test_a_pause_after_a_step(populated: Running, build: Any) -> None:
         (("--debug-step", "Install jq"), "There is no terminal to ask on."),
         (("--debug-step", "Nothing"), "The recipe has no step 'Nothing'."),
         (("--from-step", "Nothing"), "The recipe has no step 'Nothing'."),
-        (("--on-failure", "delete", "--keep-builder-on-failure"), "exclude each other"),
         (("--on-failure", "cry"), "cry"),
     ],
 )
