@@ -29,10 +29,10 @@ EXIT_CODES: dict[int, str] = {
     EXIT_CREDENTIALS: "no credentials, or the cloud does not accept them",
     EXIT_PERMISSION: "the credentials are valid, but RAM does not allow the action",
     EXIT_REFUSED: "refused by the cloud or by goldrun's own checks: a person must act",
-    EXIT_UNAVAILABLE: "the cloud is not reachable, throttles, fails, or has reclaimed the instance (retried in vain): "
+    EXIT_UNAVAILABLE: "the cloud is not reachable, throttles, fails, or has reclaimed the instance (after retries): "
     "try again later",
-    EXIT_FOUND: "something was found: `goldrun sweep`: to delete (and deleted it, unless --dry-run was given); "
-    "`goldrun setup --plan`: to change; `goldrun doctor`: to fix",
+    EXIT_FOUND: "something was found: resources to delete (`goldrun sweep`, which deletes them unless --dry-run is "
+    "given), changes to make (`goldrun setup --plan`) or problems to fix (`goldrun doctor`)",
     EXIT_OUTPUT: "the result could not be written (stdout, GITHUB_OUTPUT); an instance launched for it is deleted",
     EXIT_DEFECT: "a defect of goldrun: please report what it prints",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM, SIGHUP)",

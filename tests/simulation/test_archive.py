@@ -76,7 +76,7 @@ def test_what_was_changed_is_refused(cloud: Running, recipe: Path, old: bytes, n
     image = find_own(cloud.client(), build(cloud, recipe).image.image_id)
     (kept,) = objects(cloud)
     cloud.cloud.store.put(replaced(kept, content=kept.content.replace(old, new)))
-    with pytest.raises(RefusedError, match="is not what was found in"):
+    with pytest.raises(RefusedError, match="does not match what was found in"):
         archive.find(cloud.client(), BUCKET, image)
 
 
@@ -165,7 +165,7 @@ def test_commands_read_the_bucket_and_boot_nothing(goldrun: Any, populated: Runn
 def test_mistakes_with_a_bucket(goldrun: Any, populated: Running) -> None:
     two = ("image", "diff", "m-testboms0001", "m-localnewamd64", "--packages")
     assert "has no bill of materials of github-runner" in goldrun(*two, code=1).stderr
-    assert "No bucket is named" in goldrun(*two, code=2, GOLDRUN_SBOM_BUCKET="").stderr
+    assert "No bucket with bills of materials is given" in goldrun(*two, code=2, GOLDRUN_SBOM_BUCKET="").stderr
     before = dict(populated.cloud.gateway.calls)
     for words in ("image sbom m-testboms0001", "policy --for build", "setup --plan"):
         told = goldrun(*words.split(), code=2, GOLDRUN_SBOM_BUCKET="our-boms").stderr

@@ -67,7 +67,7 @@ def test_of_two_builds_that_test_one_image_the_one_that_fails_does_not_touch_wha
 
     with pytest.raises(RefusedError, match="now and then") as caught:
         run(cloud, load(folder), check=check)
-    assert "stays: it is shown by a channel" in str(caught.value)
+    assert "is kept: it is shown by a channel" in str(caught.value)
     (image,) = images(cloud)
     assert (answer(cloud), image.tags["BootTest"]) == (image.id, "passed")
 

@@ -423,7 +423,7 @@ def test_of_two_builds_that_begin_in_the_same_moment_one_gives_way(cloud: Runnin
     build(client, load(folder), "amd64", machine_settings(), Options(), heard)
     first_command = seen.index("RunCommand")
     if rival == "i-000":
-        assert any("began in the same moment" in line for line in heard.lines)
+        assert any("began at the same moment" in line for line in heard.lines)
         assert seen[:first_command].count("DeleteInstances") == 1
         assert seen[:first_command].count("RunInstances") == 2
         assert cloud.wall.value > began + 400

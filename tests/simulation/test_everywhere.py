@@ -346,7 +346,7 @@ def test_a_build_that_dies_while_it_publishes_is_completed(cloud: Running, folde
     [
         ('regions = ["mars"]', "mars"),
         ('regions = ["cn-beijing", "cn-beijing"]', "the region cn-beijing is named twice"),
-        ('accounts = ["me"]', "is not an account's id"),
+        ('accounts = ["me"]', "is not an account id"),
         ('regions = ["cn-beijing"]\nkeys = { cn-beijing = "k" }', "no encrypted copy is made in cn-beijing"),
         ("encrypted = true\npublic = true", "cannot be public"),
         (

@@ -44,7 +44,7 @@ def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> N
     advisory(tmp_path / "osv", severity=[{"type": "Ubuntu", "score": "low"}])
     passed = goldrun("image", "scan", "--sbom", str(bill), "--report", "found.md", GOLDRUN_ADVISORIES="osv")
     assert (tmp_path / "found.md").read_text() == ""
-    assert "7 packages, 1 advisories, none that fails." in passed.stderr
+    assert "7 packages, 1 advisories, none of which fails." in passed.stderr
     goldrun("image", "scan", "--sbom", str(bill), "--fail", "low", "--advisories", "osv", code=5)
 
 
@@ -70,7 +70,7 @@ def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> N
     [
         ((), "Name an image, or a bill of materials"),
         (("--sbom", "runner.cdx.json", "image"), "Name an image, or a bill of materials"),
-        (("--sbom", "runner.cdx.json"), "No database of advisories is named."),
+        (("--sbom", "runner.cdx.json"), "No advisory database is given."),
         (("--sbom", "runner.cdx.json", "--advisories", "empty"), "There are no advisories at empty."),
         (("--sbom", "empty/no.json", "--advisories", "empty"), "does not exist"),
         (("--sbom", "broken.json", "--advisories", "osv"), "broken.json is not a bill of materials"),
@@ -112,7 +112,7 @@ def test_a_recipe_that_scans_needs_a_database_before_anything_is_built(
     recipe = tmp_path / "tools/recipe.toml"
     recipe.write_text(recipe.read_text() + "\n[scan]\n")
     before = dict(populated.cloud.gateway.calls)
-    assert "No database of advisories is named." in goldrun("image", "build", "tools", "--arch", "amd64", code=2).stderr
+    assert "No advisory database is given." in goldrun("image", "build", "tools", "--arch", "amd64", code=2).stderr
     (tmp_path / "osv").mkdir()
     words = ("image", "build", "tools", "--arch", "amd64", "--advisories", "osv")
     assert "There are no advisories at osv." in goldrun(*words, code=2).stderr

@@ -54,7 +54,7 @@ def test_everyone_gets_an_image_only_by_consent(populated: Running, goldrun: Any
     assert "nothing was changed" in goldrun("share", NAME, "--public", answer="n\n")
     assert not image(populated).public
     shown = goldrun("share", NAME, "--public", answer="y\n")
-    assert f"would make public: {NAME} ({IMAGE}); copies that others make cannot be taken back" in shown
+    assert f"would make public: {NAME} ({IMAGE}); copies that others make cannot be revoked" in shown
     assert image(populated).public
     assert "is shared with nobody." in goldrun("unshare", NAME, "--public")
     assert not image(populated).public
@@ -64,4 +64,4 @@ def test_everyone_gets_an_image_only_by_consent(populated: Running, goldrun: Any
 
 def test_nobody_is_nobody(populated: Running, goldrun: Any) -> None:
     for command in ("share", "unshare"):
-        assert "Nobody to share with is named" in goldrun(command, NAME, code=2)
+        assert "No account to share with is given" in goldrun(command, NAME, code=2)

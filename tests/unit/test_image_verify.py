@@ -48,7 +48,7 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: 
     shown = goldrun(*verify, "--key", public, "--recipe", "tools")
     assert "VersionHash" in shown.stdout
     assert "it was built from tools." in shown.stderr
-    assert "No key is named to verify with." in goldrun(*verify, code=2).stderr
+    assert "No key to verify with is given." in goldrun(*verify, code=2).stderr
     found = ("image", "id", "tools", "--arch", "amd64", "--verified")
     assert "IMAGE_ID=m-" in goldrun(*found, GOLDRUN_VERIFY_KEY_FILE=public).stdout
     assert "exclude each other" in goldrun(*found, "--all-regions", code=2, GOLDRUN_VERIFY_KEY_FILE=public).stderr

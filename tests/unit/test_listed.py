@@ -23,7 +23,7 @@ def image() -> Image:
 
 @pytest.mark.parametrize("place", ["/dev/null", "/dev/null/x", "/proc/nope"])
 def test_a_folder_that_cannot_be_made_is_told_before_anything_is_built(frozen: Running, place: str) -> None:
-    with pytest.raises(UsageError, match="cannot be the folder of the lists"):
+    with pytest.raises(UsageError, match="cannot hold bills of materials"):
         receiver(Path(place), None, frozen.client())
 
 

@@ -230,7 +230,7 @@ def test_values_that_are_refused(tools: Path, given: dict[str, str], words: str)
         ('[parameters]\njq_version = "x"', "another variable JQ_VERSION"),
         ('[parameters]\na-b = "x"\na_b = "y"', "another variable A_B"),
         ('[mirrors.replace]\n"https://x" = "https://["', "a mirror is used by https alone"),
-        ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "none of the choices"),
+        ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "not one of the choices"),
         ('[parameters.size]\ndefalt = "x"', "defalt"),
         ('[tags]\nManagedBy = "me"', "a tag of goldrun's own"),
         ('[tags]\nfamily = "me"', "a tag of goldrun's own"),

@@ -257,7 +257,7 @@ def test_the_checksum_of_a_large_file_is_computed(update: Any, recipe: Path, mir
     [
         ("/repos/cli/cli/releases/latest", None, "gh: "),
         ("/npm/@pnpm%2Fexe/latest", b"broken", "HTTP 503"),
-        ("/npm/@pnpm%2Fexe/latest", b"<html>", "is not what a registry says"),
+        ("/npm/@pnpm%2Fexe/latest", b"<html>", "is not the answer of a registry"),
         ("/k8s/stable.txt", b"<html>not found</html>", "names no version"),
         ("/k8s/v1.35.1/bin/linux/arm64/kubectl", None, "Not found"),
         ("/node/SHASUMS256.txt", b"1" * 64 + b"  another-file\n", "has no checksum of node-v24.2.0-linux-x64.tar.xz"),
@@ -371,7 +371,7 @@ def test_a_file_that_was_replaced_is_an_alarm(update: Any, recipe: Path, mirror:
     update()
     mirror.pages["/k8s/v1.35.1/bin/linux/amd64/kubectl"] = b"another kubectl"
     before = recipe.read_text()
-    assert "kubectl 1.35.1 has another checksum than the recipe says." in update(code=5).stderr
+    assert "kubectl 1.35.1 does not have the checksum that the recipe has." in update(code=5).stderr
     assert recipe.read_text() == before
 
 
@@ -382,7 +382,7 @@ def test_a_file_that_was_replaced_is_an_alarm_where_a_checksum_is_missing(
     update()
     mirror.pages["/k8s/v1.35.1/bin/linux/amd64/kubectl"] = b"another kubectl"
     recipe.write_text(recipe.read_text().replace(f', arm64 = "{sha(b"kubectl for arm64")}"', ""))
-    assert "kubectl 1.35.1 has another checksum than the recipe says." in update(code=5).stderr
+    assert "kubectl 1.35.1 does not have the checksum that the recipe has." in update(code=5).stderr
 
 
 def test_a_checksum_that_is_missing_is_added(update: Any, recipe: Path) -> None:
@@ -563,7 +563,9 @@ def test_versions_with_a_build_and_versions_of_a_series(update: Any, recipe: Pat
     mirror.pages["/repos/adoptium/temurin21-binaries/releases/latest"] = releases("jdk-22.0.1+3")
     mirror.pages["/repos/adoptium/temurin21-binaries/releases?per_page=30"] = b"[%s]" % releases("jdk-22.0.1+3")
     told = update("--only", "java", code=6).stderr
-    assert "GitHub's list of the releases of adoptium/temurin21-binaries has no version that the recipe takes." in told
+    assert (
+        "GitHub's list of the releases of adoptium/temurin21-binaries has no version that the recipe accepts." in told
+    )
 
 
 OF_SERIES = """

@@ -55,7 +55,7 @@ def smoke_test(context: Context, image: Image) -> Contents | None:
             break
     if contents is None:
         return None
-    context.report.line(f"{len(contents.components)} packages are in it.")
+    context.report.line(f"{len(contents.components)} packages were found in it.")
     if context.options.listed:
         context.options.listed(image, contents)
     return contents
@@ -88,7 +88,7 @@ def _tester(context: Context, image: Image) -> Iterator[Machine]:
             raise UnavailableError(
                 f"{image.name} ({image.image_id}) is not tested: {error.what}",
                 why=error.why,
-                fix=["run the same command later: a build goes on with the boot test.", *error.fix],
+                fix=["run the same command later: the build resumes at the boot test.", *error.fix],
             ) from error
         yield tester
 
@@ -125,7 +125,7 @@ def _discard(context: Context, image: Image, error: RefusedError) -> None:
     try:
         for found in describe_images(context.client, image_id=image.image_id, status=ALL_STATUSES):
             if reason := protection(found):
-                error.add_note(f"{image.image_id} stays: it is {reason}.")
+                error.add_note(f"{image.image_id} is kept: it is {reason}.")
                 return
             _record(context, found, BOOT_TEST.of(FAILED))
             delete_image(context.client, found)

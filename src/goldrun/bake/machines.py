@@ -144,7 +144,7 @@ def abandon_machine(context: Context, machine: Machine, error: BaseException, *,
         else:
             release(context.client, [machine.id])
     except GoldrunError as second:
-        error.add_note(f"{machine.id} could not be deleted ({second.what}): its release time or a sweep ends it.")
+        error.add_note(f"{machine.id} could not be deleted ({second.what}): its release time or a sweep deletes it.")
     finally:
         context.heartbeat.stop()
 

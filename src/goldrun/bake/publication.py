@@ -63,10 +63,10 @@ def _sign(context: Context, state: State) -> State:
             continue
         if region not in (home, *state.made) and not signer.existing:
             raise RefusedError(
-                f"{image.name} ({image.image_id}) in {region} is not signed as its tags are.",
-                why=["an earlier run copied it, and whoever may write tags may have changed what they say of it."],
+                f"{image.name} ({image.image_id}) in {region} has no signature that matches its tags.",
+                why=["an earlier run copied it, and its tags may have been changed since."],
                 fix=[
-                    f"goldrun image rm {image.image_id} --region {region}, then build again: it is copied again.",
+                    f"goldrun image rm {image.image_id} --region {region}, then build again to copy it again.",
                     "or sign it as it is, if you know where it comes from: --sign-existing",
                 ],
             )

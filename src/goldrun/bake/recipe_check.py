@@ -130,7 +130,7 @@ def _publication(recipe: Recipe) -> Iterator[Problem]:
             yield ("publish", "regions", number), f"the region {region} is named twice"
     for number, account in enumerate(wanted.accounts):
         if not _ACCOUNT.fullmatch(account):
-            yield ("publish", "accounts", number), f"{account!r} is not an account's id, such as 1234567890123456"
+            yield ("publish", "accounts", number), f"{account!r} is not an account id, such as 1234567890123456"
     for region in wanted.keys:
         if region not in wanted.regions or not wanted.encrypted:
             yield ("publish", "keys", region), f"no encrypted copy is made in {region}"
@@ -209,7 +209,7 @@ def _names(recipe: Recipe) -> Iterator[Problem]:
             None,
             *(parameter.choices or (parameter.default,)),
         ):
-            yield ("parameters", name), f"the default {parameter.default!r} is none of the choices"
+            yield ("parameters", name), f"the default {parameter.default!r} is not one of the choices"
 
 
 def _is_safe(url: str) -> bool:

@@ -48,7 +48,9 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Re
         ):
             return machines
         if not said:
-            report(f"another build of it is running ({machines[0].id}): waiting until it ends or goes stale.")
+            report(
+                f"another build of it is running ({machines[0].id}): waiting until it ends or its heartbeat is stale."
+            )
             said = True
         return None
 
@@ -98,7 +100,9 @@ def _resume(context: Context, state: State) -> State:
             signer = context.options.sign
             if signer is None or signer.trusts(image, client.region):
                 return replace(state, image=image, resumed=True)
-            context.report.line(f"{image.image_id} is not used: its tags are not signed as they are (--sign-existing).")
+            context.report.line(
+                f"{image.image_id} is not used: it has no signature that matches its tags (--sign-existing)."
+            )
     return state
 
 
@@ -117,7 +121,7 @@ def _give_way(context: Context, state: State) -> State:
     mine = [one for one in builders if one.id == own] or describe_instances(client, ids=[own])
     first = min([*others, *mine], key=lambda one: (one.created, one.id), default=None)
     if mine and first is not None and first.id != own:
-        raise GivesWayError(f"another build of it began in the same moment ({first.id}), and goes on.")
+        raise GivesWayError(f"another build of it began at the same moment ({first.id}), and continues.")
     return state
 
 

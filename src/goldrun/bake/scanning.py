@@ -43,7 +43,7 @@ def require_harmless(context: Context, image: Image, contents: Contents | None) 
             why=[*(words(finding) for finding in held[:SHOWN]), *more],
             fix=[
                 "build with newer packages: --force, or a newer base.",
-                "or an exception with a reason and an end: [[scan.exceptions]] in the recipe; then build again.",
+                "or add an exception with a reason and a last day: [[scan.exceptions]] in the recipe.",
             ],
         )
 

@@ -35,7 +35,7 @@ def run_script(
         if late
         else f"{name!r} ended with exit code {result.exit_code} ({where}).",
         why=["its last lines:", *lines, *console] if lines else console,
-        fix=["fix the recipe and build again: what is published stays as it is."],
+        fix=["fix the recipe and build again; what is published has not changed."],
     )
 
 
@@ -51,8 +51,8 @@ def read_output(
     if result.dropped:
         raise RefusedError(
             f"{name!r} prints {result.dropped:,} bytes too much ({context.alias.lineage}).",
-            why=["Cloud Assistant keeps 24 KB of an output: what is missing would not be noticed."],
-            fix=["let it print less."],
+            why=["Cloud Assistant keeps 24 KB of an output; the rest is lost."],
+            fix=["make it print less."],
         )
     return result.output
 

@@ -133,11 +133,11 @@ def _find(context: Context, state: State) -> State:
             try:
                 ready = wait_until_available(client, image.image_id)
             except RefusedError as error:
-                context.report.line(f"{error.what} An earlier stage is taken.")
+                context.report.line(f"{error.what} Using an earlier stage.")
                 continue
             context.report.line(f"{image.image_id} has the first {stage.steps} steps, up to {stage.name!r}.")
             return replace(state, start=ready, done=stage.steps)
-    context.report.line("none fits: all steps are run.")
+    context.report.line("no stage matches: all steps run.")
     return state
 
 

@@ -67,13 +67,13 @@ def translate(command: click.Command, context: click.Context, arguments: list[st
         elif lists and name == FILTER and name not in own:
             if command.name not in FILTERED:
                 raise UsageError(
-                    f"{FILTER} is for commands that only list, such as ls.", fix=["filter what --json prints: jq"]
+                    f"{FILTER} is for commands that only list, such as ls.", fix=["filter the output of --json with jq"]
                 )
             filters.add(context, *_filter(value if sign else next(remaining, "")))
         else:
             translated.append(word)
     if filters.read(context) and any(word in ("-q", "--quiet") for word in translated):
-        raise UsageError(f"{FILTER} does not work with ids alone.", fix=["--json, and jq"])
+        raise UsageError(f"{FILTER} does not work where only ids are printed.", fix=["use --json and jq"])
     return [*translated, *rest]
 
 

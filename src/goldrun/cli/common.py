@@ -146,5 +146,5 @@ class Number(click.FloatRange):
         """Return the number; fail for other words."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is not a number of use.", param, ctx)
+            self.fail(f"{value} is not valid: it must be finite.", param, ctx)
         return number

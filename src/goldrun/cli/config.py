@@ -18,8 +18,8 @@ from goldrun.cli.lazy import LazyGroup
 def config() -> None:
     """Show settings, and where they come from.
 
-    They come from options, from the environment, from goldrun.toml in the repository, and from the current context of
-    the user's file (`goldrun context`): what comes first counts.
+    In order of precedence, they come from options, environment variables, goldrun.toml in the repository, and the
+    current context in the user's file (`goldrun context`).
     """
 
 
@@ -42,7 +42,7 @@ def config_show(origin: bool, as_json: bool) -> None:
 
 @config.command("path")
 def config_path() -> None:
-    """Print the files that are read: the repository's, if there is one, and the user's."""
+    """Print the paths of the settings files: the repository's, if it has one, and the user's."""
     file = settings.repository_file(os.environ, Path(setting_files.here()))
     for path in (file, settings.user_file(os.environ)):
         if path is not None:
@@ -51,6 +51,6 @@ def config_path() -> None:
 
 @config.command("keys")
 def config_keys() -> None:
-    """List what may be set in files."""
+    """List the settings that files may contain."""
     meanings = {name: variable.meaning for variable in variables.VARIABLES for name in variable.names}
     output.table(("SETTING", "VARIABLE"), [(key, name) for key, name in settings.keys().items() if name in meanings])

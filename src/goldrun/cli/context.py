@@ -52,7 +52,7 @@ def context_ls(as_json: bool) -> None:
 @context.command("create")
 @click.argument("name")
 @click.option("--set", "pairs", multiple=True, metavar="SETTING=VALUE", help="A setting; can be repeated.")
-@click.option("--from-environment", is_flag=True, help="Take what the environment sets, but for secrets.")
+@click.option("--from-environment", is_flag=True, help="Copy what the environment sets, except secrets.")
 def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) -> None:
     """Create the context NAME, or replace it."""
     settings.check_name(name)
@@ -64,7 +64,7 @@ def context_create(name: str, pairs: tuple[str, ...], from_environment: bool) ->
         secret = {key for key, value in given.items() if config.without_password(value) != value}
         values = {key: value for key, value in given.items() if value and key not in left_out | secret}
         if secret:
-            output.note(f"left out, for the password in it: {', '.join(sorted(secret))}")
+            output.note(f"left out because of the password in it: {', '.join(sorted(secret))}")
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign:

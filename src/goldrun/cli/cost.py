@@ -25,13 +25,14 @@ class Days(click.IntRange):
 
 
 @click.command()
-@click.option("--days", type=Days(0, MAX_DAYS), default=7, show_default=True, help="Days of the bill to show.")
+@click.option("--days", type=Days(0, MAX_DAYS), default=7, show_default=True, help="Days of bills to show.")
 @REGION
 @JSON
 def cost(days: int, region: str | None, as_json: bool) -> None:
-    """Show what goldrun's instances cost per hour, and what the last days were billed.
+    """Show the hourly cost of goldrun's instances, and the bills of the last days.
 
-    Without disks and traffic. The bill covers the whole account, in all regions, and lags by up to a day.
+    The hourly cost does not include disks and traffic. Bills cover the whole account, in all regions, and lag by up to
+    a day.
     """
     client = open_client(region)
     running = costs.running_costs(client)

@@ -31,7 +31,7 @@ INDENT = 9
 @scope_options
 @click.option("--image", metavar="NAME", help="The image of instances. [env: IMAGE_NAME]")
 @ARCH
-@click.option("--public-ip", is_flag=True, help="Instances get public addresses of their own.")
+@click.option("--public-ip", is_flag=True, help="Instances have public IP addresses.")
 @click.option("--fix", is_flag=True, help="Fix what can be fixed safely.")
 @REGION
 @JSON
@@ -46,10 +46,10 @@ def doctor(
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Look for what keeps goldrun from working, or costs money.
+    """Find what keeps goldrun from working or costs money.
 
-    Says of each finding what it breaks, and the command that fixes it. Changes nothing, unless --fix is given. Exits
-    with 7 if something is broken.
+    Reports what each finding breaks and the command that fixes it. Changes nothing without --fix. Exits with 7 if
+    something is broken.
 
     \b
     Examples:

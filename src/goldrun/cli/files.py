@@ -35,7 +35,7 @@ def require_writable(path: Path) -> None:
     if not place.exists():
         raise UsageError(f"{path} cannot be written.", why=[f"there is no folder {place}."])
     if not os.access(place, os.W_OK):
-        raise UsageError(f"{path} cannot be written.", why=[f"{place} may not be changed."])
+        raise UsageError(f"{path} cannot be written.", why=[f"{place} is not writable."])
 
 
 def write_files(contents: Mapping[Path, bytes], *, folders: bool = False) -> None:

@@ -15,7 +15,7 @@ from goldrun.images.naming import parse_reference
 
 NAME = click.argument("name", shell_complete=shell_complete.images)
 ALL_REGIONS = click.option(
-    "--all-regions", is_flag=True, help="Search all other regions too if the region does not have it."
+    "--all-regions", is_flag=True, help="Search all other regions if the image is not in this one."
 )
 
 _LAZY = {
@@ -55,11 +55,11 @@ def image() -> None:
 @ALL_REGIONS
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print only the id.")
-@click.option("--verified", is_flag=True, help="Fail if GOLDRUN_VERIFY_KEY_FILE's key has not signed it.")
+@click.option("--verified", is_flag=True, help="Fail unless the key in GOLDRUN_VERIFY_KEY_FILE has signed it.")
 def image_id(
     name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool, quiet: bool, verified: bool
 ) -> None:
-    """Print the id of the image that NAME means, as IMAGE_ID=….
+    """Print the id of the image that NAME resolves to, as IMAGE_ID=….
 
     \b
     Examples:
@@ -146,7 +146,7 @@ def image_ls(
 @ALL_REGIONS
 @JSON
 def image_inspect(name: str, arch: str | None, region: str | None, all_regions: bool, as_json: bool) -> None:
-    """Show details of the image that NAME means.
+    """Show details of the image that NAME resolves to.
 
     \b
     Examples:

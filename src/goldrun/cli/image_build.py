@@ -48,32 +48,32 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path, file_okay=Fals
     type=click.Choice(terminal_prompt.CHOICES),
     default=terminal_prompt.DELETE,
     help="What to do with the builder when a step fails: delete it, keep it until its release time, ask on the "
-    "terminal (retry, log in, keep, delete), or log in and delete it then. [default: delete]",
+    "terminal (retry, log in, keep, delete), or log in and then delete it. [default: delete]",
 )
-@click.option("--from-step", metavar="NAME", help="Run this step and those after it again: use no stage that has it.")
+@click.option(
+    "--from-step", metavar="NAME", help="Run this step and all later ones again, without stages that include it."
+)
 @click.option(
     "--debug-step", "pauses", multiple=True, metavar="NAME", help="Pause after this step, to log in; can be repeated."
 )
 @click.option(
     "--public-ip",
     is_flag=True,
-    help="Give builders a public address: to log in from outside their VPC, or to reach the internet without NAT.",
+    help="Assign public IP addresses to builders, to log in from outside the VPC or to reach the internet without NAT.",
 )
 @click.option(
     "--sbom",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Write a bill of materials and a report of every image that is tested into this folder.",
+    help="Write a bill of materials and a report of each tested image into this folder.",
 )
 @click.option(
     "--advisories",
     type=click.Path(path_type=Path, exists=True),
     metavar="PATH",
-    help="Database of advisories for [scan], in the OSV format. [default: GOLDRUN_ADVISORIES]",
+    help="Advisory database for [scan], in OSV format. [default: GOLDRUN_ADVISORIES]",
 )
-@click.option(
-    "--sign-existing", is_flag=True, help="Sign what an earlier build made as its tags are; else it is built anew."
-)
+@click.option("--sign-existing", is_flag=True, help="Sign an existing image as it is (default: rebuild it).")
 @parameter_options
 @REGION
 @JSON
@@ -96,11 +96,11 @@ def image_build(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Build RECIPE's image, boot-test it, publish it, prune old ones.
+    """Build RECIPE's image, boot-test it, publish it and prune old versions.
 
-    Does nothing if an image with the same content exists. An interrupted build is resumed, or cleaned up, by the
-    next one. Prints IMAGE_ID=, IMAGE_NAME=, VERSION_HASH= and SKIP_BUILD=; when two architectures are built, each name
-    ends in _AMD64 or _ARM64.
+    Does nothing if an image with the same content exists. The next build resumes an interrupted one, or cleans up after
+    it. Prints IMAGE_ID=, IMAGE_NAME=, VERSION_HASH= and SKIP_BUILD=; with two architectures, each name ends in _AMD64
+    or _ARM64.
 
     \b
     Examples:

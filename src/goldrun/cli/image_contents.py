@@ -28,7 +28,7 @@ ADVISORIES = click.option(
     "--advisories",
     type=click.Path(path_type=Path, exists=True),
     metavar="PATH",
-    help="Database of advisories in the OSV format: a folder or file, .json or .zip. [default: GOLDRUN_ADVISORIES]",
+    help="Advisory database in OSV format: a folder, or a .json or .zip file. [default: GOLDRUN_ADVISORIES]",
 )
 
 
@@ -42,16 +42,16 @@ ADVISORIES = click.option(
     type=click.Choice(("cyclonedx", "markdown")),
     default="cyclonedx",
     show_default=True,
-    help="CycloneDX's JSON, or a report for people.",
+    help="CycloneDX JSON, or a report for people.",
 )
 @click.option(
     "-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="File to write. [default: stdout]"
 )
 def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file: Path | None) -> None:
-    """List what is inside IMAGE: the packages of the system, Python, Node and Go, and the tool cache.
+    """List what is inside IMAGE: packages of the system, Python, Node and Go, and the tool cache.
 
-    With GOLDRUN_SBOM_BUCKET it is read from the bucket, where the build has put it. Else an instance is booted from
-    the image and deleted again: the image itself is the record. `goldrun image build --sbom FOLDER` writes the same for
+    With GOLDRUN_SBOM_BUCKET, goldrun reads the list that the build stored in the bucket. Otherwise it boots an instance
+    from the image, lists its packages and deletes it. `goldrun image build --sbom FOLDER` writes the same list for
     every version that it tests.
 
     \b
@@ -76,12 +76,12 @@ def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file
     "--sbom", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Bill of materials to scan instead."
 )
 @ADVISORIES
-@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe whose [scan] decides.")
-@click.option("--fail", "level", type=LEVELS, help="Least severity that fails. [default: high, or the recipe's]")
+@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe whose [scan] table applies.")
+@click.option("--fail", "level", type=LEVELS, help="Lowest severity that fails. [default: the recipe's, or high]")
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File for what fails, in Markdown; empty: nothing.",
+    help="Markdown file for the advisories that fail; empty if there are none.",
 )
 @ARCH
 @REGION
@@ -99,8 +99,8 @@ def image_scan(
 ) -> None:
     """Compare the packages of IMAGE, or of a bill of materials, with advisories.
 
-    Ends with exit code 5 if one of them is severe enough, is fixed in some version, and is not excepted by the recipe.
-    In GitHub Actions each of those is a warning.
+    Exits with 5 if an advisory is severe enough, is fixed in a newer version, and has no exception in the recipe. In
+    GitHub Actions, each of these is a warning.
 
     \b
     Examples:
@@ -150,7 +150,7 @@ def image_scan(
             click.echo(f"::warning::{workflow.escape(words(finding))}", err=True)
     if held:
         raise RefusedError(f"{len(held)} of {len(findings)} advisories are severe enough to fail.")
-    output.note(f"{len(contents.components)} packages, {len(findings)} advisories, none that fails.")
+    output.note(f"{len(contents.components)} packages, {len(findings)} advisories, none of which fails.")
 
 
 def _note_left_out(contents: Contents) -> None:
@@ -169,10 +169,10 @@ def database_of(given: Path | None) -> Path:
     text = str(given or config.ADVISORIES.read(os.environ))
     if not text:
         raise UsageError(
-            "No database of advisories is named.",
+            "No advisory database is given.",
             fix=[
                 "--advisories PATH, or GOLDRUN_ADVISORIES",
-                "download one: an all.zip of osv.dev, or of a mirror of it.",
+                "download one: an all.zip from osv.dev or a mirror.",
             ],
         )
     return Path(text)
@@ -207,7 +207,7 @@ def find_contents(
         if kept := archive.find(client, folder, found):
             output.note(f"{found.name} ({found.image_id}): its bill of materials is in {folder}.")
             return found, kept, client.clock.now()
-        output.note(f"{folder} has no bill of materials of {found.name} ({found.image_id}): an instance is booted.")
+        output.note(f"{folder} has no bill of materials of {found.name} ({found.image_id}): booting an instance.")
     loaded = bare_recipe(found, recipe)
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         report = shown.of(found.architecture)

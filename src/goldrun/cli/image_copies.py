@@ -76,7 +76,7 @@ def image_share(version: str, accounts: tuple[str, ...], public: bool, yes: bool
     found = find_own(client, version)
     if public and not confirm(
         f"Make {found.name} public?",
-        [f"would make public: {found.name} ({found.image_id}); copies that others make cannot be taken back"],
+        [f"would make public: {found.name} ({found.image_id}); copies that others make cannot be revoked"],
         place_of(client),
         yes=yes,
     ):
@@ -98,7 +98,7 @@ def image_unshare(version: str, accounts: tuple[str, ...], public: bool, region:
 
 def _check(accounts: tuple[str, ...], *, public: bool) -> None:
     if not accounts and not public:
-        raise UsageError("Nobody to share with is named.", fix=["--account ID", "everyone: --public"])
+        raise UsageError("No account to share with is given.", fix=["--account ID", "everyone: --public"])
 
 
 def _change(client: EcsClient, image: Image, accounts: tuple[str, ...], *, public: bool, on: bool) -> None:

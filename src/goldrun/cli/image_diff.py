@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 @click.command("diff")
 @click.argument("first", shell_complete=shell_complete.images)
 @click.argument("second", shell_complete=shell_complete.images)
-@click.option("--packages", is_flag=True, help="Compare every package, by the bills of materials in the bucket.")
+@click.option("--packages", is_flag=True, help="Compare all packages, from the bills of materials in the bucket.")
 @REGION
 @JSON
 def image_diff(first: str, second: str, packages: bool, region: str | None, as_json: bool) -> None:
-    """Show the tools that SECOND adds, lacks or has in another version.
+    """Show the tools that differ between FIRST and SECOND.
 
-    FIRST and SECOND are image ids or names; their tags say what is inside. With --packages, every package is compared,
-    by what builds have put into GOLDRUN_SBOM_BUCKET. Or they are bills of materials: then so are theirs.
+    FIRST and SECOND are image ids or names, compared by their tags. With --packages, all packages are compared, from
+    the bills of materials that builds store in GOLDRUN_SBOM_BUCKET. FIRST and SECOND can also be bills of materials
+    themselves.
 
     \b
     Examples:
@@ -39,7 +40,9 @@ def image_diff(first: str, second: str, packages: bool, region: str | None, as_j
     """
     files = [Path(text) for text in (first, second) if text.endswith(".json")]
     if len(files) == 1:
-        raise UsageError("A bill of materials is compared with another one.", fix=["goldrun image sbom writes one."])
+        raise UsageError(
+            "A bill of materials can only be compared with another one.", fix=["goldrun image sbom writes one."]
+        )
     if files:
         difference = compare(*map(_of_file, files))
     else:
@@ -74,9 +77,7 @@ def _bills(first: str, second: str, region: str | None) -> Iterator[Manifest]:
 
     folder = read_folder(os.environ)
     if folder is None:
-        raise UsageError(
-            "No bucket is named that has the bills of materials.", fix=["export GOLDRUN_SBOM_BUCKET=https://…"]
-        )
+        raise UsageError("No bucket with bills of materials is given.", fix=["export GOLDRUN_SBOM_BUCKET=https://…"])
     client = open_client(region)
     for text in (first, second):
         found = find_own(client, text)
@@ -84,7 +85,7 @@ def _bills(first: str, second: str, region: str | None) -> Iterator[Manifest]:
         if contents is None:
             raise NotFoundError(
                 f"{folder} has no bill of materials of {found.name} ({found.image_id}).",
-                why=["it was built before there was a bucket, or without it."],
+                why=["it was built without the bucket."],
                 fix=[f"goldrun image sbom {found.image_id} -o FILE.json, and compare files."],
             )
         yield _packages(contents)

@@ -23,7 +23,7 @@ from goldrun.images.naming import published_names
 @REGION
 @KEEP
 @click.option("--older-than", default="0s", metavar="AGE", help="Only versions older than this, for example 7d.")
-@click.option("--orphans", is_flag=True, help="Include snapshots of any family whose image is gone.")
+@click.option("--orphans", is_flag=True, help="Include snapshots of any family whose image was deleted.")
 @DRY_RUN
 @YES
 @JSON
@@ -58,7 +58,7 @@ def image_prune(
             for verdict in planned.verdicts
             if not verdict.keep
         ]
-        plan += [f"{snapshot.snapshot_id}: its image is gone" for snapshot in planned.orphans]
+        plan += [f"{snapshot.snapshot_id}: its image was deleted" for snapshot in planned.orphans]
         lines = (f"would delete: {one}" for one in plan)
         return not plan or confirm(f"Delete these {len(plan)}?", lines, place_of(client), yes=yes)
 
@@ -83,7 +83,7 @@ def _rows(done: retention.Pruned) -> Iterator[tuple[str, str, str]]:
     for verdict in done.verdicts:
         yield verdict.image.name, verdict.image.image_id, listing.verdict_words(verdict, word)
     for snapshot in done.orphans:
-        yield "", snapshot.snapshot_id, f"{word}: its image is gone"
+        yield "", snapshot.snapshot_id, f"{word}: its image was deleted"
 
 
 @click.command("rm")
@@ -93,7 +93,7 @@ def _rows(done: retention.Pruned) -> Iterator[tuple[str, str, str]]:
 def image_rm(version: str, region: str | None, yes: bool) -> None:
     """Delete VERSION, an image id or name, and its snapshots.
 
-    Refuses what is published, shared, protected or used by an instance.
+    Refuses an image that is published, shared, protected or used by an instance.
     """
     require_consent(f"The deletion of {version}", yes=yes)
     client = open_client(region)

@@ -21,16 +21,22 @@ KEY = click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Public key that has to have signed it. [default: GOLDRUN_VERIFY_KEY_FILE]",
+    help="Public key to verify with. [default: GOLDRUN_VERIFY_KEY_FILE]",
 )
 
 
 @click.command("verify")
 @click.argument("image", shell_complete=shell_complete.images)
 @KEY
-@click.option("--recipe", type=click.Path(path_type=Path, file_okay=False), help="Recipe that it has to be built from.")
 @click.option(
-    "--sbom", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Bill of materials that has to be its."
+    "--recipe",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Recipe that the image must have been built from.",
+)
+@click.option(
+    "--sbom",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Bill of materials that must match the image.",
 )
 @ARCH
 @REGION
@@ -42,10 +48,10 @@ def image_verify(
     arch: str | None,
     region: str | None,
 ) -> None:
-    """Check who built IMAGE, and from what.
+    """Check who built IMAGE and from what.
 
-    Its signature covers its id and region, and what its tags say of it: recipe hash, base image, source, versions, and
-    the packages that were found in it. Ends with exit code 5 if it has none, or one that is not right.
+    The signature covers the image's id and region and what its tags record: recipe hash, base image, source, versions
+    and packages. Exits with 5 if the signature is missing or not valid.
 
     \b
     Examples:
@@ -69,10 +75,11 @@ def image_verify(
 @ARCH
 @REGION
 def image_statement(image: str, file: Path, arch: str | None, region: str | None) -> None:
-    """Write what is signed of IMAGE to FILE, and its signature to FILE.sig.
+    """Write IMAGE's signed statement to FILE, and its signature to FILE.sig.
 
-    The statement is the same whoever writes it, and wherever: so other tools sign and verify it too, cosign or GitHub's
-    attestations. An image that was built without a key has no FILE.sig, and one that is there is deleted.
+    The statement has the same bytes wherever it is written, so other tools, such as cosign or GitHub's attestations,
+    can sign and verify it too. If the image was built without a key, no FILE.sig is written, and an existing one is
+    deleted.
 
     \b
     Example:
@@ -108,7 +115,7 @@ def require_verified(image: Image, region: str, key: Path | None) -> None:
 
     text = str(key or config.VERIFY_KEY_FILE.read(os.environ))
     if not text:
-        raise UsageError("No key is named to verify with.", fix=["--key FILE, or GOLDRUN_VERIFY_KEY_FILE"])
+        raise UsageError("No key to verify with is given.", fix=["--key FILE, or GOLDRUN_VERIFY_KEY_FILE"])
     provenance.require_signed(provenance.read_public_key(Path(text)), image, region)
 
 
@@ -125,8 +132,8 @@ def _require_bill(image: Image, file: Path) -> None:
     if digest(contents) != signed:
         raise RefusedError(
             f"{file} is not the list of packages that {image.name} ({image.image_id}) was signed with.",
-            why=["it is another image's, or was changed, or was written by another program."],
-            fix=["take the file that goldrun image build --sbom wrote for this image."],
+            why=["it belongs to another image, was changed, or was written by another program."],
+            fix=["use the file that goldrun image build --sbom wrote for this image."],
         )
     output.note(f"{file} is its bill of materials: {len(contents.components)} packages.")
 

@@ -66,7 +66,7 @@ def image_history(family: str, arch: str | None, region: str | None, keep: int |
 @click.argument("version", shell_complete=shell_complete.images)
 @REGION
 @click.option("--channel", default=LATEST, show_default=True, help="The channel to move.")
-@click.option("--force", is_flag=True, help="Publish it even if it is older than the published one, or not tested.")
+@click.option("--force", is_flag=True, help="Publish it even if it is older than the published version or not tested.")
 @ALSO_IN
 @ACCOUNTS
 @DRY_RUN
@@ -83,10 +83,10 @@ def image_publish(
 ) -> None:
     """Publish VERSION, an image id or name, to a channel.
 
-    The name resolves at every moment. The next run completes an interrupted one.
+    The name resolves at every moment of the move. The next run completes an interrupted one.
 
-    With --also-in, the image is copied to those regions and shared with the accounts first. Then it is published in all
-    of the regions, or in none.
+    With --also-in, goldrun first copies the image to those regions and shares it with the accounts, then publishes it
+    in all regions or in none.
 
     \b
     Examples:
@@ -151,10 +151,10 @@ def image_rollback(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Go back to FAMILY's previous version; the bad one becomes Deprecated.
+    """Roll FAMILY back to its previous version; the bad one becomes Deprecated.
 
-    Running it twice changes nothing more; use --to to go back further. With --also-in, each region is asked first
-    whether it can show that version.
+    A second run changes nothing; use --to to go back further. With --also-in, goldrun first checks that every region
+    can publish that version.
 
     \b
     Examples:

@@ -119,7 +119,9 @@ def _show_offers(offers: Sequence[Offer], settings: LaunchSettings, *, as_json: 
         RefusedError: nothing is offered.
     """
     if not offers:
-        raise RefusedError("No offer matches.", fix=["goldrun spot ls shows what there is: fewer limits, more zones."])
+        raise RefusedError(
+            "No offer matches.", fix=["set fewer limits or more zones: goldrun spot ls shows the offers."]
+        )
     rows = [
         (offer.type, offer.zone, offer.vswitch, f"{offer.price:.3f} {offer.currency}" if offer.price else "not known")
         for offer in offers
@@ -192,7 +194,7 @@ def instance_console(instance_id: str, region: str | None) -> None:
 @instance.command("rm")
 @IDS
 @YES
-@click.option("--missing-ok", is_flag=True, help="Accept that instances are already gone.")
+@click.option("--missing-ok", is_flag=True, help="Do not fail if an instance does not exist.")
 @REGION
 def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str | None) -> None:
     """Delete instances and wait until they are gone."""
@@ -211,7 +213,7 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
     if missing and not missing_ok:
         raise NotFoundError(
             f"Instance not found: {', '.join(missing)} in {client.region}.",
-            why=["it is already gone, in another region, or the id is wrong."],
+            why=["it was deleted, it is in another region, or the id is wrong."],
             fix=["pass --missing-ok if instances delete themselves", "another region: --region"],
         )
 

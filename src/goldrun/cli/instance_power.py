@@ -26,10 +26,10 @@ def instance_start(ids: tuple[str, ...], region: str | None) -> None:
 @IDS
 @REGION
 def instance_stop(ids: tuple[str, ...], region: str | None) -> None:
-    """Stop running instances. Only their disks go on costing, where ECS can have it so.
+    """Stop running instances. You then pay only for their disks, if the instance type supports economical mode.
 
-    Their release time stays: a stopped instance is deleted then too. It may get another address when it starts, and a
-    spot instance may find no stock.
+    The release time stays: ECS deletes stopped instances too. An instance may have another address when it starts
+    again, and a spot instance may not start for lack of stock.
     """
     for one_id in _each(ids, region, instances.park_instance):
         output.note(f"stopping: {one_id}.")

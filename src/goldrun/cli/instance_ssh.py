@@ -31,8 +31,8 @@ def instance_ssh(
 ) -> None:
     """Connect to a running instance, or run COMMAND on it.
 
-    No key pair is needed: Cloud Assistant lets a new key in, for 12 hours, and tells the host's key, so that there is
-    nothing to confirm. The security group must let you in.
+    No key pair is needed: goldrun installs a temporary key through Cloud Assistant (12 hours) and reads the host key
+    the same way, so ssh asks nothing. The security group must allow the connection.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def instance_ssh(
     with tempfile.TemporaryDirectory(prefix="goldrun-ssh-") as name:
         folder = Path(name)
         key = _new_key(folder)
-        output.note(f"letting a key in by Cloud Assistant: {instance_id}.")
+        output.note(f"installing a temporary key through Cloud Assistant: {instance_id}.")
         hosts = ssh.admit(client, instance_id, login, key)
         client.close()
         code = _connect(folder, address, port, login, hosts, command[1:] if command[:1] == ("--",) else command)

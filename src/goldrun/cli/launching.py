@@ -55,7 +55,7 @@ def launch_options(command: Command) -> Command:
             "tags",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Tag of your own for the instance; can be repeated.",
+            help="Custom tag for the instance; can be repeated.",
         ),
         POLICY,
         criteria_options,

@@ -49,9 +49,9 @@ def _require_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be the folder of the lists.", why=[f"{error.strerror}."]) from error
+        raise UsageError(f"{folder} cannot hold bills of materials.", why=[f"{error.strerror}."]) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} cannot be the folder of the lists.", why=["it cannot be written to."])
+        raise UsageError(f"{folder} cannot hold bills of materials.", why=["it cannot be written to."])
 
 
 def _write(file: Path, text: str) -> None:

@@ -20,14 +20,14 @@ from goldrun.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, GoldrunErro
 # Imported when they are called, so that a look-up does not load the local cloud's server.
 _NOUNS = {
     "setup": "Create what goldrun needs in an account: network, roles, variables.",
-    "doctor": "Look for what is broken, or costs money, and how to fix it.",
-    "whoami": "Show whose credentials these are.",
+    "doctor": "Find what is broken or costs money, and how to fix it.",
+    "whoami": "Show the current account and identity.",
     "image": "Find, inspect and publish images.",
     "recipe": "Write and check recipes.",
     "spot": "Look at the spot market.",
     "instance": "Create, watch and release instances.",
     "runner": "Start, list and stop runners for GitHub Actions jobs.",
-    "serve": "Run jobs by label: keep as many runners as GitHub asks for.",
+    "serve": "Run jobs by label, with as many runners as GitHub requests.",
     "sweep": "Find and delete what is no longer used.",
     "cost": "Show what instances cost.",
     "policy": "Print the RAM policy that a job needs.",
@@ -74,7 +74,9 @@ class _Nouns(LazyGroup):
     shell_complete=shell_complete.contexts,
     help="Context to use. [env: GOLDRUN_CONTEXT]",
 )
-@click.option("--profile", default="", metavar="NAME", help="Profile of the official CLI to use, before any variable.")
+@click.option(
+    "--profile", default="", metavar="NAME", help="Profile of the official CLI; takes precedence over variables."
+)
 @click.option("--region", default="", metavar="REGION", help="Region to work in. [env: ALIYUN_REGION_ID]")
 @click.pass_context
 def goldrun(context: click.Context, quiet: bool, debug: bool, named: str, profile: str, region: str) -> None:
@@ -129,7 +131,7 @@ def _exit_code(command: click.Command) -> int:
     except stdio.ReaderGoneError:
         code = 0  # `| head` ends a listing like this
     except (GoldrunError, ModuleNotFoundError, OSError) as raised:
-        code = _tell(raised)
+        code = _report(raised)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except (click.Abort, KeyboardInterrupt) as ended:
@@ -159,7 +161,7 @@ def _require_text(words: Sequence[str]) -> None:
             raise UsageError(f"{word!a} is not text in UTF-8.") from error
 
 
-def _tell(raised: GoldrunError | ModuleNotFoundError | OSError) -> int:
+def _report(raised: GoldrunError | ModuleNotFoundError | OSError) -> int:
     if (problem := _explain(raised)) is None:
         return script.report_defect(os.environ, raised)
     output.error(problem)

@@ -24,12 +24,12 @@ def migrate() -> None:
 
 @migrate.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--write", is_flag=True, help="Change what has only one answer; the rest is listed.")
+@click.option("--write", is_flag=True, help="Make the unambiguous changes; list the rest.")
 @JSON
 def migrate_check(paths: tuple[Path, ...], write: bool, as_json: bool) -> None:
-    """List what has to change in workflows, line by line.
+    """List what must change in workflows, line by line.
 
-    PATHS are workflow files, or folders of them. Exits with 5 if a person has to change something.
+    PATHS are workflow files, or folders of them. Exits with 5 if something must be changed by hand.
 
     \b
     Examples:

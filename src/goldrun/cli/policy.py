@@ -51,8 +51,8 @@ def policy(
 ) -> None:
     """Print the least-privilege RAM policy for jobs, as JSON.
 
-    With --trust: the trust policy of the role that jobs of one repository assume by their identity. It names the
-    repository both by name and by its ids, which are read from GitHub.
+    With --trust, prints the trust policy of the role that one repository's jobs assume with their identity tokens. It
+    names the repository by its name and by its ids, which goldrun reads from GitHub.
 
     \b
     lookup   find images by name

@@ -30,7 +30,7 @@ def recipe() -> None:
 @FOLDER
 @click.option("--family", help="The image family to build (default: the folder's name).")
 def recipe_init(folder: Path, family: str | None) -> None:
-    """Write a working recipe into a new FOLDER, to start from.
+    """Write a working recipe into a new FOLDER to start from.
 
     \b
     Example:
@@ -47,9 +47,9 @@ def recipe_init(folder: Path, family: str | None) -> None:
 @FOLDER
 @click.option("--family", help="The image family to build (default: from the template's image_name).")
 def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None:
-    """Write a recipe into a new FOLDER from a Packer TEMPLATE with the builder alicloud-ecs.
+    """Convert a Packer TEMPLATE (builder alicloud-ecs) into a recipe in a new FOLDER.
 
-    Lists, line by line, what was taken over, and what to do about the rest.
+    Lists, line by line, what was converted and what to do about the rest.
 
     \b
     Example:

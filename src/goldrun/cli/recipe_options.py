@@ -14,13 +14,13 @@ _OPTIONS = (
         "words",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Value of a parameter of the recipe; can be repeated.",
+        help="Value of a recipe parameter; can be repeated.",
     ),
     click.option(
         "--parameters",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="TOML file with values of parameters; --set counts before it.",
+        help="TOML file with parameter values; --set takes precedence.",
     ),
 )
 

@@ -23,10 +23,10 @@ MOST_BYTES = 1024 * 1024 * 1024  # of a tool whose checksum nobody publishes
 @DRY_RUN
 @JSON
 def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run: bool, as_json: bool) -> None:
-    """Find newer versions of the tools under [tools], and write them with their checksums into recipe.toml.
+    """Find newer versions of the [tools], and write them and their checksums to recipe.toml.
 
-    Nothing is written unless every source answered, and of each tool version and checksums are written together.
-    Comments and order stay. Prints UPDATED=true or false, and sets it as a step output in GitHub Actions.
+    Writes nothing unless every source answers. A tool's version and checksums are written together; comments and order
+    stay. Prints UPDATED=true or false, and sets it as a step output in GitHub Actions.
 
     \b
     Examples:

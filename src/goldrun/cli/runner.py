@@ -29,20 +29,22 @@ RERUN_WORKFLOW = "goldrun-rerun.yml"
 def runner() -> None:
     """Start, list and stop runners, each for one job.
 
-    GOLDRUN_GITHUB_TOKEN holds the token: a GitHub App's or a fine-grained one that may administer runners.
+    GOLDRUN_GITHUB_TOKEN is a GitHub App's token, or a fine-grained one that may administer runners.
     """
 
 
 @runner.command("down")
 @click.argument("name", metavar="[NAME|ID]", required=False, shell_complete=shell_complete.runners)
-@click.option("--this-run", is_flag=True, help="All runners that this workflow run started, also incomplete ones.")
+@click.option("--this-run", is_flag=True, help="All runners that this workflow run started, including incomplete ones.")
 @scope_options
 @click.option(
     "--instance", "instance_id", metavar="ID", help="The runner's instance, to find out whether it was reclaimed."
 )
-@click.option("--rerun-job", metavar="JOB", help="If it was reclaimed: rerun this job, as printed by `runner up`.")
+@click.option(
+    "--rerun-job", metavar="JOB", help="Rerun this job, as printed by `runner up`, if the runner was reclaimed."
+)
 @click.option("--rerun-workflow", default=RERUN_WORKFLOW, show_default=True, help="The workflow that reruns it.")
-@click.option("--missing-ok", is_flag=True, help="Accept that the runner is already gone.")
+@click.option("--missing-ok", is_flag=True, help="Do not fail if the runner does not exist.")
 @YES
 @REGION
 def runner_down(
@@ -145,7 +147,7 @@ def runner_ls(repo: str | None, org: str | None, region: str | None, as_json: bo
     type=click.IntRange(2, 10),
     default=reruns.MAX_ATTEMPTS,
     show_default=True,
-    help="Most attempts.",
+    help="Maximum number of attempts.",
 )
 def runner_rerun(repo: str | None, run: str, job: str, wait: str, attempts: int) -> None:
     """Rerun a job whose runner was reclaimed, and the jobs that depend on it."""

@@ -44,7 +44,7 @@ from goldrun.runners.listing import run_label
     default="2m",
     show_default=True,
     metavar="TIME",
-    help="How long a job may go on after a reclaim notice.",
+    help="How long a job may continue after a reclaim notice.",
 )
 @click.option(
     "--setup",

@@ -50,7 +50,7 @@ class _Serve(LazyGroup):
 
 @click.group(cls=_Serve)
 def serve() -> None:
-    """Run jobs by label: keep as many runners as GitHub's runner scale sets ask for.
+    """Run jobs by label, with as many runners as GitHub's runner scale sets request.
 
     \b
     Examples:
@@ -62,10 +62,10 @@ def serve() -> None:
 
 @serve.command("run")
 @FILE
-@click.option("--plan", is_flag=True, help="Show what would be done now, and change nothing.")
-@click.option("--name", metavar="NAME", help="This server's name at GitHub (default: the host's name and the process).")
-@click.option("--log", type=click.Choice(LOGS), default=LOGS[0], show_default=True, help="How events are printed.")
-@click.option("--listen", metavar="HOST:PORT", help="Answer /metrics, /healthz and /readyz there, over http.")
+@click.option("--plan", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--name", metavar="NAME", help="Name of this server at GitHub (default: host name and process id).")
+@click.option("--log", type=click.Choice(LOGS), default=LOGS[0], show_default=True, help="Format of the events.")
+@click.option("--listen", metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz over HTTP on this address.")
 @REGION
 @JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print results only.")
@@ -80,10 +80,10 @@ def serve_run(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Serve the profiles of CONFIG.toml until it is ended (Ctrl-C, SIGTERM).
+    """Serve the profiles of CONFIG.toml until stopped (Ctrl-C, SIGTERM).
 
-    Start a second one for safety: it waits, and takes over when the first one ends. The file
-    is read again when it changes, or on SIGHUP. Jobs and instances survive the server.
+    Start a second server as a standby: it takes over when the first one ends. The file is read again when it changes,
+    or on SIGHUP. Jobs and instances outlive the server.
 
     \b
     Examples:
@@ -109,7 +109,7 @@ def serve_run(
 @serve.command("check")
 @FILE
 def serve_check(file: Path) -> None:
-    """Check CONFIG.toml, and report every mistake with its line.
+    """Check CONFIG.toml; report every mistake with its line.
 
     \b
     Example:

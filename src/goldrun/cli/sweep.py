@@ -40,9 +40,9 @@ def sweep(
 ) -> None:
     """Find and delete what goldrun created and nothing uses.
 
-    Instances past their release time, stopped or without a release time, builders whose build has ended, disks that
-    nothing is attached to, snapshots whose image is gone. With --repo or --org also orphans: runners that GitHub has
-    and the cloud has not, and the other way round. The exit code is 7 if anything was found.
+    Finds instances that are stopped, past their release time or without one, builders whose build has ended, detached
+    disks, and snapshots whose image was deleted. With --repo or --org also orphans: registrations without an instance,
+    and instances without a registration. Exits with 7 if anything was found.
 
     \b
     Examples:

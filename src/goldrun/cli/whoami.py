@@ -16,7 +16,7 @@ from goldrun.cloud.sources import describe_source
 @REGION
 @JSON
 def whoami(region: str | None, as_json: bool) -> None:
-    """Show whose credentials these are: account, identity, region, endpoint, and where the keys come from."""
+    """Show the current account, identity, region and endpoint, and where the credentials come from."""
     client = open_client(region)
     found = find_identity(client)
     source = describe_source(os.environ)

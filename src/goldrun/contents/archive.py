@@ -49,9 +49,11 @@ def find(client: EcsClient, folder: Folder, image: Image) -> Contents | None:
         contents = None
     if contents is None or digest(contents) != recorded:
         raise RefusedError(
-            f"{folder}{name} is not what was found in {image.name} ({image.image_id}).",
+            f"{folder}{name} does not match what was found in {image.name} ({image.image_id}).",
             why=["somebody changed it, or the image's tag."],
-            fix=["find out who may write there; then delete it, and goldrun image sbom lists the image again."],
+            fix=[
+                "find out who may write there; then delete it and run goldrun image sbom, which lists the image again."
+            ],
         )
     return contents
 

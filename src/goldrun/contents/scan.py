@@ -111,10 +111,10 @@ def _require_known(contents: Contents, known: Iterable[str], report: Callable[[s
         if of_system:
             raise RefusedError(
                 f"The database has no advisories about {ecosystem}.",
-                why=[f"{number} packages of the image are from there: that nothing is found would prove nothing."],
+                why=[f"{number} packages of the image are from there: a scan that finds nothing would prove nothing."],
                 fix=[
                     f"add the all.zip of {ecosystem.partition(':')[0]}, of osv.dev or a mirror, to the database.",
-                    "if that has none of this release either: build from a release that it has.",
+                    "if it does not cover this release: build from a release that it covers.",
                 ],
             )
         report(f"{number} packages of {ecosystem} are not compared: the database has no advisories about them.")

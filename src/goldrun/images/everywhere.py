@@ -190,9 +190,11 @@ def _go_back(there: EcsClient, before: Lineage, image: Image, error: GoldrunErro
             publish(there, earlier.image_id, channel=before.channel, force=True)
             error.add_note(f"{there.region} shows {before.version_name(earlier)} again.")
         else:
-            error.add_note(f"{there.region} was left alone: another version was published there meanwhile.")
+            error.add_note(f"{there.region} was not changed: another version was published there meanwhile.")
     except GoldrunError as second:
-        error.add_note(f"{there.region} could not go back ({second.what}): goldrun image history shows what it shows.")
+        error.add_note(
+            f"{there.region} could not be rolled back ({second.what}): goldrun image history shows its versions."
+        )
 
 
 def _missing(there: EcsClient, image: Image, audience: Audience) -> Audience:
@@ -208,6 +210,6 @@ def _require_shared(there: EcsClient, image: Image, audience: Audience) -> None:
         named = ", ".join(missing.accounts) or "everyone"
         raise UnavailableError(
             f"{image.name} ({image.image_id}) is not shared in {there.region} with {named}.",
-            why=["ECS took the call, and does not list it."],
+            why=["ECS accepted the call but does not list it."],
             fix=["run the same command again."],
         )

@@ -98,7 +98,7 @@ def convert(text: str, path: Path, family: str) -> Draft:
     draft = Draft(family=family)
     _read_source(draft, sources[0], values)
     for other in sources[1:]:
-        draft.left(_line(other), f"source {other.name_labels[-1]}", "another recipe: one image a recipe")
+        draft.left(_line(other), f"source {other.name_labels[-1]}", "another recipe: a recipe makes one image")
     for build in _blocks(document, "build"):
         for block in _blocks(build):
             if block.block_type == "provisioner":

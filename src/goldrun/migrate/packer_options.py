@@ -6,7 +6,7 @@ _CREDENTIALS = "credentials come from the environment, as for every command"
 _NETWORK = "not in the recipe: ALIYUN_VPC_ID, ALIYUN_VSWITCH_ID, ALIYUN_SECURITY_GROUP_ID"
 _SSH = "not needed: scripts run by Cloud Assistant, without ssh"
 _ADDRESS = "not needed: without ssh the builder needs no public address, only a way out (NAT)"
-_LATER = "recipes do not have it yet"
+_LATER = "recipes do not support it yet"
 
 OPTIONS: dict[str, str] = {
     **dict.fromkeys(
@@ -57,19 +57,19 @@ OPTIONS: dict[str, str] = {
     "skip_image_validation": "not needed: names are checked before anything is created",
     "wait_snapshot_ready_timeout": "[limits] build",
     "wait_copying_image_ready_timeout": "not needed",
-    "io_optimized": "not needed: all types of today are",
-    "disable_stop_instance": "not supported: an image is made of a stopped builder",
+    "io_optimized": "not needed: all current instance types are",
+    "disable_stop_instance": "not supported: an image is created from a stopped builder",
     "security_enhancement_strategy": "not needed",
     "system_disk_mapping": "disk under [builder] for its size; category and others are chosen",
-    "image_disk_mappings": "data disks are written as [[disks]], with where they are mounted",
+    "image_disk_mappings": "data disks are [[disks]], each with its mount point",
     "execute_command": "not needed: a step runs as root",
     "max_retries": "a step runs once: let the script try again",
-    "pause_before": "not needed: a step begins when the one before has ended",
-    "pause_after": "not needed: a step begins when the one before has ended",
+    "pause_before": "not needed: a step begins when the previous one has ended",
+    "pause_after": "not needed: a step begins when the previous one has ended",
     "timeout": "timeout in [[steps]]",
     "only": "a step is for all builds of the recipe",
     "except": "a step is for all builds of the recipe",
-    "valid_exit_codes": "a step must end with 0",
+    "valid_exit_codes": "a step must exit with 0",
     "expect_disconnect": "reboot = true in [[steps]]",
     "start_retry_timeout": "reboot = true in [[steps]]",
     "remote_folder": "not needed",

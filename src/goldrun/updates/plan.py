@@ -89,7 +89,7 @@ def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str])
     if found.version == tool.version and differ & tool.sha256.keys():
         # The same version has another file than before: whoever changed it may not be who published it.
         told = RefusedError(
-            f"{name} {tool.version} has another checksum than the recipe says.",
+            f"{name} {tool.version} does not have the checksum that the recipe has.",
             why=["a file that was published does not change: it may have been replaced."],
             fix=["find out why; then remove the checksum from the recipe and run this again."],
         )

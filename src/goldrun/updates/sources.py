@@ -159,10 +159,10 @@ def _choose(tool: Tool, where: str, versions: Iterable[str]) -> str:
     if found := newest(tool, versions):
         return found
     raise UnavailableError(
-        f"{where} has no version that the recipe takes.",
+        f"{where} has no version that the recipe accepts.",
         why=[
             *([f"its series is {tool.series}."] if tool.series else []),
-            "it takes no pre-release, unless it has one, and nothing that was yanked.",
+            "it accepts no pre-releases, unless it has one now, and no yanked versions.",
         ],
     )
 
@@ -249,7 +249,7 @@ def _told(sources: Sources, url: str, pick: Callable[[Any], _T]) -> _T:
         return pick(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnavailableError(
-            f"{url} is not what a registry says.", why=[f"{type(error).__name__}: {error}"]
+            f"{url} is not the answer of a registry.", why=[f"{type(error).__name__}: {error}"]
         ) from error
 
 
