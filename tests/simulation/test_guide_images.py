@@ -91,7 +91,7 @@ def test_ours_is_published_over_theirs(frozen: Running, theirs: list[str]) -> No
     publish(frozen.client(), new)
     assert answer(frozen) == new
     lineage = read_lineage(frozen.client(), ALIAS)
-    assert [image.image_id for image in lineage.marked()] == [new]
+    assert [image.image_id for image in lineage.tagged()] == [new]
     assert all(parse_published(image.name).is_version for image in lineage.images.values() if image.image_id != new)  # type: ignore[union-attr]
 
 

@@ -20,7 +20,7 @@ from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.lineage import Lineage, find_own, read_lineage
 from goldrun.images.lookup import look_up
-from goldrun.images.moving import Intent, choose, may_be_another_s, next_step, plan, remember
+from goldrun.images.moving import Intent, may_be_tagged_by_another_run, next_step, plan, remember, tag_step
 from goldrun.images.naming import PublishedName, name_reference, parse_reference
 from goldrun.images.publish import publish, roll_back
 from local_cloud import seed
@@ -61,9 +61,9 @@ def answer(frozen: Running) -> str:
 
 def state(frozen: Running) -> dict[str, tuple[str, str, str, bool]]:
     lineage = read_lineage(frozen.client(), ALIAS)
-    marked = {image.image_id for image in lineage.marked()}
+    tagged = {image.image_id for image in lineage.tagged()}
     return {
-        image.image_id: (image.name, image.status, image.family, image.image_id in marked)
+        image.image_id: (image.name, image.status, image.family, image.image_id in tagged)
         for image in lineage.images.values()
     }
 
@@ -712,15 +712,15 @@ def test_tags_that_a_read_shows_may_be_another_one_s(frozen: Running) -> None:
     version(frozen, 2, shown=True)
     lineage = read_lineage(frozen.client(), ALIAS)
     rolling = Intent(V1, bad=V2, force=True, began=frozen.wall.value)
-    chose = remember(rolling, choose(lineage, lineage.images[V1], rolling))
+    tagged = remember(rolling, tag_step(lineage, lineage.images[V1], rolling))
     cases = (
         (rolling, True),
-        (chose, False),
-        (replace(chose, known=frozenset({V1})), True),
+        (tagged, False),
+        (replace(tagged, known=frozenset({V1})), True),
         (replace(rolling, force=False), False),
     )
     for intent, expected in cases:
-        assert may_be_another_s(lineage, lineage.images[V1], intent) is expected
+        assert may_be_tagged_by_another_run(lineage, lineage.images[V1], intent) is expected
 
 
 def test_a_roll_back_writes_its_tags_again_after_the_wait(frozen: Running) -> None:
@@ -854,7 +854,7 @@ def test_publishers_at_once_converge_on_the_newest_in_every_interleaving(publish
         shown = lineage.shown()
         assert shown is not None
         assert shown.image_id == f"m-version00{newest}"
-        assert [image.image_id for image in lineage.marked()] == [f"m-version00{newest}"]
+        assert [image.image_id for image in lineage.tagged()] == [f"m-version00{newest}"]
 
 
 def test_a_roll_back_and_a_publisher_at_once() -> None:

@@ -185,7 +185,7 @@ def _go_back(there: EcsClient, before: Lineage, image: Image, error: GoldrunErro
         return
     try:
         now = read_lineage(there, before.alias)
-        touched = {one.image_id for one in (now.current(), now.shown(), *now.marked()) if one}
+        touched = {one.image_id for one in (now.current(), now.shown(), *now.tagged()) if one}
         if touched <= {earlier.image_id, image.image_id}:
             publish(there, earlier.image_id, channel=before.channel, force=True)
             error.add_note(f"{there.region} shows {before.version_name(earlier)} again.")

@@ -57,7 +57,7 @@ class Lineage:
         """Return the image that has the alias, whatever its status."""
         return next((image for image in self.images.values() if image.name == str(self.alias)), None)
 
-    def marked(self) -> list[Image]:
+    def tagged(self) -> list[Image]:
         """Return the images that have the channel's tag, newest first."""
         wanted = channel_tag(self.channel).items()
         return newest_first(image for image in self.images.values() if wanted <= image.tags.items())
@@ -67,7 +67,7 @@ class Lineage:
         shown = self.shown()
         if shown and shown.status == AVAILABLE:
             return shown
-        return next((image for image in self.marked() if image.status == AVAILABLE), None)
+        return next((image for image in self.tagged() if image.status == AVAILABLE), None)
 
     def is_rolled_back(self, image: Image) -> bool:
         """Return whether this channel has shown the image, and was rolled back from it: it keeps the channel's family.

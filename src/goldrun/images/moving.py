@@ -21,7 +21,7 @@ RESTORING_SECONDS = 900.0  # a roll-back that began earlier was interrupted
 
 @dataclass(frozen=True)
 class Intent:
-    """What a channel is to show.
+    """What a channel shall show, and what this run has done for it.
 
     Attributes:
         goal: the id of the image.
@@ -29,8 +29,9 @@ class Intent:
         force: whether to show the goal although images that were tagged at the start are newer.
         known: the ids of those images.
         began: when, in seconds since 1970.
-        left: the ids of images that this run has taken the channel's tag off. If one has it again, somebody wants that.
-        chose: the ids of images that this run has given the channel's tag.
+        untagged: the ids of images from which this run removed the channel's tag; one that has it again was tagged by
+            another run.
+        tagged: the ids of images that this run gave the channel's tag.
     """
 
     goal: str
@@ -38,8 +39,8 @@ class Intent:
     force: bool = False
     known: frozenset[str] = frozenset()
     began: float = 0.0
-    left: frozenset[str] = frozenset()
-    chose: frozenset[str] = frozenset()
+    untagged: frozenset[str] = frozenset()
+    tagged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,16 @@ class Step:
     """One call, its description, and how it changes the image, for a dry run.
 
     Attributes:
-        leaves: whether the image leaves the channel by it.
-        chooses: whether it comes into the channel by it.
+        untags: whether it removes the channel's tag from the image.
+        tags: whether it gives the image the channel's tag.
     """
 
     image: Image
     words: str
     call: Call
     change: dict[str, Any]
-    leaves: bool = False
-    chooses: bool = False
+    untags: bool = False
+    tags: bool = False
 
 
 def plan(lineage: Lineage, intent: Intent) -> list[Step]:
@@ -84,22 +85,22 @@ def goal_of(lineage: Lineage, intent: Intent) -> Image:
     goal = lineage.images[intent.goal]
     wanted = [goal] if goal.status == AVAILABLE else []
     known = intent.known if intent.force and wanted else frozenset()
-    rivals = [image for image in lineage.marked() if image.status == AVAILABLE and image.image_id not in known]
+    rivals = [image for image in lineage.tagged() if image.status == AVAILABLE and image.image_id not in known]
     return newest_first([*wanted, *rivals] or [goal])[0]
 
 
 def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[Step]:
     others = [image for image in lineage.versions() if image.image_id != goal.image_id]
-    marked = {image.image_id for image in lineage.marked()}
-    if not is_chosen(lineage, goal, intent):
-        yield choose(lineage, goal, intent)
+    tagged = {image.image_id for image in lineage.tagged()}
+    if not is_tagged(lineage, goal, intent):
+        yield tag_step(lineage, goal, intent)
     for image in others:
         if image.image_id == intent.bad and image.status != DEPRECATED:
             # A publish may not have got as far as its family, by which the next roll-back knows it.
             family = {} if image.family == lineage.image_family else {"family": lineage.image_family}
             yield _modify(image, f"deprecate {image.image_id}: it is rolled back", status=DEPRECATED, **family)
-        if image.image_id in marked and age_key(image) > age_key(goal):
-            yield unmark(lineage, image)
+        if image.image_id in tagged and age_key(image) > age_key(goal):
+            yield untag_step(lineage, image)
     shown = lineage.shown()
     if shown and shown.image_id != goal.image_id:
         name = lineage.version_name(shown)
@@ -108,34 +109,34 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
         words = f"show {goal.image_id} as {lineage.alias}"
         yield _modify(goal, words, name=str(lineage.alias), family=lineage.image_family)
     for image in others:
-        if image.image_id in marked - intent.left and not _is_restored_by_another(image, intent):
-            yield unmark(lineage, image)
+        if image.image_id in tagged - intent.untagged and not _is_restored_by_another(image, intent):
+            yield untag_step(lineage, image)
         if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
             # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
             words = f"remove {image.image_id} from the family: it is newer than what is shown"
             yield _modify(image, words, family=f"{lineage.image_family}-superseded")
     if RESTORED.key in goal.tags:
-        yield _untag(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
+        yield _remove_tags(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
 
 
-def _marks(lineage: Lineage) -> dict[str, str]:
+def _channel_tags(lineage: Lineage) -> dict[str, str]:
     return {**CHANNEL.of(lineage.channel), **channel_tag(lineage.channel)}
 
 
-def has_marks(lineage: Lineage, image: Image) -> bool:
+def has_channel_tags(lineage: Lineage, image: Image) -> bool:
     """Return whether the image has the channel's tags."""
-    return _marks(lineage).items() <= image.tags.items()
+    return _channel_tags(lineage).items() <= image.tags.items()
 
 
-def is_chosen(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+def is_tagged(lineage: Lineage, goal: Image, intent: Intent) -> bool:
     """Return whether the goal has the channel's tags; an older one that is not shown yet also says since when."""
-    said = _is_restored(goal, intent) or not _is_to_say_so(lineage, goal, intent)
-    return has_marks(lineage, goal) and said
+    said = _is_restored(goal, intent) or not _needs_restored_tag(lineage, goal, intent)
+    return has_channel_tags(lineage, goal) and said
 
 
-def _is_to_say_so(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+def _needs_restored_tag(lineage: Lineage, goal: Image, intent: Intent) -> bool:
     """Return whether the goal of a roll-back needs its tag, and has room for it."""
-    whole = {**goal.tags, **_marks(lineage), RESTORED.key: ""}
+    whole = {**goal.tags, **_channel_tags(lineage), RESTORED.key: ""}
     return intent.force and not is_moved(lineage, goal, intent) and len(whole) <= MOST_TAGS
 
 
@@ -145,20 +146,20 @@ def is_moved(lineage: Lineage, goal: Image, intent: Intent) -> bool:
     return goal.name == str(lineage.alias) and (bad is None or bad.status == DEPRECATED)
 
 
-def may_be_another_s(lineage: Lineage, goal: Image, intent: Intent) -> bool:
+def may_be_tagged_by_another_run(lineage: Lineage, goal: Image, intent: Intent) -> bool:
     """Return whether a roll-back's goal has tags from another run, which may take them off.
 
     It had them before, or a read shows them and this run has not written them.
     """
-    ours = goal.image_id in intent.chose - intent.known
+    ours = goal.image_id in intent.tagged - intent.known
     return intent.force and not ours and not is_moved(lineage, goal, intent)
 
 
 def remember(intent: Intent, step: Step) -> Intent:
     """Return the intent after a step."""
     image = frozenset({step.image.image_id})
-    left = intent.left | image if step.leaves else intent.left
-    return replace(intent, left=left, chose=intent.chose | image if step.chooses else intent.chose)
+    untagged = intent.untagged | image if step.untags else intent.untagged
+    return replace(intent, untagged=untagged, tagged=intent.tagged | image if step.tags else intent.tagged)
 
 
 def _is_restored(image: Image, intent: Intent) -> bool:
@@ -168,33 +169,33 @@ def _is_restored(image: Image, intent: Intent) -> bool:
 
 def _is_restored_by_another(image: Image, intent: Intent) -> bool:
     """Return whether somebody else rolls back to the image: the tag that this run wrote may have replaced another's."""
-    own = RESTORED.read(image.tags) == format_moment(intent.began) and image.image_id in intent.chose - intent.known
+    own = RESTORED.read(image.tags) == format_moment(intent.began) and image.image_id in intent.tagged - intent.known
     return _is_restored(image, intent) and not own
 
 
-def choose(lineage: Lineage, goal: Image, intent: Intent) -> Step:
+def tag_step(lineage: Lineage, goal: Image, intent: Intent) -> Step:
     """Return the step that gives the goal the channel's tags; that of a roll-back also says since when."""
-    said = RESTORED.of(format_moment(intent.began)) if _is_to_say_so(lineage, goal, intent) else {}
-    tags = {**_marks(lineage), **said}
+    said = RESTORED.of(format_moment(intent.began)) if _needs_restored_tag(lineage, goal, intent) else {}
+    tags = {**_channel_tags(lineage), **said}
     return Step(
         goal,
         f"tag {goal.image_id} as {lineage.channel}",
         tagging.tagging("image", [goal.image_id], tags),
         {"tags": {**goal.tags, **tags}},
-        chooses=True,
+        tags=True,
     )
 
 
-def unmark(lineage: Lineage, image: Image) -> Step:
+def untag_step(lineage: Lineage, image: Image) -> Step:
     """Return the step that takes the channel's tags off an image."""
-    wanted = _marks(lineage)
+    wanted = _channel_tags(lineage)
     keys = [name for name in wanted if image.tags.get(name) == wanted[name]]
     keys += [RESTORED.key] if RESTORED.key in image.tags else []
-    step = _untag(image, f"remove the tag {lineage.channel} from {image.image_id}", keys)
-    return replace(step, leaves=True)
+    step = _remove_tags(image, f"remove the tag {lineage.channel} from {image.image_id}", keys)
+    return replace(step, untags=True)
 
 
-def _untag(image: Image, words: str, keys: Sequence[str]) -> Step:
+def _remove_tags(image: Image, words: str, keys: Sequence[str]) -> Step:
     left = {key: value for key, value in image.tags.items() if key not in keys}
     return Step(image, words, tagging.untagging("image", [image.image_id], keys), {"tags": left})
 

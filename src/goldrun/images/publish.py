@@ -31,15 +31,15 @@ from goldrun.images.moving import (
     MAX_STEPS,
     Intent,
     Step,
-    choose,
     goal_of,
-    has_marks,
-    is_chosen,
-    may_be_another_s,
+    has_channel_tags,
+    is_tagged,
+    may_be_tagged_by_another_run,
     next_step,
     plan,
     remember,
-    unmark,
+    tag_step,
+    untag_step,
 )
 from goldrun.images.naming import LATEST, PublishedName, parse_published
 from goldrun.waiting import watch
@@ -82,7 +82,7 @@ def publish(
     if candidate.image_id not in lineage.images:
         raise _gone(candidate.image_id)
     _check_candidate(lineage, candidate, force, tested)
-    intent = Intent(candidate.image_id, force=force, known=_marked_ids(lineage), began=client.clock.now())
+    intent = Intent(candidate.image_id, force=force, known=_tagged_ids(lineage), began=client.clock.now())
     return _run(client, lineage, intent, dry_run, report)
 
 
@@ -119,12 +119,12 @@ def roll_back(
             fix=[f"goldrun image unshare {bad.image_id} --account ID, then roll back."],
         )
     rolled_back = "" if bad is goal else bad.image_id
-    intent = Intent(goal.image_id, rolled_back, force=True, known=_marked_ids(lineage), began=client.clock.now())
+    intent = Intent(goal.image_id, rolled_back, force=True, known=_tagged_ids(lineage), began=client.clock.now())
     return _run(client, lineage, intent, dry_run, report)
 
 
-def _marked_ids(lineage: Lineage) -> frozenset[str]:
-    return frozenset(image.image_id for image in lineage.marked())
+def _tagged_ids(lineage: Lineage) -> frozenset[str]:
+    return frozenset(image.image_id for image in lineage.tagged())
 
 
 def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
@@ -214,12 +214,12 @@ def _run(
         if intent.goal not in lineage.images:
             raise _gone(intent.goal)
         goal = goal_of(lineage, intent)
-        if goal.image_id not in claimed and is_chosen(lineage, goal, intent):
+        if goal.image_id not in claimed and is_tagged(lineage, goal, intent):
             claimed.add(goal.image_id)
-            waits = may_be_another_s(lineage, goal, intent)
+            waits = may_be_tagged_by_another_run(lineage, goal, intent)
             if waits:
-                chosen = choose(lineage, goal, intent)
-                lineage = _choose_again(client, lineage, chosen)
+                chosen = tag_step(lineage, goal, intent)
+                lineage = _tag_again(client, lineage, chosen)
                 intent = remember(intent, chosen)
                 goal = lineage.images.get(goal.image_id, goal)
             _require_kept(client, lineage, goal, intent)
@@ -233,7 +233,7 @@ def _run(
             step.call.make(client, again=partial(_require_missing, client, lineage.alias, intent, step))
             intent = remember(intent, step)
         except _ChangedError as changed:
-            if step.leaves and changed.unsure:
+            if step.untags and changed.unsure:
                 intent = remember(intent, step)
         except ApiError as error:
             # Another run changed something between our read and our step: read again.
@@ -276,7 +276,7 @@ def _require_missing(client: EcsClient, alias: PublishedName, intent: Intent, st
         found = next_step(lineage, intent) if intent.goal in lineage.images else None
         return True if found is None or found.call != step.call else None
 
-    if watch(client.clock, look, seconds=UNDERWAY_SECONDS if unsure and step.leaves else 0.0):
+    if watch(client.clock, look, seconds=UNDERWAY_SECONDS if unsure and step.untags else 0.0):
         raise _ChangedError(unsure=unsure)
 
 
@@ -295,7 +295,7 @@ def _require_available(lineage: Lineage, goal: Image) -> None:
         )
 
 
-def _choose_again(client: EcsClient, lineage: Lineage, step: Step) -> Lineage:
+def _tag_again(client: EcsClient, lineage: Lineage, step: Step) -> Lineage:
     """Make the tags on the goal this run's, before anything moves: another run put them there, and may take them off.
 
     It may have decided that before it sees that they are wanted. So they are written at once, and again when such a
@@ -304,7 +304,7 @@ def _choose_again(client: EcsClient, lineage: Lineage, step: Step) -> Lineage:
 
     def look() -> bool | None:
         now = read_lineage(client, lineage.alias).images.get(step.image.image_id)
-        return None if now and has_marks(lineage, now) else True
+        return None if now and has_channel_tags(lineage, now) else True
 
     try:
         step.call.make(client)
@@ -329,7 +329,7 @@ def _require_kept(client: EcsClient, lineage: Lineage, goal: Image, intent: Inte
     if not is_being_deleted(goal, client.clock.now()):
         return
     if goal.image_id not in intent.known:  # else the tag is another run's
-        unmark(lineage, goal).call.make(client)
+        untag_step(lineage, goal).call.make(client)
     raise RefusedError(
         f"{goal.name} ({goal.image_id}) is being deleted by somebody else.",
         fix=["publish another version; if the deletion was interrupted, try again in a quarter of an hour."],
