@@ -15,7 +15,7 @@ from goldrun.bake.build import Built, boot_test, build
 from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.bake.recipe import Loaded
-from goldrun.bake.resume import are_stale, find_machines
+from goldrun.bake.resume import are_stale, find_instances
 from goldrun.bake.step_handler import Decision, FixedDecision
 from goldrun.clock import Clock
 from goldrun.cloud.errors import ApiError
@@ -485,7 +485,7 @@ def test_a_waiting_build_keeps_its_heartbeat_fresh(cloud: Running, folder: Path,
 
     def look() -> None:
         looks.append(sweep.find(others))
-        silences.extend(silence(one, others.clock) for one in find_machines(others, ALIAS_TAGS))
+        silences.extend(silence(one, others.clock) for one in find_instances(others, ALIAS_TAGS))
 
     client = cloud.client(timeout=3600.0, backoff=lambda _: 200.0)
     client = client.on_clock(Watched(client.clock.machine, look))
@@ -503,7 +503,7 @@ def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, f
     waited = []
 
     def look() -> None:
-        machines = find_machines(others, ALIAS_TAGS)
+        machines = find_instances(others, ALIAS_TAGS)
         if machines:
             waited.append(are_stale(others, machines))
 
@@ -528,7 +528,7 @@ def test_a_heartbeat_delayed_by_the_launch_is_not_stale(cloud: Running) -> None:
         tags=tags,
     )
     cloud.cloud.store.put(machine)
-    (found,) = find_machines(cloud.client(), ALIAS_TAGS)
+    (found,) = find_instances(cloud.client(), ALIAS_TAGS)
     assert silence(found, cloud.client().clock) < 60
     assert sweep.find(cloud.client()) == []
 

@@ -327,11 +327,11 @@ def test_a_person_who_thinks_does_not_lose_the_builder(cloud: Running, folder: P
 
     class Slow(Answers):
         def _told(self, answers: list[Decision]) -> Decision | None:
-            from goldrun.bake.resume import find_machines
+            from goldrun.bake.resume import find_instances
             from goldrun.launch.heartbeat import silence
 
             others = cloud.client()
-            silences.extend(silence(one, others.clock) for one in find_machines(others, {"Family": "tools"}))
+            silences.extend(silence(one, others.clock) for one in find_instances(others, {"Family": "tools"}))
             return super()._told(answers)
 
     attended(cloud, folder, Slow(), pauses=("packages",))

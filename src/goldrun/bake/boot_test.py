@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from goldrun.bake.context import Context
 from goldrun.bake.inspection import read_contents
-from goldrun.bake.machines import MAX_RECLAIMS, machine_for, new_key, start_again, wait_for_boot
+from goldrun.bake.instances import MAX_RECLAIMS, instance_for, new_key, start_again, wait_for_boot
 from goldrun.bake.parts import Test
 from goldrun.bake.scanning import require_harmless
 from goldrun.bake.scripts import run_test
@@ -81,7 +81,7 @@ def _tester(context: Context, image: Image) -> Iterator[Machine]:
     with contextlib.ExitStack() as stack:
         try:
             tester = stack.enter_context(
-                machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags)
+                instance_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags)
             )
         except RefusedError as error:
             # The market has nothing now; that says nothing about the image.
@@ -110,11 +110,11 @@ def _test(context: Context, state: State) -> State:
     except RefusedError:
         _record(context, image, BOOT_TEST.of(HELD))
         raise
-    told = BOOT_TEST.of(PASSED)
+    tags = BOOT_TEST.of(PASSED)
     if contents and contents.components:  # an empty list proves nothing
-        told |= CONTENTS.of(digest(contents))
-    _record(context, image, told)
-    return replace(state, image=image._replace(tags={**image.tags, **told}))
+        tags |= CONTENTS.of(digest(contents))
+    _record(context, image, tags)
+    return replace(state, image=image._replace(tags={**image.tags, **tags}))
 
 
 def _discard(context: Context, image: Image, error: RefusedError) -> None:

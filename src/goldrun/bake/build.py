@@ -13,7 +13,7 @@ from goldrun.bake.base import RESOLVE_BASE
 from goldrun.bake.boot_test import TEST_IMAGE, smoke_test
 from goldrun.bake.capture import CREATE_IMAGE, STOP_BUILDER
 from goldrun.bake.context import Check, Context, Options, open_context
-from goldrun.bake.machines import MAX_RECLAIMS, start_again
+from goldrun.bake.instances import MAX_RECLAIMS, start_again
 from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
 from goldrun.bake.publication import COPY, PUBLISH, SHARE, SIGN
 from goldrun.bake.recipe import Loaded, Recipe

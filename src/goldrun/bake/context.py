@@ -42,7 +42,7 @@ class Options:
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
         advisories: the database that images are scanned with; None: none is given.
         sign: signs the image and its copies; None: no key is given.
-        listed: receives what is inside an image that was booted; None: nobody asks for it.
+        listed: receives what is inside an image that was booted; None: not needed.
     """
 
     force: bool = False

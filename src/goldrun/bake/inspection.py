@@ -8,7 +8,7 @@ import zlib
 from importlib.resources import files
 
 from goldrun.bake.context import Context
-from goldrun.bake.machines import machine_for, new_key, wait_for_boot
+from goldrun.bake.instances import instance_for, new_key, wait_for_boot
 from goldrun.bake.parts import Base, Builder
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.scripts import read_output
@@ -28,7 +28,7 @@ MOST_UNPACKED = 64 * 1024 * 1024
 LIST = "/run/goldrun-packages.gz"
 
 
-def read_contents(context: Context, machine: Machine) -> Contents:
+def read_contents(context: Context, instance: Machine) -> Contents:
     """Return the packages that an instance has: by the recipe's script, or from its databases.
 
     Raises:
@@ -39,36 +39,36 @@ def read_contents(context: Context, machine: Machine) -> Contents:
     recipe, variables = context.recipe, context.loaded.variables(context.architecture)
     if recipe.packages:
         script = context.loaded.contents[recipe.packages]
-        return parse(read_output(context, machine, "list the packages", script, LIST_SECONDS, variables))
+        return parse(read_output(context, instance, "list the packages", script, LIST_SECONDS, variables))
     script = files("goldrun.bake").joinpath("packages.sh").read_bytes()
-    size = read_output(context, machine, "list the packages", script, LIST_SECONDS, {}).strip()
+    size = read_output(context, instance, "list the packages", script, LIST_SECONDS, {}).strip()
     if not (size.isascii() and size.isdigit()):
         return parse("")  # a simulated instance runs no scripts
     # What an image says of itself is believed within limits: it may be anybody's.
     if len(size) > len(str(MOST_PACKED)) or int(size) > MOST_PACKED:
-        raise _too_long(machine)
-    packed = b"".join(_piece(machine, start) for start in range(0, int(size), PIECE_BYTES))
+        raise _too_long(instance)
+    packed = b"".join(_piece(instance, start) for start in range(0, int(size), PIECE_BYTES))
     unpack = zlib.decompressobj(wbits=31)
     try:
         text = unpack.decompress(packed, MOST_UNPACKED)
     except zlib.error as error:
-        raise _incomplete(machine, str(error)) from error
+        raise _incomplete(instance, str(error)) from error
     if unpack.unconsumed_tail:
-        raise _too_long(machine)
+        raise _too_long(instance)
     if not unpack.eof:
-        raise _incomplete(machine, "its end is missing")
+        raise _incomplete(instance, "its end is missing")
     return parse(text.decode("utf-8", "replace"))
 
 
-def _too_long(machine: Machine) -> RefusedError:
+def _too_long(instance: Machine) -> RefusedError:
     return RefusedError(
-        f"The list of packages of {machine.id} is too long.",
+        f"The list of packages of {instance.id} is too long.",
         why=[f"at most {MOST_PACKED:,} bytes are read, {MOST_UNPACKED:,} when unpacked."],
     )
 
 
-def _incomplete(machine: Machine, why: str) -> UnavailableError:
-    return UnavailableError(f"The list of packages of {machine.id} is incomplete.", why=[why], fix=["run this again."])
+def _incomplete(instance: Machine, why: str) -> UnavailableError:
+    return UnavailableError(f"The list of packages of {instance.id} is incomplete.", why=[why], fix=["run this again."])
 
 
 def list_contents(context: Context, image: Image) -> Contents:
@@ -78,9 +78,9 @@ def list_contents(context: Context, image: Image) -> Contents:
         GoldrunError: see ``read_contents`` and ``acquire``.
     """
     key = new_key(f"list {image.image_id}")
-    with machine_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as machine:
-        wait_for_boot(context, machine)
-        return read_contents(context, machine)
+    with instance_for(context, image.image_id, role=TESTER, key=key, tags=context.lineage_tags) as instance:
+        wait_for_boot(context, instance)
+        return read_contents(context, instance)
 
 
 def bare_recipe(image: Image, made_from: Loaded | None = None) -> Loaded:
@@ -94,9 +94,9 @@ def bare_recipe(image: Image, made_from: Loaded | None = None) -> Loaded:
     return Loaded(Recipe(family=family, base=base, builder=builder, packages=packages), contents)
 
 
-def _piece(machine: Machine, start: int) -> bytes:
+def _piece(instance: Machine, start: int) -> bytes:
     script = f"#!/bin/bash\ntail -c +{start + 1} {LIST} | head -c {PIECE_BYTES} | base64 -w 0\n".encode()
-    done = machine.run(f"packages {start}", script, timeout=PIECE_SECONDS, variables={})
+    done = instance.run(f"packages {start}", script, timeout=PIECE_SECONDS, variables={})
     try:
         return base64.b64decode(done.output.strip(), validate=True) if done.ok else b""
     except binascii.Error:

@@ -74,11 +74,11 @@ list() {
     # With what is inside them: Docker's plugins, for example. A module in place of another is the one that is there.
     for folder in /usr/local /usr/bin /usr/sbin /usr/libexec /usr/lib/docker /opt; do
       [[ ! -d "${folder}" ]] || "${go}" version -m "${folder}" 2> /dev/null | awk -F '\t' '
-        function tell() { if (version ~ /^v?[0-9]/) { sub(/^v/, "", version); print "golang\t" name "\t" version }; version = "" }
-        /^[^\t].*: go[0-9]/ { tell(); sub(/^.*: go/, ""); split($0, words, " "); name = "stdlib"; version = words[1] }
-        $2 == "mod" || $2 == "dep" { tell() }
+        function report() { if (version ~ /^v?[0-9]/) { sub(/^v/, "", version); print "golang\t" name "\t" version }; version = "" }
+        /^[^\t].*: go[0-9]/ { report(); sub(/^.*: go/, ""); split($0, words, " "); name = "stdlib"; version = words[1] }
+        $2 == "mod" || $2 == "dep" { report() }
         $2 == "mod" || $2 == "dep" || $2 == "=>" { name = $3; version = $4 }
-        END { tell() }' || true
+        END { report() }' || true
     done
   fi
   for folder in "${AGENT_TOOLSDIRECTORY:-/opt/hostedtoolcache}"/*/*/*/; do

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from goldrun.bake.context import Context
-from goldrun.bake.machines import wait_for_boot
+from goldrun.bake.instances import wait_for_boot
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError, gone
 from goldrun.cloud.instances import describe_instances, is_in_wrong_state, start_instance, stop_instance

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from goldrun.bake import parts
 from goldrun.bake.context import Context
-from goldrun.bake.machines import abandon_machine, delete_machine, launch_machine, new_key, wait_for_boot
+from goldrun.bake.instances import abandon_instance, delete_instance, launch_instance, new_key, wait_for_boot
 from goldrun.bake.parts import File
 from goldrun.bake.power import restart_builder
 from goldrun.bake.recipe import Recipe
@@ -78,18 +78,18 @@ def _launch(context: Context, state: State) -> State:
     # A stage has the data disks already.
     disks = () if state.start else [disk.size for disk in context.recipe.disks]
     image_id = (state.start or state.base).image_id
-    builder = launch_machine(context, image_id, role=BUILDER, key=key, tags=tags, disks=disks)
+    builder = launch_instance(context, image_id, role=BUILDER, key=key, tags=tags, disks=disks)
     return replace(state, builder=builder, tags=tags)
 
 
 def _abandon(context: Context, state: State, error: BaseException) -> None:
     if state.builder:
-        abandon_machine(context, state.builder, error, keep=state.kept)
+        abandon_instance(context, state.builder, error, keep=state.kept)
 
 
 def _delete(context: Context, state: State) -> State:
     assert state.builder
-    delete_machine(context, state.builder)
+    delete_instance(context, state.builder)
     return replace(state, builder=None)
 
 

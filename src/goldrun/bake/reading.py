@@ -18,7 +18,7 @@ from goldrun.errors import UsageError
 from goldrun.toml_file import Problem, parse, read_file, refuse
 
 LONGEST_CHAIN = 8
-# What lists are told apart by: an element of the same name takes the other's place.
+# The key that identifies an element of each list: one with the same key replaces the other.
 _KEYS = {"disks": "mount", "files": "target", "steps": "name", "tests": "name", "smoke": "name"}
 
 

@@ -122,7 +122,7 @@ class Loaded:
         return {**pinned, **tools, **given, **set_for_all, "ARCH": architecture, "FAMILY": recipe.family}
 
     def manifest_tags(self, found: Mapping[str, str]) -> dict[str, str]:
-        """Return the tags that tell the version of each tool: those that are pinned, and what the script has found.
+        """Return the tags that record the version of each tool: those that are pinned, and what the script has found.
 
         Raises:
             UsageError: see ``to_tags``.

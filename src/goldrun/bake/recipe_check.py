@@ -31,7 +31,7 @@ _PARAMETER = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{10,20}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOUNT = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
-# What a system needs before it mounts anything, and what it makes anew at each boot.
+# What a system needs before it mounts anything, and what it creates at each boot.
 _OF_THE_SYSTEM = tuple(f"/{name}" for name in ("bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "sys", "usr"))
 _MODE = re.compile(r"0?[0-7]{3}")
 _OF_SCRIPTS = ("ARCH", "FAMILY")
@@ -341,7 +341,7 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
         yield path, f"{name} is outside the recipe's folder"
         return
-    # A link to a folder is not followed, and told as no file.
+    # A link to a folder is not followed: it is reported as not a file.
     found = sorted(one for one in (folder / name).rglob("*") if one.is_symlink() or not one.is_dir())
     if not found:
         yield path, f"{name} has no files"

@@ -25,7 +25,7 @@ from goldrun.waiting import every, watch
 LOOK_SECONDS = 15.0
 
 
-def find_machines(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
+def find_instances(client: EcsClient, lineage: dict[str, str]) -> list[Instance]:
     """Return the builders and testers of all builds of a lineage."""
     found = describe_instances(client, tags={**OWNED, **lineage})
     return [instance for instance in found if ROLE.read(instance.tags) in (BUILDER, TESTER)]
@@ -40,16 +40,16 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Re
 
     def look() -> Sequence[Instance] | None:
         nonlocal said
-        machines = find_machines(client, lineage)
+        instances = find_instances(client, lineage)
         # Read again by id: a heartbeat may have come since the list was read.
-        if not machines or (
-            are_stale(client, machines)
-            and are_stale(client, describe_instances(client, ids=[machine.id for machine in machines]))
+        if not instances or (
+            are_stale(client, instances)
+            and are_stale(client, describe_instances(client, ids=[instance.id for instance in instances]))
         ):
-            return machines
+            return instances
         if not said:
             report(
-                f"another build of it is running ({machines[0].id}): waiting until it ends or its heartbeat is stale."
+                f"another build of it is running ({instances[0].id}): waiting until it ends or its heartbeat is stale."
             )
             said = True
         return None
@@ -58,9 +58,9 @@ def wait_for_other_builds(client: EcsClient, lineage: dict[str, str], report: Re
     return watch(client.clock, look, seconds=math.inf, often=every(LOOK_SECONDS)) or ()
 
 
-def are_stale(client: EcsClient, machines: Sequence[Instance]) -> bool:
+def are_stale(client: EcsClient, instances: Sequence[Instance]) -> bool:
     """Return whether the heartbeats of all instances are stale."""
-    return all(silence(machine, client.clock) > STALE_SECONDS for machine in machines)
+    return all(silence(instance, client.clock) > STALE_SECONDS for instance in instances)
 
 
 def earlier_images(lineage: Lineage, version_hash: str) -> Iterator[Image]:
@@ -82,13 +82,13 @@ def _wait_and_remove(context: Context, state: State) -> State:
     if context.client.clock.now() - began >= LOOK_SECONDS:
         state = resolve_base(context, state)  # it may have been superseded meanwhile, and deleted
     if left:
-        context.report.line(f"deleting what an interrupted build left: {', '.join(machine.id for machine in left)}.")
-        release(context.client, [machine.id for machine in left])
+        context.report.line(f"deleting what an interrupted build left: {', '.join(instance.id for instance in left)}.")
+        release(context.client, [instance.id for instance in left])
     return state
 
 
 def _resume(context: Context, state: State) -> State:
-    client, anew = context.client, context.options.force or bool(context.options.from_step)
+    client, rebuild = context.client, context.options.force or bool(context.options.from_step)
     for image in earlier_images(read_lineage(client, context.alias), state.version_hash):
         if image.status in UNFINISHED:
             image = wait_until_available(client, image.image_id)  # noqa: PLW2901 - the same image, finished
@@ -96,7 +96,7 @@ def _resume(context: Context, state: State) -> State:
         if verdict == FAILED:
             if not protection(image):  # somebody may have published it nevertheless
                 delete_image(client, image)
-        elif image.status == AVAILABLE and not (anew and verdict in (PASSED, HELD)):
+        elif image.status == AVAILABLE and not (rebuild and verdict in (PASSED, HELD)):
             signer = context.options.sign
             if signer is None or signer.trusts(image, client.region):
                 return replace(state, image=image, resumed=True)
@@ -109,14 +109,14 @@ def _resume(context: Context, state: State) -> State:
 def _give_way(context: Context, state: State) -> State:
     """Leave the build to another one that has begun in the same moment: neither had seen the other's builder.
 
-    Both come to the same answer, as they see the same two builders: the one that was created first goes on.
+    Both come to the same answer, as they see the same two builders: the one that was created first continues.
 
     Raises:
         GivesWayError: it is the other one's.
     """
     assert state.builder
     client, own = context.client, state.builder.id
-    builders = [one for one in find_machines(client, context.lineage_tags) if ROLE.matches(one.tags, BUILDER)]
+    builders = [one for one in find_instances(client, context.lineage_tags) if ROLE.matches(one.tags, BUILDER)]
     others = [one for one in builders if one.id != own and silence(one, client.clock) <= STALE_SECONDS]
     mine = [one for one in builders if one.id == own] or describe_instances(client, ids=[own])
     first = min([*others, *mine], key=lambda one: (one.created, one.id), default=None)

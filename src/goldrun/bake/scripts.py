@@ -16,20 +16,20 @@ SHOWN_LINES = 15
 
 
 def run_script(
-    context: Context, machine: Machine, name: str, script: bytes, timeout: float, variables: Mapping[str, str]
+    context: Context, instance: Machine, name: str, script: bytes, timeout: float, variables: Mapping[str, str]
 ) -> Result:
     """Run a script with that environment.
 
     Raises:
         RefusedError: the script failed; with its exit code and last lines, and the console's.
     """
-    result = machine.run(name, script, timeout=timeout, variables=variables, report=context.report.line)
+    result = instance.run(name, script, timeout=timeout, variables=variables, report=context.report.line)
     if result.ok:
         return result
     late = result.status == "Timeout"
     where = context.alias.lineage
     lines = [f"  {line}" for line in result.output.splitlines()[-SHOWN_LINES:]]
-    console = last_lines(context.client, machine.id)
+    console = last_lines(context.client, instance.id)
     raise RefusedError(
         f"{name!r} took longer than {timeout:.0f} s ({where})."
         if late
@@ -40,14 +40,14 @@ def run_script(
 
 
 def read_output(
-    context: Context, machine: Machine, name: str, script: bytes, timeout: float, variables: Mapping[str, str]
+    context: Context, instance: Machine, name: str, script: bytes, timeout: float, variables: Mapping[str, str]
 ) -> str:
     """Run a script, and return all that it prints.
 
     Raises:
         RefusedError: it failed, or it prints more than Cloud Assistant keeps.
     """
-    result = run_script(context, machine, name, script, timeout, variables)
+    result = run_script(context, instance, name, script, timeout, variables)
     if result.dropped:
         raise RefusedError(
             f"{name!r} prints {result.dropped:,} bytes too much ({context.alias.lineage}).",
@@ -57,7 +57,7 @@ def read_output(
     return result.output
 
 
-def run_test(context: Context, machine: Machine, test: Test) -> None:
+def run_test(context: Context, instance: Machine, test: Test) -> None:
     """Run a test of the recipe.
 
     Raises:
@@ -65,4 +65,4 @@ def run_test(context: Context, machine: Machine, test: Test) -> None:
     """
     script = f"#!/bin/bash\nset -euo pipefail\n{test.command}\n".encode()
     variables = context.loaded.variables(context.architecture)
-    run_script(context, machine, test.name, script, parse_duration(test.timeout), variables)
+    run_script(context, instance, test.name, script, parse_duration(test.timeout), variables)

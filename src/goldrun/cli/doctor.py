@@ -69,12 +69,12 @@ def doctor(
         public_ip=public_ip,
     )
     findings: list[Finding] = []
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for found in run_checks(context):
         finding = _repair(found) if fix and found.repair else found
         findings.append(finding)
         if not as_json:
-            _show(finding, told)
+            _show(finding, reasons)
     if as_json:
         from goldrun.cli.json.doctor import Diagnosis
 
@@ -103,12 +103,12 @@ def _scope(repo: str | None, org: str | None) -> Scope | None:
     return repository_scope(named) if named else None
 
 
-def _show(finding: Finding, told: dict[str, str]) -> None:
+def _show(finding: Finding, reasons: dict[str, str]) -> None:
     """Print a finding, and below it what it breaks and how to fix it.
 
     Args:
         finding: what was found.
-        told: why checks could not be made, each with the first of them: several fail for the same reason.
+        reasons: why checks could not be made, each with the first of them: several fail for the same reason.
     """
     word, colour = _MARKS[finding.state]
     what = output.hanging(f"{output.localized(finding.check)}: {output.localized(finding.what)}", INDENT)
@@ -117,7 +117,7 @@ def _show(finding: Finding, told: dict[str, str]) -> None:
         return
     pad = " " * INDENT
     if finding.state == UNKNOWN and finding.breaks:
-        first = told.setdefault(finding.breaks, finding.check)
+        first = reasons.setdefault(finding.breaks, finding.check)
         if first != finding.check:
             output.result(f"{pad}{output.localized(f'for the same reason as {first}.')}")
             return

@@ -12,7 +12,7 @@ import click
 from goldrun import config, stdio
 from goldrun.architecture import parse_architecture
 from goldrun.cli import output, shell_complete, terminal_prompt
-from goldrun.cli.build_machines import machine_settings
+from goldrun.cli.build_instances import builder_settings
 from goldrun.cli.build_results import print_outcome
 from goldrun.cli.common import ARCH, JSON, REGION, open_client, open_github, silence
 from goldrun.cli.recipe_options import parameter_options
@@ -135,7 +135,7 @@ def image_build(
         sign=_signer(existing=sign_existing),
         listed=_receiver(sbom, client),
     )
-    settings = machine_settings(client, public_ip=public_ip)
+    settings = builder_settings(client, public_ip=public_ip)
     loaded = _with_runner(loaded, github)
     live = not pauses and on_failure not in (terminal_prompt.ASK, terminal_prompt.SSH)
     with view(architectures, quiet=output.is_quiet(), live=live) as shown:
@@ -174,7 +174,7 @@ def image_test(
     found = find_image(client, parse_reference(image, arch)).image
     if loaded.wants_latest_runner:
         loaded = loaded.with_runner(versions.version_in(from_tags(found.tags)) or versions.find_latest(github))
-    settings = machine_settings(client)
+    settings = builder_settings(client)
 
     def check(image: Image) -> None:
         _check_runner(github, image, client.clock.now())
@@ -233,7 +233,7 @@ def _advisories(loaded: Loaded, given: Path | None) -> Callable[[], Iterable[Adv
 
 
 def _receiver(sbom: Path | None, client: EcsClient) -> Receiver | None:
-    """Return what receives the packages of images; None: nobody asks for them, and no library is needed.
+    """Return what receives the packages of images; None: not needed, and neither is the library.
 
     Raises:
         UsageError: the bucket that the environment names is none.

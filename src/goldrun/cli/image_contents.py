@@ -10,7 +10,7 @@ import click
 
 from goldrun import config, workflow
 from goldrun.cli import output, shell_complete
-from goldrun.cli.build_machines import machine_settings
+from goldrun.cli.build_instances import builder_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
 from goldrun.cli.files import read_text, require_writable, write_files
 from goldrun.cli.reports import view
@@ -211,6 +211,6 @@ def find_contents(
     loaded = bare_recipe(found, recipe)
     with view((found.architecture,), quiet=output.is_quiet()) as shown:
         report = shown.of(found.architecture)
-        context = open_context(client, loaded, found.architecture, machine_settings(client), Options(), report)
+        context = open_context(client, loaded, found.architecture, builder_settings(client), Options(), report)
         contents = list_contents(context, found)
     return found, contents, client.clock.now()

@@ -64,7 +64,7 @@ def image_verify(
     if recipe:
         _require_recipe(found, recipe)
     if sbom:
-        _require_bill(found, sbom)
+        _require_contents(found, sbom)
     rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP, CONTENTS)]
     output.table(("SIGNED", "VALUE"), [("id", found.image_id), *rows])
 
@@ -119,7 +119,7 @@ def require_verified(image: Image, region: str, key: Path | None) -> None:
     provenance.require_signed(provenance.read_public_key(Path(text)), image, region)
 
 
-def _require_bill(image: Image, file: Path) -> None:
+def _require_contents(image: Image, file: Path) -> None:
     from goldrun.contents import cyclonedx
     from goldrun.contents.components import digest
 

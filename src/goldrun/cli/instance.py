@@ -208,8 +208,8 @@ def instance_rm(ids: tuple[str, ...], yes: bool, missing_ok: bool, region: str |
 
     with moving("deleting, and waiting until it is gone"):
         missing = release(client, ids)
-    if gone := [instance_id for instance_id in ids if instance_id not in missing]:
-        output.note(f"deleted: {', '.join(gone)}.")
+    if deleted := [instance_id for instance_id in ids if instance_id not in missing]:
+        output.note(f"deleted: {', '.join(deleted)}.")
     if missing and not missing_ok:
         raise NotFoundError(
             f"Instance not found: {', '.join(missing)} in {client.region}.",

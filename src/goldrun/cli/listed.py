@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import packageurl  # noqa: F401 - missing it is told before anything is built
+import packageurl  # noqa: F401 - a missing one is reported before anything is built
 
 from goldrun.cli.files import write_result
 from goldrun.cli.image_contents import render

@@ -87,9 +87,9 @@ def runner_down(
 
     for runner_name in names:
         with moving("deleting, and waiting until it is gone"):
-            gone = bring_down(client, github, scope, runner_name, instance_id or "")
-        _report_gone(runner_name, gone, client.region, scope, missing_ok=missing_ok)
-        reclaimed += [runner_name] if gone.reclaimed else []
+            ended = bring_down(client, github, scope, runner_name, instance_id or "")
+        _report_end(runner_name, ended, client.region, scope, missing_ok=missing_ok)
+        reclaimed += [runner_name] if ended.reclaimed else []
     output.result(f"RECLAIMED={str(bool(reclaimed)).lower()}")
     workflow.write_output(os.environ, "RECLAIMED", str(bool(reclaimed)).lower())
     if reclaimed and rerun_job:
@@ -170,11 +170,11 @@ def _resolved(client: EcsClient, github: GitHub, scope: Scope, name: str, *, mis
         return []
 
 
-def _report_gone(name: str, gone: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
-    if gone.instances or gone.registered:
-        output.note(f"deleted: {name} ({', '.join(gone.instances) or 'no instance'}); GitHub no longer lists it.")
+def _report_end(name: str, ended: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
+    if ended.instances or ended.registered:
+        output.note(f"deleted: {name} ({', '.join(ended.instances) or 'no instance'}); GitHub no longer lists it.")
         return
-    if not missing_ok and not gone.reclaimed:
+    if not missing_ok and not ended.reclaimed:
         raise NotFoundError(
             f"Runner not found: {name} in {region} and {scope}.",
             why=["it is already gone, in another region, or in another scope."],

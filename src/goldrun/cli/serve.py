@@ -172,7 +172,7 @@ def _require_access(client: EcsClient, github: GitHub, sets: list[ScaleSetSpec],
     except GoldrunError as error:
         if error.exit_code != EXIT_UNAVAILABLE:
             raise
-        report(f"{error.what} The server goes on trying.")
+        report(f"{error.what} The server keeps trying.")
 
 
 def _note_budget(client: EcsClient, sets: list[ScaleSetSpec], report: Report) -> None:

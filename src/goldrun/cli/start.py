@@ -1,4 +1,4 @@
-"""Where the command begins. ``goldrun image id`` in a script is answered at once: it is asked before every job.
+"""Where the command begins. ``goldrun image id`` in a script is answered at once: it runs before every job.
 
 Importing the option parser takes longer than the look-up. So the plain form of that command, without a terminal and
 without files of settings, is read here; whatever is not plain, help and mistakes included, is left to the parser.
@@ -21,9 +21,9 @@ _QUIET = ("-q", "--quiet")
 
 def run() -> None:
     """Run the command line and exit with its code."""
-    if asked := _plain(sys.argv[1:]):
+    if lookup := _plain(sys.argv[1:]):
         gc.disable()  # it is over before there is anything to collect
-        script.leave(script.run(lambda _: _look_up(*asked), (), ""))
+        script.leave(script.run(lambda _: _look_up(*lookup), (), ""))
     from goldrun.cli.main import run as run_any
 
     run_any()

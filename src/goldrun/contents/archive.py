@@ -1,7 +1,7 @@
 """Bills of materials in a bucket: any machine can read what is inside an image, and boots nothing for it.
 
 An object has the name of what it says, the digest that a tag of the image has too. So an image and its copies in other
-regions share it, and what somebody has changed is told from what was listed.
+regions share it, and a changed list is recognized.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Component:
         kind: one of ``KINDS``: deb, rpm, pypi, npm, golang, or a tool of the tool cache.
         name: its name.
         version: its version; of an rpm, with its epoch if it has one.
-        architecture: its architecture; empty: any, or not told.
+        architecture: its architecture; empty: any, or not known.
         source: the source package that a deb or an rpm was built from: advisories name that one, or both.
         source_version: the source package's version.
     """

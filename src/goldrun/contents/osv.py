@@ -19,7 +19,7 @@ from goldrun.contents.components import DEB, GOLANG, NPM, PYPI, RPM, Component, 
 from goldrun.errors import UsageError
 
 LEVELS = ("low", "medium", "high", "critical")
-UNKNOWN = "medium"  # an advisory that tells no severity counts as this one
+UNKNOWN = "medium"  # the severity of an advisory that states none
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -76,13 +76,13 @@ class Advisory(msgspec.Struct, frozen=True):
         return any(name.startswith("MAL-") for name in self.names)
 
     def level(self, affected: Affected) -> str:
-        """Return its severity for a package: one of ``LEVELS``; the highest one that it tells."""
+        """Return its severity for a package: one of ``LEVELS``; the highest one that it states."""
         if self.is_malware:
             return LEVELS[-1]
-        told = [_level(one) for one in (*(affected.severity or ()), *(self.severity or ()))]
+        stated = [_level(one) for one in (*(affected.severity or ()), *(self.severity or ()))]
         words = ((self.database_specific or {}).get("severity"), (affected.ecosystem_specific or {}).get("urgency"))
-        told += [_WORDS.get(str(word).lower().rstrip("*"), "") for word in words if word]
-        return max((one for one in told if one), key=LEVELS.index, default=UNKNOWN)
+        stated += [_WORDS.get(str(word).lower().rstrip("*"), "") for word in words if word]
+        return max((one for one in stated if one), key=LEVELS.index, default=UNKNOWN)
 
 
 def read(place: Path) -> Iterator[Advisory]:

@@ -74,7 +74,7 @@ def wait_until_available(
 
 
 def _pause(last: Progress, elapsed: float) -> float:
-    """Return seconds until the next look, by what is left as far as the last progress tells.
+    """Return seconds until the next look, by what is left according to the last progress.
 
     An estimate is worth little in the beginning, and nothing once it was wrong.
     """

@@ -1,7 +1,7 @@
 """Publishes one version in several regions: in all of them, or in none.
 
 The order makes it so. First every region gets its copy, and every copy is shared; until then no name shows the version
-anywhere. Then each region is asked whether it may be published there. Only then the names move, one region after the
+anywhere. Then goldrun checks that it may be published in each region. Only then the names move, one region after the
 other, which takes seconds: a region shows the old release or the new one, and both are complete. If a region refuses
 after all, those that have moved go back. If the process dies in between, the same command completes it.
 """

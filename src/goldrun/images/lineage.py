@@ -163,7 +163,7 @@ def is_being_deleted(image: Image, now: float) -> bool:
 
 
 def is_tagged_since(image: Image, tag: Tag, moment: float) -> bool:
-    """Return whether a tag that tells a time tells one after a moment, in seconds since 1970."""
+    """Return whether a tag holds a time after a moment, in seconds since 1970."""
     return moment_or(tag.read(image.tags), float("-inf")) > moment
 
 

@@ -1,7 +1,7 @@
 """Signed statements of what an image is and what it was built from.
 
-ECS tells no digest of an image's content, so a statement names the image's id, which belongs to one image in one region
-for good, and all that its tags say of its making. The signature is a tag too: ECDSA with P-256 and SHA-256, as
+ECS reports no digest of an image's content, so a statement names the image's id, which belongs to one image in one
+region for good, and all that its tags say of its making. The signature is a tag too: ECDSA with P-256 and SHA-256, as
 ``openssl dgst -verify`` and ``cosign verify-blob`` check it. Who can write tags can take a signature away, but cannot
 make one, use that of another image, or have a build sign what they have changed: it signs what it has made itself.
 """

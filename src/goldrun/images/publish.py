@@ -265,7 +265,7 @@ class _ChangedError(Exception):
 
 
 def _require_missing(client: EcsClient, alias: PublishedName, intent: Intent, step: Step, unsure: bool) -> None:
-    """Decide anew before a call is repeated: throttling can last for minutes, in which others go on.
+    """Decide again before a call is repeated: throttling can last for minutes, in which others continue.
 
     Tags that may have been taken off already are not taken off again by a read from before: somebody may roll back to
     the image by now.

@@ -118,7 +118,7 @@ def delete_image(client: EcsClient, image: Image) -> None:
 
 
 def _claim(client: EcsClient, image: Image) -> None:
-    """Tag the image as one that is being deleted, and ask once more whether it may be.
+    """Tag the image as one that is being deleted, and check once more that it may be.
 
     Raises:
         ProtectedError: it may not; it has no such tag any more.
@@ -169,7 +169,7 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
 def find_orphan_snapshots(
     client: EcsClient, tags: Mapping[str, str] | None = None, *, snapshot_id: str = ""
 ) -> list[Snapshot]:
-    """Return the snapshots that goldrun has tagged as an image's, if that image is gone and nothing else uses them.
+    """Return the snapshots that goldrun has tagged as an image's, if that image was deleted and nothing else uses them.
 
     Args:
         client: the cloud.

@@ -86,7 +86,7 @@ def copy_everywhere(
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     _require_elsewhere(client, image, regions)
-    clock = BreakableClock(client.clock.machine)  # a copy takes up to an hour; it goes on without us
+    clock = BreakableClock(client.clock.machine)  # a copy takes up to an hour; it continues without us
 
     def copy_to(region: str) -> Image | GoldrunError:
         try:

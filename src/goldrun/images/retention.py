@@ -42,7 +42,7 @@ class Pruned:
 
     Attributes:
         verdicts: the images.
-        orphans: snapshots whose image is gone.
+        orphans: snapshots whose image was deleted.
         carried_out: whether this was done; False: it is only the plan.
     """
 
@@ -76,11 +76,11 @@ def judge(lineage: Lineage, *, keep: int, now: float, older_than: float = 0.0) -
             reason = reason or f"one of the newest {keep}"
         if not reason and now - parse_moment(image.creation_time) < older_than:
             reason = "not old enough"
-        verdicts.append(Verdict(image, bool(reason), reason or _why_gone(image, keep)))
+        verdicts.append(Verdict(image, bool(reason), reason or _why_deleted(image, keep)))
     return verdicts
 
 
-def _why_gone(image: Image, keep: int) -> str:
+def _why_deleted(image: Image, keep: int) -> str:
     if image.status == DEPRECATED:
         return "rolled back"
     return f"beyond the newest {keep}" if has_passed(image) else "it has not passed its boot test"

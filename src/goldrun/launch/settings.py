@@ -1,7 +1,7 @@
 """What to launch, where, and on which terms: typed, and built once, where the user's text is read.
 
 The settings come from the environment (``launch.environment``), a command line (``cli.launching``), GARM
-(``garm.launching``) or a recipe (``bake.machines``). Each of these reports a mistake under the name that its user
+(``garm.launching``) or a recipe (``bake.instances``). Each of these reports a mistake under the name that its user
 wrote: variable, option, key. Nothing else reads an environment or parses text.
 """
 

@@ -61,7 +61,7 @@ def look(sources: Sources, recipe: Recipe, architectures: Sequence[str], only: S
     """Return what is newest for each tool of a recipe that says where it is found, in the recipe's order.
 
     Args:
-        sources: what is asked.
+        sources: where to look.
         recipe: the recipe by itself, without what it extends.
         architectures: those that it is built for: each needs a file of each tool.
         only: names of tools; empty: all.
@@ -88,10 +88,10 @@ def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str])
     differ = {architecture for architecture, digest in found.sha256.items() if tool.sha256.get(architecture) != digest}
     if found.version == tool.version and differ & tool.sha256.keys():
         # The same version has another file than before: whoever changed it may not be who published it.
-        told = RefusedError(
+        replaced = RefusedError(
             f"{name} {tool.version} does not have the checksum that the recipe has.",
             why=["a file that was published does not change: it may have been replaced."],
             fix=["find out why; then remove the checksum from the recipe and run this again."],
         )
-        return Update(name, tool.version, None, told)
+        return Update(name, tool.version, None, replaced)
     return Update(name, tool.version, found, sums_changed=bool(differ))

@@ -77,7 +77,7 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
     """Return a tool's newest version, with the checksums of its files.
 
     Args:
-        sources: what is asked.
+        sources: where to look.
         tool: the tool.
         architectures: those that need a file.
 
@@ -95,9 +95,9 @@ def find(sources: Sources, tool: Tool, architectures: Sequence[str]) -> Found:
         return Found(version, {}, "", kept)
     if not tool.url:
         return Found(version, {}, "the package manager verifies it")
-    told = {architecture: _sum_of(sources, tool, architecture, version, release) for architecture in architectures}
-    sums = {architecture: digest for architecture, (digest, _) in told.items()}
-    return Found(version, sums, ", ".join(dict.fromkeys(how for _, how in told.values())))
+    found = {architecture: _sum_of(sources, tool, architecture, version, release) for architecture in architectures}
+    sums = {architecture: digest for architecture, (digest, _) in found.items()}
+    return Found(version, sums, ", ".join(dict.fromkeys(how for _, how in found.values())))
 
 
 def _newest_release(sources: Sources, tool: Tool, architectures: Sequence[str]) -> tuple[Release, str]:
@@ -137,8 +137,8 @@ def _newest_of_npm(sources: Sources, tool: Tool) -> str:
     # A scope's slash is part of the name: @scope%2Fname.
     where = f"{NPM}/{quote(tool.npm, safe='@')}"
     if tool.series:
-        return _choose(tool, where, _told(sources, where, lambda found: [str(one) for one in found["versions"]]))
-    return _valid(tool, f"{where}/latest", _told(sources, f"{where}/latest", lambda found: str(found["version"])))
+        return _choose(tool, where, _values_of(sources, where, lambda found: [str(one) for one in found["versions"]]))
+    return _valid(tool, f"{where}/latest", _values_of(sources, f"{where}/latest", lambda found: str(found["version"])))
 
 
 def _newest_of_pypi(sources: Sources, tool: Tool) -> str:
@@ -148,8 +148,10 @@ def _newest_of_pypi(sources: Sources, tool: Tool) -> str:
         return [one for one, files in found["releases"].items() if any(not file.get("yanked") for file in files)]
 
     if tool.series:
-        return _choose(tool, where, _told(sources, where, of_series))
-    version, yanked = _told(sources, where, lambda found: (str(found["info"]["version"]), found["info"].get("yanked")))
+        return _choose(tool, where, _values_of(sources, where, of_series))
+    version, yanked = _values_of(
+        sources, where, lambda found: (str(found["info"]["version"]), found["info"].get("yanked"))
+    )
     if yanked:
         raise UnavailableError(f"{where} has no version that was not yanked: the newest is {version}.")
     return _valid(tool, where, version)
@@ -242,7 +244,7 @@ def _sum_of(sources: Sources, tool: Tool, architecture: str, version: str, relea
     return hashlib.sha256(_read(sources, url)).hexdigest(), "computed from the file"
 
 
-def _told(sources: Sources, url: str, pick: Callable[[Any], _T]) -> _T:
+def _values_of(sources: Sources, url: str, pick: Callable[[Any], _T]) -> _T:
     """Return what a function picks from a registry's answer."""
     content = _read(sources, url)
     try:

@@ -30,7 +30,7 @@ MAX_RECLAIMS = 3
 RELEASE_SECONDS = 120.0  # a release time counts in minutes, and the instance is gone about then
 
 
-def machine_settings(
+def instance_settings(
     context: Context, image_id: str, key: str, tags: Mapping[str, str], disks: Sequence[int] = ()
 ) -> LaunchSettings:
     """Return the settings of an instance: the network comes from the command, size and life from the recipe."""
@@ -61,7 +61,7 @@ def new_key(purpose: str) -> str:
     return f"{purpose} {os.urandom(8).hex()}"
 
 
-def launch_machine(
+def launch_instance(
     context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str], disks: Sequence[int] = ()
 ) -> Machine:
     """Launch an instance, which has the build's heartbeat until it is deleted.
@@ -79,12 +79,12 @@ def launch_machine(
     """
     client = context.client
     marked = {**tags, **ROLE.of(role), **HEARTBEAT.of(format_moment(client.clock.now()))}
-    settings = machine_settings(context, image_id, key, marked, disks)
+    settings = instance_settings(context, image_id, key, marked, disks)
     (launched,) = _acquire(context, settings)
     context.memory.offer = launched.offer
-    machine = Machine(client, launched.ids[0], key)
-    context.heartbeat.start(machine.id)
-    return machine
+    instance = Machine(client, launched.ids[0], key)
+    context.heartbeat.start(instance.id)
+    return instance
 
 
 def _acquire(context: Context, settings: LaunchSettings) -> list[Launched]:
@@ -97,12 +97,12 @@ def _acquire(context: Context, settings: LaunchSettings) -> list[Launched]:
     return acquire(context.client, settings, first=first, report=context.report.line)
 
 
-def wait_for_boot(context: Context, machine: Machine) -> None:
+def wait_for_boot(context: Context, instance: Machine) -> None:
     """Wait until the instance's assistant answers; see ``Machine.wait_until_ready``."""
     clock, seen = context.client.clock, context.memory.boot_seconds
     start = clock.now()
     limit = parse_duration(context.recipe.limits.boot)
-    machine.wait_until_ready(limit, expected=min(seen, default=0.0))
+    instance.wait_until_ready(limit, expected=min(seen, default=0.0))
     seen.append(clock.now() - start)
 
 
@@ -125,40 +125,40 @@ def start_again(context: Context, error: LostError) -> None:
     context.report.line(f"{error.what} Starting again on another offer.")
 
 
-def delete_machine(context: Context, machine: Machine) -> None:
+def delete_instance(context: Context, instance: Machine) -> None:
     """Delete an instance and verify that it is gone.
 
     Raises:
         GoldrunError: the instance may still exist.
     """
-    release(context.client, [machine.id])
+    release(context.client, [instance.id])
     context.heartbeat.stop()
 
 
-def abandon_machine(context: Context, machine: Machine, error: BaseException, *, keep: bool = False) -> None:
+def abandon_instance(context: Context, instance: Machine, error: BaseException, *, keep: bool = False) -> None:
     """Delete an instance after an error, or keep it for inspection; the error's notes say what is left."""
     try:
         if keep:
-            _keep(context.client, machine.id)
-            error.add_note(f"the builder {machine.id} is kept until its release time.")
+            _keep(context.client, instance.id)
+            error.add_note(f"the builder {instance.id} is kept until its release time.")
         else:
-            release(context.client, [machine.id])
+            release(context.client, [instance.id])
     except GoldrunError as second:
-        error.add_note(f"{machine.id} could not be deleted ({second.what}): its release time or a sweep deletes it.")
+        error.add_note(f"{instance.id} could not be deleted ({second.what}): its release time or a sweep deletes it.")
     finally:
         context.heartbeat.stop()
 
 
 @contextlib.contextmanager
-def machine_for(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Iterator[Machine]:
-    """Yield an instance, which is deleted at the end, also after an error; see ``launch_machine``."""
-    machine = launch_machine(context, image_id, role=role, key=key, tags=tags)
+def instance_for(context: Context, image_id: str, *, role: str, key: str, tags: Mapping[str, str]) -> Iterator[Machine]:
+    """Yield an instance, which is deleted at the end, also after an error; see ``launch_instance``."""
+    instance = launch_instance(context, image_id, role=role, key=key, tags=tags)
     try:
-        yield machine
+        yield instance
     except BaseException as error:
-        abandon_machine(context, machine, error)
+        abandon_instance(context, instance, error)
         raise
-    delete_machine(context, machine)
+    delete_instance(context, instance)
 
 
 def _keep(client: EcsClient, instance_id: str) -> None:

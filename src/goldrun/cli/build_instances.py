@@ -10,7 +10,7 @@ from goldrun.launch import environment
 from goldrun.launch.settings import LaunchSettings
 
 
-def machine_settings(client: EcsClient, *, public_ip: bool = False) -> LaunchSettings:
+def builder_settings(client: EcsClient, *, public_ip: bool = False) -> LaunchSettings:
     """Return the settings of builders and testers from the environment; the recipe has the rest."""
     env = os.environ
     return LaunchSettings(
