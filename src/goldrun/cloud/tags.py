@@ -210,7 +210,7 @@ PROTECTED = Tag(
     "Protected",
     ("image", "snapshot", "instance", "disk"),
     "protected by a user: `image rm`, `image prune` and `sweep` do not delete it",
-    ("image protect", "image build --keep-builder"),
+    ("image protect", "image build --on-failure keep"),
     ("image prune", "image rm", "sweep"),
     values=("true",),
 )
