@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from goldrun.errors import UnavailableError
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.assembly import build_worker
-from goldrun.serve.config import Cost, Limits
+from goldrun.serve.concurrency import Concurrency
+from goldrun.serve.config import Cost, Limits, Profile
 from goldrun.serve.observer import Observer
 from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.server import Steps
@@ -37,6 +38,30 @@ from tests.simulation.serving import (
 
 HOUR = 3600.0
 ZONE = ("cn-hangzhou-k",)
+
+
+def job(kind: str, request: int) -> JobEvent:
+    workflow = "octo-org/octo-repo/.github/workflows/ci.yml@main"
+    runner = "" if kind == "JobAvailable" else "spot-1"
+    return JobEvent(kind, request, "octo-org/octo-repo", "build", workflow, 1, "push", (), runner, "")
+
+
+def test_a_message_that_comes_again_counts_no_job_that_has_ended(cloud: Running) -> None:
+    """It was not acknowledged, a later one was, and the next session brings it again: the job counted for ever."""
+    known = Concurrency(cloud.client(), Profile(image="any", per_repository=1))
+    for _ in range(2):
+        known.take(job("JobAssigned", 1))
+        known.start(job("JobStarted", 1), "i-1")
+        known.end(job("JobCompleted", 1))
+        known.recall([], 0)
+    known.take(job("JobAssigned", 1))
+    known.start(job("JobStarted", 1), "i-1")
+    assert known.reason(job("JobAvailable", 2)) == ""
+    known.take(job("JobAssigned", 3))
+    assert "1 jobs at once" in known.reason(job("JobAvailable", 2))
+    known.release(job("JobAvailable", 3))
+    known.take(job("JobAssigned", 3))
+    assert "1 jobs at once" in known.reason(job("JobAvailable", 2))
 
 
 def test_an_idle_machine_that_a_more_important_job_counts_on_gets_no_other_job(cloud: Running, played: Played) -> None:

@@ -17,6 +17,7 @@ from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.config import Profile
 
+ENDED_KEPT = 5000  # jobs; a message comes again within minutes
 Origin = tuple[str, str]  # repository and workflow file
 
 
@@ -32,6 +33,7 @@ class Concurrency:
     client: EcsClient
     profile: Profile
     _taken: dict[int | str, Origin] = field(default_factory=dict)
+    _ended: dict[int, None] = field(default_factory=dict)  # requests, in the order in which they ended
     _unknown: int = 0  # jobs that another server has accepted, and that have not begun
     _untagged: dict[str, Origin] = field(default_factory=dict)  # machines whose tag does not say yet whose job they run
 
@@ -55,11 +57,15 @@ class Concurrency:
 
     def take(self, event: JobEvent) -> None:
         """Count a job that is accepted."""
+        if event.request in self._ended:
+            return  # a message that was not acknowledged comes again
         self._meet(event)
         self._taken[event.request] = origin_of(event)
 
     def start(self, event: JobEvent, machine: str) -> None:
         """Count a job that runs."""
+        if event.request in self._ended:
+            return
         self._meet(event)
         self._taken.pop(event.request, None)
         self._taken[event.runner] = origin_of(event)
@@ -82,7 +88,14 @@ class Concurrency:
             del self._untagged[machine]
 
     def end(self, event: JobEvent) -> None:
-        """Count a job no more."""
+        """Count a job that has ended no more, whatever old messages say of it."""
+        self.release(event)
+        self._ended[event.request] = None
+        if len(self._ended) > ENDED_KEPT:
+            del self._ended[next(iter(self._ended))]
+
+    def release(self, event: JobEvent) -> None:
+        """Count a job no more that was not accepted after all."""
         self._meet(event)
         self._taken.pop(event.request, None)
         self._taken.pop(event.runner, None)

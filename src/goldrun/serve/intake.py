@@ -114,5 +114,5 @@ class Intake:
         finally:
             for event in chosen:
                 if event.request not in got:
-                    self.concurrency.end(event)
+                    self.concurrency.release(event)
         return len(got)
