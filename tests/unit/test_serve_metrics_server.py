@@ -103,6 +103,18 @@ def test_many_who_say_nothing_keep_nobody_out_for_long(monkeypatch: pytest.Monke
         one.close()
 
 
+def test_who_gets_no_thread_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each took one of the places until the server's end."""
+    monkeypatch.setattr(metrics_server, "MOST_AT_ONCE", 2)
+    port = serve()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("no more threads")))
+        for _ in range(4):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                ask(port, "/healthz")
+    assert ask(port, "/healthz") == (200, "ok\n")
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [("127.0.0.1:9464", ("127.0.0.1", 9464)), ("[::1]:1", ("::1", 1)), ("localhost:0", ("localhost", 0))],

@@ -71,11 +71,10 @@ class _Server(ThreadingHTTPServer):
         self._open[request] = self._clock.now() + ANSWER_SECONDS
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._open.pop(request, None)
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, whether it was answered, refused, or got no thread."""
+        self._open.pop(request, None)
+        super().shutdown_request(request)
 
     def service_actions(self) -> None:
         """Hang up on who is slow; called twice a second."""
