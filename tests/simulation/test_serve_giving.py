@@ -232,7 +232,7 @@ def test_why_a_job_waits_in_a_pause(cloud: Running, played: Played) -> None:
     """A launch was refused: people are told that the profile has as many runners as it may, and it has none."""
     server = serve(cloud, zones=ZONE)
     told: list[str] = []
-    server.worker.intake.notices.tell = lambda _, reason: told.append(reason)  # type: ignore[method-assign,assignment]
+    server.worker.intake.notices.post = lambda _, reason: told.append(reason)  # type: ignore[method-assign,assignment]
     together(5, server)
     refuse(cloud, server, 10**6)
     queue(cloud, 1)

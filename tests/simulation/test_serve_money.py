@@ -343,7 +343,7 @@ def test_many_jobs_that_wait_are_told_once_each(
         cloud.cloud.jobs.end(job, "cancelled")
     queue(cloud, 1)
     server.run(30)
-    assert len(server.worker.intake.notices._told) == 1, "what waits no more is forgotten"
+    assert len(server.worker.intake.notices._posted) == 1, "what waits no more is forgotten"
 
 
 def test_a_budget_of_all_profiles_is_shared(cloud: Running, played: Played) -> None:

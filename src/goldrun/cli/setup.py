@@ -171,7 +171,7 @@ def setup(
 
         output.result_json(Setup.of(site, steps))
     elif not only_plan and not destroy:
-        _tell(site)
+        _print_variables(site)
     if only_plan and steps:
         click.get_current_context().exit(EXIT_FOUND)
 
@@ -201,7 +201,7 @@ def _export(site: Site, language_of: str) -> None:
         output.result(terraform(site).rstrip())
 
 
-def _tell(site: Site) -> None:
+def _print_variables(site: Site) -> None:
     """Print the variables that make goldrun use the setup."""
     for variable, value in variables_of(site).items():
         output.result(f"{variable}={shlex.quote(value)}")

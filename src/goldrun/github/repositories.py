@@ -83,6 +83,6 @@ def list_releases(github: GitHub, scope: Scope) -> list[Release]:
 
 
 def _release(element: Mapping[str, Any]) -> Release:
-    told = {str(one["name"]): str(one.get("digest") or "") for one in element.get("assets", [])}
-    digests = {name: text.removeprefix("sha256:") for name, text in told.items() if text.startswith("sha256:")}
+    given = {str(one["name"]): str(one.get("digest") or "") for one in element.get("assets", [])}
+    digests = {name: text.removeprefix("sha256:") for name, text in given.items() if text.startswith("sha256:")}
     return Release(str(element.get("tag_name", "")), digests)

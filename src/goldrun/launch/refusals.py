@@ -26,7 +26,7 @@ class Refusals:
 
     settings: LaunchSettings
     report: Callable[[str], None]
-    _told: list[str] = field(default_factory=list)
+    _reported: list[str] = field(default_factory=list)
     _sold_out: set[tuple[str, str, bool]] = field(default_factory=set)  # with any disk
     _wrong_vswitches: set[str] = field(default_factory=set)
     _over_quota: ApiError | None = None  # spot instances have a quota of their own
@@ -80,8 +80,8 @@ class Refusals:
         )
 
     def _shown(self) -> list[str]:
-        more = len(self._told) - SHOWN
-        return self._told[:SHOWN] + ([f"and {more} more."] if more > 0 else [])
+        more = len(self._reported) - SHOWN
+        return self._reported[:SHOWN] + ([f"and {more} more."] if more > 0 else [])
 
     def _is_passed_over(self, offer: Offer, error: ApiError) -> bool:
         """Return whether another offer may work; a wrong vSwitch concerns only the candidate that names it."""
@@ -90,8 +90,8 @@ class Refusals:
         return is_offer_gone(error) or (bool(self.settings.candidates) and is_vswitch_wrong(error))
 
     def _pass_over(self, offer: Offer, reason: str) -> None:
-        self._told.append(f"{offer.type} in {offer.zone}: {reason}")
-        self.report(f"{self._told[-1]}; trying the next offer.")
+        self._reported.append(f"{offer.type} in {offer.zone}: {reason}")
+        self.report(f"{self._reported[-1]}; trying the next offer.")
 
 
 def _plural(count: int) -> str:

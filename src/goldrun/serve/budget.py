@@ -75,7 +75,7 @@ class Budget:
     _since: float = 0.0  # machines that were there before are counted from here on
     _paid: float = 0.0  # what they cost an hour then
     _written: float = 0.0
-    _told: float = 0.0  # what machines cost an hour, as it was written last
+    _recorded: float = 0.0  # what machines cost an hour, as it was written last
     _held: float = 0.0  # what is reserved for the launch, or the start, that is being made
     _price: float = 0.0  # the limit of the best offer, per hour
 
@@ -99,7 +99,7 @@ class Budget:
         Raises:
             GoldrunError: the security group's tags cannot be read.
         """
-        self._open, self._since, self._paid, self._written, self._told = {}, self._now, 0.0, self._now, 0.0
+        self._open, self._since, self._paid, self._written, self._recorded = {}, self._now, 0.0, self._now, 0.0
         if self.limited:
             self._read()
             left = self.ledger.read(self.roster.fleet.spec)
@@ -220,7 +220,7 @@ class Budget:
         if not self.limited:
             return False
         spec, paid = self.roster.fleet.spec, self._hourly + price * amount
-        if new := paid > self._told:
+        if new := paid > self._recorded:
             self._write(paid)
             if self.ledger.is_shared(spec):
                 self._read()  # two servers may announce at once: each writes, then reads
@@ -248,7 +248,7 @@ class Budget:
 
     def withdraw(self) -> None:
         """Write down that what was announced does not exist. If that fails, the next minute's count says so."""
-        if self.limited and self._told > self._hourly:
+        if self.limited and self._recorded > self._hourly:
             with contextlib.suppress(GoldrunError):
                 self._write(self._hourly)
 
@@ -321,7 +321,7 @@ class Budget:
                 why=["nothing is launched that no budget counts."],
                 fix=[f"remove tags from it: those of scale sets that you have renamed begin with {PREFIX}"],
             ) from error
-        self._told = paid
+        self._recorded = paid
 
     def _read(self) -> None:
         found = group_tags(self.client, self.group)

@@ -102,7 +102,7 @@ class Intake:
             if not reason and len(chosen) >= room:
                 reason, self.crowded = full, self.crowded + 1
             if reason:
-                self.notices.tell(event, reason)
+                self.notices.post(event, reason)
             else:
                 self.concurrency.take(event)
                 chosen.append(event)

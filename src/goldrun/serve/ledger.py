@@ -147,8 +147,8 @@ class Ledger:
         """Return what a set's machines may still cost. Another server's: each the longest job from its tag on."""
         if key in self._reserved:
             return self._reserved[key]
-        told, longest = self._spent.get(key, Spent()), self._longest.get(key, longest)
-        return told.paid * max(0.0, longest - max(0.0, now - told.until)) / 3600
+        recorded, longest = self._spent.get(key, Spent()), self._longest.get(key, longest)
+        return recorded.paid * max(0.0, longest - max(0.0, now - recorded.until)) / 3600
 
     def _left(self, cost: Cost, keys: set[str], reserved: float, whose: str, now: float) -> Iterable[Left]:
         spent = {key: self._spent[key].at(now) for key in keys if key in self._spent}

@@ -29,22 +29,22 @@ class Notices:
     github: GitHub
     name: str
     report: Report
-    _told: dict[int, tuple[int, str]] = field(default_factory=dict)  # run and reason, by request
+    _posted: dict[int, tuple[int, str]] = field(default_factory=dict)  # run and reason, by request
     _checked: set[tuple[int, str]] = field(default_factory=set)  # run and reason
     _may: bool = True
 
     def tidy(self, waiting: Container[int]) -> None:
-        """Forget jobs that do not wait any more, if there are many; those that do would be told again."""
-        if len(self._told) > KEPT:
-            self._told = {request: told for request, told in self._told.items() if request in waiting}
-            runs = {run for run, _ in self._told.values()}
+        """Forget jobs that do not wait any more, if there are many; those that do would be posted again."""
+        if len(self._posted) > KEPT:
+            self._posted = {request: posted for request, posted in self._posted.items() if request in waiting}
+            runs = {run for run, _ in self._posted.values()}
             self._checked = {checked for checked in self._checked if checked[0] in runs}
 
-    def tell(self, event: JobEvent, reason: str) -> None:
+    def post(self, event: JobEvent, reason: str) -> None:
         """Say why a job waits; a failure is reported once, and keeps nothing else from being done."""
-        if self._told.get(event.request) == (event.run, reason):
+        if self._posted.get(event.request) == (event.run, reason):
             return
-        self._told[event.request] = event.run, reason
+        self._posted[event.request] = event.run, reason
         self.report(f"{event.name} of {event.repository} waits: {reason}.")
         if not self._may or (event.run, reason) in self._checked:
             return

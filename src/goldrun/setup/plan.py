@@ -104,8 +104,8 @@ def _require_unused(site: Site, steps: Sequence[Step]) -> None:
     Raises:
         RefusedError: instances do.
     """
-    doomed = [step.found.id for step in steps if step.sign == DESTROY and step.kind.name == "VPC" and step.found]
-    for vpc in doomed:
+    deleted = [step.found.id for step in steps if step.sign == DESTROY and step.kind.name == "VPC" and step.found]
+    for vpc in deleted:
         used = [instance.id for instance in describe_instances(site.client, vpc=vpc)]
         if used:
             raise RefusedError(
