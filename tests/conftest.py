@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from zlib import crc32
 
 import pytest
@@ -52,6 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 REGION = seed.REGION
 NOW = 1_795_000_000.0  # 2026-11-18
+QUICK = {"boot_seconds": 1.0, "release_seconds": 0.5, "image_seconds": 1.0, "stop_seconds": 0.5}
 
 
 @dataclass
@@ -106,6 +107,21 @@ class Running:
         }
         self.cloud.store.put(Snapshot(**made))
         return snapshot_id
+
+    def always_in_stock(self, seed: int = 11, /, *, speed: float | None = None, **settings: float) -> Self:
+        """Let the market sell every offer that it lists.
+
+        Args:
+            seed: decides prices, and what is sold where.
+            speed: how fast the cloud's time runs (None: as before).
+            settings: how long things take, by the names of the cloud's settings.
+        """
+        store = self.cloud.store
+        market = Market(seed=seed, scarcity=0.0, phantoms=0.0)
+        store.put(replace(store.settings(), market=market, **settings))
+        if speed is not None:
+            self.cloud.clock.set_speed(speed)
+        return self
 
     def checkpoint(self) -> Callable[[], None]:
         """Return what makes the cloud again as it is now, but for the time, which goes on."""
@@ -195,9 +211,7 @@ def live() -> Iterator[Running]:
     """
     wall = Wall(time.time())
     for running in _serve(LocalClock(), wall, run_jobs_here=True):
-        store = running.cloud.store
-        store.put(replace(store.settings(), market=Market(scarcity=0.0, phantoms=0.0)))
-        yield running
+        yield running.always_in_stock(1)
 
 
 @pytest.fixture

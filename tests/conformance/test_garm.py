@@ -26,7 +26,6 @@ from local_cloud import seed
 from local_cloud.github import releases
 from local_cloud.github.api import TOKEN as GITHUB_TOKEN
 from local_cloud.github.router import PREFIX
-from local_cloud.market import Market
 from local_cloud.records import Instance
 from tests.conftest import Running
 from tests.openapi import oas31
@@ -134,11 +133,7 @@ def ours(cloud: Running) -> list[Instance]:
 
 @pytest.fixture
 def cloud(populated: Running) -> Running:
-    store = populated.cloud.store
-    market = Market(seed=11, phantoms=0.0, scarcity=0.0)
-    store.put(replace(store.settings(), market=market, boot_seconds=600.0, release_seconds=0.5, stop_seconds=0.5))
-    populated.cloud.clock.set_speed(5)
-    return populated
+    return populated.always_in_stock(speed=5, boot_seconds=600.0, release_seconds=0.5, stop_seconds=0.5)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from local_cloud.github.api import jit_config
 from local_cloud.github.records import GitHubRunner
@@ -81,10 +80,7 @@ def metadata() -> Iterator[Metadata]:
 
 @pytest.fixture
 def cloud(populated: Running) -> Running:
-    store = populated.cloud.store
-    store.put(replace(store.settings(), boot_seconds=0.5, release_seconds=0.5, stop_seconds=0.5))
-    populated.cloud.clock.set_speed(5)
-    return populated
+    return populated.always_in_stock(speed=5, boot_seconds=0.5, release_seconds=0.5, stop_seconds=0.5)
 
 
 def create(cloud: Running, folder: Path, **more: Any) -> Instance:

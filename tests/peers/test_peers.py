@@ -10,14 +10,12 @@ import json
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from local_cloud import seed
 from local_cloud.catalogue import EVERYWHERE, SYSTEM_ACCOUNT
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.hardware import X86_64
 from local_cloud.machines.qemu import base_records
-from local_cloud.market import Market
 from tests.conftest import Running
 from tests.peers.replay import Replay, read_expectations, read_jobs, read_recording
 
@@ -35,10 +33,8 @@ def cloud(frozen: Running, tmp_path: Path) -> Running:
     disk_file(tmp_path / "images", X86_64.image_id).touch()
     (base,) = base_records(tmp_path, 0.0, SYSTEM_ACCOUNT, EVERYWHERE)
     store.put(base)
-    market = Market(scarcity=0.0, phantoms=0.0)
     # A disk of a machine is copied in less time than a simulated one takes.
-    store.put(replace(store.settings(), market=market, image_seconds=30.0))
-    return frozen
+    return frozen.always_in_stock(1, image_seconds=30.0)
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)

@@ -20,7 +20,6 @@ from goldrun.serve.server import Steps
 from goldrun.serve.worker import Worker
 from local_cloud.github.api import TOKEN
 from local_cloud.github.records import GitHubJob
-from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance
 from tests.conftest import REGION, Running
 from tests.simulation.played import open_github
@@ -31,10 +30,8 @@ LABEL = "ubuntu-spot"
 
 def with_image(running: Running, **settings: float) -> Running:
     """Give a cloud a market that has everything, settings of its own, and the image that runners boot from."""
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    running.cloud.store.put(replace(running.cloud.store.settings(), market=market, **settings))
     running.image("fam-amd64-latest", id="m-runner", family="fam-amd64")
-    return running
+    return running.always_in_stock(**settings)
 
 
 def scale_set_spec(label: str = LABEL, limits: Limits = NO_LIMITS, **profile: Any) -> ScaleSetSpec:

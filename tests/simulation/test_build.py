@@ -104,9 +104,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = Market(seed=11, scarcity=0.0, phantoms=0.0)
-    frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), market=market))
-    return frozen
+    return frozen.always_in_stock()
 
 
 def machine_settings() -> LaunchSettings:

@@ -27,7 +27,6 @@ from goldrun.runners.rerun import ask_for_rerun, has_succeeded, rerun
 from local_cloud.github.api import JOB_TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
 from local_cloud.lifecycle import settle
-from local_cloud.market import Market as LocalMarket
 from local_cloud.records import Instance, Invocation
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
@@ -75,10 +74,7 @@ def up(client: EcsClient, github: GitHub, wanted: Plan) -> Runner:
 
 @pytest.fixture
 def cloud(frozen: Running) -> Running:
-    market = LocalMarket(seed=11, phantoms=0.0, scarcity=0.0)
-    settings = replaced(frozen.cloud.store.settings(), market=market, boot_seconds=10.0)
-    frozen.cloud.store.put(settings)
-    play(frozen)
+    play(frozen.always_in_stock(boot_seconds=10.0))
     return frozen
 
 

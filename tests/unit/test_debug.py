@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from goldrun import config, stdio
 from goldrun.cloud import client as clouds
@@ -26,9 +25,8 @@ from goldrun.http.http1 import Answer
 from goldrun.http.trace import MASK, Trace
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
-from local_cloud.market import Market
 from local_cloud.records import Instance
-from tests.conftest import NOW, Running
+from tests.conftest import NOW, QUICK, Running
 from tests.virtual_time import FakeClock, Wall
 
 SECRET = "planted-s3cret-value"
@@ -52,11 +50,8 @@ def debug_lines(stderr: str) -> list[str]:
 
 @pytest.fixture
 def run(populated: Running, tmp_path: Path) -> Any:
-    store = populated.cloud.store
-    market = Market(seed=11, phantoms=0.0, scarcity=0.0)
-    store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5))
-    store.remove(*store.all(Instance))
-    populated.cloud.clock.set_speed(20)
+    populated.always_in_stock(speed=20, **QUICK)
+    populated.cloud.store.remove(*populated.cloud.store.all(Instance))
 
     def execute(*command: str, code: int = 0, merged: bool = False, **env: str) -> Any:
         url = f"{populated.url}{PREFIX}"

@@ -14,19 +14,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from local_cloud.market import Market
 from local_cloud.records import Image
 from tests.commands import run_goldrun
-from tests.conftest import Running
+from tests.conftest import QUICK, Running
 from tests.simulation.test_provenance import make_key
 
 
 @pytest.fixture
 def goldrun(populated: Running, tmp_path: Path) -> Any:
-    store = populated.cloud.store
-    quick = {"boot_seconds": 1.0, "release_seconds": 0.5, "image_seconds": 1.0, "stop_seconds": 0.5}
-    store.put(replace(store.settings(), market=Market(seed=11, phantoms=0.0, scarcity=0.0), **quick))
-    populated.cloud.clock.set_speed(50)
+    populated.always_in_stock(speed=50, **QUICK)
 
     def run(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
         own = {"HOME": str(tmp_path), "ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou", **env}

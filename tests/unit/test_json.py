@@ -12,7 +12,6 @@ from typing import Any, get_origin
 import click
 import pytest
 from click.testing import CliRunner
-from msgspec.structs import replace
 from tools import schemas
 
 from goldrun.cli.main import goldrun
@@ -20,9 +19,8 @@ from goldrun.contents import cyclonedx
 from goldrun.contents.components import parse
 from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
-from local_cloud.market import Market
 from local_cloud.records import Instance
-from tests.conftest import Running
+from tests.conftest import QUICK, Running
 from tests.openapi import oas31
 from tests.unit.test_contents import LIST, advisory
 
@@ -70,11 +68,8 @@ CASES: dict[str, tuple[list[list[str]], list[str]]] = {
 
 @pytest.fixture
 def env(populated: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    store = populated.cloud.store
-    market = Market(seed=11, phantoms=0.0, scarcity=0.0)
-    store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5))
+    populated.always_in_stock(speed=100, **QUICK)
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
-    populated.cloud.clock.set_speed(100)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runners.toml").write_text(SERVE)
     (tmp_path / "bill.cdx.json").write_text(cyclonedx.write(parse(LIST), "runner", "m-1", 0.0))

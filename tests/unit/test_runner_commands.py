@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from tools.terminal import run_on_terminal
 
 from local_cloud.github import releases
 from local_cloud.github.api import API, JOB_TOKEN, TOKEN
 from local_cloud.github.records import GitHubRunner
 from local_cloud.github.router import PREFIX
-from local_cloud.market import Market
 from local_cloud.records import Instance
 from tests.commands import run_goldrun
-from tests.conftest import Running
+from tests.conftest import QUICK, Running
 
 REPO = ["--repo", "octo-org/octo-repo"]
 IMAGE = ["--image", "github-runner-ubuntu24-amd64-latest"]
@@ -29,11 +27,8 @@ IMAGE = ["--image", "github-runner-ubuntu24-amd64-latest"]
 
 @pytest.fixture
 def shell(populated: Running, tmp_path: Path) -> Any:
-    store = populated.cloud.store
-    market = Market(seed=11, phantoms=0.0, scarcity=0.0)
-    store.put(replace(store.settings(), market=market, boot_seconds=1.0, release_seconds=0.5))
-    store.remove(*store.all(Instance))
-    populated.cloud.clock.set_speed(20)
+    populated.always_in_stock(speed=20, **QUICK)
+    populated.cloud.store.remove(*populated.cloud.store.all(Instance))
 
     def goldrun(*words: str, code: int = 0, without: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         whole = environment(populated, tmp_path) | env

@@ -11,21 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from local_cloud.market import Market
 from local_cloud.records import Instance, Invocation
-from tests.conftest import Running
+from tests.conftest import QUICK, Running
 
 STEP = "# simulate: seconds=2 exit=3 output=broken"
 
 
 @pytest.fixture
 def build(populated: Running, tmp_path: Path) -> Any:
-    store = populated.cloud.store
-    quick = {"boot_seconds": 1.0, "release_seconds": 0.5, "image_seconds": 1.0, "stop_seconds": 0.5}
-    store.put(replace(store.settings(), market=Market(seed=11, phantoms=0.0, scarcity=0.0), **quick))
-    populated.cloud.clock.set_speed(50)
+    populated.always_in_stock(speed=50, **QUICK)
     env = populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", NO_COLOR="1")
     goldrun = [sys.executable, "-m", "goldrun.cli.main"]
     subprocess.run([*goldrun, "recipe", "init", "tools"], env=env, cwd=tmp_path, check=True, capture_output=True)

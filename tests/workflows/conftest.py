@@ -6,29 +6,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from msgspec.structs import replace
 
-from local_cloud.market import Market
 from local_cloud.records import Instance
-from tests.conftest import Running
+from tests.conftest import QUICK, Running
 
 
 @pytest.fixture
 def cloud(populated: Running) -> Running:
-    store = populated.cloud.store
-    store.put(
-        replace(
-            store.settings(),
-            market=Market(seed=11, phantoms=0.0, scarcity=0.0),
-            boot_seconds=1.0,
-            image_seconds=1.0,
-            stop_seconds=0.5,
-            release_seconds=0.5,
-        )
-    )
-    store.remove(*store.all(Instance))
-    populated.cloud.clock.set_speed(10)
-    return populated
+    populated.cloud.store.remove(*populated.cloud.store.all(Instance))
+    return populated.always_in_stock(speed=10, **QUICK)
 
 
 @pytest.fixture

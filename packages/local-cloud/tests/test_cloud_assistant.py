@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models
-from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
-from local_cloud.market import Market
 from local_cloud.records import Invocation
 from sdk import ecs, refused
 
@@ -19,9 +17,7 @@ FIRST = "i-localrunner000001"
 @pytest.fixture
 def assisted(populated: Running) -> Running:
     """A cloud with an instance whose assistant answers, and in which everything is in stock."""
-    store = populated.cloud.store
-    store.put(replace(store.settings(), market=Market(seed=3, scarcity=0.0, phantoms=0.0)))
-    return populated
+    return populated.always_in_stock(3)
 
 
 def run(live: Running, content: str = "true", **fields: Any) -> str:

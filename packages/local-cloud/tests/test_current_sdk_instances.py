@@ -17,7 +17,6 @@ from tests.conftest import REGION, Running
 from local_cloud import seed
 from local_cloud.clock import iso
 from local_cloud.lifecycle import usage
-from local_cloud.market import Market
 from local_cloud.records import Instance
 from sdk import config, ecs, refused
 
@@ -28,8 +27,7 @@ ZONE = "cn-hangzhou-k"
 @pytest.fixture
 def stocked(live: Running) -> Running:
     """A cloud in which everything is on sale and in stock."""
-    live.cloud.store.put(replace(live.cloud.store.settings(), market=Market(seed=3, scarcity=0.0, phantoms=0.0)))
-    return live
+    return live.always_in_stock(3)
 
 
 def place(sdk: Any) -> tuple[str, str]:

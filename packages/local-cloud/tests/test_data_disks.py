@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models
-from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
-from local_cloud.market import Market
 from sdk import ecs, refused
 from test_current_sdk_instances import run
 
@@ -20,9 +18,7 @@ DataDisk = models.RunInstancesRequestDataDisk
 @pytest.fixture
 def stocked(live: Running) -> Running:
     """A cloud in which everything is in stock, and images are made at once."""
-    market = Market(seed=3, scarcity=0.0, phantoms=0.0)
-    live.cloud.store.put(replace(live.cloud.store.settings(), market=market, image_seconds=0.0, copy_seconds=0.0))
-    return live
+    return live.always_in_stock(3, image_seconds=0.0, copy_seconds=0.0)
 
 
 def disks(sdk: Any, instance_id: str) -> list[tuple[str, str, int, bool]]:

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
 from local_cloud import seed
-from local_cloud.market import Market
 from local_cloud.records import Disk, Instance
 from sdk import ecs, refused
 
@@ -32,9 +31,7 @@ DataDisk = models.RunInstancesRequestDataDisk
 @pytest.fixture
 def stocked(populated: Running) -> Running:
     """The realistic account, in a cloud in which everything is in stock."""
-    market = Market(seed=3, scarcity=0.0, phantoms=0.0)
-    populated.cloud.store.put(replace(populated.cloud.store.settings(), market=market))
-    return populated
+    return populated.always_in_stock(3)
 
 
 def launch(live: Running, **more: Any) -> list[str]:

@@ -8,11 +8,9 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
-from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
 from local_cloud import seed
-from local_cloud.market import Market
 from local_cloud.records import Instance
 from sdk import config, ecs, refused
 
@@ -21,8 +19,7 @@ TYPE = "ecs.c7.2xlarge"
 
 @pytest.fixture
 def stocked(live: Running) -> Running:
-    live.cloud.store.put(replace(live.cloud.store.settings(), market=Market(seed=3, scarcity=0.0, phantoms=0.0)))
-    return live
+    return live.always_in_stock(3)
 
 
 def vpcs(live: Running) -> Any:

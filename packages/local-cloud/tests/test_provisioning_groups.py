@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models
-from msgspec.structs import replace
 from tests.conftest import REGION, Running
 
 from local_cloud.instance_types import INSTANCE_TYPES
@@ -24,8 +23,7 @@ VSWITCH = f"vsw-local-{ZONE}"
 def cloud(populated: Running) -> Running:
     store = populated.cloud.store
     store.remove(*store.all(Instance))
-    store.put(replace(store.settings(), market=MARKET, boot_seconds=0.0))
-    return populated
+    return populated.always_in_stock(MARKET.seed, boot_seconds=0.0)
 
 
 def offers(**more: Any) -> list[Any]:

@@ -13,7 +13,6 @@ from tests.conftest import REGION, Running
 
 import wire
 from local_cloud.actions.launch_undone import UNDONE
-from local_cloud.market import Market
 from local_cloud.params import products
 from local_cloud.records import Instance, VSwitch
 from sdk import config, ecs, refused
@@ -25,9 +24,7 @@ VSWITCH, GROUP = f"vsw-local-{ZONE}", f"sg-local-{REGION}"
 @pytest.fixture
 def stocked(populated: Running) -> Running:
     """A cloud with an image, in which everything is on sale and in stock."""
-    store = populated.cloud.store
-    store.put(replace(store.settings(), market=Market(seed=3, scarcity=0.0, phantoms=0.0)))
-    return populated
+    return populated.always_in_stock(3)
 
 
 def launch(live: Running, **more: Any) -> list[Instance]:
