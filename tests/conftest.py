@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 from zlib import crc32
 
@@ -22,11 +23,14 @@ from goldrun.http.transport import Transport
 from local_cloud import seed
 from local_cloud.clock import LocalClock
 from local_cloud.faults import FaultRule, Kind
+from local_cloud.github.api import API, TOKEN
+from local_cloud.github.router import PREFIX
 from local_cloud.listening import listen
 from local_cloud.market import Market
 from local_cloud.records import Image, Snapshot
 from local_cloud.server import LocalCloud
 from local_cloud.store import KINDS
+from tests.commands import Goldrun
 from tests.virtual_time import DirectTransport, FakeClock, FakeTimeTransport, Wall
 
 # A shell's background jobs ignore it, and so would every program that a test interrupts.
@@ -159,6 +163,11 @@ class Running:
             **more,
         }
 
+    def github(self) -> dict[str, str]:
+        """What a command needs to use the cloud's GitHub."""
+        url = f"{self.url}{PREFIX}"
+        return {"GITHUB_API_URL": url + API, "GITHUB_SERVER_URL": url, "GOLDRUN_GITHUB_TOKEN": TOKEN}
+
 
 def _serve(clock: LocalClock, wall: Wall, *, run_jobs_here: bool = False, direct: bool = False) -> Iterator[Running]:
     cloud = LocalCloud(None, clock=clock, run_jobs_here=run_jobs_here)
@@ -219,6 +228,18 @@ def populated(live: Running) -> Running:
     """``live`` with the realistic account in it."""
     seed.populate(live.cloud.store, live.cloud.clock.now())
     return live
+
+
+@pytest.fixture
+def env(populated: Running, tmp_path: Path) -> dict[str, str]:
+    """The environment of ``goldrun``; a module that needs another one overrides this fixture alone."""
+    return populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID=f"sg-local-{REGION}")
+
+
+@pytest.fixture
+def goldrun(env: dict[str, str], tmp_path: Path) -> Goldrun:
+    """Runs commands in an empty folder, which is the home too."""
+    return Goldrun(env, tmp_path)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from local_cloud import seed
 from local_cloud.access import Denial, Policy
 from local_cloud.records.objects import Bucket, StoredObject
 from local_cloud.seed import ACCOUNT
-from tests.commands import run_goldrun
+from tests.commands import Goldrun
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.test_build import alive, answer, cloud, folder, images, run
 from tests.simulation.test_scan import use
@@ -127,9 +126,8 @@ def test_a_bill_that_was_kept_without_an_answer_counts(cloud: Running, recipe: P
 
 
 @pytest.fixture
-def goldrun(populated: Running, tmp_path: Path) -> Any:
-    """Run a command on the machine's time, in an account with two images whose bills are in the bucket."""
-    contents = parse(LIST)
+def populated(populated: Running) -> Running:
+    """With two images whose bills are in the bucket."""
     populated.cloud.store.put(Bucket(id=BUCKET.bucket, region=REGION, owner=ACCOUNT, created=NOW))
     for number, text in enumerate((LIST, LIST.replace("1.7.1-3build1", "1.8")), 1):
         contents = parse(text)
@@ -138,15 +136,15 @@ def goldrun(populated: Running, tmp_path: Path) -> Any:
         client = populated.client(clock=SystemClock(), transport=HttpTransport({}, SystemClock()))
         archive.keep(client, BUCKET, find_own(client, made), contents)
         client.close()
-
-    def work(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        whole = populated.environment(HOME=str(tmp_path), **{"GOLDRUN_SBOM_BUCKET": BUCKET.url, **env})
-        return run_goldrun(words, whole, tmp_path, code=code)
-
-    return work
+    return populated
 
 
-def test_commands_read_the_bucket_and_boot_nothing(goldrun: Any, populated: Running, tmp_path: Path) -> None:
+@pytest.fixture
+def env(env: dict[str, str]) -> dict[str, str]:
+    return {**env, "GOLDRUN_SBOM_BUCKET": BUCKET.url}
+
+
+def test_commands_read_the_bucket_and_boot_nothing(goldrun: Goldrun, populated: Running, tmp_path: Path) -> None:
     done = goldrun("image", "sbom", "m-testboms0001")
     bill = json.loads(done.stdout)
     assert bill["metadata"]["component"]["name"] == "fam-amd64-20261118080001"
@@ -162,7 +160,7 @@ def test_commands_read_the_bucket_and_boot_nothing(goldrun: Any, populated: Runn
     assert "RunInstances" not in populated.cloud.gateway.calls
 
 
-def test_mistakes_with_a_bucket(goldrun: Any, populated: Running) -> None:
+def test_mistakes_with_a_bucket(goldrun: Goldrun, populated: Running) -> None:
     two = ("image", "diff", "m-testboms0001", "m-localnewamd64", "--packages")
     assert "has no bill of materials of github-runner" in goldrun(*two, code=1).stderr
     assert "No bucket with bills of materials is given" in goldrun(*two, code=2, GOLDRUN_SBOM_BUCKET="").stderr
@@ -178,7 +176,7 @@ def test_mistakes_with_a_bucket(goldrun: Any, populated: Running) -> None:
     assert "aliyun oss mb" in missing.stderr
 
 
-def test_the_policy_names_the_folder(goldrun: Any) -> None:
+def test_the_policy_names_the_folder(goldrun: Goldrun) -> None:
     for job, action in (("build", "oss:PutObject"), ("scan", "oss:GetObject")):
         statements = json.loads(goldrun("policy", "--for", job).stdout)["Statement"]
         (ours,) = [one for one in statements if "oss:" in str(one)]
@@ -186,15 +184,15 @@ def test_the_policy_names_the_folder(goldrun: Any) -> None:
     assert "oss:" not in goldrun("policy", "--for", "build", "--for", "scan", GOLDRUN_SBOM_BUCKET="").stdout
 
 
-def test_doctor_looks_at_the_bucket(goldrun: Any, populated: Running) -> None:
-    def state(*words: str, code: int = 0, **env: str) -> tuple[str, str]:
-        found = json.loads(goldrun("doctor", "--json", *words, code=code, **env).stdout)
+def test_doctor_looks_at_the_bucket(goldrun: Goldrun, populated: Running) -> None:
+    def state(*words: str, **env: str) -> tuple[str, str]:
+        found = json.loads(goldrun.with_env(env)("doctor", "--json", *words, code=7).stdout)
         return next(((one["state"], one["what"]) for one in found if one["check"] == "bucket"), ("", ""))
 
-    assert state(code=7) == ("good", "bills of materials can be read in oss://our-boms/sboms/.")
-    assert state(code=7, GOLDRUN_SBOM_BUCKET="")[1].startswith("none is named")
-    assert state(code=7, GOLDRUN_SBOM_BUCKET="x")[0] == "broken"
-    assert state(code=7, GOLDRUN_SBOM_BUCKET=BUCKET._replace(bucket="another").url)[0] == "broken"
+    assert state() == ("good", "bills of materials can be read in oss://our-boms/sboms/.")
+    assert state(GOLDRUN_SBOM_BUCKET="")[1].startswith("none is named")
+    assert state(GOLDRUN_SBOM_BUCKET="x")[0] == "broken"
+    assert state(GOLDRUN_SBOM_BUCKET=BUCKET._replace(bucket="another").url)[0] == "broken"
     populated.cloud.store.put(Denial(id="oss:GetObject"))
-    assert state(code=7)[0] == "unknown"
-    assert state("--for", "scan", code=7)[0] == "broken"
+    assert state()[0] == "unknown"
+    assert state("--for", "scan")[0] == "broken"

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from goldrun.contents import cyclonedx
 from goldrun.contents.components import parse
-from tests.commands import run_goldrun
+from tests.commands import Goldrun
 from tests.conftest import Running
 from tests.unit.test_contents import LIST, NOW, advisory
-
-
-@pytest.fixture
-def goldrun(populated: Running, tmp_path: Path) -> Any:
-    def run(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        return run_goldrun(words, populated.environment(HOME=str(tmp_path), **env), tmp_path, code=code)
-
-    return run
 
 
 @pytest.fixture
@@ -31,7 +21,7 @@ def bill(tmp_path: Path) -> Path:
     return file
 
 
-def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+def test_scan_a_bill_of_materials(goldrun: Goldrun, bill: Path, tmp_path: Path) -> None:
     advisory(tmp_path / "osv")
     failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", "--report", "found.md", code=5)
     assert "| critical | `UBUNTU-CVE-2026-1000` |" in (tmp_path / "found.md").read_text()
@@ -48,7 +38,7 @@ def test_scan_a_bill_of_materials(goldrun: Any, bill: Path, tmp_path: Path) -> N
     goldrun("image", "scan", "--sbom", str(bill), "--fail", "low", "--advisories", "osv", code=5)
 
 
-def test_what_cannot_be_compared_is_told(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_told(goldrun: Goldrun, bill: Path, tmp_path: Path) -> None:
     rpms = "os\talinux\t3\nrpm\tbash\t5.1-1\nrpm\tjq\t1.6-1\nnpm\tlodash\t4.17.20\n"
     (tmp_path / "alinux.cdx.json").write_text(cyclonedx.write(parse(rpms), "runner", "m-1", NOW))
     advisory(tmp_path / "osv")
@@ -59,7 +49,7 @@ def test_what_cannot_be_compared_is_told(goldrun: Any, bill: Path, tmp_path: Pat
     assert "1 packages of PyPI are not compared: the database has no advisories about them." in told
 
 
-def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+def test_a_workflow_gets_warnings(goldrun: Goldrun, bill: Path, tmp_path: Path) -> None:
     advisory(tmp_path / "osv")
     failed = goldrun("image", "scan", "--sbom", str(bill), "--advisories", "osv", code=5, GITHUB_ACTIONS="true")
     assert "::warning::critical: UBUNTU-CVE-2026-1000 in libssl3t64" in failed.stderr
@@ -79,19 +69,19 @@ def test_a_workflow_gets_warnings(goldrun: Any, bill: Path, tmp_path: Path) -> N
         (("--sbom", "runner.cdx.json", "--advisories", "osv", "--report", "no/x.md"), "no/x.md cannot be written."),
     ],
 )
-def test_mistakes(goldrun: Any, bill: Path, tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+def test_mistakes(goldrun: Goldrun, bill: Path, tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     advisory(tmp_path / "osv")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.json").write_text("{")
     assert told in goldrun("image", "scan", *words, code=2).stderr
 
 
-def test_a_bill_that_cannot_be_written_is_told_before_anything_boots(goldrun: Any) -> None:
+def test_a_bill_that_cannot_be_written_is_told_before_anything_boots(goldrun: Goldrun) -> None:
     told = goldrun("image", "sbom", "github-runner-ubuntu24", "--arch", "amd64", "-o", "no/x.json", code=2)
     assert "no/x.json cannot be written." in told.stderr
 
 
-def test_two_bills_of_materials_are_compared(goldrun: Any, bill: Path, tmp_path: Path) -> None:
+def test_two_bills_of_materials_are_compared(goldrun: Goldrun, bill: Path, tmp_path: Path) -> None:
     other = LIST.replace("4.17.20", "4.17.21").replace("tool\tnode\t24.1.0\tx64\n", "npm\tlodash\t3.0.0\n")
     (tmp_path / "after.cdx.json").write_text(cyclonedx.write(parse(other), "runner", "m-2", NOW))
     found = json.loads(goldrun("image", "diff", str(bill), "after.cdx.json", "--json").stdout)
@@ -106,7 +96,7 @@ def test_two_bills_of_materials_are_compared(goldrun: Any, bill: Path, tmp_path:
 
 
 def test_a_recipe_that_scans_needs_a_database_before_anything_is_built(
-    populated: Running, goldrun: Any, tmp_path: Path
+    populated: Running, goldrun: Goldrun, tmp_path: Path
 ) -> None:
     goldrun("recipe", "init", "tools")
     recipe = tmp_path / "tools/recipe.toml"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from msgspec.structs import replace
 
 from goldrun.cli import image_versions
 from goldrun.errors import RefusedError
 from local_cloud.records import Image
-from tests.commands import run_goldrun
+from tests.commands import Goldrun
 from tests.conftest import Running
 
 NAME = "github-runner-ubuntu24-amd64-latest"
@@ -22,43 +18,36 @@ ACCOUNT = "1234567890123456"
 
 
 @pytest.fixture
-def goldrun(populated: Running, tmp_path: Path) -> Any:
-    settings = populated.cloud.store.settings()
-    populated.cloud.store.put(replace(settings, copy_seconds=0.5))
-
-    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        env = populated.environment(HOME=str(tmp_path))
-        return run_goldrun(("image", *words), env, tmp_path, code=code)
-
-    return run
+def populated(populated: Running) -> Running:
+    return populated.always_in_stock(copy_seconds=0.5)
 
 
 def there(cloud: Running, region: str = "cn-beijing") -> list[Image]:
     return [one for one in cloud.cloud.store.all(Image) if one.region == region]
 
 
-def test_publish_in_another_region_and_for_another_account(populated: Running, goldrun: Any) -> None:
-    planned = goldrun("publish", NAME, "--also-in", "cn-beijing", "--account", ACCOUNT, "--dry-run")
+def test_publish_in_another_region_and_for_another_account(populated: Running, goldrun: Goldrun) -> None:
+    planned = goldrun("image", "publish", NAME, "--also-in", "cn-beijing", "--account", ACCOUNT, "--dry-run")
     assert f"would copy {NAME} to cn-beijing" in planned.stderr
     assert f"would share it with {ACCOUNT}" in planned.stderr
     assert there(populated) == []
-    done = goldrun("publish", NAME, "--also-in", "cn-beijing", "--account", ACCOUNT)
+    done = goldrun("image", "publish", NAME, "--also-in", "cn-beijing", "--account", ACCOUNT)
     (copy,) = there(populated)
     assert copy.name == NAME
     assert set(copy.shared_with) == {ACCOUNT}
     assert done.stdout.splitlines()[2:] == [f"IMAGE_ID_CN_BEIJING={copy.id}"]
-    found = json.loads(goldrun("publish", NAME, "--also-in", "cn-beijing", "--json").stdout)
+    found = json.loads(goldrun("image", "publish", NAME, "--also-in", "cn-beijing", "--json").stdout)
     assert found["image_name"] == NAME
     assert found["elsewhere"] == {"cn-beijing": copy.id}
-    assert json.loads(goldrun("publish", NAME, "--json").stdout)["elsewhere"] == {}
+    assert json.loads(goldrun("image", "publish", NAME, "--json").stdout)["elsewhere"] == {}
 
 
-def test_a_roll_back_that_one_region_cannot_do_changes_nothing(populated: Running, goldrun: Any) -> None:
+def test_a_roll_back_that_one_region_cannot_do_changes_nothing(populated: Running, goldrun: Goldrun) -> None:
     words = ("rollback", "github-runner-ubuntu24", "--arch", "amd64", "--also-in", "cn-beijing")
     before = list(populated.cloud.store.all(Image))
-    assert "in cn-beijing." in goldrun(*words, "--yes", code=1).stderr
+    assert "in cn-beijing." in goldrun("image", *words, "--yes", code=1).stderr
     assert list(populated.cloud.store.all(Image)) == before
-    assert "needs a confirmation" in goldrun(*words, code=2).stderr
+    assert "needs a confirmation" in goldrun("image", *words, code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -71,36 +60,39 @@ def test_a_roll_back_that_one_region_cannot_do_changes_nothing(populated: Runnin
     ],
 )
 def test_mistakes_are_told_before_anything_is_copied(
-    populated: Running, goldrun: Any, words: tuple[str, ...], told: str
+    populated: Running, goldrun: Goldrun, words: tuple[str, ...], told: str
 ) -> None:
-    assert told in goldrun("publish", NAME, "--also-in", "cn-shanghai", *words, code=2).stderr
+    assert told in goldrun("image", "publish", NAME, "--also-in", "cn-shanghai", *words, code=2).stderr
     assert there(populated, "cn-shanghai") == []
 
 
-def test_what_may_not_be_published_is_not_copied_and_shared_first(populated: Running, goldrun: Any) -> None:
+def test_what_may_not_be_published_is_not_copied_and_shared_first(populated: Running, goldrun: Goldrun) -> None:
     """A snapshot was paid for, and a stranger could read what had failed."""
     tags = {"ManagedBy": "goldrun", "Family": "fam", "Architecture": "amd64", "BootTest": "failed"}
     image = populated.image("fam-amd64-20260101000000", tags=tags)
-    goldrun("publish", image, "--also-in", "cn-beijing", "--account", ACCOUNT, code=5)
+    goldrun("image", "publish", image, "--also-in", "cn-beijing", "--account", ACCOUNT, code=5)
     (record,) = (one for one in populated.cloud.store.all(Image) if one.id == image)
     assert record.shared_with == {}
     assert there(populated) == []
 
 
-def test_a_dry_run_tells_with_whom_it_would_share(goldrun: Any) -> None:
-    assert f"would share it with {ACCOUNT}" in goldrun("publish", NAME, "--account", ACCOUNT, "--dry-run").stderr
+def test_a_dry_run_tells_with_whom_it_would_share(goldrun: Goldrun) -> None:
+    planned = goldrun("image", "publish", NAME, "--account", ACCOUNT, "--dry-run")
+    assert f"would share it with {ACCOUNT}" in planned.stderr
 
 
-def test_a_roll_back_does_what_was_agreed_to(populated: Running, goldrun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_roll_back_does_what_was_agreed_to(
+    populated: Running, goldrun: Goldrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A version that was published while the plan was read was rolled back instead."""
     more = {"ManagedBy": "goldrun", "Family": "mine", "Architecture": "amd64"}
     stamps = [f"2026010{day}000000" for day in (1, 2, 3)]
     ids = [populated.image(f"mine-amd64-{one}", tags={**more, "BuildTimestamp": one}) for one in stamps]
-    goldrun("publish", ids[0])
-    goldrun("publish", ids[1])
+    goldrun("image", "publish", ids[0])
+    goldrun("image", "publish", ids[1])
 
     def agree(*_: object, **__: object) -> bool:
-        goldrun("publish", ids[2])
+        goldrun("image", "publish", ids[2])
         return True
 
     for name, value in populated.environment().items():
@@ -111,4 +103,4 @@ def test_a_roll_back_does_what_was_agreed_to(populated: Running, goldrun: Any, m
         CliRunner().invoke(
             image_versions.image_rollback, ["mine", "--arch", "amd64"], standalone_mode=False, catch_exceptions=False
         )
-    assert ids[2] in goldrun("id", "mine", "--arch", "amd64").stdout
+    assert ids[2] in goldrun("image", "id", "mine", "--arch", "amd64").stdout

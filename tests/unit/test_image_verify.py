@@ -9,29 +9,22 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from local_cloud.records import Image
-from tests.commands import run_goldrun
+from tests.commands import Goldrun
 from tests.conftest import QUICK, Running
 from tests.simulation.test_provenance import make_key
 
 
 @pytest.fixture
-def goldrun(populated: Running, tmp_path: Path) -> Any:
-    populated.always_in_stock(speed=50, **QUICK)
-
-    def run(*words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        own = {"HOME": str(tmp_path), "ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou", **env}
-        return run_goldrun(words, populated.environment(**own), tmp_path, code=code)
-
-    return run
+def populated(populated: Running) -> Running:
+    return populated.always_in_stock(speed=50, **QUICK)
 
 
-def test_who_built_it_and_from_what(populated: Running, goldrun: Any, tmp_path: Path) -> None:
+def test_who_built_it_and_from_what(populated: Running, goldrun: Goldrun, tmp_path: Path) -> None:
     key = make_key(tmp_path)
     public = str(key.with_suffix(".pub"))
     goldrun("recipe", "init", "tools")
@@ -62,7 +55,7 @@ def check(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_other_tools_verify_the_statement(goldrun: Any, tmp_path: Path) -> None:
+def test_other_tools_verify_the_statement(goldrun: Goldrun, tmp_path: Path) -> None:
     """Those of the field, on what the command has written: openssl, and cosign where it is installed."""
     key = make_key(tmp_path)
     goldrun("recipe", "init", "tools")
@@ -103,24 +96,25 @@ LIST = """#!/bin/bash
 """
 
 
-def test_the_packages_that_were_found_are_signed_too(populated: Running, goldrun: Any, tmp_path: Path) -> None:
+def test_the_packages_that_were_found_are_signed_too(populated: Running, goldrun: Goldrun, tmp_path: Path) -> None:
     key = make_key(tmp_path)
     signing = {"GOLDRUN_SIGNING_KEY_FILE": str(key), "GOLDRUN_VERIFY_KEY_FILE": str(key.with_suffix(".pub"))}
     goldrun("recipe", "init", "tools")
     recipe = tmp_path / "tools/recipe.toml"
     recipe.write_text('packages = "scripts/list.sh"\n' + recipe.read_text())
     (tmp_path / "tools/scripts/list.sh").write_text(LIST)
-    goldrun("image", "build", "tools", "--arch", "amd64", "--sbom", "bills", **signing)
+    goldrun = goldrun.with_env(signing)
+    goldrun("image", "build", "tools", "--arch", "amd64", "--sbom", "bills")
     (bill,) = (tmp_path / "bills").glob("*.json")
     verify = ("image", "verify", "tools", "--arch", "amd64")
-    done = goldrun(*verify, "--sbom", str(bill), **signing)
+    done = goldrun(*verify, "--sbom", str(bill))
     assert "is its bill of materials: 2 packages." in done.stderr
     assert "Contents" in done.stdout
     bill.write_text(bill.read_text().replace("11.6", "11.5"))
-    assert "is not the list of packages" in goldrun(*verify, "--sbom", str(bill), code=5, **signing).stderr
+    assert "is not the list of packages" in goldrun(*verify, "--sbom", str(bill), code=5).stderr
     image = next(one for one in populated.cloud.store.all(Image) if one.name == "tools-amd64-latest")
     without = {key: value for key, value in image.tags.items() if key != "Contents"}
     populated.cloud.store.put(replace(image, tags={**without, "Contents": "0" * 64}))
-    assert "an invalid signature" in goldrun(*verify, code=5, **signing).stderr
+    assert "an invalid signature" in goldrun(*verify, code=5).stderr
     populated.cloud.store.put(replace(image, tags=without))
-    assert "an invalid signature" in goldrun(*verify, code=5, **signing).stderr
+    assert "an invalid signature" in goldrun(*verify, code=5).stderr

@@ -5,20 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tools.terminal import run_on_terminal
 
 from local_cloud.github import releases
-from local_cloud.github.api import API, JOB_TOKEN, TOKEN
+from local_cloud.github.api import JOB_TOKEN
 from local_cloud.github.records import GitHubRunner
-from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
-from tests.commands import run_goldrun
+from tests.commands import GOLDRUN, Goldrun
 from tests.conftest import QUICK, Running
 
 REPO = ["--repo", "octo-org/octo-repo"]
@@ -26,92 +22,76 @@ IMAGE = ["--image", "github-runner-ubuntu24-amd64-latest"]
 
 
 @pytest.fixture
-def shell(populated: Running, tmp_path: Path) -> Any:
-    populated.always_in_stock(speed=20, **QUICK)
+def populated(populated: Running) -> Running:
     populated.cloud.store.remove(*populated.cloud.store.all(Instance))
-
-    def goldrun(*words: str, code: int = 0, without: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        whole = environment(populated, tmp_path) | env
-        whole.pop(without, None)
-        done = run_goldrun(words, whole, tmp_path, code=code)
-        assert TOKEN not in done.stdout + done.stderr
-        return done
-
-    return goldrun
+    return populated.always_in_stock(speed=20, **QUICK)
 
 
-def environment(populated: Running, home: Path) -> dict[str, str]:
-    url = f"{populated.url}{PREFIX}"
-    return populated.environment(
-        HOME=str(home),
-        ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou",
-        GITHUB_API_URL=url + API,
-        GITHUB_SERVER_URL=url,
-        GOLDRUN_GITHUB_TOKEN=TOKEN,
-    )
+@pytest.fixture
+def env(populated: Running, env: dict[str, str]) -> dict[str, str]:
+    return env | populated.github()
 
 
 def left(cloud: Running) -> tuple[int, int]:
     return len(list(cloud.cloud.store.all(Instance))), len(list(cloud.cloud.store.all(GitHubRunner)))
 
 
-def test_up_ls_down(shell: Any, populated: Running) -> None:
+def test_up_ls_down(goldrun: Goldrun, populated: Running) -> None:
     role = {"ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME": "self-destruct"}
-    up = shell("runner", "up", *REPO, *IMAGE, "--label", "big", "--type", "ecs.c7.2xlarge", **role)
+    up = goldrun.with_env(role)("runner", "up", *REPO, *IMAGE, "--label", "big", "--type", "ecs.c7.2xlarge")
     values = dict(line.split("=") for line in up.stdout.splitlines())
     assert list(values) == ["RUNNER_NAME", "RUNNER_LABEL", "INSTANCE_ID"]
     assert "Online after" in up.stderr
     assert "without a RAM role" not in up.stderr
-    listed = shell("runner", "ls", *REPO).stdout.splitlines()
+    listed = goldrun("runner", "ls", *REPO).stdout.splitlines()
     assert listed[0].split("\t") == ["NAME", "STATE", "AGE", "INSTANCE", "TYPE", "LABELS"]
     assert listed[1].split("\t")[1] == "idle"
     assert "big" in listed[1]
-    (row,) = json.loads(shell("runner", "ls", *REPO, "--json").stdout)
+    (row,) = json.loads(goldrun("runner", "ls", *REPO, "--json").stdout)
     assert (row["online"], row["busy"], row["instance"]["instance_id"]) == (True, False, values["INSTANCE_ID"])
-    assert shell("runner", "ls", *REPO, "-q").stdout.split() == [values["RUNNER_NAME"]]
-    assert shell("runner", "ls", "--org", "octo-org", "-q").stdout == ""
-    down = shell("runner", "down", "--yes", values["INSTANCE_ID"], *REPO)
+    assert goldrun("runner", "ls", *REPO, "-q").stdout.split() == [values["RUNNER_NAME"]]
+    assert goldrun("runner", "ls", "--org", "octo-org", "-q").stdout == ""
+    down = goldrun("runner", "down", "--yes", values["INSTANCE_ID"], *REPO)
     assert down.stdout == "RECLAIMED=false\n"
     assert f"deleted: {values['RUNNER_NAME']} (i-" in down.stderr
     assert left(populated) == (0, 0)
-    again = shell("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, code=1)
+    again = goldrun("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, code=1)
     assert "Runner not found" in again.stderr
-    assert shell("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, "--missing-ok").returncode == 0
+    assert goldrun("runner", "down", "--yes", values["RUNNER_NAME"], *REPO, "--missing-ok").returncode == 0
 
 
-@pytest.mark.usefixtures("shell")
-def test_on_a_terminal_the_result_has_lines_of_its_own(populated: Running, tmp_path: Path) -> None:
+def test_on_a_terminal_the_result_has_lines_of_its_own(env: dict[str, str]) -> None:
     """The first line was on that of the moving clock."""
-    words = [str(Path(sys.executable).parent / "goldrun"), "runner", "up", *REPO, *IMAGE]
-    code, said = run_on_terminal(words, environment(populated, tmp_path), columns=100)
+    code, said = run_on_terminal([*GOLDRUN, "runner", "up", *REPO, *IMAGE], env, columns=100)
     assert (code, "starting the runner" in said) == (0, True)
     assert re.search(r"^RUNNER_NAME=", said, re.MULTILINE), said
 
 
-def test_json_and_quiet(shell: Any, populated: Running) -> None:
-    up = shell("runner", "up", "--org", "octo-org", *IMAGE, "--json", "-q")
+def test_json_and_quiet(goldrun: Goldrun, populated: Running) -> None:
+    up = goldrun("runner", "up", "--org", "octo-org", *IMAGE, "--json", "-q")
     runner = json.loads(up.stdout)
     assert runner["offer"]["type"].startswith("ecs.")
     assert up.stderr == ""
     assert runner["runner_label"] == runner["runner_name"]
-    shell("runner", "down", "--yes", runner["runner_name"], "--org", "octo-org")
+    goldrun("runner", "down", "--yes", runner["runner_name"], "--org", "octo-org")
     assert left(populated) == (0, 0)
 
 
-def test_runners_that_this_run_started(shell: Any, populated: Running) -> None:
+def test_runners_that_this_run_started(goldrun: Goldrun, populated: Running) -> None:
     run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "octo-org/octo-repo"}
-    shell("runner", "up", *IMAGE, **run)
-    shell("runner", "up", *REPO, *IMAGE)
+    in_the_run = goldrun.with_env(run)
+    in_the_run("runner", "up", *IMAGE)
+    goldrun("runner", "up", *REPO, *IMAGE)
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20261124000000-00000000", ["run-77-2"], 1)
-    down = shell("runner", "down", "--yes", "--this-run", **run)
+    down = in_the_run("runner", "down", "--yes", "--this-run")
     assert down.stderr.count("deleted: ") == 2, "one that came up, and one that has a registration alone"
     assert left(populated) == (1, 1)
-    assert "this run has no runners" in shell("runner", "down", "--yes", "--this-run", **run).stderr
+    assert "this run has no runners" in in_the_run("runner", "down", "--yes", "--this-run").stderr
 
 
-def test_a_job_from_the_command_line(shell: Any, populated: Running) -> None:
+def test_a_job_from_the_command_line(goldrun: Goldrun, populated: Running) -> None:
     """The whole story on a laptop: image, runner, job, gone."""
-    up = shell("runner", "up", *REPO, *IMAGE)
+    up = goldrun("runner", "up", *REPO, *IMAGE)
     name = dict(line.split("=") for line in up.stdout.splitlines())["RUNNER_NAME"]
     run = populated.cloud.jobs.begin_run("octo-org/octo-repo", "ci.yml")
     job = populated.cloud.jobs.add_job(run, name="test", labels=(name,), script="echo from the job; exit 3")
@@ -119,7 +99,7 @@ def test_a_job_from_the_command_line(shell: Any, populated: Running) -> None:
         found = next(one for one in populated.cloud.jobs.of_run(run) if one.id == job.id)
         if found.status == "completed" and left(populated) == (0, 0):
             break
-        shell("runner", "ls", *REPO)
+        goldrun("runner", "ls", *REPO)
     assert (found.conclusion, found.log) == ("failure", "from the job\n")
     assert left(populated) == (0, 0)
 
@@ -140,7 +120,7 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
     (["up", *REPO, *IMAGE, "--rerun-on-reclaim"], {}, 2, "only if a GitHub Actions job starts"),
     (["up", *REPO, *IMAGE, "--group", "0"], {}, 2, "--group"),
     (["up", *REPO, *IMAGE, "--max-price", "0.0001"], {}, 5, "No offer gives"),
-    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "wrong"}, 3, "answered GET"),
+    (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "planted-token"}, 3, "answered GET"),
     (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": JOB_TOKEN}, 4, "Administration: write"),
     (["up", *REPO, *IMAGE], {"GOLDRUN_GITHUB_TOKEN": "two words"}, 3, "characters that are not valid"),
     (["up", *REPO, *IMAGE], {"GITHUB_API_URL": "github"}, 2, "is not a URL"),
@@ -163,33 +143,34 @@ CASES: list[tuple[list[str], dict[str, str], int, str]] = [
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
-def test_wrong_inputs_make_nothing(shell: Any, populated: Running, tmp_path: Path, number: int) -> None:
+def test_wrong_inputs_make_nothing(goldrun: Goldrun, populated: Running, tmp_path: Path, number: int) -> None:
     words, env, code, said = CASES[number]
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "long").write_text("#" * 40_000)
     populated.cloud.jobs.register("octo-org/octo-repo", "somebody-s", ["x"], 1)
     before = left(populated)
-    done = shell("runner", *words, code=code, **env)
+    done = goldrun.with_env(env)("runner", *words, code=code)
     assert said in re.sub(r"\s+", " ", done.stderr), done.stderr
     assert done.stdout == ""
     assert left(populated) == before
 
 
-def test_without_a_token(shell: Any, populated: Running) -> None:
-    done = shell("runner", "up", *REPO, *IMAGE, code=3, without="GOLDRUN_GITHUB_TOKEN")
+def test_without_a_token(goldrun: Goldrun, populated: Running) -> None:
+    del goldrun.env["GOLDRUN_GITHUB_TOKEN"]
+    done = goldrun("runner", "up", *REPO, *IMAGE, code=3)
     assert "No GitHub token" in done.stderr
     assert left(populated) == (0, 0)
 
 
-def test_sweep_of_orphans(shell: Any, populated: Running) -> None:
+def test_sweep_of_orphans(goldrun: Goldrun, populated: Running) -> None:
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
-    dry = shell("sweep", *REPO, "--dry-run", "--json", code=7)
+    dry = goldrun("sweep", *REPO, "--dry-run", "--json", code=7)
     assert [(one["kind"], one["reason"]) for one in json.loads(dry.stdout)["findings"] if one["kind"] == "runner"] == [
         ("runner", "it has no instance")
     ]
-    shell("sweep", "--yes", *REPO, code=7)
+    goldrun("sweep", "--yes", *REPO, code=7)
     assert left(populated)[1] == 0
-    assert "is not a repository" in shell("sweep", "--repo", "x", code=2).stderr
+    assert "is not a repository" in goldrun("sweep", "--repo", "x", code=2).stderr
 
 
 def image_with(populated: Running, version: str) -> str:
@@ -203,27 +184,27 @@ def version(populated: Running, back: int) -> str:
 
 @pytest.mark.parametrize("by", ["id", "name", "family"])
 def test_an_image_with_an_outdated_runner_is_refused_before_anything_is_created(
-    shell: Any, populated: Running, by: str
+    goldrun: Goldrun, populated: Running, by: str
 ) -> None:
     """It registered, connected, left with exit code 0, and its job waited for good."""
     old = version(populated, 2)
     image = image_with(populated, old)
     named = {"id": ["--image", image], "name": ["--image", "old-amd64-latest"], "family": ["--type", "ecs.c7.2xlarge"]}
     env = {"ALIYUN_IMAGE_FAMILY": "old-amd64"} if by == "family" else {}
-    refused = shell("runner", "up", *REPO, *named[by], code=5, **env)
+    refused = goldrun.with_env(env)("runner", "up", *REPO, *named[by], code=5)
     assert f"The image's runner, version {old}, is too old." in refused.stderr
     assert "rebuild the image" in refused.stderr
     assert left(populated) == (0, 0)
 
 
-def test_an_image_without_a_runner_version(shell: Any, populated: Running) -> None:
+def test_an_image_without_a_runner_version(goldrun: Goldrun, populated: Running) -> None:
     populated.image("old-amd64-latest", family="old-amd64")
-    up = shell("runner", "up", *REPO, "--image", "old-amd64-latest")
+    up = goldrun("runner", "up", *REPO, "--image", "old-amd64-latest")
     assert "does not say which version of the runner it has" in up.stderr
 
 
-def test_an_alibaba_cloud_image_gets_the_current_runner(shell: Any, populated: Running) -> None:
-    up = shell("runner", "up", *REPO, "--image", "acs:ubuntu_24_04_x64", "--cpu", "4", "-q")
+def test_an_alibaba_cloud_image_gets_the_current_runner(goldrun: Goldrun, populated: Running) -> None:
+    up = goldrun("runner", "up", *REPO, "--image", "acs:ubuntu_24_04_x64", "--cpu", "4", "-q")
     assert up.stderr == ""
     (instance,) = [one for one in populated.cloud.store.all(Instance) if one.id in up.stdout]
     assert f"/v{version(populated, 0)}/" in base64.b64decode(instance.user_data).decode()

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import fake_clock, frozen, live, no_server_stays, populated
+from tests.conftest import env, fake_clock, frozen, goldrun, live, no_server_stays, populated
 
 from shell import Shell
 
-__all__ = ["fake_clock", "frozen", "live", "no_server_stays", "populated", "shell"]
+__all__ = ["env", "fake_clock", "frozen", "goldrun", "live", "no_server_stays", "populated", "shell"]
 
 
 @pytest.fixture
