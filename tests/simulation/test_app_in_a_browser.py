@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import stat
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,13 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.github.api import API, TOKEN
 from local_cloud.github.records import GitHubApp, GitHubSecret
-from local_cloud.github.router import PREFIX
 from tests.chromium import Tab, chromium, needs_chromium
+from tests.commands import GOLDRUN, run_goldrun
 from tests.conftest import Running
 
-GOLDRUN = str(Path(sys.executable).parent / "goldrun")
 pytestmark = needs_chromium
 
 
@@ -31,16 +28,14 @@ def tab(tmp_path: Path) -> Iterator[Tab]:
 
 def github(live: Running, home: Path) -> dict[str, str]:
     """The local cloud's environment, with its GitHub."""
-    server = f"{live.url}{PREFIX}"
-    more = {"GITHUB_API_URL": server + API, "GITHUB_SERVER_URL": server, "GOLDRUN_GITHUB_TOKEN": TOKEN}
-    return live.environment(HOME=str(home), **more)
+    return live.environment(HOME=str(home), **live.github())
 
 
 class Setup:
     """The command as it runs, and the page that it tells."""
 
     def __init__(self, live: Running, home: Path, *more: str) -> None:
-        words = [GOLDRUN, "setup", "--repo", "octo-org/octo-repo", "--zone", "cn-hangzhou-k", "--auth", "app", "--yes"]
+        words = [*GOLDRUN, "setup", "--repo", "octo-org/octo-repo", "--zone", "cn-hangzhou-k", "--auth", "app", "--yes"]
         env = github(live, home)
         self.process = subprocess.Popen(
             [*words, *more],
@@ -94,8 +89,8 @@ def test_a_person_makes_and_installs_the_app(live: Running, tmp_path: Path, tab:
     assert next(iter(live.cloud.store.all(GitHubSecret))).name == "GOLDRUN_GITHUB_APP_KEY"
     # The whole is true as printed: goldrun works as this App.
     env = {name: text for name, text in github(live, tmp_path).items() if name != "GOLDRUN_GITHUB_TOKEN"}
-    words = [GOLDRUN, "doctor", "--repo", "octo-org/octo-repo", "--for", "runner"]
-    done = subprocess.run(words, env={**env, **told}, capture_output=True, text=True, timeout=60, check=False)
+    words = ("doctor", "--repo", "octo-org/octo-repo", "--for", "runner")
+    done = run_goldrun(words, {**env, **told}, tmp_path, code=None)
     assert "may administer runners of octo-org/octo-repo" in done.stdout, done
 
 

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -31,7 +30,7 @@ from local_cloud.github.identity import ISSUER
 from local_cloud.github.payloads import number_of
 from local_cloud.github.router import PREFIX
 from local_cloud.trust import Document, trusts
-from tests.commands import run_goldrun
+from tests.commands import Goldrun
 from tests.conftest import Running
 from tests.simulation.played import open_github
 
@@ -326,10 +325,7 @@ def test_from_the_command_line(live: Running, tmp_path: Path) -> None:
     """As the guide says it: print the policy, give it to the role, and nobody else gets a key."""
     url = f"{live.url}{PREFIX}"
     env = live.environment(HOME=str(tmp_path), GITHUB_API_URL=url + API, GITHUB_SERVER_URL=url, GH_TOKEN=TOKEN)
-
-    def goldrun(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return run_goldrun(words, env, tmp_path, code=code)
-
+    goldrun = Goldrun(env, tmp_path)
     printed = goldrun("policy", "--trust", "--repo", REPO, "--account", seed.ACCOUNT).stdout
     (statement,) = json.loads(printed)["Statement"]
     assert statement["Principal"] == {"Federated": [PROVIDER]}

@@ -16,23 +16,10 @@ from tools.terminal import run_on_terminal
 
 from goldrun.cli.aliases import resolve
 from local_cloud.records import Instance
+from tests.commands import GOLDRUN, Goldrun
 from tests.conftest import Running
 
 NAME = "github-runner-ubuntu24-amd64-latest"
-GOLDRUN = [str(Path(sys.executable).parent / "goldrun")]
-
-
-@pytest.fixture
-def env(populated: Running, tmp_path: Path) -> dict[str, str]:
-    return populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou")
-
-
-def run(env: dict[str, str], *words: str, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*GOLDRUN, *words], env={**env, **more}, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == code, (words, done.stdout, done.stderr)
-    return done
 
 
 def on_terminal(env: dict[str, str], columns: int, *words: str) -> str:
@@ -60,8 +47,8 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("typed", "meant"), COMMANDS, ids=str)
-def test_other_words_do_the_same(env: dict[str, str], typed: list[str], meant: list[str]) -> None:
-    assert run(env, *typed).stdout == run(env, *meant).stdout
+def test_other_words_do_the_same(goldrun: Goldrun, typed: list[str], meant: list[str]) -> None:
+    assert goldrun(*typed).stdout == goldrun(*meant).stdout
 
 
 @pytest.mark.parametrize(
@@ -73,49 +60,49 @@ def test_other_words_do_the_same(env: dict[str, str], typed: list[str], meant: l
         ("local", "start", "up"), ("local", "stop", "down"), ("context", "switch", "use"),
     ],
 )  # fmt: skip
-def test_other_names_of_commands(env: dict[str, str], noun: str, typed: str, meant: str) -> None:
+def test_other_names_of_commands(goldrun: Goldrun, noun: str, typed: str, meant: str) -> None:
     assert (
-        run(env, noun, typed, "--help").stdout
-        == run(env, noun, meant, "--help").stdout.replace(f"goldrun {noun} {meant} [", f"goldrun {noun} {typed} [", 1)
-        or f" {noun} {typed} " in run(env, noun, typed, "--help").stdout
+        goldrun(noun, typed, "--help").stdout
+        == goldrun(noun, meant, "--help").stdout.replace(f"goldrun {noun} {meant} [", f"goldrun {noun} {typed} [", 1)
+        or f" {noun} {typed} " in goldrun(noun, typed, "--help").stdout
     )
-    listed = run(env, noun, "--help").stdout
+    listed = goldrun(noun, "--help").stdout
     assert not re.search(rf"^  {typed} ", listed, re.MULTILINE), "hidden"
 
 
-def test_a_name_that_the_group_has_is_not_another(env: dict[str, str]) -> None:
+def test_a_name_that_the_group_has_is_not_another(goldrun: Goldrun) -> None:
     assert resolve("create", {"create", "up"}) == "create"
     assert resolve("rm", {"rm", "down"}) == "rm"
-    assert "No such command" in run(env, "image", "lst", code=2).stderr
+    assert "No such command" in goldrun("image", "lst", code=2).stderr
 
 
-def test_filters(env: dict[str, str]) -> None:
-    rows = run(env, "image", "ls", "--filter", "arch=ARM64").stdout.splitlines()
+def test_filters(goldrun: Goldrun) -> None:
+    rows = goldrun("image", "ls", "--filter", "arch=ARM64").stdout.splitlines()
     assert len(rows) == 3
     found = json.loads(
-        run(env, "image", "ls", "--json", "--filter", "architecture=arm64", "--filter", "image_name=*-latest").stdout
+        goldrun("image", "ls", "--json", "--filter", "architecture=arm64", "--filter", "image_name=*-latest").stdout
     )
     assert [one["image_id"] for one in found] == ["m-localnewarm64"]
-    assert "use one of: name, arch," in run(env, "image", "ls", "--filter", "size_of=3", code=2).stderr
-    assert "is not COLUMN=VALUE" in run(env, "image", "ls", "--filter", "x", code=2).stderr
-    assert "is not a format" in run(env, "image", "ls", "-o", "xml", code=2).stderr
+    assert "use one of: name, arch," in goldrun("image", "ls", "--filter", "size_of=3", code=2).stderr
+    assert "is not COLUMN=VALUE" in goldrun("image", "ls", "--filter", "x", code=2).stderr
+    assert "is not a format" in goldrun("image", "ls", "-o", "xml", code=2).stderr
     assert (
         "does not work where only ids are printed"
-        in run(env, "image", "ls", "-q", "--filter", "arch=arm64", code=2).stderr
+        in goldrun("image", "ls", "-q", "--filter", "arch=arm64", code=2).stderr
     )
 
 
 @pytest.mark.parametrize("words", [("sweep", "--yes"), ("image", "prune", "github-runner-ubuntu24", "--yes")])
-def test_a_filter_hides_nothing_that_is_done(env: dict[str, str], populated: Running, words: tuple[str, ...]) -> None:
+def test_a_filter_hides_nothing_that_is_done(goldrun: Goldrun, populated: Running, words: tuple[str, ...]) -> None:
     """What it hid was deleted all the same, and a wrong one was refused only afterwards."""
     before = sum(populated.cloud.gateway.calls.values())
-    assert "for commands that only list" in run(env, *words, "--filter", "name=x", code=2).stderr
+    assert "for commands that only list" in goldrun(*words, "--filter", "name=x", code=2).stderr
     assert sum(populated.cloud.gateway.calls.values()) == before
 
 
-def test_a_life_and_an_amount_by_other_names(env: dict[str, str], populated: Running) -> None:
+def test_a_life_and_an_amount_by_other_names(goldrun: Goldrun, populated: Running) -> None:
     words = ["instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge"]
-    done = run(env, *words, "--count", "2", "--ttl=45m", "--tag", "team=build", "-q")
+    done = goldrun(*words, "--count", "2", "--ttl=45m", "--tag", "team=build", "-q")
     made = [populated.cloud.store.get(Instance, one) for one in done.stdout.split()]
     assert len(made) == 2
     for one in made:
@@ -123,12 +110,12 @@ def test_a_life_and_an_amount_by_other_names(env: dict[str, str], populated: Run
         assert one.tags["team"] == "build"
         assert 44 * 60 < one.auto_release - one.created <= 47 * 60
     for tag, words_of in (("Role=x", "a tag of goldrun's own"), ("team", "is not KEY=VALUE")):
-        assert words_of in run(env, *words, "--tag", tag, code=2).stderr
+        assert words_of in goldrun(*words, "--tag", tag, code=2).stderr
 
 
-def test_a_launch_that_is_only_shown(env: dict[str, str], populated: Running) -> None:
+def test_a_launch_that_is_only_shown(goldrun: Goldrun, populated: Running) -> None:
     before = len(list(populated.cloud.store.all(Instance)))
-    done = run(env, "instance", "create", "--image", NAME, "--cpu", "8", "--dry-run", "--json")
+    done = goldrun("instance", "create", "--image", NAME, "--cpu", "8", "--dry-run", "--json")
     assert "nothing was done" in done.stderr
     offers = json.loads(done.stdout)
     assert 1 <= len(offers) <= 5
@@ -136,40 +123,40 @@ def test_a_launch_that_is_only_shown(env: dict[str, str], populated: Running) ->
     assert len(list(populated.cloud.store.all(Instance))) == before
     assert (
         "No offer matches"
-        in run(env, "instance", "create", "--image", NAME, "--max-price", "0.001", "--dry-run", code=5).stderr
+        in goldrun("instance", "create", "--image", NAME, "--max-price", "0.001", "--dry-run", code=5).stderr
     )
 
 
-def complete(env: dict[str, str], line: str) -> list[str]:
+def complete(goldrun: Goldrun, line: str) -> list[str]:
     words = line.split(" ")
-    done = run(env, _GOLDRUN_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    done = goldrun(_GOLDRUN_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
     return [one.partition(",")[2] for one in done.stdout.splitlines() if one]
 
 
-def test_names_are_completed_from_the_account(env: dict[str, str]) -> None:
-    assert "github-runner-ubuntu24" in complete(env, "goldrun image id github-r")
-    assert set(complete(env, "goldrun image rollback ")) == {"github-runner-ubuntu24"}
-    assert complete(env, "goldrun image rm m-localnewam") == ["m-localnewamd64"]
-    assert complete(env, "goldrun instance rm i-") == ["i-localrunner000001"]
-    assert "github-runner-ubuntu24" in complete(env, "goldrun instance create --image github")
-    assert complete(env, "goldrun image i") == ["id", "inspect"]
-    run(env, "context", "create", "prod", "--set", "arch=amd64")
-    assert complete(env, "goldrun context use p") == ["prod"]
+def test_names_are_completed_from_the_account(goldrun: Goldrun) -> None:
+    assert "github-runner-ubuntu24" in complete(goldrun, "goldrun image id github-r")
+    assert set(complete(goldrun, "goldrun image rollback ")) == {"github-runner-ubuntu24"}
+    assert complete(goldrun, "goldrun image rm m-localnewam") == ["m-localnewamd64"]
+    assert complete(goldrun, "goldrun instance rm i-") == ["i-localrunner000001"]
+    assert "github-runner-ubuntu24" in complete(goldrun, "goldrun instance create --image github")
+    assert complete(goldrun, "goldrun image i") == ["id", "inspect"]
+    goldrun("context", "create", "prod", "--set", "arch=amd64")
+    assert complete(goldrun, "goldrun context use p") == ["prod"]
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
-def test_fish_completes_too(env: dict[str, str], tmp_path: Path) -> None:
+def test_fish_completes_too(goldrun: Goldrun, env: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / ".config/fish/completions"
     folder.mkdir(parents=True)
-    (folder / "goldrun.fish").write_text(run(env, "completion", "fish").stdout)
+    (folder / "goldrun.fish").write_text(goldrun("completion", "fish").stdout)
     path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     words = ["fish", "-c", 'complete -C "goldrun image id github-runner-ub"']
     done = subprocess.run(words, env={**env, **path}, capture_output=True, text=True, timeout=60, check=True)
     assert "github-runner-ubuntu24" in [line.partition("\t")[0] for line in done.stdout.splitlines()], done
 
 
-def test_completion_is_silent_without_an_account(env: dict[str, str]) -> None:
-    assert complete({**env, "GOLDRUN_ENDPOINT": "http://127.0.0.1:9"}, "goldrun image id x") == []
+def test_completion_is_silent_without_an_account(goldrun: Goldrun) -> None:
+    assert complete(goldrun.with_env({"GOLDRUN_ENDPOINT": "http://127.0.0.1:9"}), "goldrun image id x") == []
 
 
 @pytest.mark.parametrize(
@@ -188,12 +175,12 @@ def test_tables_fit_80_columns_without_splitting_a_value(env: dict[str, str], wo
         assert len(on_terminal(env, 80, *words, "-o", "wide").splitlines()[0]) > 80
 
 
-def test_a_wait_has_a_moving_clock_on_a_terminal_alone(env: dict[str, str]) -> None:
+def test_a_wait_has_a_moving_clock_on_a_terminal_alone(goldrun: Goldrun, env: dict[str, str]) -> None:
     shown = on_terminal(env, 100, "setup", "--zone", "cn-hangzhou-k", "--yes")
     assert re.search(r"applying.*0:00:0\d", shown)
     assert "note: creating: VPC goldrun" in shown
     assert "ALIYUN_VPC_ID=vpc-" in shown
-    done = run(env, "setup", "--destroy", "--yes")
+    done = goldrun("setup", "--destroy", "--yes")
     assert "applying" not in done.stderr + done.stdout
 
 
@@ -218,17 +205,17 @@ def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> No
     assert {one.id for one in store.all(Instance) if one.status(now) != "Stopping"} == before
 
 
-def test_an_instance_is_stopped_and_started(populated: Running, env: dict[str, str]) -> None:
+def test_an_instance_is_stopped_and_started(populated: Running, goldrun: Goldrun) -> None:
     populated.cloud.clock.set_speed(20)
     store = populated.cloud.store
     known = next(one.id for one in store.all(Instance) if one.status(populated.cloud.clock.now()) == "Running")
-    assert "stopping: " in run(env, "instance", "stop", known).stderr
+    assert "stopping: " in goldrun("instance", "stop", known).stderr
     limit = time.monotonic() + 60
-    while json.loads(run(env, "instance", "ls", "--all", "--json").stdout)[0]["status"] != "Stopped":
+    while json.loads(goldrun("instance", "ls", "--all", "--json").stdout)[0]["status"] != "Stopped":
         assert time.monotonic() < limit
         time.sleep(0.5)
-    assert "starting: " in run(env, "instance", "start", known).stderr
-    assert "is Running" in run(env, "instance", "wait", known).stderr
+    assert "starting: " in goldrun("instance", "start", known).stderr
+    assert "is Running" in goldrun("instance", "wait", known).stderr
     for words in (["start", "nonsense"], ["stop", "m-1"], ["start", "--force", known]):
-        run(env, "instance", *words, code=2)
-    run(env, "instance", "stop", "i-local0000000000", code=1)
+        goldrun("instance", *words, code=2)
+    goldrun("instance", "stop", "i-local0000000000", code=1)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from local_cloud import seed
 from local_cloud.records import Image, Instance
+from tests.commands import Goldrun
 from tests.conftest import Running
 
 FAMILY = "github-runner-ubuntu24"
@@ -22,26 +17,6 @@ COMMANDS = {
     "rollback": ["image", "rollback", FAMILY, "--arch", "amd64"],
     "sweep": ["sweep", "--older-than", "1s"],
 }
-
-
-def goldrun(cloud: Running, home: Path, words: list[str], answer: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a command; with an answer stdin is a terminal where it has been typed."""
-    terminal, stdin = pty.openpty()
-    if answer is not None:
-        os.write(terminal, f"{answer}\n".encode())
-    try:
-        return subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", *words],
-            env=cloud.environment(HOME=str(home)),
-            stdin=stdin if answer is not None else subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        os.close(terminal)
-        os.close(stdin)
 
 
 def state(cloud: Running) -> tuple[list[Image], list[str]]:
@@ -68,9 +43,9 @@ def account(populated: Running) -> Running:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_confirmation_shows_plan_and_place_and_accepts_a_no(account: Running, tmp_path: Path, command: str) -> None:
+def test_a_confirmation_shows_plan_and_place_and_accepts_a_no(account: Running, goldrun: Goldrun, command: str) -> None:
     before = state(account)
-    done = goldrun(account, tmp_path, COMMANDS[command], "n")
+    done = goldrun(*COMMANDS[command], code=None, typed="n\n")
     assert "  would d" in done.stderr, done.stderr
     assert f"account {seed.ACCOUNT} (acs:ram::" in done.stderr
     assert f"{seed.REGION}, {account.url}." in done.stderr
@@ -80,31 +55,29 @@ def test_a_confirmation_shows_plan_and_place_and_accepts_a_no(account: Running, 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_yes_on_the_terminal(account: Running, tmp_path: Path, command: str) -> None:
+def test_a_yes_on_the_terminal(account: Running, goldrun: Goldrun, command: str) -> None:
     before = state(account)
-    done = goldrun(account, tmp_path, COMMANDS[command], "y")
+    done = goldrun(*COMMANDS[command], code=None, typed="y\n")
     assert done.returncode in (0, 7), done.stderr
     assert state(account) != before
     assert command == "rollback" or "deleted" in done.stdout + done.stderr.partition("]:")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_a_terminal_or_yes_nothing_is_sent(account: Running, tmp_path: Path, command: str) -> None:
-    done = goldrun(account, tmp_path, COMMANDS[command], None)
-    assert done.returncode == 2
+def test_without_a_terminal_or_yes_nothing_is_sent(account: Running, goldrun: Goldrun, command: str) -> None:
+    done = goldrun(*COMMANDS[command], code=2)
     assert "pass --yes" in done.stderr
     assert account.cloud.gateway.calls == {}
 
 
-def test_with_an_account_id_github_actions_reads_no_identity(account: Running, tmp_path: Path) -> None:
-    done = goldrun(account, tmp_path, [*COMMANDS["prune"], "--yes"], None)
-    assert done.returncode == 0, done.stderr
+def test_with_an_account_id_github_actions_reads_no_identity(account: Running, goldrun: Goldrun) -> None:
+    done = goldrun(*COMMANDS["prune"], "--yes")
     assert "deleted: beyond the newest 1" in done.stdout
     assert "would" not in done.stdout
     assert "GetCallerIdentity" not in account.cloud.gateway.calls
 
 
-def test_a_dry_run_says_would_delete(account: Running, tmp_path: Path) -> None:
-    done = goldrun(account, tmp_path, [*COMMANDS["prune"], "--dry-run"], None)
+def test_a_dry_run_says_would_delete(account: Running, goldrun: Goldrun) -> None:
+    done = goldrun(*COMMANDS["prune"], "--dry-run", code=None)
     assert "would delete: beyond the newest 1" in done.stdout
     assert "deleted: " not in done.stdout

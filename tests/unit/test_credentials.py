@@ -15,6 +15,7 @@ from goldrun.cloud.credentials import Credentials, find_credentials, from_profil
 from goldrun.cloud.home import read_region
 from goldrun.errors import CredentialsError, UsageError
 from tests.background import serve_in_background
+from tests.commands import run_goldrun
 from tests.conftest import Running
 
 WANTED = Credentials("the-id", "the-secret", "the-token")
@@ -137,14 +138,7 @@ def _look_up(live: Running, home: Path, **env: str) -> subprocess.CompletedProce
     """A look-up in a process of its own: the official library reads the home directory when it is imported."""
     live.image("fam-amd64-latest")
     plain = {name: value for name, value in live.environment(HOME=str(home), **env).items() if "ACCESS_KEY" not in name}
-    return subprocess.run(
-        [sys.executable, "-m", "goldrun.cli.main", "image", "id", "fam-amd64-latest", "-q"],
-        env=plain,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_goldrun(("image", "id", "fam-amd64-latest", "-q"), plain, home, code=None)
 
 
 def test_a_profile_of_the_official_cli(live: Running, tmp_path: Path) -> None:

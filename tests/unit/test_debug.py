@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,9 +22,8 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint
 from goldrun.http.errors import UnreachableError
 from goldrun.http.http1 import Answer
 from goldrun.http.trace import MASK, Trace
-from local_cloud.github.api import API, TOKEN
-from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
+from tests.commands import Goldrun
 from tests.conftest import NOW, QUICK, Running
 from tests.virtual_time import FakeClock, Wall
 
@@ -49,76 +47,61 @@ def debug_lines(stderr: str) -> list[str]:
 
 
 @pytest.fixture
-def run(populated: Running, tmp_path: Path) -> Any:
-    populated.always_in_stock(speed=20, **QUICK)
+def populated(populated: Running) -> Running:
     populated.cloud.store.remove(*populated.cloud.store.all(Instance))
-
-    def execute(*command: str, code: int = 0, merged: bool = False, **env: str) -> Any:
-        url = f"{populated.url}{PREFIX}"
-        done = subprocess.run(
-            [sys.executable, *command],
-            env=populated.environment(
-                HOME=str(tmp_path),
-                ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou",
-                GITHUB_API_URL=url + API,
-                GITHUB_SERVER_URL=url,
-                GOLDRUN_GITHUB_TOKEN=TOKEN,
-                **env,
-            ),
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        said = done.stdout + (done.stderr or "")
-        assert done.returncode == code, said
-        for secret in (TOKEN, SECRET, populated.environment()["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]):
-            assert secret not in said
-        return done
-
-    return execute
+    return populated.always_in_stock(speed=20, **QUICK)
 
 
-def goldrun(*words: str) -> tuple[str, ...]:
-    return "-m", "goldrun.cli.main", *words
+@pytest.fixture
+def env(populated: Running, env: dict[str, str]) -> dict[str, str]:
+    return env | populated.github()
 
 
-def test_the_command_line_shows_each_call(run: Any, populated: Running) -> None:
-    quiet = run(*goldrun("image", "id", NAME))
+def test_the_command_line_shows_each_call(goldrun: Goldrun, populated: Running) -> None:
+    quiet = goldrun("image", "id", NAME)
     assert quiet.stderr == ""
-    shown = run(*goldrun("--debug", "image", "id", NAME))
+    shown = goldrun("--debug", "image", "id", NAME)
     assert shown.stdout == quiet.stdout
     (line,) = debug_lines(shown.stderr)
     assert f"127.0.0.1:{populated.port} DescribeImages cn-hangzhou 200 " in line
     assert "\x1b" not in shown.stderr
 
 
-def test_failures_and_retries_are_traced(run: Any, populated: Running) -> None:
+def test_failures_and_retries_are_traced(goldrun: Goldrun, populated: Running) -> None:
     populated.fault("throttle", times=1)
-    lines = debug_lines(run(*goldrun("-q", "image", "id", NAME), GOLDRUN_DEBUG="1").stderr)
+    lines = debug_lines(goldrun("-q", "image", "id", NAME, GOLDRUN_DEBUG="1").stderr)
     assert "400 Throttling" in lines[0]
     assert lines[1].startswith("debug: retry: DescribeImages was answered with Throttling")
     assert lines[2].startswith("debug: pause 0.")
     assert " 200 " in lines[3]
-    denied = run(*goldrun("--debug", "image", "id", NAME), code=3, ALIBABA_CLOUD_ACCESS_KEY_SECRET=SECRET)
+    denied = goldrun("--debug", "image", "id", NAME, code=3, ALIBABA_CLOUD_ACCESS_KEY_SECRET=SECRET)
     assert " SignatureDoesNotMatch " in debug_lines(denied.stderr)[0]
 
 
-def test_a_runners_start_shows_both_sides_and_no_configuration(run: Any) -> None:
+def test_a_runners_start_shows_both_sides_and_no_configuration(goldrun: Goldrun) -> None:
     words = ("runner", "up", "--repo", "octo-org/octo-repo", "--image", NAME, "--type", "ecs.c7.2xlarge")
-    stderr = run(*goldrun("--debug", *words), ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME="self-destruct").stderr
+    stderr = goldrun("--debug", *words, ALIYUN_ECS_SELF_DESTRUCT_ROLE_NAME="self-destruct").stderr
     lines = debug_lines(stderr)
     for part in ("RunInstances", "SendFile", "POST /_github/api/v3/repos/octo-org/octo-repo/actions/runners", "pause"):
         assert any(part in line for line in lines), part
 
 
-def test_the_script_still_ends_with_the_id(run: Any) -> None:
+def test_the_script_still_ends_with_the_id(env: dict[str, str], tmp_path: Path) -> None:
     """Workflows take `… 2>&1 | tail -1`."""
     script = str(ROOT / ".github/scripts/create-spot-instance.py")
     wanted = {"ALIYUN_IMAGE_ID": "m-localnewamd64", "USER_DATA": f"#!/bin/sh\nlogin --password {SECRET}\n"}
-    done = run("-I", script, merged=True, GOLDRUN_DEBUG="1", **wanted)
+    done = subprocess.run(
+        [sys.executable, "-I", script],
+        env={**env, "GOLDRUN_DEBUG": "1", **wanted},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert not [one for one in (SECRET, *config.secrets_in(env)) if one in done.stdout]
     assert any(" RunInstances " in line for line in debug_lines(done.stdout))
     assert re.fullmatch(r"i-\w+", done.stdout.splitlines()[-1])
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from goldrun.bake import reading as recipes
 from goldrun.bake.recipe import Loaded
 from goldrun.errors import UsageError
 from goldrun.migrate.packer import Draft, convert
+from tests.commands import GOLDRUN, Goldrun
 
 TEMPLATE = r"""packer {
   required_plugins { alicloud = { source = "github.com/hashicorp/alicloud", version = ">= 1.1.0" } }
@@ -172,16 +173,14 @@ def test_what_is_no_such_template_is_an_error(template: Path, text: str, words: 
     assert str(template) in str(caught.value)
 
 
-def goldrun(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "goldrun.cli.main", *words], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
 
 
-def test_the_command_writes_a_new_folder_and_lists_what_it_did(template: Path, tmp_path: Path) -> None:
+def test_the_command_writes_a_new_folder_and_lists_what_it_did(
+    goldrun: Goldrun, template: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "recipe"
     done = goldrun("recipe", "from-packer", str(template), str(folder), "--family", "other")
     assert f"{template}:9\timage_name\tyes\t" in done.stdout
@@ -196,11 +195,13 @@ def test_the_command_writes_a_new_folder_and_lists_what_it_did(template: Path, t
     assert not (tmp_path / "new").exists()
 
 
-def test_what_to_do_instead_is_in_the_persons_language_on_a_terminal_alone(template: Path, tmp_path: Path) -> None:
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "zh_CN.UTF-8", "NO_COLOR": "1"}
-    command = [str(Path(sys.executable).with_name("goldrun")), "recipe", "from-packer", str(template)]
-    code, shown = run_on_terminal([*command, str(tmp_path / "one")], env, columns=200)
+def test_what_to_do_instead_is_in_the_persons_language_on_a_terminal_alone(
+    goldrun: Goldrun, template: Path, tmp_path: Path
+) -> None:
+    goldrun.env.update(LANG="zh_CN.UTF-8", NO_COLOR="1")
+    words = ("recipe", "from-packer", str(template))
+    code, shown = run_on_terminal([*GOLDRUN, *words, str(tmp_path / "one")], goldrun.env, columns=200)
     assert code == 0, shown
     assert "不需要：脚本由云助手运行，不经 ssh" in shown
-    piped = subprocess.run([*command, str(tmp_path / "two")], env=env, capture_output=True, text=True, check=True)
+    piped = goldrun(*words, str(tmp_path / "two"))
     assert "\tnot needed: scripts run by Cloud Assistant, without ssh\n" in piped.stdout

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pytest
 
 from local_cloud.records import Image
+from tests.commands import Goldrun
 from tests.conftest import Running
 
 NAME = "github-runner-ubuntu24-amd64-latest"
@@ -19,16 +15,16 @@ IMAGE = "m-localnewamd64"
 ACCOUNT = "1234567890123456"
 
 
+class Images(Protocol):
+    """A command about images, which says everything on stderr."""
+
+    def __call__(self, *words: str, code: int = 0, typed: str | None = None) -> str: ...
+
+
 @pytest.fixture
-def goldrun(populated: Running, tmp_path: Path) -> Any:
-    def run(*words: str, code: int = 0, answer: str | None = None) -> str:
-        command = [sys.executable, "-m", "goldrun.cli.main", "image", *words]
-        env = populated.environment(HOME=str(tmp_path))
-        terminal, stdin = pty.openpty() if answer is not None else (-1, subprocess.DEVNULL)
-        if answer is not None:
-            os.write(terminal, answer.encode())
-        done = subprocess.run(command, env=env, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == code, done.stderr
+def images(goldrun: Goldrun) -> Images:
+    def run(*words: str, code: int = 0, typed: str | None = None) -> str:
+        done = goldrun("image", *words, code=code, typed=typed)
         assert done.stdout == ""
         return done.stderr
 
@@ -41,27 +37,27 @@ def image(cloud: Running) -> Image:
     return found
 
 
-def test_accounts_get_an_image_and_lose_it(populated: Running, goldrun: Any) -> None:
-    assert f"is shared with {ACCOUNT}." in goldrun("share", NAME, "--account", ACCOUNT)
+def test_accounts_get_an_image_and_lose_it(populated: Running, images: Images) -> None:
+    assert f"is shared with {ACCOUNT}." in images("share", NAME, "--account", ACCOUNT)
     assert set(image(populated).shared_with) == {ACCOUNT}
     assert not image(populated).public
-    assert "is shared with nobody." in goldrun("unshare", NAME, "--account", ACCOUNT)
+    assert "is shared with nobody." in images("unshare", NAME, "--account", ACCOUNT)
 
 
-def test_everyone_gets_an_image_only_by_consent(populated: Running, goldrun: Any) -> None:
-    refusal = goldrun("share", NAME, "--public", code=2)
+def test_everyone_gets_an_image_only_by_consent(populated: Running, images: Images) -> None:
+    refusal = images("share", NAME, "--public", code=2)
     assert "needs a confirmation" in refusal
-    assert "nothing was changed" in goldrun("share", NAME, "--public", answer="n\n")
+    assert "nothing was changed" in images("share", NAME, "--public", typed="n\n")
     assert not image(populated).public
-    shown = goldrun("share", NAME, "--public", answer="y\n")
+    shown = images("share", NAME, "--public", typed="y\n")
     assert f"would make public: {NAME} ({IMAGE}); copies that others make cannot be revoked" in shown
     assert image(populated).public
-    assert "is shared with nobody." in goldrun("unshare", NAME, "--public")
+    assert "is shared with nobody." in images("unshare", NAME, "--public")
     assert not image(populated).public
-    both = goldrun("share", NAME, "--public", "--account", ACCOUNT, "--yes")
+    both = images("share", NAME, "--public", "--account", ACCOUNT, "--yes")
     assert f"is shared with everyone, {ACCOUNT}." in both
 
 
-def test_nobody_is_nobody(populated: Running, goldrun: Any) -> None:
+def test_nobody_is_nobody(populated: Running, images: Images) -> None:
     for command in ("share", "unshare"):
-        assert "No account to share with is given" in goldrun(command, NAME, code=2)
+        assert "No account to share with is given" in images(command, NAME, code=2)

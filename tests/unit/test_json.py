@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_origin
@@ -17,9 +15,8 @@ from tools import schemas
 from goldrun.cli.main import goldrun
 from goldrun.contents import cyclonedx
 from goldrun.contents.components import parse
-from local_cloud.github.api import API, TOKEN
-from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
+from tests.commands import run_goldrun
 from tests.conftest import QUICK, Running
 from tests.openapi import oas31
 from tests.unit.test_contents import LIST, advisory
@@ -67,22 +64,14 @@ CASES: dict[str, tuple[list[list[str]], list[str]]] = {
 
 
 @pytest.fixture
-def env(populated: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def env(populated: Running, env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     populated.always_in_stock(speed=100, **QUICK)
     populated.cloud.jobs.register("octo-org/octo-repo", "goldrun-cn-hangzhou-20260101000000-00000000", ["x"], 1)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runners.toml").write_text(SERVE)
     (tmp_path / "bill.cdx.json").write_text(cyclonedx.write(parse(LIST), "runner", "m-1", 0.0))
     advisory(tmp_path / "osv", severity=[{"type": "Ubuntu", "score": "medium"}])
-    url = f"{populated.url}{PREFIX}"
-    return populated.environment(
-        HOME=str(tmp_path),
-        ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou",
-        GITHUB_API_URL=url + API,
-        GITHUB_SERVER_URL=url,
-        GOLDRUN_GITHUB_TOKEN=TOKEN,
-        **ROLE,
-    )
+    return env | populated.github() | ROLE
 
 
 def run(words: list[str], env: dict[str, str]) -> str:
@@ -126,15 +115,8 @@ def test_a_commands_output_matches_its_schema(command: str, env: dict[str, str])
 
 def test_the_local_cloud_prints_what_its_schemas_say(tmp_path: Path) -> None:
     def shell(*words: str) -> str:
-        data = ["--data", str(tmp_path / "own.db")]
-        return subprocess.run(
-            [sys.executable, "-m", "goldrun.cli.main", "local", *words, *data],
-            env={"HOME": str(tmp_path), "PATH": str(tmp_path)},
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        ).stdout
+        env = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
+        return run_goldrun(("local", *words, "--data", str(tmp_path / "own.db")), env, tmp_path).stdout
 
     shell("up", "--detach", "--port", "0", "--seed")
     try:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,16 @@ from hypothesis import strategies as st
 from goldrun import messages
 from goldrun.cli import translated
 from goldrun.language import say, speaks_chinese
+from tests.commands import GOLDRUN, Goldrun, run_goldrun
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]
-GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 LOOK_UP = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
 CHINESE = re.compile(r"[一-鿿]")
 CATALOGUE = messages.read((ROOT / "src/goldrun/locale/zh_CN/LC_MESSAGES/goldrun.mo").read_bytes())
 
 
-def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
 
@@ -47,9 +48,9 @@ def test_the_first_variable_that_is_set_decides(env: dict[str, str], chinese: bo
     assert speaks_chinese(env) == chinese
 
 
-def test_a_help_page_is_chinese_and_fits_the_terminal() -> None:
+def test_a_help_page_is_chinese_and_fits_the_terminal(tmp_path: Path) -> None:
     env = {**os.environ, "GOLDRUN_LANG": "zh_CN", "COLUMNS": "80"}
-    shown = run([*GOLDRUN, "image", "rollback", "--help"], env).stdout
+    shown = run_goldrun(("image", "rollback", "--help"), env, tmp_path).stdout
     assert "选项：" in shown
     assert "显示此信息并退出。" in shown
     assert "用法：" in shown
@@ -57,12 +58,9 @@ def test_a_help_page_is_chinese_and_fits_the_terminal() -> None:
     assert "goldrun image rollback github-runner-ubuntu24 --arch amd64 --to 20261114080000" in shown
 
 
-def test_a_wrong_option_is_answered_in_chinese() -> None:
-    done = run(
-        [*GOLDRUN, "image", "ls", "--nonsense"],
-        {**os.environ, "GOLDRUN_LANG": "", "LC_ALL": "", "LC_MESSAGES": "", "LANG": "zh_CN.UTF-8"},
-    )
-    assert done.returncode == 2
+def test_a_wrong_option_is_answered_in_chinese(tmp_path: Path) -> None:
+    env = {**os.environ, "GOLDRUN_LANG": "", "LC_ALL": "", "LC_MESSAGES": "", "LANG": "zh_CN.UTF-8"}
+    done = run_goldrun(("image", "ls", "--nonsense"), env, tmp_path, code=2)
     assert CHINESE.search(done.stderr)
     assert "--nonsense" in done.stderr
 
@@ -87,10 +85,8 @@ def test_a_single_file_script_without_a_catalogue_speaks_english(tmp_path: Path)
 
 
 @pytest.mark.parametrize("command", ["image ls", "image ls --json", "image id github-runner-ubuntu24 --arch amd64"])
-def test_results_are_the_same_bytes(populated: Running, tmp_path: Path, command: str) -> None:
-    env = populated.environment(HOME=str(tmp_path))
-    english, chinese = (run([*GOLDRUN, *command.split()], {**env, "GOLDRUN_LANG": name}) for name in ("en", "zh_CN"))
-    assert english.returncode == 0
+def test_results_are_the_same_bytes(goldrun: Goldrun, command: str) -> None:
+    english, chinese = (goldrun(*command.split(), GOLDRUN_LANG=name) for name in ("en", "zh_CN"))
     assert english.stdout == chinese.stdout
 
 

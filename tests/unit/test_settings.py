@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ import pytest
 
 from goldrun import config, settings
 from goldrun.errors import UsageError
+from tests.commands import run_goldrun
 from tests.conftest import Running
-
-GOLDRUN = [sys.executable, "-m", "goldrun"]
 
 
 @pytest.fixture
@@ -140,17 +138,8 @@ def test_a_file_above_the_repository_is_somebody_elses(home: Path) -> None:
 
 
 def run(home: Path, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*GOLDRUN, *words],
-        env={"PATH": os.environ["PATH"], "HOME": str(home), **env},
-        cwd=home.parent / "repo",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, (done.stdout, done.stderr)
-    return done
+    whole = {"PATH": os.environ["PATH"], "HOME": str(home), **env}
+    return run_goldrun(words, whole, home.parent / "repo", code=code)
 
 
 def test_contexts_from_the_command_line(home: Path) -> None:

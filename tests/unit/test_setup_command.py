@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tools.terminal import run_on_terminal
 
 from goldrun.cli.setup_questions import repository_here
-from local_cloud.github.api import API, TOKEN
 from local_cloud.github.records import GitHubPull, GitHubSecret
 from local_cloud.github.router import PREFIX
+from tests.commands import GOLDRUN, Goldrun
 from tests.conftest import Running
 
-GOLDRUN = [str(Path(sys.executable).parent / "goldrun"), "setup"]
+SETUP = [*GOLDRUN, "setup"]
 REPO = ["--repo", "octo-org/octo-repo"]
 ZONE = ["--zone", "cn-hangzhou-k"]
 
 
 @pytest.fixture
 def env(live: Running, tmp_path: Path) -> dict[str, str]:
-    server = f"{live.url}{PREFIX}"
-    more = {"GITHUB_API_URL": server + API, "GITHUB_SERVER_URL": server, "GOLDRUN_GITHUB_TOKEN": TOKEN}
-    return live.environment(HOME=str(tmp_path), NO_COLOR="1", **more)
-
-
-def run(env: dict[str, str], *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*GOLDRUN, *words], env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == code, done
-    return done
+    return live.environment(HOME=str(tmp_path), NO_COLOR="1", **live.github())
 
 
 def test_it_asks_one_question_after_the_other(live: Running, env: dict[str, str], tmp_path: Path) -> None:
     """A repository that is none is asked for again; what is not wanted is not made."""
     answers = ["octo-org", "octo-org/octo-repo", "nat", "later", "y", "n"]
-    code, said = run_on_terminal(GOLDRUN, env, columns=100, folder=tmp_path, answers=answers)
+    code, said = run_on_terminal(SETUP, env, columns=100, folder=tmp_path, answers=answers)
     assert code == 0, said
     asked = ["Repositories", "'octo-org' is not a repository", "How (public, nat)", "0.034 USD an hour", "By which"]
     for words in (*asked, "pull request? [Y/n]", "+ NAT gateway goldrun", "+ pull request", "nothing was changed"):
@@ -48,7 +37,7 @@ def test_it_asks_one_question_after_the_other(live: Running, env: dict[str, str]
 
 
 def test_without_a_repository_it_asks_nothing_about_github(env: dict[str, str], tmp_path: Path) -> None:
-    _, said = run_on_terminal(GOLDRUN, env, columns=100, folder=tmp_path, answers=["-", "", "n"])
+    _, said = run_on_terminal(SETUP, env, columns=100, folder=tmp_path, answers=["-", "", "n"])
     assert "By which" not in said
     assert "pull request" not in said
     assert "+ VPC goldrun" in said
@@ -56,20 +45,20 @@ def test_without_a_repository_it_asks_nothing_about_github(env: dict[str, str], 
 
 
 def test_what_was_said_is_not_asked(env: dict[str, str], tmp_path: Path) -> None:
-    _, said = run_on_terminal([*GOLDRUN, *REPO], env, columns=100, folder=tmp_path, answers=["n"])
+    _, said = run_on_terminal([*SETUP, *REPO], env, columns=100, folder=tmp_path, answers=["n"])
     assert "Repositories" not in said
     assert "Do this?" in said
 
 
 def test_the_token_of_workflows_is_asked_for_and_never_shown(
-    live: Running, env: dict[str, str], tmp_path: Path
+    live: Running, goldrun: Goldrun, env: dict[str, str], tmp_path: Path
 ) -> None:
-    words = [*GOLDRUN, *REPO, *ZONE, "--auth", "token"]
+    words = [*SETUP, *REPO, *ZONE, "--auth", "token"]
     code, said = run_on_terminal(words, env, columns=100, folder=tmp_path, answers=["planted-token", "y"])
     assert code == 0, said
     assert "planted-token" not in said.partition("Token that may")[2]
     assert next(iter(live.cloud.store.all(GitHubSecret))).value == "planted-token"
-    run(env, *REPO, *ZONE, "--auth", "token", "--yes")  # it is there: nobody is asked
+    goldrun("setup", *REPO, *ZONE, "--auth", "token", "--yes")  # it is there: nobody is asked
 
 
 @pytest.mark.parametrize(
@@ -88,19 +77,19 @@ def test_the_token_of_workflows_is_asked_for_and_never_shown(
     ],
 )
 def test_mistakes_are_said_before_anything_is_made(
-    env: dict[str, str], words: list[str], change: dict[str, str], said: str
+    goldrun: Goldrun, words: list[str], change: dict[str, str], said: str
 ) -> None:
-    done = run({**env, **change}, *words, code=2)
+    done = goldrun.with_env(change)("setup", *words, code=2)
     assert said in done.stderr
     assert "creating" not in done.stderr
 
 
-def test_the_pull_request_is_named_and_goes_with_the_setup(live: Running, env: dict[str, str]) -> None:
-    done = run(env, *REPO, *ZONE, "--workflows", "--yes")
+def test_the_pull_request_is_named_and_goes_with_the_setup(live: Running, goldrun: Goldrun) -> None:
+    done = goldrun("setup", *REPO, *ZONE, "--workflows", "--yes")
     assert f"review and merge: {live.url}{PREFIX}/octo-org/octo-repo/pull/1" in done.stderr
     assert "pull" not in done.stdout
-    run(env, *REPO, *ZONE, "--workflows", "--plan")
-    run(env, *REPO, "--workflows", "--destroy", "--yes")
+    goldrun("setup", *REPO, *ZONE, "--workflows", "--plan")
+    goldrun("setup", *REPO, "--workflows", "--destroy", "--yes")
     assert [pull.state for pull in live.cloud.store.all(GitHubPull)] == ["closed"]
 
 

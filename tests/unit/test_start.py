@@ -23,11 +23,6 @@ def run(code: str, words: list[str], env: dict[str, str], folder: Path) -> tuple
     return done.returncode, done.stdout, re.sub(r"request id: \S+", "request id: …", done.stderr)
 
 
-@pytest.fixture
-def env(populated: Running, tmp_path: Path) -> dict[str, str]:
-    return populated.environment(HOME=str(tmp_path))
-
-
 FOUND = [
     [NAME],
     [NAME, "--quiet"],

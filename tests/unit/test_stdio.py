@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from local_cloud.github.api import API, TOKEN
 from local_cloud.github.records import GitHubRunner
-from local_cloud.github.router import PREFIX
 from local_cloud.records import Instance
+from tests.commands import GOLDRUN
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]
 CREATE = [sys.executable, "-S", str(ROOT / ".github/scripts/create-spot-instance.py")]
 LOOK_UP = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
-GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 IMAGE = "github-runner-ubuntu24-amd64-latest"
 
 
@@ -143,11 +141,9 @@ def test_a_runner_whose_name_cannot_be_printed_is_deleted_on_both_sides(
 ) -> None:
     store = populated.cloud.store
     store.put(replace(store.settings(), boot_seconds=1.0, release_seconds=0.5))
-    url = f"{populated.url}{PREFIX}"
-    github = {"GITHUB_API_URL": url + API, "GITHUB_SERVER_URL": url, "GOLDRUN_GITHUB_TOKEN": TOKEN}
     before = alive(populated)
     command = [*GOLDRUN, "runner", "up", "--repo", "octo-org/octo-repo", "--image", IMAGE]
-    require_undone(populated, before, run(command, environment(populated, tmp_path, **github), broken))
+    require_undone(populated, before, run(command, environment(populated, tmp_path, **populated.github()), broken))
     assert list(store.all(GitHubRunner)) == []
 
 

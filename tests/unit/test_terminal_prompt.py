@@ -5,36 +5,46 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pytest
 
 from local_cloud.records import Instance, Invocation
+from tests.commands import GOLDRUN, Goldrun
 from tests.conftest import QUICK, Running
 
 STEP = "# simulate: seconds=2 exit=3 output=broken"
 
 
+class Build(Protocol):
+    def __call__(self, *words: str, keys: str | None = "", broken: bool = True) -> tuple[int, str]: ...
+
+
 @pytest.fixture
-def build(populated: Running, tmp_path: Path) -> Any:
-    populated.always_in_stock(speed=50, **QUICK)
-    env = populated.environment(HOME=str(tmp_path), ALIYUN_SECURITY_GROUP_ID="sg-local-cn-hangzhou", NO_COLOR="1")
-    goldrun = [sys.executable, "-m", "goldrun.cli.main"]
-    subprocess.run([*goldrun, "recipe", "init", "tools"], env=env, cwd=tmp_path, check=True, capture_output=True)
+def populated(populated: Running) -> Running:
+    return populated.always_in_stock(speed=50, **QUICK)
+
+
+@pytest.fixture
+def env(env: dict[str, str]) -> dict[str, str]:
+    return {**env, "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def build(goldrun: Goldrun, env: dict[str, str], tmp_path: Path) -> Build:
+    goldrun("recipe", "init", "tools")
     script = tmp_path / "tools/scripts/install.sh"
 
     def run(*words: str, keys: str | None = "", broken: bool = True) -> tuple[int, str]:
         """Run it on a terminal where somebody presses these keys; None: without a terminal."""
         script.write_text(f"#!/bin/bash\n{STEP}\n" if broken else "#!/bin/bash\n# simulate: seconds=2\n")
-        command = [*goldrun, "image", "build", "tools", "--arch", "amd64", *words]
+        words = ("image", "build", "tools", "--arch", "amd64", *words)
         if keys is None:
-            done = subprocess.run(
-                command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False
-            )
-            return done.returncode, done.stderr.decode()
+            done = goldrun(*words, code=None)
+            return done.returncode, done.stderr
+        command = [*GOLDRUN, *words]
         ours, theirs = pty.openpty()
         os.write(ours, keys.encode())
         with subprocess.Popen(command, env=env, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
@@ -63,7 +73,7 @@ def alive(cloud: Running) -> list[Instance]:
     return [one for one in cloud.cloud.store.all(Instance) if one.gone > now and one.tags.get("Family") == "tools"]
 
 
-def test_retry_and_keep(populated: Running, build: Any) -> None:
+def test_retry_and_keep(populated: Running, build: Build) -> None:
     code, shown = build("--on-failure", "ask", keys="r\nx\nk\n")
     assert code == 5
     assert shown.count("Retry it, log in, keep the builder, or delete it?") == 3, "an unknown key asks again"
@@ -72,14 +82,14 @@ def test_retry_and_keep(populated: Running, build: Any) -> None:
     assert kept.tags["Role"] == "kept"
 
 
-def test_delete(populated: Running, build: Any) -> None:
+def test_delete(populated: Running, build: Build) -> None:
     code, shown = build("--on-failure", "ask", keys="d\n")
     assert code == 5
     assert "broken" in shown
     assert alive(populated) == []
 
 
-def test_a_pause_after_a_step(populated: Running, build: Any) -> None:
+def test_a_pause_after_a_step(populated: Running, build: Build) -> None:
     code, shown = build("--debug-step", "Install jq", keys="c\n", broken=False)
     assert code == 0, shown
     assert "is done on i-" in shown
@@ -97,7 +107,7 @@ def test_a_pause_after_a_step(populated: Running, build: Any) -> None:
     ],
 )
 def test_mistakes_are_told_before_anything_is_built(
-    populated: Running, build: Any, words: tuple[str, ...], told: str
+    populated: Running, build: Build, words: tuple[str, ...], told: str
 ) -> None:
     before = dict(populated.cloud.gateway.calls)
     code, shown = build(*words, keys=None)
@@ -106,7 +116,7 @@ def test_mistakes_are_told_before_anything_is_built(
     assert dict(populated.cloud.gateway.calls) == before
 
 
-def test_keep_without_a_terminal(populated: Running, build: Any) -> None:
+def test_keep_without_a_terminal(populated: Running, build: Build) -> None:
     code, _ = build("--on-failure", "keep", keys=None)
     assert code == 5
     assert [one.tags["Role"] for one in alive(populated)] == ["kept"]

@@ -7,7 +7,6 @@ import json
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from local_cloud import seed
 from local_cloud.access import AccessKey
 from local_cloud.guard import Guard
 from tests.certificates import certify
+from tests.commands import run_goldrun
 from tests.conftest import Running
 from tests.simulation.test_identity import identity
 
@@ -116,14 +116,7 @@ def proxy(live: Running, certificate: Path) -> Iterator[Proxy]:
 
 def look_up(live: Running, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
     plain = {name: value for name, value in live.environment(HOME=str(home)).items() if "ACCESS_KEY" not in name}
-    return subprocess.run(
-        [sys.executable, "-m", "goldrun.cli.main", "image", "id", "fam-amd64-latest", "-q"],
-        env=plain | env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_goldrun(("image", "id", "fam-amd64-latest", "-q"), plain | env, home, code=None)
 
 
 def oidc(token: Path) -> dict[str, str]:

@@ -17,11 +17,11 @@ from goldrun.errors import EXIT_CODES, EXIT_DEFECT
 from local_cloud.access import AccessKey, Denial
 from local_cloud.records import Instance
 from tests.background import serve_in_background
+from tests.commands import run_goldrun
 from tests.conftest import Running
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, "-S", str(ROOT / ".github/scripts/get-image-id-by-name.py")]
-GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 NAME = "github-runner-ubuntu24-amd64-latest"
 RECIPE = "recipes/github-runner-ubuntu24"
 SECRET = "planted-5ecret-value"
@@ -349,10 +349,7 @@ def test_wrong_commands(populated: Running, tmp_path: Path, places: Callable[[st
     if arguments[0] in ("GROUP", "VSWITCH"):
         env |= {"ALIYUN_SECURITY_GROUP_ID": "sg-local-cn-hangzhou"}
         env |= {"ALIYUN_VSWITCH_ID": "vsw-elsewhere"} if arguments.pop(0) == "VSWITCH" else {}
-    done = subprocess.run(
-        GOLDRUN + arguments, env=env, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
-    )
-    expect(done, code, words)
+    expect(run_goldrun(arguments, env, ROOT, code=code), code, words)
     assert len(list(populated.cloud.store.all(Instance))) == before, "bad input makes nothing and loses nothing"
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models
 from msgspec.structs import replace
+from tests.commands import Goldrun
 from tests.conftest import Running
 
 from local_cloud.records import Instance
@@ -63,9 +62,7 @@ def test_instances_that_cannot_be_restarted(populated: Running) -> None:
         (["nothing"], 2, "'nothing' is not an instance's id"),
     ],
 )
-def test_the_command(populated: Running, words: list[str], code: int, said: str) -> None:
-    command = [sys.executable, "-m", "goldrun.cli.main", "instance", "reboot", *words]
-    run = subprocess.run(command, env=populated.environment(), capture_output=True, text=True, check=False)
-    assert (run.returncode, said in run.stderr) == (code, True), run.stderr
+def test_the_command(populated: Running, goldrun: Goldrun, words: list[str], code: int, said: str) -> None:
+    assert said in goldrun("instance", "reboot", *words, code=code).stderr
     now = populated.cloud.clock.now()
     assert instance(populated).status(now) == ("Running" if code else "Starting")
