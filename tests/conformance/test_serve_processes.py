@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from shell import Shell
+from tests.commands import GOLDRUN
 
 CONFIG = """[github]
 scopes = ["octo-org/octo-repo"]
@@ -23,27 +24,16 @@ image = "github-runner-ubuntu24"
 arch = "amd64"
 max_runners = 4
 """
-GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 
 
-class Shell:
+class ServingShell(Shell):
+    """A shell with servers in the background."""
+
+    timeout = 200.0
+
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = {"HOME": str(folder), "PATH": os.environ["PATH"], "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db")}
+        super().__init__(folder)
         self.servers: list[subprocess.Popen[str]] = []
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [*GOLDRUN, *words],
-            env=self.env,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
 
     def serve(self, name: str, *words: str) -> tuple[subprocess.Popen[str], Path]:
         log = self.folder / f"{name}.log"
@@ -60,12 +50,10 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path)
+def shell(tmp_path: Path) -> Iterator[ServingShell]:
+    shell = ServingShell(tmp_path)
     shell("local", "up", "--detach", "--port", "0", "--seed", "--run-jobs-here", "--speed", "30")
-    for line in shell("local", "env").splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        shell.env[name] = value.strip("'\"")
+    shell.use()
     shell("local", "market", "--scarcity", "0", "--phantoms", "0")
     (tmp_path / "runners.toml").write_text(CONFIG)
     (tmp_path / "job.sh").write_text("echo done by $(basename $PWD)\n")
@@ -83,11 +71,11 @@ def wait_for(condition: Callable[[], bool], seconds: float, log: Path) -> None:
         time.sleep(0.2)
 
 
-def test_a_change_a_take_over_and_an_end(shell: Shell) -> None:
+def test_a_change_a_take_over_and_an_end(shell: ServingShell) -> None:
     job = ["local", "job", "job.sh", "--repo", "octo-org/octo-repo", "--wait", "--label"]
     first, one = shell.serve("one", "--listen", "127.0.0.1:0")
     wait_for(lambda: "was created" in one.read_text(), 60, one)
-    assert "done by" in shell(*job, "ubuntu-spot")
+    assert "done by" in shell(*job, "ubuntu-spot").stdout
 
     line = next(line for line in one.read_text().splitlines() if "metrics are at" in line)
     url = line.partition("at ")[2].rstrip(".")
@@ -102,7 +90,7 @@ def test_a_change_a_take_over_and_an_end(shell: Shell) -> None:
     wait_for(lambda: "goes on as before" in one.read_text(), 30, one)
     file.write_text(CONFIG + '\n[profile.second]\nimage = "github-runner-ubuntu24"\narch = "amd64"\n')
     wait_for(lambda: "scale set 2" in one.read_text(), 30, one)
-    assert "done by" in shell(*job, "second")
+    assert "done by" in shell(*job, "second").stdout
     file.write_text(CONFIG + '\n[profile.third]\nimage = "github-runner-ubuntu24"\narch = "amd64"\n')
     wait_for(lambda: "second: scale set 2 of octo-org/octo-repo was deleted" in one.read_text(), 90, one)
     assert "scale set 3" in one.read_text() or "scale set 2" in one.read_text()
@@ -112,11 +100,11 @@ def test_a_change_a_take_over_and_an_end(shell: Shell) -> None:
     first.send_signal(signal.SIGTERM)
     assert first.wait(90) == 0
     wait_for(lambda: two.read_text().count("taking over") == 2, 60, two)
-    assert "done by" in shell(*job, "ubuntu-spot")
+    assert "done by" in shell(*job, "ubuntu-spot").stdout
     assert {"time", "message"} == json.loads(two.read_text().splitlines()[0]).keys()
 
     def gone() -> bool:
-        return shell("instance", "ls", "--quiet").split() == ["i-localrunner000001"]
+        return shell("instance", "ls", "--quiet").stdout.split() == ["i-localrunner000001"]
 
     wait_for(gone, 90, two)
     second.send_signal(signal.SIGINT)

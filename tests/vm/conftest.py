@@ -6,42 +6,29 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from shell import Shell
 from tests.vm.garm import Controller, create
 
-GOLDRUN = [sys.executable, "-m", "goldrun.cli.main"]
 
+class MachineShell(Shell):
+    """A shell whose local cloud has virtual machines."""
 
-class Shell:
-    """The command line, on a local cloud of its own with real machines."""
+    timeout = 5400.0  # the runners' image without KVM: three quarters of an hour, and more beside other work
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = {
-            **os.environ,
-            "HOME": str(folder),
-            "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db"),
-            "ALIYUN_REGION_ID": "cn-hangzhou",
-        }
+        super().__init__(folder)
+        self.env = {**os.environ, **self.env, "ALIYUN_REGION_ID": "cn-hangzhou"}
 
     def __call__(
-        self, *words: str, code: int = 0, env: dict[str, str] | None = None
+        self, *words: str, code: int = 0, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            GOLDRUN + list(words),
-            env={**self.env, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=5400,  # the runners' image without KVM: three quarters of an hour, and more beside other work
-            check=False,
-        )
-        print(done.stdout, done.stderr)  # noqa: T201 - what a machine says is wanted when it fails
-        assert done.returncode == code, done.stderr
+        done = super().__call__(*words, code=code, env=env)
+        print(done.stdout, done.stderr)  # noqa: T201 - what a machine says is wanted when a test fails
         return done
 
     def console(self, instance_id: str) -> str:
@@ -62,32 +49,30 @@ def base_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         data = shared / "base.db"
         if not (shared / "made").exists():
-            Shell(shared)("local", "base-image", "--data", str(data))
+            MachineShell(shared)("local", "base-image", "--data", str(data))
             (shared / "made").touch()
     return data.with_name(f"{data.name}.machines") / "images"
 
 
 @pytest.fixture(scope="session")
-def shell(tmp_path_factory: pytest.TempPathFactory, base_disk: Path) -> Iterator[Shell]:
+def shell(tmp_path_factory: pytest.TempPathFactory, base_disk: Path) -> Iterator[MachineShell]:
     folder = tmp_path_factory.mktemp("vm")
-    shell = Shell(folder)
+    shell = MachineShell(folder)
     shutil.copytree(base_disk, folder / "cloud.db.machines/images")
     yield from cloud(shell)
 
 
-def cloud(shell: Shell) -> Iterator[Shell]:
+def cloud(shell: MachineShell) -> Iterator[MachineShell]:
     """Start a local cloud with machines, and stop it."""
     shell("local", "up", "--detach", "--port", "0", "--machines", "qemu")
-    for line in shell("local", "env").stdout.splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        shell.env[name] = value
+    shell.use()
     shell("local", "market", "--scarcity", "0", "--phantoms", "0")
     yield shell
     shell("local", "down")
 
 
 @pytest.fixture(scope="session")
-def garm(shell: Shell) -> Iterator[tuple[Controller, str]]:
+def garm(shell: MachineShell) -> Iterator[tuple[Controller, str]]:
     """An instance that GARM has requested, booting, and the engine's side of it."""
     controller, instance_id = create(shell.folder, shell.env)
     yield controller, instance_id

@@ -15,7 +15,7 @@ import pytest
 
 from local_cloud.machines.base_image import disk_file
 from local_cloud.machines.hardware import ARM64
-from tests.vm.conftest import Shell, cloud
+from tests.vm.conftest import MachineShell, cloud
 from tests.vm.test_build_in_a_vm import FILES
 
 pytestmark = pytest.mark.skipif(
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def arm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def arm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachineShell]:
     folder = tmp_path_factory.mktemp("arm")
-    shell = Shell(folder)
+    shell = MachineShell(folder)
     made = os.environ.get("GOLDRUN_TEST_BASE", "")  # a folder where an earlier run has made it
     images = folder / "cloud.db.machines/images"
     if made and disk_file(Path(made), ARM64.image_id).exists():
@@ -37,7 +37,7 @@ def arm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     yield from cloud(shell)
 
 
-def test_an_image_for_arm64_is_built_and_boots(arm: Shell, tmp_path: Path) -> None:
+def test_an_image_for_arm64_is_built_and_boots(arm: MachineShell, tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text.replace('amd64 = "acs:debian_13_x64"', f'arm64 = "{ARM64.family}"'))
     built = arm("image", "build", str(tmp_path))

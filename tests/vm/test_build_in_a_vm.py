@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from goldrun.contents import cyclonedx
-from tests.vm.conftest import GOLDRUN, Shell
+from tests.commands import GOLDRUN
+from tests.vm.conftest import MachineShell
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
 
@@ -73,7 +74,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path, tmp_path: Path) -> None:
+def test_a_recipe_becomes_an_image_that_boots(shell: MachineShell, recipe: Path, tmp_path: Path) -> None:
     built = shell("image", "build", str(recipe), "--sbom", str(tmp_path))
     (bill,) = tmp_path.glob("vm-tools-amd64-*.cdx.json")
     contents = cyclonedx.read(bill.read_text(), bill.name)
@@ -92,7 +93,7 @@ def test_a_recipe_becomes_an_image_that_boots(shell: Shell, recipe: Path, tmp_pa
     assert "SKIP_BUILD=true" in shell("image", "build", str(recipe)).stdout
 
 
-def on_a_terminal(shell: Shell, *words: str, keys: str) -> tuple[int, str]:
+def on_a_terminal(shell: MachineShell, *words: str, keys: str) -> tuple[int, str]:
     """Run a command on a terminal, press keys when it has let a key in, and return its exit code and what was seen."""
     ours, theirs = pty.openpty()
     seen = b""
@@ -157,7 +158,7 @@ STEPS = {
 @pytest.mark.skipif(
     os.environ.get("GOLDRUN_TEST_VM_STAGES") != "1", reason="GOLDRUN_TEST_VM_STAGES=1 make vm-test runs it"
 )
-def test_a_build_starts_from_a_stage_of_a_real_disk(shell: Shell, tmp_path: Path) -> None:
+def test_a_build_starts_from_a_stage_of_a_real_disk(shell: MachineShell, tmp_path: Path) -> None:
     """A restart is one (another boot id), a stage holds what was written, and late changes start from it."""
     for name, text in STEPS.items():
         (tmp_path / name).write_text(text)
@@ -171,7 +172,7 @@ def test_a_build_starts_from_a_stage_of_a_real_disk(shell: Shell, tmp_path: Path
     assert shell("instance", "ls", "-q").stdout == ""
 
 
-def test_a_recipe_that_breaks_is_not_published(shell: Shell, recipe: Path) -> None:
+def test_a_recipe_that_breaks_is_not_published(shell: MachineShell, recipe: Path) -> None:
     """Somebody logs in to the builder, on a terminal, and looks at what the step has left."""
     before = shell("image", "id", "vm-tools", "--arch", "amd64").stdout
     (recipe / "install.sh").write_text("#!/bin/bash\necho about to break >&2\necho left > /root/left\nexit 42\n")

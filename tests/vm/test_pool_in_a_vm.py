@@ -18,7 +18,8 @@ from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import PARKED, SCALE_SET, STARTED
-from tests.vm.conftest import GOLDRUN, Shell
+from tests.commands import GOLDRUN
+from tests.vm.conftest import MachineShell
 
 WANTED = all(os.environ.get(name) == "1" for name in ("GOLDRUN_TEST_VM", "GOLDRUN_TEST_VM_POOL"))
 pytestmark = pytest.mark.skipif(not WANTED, reason="GOLDRUN_TEST_VM_POOL=1 make vm-test runs it")
@@ -38,7 +39,7 @@ min_stopped = 1
 """
 
 
-def test_a_machine_is_stopped_started_for_a_job_and_gone(shell: Shell, tmp_path: Path) -> None:
+def test_a_machine_is_stopped_started_for_a_job_and_gone(shell: MachineShell, tmp_path: Path) -> None:
     policy, config, job = tmp_path / "policy.json", tmp_path / "runners.toml", tmp_path / "job.sh"
     policy.write_text(shell("policy", "--for", "self-destruct").stdout)
     shell("local", "policy", str(policy), "--role", "self-destruct")
@@ -64,7 +65,7 @@ def test_a_machine_is_stopped_started_for_a_job_and_gone(shell: Shell, tmp_path:
         print((tmp_path / "serve.log").read_text())  # noqa: T201
 
 
-def wait(shell: Shell, seconds: float, look: Callable[[list[Instance]], object]) -> list[Instance]:
+def wait(shell: MachineShell, seconds: float, look: Callable[[list[Instance]], object]) -> list[Instance]:
     client = connect(shell.env, SystemClock())
     limit = time.monotonic() + seconds
     try:

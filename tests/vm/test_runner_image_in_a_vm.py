@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from goldrun.contents import cyclonedx
-from tests.vm.conftest import Shell
+from tests.vm.conftest import MachineShell
 from tests.vm.mirror import DOCKER, Mirror
 from tests.vm.test_runner_in_a_vm import REPO, ROLE, values, wait_until_gone
 
@@ -107,7 +107,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Path:
 
 
 def test_the_runners_image_is_built_booted_and_runs_a_job(
-    shell: Shell, recipe: Path, mirror: Mirror, tmp_path: Path
+    shell: MachineShell, recipe: Path, mirror: Mirror, tmp_path: Path
 ) -> None:
     shell("image", "build", str(recipe), "--sbom", str(tmp_path))
     (bill,) = tmp_path.glob("vm-runner-amd64-*.cdx.json")

@@ -16,7 +16,8 @@ import pytest
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from goldrun.launch.machine import Machine
-from tests.vm.conftest import GOLDRUN, Shell
+from tests.commands import GOLDRUN
+from tests.vm.conftest import MachineShell
 from tests.vm.garm import SCOPE, TOKEN, Controller
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
@@ -55,7 +56,7 @@ def values(text: str) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
 
 
-def wait_until_gone(shell: Shell, instance_id: str, seconds: float) -> None:
+def wait_until_gone(shell: MachineShell, instance_id: str, seconds: float) -> None:
     limit = time.monotonic() + seconds
     while instance_id in shell("instance", "ls", "-q").stdout:
         assert time.monotonic() < limit, shell.console(instance_id)[-3000:]
@@ -63,7 +64,7 @@ def wait_until_gone(shell: Shell, instance_id: str, seconds: float) -> None:
 
 
 @pytest.mark.usefixtures("garm")  # its machine boots beside this one
-def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path) -> None:
+def test_a_job_runs_and_the_instance_deletes_itself(shell: MachineShell, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text(shell("policy", "--for", "self-destruct").stdout)
     shell("local", "policy", str(policy), "--role", "self-destruct")
@@ -91,7 +92,7 @@ def test_a_job_runs_and_the_instance_deletes_itself(shell: Shell, tmp_path: Path
 
 
 def test_garms_runner_registers_reports_runs_a_job_and_ends(
-    shell: Shell, garm: tuple[Controller, str], tmp_path: Path
+    shell: MachineShell, garm: tuple[Controller, str], tmp_path: Path
 ) -> None:
     controller, instance_id = garm
     limit = time.monotonic() + 300
@@ -122,7 +123,7 @@ echo nothing found
         time.sleep(2)
 
 
-def test_without_access_to_github_it_deletes_itself_too(shell: Shell) -> None:
+def test_without_access_to_github_it_deletes_itself_too(shell: MachineShell) -> None:
     """The process that started it is killed once the instance has its configuration: only the instance is left."""
     shell("local", "fault", "--kind", "timeout", "--seconds", "5", "--action", "github:runner")
     command = [*GOLDRUN, *UP, "--job-timeout", "30s"]

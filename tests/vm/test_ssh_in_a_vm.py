@@ -11,7 +11,7 @@ import pytest
 from goldrun.clock import SystemClock
 from goldrun.cloud.client import connect
 from local_cloud.machines.port_forwarding import OTHER_PORT, SSH_PORT
-from tests.vm.conftest import Shell
+from tests.vm.conftest import MachineShell
 
 pytestmark = pytest.mark.skipif(os.environ.get("GOLDRUN_TEST_VM") != "1", reason="make vm-test runs real machines")
 
@@ -32,7 +32,7 @@ def port_of(address: str, seconds: float = 30.0) -> int:
     return 0
 
 
-def test_ssh_needs_no_key_pair_and_goes_on_after_a_reboot(shell: Shell) -> None:
+def test_ssh_needs_no_key_pair_and_goes_on_after_a_reboot(shell: MachineShell) -> None:
     """By an EIP, which answers while it is associated."""
     client = connect(shell.env, SystemClock())
     instance_id = shell(*LAUNCH).stdout.strip()

@@ -17,4 +17,4 @@ __all__ = ["env", "fake_clock", "frozen", "goldrun", "live", "no_server_stays", 
 def shell(tmp_path: Path) -> Iterator[Shell]:
     made = Shell(tmp_path)
     yield made
-    made.run("local", "down")
+    made("local", "down")

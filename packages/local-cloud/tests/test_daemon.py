@@ -59,8 +59,8 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(shell: Shell, tmp_
     """Folders and an empty data file were left."""
     with listen(0) as taken:
         words = ("--port", str(taken.getsockname()[1]), "--data", str(tmp_path / "new/data"))
-        shell.run("local", "up", *words, *more, code=2)
-    assert "cannot be used" in shell.said
+        said = shell("local", "up", *words, *more, code=2).stderr
+    assert "cannot be used" in said
     assert not (tmp_path / "new").exists()
 
 

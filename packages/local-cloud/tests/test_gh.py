@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(GH is None, reason="gh is not installed")
 
 
 def test_gh_lists_follows_pages_and_starts_a_run(shell: Shell, tmp_path: Path) -> None:
-    shell.run("local", "up", "--detach", "--tls", "--port", "0", "--seed")
+    shell("local", "up", "--detach", "--tls", "--port", "0", "--seed")
     shell.use()
 
     def gh(*words: str, code: int = 0) -> str:
@@ -30,7 +30,7 @@ def test_gh_lists_follows_pages_and_starts_a_run(shell: Shell, tmp_path: Path) -
     for number in range(3):
         script = tmp_path / "job.sh"
         script.write_text("true\n")
-        shell.run("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", f"label-{number}")
+        shell("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", f"label-{number}")
     assert gh("api", "--paginate", f"{repo}/actions/runs?per_page=1", "--jq", ".workflow_runs[].id") == "3\n2\n1\n"
     assert gh("api", f"{repo}/actions/runs/2/jobs", "--jq", ".jobs[0].labels[0]") == "label-1\n"
     gh("api", "-X", "POST", f"{repo}/actions/runs/3/cancel")

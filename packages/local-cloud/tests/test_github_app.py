@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from tests.commands import run_goldrun
 
-
-class Shell:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = {"HOME": str(folder), "PATH": os.environ["PATH"], "GOLDRUN_LOCAL_DATA": str(folder / "cloud.db")}
-
-    def __call__(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return run_goldrun(words, self.env, self.folder, code=code)
-
-    def take(self, text: str) -> None:
-        """Export the variables that a command has printed."""
-        for line in text.splitlines():
-            name, _, value = line.removeprefix("export ").partition("=")
-            self.env[name] = value.strip("'\"")
+from shell import Shell
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path)
+def shell(shell: Shell) -> Shell:
     shell("local", "up", "--detach", "--port", "0", "--seed")
-    shell.take(shell("local", "env").stdout)
-    yield shell
-    shell("local", "down")
+    shell.use()
+    return shell
 
 
 def test_an_app_instead_of_a_token(shell: Shell) -> None:
@@ -44,7 +23,7 @@ def test_an_app_instead_of_a_token(shell: Shell) -> None:
     assert again.stdout != made.stdout, "another App, with the same key"
     del shell.env["GOLDRUN_GITHUB_TOKEN"]
     assert "No GitHub token" in shell("runner", "ls", "--repo", "octo-org/octo-repo", code=3).stderr
-    shell.take(made.stdout)
+    shell.export(made.stdout)
     shell("runner", "ls", "--repo", "octo-org/octo-repo")
     (shell.folder / "runners.toml").write_text(
         '[github]\nscopes = ["octo-org"]\n[profile.spot]\nimage = "github-runner-ubuntu24"\narch = "amd64"\n'

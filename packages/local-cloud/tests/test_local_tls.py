@@ -35,8 +35,8 @@ NAMES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA
 
 
 def test_clients_trust_it_with_the_variables_alone(shell: Shell) -> None:
-    shell.run("local", "up", "--detach", "--tls", "--port", "0")
-    printed = shell.run("local", "env")
+    shell("local", "up", "--detach", "--tls", "--port", "0")
+    printed = shell("local", "env").stdout
     found = dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", printed, re.MULTILINE))
     assert set(NAMES) <= found.keys()
     for name, command in CLIENTS.items():
@@ -56,36 +56,35 @@ def test_clients_trust_it_with_the_variables_alone(shell: Shell) -> None:
 
 def test_variables_of_tls_are_removed_when_they_are_its_own(shell: Shell, tmp_path: Path) -> None:
     """--unset removed a user's certificates too; without --tls those of the server before stayed."""
-    shell.run("local", "up", "--detach", "--tls", "--port", "0")
+    shell("local", "up", "--detach", "--tls", "--port", "0")
     shell.use()
     unset = [f"unset {name}" for name in (*NAMES, "GH_HOST", "GH_ENTERPRISE_TOKEN")]
-    assert {*unset} <= {*shell.run("local", "env", "--unset").splitlines()}
-    shell.run("local", "down")
-    shell.run("local", "up", "--detach", "--port", "0")
-    assert {*unset} <= {*shell.run("local", "env").splitlines()}
+    assert {*unset} <= {*shell("local", "env", "--unset").stdout.splitlines()}
+    shell("local", "down")
+    shell("local", "up", "--detach", "--port", "0")
+    assert {*unset} <= {*shell("local", "env").stdout.splitlines()}
     shell.env |= dict.fromkeys(NAMES, str(tmp_path / "mine.pem")) | {"GH_HOST": "git.example.com"}
     for words in (("local", "env"), ("local", "env", "--unset")):
-        printed = shell.run(*words).splitlines()
+        printed = shell(*words).stdout.splitlines()
         assert {*printed} & {*unset} == {"unset GH_ENTERPRISE_TOKEN"}
 
 
 def test_http_answers_beside_it_and_a_second_start_keeps_the_authority(shell: Shell, tmp_path: Path) -> None:
-    shell.run("local", "up", "--detach", "--tls", "--port", "0")
-    shell.run("local", "status")
+    shell("local", "up", "--detach", "--tls", "--port", "0")
+    shell("local", "status")
     (authority,) = tmp_path.rglob("authority.pem")
     before = authority.read_bytes()
-    shell.run("local", "down")
-    shell.run("local", "up", "--detach", "--port", "0")
-    shell.run("local", "up", "--detach", "--tls", "--port", "0", code=2)
-    assert "does not answer https" in shell.said
-    assert "SSL_CERT_FILE" not in shell.run("local", "env")
-    shell.run("local", "down")
-    shell.run("local", "up", "--detach", "--tls", "--port", "0")
+    shell("local", "down")
+    shell("local", "up", "--detach", "--port", "0")
+    assert "does not answer https" in shell("local", "up", "--detach", "--tls", "--port", "0", code=2).stderr
+    assert "SSL_CERT_FILE" not in shell("local", "env").stdout
+    shell("local", "down")
+    shell("local", "up", "--detach", "--tls", "--port", "0")
     assert authority.read_bytes() == before
 
 
 def test_a_server_that_was_started_before_there_was_tls_is_found(shell: Shell, tmp_path: Path) -> None:
-    shell.run("local", "up", "--detach", "--port", "0")
+    shell("local", "up", "--detach", "--port", "0")
     note = tmp_path / "cloud.db.run.json"
     old = json.loads(note.read_text())
     del old["https_port"]

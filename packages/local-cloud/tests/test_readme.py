@@ -41,6 +41,6 @@ def test_a_server_in_the_process(readme: str) -> None:
 
 
 def test_the_commands(shell: Shell) -> None:
-    shell.run("local", "up", "--detach", "--port", "0", "--seed")
+    shell("local", "up", "--detach", "--port", "0", "--seed")
     for line in blocks("README.md", "bash")[1].splitlines():
-        shell.run("local", *shlex.split(line, comments=True)[1:])
+        shell("local", *shlex.split(line, comments=True)[1:])

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.commands import GOLDRUN
 
 from local_cloud import seed
 from local_cloud.gateway import Reply
 from local_cloud.recorder import MASK, MAX_CALLS, Recorder
-from shell import GOLDRUN, Shell
+from shell import Shell
 
 LAUNCH = (
     *("instance", "create", "--image", "github-runner-ubuntu24", "--arch", "amd64", "--type", "ecs.c7.2xlarge", "-q"),
@@ -23,8 +24,8 @@ LAUNCH = (
 
 @pytest.fixture
 def running(shell: Shell) -> Shell:
-    shell.run("local", "up", "--detach", "--port", "0", "--seed")
-    shell.run("local", "market", "--scarcity", "0", "--phantoms", "0")
+    shell("local", "up", "--detach", "--port", "0", "--seed")
+    shell("local", "market", "--scarcity", "0", "--phantoms", "0")
     return shell
 
 
@@ -36,17 +37,17 @@ def read(path: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
 def test_a_commands_calls_are_recorded_without_keys_signatures_and_user_data(running: Shell, tmp_path: Path) -> None:
     script, file = tmp_path / "user-data.sh", tmp_path / "one.jsonl"
     script.write_text("#!/bin/bash\necho planted-token\n")
-    output = running.run("local", "record", "--client", "goldrun test", str(file), *GOLDRUN, *LAUNCH, str(script))
-    assert output.startswith("i-"), "the command's own output, and no other"
+    done = running("local", "record", "--client", "goldrun test", str(file), *GOLDRUN, *LAUNCH, str(script))
+    assert done.stdout.startswith("i-"), "the command's own output, and no other"
     head, calls = read(file)
     assert head["client"] == "goldrun test"
-    assert f"{len(calls)} calls recorded in {file}." in running.said
+    assert f"{len(calls)} calls recorded in {file}." in done.stderr
     actions = [call["action"] for call in calls]
     assert "RunInstances" in actions
     run = calls[actions.index("RunInstances")]
     assert (run["product"], run["signature"], run["status"]) == ("ecs", 3, 200)
     assert run["params"]["InstanceType"] == "ecs.c7.2xlarge"
-    assert run["answer"]["InstanceIdSets"]["InstanceIdSet"] == [output.strip()]
+    assert run["answer"]["InstanceIdSets"]["InstanceIdSet"] == [done.stdout.strip()]
     text = file.read_text()
     for word in (seed.KEY.secret, seed.KEY.id, "Signature", "planted", "cGxhbnRl"):
         assert word not in text, word
@@ -54,16 +55,15 @@ def test_a_commands_calls_are_recorded_without_keys_signatures_and_user_data(run
 
 def test_the_commands_exit_code_is_passed_on(running: Shell, tmp_path: Path) -> None:
     file = str(tmp_path / "one.jsonl")
-    running.run("local", "record", file, "sh", "-c", "exit 7", code=7)
-    running.run("local", "record", file, "sh", "-c", "kill -9 $$", code=137)
-    running.run("local", "record", file, "no-such-command", code=2)
-    assert "no-such-command cannot be run" in running.said
+    running("local", "record", file, "sh", "-c", "exit 7", code=7)
+    running("local", "record", file, "sh", "-c", "kill -9 $$", code=137)
+    assert "no-such-command cannot be run" in running("local", "record", file, "no-such-command", code=2).stderr
     assert read(Path(file))[1] == []
 
 
 def test_a_file_that_cannot_be_written_is_an_error_before_anything_runs(running: Shell, tmp_path: Path) -> None:
-    running.run("local", "record", str(tmp_path / "no" / "one.jsonl"), "touch", str(tmp_path / "ran"), code=2)
-    assert "cannot be written" in running.said
+    said = running("local", "record", str(tmp_path / "no" / "one.jsonl"), "touch", str(tmp_path / "ran"), code=2).stderr
+    assert "cannot be written" in said
     assert not (tmp_path / "ran").exists()
 
 
@@ -75,7 +75,7 @@ def test_without_a_command_it_records_until_ctrl_c(running: Shell, tmp_path: Pat
         assert process.stderr
         assert "Ctrl-C ends it" in process.stderr.readline()
         running.use()
-        running.run("image", "ls")
+        running("image", "ls")
         running.env.pop("GOLDRUN_ENDPOINT")
         process.send_signal(signal.SIGINT)
         assert "calls recorded" in process.stderr.read()

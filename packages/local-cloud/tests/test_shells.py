@@ -46,15 +46,14 @@ def test_a_dotenv_file_quotes_its_values(value: str, line: str) -> None:
 
 
 def test_from_the_command_line(shell: Shell) -> None:
-    shell.run("local", "up", "--detach", "--port", "0")
+    shell("local", "up", "--detach", "--port", "0")
     port = shell.status()["url"].rpartition(":")[2]
-    lines = shell.run("local", "env").splitlines()
+    lines = shell("local", "env").stdout.splitlines()
     assert "export ALICLOUD_REGION=cn-hangzhou" in lines
     assert f"export ALIBABA_CLOUD_ENDPOINT=127.0.0.1:{port}" in lines
-    assert "set -gx ALICLOUD_REGION 'cn-hangzhou'" in shell.run("local", "env", "--format", "fish").splitlines()
-    assert shell.run("local", "env", "--format", "dotenv").startswith('GOLDRUN_ENDPOINT="http://127.0.0.1:')
-    shell.run("local", "down")
+    assert "set -gx ALICLOUD_REGION 'cn-hangzhou'" in shell("local", "env", "--format", "fish").stdout.splitlines()
+    assert shell("local", "env", "--format", "dotenv").stdout.startswith('GOLDRUN_ENDPOINT="http://127.0.0.1:')
+    shell("local", "down")
     # Nothing has to run for it.
-    assert shell.run("local", "env", "--unset").splitlines() == [f"unset {name}" for name in daemon.USUAL]
-    shell.run("local", "env", "--unset", "--format", "dotenv", code=2)
-    assert "--unset does not work" in shell.said
+    assert shell("local", "env", "--unset").stdout.splitlines() == [f"unset {name}" for name in daemon.USUAL]
+    assert "--unset does not work" in shell("local", "env", "--unset", "--format", "dotenv", code=2).stderr

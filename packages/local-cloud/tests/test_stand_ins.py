@@ -360,12 +360,12 @@ def test_an_invalid_configuration_ends_its_instance(populated: Running, config: 
 
 def bring_up(shell: Shell, *words: str) -> tuple[str, str]:
     """A local cloud and a runner on it: its name and its instance."""
-    shell.run("local", "up", "--detach", "--port", "0", "--seed", *words)
+    shell("local", "up", "--detach", "--port", "0", "--seed", *words)
     shell.use()
-    shell.run("local", "market", "--scarcity", "0", "--phantoms", "0")
-    shell.run("local", "clock", "--speed", "20")
+    shell("local", "market", "--scarcity", "0", "--phantoms", "0")
+    shell("local", "clock", "--speed", "20")
     image = ["--image", "github-runner-ubuntu24", "--arch", "amd64", "--type", "ecs.c7.2xlarge"]
-    output = shell.run("runner", "up", "--repo", "octo-org/octo-repo", *image)
+    output = shell("runner", "up", "--repo", "octo-org/octo-repo", *image).stdout
     values = dict(line.split("=") for line in output.splitlines())
     return values["RUNNER_NAME"], values["INSTANCE_ID"]
 
@@ -375,19 +375,18 @@ def test_jobs_run_here_only_with_run_jobs_here(shell: Shell, tmp_path: Path) -> 
     script.write_text(f"touch {shlex.quote(str(tmp_path))}/ran && echo it ran\n")
     name, instance_id = bring_up(shell)
     words = ["local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name, "--wait"]
-    output = shell.run(*words, code=1)
-    assert "nobody has allowed that" in output
-    assert "goldrun local up --run-jobs-here" in output
-    assert f"failure on {name}.\nnote: This job has not run" in shell.said
+    done = shell(*words, code=1)
+    assert "nobody has allowed that" in done.stdout
+    assert "goldrun local up --run-jobs-here" in done.stdout
+    assert f"failure on {name}.\nnote: This job has not run" in done.stderr
     assert not (tmp_path / "ran").exists()
-    wait_for(lambda: instance_id not in shell.run("instance", "ls", "-q"), "the machine did not end")
-    assert shell.run("runner", "ls", "--repo", "octo-org/octo-repo", "-q") == ""
-    shell.run("local", "up", "--detach", "--run-jobs-here", code=2)
-    assert "does not run jobs on this computer" in shell.said
-    shell.run("local", "down")
+    wait_for(lambda: instance_id not in shell("instance", "ls", "-q").stdout, "the machine did not end")
+    assert shell("runner", "ls", "--repo", "octo-org/octo-repo", "-q").stdout == ""
+    assert "does not run jobs on this computer" in shell("local", "up", "--detach", "--run-jobs-here", code=2).stderr
+    shell("local", "down")
     name, _ = bring_up(shell, "--run-jobs-here")
     words[words.index("--label") + 1] = name
-    assert shell.run(*words) == "JOB_ID=2\nit ran\n"
+    assert shell(*words).stdout == "JOB_ID=2\nit ran\n"
     assert (tmp_path / "ran").exists()
 
 
@@ -397,7 +396,7 @@ def test_a_killed_server_leaves_no_stand_in_no_job_and_no_folder(shell: Shell, t
     pids, script = tmp_path / "pids", tmp_path / "job.sh"
     script.write_text(TENACIOUS.format(pids=pids) + "\n")
     name, _ = bring_up(shell, "--run-jobs-here")
-    shell.run("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name)
+    shell("local", "job", str(script), "--repo", "octo-org/octo-repo", "--label", name)
     found = started(pids)
     server = shell.status()["pid"]
     stand_ins = [process for process, parent in supervisor.listing() if parent == server]
