@@ -27,7 +27,7 @@ from local_cloud.github.api import API, TOKEN
 from local_cloud.github.router import PREFIX
 from local_cloud.listening import listen
 from local_cloud.market import Market
-from local_cloud.records import Image, Snapshot
+from local_cloud.records import Image, Instance, Snapshot
 from local_cloud.server import LocalCloud
 from local_cloud.store import KINDS
 from tests.commands import Goldrun
@@ -99,6 +99,19 @@ class Running:
         image = Image(**made)
         self.cloud.store.put(image)
         return image.id
+
+    def instances(self) -> list[Instance]:
+        """The instances that there are now, although nothing has asked for them since others ended."""
+        now = self.cloud.clock.now()
+        return [one for one in self.cloud.store.all(Instance) if now < one.ends()]
+
+    def instance_ids(self) -> set[str]:
+        return {one.id for one in self.instances()}
+
+    def undeleted(self) -> set[str]:
+        """The ids of the instances whose deletion has not begun."""
+        now = self.cloud.clock.now()
+        return {one.id for one in self.instances() if one.status(now) != "Stopping"}
 
     def snapshot(self, snapshot_id: str = "s-test0001", **fields: Any) -> str:
         made: dict[str, Any] = {

@@ -83,11 +83,6 @@ def machine(frozen: Running, name: str, **fields: Any) -> str:
     return put(frozen, f"i-{name[-8:]}", **{"tags": tags, "name": name, "created": OLD, **fields})
 
 
-def alive(frozen: Running) -> set[str]:
-    now = frozen.wall.value
-    return {one.id for one in frozen.cloud.store.all(Instance) if now < one.ends()}
-
-
 def swept(client: EcsClient, github: GitHub) -> sweep.Swept:
     found = sweep.find(client, github=github, scopes=[SCOPE])
     return sweep.remove(client, found, github, scopes=[SCOPE])
@@ -111,7 +106,7 @@ def test_a_busy_runner_of_another_tool_is_in_use(frozen: Running, busy: bool) ->
     client, github = both(frozen)
     findings = sweep.find(client, foreign=True)
     outcome = sweep.remove(client, findings, github, scopes=[SCOPE], foreign=True)
-    assert (old in alive(frozen)) is busy
+    assert (old in frozen.instance_ids()) is busy
     assert [finding.id for finding in outcome.spared] == ([old] if busy else [])
 
 
@@ -125,7 +120,7 @@ def test_a_busy_runner_that_moves_between_two_pages_is_not_an_orphan(frozen: Run
 
     github._transport = Meddled(github._transport, "/actions/runners", happen)
     assert sweep.find(client, github=github, scopes=[SCOPE]) == []
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 def test_an_unlisted_registration_is_read_by_its_name(frozen: Running) -> None:
@@ -143,7 +138,7 @@ def test_an_unlisted_registration_is_read_by_its_name(frozen: Running) -> None:
     assert [one.id for one in found] == [instance], "the list alone would have it deleted"
     outcome = sweep.remove(client, found, github, scopes=[SCOPE])
     assert (outcome.removed, outcome.kept, [one.id for one in outcome.spared]) == ((), (), [instance])
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 @pytest.mark.parametrize("shift", [-1, 1])
@@ -161,7 +156,7 @@ def test_a_list_that_keeps_changing_is_an_error(frozen: Running, shift: int) -> 
     github._transport = Meddled(github._transport, "/actions/runners", happen)
     with pytest.raises(UnavailableError, match="changed while it was read"):
         sweep.find(client, github=github, scopes=[SCOPE])
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
@@ -194,14 +189,14 @@ def test_an_empty_list_deletes_nothing_and_is_reported(frozen: Running) -> None:
     assert (kept.id, outcome.removed) == (instance, ())
     assert isinstance(error, UnavailableError)
     assert "GitHub shows no runner of octo-org/octo-repo at all" in str(error)
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 def test_a_list_with_other_runners_is_accepted(frozen: Running) -> None:
     instance = machine(frozen, new_name(REGION, OLD))
     register(frozen, "somebody-s")
     assert [one.id for one in swept(*both(frozen)).removed] == [instance]
-    assert instance not in alive(frozen)
+    assert instance not in frozen.instance_ids()
 
 
 @pytest.mark.parametrize("line", ["goldrun: the runner has ended", "goldrun: failed: no job came within 900 s"])
@@ -308,7 +303,7 @@ def test_a_runner_that_changes_after_it_was_found_is_spared(frozen: Running, cha
     outcome = sweep.remove(client, found, github, scopes=[SCOPE])
     assert "instance" not in {one.kind for one in outcome.removed}
     assert outcome.kept == ()
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 def test_findings_name_both_sides(frozen: Running) -> None:
@@ -383,7 +378,7 @@ def test_a_builder_with_a_new_heartbeat_is_kept(frozen: Running, change: Callabl
     change(frozen, instance)
     outcome = sweep.remove(client, found)
     assert [one.id for one in outcome.spared] == [instance]
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 def test_a_stopped_instance_with_a_busy_runner_is_kept(frozen: Running) -> None:
@@ -392,7 +387,7 @@ def test_a_stopped_instance_with_a_busy_runner_is_kept(frozen: Running) -> None:
     instance = machine(frozen, runner.name, state="Stopped")
     outcome = swept(*both(frozen))
     assert [one.id for one in outcome.spared] == [instance]
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 def test_an_error_during_the_second_check_deletes_nothing(frozen: Running) -> None:
@@ -404,7 +399,7 @@ def test_an_error_during_the_second_check_deletes_nothing(frozen: Running) -> No
     frozen.fault("error", "github:list-runners", times=None)
     outcome = sweep.remove(client, found, github, scopes=[SCOPE])
     assert {one.id for one, _ in outcome.kept} == {instance, runner.name}
-    assert instance in alive(frozen)
+    assert instance in frozen.instance_ids()
 
 
 def test_an_image_list_that_keeps_changing_is_an_error(frozen: Running) -> None:
@@ -435,7 +430,7 @@ def test_one_failed_deletion_does_not_stop_the_others(frozen: Running) -> None:
     assert outcome.missing == ("i-never-was",)
     assert list(outcome.kept) == ["i-057"]
     assert "DeletionProtection" in str(outcome.kept["i-057"])
-    assert alive(frozen) == {"i-057"}
+    assert frozen.instance_ids() == {"i-057"}
     assert frozen.cloud.gateway.calls["DeleteInstances"] < 25, "halved, and not asked for one by one"
 
 
@@ -444,7 +439,7 @@ def test_instances_that_have_vanished_do_not_cost_a_call_for_each_of_the_others(
     gone = ["i-vanished-1", "i-vanished-2"]
     assert release(frozen.client(), [*made[:40], *gone, *made[40:]]) == gone
     assert frozen.cloud.gateway.calls["DeleteInstances"] == 6, "three batches, one again without two, and these"
-    assert alive(frozen) == set()
+    assert frozen.instance_ids() == set()
 
 
 def test_each_failed_deletion_is_reported_with_its_reason(frozen: Running) -> None:
@@ -452,7 +447,7 @@ def test_each_failed_deletion_is_reported_with_its_reason(frozen: Running) -> No
         put(frozen, f"i-{number}", undeletable=number in (2, 5))
     with pytest.raises(Exception, match=r"i-2 still exists(.|\n)*i-5 still exists"):
         release(frozen.client(), [f"i-{number}" for number in range(8)])
-    assert alive(frozen) == {"i-2", "i-5"}
+    assert frozen.instance_ids() == {"i-2", "i-5"}
 
 
 def test_a_sweep_reports_each_instance_for_itself(frozen: Running) -> None:
@@ -462,7 +457,7 @@ def test_a_sweep_reports_each_instance_for_itself(frozen: Running) -> None:
     outcome = sweep.remove(client, sweep.find(client))
     assert [one.id for one, _ in outcome.kept] == ["i-03"]
     assert len(outcome.removed) == 29
-    assert alive(frozen) == {"i-03"}
+    assert frozen.instance_ids() == {"i-03"}
 
 
 def test_registrations_are_removed_and_missing_ones_reported(frozen: Running) -> None:

@@ -26,7 +26,7 @@ from local_cloud.records.objects import Bucket, StoredObject
 from local_cloud.seed import ACCOUNT
 from tests.commands import Goldrun
 from tests.conftest import NOW, REGION, Running
-from tests.simulation.test_build import alive, answer, cloud, folder, images, run
+from tests.simulation.test_build import answer, cloud, folder, images, run
 from tests.simulation.test_scan import use
 from tests.unit.test_contents import LIST, advisory
 
@@ -112,7 +112,7 @@ def test_no_image_is_tested_before_its_bill_is_kept(cloud: Running, recipe: Path
         build(cloud, recipe)
     (image,) = images(cloud)
     assert (image.tags["BootTest"], "Contents" in image.tags) == ("pending", False)
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     assert answer(cloud) == ""
     cloud.cloud.gateway.faults.clear()
     assert build(cloud, recipe).image.image_id == image.id == answer(cloud), "it is tested again, and not built again"

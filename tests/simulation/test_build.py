@@ -31,7 +31,6 @@ from goldrun.launch.heartbeat import BEAT_SECONDS, STALE_SECONDS, silence
 from goldrun.launch.offers import Criteria
 from goldrun.launch.settings import LaunchSettings, Network
 from local_cloud.clock import iso
-from local_cloud.lifecycle import settle
 from local_cloud.market import Market
 from local_cloud.records import (
     Disk,
@@ -117,11 +116,6 @@ def run(cloud: Running, loaded: Loaded, arch: str = "amd64", heard: Heard | None
     return build(client, loaded, arch, machine_settings(), Options(**options), heard or Heard())
 
 
-def alive(cloud: Running) -> list[Instance]:
-    settle(cloud.cloud.store, cloud.wall.value)
-    return list(cloud.cloud.store.all(Instance))
-
-
 def images(cloud: Running) -> list[Image]:
     return [one for one in cloud.cloud.store.all(Image) if one.name.startswith("tools-")]
 
@@ -173,7 +167,7 @@ def test_a_recipe_becomes_a_published_tested_image(cloud: Running, folder: Path)
     assert image.tags["BaseImageId"].startswith("ubuntu_24_04_x64")
     assert len(image.tags["BuildTimestamp"]) == 14
     assert from_tags(image.tags) == {"jq": "1.7.1"}
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     assert list(cloud.cloud.store.all(Disk)) == []
     assert "install jq" in heard.steps
     assert "installing jq" in heard.lines
@@ -258,7 +252,7 @@ def test_a_failing_build_is_not_published_and_leaves_nothing(cloud: Running, fol
         run(cloud, load(folder))
     assert answer(cloud) == good.image.image_id
     assert [one.id for one in images(cloud)] == [good.image.image_id]
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     assert len(list(cloud.cloud.store.all(Snapshot))) == 1
     assert "the console's last lines" in str(caught.value)
 
@@ -274,14 +268,14 @@ def test_a_failed_builder_can_be_kept(cloud: Running, folder: Path) -> None:
     (folder / "install.sh").write_text(INSTALL.replace("seconds=60", "seconds=6 exit=3"))
     with pytest.raises(RefusedError) as caught:
         run(cloud, load(folder), handler=FixedDecision(Decision.KEEP))
-    (kept,) = alive(cloud)
+    (kept,) = cloud.instances()
     assert kept.id in str(caught.value.__notes__)
     assert sweep.find(cloud.client()) == []
     (folder / "install.sh").write_text(INSTALL)
     run(cloud, load(folder))
-    assert [one.id for one in alive(cloud)] == [kept.id], "the next build leaves it alone"
+    assert [one.id for one in cloud.instances()] == [kept.id], "the next build leaves it alone"
     cloud.wall.value = kept.auto_release
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 def test_an_untested_image_is_not_published_by_hand(cloud: Running, folder: Path) -> None:
@@ -308,7 +302,7 @@ def test_a_builder_that_is_reclaimed_is_replaced_by_another_offer(cloud: Running
         def line(self, text: str) -> None:
             super().line(text)
             if text == "installing jq":
-                (builder,) = alive(cloud)
+                (builder,) = cloud.instances()
                 kinds.append((builder.type, builder.zone))
                 if len(kinds) == 1:
                     store.put(replaced(builder, reclaimed=cloud.wall.value + 1))
@@ -323,7 +317,7 @@ def test_a_builder_that_is_reclaimed_is_replaced_by_another_offer(cloud: Running
 def test_the_boot_test_alone(cloud: Running, folder: Path) -> None:
     built = run(cloud, load(folder))
     boot_test(cloud.client(), load(folder), built.image, machine_settings(), Heard())
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 def test_a_build_reclaimed_midway_restarts_on_another_offer(cloud: Running, folder: Path) -> None:
@@ -335,7 +329,7 @@ def test_a_build_reclaimed_midway_restarts_on_another_offer(cloud: Running, fold
             super().line(text)
             if text == "installing jq" and not heard.lines:
                 heard.lines.append("reclaimed")
-                (builder,) = alive(cloud)
+                (builder,) = cloud.instances()
                 store.put(replaced(builder, reclaimed=cloud.wall.value + 1))
                 for one in store.all(Invocation):
                     store.put(replaced(one, lost=cloud.wall.value + 1))
@@ -344,7 +338,7 @@ def test_a_build_reclaimed_midway_restarts_on_another_offer(cloud: Running, fold
     built = run(cloud, load(folder), heard=report)
     assert answer(cloud) == built.image.image_id
     assert any("Starting again on another offer" in line for line in report.lines)
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 def build_elsewhere(cloud: Running, seconds: float) -> None:
@@ -491,7 +485,7 @@ def test_a_waiting_build_keeps_its_heartbeat_fresh(cloud: Running, folder: Path,
     assert answer(cloud) == built.image.image_id
     assert not any(looks)
     assert max(silences) <= 1.5 * BEAT_SECONDS < STALE_SECONDS
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 def test_a_second_build_waits_for_the_first_however_slow_it_is(cloud: Running, folder: Path) -> None:
@@ -546,7 +540,7 @@ def test_an_image_whose_id_was_lost_is_found(cloud: Running, folder: Path, refus
     built = run(cloud, load(folder), heard=heard)
     assert [one.id for one in images(cloud)] == [built.image.image_id]
     assert answer(cloud) == built.image.image_id
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 @pytest.mark.parametrize(
@@ -571,7 +565,7 @@ def test_an_image_of_another_account_is_not_mistaken_for_it(cloud: Running, fold
     cloud.fault("error", "CreateImage", times=None, code="InvalidImageName.Duplicated", status=400)
     with pytest.raises(ApiError, match="Duplicated"):
         run(cloud, load(folder))
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -601,12 +595,12 @@ def test_a_crash_at_every_call(cloud: Running, folder: Path, after: bool) -> Non
             cloud.wall.value += 3 * 3600
             client = cloud.client()
             sweep.remove(client, sweep.find(client))
-            assert alive(cloud) == [], at
+            assert cloud.instances() == [], at
             assert sweep.find(cloud.client()) == []
         built = run(cloud, loaded)
         good = built.image.image_id
         assert answer(cloud) == good
-        assert alive(cloud) == [], at
+        assert cloud.instances() == [], at
         assert list(cloud.cloud.store.all(Disk)) == [], at
         assert [one.id for one in images(cloud)] == [good], at
         assert len(list(cloud.cloud.store.all(Snapshot))) == 1, at
@@ -623,7 +617,7 @@ def test_temporary_failures_do_not_matter(cloud: Running, folder: Path, kind: An
     built = run(cloud, load(folder))
     cloud.cloud.gateway.faults.clear()
     assert answer(cloud) == built.image.image_id
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 def test_a_cancelled_build_leaves_nothing(cloud: Running, folder: Path) -> None:
@@ -634,7 +628,7 @@ def test_a_cancelled_build_leaves_nothing(cloud: Running, folder: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(cloud, load(folder), heard=Cancelled())
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     assert images(cloud) == []
 
 
@@ -696,7 +690,7 @@ def test_tags_of_ones_own_are_on_the_image_and_on_every_instance(cloud: Running,
 
     class Watching(Heard):
         def line(self, text: str) -> None:
-            seen.extend(dict(one.tags) for one in alive(cloud))
+            seen.extend(dict(one.tags) for one in cloud.instances())
 
     made = run(cloud, load(folder, {"team": "platform"}), heard=Watching())
     assert made.image.tags["Team"] == "platform"

@@ -26,7 +26,6 @@ from goldrun.runners.orphans import GRACE_SECONDS
 from goldrun.runners.rerun import ask_for_rerun, has_succeeded, rerun
 from local_cloud.github.api import JOB_TOKEN
 from local_cloud.github.records import GitHubJob, GitHubRun, GitHubRunner
-from local_cloud.lifecycle import settle
 from local_cloud.records import Instance, Invocation
 from tests.conftest import NOW, REGION, Running
 from tests.simulation.dying import Crash, dying
@@ -82,24 +81,19 @@ def registered(cloud: Running) -> list[str]:
     return [one.name for one in cloud.cloud.store.all(GitHubRunner)]
 
 
-def alive(cloud: Running) -> list[str]:
-    settle(cloud.cloud.store, cloud.wall.value)
-    return [one.id for one in cloud.cloud.store.all(Instance)]
-
-
 def test_up_and_down(cloud: Running) -> None:
     client, github = both(cloud)
     made = up(client, github, plan(cloud, labels=("big",)))
     assert made.registration.online
     assert set(made.registration.labels) >= {made.name, "big"}
     assert made.label == made.name
-    assert alive(cloud) == [made.instance_id]
+    assert cloud.instance_ids() == {made.instance_id}
     (row,) = list_runners(client, github, SCOPE)
     assert (row.name, row.state, row.instance and row.instance.id) == (made.name, "idle", made.instance_id)
     assert resolve(client, github, SCOPE, made.instance_id) == made.name
     gone = bring_down(client, github, SCOPE, made.name)
     assert (gone.instances, gone.registered, gone.reclaimed) == ((made.instance_id,), True, False)
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
     again = bring_down(client, github, SCOPE, made.name)
     assert (again.instances, again.registered) == ((), False)
 
@@ -128,7 +122,7 @@ def test_the_job_ends_the_runner(cloud: Running) -> None:
     assert row.state == "busy"
     client.clock.sleep(40)
     list_runners(client, github, SCOPE)
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
 
 
 def test_nothing_secret_is_in_user_data_and_tags(cloud: Running) -> None:
@@ -166,7 +160,7 @@ def test_a_crash_at_every_call_leaves_nothing_in_the_end(cloud: Running, after: 
             list_runners(client, github, SCOPE)
         found = sweep.find(client, github=github, scopes=[SCOPE])
         sweep.remove(client, found, github)
-        assert (alive(cloud), registered(cloud)) == ([], []), at
+        assert (cloud.instances(), registered(cloud)) == ([], []), at
         if not crashed:
             assert transport.sent < at
             assert at > 9
@@ -183,7 +177,7 @@ def test_a_cancellation_at_every_call_leaves_nothing_at_once(cloud: Running, aft
         try:
             made = up(client, github, wanted)
         except KeyboardInterrupt:
-            assert (alive(cloud), registered(cloud)) == ([], []), at
+            assert (cloud.instances(), registered(cloud)) == ([], []), at
             continue
         assert transport.sent < at
         bring_down(*both(cloud), SCOPE, made.name)
@@ -201,7 +195,7 @@ def test_the_next_stop_completes_one_that_crashed(cloud: Running) -> None:
             bring_down(client, github, SCOPE, made.name)
         except Crash:
             bring_down(*both(cloud), SCOPE, made.name)
-        assert (alive(cloud), registered(cloud)) == ([], []), at
+        assert (cloud.instances(), registered(cloud)) == ([], []), at
         if transport.sent < at:
             return
     pytest.fail("it never ended")
@@ -222,7 +216,7 @@ def test_a_bad_token_is_an_error_and_costs_no_instance(cloud: Running) -> None:
             assert caught.value.exit_code == code
             assert token not in str(caught.value)
             assert caught.value.request_id
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 def test_a_runner_that_never_registers_leaves_no_instance(cloud: Running) -> None:
@@ -234,7 +228,7 @@ def test_a_runner_that_never_registers_leaves_no_instance(cloud: Running) -> Non
     assert "its instance says" in words
     assert "the console's last lines" in words
     assert "NAT gateway" in words
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
 
 
 def test_a_lost_answer_creates_one_registration(cloud: Running) -> None:
@@ -251,7 +245,7 @@ def test_a_registration_with_a_lost_answer_is_removed_though_the_retry_was_denie
     cloud.fault("error", "github:generate-jitconfig", status=403, code="Resource not accessible")
     with pytest.raises(GitHubError):
         up(*both(cloud), plan(cloud))
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
 
 
 def test_a_secondary_rate_limit_without_a_time_is_waited_out(cloud: Running) -> None:
@@ -390,7 +384,7 @@ def test_throttled_and_failed_github_requests_are_retried(cloud: Running) -> Non
     made = up(client, github, plan(cloud))
     assert any(slept >= 1.0 for slept in github.clock.slept)  # type: ignore[attr-defined]
     bring_down(client, github, SCOPE, made.name)
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
 
 
 def test_with_a_token_a_runner_joins_no_other_group(cloud: Running) -> None:
@@ -398,7 +392,7 @@ def test_with_a_token_a_runner_joins_no_other_group(cloud: Running) -> None:
     cloud.fault("error", "github:generate-jitconfig", times=None, status=404, code="Not Found")
     with pytest.raises(RefusedError, match="into the group 7"):
         up(*both(cloud), replace(plan(cloud), group=7))
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
 
 
 def test_without_just_in_time_configurations_a_token_does(cloud: Running) -> None:
@@ -409,7 +403,7 @@ def test_without_just_in_time_configurations_a_token_does(cloud: Running) -> Non
     assert registered(cloud) == [made.name]
     assert set(made.registration.labels) >= {made.name, "big"}
     bring_down(client, github, SCOPE, made.name)
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
 
 
 def test_orphans_are_found_from_both_sides(cloud: Running) -> None:
@@ -434,7 +428,7 @@ def test_orphans_are_found_from_both_sides(cloud: Running) -> None:
     assert not swept.kept
     assert one.name not in registered(cloud)
     assert {"somebody-s", three.name} <= set(registered(cloud))
-    assert three.instance_id in alive(cloud)
+    assert three.instance_id in cloud.instance_ids()
 
 
 def test_an_unreachable_side_makes_nothing_an_orphan(cloud: Running) -> None:
@@ -444,7 +438,7 @@ def test_an_unreachable_side_makes_nothing_an_orphan(cloud: Running) -> None:
     cloud.fault("error", "github:list-runners", times=None)
     with pytest.raises(GitHubError):
         sweep.find(client, github=github, scopes=[SCOPE])
-    assert made.instance_id in alive(cloud)
+    assert made.instance_id in cloud.instance_ids()
 
 
 def test_a_busy_runner_is_removed_once_github_allows_it(cloud: Running) -> None:
@@ -455,7 +449,7 @@ def test_a_busy_runner_is_removed_once_github_allows_it(cloud: Running) -> None:
     list_runners(client, github, SCOPE)
     gone = bring_down(client, github, SCOPE, made.name)
     assert gone.registered
-    assert (alive(cloud), registered(cloud)) == ([], [])
+    assert (cloud.instances(), registered(cloud)) == ([], [])
     ended = next(one for one in cloud.cloud.jobs.of_run(run) if one.id == job.id)
     assert (ended.conclusion, "lost communication" in ended.note) == ("failure", True)
 
@@ -471,7 +465,7 @@ def test_a_reclaim_is_reported(cloud: Running) -> None:
     (instance,) = store.all(Instance)
     store.put(replaced(instance, reclaimed=cloud.wall.value + 100))
     cloud.wall.value += 200
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     gone = bring_down(client, github, SCOPE, made.name, made.instance_id)
     assert (gone.reclaimed, gone.instances) == (True, ())
 

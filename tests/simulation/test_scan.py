@@ -16,7 +16,7 @@ from goldrun.contents.components import Contents
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.publish import publish
 from tests.conftest import Running
-from tests.simulation.test_build import ALIAS, Heard, alive, answer, cloud, folder, images, run
+from tests.simulation.test_build import ALIAS, Heard, answer, cloud, folder, images, run
 from tests.unit.test_contents import advisory, affected
 
 __all__ = ["ALIAS", "cloud", "folder"]
@@ -59,7 +59,7 @@ def test_exactly_the_affected_version_is_held_back(cloud: Running, scanned: Path
         build(cloud, scanned, heard)
     assert "critical: UBUNTU-CVE-2026-1000 in libssl3t64 3.0.1, fixed in 3.0.2" in str(caught.value)
     assert answer(cloud) == good
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     (held,) = [one for one in images(cloud) if one.id != good]
     assert held.tags["BootTest"] == "held"
     with pytest.raises(RefusedError, match="has not passed its boot test: it is held"):
@@ -117,7 +117,7 @@ def test_a_broken_database_publishes_nothing(cloud: Running, scanned: Path) -> N
     with pytest.raises(GoldrunError, match="not an advisory in the OSV format"):
         build(cloud, scanned)
     assert answer(cloud) == ""
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     (scanned / "osv/broken.json").unlink()
     use(scanned, "3.0.2")
     assert build(cloud, scanned).image.image_id == answer(cloud)

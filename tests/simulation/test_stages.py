@@ -20,7 +20,7 @@ from goldrun.images.retention import prune
 from local_cloud.records import Disk, Image, Invocation, Receipt, Snapshot, Usage
 from tests.conftest import Running
 from tests.simulation.dying import Crash, dying
-from tests.simulation.test_build import ALIAS, Heard, alive, answer, cloud, machine_settings, run
+from tests.simulation.test_build import ALIAS, Heard, answer, cloud, machine_settings, run
 
 __all__ = ["cloud"]
 RECIPE = """
@@ -95,7 +95,7 @@ def test_a_late_change_starts_from_the_stage_before_it(cloud: Running, folder: P
     assert (cloud.wall.value - began) < whole / 3
     assert answer(cloud) == built.image.image_id
     assert built.image.tags["BaseImageId"].startswith("ubuntu_24_04_x64")
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     assert len(stages(cloud)) == 2
 
 
@@ -193,7 +193,7 @@ def test_a_reclaimed_builder_starts_again_from_its_last_stage(cloud: Running, fo
         def line(self, text: str) -> None:
             super().line(text)
             if text == "go" and self.lines.count("go") == 1:
-                (builder,) = alive(cloud)
+                (builder,) = cloud.instances()
                 store.put(replaced(builder, reclaimed=cloud.wall.value + 1))
                 for one in store.all(Invocation):
                     store.put(replaced(one, lost=cloud.wall.value + 1))
@@ -220,7 +220,7 @@ def test_look_ups_do_not_find_a_stage(cloud: Running, folder: Path) -> None:
         run(cloud, load(folder))
     assert answer(cloud) == ""
     assert len(stages(cloud)) == 2
-    assert alive(cloud) == []
+    assert cloud.instances() == []
     assert sweep.find(cloud.client()) == []
 
 
@@ -239,7 +239,7 @@ def test_lost_answers_while_a_stage_is_kept(cloud: Running, folder: Path, action
     built = run(cloud, load(folder))
     assert answer(cloud) == built.image.image_id
     assert len(stages(cloud)) == 2
-    assert alive(cloud) == []
+    assert cloud.instances() == []
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -262,10 +262,10 @@ def test_a_crash_at_every_call_of_a_build_with_stages(cloud: Running, folder: Pa
             cloud.wall.value += 3 * 3600
             client = cloud.client()
             sweep.remove(client, sweep.find(client))
-            assert alive(cloud) == [], at
+            assert cloud.instances() == [], at
         built = run(cloud, load(folder))
         assert answer(cloud) == built.image.image_id
-        assert alive(cloud) == [], at
+        assert cloud.instances() == [], at
         assert list(cloud.cloud.store.all(Disk)) == [], at
         assert len(stages(cloud)) == 2, at
         assert len(list(cloud.cloud.store.all(Snapshot))) == 3, at
@@ -308,7 +308,7 @@ def test_a_step_that_failed_is_tried_again_on_the_same_builder(cloud: Running, f
         run(cloud, load(folder), handler=person)
     assert len(person.asked) == 2
     assert person.asked[0].startswith("install go True 'install go' ended with exit code 7")
-    (kept,) = alive(cloud)
+    (kept,) = cloud.instances()
     assert kept.id in str(caught.value.__notes__)
     assert kept.tags["Role"] == "kept"
     assert sum(one.name == "install go" for one in cloud.cloud.store.all(Invocation)) == 2

@@ -186,8 +186,7 @@ def test_a_wait_has_a_moving_clock_on_a_terminal_alone(goldrun: Goldrun, env: di
 
 def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> None:
     populated.cloud.clock.set_speed(20)
-    store = populated.cloud.store
-    before = {one.id for one in store.all(Instance)}
+    before = populated.instance_ids()
     populated.fault("timeout-after", "RunInstances", seconds=4.0)
     words = ["instance", "create", "--image", NAME, "--type", "ecs.c7.2xlarge"]
     with subprocess.Popen(
@@ -201,8 +200,7 @@ def test_ctrl_c_says_what_happens(env: dict[str, str], populated: Running) -> No
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: stopping" in said
-    now = populated.cloud.clock.now()
-    assert {one.id for one in store.all(Instance) if one.status(now) != "Stopping"} == before
+    assert populated.undeleted() == before
 
 
 def test_an_instance_is_stopped_and_started(populated: Running, goldrun: Goldrun) -> None:

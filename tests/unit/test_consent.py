@@ -19,9 +19,8 @@ COMMANDS = {
 }
 
 
-def state(cloud: Running) -> tuple[list[Image], list[str]]:
-    store, now = cloud.cloud.store, cloud.cloud.clock.now()
-    return list(store.all(Image)), [one.id for one in store.all(Instance) if one.status(now) != "Stopping"]
+def state(cloud: Running) -> tuple[list[Image], set[str]]:
+    return list(cloud.cloud.store.all(Image)), cloud.undeleted()
 
 
 @pytest.fixture

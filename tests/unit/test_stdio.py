@@ -11,7 +11,6 @@ import pytest
 from msgspec.structs import replace
 
 from local_cloud.github.records import GitHubRunner
-from local_cloud.records import Instance
 from tests.commands import GOLDRUN
 from tests.conftest import Running
 
@@ -47,22 +46,17 @@ def environment(cloud: Running, tmp_path: Path, **more: str) -> dict[str, str]:
     )
 
 
-def alive(cloud: Running) -> set[str]:
-    now = cloud.cloud.clock.now()
-    return {one.id for one in cloud.cloud.store.all(Instance) if one.status(now) != "Stopping"}
-
-
 def require_undone(cloud: Running, before: set[str], done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 8, done.stderr
     assert "written" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
-    assert alive(cloud) == before
+    assert cloud.undeleted() == before
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_an_instance_is_deleted_if_its_id_cannot_be_printed(populated: Running, tmp_path: Path, broken: str) -> None:
-    before = alive(populated)
+    before = populated.undeleted()
     require_undone(populated, before, run(CREATE, environment(populated, tmp_path), broken))
 
 
@@ -70,7 +64,7 @@ def test_an_instance_is_deleted_if_its_id_cannot_be_printed(populated: Running, 
 def test_an_instance_is_deleted_if_its_id_cannot_be_a_step_output(
     populated: Running, tmp_path: Path, path: str
 ) -> None:
-    before = alive(populated)
+    before = populated.undeleted()
     env = environment(populated, tmp_path, GITHUB_ACTIONS="true", GITHUB_OUTPUT=path)
     require_undone(populated, before, run(CREATE, env))
 
@@ -86,13 +80,13 @@ def test_a_closed_output_costs_no_instance(populated: Running, tmp_path: Path, c
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_look_up_that_cannot_be_printed_is_an_error(populated: Running, tmp_path: Path, broken: str) -> None:
-    require_undone(populated, alive(populated), run(LOOK_UP, environment(populated, tmp_path), broken))
+    require_undone(populated, populated.undeleted(), run(LOOK_UP, environment(populated, tmp_path), broken))
 
 
 def test_a_closed_stderr_stops_nothing(populated: Running, tmp_path: Path) -> None:
     done = run(CREATE, environment(populated, tmp_path), 'exec "$@" 2>/dev/full')
     assert done.returncode == 0
-    assert done.stdout.split()[-1] in alive(populated)
+    assert done.stdout.split()[-1] in populated.undeleted()
 
 
 def test_with_stderr_closed_messages_do_not_become_results(populated: Running, tmp_path: Path) -> None:
@@ -127,7 +121,7 @@ def test_pages_of_help_are_output_too(tmp_path: Path, command: str) -> None:
 def test_instances_whose_ids_cannot_be_printed(
     populated: Running, tmp_path: Path, broken: str, more: list[str]
 ) -> None:
-    before = alive(populated)
+    before = populated.undeleted()
     command = [*GOLDRUN, "instance", "create", "--image", IMAGE, *more]
     require_undone(populated, before, run(command, environment(populated, tmp_path), broken))
 
@@ -141,7 +135,7 @@ def test_a_runner_whose_name_cannot_be_printed_is_deleted_on_both_sides(
 ) -> None:
     store = populated.cloud.store
     store.put(replace(store.settings(), boot_seconds=1.0, release_seconds=0.5))
-    before = alive(populated)
+    before = populated.undeleted()
     command = [*GOLDRUN, "runner", "up", "--repo", "octo-org/octo-repo", "--image", IMAGE]
     require_undone(populated, before, run(command, environment(populated, tmp_path, **populated.github()), broken))
     assert list(store.all(GitHubRunner)) == []
