@@ -758,6 +758,19 @@ def test_a_set_that_is_not_configured_any_more_ends_with_its_jobs_and_is_deleted
     assert waiting.status == "queued"
 
 
+def end_with_its_machine(cloud: Running, job_id: str, machine: str, conclusion: str) -> None:
+    """The market takes a machine: its runner is gone, and GitHub ends its job."""
+    store = cloud.cloud.store
+    job, noticed = store.get(GitHubJob, job_id), store.get(Instance, machine)
+    assert job is not None
+    assert noticed is not None
+    runner = store.get(GitHubRunner, job.runner)
+    assert runner is not None
+    store.remove(runner)
+    cloud.cloud.jobs.end(job, conclusion)
+    lifecycle.release(store, store.settings().market, [noticed], cloud.cloud.clock.now())
+
+
 @pytest.mark.parametrize("seen", [True, False])
 def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Running, seen: bool) -> None:
     """The machine is gone before the market takes it: either the server saw the notice, or the events have it."""
@@ -770,15 +783,7 @@ def test_a_job_whose_machine_ends_itself_after_the_notice_is_run_again(cloud: Ru
     if seen:
         server.run(20)
     store = cloud.cloud.store
-    job = store.get(GitHubJob, one)
-    runner = store.get(GitHubRunner, job.runner) if job else None
-    assert job is not None
-    assert runner is not None
-    store.remove(runner)
-    cloud.cloud.jobs.end(job, "failure")
-    noticed = store.get(Instance, machine.id)
-    assert noticed is not None
-    lifecycle.release(store, store.settings().market, [noticed], cloud.cloud.clock.now())
+    end_with_its_machine(cloud, one, machine.id, "failure")
     (event,) = store.all(Interruption)
     if seen:
         store.remove(event)
@@ -800,15 +805,7 @@ def test_a_job_that_its_runner_has_cancelled_after_the_notice_is_run_again(
     store = cloud.cloud.store
     store.put(replace(machine, reclaimed=cloud.cloud.clock.now() + 300.0))  # it is announced now
     server.run(after)
-    job = store.get(GitHubJob, one)
-    runner = store.get(GitHubRunner, job.runner) if job else None
-    assert job is not None
-    assert runner is not None
-    store.remove(runner)
-    cloud.cloud.jobs.end(job, "cancelled")
-    noticed = store.get(Instance, machine.id)
-    assert noticed is not None
-    lifecycle.release(store, store.settings().market, [noticed], cloud.cloud.clock.now())
+    end_with_its_machine(cloud, one, machine.id, "cancelled")
     server.run(200)
     assert any(job.attempt == 2 for job in jobs_of(cloud)) is again, server.said
 
