@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from goldrun.cloud import assistant
 from goldrun.cloud.tags import CONFIGURED, PARKED, SERVED_RUNNER, STARTED
+from goldrun.launch.offers import OfferKind
 from goldrun.serve.config import Cost, Schedule
 from goldrun.serve.plan import make_plan
 from goldrun.sweep import find
@@ -272,8 +273,8 @@ def test_an_idle_runner_that_has_become_dear_is_replaced(cloud: Running, played:
     server.run(3700, pace=10.0)
     dear, other = server.worker.fleet.machines.values()
     known = server.worker.budget.prices._known
-    known[dear.type, dear.zone, True] *= 3
-    known.setdefault((other.type, other.zone, True), 0.1)
+    known[OfferKind(dear.type, dear.zone, spot=True)] *= 3
+    known.setdefault(OfferKind(other.type, other.zone, spot=True), 0.1)
     server.run(300, until=lambda: dear.id not in {one.id for one in machines(cloud)}, pace=5.0)
     assert dear.id not in {one.id for one in machines(cloud)}, server.said
     server.run(120)

@@ -20,7 +20,7 @@ from goldrun.contents.osv import Advisory
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.images.provenance import Signer
 from goldrun.launch.heartbeat import Heartbeat
-from goldrun.launch.offers import Offer
+from goldrun.launch.offers import Offer, OfferKind
 from goldrun.launch.settings import LaunchSettings
 
 Check = Callable[[Image], None]
@@ -69,7 +69,7 @@ class Memory:
     """
 
     offer: Offer | None = None
-    reclaimed: set[tuple[str, str, bool]] = field(default_factory=set)
+    reclaimed: set[OfferKind] = field(default_factory=set)
     boot_seconds: list[float] = field(default_factory=list)
 
 

@@ -49,6 +49,14 @@ class Criteria:
     spot: bool = True
 
 
+class OfferKind(NamedTuple):
+    """What is sold out, reclaimed or priced, with any disk: an instance type in a zone, as a spot instance or not."""
+
+    type: str
+    zone: str
+    spot: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An instance type in a zone.
@@ -88,9 +96,9 @@ class Offer:
     limit: float | None = None
 
     @property
-    def kind(self) -> tuple[str, str, bool]:
-        """Type, zone, and whether it is a spot instance: what is sold out or reclaimed, with any disk."""
-        return self.type, self.zone, self.spot
+    def kind(self) -> OfferKind:
+        """What is sold out or reclaimed."""
+        return OfferKind(self.type, self.zone, self.spot)
 
     @property
     def price_per_cpu(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import is_offer_gone, is_over_quota, is_sold_out, is_vswitch_wrong
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
-from goldrun.launch.offers import Offer
+from goldrun.launch.offers import Offer, OfferKind
 from goldrun.launch.settings import LaunchSettings
 
 INSTANCES_A_CALL = 100
@@ -27,7 +27,7 @@ class Refusals:
     settings: LaunchSettings
     report: Callable[[str], None]
     _reported: list[str] = field(default_factory=list)
-    _sold_out: set[tuple[str, str, bool]] = field(default_factory=set)  # with any disk
+    _sold_out: set[OfferKind] = field(default_factory=set)
     _wrong_vswitches: set[str] = field(default_factory=set)
     _over_quota: ApiError | None = None  # spot instances have a quota of their own
     _most_spot: int = INSTANCES_A_CALL

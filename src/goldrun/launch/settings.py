@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goldrun.launch.offers import DEFAULT_POLICY, Criteria, Offer, Span
+from goldrun.launch.offers import DEFAULT_POLICY, Criteria, Offer, OfferKind, Span
 
 DEFAULT_LIFE_SECONDS = 240 * 60.0
 DEFAULT_CPUS = Span(8)  # when neither a size nor a type is given
@@ -99,6 +99,6 @@ class LaunchSettings:
     policy: str = DEFAULT_POLICY
     spread: bool = False
     candidates: tuple[Offer, ...] = ()
-    avoid: frozenset[tuple[str, str, bool]] = frozenset()
+    avoid: frozenset[OfferKind] = frozenset()
     on_demand_fallback: bool = False
     most_on_demand: float | None = None

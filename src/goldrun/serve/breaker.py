@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from goldrun.cloud.market import Place
+
 ENOUGH = 2  # reclaims …
 WITHIN_SECONDS = 15 * 60.0  # … within that time …
 OUT_SECONDS = 30 * 60.0  # … keep an offer out for so long
-
-Place = tuple[str, str]  # an instance type and a zone
 
 
 @dataclass

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import is_over_quota
-from goldrun.cloud.market import Cache
+from goldrun.cloud.market import Cache, Place
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
 from goldrun.launch.acquire import describe_launch, find_offers
 from goldrun.launch.launch import Report, launch, price_limit
-from goldrun.launch.offers import Offer
+from goldrun.launch.offers import Offer, OfferKind
 from goldrun.launch.settings import LaunchSettings, new_key
-from goldrun.serve.breaker import Breaker, Place
+from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.fleet import Fleet
 from goldrun.serve.log import failed, said
@@ -181,8 +181,8 @@ class Launching:
         """
         try:
             # At the list price nothing is reclaimed.
-            out = {(*place, True) for place in self.breaker.out(self._now)}
-            out |= {(*place, spot) for place in avoid for spot in (True, False)}
+            out = {OfferKind(*place, spot=True) for place in self.breaker.out(self._now)}
+            out |= {OfferKind(*place, spot=spot) for place in avoid for spot in (True, False)}
             settings = replace(self.prepare(), amount=amount, key=new_key(), avoid=frozenset(out))
             settings = self.budget.cap(settings)
             offers = self._while_current(settings, find_offers(self.client, settings, self.cache))

@@ -9,12 +9,10 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance
 from goldrun.errors import GoldrunError
 from goldrun.launch.market import Market
-from goldrun.launch.offers import Offer
+from goldrun.launch.offers import Offer, OfferKind
 
 FRESH_SECONDS = 600.0
 AGAIN_SECONDS = 30.0  # after prices could not be read
-
-Kind = tuple[str, str, bool]  # type, zone, and whether it is a spot instance
 
 
 @dataclass
@@ -26,7 +24,7 @@ class Prices:
     """
 
     currency: str = ""
-    _known: dict[Kind, float] = field(default_factory=dict)
+    _known: dict[OfferKind, float] = field(default_factory=dict)
     _read: dict[str, float] = field(default_factory=dict)  # when a type's prices were last read
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -46,7 +44,7 @@ class Prices:
         if not fresh:
             self._look(client, machine.type)
         with self._lock:
-            return self._known.get((machine.type, machine.zone, machine.spot))
+            return self._known.get(OfferKind(machine.type, machine.zone, machine.spot))
 
     def _look(self, client: EcsClient, kind: str) -> None:
         try:
@@ -60,4 +58,4 @@ class Prices:
             for zone, series in found.zones.items():
                 for spot in (True, False):
                     if price := series.price(spot=spot):
-                        self._known[kind, zone, spot] = price
+                        self._known[OfferKind(kind, zone, spot)] = price
