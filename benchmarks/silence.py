@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SilentReport:
-    """Discards a build's progress; see ``goldrun.bake.report.Report``."""
+    """Discards a build's progress; see ``goldrun.bake.progress.Report``."""
 
     def begin(self, step: str) -> None:
         """Discard it."""

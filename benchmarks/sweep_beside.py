@@ -404,7 +404,7 @@ class Worker(Party):
         self.world.handed_over.add(made.instance_id)
         run = self.world.jobs.begin_run(str(SCOPE), "ci.yml")
         seconds = self.random.choice((60, 1500, 2400))
-        self.world.jobs.add_job(run, name=str(seconds), labels=(made.label,))
+        self.world.jobs.add_job(run, name=str(seconds), labels=(made.name,))
         if self.random.random() < 0.5:
             client.clock.sleep(seconds + 60)
             bring_down(client, github, SCOPE, made.name)

@@ -31,6 +31,7 @@ BASE = {
     "architecture",
     "durations",
     "language",
+    "report",
     "lean",
     "__version__",
 }
@@ -78,6 +79,7 @@ ALLOWED = {
     "messages": set(),
     "architecture": {"errors"},
     "durations": {"errors"},
+    "report": set(),
     "toml_file": {"errors"},
     "interrupts": set(),
     "extras": {"errors"},

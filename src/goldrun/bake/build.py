@@ -14,10 +14,10 @@ from goldrun.bake.boot_test import TEST_IMAGE, smoke_test
 from goldrun.bake.capture import CREATE_IMAGE, STOP_BUILDER
 from goldrun.bake.context import Check, Context, Options, open_context
 from goldrun.bake.instances import MAX_RECLAIMS, start_again
+from goldrun.bake.progress import BuildProgress, GivesWayError, reported
 from goldrun.bake.provision import DELETE_BUILDER, LAUNCH_BUILDER, provisioning
 from goldrun.bake.publication import COPY, PUBLISH, SHARE, SIGN
 from goldrun.bake.recipe import Loaded, Recipe
-from goldrun.bake.report import GivesWayError, Report, reported
 from goldrun.bake.resume import RESUME, WAIT_FOR_OTHERS
 from goldrun.bake.stages import FIND_STAGE, has_stages, stages_of
 from goldrun.bake.step import State, Step, run_steps
@@ -45,7 +45,12 @@ class Built:
 
 
 def build(
-    client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
+    client: EcsClient,
+    loaded: Loaded,
+    architecture: str,
+    settings: LaunchSettings,
+    options: Options,
+    report: BuildProgress,
 ) -> Built:
     """Build, test and publish an image, unless it exists already.
 
@@ -104,7 +109,7 @@ def boot_test(
     loaded: Loaded,
     image: Image,
     settings: LaunchSettings,
-    report: Report,
+    report: BuildProgress,
     check: Check = lambda _: None,
 ) -> None:
     """Boot an instance from any image and run the recipe's smoke tests; the image's tags do not change.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from goldrun.bake.progress import BuildProgress
 from goldrun.bake.recipe import Loaded, Recipe
-from goldrun.bake.report import Report
 from goldrun.bake.step_handler import FixedDecision, StepHandler
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import Image
@@ -94,7 +94,7 @@ class Context:
     architecture: str
     settings: LaunchSettings
     options: Options
-    report: Report
+    report: BuildProgress
     memory: Memory = field(default_factory=Memory)
 
     @property
@@ -114,7 +114,12 @@ class Context:
 
 
 def open_context(
-    client: EcsClient, loaded: Loaded, architecture: str, settings: LaunchSettings, options: Options, report: Report
+    client: EcsClient,
+    loaded: Loaded,
+    architecture: str,
+    settings: LaunchSettings,
+    options: Options,
+    report: BuildProgress,
 ) -> Context:
     """Return the context of a build, with its own heartbeat."""
     heartbeat = Heartbeat(client)

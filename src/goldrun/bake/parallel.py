@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from goldrun.bake.build import Built, build
 from goldrun.bake.context import Options
+from goldrun.bake.progress import BuildProgress
 from goldrun.bake.recipe import Loaded
-from goldrun.bake.report import Report
 from goldrun.clock import StoppableClock
 from goldrun.cloud.client import EcsClient
 from goldrun.errors import GoldrunError
@@ -35,7 +35,7 @@ def build_all(
     architectures: Sequence[str],
     settings: LaunchSettings,
     options: Options,
-    report_of: Callable[[str], Report],
+    report_of: Callable[[str], BuildProgress],
 ) -> Outcome:
     """Build the architectures, and return when the last build has ended; see ``build``.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from goldrun.bake.base import resolve_base
 from goldrun.bake.context import Context
-from goldrun.bake.report import GivesWayError
+from goldrun.bake.progress import GivesWayError
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import AVAILABLE, UNFINISHED, Image
@@ -18,8 +18,8 @@ from goldrun.images.availability import wait_until_available
 from goldrun.images.lineage import Lineage, read_lineage
 from goldrun.images.removal import delete_image, protection
 from goldrun.launch.heartbeat import STALE_SECONDS, silence
-from goldrun.launch.launch import Report
 from goldrun.launch.release import release
+from goldrun.report import Report
 from goldrun.waiting import every, watch
 
 LOOK_SECONDS = 15.0

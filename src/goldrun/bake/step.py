@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from goldrun.bake.context import Context
-from goldrun.bake.report import reported
+from goldrun.bake.progress import reported
 from goldrun.bake.step_handler import Decision
 from goldrun.cloud.images import Image
 from goldrun.errors import RefusedError

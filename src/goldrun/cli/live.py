@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from goldrun import language
-from goldrun.bake.report import Report
+from goldrun.bake.progress import BuildProgress
 from goldrun.cli import colours
 from goldrun.durations import clock_time
 
@@ -68,7 +68,7 @@ class Screen:
             refresh_per_second=4,
         )
 
-    def of(self, architecture: str) -> Report:
+    def of(self, architecture: str) -> BuildProgress:
         """See ``View.of``."""
         return self._shown[architecture]
 

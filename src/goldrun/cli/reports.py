@@ -12,14 +12,14 @@ from typing import Protocol, Self
 import click
 
 from goldrun import language, stdio, workflow
-from goldrun.bake.report import Report
+from goldrun.bake.progress import BuildProgress
 from goldrun.durations import clock_time
 
 
 class View(Protocol):
     """Shows the builds of several architectures."""
 
-    def of(self, architecture: str) -> Report:
+    def of(self, architecture: str) -> BuildProgress:
         """Return the report of one of them."""
 
     def __enter__(self) -> Self: ...
@@ -74,7 +74,7 @@ class Lines:
     def __init__(self, architectures: tuple[str, ...], *, quiet: bool = False) -> None:
         self._reports = {name: _Plain(name, quiet) for name in architectures}
 
-    def of(self, architecture: str) -> Report:
+    def of(self, architecture: str) -> BuildProgress:
         """See ``View.of``."""
         return self._reports[architecture]
 
@@ -115,6 +115,6 @@ class Groups(Lines):
         lock = threading.Lock()
         self._grouped = {name: _Grouped(name, lock) for name in architectures}
 
-    def of(self, architecture: str) -> Report:
+    def of(self, architecture: str) -> BuildProgress:
         """See ``View.of``."""
         return self._grouped[architecture]

@@ -156,7 +156,7 @@ def _read_setup(path: Path | None) -> str:
 
 
 def _print(made: Runner, job: int | None, as_json: bool) -> None:
-    values = {"RUNNER_NAME": made.name, "RUNNER_LABEL": made.label, "INSTANCE_ID": made.instance_id}
+    values = {"RUNNER_NAME": made.name, "RUNNER_LABEL": made.name, "INSTANCE_ID": made.instance_id}
     if job is not None:
         values["RERUN_JOB_ID"] = str(job)
     for name, value in values.items():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # --help must not pay for a client
     from goldrun.cloud.client import EcsClient
     from goldrun.github.client import GitHub
     from goldrun.http.transport import Transport
-    from goldrun.launch.launch import Report
+    from goldrun.report import Report
     from goldrun.serve.metrics_server import Address
     from goldrun.serve.telemetry import Telemetry
 

@@ -10,8 +10,8 @@ from goldrun.github import connection as githubs
 from goldrun.github.scope import Scope, organization_scope, repository_scope
 from goldrun.http.endpoint import split_url
 from goldrun.images.resolve import read_manifest
-from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
+from goldrun.report import Report
 from goldrun.runners import versions
 
 

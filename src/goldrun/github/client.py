@@ -26,7 +26,7 @@ from goldrun.http.endpoint import Endpoint, parse_endpoint, split_url
 from goldrun.http.http1 import Answer
 from goldrun.http.members import Members
 from goldrun.http.paging import read_steady
-from goldrun.http.retrying import Backoff, Notice, jittered_backoff, retry
+from goldrun.http.retrying import Notice, jittered_backoff, retry
 from goldrun.http.transport import Transport
 
 API_VERSION = "2022-11-28"
@@ -105,7 +105,6 @@ class GitHub:
         transport: Transport,
         clock: Clock,
         timeout: float = config.DEFAULT_TIMEOUT_SECONDS,
-        backoff: Backoff = jittered_backoff,
         notice: Notice | None = None,
     ) -> None:
         """Make a client.
@@ -117,7 +116,6 @@ class GitHub:
             transport: sends the requests.
             clock: the clock to read and to wait on.
             timeout: time limit of a call in seconds, retries included.
-            backoff: seconds to wait after the n-th failed attempt.
             notice: receives a sentence about every retry.
 
         Raises:
@@ -130,7 +128,7 @@ class GitHub:
         self.clock = clock
         self.calls = 0
         self._token, self._transport = token, transport
-        self._timeout, self._backoff = timeout, backoff
+        self._timeout = timeout
         self._notice = notice or (lambda _: None)
 
     def call(
@@ -191,7 +189,7 @@ class GitHub:
             lambda until: self._attempt(endpoint, method, target, given, body, until),
             self.clock,
             self._timeout,
-            self._backoff,
+            jittered_backoff,
             self._notice,
         )
 

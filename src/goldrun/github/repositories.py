@@ -61,15 +61,15 @@ class Release:
     digests: Mapping[str, str]
 
 
-def read_release(github: GitHub, scope: Scope, tag: str = "") -> Release:
-    """Return a repository's release with that tag, or its latest one.
+def read_release(github: GitHub, scope: Scope) -> Release:
+    """Return a repository's latest release.
 
     Source: the REST API's releases, ``assets[].digest``.
 
     Raises:
-        GitHubError: GitHub refused or failed, or there is no such release.
+        GitHubError: GitHub refused or failed, or there is no release.
     """
-    return _release(github.call("GET", f"{scope.path}/releases/{f'tags/{tag}' if tag else 'latest'}"))
+    return _release(github.call("GET", f"{scope.path}/releases/latest"))
 
 
 def list_releases(github: GitHub, scope: Scope) -> list[Release]:

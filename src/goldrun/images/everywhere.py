@@ -19,7 +19,7 @@ from goldrun.images.lineage import Lineage, alias_of, read_lineage
 from goldrun.images.naming import LATEST, PublishedName
 from goldrun.images.publish import publish, roll_back
 
-Report = Callable[[str, list[str]], None]
+RegionReport = Callable[[str, list[str]], None]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def publish_everywhere(
     force: bool = False,
     tested: bool = False,
     dry_run: bool = False,
-    report: Report = lambda _, __: None,
+    report: RegionReport = lambda _, __: None,
 ) -> dict[str, Image]:
     """Publish each region's image of one version in ``channel``: all, or none.
 
@@ -123,7 +123,7 @@ def roll_back_everywhere(
     *,
     to: str = "",
     dry_run: bool = False,
-    report: Report = lambda _, __: None,
+    report: RegionReport = lambda _, __: None,
 ) -> dict[str, Image]:
     """Move a channel back to one version in all regions, once each of them has said that it can.
 
@@ -172,7 +172,7 @@ def _named(region: str) -> Iterator[None]:
         raise
 
 
-def _planner(region: str, report: Report) -> Callable[[list[str]], None]:
+def _planner(region: str, report: RegionReport) -> Callable[[list[str]], None]:
     return lambda words: report(region, words)
 
 

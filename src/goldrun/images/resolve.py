@@ -12,8 +12,8 @@ from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.manifest import Manifest, from_tags
 from goldrun.images.naming import is_image_id, parse_reference
-from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
+from goldrun.report import Report
 
 PUBLIC_FAMILY = "acs:"
 

@@ -10,12 +10,13 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.market import Cache
 from goldrun.errors import UsageError
 from goldrun.launch.choice import choose
-from goldrun.launch.launch import Deliver, Launched, Report, launch
+from goldrun.launch.launch import Deliver, Launched, launch
 from goldrun.launch.market import Market
 from goldrun.launch.offers import Offer
 from goldrun.launch.placement import by_zone, find_vswitches
 from goldrun.launch.settings import LaunchSettings
 from goldrun.launch.spread import spread
+from goldrun.report import Report
 
 
 def acquire(

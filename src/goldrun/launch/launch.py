@@ -24,6 +24,7 @@ from goldrun.launch.offers import Offer
 from goldrun.launch.refusals import Refusals
 from goldrun.launch.release import release
 from goldrun.launch.settings import MAX_USER_DATA, LaunchSettings
+from goldrun.report import Report
 from goldrun.waiting import LAG_SECONDS, watch
 
 LIMIT_FACTOR = 1.2  # the price limit over the market price
@@ -45,7 +46,6 @@ class Launched:
     limit: float | None = None
 
 
-Report = Callable[[str], None]
 Deliver = Callable[[Sequence[Launched]], None]
 
 

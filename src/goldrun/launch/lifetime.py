@@ -54,16 +54,13 @@ def with_release_time(client: EcsClient, seconds: float, call: Callable[[str], T
                 raise
 
 
-def wait_until_running(
-    client: EcsClient, ids: Sequence[str], seconds: float, report: Callable[[Sequence[Instance]], None] = lambda _: None
-) -> list[Instance]:
+def wait_until_running(client: EcsClient, ids: Sequence[str], seconds: float) -> list[Instance]:
     """Wait until all instances are Running.
 
     Args:
         client: the cloud.
         ids: the instances.
         seconds: time limit.
-        report: receives the instances at every look.
 
     Raises:
         LostError: an instance was reclaimed or deleted.
@@ -77,7 +74,6 @@ def wait_until_running(
     def look() -> list[Instance] | None:
         nonlocal seen, waiting
         found = describe_instances(client, ids=ids)
-        report(found)
         ids_found = {instance.id for instance in found}
         seen |= ids_found
         if missing := seen - ids_found:

@@ -16,7 +16,7 @@ from goldrun.cloud.errors import ApiError, LostError, gone
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
 from goldrun.launch.console import last_lines
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.waiting import LAG_SECONDS, at_least, expecting, pause, wait_for, watch
 
 GRACE_SECONDS = 60.0

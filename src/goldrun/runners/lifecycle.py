@@ -21,10 +21,11 @@ from goldrun.github.runners import DEFAULT_GROUP, Registration, find_registratio
 from goldrun.github.scope import Scope
 from goldrun.guest import INBOX
 from goldrun.launch.acquire import acquire
-from goldrun.launch.launch import Launched, Report
+from goldrun.launch.launch import Launched
 from goldrun.launch.machine import Machine
 from goldrun.launch.release import release
 from goldrun.launch.settings import LaunchSettings
+from goldrun.report import Report
 from goldrun.runners import registrations
 from goldrun.runners.bootstrap import Bootstrap, configuration, user_data
 from goldrun.runners.diagnostics import explain, failure
@@ -42,9 +43,8 @@ class Runner:
     """A runner that is online.
 
     Attributes:
-        name: its name, in the cloud and at GitHub.
+        name: its name, in the cloud and at GitHub, which is also a label that no other runner has.
         instance_id: its instance.
-        label: a label that no other runner has.
         registration: its registration with GitHub.
         launched: the instance's offer and price.
         seconds: how long it took from the first call to being online.
@@ -52,7 +52,6 @@ class Runner:
 
     name: str
     instance_id: str
-    label: str
     registration: Registration
     launched: Launched
     seconds: float
@@ -139,7 +138,7 @@ def bring_up(
         machine = Machine(client, instance_id, name)
         _hand_over(machine, one_use, plan, report)
         registration = _wait_until_online(machine, github, plan, start)
-        made = Runner(name, instance_id, name, registration, launched, client.clock.now() - start)
+        made = Runner(name, instance_id, registration, launched, client.clock.now() - start)
         deliver(made)
     except BaseException as error:
         _undo(client, github, plan.scope, name, instance_id, error)

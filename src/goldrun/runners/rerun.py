@@ -13,7 +13,7 @@ from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.repositories import get_repository
 from goldrun.github.scope import Scope
 from goldrun.github.workflows import Job, dispatch_workflow, get_job, get_run, list_jobs, rerun_job
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.waiting import at_least, wait_for, watch
 
 MAX_ATTEMPTS = 3

@@ -14,7 +14,7 @@ from goldrun.github.client import GitHub
 from goldrun.github.repositories import read_release
 from goldrun.github.runners import find_end, list_packages
 from goldrun.github.scope import Scope
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 
 RUNNER = Scope("actions/runner")  # the repository whose releases are the runner's program
 MINIMUM = (2, 329, 0)  # the oldest version that can register, where GitHub enforces it

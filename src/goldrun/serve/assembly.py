@@ -10,7 +10,7 @@ from goldrun.cloud.market import Cache
 from goldrun.config import Environment
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHub
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.runners.environment import read_proxy
 from goldrun.serve.admission import Admission
 from goldrun.serve.best_offer import BestOffer

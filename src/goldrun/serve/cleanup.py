@@ -13,7 +13,7 @@ from goldrun.errors import GoldrunError
 from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.runners import find_registrations
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.best_offer import BestOffer
 from goldrun.serve.log import said
 from goldrun.serve.observer import Observer

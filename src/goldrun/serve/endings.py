@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, find_reclaim, was_reclaimed
 from goldrun.github.scale_sets import JobEvent
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.runners.bootstrap import NOTICE_SECONDS
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.cleanup import Cleanup

@@ -12,9 +12,10 @@ from goldrun.cloud.instances import is_over_quota
 from goldrun.cloud.market import Cache, Place
 from goldrun.errors import EXIT_CREDENTIALS, EXIT_PERMISSION, EXIT_USAGE, GoldrunError
 from goldrun.launch.acquire import describe_launch, find_offers
-from goldrun.launch.launch import Report, launch, price_limit
+from goldrun.launch.launch import launch, price_limit
 from goldrun.launch.offers import Offer, OfferKind
 from goldrun.launch.settings import LaunchSettings, new_key
+from goldrun.report import Report
 from goldrun.serve.breaker import Breaker
 from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.fleet import Fleet

@@ -15,7 +15,7 @@ from goldrun.github import scale_sets
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.client import GitHubError
 from goldrun.github.scale_sets import Message, ScaleSet, Session, Statistics
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 # After so long without a poll's end the session has certainly ended: GitHub keeps one for about a minute after a poll,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from goldrun.clock import Clock
 from goldrun.cloud.moments import format_moment
 from goldrun.errors import GoldrunError
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 
 
 class Said(str):

@@ -11,7 +11,7 @@ from goldrun.github.client import GitHub
 from goldrun.github.scale_sets import JobEvent
 from goldrun.github.scope import Scope
 from goldrun.github.workflows import get_run
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 
 KEPT = 1000
 

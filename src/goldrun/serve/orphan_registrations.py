@@ -10,7 +10,7 @@ from goldrun.cloud.instances import describe_instances
 from goldrun.github.actions_service import ActionsService
 from goldrun.github.runners import page_of_registrations
 from goldrun.github.scale_sets import remove_runner
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.scale_set_spec import ScaleSetSpec
 
 EVERY_SECONDS = 600.0  # between the end of a look through all of them and the next one

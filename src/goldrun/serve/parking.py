@@ -29,7 +29,7 @@ from goldrun.cloud.moments import format_moment, moment_or
 from goldrun.cloud.tagging import tag_existing
 from goldrun.cloud.tags import PARKED, STARTED, is_parked
 from goldrun.errors import GoldrunError
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.cleanup import Cleanup
 from goldrun.serve.fleet import begun
 from goldrun.serve.observer import Observer

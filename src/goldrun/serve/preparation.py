@@ -10,8 +10,8 @@ from goldrun.cloud.client import EcsClient
 from goldrun.config import Environment
 from goldrun.github.client import GitHub
 from goldrun.images.resolve import read_manifest, resolve_image
-from goldrun.launch.launch import Report
 from goldrun.launch.settings import LaunchSettings
+from goldrun.report import Report
 from goldrun.runners import registrations, versions
 from goldrun.runners.bootstrap import Bootstrap, user_data
 from goldrun.runners.environment import read_mirror

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.quotas import free_vcpus
 from goldrun.errors import GoldrunError
-from goldrun.launch.launch import Report
 from goldrun.launch.offers import parse_span
+from goldrun.report import Report
 from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.shares import Queued
 

@@ -13,7 +13,7 @@ from goldrun.github.client import GitHub, GitHubError
 from goldrun.github.scale_sets import JobEvent
 from goldrun.github.scope import Scope
 from goldrun.github.workflows import get_run, list_jobs, rerun_job
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.runners.rerun import MAX_ATTEMPTS, count_tries
 
 LOOK_SECONDS = 15.0

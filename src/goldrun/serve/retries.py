@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.log import failed
 
 PAUSE_SECONDS = (2.0, 60.0)  # after a failure: the first pause and the longest

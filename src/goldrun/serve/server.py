@@ -18,7 +18,7 @@ from goldrun.cloud.market import Cache
 from goldrun.config import Environment
 from goldrun.errors import GoldrunError
 from goldrun.github.client import GitHub
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.assembly import Common, build_worker
 from goldrun.serve.observer import Observer
 from goldrun.serve.quota import Quota

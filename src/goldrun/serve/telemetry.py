@@ -26,7 +26,7 @@ from opentelemetry.trace import Status, StatusCode, set_span_in_context
 from goldrun import __version__
 from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.concurrency import origin_of
 from goldrun.serve.instruments import INSTRUMENTS
 from goldrun.serve.scale_set_spec import ScaleSetSpec

@@ -10,7 +10,7 @@ from types import FrameType
 
 from goldrun.clock import Clock
 from goldrun.errors import GoldrunError
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.loading import load
 from goldrun.serve.retries import Retries
 from goldrun.serve.scale_set_spec import ScaleSetSpec, scale_set_specs

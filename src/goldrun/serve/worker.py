@@ -13,7 +13,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
 from goldrun.errors import GoldrunError
 from goldrun.github.scale_sets import JobEvent, Message
-from goldrun.launch.launch import Report
+from goldrun.report import Report
 from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.cleanup import Cleanup
 from goldrun.serve.config_delivery import ConfigDelivery

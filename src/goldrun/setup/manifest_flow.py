@@ -49,16 +49,13 @@ class ManifestRequest(NamedTuple):
     exchange: Callable[[str], str]
 
 
-def run_manifest_flow(
-    request: ManifestRequest, show: Callable[[str], None], clock: Clock, *, seconds: float = WAIT_SECONDS
-) -> None:
+def run_manifest_flow(request: ManifestRequest, show: Callable[[str], None], clock: Clock) -> None:
     """Show the page, and return when the code has been exchanged.
 
     Args:
         request: see ``ManifestRequest``.
         show: receives the page's address, for the person.
         clock: the clock to wait on.
-        seconds: for how long.
 
     Raises:
         GoldrunError: raised by ``exchange``.
@@ -132,7 +129,7 @@ def run_manifest_flow(
     threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="door", daemon=True).start()
     try:
         show(base)
-        if watch(clock, lambda: ended or None, seconds=seconds) is None:
+        if watch(clock, lambda: ended or None, seconds=WAIT_SECONDS) is None:
             raise UnavailableError("No answer came from GitHub.", fix=["run the same command again"])
     finally:
         server.shutdown()

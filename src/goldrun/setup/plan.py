@@ -16,6 +16,7 @@ from goldrun.cloud.errors import ApiError
 from goldrun.cloud.instances import describe_instances
 from goldrun.errors import RefusedError, UnavailableError
 from goldrun.github.client import GitHubError
+from goldrun.report import Report
 from goldrun.setup.apps import Apps
 from goldrun.setup.elsewhere import regions_with
 from goldrun.setup.identity import Attachments, Policies, Providers, Roles
@@ -36,7 +37,6 @@ KINDS: tuple[Kind, ...] = (
 OF_THE_ACCOUNT = (Providers, Policies, Roles, Attachments)  # every region's setup of a name has the same
 ADD, CHANGE, DESTROY = "+", "~", "-"
 LONGEST_SECONDS = 300.0
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def _runner(actor: Actor) -> None:
     made = bring_up(client, github, plan, report=lambda _: None)
     actor.world.handed_over.add(made.instance_id)
     run = actor.world.jobs.begin_run(SCOPE, "ci.yml")
-    actor.world.jobs.add_job(run, name="job", labels=(made.label,))
+    actor.world.jobs.add_job(run, name="job", labels=(made.name,))
     if actor.random.random() < 0.6:
         client.clock.sleep(actor.random.choice((120, 600)))
         bring_down(client, github, repository_scope(SCOPE), made.name)

@@ -79,7 +79,7 @@ class StartedRunner:
         launched = made.launched
         return cls(
             runner_name=made.name,
-            runner_label=made.label,
+            runner_label=made.name,
             runner_id=made.registration.id,
             instance_id=made.instance_id,
             offer=Offer.of(launched.offer) if launched.offer else None,

@@ -10,7 +10,7 @@ from goldrun.clock import Clock
 from goldrun.errors import UnavailableError
 
 
-class Report(Protocol):
+class BuildProgress(Protocol):
     """Receives the progress of one architecture's build."""
 
     def begin(self, step: str) -> None:
@@ -28,7 +28,7 @@ class GivesWayError(UnavailableError):
 
 
 @contextmanager
-def reported(report: Report, clock: Clock, name: str) -> Iterator[None]:
+def reported(report: BuildProgress, clock: Clock, name: str) -> Iterator[None]:
     """Report the start of a step, and its end with the time that it took."""
     start = clock.now()
     report.begin(name)
