@@ -145,7 +145,7 @@ class Budget:
             hourly = machine.limit or self._price  # the most that it may cost, until somebody says
         # One that was started counts from then on, and costs nothing before it runs.
         price = 0.0 if stopped else hourly
-        last = self._open.get(one) or _Open(max(self.roster.fleet.began(machine), self._since), price, None)
+        last = self._open.get(one) or _Open(max(self.roster.fleet.start_time(machine), self._since), price, None)
         self._count(last, now, since)
         event = self.roster.busy.get(one)
         self._open[one] = _Open(now, price, event)
@@ -295,7 +295,7 @@ class Budget:
         fleet = self.roster.fleet
         running = [one for one in fleet.machines.values() if one.status != "Stopped"]
         counted = sum(
-            self._most(one) if fleet.began(one) > self._since else self.prices.of(self.client, one) or one.limit
+            self._most(one) if fleet.start_time(one) > self._since else self.prices.of(self.client, one) or one.limit
             for one in running
         )
         paid = max(0.0, paid - counted)

@@ -67,7 +67,7 @@ class Cleanup:
         roster, spec = self.roster, self.roster.fleet.spec
         self._asked = {one: at for one, at in self._asked.items() if one in roster.fleet.machines}
         for one, machine in list(roster.fleet.machines.items()):
-            age = self._now - roster.fleet.began(machine)
+            age = self._now - roster.fleet.start_time(machine)
             if one in roster.aside or is_parked(machine.tags):
                 continue  # whether it was started is not for here to say
             if one in roster.ended:
@@ -100,7 +100,7 @@ class Cleanup:
             if image and one.image_id and one.image_id != image:
                 self.delete(one.id, "its image is not the newest")
                 return
-            if self._now - roster.fleet.began(one) < DEAR_SECONDS:
+            if self._now - roster.fleet.start_time(one) < DEAR_SECONDS:
                 continue
             price = self.prices.of(self.client, one)
             if best and price and price > DEAR_FACTOR * best.price:

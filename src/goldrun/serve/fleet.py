@@ -19,7 +19,7 @@ GONE_SECONDS = 30.0  # a deletion that shows no effect for so long is asked for 
 CURRENT_SECONDS = 30.0  # for so long after a look at all of them, no other server is expected to have launched any
 
 
-def begun(machine: Instance) -> float:
+def started_at(machine: Instance) -> float:
     """Return when a machine was created, or started from a pool."""
     return moment_or(STARTED.read(machine.tags), machine.created)
 
@@ -125,11 +125,11 @@ class Fleet:
     def eager(self) -> bool:
         """Whether a machine may answer at any moment: its runner waits for no more than that."""
         late = self.client.clock.now() - BOOT_SECONDS
-        return any(self.began(machine) <= late for one, machine in self.machines.items() if self._changes(one))
+        return any(self.start_time(machine) <= late for one, machine in self.machines.items() if self._changes(one))
 
-    def began(self, machine: Instance) -> float:
+    def start_time(self, machine: Instance) -> float:
         """Return when a machine was created, or started: ECS tells the minute; what was launched here is known."""
-        return max(begun(machine), self._launched.get(machine.id, 0.0))
+        return max(started_at(machine), self._launched.get(machine.id, 0.0))
 
     def add(self, ids: Iterable[str]) -> None:
         """Remember machines that were just created."""

@@ -31,7 +31,7 @@ from goldrun.cloud.tags import PARKED, STARTED, is_parked
 from goldrun.errors import GoldrunError
 from goldrun.report import Report
 from goldrun.serve.cleanup import Cleanup
-from goldrun.serve.fleet import begun
+from goldrun.serve.fleet import started_at
 from goldrun.serve.observer import Observer
 from goldrun.serve.preparation import Prepare
 from goldrun.serve.roster import Roster
@@ -168,7 +168,7 @@ class Parking:
                 self._refused[machine.id] = self._now
                 self.report(f"{machine.id} has not started; it rests for {REFUSED_SECONDS:.0f} s.")
             return
-        self._release(machine, begun(machine) + self.roster.fleet.spec.life)
+        self._release(machine, started_at(machine) + self.roster.fleet.spec.life)
 
     def _keep(self, machine: Instance) -> None:
         """Stop a machine that is to be stopped; delete one that should not be kept."""

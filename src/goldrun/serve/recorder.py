@@ -10,7 +10,7 @@ from goldrun.clock import Clock
 from goldrun.cloud.instances import Instance
 from goldrun.github.scale_sets import JobEvent
 from goldrun.serve.concurrency import origin_of
-from goldrun.serve.fleet import begun
+from goldrun.serve.fleet import started_at
 from goldrun.serve.instruments import Sink
 from goldrun.serve.observer import Observer, State
 from goldrun.serve.scale_set_spec import ScaleSetSpec
@@ -103,7 +103,7 @@ class Recorder(Observer):
         if since is not None:
             self._observe("boot_seconds", now - since, spec)
         if self._tracer:
-            self._tracer.configured(spec, machine, begun(machine) if since is None else since, now)
+            self._tracer.configured(spec, machine, started_at(machine) if since is None else since, now)
 
     def gone(self, spec: ScaleSetSpec, machine: Instance) -> None:
         """See ``Observer``."""

@@ -182,15 +182,16 @@ class Shares:
             if alive or spec in self._claims:
                 self._claims[spec] = Claim(alive, alive)
 
-    def is_away(self, spec: ScaleSetSpec, now: float) -> bool:
-        """Keep the places of a set's machines while its session is lost, for a while; return whether that is over."""
+    def keep_places(self, spec: ScaleSetSpec, now: float) -> bool:
+        """Keep the places of a set's machines while its session is lost, for a while; return whether they are kept."""
         with self._lock:
             self._silent.setdefault(spec, None)
-            if is_over := not self._awaited(spec, now):
+            if not self._awaited(spec, now):
                 self._claims.pop(spec, None)
-            elif known := self._claims.get(spec):
+                return False
+            if known := self._claims.get(spec):
                 self._claims[spec] = Claim(known.alive, known.alive)
-            return is_over
+            return True
 
     def leave(self, spec: ScaleSetSpec) -> None:
         """Forget a scale set that is not served here any more."""

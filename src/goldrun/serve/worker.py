@@ -18,7 +18,7 @@ from goldrun.serve.budget import Budget, OutdatedError
 from goldrun.serve.cleanup import Cleanup
 from goldrun.serve.config_delivery import ConfigDelivery
 from goldrun.serve.endings import Endings
-from goldrun.serve.fleet import Fleet, begun
+from goldrun.serve.fleet import Fleet, started_at
 from goldrun.serve.intake import Intake
 from goldrun.serve.launching import Launching
 from goldrun.serve.listener import Listener
@@ -155,7 +155,7 @@ class Worker:
 
     def _wait(self) -> None:
         """Wait for the session, which is lost, or which another server has."""
-        if self.shares.is_away(self.listener.spec, self._now):
+        if not self.shares.keep_places(self.listener.spec, self._now):
             self.budget.ledger.leave(self.listener.spec)
         # Another server has it: it is that one's to keep, or to end.
         self.retired = self.retired or (self.retiring and self.listener.taken)
@@ -223,7 +223,7 @@ class Worker:
             idle=max(0, roster.alive - starting - busy) if leads else 0,
             busy=busy,
             stopped=len(roster.aside) if leads else 0,
-            oldest=max((self._now - begun(one) for one in moving), default=0.0),
+            oldest=max((self._now - started_at(one) for one in moving), default=0.0),
         )
 
     @property
