@@ -151,6 +151,7 @@ def test_the_first_hour_is_protected(frozen: Running) -> None:
 
 def test_a_reclaim_wave_gives_notice(frozen: Running) -> None:
     instance = launch(frozen, SpotDuration=0)
+    frozen.cloud.store.put(replace(instance, reclaimed=NOW + HOUR))  # by its id it might be sooner
     status = call_control(frozen.port, frozen.cloud.token, "PATCH", "market", {"scenario": "reclaim-wave"})
     assert status["market"]["scenario"] == "reclaim-wave"
     frozen.wall.value += 1
