@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from itertools import pairwise
 
 import pytest
@@ -205,8 +206,13 @@ def test_an_interrupt_ends_the_copies_that_are_waited_for(frozen: Running) -> No
     client = frozen.client(timeout=600.0)
     store, began = frozen.cloud.store, client.clock.now()
     store.put(replaced(store.settings(), copy_seconds=3600.0))
+    both = threading.Barrier(2, timeout=60)  # else one copy may be made before the other's thread has begun
+    waiting: set[str] = set()
 
     def report(region: str, _: Progress) -> None:
+        if region not in waiting:
+            waiting.add(region)
+            both.wait()
         if region == BEIJING:
             raise KeyboardInterrupt
 

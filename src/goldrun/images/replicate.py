@@ -101,6 +101,9 @@ def copy_everywhere(
             )
         except GoldrunError as error:
             return error
+        except BaseException:
+            clock.broken = True  # at once: the others are not to wait until this thread's end is noticed
+            raise
 
     with ThreadPoolExecutor(max_workers=len(regions)) as pool:
         copying = {region: pool.submit(copy_to, region) for region in regions}
