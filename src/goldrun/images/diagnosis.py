@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, Image, describe_images
-from goldrun.cloud.regions import list_regions
+from goldrun.cloud.regions import read_other_regions
 from goldrun.errors import GoldrunError, NotFoundError
 from goldrun.images.naming import PublishedName, Reference
 
 NEAR_NAMES = 3
 ELSEWHERE = "look in other regions: goldrun image id NAME --all-regions"
-PARALLEL_REGIONS = 8  # well below the API's rate
 _STATES = {
     "Creating": "is still being created ({progress}): wait until it is Available.",
     "Waiting": "is waiting in the queue of images.",
@@ -70,44 +69,31 @@ def not_found(client: EcsClient, reference: Reference) -> ImageNotFoundError:
 def not_found_anywhere(client: EcsClient, reference: Reference) -> ImageNotFoundError:
     """Return the error of ``not_found``, and which other regions have the image: an id is valid only in its region."""
     error = not_found(client, reference)
-    try:
-        regions = list_regions(client)
-    except GoldrunError as problem:
-        return error.with_more([f"the regions could not be listed: {problem.what}"])
-    others = [region for region in regions if region != client.region]
-    found, why = _in_regions(client, reference, others)
-    if not why:
-        why = [f"none of the other {len(others)} regions has it either."]
-    return error.with_more(why, [f"use --region {region}, or copy the image to {client.region}." for region in found])
-
-
-def _in_regions(client: EcsClient, reference: Reference, regions: list[str]) -> tuple[list[str], list[str]]:
-    """Return the regions that have the image, and the reasons: its id in each, or that a region did not answer."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    found, why = [], []
     names = wanted_names(reference)
 
-    def search(region: str) -> list[Image] | GoldrunError:
-        try:
-            images = describe_images(
-                client,
-                name=names[0] if len(names) == 1 else reference.family,
-                image_id=reference.image_id,
-                region=region,
-            )
-        except GoldrunError as error:
-            return error
+    def search(region: str) -> list[Image]:
+        images = describe_images(
+            client,
+            name=names[0] if len(names) == 1 else reference.family,
+            image_id=reference.image_id,
+            region=region,
+        )
         return [image for image in images if image.image_id == reference.image_id or image.name in names]
 
-    with ThreadPoolExecutor(max_workers=PARALLEL_REGIONS) as pool:
-        for region, images in zip(regions, pool.map(search, regions), strict=True):
-            if isinstance(images, GoldrunError):
-                why.append(f"{region} could not be reached: {images.what}")
-            elif matching := [image for image in images if reference.architecture in (None, image.architecture)]:
-                found.append(region)
-                why += [f"{region} has it: {image.name} ({image.image_id})." for image in matching]
-    return found, why
+    try:
+        answers = read_other_regions(client, search)
+    except GoldrunError as problem:
+        return error.with_more([f"the regions could not be listed: {problem.what}"])
+    found, why = [], []
+    for region, images in answers.items():
+        if isinstance(images, GoldrunError):
+            why.append(f"{region} could not be reached: {images.what}")
+        elif matching := [image for image in images if reference.architecture in (None, image.architecture)]:
+            found.append(region)
+            why += [f"{region} has it: {image.name} ({image.image_id})." for image in matching]
+    if not why:
+        why = [f"none of the other {len(answers)} regions has it either."]
+    return error.with_more(why, [f"use --region {region}, or copy the image to {client.region}." for region in found])
 
 
 _NOT_YOURS = ["check the id and the region; an image of another account must be shared with this one."]

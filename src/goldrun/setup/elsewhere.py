@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goldrun.cloud.client import EcsClient
-from goldrun.cloud.regions import list_regions
+from goldrun.cloud.regions import read_other_regions
 from goldrun.cloud.tags import Tags
 from goldrun.cloud.vpcs import describe_vpcs
 from goldrun.errors import GoldrunError
@@ -15,13 +15,7 @@ def regions_with(client: EcsClient, tags: Tags) -> dict[str, str]:
     Raises:
         GoldrunError: the regions cannot be listed.
     """
-    found = {}
-    for region in list_regions(client):
-        if region == client.region:
-            continue
-        try:
-            if describe_vpcs(client.in_region(region), tags):
-                found[region] = ""
-        except GoldrunError as error:
-            found[region] = error.what
-    return found
+    answers = read_other_regions(client, lambda region: describe_vpcs(client.in_region(region), tags))
+    return {
+        region: answer.what if isinstance(answer, GoldrunError) else "" for region, answer in answers.items() if answer
+    }
