@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from concurrent.futures import wait
 from itertools import pairwise
 
 import pytest
@@ -219,6 +220,29 @@ def test_an_interrupt_ends_the_copies_that_are_waited_for(frozen: Running) -> No
     with pytest.raises(KeyboardInterrupt):
         copy_everywhere(client, find_own(client, V2), ["cn-shanghai", BEIJING], report=report)
     assert client.clock.now() - began < 600
+
+
+def test_an_error_that_ends_the_copies_is_the_one_that_is_raised(
+    frozen: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the interrupt that the others end with: they have all ended before one looks."""
+    version(frozen, 2)
+    client = frozen.client(timeout=600.0)
+    frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=3600.0))
+    monkeypatch.setattr("concurrent.futures.wait", lambda futures, return_when: wait(futures))
+    regions = ["cn-shanghai", "cn-shenzhen", "cn-hongkong", BEIJING]
+    all_wait = threading.Barrier(len(regions), timeout=60)
+    waiting: set[str] = set()
+
+    def report(region: str, _: Progress) -> None:
+        if region not in waiting:
+            waiting.add(region)
+            all_wait.wait()
+        if region == BEIJING:
+            raise Crash
+
+    with pytest.raises(Crash):
+        copy_everywhere(client, find_own(client, V2), regions, report=report)
 
 
 def test_a_failure_says_what_was_copied(frozen: Running) -> None:

@@ -87,6 +87,7 @@ def copy_everywhere(
 
     _require_elsewhere(client, image, regions)
     clock = BreakableClock(client.clock.machine)  # a copy takes up to an hour; it continues without us
+    broken_by: list[BaseException] = []  # the first is the reason, the others are interrupts by the clock
 
     def copy_to(region: str) -> Image | GoldrunError:
         try:
@@ -101,15 +102,17 @@ def copy_everywhere(
             )
         except GoldrunError as error:
             return error
-        except BaseException:
+        except BaseException as error:
+            broken_by.append(error)
             clock.broken = True  # at once: the others are not to wait until this thread's end is noticed
             raise
 
     with ThreadPoolExecutor(max_workers=len(regions)) as pool:
         copying = {region: pool.submit(copy_to, region) for region in regions}
         try:
-            for future in wait(copying.values(), return_when=FIRST_EXCEPTION).done:
-                future.result()
+            wait(copying.values(), return_when=FIRST_EXCEPTION)
+            if broken_by:
+                raise broken_by[0]
         finally:
             clock.broken = not all(future.done() for future in copying.values())
     ended = {region: future.result() for region, future in copying.items()}
