@@ -324,19 +324,19 @@ def test_the_pools_own_option_traces_the_boot(cloud: Running, tmp_path: Path) ->
 
 def test_an_image_with_an_outdated_runner_is_refused(cloud: Running, tmp_path: Path) -> None:
     number = int(releases.current(cloud.cloud.clock.now()).split(".")[1])
-    for back in (0, 2):
+    for back in (0, 3):  # the one before the last but one gets jobs for two days after a release
         tags = {"Manifest.1": f"actions-runner=2.{number - back}.0"}
         cloud.image(f"back{back}-amd64-latest", family=f"back{back}-amd64", tags=tags)
     engine = Engine(cloud, tmp_path, "v0.1.1")
     url = f"{cloud.url}{PREFIX}/octo-org/octo-repo"
-    old = bootstrap("garm-old", image="back2-amd64-latest", repo_url=url)
+    old = bootstrap("garm-old", image="back3-amd64-latest", repo_url=url)
     assert engine("CreateInstance", old).returncode == 0, "without a token nobody can ask"
     assert engine("DeleteInstance", GARM_INSTANCE_ID="garm-old").returncode == 0
     engine.config.write_text(engine.config.read_text() + f'github_token = "{GITHUB_TOKEN}"\n')
     refused = engine("CreateInstance", old)
     assert refused.returncode == 1
     fault = refused.stderr
-    assert f"The image's runner, version 2.{number - 2}.0, is too old." in fault
+    assert f"The image's runner, version 2.{number - 3}.0, is too old." in fault
     assert "rebuild the image" in fault
     assert refused.stdout == ""
     assert GITHUB_TOKEN not in fault
@@ -345,7 +345,7 @@ def test_an_image_with_an_outdated_runner_is_refused(cloud: Running, tmp_path: P
         (
             {"image": "back0-amd64-latest", "repo_url": url},
             {"image": "acs:ubuntu_24_04_x64", "repo_url": url, "flavor": "2"},
-            {"image": "back2-amd64-latest", "repo_url": f"{cloud.url}/enterprises/octo"},
+            {"image": "back3-amd64-latest", "repo_url": f"{cloud.url}/enterprises/octo"},
         )
     ):
         made = engine("CreateInstance", bootstrap(f"garm-{number}", **wanted))
