@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from goldrun.errors import UsageError
@@ -147,6 +148,7 @@ def rank(offers: Iterable[Offer], policy: str = DEFAULT_POLICY) -> list[Offer]:
     return sorted(offers, key=POLICIES[policy])
 
 
+@lru_cache  # serve asks for the same few in each of its steps
 def parse_span(text: str, what: str) -> Span:
     """Parse ``8`` (exactly), ``8..`` (at least), ``..64`` (at most) or ``8..64``.
 

@@ -56,6 +56,8 @@ class Claim:
 
     def within(self, most: int) -> Claim:
         """Return the claim with at most so many machines missing: jobs come before the pool."""
+        if self.missing <= most:
+            return self
         jobs = min(self.jobs, most)
         return replace(self, jobs=jobs, pool=min(self.pool, most - jobs))
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from goldrun.cloud.billing import BILL_OFFSET
 from goldrun.cloud.moments import format_moment, parse_moment
 
+DAY = 86400.0
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -27,9 +29,10 @@ class Spent:
 
     def at(self, now: float) -> Spent:
         """Return it as of a later moment: a new day, or month, begins with nothing."""
-        day = self.day if day_begin(now) <= self.until else 0.0
+        if day_begin(now) <= self.until:
+            return Spent(max(now, self.until), self.day, self.month, self.paid)
         month = self.month if month_begin(now) <= self.until else 0.0
-        return replace(self, until=max(now, self.until), day=day, month=month)
+        return Spent(now, 0.0, month, self.paid)
 
     def add(self, price: float, begin: float, end: float) -> Spent:
         """Add what a machine costs between two moments, at a price per hour; ``end`` is now."""
@@ -54,8 +57,8 @@ def parse(text: str) -> Spent:
 
 def day_begin(now: float) -> float:
     """Return when the day began, in Beijing."""
-    there = datetime.fromtimestamp(now, UTC) + BILL_OFFSET
-    return (there.replace(hour=0, minute=0, second=0, microsecond=0) - BILL_OFFSET).timestamp()
+    offset = BILL_OFFSET.total_seconds()
+    return (now + offset) // DAY * DAY - offset
 
 
 def month_begin(now: float) -> float:
