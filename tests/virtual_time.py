@@ -38,9 +38,12 @@ class Wall:
 
     def read(self) -> float:
         """Return the time to a thread that lives by it."""
-        with self._changed:
-            self._me().seen = time.monotonic()
-            return self.value
+        me = self._people.get(threading.current_thread())
+        if me is None:
+            with self._changed:
+                me = self._me()
+        me.seen = time.monotonic()
+        return self.value
 
     @contextlib.contextmanager
     def question(self) -> Iterator[None]:
@@ -68,7 +71,8 @@ class Wall:
             me.wakes, me.seen = None, time.monotonic()
 
     def _me(self) -> _Person:
-        return self._people.setdefault(threading.current_thread(), _Person())
+        thread = threading.current_thread()
+        return self._people.get(thread) or self._people.setdefault(thread, _Person())
 
     def _is_anybody_busy(self) -> bool:
         """Return whether somebody may still do something at this moment."""

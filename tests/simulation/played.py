@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -81,20 +83,28 @@ class Played:
         store = self.store
         for one in store.all(Invocation):
             if one.instance == instance.id and one.file == INBOX and one.status(now) == "Success":
-                settings = read_configuration(one.content)
-                if "TOKEN" in settings:
+                settings, number = _read(one.content)
+                if not number:
                     scope = settings["URL"].partition(f"{PREFIX}/")[2]
                     known = [one for one in store.all(GitHubRunner) if one.name == settings["NAME"]]
                     labels = settings["LABELS"].split(",")
                     return known[0] if known else self.jobs.register(scope, settings["NAME"], labels, 1)
-                packed = json.loads(base64.b64decode(settings["JITCONFIG"]))
-                number = str(json.loads(base64.b64decode(packed[".runner"]))["agentId"])
                 return store.get(GitHubRunner, number) or GitHubRunner(id=number, scope="", name="gone", labels=())
         return None
 
     def _delete(self, instance: Instance, now: float) -> None:
         store = self.store
         lifecycle.release(store, store.settings().market, [instance], now)
+
+
+@lru_cache
+def _read(content: bytes) -> tuple[Mapping[str, str], str]:
+    """Return a runner's configuration, and its number; none if it is to register itself."""
+    settings = read_configuration(content)
+    if "TOKEN" in settings:
+        return settings, ""
+    packed = json.loads(base64.b64decode(settings["JITCONFIG"]))
+    return settings, str(json.loads(base64.b64decode(packed[".runner"]))["agentId"])
 
 
 def play(frozen: Running) -> Played:

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from goldrun.contents import advisory_report, cyclonedx, osv, software_report
 from goldrun.contents.components import Component, Contents, make, parse
@@ -83,6 +81,10 @@ def test_a_list_is_parsed_sorted_and_without_duplicates() -> None:
 
 
 def test_a_bill_of_materials_is_cyclonedx_and_is_read_again() -> None:
+    # Seconds, as with `tests.openapi`: they build grammars when they are imported.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = cyclonedx.write(listed(), "tools-amd64-20261123080000", "m-1", NOW)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert cyclonedx.read(text, "file") == listed()
