@@ -458,6 +458,25 @@ def test_pay_as_you_go_when_allowed(frozen: Running) -> None:
     assert [one.strategy for one in alive(frozen)] == ["NoSpot"]
 
 
+def test_the_list_price_is_paid_for_the_users_own_candidates_too(frozen: Running) -> None:
+    """With a file of candidates the fallback did nothing, and said nothing of it."""
+    set_market(frozen)
+    offers = list(find_offers(frozen.client(), launch_settings(frozen)))
+    dear = max(offers, key=lambda one: one.list_price)
+    set_market(frozen, scarcity=1.0)
+    nowhere = replace(offers[0], vswitch="")
+    wanted = launch_settings(frozen, candidates=(nowhere, dear), on_demand_fallback=True)
+    (got,) = acquire(frozen.client(), wanted)
+    assert got.offer is not None
+    assert (got.offer.spot, got.offer.type, got.offer.zone) == (False, dear.type, dear.zone)
+    assert got.offer.vswitch == dear.vswitch
+    assert got.offer.price == INSTANCE_TYPES[dear.type].price
+    with pytest.raises(RefusedError, match="No offer gives an instance"):
+        acquire(frozen.client(), replace(wanted, key="another", most_on_demand=got.offer.price / 2))
+    with pytest.raises(RefusedError, match="No offer gives an instance"):
+        acquire(frozen.client(), replace(wanted, key="no vSwitch", candidates=(nowhere,)))
+
+
 def test_beyond_the_quota_of_spot_instances_the_list_price_is_paid_if_allowed(frozen: Running) -> None:
     """The refusal ended the launch, and a scale set with a fallback let its jobs wait."""
     set_market(frozen)

@@ -12,7 +12,7 @@ from goldrun.errors import UsageError
 from goldrun.launch.choice import choose
 from goldrun.launch.launch import Deliver, Launched, launch
 from goldrun.launch.market import Market
-from goldrun.launch.offers import Offer
+from goldrun.launch.offers import ANY, Criteria, Offer
 from goldrun.launch.placement import by_zone, find_vswitches
 from goldrun.launch.settings import LaunchSettings
 from goldrun.launch.spread import spread
@@ -56,7 +56,7 @@ def find_offers(
 
 def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None) -> Iterator[Offer]:
     if settings.candidates:
-        yield from settings.candidates
+        yield from _candidates(client, settings)
         return
     network, criteria = settings.network, settings.criteria
     zones = dict(network.zones)
@@ -75,8 +75,24 @@ def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
         # The cached offers gave no instance; fresh ones may.
         yield from _placed(choose(Market(client), criteria, zones, settings.policy), zones)
     if settings.on_demand_fallback:
-        at_list_price = replace(criteria, spot=False, max_price=settings.most_on_demand)
-        yield from _placed(choose(Market(client), at_list_price, zones), zones)
+        yield from _placed(choose(Market(client), _at_list_price(settings), zones), zones)
+
+
+def _candidates(client: EcsClient, settings: LaunchSettings) -> Iterator[Offer]:
+    """Yield the user's offers; then, if that is allowed, the same types in the same places at the list price."""
+    yield from settings.candidates
+    vswitches = {(one.type, one.zone): one.vswitch for one in settings.candidates if one.vswitch}
+    if not settings.on_demand_fallback or not vswitches:
+        return
+    types = tuple(sorted({type_id for type_id, _ in vswitches}))
+    criteria = replace(_at_list_price(settings), types=types, zones=(), cpus=ANY, memory=ANY)
+    for offer in choose(Market(client), criteria, {zone for _, zone in vswitches}):
+        if vswitch := vswitches.get((offer.type, offer.zone)):
+            yield replace(offer, vswitch=vswitch)
+
+
+def _at_list_price(settings: LaunchSettings) -> Criteria:
+    return replace(settings.criteria, spot=False, max_price=settings.most_on_demand)
 
 
 def describe_launch(launched: Launched) -> str:
