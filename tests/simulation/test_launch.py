@@ -824,6 +824,16 @@ def test_of_several_zones_those_with_a_vswitch_count(frozen: Running) -> None:
     assert [one.zone for one in alive(frozen)] == ["cn-hangzhou-k"]
 
 
+def test_a_cache_keeps_the_prices_of_a_protected_hour_apart(frozen: Running, tmp_path: Path) -> None:
+    from goldrun.launch.cache import FileCache
+
+    client = frozen.client()
+    market = Market(client, FileCache({}, client.clock.machine, tmp_path))
+    dear, cheap = (replace(market, protected=one).prices(["ecs.c7.large"])["ecs.c7.large"] for one in (True, False))
+    zone = min(dear.zones)
+    assert cheap.zones[zone].price(spot=True) < dear.zones[zone].price(spot=True)
+
+
 def test_a_cache_forgets_the_answers_of_another_day(frozen: Running, tmp_path: Path) -> None:
     from goldrun.launch.cache import FORGET_SECONDS, FileCache
 
@@ -875,10 +885,12 @@ def test_bad_requests_are_refused_before_anything_is_sent(frozen: Running) -> No
 @pytest.mark.parametrize("protected", [True, False])
 def test_an_unprotected_first_hour_can_be_chosen_and_is_cheaper(frozen: Running, protected: bool) -> None:
     set_market(frozen)
-    acquire(frozen.client(), launch_settings(frozen, protected=protected))
+    (got,) = acquire(frozen.client(), launch_settings(frozen, protected=protected))
     (made,) = alive(frozen)
     kind = INSTANCE_TYPES[made.type]
     full = spot_price(frozen.cloud.store.settings().market, kind, made.zone, frozen.wall.value)
     assert made.protected is protected
     assert (made.price < full) is not protected
+    assert got.offer is not None
+    assert got.offer.price == pytest.approx(made.price), "the price that was said is the one that is paid"
     assert (made.reclaimed < frozen.wall.value + 3600) <= (not protected)

@@ -39,7 +39,8 @@ class Reader:
 
     def read(self, action: str, params: Mapping[str, Parameter]) -> Element:
         """Return the answer of a reading action, or its cached answer."""
-        key = f"{self.client.region} {action} {sorted((name, str(value)) for name, value in params.items() if value)}"
+        given = sorted((name, str(value)) for name, value in params.items() if value is not None)
+        key = f"{self.client.region} {action} {given}"
         if self.cache and (kept := self.cache.get(key)) is not None:
             return kept
         answer = self.client.call(action, params)
@@ -198,9 +199,17 @@ def read_advice(reader: Reader, *, cpus: int | None = None, min_cpus: int | None
     }
 
 
-def read_price(reader: Reader, type_id: str, *, since: str = "") -> Priced:
-    """Return the spot prices of a type in every zone, since a moment in UTC, ISO 8601 (default: the last 3 hours)."""
+def read_price(reader: Reader, type_id: str, *, since: str = "", protected: bool = True) -> Priced:
+    """Return the spot prices of a type in every zone.
+
+    Args:
+        reader: the market's.
+        type_id: the instance type.
+        since: a moment in UTC, ISO 8601; empty: 3 hours ago.
+        protected: of instances whose first hour is protected; the others cost less.
+    """
     params: dict[str, Parameter] = {"InstanceType": type_id, "NetworkType": "vpc", "OSType": "linux"}
+    params |= {} if protected else {"SpotDuration": 0}
     rows: list[Element] = []
     currency, offset = "", 0
     while True:

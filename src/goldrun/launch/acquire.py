@@ -69,13 +69,14 @@ def _all_offers(client: EcsClient, settings: LaunchSettings, cache: Cache | None
             why=[f"there are vSwitches in {', '.join(sorted(zones)) or 'no zone'}."],
             fix=["name one of these zones, or create a vSwitch there: goldrun setup --zone ZONE."],
         )
-    best = choose(Market(client, cache), criteria, zones, settings.policy)
+    market = Market(client, protected=settings.protected)
+    best = choose(replace(market, cache=cache), criteria, zones, settings.policy)
     yield from _placed(spread(best, settings.key) if settings.spread else best, zones)
     if cache:
         # The cached offers gave no instance; fresh ones may.
-        yield from _placed(choose(Market(client), criteria, zones, settings.policy), zones)
+        yield from _placed(choose(market, criteria, zones, settings.policy), zones)
     if settings.on_demand_fallback:
-        yield from _placed(choose(Market(client), _at_list_price(settings), zones), zones)
+        yield from _placed(choose(market, _at_list_price(settings), zones), zones)
 
 
 def _candidates(client: EcsClient, settings: LaunchSettings) -> Iterator[Offer]:

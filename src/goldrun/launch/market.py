@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from goldrun.cloud.client import EcsClient
@@ -30,10 +31,15 @@ U = TypeVar("U")
 
 @dataclass(frozen=True)
 class Market:
-    """Reads the market, through a cache if there is one."""
+    """Reads the market, through a cache if there is one.
+
+    Attributes:
+        protected: prices are those of instances whose first hour is protected.
+    """
 
     client: EcsClient
     cache: Cache | None = None
+    protected: bool = True
 
     @property
     def _reader(self) -> Reader:
@@ -75,8 +81,8 @@ class Market:
 
     def prices(self, types: Iterable[str], *, since: str = "") -> dict[str, Priced]:
         """Return the spot prices of several types, read in parallel; see ``read_price``."""
-        names, reader = sorted(set(types)), self._reader
-        return dict(zip(names, parallel(lambda name: read_price(reader, name, since=since), names), strict=True))
+        names, read = sorted(set(types)), partial(read_price, self._reader, since=since, protected=self.protected)
+        return dict(zip(names, parallel(read, names), strict=True))
 
 
 def parallel(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
