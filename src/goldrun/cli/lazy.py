@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from gettext import gettext
 from typing import Any
 
 import click
 
 from goldrun import language
 from goldrun.cli import aliases
+
+WHOLE = 1000  # characters: no sentence is as long
 
 
 class LazyGroup(click.Group):
@@ -29,6 +32,16 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""
         return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its whole sentence: click cuts it where the line ends."""
+        with formatter.section(gettext("Commands")):  # click's own message
+            formatter.write_dl(self.summaries(ctx))
+
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the commands' names, and the first sentence of each one's help."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return [(name, one.get_short_help_str(WHOLE)) for name, one in found if one is not None and not one.hidden]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -6,7 +6,6 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from gettext import gettext
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,9 +45,8 @@ class _Nouns(LazyGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_NOUNS)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        with formatter.section(gettext("Commands")):  # click's own message
-            formatter.write_dl([(noun, language.say(os.environ, text)) for noun, text in _NOUNS.items()])
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:  # noqa: ARG002 - the group's signature
+        return [(noun, language.say(os.environ, text)) for noun, text in _NOUNS.items()]
 
 
 @click.group(
