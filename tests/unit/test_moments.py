@@ -32,6 +32,6 @@ def test_both_forms(text: str, moment: float) -> None:
     ],
 )
 def test_other_forms_are_no_times(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError):
         parse_moment(text)
     assert moment_or(text, 7.0) == 7.0

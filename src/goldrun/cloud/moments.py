@@ -15,7 +15,7 @@ def parse_moment(text: str) -> float:
         ValueError: it has another form.
     """
     if len(text) not in _LENGTHS or text[10] != "T" or text[-1] != "Z":
-        raise ValueError(f"{text!r} is not a time of the API")
+        raise ValueError(text)
     return datetime.fromisoformat(text).timestamp()  # 20 times as fast as strptime, and takes more forms
 
 
