@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from goldrun.errors import UnavailableError
 from goldrun.serve.assembly import Common
 from goldrun.serve.config import Cost, Limits
+from goldrun.serve.observer import Observer
 from goldrun.serve.quota import Quota
+from goldrun.serve.scale_set_spec import ScaleSetSpec
 from goldrun.serve.server import Server
 from goldrun.serve.shares import Claim
 from tests.conftest import Running
@@ -154,6 +156,14 @@ def test_the_price_of_one_zone_does_not_stand_for_those_of_the_others(cloud: Run
     assert common.ledger._reserved[key] > 0.3
 
 
+class Leavers(Observer):
+    def __init__(self) -> None:
+        self.left_so_far: list[ScaleSetSpec] = []
+
+    def left(self, spec: ScaleSetSpec) -> None:
+        self.left_so_far.append(spec)
+
+
 @pytest.mark.parametrize("retries", [60.0, 0.1])
 def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest.MonkeyPatch, retries: float) -> None:
     """Its last step was underway, or longer than it was waited for; its claim stayed for ever beside the new one."""
@@ -173,7 +183,8 @@ def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest
 
     monkeypatch.setattr("goldrun.serve.server.build_worker", build)
     closing: Any = SimpleNamespace(close=lambda: None)
-    server = Server(lambda _: (closing, closing), {}, owner="one", report=print)
+    watching = Leavers()
+    server = Server(lambda _: (closing, closing), {}, owner="one", report=print, observer=watching)
     limits = Limits(max_runners=4)
     before, after = scale_set_spec(min_idle=1, limits=limits), scale_set_spec(min_idle=2, limits=limits)
     server.serve([before])
@@ -184,6 +195,7 @@ def test_a_set_that_has_changed_claims_nothing_after_its_end(monkeypatch: pytest
     claims = set(server._common.shares._claims)
     server.stop()
     assert claims == {after}
+    assert watching.left_so_far == [before]
 
 
 def test_a_profile_that_another_server_has_is_not_ended_here(cloud: Running, played: Played) -> None:

@@ -131,6 +131,18 @@ def test_the_metrics_are_those_of_prometheus(cloud: Running, collector: Received
     assert 60.0 in waits.explicit_bounds
 
 
+def test_a_gauge_that_is_forgotten_is_not_sent_any_more(collector: Received) -> None:
+    telemetry = Telemetry("here", lambda _: None)
+    for name in ("gone", "there"):
+        telemetry.put("leader", 1.0, {"set": name, "scope": "octo-org"})
+    telemetry._meters.force_flush()
+    assert len(collector.metrics["goldrun_leader"].gauge.data_points) == 2
+    telemetry.forget("leader", {"set": "gone", "scope": "octo-org"})
+    telemetry.close()
+    (point,) = collector.metrics["goldrun_leader"].gauge.data_points
+    assert "there" in {one.value.string_value for one in point.attributes}
+
+
 def test_a_collector_that_does_not_answer_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")

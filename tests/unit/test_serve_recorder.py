@@ -36,6 +36,9 @@ _MACHINE: dict[str, Any] = {
     "saves": False,
     "tags": {},
 }
+KINDS = {
+    f"goldrun_{name}{suffix}": one.kind for name, one in INSTRUMENTS.items() for suffix in ("", "_total", "_created")
+}
 SET = {"set": "ubuntu-spot", "scope": "octo-org/octo-repo"}
 
 
@@ -109,6 +112,28 @@ def test_a_worker_that_does_nothing_for_minutes_is_stuck() -> None:
     wall.value += STUCK_SECONDS + 1
     recorder.ended(spec)
     assert recorder.stuck() == [], "it is not served any more"
+
+
+def test_of_a_set_that_is_gone_no_gauge_is_left() -> None:
+    """The last tick of one that was removed stood still, and raised an alarm until the server was restarted."""
+    metrics, spec = Metrics(), scale_set_spec()
+    recorder, other = Recorder(FakeClock(Wall(1000.0)), [metrics]), scale_set_spec("another")
+    for one in (spec, other):
+        recorder.begun(one)
+        recorder.state(one, State(leads=True, waiting=3, running=2, starting=1, idle=4, busy=2, stopped=5))
+        recorder.budget(one, 5.0)
+        recorder.launched(one, ["i-1"])
+    recorder.ended(spec)
+    recorder.left(spec)
+    samples = [one for family in text_string_to_metric_families(metrics.text().decode()) for one in family.samples]
+    sets = {kind: {one.labels["set"] for one in samples if KINDS[one.name] == kind} for kind in ("gauge", "counter")}
+    assert sets == {"gauge": {"another"}, "counter": {"another", "ubuntu-spot"}}
+    changed = scale_set_spec("another", min_idle=3)
+    recorder.state(changed, State(leads=True, waiting=0, running=0, starting=0, idle=0, busy=0, stopped=0))
+    recorder.left(other)
+    found = [one for family in text_string_to_metric_families(metrics.text().decode()) for one in family.samples]
+    assert {one.name for one in found if KINDS[one.name] == "gauge"} >= {"goldrun_leader", "goldrun_jobs"}
+    assert "goldrun_budget_left" not in {one.name for one in found}
 
 
 class Calls(Observer):

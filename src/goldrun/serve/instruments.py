@@ -63,5 +63,8 @@ class Sink(Protocol):
     def put(self, name: str, value: float, labels: dict[str, str]) -> None:
         """Set a gauge."""
 
+    def forget(self, name: str, labels: dict[str, str]) -> None:
+        """Show a gauge's value no longer."""
+
     def observe(self, name: str, value: float, labels: dict[str, str]) -> None:
         """Record a value of a histogram."""

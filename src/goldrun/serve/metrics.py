@@ -37,6 +37,10 @@ class Metrics:
         """See ``Sink``."""
         self._gauges[name].labels(**labels).set(value)
 
+    def forget(self, name: str, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        self._gauges[name].remove(*(labels[label] for label in INSTRUMENTS[name].labels))
+
     def observe(self, name: str, value: float, labels: dict[str, str]) -> None:
         """See ``Sink``."""
         self._histograms[name].labels(**labels).observe(value)

@@ -42,7 +42,10 @@ class Observer:
         """A scale set is served from now on."""
 
     def ended(self, spec: ScaleSetSpec) -> None:
-        """A scale set is not served any more."""
+        """A scale set is not configured any more; it ends with its jobs."""
+
+    def left(self, spec: ScaleSetSpec) -> None:
+        """Nothing of a scale set is left at this server."""
 
     def state(self, spec: ScaleSetSpec, state: State) -> None:
         """The state after a tick."""

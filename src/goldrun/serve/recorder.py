@@ -39,6 +39,7 @@ class Recorder(Observer):
         self._clock, self._sinks, self._tracer = clock, sinks, tracer
         self._begun: dict[str, float] = {}  # machines that boot
         self._ticks: dict[ScaleSetSpec, float] = {}
+        self._gauges: dict[ScaleSetSpec, dict[tuple[str, ...], dict[str, str]]] = {}  # the labels of those that are set
         self._lock = threading.Lock()
 
     def stuck(self) -> list[str]:
@@ -56,6 +57,16 @@ class Recorder(Observer):
         """See ``Observer``."""
         with self._lock:
             self._ticks.pop(spec, None)
+
+    def left(self, spec: ScaleSetSpec) -> None:
+        """See ``Observer``. Its last values would raise alarms for as long as the server runs."""
+        with self._lock:
+            gauges = self._gauges.pop(spec, {})
+            # One that has changed goes on under its name.
+            kept = {key for others in self._gauges.values() for key in others}
+        for key in gauges.keys() - kept:
+            for sink in self._sinks:
+                sink.forget(key[0], gauges[key])
 
     def state(self, spec: ScaleSetSpec, state: State) -> None:
         """See ``Observer``."""
@@ -146,8 +157,11 @@ class Recorder(Observer):
             sink.add(name, amount, {**_labels(spec), **labels})
 
     def _put(self, name: str, value: float, spec: ScaleSetSpec, **labels: str) -> None:
+        found = {**_labels(spec), **labels}
+        with self._lock:
+            self._gauges.setdefault(spec, {})[name, *found.values()] = found
         for sink in self._sinks:
-            sink.put(name, value, {**_labels(spec), **labels})
+            sink.put(name, value, found)
 
     def _observe(self, name: str, value: float, spec: ScaleSetSpec) -> None:
         for sink in self._sinks:

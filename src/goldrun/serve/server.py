@@ -166,6 +166,7 @@ class Server:
             self._ending.remove(running)
             if (spec := running.worker.listener.spec) not in self._running:
                 self._common.shares.leave(spec)
+                self._observer.left(spec)
 
     def _start(self, spec: ScaleSetSpec) -> _Running:
         clocks = StoppableClock(), StoppableClock()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.metrics import Counter, Histogram
-from opentelemetry.metrics import _Gauge as Gauge
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -61,8 +61,11 @@ class Telemetry:
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._traces.get_tracer("goldrun.serve", __version__)
+        self._followed: dict[str, _Followed] = {}  # by runner
+        self._lock = threading.Lock()
         self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
+        # Observed, not set: the SDK repeats for ever what was set once.
+        self._gauges: dict[str, dict[tuple[str, ...], Observation]] = {}
         self._histograms: dict[str, Histogram] = {}
         meter = self._meters.get_meter("goldrun.serve", __version__)
         for name, one in INSTRUMENTS.items():
@@ -70,14 +73,13 @@ class Telemetry:
             if one.kind == "counter":
                 self._counters[name] = meter.create_counter(full, description=words)
             elif one.kind == "gauge":
-                self._gauges[name] = meter.create_gauge(full, description=words)
+                self._gauges[name] = {}
+                meter.create_observable_gauge(full, [partial(self._observed, name)], description=words)
             else:
                 bounds = list(one.buckets)
                 self._histograms[name] = meter.create_histogram(
                     full, "s", words, explicit_bucket_boundaries_advisory=bounds
                 )
-        self._followed: dict[str, _Followed] = {}  # by runner
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Send what is left."""
@@ -90,11 +92,21 @@ class Telemetry:
 
     def put(self, name: str, value: float, labels: dict[str, str]) -> None:
         """See ``Sink``."""
-        self._gauges[name].set(value, labels)
+        with self._lock:
+            self._gauges[name][tuple(labels.values())] = Observation(value, labels)
+
+    def forget(self, name: str, labels: dict[str, str]) -> None:
+        """See ``Sink``."""
+        with self._lock:
+            del self._gauges[name][tuple(labels.values())]
 
     def observe(self, name: str, value: float, labels: dict[str, str]) -> None:
         """See ``Sink``."""
         self._histograms[name].record(value, labels)
+
+    def _observed(self, name: str, _: CallbackOptions) -> list[Observation]:
+        with self._lock:
+            return list(self._gauges[name].values())
 
     def configured(self, spec: ScaleSetSpec, machine: Instance, since: float, now: float) -> None:
         """See ``Tracer``."""
