@@ -29,11 +29,30 @@ def test_it_asks_one_question_after_the_other(live: Running, env: dict[str, str]
     answers = ["octo-org", "octo-org/octo-repo", "nat", "later", "y", "n"]
     code, said = run_on_terminal(SETUP, env, columns=100, folder=tmp_path, answers=answers)
     assert code == 0, said
-    asked = ["Repositories", "'octo-org' is not a repository", "How (public, nat)", "0.034 USD an hour", "By which"]
+    asked = [
+        "Which repositories",
+        "'octo-org' is not a repository",
+        "Internet access (public, nat)",
+        "0.034 USD an hour",
+        "By which",
+    ]
     for words in (*asked, "pull request? [Y/n]", "+ NAT gateway goldrun", "+ pull request", "nothing was changed"):
         assert words in said, said
     assert "+ secret" not in said
     assert not list(live.cloud.store.all(GitHubPull))
+
+
+def test_it_asks_in_chinese(env: dict[str, str], tmp_path: Path) -> None:
+    """Two questions, the plan's sum and the place stayed English."""
+    answers = ["octo-org/octo-repo", "", "later", "n", "n"]
+    _, said = run_on_terminal(SETUP, {**env, "GOLDRUN_LANG": "zh"}, columns=100, folder=tmp_path, answers=answers)
+    for words in (
+        "哪些仓库 [",
+        "公网访问方式 (public, nat)",
+        "goldrun（cn-hangzhou）的计划：新增",
+        "操作对象：账号 ",
+    ):
+        assert words in said, said
 
 
 def test_without_a_repository_it_asks_nothing_about_github(env: dict[str, str], tmp_path: Path) -> None:
@@ -46,7 +65,7 @@ def test_without_a_repository_it_asks_nothing_about_github(env: dict[str, str], 
 
 def test_what_was_said_is_not_asked(env: dict[str, str], tmp_path: Path) -> None:
     _, said = run_on_terminal([*SETUP, *REPO], env, columns=100, folder=tmp_path, answers=["n"])
-    assert "Repositories" not in said
+    assert "Which repositories" not in said
     assert "Do this?" in said
 
 

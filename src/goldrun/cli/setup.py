@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldrun import config, language, settings, stdio
+from goldrun import config, settings, stdio
 from goldrun.cli import colours, output
-from goldrun.cli.common import ENVIRONMENT, JSON, REF, REGION, YES, open_client, open_github, place_of
+from goldrun.cli.common import ENVIRONMENT, JSON, REF, REGION, YES, confirm, open_client, open_github, place_of
 from goldrun.cli.pages import open_page
 from goldrun.cli.scopes import jobs_option
 from goldrun.cli.setup_questions import AUTH, EGRESS, NAT_PRICE, ask, ask_token
@@ -180,11 +180,8 @@ def _apply(site: Site, steps: Sequence[Step], *, yes: bool) -> bool:
     """Ask, then do what was planned; return whether it was done."""
     if site.choices.auth == "token" and any(step.sign == "+" and step.kind.name == "secret" for step in steps):
         site.choices = replace(site.choices, token=ask_token())
-    if steps and not yes:
-        stdio.to_stderr(place_of(site.client)())
-        if not click.confirm(language.say(os.environ, "Do this?"), err=True):
-            output.note("nothing was changed.")
-            return False
+    if not confirm("Do this?", [], place_of(site.client), yes=yes or not steps):
+        return False
     from goldrun.cli.progress import moving
 
     with moving("applying the plan"):
@@ -283,8 +280,9 @@ def _show(steps: Sequence[Step], site: Site) -> None:
         for line in more:
             stdio.to_stderr(f"  {line}")
     counts = {sign: sum(step.sign == sign for step in steps) for sign in _COLOURS}
-    where = f"{site.choices.name} in {site.client.region}"
-    output.note(f"plan for {where}: {counts['+']} to add, {counts['~']} to change, {counts['-']} to destroy.")
+    added, changed, destroyed = (counts[sign] for sign in "+~-")
+    name, region = site.choices.name, site.client.region
+    output.note(f"plan for {name} in {region}: {added} to add, {changed} to change, {destroyed} to destroy.")
     for other, why in (site.kept_for or {}).items():
         if why:
             output.note(f"roles, policies and the identity provider are kept: {other} could not be asked: {why}")

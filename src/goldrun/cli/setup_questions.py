@@ -38,7 +38,7 @@ def ask() -> Answers:
     note(
         f"instances reach the internet by public addresses of their own, or by a NAT gateway: {NAT_PRICE} USD an hour."
     )
-    egress = _choose("How", EGRESS, EGRESS[0])
+    egress = _choose("Internet access", EGRESS, EGRESS[0])
     auth, workflows = "later", False
     if repos and may_connect(os.environ):
         note("workflows administer runners as a GitHub App, which you make on a page that opens, or with a token.")
@@ -69,7 +69,9 @@ def ask_token() -> str:
 
 def _repositories() -> tuple[str, ...]:
     while True:
-        text = click.prompt(_said("Repositories"), default=repository_here(Path(setting_files.here())) or "-", err=True)
+        text = click.prompt(
+            _said("Which repositories"), default=repository_here(Path(setting_files.here())) or "-", err=True
+        )
         names = tuple(dict.fromkeys(str(text).replace(",", " ").replace("-", "", text == "-").split()))
         try:
             return tuple(str(repository_scope(name)) for name in names)
