@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.terminal import run_on_terminal
 
 from goldrun import config, settings
 from goldrun.errors import UsageError
-from tests.commands import run_goldrun
+from tests.commands import GOLDRUN, run_goldrun
 from tests.conftest import Running
 
 
@@ -182,6 +183,15 @@ def test_contexts_from_the_command_line(home: Path) -> None:
     run(home, "context", "use", "--none")
     assert str(file) in run(home, "config", "path").stdout
     assert "region_id" in run(home, "config", "keys").stdout
+
+
+def test_the_deletion_of_a_context_is_asked_in_the_person_s_language(home: Path) -> None:
+    write(home, user='[contexts.prod]\nregion_id = "cn-hangzhou"\n')
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "GOLDRUN_LANG": "zh"}
+    words = [*GOLDRUN, "context", "rm", "prod"]
+    code, said = run_on_terminal(words, env, columns=80, folder=home.parent / "repo", answers=["n"])
+    assert (code, "删除 context prod？" in said, "没有做任何改动" in said) == (0, True, True), said
+    assert "prod" in run(home, "context", "ls", "--json").stdout
 
 
 @pytest.mark.parametrize(

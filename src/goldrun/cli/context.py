@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from goldrun import config, settings
+from goldrun import config, language, settings
 from goldrun.cli import output, shell_complete
 from goldrun.cli.common import JSON, YES, require_consent
 from goldrun.cli.files import alone, read_text, replace_file
@@ -100,7 +100,8 @@ def context_rm(name: str, yes: bool) -> None:
     """Delete the context NAME."""
     require_consent(f"The deletion of the context {name}", yes=yes)
     _require(name)
-    if not yes and not click.confirm(f"Delete the context {name}?", err=True):
+    if not yes and not click.confirm(language.say(os.environ, f"Delete the context {name}?"), err=True):
+        output.note("nothing was changed.")
         return
     is_current = settings.contexts_of(os.environ)[1] == name
     _change(
