@@ -349,6 +349,24 @@ def test_a_roll_back_takes_nothing_from_another_channel(frozen: Running) -> None
         roll_back(frozen.client(), ALIAS)
 
 
+@pytest.mark.parametrize("half_published", [False, True])
+def test_no_other_channel_takes_the_answer_of_latest(frozen: Running, half_published: bool) -> None:
+    """A canary that was rolled back ``--to`` the version of latest took its name: latest resolved to nothing."""
+    version(frozen, 1)
+    tags = {"ManagedBy": "goldrun", "BuildTimestamp": STAMPS[1], "Latest": "true", "Channel": "latest"}
+    version(frozen, 2, shown=not half_published, tags=tags)
+    version(frozen, 3)
+    canary = ALIAS._replace(suffix="canary")
+    publish(frozen.client(), V3, channel="canary")
+    before = state(frozen)
+    with pytest.raises(RefusedError, match="would show nothing"):
+        roll_back(frozen.client(), canary, to=STAMPS[1])
+    with pytest.raises(RefusedError, match="would show nothing"):
+        publish(frozen.client(), V2, channel="beta")
+    assert (state(frozen), answer(frozen)) == (before, V2)
+    assert roll_back(frozen.client(), canary).image_id == V1
+
+
 def test_a_second_roll_back_keeps_its_goal_during_a_concurrent_publish(frozen: Running) -> None:
     for number in (1, 2):
         version(frozen, number)

@@ -18,6 +18,7 @@ each reads again after its last step.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from goldrun.cloud.client import EcsClient
@@ -135,6 +136,8 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
             if to in (image.image_id, image.name, name, name.rpartition("-")[2]):
                 if image.status != AVAILABLE:
                     raise RefusedError(f"{to} is {image.status}: it cannot be shown.")
+                if _answers_for_latest(lineage, image):
+                    raise _taken_from_latest(lineage, image, "choose another version: --to VERSION")
                 return image
         raise NotFoundError(
             f"{to} is not a version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
@@ -147,6 +150,7 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
         if image.status == AVAILABLE
         and age_key(image) < age_key(current)
         and _has_version_name(image)
+        and not _answers_for_latest(lineage, image)
         and has_passed(image)
         and not is_being_deleted(image, now)
     ]
@@ -194,12 +198,26 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
             f"{candidate.name} is older than what {lineage.alias} shows ({lineage.version_name(current)}).",
             fix=["to roll back to it: goldrun image rollback; to publish it anyway: --force"],
         )
-    latest = PublishedName(lineage.alias.family, lineage.alias.architecture, LATEST)
-    if lineage.alias != latest and candidate.name == str(latest) and not force:
-        raise RefusedError(
-            f"{latest} shows {candidate.image_id}, and would show nothing: an image has one name.",
-            fix=[f"publish a newer version in {lineage.channel}; to publish this one anyway: --force"],
+    if not force and _answers_for_latest(lineage, candidate):
+        raise _taken_from_latest(
+            lineage, candidate, f"publish a newer version in {lineage.channel}; to publish this one anyway: --force"
         )
+
+
+def _answers_for_latest(lineage: Lineage, image: Image) -> bool:
+    """Return whether another channel than the lineage's, ``latest``, shows the image, by its name or by its tag."""
+    shown = replace(lineage, alias=_latest(lineage)).current()
+    return lineage.channel != LATEST and shown is not None and shown.image_id == image.image_id
+
+
+def _taken_from_latest(lineage: Lineage, image: Image, fix: str) -> RefusedError:
+    return RefusedError(
+        f"{_latest(lineage)} shows {image.image_id}, and would show nothing: an image has one name.", fix=[fix]
+    )
+
+
+def _latest(lineage: Lineage) -> PublishedName:
+    return PublishedName(lineage.alias.family, lineage.alias.architecture, LATEST)
 
 
 def _run(
