@@ -222,6 +222,22 @@ def test_roll_back_skips_what_has_not_passed(frozen: Running, verdict: str) -> N
     assert roll_back(frozen.client(), ALIAS).image_id == V1
 
 
+@pytest.mark.parametrize("verdict", ["held", "failed", "pending"])
+def test_roll_back_shows_nothing_untested_even_by_name(frozen: Running, verdict: str) -> None:
+    """``--to`` showed a version that had failed its boot test; what is shown already may be named."""
+    version(frozen, 1)
+    version(frozen, 2)
+    version(frozen, 3, shown=True)
+    tagging("image", [V1, V3], BOOT_TEST.of(verdict)).make(frozen.client())
+    before = state(frozen)
+    with pytest.raises(RefusedError, match=f"has not passed its boot test: it is {verdict}") as caught:
+        roll_back(frozen.client(), ALIAS, to=STAMPS[0])
+    assert f"goldrun image publish {V1} --channel latest --force" in str(caught.value)
+    assert state(frozen) == before
+    assert roll_back(frozen.client(), ALIAS, to=STAMPS[2]).image_id == V3
+    assert roll_back(frozen.client(), ALIAS, to=STAMPS[1]).image_id == V2
+
+
 def test_roll_back_twice_goes_back_once_and_further_only_with_to(frozen: Running) -> None:
     """A second run, or one after a crash at the last call, loses no other version."""
     version(frozen, 1)

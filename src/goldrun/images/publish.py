@@ -136,8 +136,8 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
             if to in (image.image_id, image.name, name, name.rpartition("-")[2]):
                 if image.status != AVAILABLE:
                     raise RefusedError(f"{to} is {image.status}: it cannot be shown.")
-                if _answers_for_latest(lineage, image):
-                    raise _taken_from_latest(lineage, image, "choose another version: --to VERSION")
+                if image is not current:  # else a roll-back is completed
+                    _check_target(lineage, image)
                 return image
         raise NotFoundError(
             f"{to} is not a version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
@@ -160,6 +160,27 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
             why=[f"it shows {lineage.version_name(current)}, and no older version is Available and tested."],
         )
     return older[0]
+
+
+def _check_target(lineage: Lineage, image: Image) -> None:
+    """Check a version that was named to roll back to.
+
+    Raises:
+        RefusedError: it cannot be shown in this channel.
+    """
+    if not has_passed(image):
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) has not passed its boot test: it is {BOOT_TEST.read(image.tags)}.",
+            fix=[
+                "choose another version: --to VERSION",
+                f"to show it anyway: goldrun image publish {image.image_id} --channel {lineage.channel} --force",
+            ],
+        )
+    if _answers_for_latest(lineage, image):
+        raise RefusedError(
+            f"{_latest(lineage)} shows {image.image_id}, and would show nothing: an image has one name.",
+            fix=["choose another version: --to VERSION"],
+        )
 
 
 def _has_version_name(image: Image) -> bool:
@@ -199,8 +220,9 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
             fix=["to roll back to it: goldrun image rollback; to publish it anyway: --force"],
         )
     if not force and _answers_for_latest(lineage, candidate):
-        raise _taken_from_latest(
-            lineage, candidate, f"publish a newer version in {lineage.channel}; to publish this one anyway: --force"
+        raise RefusedError(
+            f"{_latest(lineage)} shows {candidate.image_id}, and would show nothing: an image has one name.",
+            fix=[f"publish a newer version in {lineage.channel}; to publish this one anyway: --force"],
         )
 
 
@@ -208,12 +230,6 @@ def _answers_for_latest(lineage: Lineage, image: Image) -> bool:
     """Return whether another channel than the lineage's, ``latest``, shows the image, by its name or by its tag."""
     shown = replace(lineage, alias=_latest(lineage)).current()
     return lineage.channel != LATEST and shown is not None and shown.image_id == image.image_id
-
-
-def _taken_from_latest(lineage: Lineage, image: Image, fix: str) -> RefusedError:
-    return RefusedError(
-        f"{_latest(lineage)} shows {image.image_id}, and would show nothing: an image has one name.", fix=[fix]
-    )
 
 
 def _latest(lineage: Lineage) -> PublishedName:
