@@ -238,6 +238,16 @@ def test_roll_back_shows_nothing_untested_even_by_name(frozen: Running, verdict:
     assert roll_back(frozen.client(), ALIAS, to=STAMPS[1]).image_id == V2
 
 
+def test_roll_back_shows_no_image_of_another_architecture(frozen: Running) -> None:
+    """An image was shown under the name of the other architecture, which publish had refused."""
+    version(frozen, 1)
+    version(frozen, 2, architecture="arm64")
+    version(frozen, 3, shown=True)
+    with pytest.raises(RefusedError, match="it is arm64, but its name says amd64"):
+        roll_back(frozen.client(), ALIAS, to=STAMPS[1])
+    assert roll_back(frozen.client(), ALIAS).image_id == V1
+
+
 def test_roll_back_twice_goes_back_once_and_further_only_with_to(frozen: Running) -> None:
     """A second run, or one after a crash at the last call, loses no other version."""
     version(frozen, 1)

@@ -148,6 +148,7 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
         image
         for image in lineage.versions()
         if image.status == AVAILABLE
+        and image.architecture == lineage.alias.architecture
         and age_key(image) < age_key(current)
         and _has_version_name(image)
         and not _answers_for_latest(lineage, image)
@@ -168,6 +169,11 @@ def _check_target(lineage: Lineage, image: Image) -> None:
     Raises:
         RefusedError: it cannot be shown in this channel.
     """
+    if image.architecture != lineage.alias.architecture:
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) cannot be shown.",
+            why=[f"it is {image.architecture}, but its name says {lineage.alias.architecture}."],
+        )
     if not has_passed(image):
         raise RefusedError(
             f"{image.name} ({image.image_id}) has not passed its boot test: it is {BOOT_TEST.read(image.tags)}.",
