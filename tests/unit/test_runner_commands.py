@@ -89,6 +89,17 @@ def test_runners_that_this_run_started(goldrun: Goldrun, populated: Running) -> 
     assert "this run has no runners" in in_the_run("runner", "down", "--yes", "--this-run").stderr
 
 
+def test_a_runner_of_another_region_is_not_half_deleted(goldrun: Goldrun, populated: Running) -> None:
+    """Its registration was deleted, and its instance, which nobody had looked for there, was left and told as gone."""
+    up = goldrun("runner", "up", *REPO, *IMAGE)
+    name = dict(line.split("=") for line in up.stdout.splitlines())["RUNNER_NAME"]
+    down = goldrun("runner", "down", "--yes", "--missing-ok", name, *REPO, "--region", "cn-beijing", code=2)
+    assert "is a runner in cn-hangzhou, not in cn-beijing" in down.stderr
+    assert left(populated) == (1, 1)
+    goldrun("runner", "down", "--yes", name, *REPO)
+    assert left(populated) == (0, 0)
+
+
 def test_a_job_from_the_command_line(goldrun: Goldrun, populated: Running) -> None:
     """The whole story on a laptop: image, runner, job, gone."""
     up = goldrun("runner", "up", *REPO, *IMAGE)

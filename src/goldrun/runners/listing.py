@@ -9,7 +9,7 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import Instance, describe_instances
 from goldrun.cloud.tags import OWNED, ROLE, RUN_LABEL, RUNNER, RUNNER_NAME, SCOPE
 from goldrun.config import Environment
-from goldrun.errors import NotFoundError, RefusedError
+from goldrun.errors import NotFoundError, RefusedError, UsageError
 from goldrun.github.client import GitHub
 from goldrun.github.runners import Registration, find_registrations, list_registrations
 from goldrun.github.scope import Scope
@@ -27,8 +27,13 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
 
     Raises:
         NotFoundError: neither the cloud nor GitHub has it.
+        UsageError: it is a runner of another region, where its instance would be left.
     """
-    if read_name(text):
+    if made := read_name(text):
+        if made.region != client.region:
+            raise UsageError(
+                f"{text} is a runner in {made.region}, not in {client.region}.", fix=[f"--region {made.region}"]
+            )
         return text
     for instance in find_instances(client, scope):
         if text in (instance.id, RUNNER_NAME.read(instance.tags)):
