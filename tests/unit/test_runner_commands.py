@@ -100,6 +100,19 @@ def test_a_runner_of_another_region_is_not_half_deleted(goldrun: Goldrun, popula
     assert left(populated) == (0, 0)
 
 
+def test_an_instance_of_another_scope_is_not_taken_for_gone(goldrun: Goldrun, populated: Running) -> None:
+    """Found by its id alone and under a wrong ``--repo``, it was told as gone on both sides, with exit code 0."""
+    up = goldrun("runner", "up", *REPO, *IMAGE)
+    instance = dict(line.split("=") for line in up.stdout.splitlines())["INSTANCE_ID"]
+    elsewhere = ["--repo", "octo-org/other"]
+    down = goldrun("runner", "down", "--yes", "--missing-ok", instance, *elsewhere, code=5)
+    assert f"{instance} exists, but" in down.stderr
+    assert left(populated) == (1, 1)
+    goldrun("instance", "rm", "--yes", instance)
+    down = goldrun("runner", "down", "--yes", "--missing-ok", instance, *REPO)
+    assert (down.stdout, "a sweep removes it" in down.stderr) == ("RECLAIMED=false\n", True)
+
+
 def test_a_job_from_the_command_line(goldrun: Goldrun, populated: Running) -> None:
     """The whole story on a laptop: image, runner, job, gone."""
     up = goldrun("runner", "up", *REPO, *IMAGE)

@@ -166,7 +166,10 @@ def _resolved(client: EcsClient, github: GitHub, scope: Scope, name: str, *, mis
     except NotFoundError:
         if not missing_ok:
             raise
-        output.note(f"{name} was already gone, on both sides.")
+        if name.startswith("i-"):  # nothing says any more what its runner was called
+            output.note(f"{name} was already gone; if GitHub still lists its runner, a sweep removes it.")
+        else:
+            output.note(f"{name} was already gone, on both sides.")
         return []
 
 

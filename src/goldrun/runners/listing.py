@@ -27,6 +27,7 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
 
     Raises:
         NotFoundError: neither the cloud nor GitHub has it.
+        RefusedError: it is not known to be a runner of goldrun's in this scope.
         UsageError: it is a runner of another region, where its instance would be left.
     """
     if made := read_name(text):
@@ -40,6 +41,11 @@ def resolve(client: EcsClient, github: GitHub, scope: Scope, text: str) -> str:
             return RUNNER_NAME.read(instance.tags)
     if find_registrations(github, scope, text):
         raise RefusedError(f"{text} is a runner of {scope}, but not one of goldrun's.")
+    if text.startswith("i-") and describe_instances(client, ids=[text]):
+        raise RefusedError(
+            f"{text} exists, but its tags do not say that it is a runner of {scope}.",
+            fix=["check --repo and --org", f"to delete it, whatever it is: goldrun instance rm {text}"],
+        )
     raise NotFoundError(
         f"Runner not found: {text} in {client.region} and {scope}.",
         fix=["list the runners: goldrun runner ls", "another region: --region"],
