@@ -89,6 +89,20 @@ def test_runners_that_this_run_started(goldrun: Goldrun, populated: Running) -> 
     assert "this run has no runners" in in_the_run("runner", "down", "--yes", "--this-run").stderr
 
 
+def test_one_runner_of_a_run_that_cannot_be_deleted_does_not_keep_the_others(
+    goldrun: Goldrun, populated: Running
+) -> None:
+    """The first failure ended the command, and the run's other instances went on costing money."""
+    run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "octo-org/octo-repo"}
+    in_the_run = goldrun.with_env(run)
+    in_the_run("runner", "up", *IMAGE)
+    in_the_run("runner", "up", *IMAGE)
+    populated.fault("error", "DeleteInstances", code="OperationDenied", status=403)
+    down = in_the_run("runner", "down", "--yes", "--this-run", code=5)
+    assert (down.stdout, "OperationDenied" in down.stderr) == ("", True)
+    assert left(populated) == (1, 1)
+
+
 def test_a_runner_of_another_region_is_not_half_deleted(goldrun: Goldrun, populated: Running) -> None:
     """Its registration was deleted, and its instance, which nobody had looked for there, was left and told as gone."""
     up = goldrun("runner", "up", *REPO, *IMAGE)

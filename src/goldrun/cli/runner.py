@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import click
 
@@ -14,7 +15,7 @@ from goldrun.cli.scopes import REPOSITORY, read_scope, repository_of, scope_opti
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.instances import check_id
 from goldrun.durations import format_duration, parse_duration
-from goldrun.errors import NotFoundError, UsageError
+from goldrun.errors import GoldrunError, NotFoundError, UsageError
 from goldrun.github.client import GitHub
 from goldrun.github.scope import Scope
 from goldrun.runners import rerun as reruns
@@ -80,16 +81,10 @@ def runner_down(
             output.note(f"this run has no runners in {client.region} and {scope}.")
     else:
         names = _resolved(client, github, scope, name, missing_ok=missing_ok)
-    reclaimed: list[str] = []
     if names and not confirm("Delete?", (f"would delete: {one}" for one in names), place_of(client), yes=yes):
         return
-    from goldrun.cli.progress import moving
-
-    for runner_name in names:
-        with moving("deleting, and waiting until it is gone"):
-            ended = bring_down(client, github, scope, runner_name, instance_id or "")
-        _report_end(runner_name, ended, client.region, scope, missing_ok=missing_ok)
-        reclaimed += [runner_name] if ended.reclaimed else []
+    # A runner of this run was there a moment ago: it may end by itself meanwhile.
+    reclaimed = _bring_down(client, github, scope, names, instance_id or "", missing_ok=missing_ok or this_run)
     output.result(f"RECLAIMED={str(bool(reclaimed)).lower()}")
     workflow.write_output(os.environ, "RECLAIMED", str(bool(reclaimed)).lower())
     if reclaimed and rerun_job:
@@ -171,6 +166,35 @@ def _resolved(client: EcsClient, github: GitHub, scope: Scope, name: str, *, mis
         else:
             output.note(f"{name} was already gone, on both sides.")
         return []
+
+
+def _bring_down(
+    client: EcsClient, github: GitHub, scope: Scope, names: Sequence[str], instance_id: str, *, missing_ok: bool
+) -> list[str]:
+    """Delete runners, and return those that were reclaimed; one that cannot be deleted does not keep the others.
+
+    Raises:
+        GoldrunError: the first failure, after all have been tried; its reasons list the others.
+    """
+    from goldrun.cli.progress import moving
+
+    reclaimed: list[str] = []
+    failures: dict[str, GoldrunError] = {}
+    for name in names:
+        try:
+            with moving("deleting, and waiting until it is gone"):
+                ended = bring_down(client, github, scope, name, instance_id)
+            _report_end(name, ended, client.region, scope, missing_ok=missing_ok)
+        except GoldrunError as error:
+            failures[name] = error
+        else:
+            reclaimed += [name] if ended.reclaimed else []
+    if failures:
+        first, *others = failures
+        failure = failures[first]
+        failure.why = (*failure.why, *(f"{other} failed too: {failures[other].what}" for other in others))
+        raise failure
+    return reclaimed
 
 
 def _report_end(name: str, ended: Gone, region: str, scope: Scope, *, missing_ok: bool) -> None:
