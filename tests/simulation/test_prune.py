@@ -298,6 +298,26 @@ def test_remove_refuses_what_is_protected_and_deletes_the_rest(frozen: Running) 
     assert (numbers(frozen), snapshots(frozen)) == ([2], [2])
 
 
+def test_protected_snapshots_are_kept(frozen: Running) -> None:
+    """docs/tags.md: neither prune nor rm deletes them; both did."""
+    from goldrun.images.lineage import find_own
+    from goldrun.images.removal import remove
+
+    for number in (1, 2):
+        built(frozen, number)
+        frozen.snapshot(f"s-version{number:03d}", tags={"Protected": "true"})
+    built(frozen, 3, shown=True)
+    orphan = {"ManagedBy": "goldrun", "ImageId": "m-deleted000", "Family": "fam", "Architecture": "amd64"}
+    frozen.snapshot("s-version009", tags={**orphan, "Protected": "true"})
+    client = frozen.client()
+    remove(client, find_own(client, "m-version001"))
+    prune(client, ALIAS, keep=1)
+    assert prune_all(client, [], keep=1, older_than=0.0, all_orphans=True, dry_run=True, allow=lambda _: True) == [
+        Pruned((), ())
+    ]
+    assert (numbers(frozen), snapshots(frozen)) == ([3], [1, 2, 3, 9])
+
+
 def test_orphans_of_others_are_not_touched(frozen: Running) -> None:
     frozen.snapshot("s-foreign1")
     frozen.snapshot("s-foreign2", tags={"ManagedBy": "goldrun"})

@@ -87,7 +87,7 @@ _RELEASES = {
 
 
 def delete_image(client: EcsClient, image: Image) -> None:
-    """Delete ``image``, then its snapshots, and poll until they are gone.
+    """Delete ``image``, then its snapshots unless a user protects them, and poll until they are gone.
 
     Never by force: ECS refuses while instances run from the image (their disks could not be reset any more) or while
     it is shared.
@@ -110,11 +110,16 @@ def delete_image(client: EcsClient, image: Image) -> None:
     _wait_until_gone(client, image.image_id, there)
     for snapshot_id in image.snapshots:
         try:
-            delete_snapshot(client, snapshot_id)
+            if not _is_protected(client, snapshot_id):
+                delete_snapshot(client, snapshot_id)
         except ApiError as error:
             # Another image consists of it too: it is deleted with the last one.
             if not snapshots.has_image(error):
                 raise
+
+
+def _is_protected(client: EcsClient, snapshot_id: str) -> bool:
+    return any(PROTECTED.matches(found.tags) for found in describe_snapshots(client, snapshot_id=snapshot_id))
 
 
 def _claim(client: EcsClient, image: Image) -> None:
@@ -169,7 +174,7 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
 def find_orphan_snapshots(
     client: EcsClient, tags: Mapping[str, str] | None = None, *, snapshot_id: str = ""
 ) -> list[Snapshot]:
-    """Return the snapshots that goldrun has tagged as an image's, if that image was deleted and nothing else uses them.
+    """Return the snapshots that goldrun has tagged as an image's, if that image was deleted and nothing needs them.
 
     Args:
         client: the cloud.
@@ -179,7 +184,7 @@ def find_orphan_snapshots(
     marked = [
         snapshot
         for snapshot in describe_snapshots(client, {**OWNED, **(tags or {})}, snapshot_id=snapshot_id)
-        if IMAGE.key in snapshot.tags and snapshot.usage == "none"
+        if IMAGE.key in snapshot.tags and snapshot.usage == "none" and not PROTECTED.matches(snapshot.tags)
     ]
     # Usage reports that no image consists of it; look the image up anyway, as a wrong deletion cannot be undone.
     return [
