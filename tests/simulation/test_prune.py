@@ -298,6 +298,17 @@ def test_remove_refuses_what_is_protected_and_deletes_the_rest(frozen: Running) 
     assert (numbers(frozen), snapshots(frozen)) == ([2], [2])
 
 
+def test_a_version_with_as_many_tags_as_it_may_have_is_deleted(frozen: Running) -> None:
+    """It has no room for the tag of a deletion: the whole prune ended with an error, each time."""
+    own = {f"team-{number}": "x" for number in range(16)}
+    built(frozen, 1, tags=own)
+    built(frozen, 2, tags=own, shared_with={seed.OTHER_ACCOUNT: 0.0})
+    built(frozen, 3)
+    built(frozen, 4, shown=True)
+    prune(frozen.client(), ALIAS, keep=1)
+    assert (numbers(frozen), snapshots(frozen)) == ([2, 4], [2, 4])
+
+
 def test_protected_snapshots_are_kept(frozen: Running) -> None:
     """docs/tags.md: neither prune nor rm deletes them; both did."""
     from goldrun.images.lineage import find_own

@@ -125,22 +125,27 @@ def _is_protected(client: EcsClient, snapshot_id: str) -> bool:
 def _claim(client: EcsClient, image: Image) -> None:
     """Tag the image as one that is being deleted, and check once more that it may be.
 
+    One that has no room for the tag has none for those of a channel either: no publish can have begun beside it.
+
     Raises:
         ProtectedError: it may not; it has no such tag any more.
     """
     ids, own = [image.image_id], OWNED if MANAGED_BY.matches(image.tags) else {}
+    tagged = True
     try:
         tagging.tagging("image", ids, {**own, **DELETING.of(format_moment(client.clock.now()))}).make(client)
     except ApiError as error:
         if tagging.is_gone(error):
             return  # somebody else has deleted it; its snapshots are left
-        raise
+        if error.code != tagging.TOO_MANY_TAGS:
+            raise
+        tagged = False
 
     def look() -> str | None:
         found = describe_images(client, image_id=image.image_id, status=ALL_STATUSES)
         if not found:
             return ""
-        return protection(found[0]) if DELETING.key in found[0].tags else None
+        return protection(found[0]) if DELETING.key in found[0].tags or not tagged else None
 
     reason = wait_for(
         client.clock,
