@@ -181,9 +181,32 @@ def test_force_publishes_an_older_one_and_the_family_follows(frozen: Running) ->
     version(frozen, 2, shown=True)
     version(frozen, 1)
     publish(frozen.client(), V1, force=True)
-    assert state(frozen) == {V1: SHOWN, V2: old(2, family="fam-amd64-superseded")}
+    assert state(frozen) == {V1: SHOWN, V2: old(2, family="fam-amd64-not-shown")}
     family = frozen.client().call("DescribeImageFromFamily", {"ImageFamily": "fam-amd64"})
     assert family["Image"]["ImageId"] == V1
+
+
+def test_a_name_that_would_be_too_long_is_refused_before_anything_moves(frozen: Running) -> None:
+    """The alias fitted, and the version name of what it showed did not: each publish ended half way."""
+    family = "f" * 108
+    frozen.image(f"{family}-amd64-latest", id=V1, tags={"Latest": "true"})
+    frozen.image(f"{family}-amd64-202602010000", id=V2)
+    with pytest.raises(UsageError, match="this one has 129"):
+        publish(frozen.client(), V2)
+    assert "TagResources" not in frozen.cloud.gateway.calls
+
+
+def test_the_longest_names_of_a_channel_fit(frozen: Running) -> None:
+    """The family for versions that are newer than what is shown was longer than ECS takes."""
+    family = "f" * 107
+    for number in (1, 2):
+        frozen.image(f"{family}-amd64-{STAMPS[number - 1]}", id=f"m-version00{number}", created=NOW - 100 + number)
+    publish(frozen.client(), V2, channel="canary")
+    publish(frozen.client(), V1, channel="canary", force=True)
+    found = look_up(frozen.client(), name_reference(f"{family}-amd64-canary", None))
+    assert found
+    assert found.image.image_id == V1
+    publish(frozen.client(), V2, channel="canary", force=True)
 
 
 def test_channels_are_independent(frozen: Running) -> None:
@@ -495,7 +518,7 @@ STORIES: dict[str, tuple[Action, set[str], dict[str, Any]]] = {
     "force": (
         lambda client: publish(client, V1, force=True),
         {V1, V2},
-        {V1: SHOWN, V2: old(2, family="fam-amd64-superseded"), V3: old(3, family="")},
+        {V1: SHOWN, V2: old(2, family="fam-amd64-not-shown"), V3: old(3, family="")},
     ),
 }
 

@@ -17,6 +17,7 @@ from goldrun.images.age import newest_first, stamp
 from goldrun.images.lookup import channel_tag, find_shown
 from goldrun.images.naming import (
     LATEST,
+    STAMP_DIGITS,
     PublishedName,
     check_name,
     is_image_id,
@@ -171,7 +172,8 @@ def alias_of(image: Image, channel: str) -> PublishedName:
     """Return the alias under which ``channel`` would show ``image``.
 
     Raises:
-        UsageError: its name is not a version's, or has another architecture than the image; or the alias is too long.
+        UsageError: its name is not a version's, or has another architecture than the image; or one of the names that
+            it has from then on is too long.
     """
     name = parse_published(image.name)
     if name is None:
@@ -186,5 +188,7 @@ def alias_of(image: Image, channel: str) -> PublishedName:
             why=[f"it is {image.architecture}, but its name says {name.architecture}."],
         )
     alias = PublishedName(name.family, name.architecture, channel)
-    check_name(str(alias))
+    # Some versions of others have shorter names than the one that goldrun gives a version when another is shown.
+    for suffix in (channel, "0" * STAMP_DIGITS):
+        check_name(str(alias._replace(suffix=suffix)))
     return alias

@@ -114,7 +114,8 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
         if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
             # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
             words = f"remove {image.image_id} from the family: it is newer than what is shown"
-            yield _modify(image, words, family=f"{lineage.image_family}-superseded")
+            # Not a channel's, whose names have no hyphen; nor longer than a version's name, as a channel's may get.
+            yield _modify(image, words, family=f"{lineage.name}-not-shown")
     if RESTORED.key in goal.tags:
         yield _remove_tags(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
 
