@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from goldrun.cloud.images import Encryption, share_image, shared_with
+from goldrun.cloud.moments import format_moment
 from goldrun.cloud.tagging import tagging
-from goldrun.cloud.tags import BOOT_TEST
+from goldrun.cloud.tags import BOOT_TEST, DELETING, RESTORED
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.availability import Progress, wait_until_available
 from goldrun.images.lineage import find_own
@@ -23,7 +24,7 @@ from goldrun.images.replicate import copy_everywhere, copy_image
 from local_cloud.records import DEPRECATED, Image
 from tests.conftest import NOW, Running
 from tests.simulation.dying import Crash, dying
-from tests.simulation.test_publish import STAMPS, V2, version
+from tests.simulation.test_publish import STAMPS, V1, V2, version
 
 BEIJING = "cn-beijing"
 
@@ -51,6 +52,18 @@ def test_a_copy_has_the_version_name_and_the_tags_but_no_channel(frozen: Running
     assert 0 < reports[-2].left < 20
     assert len(reports) <= 24, "it looks seldom while much is left"
     assert reports[-1].elapsed < 303, "and often in the end"
+
+
+def test_a_copy_does_not_say_what_is_being_done_with_its_original(frozen: Running) -> None:
+    """A copy said that it was being deleted, because a deletion of its original had just been refused."""
+    version(frozen, 1)
+    client = frozen.client()
+    copy_image(client, find_own(client, V1), BEIJING, publish=True)
+    now = format_moment(frozen.wall.value)
+    version(frozen, 2, tags={"BuildTimestamp": STAMPS[1], **DELETING.of(now), **RESTORED.of(now)})
+    made = copy_image(client, find_own(client, V2), BEIJING)
+    assert made.tags == {"BuildTimestamp": STAMPS[1], "CopiedFrom": V2}
+    assert copy_image(client, find_own(client, V2), BEIJING, publish=True).name == "fam-amd64-latest"
 
 
 def test_a_wait_whose_progress_lies_is_not_longer_than_ten_seconds_late(frozen: Running) -> None:

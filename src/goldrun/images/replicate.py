@@ -9,7 +9,7 @@ from goldrun.clock import BreakableClock
 from goldrun.cloud import images
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, UNFINISHED, Encryption, Image, describe_images
-from goldrun.cloud.tags import CHANNEL, COPIED_FROM, IS_LATEST, PROTECTED, SIGNATURE
+from goldrun.cloud.tags import CHANNEL, COPIED_FROM, DELETING, IS_LATEST, PROTECTED, RESTORED, SIGNATURE
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.images.availability import Progress, wait_until_available
 from goldrun.images.creation import create_once
@@ -18,8 +18,8 @@ from goldrun.images.naming import LATEST
 from goldrun.images.publish import publish as publish_image
 from goldrun.images.publish import require_passed
 
-# These tags depend on the region, not on the image.
-_CHANNEL_TAGS = frozenset({IS_LATEST.key, CHANNEL.key, PROTECTED.key, SIGNATURE.key})
+# These tags depend on the region, not on the image: what it is there, and what is being done with it.
+_REGION_TAGS = frozenset(tag.key for tag in (IS_LATEST, CHANNEL, PROTECTED, SIGNATURE, RESTORED, DELETING))
 
 
 def copy_image(
@@ -172,7 +172,7 @@ def _begin(
     begun: Callable[[str], None],
 ) -> str:
     region = there.region
-    tags = {key: value for key, value in image.tags.items() if key not in _CHANNEL_TAGS}
+    tags = {key: value for key, value in image.tags.items() if key not in _REGION_TAGS}
     tags |= COPIED_FROM.of(image.image_id)
     # A token of its own: with an earlier copy's, ECS would answer with that copy, even if it was deleted.
     token = os.urandom(16).hex()
