@@ -114,6 +114,23 @@ def test_a_version_s_name_resolves_before_during_and_after_it_is_shown(frozen: R
         find_own(frozen.client(), f"fam-amd64-{STAMPS[3]}")
 
 
+def test_an_alias_names_its_image_for_other_commands_too_while_no_image_has_it(frozen: Running) -> None:
+    """``image copy …-latest`` beside a publish, or after one that was interrupted, ended with "not found"."""
+    version(frozen, 1, shown=True)
+    version(frozen, 2)
+    named: set[str] = set()
+
+    def name_it() -> None:
+        named.add(find_own(frozen.client(), str(ALIAS)).image_id)
+
+    client = frozen.client()
+    client._transport = Watching(client._transport, after=name_it)
+    publish(client, V2)
+    assert named == {V1, V2}
+    with pytest.raises(NotFoundError):
+        find_own(frozen.client(), "fam-amd64-canary")
+
+
 def test_publish_reports_its_four_changes_before_making_them(frozen: Running) -> None:
     version(frozen, 1, shown=True)
     version(frozen, 2)

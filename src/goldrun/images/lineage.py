@@ -14,13 +14,14 @@ from goldrun.cloud.moments import moment_or
 from goldrun.cloud.tags import BASE_IMAGE, BOOT_TEST, BUILD_TIMESTAMP, DELETING, MANAGED_BY, PASSED, VERSION_HASH, Tag
 from goldrun.errors import NotFoundError, UsageError
 from goldrun.images.age import newest_first, stamp
-from goldrun.images.lookup import channel_tag, find_shown
+from goldrun.images.lookup import channel_tag, find_shown, look_up
 from goldrun.images.naming import (
     LATEST,
     STAMP_DIGITS,
     PublishedName,
     check_name,
     is_image_id,
+    name_reference,
     parse_published,
 )
 
@@ -116,6 +117,8 @@ def read_lineage(client: EcsClient, alias: PublishedName) -> Lineage:
 def find_own(client: EcsClient, text: str) -> Image:
     """Return the account's own image with that id, exact name or name as a version, whatever its status.
 
+    While no image has an alias, it is what a look-up of the alias finds.
+
     Raises:
         UsageError: it is not a valid id or name.
         NotFoundError: the image was not found.
@@ -131,9 +134,11 @@ def find_own(client: EcsClient, text: str) -> Image:
     for image in images:
         if text in (image.image_id, image.name):
             return image
-    version = parse_published(text)
-    if version and version.is_version and (shown := find_shown(client, version, status=ALL_STATUSES)):
+    name = parse_published(text)
+    if name and name.is_version and (shown := find_shown(client, name, status=ALL_STATUSES)):
         return shown
+    if name and not name.is_version and (found := look_up(client, name_reference(text, None))):
+        return found.image
     raise NotFoundError(f"Image not found: {text} in {client.region}.", fix=["list the images: goldrun image ls --all"])
 
 
