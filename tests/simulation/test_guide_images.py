@@ -81,6 +81,19 @@ def test_a_version_is_found_by_its_name(frozen: Running, theirs: list[str]) -> N
     assert found.image.image_id == theirs[0]
 
 
+def test_a_version_that_is_shown_is_found_by_its_name(frozen: Running, theirs: list[str]) -> None:
+    """Not by its tag: that has seconds since 1970. Neither the name that it had nor that of the history was found."""
+    client = frozen.client()
+    before = find_own(client, theirs[2]).name
+    roll_back(client, ALIAS)
+    lineage = read_lineage(client, ALIAS)
+    for name in (before, lineage.version_name(lineage.images[theirs[2]])):
+        found = look_up(client, parse_reference(name, None))
+        assert found
+        assert found.image.image_id == theirs[2] == find_own(client, name).image_id
+    assert look_up(client, parse_reference(before[:-1] + "9", None)) is None
+
+
 def test_their_versions_are_in_order_with_ours(frozen: Running, theirs: list[str]) -> None:
     new = ours(frozen, "20990101000000")
     assert [image.image_id for image in read_lineage(frozen.client(), ALIAS).versions()] == [new, *theirs[::-1]]

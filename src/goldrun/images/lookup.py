@@ -15,8 +15,8 @@ from goldrun.cloud.client import EcsClient
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, PAGE_SIZE, Image, describe_images
 from goldrun.cloud.tags import BUILD_TIMESTAMP, CHANNEL, IS_LATEST
 from goldrun.errors import UsageError
-from goldrun.images.age import age_key
-from goldrun.images.naming import LATEST, PublishedName, Reference, parse_published
+from goldrun.images.age import age_key, stamp
+from goldrun.images.naming import LATEST, PublishedName, Reference, is_stamp, parse_published
 from goldrun.lean import NamedTuple
 
 TYPE_CHECKING = False
@@ -81,7 +81,6 @@ def find_shown(
         client,
         name=f"{version.lineage}-",
         architecture=version.architecture,
-        tags=BUILD_TIMESTAMP.of(version.suffix),
         status=status,
         page_size=page_size,
     )
@@ -90,8 +89,14 @@ def find_shown(
         for image in images
         if (name := parse_published(image.name))
         and name.lineage == version.lineage
-        and (name == version or not name.is_version)
+        and (name == version or (not name.is_version and _is_of(image, version.suffix)))
     )
+
+
+def _is_of(image: Image, suffix: str) -> bool:
+    """Return whether an image was built at a time stamp; the guide's builder names versions by their creation time."""
+    tagged = BUILD_TIMESTAMP.read(image.tags)
+    return tagged == suffix if is_stamp(tagged) else stamp(image).startswith(suffix)
 
 
 def _by_family(client: EcsClient, reference: Reference, page_size: int) -> Found | None:
