@@ -52,7 +52,7 @@ def sweep(
       goldrun sweep --include-foreign-runners --dry-run
     """
     seconds = parse_duration(older_than, "--older-than") if older_than is not None else None
-    scopes = [*map(repository_scope, repos), *map(organization_scope, orgs)]
+    scopes = list(dict.fromkeys([*map(repository_scope, repos), *map(organization_scope, orgs)]))
     require_consent("The sweep", yes=yes or dry_run)
     github = open_github() if scopes else None
     client = open_client(region)
