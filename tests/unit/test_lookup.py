@@ -19,6 +19,7 @@ from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference, parse_reference
 from local_cloud import seed
+from local_cloud.catalogue import SYSTEM_ACCOUNT
 from local_cloud.records import DEPRECATED, Image, Instance
 from tests.conftest import NOW, REGION, Running
 
@@ -143,6 +144,14 @@ def test_an_id_resolves_for_any_owner(frozen: Running) -> None:
     assert find(frozen.client(), "m-shared00000") == "m-shared00000"
     assert "check the id and the region" in why(frozen.client(), "m-nothing00000")
     assert "is amd64, not arm64" in why(frozen.client(), "m-shared00000", "arm64")
+
+
+@pytest.mark.parametrize("system", ["ubuntu_24_04", "aliyun_3"])
+def test_an_id_of_alibaba_cloud_s_own_images_resolves(frozen: Running, system: str) -> None:
+    """`image ls --owner system` shows them; they were looked up as names, or refused as names of Alibaba Cloud's."""
+    public = f"{system}_x64_20G_alibase_20261020.vhd"
+    frozen.image(public, id=public, owner=SYSTEM_ACCOUNT)
+    assert find(frozen.client(), public, "amd64") == public
 
 
 def test_by_id_a_deprecated_image_answers_with_a_notice(frozen: Running) -> None:

@@ -68,6 +68,9 @@ def test_names_that_ecs_accepts(name: str) -> None:
 
 def test_the_readings_of_a_reference() -> None:
     assert parse_reference("m-bp1g7004ksh0", None).image_id == "m-bp1g7004ksh0"
+    public = "aliyun_3_x64_20G_alibase_20260930.vhd"
+    assert parse_reference(public, None).image_id == public
+    assert parse_reference("my_alibase.vhd", None).name == "my_alibase.vhd"
     assert parse_reference("fam-amd64-latest", None).name == "fam-amd64-latest"
     channel = parse_reference("fam:canary", "x86_64")
     assert (channel.family, channel.suffix, channel.architecture) == ("fam", "canary", "amd64")

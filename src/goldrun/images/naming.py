@@ -17,6 +17,7 @@ LATEST = "latest"
 STAMP_DIGITS = 14
 SHORT_STAMP_DIGITS = 12
 MIN_ID_LENGTH = 10
+PUBLIC_ID_PART = "_alibase_"  # of the ids of Alibaba Cloud's own images
 STAGE_PREFIX = "goldrun-stage-"  # of the names of stages, which are no versions
 
 
@@ -82,7 +83,13 @@ def is_stamp(text: str) -> bool:
 
 
 def is_image_id(text: str) -> bool:
-    """Return whether ``text`` has the form of a custom image's id, ``m-bp67acfmxazb4p****``."""
+    """Return whether ``text`` has the form of an image's id.
+
+    A custom image's is ``m-bp67acfmxazb4p****``, one of Alibaba Cloud's own
+    ``aliyun_3_x64_20G_alibase_20260930.vhd``.
+    """
+    if text.endswith(".vhd"):
+        return PUBLIC_ID_PART in text and text.isascii() and all(map(_allowed, text))
     word = text.removeprefix("m-")
     return len(text) >= MIN_ID_LENGTH and word != text and word.isascii() and word.isalnum() and word == word.lower()
 
