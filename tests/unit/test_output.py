@@ -50,3 +50,9 @@ def test_names_and_ids_are_not_split(
     cells = (name, "online", "i-bp1234567890abcdefgh", "ecs.g7.2xlarge", "m-bp1234567890abcdefgh")
     _, row = drawn(monkeypatch, capsys, columns, *cells)
     assert {name, "m-bp1234567890abcdefgh"} <= {*row.split()} <= {*cells}
+
+
+def test_for_programs_a_row_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line breaks and tabs of a description looked like rows and columns."""
+    output.table(("FIELD", "VALUE"), [("description", "two\tcolumns\r\nm-other  row")])
+    assert capsys.readouterr().out == "FIELD\tVALUE\ndescription\ttwo columns  m-other  row\n"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from goldrun.http.trace import Trace
 
 
+_SEPARATORS = str.maketrans("\t\n\r", "   ")  # of a table for programs: a description or a tag may contain them
+
+
 def result(text: str) -> None:
     """Print a line of the result.
 
@@ -87,7 +90,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     rows = filters.matching_rows(columns, rows)
     if not stdio.is_terminal(sys.stdout):
         for row in [columns, *rows]:
-            result("\t".join(row))
+            result("\t".join(cell.translate(_SEPARATORS) for cell in row))
         return
     from goldrun.cli import tables
 
