@@ -14,8 +14,9 @@ from local_cloud.github import releases
 from local_cloud.github.api import JOB_TOKEN
 from local_cloud.github.records import GitHubRunner
 from local_cloud.records import Instance
+from local_cloud.seed import ACCOUNT
 from tests.commands import GOLDRUN, Goldrun
-from tests.conftest import QUICK, Running
+from tests.conftest import QUICK, REGION, Running
 
 REPO = ["--repo", "octo-org/octo-repo"]
 IMAGE = ["--image", "github-runner-ubuntu24-amd64-latest"]
@@ -211,6 +212,26 @@ def test_sweep_of_orphans(goldrun: Goldrun, populated: Running) -> None:
     assert [one["kind"] for one in json.loads(done.stdout)["findings"]].count("runner") == 1
     assert left(populated)[1] == 0
     assert "is not a repository" in goldrun("sweep", "--repo", "x", code=2).stderr
+
+
+def test_a_sweep_asks_about_what_it_would_delete(goldrun: Goldrun, populated: Running) -> None:
+    """It counted what is kept in doubt, and asked about it alone: `Delete these 1?`, of nothing."""
+    now, name = populated.cloud.clock.now(), "goldrun-cn-hangzhou-20260101000000-00000000"
+    tags = {"ManagedBy": "goldrun", "Role": "runner", "Runner": name, "GitHub": "octo-org/octo-repo"}
+    made = Instance(
+        id="i-doubted",
+        region=REGION,
+        owner=ACCOUNT,
+        image="m-1",
+        created=now - 7200,
+        auto_release=now + 7200,
+        tags=tags,
+    )
+    populated.cloud.store.put(made)
+    done = goldrun("sweep", *REPO, code=6, typed="y\n")
+    assert "Delete these" not in done.stderr
+    assert "is kept although" in done.stderr
+    assert left(populated)[0] == 1
 
 
 def image_with(populated: Running, version: str) -> str:

@@ -57,13 +57,13 @@ def sweep(
     github = open_github() if scopes else None
     client = open_client(region)
     found = sweeping.find(client, older_than=seconds, github=github, scopes=scopes, foreign=foreign)
-    plan = (
+    plan = [
         f"would delete: {finding.kind} {finding.id} {finding.name}: {finding.reason}"
         for finding in found
         if not finding.doubt
-    )
-    if found and not dry_run:
-        dry_run = not confirm(f"Delete these {len(found)}?", plan, place_of(client), yes=yes)
+    ]
+    if plan and not dry_run:
+        dry_run = not confirm(f"Delete these {len(plan)}?", plan, place_of(client), yes=yes)
     to_delete = [] if dry_run else found
     from goldrun.cli.progress import moving
 
