@@ -203,6 +203,16 @@ def test_force_publishes_an_older_one_and_the_family_follows(frozen: Running) ->
     assert family["Image"]["ImageId"] == V1
 
 
+def test_the_family_shows_the_same_as_the_name_although_an_older_version_was_copied_later(frozen: Running) -> None:
+    """ECS takes the image of a family that was created last: launches by the family got the older version."""
+    version(frozen, 1, created=NOW - 100)
+    version(frozen, 2, created=NOW - 200)
+    for number in (V1, V2):
+        publish(frozen.client(), number)
+        family = frozen.client().call("DescribeImageFromFamily", {"ImageFamily": "fam-amd64"})
+        assert family["Image"]["ImageId"] == number == answer(frozen)
+
+
 def test_a_name_that_would_be_too_long_is_refused_before_anything_moves(frozen: Running) -> None:
     """The alias fitted, and the version name of what it showed did not: each publish ended half way."""
     family = "f" * 108

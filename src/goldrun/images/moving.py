@@ -111,13 +111,18 @@ def _missing_steps(lineage: Lineage, goal: Image, intent: Intent) -> Iterator[St
     for image in others:
         if image.image_id in tagged - intent.untagged and not _is_restored_by_another(image, intent):
             yield untag_step(lineage, image)
-        if image.family == lineage.image_family and image.status == AVAILABLE and age_key(image) > age_key(goal):
-            # RunInstances --ImageFamily takes the newest of the family, which must be the one that is shown.
+        if image.family == lineage.image_family and image.status == AVAILABLE and _is_created_later(image, goal):
+            # RunInstances --ImageFamily takes the one that was created last, which must be the one that is shown; a
+            # copy may have been created later than that of a newer version.
             words = f"remove {image.image_id} from the family: it is newer than what is shown"
             # Not a channel's, whose names have no hyphen; nor longer than a version's name, as a channel's may get.
             yield _modify(image, words, family=f"{lineage.name}-not-shown")
     if RESTORED.key in goal.tags:
         yield _remove_tags(goal, f"remove the tag {RESTORED.key} from {goal.image_id}: it is shown", [RESTORED.key])
+
+
+def _is_created_later(image: Image, goal: Image) -> bool:
+    return (image.creation_time, age_key(image)) > (goal.creation_time, age_key(goal))
 
 
 def _channel_tags(lineage: Lineage) -> dict[str, str]:
