@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from goldrun.cli.json.prunes import Prune
 from goldrun.cloud.images import DEPRECATED
 from goldrun.cloud.moments import format_moment
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import PROTECTED
 from goldrun.errors import GoldrunError, RefusedError
 from goldrun.images.lineage import read_lineage
 from goldrun.images.lookup import look_up
@@ -327,6 +329,26 @@ def test_protected_snapshots_are_kept(frozen: Running) -> None:
         Pruned((), ())
     ]
     assert (numbers(frozen), snapshots(frozen)) == ([3], [1, 2, 3, 9])
+
+
+def test_an_orphan_that_is_protected_while_the_plan_is_shown_is_kept(frozen: Running) -> None:
+    """The plan waits for an answer; the image of a version was looked up again then, a snapshot was not."""
+    orphan = {"ManagedBy": "goldrun", "ImageId": "m-deleted000", "Family": "fam", "Architecture": "amd64"}
+    for number in (1, 2, 3):
+        frozen.snapshot(f"s-orphan{number:03d}", tags={**orphan, "Family": "other"} if number == 3 else orphan)
+    shown: list[Pruned] = []
+
+    def allow(planned: Pruned) -> bool:
+        shown.append(planned)
+        for one in planned.orphans:
+            if one.snapshot_id != "s-orphan001":
+                tagging("snapshot", [one.snapshot_id], PROTECTED.of()).make(frozen.client())
+        return True
+
+    done = prune_all(frozen.client(), [ALIAS], keep=1, older_than=0.0, all_orphans=True, dry_run=False, allow=allow)
+    assert [len(one.orphans) for one in shown] == [2, 1]
+    assert [[one.snapshot_id for one in part.orphans] for part in done] == [["s-orphan001"], []]
+    assert snapshots(frozen) == [2, 3]
 
 
 def test_orphans_of_others_are_not_touched(frozen: Running) -> None:

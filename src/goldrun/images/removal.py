@@ -11,7 +11,7 @@ was written just before, so that one that lags behind misleads nobody.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from goldrun.cloud import images, snapshots, tagging
 from goldrun.cloud.client import EcsClient
@@ -174,6 +174,25 @@ def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
 
     _delete(lambda: snapshots.delete_snapshot(client, snapshot_id), there)
     _wait_until_gone(client, snapshot_id, there)
+
+
+def delete_orphans(client: EcsClient, orphans: Iterable[Snapshot]) -> list[Snapshot]:
+    """Look up each of ``find_orphan_snapshots`` again, and delete those that are still orphans.
+
+    Returns:
+        Those that are gone. A user may have protected one while the plan was shown.
+
+    Raises:
+        GoldrunError: see ``delete_snapshot``.
+    """
+    gone: list[Snapshot] = []
+    for orphan in orphans:
+        left = describe_snapshots(client, snapshot_id=orphan.snapshot_id)
+        if left and find_orphan_snapshots(client, snapshot_id=orphan.snapshot_id):
+            delete_snapshot(client, orphan.snapshot_id)
+            left = []
+        gone += [] if left else [orphan]
+    return gone
 
 
 def find_orphan_snapshots(

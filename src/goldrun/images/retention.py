@@ -21,7 +21,7 @@ from goldrun.images.naming import STAGE_PREFIX, PublishedName, parse_published
 from goldrun.images.removal import (
     ProtectedError,
     delete_image,
-    delete_snapshot,
+    delete_orphans,
     find_orphan_snapshots,
     protection,
 )
@@ -154,9 +154,7 @@ def prune(
     if dry_run or not allow(planned):
         return planned
     done = [verdict if verdict.keep else _delete(client, verdict) for verdict in verdicts]
-    for snapshot in orphans:
-        delete_snapshot(client, snapshot.snapshot_id)
-    return Pruned(tuple(done), tuple(orphans), carried_out=True)
+    return Pruned(tuple(done), tuple(delete_orphans(client, orphans)), carried_out=True)
 
 
 def prune_all(
@@ -196,9 +194,7 @@ def prune_all(
         known = {snapshot.snapshot_id for done in pruned for snapshot in done.orphans}
         left = tuple(one for one in find_orphan_snapshots(client) if one.snapshot_id not in known)
         going = going and allow(Pruned((), left))
-        for snapshot in left if going else ():
-            delete_snapshot(client, snapshot.snapshot_id)
-        pruned.append(Pruned((), left, carried_out=going))
+        pruned.append(Pruned((), tuple(delete_orphans(client, left)) if going else left, carried_out=going))
     return pruned
 
 
