@@ -300,6 +300,33 @@ def test_remove_refuses_what_is_protected_and_deletes_the_rest(frozen: Running) 
     assert (numbers(frozen), snapshots(frozen)) == ([2], [2])
 
 
+def test_a_protection_at_any_moment_of_a_prune(frozen: Running) -> None:
+    """A version was deleted after it had been told to be protected."""
+    from goldrun.images.lineage import find_own
+    from goldrun.images.removal import protect
+
+    there = {built(frozen, number, shown=number == 3) for number in (2, 3)}
+    restore = frozen.checkpoint()
+    told = dict[bool, int]()
+    for at in range(1, 20):
+        restore()
+        client, protected = frozen.client(), False
+
+        def act() -> None:
+            nonlocal protected
+            with contextlib.suppress(GoldrunError):
+                protect(frozen.client(), find_own(frozen.client(), "m-version002"), on=True)
+                protected = True
+
+        reached = meanwhile(client, at, act)
+        prune(client, ALIAS, keep=1)
+        if not reached():
+            break
+        assert not protected or there <= {image.id for image in frozen.cloud.store.all(Image)}, at
+        told[protected] = told.get(protected, 0) + 1
+    assert min(told[True], told[False]) > 1
+
+
 def test_a_version_with_as_many_tags_as_it_may_have_is_deleted(frozen: Running) -> None:
     """It has no room for the tag of a deletion: the whole prune ended with an error, each time."""
     own = {f"team-{number}": "x" for number in range(16)}

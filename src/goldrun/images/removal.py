@@ -19,9 +19,20 @@ from goldrun.cloud.errors import AccessDeniedError, ApiError
 from goldrun.cloud.images import ALL_STATUSES, UNFINISHED, Image, describe_images
 from goldrun.cloud.moments import format_moment
 from goldrun.cloud.snapshots import Snapshot, describe_snapshots
-from goldrun.cloud.tags import ARCHITECTURE, CHANNEL, DELETING, FAMILY, IMAGE, IS_LATEST, MANAGED_BY, OWNED, PROTECTED
+from goldrun.cloud.tags import (
+    ARCHITECTURE,
+    CHANNEL,
+    DELETING,
+    FAMILY,
+    IMAGE,
+    IS_LATEST,
+    MANAGED_BY,
+    OWNED,
+    PROTECTED,
+    Tag,
+)
 from goldrun.errors import GoldrunError, RefusedError, UnavailableError
-from goldrun.images.lineage import is_from_guide
+from goldrun.images.lineage import is_being_deleted, is_from_guide
 from goldrun.images.naming import parse_published
 from goldrun.waiting import LAG_SECONDS, at_least, wait_for
 
@@ -57,10 +68,24 @@ def protection(image: Image) -> str:
 
 
 def protect(client: EcsClient, image: Image, on: bool) -> None:
-    """Protect the image from deletion by any command, or end that (``on=False``)."""
+    """Protect the image from deletion by any command, or end that (``on=False``).
+
+    Raises:
+        RefusedError: a deletion began before, and may not have seen the protection.
+    """
     ids = [image.image_id]
     call = tagging.tagging("image", ids, PROTECTED.of()) if on else tagging.untagging("image", ids, [PROTECTED.key])
     call.make(client)
+    if not on:
+        return
+    found = _read_tagged(client, image, PROTECTED)
+    if found is None or is_being_deleted(found, client.clock.now()):
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) is being deleted by somebody else.",
+            fix=[
+                f"it is protected from now on; look whether it is still there: goldrun image inspect {image.image_id}"
+            ],
+        )
 
 
 def remove(client: EcsClient, image: Image) -> None:
@@ -141,13 +166,26 @@ def _claim(client: EcsClient, image: Image) -> None:
             raise
         tagged = False
 
-    def look() -> str | None:
-        found = describe_images(client, image_id=image.image_id, status=ALL_STATUSES)
-        if not found:
-            return ""
-        return protection(found[0]) if DELETING.key in found[0].tags or not tagged else None
+    found = _read_tagged(client, image, DELETING if tagged else None)
+    reason = protection(found) if found else ""
+    if reason:
+        with contextlib.suppress(GoldrunError):  # the tag counts for some minutes only, so it may stay
+            tagging.untagging("image", ids, [DELETING.key]).make(client)
+        raise ProtectedError(image, reason)
 
-    reason = wait_for(
+
+def _read_tagged(client: EcsClient, image: Image, tag: Tag | None) -> Image | None:
+    """Read an image until it shows a tag that it has just been given; None: it is gone.
+
+    Raises:
+        UnavailableError: it does not show it.
+    """
+
+    def look() -> list[Image] | None:
+        found = describe_images(client, image_id=image.image_id, status=ALL_STATUSES)
+        return found if not found or tag is None or tag.key in found[0].tags else None
+
+    found = wait_for(
         client.clock,
         look,
         seconds=LAG_SECONDS,
@@ -155,10 +193,7 @@ def _claim(client: EcsClient, image: Image) -> None:
             f"{image.image_id} was tagged, and does not show it after {elapsed:.0f} s.", fix=["run the command again."]
         ),
     )
-    if reason:
-        with contextlib.suppress(GoldrunError):  # the tag counts for some minutes only, so it may stay
-            tagging.untagging("image", ids, [DELETING.key]).make(client)
-        raise ProtectedError(image, reason)
+    return found[0] if found else None
 
 
 def delete_snapshot(client: EcsClient, snapshot_id: str) -> None:
