@@ -106,6 +106,18 @@ def test_an_image_is_kept_if_an_instance_starts_after_the_plan(frozen: Running) 
     assert snapshots(frozen) == [1, 2]
 
 
+def test_a_roll_back_does_not_pass_over_an_image_that_ecs_did_not_delete(frozen: Running) -> None:
+    """It looked for a quarter of an hour as if it were being deleted, and an older one was shown, or none."""
+    used = built(frozen, 1)
+    built(frozen, 2, shown=True)
+    client = frozen.client()
+    started = Instance(id="i-1", region=REGION, owner=seed.ACCOUNT, created=NOW, image=used)
+    reached = meanwhile(client, "DeleteImage", lambda: frozen.cloud.store.put(started))
+    assert [one.reason for one in prune(client, ALIAS, keep=1).verdicts][1] == "in use by instances"
+    assert reached()
+    assert roll_back(frozen.client(), ALIAS).image_id == used
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

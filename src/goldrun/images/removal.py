@@ -131,7 +131,12 @@ def delete_image(client: EcsClient, image: Image) -> None:
     def there() -> bool:
         return bool(describe_images(client, image_id=image.image_id, status=ALL_STATUSES))
 
-    _delete(lambda: images.delete_image(client, image.image_id), there)
+    try:
+        _delete(lambda: images.delete_image(client, image.image_id), there)
+    except ApiError as error:
+        if not error.unsure:  # else a roll-back would pass it over for minutes
+            _release(client, image)
+        raise
     _wait_until_gone(client, image.image_id, there)
     for snapshot_id in image.snapshots:
         try:
@@ -169,9 +174,14 @@ def _claim(client: EcsClient, image: Image) -> None:
     found = _read_tagged(client, image, DELETING if tagged else None)
     reason = protection(found) if found else ""
     if reason:
-        with contextlib.suppress(GoldrunError):  # the tag counts for some minutes only, so it may stay
-            tagging.untagging("image", ids, [DELETING.key]).make(client)
+        _release(client, image)
         raise ProtectedError(image, reason)
+
+
+def _release(client: EcsClient, image: Image) -> None:
+    """Remove the tag of a deletion that does not take place; it counts for some minutes only, so it may stay."""
+    with contextlib.suppress(GoldrunError):
+        tagging.untagging("image", [image.image_id], [DELETING.key]).make(client)
 
 
 def _read_tagged(client: EcsClient, image: Image, tag: Tag | None) -> Image | None:
