@@ -12,6 +12,7 @@ import pytest
 
 from goldrun.cloud.images import AVAILABLE, DEPRECATED
 from goldrun.errors import NotFoundError, RefusedError
+from goldrun.images import listing
 from goldrun.images.lineage import find_own, read_lineage
 from goldrun.images.lookup import look_up
 from goldrun.images.naming import PublishedName, name_reference, parse_published, parse_reference
@@ -79,6 +80,12 @@ def test_a_version_is_found_by_its_name(frozen: Running, theirs: list[str]) -> N
     found = look_up(frozen.client(), parse_reference(f"fam:{stamp}", "amd64"))
     assert found
     assert found.image.image_id == theirs[0]
+
+
+def test_only_what_is_shown_is_listed_as_latest(frozen: Running, theirs: list[str]) -> None:
+    """The list and the history said so of each of their versions."""
+    images = read_lineage(frozen.client(), ALIAS).versions()
+    assert [listing.channel(image) for image in images] == ["latest", "", "", ""]
 
 
 def test_a_version_that_is_shown_is_found_by_its_name(frozen: Running, theirs: list[str]) -> None:

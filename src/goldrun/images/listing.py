@@ -8,6 +8,7 @@ from goldrun.cloud.images import Image
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.tags import IS_LATEST, SOURCE, VERSION_HASH
 from goldrun.durations import format_duration
+from goldrun.images.lineage import is_from_guide
 from goldrun.images.naming import LATEST, parse_published
 
 if TYPE_CHECKING:
@@ -57,11 +58,14 @@ def verdict_words(verdict: Verdict, deletion: str = "would delete") -> str:
 
 
 def channel(image: Image) -> str:
-    """Return the channel that shows the image, by its alias or its tag; empty: none."""
+    """Return the channel that shows the image, by its alias or its tag; empty: none.
+
+    The guide's builder leaves the tag on every version that it has ever made.
+    """
     published = parse_published(image.name)
     if published and not published.is_version and image.status == "Available":
         return published.suffix
-    return LATEST if IS_LATEST.matches(image.tags) else ""
+    return LATEST if IS_LATEST.matches(image.tags) and not is_from_guide(image) else ""
 
 
 def age(creation_time: str, now: float) -> str:
