@@ -23,7 +23,7 @@ FOUND = {
     "no-end": (1, [8]),
     "anybodys": (1, [9]),
     "no-heartbeat": (26, [1, 6]),
-    "no-grace": (57, [1, 2, 3, 4, 8, 10, 11, 12]),
+    "no-grace": (57, [1, 3, 4, 6, 8, 10, 11]),
     "own-clock": (764, [2, 3]),
     "snapshots-stay": (25, [1]),
 }

@@ -127,7 +127,6 @@ def _snapshots_stay() -> Iterator[None]:
     """Deleted images leave their snapshots behind, and the bill."""
     with (
         patch("goldrun.images.removal.delete_snapshot", lambda *_: None),
-        patch("goldrun.images.retention.delete_snapshot", lambda *_: None),
         patch("goldrun.sweep.removal.delete_snapshot", lambda *_: None),
     ):
         yield
