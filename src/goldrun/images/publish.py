@@ -175,8 +175,9 @@ def _check_target(lineage: Lineage, image: Image) -> None:
             why=[f"it is {image.architecture}, but its name says {lineage.alias.architecture}."],
         )
     if not has_passed(image):
+        verdict = BOOT_TEST.read(image.tags)
         raise RefusedError(
-            f"{image.name} ({image.image_id}) has not passed its boot test: it is {BOOT_TEST.read(image.tags)}.",
+            f"{image.name} ({image.image_id}) has not passed its boot test: it is {verdict}.",
             fix=[
                 "choose another version: --to VERSION",
                 f"to show it anyway: goldrun image publish {image.image_id} --channel {lineage.channel} --force",
