@@ -174,6 +174,8 @@ def test_mistakes(recipe: Path, text: str, told: str) -> None:
         ('mount = "/etc/x"', "'/etc/x' is not a place for a data disk"),
         ('mount = "/srv/../etc"', "is not a place for a data disk"),
         ('mount = "/a b"', "is not a place for a data disk"),
+        ('mount = "/lib64"', "'/lib64' is not a place for a data disk"),
+        ('mount = "/run"', "'/run' is not a place for a data disk"),
         ('mount = "/srv"\nfilesystem = "btrfs"', "btrfs"),
         ("size = 40", "mount"),
         ("\n".join(['mount = "/d0"', *(f'[[disks]]\nmount = "/d{n}"' for n in range(1, 17))]), "16 data disks at most"),
@@ -184,6 +186,13 @@ def test_wrong_data_disks_are_told(recipe: Path, disks: str, problem: str) -> No
     with pytest.raises(UsageError) as caught:
         load(recipe)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("mount", ["/runner", "/etcd", "/library", "/srv/etc"])
+def test_a_name_that_begins_like_a_place_of_the_system_is_another(recipe: Path, mount: str) -> None:
+    with (recipe / "recipe.toml").open("a") as file:
+        file.write(f'[[disks]]\nmount = "{mount}"\n')
+    assert [disk.mount for disk in load(recipe).recipe.disks] == [mount]
 
 
 def test_data_disks_of_an_extended_recipe_come_first(recipe: Path, tmp_path: Path) -> None:

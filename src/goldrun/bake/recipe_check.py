@@ -32,7 +32,7 @@ _ACCOUNT = re.compile(r"[0-9]{10,20}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOUNT = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 # What a system needs before it mounts anything, and what it creates at each boot.
-_OF_THE_SYSTEM = tuple(f"/{name}" for name in ("bin", "boot", "dev", "etc", "lib", "proc", "run", "sbin", "sys", "usr"))
+_OF_THE_SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib(x?32|64)?|proc|run|sbin|sys|usr)(/.*)?")
 _MODE = re.compile(r"0?[0-7]{3}")
 _OF_SCRIPTS = ("ARCH", "FAMILY")
 
@@ -116,7 +116,7 @@ def _disks(recipe: Recipe) -> Iterator[Problem]:
     for number, disk in enumerate(recipe.disks):
         if not 20 <= disk.size <= 32_768:
             yield ("disks", number, "size"), "a data disk has 20 to 32768 GiB"
-        if not _MOUNT.fullmatch(disk.mount) or disk.mount.startswith(_OF_THE_SYSTEM):
+        if not _MOUNT.fullmatch(disk.mount) or _OF_THE_SYSTEM.fullmatch(disk.mount):
             yield ("disks", number, "mount"), f"{disk.mount!r} is not a place for a data disk, such as /var/lib/docker"
         if any(other.mount == disk.mount for other in recipe.disks[:number]):
             yield ("disks", number, "mount"), f"two data disks are mounted at {disk.mount}"
