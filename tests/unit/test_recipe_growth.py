@@ -319,6 +319,27 @@ def test_paths_may_be_written_in_other_ways(ours: Path, tools: Path) -> None:
         assert loaded.version_hash("amd64", "m") != before.version_hash("amd64", "m")
 
 
+def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template in `./files` was not checked, `.` was sent as nothing, and the others were tracebacks."""
+    write(tools / "site.yml", "- hosts: all\n")
+    write(tools / "files/etc/one.conf", "{{ parameters.nothing }}\n")
+    monkeypatch.chdir(tools.parent)
+    text = (tools / "recipe.toml").read_text()
+    for more, words in (
+        ('[[files]]\nsource = "./files/etc"\ntarget = "/etc/x"\ntemplate = true', "nothing is not under"),
+        ('[[files]]\nsource = "."\ntarget = "/etc/x"', "name a folder in it"),
+        ('[[files]]\nsource = "files/.."\ntarget = "/etc/x"', "name a folder in it"),
+        ('[[files]]\nsource = ""\ntarget = "/etc/x"', "name a folder in it"),
+        (f'[[files]]\nsource = "{tools}"\ntarget = "/etc/x"', "name a folder in it"),
+        ('[[steps]]\nname = "Play"\nplaybook = "./site.yml"', "needs a folder of its own"),
+    ):
+        (tools / "recipe.toml").write_text(f"{text}\n{more}\n")
+        with pytest.raises(UsageError, match=words):
+            load(Path(tools.name))
+    (tools / "recipe.toml").write_text(f'{text}\n[[files]]\nsource = "{tools}/files/etc"\ntarget = "/etc/x"\n')
+    assert [one.target for one in load(Path(tools.name)).recipe.files] == ["/etc/motd", "/etc/x/one.conf"]
+
+
 def test_a_folder_that_cannot_be_sent(tools: Path) -> None:
     (tools / "files/etc").mkdir()
     add(tools, '[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"')

@@ -59,7 +59,7 @@ def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
     contents: dict[str, bytes] = {}
     for source in chain:
         problems: list[Problem] = []
-        said = _filled(source.said, values, (), problems)
+        said = _moved(_filled(source.said, values, (), problems), ".")
         named: dict[str, bytes] = {}
         problems += check_file(msgspec.convert(said, Recipe), source.folder, values, named)
         prefix = os.path.relpath(source.folder, folder)
@@ -191,7 +191,7 @@ def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Re
         if file.is_fetched:
             files[file.target] = file
             continue
-        inside = f"{file.source.rstrip('/')}/"
+        inside = f"{file.source}/"
         for name in [file.source] if file.source in contents else sorted(contents):
             if name == file.source:
                 files[file.target] = file

@@ -247,7 +247,7 @@ def _named_files(
             yield ("files", number, "target"), f"{file.target!r} is not the absolute path of a file"
         if not _MODE.fullmatch(file.mode):
             yield ("files", number, "mode"), f"{file.mode!r} is not a mode, such as 0644"
-        for name in [one for one in contents if one == file.source or one.startswith(f"{file.source.rstrip('/')}/")]:
+        for name in [one for one in contents if one == file.source or one.startswith(f"{file.source}/")]:
             yield from _template(contents[name], values, place) if file.template else ()
 
 
@@ -341,6 +341,9 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
         yield path, f"{name} is outside the recipe's folder"
         return
+    if (folder / name).resolve() == folder.resolve():
+        yield path, f"{name or '.'} is the recipe's own folder: name a folder in it"
+        return
     # A link to a folder is not followed: it is reported as not a file.
     found = sorted(one for one in (folder / name).rglob("*") if one.is_symlink() or not one.is_dir())
     if not found:
@@ -349,7 +352,8 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
         yield path, f"{name} has {len(found)} files; {MAX_FILES} can be sent: let a script fetch them"
     else:
         for file in found:
-            yield from _read(folder, file.relative_to(folder).as_posix(), path, MAX_FILE, contents)
+            inside = file.relative_to(folder / name).as_posix()
+            yield from _read(folder, f"{name}/{inside}", path, MAX_FILE, contents)
 
 
 def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
