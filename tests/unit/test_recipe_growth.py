@@ -319,6 +319,18 @@ def test_paths_may_be_written_in_other_ways(ours: Path, tools: Path) -> None:
         assert loaded.version_hash("amd64", "m") != before.version_hash("amd64", "m")
 
 
+def test_what_a_feature_leaves_out_replaces_nothing(tools: Path) -> None:
+    """The file of the folder was not sent either: what was left out had taken its place."""
+    write(tools / "files/etc/one.conf", "one\n")
+    add(tools, '[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"')
+    add(tools, '[[files]]\nsource = "files/motd"\ntarget = "/etc/ours/one.conf"\nfeature = "extra"')
+    add(tools, "[features]\nextra = true")
+    assert load(tools).recipe.files[1].source == "files/motd"
+    file = tools / "recipe.toml"
+    file.write_text(file.read_text().replace("extra = true", "extra = false"))
+    assert load(tools).recipe.files[1].source == "files/etc/one.conf"
+
+
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template in `./files` was not checked, `.` was sent as nothing, and the others were tracebacks."""
     write(tools / "site.yml", "- hosts: all\n")

@@ -68,9 +68,9 @@ def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
         if source is chain[-1]:
             problems += check_whole(msgspec.convert(whole, Recipe))
         refuse(source.file, source.text, problems)
-    chosen = _chosen(_expanded(msgspec.convert(whole, Recipe), folder, contents))
+    chosen = _chosen(msgspec.convert(whole, Recipe))
     refuse(chain[-1].file, chain[-1].text, check_chosen(chosen))
-    return Loaded(chosen, contents, values)
+    return Loaded(_expanded(chosen, folder, contents), contents, values)
 
 
 def read_parameters(file: Path | None, words: Sequence[str]) -> dict[str, str]:
