@@ -331,6 +331,18 @@ def test_what_a_feature_leaves_out_replaces_nothing(tools: Path) -> None:
     assert load(tools).recipe.files[1].source == "files/etc/one.conf"
 
 
+def test_a_file_for_a_step_that_is_left_out_is_not_forgotten(tools: Path) -> None:
+    """It was sent at no time, and nothing said so."""
+    add(tools, '[[steps]]\nname = "Extra"\nscript = "scripts/install.sh"\nfeature = "extra"')
+    add(tools, '[[files]]\nsource = "files/motd"\ntarget = "/etc/late"\nbefore = "Extra"')
+    add(tools, "[features]\nextra = false")
+    with pytest.raises(UsageError, match="'Extra' is left out, and /etc/late is sent before it: give both the feature"):
+        load(tools)
+    file = tools / "recipe.toml"
+    file.write_text(file.read_text().replace('before = "Extra"', 'before = "Extra"\nfeature = "extra"'))
+    assert [one.target for one in load(tools).recipe.files] == ["/etc/motd"]
+
+
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template in `./files` was not checked, `.` was sent as nothing, and the others were tracebacks."""
     write(tools / "site.yml", "- hosts: all\n")

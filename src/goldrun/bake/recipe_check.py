@@ -95,6 +95,13 @@ def check_chosen(recipe: Recipe) -> Iterator[Problem]:
         yield (), "a recipe needs at least one step: [[steps]] with name and script"
     if not recipe.smoke:
         yield (), "a recipe needs at least one smoke test: [[smoke]] with name and command"
+    steps = {step.name for step in recipe.steps}
+    for file in recipe.files:
+        if file.before and file.before not in steps:
+            yield (
+                (),
+                f"the step {file.before!r} is left out, and {file.target} is sent before it: give both the feature",
+            )
 
 
 def _check_names(family: str) -> None:
