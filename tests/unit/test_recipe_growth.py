@@ -343,6 +343,17 @@ def test_a_file_for_a_step_that_is_left_out_is_not_forgotten(tools: Path) -> Non
     assert [one.target for one in load(tools).recipe.files] == ["/etc/motd"]
 
 
+def test_one_recipe_sends_one_file_to_one_place(ours: Path, tools: Path) -> None:
+    """The first one was dropped, even if the second belongs to a feature that is left out."""
+    twice = '[[files]]\nsource = "files/motd"\ntarget = "/etc/motd"\nfeature = "extra"'
+    write(ours / "files/motd", "ours\n")
+    add(ours, f"{twice}\n[features]\nextra = true")
+    assert load(ours).recipe.files[0].source == "files/motd"
+    add(tools, f"{twice}\n[features]\nextra = false")
+    with pytest.raises(UsageError, match="'/etc/motd' is defined twice"):
+        load(tools)
+
+
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template in `./files` was not checked, `.` was sent as nothing, and the others were tracebacks."""
     write(tools / "site.yml", "- hosts: all\n")

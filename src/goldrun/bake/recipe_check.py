@@ -250,6 +250,8 @@ def _named_files(
             yield from _read_folder(folder, file.source, place, contents)
         else:
             yield from _read(folder, file.source, place, MAX_FILE, contents)
+        if file.target in [other.target for other in recipe.files[:number]]:
+            yield ("files", number, "target"), f"{file.target!r} is defined twice"
         if not file.target.startswith("/") or file.target.endswith("/"):
             yield ("files", number, "target"), f"{file.target!r} is not the absolute path of a file"
         if not _MODE.fullmatch(file.mode):
