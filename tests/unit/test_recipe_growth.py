@@ -354,6 +354,17 @@ def test_one_recipe_sends_one_file_to_one_place(ours: Path, tools: Path) -> None
         load(tools)
 
 
+def test_a_recipe_s_folder_may_be_a_link(ours: Path, tools: Path, tmp_path: Path) -> None:
+    """Its files were looked for beside the folder that the link leads to."""
+    write(tools / "files/etc/run", "#!/bin/sh\n")
+    (tools / "files/etc/run").chmod(0o755)
+    add(tools, '[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"')
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    ours.rename(tmp_path / "elsewhere/deep/ours")
+    ours.symlink_to(tmp_path / "elsewhere/deep/ours")
+    assert [(one.target, one.mode) for one in load(ours).recipe.files] == [("/etc/motd", "0644"), ("/etc/ours/run", "0755")]
+
+
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template in `./files` was not checked, `.` was sent as nothing, and the others were tracebacks."""
     write(tools / "site.yml", "- hosts: all\n")

@@ -197,7 +197,9 @@ def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Re
                 files[file.target] = file
             elif name.startswith(inside):
                 target = f"{file.target}/{name.removeprefix(inside)}"
-                mode = "0755" if (folder / name).stat().st_mode & 0o111 else file.mode
+                # As the path was made: if the folder is a link, `..` is not the folder above what it leads to.
+                here = Path(os.path.normpath(folder / name))
+                mode = "0755" if here.stat().st_mode & 0o111 else file.mode
                 files[target] = msgspec.structs.replace(file, source=name, target=target, mode=mode)
     return msgspec.structs.replace(recipe, files=tuple(files.values()))
 
