@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -363,6 +364,18 @@ def test_a_recipe_s_folder_may_be_a_link(ours: Path, tools: Path, tmp_path: Path
     ours.rename(tmp_path / "elsewhere/deep/ours")
     ours.symlink_to(tmp_path / "elsewhere/deep/ours")
     assert [(one.target, one.mode) for one in load(ours).recipe.files] == [("/etc/motd", "0644"), ("/etc/ours/run", "0755")]
+
+
+def test_names_and_values_are_utf_8(tools: Path) -> None:
+    """Others were a traceback, when the hash was made."""
+    add(tools, '[parameters]\nstage = "x"\n[[files]]\nsource = "files/etc"\ntarget = "/etc/ours"')
+    write(tools / "files/etc" / os.fsdecode(b"caf\xe9"), "x")
+    with pytest.raises(UsageError, match=r"files/etc/caf\\udce9 has a name that is not UTF-8"):
+        load(tools)
+    (tools / "files/etc" / os.fsdecode(b"caf\xe9")).rename(tools / "files/etc/café")
+    assert load(tools).recipe.files[1].target == "/etc/ours/café"
+    with pytest.raises(UsageError, match="The value of the parameter stage is not UTF-8"):
+        load(tools, {"stage": os.fsdecode(b"caf\xe9")})
 
 
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:

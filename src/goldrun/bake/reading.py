@@ -146,6 +146,8 @@ def _values(chain: Sequence[_Source], given: Mapping[str, str]) -> dict[str, str
             raise UsageError(f"The parameter {name}{meant} has no value.", fix=[f"--set {name}=…"])
         if "\n" in value or "\0" in value:
             raise UsageError(f"The value of the parameter {name} has a line break.")
+        if value != value.encode(errors="replace").decode():
+            raise UsageError(f"The value of the parameter {name} is not UTF-8.")
         if name in given and parameter.choices and value not in parameter.choices:
             raise UsageError(
                 f"The parameter {name} cannot be {value!r}.", fix=[f"one of: {', '.join(parameter.choices)}"]

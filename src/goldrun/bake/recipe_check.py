@@ -361,8 +361,12 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
         yield path, f"{name} has {len(found)} files; {MAX_FILES} can be sent: let a script fetch them"
     else:
         for file in found:
-            inside = file.relative_to(folder / name).as_posix()
-            yield from _read(folder, f"{name}/{inside}", path, MAX_FILE, contents)
+            inside = f"{name}/{file.relative_to(folder / name).as_posix()}"
+            told = inside.encode(errors="backslashreplace").decode()
+            if told != inside:
+                yield path, f"{told} has a name that is not UTF-8"
+            else:
+                yield from _read(folder, inside, path, MAX_FILE, contents)
 
 
 def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
