@@ -363,7 +363,10 @@ def test_a_recipe_s_folder_may_be_a_link(ours: Path, tools: Path, tmp_path: Path
     (tmp_path / "elsewhere/deep").mkdir(parents=True)
     ours.rename(tmp_path / "elsewhere/deep/ours")
     ours.symlink_to(tmp_path / "elsewhere/deep/ours")
-    assert [(one.target, one.mode) for one in load(ours).recipe.files] == [("/etc/motd", "0644"), ("/etc/ours/run", "0755")]
+    assert [(one.target, one.mode) for one in load(ours).recipe.files] == [
+        ("/etc/motd", "0644"),
+        ("/etc/ours/run", "0755"),
+    ]
 
 
 def test_names_and_values_are_utf_8(tools: Path) -> None:
@@ -376,6 +379,15 @@ def test_names_and_values_are_utf_8(tools: Path) -> None:
     assert load(tools).recipe.files[1].target == "/etc/ours/café"
     with pytest.raises(UsageError, match="The value of the parameter stage is not UTF-8"):
         load(tools, {"stage": os.fsdecode(b"caf\xe9")})
+
+
+def test_a_large_file_is_refused_without_reading_it(tools: Path) -> None:
+    """It was read whole: a disk image of some gigabytes ended the process."""
+    with (tools / "disk.img").open("wb") as file:
+        file.truncate(1 << 40)
+    add(tools, '[[files]]\nsource = "disk.img"\ntarget = "/opt/disk.img"')
+    with pytest.raises(UsageError, match=r"disk\.img has 1,099,511,627,776 bytes; 1,048,576 can be sent"):
+        load(tools)
 
 
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -335,12 +335,13 @@ def _read(
         if file.exists() and not file.is_file():
             yield path, f"{name} is not a file"
             return
-        content = file.read_bytes()
+        size = file.stat().st_size
+        content = file.read_bytes() if size <= most else b""
     except (OSError, RuntimeError) as error:  # Python 3.12 and older report a loop of links as a RuntimeError
         yield path, f"{name} cannot be read: {getattr(error, 'strerror', '') or 'its links lead in a circle'}"
         return
-    if len(content) > most:
-        yield path, f"{name} has {len(content):,} bytes; {most:,} can be sent: let a script fetch it"
+    if size > most:
+        yield path, f"{name} has {size:,} bytes; {most:,} can be sent: let a script fetch it"
     else:
         contents[name] = content
 
