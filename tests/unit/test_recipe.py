@@ -207,6 +207,22 @@ def test_what_changes_the_content_rebuilds(folder: Path, case: str) -> None:
     assert load(folder).version_hash("amd64", "m-base") != before
 
 
+def test_the_place_of_a_file_among_the_steps_is_in_the_hash(folder: Path) -> None:
+    """It was the step's name: steps that changed names moved the file, and nothing was built."""
+
+    def made(first: str, second: str) -> str:
+        change(folder, 'mode = "0644"', 'mode = "0644"\nbefore = "Ours"')
+        change(folder, 'name = "Install jq"', f'name = "{first}"')
+        change(folder, "[[tests]]", f'[[steps]]\nname = "{second}"\nscript = "more.sh"\n[[tests]]')
+        (folder / "more.sh").write_text("#!/bin/bash\n")
+        found = load(folder).version_hash("amd64", "m-base")
+        (folder / "recipe.toml").write_text(TEMPLATE["recipe.toml"].replace("FAMILY", "tools"))
+        return found
+
+    assert made("Ours", "Install jq") != made("Install jq", "Ours")
+    assert made("Install jq", "Ours") == made("Other", "Ours")
+
+
 def test_architecture_and_base_are_in_the_hash(folder: Path) -> None:
     loaded = load(folder)
     hashes = {loaded.version_hash(arch, base) for arch in ("amd64", "arm64") for base in ("m-1", "m-2")}

@@ -174,7 +174,9 @@ class Loaded:
 
     def file_digest(self, file: File) -> list[str]:
         """Return what determines a file on the builder."""
-        before = [file.before] if file.before else []
+        # The place of the step, not its name, which another step may have tomorrow.
+        steps = [step.name for step in self.recipe.steps]
+        before = [str(steps.index(file.before))] if file.before else []
         digest = file.sha256 if file.is_fetched else _digest(self.content_of(file))
         return [file.target, file.mode, file.owner, digest, *before]
 
