@@ -230,6 +230,7 @@ def test_values_that_are_refused(tools: Path, given: dict[str, str], words: str)
         ('[parameters]\narch = "x"', "another variable ARCH"),
         ('[parameters]\njq_version = "x"', "another variable JQ_VERSION"),
         ('[parameters]\na-b = "x"\na_b = "y"', "another variable A_B"),
+        ('[environment]\nhttp-proxy = "x"', "'http-proxy' cannot be the name of a variable"),
         ('[mirrors.replace]\n"https://x" = "https://["', "a mirror is used by https alone"),
         ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "not one of the choices"),
         ('[parameters.size]\ndefalt = "x"', "defalt"),

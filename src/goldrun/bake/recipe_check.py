@@ -207,7 +207,8 @@ def _freshness(name: str, tool: Tool) -> Iterator[Problem]:
 def _names(recipe: Recipe) -> Iterator[Problem]:
     for table, names in (("versions", recipe.versions), ("environment", recipe.environment)):
         for name, value in names.items():
-            if not _VARIABLE.fullmatch(name.replace("-", "_")) or "\n" in value:
+            # A version is given as JQ_VERSION, a variable of the environment by its own name.
+            if not _VARIABLE.fullmatch(variable_of(name) if table == "versions" else name) or "\n" in value:
                 yield (table, name), f"{name!r} cannot be the name of a variable, or its value has a line break"
     for name, parameter in recipe.parameters.items():
         if not _PARAMETER.fullmatch(name):
