@@ -223,6 +223,10 @@ def test_values_that_are_refused(tools: Path, given: dict[str, str], words: str)
     assert words in str(caught.value)
 
 
+SUM = "0" * 64
+GH = f'[tools.gh]\nversion = "1"\nurl = "https://x/{{version}}"\nsha256 = {{ amd64 = "{SUM}", arm64 = "{SUM}" }}'
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -231,6 +235,8 @@ def test_values_that_are_refused(tools: Path, given: dict[str, str], words: str)
         ('[parameters]\njq_version = "x"', "another variable JQ_VERSION"),
         ('[parameters]\na-b = "x"\na_b = "y"', "another variable A_B"),
         ('[environment]\nhttp-proxy = "x"', "'http-proxy' cannot be the name of a variable"),
+        (f'[parameters]\ngh_sha256 = "x"\n{GH}', "another variable GH_SHA256"),
+        (f'[parameters]\ngh_url = "x"\n{GH}', "another variable GH_URL"),
         ('[mirrors.replace]\n"https://x" = "https://["', "a mirror is used by https alone"),
         ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "not one of the choices"),
         ('[parameters.size]\ndefalt = "x"', "defalt"),

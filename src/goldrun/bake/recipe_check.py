@@ -79,7 +79,7 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
             yield ("tools", name), f"{name} has a version under [versions] already"
     taken = {
         *recipe.environment,
-        *(f"{variable_of(name)}_VERSION" for name in recipe.tools),
+        *(f"{variable_of(name)}_{what}" for name in recipe.tools for what in ("VERSION", "URL", "SHA256")),
         *(f"{variable_of(name)}_VERSION" for name in recipe.versions),
         *_OF_SCRIPTS,
     }
