@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from msgspec.structs import replace as replaced
 
 from goldrun.bake.build import Built, build
-from goldrun.bake.context import Options
+from goldrun.bake.context import Context, Options
 from goldrun.bake.reading import load
 from goldrun.cloud import images
 from goldrun.cloud.tagging import tagging
@@ -213,3 +213,26 @@ def test_keys_that_are_none(tmp_path: Path) -> None:
     for file in (good, unknown.with_suffix(".pub"), tmp_path / "text"):
         with pytest.raises(UsageError, match="is not a P-256 public key"):
             read_public_key(file)
+
+
+LIE = {"Source": "evil/evil@666", "Manifest.1": "jq=9.9", "Manifest.2": ";curl=1", "Contents": "0" * 64}
+
+
+def test_what_somebody_changes_while_it_is_made_is_not_signed(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image and its copies are made for minutes: a build signed what their tags said in the end."""
+
+    def tamper(context: Context, image_id: str, _: object, region: str) -> None:
+        tagging("image", [image_id], LIE).make(context.client.in_region(region))
+
+    for module in ("capture", "publication"):
+        monkeypatch.setattr(f"goldrun.bake.{module}.sign_at_once", tamper)
+    text = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(f'{text}\n[publish]\nregions = ["{BEIJING}"]\n')
+    built = built_with(cloud, folder, key).image
+    (copy,) = images.describe_images(cloud.client(region=BEIJING), name="tools-")
+    for image, region in ((find_own(cloud.client(), built.image_id), REGION), (copy, BEIJING)):
+        assert image.tags["Source"] == LIE["Source"]
+        with pytest.raises(RefusedError, match="an invalid signature"):
+            require_signed(key.public_key(), image, region)

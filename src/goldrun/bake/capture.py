@@ -25,6 +25,7 @@ def _create(context: Context, state: State) -> State:
     tags = {**state.tags, **context.loaded.manifest_tags(state.manifest)}
     more = {**BASE_IMAGE.of(state.base.image_id), **BOOT_TEST.of(PENDING), **OWNED}
     more |= SOURCE.of(context.options.source[:MAX_VALUE]) if context.options.source else {}
+    own = {**recipe.tags, **tags, **more}
     name = f"{context.alias.lineage}-{BUILD_TIMESTAMP.read(tags)}"
 
     def create() -> str:
@@ -33,13 +34,14 @@ def _create(context: Context, state: State) -> State:
             builder.id,
             name=name,
             description=recipe.description or f"{recipe.family}, built by goldrun",
-            tags={**recipe.tags, **tags, **more},
+            tags=own,
             token=f"image-{builder.id}",
         )
 
     made = create_once(client, create, lambda: find_made(client, name, tags))
-    sign_at_once(context, made, {**tags, **more}, client.region)
-    return replace(state, image=wait_until_available(client, made))
+    sign_at_once(context, made, own, client.region)
+    # What is signed in the end is what is said here: the image's tags may be changed in the minutes that it takes.
+    return replace(state, image=wait_until_available(client, made)._replace(tags=own))
 
 
 def sign_at_once(context: Context, image_id: str, tags: Mapping[str, str], region: str) -> None:

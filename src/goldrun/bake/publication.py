@@ -70,7 +70,9 @@ def _sign(context: Context, state: State) -> State:
                     "or sign it as it is, if you know where it comes from: --sign-existing",
                 ],
             )
-        tag = signer.sign(image.image_id, image.tags, region)
+        # A copy that was made now has the tags of its original; what it has by now may be somebody else's.
+        tags = state.image.tags if region in state.made else image.tags
+        tag = signer.sign(image.image_id, tags, region)
         tagging("image", [image.image_id], tag).make(context.client.in_region(region))
         signed[region] = image._replace(tags={**image.tags, **tag})
     return replace(state, image=signed.pop(home), copies=signed)
