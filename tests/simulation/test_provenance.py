@@ -16,7 +16,9 @@ from goldrun.bake.context import Context, Options
 from goldrun.bake.reading import load
 from goldrun.cloud import images
 from goldrun.cloud.tagging import tagging
-from goldrun.errors import RefusedError, UsageError
+from goldrun.contents.components import Component, digest
+from goldrun.contents.components import make as make_contents
+from goldrun.errors import RefusedError, UnavailableError, UsageError
 from goldrun.images.lineage import find_own
 from goldrun.images.provenance import (
     Signer,
@@ -236,3 +238,28 @@ def test_what_somebody_changes_while_it_is_made_is_not_signed(
         assert image.tags["Source"] == LIE["Source"]
         with pytest.raises(RefusedError, match="an invalid signature"):
             require_signed(key.public_key(), image, region)
+
+
+def test_a_build_that_ends_between_its_test_and_its_signature_is_resumed(
+    cloud: Running, folder: Path, key: EllipticCurvePrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tested image had a signature without the list of packages, so it was built again; copies take long."""
+    listed = make_contents("ubuntu", "24.04", [Component("deb", "jq", "1.7.1-3")])
+    monkeypatch.setattr("goldrun.bake.boot_test.read_contents", lambda *_: listed)
+
+    def fails(*_: object, **__: object) -> None:
+        raise UnavailableError("the other region does not answer.")
+
+    text = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(f'{text}\n[publish]\nregions = ["{BEIJING}"]\n')
+    with monkeypatch.context() as broken:
+        broken.setattr("goldrun.bake.publication.copy_everywhere", fails)
+        with pytest.raises(UnavailableError):
+            built_with(cloud, folder, key)
+    (tested,) = images.describe_images(cloud.client(), name="tools-")
+    built = built_with(cloud, folder, key)
+    assert (built.image.image_id, built.skipped) == (tested.image_id, True)
+    (copy,) = images.describe_images(cloud.client(region=BEIJING), name="tools-")
+    for image, region in ((find_own(cloud.client(), tested.image_id), REGION), (copy, BEIJING)):
+        assert image.tags["Contents"] == digest(listed)
+        require_signed(key.public_key(), image, region)

@@ -113,6 +113,8 @@ def _test(context: Context, state: State) -> State:
     tags = BOOT_TEST.of(PASSED)
     if contents and contents.components:  # an empty list proves nothing
         tags |= CONTENTS.of(digest(contents))
+    if signer := context.options.sign:  # or the next build would not trust what is recorded here
+        tags |= signer.sign(image.image_id, {**image.tags, **tags}, context.client.region)
     _record(context, image, tags)
     return replace(state, image=image._replace(tags={**image.tags, **tags}))
 
