@@ -15,12 +15,17 @@ from goldrun.bake.context import Options
 from goldrun.bake.reading import load
 from goldrun.bake.stages import stages_of, variables_of
 from goldrun.bake.step_handler import Decision
+from goldrun.cli.image_verify import require_verified
+from goldrun.cloud.tagging import tagging
 from goldrun.errors import RefusedError
+from goldrun.images.lineage import find_own
+from goldrun.images.provenance import Signer, read_private_key
 from goldrun.images.retention import prune
 from local_cloud.records import Disk, Image, Invocation, Receipt, Snapshot, Usage
-from tests.conftest import Running
+from tests.conftest import REGION, Running
 from tests.simulation.dying import Crash, dying
 from tests.simulation.test_build import ALIAS, Heard, answer, cloud, machine_settings, run
+from tests.simulation.test_provenance import make_key
 
 __all__ = ["cloud"]
 RECIPE = """
@@ -337,3 +342,30 @@ def test_a_person_who_thinks_does_not_lose_the_builder(cloud: Running, folder: P
     attended(cloud, folder, Slow(), pauses=("packages",))
     assert len(silences) > 400
     assert max(silences) < 120
+
+
+def test_with_a_key_only_signed_stages_are_used(cloud: Running, folder: Path, tmp_path: Path) -> None:
+    """A stage is found by its tag alone: who may write tags could have any disk built upon, and signed."""
+    signer = Signer(read_private_key(make_key(tmp_path)))
+    run(cloud, load(folder), sign=signer)
+    change(folder, "go.sh", "$STAGE", "$STAGE more")
+    heard = Heard()
+    run(cloud, load(folder), heard=heard, sign=signer)
+    assert ran(heard) == ["go"], "its own are used"
+    public = tmp_path / "image.pub"
+    old = next(one for one in stages(cloud) if one.tags["BuildStage"].startswith("2 "))
+    with pytest.raises(RefusedError, match="is a stage of a build"):
+        require_verified(find_own(cloud.client(), old.id), REGION, public)
+    change(folder, "docker.sh", "echo", "echo the fix")
+    wanted = stages_of(load(folder), "amd64", old.tags["BaseImageId"])[1]
+    tagging("image", [old.id], wanted.tag).make(cloud.client())
+    heard = Heard()
+    run(cloud, load(folder), heard=heard, sign=signer)
+    assert ran(heard) == ["docker", "go"]
+    assert any(f"{old.id} is not used: it has no signature" in line for line in heard.lines)
+    change(folder, "docker.sh", "echo the fix", "echo another fix")
+    run(cloud, load(folder))
+    change(folder, "go.sh", "more", "even more")
+    heard = Heard()
+    run(cloud, load(folder), heard=heard, sign=Signer(signer.key, existing=True))
+    assert ran(heard) == ["go"], "somebody vouches for it"

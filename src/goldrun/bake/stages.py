@@ -7,6 +7,8 @@ replace the stages before it, the steps up to the last stage get only those vers
 their script, or a file that was sent until then, mentions; the hash has the same ones.
 
 A stage is not boot-tested and has no name that a look-up finds. The image that is made in the end is tested.
+
+A build that signs its image signs its stages, too, and uses no others: what is built on them gets its signature.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from goldrun.bake.power import start_builder, stop_builder
 from goldrun.bake.recipe import Loaded, Recipe
 from goldrun.bake.step import State, Step, has_image
 from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, MAX_DESCRIPTION, UNFINISHED, create_image, describe_images
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, OWNED, STAGE
+from goldrun.cloud.tagging import tagging
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, OWNED, STAGE, Tags
 from goldrun.errors import RefusedError
 from goldrun.images.availability import wait_until_available
 from goldrun.images.creation import create_once, find_made
@@ -104,8 +107,11 @@ def keep_stage(number: int) -> Step:
         stages = stages_of(context.loaded, context.architecture, state.base.image_id)
         stage = next(one for one in stages if one.steps == number + 1)
         stop_builder(context, state.builder)
-        image_id = _create(context, state, stage)
+        image_id, tags = _create(context, state, stage)
         wait_until_available(context.client, image_id)
+        if signer := context.options.sign:
+            tag = signer.sign(image_id, tags, context.client.region)
+            tagging("image", [image_id], tag).make(context.client)
         context.report.line(f"{image_id} has the first {stage.steps} steps.")
         start_builder(context, state.builder)
         return state
@@ -121,6 +127,7 @@ def keep_stage(number: int) -> Step:
 def _find(context: Context, state: State) -> State:
     assert state.base
     options, client = context.options, context.client
+    signer = options.sign
     names = [step.name for step in context.recipe.steps]
     fresh = 0 if options.force else len(names)
     most = names.index(options.from_step) if options.from_step else fresh
@@ -129,6 +136,9 @@ def _find(context: Context, state: State) -> State:
     for stage in reversed(stages_of(context.loaded, context.architecture, state.base.image_id)):
         for image in found if stage.steps <= most else ():
             if STAGE.read(image.tags) != STAGE.read(stage.tag) or image.status not in (AVAILABLE, *UNFINISHED):
+                continue
+            if signer and not signer.trusts(image, client.region):
+                context.report.line(f"{image.image_id} is not used: it has no signature that matches its tags.")
                 continue
             try:
                 ready = wait_until_available(client, image.image_id)
@@ -141,7 +151,8 @@ def _find(context: Context, state: State) -> State:
     return state
 
 
-def _create(context: Context, state: State, stage: Stage) -> str:
+def _create(context: Context, state: State, stage: Stage) -> tuple[str, Tags]:
+    """Create the image of a stage; return its id and tags."""
     client, recipe, builder = context.client, context.recipe, state.builder
     assert state.base
     assert builder
@@ -161,7 +172,7 @@ def _create(context: Context, state: State, stage: Stage) -> str:
             token=f"stage-{builder.id}-{stage.steps}",
         )
 
-    return create_once(client, create, lambda: find_made(client, name, tags))
+    return create_once(client, create, lambda: find_made(client, name, tags)), tags
 
 
 def _mentions(text: bytes, name: str) -> bool:

@@ -12,7 +12,7 @@ from goldrun.cli import output, shell_complete
 from goldrun.cli.common import ARCH, REGION, open_client
 from goldrun.cli.files import read_text, write_files
 from goldrun.cloud.images import Image
-from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SIGNATURE, SOURCE, VERSION_HASH
+from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SIGNATURE, SOURCE, STAGE, VERSION_HASH
 from goldrun.errors import RefusedError, UsageError
 from goldrun.images.find import find_image
 from goldrun.images.naming import parse_reference
@@ -109,7 +109,7 @@ def require_verified(image: Image, region: str, key: Path | None) -> None:
 
     Raises:
         UsageError: no key is named, or it is none.
-        RefusedError: the signature is missing, or not right.
+        RefusedError: the signature is missing, or not right, or only says that a build may start from it.
     """
     from goldrun.images import provenance
 
@@ -117,6 +117,11 @@ def require_verified(image: Image, region: str, key: Path | None) -> None:
     if not text:
         raise UsageError("No key to verify with is given.", fix=["--key FILE, or GOLDRUN_VERIFY_KEY_FILE"])
     provenance.require_signed(provenance.read_public_key(Path(text)), image, region)
+    if STAGE.key in image.tags:  # its name can be changed to an image's
+        raise RefusedError(
+            f"{image.name} ({image.image_id}) is a stage of a build: it was neither cleaned nor tested.",
+            fix=["use the image that was built from it."],
+        )
 
 
 def _require_contents(image: Image, file: Path) -> None:

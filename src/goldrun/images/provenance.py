@@ -24,6 +24,7 @@ from goldrun.cloud.tags import (
     MANIFEST,
     SIGNATURE,
     SOURCE,
+    STAGE,
     VERSION_HASH,
     Tags,
 )
@@ -77,6 +78,7 @@ def _statement(image_id: str, tags: Tags, region: str) -> bytes:
     said = {tag.key: tag.read(tags) for tag in _STATED}
     # Images that were built before their packages were listed have signatures without them.
     said |= CONTENTS.of(CONTENTS.read(tags)) if CONTENTS.read(tags) else {}
+    said |= STAGE.of(STAGE.read(tags)) if STAGE.read(tags) else {}
     said |= {key: value for key, value in tags.items() if key.startswith(f"{MANIFEST.key}.")}
     record = {"format": "goldrun-image-1", "image": image_id, "region": region, "tags": said}
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
