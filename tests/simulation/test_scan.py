@@ -87,6 +87,22 @@ def test_an_exception_releases_the_image_that_is_there_until_its_day(cloud: Runn
     assert built.image.tags["BootTest"] == "passed"
 
 
+def test_what_was_not_published_is_scanned_again_before_it_is(cloud: Running, scanned: Path) -> None:
+    """It had passed without a scan, or weeks ago with another database, and was published as it was."""
+    text = (scanned / "recipe.toml").read_text()
+    (scanned / "recipe.toml").write_text(text.replace('[scan]\nfail = "high"\n', ""))
+    passed = run(cloud, load(scanned), publish=False)
+    (scanned / "recipe.toml").write_text(text)
+    assert build(cloud, scanned, publish=False).image.image_id == passed.image.image_id, "nothing is published"
+    with pytest.raises(RefusedError, match="Advisories hold"):
+        build(cloud, scanned)
+    assert answer(cloud) == ""
+    except_until(scanned, "2099-12-31")
+    assert build(cloud, scanned).image.image_id == answer(cloud) == passed.image.image_id
+    except_until(scanned, "2020-01-01")
+    assert build(cloud, scanned).skipped, "what is published stays"
+
+
 def test_force_builds_a_held_version_again(cloud: Running, scanned: Path) -> None:
     with pytest.raises(RefusedError):
         build(cloud, scanned)

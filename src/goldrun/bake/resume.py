@@ -89,7 +89,8 @@ def _wait_and_remove(context: Context, state: State) -> State:
 
 def _resume(context: Context, state: State) -> State:
     client, rebuild = context.client, context.options.force or bool(context.options.from_step)
-    for image in earlier_images(read_lineage(client, context.alias), state.version_hash):
+    lineage = read_lineage(client, context.alias)
+    for image in earlier_images(lineage, state.version_hash):
         if image.status in UNFINISHED:
             image = wait_until_available(client, image.image_id)  # noqa: PLW2901 - the same image, finished
         verdict = BOOT_TEST.read(image.tags, PASSED)
@@ -99,11 +100,24 @@ def _resume(context: Context, state: State) -> State:
         elif image.status == AVAILABLE and not (rebuild and verdict in (PASSED, HELD)):
             signer = context.options.sign
             if signer is None or signer.trusts(image, client.region):
+                if _needs_scan(context, image, lineage):
+                    image = image._replace(tags={**image.tags, **BOOT_TEST.of(HELD)})  # noqa: PLW2901
                 return replace(state, image=image, resumed=True)
             context.report.line(
                 f"{image.image_id} is not used: it has no signature that matches its tags (--sign-existing)."
             )
     return state
+
+
+def _needs_scan(context: Context, image: Image, lineage: Lineage) -> bool:
+    """Return whether an image has to be scanned before it is published.
+
+    That it has passed may be weeks ago, with another database, or another rule, or none.
+    """
+    if context.recipe.scan is None or not context.options.publish:
+        return False
+    shown = lineage.current()
+    return shown is None or shown.image_id != image.image_id
 
 
 def _give_way(context: Context, state: State) -> State:
