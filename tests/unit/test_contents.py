@@ -396,6 +396,23 @@ def test_events_in_several_pieces_and_listed_versions(tmp_path: Path) -> None:
     assert findings(listed(), place) == []
 
 
+@pytest.mark.parametrize(
+    ("limits", "hits"),
+    [(["2.0.0"], ["1.0.0", "1.9.0"]), (["*"], ["1.0.0", "1.9.0", "2.1.0"]), (["1.5.0", "2.0.0"], ["1.0.0", "1.9.0"])],
+)
+def test_a_range_ends_at_its_limit(tmp_path: Path, limits: list[str], hits: list[str]) -> None:
+    """As the schema says: a version is before one of the limits. It was affected beyond them, and `*` was no version."""
+    one = affected("npm", "lodash")
+    one["ranges"][0]["events"] = [{"introduced": "1.0.0"}, {"fixed": "3.0.0"}, *({"limit": limit} for limit in limits)]
+    advisory(tmp_path, affected=[one])
+    found = [
+        version
+        for version in ("0.9.0", "1.0.0", "1.9.0", "2.1.0", "3.1.0")
+        if findings(make("ubuntu", "24.04", [Component("npm", "lodash", version)]), tmp_path)
+    ]
+    assert found == hits
+
+
 def test_the_fixed_version_is_the_next_one(tmp_path: Path) -> None:
     """As npm's advisories have it: two lines of versions in one list of events, in any order."""
     one = affected("npm", "lodash")

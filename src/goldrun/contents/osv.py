@@ -201,8 +201,12 @@ def _within(one: Range, version: str, parse: Callable[[str], Any]) -> bool:
     """Evaluate a range's events, sorted by version, as the schema says."""
     try:
         ours = parse(version)
+        limits = [event["limit"] for event in one.events if "limit" in event]
+        if limits and not any(text == "*" or ours < parse(text) for text in limits):
+            return False
+        named = [(name, text) for event in one.events for name, text in event.items() if name != "limit"]
         events = sorted(
-            ((parse(text) if text != "0" else None, name) for event in one.events for name, text in event.items()),
+            ((parse(text) if text != "0" else None, name) for name, text in named),
             key=lambda event: (event[0] is not None, event[0]) if event[0] is not None else (False, 0),
         )
     except ValueError:
