@@ -401,7 +401,7 @@ def test_events_in_several_pieces_and_listed_versions(tmp_path: Path) -> None:
     [(["2.0.0"], ["1.0.0", "1.9.0"]), (["*"], ["1.0.0", "1.9.0", "2.1.0"]), (["1.5.0", "2.0.0"], ["1.0.0", "1.9.0"])],
 )
 def test_a_range_ends_at_its_limit(tmp_path: Path, limits: list[str], hits: list[str]) -> None:
-    """As the schema says: a version is before one of the limits. It was affected beyond them, and `*` was no version."""
+    """As the schema says: a version is before one of them. It was affected beyond them, and `*` was no version."""
     one = affected("npm", "lodash")
     one["ranges"][0]["events"] = [{"introduced": "1.0.0"}, {"fixed": "3.0.0"}, *({"limit": limit} for limit in limits)]
     advisory(tmp_path, affected=[one])
@@ -411,6 +411,15 @@ def test_a_range_ends_at_its_limit(tmp_path: Path, limits: list[str], hits: list
         if findings(make("ubuntu", "24.04", [Component("npm", "lodash", version)]), tmp_path)
     ]
     assert found == hits
+
+
+def test_a_listed_version_may_be_written_in_another_way(tmp_path: Path) -> None:
+    """PyPI's 1.0 and 1.0.0 are one release: what is malware was not found."""
+    listed_only = {"package": {"ecosystem": "PyPI", "name": "evil"}, "versions": ["what?", "1.0", "2.0rc1"]}
+    advisory(tmp_path, affected=[listed_only], id="MAL-2026-1")
+    for version, hit in (("1.0", True), ("1.0.0", True), ("2.0-rc.1", True), ("1.0.1", False), ("odd!", False)):
+        contents = make("ubuntu", "24.04", [Component("pypi", "evil", version)])
+        assert bool(findings(contents, tmp_path)) == hit, version
 
 
 def test_the_fixed_version_is_the_next_one(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ not count.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,8 @@ def is_affected(affected: Affected, version: str, kind: str) -> bool:
     """Return whether an advisory is about that version: listed, or within one of its ranges."""
     if version in affected.versions:
         return True
+    if kind == PYPI and _is_among(affected.versions, version):
+        return True
     return any(_within(one, version, comparer(kind)) for one in affected.ranges if one.type != "GIT")
 
 
@@ -195,6 +198,18 @@ def comparer(kind: str) -> Callable[[str], Any]:
             raise ValueError(str(error)) from error
 
     return parse
+
+
+def _is_among(versions: Iterable[str], version: str) -> bool:
+    """Return whether a version of PyPI is listed, maybe written in another way: 1.0 and 1.0.0 are one."""
+    parse = comparer(PYPI)
+
+    def release(text: str) -> Any:
+        with contextlib.suppress(ValueError):
+            return parse(text)
+
+    ours = release(version)
+    return ours is not None and any(release(text) == ours for text in versions)
 
 
 def _within(one: Range, version: str, parse: Callable[[str], Any]) -> bool:
