@@ -680,6 +680,25 @@ def test_databases(tmp_path: Path) -> None:
             findings(listed(), missing)
 
 
+def test_a_database_of_withdrawn_advisories_is_one(tmp_path: Path) -> None:
+    """It was a traceback, before the build began."""
+    advisory(tmp_path, withdrawn="2026-11-02T00:00:00Z")
+    osv.require_readable(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_is_no_file_in_a_database_is_told(tmp_path: Path, kind: str) -> None:
+    """It was a traceback, after the image was built."""
+    advisory(tmp_path)
+    if kind == "folder":
+        (tmp_path / "all.json").mkdir()
+        assert len(list(osv.read(tmp_path))) == 1, "what is in a folder is read, whatever its name"
+    else:
+        (tmp_path / "z.json").symlink_to(tmp_path / "nothing")
+        with pytest.raises(UsageError, match=r"z\.json cannot be read"):
+            list(osv.read(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("mark", "at", "flip"), [(b"a.json", 6, 0xFF), (b"PK\x01\x02", 6, 0xFF), (b"PK\x01\x02", 8, 1)]
 )

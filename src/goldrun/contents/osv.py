@@ -119,7 +119,7 @@ def require_readable(place: Path) -> None:
     import cvss  # noqa: F401
     import univers  # noqa: F401
 
-    next(read(place))
+    next(read(place), None)
 
 
 def ecosystem_of(component: Component, contents: Contents) -> str:
