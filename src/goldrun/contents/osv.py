@@ -94,7 +94,7 @@ def read(place: Path) -> Iterator[Advisory]:
     """
     if not place.exists():
         raise UsageError(f"There are no advisories at {place}.", fix=["download an export of osv.dev: all.zip"])
-    files = [place] if place.is_file() else sorted(one for one in place.rglob("*") if one.suffix in (".json", ".zip"))
+    files = [place] if place.is_file() else sorted(_files(place))
     count = 0
     for file in files:
         for name, content in _contents(file):
@@ -270,12 +270,20 @@ _WORDS = {
 }
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    return (one for one in folder.rglob("*") if one.suffix in (".json", ".zip") and not one.is_dir())
+
+
 def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read.", why=[f"{error.strerror}."]) from error
     if file.suffix != ".zip":
-        yield str(file), file.read_bytes()
+        yield str(file), content
         return
     try:
-        with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for name in archive.namelist():
                 if name.endswith(".json"):
                     yield f"{file}/{name}", archive.read(name)
