@@ -234,6 +234,34 @@ def test_versions_and_checksums_are_written_and_nothing_else(update: Any, recipe
     assert again.stdout == "UPDATED=false\n"
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_line_ends_and_the_mark_of_windows_stay(update: Any, recipe: Path, mark: bytes) -> None:
+    """Every line was changed, and a diff showed the whole file."""
+    recipe.write_bytes(mark + recipe.read_bytes().replace(b"\n", b"\r\n"))
+    update()
+    written = recipe.read_bytes()
+    assert written.startswith(mark + b"#")
+    assert written.count(b"\r\n") == written.count(b"\n") > 50
+    assert b'version = "2.90.0"   # a comment that stays\r\n' in written
+    load(recipe.parent)
+
+
+def test_what_somebody_writes_meanwhile_is_not_lost(update: Any, recipe: Path, mirror: Any) -> None:
+    """Look-ups take minutes: an edit of that time was overwritten with what had been read before."""
+    edited = recipe.read_text() + "# an edit\n"
+
+    class Pages(dict[str, bytes]):
+        def get(self, path: str, default: Any = None) -> Any:
+            recipe.write_text(edited)
+            return super().get(path, default)
+
+    mirror.pages = Pages(mirror.pages)
+    assert "was changed while its tools were looked up" in update(code=5).stderr
+    assert recipe.read_text() == edited
+    assert update().stdout.splitlines()[-1] == "UPDATED=true"
+    assert "# an edit" in recipe.read_text()
+
+
 def test_a_dry_run_writes_nothing(update: Any, recipe: Path) -> None:
     before = recipe.read_text()
     printed = json.loads(update("--dry-run", "--json").stdout)

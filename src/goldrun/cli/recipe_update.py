@@ -10,7 +10,7 @@ import click
 from goldrun import config, workflow
 from goldrun.cli import output
 from goldrun.cli.common import DRY_RUN, JSON, open_github
-from goldrun.cli.files import replace_file
+from goldrun.cli.files import read_text, replace_file
 from goldrun.errors import RefusedError, UnavailableError
 
 MOST_BYTES = 1024 * 1024 * 1024  # of a tool whose checksum nobody publishes
@@ -54,7 +54,7 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
     found = {one.name: one.found for one in updates if one.found and one.changes}
     writes = bool(found) and not dry_run and (keep_going or not failed)
     if writes:
-        replace_file(file, editing.changed(text, found))
+        replace_file(file, editing.changed(_as_it_is(file, text), found))
     if as_json:
         output.result_json([ToolUpdate.of(one, written=writes and one.changes) for one in updates])
     elif found:
@@ -84,3 +84,18 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
             why=[f"{one.name}: {one.error.what}" for one in failed if one.error],
             fix=[*(first.fix if first else ()), "--keep-going writes the others."],
         )
+
+
+def _as_it_is(file: Path, text: str) -> str:
+    """Return a file that was read before with its own line ends, and the mark that it may begin with.
+
+    Raises:
+        RefusedError: it says something else by now.
+    """
+    now = read_text(file)
+    if now.removeprefix("\N{BYTE ORDER MARK}").replace("\r\n", "\n") != text:
+        raise RefusedError(
+            f"{file} was changed while its tools were looked up; nothing was written.",
+            fix=["run the same command again."],
+        )
+    return now

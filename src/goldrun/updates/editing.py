@@ -19,7 +19,8 @@ def changed(text: str, found: Mapping[str, Found]) -> str:
     Raises:
         UsageError: a tool is not in this file.
     """
-    document = tomlkit.parse(text)
+    mark = "\N{BYTE ORDER MARK}" if text.startswith("\N{BYTE ORDER MARK}") else ""  # of editors of Windows
+    document = tomlkit.parse(text.removeprefix(mark))
     tools: Any = document.get("tools", {})
     for name, one in found.items():
         if name not in tools:
@@ -34,4 +35,4 @@ def changed(text: str, found: Mapping[str, Found]) -> str:
                 sums[architecture] = digest
     written = tomlkit.dumps(document)
     tomllib.loads(written)
-    return written
+    return mark + written
