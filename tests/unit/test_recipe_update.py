@@ -433,6 +433,20 @@ def test_a_checksum_of_an_architecture_that_is_not_built_is_no_older_one(update:
     assert read_alone(recipe.parent)[1].tools["gh"].sha256 == {arch: sha(content) for arch, content in GH.items()}
 
 
+def test_a_recipe_has_the_mirrors_of_the_one_that_it_extends(update: Any, recipe: Path) -> None:
+    """The builder fetched from the mirror, and recipe update asked the origin."""
+    text, start, tools = recipe.read_text().partition("[mirrors.replace]")
+    mirrors, line, tools = tools.partition("# Tools are pinned here.")
+    base = recipe.parent.parent / "base"
+    recipe.parent.rename(base)
+    (base / "recipe.toml").write_text(text + start + mirrors)
+    (recipe.parent.parent / "elsewhere/deep").mkdir(parents=True)
+    recipe.parent.symlink_to(recipe.parent.parent / "elsewhere/deep")
+    recipe.write_text('family = "tools"\nextends = "../base"\n' + line + tools)
+    update("--only", "kubectl")
+    assert load(recipe.parent).recipe.tools["kubectl"].version == "1.35.1"
+
+
 def test_a_recipe_has_the_architectures_of_the_one_that_it_extends(update: Any, recipe: Path, mirror: Any) -> None:
     """Those of one that extends an amd64-only recipe needed a file for arm64."""
     tools = recipe.read_text().partition("[mirrors.replace]")[2].replace(f', arm64 = "{"b" * 64}"', "")

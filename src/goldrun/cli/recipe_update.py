@@ -40,7 +40,7 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
     from goldrun.http.transport import HttpTransport
     from goldrun.http.web import Web
     from goldrun.updates import editing
-    from goldrun.updates.plan import architectures_of, look
+    from goldrun.updates.plan import architectures_of, look, mirrors_of
     from goldrun.updates.sources import Sources
 
     file = folder / FILE
@@ -49,7 +49,8 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
     transport = HttpTransport(os.environ, clock, MOST_BYTES)
     click.get_current_context().call_on_close(transport.close)
     web = Web(transport, clock, config.read_timeout(os.environ) * 5, output.note)
-    updates = look(Sources(web, open_github(public=True), recipe.mirrors), recipe, architectures_of(folder), only)
+    sources = Sources(web, open_github(public=True), mirrors_of(folder))
+    updates = look(sources, recipe, architectures_of(folder), only)
     failed = [one for one in updates if one.error]
     found = {one.name: one.found for one in updates if one.found and one.changes}
     writes = bool(found) and not dry_run and (keep_going or not failed)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from goldrun.architecture import ARCHITECTURES
-from goldrun.bake.parts import Tool
+from goldrun.bake.parts import Mirrors, Tool
 from goldrun.bake.reading import LONGEST_CHAIN, read_alone
 from goldrun.bake.recipe import Recipe
 from goldrun.errors import GoldrunError, RefusedError, UsageError
@@ -47,14 +51,30 @@ def architectures_of(folder: Path) -> list[str]:
     Raises:
         UsageError: a recipe cannot be read, or is not valid.
     """
-    bases: dict[str, str] = {}
+    bases = _table(folder, "base")
+    return [name for name in ARCHITECTURES if bases.get(name)] or [*ARCHITECTURES]
+
+
+def mirrors_of(folder: Path) -> Mirrors:
+    """Return the mirrors of a recipe, with those of what it extends: where a build would fetch its files.
+
+    Raises:
+        UsageError: a recipe cannot be read, or is not valid.
+    """
+    return msgspec.convert(_table(folder, "mirrors"), Mirrors)
+
+
+def _table(folder: Path, name: str) -> dict[str, Any]:
+    """Return a table of a recipe with what it extends, as ``reading`` puts them together."""
+    said: dict[str, Any] = {}
     for _ in range(LONGEST_CHAIN):
         text, recipe = read_alone(folder)
-        bases = {**tomllib.loads(text).get("base", {}), **bases}
+        for key, value in tomllib.loads(text).get(name, {}).items():
+            said.setdefault(key, value)
         if not recipe.extends:
             break
-        folder = folder / recipe.extends
-    return [name for name in ARCHITECTURES if bases.get(name)] or [*ARCHITECTURES]
+        folder = Path(os.path.normpath(folder / recipe.extends))
+    return said
 
 
 def look(sources: Sources, recipe: Recipe, architectures: Sequence[str], only: Sequence[str] = ()) -> list[Update]:
