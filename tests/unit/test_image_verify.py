@@ -50,6 +50,26 @@ def test_who_built_it_and_from_what(populated: Running, goldrun: Goldrun, tmp_pa
     assert "an invalid signature" in forged.stderr
 
 
+def test_a_recipe_with_parameters_is_verified_and_scanned_with_them(goldrun: Goldrun, tmp_path: Path) -> None:
+    """The error named --set, which these commands did not have."""
+    key = make_key(tmp_path)
+    goldrun("recipe", "init", "tools")
+    recipe = tmp_path / "tools/recipe.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[parameters.size]\n")
+    build = ("image", "build", "tools", "--arch", "amd64", "--set", "size=small")
+    goldrun(*build, GOLDRUN_SIGNING_KEY_FILE=str(key))
+    verify = ("image", "verify", "tools", "--arch", "amd64", "--key", str(key.with_suffix(".pub")), "--recipe", "tools")
+    assert "--set size=" in goldrun(*verify, code=2).stderr
+    assert "it was built from tools." in goldrun(*verify, "--set", "size=small").stderr
+    (tmp_path / "large.toml").write_text('size = "large"\n')
+    assert "was not built from tools" in goldrun(*verify, "--parameters", "large.toml", code=5).stderr
+    (tmp_path / "empty.json").write_text('{"bomFormat": "CycloneDX"}')
+    (tmp_path / "osv").mkdir()
+    scan = ("image", "scan", "--sbom", "empty.json", "--advisories", "osv", "--recipe", "tools")
+    assert "--set size=" in goldrun(*scan, code=2).stderr
+    assert "nothing to scan" in goldrun(*scan, "--set", "size=small", code=5).stderr
+
+
 def check(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)

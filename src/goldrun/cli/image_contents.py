@@ -13,6 +13,7 @@ from goldrun.cli import output, shell_complete
 from goldrun.cli.build_instances import builder_settings
 from goldrun.cli.common import ARCH, JSON, REGION, open_client
 from goldrun.cli.files import read_text, require_writable, write_files
+from goldrun.cli.recipe_options import parameter_options
 from goldrun.cli.reports import view
 from goldrun.cloud.images import Image
 from goldrun.errors import RefusedError, UsageError
@@ -83,6 +84,7 @@ def image_sbom(image: str, arch: str | None, region: str | None, kind: str, file
     type=click.Path(path_type=Path, dir_okay=False),
     help="Markdown file for the advisories that fail; empty if there are none.",
 )
+@parameter_options
 @ARCH
 @REGION
 @JSON
@@ -93,6 +95,8 @@ def image_scan(
     recipe: Path | None,
     level: str | None,
     report: Path | None,
+    words: tuple[str, ...],
+    parameters: Path | None,
     arch: str | None,
     region: str | None,
     as_json: bool,
@@ -109,8 +113,8 @@ def image_scan(
     """
     from msgspec.structs import replace
 
-    from goldrun.bake.reading import load
-    from goldrun.bake.scanning import words
+    from goldrun.bake.reading import load, read_parameters
+    from goldrun.bake.scanning import words as finding_words
     from goldrun.cli.json.findings import AdvisoryFinding
     from goldrun.clock import SystemClock
     from goldrun.contents import advisory_report, cyclonedx, osv
@@ -122,7 +126,7 @@ def image_scan(
     database = database_of(advisories)
     if report:
         require_writable(report)
-    loaded = load(recipe) if recipe else None
+    loaded = load(recipe, read_parameters(parameters, words)) if recipe else None
     rule = (loaded.recipe.scan if loaded else None) or Rule()
     if level:
         rule = replace(rule, fail=level)
@@ -147,7 +151,7 @@ def image_scan(
         write_files({report: advisory_report.write(held).encode()})
     if workflow.in_workflow(os.environ):
         for finding in held:
-            click.echo(f"::warning::{workflow.escape(words(finding))}", err=True)
+            click.echo(f"::warning::{workflow.escape(finding_words(finding))}", err=True)
     if held:
         raise RefusedError(f"{len(held)} of {len(findings)} advisories are severe enough to fail.")
     output.note(f"{len(contents.components)} packages, {len(findings)} advisories, none of which fails.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from goldrun import config
 from goldrun.cli import output, shell_complete
 from goldrun.cli.common import ARCH, REGION, open_client
 from goldrun.cli.files import read_text, write_files
+from goldrun.cli.recipe_options import parameter_options
 from goldrun.cloud.images import Image
 from goldrun.cloud.tags import BASE_IMAGE, BUILD_TIMESTAMP, CONTENTS, SIGNATURE, SOURCE, STAGE, VERSION_HASH
 from goldrun.errors import RefusedError, UsageError
@@ -38,6 +40,7 @@ KEY = click.option(
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Bill of materials that must match the image.",
 )
+@parameter_options
 @ARCH
 @REGION
 def image_verify(
@@ -45,6 +48,8 @@ def image_verify(
     key: Path | None,
     recipe: Path | None,
     sbom: Path | None,
+    words: tuple[str, ...],
+    parameters: Path | None,
     arch: str | None,
     region: str | None,
 ) -> None:
@@ -62,7 +67,7 @@ def image_verify(
     found = find_image(client, parse_reference(image, arch)).image
     require_verified(found, client.region, key)
     if recipe:
-        _require_recipe(found, recipe)
+        _require_recipe(found, recipe, words, parameters)
     if sbom:
         _require_contents(found, sbom)
     rows = [(tag.key, tag.read(found.tags)) for tag in (VERSION_HASH, BASE_IMAGE, SOURCE, BUILD_TIMESTAMP, CONTENTS)]
@@ -143,13 +148,13 @@ def _require_contents(image: Image, file: Path) -> None:
     output.note(f"{file} is its bill of materials: {len(contents.components)} packages.")
 
 
-def _require_recipe(image: Image, folder: Path) -> None:
-    from goldrun.bake.reading import load
+def _require_recipe(image: Image, folder: Path, words: Sequence[str], parameters: Path | None) -> None:
+    from goldrun.bake.reading import load, read_parameters
     from goldrun.bake.recipe import RUNNER
     from goldrun.images.manifest import from_tags
     from goldrun.runners import versions
 
-    loaded = load(folder)
+    loaded = load(folder, read_parameters(parameters, words))
     if loaded.wants_latest_runner and (runner := versions.version_in(from_tags(image.tags))):
         loaded = loaded.with_runner(runner)
     made = loaded.version_hash(image.architecture, BASE_IMAGE.read(image.tags))
