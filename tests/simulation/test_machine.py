@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
+from goldrun.cloud import assistant
 from goldrun.errors import UnavailableError
 from goldrun.launch.machine import Machine
 from local_cloud import seed
@@ -70,3 +75,29 @@ def test_of_a_long_output_the_beginning_and_the_end_are_told_and_what_is_missing
     )
     assert late[-1] == LINES[-1].rstrip("\n")
     assert len(output) == 24 * 1024
+
+
+def test_a_file_in_pieces_takes_no_other_files_with_it(
+    frozen: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`data.part*` were its pieces: what the image had of that name was put at its end, and removed."""
+
+    def send_file(*_: object, name: str, folder: str, content: bytes, **__: object) -> str:
+        (Path(folder) / name).write_bytes(content)
+        return "f-1"
+
+    def run_command(*_: object, script: bytes, **__: object) -> str:
+        subprocess.run(["bash"], input=script, check=True)
+        return "t-1"
+
+    monkeypatch.setattr(assistant, "send_file", send_file)
+    monkeypatch.setattr(assistant, "run_command", run_command)
+    done = assistant.Result("Success", 0, "", "")
+    monkeypatch.setattr(assistant, "read_delivery", lambda *_: done)
+    monkeypatch.setattr(assistant, "read_result", lambda *_: done)
+    (tmp_path / "data.partial").write_text("another file")
+    (tmp_path / "data.part002").write_text("a third one")
+    content = os.urandom(30_000)
+    Machine(frozen.client(), "i-1", "key").send(content, f"{tmp_path}/data", mode="0600", owner="root")
+    assert (tmp_path / "data").read_bytes() == content
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["data", "data.part002", "data.partial"]

@@ -22,6 +22,7 @@ from goldrun.waiting import LAG_SECONDS, at_least, expecting, pause, wait_for, w
 GRACE_SECONDS = 60.0
 BOOT_SECONDS = 20.0  # a boot takes that long and more,
 BOOT_LOOK_SECONDS = 2.0  # and nobody knows how much more
+_PIECE = ".goldrun-piece"  # no file of the image's own has such a name, as it may have data.part001 beside data
 LOOKS_A_CHECK = 5  # while the assistant does not answer, look up the instance itself every so many looks
 
 
@@ -122,7 +123,7 @@ class Machine:
         folder, _, name = target.rpartition("/")
         pieces = [content[start : start + MAX_FILE] for start in range(0, len(content), MAX_FILE)] or [b""]
         for number, piece in enumerate(pieces):
-            part = name if len(pieces) == 1 else f"{name}.part{number:03d}"
+            part = name if len(pieces) == 1 else f"{name}{_PIECE}{number:03d}"
             call = partial(
                 assistant.send_file,
                 self.client,
@@ -137,7 +138,7 @@ class Machine:
             self._follow_file(self._start(call), target)
         if len(pieces) > 1:
             quoted = shlex.quote(target)
-            join = f"set -e\ncat {quoted}.part* > {quoted}\nrm {quoted}.part*\nchmod {mode} {quoted}\n"
+            join = f"set -e\ncat {quoted}{_PIECE}* > {quoted}\nrm {quoted}{_PIECE}*\nchmod {mode} {quoted}\n"
             join += f"chown {shlex.quote(owner)} {quoted}\n"
             done = self.run(f"join {name}", join.encode(), timeout=60, variables={})
             if not done.ok:
