@@ -50,6 +50,19 @@ def test_a_new_user_publishes_an_image(goldrun: Goldrun, recipe: str) -> None:
     assert found == f"IMAGE_ID={built['IMAGE_ID']}"
 
 
+def test_a_new_recipe_passes_its_check(goldrun: Goldrun, tmp_path: Path) -> None:
+    """A family that the check refuses was written, and FAMILY in the script's comment was the family's name."""
+    for words, problem in (
+        (("tools-amd64",), "the architecture is not part of a family's name"),
+        (("tools", "--family", "tools:beta"), "a colon is not part of a family's name"),
+    ):
+        assert problem in goldrun("recipe", "init", *words, code=2).stderr
+        assert list(tmp_path.iterdir()) == []
+    goldrun("recipe", "init", "tools")
+    assert "ARCH, FAMILY and the pinned versions are" in (tmp_path / "tools/scripts/install.sh").read_text()
+    assert (tmp_path / "tools/files/motd").read_text() == "tools: made by goldrun\n"
+
+
 def test_both_architectures_in_github_actions(
     goldrun: Goldrun, env: dict[str, str], recipe: str, tmp_path: Path
 ) -> None:

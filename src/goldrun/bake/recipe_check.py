@@ -58,7 +58,7 @@ def check_file(
 
 def check_whole(recipe: Recipe) -> Iterator[Problem]:
     """Yield what a recipe lacks, with what it extends."""
-    yield from _family(recipe)
+    yield from check_family(recipe.family)
     if len(recipe.description) == 1 or recipe.description.startswith(("http://", "https://")):
         yield ("description",), "ECS refuses it: at least 2 characters, and no http:// or https:// at the start"
     yield from _features(recipe)
@@ -109,11 +109,12 @@ def _check_names(family: str) -> None:
     check_name(str(PublishedName(family, "amd64", "0" * STAMP_DIGITS)))
 
 
-def _family(recipe: Recipe) -> Iterator[Problem]:
-    yield from problem_of(("family",), _check_names, recipe.family)
-    if ":" in recipe.family:
+def check_family(family: str) -> Iterator[Problem]:
+    """Yield what is wrong with a family's name."""
+    yield from problem_of(("family",), _check_names, family)
+    if ":" in family:
         yield ("family",), "a colon is not part of a family's name: family:channel names what a channel shows"
-    if recipe.family.endswith(("-amd64", "-arm64")):
+    if family.endswith(("-amd64", "-arm64")):
         yield ("family",), "the architecture is not part of a family's name"
 
 

@@ -9,6 +9,7 @@ import click
 
 from goldrun.bake import recipe as recipes
 from goldrun.bake.reading import load, read_parameters
+from goldrun.bake.recipe_check import check_family
 from goldrun.bake.template import TEMPLATE
 from goldrun.cli import output
 from goldrun.cli.common import JSON
@@ -36,9 +37,11 @@ def recipe_init(folder: Path, family: str | None) -> None:
     Example:
       goldrun recipe init recipes/tools && goldrun image build recipes/tools --arch amd64
     """
-    name = check_name(family or folder.absolute().name)
+    name = _family(family or folder.absolute().name)
     _require_new(folder)
-    _write(folder, {path: text.replace("FAMILY", name).encode() for path, text in TEMPLATE.items()})
+    # In scripts FAMILY is the variable.
+    texts = {path: text if path.endswith(".sh") else text.replace("FAMILY", name) for path, text in TEMPLATE.items()}
+    _write(folder, {path: text.encode() for path, text in texts.items()})
     output.note(f"{folder} is written. Check it: goldrun recipe check {folder}")
 
 
@@ -58,7 +61,7 @@ def recipe_from_packer(template: Path, folder: Path, family: str | None) -> None
     from goldrun.migrate import packer
 
     _require_new(folder)
-    draft = packer.convert(read_text(template), template, check_name(family) if family else "")
+    draft = packer.convert(read_text(template), template, _family(family) if family else "")
     _write(folder, draft.files)
     rows = [
         (f"{template}:{one.line}", one.found, "yes" if one.taken else "no", output.localized(one.outcome))
@@ -88,6 +91,18 @@ def recipe_check(folder: Path, words: tuple[str, ...], parameters: Path | None, 
 def recipe_schema() -> None:
     """Print the JSON Schema of recipe.toml, for editors."""
     output.result_json(recipes.schema())
+
+
+def _family(text: str) -> str:
+    """Return the name of a family.
+
+    Raises:
+        UsageError: a recipe with it would not be valid.
+    """
+    name = check_name(text)
+    for _, problem in check_family(name):
+        raise UsageError(f"{name!r} cannot be the family: {problem}.", fix=["--family NAME"])
+    return name
 
 
 def _require_new(folder: Path) -> None:
