@@ -241,6 +241,7 @@ GH = f'[tools.gh]\nversion = "1"\nurl = "https://x/{{version}}"\nsha256 = {{ amd
         ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "not one of the choices"),
         ('[parameters.size]\ndefalt = "x"', "defalt"),
         ('[tags]\nManagedBy = "me"', "a tag of goldrun's own"),
+        ('[tags]\n"Manifest.2" = "me"', "a tag of goldrun's own"),
         ('[tags]\nfamily = "me"', "a tag of goldrun's own"),
         ('[tags]\n"acs:x" = "me"', "ECS takes no keys"),
         (f'[tags]\n{"k" * 129} = "me"', "1 to 128 characters"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from goldrun.cloud.tags import MAX_VALUE, SCHEMA
+from goldrun.cloud.tags import MANIFEST, MAX_VALUE, SCHEMA
 
 _OWN = {tag.key.lower() for tag in SCHEMA}
+_NUMBERED = f"{MANIFEST.key.lower()}."  # as many as the manifest needs
 _RESERVED = ("aliyun", "acs:")
 _ADDRESSES = ("http://", "https://")
 
@@ -14,7 +15,7 @@ def tag_problem(key: str, value: str) -> str:
 
     Source: TagResources, RunInstances and CreateImage say the same of ``Tag.N.Key`` and ``Tag.N.Value``.
     """
-    if key.lower() in _OWN:
+    if key.lower() in _OWN or key.lower().startswith(_NUMBERED):
         return f"{key} is a tag of goldrun's own"
     if not 0 < len(key) <= MAX_VALUE or len(value) > MAX_VALUE:
         return f"a tag's key has 1 to {MAX_VALUE} characters, its value at most {MAX_VALUE}"
