@@ -197,6 +197,21 @@ cost-center = "{{parameters.owner}}"
 """
 
 
+def test_a_mistake_that_the_whole_has_is_told_with_its_own_line(ours: Path, tools: Path) -> None:
+    """Places in the whole list were looked for in one file: a line of another file, or the first one, was told."""
+    add(ours, '[[files]]\nsource = "scripts/ours.sh"\ntarget = "/opt/ours"\nbefore = "Nothing"')
+    line = (ours / "recipe.toml").read_text().split("\n").index('before = "Nothing"') + 1
+    with pytest.raises(UsageError, match=rf"ours/recipe\.toml:{line}: there is no step 'Nothing'"):
+        load(ours)
+    write(ours / "recipe.toml", CHILD)
+    text = (tools / "recipe.toml").read_text()
+    (tools / "recipe.toml").write_text(text.replace('timeout = "10m"', 'timeout = "10m"\nfeature = "extra"'))
+    with pytest.raises(UsageError, match=r"tools/recipe\.toml:\d+: extra is not under \[features\]"):
+        load(tools)
+    with pytest.raises(UsageError, match=r"ours/recipe\.toml:1: extra is not under \[features\]"):
+        load(ours)
+
+
 def test_parameters_are_filled_in_and_given_to_scripts(tools: Path) -> None:
     add(tools, PARAMETERS)
     loaded = load(tools, {"owner": "ci", "stage": "production"})

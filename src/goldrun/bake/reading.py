@@ -66,7 +66,8 @@ def load(folder: Path, given: Mapping[str, str] | None = None) -> Loaded:
         whole = _merged(whole, _moved(said, prefix))
         contents |= {_path(prefix, name): content for name, content in named.items()}
         if source is chain[-1]:
-            problems += check_whole(msgspec.convert(whole, Recipe))
+            found = check_whole(msgspec.convert(whole, Recipe))
+            problems += [(_own_place(path, whole, said), words) for path, words in found]
         refuse(source.file, source.text, problems)
     chosen = _chosen(msgspec.convert(whole, Recipe))
     refuse(chain[-1].file, chain[-1].text, check_chosen(chosen))
@@ -184,6 +185,17 @@ def _merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
         else:
             found[key] = value
     return found
+
+
+def _own_place(path: tuple[str | int, ...], whole: Mapping[str, Any], said: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Return where one recipe says what is at a place in the whole; empty: another one says it."""
+    if len(path) < 2 or path[0] not in _KEYS:
+        return path
+    table, number, *rest = path
+    elements, key = whole[str(table)], _KEYS[str(table)]
+    names = [one[key] for one in said.get(str(table), [])]
+    name = elements[number][key]
+    return (table, names.index(name), *rest) if name in names else ()
 
 
 def _expanded(recipe: Recipe, folder: Path, contents: Mapping[str, bytes]) -> Recipe:
