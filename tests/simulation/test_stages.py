@@ -219,6 +219,20 @@ def test_a_stage_that_became_nothing_is_not_used(cloud: Running, folder: Path) -
     assert ran(heard) == ["docker", "go"]
 
 
+def test_a_stage_that_became_nothing_does_not_outlive_a_good_one(cloud: Running, folder: Path) -> None:
+    """As the newest one of its steps it was kept, and the one that had just been used was deleted."""
+    run(cloud, load(folder))
+    good = max(stages(cloud), key=lambda one: one.tags["BuildStage"])
+    failed = replaced(good, id="m-localfailed", name=f"{good.name}0", state="CreateFailed", created=good.created + 60)
+    cloud.cloud.store.put(replaced(failed, snapshot=""))
+    change(folder, "recipe.toml", 'go = "1.25"', 'go = "1.26"')
+    heard = Heard()
+    run(cloud, load(folder), heard=heard)
+    assert ran(heard) == ["go"]
+    assert good.id in [one.id for one in stages(cloud)]
+    assert failed.id not in [one.id for one in stages(cloud)]
+
+
 def test_look_ups_do_not_find_a_stage(cloud: Running, folder: Path) -> None:
     change(folder, "go.sh", "seconds=30", "seconds=30 exit=1")
     with pytest.raises(RefusedError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from goldrun.cloud.client import EcsClient
 from goldrun.cloud.errors import ApiError
-from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, Image, describe_images, why_kept
+from goldrun.cloud.images import ALL_STATUSES, AVAILABLE, DEPRECATED, UNFINISHED, Image, describe_images, why_kept
 from goldrun.cloud.moments import parse_moment
 from goldrun.cloud.snapshots import Snapshot
 from goldrun.cloud.tags import ARCHITECTURE, FAMILY, MANAGED_BY, OWNED, STAGE
@@ -104,11 +104,13 @@ def judge_stages(
         content = STAGE.read(image.tags)
         place = content if wanted is not None else content.partition(" ")[0]
         reason = protection(image)
-        if not reason and place not in seen and (wanted is None or content in wanted):
+        is_usable = image.status in (AVAILABLE, *UNFINISHED)
+        if not reason and is_usable and place not in seen and (wanted is None or content in wanted):
             reason = "the newest stage of its steps"
         if not reason and now - parse_moment(image.creation_time) < older_than:
             reason = "not old enough"
-        seen.add(place)
+        if is_usable:
+            seen.add(place)
         verdicts.append(Verdict(image, bool(reason), reason or "a stage that is no longer used"))
     return verdicts
 
