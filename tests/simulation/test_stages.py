@@ -340,6 +340,16 @@ def test_a_pause_after_a_step(cloud: Running, folder: Path) -> None:
     assert answer(cloud) == built.image.image_id
 
 
+def test_a_pause_after_a_step_that_a_stage_has(cloud: Running, folder: Path) -> None:
+    """The step was skipped, and so was the pause: the image was published before anybody could look."""
+    run(cloud, load(folder))
+    change(folder, "recipe.toml", 'go = "1.25"', 'go = "1.26"')
+    person, heard = Answers(), Heard()
+    attended(cloud, folder, person, pauses=("install docker",), heard=heard)
+    assert person.asked == ["install docker paused True"]
+    assert ran(heard) == ["docker", "go"]
+
+
 def test_a_person_who_thinks_does_not_lose_the_builder(cloud: Running, folder: Path) -> None:
     """Another build would delete it after six minutes of silence."""
     silences: list[float] = []

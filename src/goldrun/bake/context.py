@@ -37,7 +37,7 @@ class Options:
         from_step: run this step and those after it again, although nothing changed; empty: none. Stages with it are
             not used.
         handler: decides about steps that fail, and when a pause ends.
-        pauses: the steps after which the build pauses.
+        pauses: the steps after which the build pauses; stages with them are not used.
         source: the recipe's repository@commit, or empty.
         check: called with the image before its boot test; raises RefusedError if the image must not be used.
         advisories: the database that images are scanned with; None: none is given.

@@ -131,6 +131,7 @@ def _find(context: Context, state: State) -> State:
     names = [step.name for step in context.recipe.steps]
     fresh = 0 if options.force else len(names)
     most = names.index(options.from_step) if options.from_step else fresh
+    most = min([most, *(names.index(name) for name in options.pauses)])  # what is in a stage does not pause
     tags = {**OWNED, **context.lineage_tags}
     found = describe_images(client, name=STAGE_PREFIX, tags=tags, status=ALL_STATUSES)
     for stage in reversed(stages_of(context.loaded, context.architecture, state.base.image_id)):
