@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gzip
 import json
@@ -13,11 +14,12 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from goldrun.contents import advisory_report, cyclonedx, osv, software_report
-from goldrun.contents.components import Component, Contents, make, parse
+from goldrun.contents.components import Component, Contents, digest, make, parse
 from goldrun.contents.rule import AdvisoryException, Rule
 from goldrun.contents.scan import blocking, scan
 from goldrun.errors import RefusedError, UsageError
@@ -156,6 +158,35 @@ def test_syft_s_bill_of_materials_is_read() -> None:
 def test_what_is_no_bill_of_materials_is_told(text: str) -> None:
     with pytest.raises(UsageError):
         cyclonedx.read(text, "some.json")
+
+
+@pytest.mark.parametrize("hidden", ["component", "release"])
+def test_a_bill_of_materials_cannot_hide_packages_in_another(hidden: str) -> None:
+    """It had the digest of the whole list, and so passed for it, in a bucket too, with one package or none."""
+    openssl = Component("deb", "openssl", "3.0.1", "amd64", "o", "3")
+    whole = make("ubuntu", "24.04", [Component("deb", "a", "1", "", "a", "1"), openssl])
+    if hidden == "component":
+        tail = "1\ndeb\topenssl\t3.0.1\tamd64\to\t3"
+        forged = make("ubuntu", "24.04", [Component("deb", "a", "1", "", "a", tail)])
+        row = {"type": "library", "name": "a", "purl": f"pkg:deb/ubuntu/a@1?upstream=a%40{quote(tail)}"}
+        rows = [{"type": "operating-system", "name": "ubuntu", "version": "24.04"}, row]
+    else:
+        tail = "24.04\ndeb\ta\t1\t\ta\t1\ndeb\topenssl\t3.0.1\tamd64\to\t3"
+        forged = make("ubuntu", tail, [])
+        rows = [{"type": "operating-system", "name": "ubuntu", "version": tail}]
+    assert digest(forged) == digest(whole)
+    with pytest.raises(UsageError, match="is not a bill of materials"):
+        cyclonedx.read(json.dumps({"bomFormat": "CycloneDX", "components": rows}), "file")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"bomFormat": "CycloneDX", "components": [ROW]}'])
+def test_a_strange_bill_of_materials_is_no_traceback(text: str) -> None:
+    """Of thousands of brackets when it was read, and of half a character when its digest was made."""
+    row = '{"type": "library", "name": "\\ud800", "purl": "pkg:npm/%F0%9F%A4%96@1"}'
+    system = '{"type": "operating-system", "name": "\\ud800"}'
+    for strange in (row, system):
+        with contextlib.suppress(UsageError):
+            digest(cyclonedx.read(text.replace("ROW", strange), "some.json"))
 
 
 def test_a_report_for_people() -> None:

@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from packageurl import PackageURL
@@ -77,11 +78,24 @@ def read(text: str, name: str) -> Contents:
                 system, release = str(row["name"]), str(row.get("version", ""))
             elif component := _component(row):
                 components.append(component)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        _require_plain(system, release, *(word for one in components for word in astuple(one)))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{name} is not a bill of materials.", why=[f"{type(error).__name__}: {error}"], fix=["goldrun image sbom"]
         ) from error
     return make(system, release, components)
+
+
+def _require_plain(*words: str) -> None:
+    """Check that no word has what separates them in a digest, where it would hide others.
+
+    Raises:
+        ValueError: one has, or is not Unicode.
+    """
+    text = "".join(words)
+    text.encode()
+    if "\n" in text or "\t" in text:
+        raise ValueError("a name or version has a line break or a tab")
 
 
 def _row(component: Component, contents: Contents) -> dict[str, str]:
