@@ -252,6 +252,8 @@ GH = f'[tools.gh]\nversion = "1"\nurl = "https://x/{{version}}"\nsha256 = {{ amd
         ('[environment]\nhttp-proxy = "x"', "'http-proxy' cannot be the name of a variable"),
         (f'[parameters]\ngh_sha256 = "x"\n{GH}', "another variable GH_SHA256"),
         (f'[parameters]\ngh_url = "x"\n{GH}', "another variable GH_URL"),
+        ('[parameters]\ngoproxy = "x"\n[mirrors]\nprofile = "china"', "another variable GOPROXY"),
+        ('[environment]\nARCH = "x"', "scripts have another variable ARCH"),
         ('[mirrors.replace]\n"https://x" = "https://["', "a mirror is used by https alone"),
         ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "not one of the choices"),
         ('[parameters.size]\ndefalt = "x"', "defalt"),

@@ -77,8 +77,12 @@ def check_whole(recipe: Recipe) -> Iterator[Problem]:
                 yield ("tools", name), f"its file has no checksum for {architecture}: goldrun recipe update writes it"
         if name in recipe.versions:
             yield ("tools", name), f"{name} has a version under [versions] already"
+    for name in recipe.environment:
+        if name in _OF_SCRIPTS:
+            yield ("environment", name), f"scripts have another variable {name}"
     taken = {
         *recipe.environment,
+        *recipe.mirrors.environment,
         *(f"{variable_of(name)}_{what}" for name in recipe.tools for what in ("VERSION", "URL", "SHA256")),
         *(f"{variable_of(name)}_VERSION" for name in recipe.versions),
         *_OF_SCRIPTS,
