@@ -253,6 +253,7 @@ GH = f'[tools.gh]\nversion = "1"\nurl = "https://x/{{version}}"\nsha256 = {{ amd
         (f'[parameters]\ngh_sha256 = "x"\n{GH}', "another variable GH_SHA256"),
         (f'[parameters]\ngh_url = "x"\n{GH}', "another variable GH_URL"),
         ('[parameters]\ngoproxy = "x"\n[mirrors]\nprofile = "china"', "another variable GOPROXY"),
+        (FEATURES.replace("extra = true", "extra = true\nextar = false"), "nothing belongs to the feature extar"),
         ('[environment]\nARCH = "x"', "scripts have another variable ARCH"),
         ('[mirrors.replace]\n"https://x" = "https://["', "a mirror is used by https alone"),
         ('[parameters.size]\ndefault = "x"\nchoices = ["a"]', "not one of the choices"),

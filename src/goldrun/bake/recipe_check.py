@@ -171,6 +171,10 @@ def _features(recipe: Recipe) -> Iterator[Problem]:
     yield from (
         (path, f"{name} is not under [features]") for path, name in named if name and name not in recipe.features
     )
+    used = {name for _, name in named}
+    yield from (
+        (("features", name), f"nothing belongs to the feature {name}") for name in sorted(recipe.features.keys() - used)
+    )
 
 
 def _tools(recipe: Recipe) -> Iterator[Problem]:
