@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -253,6 +254,25 @@ def test_long_scripts_are_packed_and_longer_ones_refused() -> None:
     assert b"gzip -d" in long
     with pytest.raises(GoldrunError, match="split it"):
         command(NOISE, {})
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize(
+    ("first", "code", "printed"),
+    [
+        ("#!/bin/bash -e", 1, ""),
+        ("#!/bin/bash -eu", 1, ""),
+        ("#!/usr/bin/env -S bash -euo pipefail", 1, ""),
+        ("#!/bin/bash", 0, "on\n"),
+        ("#!/usr/bin/env bash", 0, "on\n"),
+    ],
+)
+def test_options_in_a_script_s_first_line_count(first: str, code: int, printed: str, long: bool) -> None:
+    """Scripts of actions/runner-images begin with `#!/bin/bash -e`: they went on after a command that had failed."""
+    more = "# a line that repeats\n" * 2000 if long else ""
+    sent = command(f"{first}\nfalse | cat\nfalse\n{more}echo on\n".encode(), {"A": "b"})
+    done = subprocess.run(["bash"], input=sent, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout.decode()) == (code, printed)
 
 
 def test_a_script_that_cannot_be_sent_is_found_by_the_check(folder: Path) -> None:

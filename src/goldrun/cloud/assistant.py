@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_NAME = 128
 MIN_TIMEOUT = 10
 INSTANCES_A_CALL = 50
 _RUNNING = ("Pending", "Running", "Stopping", "Scheduled")
+
+_OPTIONS = re.compile(rb"#!.*\b(?:ba)?sh[ \t]+(-[aefhuvx]+(?:o[ \t]+pipefail)?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,9 @@ def command(script: bytes, variables: Mapping[str, str]) -> bytes:
     """
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()))
     head = f"#!/bin/bash\n{exports}".encode()
-    plain = head + script
+    # What runs it does not see its own first line: with -e there, a script ends at a command that fails.
+    options = found[1] if (found := _OPTIONS.match(script)) else b""
+    plain = head + (b"set " + options + b"\n" if options else b"") + script
     if len(base64.b64encode(plain)) <= MAX_COMMAND:
         return plain
     packed = base64.b64encode(gzip.compress(script, 9, mtime=0))
@@ -185,7 +190,9 @@ def command(script: bytes, variables: Mapping[str, str]) -> bytes:
         head
         + b"script=$(mktemp)\ntrap 'rm -f \"$script\"' EXIT\nbase64 -d <<'END' | gzip -d > \"$script\"\n"
         + packed
-        + b'\nEND\nbash "$script"\n'
+        + b"\nEND\nbash "
+        + options
+        + b' "$script"\n'
     )
     if len(base64.b64encode(sent)) > MAX_COMMAND:
         raise UsageError(
