@@ -275,6 +275,17 @@ def test_options_in_a_script_s_first_line_count(first: str, code: int, printed: 
     assert (done.returncode, done.stdout.decode()) == (code, printed)
 
 
+@pytest.mark.parametrize("first", ["#!/usr/bin/env python3", "#!/usr/bin/fish", "#!/bin/zsh"])
+def test_a_script_for_another_program_is_found_by_the_check(folder: Path, first: str) -> None:
+    """It was run by bash, on a builder that costs money."""
+    (folder / "scripts/install.sh").write_text(f"{first}\n")
+    with pytest.raises(UsageError, match="scripts are run by bash"):
+        load(folder)
+    for good in ("#!/bin/sh", "#!/usr/bin/env -S bash -e", "#! /bin/dash"):
+        (folder / "scripts/install.sh").write_text(f"{good}\n")
+        load(folder)
+
+
 def test_a_script_that_cannot_be_sent_is_found_by_the_check(folder: Path) -> None:
     (folder / "scripts/install.sh").write_bytes(NOISE)
     with pytest.raises(UsageError, match="split it"):

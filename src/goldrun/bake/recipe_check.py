@@ -34,6 +34,7 @@ _MOUNT = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 # What a system needs before it mounts anything, and what it creates at each boot.
 _OF_THE_SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib(x?32|64)?|proc|run|sbin|sys|usr)(/.*)?")
 _MODE = re.compile(r"0?[0-7]{3}")
+_OF_BASH = re.compile(rb"#!.*\b(ba|da)?sh\b")  # what is written for its forebears is too
 _OF_SCRIPTS = ("ARCH", "FAMILY")
 
 
@@ -328,6 +329,9 @@ def _script(folder: Path, name: str, path: tuple[str | int, ...], contents: dict
     content = contents.get(name)
     if content is not None and not content.startswith(b"#!"):
         yield path, f"{name} has no first line such as #!/usr/bin/env bash"
+    elif content is not None and not _OF_BASH.match(content):
+        first = content.partition(b"\n")[0].decode("utf-8", "replace")
+        yield path, f"{name} begins with {first}, and scripts are run by bash"
     elif content is not None and b"\r\n" in content:
         yield path, f"{name} has Windows line ends, at which bash fails: sed -i 's/\\r$//' {folder / name}"
     elif content is not None:
