@@ -416,6 +416,22 @@ def test_a_large_file_is_refused_without_reading_it(tools: Path) -> None:
         load(tools)
 
 
+@pytest.mark.parametrize("place", ["script", "playbook", "source", "manifest", "extends"])
+@pytest.mark.parametrize(
+    "text", ['"""#!/bin/bash\n' + "echo a line\n" * 50 + '"""', '"a\\u0000b/c"', f'"{"n" * 300}/c"']
+)
+def test_what_is_no_path_is_told(tools: Path, place: str, text: str) -> None:
+    """A script in place of its path was a traceback: the name is too long."""
+    where = {
+        "script": f'[[steps]]\nname = "x"\nscript = {text}',
+        "playbook": f'[[steps]]\nname = "x"\nplaybook = {text}',
+        "source": f'[[files]]\ntarget = "/x"\nsource = {text}',
+    }
+    add(tools, where.get(place, f"{place} = {text}"), first=place not in where)
+    with pytest.raises(UsageError, match="' is not a path"):
+        load(tools)
+
+
 def test_a_path_is_checked_as_it_is_used(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template in `./files` was not checked, `.` was sent as nothing, and the others were tracebacks."""
     write(tools / "site.yml", "- hosts: all\n")

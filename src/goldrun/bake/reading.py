@@ -13,7 +13,7 @@ import msgspec
 
 from goldrun.bake.parts import File, Parameter, Step, Test, Tool
 from goldrun.bake.recipe import FILE, REFERENCE, Loaded, Recipe, fill
-from goldrun.bake.recipe_check import check_chosen, check_file, check_whole
+from goldrun.bake.recipe_check import check_chosen, check_file, check_whole, path_problem
 from goldrun.errors import UsageError
 from goldrun.toml_file import Problem, parse, read_file, refuse
 
@@ -116,6 +116,8 @@ def _chain(folder: Path) -> list[_Source]:
         chain.insert(0, _Source(folder, text, tomllib.loads(text), recipe))
         if not recipe.extends:
             return chain
+        if problem := path_problem(recipe.extends):
+            refuse(file, text, [(("extends",), problem)])
         folder = Path(os.path.normpath(folder / recipe.extends))
         if any(folder.resolve() == one.folder.resolve() for one in chain):
             refuse(file, text, [(("extends",), f"{recipe.extends} extends this recipe: they lead in a circle")])

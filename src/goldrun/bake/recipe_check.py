@@ -38,6 +38,14 @@ _OF_BASH = re.compile(rb"#!.*\b(ba|da)?sh\b")  # what is written for its forebea
 _OF_SCRIPTS = ("ARCH", "FAMILY")
 
 
+def path_problem(name: str) -> str:
+    """Return what is wrong with a text as a path; empty: nothing."""
+    if "\0" not in name and len(name) < 4096 and all(len(part.encode()) < 256 for part in name.split("/")):
+        return ""
+    short = name if len(name) <= 40 else f"{name[:37]}..."
+    return f"{short!r} is not a path"
+
+
 def check_file(
     recipe: Recipe, folder: Path, values: Mapping[str, str], contents: dict[str, bytes]
 ) -> Iterator[Problem]:
@@ -251,12 +259,16 @@ def _named_files(
 ) -> Iterator[Problem]:
     yield from _steps(recipe, folder, contents)
     for key, script in (("manifest", recipe.manifest), ("packages", recipe.packages)):
-        if script:
+        if problem := path_problem(script):
+            yield (key,), problem
+        elif script:
             yield from _script(folder, script, (key,), contents)
     for number, file in enumerate(recipe.files):
         place = ("files", number, "source")
         if file.is_fetched or file.sha256:
             yield from _fetched(file, number)
+        elif problem := path_problem(file.source):
+            yield place, problem
         elif (folder / file.source).is_dir():
             yield from _read_folder(folder, file.source, place, contents)
         else:
@@ -275,6 +287,8 @@ def _steps(recipe: Recipe, folder: Path, contents: dict[str, bytes]) -> Iterator
     for number, step in enumerate(recipe.steps):
         if bool(step.script) == bool(step.playbook):
             yield ("steps", number), f"the step {step.name!r} needs a script or a playbook"
+        elif problem := path_problem(step.script or step.playbook):
+            yield ("steps", number, "script" if step.script else "playbook"), problem
         elif step.script:
             yield from _script(folder, step.script, ("steps", number, "script"), contents)
         else:
