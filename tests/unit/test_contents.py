@@ -453,6 +453,16 @@ def test_a_listed_version_may_be_written_in_another_way(tmp_path: Path) -> None:
         assert bool(findings(contents, tmp_path)) == hit, version
 
 
+@pytest.mark.parametrize(
+    ("version", "hit"), [("1.23rc1", True), ("1.23rc2", False), ("1.23rc10", False), ("1.23", False)]
+)
+def test_go_s_own_pre_releases_are_compared(tmp_path: Path, version: str, hit: bool) -> None:
+    """Go calls itself 1.23rc1, and its advisories 1.23.0-rc.1: the first one counted as after the second."""
+    advisory(tmp_path, affected=[affected("Go", "stdlib", introduced="1.23.0-0", fixed="1.23.0-rc.2")])
+    contents = make("ubuntu", "24.04", [Component("golang", "stdlib", version)])
+    assert bool(findings(contents, tmp_path)) == hit
+
+
 def test_the_fixed_version_is_the_next_one(tmp_path: Path) -> None:
     """As npm's advisories have it: two lines of versions in one list of events, in any order."""
     one = affected("npm", "lodash")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,10 @@ from goldrun.errors import UsageError
 
 LEVELS = ("low", "medium", "high", "critical")
 UNKNOWN = "medium"  # the severity of an advisory that states none
+
+
+# Go's own pre-releases, 1.23rc1: advisories write 1.23.0-rc.1, as semantic versions are.
+_OF_GO = re.compile(r"(?P<version>\d+\.\d+(?P<patch>\.\d+)?)(?P<stage>beta|rc)(?P<number>\d+)", re.ASCII)
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -192,6 +197,8 @@ def comparer(kind: str) -> Callable[[str], Any]:
     }
 
     def parse(text: str) -> Any:
+        if kind == GOLANG and (own := _OF_GO.fullmatch(text)):
+            text = f"{own['version']}{'' if own['patch'] else '.0'}-{own['stage']}.{own['number']}"
         try:
             return kinds[kind](text)
         except versions.InvalidVersion as error:
