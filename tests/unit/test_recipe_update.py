@@ -262,6 +262,17 @@ def test_what_somebody_writes_meanwhile_is_not_lost(update: Any, recipe: Path, m
     assert "# an edit" in recipe.read_text()
 
 
+def test_a_version_that_is_a_parameter_stays_one(update: Any, recipe: Path) -> None:
+    """The newest version took its place, and the parameter meant nothing any more."""
+    text = recipe.read_text().replace('version = "2.83.0"', 'version = "{{ parameters.gh }}"')
+    recipe.write_text(f'{text}\n[parameters]\ngh = "2.83.0"\n')
+    assert load(recipe.parent).recipe.tools["gh"].version == "2.83.0"
+    done = update("--only", "gh")
+    assert "gh: its version is {{ parameters.gh }}: not looked up." in done.stderr
+    assert done.stdout == "UPDATED=false\n"
+    assert 'version = "{{ parameters.gh }}"' in recipe.read_text()
+
+
 def test_a_dry_run_writes_nothing(update: Any, recipe: Path) -> None:
     before = recipe.read_text()
     printed = json.loads(update("--dry-run", "--json").stdout)

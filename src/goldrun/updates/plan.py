@@ -14,7 +14,7 @@ import msgspec
 from goldrun.architecture import ARCHITECTURES
 from goldrun.bake.parts import Mirrors, Tool
 from goldrun.bake.reading import LONGEST_CHAIN, read_alone
-from goldrun.bake.recipe import Recipe
+from goldrun.bake.recipe import REFERENCE, Recipe
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.updates.sources import Found, Sources, find, has_source
 
@@ -99,6 +99,8 @@ def look(sources: Sources, recipe: Recipe, architectures: Sequence[str], only: S
 
 
 def _look(sources: Sources, name: str, tool: Tool, architectures: Sequence[str]) -> Update:
+    if REFERENCE.search(tool.version):
+        return Update(name, tool.version, Found(tool.version, {}, "", f"its version is {tool.version}: not looked up."))
     # A checksum of an architecture that is not built would stay beside the new version.
     needed = [one for one in ARCHITECTURES if one in architectures or one in tool.sha256]
     try:
