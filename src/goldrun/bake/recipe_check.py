@@ -391,9 +391,9 @@ def _read_folder(folder: Path, name: str, path: tuple[str | int, ...], contents:
     else:
         for file in found:
             inside = f"{name}/{file.relative_to(folder / name).as_posix()}"
-            told = inside.encode(errors="backslashreplace").decode()
-            if told != inside:
-                yield path, f"{told} has a name that is not UTF-8"
+            shown = inside.encode(errors="backslashreplace").decode()
+            if shown != inside:
+                yield path, f"{shown} has a name that is not UTF-8"
             else:
                 yield from _read(folder, inside, path, MAX_FILE, contents)
 
