@@ -130,14 +130,16 @@ def _tagged_ids(lineage: Lineage) -> frozenset[str]:
 
 def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
     """Return the version to roll back to."""
+    in_latest = _shown_in_latest(lineage)
     if to:
         for image in lineage.versions():
             name = lineage.version_name(image)
             if to in (image.image_id, image.name, name, name.rpartition("-")[2]):
                 if image.status != AVAILABLE:
                     raise RefusedError(f"{to} is {image.status}: it cannot be shown.")
-                if image is not current:  # else a roll-back is completed
-                    _check_target(lineage, image)
+                # What is shown already completes a roll-back.
+                if image is not current and (refusal := _refusal(lineage, image, in_latest)):
+                    raise refusal
                 return image
         raise NotFoundError(
             f"{to} is not a version of {lineage.name}.", fix=[f"list them: goldrun image ls {lineage.name}- --all"]
@@ -148,12 +150,10 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
         image
         for image in lineage.versions()
         if image.status == AVAILABLE
-        and image.architecture == lineage.alias.architecture
         and age_key(image) < age_key(current)
         and _has_version_name(image)
-        and not _answers_for_latest(lineage, image)
-        and has_passed(image)
         and not is_being_deleted(image, now)
+        and _refusal(lineage, image, in_latest) is None
     ]
     if not older:
         raise NotFoundError(
@@ -163,31 +163,28 @@ def _target(lineage: Lineage, current: Image, to: str, now: float) -> Image:
     return older[0]
 
 
-def _check_target(lineage: Lineage, image: Image) -> None:
-    """Check a version that was named to roll back to.
-
-    Raises:
-        RefusedError: it cannot be shown in this channel.
-    """
+def _refusal(lineage: Lineage, image: Image, in_latest: str) -> RefusedError | None:
+    """Return why a roll-back cannot show a version in this channel; None: it can. See ``_shown_in_latest``."""
     if image.architecture != lineage.alias.architecture:
-        raise RefusedError(
+        return RefusedError(
             f"{image.name} ({image.image_id}) cannot be shown.",
             why=[f"it is {image.architecture}, but its name says {lineage.alias.architecture}."],
         )
     if not has_passed(image):
         verdict = BOOT_TEST.read(image.tags)
-        raise RefusedError(
+        return RefusedError(
             f"{image.name} ({image.image_id}) has not passed its boot test: it is {verdict}.",
             fix=[
                 "choose another version: --to VERSION",
                 f"to show it anyway: goldrun image publish {image.image_id} --channel {lineage.channel} --force",
             ],
         )
-    if _answers_for_latest(lineage, image):
-        raise RefusedError(
+    if image.image_id == in_latest:
+        return RefusedError(
             f"{_latest(lineage)} shows {image.image_id}, and would show nothing: an image has one name.",
             fix=["choose another version: --to VERSION"],
         )
+    return None
 
 
 def _has_version_name(image: Image) -> bool:
@@ -226,17 +223,17 @@ def _check_candidate(lineage: Lineage, candidate: Image, force: bool, tested: bo
             f"{candidate.name} is older than what {lineage.alias} shows ({lineage.version_name(current)}).",
             fix=["to roll back to it: goldrun image rollback; to publish it anyway: --force"],
         )
-    if not force and _answers_for_latest(lineage, candidate):
+    if not force and candidate.image_id == _shown_in_latest(lineage):
         raise RefusedError(
             f"{_latest(lineage)} shows {candidate.image_id}, and would show nothing: an image has one name.",
             fix=[f"publish a newer version in {lineage.channel}; to publish this one anyway: --force"],
         )
 
 
-def _answers_for_latest(lineage: Lineage, image: Image) -> bool:
-    """Return whether another channel than the lineage's, ``latest``, shows the image, by its name or by its tag."""
-    shown = replace(lineage, alias=_latest(lineage)).current()
-    return lineage.channel != LATEST and shown is not None and shown.image_id == image.image_id
+def _shown_in_latest(lineage: Lineage) -> str:
+    """Return the id of the image that ``latest`` shows, by its name or by its tag, if that is another channel."""
+    shown = replace(lineage, alias=_latest(lineage)).current() if lineage.channel != LATEST else None
+    return shown.image_id if shown else ""
 
 
 def _latest(lineage: Lineage) -> PublishedName:

@@ -232,11 +232,11 @@ def delete_orphans(client: EcsClient, orphans: Iterable[Snapshot]) -> list[Snaps
     """
     gone: list[Snapshot] = []
     for orphan in orphans:
-        left = describe_snapshots(client, snapshot_id=orphan.snapshot_id)
-        if left and find_orphan_snapshots(client, snapshot_id=orphan.snapshot_id):
+        if find_orphan_snapshots(client, snapshot_id=orphan.snapshot_id):
             delete_snapshot(client, orphan.snapshot_id)
-            left = []
-        gone += [] if left else [orphan]
+        elif describe_snapshots(client, snapshot_id=orphan.snapshot_id):
+            continue
+        gone.append(orphan)
     return gone
 
 
