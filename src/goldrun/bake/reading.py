@@ -103,6 +103,18 @@ def read_alone(folder: Path) -> tuple[str, Recipe]:
     return text, parse(file, text, Recipe, fix="goldrun recipe schema prints the schema of a recipe.")
 
 
+def read_whole(folder: Path) -> dict[str, Any]:
+    """Return what a recipe says with what it extends, as data; its parameters are not filled in.
+
+    Raises:
+        UsageError: a recipe cannot be read, or is not valid.
+    """
+    whole: dict[str, Any] = {}
+    for source in _chain(folder):
+        whole = _merged(whole, source.said)
+    return whole
+
+
 def _chain(folder: Path) -> list[_Source]:
     """Return a recipe and those that it extends, the first of them first.
 

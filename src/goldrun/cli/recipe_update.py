@@ -33,7 +33,7 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
       goldrun recipe update recipes/github-runner-ubuntu24 --dry-run
       goldrun recipe update recipes/tools --only node --only gh
     """
-    from goldrun.bake.reading import read_alone
+    from goldrun.bake.reading import read_alone, read_whole
     from goldrun.bake.recipe import FILE
     from goldrun.cli.json.updates import ToolUpdate
     from goldrun.clock import SystemClock
@@ -45,12 +45,13 @@ def recipe_update(folder: Path, only: tuple[str, ...], keep_going: bool, dry_run
 
     file = folder / FILE
     text, recipe = read_alone(folder)
+    whole = read_whole(folder)
     clock = SystemClock()
     transport = HttpTransport(os.environ, clock, MOST_BYTES)
     click.get_current_context().call_on_close(transport.close)
     web = Web(transport, clock, config.read_timeout(os.environ) * 5, output.note)
-    sources = Sources(web, open_github(public=True), mirrors_of(folder))
-    updates = look(sources, recipe, architectures_of(folder), only)
+    sources = Sources(web, open_github(public=True), mirrors_of(whole))
+    updates = look(sources, recipe, architectures_of(whole), only)
     failed = [one for one in updates if one.error]
     found = {one.name: one.found for one in updates if one.found and one.changes}
     writes = bool(found) and not dry_run and (keep_going or not failed)

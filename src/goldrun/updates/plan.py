@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from goldrun.architecture import ARCHITECTURES
 from goldrun.bake.parts import Mirrors, Tool
-from goldrun.bake.reading import LONGEST_CHAIN, read_alone
 from goldrun.bake.recipe import REFERENCE, Recipe
 from goldrun.errors import GoldrunError, RefusedError, UsageError
 from goldrun.updates.sources import Found, Sources, find, has_source
@@ -45,36 +41,15 @@ class Update:
         return self.found.version != self.before or self.sums_changed
 
 
-def architectures_of(folder: Path) -> list[str]:
-    """Return the architectures that a recipe is built for, with what it extends; both, if it says none.
-
-    Raises:
-        UsageError: a recipe cannot be read, or is not valid.
-    """
-    bases = _table(folder, "base")
+def architectures_of(whole: Mapping[str, Any]) -> list[str]:
+    """Return the architectures that a recipe is built for, of ``reading.read_whole``; both, if it says none."""
+    bases = whole.get("base", {})
     return [name for name in ARCHITECTURES if bases.get(name)] or [*ARCHITECTURES]
 
 
-def mirrors_of(folder: Path) -> Mirrors:
-    """Return the mirrors of a recipe, with those of what it extends: where a build would fetch its files.
-
-    Raises:
-        UsageError: a recipe cannot be read, or is not valid.
-    """
-    return msgspec.convert(_table(folder, "mirrors"), Mirrors)
-
-
-def _table(folder: Path, name: str) -> dict[str, Any]:
-    """Return a table of a recipe with what it extends, as ``reading`` puts them together."""
-    said: dict[str, Any] = {}
-    for _ in range(LONGEST_CHAIN):
-        text, recipe = read_alone(folder)
-        for key, value in tomllib.loads(text).get(name, {}).items():
-            said.setdefault(key, value)
-        if not recipe.extends:
-            break
-        folder = Path(os.path.normpath(folder / recipe.extends))
-    return said
+def mirrors_of(whole: Mapping[str, Any]) -> Mirrors:
+    """Return the mirrors of a recipe, of ``reading.read_whole``: where a build would fetch its files."""
+    return msgspec.convert(whole.get("mirrors", {}), Mirrors)
 
 
 def look(sources: Sources, recipe: Recipe, architectures: Sequence[str], only: Sequence[str] = ()) -> list[Update]:
