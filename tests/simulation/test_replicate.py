@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from itertools import pairwise
 
@@ -214,24 +215,30 @@ def test_nothing_is_copied_if_one_region_is_the_images_own(frozen: Running) -> N
     assert [one.region for one in frozen.cloud.store.all(Image) if one.name.startswith("fam")] == [client.region]
 
 
+def ending_one(regions: Sequence[str], error: type[BaseException]) -> Callable[[str, Progress], None]:
+    """A report that ends the copy to Beijing once all are waited for: else one may be made before the others begin."""
+    all_wait = threading.Barrier(len(regions), timeout=60)
+    waiting: set[str] = set()
+
+    def report(region: str, _: Progress) -> None:
+        if region not in waiting:
+            waiting.add(region)
+            all_wait.wait()
+        if region == BEIJING:
+            raise error
+
+    return report
+
+
 def test_an_interrupt_ends_the_copies_that_are_waited_for(frozen: Running) -> None:
     """Each was waited for, for up to two hours; later signals are ignored meanwhile."""
     version(frozen, 2)
     client = frozen.client(timeout=600.0)
     store, began = frozen.cloud.store, client.clock.now()
     store.put(replaced(store.settings(), copy_seconds=3600.0))
-    both = threading.Barrier(2, timeout=60)  # else one copy may be made before the other's thread has begun
-    waiting: set[str] = set()
-
-    def report(region: str, _: Progress) -> None:
-        if region not in waiting:
-            waiting.add(region)
-            both.wait()
-        if region == BEIJING:
-            raise KeyboardInterrupt
-
+    regions = ["cn-shanghai", BEIJING]
     with pytest.raises(KeyboardInterrupt):
-        copy_everywhere(client, find_own(client, V2), ["cn-shanghai", BEIJING], report=report)
+        copy_everywhere(client, find_own(client, V2), regions, report=ending_one(regions, KeyboardInterrupt))
     assert client.clock.now() - began < 600
 
 
@@ -244,18 +251,8 @@ def test_an_error_that_ends_the_copies_is_the_one_that_is_raised(
     frozen.cloud.store.put(replaced(frozen.cloud.store.settings(), copy_seconds=3600.0))
     monkeypatch.setattr("concurrent.futures.wait", lambda futures, return_when: wait(futures))
     regions = ["cn-shanghai", "cn-shenzhen", "cn-hongkong", BEIJING]
-    all_wait = threading.Barrier(len(regions), timeout=60)
-    waiting: set[str] = set()
-
-    def report(region: str, _: Progress) -> None:
-        if region not in waiting:
-            waiting.add(region)
-            all_wait.wait()
-        if region == BEIJING:
-            raise Crash
-
     with pytest.raises(Crash):
-        copy_everywhere(client, find_own(client, V2), regions, report=report)
+        copy_everywhere(client, find_own(client, V2), regions, report=ending_one(regions, Crash))
 
 
 def test_a_failure_says_what_was_copied(frozen: Running) -> None:
