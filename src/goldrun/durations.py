@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldrun.errors import UsageError
 
+DAY = 86400.0  # seconds
 MAX_DIGITS = 5  # more are a slip, and would make moments that no calendar has
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

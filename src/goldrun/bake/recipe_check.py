@@ -13,7 +13,7 @@ from goldrun.cloud.assistant import command
 from goldrun.cloud.home import check_region
 from goldrun.cloud.instances import MAX_LIFE_SECONDS
 from goldrun.cloud.tag_rules import tag_problem
-from goldrun.durations import parse_duration
+from goldrun.durations import DAY, parse_duration
 from goldrun.errors import UsageError
 from goldrun.images import manifest
 from goldrun.images.naming import STAMP_DIGITS, PublishedName, check_name
@@ -405,4 +405,4 @@ def _span(path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
 def _check_span(text: str) -> None:
     seconds = parse_duration(text)
     if not 0 < seconds <= MAX_LIFE_SECONDS:
-        raise UsageError(f"{text} is not from 1s to {MAX_LIFE_SECONDS / 86400:.0f}d.")
+        raise UsageError(f"{text} is not from 1s to {MAX_LIFE_SECONDS / DAY:.0f}d.")

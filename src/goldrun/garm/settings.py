@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from goldrun import config
 from goldrun.cloud.instances import MAX_LIFE_SECONDS, MIN_LIFE_SECONDS
-from goldrun.durations import parse_duration
+from goldrun.durations import DAY, parse_duration
 from goldrun.errors import UsageError
 from goldrun.garm.preparation import has_own_template, read_scripts
 from goldrun.launch.offers import DEFAULT_POLICY, POLICIES, Span, parse_span
@@ -207,7 +207,7 @@ def read_specs(found: Mapping[str, Any]) -> Specs:
     if life < MIN_LIFE_SECONDS:
         raise UsageError(f"life in the extra specs: the minimum is {MIN_LIFE_SECONDS / 60:.0f}m.")
     if life > MAX_LIFE_SECONDS:
-        raise UsageError(f"life in the extra specs: the maximum is {MAX_LIFE_SECONDS / 86400:.0f}d.")
+        raise UsageError(f"life in the extra specs: the maximum is {MAX_LIFE_SECONDS / DAY:.0f}d.")
     return Specs(
         cpus=parse_span(known["cpu"], "vCPUs (cpu in the extra specs)") if "cpu" in known else None,
         memory=parse_span(known["memory"], "GiB (memory in the extra specs)") if "memory" in known else None,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from goldrun.cloud.market import Priced
 from goldrun.cloud.moments import parse_moment
+from goldrun.durations import DAY
 from goldrun.errors import UsageError
 from goldrun.launch.offers import Offer
 
 MAX_DAYS = 30
-DAY = 86400.0
 HOUR = 3600.0
 WIDTH, HEIGHT = 72, 16
 COLOURS = ("blue", "yellow", "green", "red", "magenta", "cyan", "white", "bright_black")

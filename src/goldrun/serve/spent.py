@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from goldrun.cloud.billing import BILL_OFFSET
 from goldrun.cloud.moments import format_moment, parse_moment
-
-DAY = 86400.0
+from goldrun.durations import DAY
 
 
 @dataclass(frozen=True)
